@@ -1,0 +1,32 @@
+# The only list of commands. `make setup` makes .venv; everything else runs in it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup check test faults bench generate stories up demo lock
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing what requirements.lock names (about a minute the first time)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m referral.wire.generate --check
+	$(BIN)/pytest -q tests/unit
+
+test: check
+	$(BIN)/pytest -q tests/contract tests/stories tests/web tests/faults
+
+generate: setup
+	$(BIN)/python -m referral.wire.generate
+
+lock:
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

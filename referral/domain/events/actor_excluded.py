@@ -1,0 +1,35 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+
+class ActorKind(StrEnum):
+    """ActorKind"""
+
+    UNKNOWN = "UNKNOWN"
+    AGENCY = "AGENCY"
+    STAFF = "STAFF"
+    RELATION = "RELATION"
+
+
+class ActorExcluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agency, a member of staff or a relative must neither be asked nor see anything."""
+
+    TYPE: ClassVar[str] = "actor-excluded.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    agency: str
+    """Who recorded it."""
+    by: str | None = None
+    """Account of the person."""
+    kind: ActorKind
+    """What is excluded."""
+    actor: str
+    """Agency id, account id, or a relation such as parent."""
+    received_at: int
+    """When the door took it."""

@@ -1,0 +1,30 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from referral.domain.events.head import Head
+from referral.domain.events.traits import Traits
+from referral.domain.events.why import Why
+
+
+class CaseRaised(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A deadline against a child was broken: a new, linked case begins."""
+
+    TYPE: ClassVar[str] = "case-raised.v1"
+    TOPIC: ClassVar[str] = "referral-routing"
+    head: Head | None = None
+    """Set on the first event of an input."""
+    why: Why
+    """Why."""
+    new_case_id: str
+    """The new case."""
+    pathway: str
+    """Its pathway."""
+    traits: Traits
+    """Its traits."""
+    about: str
+    """What it is about."""

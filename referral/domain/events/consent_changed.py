@@ -1,0 +1,22 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from referral.domain.events.consent import Consent
+
+
+class ConsentChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Consent was given, refused or withdrawn."""
+
+    TYPE: ClassVar[str] = "consent-changed.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    agency: str
+    """Who recorded it."""
+    consent: Consent
+    """What holds from now on."""
+    received_at: int
+    """When the door took it."""

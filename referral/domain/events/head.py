@@ -1,0 +1,35 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from referral.domain.events.facts import Facts
+
+
+class CauseKind(StrEnum):
+    """CauseKind"""
+
+    UNKNOWN = "UNKNOWN"
+    RECORD = "RECORD"
+    DUE = "DUE"
+    LOST = "LOST"
+
+
+class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """First event of an input: what was decided upon. Replay fetches the input by position."""
+
+    kind: CauseKind
+    """A record, the case's own alarm, or a record that was lost."""
+    topic: str
+    """Topic of the record; empty for an alarm."""
+    partition: int
+    """Its partition, -1 for an alarm."""
+    offset: int
+    """Its offset, -1 for an alarm."""
+    due: int | None = None
+    """Due time of an alarm."""
+    facts: Facts
+    """The whole of it."""

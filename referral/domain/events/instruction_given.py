@@ -1,0 +1,54 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+
+class Instruction(StrEnum):
+    """Instruction"""
+
+    UNKNOWN = "UNKNOWN"
+    OFFER = "OFFER"
+    REOPEN = "REOPEN"
+    TRANSFER = "TRANSFER"
+    OVERTAKEN = "OVERTAKEN"
+    LINK = "LINK"
+    CLOSE = "CLOSE"
+    RELEASE = "RELEASE"
+    STOP = "STOP"
+    RESUME = "RESUME"
+    SETTLE = "SETTLE"
+
+
+class InstructionGiven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person at a desk decides what no rule can."""
+
+    TYPE: ClassVar[str] = "instruction-given.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    instruction_id: str
+    """This instruction."""
+    word: Instruction
+    """What shall happen."""
+    agency: str
+    """The desk."""
+    by: str | None = None
+    """Account of the person."""
+    reason: str
+    """Coded reason."""
+    track_id: str | None = None
+    """Track, where it matters."""
+    step: str
+    """Step, where it matters; else empty."""
+    seat: int
+    """Seat of that step."""
+    target: str
+    """Service to ask, or decision code to settle; else empty."""
+    other: str | None = None
+    """The other case of a link."""
+    received_at: int
+    """When the door took it."""

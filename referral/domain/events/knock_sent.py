@@ -1,0 +1,29 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+
+class KnockSent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message without content left for one person."""
+
+    TYPE: ClassVar[str] = "knock-sent.v1"
+    TOPIC: ClassVar[str] = "referral-notification"
+    offer_id: str | None = None
+    """The offer; null for a desk's task."""
+    task_id: str | None = None
+    """The desk's task; null for an offer."""
+    rung: int
+    """Rung."""
+    person: str | None = None
+    """Pseudonymous id of the person knocked."""
+    channel: str
+    """email, phone …"""
+    at: int
+    """When."""
+    reference: str
+    """Random reference that the message shows."""

@@ -1,0 +1,37 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from referral.domain.events.head import Head
+from referral.domain.events.why import Why
+
+
+class NeedsPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No rule can place this: a desk must look."""
+
+    TYPE: ClassVar[str] = "needs-person.v1"
+    TOPIC: ClassVar[str] = "referral-routing"
+    head: Head | None = None
+    """Set on the first event of an input."""
+    why: Why
+    """Why."""
+    task_id: str
+    """This task."""
+    desk: str
+    """The desk."""
+    about: str
+    """What it is about."""
+    track_id: str | None = None
+    """Track."""
+    step: str
+    """Step; else empty."""
+    seat: int
+    """Seat; -1 where none."""
+    rung: int
+    """How far above the desk it has climbed: 0 desk, 1 supervising body, 2 oversight."""
+    due: int | None = None
+    """When it is repeated."""

@@ -1,0 +1,35 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+
+class Quarantined(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record that could not be understood, with the reason."""
+
+    TYPE: ClassVar[str] = "quarantined.v1"
+    TOPIC: ClassVar[str] = "referral-quarantine"
+    topic: str
+    """Where it was read."""
+    partition: int
+    """Its partition."""
+    offset: int
+    """Its offset."""
+    reader: str
+    """Who could not understand it."""
+    reason: str
+    """Why."""
+    case_id: str | None = None
+    """The case that it named, where that could be read."""
+    case_seq: int
+    """Its sequence, 0 where unknown."""
+    at: int
+    """When."""
+    nonce: bytes
+    """Nonce."""
+    sealed: bytes
+    """The record's value, sealed under the quarantine's key."""

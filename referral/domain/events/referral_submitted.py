@@ -1,0 +1,44 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+from referral.domain.events.consent import Consent
+from referral.domain.events.traits import Traits
+
+
+class Door(StrEnum):
+    """Door"""
+
+    UNKNOWN = "UNKNOWN"
+    HTTP = "HTTP"
+    KAFKA = "KAFKA"
+    WEB = "WEB"
+    SYSTEM = "SYSTEM"
+
+
+class ReferralSubmitted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agency asks for help for one person."""
+
+    TYPE: ClassVar[str] = "referral-submitted.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    referral_id: str
+    """The request, as published."""
+    agency: str
+    """The sender."""
+    door: Door
+    """How it came in."""
+    opens: bool
+    """True when it opens a new case, false when the sender named one that it may see."""
+    traits: Traits
+    """What the procedure may look at."""
+    consent: Consent | None = None
+    """Consent, where it was asked."""
+    sections: tuple[str, ...]
+    """Sections of the case file that were filled."""
+    received_at: int
+    """When the door took it."""

@@ -1,0 +1,23 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+
+class ReferralWithdrawn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sender takes a referral back; a desk decides what that means for a child."""
+
+    TYPE: ClassVar[str] = "referral-withdrawn.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    referral_id: str
+    """The referral."""
+    agency: str
+    """The sender."""
+    reason: str
+    """Coded reason."""
+    received_at: int
+    """When the door took it."""

@@ -1,0 +1,61 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+
+class Word(StrEnum):
+    """Word"""
+
+    UNKNOWN = "UNKNOWN"
+    ACKNOWLEDGE = "ACKNOWLEDGE"
+    ACCEPT = "ACCEPT"
+    ARRIVE = "ARRIVE"
+    COMPLETE = "COMPLETE"
+    DECLINE = "DECLINE"
+    HOLD = "HOLD"
+    RETURN = "RETURN"
+    DECIDE = "DECIDE"
+
+
+class Via(StrEnum):
+    """Via"""
+
+    UNKNOWN = "UNKNOWN"
+    SYSTEM = "SYSTEM"
+    WEB = "WEB"
+    PHONE = "PHONE"
+
+
+class ResponseSubmitted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agency answers an offer."""
+
+    TYPE: ClassVar[str] = "response-submitted.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    response_id: str
+    """This answer."""
+    offer_id: str
+    """The offer that it answers."""
+    agency: str
+    """Who answers."""
+    word: Word
+    """The answer."""
+    reason: str
+    """Coded reason of a decline, hold or return; else empty."""
+    code: str
+    """Code of a decision; else empty."""
+    recorded: tuple[str, ...]
+    """What was written to the case file with it, e.g. reason, child-view."""
+    by: str | None = None
+    """Account of the person who answered; null when a system did."""
+    via: Via
+    """How the answer came."""
+    recorded_by: str | None = None
+    """Account of the person who wrote down a telephone answer."""
+    received_at: int
+    """When the door took it."""

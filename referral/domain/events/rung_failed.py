@@ -1,0 +1,23 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+
+class RungFailed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nobody on duty at this rung, or every channel failed: routing climbs at once."""
+
+    TYPE: ClassVar[str] = "rung-failed.v1"
+    TOPIC: ClassVar[str] = "referral-notification"
+    offer_id: str
+    """The offer."""
+    rung: int
+    """Rung."""
+    reason: str
+    """nobody-on-duty, all-channels-failed, all-excluded."""
+    at: int
+    """When."""

@@ -1,0 +1,44 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+from referral.domain.events.head import Head
+from referral.domain.events.why import Why
+
+
+class StepKind(StrEnum):
+    """StepKind"""
+
+    UNKNOWN = "UNKNOWN"
+    NOTIFY = "NOTIFY"
+    REQUEST = "REQUEST"
+    JOINT = "JOINT"
+    DECIDE = "DECIDE"
+    PLACE = "PLACE"
+    FEED = "FEED"
+
+
+class StepOpened(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step begins, with the seats that it needs."""
+
+    TYPE: ClassVar[str] = "step-opened.v1"
+    TOPIC: ClassVar[str] = "referral-routing"
+    head: Head | None = None
+    """Set on the first event of an input."""
+    why: Why
+    """Why."""
+    track_id: str
+    """Track."""
+    step: str
+    """Step."""
+    round: int
+    """Count of reviews, visits or moves, from 0."""
+    kind: StepKind
+    """Kind of the step."""
+    seats: tuple[str, ...]
+    """Role of every seat, in order."""

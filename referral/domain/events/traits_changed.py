@@ -1,0 +1,24 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from referral.domain.events.traits import Traits
+
+
+class TraitsChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Age settled, child moved, exploitation found."""
+
+    TYPE: ClassVar[str] = "traits-changed.v1"
+    TOPIC: ClassVar[str] = "referral-intake"
+    agency: str
+    """Who recorded it."""
+    by: str | None = None
+    """Account of the person."""
+    traits: Traits
+    """All traits, as they hold from now on."""
+    received_at: int
+    """When the door took it."""

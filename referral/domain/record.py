@@ -1,0 +1,66 @@
+"""What comes in: an event from a topic, the case's own alarm, or the knowledge that a record was lost.
+
+Pure values. Times are microseconds UTC (int), ids opaque strings (uuid text), collections tuples: order is part of the answer.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from msgspec import Struct
+
+
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an input was read: a Kafka position, or topic "queue" / "alarm" with partition and offset -1."""
+
+    topic: str
+    partition: int = -1
+    offset: int = -1
+
+
+class Due(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The case's alarm went off. at: the due time that was set, not the time of waking."""
+
+    at: int
+
+
+class RecordLost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record of this case will never be read: quarantined, or a gap in its dense sequence."""
+
+    topic: str
+    seq: int
+    reason: str
+
+
+class Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record of `ingress.<agency>` as it came; only intake reads it."""
+
+    agency: str
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing to handle. id: the cause id from which the ids of all its events are derived. seq: case_seq in its topic, 0 where none."""
+
+    id: str
+    case_id: str
+    body: Struct
+    source: Source
+    seq: int = 0
+    at: int = 0
+    drill: bool = False
+
+    def __repr__(self) -> str:
+        return f"Input({type(self.body).__name__} {self.id} case={self.case_id} {self.source.topic}[{self.source.partition}]@{self.source.offset})"
+
+
+def derived(cause_id: str, name: int | str) -> str:
+    """The id of the name-th thing that follows from a cause: the same cause always yields the same id (RFC 9562 version 5)."""
+    return str(uuid.uuid5(uuid.UUID(cause_id), str(name)))
+
+
+def alarm_id(case_id: str, at: int, seq: int) -> str:
+    """The cause id of a case's alarm. seq: the case's sequence in referral-routing when it went off, so that the next alarm differs."""
+    return derived(case_id, f"due:{at}:{seq}")
