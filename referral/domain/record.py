@@ -9,9 +9,14 @@ import uuid
 
 from msgspec import Struct
 
+from referral.domain.events.meta import Meta
+
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where an input was read: a Kafka position, or topic "queue" / "alarm" with partition and offset -1."""
+    """Where an input was read: a Kafka position, or topic "queue" / "alarm" with partition and offset -1.
+
+    topic: the name in topics.yaml, without the prefix of a stack.
+    """
 
     topic: str
     partition: int = -1
@@ -33,12 +38,16 @@ class RecordLost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A record of `ingress.<agency>` as it came; only intake reads it."""
+    """A record as it came, neither decoded nor checked: what intake gets of `ingress.<agency>`, and audit of every topic.
 
-    agency: str
+    agency: of an ingress topic, else empty. value: empty where Kafka's was null. kafka_time: LogAppendTime, milliseconds UTC.
+    """
+
+    agency: str = ""
     key: bytes | None
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
+    kafka_time: int = 0
 
 
 class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,7 +62,8 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drill: bool = False
 
     def __repr__(self) -> str:
-        return f"Input({type(self.body).__name__} {self.id} case={self.case_id} {self.source.topic}[{self.source.partition}]@{self.source.offset})"
+        at = f"{self.source.topic}[{self.source.partition}]@{self.source.offset}"
+        return f"Input({type(self.body).__name__} {self.id} case={self.case_id} {at})"
 
 
 def derived(cause_id: str, name: int | str) -> str:
@@ -64,3 +74,20 @@ def derived(cause_id: str, name: int | str) -> str:
 def alarm_id(case_id: str, at: int, seq: int) -> str:
     """The cause id of a case's alarm. seq: the case's sequence in referral-routing when it went off, so that the next alarm differs."""
     return derived(case_id, f"due:{at}:{seq}")
+
+
+# The loop and the auditor's re-execution make inputs with the same three functions, so that both decide upon the same values.
+def record_input(meta: Meta, body: Struct, source: Source) -> Input:
+    """The input that a record is."""
+    return Input(id=meta.event_id, case_id=meta.case_id, body=body, source=source, seq=meta.case_seq, at=meta.recorded_at, drill=meta.drill)
+
+
+def due_input(case_id: str, at: int, seq: int) -> Input:
+    """The input that a case's alarm is. seq: the case's last sequence in referral-routing when it went off."""
+    return Input(id=alarm_id(case_id, at, seq), case_id=case_id, body=Due(at=at), source=Source(topic="alarm"), at=at)
+
+
+def lost_input(case_id: str, lost: RecordLost, source: Source) -> Input:
+    """The input that a lost record is. source: the position of the quarantined record, or of the one that showed the gap."""
+    name = f"lost:{lost.topic}:{lost.seq}:{source.partition}:{source.offset}"
+    return Input(id=derived(case_id, name), case_id=case_id, body=lost, source=source, seq=lost.seq)

@@ -31,5 +31,9 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Its offset, -1 for an alarm."""
     due: int | None = None
     """Due time of an alarm."""
+    lost_seq: int | None = None
+    """Sequence of a lost record in its topic, 0 where unknown; null where none was lost."""
+    lost_reason: str | None = None
+    """Why it was lost: a word of quarantine-reason, or gap; null where none was lost."""
     facts: Facts
     """The whole of it."""
