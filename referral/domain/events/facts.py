@@ -17,3 +17,5 @@ class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Behaviour version of decide()."""
     free: Mapping[str, int]
     """Service id -> places not held, for the candidates of a PLACE step; else empty."""
+    bundle: int | None = None
+    """Number of the policy bundle in force (referral-policy); null only in stories without one."""
