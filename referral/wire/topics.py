@@ -1,0 +1,69 @@
+"""The topics as `schemas/avro/topics.yaml` declares them, and which partition a case has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from msgspec import Struct, ValidationError, convert
+
+# For ever: another count would move every case to another partition and break its order.
+PARTITIONS = 12
+INGRESS = "ingress."
+
+
+class TopicError(Exception):
+    """topics.yaml breaks a rule. The message names topic and field."""
+
+
+class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A contract card. owner: the one writing service. config: exactly as the broker must have it. ingress.<agency> is a pattern."""
+
+    owner: str
+    readers: tuple[str, ...]
+    key: str
+    sealed: bool
+    partitions: int
+    config: dict[str, str]
+    holds: str
+
+
+def load(path: Path) -> dict[str, Topic]:
+    """Read the cards by topic name. TopicError: a card lacks something or says something unknown."""
+    document: Any = yaml.safe_load(path.read_text("utf-8"))
+    found: dict[str, Topic] = {}
+    for name, card in document["topics"].items():
+        try:
+            found[name] = convert(card, Topic)
+        except ValidationError as error:
+            raise TopicError(f"{path.name}: {name}: {error}") from None
+        if found[name].key == "case_id" and found[name].partitions != PARTITIONS:
+            raise TopicError(f"{path.name}: {name}: a case topic has {PARTITIONS} partitions")
+    return found
+
+
+def ingress(cards: Mapping[str, Topic], agency: str) -> tuple[str, Topic]:
+    """Name and card of one agency's own topic."""
+    return INGRESS + agency, cards["ingress.<agency>"]
+
+
+def partition(case_id: str) -> int:
+    """The partition of a case in every case topic, as Kafka's default partitioner would choose it."""
+    return (murmur2(case_id.encode()) & 0x7FFFFFFF) % PARTITIONS
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's murmur2 (seed 0x9747b28c), unsigned 32 bits: org.apache.kafka.common.utils.Utils.murmur2."""
+    m, mask = 0x5BD1E995, 0xFFFFFFFF
+    h = 0x9747B28C ^ len(data)
+    whole = len(data) & ~3
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i : i + 4], "little") * m & mask
+        k = (k ^ (k >> 24)) * m & mask
+        h = (h * m & mask) ^ k
+    if len(data) > whole:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
+    h = (h ^ (h >> 13)) * m & mask
+    return h ^ (h >> 15)
