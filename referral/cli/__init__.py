@@ -1,0 +1,55 @@
+"""The `referral` command. Exit codes: 0 good · 1 the thing asked about is bad · 2 usage or environment · 3 could not be fully checked."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from referral.cli import case, offers, submit
+from referral.client import Away, Problem
+from referral.errors import Rejected, Unavailable
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="One referral reaches, in the order of the written procedure, every agency that a child needs.",
+)
+app.command("submit")(submit.submit)
+app.command("offers")(offers.offers)
+app.command("respond")(offers.respond)
+app.add_typer(case.app, name="case")
+
+BAD, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main() -> None:
+    """Run one command; every expected failure is one line on standard error, never a traceback."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        code = app(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except click.exceptions.Exit as error:
+        return int(error.exit_code)
+    except (Rejected, Problem) as error:
+        return _say(str(error), BAD)
+    except (Unavailable, Away) as error:
+        return _say(str(error), USAGE)
+    except OSError as error:
+        return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"referral: {message}", err=True)
+    return code

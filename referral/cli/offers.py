@@ -1,0 +1,52 @@
+"""`referral offers` and `referral respond`: what your agency is asked, and its answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from referral.cli import show
+
+Word = Annotated[str, typer.Argument(help="ACKNOWLEDGE, ACCEPT, ARRIVE, COMPLETE, DECLINE, HOLD, RETURN or DECIDE.")]
+
+
+def offers(
+    url: show.Url = show.DEFAULT_URL,
+    token: show.Token = "",
+    state: Annotated[str, typer.Option(help="open, or all.")] = "open",
+    as_json: show.Json = False,
+) -> int:
+    """List the offers that your agency holds, most urgent first."""
+    with show.client(url, token) as client:
+        found = client.offers(state)
+    if as_json:
+        show.document(found)
+        return 0
+    rows = [
+        (o["offer_id"], o["step"], o["role"], o["state"], o.get("due_what", ""), show.moment(o.get("due")), " ".join(o["words"]))
+        for o in found
+    ]
+    show.table(("offer", "step", "asked as", "state", "next limit", "due", "answers"), rows)
+    return 0
+
+
+def respond(
+    offer_id: str,
+    word: Word,
+    url: show.Url = show.DEFAULT_URL,
+    token: show.Token = "",
+    reason: Annotated[str, typer.Option(help="Coded reason of a decline, hold or return.")] = "",
+    code: Annotated[str, typer.Option(help="Code of a decision.")] = "",
+    key: Annotated[str, typer.Option(help="Idempotency-Key; the same key is one answer.")] = "",
+    as_json: show.Json = False,
+) -> int:
+    """Answer one offer."""
+    more = {name: value for name, value in (("reason", reason), ("code", code)) if value}
+    with show.client(url, token) as client:
+        receipt = client.respond(offer_id, word.upper(), key=key or None, **more)
+    if as_json:
+        show.document(receipt)
+    else:
+        show.console.print(f"{word.upper()} received {show.moment(receipt.get('received_at'))}; `referral offers` shows what it led to")
+    return 0

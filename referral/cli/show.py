@@ -1,0 +1,52 @@
+"""How commands speak: a table for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from referral.client import Client
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
+Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address of intake.")]
+Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Your agency's token; better in the environment than here.")]
+LOCAL = ZoneInfo("Europe/Belgrade")
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def client(url: str, token: str) -> Client:
+    """The connection that a command uses; a missing token is a usage error."""
+    if not token:
+        raise typer.BadParameter("set REFERRAL_TOKEN to your agency's token (an operator makes one with `referral agency token`)")
+    return Client(url, token)
+
+
+def document(value: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+    sys.stdout.flush()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+    grid = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(grid)
+
+
+def moment(at: int | str | None) -> str:
+    """µs UTC, or RFC 3339, as a time in Kosovo."""
+    if not at:
+        return ""
+    when = datetime.fromisoformat(at) if isinstance(at, str) else datetime.fromtimestamp(at / 1e6, UTC)
+    return when.astimezone(LOCAL).strftime("%d.%m.%Y %H:%M:%S")

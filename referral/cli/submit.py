@@ -1,0 +1,100 @@
+"""`referral submit FILE…`: publish referrals from JSON or JSON Lines files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from referral.cli import show
+from referral.client import Client, Problem
+from referral.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One referral of a file. where: file:line. key: its Idempotency-Key, the same each time the file is read."""
+
+    where: str
+    key: str
+    body: bytes
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    where: str
+    key: str
+    receipt: dict[str, Any]
+    error: str = ""
+
+
+def read(path: Path, text: bytes) -> Iterator[Line]:
+    """The referrals of one file: a .jsonl file holds one a line, any other one in all.
+
+    The key is the record's own `key`, else the SHA-256 of its text and of how often that text came before in the file: an interrupted
+    run is resumed by sending the file again, and two equal lines are two children.
+    """
+    lines = list(enumerate(text.splitlines(), 1)) if path.suffix in (".jsonl", ".ndjson") else [(1, text)]
+    seen: Counter[bytes] = Counter()
+    for number, line in lines:
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
+            if not isinstance(record, dict):
+                raise ValueError("a referral is a JSON object")
+        except ValueError as error:
+            yield Line(where, "", b"", f"{where}: {error}")
+            continue
+        seen[line] += 1
+        own = record.pop("key", None)
+        key = own if isinstance(own, str) and own else hashlib.sha256(b"%d\n%s" % (seen[line], line.strip())).hexdigest()
+        yield Line(where, key, json.dumps(record, ensure_ascii=False).encode())
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(names) != len(set(names)):
+        raise ValueError("the same name stands twice in one object; which one is meant?")
+    return dict(pairs)
+
+
+def _no_constant(word: str) -> float:
+    raise ValueError(f"{word} is not JSON; leave the field out")
+
+
+def submit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON, or JSON Lines (.jsonl): one referral a line.")],
+    url: show.Url = show.DEFAULT_URL,
+    token: show.Token = "",
+    as_json: show.Json = False,
+) -> int:
+    """Publish referrals. Send a file again after an interruption: nothing is doubled."""
+    lines = [line for path in files for line in read(path, path.read_bytes())]
+    if not lines:
+        raise Rejected("nothing-to-send", ", ".join(map(str, files)), "the file holds no referral")
+    with show.client(url, token) as client:
+        sent = [_send(client, line) for line in lines]
+    if as_json:
+        show.document([{"where": s.where, "key": s.key, **s.receipt, **({"error": s.error} if s.error else {})} for s in sent])
+    else:
+        rows = [(s.where, s.receipt.get("case_id", ""), s.receipt.get("referral_id", ""), s.error or "received") for s in sent]
+        show.table(("line", "case", "referral", "result"), rows)
+    return 1 if any(s.error for s in sent) else 0
+
+
+def _send(client: Client, line: Line) -> Sent:
+    if line.error:
+        return Sent(line.where, "", {}, line.error)
+    try:
+        return Sent(line.where, line.key, client.submit(line.body, key=line.key))
+    except Problem as problem:
+        return Sent(line.where, line.key, {}, str(problem))

@@ -1,0 +1,184 @@
+"""The agencies' SDK: publish a referral, see what your agency holds, answer. Needs only httpx (and cryptography for the Kafka door).
+
+    from referral.client import Client
+    with Client("http://127.0.0.1:8080", token="…") as referral:
+        receipt = referral.submit(body, key="our-record-4711")
+
+Everything that changes something is safe to repeat: a lost connection or a 503 is tried again with the same key, and the same
+key with the same body always gives the same receipt.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+Json = dict[str, Any]
+
+TIMEOUT_S = 10.0
+"""Longest wait for one answer; intake itself gives up after 5 s (our default)."""
+ATTEMPTS = 5
+"""How often one call is sent while the other side is away (our default: about 15 s in all)."""
+
+
+class Problem(Exception):
+    """The pipeline refused (RFC 9457). code: a stable word. where: JSON path, field or header. hint: what to do."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        self.status = status
+        self.code = str(body.get("code") or body.get("title") or "problem")
+        self.where = str(body.get("where", ""))
+        self.hint = str(body.get("hint") or body.get("detail") or "")
+        super().__init__(f"{status} {self.code}" + (f" at {self.where}" if self.where else "") + (f": {self.hint}" if self.hint else ""))
+
+
+class Away(Exception):
+    """The pipeline did not answer, however often it was asked. Send the same again later: nothing is doubled."""
+
+
+class Client:
+    """One agency's connection. url: base address of intake. token: the agency's bearer token. Not for use by several threads at once."""
+
+    def __init__(
+        self, url: str, token: str, *, transport: httpx.BaseTransport | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # ---- publish
+    def submit(self, referral: Json | bytes, *, key: str | None = None) -> Json:
+        """Publish one referral. key: your own number for it (Idempotency-Key); without one a random key protects this call only.
+
+        Returns {referral_id, case_id, event_id, received_at}. Raises Problem, Away.
+        """
+        return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16))
+
+    def referral(self, referral_id: str) -> Json:
+        """What became of a referral that you published."""
+        return self._get(f"/v1/referrals/{_part(referral_id)}")
+
+    def submission(self, key: str) -> Json:
+        """What became of the thing that you sent under this key, by HTTP or Kafka."""
+        return self._get(f"/v1/submissions/{_part(key)}")
+
+    def withdraw(self, referral_id: str, reason: str, *, key: str | None = None) -> Json:
+        """Take a referral back. For a child this ends nothing by itself: a desk decides."""
+        return self._send("POST", f"/v1/referrals/{_part(referral_id)}/withdrawal", {"reason": reason}, key=key or secrets.token_hex(16))
+
+    # ---- the case
+    def case(self, case_id: str) -> Json:
+        """The state of a case, as far as your agency may see it."""
+        return self._get(f"/v1/cases/{_part(case_id)}")
+
+    def file(self, case_id: str) -> Json:
+        """The sections that a live offer lets you read. The reading is recorded before the answer leaves."""
+        return self._get(f"/v1/cases/{_part(case_id)}/file")
+
+    def write(self, case_id: str, section: str, content: Json) -> Json:
+        """Replace one section of the case file."""
+        return self._send("PUT", f"/v1/cases/{_part(case_id)}/file/{_part(section)}", content)
+
+    def consent(self, case_id: str, consent: Json, *, key: str | None = None) -> Json:
+        """Record a consent given, refused or withdrawn. A withdrawal ends reading at once."""
+        return self._send("POST", f"/v1/cases/{_part(case_id)}/consent", consent, key=key or secrets.token_hex(16))
+
+    def traits(self, case_id: str, traits: Json, *, key: str | None = None) -> Json:
+        """Record that age was settled, the child moved, or exploitation was found: all traits, as they hold from now on."""
+        return self._send("POST", f"/v1/cases/{_part(case_id)}/traits", traits, key=key or secrets.token_hex(16))
+
+    def exclude(self, case_id: str, kind: str, actor: str, *, key: str | None = None) -> Json:
+        """Exclude an agency, a member of staff or a relation from the case."""
+        return self._send(
+            "POST", f"/v1/cases/{_part(case_id)}/exclusions", {"kind": kind, "actor": actor}, key=key or secrets.token_hex(16)
+        )
+
+    def instruct(self, case_id: str, instruction: Json, *, key: str | None = None) -> Json:
+        """Decide, as a desk, what no rule could."""
+        return self._send("POST", f"/v1/cases/{_part(case_id)}/instructions", instruction, key=key or secrets.token_hex(16))
+
+    # ---- offers
+    def offers(self, state: str = "open") -> list[Json]:
+        """Your agency's offers, most urgent first."""
+        return list(self._get(f"/v1/offers?state={_part(state)}")["offers"])
+
+    def offer(self, offer_id: str) -> Json:
+        """One offer that your agency holds or held."""
+        return self._get(f"/v1/offers/{_part(offer_id)}")
+
+    def respond(self, offer_id: str, word: str, *, key: str | None = None, **more: object) -> Json:
+        """Answer an offer: a word of its `words`, with reason=… or code=… as it needs."""
+        return self._send("POST", f"/v1/offers/{_part(offer_id)}/responses", {"word": word, **more}, key=key or secrets.token_hex(16))
+
+    # ---- how
+    def _get(self, path: str) -> Json:
+        return self._send("GET", path)
+
+    def _send(self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None) -> Json:
+        headers = {"Idempotency-Key": key} if key else {}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        for wait in _waits():
+            try:
+                answer = self._http.request(method, path, content=content, headers=headers)
+            except httpx.TransportError as error:
+                if wait is None:
+                    raise Away(f"{method} {path.split('/')[2]}: no answer ({type(error).__name__})") from error
+                self._sleep(wait)
+                continue
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return _read(answer)
+            if wait is None:
+                raise Away(f"{method} {path.split('/')[2]}: the pipeline is away; send the same again later")
+            self._sleep(max(wait, float(answer.headers.get("Retry-After", "0"))))
+        raise AssertionError("the last wait is None")
+
+
+def _waits() -> Iterator[float | None]:
+    """Seconds before each further attempt; None after the last."""
+    yield from (0.5 * 2**n for n in range(ATTEMPTS - 1))
+    yield None
+
+
+def _read(answer: httpx.Response) -> Json:
+    try:
+        body = answer.json() if answer.content else {}
+    except ValueError:
+        body = {"title": "not JSON", "detail": "something between you and the pipeline answered"}
+    if answer.is_success:
+        return dict(body)
+    raise Problem(answer.status_code, body if isinstance(body, dict) else {})
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def encrypt(public_key: bytes, topic: str, body: bytes) -> bytes:
+    """Encrypt one record for your topic `ingress.<agency>`: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM, info = the topic's name.
+
+    public_key: intake's 32 bytes, from GET /v1/ingress-key. Publish the result as the record's value, with header ce_id = your own number.
+    """
+    from cryptography.hazmat.primitives import hpke
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+    suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+    return suite.encrypt(body, X25519PublicKey.from_public_bytes(public_key), info=topic.encode())
