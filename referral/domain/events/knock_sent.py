@@ -23,6 +23,8 @@ class KnockSent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Pseudonymous id of the person knocked."""
     channel: str
     """email, phone …"""
+    again: int
+    """0 for the first knock at this rung, then the count of repeats; (offer or task, rung, person, channel, again) is sent once."""
     at: int
     """When."""
     reference: str
