@@ -1,0 +1,156 @@
+"""Personal accounts and their sessions, in SQL. The rules are in `signin`; nothing here commits.
+
+Tables of schema intake (migration "accounts"):
+account(id, login, password, agency, language, desk, disabled, created_at) · session(digest, account_id, seal, created_at) · signin_failure(kind, subject, at).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Rejected
+from services.intake import signin
+
+LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
+"""Languages of accounts and pages, as BCP 47 writes them."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Account:
+    """A member of staff. desk: may see the desk's tasks of its agency and record telephone answers for others."""
+
+    id: str
+    login: str
+    agency: str
+    language: str
+    desk: bool
+
+    def __repr__(self) -> str:
+        return f"Account({self.id})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Session:
+    """A signed-in visit."""
+
+    account: Account
+    seal: bytes
+    created_at: int
+
+
+async def add(tx: AsyncConnection, *, id: str, login: str, password: str, agency: str, language: str, desk: bool, now: int) -> Account:
+    """A new account. Takes 50 ms of processor (the password's hash). Raises Rejected for a login that is taken or values out of range."""
+    login = login.strip().lower()
+    if not 0 < len(login) <= signin.LOGIN_MAX or any(c.isspace() for c in login):
+        raise Rejected("LOGIN", "login", f"1 to {signin.LOGIN_MAX} characters without spaces")
+    if not signin.PASSWORD_MIN <= len(password) <= signin.PASSWORD_MAX:
+        raise Rejected("PASSWORD", "password", f"{signin.PASSWORD_MIN} to {signin.PASSWORD_MAX} characters")
+    if language not in LANGUAGES:
+        raise Rejected("LANGUAGE", "language", f"one of {', '.join(LANGUAGES)}")
+    values = {
+        "id": id,
+        "login": login,
+        "password": signin.hashed(password),
+        "agency": agency,
+        "language": language,
+        "desk": desk,
+        "now": now,
+    }
+    added = await tx.execute(
+        text(
+            "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at) "
+            "VALUES (:id, :login, :password, :agency, :language, :desk, false, :now) ON CONFLICT (login) DO NOTHING RETURNING id"
+        ),
+        values,
+    )
+    if added.scalar() is None:
+        raise Rejected("LOGIN_TAKEN", "login", "choose another login, or enable the account that has it", status=409)
+    return Account(id=id, login=login, agency=agency, language=language, desk=desk)
+
+
+async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | None:
+    """An account that may sign in, and its password's hash."""
+    row = (
+        await tx.execute(
+            text("SELECT id, login, agency, language, desk, password FROM intake.account WHERE login = :login AND NOT disabled"),
+            {"login": login.strip().lower()},
+        )
+    ).one_or_none()
+    return (Account(*row[:5]), row[5]) if row else None
+
+
+async def reserve_attempt(tx: AsyncConnection, subject: signin.Subject, now: int) -> int:
+    """Count one more attempt as failed before its password is looked at, so that many at once gain nothing. Returns `signin.wait`; above 0: not counted."""
+    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(encode(:login, 'hex'), 7))"), {"login": subject.login})
+    rows = await tx.execute(
+        text(
+            "SELECT kind, at FROM intake.signin_failure WHERE at > :since AND ((kind = 'pair' AND subject = :pair) "
+            "OR (kind = 'login' AND subject = :login) OR (kind = 'address' AND subject = :address))"
+        ),
+        {"since": now - signin.WINDOW_US, "pair": subject.pair, "login": subject.login, "address": subject.address},
+    )
+    times: dict[str, list[int]] = {"pair": [], "login": [], "address": []}
+    for kind, at in rows:
+        times[kind].append(at)
+    seconds = signin.wait(signin.Failures(pair=tuple(times["pair"]), login=tuple(times["login"]), address=tuple(times["address"])), now)
+    if seconds == 0:
+        await tx.execute(
+            text(
+                "INSERT INTO intake.signin_failure (kind, subject, at) VALUES ('pair', :pair, :now), ('login', :login, :now), ('address', :address, :now)"
+            ),
+            {"pair": subject.pair, "login": subject.login, "address": subject.address, "now": now},
+        )
+    await tx.execute(text("DELETE FROM intake.signin_failure WHERE at <= :since"), {"since": now - signin.WINDOW_US})
+    return seconds
+
+
+async def forget_attempt(tx: AsyncConnection, subject: signin.Subject, at: int) -> None:
+    """The attempt reserved at this time succeeded: it and the pair's earlier failures do not count; the login's and the address's do."""
+    await tx.execute(
+        text(
+            "DELETE FROM intake.signin_failure WHERE (kind = 'pair' AND subject = :pair) "
+            "OR (at = :at AND ((kind = 'login' AND subject = :login) OR (kind = 'address' AND subject = :address)))"
+        ),
+        {"pair": subject.pair, "login": subject.login, "address": subject.address, "at": at},
+    )
+
+
+async def start_session(tx: AsyncConnection, account_id: str, now: int) -> tuple[str, bytes]:
+    """A new session: the token for the cookie and the seal for its marks. Sessions past their absolute end are swept."""
+    token, seal = secrets.token_urlsafe(32), secrets.token_bytes(32)
+    await tx.execute(text("DELETE FROM intake.session WHERE created_at <= :ended"), {"ended": now - signin.ABSOLUTE_US})
+    await tx.execute(
+        text("INSERT INTO intake.session (digest, account_id, seal, created_at) VALUES (:digest, :account_id, :seal, :now)"),
+        {"digest": signin.token_digest(token), "account_id": account_id, "seal": seal, "now": now},
+    )
+    return token, seal
+
+
+async def session(tx: AsyncConnection, token: str) -> Session | None:
+    """The session of a cookie, if it is there and its account is not disabled. The caller asks `signin.alive`."""
+    row = (
+        await tx.execute(
+            text(
+                "SELECT a.id, a.login, a.agency, a.language, a.desk, s.seal, s.created_at FROM intake.session s "
+                "JOIN intake.account a ON a.id = s.account_id WHERE s.digest = :digest AND NOT a.disabled"
+            ),
+            {"digest": signin.token_digest(token)},
+        )
+    ).one_or_none()
+    return Session(Account(*row[:5]), row[5], row[6]) if row else None
+
+
+async def end_session(tx: AsyncConnection, token: str) -> None:
+    """Sign out: the cookie is worth nothing from now on."""
+    await tx.execute(text("DELETE FROM intake.session WHERE digest = :digest"), {"digest": signin.token_digest(token)})
+
+
+async def speak(tx: AsyncConnection, account_id: str, language: str) -> None:
+    """Keep the language that the owner of an account chose. Raises Rejected for one that we do not speak."""
+    if language not in LANGUAGES:
+        raise Rejected("LANGUAGE", "language", f"one of {', '.join(LANGUAGES)}")
+    await tx.execute(text("UPDATE intake.account SET language = :language WHERE id = :id"), {"language": language, "id": account_id})

@@ -1,0 +1,128 @@
+"""Rules of signing in, without SQL or clock: how a password is kept, when a session ends, when the door slows a guesser down.
+
+Times are microseconds UTC. Every limit below is ours (P) unless it names another source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError
+
+SECOND_US = 1_000_000
+IDLE_US = 60 * 60 * SECOND_US
+"""A session ends after an hour without a page. An officer on night duty looks more often than that; a lost phone does not."""
+ABSOLUTE_US = 13 * 60 * 60 * SECOND_US
+"""A session ends after one shift of twelve hours and its handover, however busy it was."""
+WINDOW_US = 15 * 60 * SECOND_US
+"""Failures older than this are forgotten."""
+PAIR_LIMIT = 5
+"""Failures of one login from one address. Another address is not slowed: nobody can lock an officer out by guessing at the officer's name."""
+LOGIN_LIMIT = 30
+"""Failures of one login from everywhere: a guesser with many addresses gets 120 tries an hour, against twelve characters."""
+ADDRESS_LIMIT = 50
+"""Failures from one address. An agency's staff often share one, so this is wide."""
+PASSWORD_MIN = 12
+"""Characters (NIST SP 800-63B asks for 8 beside a second factor; there is none yet)."""
+PASSWORD_MAX = 256
+"""Characters hashed at most, so that a long password is no way to make us work."""
+LOGIN_MAX = 100
+"""Characters of a login name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What failures are counted under. Both are digests: the table holds neither a name nor an address."""
+
+    pair: bytes
+    login: bytes
+    address: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Times of the failures still in the window, each list in any order."""
+
+    pair: tuple[int, ...] = ()
+    login: tuple[int, ...] = ()
+    address: tuple[int, ...] = ()
+
+
+def hasher() -> argon2.PasswordHasher:
+    """Argon2id with RFC 9106's second recommended option (64 MiB, three passes, four lanes): about 50 ms. The only place that says so."""
+    return argon2.PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4, hash_len=32, salt_len=16)
+
+
+def hashed(password: str) -> str:
+    """What table intake.account keeps of a password. Takes about 50 ms of processor."""
+    return hasher().hash(password)
+
+
+def matches(stored: str | None, password: str) -> bool:
+    """Whether this is the password. stored None (no such account): the same work, then False, so that time tells nothing."""
+    try:
+        return hasher().verify(stored or _nobody(), password[:PASSWORD_MAX]) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobody() -> str:
+    return hashed("no account has this password, and none can sign in with it")
+
+
+def wait(failures: Failures, now: int) -> int:
+    """Seconds until this sign-in may be tried; 0 when it may be tried at once."""
+    waits = (
+        _wait(failures.pair, PAIR_LIMIT, now),
+        _wait(failures.login, LOGIN_LIMIT, now),
+        _wait(failures.address, ADDRESS_LIMIT, now),
+    )
+    return max(waits)
+
+
+def _wait(times: Iterable[int], limit: int, now: int) -> int:
+    recent = sorted(at for at in times if at > now - WINDOW_US)
+    if len(recent) < limit:
+        return 0
+    free_at = recent[-limit] + WINDOW_US
+    return max(1, -((now - free_at) // SECOND_US))
+
+
+def alive(created_at: int, seen_at: int, now: int) -> bool:
+    """Whether a session still stands: inside both limits."""
+    return now - created_at < ABSOLUTE_US and now - seen_at < IDLE_US
+
+
+def token_digest(token: str) -> bytes:
+    """What table intake.session keeps of a cookie; 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def form_token(token: str) -> str:
+    """The CSRF token of every form of a visit: only a page that we wrote for the owner of the cookie knows it."""
+    return hmac.new(token.encode(), b"referral form", "sha256").hexdigest()
+
+
+def seen_mark(seal: bytes, seen_at: int) -> str:
+    """When the owner of a session last saw a page, as the cookie carries it, so that reading a page writes nothing. seal: the session's secret."""
+    mac = hmac.new(seal, f"seen {seen_at}".encode(), "sha256").hexdigest()
+    return f"{seen_at}-{mac}"
+
+
+def seen_at(seal: bytes, mark: str) -> int | None:
+    """What a mark says, or None when we did not write it."""
+    text, _, _ = mark.partition("-")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        return None
+    return int(text) if hmac.compare_digest(seen_mark(seal, int(text)), mark) else None
+
+
+def same(one: str, other: str) -> bool:
+    """Equality that takes the same time wherever they differ."""
+    return hmac.compare_digest(one.encode(), other.encode())
