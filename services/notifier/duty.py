@@ -1,0 +1,164 @@
+"""Who is on duty for one rung of one agency at an instant. Pure: the roster and the instant are arguments.
+
+Rota times are wall clock in Europe/Belgrade, the time of every agency of the directory; instants are µs UTC; every interval is half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+ZONE = ZoneInfo("Europe/Belgrade")
+DAY = 24 * 60
+WEEK = 7 * DAY
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of staff who can be knocked. account: the id of the inbox account. channels: those with an address, confirmed or not."""
+
+    account: str
+    agency: str
+    rungs: tuple[str, ...]
+    language: str
+    channels: tuple[str, ...]
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """A shift that comes back every week. weekday: 0 is Monday. start, end: minutes after that day's midnight; end may lie on a later day.
+
+    since, until: first and last day on which it begins; None is unlimited.
+    """
+
+    account: str
+    agency: str
+    rung: str
+    weekday: int
+    start: int
+    end: int
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """One shift, at instants."""
+
+    account: str
+    agency: str
+    rung: str
+    starts: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """This person is on no shift between these instants."""
+
+    account: str
+    starts: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """All that is known of some agencies' staff."""
+
+    people: tuple[Person, ...] = ()
+    weekly: tuple[Weekly, ...] = ()
+    single: tuple[Single, ...] = ()
+    absences: tuple[Absence, ...] = ()
+
+
+class Why(StrEnum):
+    """Why nobody can be knocked; words of the code list knock-reason."""
+
+    NOBODY = "nobody-on-duty"
+    EXCLUDED = "all-excluded"
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Who is to be knocked, by account and in that order; why is set when there is nobody."""
+
+    people: tuple[Person, ...]
+    why: Why | None = None
+
+
+def instant(day: date, minute: int) -> int:
+    """µs UTC at which the wall clock shows `minute` minutes after that day's midnight.
+
+    A time that comes twice (autumn) is its first coming, and one that is skipped (spring) is the moment of the change: so the end of one
+    shift and the begin of the next are one instant in every night, and a later wall time is never an earlier instant.
+    """
+    wall = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
+    while _utc(wall).astimezone(ZONE).replace(tzinfo=None) != wall:  # skipped: at most one hour of one night a year
+        wall += timedelta(minutes=1)
+    return round(_utc(wall).timestamp()) * SECOND
+
+
+def _utc(wall: datetime) -> datetime:
+    return wall.replace(tzinfo=ZONE).astimezone(UTC)
+
+
+def local_day(at: int) -> date:
+    """The day that a calendar in Belgrade shows at an instant."""
+    return datetime.fromtimestamp(at // SECOND, UTC).astimezone(ZONE).date()
+
+
+def covers(shift: Weekly | Single, at: int) -> bool:
+    """Whether this shift holds at an instant."""
+    if isinstance(shift, Single):
+        return shift.starts <= at < shift.ends
+    today = local_day(at)
+    back = (today.weekday() - shift.weekday) % 7
+    first = today - timedelta(days=back)
+    for begins in (first, first - timedelta(days=7)):  # a shift of up to a week may have begun in the week before
+        in_force = (shift.since is None or shift.since <= begins) and (shift.until is None or begins <= shift.until)
+        if in_force and instant(begins, shift.start) <= at < instant(begins, shift.end):
+            return True
+    return False
+
+
+def has_rota(shifts: Iterable[Weekly | Single], at: int) -> bool:
+    """Whether a rota holds: between the begin of its first entry and the end of its last. One that has run out is none at all."""
+    begins: list[int] = []
+    ends: list[int] = []
+    for shift in shifts:
+        if isinstance(shift, Single):
+            begins.append(shift.starts)
+            ends.append(shift.ends)
+        else:
+            begins.append(0 if shift.since is None else instant(shift.since, 0))
+            ends.append(at + 1 if shift.until is None else instant(shift.until, shift.end))
+    return bool(begins) and min(begins) <= at < max(ends)
+
+
+def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str] = frozenset()) -> Duty:
+    """Who is on duty at a rung. skip: accounts that must not be knocked for this case.
+
+    Without a rota everybody who is registered for the rung is on duty: waking too many is better than waking nobody. With one, a hole
+    in it is a hole: the next rung is asked at once. Disabled accounts are never named; whether an address was confirmed does not matter.
+    """
+    shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
+    shifts = [s for s in shifts if (s.agency, s.rung) == (agency, rung)]
+    named = {s.account for s in shifts if covers(s, at)} if has_rota(shifts, at) else None
+    away = {a.account for a in roster.absences if a.starts <= at < a.ends}
+    there = [
+        p
+        for p in roster.people
+        if p.agency == agency
+        and not p.disabled
+        and p.account not in away
+        and (p.account in named if named is not None else rung in p.rungs)
+    ]
+    people = tuple(sorted((p for p in there if p.account not in skip), key=lambda p: p.account))
+    if people:
+        return Duty(people)
+    return Duty((), Why.EXCLUDED if there else Why.NOBODY)

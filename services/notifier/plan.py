@@ -1,0 +1,199 @@
+"""What to knock, when: from what is known of an offer (or a desk's task) and who is on duty to the knocks that must go out. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from msgspec import Struct
+
+from referral.domain.events import (
+    CaseChanged,
+    How,
+    NeedsPerson,
+    OfferAccepted,
+    OfferAcknowledged,
+    OfferArrived,
+    OfferClosed,
+    OfferEscalated,
+    OfferHeld,
+    OfferKind,
+    OfferOpened,
+    PersonNotNeeded,
+    Reach,
+)
+from services.notifier.duty import Duty, Person, Roster, on_duty
+
+REPEATS = 2
+"""Knocks of an unanswered offer at one rung after the first: a second look, and one that is hard to miss; then the next rung is asked (P)."""
+REPEAT_GAP = 2 * 60 * 1_000_000
+"""At least this long between two knocks of one rung (µs): somebody who is on the way to the screen is not knocked again (P)."""
+DESK_RUNGS = ("desk", "supervising-body", "oversight")
+"""Names of the rungs of a desk's task, by NeedsPerson.rung."""
+STAFF = "staff:"
+
+
+class State(StrEnum):
+    """OPEN: somebody must look. ANSWERED: somebody has. CLOSED: nobody needs to any more."""
+
+    OPEN = "OPEN"
+    ANSWERED = "ANSWERED"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An offer, or a task of a desk, as far as knocking goes.
+
+    once: one knock, no answer awaited. rounds: knocks so far by rung. next_at: when the next is due, None when none is.
+    due: until when an answer is awaited. failed: the last rung that was said to have failed.
+    """
+
+    id: str
+    case_id: str
+    task: bool
+    agency: str
+    ladder: tuple[str, ...]
+    rung: int
+    drill: bool
+    once: bool = False
+    system: bool = False
+    skip: tuple[str, ...] = ()
+    state: State = State.OPEN
+    rounds: tuple[int, ...] = ()
+    next_at: int | None = None
+    due: int | None = None
+    failed: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """One message to one person by one channel. (asked, rung, again, person, channel) names it: it is sent once."""
+
+    asked: str
+    case_id: str
+    task: bool
+    rung: int
+    again: int
+    person: str
+    channel: str
+    language: str
+    drill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows. failed: why this rung has nobody (a word of knock-reason). mute: people on duty without any address."""
+
+    asked: Asked
+    knocks: tuple[Knock, ...] = ()
+    failed: str | None = None
+    mute: tuple[Person, ...] = field(default=())
+
+
+def subject(event: Struct) -> str | None:
+    """The offer or task that an event is about; None if none."""
+    return getattr(event, "offer_id", None) or getattr(event, "task_id", None)
+
+
+def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: bool) -> Asked | None:
+    """What is known after an event about this offer or task; at: when it was taken in. Unknown things stay unknown."""
+    match event:
+        case OfferOpened():
+            return _opened(event, case_id, at, drill)
+        case NeedsPerson():
+            return _needed(asked, event, case_id, at, drill)
+    if asked is None or asked.state is State.CLOSED:
+        return asked
+    match event:
+        case OfferEscalated():
+            return replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at)
+        case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld():
+            return replace(asked, state=State.ANSWERED, next_at=None)
+        case OfferClosed(how=How.COMPLETED) if asked.once:
+            return asked  # a notice is complete when it is put: that does not make the knock needless
+        case OfferClosed() | PersonNotNeeded():
+            return replace(asked, state=State.CLOSED, next_at=None)
+    return asked
+
+
+def exclude(asked: Asked, event: CaseChanged) -> Asked:
+    """Staff who were excluded from the case are not knocked from now on."""
+    return replace(asked, skip=tuple(sorted({*asked.skip, *excluded_staff(event.excluded)})))
+
+
+def excluded_staff(actors: tuple[str, ...]) -> tuple[str, ...]:
+    """The accounts among excluded actors (`kind:id`); a bare id is an account."""
+    return tuple(a.removeprefix(STAFF) for a in actors if a.startswith(STAFF) or ":" not in a)
+
+
+def plan(asked: Asked, roster: Roster, now: int) -> Plan:
+    """The knocks that are due now. Nothing for what is answered, closed, or not yet due; the same question never twice."""
+    if asked.state is not State.OPEN or asked.next_at is None or asked.next_at > now:
+        return Plan(asked)
+    if asked.system and not any(p.agency == asked.agency for p in roster.people):
+        return Plan(replace(asked, next_at=None))  # the agency's own system looks; the limit stands guard
+    duty = _duty(asked, roster, now)
+    again = _round(asked)
+    knocks = tuple(
+        Knock(asked.id, asked.case_id, asked.task, asked.rung, again, person.account, channel, person.language, asked.drill)
+        for person in duty.people
+        for channel in person.channels
+    )
+    mute = tuple(p for p in duty.people if not p.channels)
+    if not knocks:
+        reason = duty.why.value if duty.why else "all-channels-failed"
+        said = asked.failed == asked.rung and not asked.task
+        return Plan(replace(asked, next_at=None, failed=asked.rung), (), None if said else reason, mute)
+    after = asked if asked.task else replace(asked, rounds=_bump(asked.rounds, asked.rung))
+    return Plan(replace(after, next_at=_repeat(asked, again, now)), knocks, None, mute)
+
+
+def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
+    return Asked(
+        id=event.offer_id,
+        case_id=case_id,
+        task=False,
+        agency=event.agency,
+        ladder=event.ladder,
+        rung=event.rung,
+        drill=drill,
+        once=event.kind is OfferKind.NOTIFY,
+        system=event.reach is Reach.SYSTEM,
+        skip=excluded_staff(event.skip),
+        next_at=None if event.reach is Reach.PHONE else at,  # reached by a call, which is a task of the desk
+        due=event.due,
+    )
+
+
+def _needed(asked: Asked | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Asked:
+    known = asked or Asked(event.task_id, case_id, True, event.desk, DESK_RUNGS, event.rung, drill)
+    rounds = _bump(known.rounds, event.rung)  # counted by what routing says, which repeats it, not by what was sent
+    return replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due)
+
+
+def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
+    """Of a task whose higher rung has nobody of its own, the desk itself hears again: it is never closed by silence."""
+    skip = frozenset(asked.skip)
+    inside = 0 <= asked.rung < len(asked.ladder)
+    name = asked.ladder[asked.rung] if inside else (asked.ladder[-1] if asked.ladder else "")
+    duty = on_duty(roster, asked.agency, name, now, skip)
+    return duty if duty.people or not asked.task else on_duty(roster, asked.agency, DESK_RUNGS[0], now, skip)
+
+
+def _round(asked: Asked) -> int:
+    done = asked.rounds[asked.rung] if asked.rung < len(asked.rounds) else 0
+    return done - 1 if asked.task else done
+
+
+def _bump(rounds: tuple[int, ...], rung: int) -> tuple[int, ...]:
+    padded = (*rounds, *(0,) * (rung + 1 - len(rounds)))
+    return (*padded[:rung], padded[rung] + 1, *padded[rung + 1 :])
+
+
+def _repeat(asked: Asked, again: int, now: int) -> int | None:
+    """Repeats lie evenly between now and the limit: at a third and two thirds of the time to acknowledge, whatever its length."""
+    if asked.task or asked.once or asked.due is None or again >= REPEATS:
+        return None
+    at = now + max(REPEAT_GAP, (asked.due - now) // (REPEATS + 1 - again))
+    return at if at < asked.due else None
