@@ -25,7 +25,7 @@ from referral.domain.events import (
 from services.notifier.duty import Duty, Person, Roster, on_duty
 
 REPEATS = 2
-"""Knocks of an unanswered offer at one rung after the first: a second look, and one that is hard to miss; then the next rung is asked (P)."""
+"""Knocks of an unanswered offer at one rung after the first (P): one for who did not hear, one for who forgot."""
 REPEAT_GAP = 2 * 60 * 1_000_000
 """At least this long between two knocks of one rung (µs): somebody who is on the way to the screen is not knocked again (P)."""
 DESK_RUNGS = ("desk", "supervising-body", "oversight")

@@ -1,0 +1,141 @@
+"""E-mail by SMTP (RFC 5321). Whatever the server answers, no address and none of its words leave this file: servers quote addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import formatdate
+from typing import Any
+
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
+
+from services.notifier.channels import Refused, Unreached
+from services.notifier.message import Message
+
+CONNECT_SECONDS = 5.0
+"""To connect, greet and secure. A relay on our own network answers in milliseconds; a dead one must not hold a sender."""
+ANSWER_SECONDS = 10.0
+"""For one answer of the server. RFC 5321 §4.5.3.2 allows minutes; a knock that is so late is better tried again or elsewhere."""
+WHOLE_SECONDS = 20.0
+"""For one message from first to last byte; far below the lease of a delivery (send.LEASE_SECONDS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """The server that takes our mail. tls: None where offered, True always, False never. domain: right side of Message-ID."""
+
+    host: str
+    port: int
+    sender: str
+    tls: bool | None = None
+    user: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Relay({self.host}:{self.port})"
+
+    @property
+    def domain(self) -> str:
+        return self.sender.rpartition("@")[2]
+
+
+def letter(relay: Relay, address: str, message: Message, reference: str, at: int) -> EmailMessage:
+    """The whole e-mail: plain text, no picture, no link but the inbox, and headers that keep automatic answers away (RFC 3834)."""
+    mail = EmailMessage(policy=WIRE)
+    mail["From"] = Address(addr_spec=relay.sender)
+    mail["To"] = Address(addr_spec=address)
+    mail["Subject"] = message.subject
+    mail["Message-ID"] = f"<{reference}@{relay.domain}>"
+    mail["Date"] = formatdate(at // 1_000_000, usegmt=True)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["Importance"] = "high"
+    mail.set_content(message.text, charset="utf-8", cte="quoted-printable")
+    return mail
+
+
+class Email:
+    """One connection to the relay, kept between messages."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._line: SMTP | None = None
+
+    async def open(self) -> None:
+        """Connected, greeted, secured and alive: a line that slept is asked before it is trusted with a message."""
+        if not await self._alive():
+            self._line = SMTP(
+                hostname=self._relay.host,
+                port=self._relay.port,
+                start_tls=self._relay.tls,
+                username=self._relay.user,
+                password=self._relay.password,
+                local_hostname=self._relay.domain,
+                timeout=ANSWER_SECONDS,
+            )
+            failure = await _failure(self._line.connect(timeout=CONNECT_SECONDS), CONNECT_SECONDS)
+            if failure is not None:
+                self._drop()
+                raise Unreached("server-away" if isinstance(failure, Refused) else str(failure))
+
+    async def send(self, address: str, message: Message, reference: str, at: int) -> None:
+        assert self._line is not None, "open() first"
+        try:
+            mail = letter(self._relay, address, message, reference, at).as_bytes()
+        except (ValueError, LookupError, MessageError):
+            mail = None  # the error would quote the address
+        if mail is None:
+            raise Refused("bad-address")
+        failure = await _failure(self._line.sendmail(self._relay.sender, address, mail), WHOLE_SECONDS)
+        if failure is not None:
+            if not isinstance(failure, Refused):
+                self._drop()
+            raise failure
+
+    async def close(self) -> None:
+        if self._line is not None and self._line.is_connected:
+            await _failure(self._line.quit(timeout=1.0), 1.0)
+        self._drop()
+
+    async def _alive(self) -> bool:
+        return self._line is not None and self._line.is_connected and await _failure(self._line.noop(), ANSWER_SECONDS) is None
+
+    def _drop(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line = None
+
+
+async def _failure(work: Coroutine[Any, Any, object], seconds: float) -> Refused | Unreached | None:
+    """Run one exchange; what went wrong, in our words. Raised by the caller, so that no trace leads to the server's error."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except SMTPRecipientsRefused as error:
+        code = error.recipients[0].code if error.recipients else 0
+        return Refused("refused") if 500 <= code < 600 else Unreached("try-later")
+    except SMTPDataError as error:
+        return Refused("refused") if 500 <= error.code < 600 else Unreached("try-later")
+    except SMTPResponseException as error:  # greeting, sign-in or sender: our own set-up, which somebody will mend
+        return Unreached("try-later" if 400 <= error.code < 500 else "server-refuses-us")
+    except TimeoutError:
+        return Unreached("no-answer")
+    except ssl.SSLError:
+        return Unreached("not-secured")
+    except (SMTPException, OSError):
+        return Unreached("server-away")
+    except (ValueError, UnicodeError):
+        return Refused("bad-address")
+    return None
