@@ -5,10 +5,12 @@ Pure values. Times are microseconds UTC (int), ids opaque strings (uuid text), c
 
 from __future__ import annotations
 
-import uuid
+import hashlib
 
 from msgspec import Struct
 
+from referral.domain.events.facts import Facts
+from referral.domain.events.head import CauseKind, Head
 from referral.domain.events.meta import Meta
 
 
@@ -68,7 +70,8 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def derived(cause_id: str, name: int | str) -> str:
     """The id of the name-th thing that follows from a cause: the same cause always yields the same id (RFC 9562 version 5)."""
-    return str(uuid.uuid5(uuid.UUID(cause_id), str(name)))
+    digest = hashlib.sha1(bytes.fromhex(cause_id.replace("-", "")) + str(name).encode(), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{'89ab'[int(digest[16], 16) & 3]}{digest[17:20]}-{digest[20:32]}"
 
 
 def alarm_id(case_id: str, at: int, seq: int) -> str:
@@ -91,3 +94,16 @@ def lost_input(case_id: str, lost: RecordLost, source: Source) -> Input:
     """The input that a lost record is. source: the position of the quarantined record, or of the one that showed the gap."""
     name = f"lost:{lost.topic}:{lost.seq}:{source.partition}:{source.offset}"
     return Input(id=derived(case_id, name), case_id=case_id, body=lost, source=source, seq=lost.seq)
+
+
+def head_of(cause: Input, facts: Facts) -> Head:
+    """What the first event of an input says of it: enough to make the input again from the log."""
+    at = cause.source
+    match cause.body:
+        case Due(at=due):
+            return Head(kind=CauseKind.DUE, topic="", partition=-1, offset=-1, due=due, facts=facts)
+        case RecordLost(seq=seq, reason=why):
+            kind = CauseKind.LOST
+            return Head(kind=kind, topic=at.topic, partition=at.partition, offset=at.offset, lost_seq=seq, lost_reason=why, facts=facts)
+        case _:
+            return Head(kind=CauseKind.RECORD, topic=at.topic, partition=at.partition, offset=at.offset, facts=facts)
