@@ -1,0 +1,1 @@
+"""Our figures beside their references, one command, ratios measured in one run: `make bench [JSON=file]`."""
