@@ -23,6 +23,8 @@ class OfferEscalated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The offer."""
     rung: int
     """Rung now, from 0."""
+    reason: str | None = None
+    """Why it climbs: acknowledge (the limit passed), or the reason of a RungFailed."""
     due: int | None = None
     """Next limit."""
     due_what: str

@@ -26,4 +26,4 @@ class OfferHeld(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: str
     """Why."""
     due: int | None = None
-    """End of the hold."""
+    """End of the hold; null: declined under a statutory duty, and kept until another accepts."""

@@ -1,0 +1,169 @@
+"""What a case is: the fold of its events on `referral-routing`, and nothing else (`fold.evolve`).
+
+Pure values. Times are microseconds UTC, ids uuid text, collections tuples: order is part of the answer. Fields are only ever
+added, with a default, so that the state of an older release loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from referral.domain.events import Consent, StepKind, Traits
+
+NOWHERE = Traits(concern="", age="", age_band="", sex="", found_in="", home="", urgency="", origin="", asylum="", languages=(), flags=())
+"""Traits of a case whose first record was lost."""
+
+
+class Val(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A frozen value that stores only what differs from its defaults."""
+
+
+class Offer(Val):
+    """A seat put to one agency. state: OFFERED ACKNOWLEDGED ACCEPTED ARRIVED COMPLETED. how: empty while it is open."""
+
+    offer_id: str
+    agency: str
+    service: str
+    state: str = "OFFERED"
+    rung: int = 0
+    rungs: int = 1
+    due: int | None = None
+    due_what: str = ""
+    held: bool = False
+    skipped: int = 0
+    """Rungs that were climbed because everybody on them is excluded."""
+    how: str = ""
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"Offer({self.offer_id} {self.service} {self.how or self.state})"
+
+
+class Seat(Val):
+    """One role that a step needs. kept: declined under a statutory duty, and kept until another accepts. past: offers that ended."""
+
+    role: str
+    offer: Offer | None = None
+    kept: tuple[Offer, ...] = ()
+    past: tuple[Offer, ...] = ()
+    missed: tuple[str, ...] = ()
+    code: str = ""
+
+
+class Run(Val):
+    """A step under way, or done when it has an outcome. round counts reviews and moves. verdict: the decision of the step as a whole."""
+
+    step: str
+    round: int
+    kind: StepKind
+    seats: tuple[Seat, ...]
+    verdict: str = ""
+    outcome: str = ""
+
+
+class Track(Val):
+    """One pathway running for the case, under the procedure that was in force when it began."""
+
+    track_id: str
+    pathway: str
+    digest: str
+    runs: tuple[Run, ...] = ()
+    paused_by: str = ""
+    outcome: str = ""
+
+
+class Task(Val):
+    """What stands at a desk. rung: 0 desk, 1 supervising body, 2 oversight. due: when it is told again, one rung higher."""
+
+    task_id: str
+    desk: str
+    about: str
+    track_id: str = ""
+    step: str = ""
+    seat: int = -1
+    rung: int = 0
+    due: int | None = None
+
+
+class Case(Val):
+    """The life of one person's referrals. seq and at: of its last event. opened: its first referral has been read."""
+
+    case_id: str
+    seq: int = 0
+    at: int = 0
+    opened: bool = False
+    traits: Traits = NOWHERE
+    consent: Consent | None = None
+    referrals: tuple[str, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    excluded: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
+    raised: tuple[str, ...] = ()
+    closed: str = ""
+    drill: bool = False
+
+    def __repr__(self) -> str:
+        return f"Case({self.case_id} seq={self.seq} tracks={len(self.tracks)} tasks={len(self.tasks)}{' closed' if self.closed else ''})"
+
+
+Place = tuple[int, int, int]
+"""Where a seat stands: index of track, run and seat."""
+
+
+def seats(case: Case) -> Iterator[tuple[Place, Track, Run, Seat]]:
+    """Every seat of the case, oldest first."""
+    for t, track in enumerate(case.tracks):
+        for r, run in enumerate(track.runs):
+            for s, seat in enumerate(run.seats):
+                yield (t, r, s), track, run, seat
+
+
+def offers_of(seat: Seat) -> Iterator[Offer]:
+    """The open offers of a seat: the current one unless it has ended, and those kept under a duty."""
+    if seat.offer is not None and not seat.offer.how:
+        yield seat.offer
+    yield from seat.kept
+
+
+def open_offers(case: Case) -> tuple[Offer, ...]:
+    """Every offer that has not ended: what agencies may answer and read."""
+    return tuple(offer for _, _, _, seat in seats(case) for offer in offers_of(seat))
+
+
+def find(case: Case, offer_id: str) -> tuple[Place, Track, Run, Seat, Offer] | None:
+    """The seat and offer of this id, open or ended; None when the case never made it."""
+    for place, track, run, seat in seats(case):
+        if seat.offer is not None and seat.offer.offer_id == offer_id:
+            return place, track, run, seat, seat.offer
+        for offer in (*seat.kept, *seat.past):
+            if offer.offer_id == offer_id:
+                return place, track, run, seat, offer
+    return None
+
+
+def next_due(case: Case) -> int | None:
+    """The case's one alarm: the earliest time at which somebody has to be reminded; None when nothing is due ever."""
+    times = [task.due for task in case.tasks if task.due is not None]
+    for track in case.tracks:
+        if track.outcome or track.paused_by:
+            continue
+        for run in track.runs:
+            for seat in run.seats:
+                if seat.offer is not None and seat.offer.due is not None and not seat.offer.how:
+                    times.append(seat.offer.due)
+    return min(times, default=None)
+
+
+def holds(case: Case) -> Mapping[str, int]:
+    """Places that the case holds now, by service id: from the offer until it ends. Routing keeps capacity rows by the difference."""
+    held: dict[str, int] = {}
+    for track in case.tracks:
+        for run in track.runs:
+            if run.kind is StepKind.PLACE:
+                for seat in run.seats:
+                    for offer in offers_of(seat):
+                        held[offer.service] = held.get(offer.service, 0) + 1
+    return held

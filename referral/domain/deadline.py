@@ -1,0 +1,57 @@
+"""Limits: minutes, hours, days of 24 hours, and working days in the recipient's calendar. Pure arithmetic on microseconds UTC."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+UNITS = {"min": MINUTE, "h": HOUR, "days": DAY, "working days": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An amount of one unit of UNITS."""
+
+    amount: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Days since 1970 that are holidays, and the clock changes (µs UTC from which an offset in µs holds), both a snapshot from a file."""
+
+    id: str
+    holidays: frozenset[int]
+    changes: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+    def offset(self, at: int) -> int:
+        """How far local time is ahead of UTC at this time, in µs."""
+        return self.offsets[max(bisect.bisect_right(self.changes, at) - 1, 0)]
+
+    def works(self, day: int) -> bool:
+        """Whether offices are open on this day (days since 1970-01-01, a Thursday)."""
+        return (day + 3) % 7 < 5 and day not in self.holidays
+
+    def midnight(self, day: int) -> int:
+        """The instant at which this local day begins."""
+        local = day * DAY
+        return local - self.offset(local - self.offset(local))
+
+
+def due(start: int, limit: Limit, calendar: Calendar) -> int:
+    """The instant at which a limit that starts now has passed.
+
+    N working days end with the N-th working day after the day of the start, at midnight local time; clock units ignore holidays.
+    """
+    if limit.unit != "working days":
+        return start + limit.amount * UNITS[limit.unit]
+    day = (start + calendar.offset(start)) // DAY
+    left = limit.amount
+    while left:
+        day += 1
+        left -= calendar.works(day)
+    return calendar.midnight(day + 1)
