@@ -1,0 +1,98 @@
+"""Keys: one random key per case, wrapped by a master key that lives outside the database. Deleting a row erases a case."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac as hmac_
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Malformed, Rejected
+
+NONCE = 12
+Box = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes], bytes]]
+_INSERT = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped)")
+_LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
+
+
+class Keys:
+    """What the master key opens. One per process, made in wiring by `read`."""
+
+    def __init__(self, master: bytes) -> None:
+        if len(master) != 32:
+            raise ValueError("the master key has 32 bytes")
+        self._master = master
+        self._case = AESGCM(self._purpose("case-key"))
+        self._derived = cache(self._purpose)  # one entry per purpose: a handful of words in the code
+
+    def _purpose(self, purpose: str) -> bytes:
+        return HKDF(hashes.SHA256(), 32, None, b"referral/" + purpose.encode()).derive(self._master)
+
+    async def create(self, tx: AsyncConnection, case_id: str) -> bytes:
+        """A new case's key, kept with the caller's transaction."""
+        key, nonce = os.urandom(32), os.urandom(NONCE)
+        await tx.execute(_INSERT, {"id": case_id, "wrapped": nonce + self._case.encrypt(nonce, key, case_id.encode())})
+        return key
+
+    async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
+        """Case id → key. A case that is missing from the answer is erased, or never was."""
+        rows = (await tx.execute(_LOAD, {"ids": list(ids)})).all()
+        return {case_id: self._unwrap(case_id, wrapped) for case_id, wrapped in rows}
+
+    def _unwrap(self, case_id: str, wrapped: bytes) -> bytes:
+        try:
+            return self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode())
+        except InvalidTag:
+            raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "it is not the key that this database was made with") from None
+
+    def hmac(self, purpose: str, *parts: bytes) -> bytes:
+        """A keyed digest (SHA-256) of parts; each part is counted, so that no two lists of parts meet."""
+        digest = hmac_.new(self._derived(purpose), digestmod=hashlib.sha256)
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.digest()
+
+    def box(self, purpose: str) -> Box:
+        """(seal, open) for rows of a service: each takes bytes and a context that must be the same at opening. open: Malformed("seal")."""
+        key = AESGCM(self._derived(purpose))
+
+        def seal(plain: bytes, context: bytes = b"") -> bytes:
+            nonce = os.urandom(NONCE)
+            return nonce + key.encrypt(nonce, plain, context)
+
+        def open_(sealed: bytes, context: bytes = b"") -> bytes:
+            try:
+                return key.decrypt(sealed[:NONCE], sealed[NONCE:], context)
+            except (InvalidTag, ValueError):
+                raise Malformed("seal", purpose) from None
+
+        return seal, open_
+
+
+async def erase(tx: AsyncConnection, case_id: str) -> None:
+    """Destroy a case's key: no event body of it can be read again, by anybody."""
+    await tx.execute(text("DELETE FROM keys.case_key WHERE case_id = :id"), {"id": case_id})
+
+
+def read(path: Path) -> Keys:
+    """The master key of a file: 64 hexadecimal digits. Rejected: no such file, or something else in it."""
+    try:
+        return Keys(bytes.fromhex(path.read_text("ascii").strip()))
+    except (OSError, ValueError):
+        raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "a readable file with 64 hexadecimal digits is needed") from None
+
+
+def write(path: Path) -> None:
+    """Make a new master key that only its owner may read. FileExistsError: one is there; it is never overwritten."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(os.urandom(32).hex() + "\n")

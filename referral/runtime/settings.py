@@ -1,0 +1,76 @@
+"""Everything that the environment says, read once in wiring and passed on as a value."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from referral.errors import Rejected
+
+CHECKOUT = Path(__file__).parents[2]
+SERVICES = ("intake", "routing", "notifier", "audit")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """One process's surroundings. http: host and port (0: any free one, printed). prefix: of every topic, for several stacks on a broker.
+
+    database: SQLAlchemy URL; a service connects as the role of its own name. drill_clock: hours may be passed in seconds (demo, tests).
+    """
+
+    kafka: str
+    database: str
+    master_key_file: Path
+    ingress_key_file: Path | None = None
+    instance: str
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    drill_clock: bool = False
+    topic_prefix: str = ""
+    smtp: str = "localhost:25"
+    inbox_url: str = "http://localhost:8080"
+    schemas: Path = CHECKOUT / "schemas" / "avro"
+    policy: Path = CHECKOUT / "policy"
+
+    def topic(self, name: str) -> str:
+        """The name on the broker."""
+        return self.topic_prefix + name
+
+    def plain(self, topic: str) -> str:
+        """The name in topics.yaml."""
+        return topic.removeprefix(self.topic_prefix)
+
+    def __repr__(self) -> str:
+        return f"Settings({self.instance})"  # the URL may hold a password
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the environment. Rejected: a variable is missing or is no such thing."""
+
+    def need(name: str) -> str:
+        if not environment.get(name):
+            raise Rejected("missing", name, "set it in the environment; `referral up` does this for you")
+        return environment[name]
+
+    host, _, port = environment.get("REFERRAL_HTTP", "127.0.0.1:0").rpartition(":")
+    if not port.isdigit():
+        raise Rejected("malformed", "REFERRAL_HTTP", "write host:port")
+    ingress = environment.get("REFERRAL_INGRESS_KEY_FILE")
+    return Settings(
+        kafka=need("REFERRAL_KAFKA"),
+        database=need("REFERRAL_DATABASE"),
+        master_key_file=Path(need("REFERRAL_MASTER_KEY_FILE")),
+        ingress_key_file=Path(ingress) if ingress else None,
+        instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}",
+        http_host=host or "127.0.0.1",
+        http_port=int(port),
+        drill_clock=environment.get("REFERRAL_DRILL_CLOCK") == "1",
+        topic_prefix=environment.get("REFERRAL_TOPIC_PREFIX", ""),
+        smtp=environment.get("REFERRAL_SMTP", "localhost:25"),
+        inbox_url=environment.get("REFERRAL_INBOX_URL", "http://localhost:8080"),
+        schemas=Path(environment.get("REFERRAL_SCHEMAS", CHECKOUT / "schemas" / "avro")),
+        policy=Path(environment.get("REFERRAL_POLICY", CHECKOUT / "policy")),
+    )
