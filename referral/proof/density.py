@@ -1,0 +1,102 @@
+"""Is the log whole? Every index, every position and every sequence, and the hash of every value; no key is needed."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from referral.domain.events import Quarantined
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import CASE_TOPICS, SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.report import Report, Weight, finding
+
+
+class Density(Struct, kw_only=True):
+    """Walks the entries once, in the order of idx."""
+
+    report: Report
+    last: int = 0
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    sequences: dict[tuple[str, str], int] = field(default_factory=dict)
+    gaps: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
+    """(topic, case, sequence) that is missing → the entry that shows it."""
+    lost: set[tuple[str, str, int]] = field(default_factory=set)
+    """What a quarantine record accounts for."""
+
+    def take(self, entry: Entry) -> None:
+        """Check one entry against those before it."""
+        self.report.counts["entries"] += 1
+        self._index(entry)
+        if digest(entry.value) != entry.sha256:
+            self._bad("HASH_DIFFERS", entry, "the value is not the one that was logged")
+        if entry.kind is Kind.GAP:
+            self._note("GAP_LOGGED", entry, "audit saw here that a sequence was missing")
+            return
+        self._position(entry)
+        self._meta(entry)
+        match entry.kind:
+            case Kind.FORK:
+                self._bad("FORK", entry, "this sequence exists already, with other bytes: two writers, or a forged record")
+            case Kind.UNREADABLE:
+                self._note("UNREADABLE", entry, "a record that is none of ours stands in the topic")
+            case Kind.QUARANTINE:
+                self._quarantined(entry)
+            case kind if kind in SEQUENCED:
+                self._sequence(entry)
+
+    def finish(self) -> None:
+        """Say which gaps nothing accounts for."""
+        for place, entry in self.gaps.items():
+            topic, _, seq = place
+            if place in self.lost:
+                self._note("LOST", entry, f"sequence {seq} of {topic} was quarantined")
+            else:
+                self._bad("SEQUENCE_GAP", entry, f"sequence {seq} of this case in {topic} is missing before this entry")
+
+    def _bad(self, code: str, entry: Entry, what: str) -> None:
+        self.report.say(finding(Weight.BAD, code, entry, what))
+
+    def _note(self, code: str, entry: Entry, what: str) -> None:
+        self.report.say(finding(Weight.NOTE, code, entry, what))
+
+    def _index(self, entry: Entry) -> None:
+        if entry.idx != self.last + 1:
+            self._bad("INDEX_GAP", entry, f"entry {self.last + 1} is missing or out of order before this one")
+        self.last = entry.idx
+
+    def _position(self, entry: Entry) -> None:
+        """Offsets of a partition rise; holes between them are Kafka's own and prove nothing."""
+        place = (entry.topic, entry.partition)
+        if entry.offset <= self.offsets.get(place, -1):
+            self._bad("ORDER", entry, f"offset {entry.offset} comes after {self.offsets[place]} of the same partition")
+        self.offsets[place] = max(entry.offset, self.offsets.get(place, -1))
+
+    def _meta(self, entry: Entry) -> None:
+        """What the entry says of itself is what the value says."""
+        kind, meta = sort(entry.topic, entry.value, entry.headers)
+        says = (entry.event_id, entry.type, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
+        if kind != entry.kind and entry.kind is not Kind.FORK:
+            self._bad("META_DIFFERS", entry, f"the value is of kind {kind}")
+        elif meta and says != (meta.event_id, meta.type, meta.case_id, meta.case_seq, meta.cause_id, meta.recorded_at):
+            self._bad("META_DIFFERS", entry, "the value belongs to another event, case or sequence")
+        elif entry.topic in CASE_TOPICS and meta and entry.key != meta.case_id.encode():
+            self._bad("KEY_DIFFERS", entry, "the record's key is not its case")
+
+    def _sequence(self, entry: Entry) -> None:
+        place = (entry.topic, entry.case_id)
+        last = self.sequences.get(place, 0)
+        if entry.case_seq <= last:
+            self._bad("ORDER", entry, f"sequence {entry.case_seq} comes after {last}")
+            return
+        for missing in range(last + 1, entry.case_seq):
+            self.gaps[(*place, missing)] = entry
+        self.sequences[place] = entry.case_seq
+
+    def _quarantined(self, entry: Entry) -> None:
+        self.report.counts["quarantined"] += 1
+        try:
+            body = plain(entry)
+        except (Malformed, NewerVersion) as error:
+            self._bad("BODY", entry, f"cannot be read: {error}")
+            return
+        if isinstance(body, Quarantined) and body.case_id:
+            self.lost.add((body.topic, body.case_id, body.case_seq))

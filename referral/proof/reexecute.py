@@ -1,0 +1,124 @@
+"""Decide again: every decision of a case, from the logged inputs, facts and rules, compared byte for byte with what was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from referral.domain.case import Case
+from referral.domain.decide import decide
+from referral.domain.events import Head
+from referral.domain.fold import evolve
+from referral.domain.policy import ENGINE
+from referral.domain.record import Input, derived
+from referral.errors import Malformed, NewerVersion
+from referral.proof.bundles import Bundles
+from referral.proof.entry import Entry
+from referral.proof.history import Answer, Read, answers, cause, decisions, inputs, unseal
+from referral.proof.report import Report, Weight, finding
+from referral.wire import codec
+
+ENGINE_FAILED = "ENGINE_FAILED"
+Position = tuple[str, int, int]
+
+
+class Stop(Exception):
+    """Nothing further of this case can be judged. Carries nothing: the finding is said."""
+
+
+class Reexecution(Struct, kw_only=True):
+    """One case. case: its state after the decisions judged so far."""
+
+    case_id: str
+    key: bytes
+    bundles: Bundles
+    report: Report
+    case: Case | None = None
+    judged: set[str] = field(default_factory=set)
+    """Cause ids so far."""
+
+    def run(self, entries: Sequence[Entry]) -> None:
+        """Judge every decision; stop at the first that is bad, for nothing after it has a known state before it."""
+        asked = inputs(entries)
+        decided: set[Position] = set()
+        try:
+            reads = [self._read(entry) for entry in decisions(entries)]
+            for answer in answers(reads):
+                self._judge(answer, asked, decided)
+        except Stop:
+            return
+        self._undecided(asked, decided)
+
+    def _read(self, entry: Entry) -> Read:
+        try:
+            return unseal(entry, self.key)
+        except Malformed as error:
+            raise self._stop("SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}") from error
+        except NewerVersion:
+            raise self._stop("NEWER_VERSION", entry, "written by a newer program than this one", Weight.UNCHECKED) from None
+
+    def _judge(self, answer: Answer, asked: dict[Position, Entry], decided: set[Position]) -> None:
+        first = answer.events[0]
+        head = answer.head
+        if head is None:
+            raise self._stop("HEAD_MISSING", first.entry, "the first event of an input does not say what was decided upon")
+        place = (head.topic, head.partition, head.offset)
+        try:
+            again = cause(head, self.case_id, self.case, asked.get(place), self.key)
+        except (Malformed, NewerVersion) as error:
+            raise self._stop("INPUT", first.entry, f"the input at {place[0]}[{place[1]}]@{place[2]}: {error}") from error
+        if again.id != first.meta.cause_id:
+            raise self._stop("CAUSE_DIFFERS", first.entry, "the input at that position is not the one that this decision names")
+        if again.id in self.judged:
+            raise self._stop("DECIDED_TWICE", first.entry, "this input was decided before")
+        self.judged.add(again.id)
+        decided.add(place)
+        self._compare(answer, again, head)
+        for read in answer.events:
+            self.case = evolve(self.case, read.body, self.case_id)
+        self.report.counts["decisions"] += 1
+
+    def _compare(self, answer: Answer, again: Input, head: Head) -> None:
+        first = answer.events[0]
+        rules = self.bundles.policy(head.facts.bundle)
+        if getattr(first.body, "about", "") == ENGINE_FAILED:
+            self._unchecked("ENGINE_FAILED", first.entry, "decided by the path for a failed engine; a person was asked")
+        elif head.facts.engine != ENGINE:
+            self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}, this program has {ENGINE}")
+        elif rules is None:
+            raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
+        else:
+            self._same(answer, decide(self.case, again, head.facts, rules))
+            self.report.counts["decisions re-executed"] += 1
+
+    def _same(self, answer: Answer, expected: Sequence[Struct]) -> None:
+        for index, read in enumerate(answer.events):
+            if read.meta.event_id != derived(read.meta.cause_id, index):
+                raise self._stop("EVENT_ID", read.entry, f"its id is not that of event {index} of its cause")
+            if index >= len(expected):
+                raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to {len(expected)} events, not to this one")
+            name = type(expected[index]).__name__
+            if codec.encode(expected[index]) != read.body_bytes or name != type(read.body).__name__:
+                raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to another {name} here")
+        if len(expected) > len(answer.events):
+            missing = type(expected[len(answer.events)]).__name__
+            raise self._stop("DECISION_DIFFERS", answer.events[-1].entry, f"the rules lead to one more event after it: {missing}")
+
+    def _undecided(self, asked: dict[Position, Entry], decided: set[Position]) -> None:
+        """An input that routing went past without an answer; the newest ones are in flight."""
+        for place, entry in asked.items():
+            if place in decided:
+                continue
+            later = any(topic == entry.topic and offset > entry.offset for topic, _, offset in decided)
+            if later:
+                self.report.say(finding(Weight.BAD, "NOT_DECIDED", entry, "routing answered later inputs of this case, but not this one"))
+            else:
+                self.report.counts["inputs in flight"] += 1
+
+    def _unchecked(self, code: str, entry: Entry, what: str) -> None:
+        self.report.say(finding(Weight.UNCHECKED, code, entry, what))
+
+    def _stop(self, code: str, entry: Entry, what: str, weight: Weight = Weight.BAD) -> Stop:
+        self.report.say(finding(weight, code, entry, what))
+        return Stop()

@@ -1,0 +1,68 @@
+"""What a verification found, and which exit code that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import IntEnum
+from typing import Any
+
+from msgspec import Struct, field, structs
+
+from referral.proof.entry import Entry
+
+
+class Weight(IntEnum):
+    """NOTE: said, not held against the log. UNCHECKED: this could not be proven either way. BAD: the log is not what it claims."""
+
+    NOTE = 0
+    UNCHECKED = 1
+    BAD = 2
+
+
+class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing found. idx: the entry, 0 for none. code: a stable word. where: position, case and type; never contents."""
+
+    weight: Weight
+    code: str
+    idx: int
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"entry {self.idx}: {self.code}: {self.what} ({self.where})"
+
+
+def finding(weight: Weight, code: str, entry: Entry | None, what: str) -> Finding:
+    """A finding that points at an entry."""
+    if entry is None:
+        return Finding(weight=weight, code=code, idx=0, where="log", what=what)
+    where = f"{entry.topic}[{entry.partition}]@{entry.offset} {entry.type or entry.kind} case {entry.case_id or '-'} seq {entry.case_seq}"
+    return Finding(weight=weight, code=code, idx=entry.idx, where=where, what=what)
+
+
+class Report(Struct, kw_only=True):
+    """The verdict. counts: what was looked at, by name."""
+
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def say(self, found: Finding) -> None:
+        self.findings.append(found)
+
+    def first_bad(self) -> Finding | None:
+        """The bad entry that stands first in the log."""
+        return min((f for f in self.findings if f.weight is Weight.BAD), key=lambda f: f.idx, default=None)
+
+    def exit_code(self) -> int:
+        """0 good, 1 bad, 3 could not be fully checked."""
+        worst = max((f.weight for f in self.findings), default=Weight.NOTE)
+        return {Weight.NOTE: 0, Weight.UNCHECKED: 3, Weight.BAD: 1}[worst]
+
+    def as_json(self) -> dict[str, Any]:
+        first = self.first_bad()
+        return {
+            "verdict": {0: "good", 1: "bad", 3: "not fully checked"}[self.exit_code()],
+            "first_bad": first.idx if first else None,
+            "counts": dict(self.counts),
+            "findings": [{**structs.asdict(f), "weight": f.weight.name.lower()} for f in self.findings],
+        }

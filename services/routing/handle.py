@@ -1,0 +1,66 @@
+"""What routing does with a batch: load its cases, decide every input, keep the new states. The rules stand in referral/domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.case import Case, next_due
+from referral.domain.decide import places_wanted
+from referral.domain.record import Input
+from referral.runtime.service import Batch, Outcome
+from services.routing import store
+from services.routing.places import held
+from services.routing.rules import Bundle, Rules
+from services.routing.turn import Turn, begin
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The handler of one instance. failed: told of every input for which the rules raised an exception, with the batch's time."""
+
+    rules: Rules
+    failed: Callable[[Input, Exception, int], None]
+
+    async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        bundle = await self.rules.in_force(tx)
+        before = await store.load(tx, sorted({cause.case_id for cause in batch.inputs}), batch.keys)
+        turn = await decide_all(tx, batch, bundle, before)
+
+        outcome = Outcome()
+        for cause, events in turn.said:
+            outcome.emit(cause, *events)
+        for case_id, case in turn.cases.items():
+            outcome.wake(case_id, next_due(case))
+        for case_id in turn.erased:
+            outcome.wake(case_id, None)
+        for cause, error in turn.failed:
+            self.failed(cause, error, batch.now)
+        await store.save(tx, [case for case_id, case in turn.cases.items() if case is not before.get(case_id)], batch.keys)
+        await store.remove(tx, sorted(turn.erased))
+        await store.move_places(tx, turn.places.moved)
+        return outcome
+
+
+async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: Mapping[str, Case]) -> Turn:
+    """Decide with all rows of places locked that any decision asks about, and no others.
+
+    Which ones is known only after deciding, and rows are locked in one order or not at all: so when a decision wants one more,
+    the locks are given back (they belong to a savepoint) and the batch, which is pure, is decided again.
+    """
+    wanted = {service for case in before.values() for service in held(case)}
+    for cause in batch.inputs:
+        wanted |= set(places_wanted(before.get(cause.case_id), cause, bundle.policy))
+    while True:
+        savepoint = await tx.begin_nested() if wanted else None
+        turn = begin(bundle, before, await store.lock_places(tx, wanted), wanted)
+        turn.take(batch)
+        if not turn.unlocked:
+            if savepoint:
+                await savepoint.commit()
+            return turn
+        if savepoint:
+            await savepoint.rollback()
+        wanted |= turn.unlocked

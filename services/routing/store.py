@@ -1,0 +1,60 @@
+"""Routing's rows: case states (sealed), places, and the bundle in force. One query for many cases, one write for many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.case import Case
+from services.routing import state
+
+LOAD = text("SELECT case_id, state FROM routing.case_state WHERE case_id = ANY(:ids)")
+SAVE = text(
+    "INSERT INTO routing.case_state (case_id, state) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:states AS bytea[]))"
+    " ON CONFLICT (case_id) DO UPDATE SET state = excluded.state"
+)
+REMOVE = text("DELETE FROM routing.case_state WHERE case_id = ANY(:ids)")
+LOCK = text("SELECT service_id, capacity - held AS free FROM routing.place WHERE service_id = ANY(:ids) ORDER BY service_id FOR UPDATE")
+MOVE = text(
+    "UPDATE routing.place AS p SET held = p.held + m.change"
+    " FROM unnest(CAST(:ids AS text[]), CAST(:changes AS int[])) AS m(service_id, change) WHERE p.service_id = m.service_id"
+)
+
+
+async def load(tx: AsyncConnection, ids: Sequence[str], keys: Mapping[str, bytes]) -> dict[str, Case]:
+    """The states of these cases, as far as they exist and have a key."""
+    rows = await tx.execute(LOAD, {"ids": list(ids)})
+    return {row.case_id: state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys}
+
+
+async def save(tx: AsyncConnection, cases: Iterable[Case], keys: Mapping[str, bytes]) -> None:
+    """Write states; the caller holds the leases of their partitions."""
+    found = list(cases)
+    if found:
+        sealed = [state.seal(keys[case.case_id], case, os.urandom(state.NONCE)) for case in found]
+        await tx.execute(SAVE, {"ids": [case.case_id for case in found], "states": sealed})
+
+
+async def remove(tx: AsyncConnection, ids: Sequence[str]) -> None:
+    """Forget erased cases."""
+    if ids:
+        await tx.execute(REMOVE, {"ids": list(ids)})
+
+
+async def lock_places(tx: AsyncConnection, services: Iterable[str]) -> dict[str, int]:
+    """Lock the rows in the order of their ids (two instances cannot wait for each other) and say how many places are free."""
+    ids = sorted(set(services))
+    if not ids:
+        return {}
+    rows = await tx.execute(LOCK, {"ids": ids})
+    return {row.service_id: row.free for row in rows}
+
+
+async def move_places(tx: AsyncConnection, moved: Mapping[str, int]) -> None:
+    """Change what is held by difference."""
+    changes = {service: change for service, change in sorted(moved.items()) if change}
+    if changes:
+        await tx.execute(MOVE, {"ids": list(changes), "changes": list(changes.values())})
