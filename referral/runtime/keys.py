@@ -39,9 +39,17 @@ class Keys:
 
     async def create(self, tx: AsyncConnection, case_id: str) -> bytes:
         """A new case's key, kept with the caller's transaction."""
-        key, nonce = os.urandom(32), os.urandom(NONCE)
-        await tx.execute(_INSERT, {"id": case_id, "wrapped": nonce + self._case.encrypt(nonce, key, case_id.encode())})
-        return key
+        return (await self.create_all(tx, [case_id]))[case_id]
+
+    async def create_all(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
+        """A key for each new case, in one round trip."""
+        made = {case_id: os.urandom(32) for case_id in ids}
+        await tx.execute(_INSERT, [{"id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in made.items()])
+        return made
+
+    def _wrap(self, case_id: str, key: bytes) -> bytes:
+        nonce = os.urandom(NONCE)
+        return nonce + self._case.encrypt(nonce, key, case_id.encode())
 
     async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
         """Case id → key. A case that is missing from the answer is erased, or never was."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -43,7 +44,14 @@ def row(case_id: str, body: Struct, id: str, key: bytes | None, drill: bool) -> 
 
 async def put(tx: AsyncConnection, case_id: str, body: Struct, id: str, key: bytes | None, *, drill: bool = False) -> None:
     """Queue one event of a case with the caller's transaction; the same id is taken once. key: the case's, None only for case-erased."""
-    await tx.execute(_PUT, row(case_id, body, id, key, drill))
+    await put_all(tx, [row(case_id, body, id, key, drill)])
+
+
+async def put_all(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Queue many, each made by `row`, in one round trip."""
+    if not rows:
+        return
+    await tx.execute(_PUT, rows)
     assert tx.sync_connection is not None
     tx.sync_connection.info[WAKE] = True
 
