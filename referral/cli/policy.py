@@ -1,0 +1,138 @@
+"""`referral policy check|activate`: is a policy folder complete, and from now on it holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from msgspec import Struct
+from sqlalchemy import text
+
+from referral.cli import show
+from referral.domain import policy
+from referral.domain.policy import Policy, PolicyErrors
+from referral.errors import Rejected, Unavailable
+from referral.runtime import clock, database, settings
+from referral.runtime.settings import Settings
+from referral.wire import bundle
+
+app = typer.Typer(help="The written procedures, the directory and the calendars.", no_args_is_help=True)
+LIMIT = 7 * 1024 * 1024
+"""A bundle travels as one record of referral-policy, which takes 8 MiB (topics.yaml)."""
+
+LOCK = text("LOCK TABLE routing.policy IN SHARE ROW EXCLUSIVE MODE")
+ALL = text("SELECT number, digest, files, confirmed FROM routing.policy ORDER BY number")
+STORE = text("INSERT INTO routing.policy (number, digest, files, activated) VALUES (:number, :digest, :files, :at)")
+
+Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")]
+
+
+class Activated(Struct, frozen=True, kw_only=True):
+    """number: of the bundle. new: false when the newest bundle has the same files already. confirmed: the broker has it."""
+
+    number: int
+    digest: str
+    new: bool
+    confirmed: bool
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """The files of a policy folder. Rejected: there is none, or it is too large."""
+    if not folder.is_dir():
+        raise Rejected("no-folder", str(folder), "name a folder with pathways/, directory/ and calendars/")
+    files = bundle.read(folder)
+    if not files:
+        raise Rejected("empty", str(folder), "it holds no .yaml file")
+    if sum(map(len, files.values())) > LIMIT:
+        raise Rejected("too-large", str(folder), f"a bundle has at most {LIMIT} bytes")
+    return files
+
+
+async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
+    """Store these files as the next bundle; routing publishes it and uses it from the batch after that is confirmed.
+
+    The same files as the newest bundle are not stored twice. Rejected, PolicyErrors: nothing was stored.
+    """
+    digest = bundle.digest(files)
+    engine = database.admin(found)
+    try:
+        async with engine.begin() as tx:
+            await tx.execute(LOCK)
+            before = (await tx.execute(ALL)).all()
+            if before and before[-1].digest == digest:
+                return Activated(number=before[-1].number, digest=digest, new=False, confirmed=before[-1].confirmed is not None)
+            compiled: Policy | None = None
+            for row in before:
+                compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)
+            policy.compile(files, compiled)
+            number = before[-1].number + 1 if before else 1
+            row_ = {"number": number, "digest": digest, "files": msgspec.msgpack.encode(files), "at": await clock.now(tx)}
+            await tx.execute(STORE, row_)
+            return Activated(number=number, digest=digest, new=True, confirmed=False)
+    finally:
+        await engine.dispose()
+
+
+def check(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Everything that is wrong, one line each: file:line: what, and what is allowed."""
+    try:
+        policy.compile(files)
+    except PolicyErrors as error:
+        return error.errors
+    return ()
+
+
+@app.command("check")
+def check_command(folder: Folder = None, as_json: show.Json = False) -> int:
+    """Is everything in the folder known and complete? Exit 0 yes, 1 no, 2 it cannot be read."""
+    files = _files(folder or settings.CHECKOUT / "policy")
+    errors = check(files)
+    digest = bundle.digest(files)
+    if as_json:
+        show.document({"ok": not errors, "digest": digest, "files": len(files), "errors": errors})
+    else:
+        _print(errors)
+        show.console.print(f"{len(errors)} errors" if errors else f"good: {len(files)} files, digest {digest[:16]}")
+    return 1 if errors else 0
+
+
+@app.command("activate")
+def activate_command(folder: Folder = None, as_json: show.Json = False) -> int:
+    """Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with."""
+    found = settings.load()
+    files = _files(folder or found.policy)
+    try:
+        done = asyncio.run(activate(found, files))
+    except PolicyErrors as error:
+        if as_json:
+            show.document({"ok": False, "errors": error.errors})
+        else:
+            _print([*error.errors, "nothing was activated"])
+        return 1
+    except Exception as error:
+        if not database.away(error):
+            raise
+        raise Unavailable("the database") from error
+    if as_json:
+        show.document({"ok": True, **msgspec.to_builtins(done)})
+    elif done.new:
+        show.console.print(f"bundle {done.number} stored, digest {done.digest[:16]}; routing uses it once the broker has confirmed it")
+    else:
+        show.console.print(f"bundle {done.number} has these files already; nothing to do")
+    return 0
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    try:
+        return read(folder)
+    except Rejected as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        show.errors.print(line, soft_wrap=True, markup=False)
