@@ -19,7 +19,7 @@ GUARD = Path(__file__).with_name("guard.py")
 class Recipe:
     """How to start a child. stop: the signal that asks it to end. grace: seconds it gets before SIGKILL.
 
-    death: what the kernel sends it if its guard is killed. unroot: leave root first. keep: descriptors that live as long as it does (the lock).
+    death: what the kernel sends it if its guard is killed. unroot: leave root first. keep: descriptors to hold while it lives (the lock).
     """
 
     command: Sequence[str]

@@ -22,7 +22,7 @@ CLONE_NEWUSER = 0x10000000
 
 
 def drop_root() -> None:
-    """Leave root, which PostgreSQL refuses: a user namespace where root is called nobody, so that files keep their owner; else nobody itself."""
+    """Leave root, which PostgreSQL refuses: into a user namespace where root is called nobody (files keep their owner), else be nobody."""
     nobody = pwd.getpwnam("nobody")
     libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "linux" and libc.unshare(CLONE_NEWUSER) == 0:

@@ -56,7 +56,9 @@ def verify(jar: Jar, path: Path) -> None:
     """Refuse a jar whose bytes are not the ones in the lock."""
     found = digest(path)
     if found != jar.sha256:
-        raise Trouble(f"{jar.name} {jar.version} is not the file named in jars.lock (SHA-256 {found[:12]}…, expected {jar.sha256[:12]}…); nothing was run")
+        raise Trouble(
+            f"{jar.name} {jar.version} is not the file named in jars.lock (SHA-256 {found[:12]}…, expected {jar.sha256[:12]}…); nothing was run"
+        )
 
 
 def classpath(jars: Iterable[Jar], cache: Path, told: Callable[[Jar, int, int], None] = lambda *_: None) -> str:
@@ -96,7 +98,9 @@ def _fetch(jar: Jar, folder: Path, cache: Path) -> Jar:
         verify(jar, path)
         path.replace(cache / jar.file)
     except RequestException as error:
-        raise Trouble(f"cannot fetch {jar.name} {jar.version}: no answer from the Maven repository ({type(error).__name__}); check network and proxy") from error
+        raise Trouble(
+            f"cannot fetch {jar.name} {jar.version}: no answer from the Maven repository ({type(error).__name__}); check network and proxy"
+        ) from error
     except RuntimeError as error:
         raise Trouble(f"the Maven repository does not have {jar.group}:{jar.name}:{jar.version}; check jgo.conf and proxy") from error
     except OSError as error:

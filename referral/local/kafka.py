@@ -69,7 +69,6 @@ class Kafka:
     def start(self) -> str:
         """Start it (again) and wait until it answers; the data and, after the first start, the port stay. Raises Trouble."""
         command = self._java()
-        folders.make(self.folder)
         for attempt in range(TRIES):
             port, controller = self._ports(attempt)
             properties = self._configure(command, port, controller)
@@ -95,7 +94,12 @@ class Kafka:
     def _java(self) -> tuple[str, ...]:
         text = self._lock.read_text() if self._lock.exists() else ""
         path = jars.classpath(jars.parse(text, str(self._lock)), self._cache, self._told)
-        return (str(java.find()), *JVM, "-cp", path)
+        arguments = folders.make(self.folder) / "java.args"  # a class path of 46 jars would hide everything else in `ps`
+        try:
+            arguments.write_text("\n".join((*JVM, "-cp", '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"')))
+        except OSError as error:
+            raise of_os(error, self.folder) from error
+        return (str(java.find()), f"@{arguments}")
 
     def _ports(self, attempt: int) -> tuple[int, int]:
         """The broker's and the controller's. A port once given out is kept while it is free: others know it by now."""
@@ -152,7 +156,7 @@ class Kafka:
         return f"the broker did not start; its last words are in {self.log}"
 
 
-API_VERSIONS = bytes.fromhex("0000000a" "0012" "0000" "00000001" "ffff")
+API_VERSIONS = bytes.fromhex("0000000a0012000000000001ffff")
 """Length, ApiVersions (key 18) version 0, correlation id 1, no client id: the one request that needs no state."""
 
 

@@ -21,7 +21,15 @@ from referral.local.trouble import Trouble, of_os
 READY_S = 60.0
 """Recovery after a kill replays at most a checkpoint interval of log; seconds in practice."""
 SOCKET = ".s.PGSQL.5432"
-INITDB = ("--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions")
+INITDB = (
+    "--auth=trust",
+    "--username=postgres",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+    "--no-instructions",
+)
 """Trust is enough: the one way in is a socket in a folder that only its owner may enter. C.UTF-8 sorts the same on every machine."""
 FIXED = ("listen_addresses=", "max_connections=200", "unix_socket_permissions=0700", "logging_collector=off", "log_min_messages=warning")
 

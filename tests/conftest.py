@@ -1,0 +1,150 @@
+"""Fixtures of every ring: a broker and a database server for the session, a fresh database and fresh topics for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from sqlalchemy.engine import make_url
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from referral.runtime.settings import Settings
+
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
+"""Names what this run makes on servers that outlive it."""
+TEMPLATE_LOCK = 742_051
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the process that controls the run: hold the servers."""
+    if not hasattr(config, "workerinput"):
+        config.referral_servers = servers.Servers()
+        if config.getoption("numprocesses", None):
+            config.referral_door = servers.Door(config.referral_servers)
+            os.environ[servers.DOOR] = str(config.referral_door.server_address)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which servers ran."""
+    for line in config.referral_servers.said():
+        terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop them."""
+    if hasattr(config, "referral_door"):
+        config.referral_door.close()
+    if hasattr(config, "referral_servers"):
+        config.referral_servers.close()
+
+
+def _address(request: pytest.FixtureRequest, name: str) -> str:
+    door = os.environ.get(servers.DOOR)
+    if door and hasattr(request.config, "workerinput"):
+        return servers.ask(door, name)
+    return request.config.referral_servers.address(name)
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> str:
+    """Bootstrap address of a real broker."""
+    return _address(request, "kafka")
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> str:
+    """The administrator's URL of a real PostgreSQL."""
+    return _address(request, "postgres")
+
+
+@pytest.fixture(scope="session")
+def key_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A master key and an ingress key of this run: (master, ingress)."""
+    from referral.local import keyfiles
+
+    return keyfiles.ensure(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str, key_files: tuple[Path, Path]) -> str:
+    """Name of a database that `prepare` filled, made once a run by whichever worker comes first."""
+    name = f"referral_template_{RUN}"
+    asyncio.run(_fill(postgres, name, key_files[0]))
+    return name
+
+
+async def _fill(postgres: str, name: str, master: Path) -> None:
+    from referral.runtime.prepare import prepare_database
+    from referral.runtime.settings import Settings
+
+    connection = await asyncpg.connect(_plain(postgres))
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", TEMPLATE_LOCK)
+        if await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
+            return
+        await connection.execute(f"CREATE DATABASE {name}")
+        try:
+            url = _named(postgres, name)
+            await prepare_database(Settings(kafka="", database=url, master_key_file=master, instance="template", drill_clock=True))
+        except BaseException:
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            raise
+    finally:
+        await connection.close()
+
+
+def _plain(url: str) -> str:
+    """The address as asyncpg takes it."""
+    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
+
+
+def _named(url: str, database: str) -> str:
+    """The address of another database on the same server."""
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def database(postgres: str, template: str) -> AsyncIterator[str]:
+    """URL (administrator) of a fresh database with everything in it that `prepare` makes."""
+    name = f"referral_{uuid.uuid4().hex[:16]}"
+    connection = await asyncpg.connect(_plain(postgres))
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield _named(postgres, name)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def settings(kafka: str, database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
+    """A stack of its own on the shared servers: fresh database, fresh topics under a prefix, keys, drill clock."""
+    from referral.runtime.kafka import create_topics
+    from referral.runtime.settings import Settings
+
+    made = Settings(
+        kafka=kafka,
+        database=database,
+        master_key_file=key_files[0],
+        ingress_key_file=key_files[1],
+        instance=f"test-{uuid.uuid4().hex[:8]}",
+        topic_prefix=f"t{uuid.uuid4().hex[:10]}.",
+        drill_clock=True,
+    )
+    await create_topics(made)
+    yield made
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(made.topic_prefix)])
+    finally:
+        await admin.close()

@@ -1,0 +1,34 @@
+"""The embedded servers are the real thing, and the fixtures give each test a stack of its own."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from referral.runtime.settings import Settings
+
+pytestmark = pytest.mark.servers
+
+
+async def test_database_is_postgresql_18_and_prepared(database: str) -> None:
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    try:
+        assert int(await connection.fetchval("SHOW server_version_num")) // 10_000 == 18
+        assert await connection.fetchval("SHOW fsync") == "on"
+        schemas = {row[0] for row in await connection.fetch("SELECT nspname FROM pg_namespace")}
+    finally:
+        await connection.close()
+    assert {"intake", "routing", "notifier", "audit", "keys", "runtime"} <= schemas
+
+
+async def test_settings_have_topics_of_their_own(settings: Settings) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        topics = {topic for topic in await admin.list_topics() if topic.startswith(settings.topic_prefix)}
+        described = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(sorted(topics))}
+    finally:
+        await admin.close()
+    assert described[settings.topic("referral-intake")] == 12
+    assert described[settings.topic("referral-policy")] == 1

@@ -1,0 +1,139 @@
+"""The servers that tests run against: named in the environment, else Docker where an engine answers, else embedded. All are the real thing.
+
+REFERRAL_KAFKA and REFERRAL_DATABASE name servers; REFERRAL_TEST_SERVERS=embedded or docker chooses one way. Under pytest-xdist the servers
+live in the controlling process, and its workers ask it through a socket, so that there is one broker and one database for all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import socketserver
+import tempfile
+import threading
+from pathlib import Path
+
+from referral.local import kafka, ports
+from referral.local.kafka import Kafka
+from referral.local.postgres import Postgres
+
+DOOR = "REFERRAL_TESTS_DOOR"
+
+
+class Servers:
+    """Started when first asked for, stopped by close."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stack = contextlib.ExitStack()
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def address(self, name: str) -> str:
+        """Of `kafka` (bootstrap address) or `postgres` (administrator's URL)."""
+        with self._lock:
+            if name not in self._known:
+                self._known[name] = _start(name, self._stack)
+            return self._known[name][1]
+
+    def said(self) -> list[str]:
+        """Which servers ran, one line each."""
+        return [f"{name}: {how}, {address}" for name, (how, address) in sorted(self._known.items())]
+
+    def close(self) -> None:
+        """Stop what we started and delete its data."""
+        self._stack.close()
+
+
+def _start(name: str, stack: contextlib.ExitStack) -> tuple[str, str]:
+    named = os.environ.get({"kafka": "REFERRAL_KAFKA", "postgres": "REFERRAL_DATABASE"}[name])
+    if named:
+        return "named in the environment", named
+    way = os.environ.get("REFERRAL_TEST_SERVERS", "")
+    if way == "docker" or (way == "" and _engine_answers()):
+        return "Docker", (_docker_kafka if name == "kafka" else _docker_postgres)(stack)
+    # Short, so that the socket of PostgreSQL fits below it.
+    folder = Path(tempfile.mkdtemp(prefix="referral-tests-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    server = Kafka(folder) if name == "kafka" else Postgres(folder)
+    stack.callback(server.stop)
+    return "embedded", server.start()
+
+
+def _engine_answers() -> bool:
+    import docker
+
+    try:
+        docker.from_env(timeout=3).ping()
+    except Exception:  # whatever is wrong with Docker, embedded servers are as good
+        return False
+    return True
+
+
+def _docker_kafka(stack: contextlib.ExitStack) -> str:
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.waiting_utils import wait_for_logs
+
+    port = ports.free(1)[0]
+    template = (kafka.folders.checkout() / "deploy" / "kafka" / "server.properties").read_text()
+    text = kafka.render(template, port=port, controller=9093, data=Path("/tmp/kafka"))
+    settings = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    settings["listeners"] = "PLAINTEXT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"
+    container = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port)
+    for key, value in settings.items():
+        container = container.with_env("KAFKA_" + key.upper().replace(".", "_"), value)
+    wait_for_logs(stack.enter_context(container), "Kafka Server started", timeout=120)
+    return f"127.0.0.1:{port}"
+
+
+def _docker_postgres(stack: contextlib.ExitStack) -> str:
+    from testcontainers.postgres import PostgresContainer
+
+    container = PostgresContainer("postgres:18", username="postgres", password=None, driver="asyncpg")
+    container.with_env("POSTGRES_HOST_AUTH_METHOD", "trust").with_command("postgres -c max_connections=200")
+    url: str = stack.enter_context(container).get_connection_url()
+    return url.replace(":None@", "@")
+
+
+class Door(socketserver.ThreadingUnixStreamServer):
+    """Where workers of pytest-xdist ask the controlling process for an address."""
+
+    daemon_threads = True
+
+    def __init__(self, servers: Servers) -> None:
+        self.servers = servers
+        self.folder = Path(tempfile.mkdtemp(prefix="referral-door-"))
+        super().__init__(str(self.folder / "door"), Answer)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop answering."""
+        self.shutdown()
+        self.server_close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Answer(socketserver.StreamRequestHandler):
+    """One question, one line."""
+
+    server: Door
+
+    def handle(self) -> None:
+        name = self.rfile.readline().decode().strip()
+        try:
+            answer = self.server.servers.address(name)
+        except Exception as error:
+            answer = f"!{error}"
+        self.wfile.write(answer.encode())
+
+
+def ask(door: str, name: str) -> str:
+    """A worker's question to the controlling process."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(door)
+        line.sendall(name.encode() + b"\n")
+        answer = line.makefile().read()
+    if answer.startswith("!") or not answer:
+        raise RuntimeError(f"{name} did not start: {answer[1:]}")
+    return answer
