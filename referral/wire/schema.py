@@ -1,64 +1,56 @@
-"""Read and lint the Avro schemas that the program ships with.
+"""Read the Avro schemas that the program ships with.
 
 A file is `<event>.v<N>.avsc`: one record (or shared type), with `uses` naming the shared files whose types it refers to, and
-`topic` where it travels as the body of a record. A released file is never edited.
+`topic` where it travels as the body of a record. A released file is never edited (`released`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
+from fastavro.schema import SchemaParseException, fingerprint, parse_schema, to_parsing_canonical_form
 
-Json = dict[str, Any]
-FILE = re.compile(r"(?P<stem>[a-z][a-z-]*)\.v(?P<version>[1-9][0-9]*)\.avsc")
+from referral.wire import compatible, lint
+from referral.wire.definition import Json, Schema, SchemaError, Schemas
 
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """One file. type: e.g. offer-opened.v1. definition: as written, references expanded. fingerprint: CRC-64-AVRO, signed."""
-
-    type: str
-    stem: str
-    version: int
-    name: str
-    topic: str | None
-    definition: Json
-    fingerprint: int
-    path: Path
-
-    def __repr__(self) -> str:
-        return f"Schema({self.type} {self.fingerprint:#x})"
-
-
-@dataclass(frozen=True, slots=True)
-class Schemas:
-    by_type: Mapping[str, Schema]
-    by_fingerprint: Mapping[int, Schema]
-
-    def bodies(self) -> Iterator[Schema]:
-        """The schemas that travel: those with a topic."""
-        return (s for s in self.by_type.values() if s.topic)
-
-
-class SchemaError(Exception):
-    """A schema file breaks a rule. The message names file, field and what to do."""
+FILE = re.compile(r"(?P<stem>[a-z]+(-[a-z]+)*)\.v(?P<version>[1-9][0-9]*)\.avsc")
+# A schema file is written by hand and takes a few kilobytes.
+FILE_LIMIT = 256 * 1024
 
 
 def load(folder: Path) -> Schemas:
-    """Read every schema of a folder. Raises SchemaError for what does not parse, resolve or pass the lint."""
-    raw: dict[str, Json] = {}
-    for path in sorted(folder.glob("*.avsc")):
-        if not FILE.fullmatch(path.name):
-            raise SchemaError(f"{path.name}: call it <event>.v<N>.avsc")
-        raw[path.name.removesuffix(".avsc")] = json.loads(path.read_text("utf-8"))
+    """Read every schema of a folder. Raises SchemaError for what does not parse, resolve, or pass `lint` and `compatible`."""
+    raw = {path.name.removesuffix(".avsc"): _read(path) for path in sorted(folder.glob("*.avsc"))}
     found = [_schema(type_, raw, folder) for type_ in raw]
-    return Schemas({s.type: s for s in found}, {s.fingerprint: s for s in found})
+    schemas = Schemas({s.type: s for s in found}, {s.fingerprint: s for s in found})
+    lint.check(schemas)
+    compatible.check(schemas)
+    return schemas
+
+
+def _read(path: Path) -> Json:
+    if not FILE.fullmatch(path.name):
+        raise SchemaError(f"{path.name}: call it <event>.v<N>.avsc")
+    if path.stat().st_size > FILE_LIMIT:
+        raise SchemaError(f"{path.name}: larger than {FILE_LIMIT} bytes")
+    try:
+        document = json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"{path.name}: {error}") from None
+    if not isinstance(document, dict) or document.get("type") != "record":
+        raise SchemaError(f"{path.name}: a file holds one record")
+    return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
 
 
 def _schema(type_: str, raw: Mapping[str, Json], folder: Path) -> Schema:
@@ -69,54 +61,59 @@ def _schema(type_: str, raw: Mapping[str, Json], folder: Path) -> Schema:
     for use in own.get("uses", []):
         if use not in raw:
             raise SchemaError(f"{type_}.avsc: uses {use}, which is no file here")
-        shared[f"{raw[use]['namespace']}.{raw[use]['name']}"] = raw[use]
-    definition = _expand(own, shared, set())
-    lint(definition, type_)
-    canonical = to_parsing_canonical_form(parse_schema(definition, named_schemas={}))
+        shared[f"{raw[use].get('namespace')}.{raw[use].get('name')}"] = raw[use]
+    definition = _expand(own, shared, ())
+    canonical = _canonical(type_, definition)
     number = int.from_bytes(bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO")), "little", signed=True)
-    return Schema(type_, match["stem"], int(match["version"]), own["name"], own.get("topic"), definition, number, folder / f"{type_}.avsc")
+    return Schema(
+        type=type_,
+        stem=match["stem"],
+        version=int(match["version"]),
+        name=str(own.get("name")),
+        topic=own.get("topic"),
+        uses=tuple(own.get("uses", ())),
+        definition=definition,
+        canonical=canonical,
+        fingerprint=number,
+        path=folder / f"{type_}.avsc",
+    )
 
 
-def _expand(node: Any, shared: Mapping[str, Json], seen: set[str]) -> Any:
-    """Put each shared type in place of its first reference, as Avro asks."""
+def _canonical(type_: str, definition: Json) -> str:
+    try:
+        return str(to_parsing_canonical_form(parse_schema(_first_only(definition, set()), named_schemas={})))
+    except (SchemaParseException, KeyError, TypeError, ValueError) as error:
+        raise SchemaError(f"{type_}.avsc: no Avro schema: {type(error).__name__} {error}") from None
+
+
+def _expand(node: Any, shared: Mapping[str, Json], inside: tuple[str, ...]) -> Any:
+    """Put each shared type in place of every reference to it."""
     if isinstance(node, str) and node in shared:
-        if node in seen:
-            return node
-        seen.add(node)
-        return _expand(shared[node], shared, seen)
+        if node in inside:
+            raise SchemaError(f"{node}: contains itself; a value without a bound on its depth cannot be read safely")
+        return _expand(shared[node], shared, (*inside, node))
     if isinstance(node, list):
-        return [_expand(item, shared, seen) for item in node]
+        return [_expand(item, shared, inside) for item in node]
     if isinstance(node, dict):
-        return {k: _expand(v, shared, seen) if k in ("type", "items", "values", "fields") else v for k, v in node.items() if k != "uses"}
+        return {k: _expand(v, shared, inside) if k in ("type", "items", "values", "fields") else v for k, v in node.items() if k != "uses"}
     return node
 
 
-def lint(definition: Json, where: str) -> None:
-    """Refuse what would make reading unsafe or let a person's facts in. Raises SchemaError."""
-    for path, node in _walk(definition, where):
-        kind = node.get("type") if isinstance(node, dict) else None
-        if kind == "enum" and (node["symbols"][0] != "UNKNOWN" or node.get("default") != "UNKNOWN"):
-            raise SchemaError(f"{path}: an enum begins with UNKNOWN and has it as default")
-        if kind == "string" and "code" not in node and node.get("logicalType") != "uuid":
-            raise SchemaError(f'{path}: a string is an id (logicalType uuid) or a word of a named list ("code")')
-        if kind == "record" and not node.get("doc"):
-            raise SchemaError(f"{path}: say in doc what it means")
-
-
-def _walk(node: Any, where: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, str):
-        if node == "string":
-            raise SchemaError(f'{where}: a bare string may hold anything; name its list: {{"type": "string", "code": "…"}}')
-        return
+def _first_only(node: Any, seen: set[str]) -> Any:
+    """Name a type where it stands again: Avro wants each defined once."""
     if isinstance(node, list):
-        for item in node:
-            yield from _walk(item, where)
-        return
-    yield where, node
-    if isinstance(node.get("type"), dict | list):
-        yield from _walk(node["type"], where)
-    for field in node.get("fields", []):
-        yield from _walk(field["type"], f"{where}.{field['name']}")
-    for inner in ("items", "values"):
-        if inner in node:
-            yield from _walk(node[inner], f"{where}[]")
+        return [_first_only(item, seen) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") in ("record", "enum", "fixed"):
+        full = f"{node.get('namespace', 'referral')}.{node.get('name')}"
+        if full in seen:
+            return full
+        seen.add(full)
+    return {k: _first_only(v, seen) if k in ("type", "items", "values", "fields") else v for k, v in node.items()}
+
+
+def written(schema: Schema) -> Json:
+    """The schema as Avro libraries take it: each named type defined where it first stands, named afterwards."""
+    found: Json = _first_only(schema.definition, set())
+    return found

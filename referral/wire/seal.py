@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from referral.domain.events import CaseErased, Meta
 from referral.errors import Malformed
-from referral.wire import codec
+from referral.wire import atoms, codec
 
 # What a case topic takes (topics.yaml, max.message.bytes) less room for key, headers and batch framing.
 VALUE_LIMIT = 1_000_000
@@ -45,7 +45,7 @@ def seal(key: bytes | None, topic: str, meta: Meta, body: bytes, nonce: bytes) -
     if key is None or len(nonce) != NONCE:
         raise ValueError("a sealed record needs the case's key and a nonce of 12 bytes")
     sealed = AESGCM(key).encrypt(nonce, body, topic.encode() + head)
-    return b"".join((head, nonce, codec.long(len(sealed)), sealed))
+    return b"".join((head, nonce, atoms.LONGS[len(sealed)], sealed))
 
 
 def open(value: bytes) -> Envelope:
@@ -53,9 +53,12 @@ def open(value: bytes) -> Envelope:
     if len(value) > VALUE_LIMIT:
         raise Malformed("too-large", "record value")
     meta, at = codec.decode_meta(value)
-    size, start = codec.read_long(value, at + NONCE)
-    if size < 0 or start + size != len(value):
-        raise Malformed("envelope", "length of the sealed part")
+    try:
+        size, start = atoms.size(value, at + NONCE)
+    except (ValueError, IndexError):
+        raise Malformed("envelope", "length of the sealed part") from None
+    if start + size != len(value):
+        raise Malformed("envelope", "trailing bytes")
     return Envelope(meta=meta, meta_bytes=value[:at], nonce=value[at : at + NONCE], sealed=value[start:])
 
 

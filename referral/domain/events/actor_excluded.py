@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
+from referral.domain.value import Value
 
 
 class ActorKind(StrEnum):
-    """ActorKind"""
+    """What is excluded."""
 
     UNKNOWN = "UNKNOWN"
     AGENCY = "AGENCY"
@@ -18,11 +17,13 @@ class ActorKind(StrEnum):
     RELATION = "RELATION"
 
 
-class ActorExcluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ActorExcluded(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agency, a member of staff or a relative must neither be asked nor see anything."""
 
     TYPE: ClassVar[str] = "actor-excluded.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("by",)
+
     agency: str
     """Who recorded it."""
     by: str | None = None

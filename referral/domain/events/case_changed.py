@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.consent import Consent
 from referral.domain.events.head import Head
 from referral.domain.events.traits import Traits
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
-class CaseChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CaseChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Traits, consent or exclusions of the case, as they hold from now on."""
 
     TYPE: ClassVar[str] = "case-changed.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
-class CaseClosed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CaseClosed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every track has ended."""
 
     TYPE: ClassVar[str] = "case-closed.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class CaseErased(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CaseErased(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The case's key and rows are destroyed. Travels unsealed, because its key is gone."""
 
     TYPE: ClassVar[str] = "case-erased.v1"

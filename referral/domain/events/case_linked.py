@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
-class CaseLinked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CaseLinked(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person says that two cases belong together."""
 
     TYPE: ClassVar[str] = "case-linked.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("other",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

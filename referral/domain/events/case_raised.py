@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.traits import Traits
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
-class CaseRaised(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CaseRaised(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A deadline against a child was broken: a new, linked case begins."""
 
     TYPE: ClassVar[str] = "case-raised.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("new_case_id",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from msgspec import Struct
-
+from referral.domain.value import Value
 
 
 class ConsentState(StrEnum):
-    """ConsentState"""
+    """State of the consent."""
 
     UNKNOWN = "UNKNOWN"
     GIVEN = "GIVEN"
@@ -18,7 +17,7 @@ class ConsentState(StrEnum):
     NOT_ASKED = "NOT_ASKED"
 
 
-class Consent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Consent(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who agreed to what, on which basis, until when."""
 
     state: ConsentState

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.consent import Consent
+from referral.domain.value import Value
 
 
-class ConsentChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConsentChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Consent was given, refused or withdrawn."""
 
     TYPE: ClassVar[str] = "consent-changed.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+
     agency: str
     """Who recorded it."""
     consent: Consent

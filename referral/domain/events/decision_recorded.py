@@ -5,14 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
 class Decided(StrEnum):
-    """Decided"""
+    """How it came about."""
 
     UNKNOWN = "UNKNOWN"
     PERSON = "PERSON"
@@ -22,11 +21,13 @@ class Decided(StrEnum):
     DESK = "DESK"
 
 
-class DecisionRecorded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DecisionRecorded(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One seat's code, or the step's whole decision."""
 
     TYPE: ClassVar[str] = "decision-recorded.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("track_id", "by",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Facts(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a decision needs that is neither case nor policy."""
 
     now: int

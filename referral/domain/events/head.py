@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from msgspec import Struct
-
 from referral.domain.events.facts import Facts
+from referral.domain.value import Value
 
 
 class CauseKind(StrEnum):
-    """CauseKind"""
+    """A record, the case's own alarm, or a record that was lost."""
 
     UNKNOWN = "UNKNOWN"
     RECORD = "RECORD"
@@ -18,7 +17,7 @@ class CauseKind(StrEnum):
     LOST = "LOST"
 
 
-class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Head(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """First event of an input: what was decided upon. Replay fetches the input by position."""
 
     kind: CauseKind

@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
+from referral.domain.value import Value
 
 
 class Instruction(StrEnum):
-    """Instruction"""
+    """What shall happen."""
 
     UNKNOWN = "UNKNOWN"
     OFFER = "OFFER"
@@ -25,11 +24,13 @@ class Instruction(StrEnum):
     SETTLE = "SETTLE"
 
 
-class InstructionGiven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InstructionGiven(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person at a desk decides what no rule can."""
 
     TYPE: ClassVar[str] = "instruction-given.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("instruction_id", "by", "track_id", "other",)
+
     instruction_id: str
     """This instruction."""
     word: Instruction

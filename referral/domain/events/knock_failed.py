@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class KnockFailed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KnockFailed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One channel could not reach one person."""
 
     TYPE: ClassVar[str] = "knock-failed.v1"
     TOPIC: ClassVar[str] = "referral-notification"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "task_id", "person",)
+
     offer_id: str | None = None
     """The offer; null for a desk's task."""
     task_id: str | None = None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class KnockSent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KnockSent(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message without content left for one person."""
 
     TYPE: ClassVar[str] = "knock-sent.v1"
     TOPIC: ClassVar[str] = "referral-notification"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "task_id", "person", "reference",)
+
     offer_id: str | None = None
     """The offer; null for a desk's task."""
     task_id: str | None = None

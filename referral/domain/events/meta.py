@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class Meta(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Meta(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The clear part of a record: ids, sequence, time and type, and nothing about a person."""
+
+    IDS: ClassVar[tuple[str, ...]] = ("event_id", "case_id", "cause_id",)
 
     event_id: str
     """This event."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
-class OfferAcknowledged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OfferAcknowledged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person has seen the offer."""
 
     TYPE: ClassVar[str] = "offer-acknowledged.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "by",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

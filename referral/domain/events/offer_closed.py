@@ -5,14 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
 class How(StrEnum):
-    """How"""
+    """How it ended."""
 
     UNKNOWN = "UNKNOWN"
     COMPLETED = "COMPLETED"
@@ -26,11 +25,13 @@ class How(StrEnum):
     ENTERED_IN_ERROR = "ENTERED_IN_ERROR"
 
 
-class OfferClosed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OfferClosed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The offer ends: reading and knocks end with it."""
 
     TYPE: ClassVar[str] = "offer-closed.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
-class OfferEscalated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OfferEscalated(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nobody answered in time: the next rung of the same agency."""
 
     TYPE: ClassVar[str] = "offer-escalated.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

@@ -5,14 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
 class OfferKind(StrEnum):
-    """OfferKind"""
+    """Kind of the step."""
 
     UNKNOWN = "UNKNOWN"
     NOTIFY = "NOTIFY"
@@ -23,7 +22,7 @@ class OfferKind(StrEnum):
 
 
 class Reach(StrEnum):
-    """Reach"""
+    """How the agency is reached; PHONE makes a call task."""
 
     UNKNOWN = "UNKNOWN"
     SYSTEM = "SYSTEM"
@@ -31,11 +30,13 @@ class Reach(StrEnum):
     PHONE = "PHONE"
 
 
-class OfferOpened(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OfferOpened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A seat is put to one agency. Carries all that the door and the notifier need."""
 
     TYPE: ClassVar[str] = "offer-opened.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("track_id", "offer_id",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

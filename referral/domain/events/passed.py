@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-
-from msgspec import Struct
-
+from referral.domain.value import Value
 
 
-class Passed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Passed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A candidate that was not asked, and why."""
 
     service: str

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class PolicyActivated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PolicyActivated(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A policy bundle comes into force. Not sealed: policy is public."""
 
     TYPE: ClassVar[str] = "policy-activated.v1"
     TOPIC: ClassVar[str] = "referral-policy"
+
     number: int
     """Activation number, dense from 1."""
     digest: str

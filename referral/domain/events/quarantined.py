@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class Quarantined(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Quarantined(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record that could not be understood, with the reason."""
 
     TYPE: ClassVar[str] = "quarantined.v1"
     TOPIC: ClassVar[str] = "referral-quarantine"
+    IDS: ClassVar[tuple[str, ...]] = ("case_id",)
+
     topic: str
     """Where it was read."""
     partition: int

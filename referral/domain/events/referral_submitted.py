@@ -5,14 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.consent import Consent
 from referral.domain.events.traits import Traits
+from referral.domain.value import Value
 
 
 class Door(StrEnum):
-    """Door"""
+    """How it came in."""
 
     UNKNOWN = "UNKNOWN"
     HTTP = "HTTP"
@@ -21,11 +20,13 @@ class Door(StrEnum):
     SYSTEM = "SYSTEM"
 
 
-class ReferralSubmitted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReferralSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agency asks for help for one person."""
 
     TYPE: ClassVar[str] = "referral-submitted.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("referral_id",)
+
     referral_id: str
     """The request, as published."""
     agency: str

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class ReferralWithdrawn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReferralWithdrawn(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The sender takes a referral back; a desk decides what that means for a child."""
 
     TYPE: ClassVar[str] = "referral-withdrawn.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("referral_id",)
+
     referral_id: str
     """The referral."""
     agency: str

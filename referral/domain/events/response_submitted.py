@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
+from referral.domain.value import Value
 
 
 class Word(StrEnum):
-    """Word"""
+    """The answer."""
 
     UNKNOWN = "UNKNOWN"
     ACKNOWLEDGE = "ACKNOWLEDGE"
@@ -24,7 +23,7 @@ class Word(StrEnum):
 
 
 class Via(StrEnum):
-    """Via"""
+    """How the answer came."""
 
     UNKNOWN = "UNKNOWN"
     SYSTEM = "SYSTEM"
@@ -32,11 +31,13 @@ class Via(StrEnum):
     PHONE = "PHONE"
 
 
-class ResponseSubmitted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ResponseSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agency answers an offer."""
 
     TYPE: ClassVar[str] = "response-submitted.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("response_id", "offer_id", "by", "recorded_by",)
+
     response_id: str
     """This answer."""
     offer_id: str

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class RungFailed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RungFailed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nobody on duty at this rung, or every channel failed: routing climbs at once."""
 
     TYPE: ClassVar[str] = "rung-failed.v1"
     TOPIC: ClassVar[str] = "referral-notification"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id",)
+
     offer_id: str
     """The offer."""
     rung: int

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from referral.domain.value import Value
 
 
-
-class SectionDisclosed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SectionDisclosed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agency read a section of the case file: recorded before the answer left."""
 
     TYPE: ClassVar[str] = "section-disclosed.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "by",)
+
     offer_id: str | None = None
     """Offer that allowed it; null for the desk or break-glass."""
     agency: str

@@ -5,14 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
 class StepKind(StrEnum):
-    """StepKind"""
+    """Kind of the step."""
 
     UNKNOWN = "UNKNOWN"
     NOTIFY = "NOTIFY"
@@ -23,11 +22,13 @@ class StepKind(StrEnum):
     FEED = "FEED"
 
 
-class StepOpened(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StepOpened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A step begins, with the seats that it needs."""
 
     TYPE: ClassVar[str] = "step-opened.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("track_id",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

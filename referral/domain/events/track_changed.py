@@ -5,14 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.head import Head
 from referral.domain.events.why import Why
+from referral.domain.value import Value
 
 
 class TrackState(StrEnum):
-    """TrackState"""
+    """What happened."""
 
     UNKNOWN = "UNKNOWN"
     OPENED = "OPENED"
@@ -22,11 +21,13 @@ class TrackState(StrEnum):
     ENDED = "ENDED"
 
 
-class TrackChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TrackChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One pathway begins, pauses, resumes, switches or ends for the case."""
 
     TYPE: ClassVar[str] = "track-changed.v1"
     TOPIC: ClassVar[str] = "referral-routing"
+    IDS: ClassVar[tuple[str, ...]] = ("track_id",)
+
     head: Head | None = None
     """Set on the first event of an input."""
     why: Why

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-
-from msgspec import Struct
-
+from referral.domain.value import Value
 
 
-class Traits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Traits(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the procedure may look at. Codes only: nothing here names a person."""
 
     concern: str

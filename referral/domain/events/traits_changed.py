@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from referral.domain.events.traits import Traits
+from referral.domain.value import Value
 
 
-class TraitsChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TraitsChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Age settled, child moved, exploitation found."""
 
     TYPE: ClassVar[str] = "traits-changed.v1"
     TOPIC: ClassVar[str] = "referral-intake"
+    IDS: ClassVar[tuple[str, ...]] = ("by",)
+
     agency: str
     """Who recorded it."""
     by: str | None = None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-
-from msgspec import Struct
-
 from referral.domain.events.passed import Passed
+from referral.domain.value import Value
 
 
-class Why(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Why(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rule and the texts that a decision rests on."""
 
     rule: str

@@ -1,0 +1,270 @@
+"""The atoms of Avro's binary encoding, as the compiled codecs use them: strict, and canonical in both directions.
+
+Avro lets one value be written in several ways (longer numbers, blocks of an array, order of a map). We write one of them and read only
+that one, so a decoded value always encodes to the bytes that it came from. Readers take (data, position) and return (value, next
+position); they raise ValueError or IndexError, which the codec turns into Malformed. https://avro.apache.org/docs/1.11.1/specification/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Never, TypeVar
+
+T = TypeVar("T")
+Reader = Callable[[bytes, int], tuple[T, int]]
+
+# A word of a code list: visible ASCII, so that no sentence, no name with a space and no letter of ours fits. Its length takes one byte.
+CODE = re.compile(rb"[\x21-\x7e]{0,63}")
+# A SHA-256 in hex has 64 characters, and the key of a map may be a path below policy/.
+LONG_CODE = re.compile(rb"[\x21-\x7e]{0,200}")
+ID = re.compile(rb"\x48[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ID_WIDTH = 37
+# Words and times repeat from record to record; a cache that is full starts again. 4096 entries are below 1 MB.
+CACHE = 4096
+BOOLEANS = {0: False, 1: True}
+BOOLEAN_BYTES = {False: b"\x00", True: b"\x01"}
+
+
+def fail(what: str) -> Never:
+    """Raise what codec turns into Malformed. what: never a value that was read."""
+    raise ValueError(what)
+
+
+class _Words(dict[bytes, str]):
+    """Length and bytes of a code → the code, checked once. A key whose first byte is no such length is refused."""
+
+    def __missing__(self, data: bytes) -> str:
+        if not CODE.fullmatch(data, 1) or data[0] != 2 * (len(data) - 1):
+            fail("a code is at most 63 visible ASCII characters")
+        if len(self) >= CACHE:
+            self.clear()
+        word = self[data] = data[1:].decode("ascii")
+        return word
+
+
+class _Coded(dict[str, bytes]):
+    """Code → its length and bytes, checked once."""
+
+    def __init__(self, pattern: re.Pattern[bytes]) -> None:
+        super().__init__()
+        self.pattern = pattern
+
+    def __missing__(self, word: str) -> bytes:
+        data = word.encode()
+        if not self.pattern.fullmatch(data):
+            fail(f"a code is visible ASCII characters, as many as {self.pattern.pattern.decode()} says")
+        if len(self) >= CACHE:
+            self.clear()
+        coded = self[word] = INTS[len(data)] + data
+        return coded
+
+
+class _Numbers(dict[int, bytes]):
+    """Number → zigzag, seven bits a byte, least first."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self.limit = 1 << (bits - 1)
+
+    def __missing__(self, number: int) -> bytes:
+        if not isinstance(number, int) or not -self.limit <= number < self.limit:
+            fail("a number that Avro's int or long cannot hold")
+        rest = number << 1 if number >= 0 else ~(number << 1)
+        out = bytearray()
+        while rest > 0x7F:
+            out.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        out.append(rest)
+        if len(self) >= CACHE:
+            self.clear()
+        coded = self[number] = bytes(out)
+        return coded
+
+
+WORDS = _Words()
+CODES = _Coded(CODE)
+LONG_CODES = _Coded(LONG_CODE)
+INTS = _Numbers(32)
+LONGS = _Numbers(64)
+
+
+def wide(data: bytes, i: int) -> tuple[int, int]:
+    """A number as it stands, not yet unfolded from zigzag: below 2**64 and in its shortest form."""
+    n = shift = 0
+    while (byte := data[i]) > 0x7F:
+        n |= (byte & 0x7F) << shift
+        shift += 7
+        i += 1
+        if shift > 63:
+            fail("a number longer than 64 bits")
+    if not byte and shift:
+        fail("a number that is not in its shortest form")
+    n |= byte << shift
+    if n >> 64:
+        fail("a number longer than 64 bits")
+    return n, i + 1
+
+
+def long(data: bytes, i: int) -> tuple[int, int]:
+    """A long."""
+    n, i = wide(data, i)
+    return (n >> 1) ^ -(n & 1), i
+
+
+def int32(data: bytes, i: int) -> tuple[int, int]:
+    """An int, which is a long within 32 bits."""
+    n, i = wide(data, i)
+    if n >> 32:
+        fail("an int longer than 32 bits")
+    return (n >> 1) ^ -(n & 1), i
+
+
+def size(data: bytes, i: int) -> tuple[int, int]:
+    """A length or count that the rest of the data could hold: every item takes at least one byte (lint: no zero-width items)."""
+    n, i = wide(data, i)
+    if n & 1 or n >> 1 > len(data) - i:
+        fail("a length that is negative or beyond the end")
+    return n >> 1, i
+
+
+def boolean(data: bytes, i: int) -> tuple[bool, int]:
+    """One byte, 0 or 1 and nothing else."""
+    if data[i] > 1:
+        fail("a boolean is 0 or 1")
+    return data[i] == 1, i + 1
+
+
+def code(data: bytes, i: int) -> tuple[str, int]:
+    """A word of a code list as a value of a map."""
+    end = i + 1 + (data[i] >> 1)
+    return WORDS[data[i:end]], end
+
+
+def long_code(data: bytes, i: int) -> tuple[str, int]:
+    """A digest, or the key of a map."""
+    n, i = size(data, i)
+    word = data[i : i + n]
+    if not LONG_CODE.fullmatch(word):
+        fail("a digest or key is at most 200 visible ASCII characters")
+    return word.decode("ascii"), i + n
+
+
+def ident(data: bytes) -> str:
+    """Length and text of an id (37 bytes): a UUID in lower case with hyphens, the only form that is equal when it is the same."""
+    if not ID.fullmatch(data):
+        fail("an id is a UUID in lower case")
+    return data[1:].decode("ascii")
+
+
+def ident_at(data: bytes, i: int) -> tuple[str, int]:
+    """An id as an item of an array."""
+    return ident(data[i : i + ID_WIDTH]), i + ID_WIDTH
+
+
+def ident_bytes(text: str) -> bytes:
+    """An id as it is written."""
+    data = b"\x48" + text.encode()
+    if not ID.fullmatch(data):
+        fail("an id is a UUID in lower case")
+    return data
+
+
+def blob(data: bytes, i: int) -> tuple[bytes, int]:
+    """Bytes of any length."""
+    n, i = size(data, i)
+    return data[i : i + n], i + n
+
+
+def blob_bytes(value: bytes) -> bytes:
+    """Bytes with their length before them."""
+    return LONGS[len(value)] + value
+
+
+def fixed(data: bytes, i: int, width: int) -> tuple[bytes, int]:
+    """Bytes of a known length."""
+    if i + width > len(data):
+        fail("truncated")
+    return data[i : i + width], i + width
+
+
+def fixed_bytes(value: bytes, width: int) -> bytes:
+    """Bytes of a known length, as they are."""
+    if len(value) != width:
+        fail("bytes of another length than their type")
+    return value
+
+
+def codes(data: bytes, i: int) -> tuple[tuple[str, ...], int]:
+    """An array of codes that is not empty: one block."""
+    count = data[i] >> 1
+    if data[i] & 0x81:
+        count, i = size(data, i)
+    else:
+        i += 1
+    found = []
+    for _ in range(count):
+        found.append(WORDS[data[i : (i := i + 1 + (data[i] >> 1))]])
+    if data[i]:
+        fail("an array of more than one block")
+    return tuple(found), i + 1
+
+
+def many(data: bytes, i: int, item: Reader[T]) -> tuple[tuple[T, ...], int]:
+    """An array of anything: one block, or none where it is empty."""
+    count, i = size(data, i)
+    if not count:
+        return (), i
+    found = []
+    for _ in range(count):
+        value, i = item(data, i)
+        found.append(value)
+    if data[i]:
+        fail("an array of more than one block")
+    return tuple(found), i + 1
+
+
+def mapping(data: bytes, i: int, item: Reader[T]) -> tuple[dict[str, T], int]:
+    """A map: one block, its keys in ascending order, so that equal maps have equal bytes."""
+    count, i = size(data, i)
+    found: dict[str, T] = {}
+    if not count:
+        return found, i
+    last: str | None = None
+    for _ in range(count):
+        key, i = long_code(data, i)
+        if last is not None and key <= last:
+            fail("keys of a map that are not in ascending order")
+        last = key
+        found[key], i = item(data, i)
+    if data[i]:
+        fail("a map of more than one block")
+    return found, i + 1
+
+
+def codes_bytes(words: tuple[str, ...]) -> bytes:
+    """An array of codes. A tuple and nothing else: a string would fall apart into letters."""
+    if not words:
+        return b"\x00"
+    return many_bytes(words, CODES.__getitem__)
+
+
+def many_bytes(items: tuple[T, ...], write: Callable[[T], bytes]) -> bytes:
+    """An array of anything."""
+    if type(items) is not tuple:
+        fail("an array is a tuple")
+    if not items:
+        return b"\x00"
+    return b"".join([INTS[len(items)], *map(write, items), b"\x00"])
+
+
+def mapping_bytes(items: Mapping[str, T], write: Callable[[T], bytes]) -> bytes:
+    """A map, its keys in ascending order."""
+    if not items:
+        return b"\x00"
+    return b"".join([INTS[len(items)], *(LONG_CODES[key] + write(items[key]) for key in sorted(items)), b"\x00"])
+
+
+def symbol(table: Mapping[int, Any]) -> Reader[Any]:
+    """A reader of an enum as an item of an array or map."""
+    return lambda data, i: (table[data[i]], i + 1)

@@ -1,0 +1,37 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import ActorExcluded, ActorKind
+from referral.wire import atoms
+
+ActorKind_V1 = {0: ActorKind.UNKNOWN, 2: ActorKind.AGENCY, 4: ActorKind.STAFF, 6: ActorKind.RELATION}
+ActorKind_BYTES = {ActorKind.UNKNOWN: b"\x00", ActorKind.AGENCY: b"\x02", ActorKind.STAFF: b"\x04", ActorKind.RELATION: b"\x06"}
+
+
+def read_v1(d: bytes, i: int) -> tuple[ActorExcluded, int]:
+    """actor-excluded.v1"""
+    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_by = atoms.ident(d[i : (i := i + 37)])
+    f_kind = ActorKind_V1[d[i]]
+    i += 1
+    f_actor = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_received_at, i = atoms.long(d, i)
+    return ActorExcluded(agency=f_agency, by=f_by, kind=f_kind, actor=f_actor, received_at=f_received_at), i
+
+
+def write(x: ActorExcluded) -> bytes:
+    """actor-excluded.v1"""
+    return b"".join((
+        atoms.CODES[x.agency],
+        b"\x00" if (v_by := x.by) is None else b"\x02" + atoms.ident_bytes(v_by),
+        ActorKind_BYTES[x.kind],
+        atoms.CODES[x.actor],
+        atoms.LONGS[x.received_at],
+    ))

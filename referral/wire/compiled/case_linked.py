@@ -1,0 +1,33 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import CaseLinked
+from referral.wire import atoms
+from referral.wire.compiled import head
+from referral.wire.compiled import why
+
+
+def read_v1(d: bytes, i: int) -> tuple[CaseLinked, int]:
+    """case-linked.v1"""
+    n = d[i]
+    i += 1
+    f_head = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_head, i = head.read_v1(d, i)
+    f_why, i = why.read_v1(d, i)
+    f_other = atoms.ident(d[i : (i := i + 37)])
+    f_how = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    return CaseLinked(head=f_head, why=f_why, other=f_other, how=f_how), i
+
+
+def write(x: CaseLinked) -> bytes:
+    """case-linked.v1"""
+    return b"".join((
+        b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
+        why.write(x.why),
+        atoms.ident_bytes(x.other),
+        atoms.CODES[x.how],
+    ))

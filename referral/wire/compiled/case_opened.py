@@ -1,0 +1,48 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import CaseOpened
+from referral.wire import atoms
+from referral.wire.compiled import consent
+from referral.wire.compiled import head
+from referral.wire.compiled import traits
+from referral.wire.compiled import why
+
+
+def read_v1(d: bytes, i: int) -> tuple[CaseOpened, int]:
+    """case-opened.v1"""
+    n = d[i]
+    i += 1
+    f_head = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_head, i = head.read_v1(d, i)
+    f_why, i = why.read_v1(d, i)
+    f_referral_id = atoms.ident(d[i : (i := i + 37)])
+    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_traits, i = traits.read_v1(d, i)
+    n = d[i]
+    i += 1
+    f_consent = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_consent, i = consent.read_v1(d, i)
+    f_drill = atoms.BOOLEANS[d[i]]
+    i += 1
+    return CaseOpened(head=f_head, why=f_why, referral_id=f_referral_id, agency=f_agency, traits=f_traits, consent=f_consent, drill=f_drill), i
+
+
+def write(x: CaseOpened) -> bytes:
+    """case-opened.v1"""
+    return b"".join((
+        b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
+        why.write(x.why),
+        atoms.ident_bytes(x.referral_id),
+        atoms.CODES[x.agency],
+        traits.write(x.traits),
+        b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
+        atoms.BOOLEAN_BYTES[x.drill],
+    ))

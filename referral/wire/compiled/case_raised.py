@@ -1,0 +1,38 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import CaseRaised
+from referral.wire import atoms
+from referral.wire.compiled import head
+from referral.wire.compiled import traits
+from referral.wire.compiled import why
+
+
+def read_v1(d: bytes, i: int) -> tuple[CaseRaised, int]:
+    """case-raised.v1"""
+    n = d[i]
+    i += 1
+    f_head = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_head, i = head.read_v1(d, i)
+    f_why, i = why.read_v1(d, i)
+    f_new_case_id = atoms.ident(d[i : (i := i + 37)])
+    f_pathway = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_traits, i = traits.read_v1(d, i)
+    f_about = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    return CaseRaised(head=f_head, why=f_why, new_case_id=f_new_case_id, pathway=f_pathway, traits=f_traits, about=f_about), i
+
+
+def write(x: CaseRaised) -> bytes:
+    """case-raised.v1"""
+    return b"".join((
+        b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
+        why.write(x.why),
+        atoms.ident_bytes(x.new_case_id),
+        atoms.CODES[x.pathway],
+        traits.write(x.traits),
+        atoms.CODES[x.about],
+    ))

@@ -1,0 +1,24 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import ConsentChanged
+from referral.wire import atoms
+from referral.wire.compiled import consent
+
+
+def read_v1(d: bytes, i: int) -> tuple[ConsentChanged, int]:
+    """consent-changed.v1"""
+    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_consent, i = consent.read_v1(d, i)
+    f_received_at, i = atoms.long(d, i)
+    return ConsentChanged(agency=f_agency, consent=f_consent, received_at=f_received_at), i
+
+
+def write(x: ConsentChanged) -> bytes:
+    """consent-changed.v1"""
+    return b"".join((
+        atoms.CODES[x.agency],
+        consent.write(x.consent),
+        atoms.LONGS[x.received_at],
+    ))

@@ -1,0 +1,66 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import Instruction, InstructionGiven
+from referral.wire import atoms
+
+Instruction_V1 = {0: Instruction.UNKNOWN, 2: Instruction.OFFER, 4: Instruction.REOPEN, 6: Instruction.TRANSFER, 8: Instruction.OVERTAKEN, 10: Instruction.LINK, 12: Instruction.CLOSE, 14: Instruction.RELEASE, 16: Instruction.STOP, 18: Instruction.RESUME, 20: Instruction.SETTLE}
+Instruction_BYTES = {Instruction.UNKNOWN: b"\x00", Instruction.OFFER: b"\x02", Instruction.REOPEN: b"\x04", Instruction.TRANSFER: b"\x06", Instruction.OVERTAKEN: b"\x08", Instruction.LINK: b"\x0a", Instruction.CLOSE: b"\x0c", Instruction.RELEASE: b"\x0e", Instruction.STOP: b"\x10", Instruction.RESUME: b"\x12", Instruction.SETTLE: b"\x14"}
+
+
+def read_v1(d: bytes, i: int) -> tuple[InstructionGiven, int]:
+    """instruction-given.v1"""
+    f_instruction_id = atoms.ident(d[i : (i := i + 37)])
+    f_word = Instruction_V1[d[i]]
+    i += 1
+    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_by = atoms.ident(d[i : (i := i + 37)])
+    f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_track_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_track_id = atoms.ident(d[i : (i := i + 37)])
+    f_step = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    if n > 0x7F:
+        f_seat, i = atoms.int32(d, i)
+    else:
+        f_seat = (n >> 1) ^ -(n & 1)
+        i += 1
+    f_target = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_other = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_other = atoms.ident(d[i : (i := i + 37)])
+    f_received_at, i = atoms.long(d, i)
+    return InstructionGiven(instruction_id=f_instruction_id, word=f_word, agency=f_agency, by=f_by, reason=f_reason, track_id=f_track_id, step=f_step, seat=f_seat, target=f_target, other=f_other, received_at=f_received_at), i
+
+
+def write(x: InstructionGiven) -> bytes:
+    """instruction-given.v1"""
+    return b"".join((
+        atoms.ident_bytes(x.instruction_id),
+        Instruction_BYTES[x.word],
+        atoms.CODES[x.agency],
+        b"\x00" if (v_by := x.by) is None else b"\x02" + atoms.ident_bytes(v_by),
+        atoms.CODES[x.reason],
+        b"\x00" if (v_track_id := x.track_id) is None else b"\x02" + atoms.ident_bytes(v_track_id),
+        atoms.CODES[x.step],
+        atoms.INTS[x.seat],
+        atoms.CODES[x.target],
+        b"\x00" if (v_other := x.other) is None else b"\x02" + atoms.ident_bytes(v_other),
+        atoms.LONGS[x.received_at],
+    ))

@@ -1,0 +1,61 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import KnockSent
+from referral.wire import atoms
+
+
+def read_v1(d: bytes, i: int) -> tuple[KnockSent, int]:
+    """knock-sent.v1"""
+    n = d[i]
+    i += 1
+    f_offer_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    n = d[i]
+    i += 1
+    f_task_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_task_id = atoms.ident(d[i : (i := i + 37)])
+    n = d[i]
+    if n > 0x7F:
+        f_rung, i = atoms.int32(d, i)
+    else:
+        f_rung = (n >> 1) ^ -(n & 1)
+        i += 1
+    n = d[i]
+    i += 1
+    f_person = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_person = atoms.ident(d[i : (i := i + 37)])
+    f_channel = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    if n > 0x7F:
+        f_again, i = atoms.int32(d, i)
+    else:
+        f_again = (n >> 1) ^ -(n & 1)
+        i += 1
+    f_at, i = atoms.long(d, i)
+    f_reference = atoms.ident(d[i : (i := i + 37)])
+    return KnockSent(offer_id=f_offer_id, task_id=f_task_id, rung=f_rung, person=f_person, channel=f_channel, again=f_again, at=f_at, reference=f_reference), i
+
+
+def write(x: KnockSent) -> bytes:
+    """knock-sent.v1"""
+    return b"".join((
+        b"\x00" if (v_offer_id := x.offer_id) is None else b"\x02" + atoms.ident_bytes(v_offer_id),
+        b"\x00" if (v_task_id := x.task_id) is None else b"\x02" + atoms.ident_bytes(v_task_id),
+        atoms.INTS[x.rung],
+        b"\x00" if (v_person := x.person) is None else b"\x02" + atoms.ident_bytes(v_person),
+        atoms.CODES[x.channel],
+        atoms.INTS[x.again],
+        atoms.LONGS[x.at],
+        atoms.ident_bytes(x.reference),
+    ))

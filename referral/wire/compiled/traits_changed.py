@@ -1,0 +1,32 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import TraitsChanged
+from referral.wire import atoms
+from referral.wire.compiled import traits
+
+
+def read_v1(d: bytes, i: int) -> tuple[TraitsChanged, int]:
+    """traits-changed.v1"""
+    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_by = atoms.ident(d[i : (i := i + 37)])
+    f_traits, i = traits.read_v1(d, i)
+    f_received_at, i = atoms.long(d, i)
+    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at), i
+
+
+def write(x: TraitsChanged) -> bytes:
+    """traits-changed.v1"""
+    return b"".join((
+        atoms.CODES[x.agency],
+        b"\x00" if (v_by := x.by) is None else b"\x02" + atoms.ident_bytes(v_by),
+        traits.write(x.traits),
+        atoms.LONGS[x.received_at],
+    ))
