@@ -8,7 +8,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 from referral.domain.events import (
-    CaseChanged,
     How,
     NeedsPerson,
     OfferAccepted,
@@ -117,9 +116,9 @@ def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: 
     return asked
 
 
-def exclude(asked: Asked, event: CaseChanged) -> Asked:
+def exclude(asked: Asked, accounts: tuple[str, ...]) -> Asked:
     """Staff who were excluded from the case are not knocked from now on."""
-    return replace(asked, skip=tuple(sorted({*asked.skip, *excluded_staff(event.excluded)})))
+    return replace(asked, skip=tuple(sorted({*asked.skip, *accounts})))
 
 
 def excluded_staff(actors: tuple[str, ...]) -> tuple[str, ...]:

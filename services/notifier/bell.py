@@ -1,0 +1,45 @@
+"""Woken by the commit that planned a delivery: PostgreSQL's NOTIFY, heard on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+LISTEN_AGAIN_SECONDS = 1.0
+"""After the listening connection was lost; meanwhile the sender looks by itself."""
+
+
+class Bell:
+    """Rings when somebody says NOTIFY on the channel, or when the connection was lost and something may have been missed."""
+
+    def __init__(self, engine: AsyncEngine, channel: str) -> None:
+        self._engine, self._channel = engine, channel
+        self._rung = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Until it rings, at most so long. A ring between two waits is kept."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._rung.wait(), seconds)
+        self._rung.clear()
+
+    async def listen(self) -> None:
+        """Listen until cancelled, over any number of lost connections."""
+        while True:
+            with suppress(Exception):  # whatever it is, the database is away: the sender's own statements say so louder
+                await self._hear()
+            await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+
+    async def _hear(self) -> None:
+        async with self._engine.connect() as connection:
+            line = (await connection.get_raw_connection()).driver_connection
+            assert line is not None
+            lost = asyncio.Event()
+            line.add_termination_listener(lambda _: lost.set())
+            try:
+                await line.add_listener(self._channel, lambda *_: self._rung.set())
+                self._rung.set()
+                await lost.wait()
+            finally:
+                await connection.invalidate()

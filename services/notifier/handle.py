@@ -1,0 +1,136 @@
+"""What was decided becomes knocks: events are folded into what is asked of whom, and what is due is planned in the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseChanged, CaseErased, KnockFailed, KnockSent, RungFailed
+from referral.domain.record import Due, Input
+from referral.runtime import queue
+from referral.runtime.service import Batch, Outcome
+from services.notifier import roster, store
+from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject
+
+FRESH = 10 * 1_000_000
+"""µs. What was decided longer ago is not knocked for while it is read, because the answer may stand further on in the topic: the case's
+alarm looks again once everything is read. So neither an outage's backlog nor a rebuild from the log sends what nobody waits for. In the
+usual run a decision is read within 50 ms; a pause of the process or a move of partitions takes seconds."""
+NO_CHANNEL = "none"
+
+
+@dataclass(slots=True)
+class Board:
+    """What one batch knows: offers and tasks by id, which of them it touched and by what, and what it read of our own topic."""
+
+    asked: dict[str, Asked]
+    barred: dict[str, tuple[str, ...]]
+    touched: dict[str, Input] = field(default_factory=dict)
+    look: dict[str, Input] = field(default_factory=dict)
+    bar: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    said: list[tuple[str, KnockSent | KnockFailed]] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+
+    def of(self, case_id: str) -> list[Asked]:
+        """All of one case."""
+        return [a for a in self.asked.values() if a.case_id == case_id]
+
+
+async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
+    """One batch: fold, plan, write. Emits what the sender queued, RungFailed, and KnockFailed where there is nobody to knock."""
+    outcome = Outcome()
+    cases = sorted({i.case_id for i in batch.inputs})
+    board = Board(await store.load(tx, cases), await store.barred(tx, cases))
+    for record in batch.inputs:
+        if record.source.topic != "queue":
+            fold(board, record, batch.now)
+        elif record.case_id in batch.keys:
+            outcome.emit(record, record.body)
+    plans = await look(tx, board, batch)
+    for made in plans:
+        complain(outcome, board.look[made.asked.id], made, batch.now)
+    await write(tx, board, plans, batch.now)
+    for case_id in {r.case_id for r in board.touched.values()} | {r.case_id for r in batch.inputs if isinstance(r.body, Due)}:
+        outcome.wake(case_id, min((a.next_at for a in board.of(case_id) if a.next_at is not None), default=None))
+    for case_id in board.erased:
+        outcome.wake(case_id, None)
+    return outcome
+
+
+def fold(board: Board, record: Input, now: int) -> None:
+    """One input into what is known. Only what is fresh, or the case's alarm, lets the plan look at it in this batch."""
+    match record.body:
+        case Due():
+            board.look |= {a.id: record for a in board.of(record.case_id)}
+            board.touched |= {a.id: record for a in board.of(record.case_id)}
+        case CaseErased():
+            board.erased.add(record.case_id)
+        case CaseChanged():
+            board.bar[record.case_id] = excluded_staff(record.body.excluded)
+            for asked in board.of(record.case_id):
+                touch(board, exclude(asked, board.bar[record.case_id]), record)
+        case KnockSent() | KnockFailed():
+            board.said.append((record.case_id, record.body))
+        case RungFailed():
+            pass
+        case event if (id_ := subject(event)) is not None:
+            known = board.asked.get(id_)
+            asked = follow(known, event, case_id=record.case_id, at=now, drill=record.drill)
+            if asked is not None:
+                barred = (*board.barred.get(record.case_id, ()), *board.bar.get(record.case_id, ()))
+                touch(board, exclude(asked, barred), record)
+                if now - record.at <= FRESH:
+                    board.look[id_] = record
+
+
+def touch(board: Board, asked: Asked, record: Input) -> None:
+    """Remember what is known now, and which input made it so."""
+    board.asked[asked.id] = asked
+    board.touched[asked.id] = record
+
+
+async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
+    """The plans of this batch: each offer once, as it stands after everything that was read; an erased case has none."""
+    open_ = [a for i in board.look if (a := board.asked[i]).state is State.OPEN and a.case_id in batch.keys]
+    if not open_:
+        return []
+    staff = await roster.load(tx, {a.agency for a in open_})
+    plans = [plan(a, staff, batch.now) for a in open_]
+    board.asked |= {made.asked.id: made.asked for made in plans}
+    return plans
+
+
+def complain(outcome: Outcome, cause: Input, made: Plan, now: int) -> None:
+    """Say what keeps us from knocking: people without an address, and a rung without people."""
+    asked = made.asked
+    for person in made.mute:
+        outcome.emit(cause, nobody(asked, person.account, "no-address", now))
+    if made.failed is not None and asked.task:
+        outcome.emit(cause, nobody(asked, None, made.failed, now))
+    elif made.failed is not None:
+        outcome.emit(cause, RungFailed(offer_id=asked.id, rung=asked.rung, reason=made.failed, at=now))
+
+
+def nobody(asked: Asked, person: str | None, reason: str, now: int) -> KnockFailed:
+    """A knock that could not even be planned. person: None where there is none."""
+    offer, task = (None, asked.id) if asked.task else (asked.id, None)
+    return KnockFailed(
+        offer_id=offer, task_id=task, rung=asked.rung, person=person, channel=NO_CHANNEL, again=0, at=now, reason=reason, attempts=0
+    )
+
+
+async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) -> None:
+    """Rows of the batch; the sender is woken when they are committed."""
+    for case_id, accounts in board.bar.items():
+        await store.bar(tx, case_id, accounts)
+    await store.said(tx, board.said)
+    touched = [board.asked[i] for i in board.touched]
+    await store.save(tx, touched)
+    knocks = [k for made in plans for k in made.knocks]
+    await store.add(tx, knocks, now)
+    await store.drop(tx, touched, now)
+    if board.erased:
+        await store.forget(tx, board.erased)
+    if knocks and tx.sync_connection is not None:
+        tx.sync_connection.info[queue.WAKE] = True

@@ -1,0 +1,116 @@
+"""What is asked of whom, in PostgreSQL: the handler's side. Everything in bulk, one statement per kind of row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import KnockFailed, KnockSent
+from services.notifier.plan import Asked, Knock, State
+
+_FIELDS = ", ".join(Asked.__dataclass_fields__)
+# FOR UPDATE: the sender may just be saying that a rung has failed. In the order of ids, so that nobody waits in a circle.
+_LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state <> 'CLOSED' ORDER BY id FOR UPDATE")  # noqa: S608 - field names
+_SAVE = text(
+    f"INSERT INTO asked ({_FIELDS}) SELECT {_FIELDS} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"  # noqa: S608 - field names
+    " (id text, case_id text, task boolean, agency text, ladder text[], rung integer, drill boolean, once boolean, system boolean,"
+    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer)"
+    " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
+    " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed"
+    " WHERE asked.state <> 'CLOSED'"
+)
+_ADD = text(
+    "INSERT INTO delivery (asked, case_id, task, rung, again, person, channel, language, drill, planned_at, due_at)"
+    " SELECT r.*, :now, :now FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"
+    " (asked text, case_id text, task boolean, rung integer, again integer, person text, channel text, language text, drill boolean)"
+    " ON CONFLICT (asked, rung, again, person, channel) DO NOTHING"
+)
+_SAID = text(
+    "INSERT INTO delivery AS d (asked, case_id, task, rung, again, person, channel, language, drill, reference, state, planned_at, due_at,"
+    " ended_at) SELECT r.asked, r.case_id, r.task, r.rung, r.again, r.person, r.channel, '', false, r.reference, r.state, r.at, r.at, r.at"
+    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (asked text, case_id text, task boolean, rung integer, again integer, person text,"
+    " channel text, reference text, state text, at bigint)"
+    " ON CONFLICT (asked, rung, again, person, channel) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at"
+    " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
+)
+_DROP = text(
+    "UPDATE delivery SET state = 'DROPPED', ended_at = :now WHERE asked = ANY(:ids) AND state = 'WAITING'"
+    " AND (lease_until IS NULL OR lease_until < clock_timestamp())"
+)
+_BARRED = text("SELECT case_id, accounts FROM barred WHERE case_id = ANY(:cases)")
+_BAR = text(
+    "INSERT INTO barred (case_id, accounts) VALUES (:case_id, :accounts)"
+    " ON CONFLICT (case_id) DO UPDATE SET accounts = ARRAY(SELECT DISTINCT unnest(barred.accounts || excluded.accounts))"
+)
+
+
+async def load(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, Asked]:
+    """All offers and tasks of these cases that are not closed, by id, locked until the transaction ends."""
+    rows = await tx.execute(_LOAD, {"cases": list(cases)})
+    return {row.id: msgspec.convert(dict(row._mapping), Asked) for row in rows}
+
+
+async def save(tx: AsyncConnection, asked: Iterable[Asked]) -> None:
+    """Write what is known now. What is closed stays closed."""
+    if rows := list(asked):
+        await tx.execute(_SAVE, {"rows": _json(rows)})
+
+
+async def add(tx: AsyncConnection, knocks: Iterable[Knock], now: int) -> None:
+    """Plan deliveries; one that is planned or was sent already is left as it is."""
+    if rows := list(knocks):
+        await tx.execute(_ADD, {"rows": _json(rows), "now": now})
+
+
+async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | KnockFailed]]) -> None:
+    """What our own topic says about (case, knock): after a rebuild from the log it keeps us from sending again; else nothing changes."""
+    rows = {}
+    for case_id, event in spoken:
+        if event.person is not None:
+            asked = event.offer_id or event.task_id
+            sent = isinstance(event, KnockSent)
+            rows[(asked, event.rung, event.again, event.person, event.channel)] = {
+                "asked": asked,
+                "case_id": case_id,
+                "task": event.offer_id is None,
+                "rung": event.rung,
+                "again": event.again,
+                "person": event.person,
+                "channel": event.channel,
+                "reference": event.reference if isinstance(event, KnockSent) else "",
+                "state": "SENT" if sent else "FAILED",
+                "at": event.at,
+            }
+    if rows:
+        await tx.execute(_SAID, {"rows": _json(list(rows.values()))})
+
+
+async def drop(tx: AsyncConnection, asked: Iterable[Asked], now: int) -> None:
+    """Nothing more goes out for what nobody needs to look at; a message that is under way ends by itself."""
+    if ids := [a.id for a in asked if a.state is not State.OPEN]:
+        await tx.execute(_DROP, {"ids": ids, "now": now})
+
+
+async def barred(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Case → accounts that must not hear of it."""
+    rows = await tx.execute(_BARRED, {"cases": list(cases)})
+    return {row.case_id: tuple(row.accounts) for row in rows}
+
+
+async def bar(tx: AsyncConnection, case_id: str, accounts: tuple[str, ...]) -> None:
+    """Remember accounts that must not hear of a case; nobody is ever taken off."""
+    await tx.execute(_BAR, {"case_id": case_id, "accounts": list(accounts)})
+
+
+async def forget(tx: AsyncConnection, cases: Iterable[str]) -> None:
+    """Delete all rows of erased cases."""
+    ids = list(cases)
+    for table in ("delivery", "asked", "barred"):
+        await tx.execute(text(f"DELETE FROM {table} WHERE case_id = ANY(:cases)"), {"cases": ids})  # noqa: S608 - the three names above
+
+
+def _json(rows: object) -> str:
+    return msgspec.json.encode(rows).decode()
