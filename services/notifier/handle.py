@@ -76,10 +76,10 @@ def fold(board: Board, record: Input, now: int) -> None:
             pass
         case event if (id_ := subject(event)) is not None:
             known = board.asked.get(id_)
-            asked = follow(known, event, case_id=record.case_id, at=now, drill=record.drill)
-            if asked is not None:
+            after = follow(known, event, case_id=record.case_id, at=now, drill=record.drill)
+            if after is not None:
                 barred = (*board.barred.get(record.case_id, ()), *board.bar.get(record.case_id, ()))
-                touch(board, exclude(asked, barred), record)
+                touch(board, exclude(after, barred), record)
                 if now - record.at <= FRESH:
                     board.look[id_] = record
 

@@ -1,0 +1,41 @@
+"""The notifier's figures for Prometheus; each says when to worry."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.notifier.deliveries import Backlog
+
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300)
+
+
+class Figures:
+    """Declared once per process, in wiring."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # Worry when nothing is sent while something waits.
+        self._sent = Counter("referral_knocks_sent", "Messages handed over", ["channel"], registry=registry)
+        # Worry about any: a rung without a reachable person climbs at once.
+        self._failed = Counter(
+            "referral_knocks_failed", "Deliveries that ended without a message", ["channel", "reason"], registry=registry
+        )
+        # Worry above 1 s at the 99th percentile.
+        self._seconds = Histogram("referral_knock_seconds", "From planned to handed over", buckets=SECONDS, registry=registry)
+        # Worry when it grows.
+        self._waiting = Gauge("referral_knocks_waiting", "Deliveries that wait", registry=registry)
+        # Worry above 5 s: the sender does not keep up, or the relay is away.
+        self._oldest = Gauge("referral_knocks_oldest_seconds", "Age of the oldest delivery that is due", registry=registry)
+        # Worry when it is 1 and nobody knows why: `referral duty show` tells the reason.
+        self._paused = Gauge("referral_knocks_paused", "1 while `referral duty pause` holds everything back", registry=registry)
+
+    def sent(self, channel: str, seconds: float) -> None:
+        self._sent.labels(channel).inc()
+        self._seconds.observe(max(0.0, seconds))
+
+    def failed(self, channel: str, reason: str) -> None:
+        self._failed.labels(channel, reason).inc()
+
+    def backlog(self, now: Backlog) -> None:
+        self._waiting.set(now.waiting)
+        self._oldest.set(max(0, now.oldest) / 1_000_000)
+        self._paused.set(0 if now.paused is None else 1)
