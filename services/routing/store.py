@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.case import Case
-from services.routing import state
+from referral.wire import state
 
 LOAD = text("SELECT case_id, state FROM routing.case_state WHERE case_id = ANY(:ids)")
 SAVE = text(

@@ -1,0 +1,104 @@
+"""`referral audit replay|verify`: the log of one case told, and the whole log proven."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import log, show
+from referral.errors import Rejected
+from referral.proof.entry import Entry
+from referral.proof.report import Report, Weight
+from referral.proof.timeline import Line, timeline
+from referral.proof.verify import verify
+from referral.runtime.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="The log: who did what, when and why, and whether it can be believed.")
+SHOWN = 20
+"""Findings printed for people; --json has all."""
+
+Case = Annotated[str, typer.Option("--case", help="Case id.")]
+
+
+@app.command()
+def replay(case: Case, as_json: show.Json = False) -> int:
+    """Tell one case from the log: time, event, who, why, and what led to what. Exit 1: the log has no such case."""
+    entries, keys = log.ask(lambda tx, found: _case(tx, found, case))
+    if not entries:
+        raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
+    lines = timeline(entries, keys.get(case))
+    if as_json:
+        show.document({"case_id": case, "lines": [msgspec.to_builtins(line) for line in lines]})
+    else:
+        for told in tell(case, lines):
+            show.console.print(told, soft_wrap=True, markup=False)
+    return 0
+
+
+def tell(case_id: str, lines: list[Line]) -> list[str]:
+    """The timeline as text."""
+    told = [f"case {case_id}: {len(lines)} lines from the log"]
+    for line in lines:
+        mark = f" [{line.mark}]" if line.mark else ""
+        number = str(line.idx) if line.idx else "-"
+        told.append(f"{show.moment(line.at)} {number:>6}  {'   ' * line.depth}{line.what} · {line.who}{mark}")
+        margin = " " * 28 + "   " * line.depth
+        if line.why:
+            told.append(f"{margin}why: {line.why}")
+        told += [f"{margin}not asked: {candidate}" for candidate in line.passed]
+    return told
+
+
+@app.command("verify")
+def verify_command(as_json: show.Json = False) -> int:
+    """Prove the log: nothing missing, nothing changed, every decision the one that the rules lead to.
+
+    Exit 0 good, 1 bad, 3 could not be fully checked.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=show.errors, disable=as_json
+    )
+    with bar:
+        entries, keys = log.ask(_everything)
+        tasks = {name: bar.add_tlog.ask(label, total=total) for name, label, total in stages(entries)}
+        report = verify(entries, keys, lambda stage: bar.advance(tasks[stage]))
+    if as_json:
+        show.document(report.as_json())
+    else:
+        _print(report)
+    return report.exit_code()
+
+
+def stages(entries: list[Entry]) -> list[tuple[str, str, int]]:
+    """What there is to do: name, label, number of things."""
+    cases = len({entry.case_id for entry in entries if entry.case_id})
+    return [("entry", "entries hashed", len(entries)), ("case", "cases decided again", cases)]
+
+
+def _print(report: Report) -> None:
+    rows = sorted(report.findings, key=lambda f: (-f.weight, f.idx))
+    if rows:
+        show.table(("weight", "entry", "code", "what", "where"), [(f.weight.name, f.idx, f.code, f.what, f.where) for f in rows[:SHOWN]])
+        if len(rows) > SHOWN:
+            show.console.print(f"… and {len(rows) - SHOWN} more; --json has all")
+    show.console.print(" · ".join(f"{number} {name}" for name, number in report.counts.items()))
+    first = report.first_bad()
+    unchecked = sum(f.weight is Weight.UNCHECKED for f in report.findings)
+    if first:
+        show.console.print(f"BAD: the first bad entry is {first}", soft_wrap=True)
+    elif unchecked:
+        show.console.print(f"NOT FULLY CHECKED: nothing bad was found, {unchecked} findings could not be proven either way")
+    else:
+        show.console.print("GOOD: the log is whole, its bytes are the logged ones, and the rules lead to its decisions")
+
+
+async def _everything(tx: AsyncConnection, found: Settings) -> tuple[list[Entry], dict[str, bytes]]:
+    return [entry async for entry in log.entries(tx)], await log.case_keys(tx, found)
+
+
+async def _case(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:
+    return await log.of_case(tx, case), await log.case_keys(tx, found, [case])

@@ -1,0 +1,68 @@
+"""The audit log and the keys as the database holds them, for commands that judge or tell it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Unavailable
+from referral.proof.entry import Entry, Kind
+from referral.runtime import database, keys, settings
+from referral.runtime.settings import Settings
+
+T = TypeVar("T")
+ALL = text("SELECT * FROM audit.entry ORDER BY idx")
+OF_CASE = text("SELECT * FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
+CASES = text("SELECT case_id FROM keys.case_key")
+
+
+async def entries(tx: AsyncConnection) -> AsyncIterator[Entry]:
+    """All of them, in the order of idx, as a stream."""
+    async with tx.stream(ALL) as rows:
+        async for row in rows:
+            yield entry(row)
+
+
+async def of_case(tx: AsyncConnection, case_id: str) -> list[Entry]:
+    """Those that belong to one case."""
+    return [entry(row) for row in await tx.execute(OF_CASE, {"case_id": case_id})]
+
+
+def entry(row: Row[tuple[object, ...]]) -> Entry:
+    """One row."""
+    fields = dict(row._mapping)
+    fields["kind"] = Kind(fields["kind"])
+    fields["headers"] = msgspec.msgpack.decode(fields["headers"], type=tuple[tuple[str, bytes], ...])
+    return Entry(**fields)
+
+
+async def case_keys(tx: AsyncConnection, found: Settings, ids: Iterable[str] | None = None) -> dict[str, bytes]:
+    """The keys of these cases, or of all; erased cases have none."""
+    wanted = [row.case_id for row in await tx.execute(CASES)] if ids is None else list(ids)
+    return await keys.read(found.master_key_file).load(tx, wanted)
+
+
+def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]]) -> T:
+    """Run a question to the database in one read-only snapshot. Unavailable: it is away."""
+
+    async def run() -> T:
+        found = settings.load()
+        engine = database.admin(found)
+        try:
+            async with engine.connect() as connection:
+                tx = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                return await question(tx, found)
+        finally:
+            await engine.dispose()
+
+    try:
+        return asyncio.run(run())
+    except Exception as error:
+        if not database.away(error):
+            raise
+        raise Unavailable("the database") from error

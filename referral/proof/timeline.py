@@ -1,0 +1,105 @@
+"""A case told from the log alone: what happened, when, who did it, why, and what led to what. Replaying has no effect on anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct, structs
+
+from referral.domain.events import Head
+from referral.domain.events.head import CauseKind
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import SEQUENCED, Entry, Kind
+from referral.proof.history import unseal
+from referral.proof.wording import MARKS, Said, say
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One event. idx: of its entry. at: µs UTC. depth: 0 for what came from outside, more for what it led to.
+
+    mark: "" read · "sealed" its key is gone · "erased" its key was destroyed with an erasure on record · "bad" it does not open.
+    """
+
+    idx: int
+    at: int
+    depth: int
+    what: str
+    who: str
+    why: str
+    passed: tuple[str, ...]
+    mark: str
+    event_id: str
+    cause_id: str
+    topic: str
+    seq: int
+
+
+def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
+    """The lines of one case, in the order of the log, what followed below its cause. entries: all of the case, in the order of idx."""
+    erased = any(entry.kind is Kind.ERASURE for entry in entries)
+    own = {entry.event_id: entry for entry in entries if entry.kind in SEQUENCED}
+    children: dict[str, list[Entry]] = {}
+    for entry in entries:
+        cause = entry.cause_id if entry.cause_id in own and entry.cause_id != entry.event_id else ""
+        children.setdefault(cause, []).append(entry)
+    lines: list[Line] = []
+    waiting = [(entry, 0) for entry in reversed(children.get("", ()))]
+    alarms: set[str] = set()
+    while waiting:
+        entry, depth = waiting.pop()
+        line = _line(entry, depth, key, erased)
+        if alarm := _alarm(entry, key, alarms):
+            lines.append(alarm)
+        below = 1 if entry.cause_id in alarms else 0
+        lines.append(_deeper(line, below))
+        waiting += [(child, depth + below + 1) for child in reversed(children.get(entry.event_id, ()))]
+    return lines
+
+
+def _line(entry: Entry, depth: int, key: bytes | None, erased: bool) -> Line:
+    said, mark = _said(entry, key, erased)
+    return Line(
+        idx=entry.idx,
+        at=entry.recorded_at or entry.kafka_time * 1000,
+        depth=depth,
+        what=said.what,
+        who=said.who or entry.topic.removeprefix("referral-"),
+        why=said.why,
+        passed=said.passed,
+        mark=mark,
+        event_id=entry.event_id,
+        cause_id=entry.cause_id,
+        topic=entry.topic,
+        seq=entry.case_seq,
+    )
+
+
+def _said(entry: Entry, key: bytes | None, erased: bool) -> tuple[Said, str]:
+    if entry.kind in MARKS:
+        return Said(what=MARKS[entry.kind]), "bad"
+    if key is None and entry.kind is not Kind.ERASURE:
+        return Said(what=entry.type), "erased" if erased else "sealed"
+    try:
+        return say(unseal(entry, key).body), ""
+    except (Malformed, NewerVersion) as error:
+        return Said(what=f"{entry.type}: {error}"), "bad"
+
+
+def _alarm(entry: Entry, key: bytes | None, told: set[str]) -> Line | None:
+    """The line in front of what an alarm led to: an alarm is no record of its own."""
+    if entry.kind is not Kind.DECISION or key is None or entry.cause_id in told:
+        return None
+    try:
+        head: Head | None = getattr(unseal(entry, key).body, "head", None)
+    except (Malformed, NewerVersion):
+        return None
+    if head is None or head.kind is not CauseKind.DUE:
+        return None
+    told.add(entry.cause_id)
+    line = _line(entry, 0, None, False)
+    what = "the case's alarm went off"
+    return structs.replace(line, at=head.due or line.at, what=what, who="clock", mark="", idx=0, seq=0, event_id=entry.cause_id)
+
+
+def _deeper(line: Line, more: int) -> Line:
+    return structs.replace(line, depth=line.depth + more)
