@@ -1,0 +1,154 @@
+"""Take referrals in: many at once in one transaction, each with its receipt. Both doors, HTTP and ingress.<agency>, come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import Door as By
+from referral.domain.record import derived
+from referral.errors import Rejected
+from referral.runtime import clock, queue
+from services.intake import casefile, receipts, standing, submit
+from services.intake.door import Door
+from services.intake.lists import Lists
+from services.intake.reading import Standing
+from services.intake.receipts import Claim, Receipt
+
+
+class Posting(Struct, frozen=True, kw_only=True):
+    """One submission on its way in. key: the digest of its Idempotency-Key or ce_id."""
+
+    agency: str
+    key: bytes
+    door: By
+    found: submit.Submission
+
+
+_CASE = text("INSERT INTO intake.casefile (case_id, desk, drill, opened_at, sealed) VALUES (:case_id, :desk, :drill, :opened_at, :sealed)")
+_REFERRAL = text(
+    "INSERT INTO intake.referral (referral_id, case_id, agency, event_id, received_at) "
+    "VALUES (:referral_id, :case_id, :agency, :event_id, :received_at)"
+)
+
+
+class _New(Struct):
+    """A posting that was not there before, with its ids."""
+
+    posting: Posting
+    receipt: Receipt
+    queue_id: str
+
+
+async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
+    """Each posting's receipt: the one it had, or a new one. Rejected: a key reused, a case that the sender may not see.
+
+    Raises only what ends the whole transaction.
+    """
+    now = await clock.now(tx)
+    fresh = [_fresh(door, posting, now) for posting in postings]
+    answers = await receipts.claim(tx, [_claim(door, one) for one in fresh])
+    new = [one for one, answer in zip(fresh, answers, strict=True) if answer is None]
+    refused = await _foreign(tx, new)
+    await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None])
+    for one in new:
+        if one.posting.found.case_id is not None and id(one) not in refused:
+            await _attach(tx, door, one)
+    return [answer or refused.get(id(one)) or one.receipt for one, answer in zip(fresh, answers, strict=True)]
+
+
+def _fresh(door: Door, posting: Posting, now: int) -> _New:
+    queue_id = door.new_id()
+    receipt = Receipt(
+        kind="referral",
+        id=door.new_id(),
+        case_id=posting.found.case_id or door.new_id(),
+        event_id=derived(queue_id, 0),
+        received_at=now,
+    )
+    return _New(posting, receipt, queue_id)
+
+
+def _claim(door: Door, one: _New) -> Claim:
+    posting = one.posting
+    body = door.keys.hmac("submission", *submit.sameness(posting.found, posting.agency))
+    return Claim(agency=posting.agency, key=posting.key, body=body, receipt=one.receipt)
+
+
+async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Rejected]:
+    """Those that name a case which their sender may not see: their claim is undone, so that the key is free again."""
+    refused: dict[int, Rejected] = {}
+    for one in new:
+        if one.posting.found.case_id is not None and not await standing.may_name(tx, one.posting.agency, one.receipt.case_id):
+            hint = "name a case that you referred or hold an offer of, or leave case_id out"
+            refused[id(one)] = Rejected("unknown-case", "$.case_id", hint, status=404)
+            sql = "DELETE FROM intake.submission WHERE agency = :agency AND key = :key"
+            await tx.execute(text(sql), {"agency": one.posting.agency, "key": one.posting.key})
+    return refused
+
+
+async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_New]) -> None:
+    """A new case for each: key, case file, referral, queue."""
+    if not new:
+        return
+    keys = await door.keys.create_all(tx, [one.receipt.case_id for one in new])
+    cases: list[dict[str, Any]] = []
+    sections: list[dict[str, Any]] = []
+    for one in new:
+        found, case_id = one.posting.found, one.receipt.case_id
+        cipher = casefile.box(keys[case_id])
+        kept = Standing(traits=found.traits, consent=found.consent)
+        cases.append(
+            {
+                "case_id": case_id,
+                "desk": lists.desks[found.traits.found_in],
+                "drill": found.drill,
+                "opened_at": one.receipt.received_at,
+                "sealed": casefile.seal_standing(cipher, case_id, kept),
+            }
+        )
+        sections += (
+            casefile.row(cipher, case_id, name, content, version=1, agency=one.posting.agency, by=None, at=one.receipt.received_at)
+            for name, content in found.sections
+        )
+    await tx.execute(_CASE, cases)
+    await casefile.write(tx, sections)
+    await tx.execute(_REFERRAL, [_referral(one) for one in new])
+    await queue.put_all(tx, [_queued(one, keys[one.receipt.case_id], one.posting.found.drill) for one in new])
+
+
+async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
+    """A further referral for a case that exists: its sections become the newest, its consent holds from now on."""
+    found, case_id = one.posting.found, one.receipt.case_id
+    case = await standing.take(tx, door.keys, case_id)
+    for name, content in found.sections:
+        version = await casefile.next_version(tx, case_id, name)
+        row = casefile.row(
+            case.cipher, case_id, name, content, version=version, agency=one.posting.agency, by=None, at=one.receipt.received_at
+        )
+        await casefile.write(tx, [row])
+    if found.consent is not None:
+        await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=found.consent))
+    await tx.execute(_REFERRAL, _referral(one))
+    await queue.put_all(tx, [_queued(one, case.key, case.drill)])
+
+
+def _referral(one: _New) -> dict[str, Any]:
+    receipt = one.receipt
+    return {
+        "referral_id": receipt.id,
+        "case_id": receipt.case_id,
+        "agency": one.posting.agency,
+        "event_id": receipt.event_id,
+        "received_at": receipt.received_at,
+    }
+
+
+def _queued(one: _New, key: bytes, drill: bool) -> dict[str, Any]:
+    receipt, posting = one.receipt, one.posting
+    event = submit.event(posting.found, referral_id=receipt.id, agency=posting.agency, door=posting.door, received_at=receipt.received_at)
+    return queue.row(receipt.case_id, event, one.queue_id, key, drill)

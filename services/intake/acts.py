@@ -1,0 +1,189 @@
+"""What an agency, a member of staff or a desk does to a case that exists: each one transaction of the caller's, for API and pages alike.
+
+Each returns the receipt, or raises Rejected; the caller commits. `post` says who, under which key, and by which door.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import Via, Word
+from referral.domain.record import derived
+from referral.errors import Rejected
+from referral.runtime import clock, queue
+from services.intake import answers, casefile, receipts, standing, store, strict, submit
+from services.intake.door import Door
+from services.intake.reading import Standing
+from services.intake.receipts import Claim, Receipt
+from services.intake.standing import Case, Place, forbidden
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """Who does it. account: of the person; None for the agency's system. key: the Idempotency-Key's digest; None when none was sent."""
+
+    agency: str
+    account: str | None = None
+    key: bytes | None = None
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """An act under way. known: the receipt that its key had already; then nothing more is done."""
+
+    receipt: Receipt
+    queue_id: str
+    known: Receipt | None
+
+
+async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, body: answers.AnswerBody) -> Receipt:
+    """Answer an offer that the agency holds or ever held, or that its desk records for an agency reached by telephone (via PHONE).
+
+    A decline ends the agency's reading here and now; everything else is routing's to decide.
+    """
+    by_phone = body.via == Via.PHONE
+    if body.via not in (Via.SYSTEM, Via.WEB, Via.PHONE):
+        raise Rejected("unknown-code", "$.via", "use one of: SYSTEM, WEB, PHONE")
+    offer = await (store.call if by_phone else store.offer)(tx, post.agency, offer_id)
+    begun = await _begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict.canonical(body))
+    if begun.known:
+        return begun.known
+    case = await standing.take(tx, door.keys, offer.case_id)
+    event = answers.response(
+        body,
+        offer,
+        door.lists(),
+        id=begun.receipt.id,
+        by=None if by_phone else post.account,
+        via=Via(body.via),
+        recorded_by=post.account if by_phone else None,
+        at=begun.receipt.received_at,
+    )
+    at = begun.receipt.received_at
+    await casefile.record(tx, case.cipher, body.texts, case_id=case.case_id, response_id=event.response_id, offer_id=offer_id, at=at)
+    if event.word == Word.DECLINE:
+        sql = "UPDATE intake.offer SET declined_by = :event WHERE offer_id = :id AND closed_at IS NULL"
+        await tx.execute(text(sql), {"event": begun.receipt.event_id, "id": offer_id})
+    return await _say(tx, case, begun, event)
+
+
+async def consent(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submit.ConsentBody) -> Receipt:
+    """Record a consent given, refused or withdrawn; reading that rests on it ends with this transaction."""
+    begun = await _begin(tx, door, post, "consent", case_id, strict.canonical(body))
+    if begun.known:
+        return begun.known
+    case, _ = await _involved(tx, door, post, case_id)
+    event = answers.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
+    await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=event.consent))
+    return await _say(tx, case, begun, event)
+
+
+async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submit.TraitsBody) -> Receipt:
+    """Record all traits as they hold from now on: age settled, child moved, exploitation found."""
+    begun = await _begin(tx, door, post, "traits", case_id, strict.canonical(body))
+    if begun.known:
+        return begun.known
+    case, _ = await _involved(tx, door, post, case_id)
+    event = answers.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
+    await standing.keep(tx, case, Standing(traits=event.traits, consent=case.standing.consent))
+    return await _say(tx, case, begun, event)
+
+
+async def exclude(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: answers.ExclusionBody) -> Receipt:
+    """Exclude an agency, a member of staff or a relation; what it could read it cannot read after this transaction."""
+    begun = await _begin(tx, door, post, "exclusion", case_id, strict.canonical(body))
+    if begun.known:
+        return begun.known
+    case, _ = await _involved(tx, door, post, case_id)
+    event = answers.exclusion(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
+    sql = "INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING"
+    await tx.execute(text(sql), {"case": case_id, "kind": event.kind, "actor": event.actor})
+    return await _say(tx, case, begun, event)
+
+
+async def instruct(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: answers.InstructionBody) -> Receipt:
+    """A desk decides what no rule can. Rejected 404 for who is no desk of the case."""
+    begun = await _begin(tx, door, post, "instruction", case_id, strict.canonical(body))
+    if begun.known:
+        return begun.known
+    case = await standing.take(tx, door.keys, case_id)
+    place = await standing.place(tx, post.agency, case_id)
+    if not place.desk or place.barred(post.agency):
+        raise store.unknown("case", "case_id") if not place.sender and not place.held else forbidden("only a desk of this case instructs")
+    event = answers.instruction(body, door.lists(), id=begun.receipt.id, agency=post.agency, by=post.account, at=begun.receipt.received_at)
+    if event.other is not None and (event.other == case_id or not await store.rows(tx, _EXISTS, {"case": event.other})):
+        # The other case may stand at another desk; its id is random, so whoever names it was told it.
+        raise Rejected("unknown-case", "$.other", "name another case that exists")
+    return await _say(tx, case, begun, event)
+
+
+async def withdraw(tx: AsyncConnection, door: Door, post: Post, referral_id: str, body: answers.WithdrawalBody) -> Receipt:
+    """The sender takes its referral back: it sees no more of the case through it. What becomes of the child a desk decides."""
+    referral = await store.referral(tx, post.agency, referral_id)
+    begun = await _begin(tx, door, post, "withdrawal", referral.case_id, referral_id.encode(), strict.canonical(body))
+    if begun.known:
+        return begun.known
+    case = await standing.take(tx, door.keys, referral.case_id)
+    at = begun.receipt.received_at
+    event = answers.withdrawal(body, door.lists(), referral_id=referral_id, agency=post.agency, at=at)
+    sql = "UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL"
+    await tx.execute(text(sql), {"at": at, "id": referral_id})
+    return await _say(tx, case, begun, event)
+
+
+async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, section: str, content: bytes) -> int:
+    """A new version of one section, by the sender or an agency whose live offer names it. The same content again is no new version.
+
+    Returns the version. Rejected 403: the agency knows the case but may not write here.
+    """
+    case, place = await _involved(tx, door, post, case_id)
+    if not place.sender and not await store.rows(tx, _NAMES, {"case": case_id, "agency": post.agency, "section": section}):
+        raise forbidden("no live offer of yours names this section")
+    known = await casefile.newest(tx, case.cipher, case_id, [section])
+    version = await casefile.next_version(tx, case_id, section)
+    if section in known and strict.canonical(known[section]) == content:
+        return version - 1
+    at = await clock.now(tx)
+    await casefile.write(
+        tx, [casefile.row(case.cipher, case_id, section, content, version=version, agency=post.agency, by=post.account, at=at)]
+    )
+    return version
+
+
+_EXISTS = "SELECT FROM intake.casefile WHERE case_id = :case"
+_NAMES = (
+    "SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL "
+    "AND :section = ANY(shows)"
+)
+
+
+async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -> tuple[Case, Place]:
+    """The case, taken, for an agency that stands in it now: its sender, holder of an open offer, or desk. Rejected 404 for every other."""
+    case = await standing.take(tx, door.keys, case_id)
+    place = await standing.place(tx, post.agency, case_id)
+    if place.barred(post.agency) or not (place.sender or place.holder or place.desk):
+        raise store.unknown("case", "case_id")
+    return case, place
+
+
+async def _begin(tx: AsyncConnection, door: Door, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:
+    queue_id = door.new_id()
+    now = await clock.now(tx)
+    receipt = Receipt(kind=kind, id=door.new_id(), case_id=case_id, event_id=derived(queue_id, 0), received_at=now)
+    if post.key is None:
+        return Begun(receipt=receipt, queue_id=queue_id, known=None)
+    body = door.keys.hmac("submission", kind.encode(), post.agency.encode(), case_id.encode(), *same)
+    [answer] = await receipts.claim(tx, [Claim(agency=post.agency, key=post.key, body=body, receipt=receipt)])
+    if isinstance(answer, Rejected):
+        raise answer
+    return Begun(receipt=receipt, queue_id=queue_id, known=answer)
+
+
+async def _say(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
+    await queue.put(tx, case.case_id, event, begun.queue_id, case.key, drill=case.drill)
+    return begun.receipt
+
+
+def answer(word: str, *, reason: str = "", code: str = "", texts: dict[str, str] | None = None, via: str = Via.WEB) -> answers.AnswerBody:
+    """An answer as a page makes it. Rejected: a text is too long."""
+    return strict.shape({"word": word, "reason": reason, "code": code, "texts": texts or {}, "via": str(via)}, answers.AnswerBody)

@@ -1,0 +1,105 @@
+"""The case file: personal facts by section, encrypted under a key that only the case's key yields. Erasing a case's key erases it all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Malformed
+from services.intake.reading import Standing
+
+NONCE = 12
+_WRITE = text(
+    "INSERT INTO intake.section (case_id, section, version, agency, by, at, sealed) "
+    "VALUES (:case_id, :section, :version, :agency, :by, :at, :sealed)"
+)
+_NEWEST = text(
+    "SELECT DISTINCT ON (section) section, version, sealed FROM intake.section "
+    "WHERE case_id = :case_id AND section = ANY(CAST(:sections AS text[])) ORDER BY section, version DESC"
+)
+_NEXT = text("SELECT coalesce(max(version), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_RECORD = text(
+    "INSERT INTO intake.recorded (case_id, response_id, need, offer_id, at, sealed) "
+    "VALUES (:case_id, :response_id, :need, :offer_id, :at, :sealed)"
+)
+
+
+def box(case_key: bytes) -> AESGCM:
+    """The cipher of a case's file: another key than that of its events."""
+    return AESGCM(HKDF(hashes.SHA256(), 32, None, b"referral/case-file").derive(case_key))
+
+
+def seal(cipher: AESGCM, plain: bytes, *context: str) -> bytes:
+    """nonce ‖ AES-256-GCM. context: where the row stands; the same words are needed to open it."""
+    nonce = os.urandom(NONCE)
+    return nonce + cipher.encrypt(nonce, plain, "/".join(context).encode())
+
+
+def unseal(cipher: AESGCM, sealed: bytes, *context: str) -> bytes:
+    """Malformed(seal): another key, another place, or changed bytes."""
+    try:
+        return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], "/".join(context).encode())
+    except (InvalidTag, ValueError):
+        raise Malformed("seal", "case file") from None
+
+
+def seal_standing(cipher: AESGCM, case_id: str, standing: Standing) -> bytes:
+    return seal(cipher, msgspec.msgpack.encode(standing), case_id, "standing")
+
+
+def standing(cipher: AESGCM, case_id: str, sealed: bytes) -> Standing:
+    """Traits and consent as the doors last took them."""
+    return msgspec.msgpack.decode(unseal(cipher, sealed, case_id, "standing"), type=Standing)
+
+
+def row(
+    cipher: AESGCM, case_id: str, section: str, content: bytes, *, version: int, agency: str, by: str | None, at: int
+) -> dict[str, Any]:
+    """One version of one section. content: canonical JSON."""
+    sealed = seal(cipher, content, case_id, section, str(version))
+    return {"case_id": case_id, "section": section, "version": version, "agency": agency, "by": by, "at": at, "sealed": sealed}
+
+
+async def write(tx: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    """Keep rows made by `row`."""
+    if rows:
+        await tx.execute(_WRITE, rows)
+
+
+async def next_version(tx: AsyncConnection, case_id: str, section: str) -> int:
+    """The version that a writer of this section writes, who has locked the case."""
+    return int((await tx.execute(_NEXT, {"case_id": case_id, "section": section})).scalar_one())
+
+
+async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: Iterable[str]) -> dict[str, Any]:
+    """The content of each of these sections that was filled, in clear. The caller records the reading in the same transaction."""
+    found = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections)})).all()
+    return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in found}
+
+
+async def record(
+    tx: AsyncConnection, cipher: AESGCM, words: Mapping[str, str], *, case_id: str, response_id: str, offer_id: str, at: int
+) -> None:
+    """Keep the words that go with an answer, by what they are (reason, child-view)."""
+    rows = [
+        {
+            "case_id": case_id,
+            "response_id": response_id,
+            "need": need,
+            "offer_id": offer_id,
+            "at": at,
+            "sealed": seal(cipher, said.encode(), case_id, response_id, need),
+        }
+        for need, said in words.items()
+    ]
+    if rows:
+        await tx.execute(_RECORD, rows)

@@ -1,0 +1,72 @@
+"""Read the case file: lock, check, record that it is read, and only after the commit answer. SQL and queue; the rule is in `reading`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import SectionDisclosed
+from referral.errors import Rejected
+from referral.runtime import clock, queue
+from services.intake import casefile, reading, standing, store
+from services.intake.door import Door
+from services.intake.reading import Grant, Reader
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What a reader may see now. sections: name → content. empty: allowed, but nobody has filled it."""
+
+    sections: dict[str, Any]
+    empty: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Shown({', '.join(self.sections)})"
+
+
+_GRANTS = text(
+    "SELECT o.offer_id, o.agency, o.shows, o.skip, o.closed_at IS NULL, o.declined_by IS NOT NULL, "
+    "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') "
+    "FROM intake.offer o WHERE o.case_id = :case AND o.agency = :agency AND (:offer = '' OR o.offer_id = :offer) "
+    "ORDER BY o.offer_id FOR SHARE OF o"
+)
+
+
+async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, offer_id: str = "") -> Shown:
+    """The sections that the reader's live offers (or this one) name. SectionDisclosed for each is queued in the same transaction:
+    the caller commits before it shows anything.
+
+    Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): it holds none that lets it read now.
+    """
+    case = await standing.hold(tx, door.keys, case_id)
+    grants = (await tx.execute(_GRANTS, {"case": case_id, "agency": reader.agency, "offer": offer_id})).all()
+    if not grants:
+        raise store.unknown("offer" if offer_id else "case", "offer_id" if offer_id else "case_id")
+    excluded = (await standing.place(tx, reader.agency, case_id)).excluded
+    lists = door.lists()
+    now = await clock.now(tx)
+    rules = {
+        offer: Grant(agency=agency, shows=tuple(shows), skip=tuple(skip), open=open_, declined=declined, by_law=pathway in lists.continues)
+        for offer, agency, shows, skip, open_, declined, pathway in grants
+    }
+    allowed: dict[str, str] = {}
+    for offer, grant in rules.items():
+        for section in reading.readable(reader, grant, case.standing.consent, excluded, now):
+            allowed.setdefault(section, offer)
+    if not allowed and (reading.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
+        raise _ended()
+    found = await casefile.newest(tx, case.cipher, case_id, allowed)
+    rows = [_row(door, case, reader, section, allowed[section], now) for section in found]
+    await queue.put_all(tx, rows)
+    return Shown(sections=found, empty=tuple(section for section in allowed if section not in found))
+
+
+def _row(door: Door, case: standing.Case, reader: Reader, section: str, offer_id: str, now: int) -> dict[str, Any]:
+    event = SectionDisclosed(offer_id=offer_id, agency=reader.agency, by=reader.account, section=section, basis="offer", at=now)
+    return queue.row(case.case_id, event, door.new_id(), case.key, case.drill)
+
+
+def _ended() -> Rejected:
+    return Rejected("reading-ended", "case_id", "no live offer of yours lets you read this case now", status=403)

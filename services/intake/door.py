@@ -1,0 +1,62 @@
+"""What every door of this service holds: the database, the keys, the policy in force, and where ids come from. Made in wiring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from referral.errors import Unavailable
+from referral.runtime import database
+from referral.runtime.keys import Keys
+from services.intake.lists import Lists
+
+T = TypeVar("T")
+ANSWER_S = 4.5
+"""Longest a door waits for the database: the caller hears of it within the 5 s of DESIGN §8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text."""
+
+    engine: AsyncEngine
+    keys: Keys
+    lists: Callable[[], Lists]
+    new_id: Callable[[], str]
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction. Unavailable: the database is away, or could not commit; nothing is known to be kept."""
+        try:
+            async with self.engine.begin() as tx:
+                yield tx
+        except Exception as error:
+            if database.away(error) or _clash(error):
+                raise Unavailable("the database") from error
+            raise
+
+
+def _clash(error: Exception) -> bool:
+    """Two transactions in each other's way (SQLSTATE class 40): the same again will do."""
+    state: Any = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return isinstance(error, DBAPIError) and str(state).startswith("40")
+
+
+async def in_time(work: Awaitable[T]) -> T:
+    """The result, or Unavailable after ANSWER_S: a hung server is not waited for, nor is the end of the work that it holds up."""
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=ANSWER_S)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        raise Unavailable("the database")
+    return task.result()

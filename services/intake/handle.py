@@ -1,0 +1,66 @@
+"""One batch: queue rows become events of referral-intake, routing's events become what agencies hold, ingress.* comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseRaised
+from referral.domain.record import Input, Raw, RecordLost
+from referral.errors import Rejected
+from referral.runtime.service import Batch, Outcome
+from services.intake import accepting, holding, ingress, keeping, raising, receipts
+from services.intake.door import Door
+
+ROUTING = "referral-routing"
+
+
+def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
+    """The service's one function. private: opens ingress.*; None where this stack has no such door."""
+
+    async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        decided = [record for record in batch.inputs if record.source.topic == ROUTING and not isinstance(record.body, RecordLost)]
+        changes = holding.Changes()
+        for record in batch.inputs:
+            if record.source.topic == "queue":
+                outcome.emit(record, record.body)
+        for record in decided:
+            holding.fold(changes, record)
+        await keeping.keep(tx, changes)
+        await keeping.tell(tx, decided, batch.keys)
+        for record in decided:
+            if isinstance(record.body, CaseRaised):
+                await raising.submit(tx, door, record, record.body)
+        raws = [record for record in batch.inputs if isinstance(record.body, Raw)]
+        if raws:
+            await _ingress(tx, door, private, batch.now, raws, outcome)
+        return outcome
+
+    return handle
+
+
+async def _ingress(
+    tx: AsyncConnection, door: Door, private: X25519PrivateKey | None, now: int, records: Sequence[Input], outcome: Outcome
+) -> None:
+    """Take what agencies published; what cannot be taken is quarantined, and its sender can ask why."""
+    lists = door.lists()
+    if private is None:
+        raise Rejected("missing", "REFERRAL_INGRESS_KEY_FILE", "a stack with ingress topics needs the key that opens them")
+    good: list[tuple[Input, accepting.Posting]] = []
+    for record in records:
+        assert isinstance(record.body, Raw)
+        found = ingress.posting(record.body, private, door.keys, lists)
+        if isinstance(found, accepting.Posting):
+            good.append((record, found))
+            continue
+        outcome.quarantine(record, found.reason)
+        if found.key is not None:
+            await receipts.refuse(tx, record.body.agency, found.key, found.why, now)
+    answers = await accepting.accept(tx, door, lists, [found for _, found in good]) if good else []
+    for (record, found), answer in zip(good, answers, strict=True):
+        if isinstance(answer, Rejected):
+            outcome.quarantine(record, answer.code)
+            await receipts.refuse(tx, found.agency, found.key, answer, now)

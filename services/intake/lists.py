@@ -1,0 +1,33 @@
+"""What the door asks of the policy: the words of every code list, and who is whose desk. A value, made from the compiled policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from referral.errors import Rejected
+
+
+class Lists(Struct, frozen=True, kw_only=True):
+    """codes: list → its words in the policy's order. desks: municipality → agency. continues: pathways that a withdrawal of consent
+    does not stop, because their basis is a legal duty. oversight: who sends what the system itself raises. number: of the bundle."""
+
+    number: int
+    codes: Mapping[str, tuple[str, ...]]
+    desks: Mapping[str, str]
+    continues: frozenset[str]
+    oversight: str
+
+    def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
+        """The value itself, when the list has it. Rejected(unknown-code) names the allowed words."""
+        if (empty and value == "") or value in self.codes[name]:
+            return value
+        raise Rejected("unknown-code", where, f"use one of: {', '.join(self.codes[name])}")
+
+    def words(self, name: str, values: Iterable[str], where: str) -> tuple[str, ...]:
+        """All of them, in the order given. Rejected also for a repeated one."""
+        found = tuple(self.word(name, value, f"{where}[{i}]") for i, value in enumerate(values))
+        if len(set(found)) != len(found):
+            raise Rejected("repeated-code", where, "name each word once")
+        return found

@@ -1,0 +1,122 @@
+"""Taken once: what an agency sends under a key, by whichever door, has one receipt for ever. SQL of intake.submission."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Rejected
+from referral.runtime.keys import Keys
+from services.intake.store import rows
+
+KEY_LIMIT = 200
+"""Characters of a key (ours): room for any record number, no room for a story."""
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What was taken. kind: referral, response … id: of it. event_id: the event that will say it. received_at: µs UTC."""
+
+    kind: str
+    id: str
+    case_id: str
+    event_id: str
+    received_at: int
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """Something sent under a key, before it is known whether it came before. key, body: keyed digests, so that neither is kept."""
+
+    agency: str
+    key: bytes
+    body: bytes
+    receipt: Receipt
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why something that came in through ingress.<agency> was not taken."""
+
+    code: str
+    place: str
+    hint: str
+    at: int
+
+
+_CLAIM = text(
+    "INSERT INTO intake.submission (agency, key, body, kind, id, case_id, event_id, received_at) "
+    "SELECT * FROM unnest(CAST(:agency AS text[]), CAST(:key AS bytea[]), CAST(:body AS bytea[]), CAST(:kind AS text[]), "
+    "CAST(:id AS text[]), CAST(:case_id AS text[]), CAST(:event_id AS text[]), CAST(:received_at AS bigint[])) "
+    "ON CONFLICT DO NOTHING RETURNING agency, key"
+)
+_TAKEN = (
+    "SELECT s.agency, s.key, s.body, s.kind, s.id, s.case_id, s.event_id, s.received_at FROM intake.submission s "
+    "JOIN unnest(CAST(:agency AS text[]), CAST(:key AS bytea[])) AS asked(agency, key) ON s.agency = asked.agency AND s.key = asked.key"
+)
+
+
+def key_digest(keys: Keys, agency: str, key: str, where: str) -> bytes:
+    """What is kept of a key. Rejected: empty, too long, or not printable ASCII."""
+    if not 0 < len(key) <= KEY_LIMIT or not key.isascii() or not key.isprintable():
+        raise Rejected(
+            "bad-key",
+            where,
+            f"send 1 to {KEY_LIMIT} printable ASCII characters: your own number for this, not about the person",
+            status=400,
+        )
+    return keys.hmac("idempotency-key", agency.encode(), key.encode())
+
+
+async def claim(tx: AsyncConnection, claims: Sequence[Claim]) -> list[Receipt | Rejected | None]:
+    """For each claim: None when it is new and now taken; else the receipt it had, or Rejected(key-reused).
+
+    Waits for another transaction that is taking the same key. Sorted, so that two of these never wait for one another.
+    """
+    first: dict[tuple[str, bytes], Claim] = {}
+    for one in claims:
+        first.setdefault((one.agency, one.key), one)
+    ordered = [first[name] for name in sorted(first)]
+    values: dict[str, object] = {
+        "agency": [c.agency for c in ordered],
+        "key": [c.key for c in ordered],
+        "body": [c.body for c in ordered],
+        **{name: [getattr(c.receipt, name) for c in ordered] for name in Receipt.__struct_fields__},
+    }
+    new = {(agency, bytes(key)) for agency, key in (await tx.execute(_CLAIM, values)).all()}
+    taken = {name: (one.body, one.receipt) for name, one in first.items() if name in new}
+    old = [c for c in ordered if (c.agency, c.key) not in new]
+    if old:
+        found = await rows(tx, _TAKEN, {"agency": [c.agency for c in old], "key": [c.key for c in old]})
+        taken |= {(r[0], bytes(r[1])): (bytes(r[2]), Receipt(**dict(zip(Receipt.__struct_fields__, r[3:], strict=True)))) for r in found}
+    return [_verdict(one, one is first[one.agency, one.key] and (one.agency, one.key) in new, taken) for one in claims]
+
+
+def _verdict(one: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, Receipt]]) -> Receipt | Rejected | None:
+    if new:
+        return None
+    body, receipt = taken[one.agency, one.key]
+    if hmac.compare_digest(body, one.body):
+        return receipt
+    return Rejected("key-reused", "Idempotency-Key", "this key stands for something else that you sent; use a new key", status=409)
+
+
+async def became(tx: AsyncConnection, agency: str, key: bytes) -> Receipt | Refusal | None:
+    """What was taken under a key, else why it was not."""
+    found = await rows(tx, _TAKEN, {"agency": [agency], "key": [key]})
+    if found:
+        return Receipt(**dict(zip(Receipt.__struct_fields__, found[0][3:], strict=True)))
+    sql = "SELECT code, place, hint, at FROM intake.refusal WHERE agency = :agency AND key = :key"
+    refused = await rows(tx, sql, {"agency": agency, "key": key})
+    return Refusal(**refused[0]._mapping) if refused else None
+
+
+async def refuse(tx: AsyncConnection, agency: str, key: bytes, why: Rejected, at: int) -> None:
+    """Keep why something was not taken, so that its sender can ask."""
+    sql = (
+        "INSERT INTO intake.refusal (agency, key, code, place, hint, at) VALUES (:agency, :key, :code, :place, :hint, :at) "
+        "ON CONFLICT (agency, key) DO UPDATE SET code = excluded.code, place = excluded.place, hint = excluded.hint, at = excluded.at"
+    )
+    values = {"agency": agency, "key": key, "code": why.code, "place": why.where, "hint": why.hint, "at": at}
+    await tx.execute(text(sql), values)

@@ -1,0 +1,102 @@
+"""How a case stands and who stands in it, in SQL. The row of intake.casefile is the lock: readers share it, what may end reading takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Rejected
+from referral.runtime.keys import Keys
+from services.intake import casefile
+from services.intake.reading import Standing
+from services.intake.store import rows, unknown
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Case:
+    """A case whose row this transaction has locked. key: of its events. cipher: of its file."""
+
+    case_id: str
+    desk: str
+    drill: bool
+    closed: bool
+    key: bytes
+    cipher: AESGCM
+    standing: Standing
+
+    def __repr__(self) -> str:
+        return f"Case({self.case_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an agency is to a case. sender: of a referral that stands. holder: of an open offer; held: of any. excluded: (kind, actor)."""
+
+    sender: bool
+    holder: bool
+    held: bool
+    desk: bool
+    excluded: frozenset[tuple[str, str]]
+
+    def barred(self, agency: str) -> bool:
+        return ("AGENCY", agency) in self.excluded
+
+
+_PLACE = (
+    "SELECT EXISTS (SELECT FROM intake.referral WHERE case_id = :case AND agency = :agency AND withdrawn_at IS NULL), "
+    "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL), "
+    "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency), "
+    "EXISTS (SELECT FROM intake.casefile WHERE case_id = :case AND desk = :agency) "
+    "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency), "
+    "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case)"
+)
+_COLUMNS = "SELECT case_id, desk, drill, closed_at IS NOT NULL, sealed FROM intake.casefile WHERE case_id = :case"
+
+
+async def hold(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
+    """The case, still until this transaction ends: nobody ends a reading meanwhile. Rejected 404: unknown or erased."""
+    return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR SHARE", {"case": case_id}))
+
+
+async def take(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
+    """The case, for changing what may be read: waits for those who are reading. Rejected 404: unknown or erased."""
+    return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR UPDATE", {"case": case_id}))
+
+
+async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[Any]) -> Case:
+    key = (await keys.load(tx, [case_id])).get(case_id) if found else None
+    if key is None:
+        raise unknown("case", "case_id")
+    cipher = casefile.box(key)
+    _, desk, drill, closed, sealed = found[0]
+    return Case(case_id, desk, drill, closed, key, cipher, casefile.standing(cipher, case_id, bytes(sealed)))
+
+
+async def place(tx: AsyncConnection, agency: str, case_id: str) -> Place:
+    """What an agency is to a case, read after `hold` or `take`, so that it sees what they waited for."""
+    sender, holder, held, desk, excluded = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    pairs = (tuple(one.split(":", 1)) for one in excluded)
+    return Place(sender, holder, held, desk, frozenset((kind, actor) for kind, actor in pairs))
+
+
+async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
+    """Whether a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded."""
+    found = await place(tx, agency, case_id)
+    return (found.sender or found.holder) and not found.barred(agency)
+
+
+async def keep(tx: AsyncConnection, case: Case, standing: Standing) -> None:
+    """Traits and consent as they hold from now on."""
+    sealed = casefile.seal_standing(case.cipher, case.case_id, standing)
+    sql = "UPDATE intake.casefile SET sealed = :sealed, changed = changed + 1 WHERE case_id = :case"
+    await tx.execute(text(sql), {"sealed": sealed, "case": case.case_id})
+
+
+def forbidden(what: str) -> Rejected:
+    """For an agency that knows the case but may not do this."""
+    return Rejected("not-yours", "case_id", what, status=403)

@@ -1,0 +1,181 @@
+# ruff: noqa: S608 - only constants of this file are put together
+"""What the doors keep, in SQL: what agencies and desks hold, and how a case stands for each of them. Nothing here commits.
+
+An agency sees its own rows only: for everything else these functions raise the same Rejected 404 as for what does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Rejected
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A seat that was put to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or how it ended. Times: µs UTC."""
+
+    offer_id: str
+    case_id: str
+    agency: str
+    track_id: str
+    step: str
+    round: int
+    seat: int
+    kind: str
+    role: str
+    service: str
+    reach: str
+    urgency: str
+    ladder: tuple[str, ...]
+    rung: int
+    shows: tuple[str, ...]
+    words: tuple[str, ...]
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...]
+    needs: tuple[str, ...]
+    skip: tuple[str, ...]
+    state: str
+    arrived: bool
+    due: int | None
+    due_what: str
+    opened_at: int
+    changed_at: int
+    closed_at: int | None
+    reason: str
+    declined_by: str | None
+
+    def __repr__(self) -> str:
+        return f"Offer({self.offer_id} {self.state})"
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """What a desk must look at. rung: how far above the first desk it has climbed. Times: µs UTC."""
+
+    task_id: str
+    desk: str
+    case_id: str
+    about: str
+    track_id: str | None
+    step: str
+    seat: int
+    rung: int
+    due: int | None
+    opened_at: int
+    closed_at: int | None
+
+
+class Referral(Struct, frozen=True, kw_only=True):
+    """One request, as its sender may see it. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
+
+    referral_id: str
+    case_id: str
+    agency: str
+    event_id: str
+    received_at: int
+    became: str
+    withdrawn_at: int | None
+
+
+_OFFER = ", ".join(Offer.__struct_fields__)
+_TASK = ", ".join(Task.__struct_fields__)
+_REFERRAL = ", ".join(Referral.__struct_fields__)
+
+
+def unknown(what: str, where: str) -> Rejected:
+    """The one answer for what is not there and for what is somebody else's."""
+    return Rejected(f"unknown-{what}", where, f"there is no such {what} for your agency", status=404)
+
+
+async def rows(tx: AsyncConnection, sql: str, values: Mapping[str, object]) -> Sequence[Any]:
+    return (await tx.execute(text(sql), values)).all()
+
+
+async def open_offers(tx: AsyncConnection, agency: str) -> tuple[Offer, ...]:
+    """The offers that an agency holds open, the next limit first; those without a limit last."""
+    sql = f"SELECT {_OFFER} FROM intake.offer WHERE agency = :agency AND closed_at IS NULL ORDER BY due NULLS LAST, opened_at, offer_id"
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency}))
+
+
+async def all_offers(tx: AsyncConnection, agency: str, limit: int = 200) -> tuple[Offer, ...]:
+    """Open and ended ones, the newest first."""
+    sql = f"SELECT {_OFFER} FROM intake.offer WHERE agency = :agency ORDER BY opened_at DESC, offer_id LIMIT :limit"
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "limit": limit}))
+
+
+async def offer(tx: AsyncConnection, agency: str, offer_id: str) -> Offer:
+    """An offer that the agency holds or ever held. Rejected 404: there is none, or it is another agency's."""
+    found = await rows(
+        tx, f"SELECT {_OFFER} FROM intake.offer WHERE offer_id = :id AND agency = :agency", {"id": offer_id, "agency": agency}
+    )
+    if not found:
+        raise unknown("offer", "offer_id")
+    return _offer(found[0])
+
+
+async def calls(tx: AsyncConnection, desk: str) -> tuple[Offer, ...]:
+    """Open offers to agencies that are reached by telephone, in the cases of this desk: it calls, and records the answer."""
+    sql = (
+        f"SELECT {_OFFER} FROM intake.offer o WHERE reach = 'PHONE' AND closed_at IS NULL AND kind <> 'NOTIFY' AND {_AT_DESK} "
+        "ORDER BY due NULLS LAST, opened_at, offer_id"
+    )
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": desk}))
+
+
+async def call(tx: AsyncConnection, desk: str, offer_id: str) -> Offer:
+    """An offer whose answer this desk may record. Rejected 404 for every other."""
+    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK}"
+    found = await rows(tx, sql, {"agency": desk, "id": offer_id})
+    if not found:
+        raise unknown("offer", "offer_id")
+    return _offer(found[0])
+
+
+async def desk_tasks(tx: AsyncConnection, desk: str) -> tuple[Task, ...]:
+    """What stands at a desk, the oldest first."""
+    sql = f"SELECT {_TASK} FROM intake.task WHERE desk = :desk AND closed_at IS NULL ORDER BY opened_at, task_id"
+    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"desk": desk}))
+
+
+async def task(tx: AsyncConnection, desk: str, task_id: str) -> Task:
+    """One task of a desk, open or settled. Rejected 404 for every other."""
+    found = await rows(tx, f"SELECT {_TASK} FROM intake.task WHERE task_id = :id AND desk = :desk", {"id": task_id, "desk": desk})
+    if not found:
+        raise unknown("task", "task_id")
+    return Task(**found[0]._mapping)
+
+
+async def referral(tx: AsyncConnection, agency: str, referral_id: str) -> Referral:
+    """A referral that this agency sent. Rejected 404 for every other."""
+    sql = f"SELECT {_REFERRAL} FROM intake.referral WHERE referral_id = :id AND agency = :agency"
+    found = await rows(tx, sql, {"id": referral_id, "agency": agency})
+    if not found:
+        raise unknown("referral", "referral_id")
+    return Referral(**found[0]._mapping)
+
+
+async def case_offers(tx: AsyncConnection, case_id: str) -> tuple[Offer, ...]:
+    """Every offer of a case, of all agencies: for deriving its state, and for its desk."""
+    sql = f"SELECT {_OFFER} FROM intake.offer WHERE case_id = :case ORDER BY opened_at, offer_id"
+    return tuple(_offer(row) for row in await rows(tx, sql, {"case": case_id}))
+
+
+async def case_referrals(tx: AsyncConnection, case_id: str) -> tuple[Referral, ...]:
+    sql = f"SELECT {_REFERRAL} FROM intake.referral WHERE case_id = :case ORDER BY received_at, referral_id"
+    return tuple(Referral(**row._mapping) for row in await rows(tx, sql, {"case": case_id}))
+
+
+# Whose desk a case stands at: the desk of its municipality, and every one that a task has climbed to.
+_AT_DESK = (
+    "(EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.desk = :agency) "
+    "OR EXISTS (SELECT FROM intake.task t WHERE t.case_id = o.case_id AND t.desk = :agency))"
+)
+
+
+def _offer(row: Any) -> Offer:
+    return msgspec.convert(dict(row._mapping), Offer)

@@ -1,0 +1,113 @@
+"""Read a JSON body strictly: what it accepts has one meaning only. Pure; never repeats a value that was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from referral.errors import Rejected
+
+T = TypeVar("T")
+DEPTH = 12
+"""Deepest nesting of a body (ours); a referral needs four levels."""
+_MISSING = re.compile(r"missing required field `([^`]*)`")
+_PLACE = re.compile(r" - at `(?P<place>(?:key in )?[^`]*)`$")
+_EXPECTED = re.compile(r"^Expected `([^`]*)`(?:, got `([^`]*)`)?")
+
+
+class _Twice(Exception):
+    """A name stands twice in one object."""
+
+
+def parse(data: bytes, kind: type[T], where: str = "$") -> T:
+    """The struct that a body holds. Rejected(not-json | not-utf-8 | duplicate-key | not-a-number | too-deep | bad-text | wrong-type |
+    missing-field | unknown-field)."""
+    return shape(read(data, where), kind, where)
+
+
+def read(data: bytes, where: str = "$") -> Any:
+    """The plain value that a JSON text holds, with every ambiguity refused."""
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_constant)
+    except UnicodeDecodeError:
+        raise Rejected("not-utf-8", where, "send the body as UTF-8", status=400) from None
+    except _Twice:
+        raise Rejected("duplicate-key", where, "a name stands twice in one object; send it once", status=400) from None
+    except json.JSONDecodeError as error:
+        hint = f"this is no JSON: look at line {error.lineno}, column {error.colno}"
+        raise Rejected("not-json", where, hint, status=400) from None
+    except RecursionError:
+        raise Rejected("too-deep", where, f"nest at most {DEPTH} levels", status=400) from None
+    except ValueError:
+        raise Rejected("not-a-number", where, "a number is too long, or too large", status=400) from None
+    _sound(value, where, DEPTH)
+    return value
+
+
+def shape(value: Any, kind: type[T], where: str = "$") -> T:
+    """The struct that a plain value is. Rejected names the field and what is allowed there."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        _refuse(str(error), kind, where)
+
+
+def canonical(value: Any) -> bytes:
+    """One byte string for all ways to write the same JSON value."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Twice
+    return found
+
+
+def _constant(word: str) -> NoReturn:
+    raise Rejected("not-a-number", "$", f"{word} is not JSON; leave the field out", status=400)
+
+
+def _sound(value: Any, where: str, depth: int) -> None:
+    if depth < 0:
+        raise Rejected("too-deep", where, f"nest at most {DEPTH} levels", status=400)
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise Rejected("bad-text", where, "a text holds a character that is none (U+0000 or half of a pair)", status=400)
+    elif isinstance(value, float):
+        if value in (float("inf"), float("-inf")):
+            raise Rejected("not-a-number", where, "a number is too large", status=400)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _sound(name, where, depth)
+            _sound(inner, where, depth - 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _sound(inner, where, depth - 1)
+
+
+def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
+    """Tell msgspec's message in our words; unknown names are left out of it, because they may be about a person."""
+    found = _PLACE.search(message)
+    place = found["place"].removeprefix("key in ") if found else "$"
+    place = place.replace("$", where, 1)
+    if missing := _MISSING.search(message):
+        raise Rejected("missing-field", f"{place}.{missing[1]}", "this field is needed")
+    if "unknown field" in message:
+        raise Rejected("unknown-field", place, f"a field here is not known; allowed: {_allowed(kind, place, where)}")
+    if expected := _EXPECTED.match(message):
+        got = f", not {expected[2]}" if expected[2] else ""
+        raise Rejected("wrong-type", place, f"send {expected[1]}{got}")
+    raise Rejected("wrong-type", place, "this value has another form than the one asked for (see /openapi.json)")
+
+
+def _allowed(kind: Any, place: str, where: str) -> str:
+    """The names of the fields of the struct at a place such as $.traits."""
+    for name in place.removeprefix(where).strip(".").split("."):
+        if name:
+            kind = next((field.type for field in msgspec.structs.fields(kind) if field.encode_name == name), kind)
+            kind = next((option for option in getattr(kind, "__args__", ()) if hasattr(option, "__struct_fields__")), kind)
+    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) if hasattr(kind, "__struct_fields__") else "none"
