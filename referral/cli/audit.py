@@ -64,7 +64,7 @@ def verify_command(as_json: show.Json = False) -> int:
     )
     with bar:
         entries, keys = log.ask(_everything)
-        tasks = {name: bar.add_tlog.ask(label, total=total) for name, label, total in stages(entries)}
+        tasks = {name: bar.add_task(label, total=total) for name, label, total in stages(entries)}
         report = verify(entries, keys, lambda stage: bar.advance(tasks[stage]))
     if as_json:
         show.document(report.as_json())
