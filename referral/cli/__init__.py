@@ -7,7 +7,7 @@ import sys
 import click
 import typer
 
-from referral.cli import case, offers, submit
+from referral.cli import case, duty, offers, submit
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
 
@@ -22,6 +22,7 @@ app.command("submit")(submit.submit)
 app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)
 app.add_typer(case.app, name="case")
+app.add_typer(duty.app, name="duty")
 
 BAD, USAGE, INTERRUPTED = 1, 2, 130
 

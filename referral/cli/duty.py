@@ -1,0 +1,159 @@
+"""`referral duty`: whom the notifier may knock, by which channel, and when they are on duty."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import roster, rota, show
+from referral.errors import Rejected, Unavailable
+from referral.runtime import database, settings
+from referral.runtime import keys as keys_
+from referral.runtime.keys import Keys
+
+app = typer.Typer(help="Whom the notifier may knock, and when they are on duty.", no_args_is_help=True)
+T = TypeVar("T")
+
+Account = Annotated[str, typer.Argument(help="Id of the inbox account (a uuid).")]
+
+
+@app.command("person")
+def person_command(
+    account: Account,
+    agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
+    rung: Annotated[list[str], typer.Option(help="A rung of its ladder, e.g. duty-officer; may be given several times.")],
+    language: Annotated[str, typer.Option(help="sq, sr-Latn, sr-Cyrl or en.")] = "sq",
+    email: Annotated[str | None, typer.Option(help="Where knocks go; kept sealed.")] = None,
+) -> None:
+    """Add a person who can be knocked, or change one."""
+
+    async def work(tx: AsyncConnection, keys: Keys) -> None:
+        await roster.add_person(tx, keys, account=account, agency=agency, rungs=rung, language=language, email=email)
+
+    _run(work)
+    show.console.print(f"{account} may be knocked for {agency}: {', '.join(sorted(set(rung)))}")
+
+
+@app.command("shift")
+def shift_command(
+    account: Account,
+    shift: Annotated[str, typer.Argument(help=rota.HINT)],
+    rung: Annotated[str, typer.Option(help="The rung that the person stands on.")],
+    since: Annotated[str | None, typer.Option(help="First day of a weekly shift, 2026-12-01.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day on which it begins.")] = None,
+) -> None:
+    """Put a person on duty, once or every week; times are wall clock in Belgrade."""
+
+    async def work(tx: AsyncConnection, _: Keys) -> int:
+        return await roster.add_shift(tx, account=account, rung=rung, written=shift, since=_date(since), until=_date(until))
+
+    show.console.print(f"{_run(work)} shifts")
+
+
+@app.command("absence")
+def absence_command(account: Account, begin: str, end: str) -> None:
+    """A person is on no shift between two moments."""
+
+    async def work(tx: AsyncConnection, _: Keys) -> None:
+        await roster.add_absence(tx, account=account, begin=begin, end=end)
+
+    _run(work)
+
+
+@app.command("remove")
+def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or absence.")], number: int) -> None:
+    """Take a shift or an absence away, by the number that `referral duty show` prints."""
+    if kind not in ("weekly", "single", "absence"):
+        raise typer.BadParameter("weekly, single or absence")
+
+    async def work(tx: AsyncConnection, _: Keys) -> None:
+        done = await tx.execute(text(f"DELETE FROM notifier.{kind} WHERE id = :id RETURNING id"), {"id": number})  # noqa: S608 - checked above
+        if done.one_or_none() is None:
+            raise Rejected("unknown", kind, "`referral duty show` prints the numbers")
+
+    _run(work)
+
+
+@app.command("disable")
+def disable_command(account: Account) -> None:
+    """Knock this person no more; what is planned already does not leave either."""
+    _run(lambda tx, _: roster.set_disabled(tx, account, True))
+
+
+@app.command("enable")
+def enable_command(account: Account) -> None:
+    """Knock this person again."""
+    _run(lambda tx, _: roster.set_disabled(tx, account, False))
+
+
+@app.command("pause")
+def pause_command(reason: Annotated[str, typer.Option(help="For the operators who find it paused; nothing about a case.")]) -> None:
+    """Send nothing at all from now on, e.g. in a storm of messages. Offers go on: their limits climb and expire."""
+    _run(lambda tx, _: roster.pause(tx, reason))
+    show.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
+
+
+@app.command("resume")
+def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away what waited instead of sending it.")] = False) -> None:
+    """Send again: what waits and is still wanted, once."""
+
+    async def work(tx: AsyncConnection, _: Keys) -> None:
+        await roster.resume(tx)
+        if drop:
+            await roster.drop(tx)
+
+    _run(work)
+
+
+@app.command("show")
+def show_command(agency: str | None = None, as_json: show.Json = False) -> None:
+    """The people, their channels (never an address), shifts, absences, and whether sending is paused."""
+    found = _run(lambda tx, _: roster.read(tx, agency))
+    if as_json:
+        return show.document(found)
+    for name, rows in found.items():
+        if rows:
+            show.table(list(rows[0]), [[_cell(k, v) for k, v in row.items()] for row in rows], title=name)
+    return None
+
+
+def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
+    """One transaction, as the database's administrator. Unavailable: the database is away."""
+
+    async def whole() -> T:
+        found = settings.load()
+        engine = database.admin(found)
+        try:
+            async with engine.begin() as tx:
+                return await work(tx, keys_.read(found.master_key_file))
+        except Exception as error:
+            if not database.away(error):
+                raise
+            raise Unavailable("the database") from error
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(whole())
+
+
+def _date(written: str | None) -> date | None:
+    try:
+        return None if written is None else date.fromisoformat(written)
+    except ValueError:
+        raise Rejected("malformed", "date", "write 2026-12-01") from None
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name in ("starts", "ends", "at"):
+        return show.moment(value)
+    if name == "weekday":
+        return rota.DAYS[value]
+    if name in ("start_minute", "end_minute"):
+        return f"{value // 60 % 24:02}:{value % 60:02}" + (f" +{value // rota.DAY} d" if value >= rota.DAY else "")
+    return ", ".join(value) if isinstance(value, list) else value
