@@ -1,0 +1,80 @@
+"""What a knock says: the same words for every case, in four languages; only reference and inbox address vary."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.notifier.channels.email import Relay, letter
+from services.notifier.message import WORDINGS, compose, shown
+
+RELAY = Relay("localhost", 25, "inbox@referral.example")
+INBOX = "https://inbox.example/"
+EXPECTED = {
+    "sq": (
+        "Ju lutemi shikoni kutinë tuaj hyrëse (3F0A-91BC)",
+        "Diçka në kutinë tuaj hyrëse pret që dikush ta shikojë.\n\nKutia hyrëse: https://inbox.example/\nReferenca: 3F0A-91BC\n\n"
+        "Ky mesazh me qëllim nuk thotë asgjë më shumë. Ju lutemi mos iu përgjigjni.\n",
+        "USHTRIM: ",
+    ),
+    "sr-Latn": (
+        "Molimo pogledajte svoje sanduče (3F0A-91BC)",
+        "Nešto u vašem sandučetu čeka da ga neko pogleda.\n\nSanduče: https://inbox.example/\nOznaka: 3F0A-91BC\n\n"
+        "Ova poruka namerno ne kaže ništa više. Molimo ne odgovarajte na nju.\n",
+        "VEŽBA: ",
+    ),
+    "sr-Cyrl": (
+        "Молимо погледајте своје сандуче (3F0A-91BC)",
+        "Нешто у вашем сандучету чека да га неко погледа.\n\nСандуче: https://inbox.example/\nОзнака: 3F0A-91BC\n\n"
+        "Ова порука намерно не каже ништа више. Молимо не одговарајте на њу.\n",
+        "ВЕЖБА: ",
+    ),
+    "en": (
+        "Please look at your inbox (3F0A-91BC)",
+        "Something in your inbox is waiting for somebody to look at it.\n\nInbox: https://inbox.example/\nReference: 3F0A-91BC\n\n"
+        "This message says no more on purpose. Please do not answer it.\n",
+        "DRILL: ",
+    ),
+}
+REFERENCE = "3f0a91bc-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("language", EXPECTED)
+def test_the_words_of_each_language(language: str) -> None:
+    subject, text, drill = EXPECTED[language]
+    said = compose(language, REFERENCE, INBOX, False)
+    assert (said.subject, said.text) == (subject, text)
+    exercise = compose(language, REFERENCE, INBOX, True)
+    assert exercise.subject == drill + subject
+    assert exercise.text.endswith(text) and len(exercise.text) > len(text)
+
+
+def test_every_language_of_a_profile_has_words() -> None:
+    assert set(WORDINGS) == set(EXPECTED)
+
+
+def test_an_unknown_language_is_written_in_english() -> None:
+    assert compose("tlh", REFERENCE, INBOX, False).subject == EXPECTED["en"][0]
+
+
+@given(reference=st.uuids(version=4).map(str), language=st.sampled_from(sorted(WORDINGS)), drill=st.booleans())
+def test_two_knocks_differ_in_their_reference_alone(reference: str, language: str, drill: bool) -> None:
+    said, other = compose(language, reference, INBOX, drill), compose(language, REFERENCE, INBOX, drill)
+    assert said.text.replace(shown(reference), shown(REFERENCE)) == other.text
+    assert said.subject.replace(shown(reference), shown(REFERENCE)) == other.subject
+
+
+@pytest.mark.parametrize("language", EXPECTED)
+def test_the_letter_is_plain_and_automatic(language: str) -> None:
+    mail = letter(RELAY, "duty@police.example", compose(language, REFERENCE, INBOX, False), REFERENCE, 1_764_000_000_000_000)
+    assert mail.get_content_type() == "text/plain"
+    assert mail.get_content() == EXPECTED[language][1]
+    assert str(mail["Subject"]) == EXPECTED[language][0]
+    assert mail["Message-ID"] == f"<{REFERENCE}@referral.example>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert sorted(mail.keys()) == sorted(
+        ["From", "To", "Subject", "Message-ID", "Date", "Auto-Submitted", "X-Auto-Response-Suppress", "Importance"]
+        + ["Content-Type", "Content-Transfer-Encoding", "MIME-Version"]
+    )
+    assert mail.as_bytes().isascii()

@@ -1,0 +1,192 @@
+"""What knocks follow from what was decided: each question once, nothing to who must not hear, nothing for what is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from referral.domain.events import (
+    How,
+    NeedsPerson,
+    OfferAccepted,
+    OfferAcknowledged,
+    OfferClosed,
+    OfferEscalated,
+    OfferHeld,
+    OfferKind,
+    OfferOpened,
+    PersonNotNeeded,
+    Reach,
+    Why,
+)
+from services.notifier.duty import Person, Roster
+from services.notifier.plan import REPEAT_GAP, REPEATS, Asked, Plan, State, exclude, follow, plan
+
+MINUTE = 60 * 1_000_000
+WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
+STAFF = Roster(
+    tuple(Person(f"{rung}-{n}", "police", (rung,), "sq", ("email",)) for rung in ("duty", "back-up", "desk", "oversight") for n in range(2))
+)
+
+
+def opened(**changes: Any) -> OfferOpened:
+    values: dict[str, Any] = dict.fromkeys(OfferOpened.__struct_fields__, "")
+    values |= dict.fromkeys(("shows", "words", "reasons", "codes", "needs", "skip"), ())
+    values |= {"head": None, "why": WHY, "round": 0, "seat": 0, "kind": OfferKind.REQUEST, "reach": Reach.WEB, "rung": 0}
+    values |= {"offer_id": "offer", "agency": "police", "ladder": ("duty", "back-up"), "due": 15 * MINUTE, "due_what": "acknowledge"}
+    return OfferOpened(**(values | changes))
+
+
+def needs(rung: int = 0) -> NeedsPerson:
+    return NeedsPerson(why=WHY, task_id="task", desk="police", about="", step="", seat=-1, rung=rung, due=None)
+
+
+def known(event: Any, asked: Asked | None = None, at: int = 0) -> Asked:
+    after = follow(asked, event, case_id="case", at=at, drill=False)
+    assert after is not None
+    return after
+
+
+def people(made: Plan) -> list[str]:
+    return [k.person for k in made.knocks]
+
+
+def test_an_offer_knocks_everybody_on_duty_and_then_twice_more_before_its_limit() -> None:
+    asked, at, moments = known(opened()), 0, []
+    while asked.next_at is not None:
+        at = asked.next_at
+        made = plan(asked, STAFF, at)
+        moments.append((at // MINUTE, [k.again for k in made.knocks]))
+        assert people(made) == ["duty-0", "duty-1"]
+        asked = made.asked
+    assert moments == [(0, [0, 0]), (5, [1, 1]), (10, [2, 2])]
+    assert plan(asked, STAFF, 60 * MINUTE).knocks == ()
+
+
+def test_whoever_is_on_duty_at_the_repeat_hears_it() -> None:
+    made = plan(known(opened()), STAFF, 0)
+    handover = Roster((Person("fresh", "police", ("duty",), "en", ("email",)),))
+    assert people(plan(made.asked, handover, 5 * MINUTE)) == ["fresh"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OfferAcknowledged(why=WHY, offer_id="offer", due=None, due_what=""),
+        OfferAccepted(why=WHY, offer_id="offer", late=False, due=None, due_what=""),
+        OfferHeld(why=WHY, offer_id="offer", reason="", due=None),
+        OfferClosed(why=WHY, offer_id="offer", how=How.CANCELLED, reason=""),
+    ],
+)
+def test_after_an_answer_nothing_knocks_ever_again(answer: Any) -> None:
+    asked = known(answer, plan(known(opened()), STAFF, 0).asked)
+    assert asked.state is not State.OPEN
+    assert all(plan(asked, STAFF, at).knocks == () for at in (0, 5 * MINUTE, 10**15))
+
+
+def test_the_next_rung_is_knocked_from_the_start() -> None:
+    asked = known(
+        OfferEscalated(why=WHY, offer_id="offer", rung=1, due=30 * MINUTE, due_what="acknowledge"), plan(known(opened()), STAFF, 0).asked
+    )
+    made = plan(asked, STAFF, 15 * MINUTE)
+    assert [(k.person, k.rung, k.again) for k in made.knocks] == [("back-up-0", 1, 0), ("back-up-1", 1, 0)]
+
+
+def test_a_rung_without_people_fails_at_once_and_once() -> None:
+    made = plan(known(opened(ladder=("night",))), STAFF, 0)
+    assert (made.knocks, made.failed, made.asked.next_at) == ((), "nobody-on-duty", None)
+    assert plan(known(opened(skip=("staff:duty-0", "duty-1"))), STAFF, 0).failed == "all-excluded"
+
+
+def test_people_without_an_address_are_named_and_fail_the_rung() -> None:
+    mute = Roster((Person("mute", "police", ("duty",), "sq", ()),))
+    made = plan(known(opened()), mute, 0)
+    assert (made.failed, [p.account for p in made.mute]) == ("all-channels-failed", ["mute"])
+
+
+def test_a_notice_knocks_once_and_its_completion_does_not_take_that_back() -> None:
+    asked = known(OfferClosed(why=WHY, offer_id="offer", how=How.COMPLETED, reason=""), known(opened(kind=OfferKind.NOTIFY, due=None)))
+    made = plan(asked, STAFF, 0)
+    assert people(made) == ["duty-0", "duty-1"]
+    assert made.asked.next_at is None
+    cancelled = known(OfferClosed(why=WHY, offer_id="offer", how=How.CANCELLED, reason=""), asked)
+    assert plan(cancelled, STAFF, 0).knocks == ()
+
+
+def test_an_agency_reached_by_telephone_is_not_knocked_and_its_rung_does_not_fail() -> None:
+    made = plan(known(opened(reach=Reach.PHONE, ladder=("night",))), STAFF, 0)
+    assert (made.knocks, made.failed) == ((), None)
+
+
+def test_an_agency_system_without_people_is_left_to_look_by_itself() -> None:
+    assert plan(known(opened(reach=Reach.SYSTEM, agency="hospital")), STAFF, 0).failed is None
+    assert people(plan(known(opened(reach=Reach.SYSTEM)), STAFF, 0)) == ["duty-0", "duty-1"]
+
+
+def test_a_desk_hears_of_its_task_whenever_routing_repeats_it() -> None:
+    asked, heard = known(needs()), []
+    for rung in (0, 1, 2, 2):
+        asked = known(needs(rung), asked) if heard else asked
+        made = plan(asked, STAFF, 0)
+        heard.append([(k.person, k.rung, k.again) for k in made.knocks])
+        assert made.asked.next_at is None
+        asked = made.asked
+    assert heard == [
+        [("desk-0", 0, 0), ("desk-1", 0, 0)],
+        [("desk-0", 1, 0), ("desk-1", 1, 0)],  # no supervising body of its own: the desk hears again
+        [("oversight-0", 2, 0), ("oversight-1", 2, 0)],
+        [("oversight-0", 2, 1), ("oversight-1", 2, 1)],
+    ]
+    settled = known(PersonNotNeeded(why=WHY, task_id="task", how=""), asked)
+    assert plan(settled, STAFF, 10**15).knocks == ()
+
+
+def test_events_of_an_unknown_offer_say_nothing() -> None:
+    event = OfferAcknowledged(why=WHY, offer_id="other", due=None, due_what="")
+    assert follow(None, event, case_id="case", at=0, drill=False) is None
+
+
+EVENTS = st.sampled_from(
+    [
+        OfferAcknowledged(why=WHY, offer_id="offer", due=None, due_what=""),
+        OfferAccepted(why=WHY, offer_id="offer", late=False, due=None, due_what=""),
+        OfferEscalated(why=WHY, offer_id="offer", rung=1, due=90 * MINUTE, due_what="acknowledge"),
+        OfferEscalated(why=WHY, offer_id="offer", rung=0, due=None, due_what=""),
+        OfferClosed(why=WHY, offer_id="offer", how=How.EXPIRED, reason=""),
+        OfferClosed(why=WHY, offer_id="offer", how=How.COMPLETED, reason=""),
+        needs(0),
+        needs(1),
+        PersonNotNeeded(why=WHY, task_id="task", how=""),
+        "look",
+        "exclude",
+    ]
+)
+
+
+@given(
+    first=st.sampled_from([opened(), opened(kind=OfferKind.NOTIFY), opened(due=MINUTE), needs()]),
+    script=st.lists(st.tuples(EVENTS, st.integers(0, 20 * MINUTE)), max_size=40),
+)
+def test_no_knock_twice_none_when_closed_none_to_the_excluded_and_no_storm(first: Any, script: list[tuple[Any, int]]) -> None:
+    asked, at, keys, told = known(first), 0, [], 1
+    mine = "task_id" if asked.task else "offer_id"
+    for event, later in script:
+        at += later
+        if event == "exclude":
+            asked = exclude(asked, ("duty-0",))
+        elif event != "look" and hasattr(event, mine):
+            told += 1
+            asked = known(event, asked, at) if asked.state is not State.CLOSED else asked
+        before = asked
+        made = plan(asked, STAFF, at)
+        asked = made.asked
+        keys += [(k.rung, k.again, k.person, k.channel) for k in made.knocks]
+        assert made.knocks == () or before.state is State.OPEN
+        assert not {"duty-0"} & set(people(made)) & set(before.skip)
+        assert asked.next_at is None or asked.next_at >= at + REPEAT_GAP
+        assert plan(asked, STAFF, at).knocks == ()
+    assert len(keys) == len(set(keys))
+    assert len(keys) <= 2 * told * (REPEATS + 1)
