@@ -1,0 +1,263 @@
+"""What the vitals mean: one function a check, each pure. A check says what holds, what does not, and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from referral.cli.vitals import Seen, Vitals
+from referral.domain.case import holds
+from referral.domain.events import CaseErased, CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
+from referral.domain.record import derived
+from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING
+
+SECOND = 1_000_000
+LATE = 30 * SECOND
+"""µs; longer than any batch, publication or poll of a healthy stack (DESIGN §8: ready again in 30 s)."""
+OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
+SHOWN = 3
+
+
+class Result(StrEnum):
+    GOOD = "good"
+    BAD = "BAD"
+    UNCHECKED = "not checked"
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """do: what an operator does about it; empty when nothing."""
+
+    name: str
+    result: Result
+    said: str
+    do: str = ""
+
+
+def check(name: str, bad: Iterable[str], good: str, do: str) -> Check:
+    """Bad when there is anything in `bad`, of which the first few are told."""
+    found = list(bad)
+    if not found:
+        return Check(name=name, result=Result.GOOD, said=good)
+    more = f" … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return Check(name=name, result=Result.BAD, said="; ".join(found[:SHOWN]) + more, do=do)
+
+
+def diagnose(vitals: Vitals) -> list[Check]:
+    """Every check, in the order in which to read them."""
+    return [one(vitals) for one in CHECKS]
+
+
+def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
+    found = (lease.positions.get(place, 0) for lease in vitals.services[service].leases)
+    return max(found, default=0)
+
+
+def _erased(vitals: Vitals) -> set[str]:
+    return {r.meta.case_id for r in vitals.records if r.meta.type == CaseErased.TYPE}
+
+
+def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
+    """Cause id → what routing said to it."""
+    said: dict[str, list[Seen]] = {}
+    for record in vitals.records:
+        if record.place[0] == ROUTING:
+            said.setdefault(record.meta.cause_id, []).append(record)
+    return said
+
+
+def conservation(vitals: Vitals) -> Check:
+    """Every submission and every response below routing's position has exactly one outcome. Needs no key: ids and types are clear."""
+    said, erased, count = _answered(vitals), _erased(vitals), 0
+    waiting = {partition for partition, _, _ in vitals.services["routing"].outbox}
+    bad = []
+    for record in _once(r for r in vitals.records if r.place[0] == INTAKE):
+        meta = record.meta
+        if meta.type not in (ReferralSubmitted.TYPE, ResponseSubmitted.TYPE) or meta.case_id in erased:
+            continue
+        if record.offset >= _position(vitals, "routing", record.place):
+            continue
+        answers = list({a.meta.event_id: a for a in said.get(meta.event_id, ())}.values())
+        if not answers and record.place[1] in waiting:
+            continue
+        count += 1
+        if problem := _outcome(meta.type, meta.event_id, answers):
+            bad.append(f"{meta.type} {meta.event_id} of case {meta.case_id}: {problem}")
+    good = f"{count} submissions and responses, each with one outcome"
+    return check("conservation", bad, good, "`referral audit verify` names the entry; then `referral recover`, if the database went back")
+
+
+def _once(records: Iterable[Seen]) -> Iterable[Seen]:
+    """Leave out republished records."""
+    return {(r.place[0], r.meta.case_id, r.meta.case_seq): r for r in reversed(list(records))}.values()
+
+
+def _outcome(type_: str, cause: str, answers: list[Seen]) -> str:
+    if not answers:
+        return "no outcome"
+    if sorted(a.meta.event_id for a in answers) != sorted(derived(cause, n) for n in range(len(answers))):
+        return "its events are not those of one decision"
+    if len({(a.meta.case_id, a.meta.case_seq) for a in answers}) != len(answers):
+        return "two events with one sequence"
+    kinds = Counter(a.meta.type for a in answers)
+    outcomes = sum(kinds[o] for o in OUTCOMES)
+    if type_ == ReferralSubmitted.TYPE and outcomes != 1 and not (outcomes == 0 and kinds[NeedsPerson.TYPE]):
+        return f"{outcomes} outcomes"
+    return ""
+
+
+def sequences(vitals: Vitals) -> Check:
+    """Every case's sequence in every topic is dense, and the writers' own count is where the topic ends."""
+    last: dict[tuple[str, str], int] = {}
+    values: dict[tuple[str, str, int], bytes] = {}
+    bad = []
+    for record in vitals.records:
+        place = (record.place[0], record.meta.case_id)
+        seq, expected = record.meta.case_seq, last.get(place, 0) + 1
+        if seq > expected:
+            bad.append(f"{place[0]} case {place[1]}: {expected} is missing before {seq}")
+        elif seq < expected and values.get((*place, seq), record.value) != record.value:
+            bad.append(f"{place[0]} case {place[1]}: sequence {seq} exists twice with other bytes (fork)")
+        last[place] = max(seq, last.get(place, 0))
+        values[*place, seq] = record.value
+    for name, topic in (("intake", INTAKE), ("routing", ROUTING), ("notifier", NOTIFICATION)):
+        if vitals.services[name].outbox:  # what is committed and not published yet is no gap
+            continue
+        for (of, case_id), seq in vitals.services[name].seen.items():
+            if of == topic and last.get((topic, case_id), 0) < seq:
+                bad.append(f"{topic} case {case_id}: {name} wrote up to {seq}, the topic ends at {last.get((topic, case_id), 0)}")
+    bad += [f"{topic}[{partition}]@{offset} is no record of ours" for (topic, partition), offset in vitals.unread]
+    return check(
+        "sequences", bad, f"{len(last)} sequences, all dense", "`referral audit verify` names the entry; look who else may write the topic"
+    )
+
+
+def positions(vitals: Vitals) -> Check:
+    """No reader stands beyond the end of what it reads, and none is far behind."""
+    bad, lag = [], 0
+    for service in vitals.services.values():
+        for lease in service.leases:
+            for place, offset in lease.positions.items():
+                end = vitals.ends.get(place)
+                if end is None or offset > end:
+                    bad.append(f"{service.name} {lease.unit} stands at {offset} of {place[0]}[{place[1]}], which ends at {end or 0}")
+                else:
+                    lag += end - offset
+    return check(
+        "positions",
+        bad,
+        f"all inside their topics, {lag} records not yet read",
+        "a topic was set back: restore Kafka, or `referral recover`",
+    )
+
+
+def leases(vitals: Vitals) -> Check:
+    """Somebody owns every unit."""
+    bad = []
+    for service in vitals.services.values():
+        if not service.alive:
+            bad.append(f"no instance of {service.name} runs")
+        else:
+            bad += [f"nobody owns {lease.unit} of {service.name}" for lease in service.leases if not lease.held]
+            if not service.leases:
+                bad.append(f"{service.name} has no units")
+    return check("leases", bad, "every unit has an owner", "start the service (`referral up`); if it runs, wait 15 s and look again")
+
+
+def alarms(vitals: Vitals) -> Check:
+    """Every open case has an alarm or stands at a desk, and no alarm is overdue."""
+    bad = []
+    for case in vitals.cases.values():
+        if not case.closed and case.case_id not in vitals.alarms and not case.tasks:
+            bad.append(f"case {case.case_id} is open, has no alarm and stands at no desk")
+    late = [case_id for case_id, at in vitals.alarms.items() if at < vitals.now - 2 * LATE]
+    bad += [f"alarm of case {case_id} is overdue by {(vitals.now - vitals.alarms[case_id]) // SECOND} s" for case_id in late]
+    good = f"{len(vitals.alarms)} alarms for {sum(not c.closed for c in vitals.cases.values())} open cases"
+    return check("alarms", bad, good, "`referral case instruct` by its desk; overdue alarms: see leases and `/readyz` of routing")
+
+
+def keys(vitals: Vitals) -> Check:
+    """Every case has a key that opens, or an erasure on record."""
+    erased = _erased(vitals)
+    bad = [vitals.wrong_keys] if vitals.wrong_keys else []
+    known = {r.meta.case_id for r in vitals.records}
+    bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(known - vitals.keys - erased)]
+    if not vitals.wrong_keys:
+        bad += [f"the state of case {case_id} does not open under its key" for case_id in sorted(vitals.sealed - erased)]
+    good = f"{len(vitals.keys)} keys, {len(erased)} cases erased"
+    return check("keys", bad, good, "check REFERRAL_MASTER_KEY_FILE; lost keys come back with `referral recover`")
+
+
+def topics(vitals: Vitals) -> Check:
+    """The topics are as their cards say."""
+    return check(
+        "topics", vitals.topics, "as schemas/avro/topics.yaml says", "`referral prepare` creates what is missing and names what differs"
+    )
+
+
+def outbox(vitals: Vitals) -> Check:
+    """Nothing that was committed waits long for its publication, and nothing in a queue for its owner."""
+    bad = []
+    for service in vitals.services.values():
+        for partition, records, since in service.outbox:
+            if since < vitals.now - LATE:
+                bad.append(f"{records} records of {service.name} p{partition} wait for {(vitals.now - since) // SECOND} s")
+        rows, oldest = service.queue
+        if oldest is not None and oldest < vitals.now - LATE:
+            bad.append(f"{rows} rows of {service.name}'s queue wait, the oldest for {(vitals.now - oldest) // SECOND} s")
+    return check("outbox", bad, "nothing waits", "is the broker up? is the service? its `/readyz` says what it waits for")
+
+
+def quarantine(vitals: Vitals) -> Check:
+    """Nothing is in quarantine, and audit saw no fork."""
+    bad = [f"{vitals.quarantined} records in quarantine"] if vitals.quarantined else []
+    bad += [f"audit logged {vitals.kinds[kind]} of kind {kind}" for kind in ("fork", "gap") if vitals.kinds.get(kind)]
+    do = "`referral audit verify` names them; the desk of each case was asked; find who wrote them"
+    return check("quarantine", bad, "empty, no forks, no gaps", do)
+
+
+def places(vitals: Vitals) -> Check:
+    """What the place rows say is held is what the cases hold."""
+    held: Counter[str] = Counter()
+    for case in vitals.cases.values():
+        held.update(holds(case))
+    bad = [
+        f"{service}: {row} held by the row, {held[service]} by the cases"
+        for service, (_, row) in vitals.places.items()
+        if row != held[service]
+    ]
+    bad += [f"{service}: {row} held of {capacity}" for service, (capacity, row) in vitals.places.items() if row > capacity > 0]
+    if vitals.sealed:
+        return Check(name="places", result=Result.UNCHECKED, said=f"{len(vitals.sealed)} case states do not open", do="see keys")
+    return check(
+        "places", bad, f"{sum(held.values())} of {sum(c for c, _ in vitals.places.values())} places held", "`referral recover` counts again"
+    )
+
+
+def policy(vitals: Vitals) -> Check:
+    """A bundle is in force, and none waits for the broker."""
+    bad = [] if any(confirmed for _, _, confirmed in vitals.policy) else ["no policy is in force: nothing is decided"]
+    bad += [
+        f"bundle {number} waits for its publication since {(vitals.now - at) // SECOND} s"
+        for number, at, confirmed in vitals.policy
+        if confirmed is None and at < vitals.now - LATE
+    ]
+    newest = max((number for number, _, confirmed in vitals.policy if confirmed), default=0)
+    return check("policy", bad, f"bundle {newest} is in force", "`referral policy activate`; does routing run?")
+
+
+CHECKS: tuple[Callable[[Vitals], Check], ...] = (
+    conservation,
+    positions,
+    leases,
+    sequences,
+    alarms,
+    keys,
+    topics,
+    outbox,
+    quarantine,
+    places,
+    policy,
+)

@@ -1,0 +1,36 @@
+"""`referral doctor`: is everything where it must be, and what to do if not."""
+
+from __future__ import annotations
+
+import msgspec
+from aiokafka.errors import KafkaError
+
+from referral.cli import log, show
+from referral.cli.diagnosis import Check, Result, diagnose
+from referral.cli.vitals import Vitals, gather
+from referral.errors import Unavailable
+
+
+def doctor(as_json: show.Json = False) -> int:
+    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places and policy.
+
+    Exit 0 all good, 1 something is bad, 2 database or broker away, 3 something could not be checked.
+    """
+    try:
+        vitals: Vitals = log.ask(gather)
+    except (KafkaError, OSError) as error:
+        raise Unavailable("the broker") from error
+    checks = diagnose(vitals)
+    if as_json:
+        show.document({"now": vitals.now, "clock_ahead_us": vitals.ahead, "checks": [msgspec.to_builtins(c) for c in checks]})
+    else:
+        show.table(("check", "result", "what was found", "what to do"), [(c.name, c.result, c.said, c.do) for c in checks])
+        if vitals.ahead:
+            show.console.print(f"drill: the clock of this stack is {vitals.ahead // 1_000_000} s ahead")
+    return exit_code(checks)
+
+
+def exit_code(checks: list[Check]) -> int:
+    """0 good, 1 bad, 3 not fully checked."""
+    results = {c.result for c in checks}
+    return 1 if Result.BAD in results else 3 if Result.UNCHECKED in results else 0

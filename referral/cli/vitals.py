@@ -1,0 +1,160 @@
+"""What `referral doctor` looks at: the database in one snapshot, then the topics to their ends. Reading changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from msgspec import Struct, field
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import log, reading
+from referral.cli.reading import Place
+from referral.domain.case import Case
+from referral.domain.events import Meta
+from referral.errors import Malformed
+from referral.proof.entry import CASE_TOPICS
+from referral.runtime import clock, kafka
+from referral.runtime.partition import place
+from referral.runtime.settings import SERVICES, Settings
+from referral.wire import seal, state
+
+LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
+ALIVE = "SELECT count(*) FROM {s}.instance WHERE alive_until > clock_timestamp()"
+OUTBOX = "SELECT partition, records, oldest FROM {s}.outbox"
+QUEUE = "SELECT count(*) AS rows, min(at) AS oldest FROM {s}.queue WHERE NOT sent"
+SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """positions: (topic, partition) → next offset; of the service's own topic, what is confirmed."""
+
+    unit: str
+    owner: str
+    held: bool
+    positions: dict[Place, int]
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """Runtime's tables of one service. outbox: (partition, records, since µs). queue: unsent rows and the oldest's time."""
+
+    name: str
+    alive: int
+    leases: tuple[Lease, ...]
+    outbox: tuple[tuple[int, int, int], ...]
+    queue: tuple[int, int | None]
+    seen: dict[tuple[str, str], int]
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A record of a case topic by its clear part."""
+
+    place: Place
+    offset: int
+    meta: Meta
+    value: bytes
+
+
+class Vitals(Struct, kw_only=True):
+    """now: µs by the stack's clock. ahead: by how much a drill moved it. unread: case topics' records without a readable clear part."""
+
+    now: int
+    ahead: int
+    services: dict[str, Service]
+    ends: dict[Place, int]
+    records: list[Seen]
+    unread: list[tuple[Place, int]]
+    quarantined: int
+    cases: dict[str, Case]
+    sealed: set[str]
+    """Cases whose state does not open."""
+    alarms: dict[str, int]
+    keys: set[str]
+    wrong_keys: str
+    """Why the keys cannot be unwrapped; empty when they can."""
+    places: dict[str, tuple[int, int]]
+    """Service id → (capacity, held)."""
+    policy: list[tuple[int, int, int | None]]
+    """(number, activated, confirmed)."""
+    topics: list[str] = field(default_factory=list)
+    """What the broker has otherwise than the cards say."""
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Kind of audit entry → how many."""
+
+
+async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
+    """All of it. The topics are read after the database, so that what a position names is there. OSError, KafkaError: away."""
+    services = {name: await _service(tx, name) for name in SERVICES}
+    wrong, keys = "", {}
+    try:
+        keys = await log.case_keys(tx, found)
+    except Exception as error:  # any trouble with the key file or a key is a finding, not a failure
+        wrong = str(error)
+    vitals = Vitals(
+        now=await clock.now(tx),
+        ahead=await clock.offset(tx),
+        services=services,
+        ends={},
+        records=[],
+        unread=[],
+        quarantined=0,
+        cases={},
+        sealed=set(),
+        alarms={r.case_id: r.at for r in await tx.execute(text("SELECT case_id, at FROM routing.alarm"))},
+        keys={r.case_id for r in await tx.execute(log.CASES)},
+        wrong_keys=wrong,
+        places={r.service_id: (r.capacity, r.held) for r in await tx.execute(text("SELECT * FROM routing.place"))},
+        policy=[tuple(r) for r in await tx.execute(text("SELECT number, activated, confirmed FROM routing.policy ORDER BY number"))],
+        kinds={r.kind: r.n for r in await tx.execute(text("SELECT kind, count(*) AS n FROM audit.entry GROUP BY kind"))},
+    )
+    for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
+        try:
+            vitals.cases[row.case_id] = state.unseal(keys[row.case_id], row.case_id, row.state)
+        except Exception:  # whatever keeps it from opening, it does not open
+            vitals.sealed.add(row.case_id)
+    await _topics(vitals, found)
+    return vitals
+
+
+async def _service(tx: AsyncConnection, name: str) -> Service:
+    async def rows(statement: str) -> list[Any]:
+        return list(await tx.execute(text(statement.format(s=name))))
+
+    leases = tuple(
+        Lease(unit=r.unit, owner=r.owner or "", held=r.held, positions={place(p): v[0] for p, v in r.positions.items()})
+        for r in await rows(LEASES)
+    )
+    waiting = (await rows(QUEUE))[0]
+    return Service(
+        name=name,
+        alive=(await rows(ALIVE))[0][0],
+        leases=leases,
+        outbox=tuple((r.partition, r.records, r.oldest) for r in await rows(OUTBOX)),
+        queue=(waiting.rows, waiting.oldest),
+        seen={(r.topic, r.case_id): r.seq for r in await rows(SEEN)},
+    )
+
+
+async def _topics(vitals: Vitals, found: Settings) -> None:
+    """What the broker holds, and whether its topics are as their cards say."""
+    cards = kafka.wanted(found)
+    admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        missing = [name for name in cards if found.topic(name) not in there]
+        vitals.topics = [f"{found.topic(name)} is missing" for name in missing]
+        present = {name: card for name, card in cards.items() if name not in missing}
+        vitals.topics += [str(problem) for problem in await kafka.differences(admin, found, present)]
+    finally:
+        await admin.close()
+    ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]
+    vitals.ends = await reading.ends(found, [*cards, *ingress])
+    vitals.quarantined = vitals.ends.get(("referral-quarantine", 0), 0)
+    async for place_, record in reading.whole(found, CASE_TOPICS):
+        try:
+            meta = seal.open(record.value or b"").meta
+            vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
+        except Malformed:
+            vitals.unread.append((place_, record.offset))
