@@ -1,7 +1,6 @@
 """Personal accounts and their sessions, in SQL. The rules are in `signin`; nothing here commits.
 
-Tables of schema intake (migration "accounts"):
-account(id, login, password, agency, language, desk, disabled, created_at) · session(digest, account_id, seal, created_at) · signin_failure(kind, subject, at).
+Tables: migrations/accounts.sql.
 """
 
 from __future__ import annotations
@@ -84,7 +83,10 @@ async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | Non
 
 
 async def reserve_attempt(tx: AsyncConnection, subject: signin.Subject, now: int) -> int:
-    """Count one more attempt as failed before its password is looked at, so that many at once gain nothing. Returns `signin.wait`; above 0: not counted."""
+    """Count one more attempt as failed before its password is looked at, so that many at once gain nothing.
+
+    Returns `signin.wait`; above 0 it was not counted and must not be looked at.
+    """
     await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(encode(:login, 'hex'), 7))"), {"login": subject.login})
     rows = await tx.execute(
         text(
@@ -100,7 +102,8 @@ async def reserve_attempt(tx: AsyncConnection, subject: signin.Subject, now: int
     if seconds == 0:
         await tx.execute(
             text(
-                "INSERT INTO intake.signin_failure (kind, subject, at) VALUES ('pair', :pair, :now), ('login', :login, :now), ('address', :address, :now)"
+                "INSERT INTO intake.signin_failure (kind, subject, at) "
+                "VALUES ('pair', :pair, :now), ('login', :login, :now), ('address', :address, :now)"
             ),
             {"pair": subject.pair, "login": subject.login, "address": subject.address, "now": now},
         )

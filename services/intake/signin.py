@@ -22,7 +22,7 @@ ABSOLUTE_US = 13 * 60 * 60 * SECOND_US
 WINDOW_US = 15 * 60 * SECOND_US
 """Failures older than this are forgotten."""
 PAIR_LIMIT = 5
-"""Failures of one login from one address. Another address is not slowed: nobody can lock an officer out by guessing at the officer's name."""
+"""Failures of one login from one address. Another address is not slowed: nobody locks an officer out by guessing."""
 LOGIN_LIMIT = 30
 """Failures of one login from everywhere: a guesser with many addresses gets 120 tries an hour, against twelve characters."""
 ADDRESS_LIMIT = 50
@@ -110,7 +110,7 @@ def form_token(token: str) -> str:
 
 
 def seen_mark(seal: bytes, seen_at: int) -> str:
-    """When the owner of a session last saw a page, as the cookie carries it, so that reading a page writes nothing. seal: the session's secret."""
+    """When the owner of a session last saw a page, as its cookie carries it: reading a page writes nothing. seal: the session's secret."""
     mac = hmac.new(seal, f"seen {seen_at}".encode(), "sha256").hexdigest()
     return f"{seen_at}-{mac}"
 

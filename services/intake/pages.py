@@ -1,0 +1,74 @@
+"""The staff inbox as pages: its routes. Works without JavaScript.
+
+GET changes nothing, whoever asks: a link in a message is no credential, and a scanner that follows it does nothing.
+Every answer goes through the same functions as the API's (`acts`, `disclosing`, `store`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from referral.domain.policy import Policy
+from services.intake import pages_desk, pages_form, pages_inbox, pages_render, pages_signin
+from services.intake.door import Door
+from services.intake.pages_call import Call, Page, Pages, endpoint
+from services.intake.pages_visit import Cookies
+
+STATIC = Path(__file__).with_name("static")
+_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+HASHES_AT_ONCE = 2
+"""Passwords checked at a time: each takes 64 MiB and a core (two cores are our smallest machine)."""
+
+
+def routes(door: Door, policy: Callable[[], Policy], *, secure: bool) -> list[BaseRoute]:
+    """All pages. policy: for names, Unavailable until one is in force. secure: people reach them by https."""
+    pages = Pages(door, pages_render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE))
+
+    def get(path: str, page: Page, *, strangers: bool = False) -> Route:
+        return Route(path, endpoint(pages, page, strangers=strangers), methods=["GET"])
+
+    def post(path: str, page: Page, *, strangers: bool = False) -> list[BaseRoute]:
+        # A browser that reloads, or a scanner: it gets the page that the form was on.
+        back = Route(path, endpoint(pages, _back, strangers=True), methods=["GET"])
+        return [Route(path, endpoint(pages, page, strangers=strangers), methods=["POST"]), back]
+
+    return [
+        get("/", _home),
+        get("/signin", pages_signin.sign_in_page, strangers=True),
+        Route("/signin", endpoint(pages, pages_signin.sign_in, strangers=True), methods=["POST"]),
+        *post("/signout", pages_signin.sign_out),
+        *post("/language", pages_signin.choose_language, strangers=True),
+        get("/inbox", pages_inbox.inbox),
+        get("/offers/{id}", pages_inbox.offer),
+        *post("/offers/{id}/show", pages_inbox.show),
+        *post("/offers/{id}/answer", pages_inbox.answer),
+        get("/calls/{id}", pages_desk.call),
+        *post("/calls/{id}/answer", pages_desk.answer_call),
+        get("/tasks/{id}", pages_desk.task),
+        *post("/tasks/{id}/instruct", pages_desk.instruct),
+        *(_file(path) for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES),
+    ]
+
+
+def _file(path: Path) -> Route:
+    content = path.read_bytes()
+
+    async def file(_: Request) -> Response:
+        headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
+        return Response(content, media_type=_TYPES[path.suffix], headers=headers)
+
+    return Route(f"/static/{path.name}", file, methods=["GET"])
+
+
+async def _home(call: Call) -> Response:
+    return RedirectResponse("/inbox", status_code=303)
+
+
+async def _back(call: Call) -> Response:
+    return RedirectResponse(pages_form.here(call.request.url.path.rpartition("/")[0]), status_code=303)

@@ -1,0 +1,136 @@
+"""The page of one offer: what it says, and which answers it lets a person give now. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.intake import words_time
+from services.intake.pages_view import Name, Spot, Time, state, text, time
+from services.intake.store import Offer
+from services.intake.words import Words
+
+# Which of the offer's words make sense as it stands; routing decides whether an answer counts, this only keeps the page short.
+_NOW = {
+    "OFFERED": ("ACKNOWLEDGE", "ACCEPT", "DECIDE", "HOLD", "DECLINE"),
+    "ACKNOWLEDGED": ("ACCEPT", "DECIDE", "HOLD", "DECLINE"),
+    "ACCEPTED": ("ARRIVE", "COMPLETE", "DECIDE", "HOLD", "RETURN"),
+    "ARRIVED": ("COMPLETE", "DECIDE", "HOLD", "RETURN"),
+    "ON_HOLD": ("ACCEPT", "ARRIVE", "COMPLETE", "DECIDE", "RETURN", "DECLINE"),
+    "DECLINED": ("ACCEPT", "DECIDE"),
+    "EXPIRED": ("ACCEPT", "DECIDE"),
+}
+_FIRST = ("ACCEPT", "DECIDE", "ARRIVE", "COMPLETE")
+_FOLDED = ("DECLINE", "HOLD", "RETURN")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A text that must be written down with a decision."""
+
+    id: str
+    label: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One answer. plain: a single button. folded: opened first. codes, reasons: (code, name)."""
+
+    word: str
+    label: str
+    means: str
+    first: bool
+    stop: bool
+    folded: bool
+    opener: str
+    reasons: tuple[tuple[str, str], ...] = ()
+    codes: tuple[tuple[str, str], ...] = ()
+    needs: tuple[Need, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        return not (self.reasons or self.codes or self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """All that the page shows before the case file is opened."""
+
+    title: str
+    kind: str
+    drill: bool
+    ended: str
+    ended_reason: str
+    call: str
+    time: Time | None
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[str, ...]
+    actions: tuple[Action, ...]
+
+
+def possible(offer: Offer) -> tuple[str, ...]:
+    """The words that a person may answer with now, the likeliest first."""
+    at = offer.state if offer.closed_at is not None else state(offer)
+    found = tuple(word for word in _NOW.get(at, ()) if word in offer.words)
+    # An agency that is asked to decide has nothing to accept.
+    return tuple(word for word in found if word != "ACCEPT") if "DECIDE" in found else found
+
+
+def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, ...], now: int, *, call: bool = False) -> OfferView:
+    """reasons: the policy's whole list, for words whose reasons the offer does not limit.
+
+    call: a desk looks at it, for an agency on the telephone.
+    """
+    ended = offer.closed_at is not None
+    readable = not ended and offer.declined_by is None and not call
+    return OfferView(
+        title=name("step", offer.step),
+        kind=text(say, "kind", offer.kind, "UNKNOWN"),
+        drill=spot.drill,
+        ended=text(say, "ended", offer.state, "UNKNOWN") if ended else "",
+        ended_reason=name("reason", offer.reason) if ended and offer.reason else "",
+        call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
+        time=None if ended else time(say, offer.due, offer.due_what, now),
+        facts=_facts(offer, spot, say, name, now),
+        sections=tuple(name("section", section) for section in offer.shows) if readable else (),
+        actions=tuple(_action(word, offer, say, name, reasons) for word in possible(offer)),
+    )
+
+
+def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int) -> tuple[tuple[str, str], ...]:
+    known = (
+        ("offer.state", "" if offer.closed_at is not None else say("state." + state(offer))),
+        ("offer.agency", name("agency", offer.agency)),
+        ("offer.role", name("role", offer.role)),
+        ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
+        ("offer.urgency", text(say, "urgency", offer.urgency, "routine")),
+        ("offer.asked", words_time.clock(say, offer.opened_at, now)),
+        ("offer.rung", name("rung", offer.ladder[offer.rung]) if offer.closed_at is None and 0 <= offer.rung < len(offer.ladder) else ""),
+        ("offer.reference", offer.offer_id[:8]),
+    )
+    return tuple((say(term), value) for term, value in known if value)
+
+
+def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]) -> Action:
+    late = offer.closed_at is not None
+    duty = word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"}
+    allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
+    deciding = word == "DECIDE"
+    return Action(
+        word=word,
+        label=say("ended.late") if late and word == "ACCEPT" else say("word." + word),
+        means=say("ended.late.means") if late else say("word.DECLINE.duty" if duty else f"word.{word}.means"),
+        first=word in _FIRST,
+        stop=word in ("DECLINE", "RETURN"),
+        folded=word in _FOLDED,
+        opener=say("open." + word) if word in _FOLDED else "",
+        reasons=tuple((code, name("reason", code)) for code in allowed),
+        codes=tuple((code, name("decision", code)) for code in offer.codes) if deciding else (),
+        needs=tuple(need(code, say, name) for code in offer.needs) if deciding else (),
+    )
+
+
+def need(code: str, say: Words, name: Name) -> Need:
+    """What must be written, in words; the policy's name for a need that we have no text of."""
+    label = say(f"field.need.{code}") if say.has(f"field.need.{code}") else say("field.need.other", need=name("need", code))
+    return Need(id=code, label=label, hint=say(f"field.need.{code}.means") if say.has(f"field.need.{code}.means") else "")

@@ -1,0 +1,99 @@
+"""Signing in and out, and choosing the language, as pages. The rules are in `signin`, the SQL in `accounts`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from services.intake import accounts, pages_form, pages_visit, signin, words_time
+from services.intake.accounts import LANGUAGES
+from services.intake.pages_call import Call
+
+
+async def sign_in_page(call: Call) -> Response:
+    """The form; somebody who is signed in goes on."""
+    to = pages_form.here(call.request.query_params.get("to", ""))
+    if call.visit.account is not None:
+        return RedirectResponse(to, status_code=303)
+    left = "out" in call.request.query_params
+    say = call.pages.render.say(call.visit)
+    notice = say("signin.out") if left else say("signin.again") if call.visit.ended else ""
+    return _sign_in_form(call, to, notice=notice)
+
+
+async def sign_in(call: Call) -> Response:
+    """Check login and password. The same work and the same words whether the login exists or not; slowed by `signin.wait`."""
+    to, say = pages_form.here(call.form.get("to", "")), call.pages.render.say(call.visit)
+    login, password = call.form.get("login", "").strip().lower(), call.form.get("password", "")
+    missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
+    if missing:
+        return _sign_in_form(call, to, status=422, errors=missing)
+    subject = _subject(call, login[: signin.LOGIN_MAX])
+    async with call.pages.door.begin() as tx:
+        seconds = await accounts.reserve_attempt(tx, subject, call.visit.now)
+        known = await accounts.by_login(tx, login[: signin.LOGIN_MAX])
+    if seconds:
+        told = say("signin.throttled", time=words_time.span(say, (seconds + 59) // 60 * 60 * signin.SECOND_US))
+        response = _sign_in_form(call, to, status=429, problem=told)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    async with call.pages.hashing:
+        right = await run_in_threadpool(signin.matches, known[1] if known else None, password)
+    if known is None or not right:
+        return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
+    return await _let_in(call, subject, known[0], to)
+
+
+async def _let_in(call: Call, subject: signin.Subject, account: accounts.Account, to: str) -> Response:
+    cookies, now = call.pages.cookies, call.visit.now
+    async with call.pages.door.begin() as tx:
+        await accounts.forget_attempt(tx, subject, now)
+        token, seal = await accounts.start_session(tx, account.id, now)
+    response = RedirectResponse(to, status_code=303)
+    cookies.put(response, "session", f"{token}.{signin.seen_mark(seal, now)}")
+    cookies.drop(response, "visit")
+    return response
+
+
+def _subject(call: Call, login: str) -> signin.Subject:
+    """Digests of who tries: by login and address, by login, by address."""
+    address = call.request.client.host if call.request.client else ""
+    hmac = call.pages.door.keys.hmac
+    return signin.Subject(
+        pair=hmac("signin", b"pair", login.encode(), address.encode()),
+        login=hmac("signin", b"login", login.encode()),
+        address=hmac("signin", b"address", address.encode()),
+    )
+
+
+def _sign_in_form(
+    call: Call, to: str, *, status: int = 200, problem: str = "", notice: str = "", errors: Mapping[str, str] | None = None
+) -> Response:
+    login = call.form.get("login", "")[: signin.LOGIN_MAX]
+    return call.pages.render.page(
+        "signin.html", call.visit, here=to, status=status, to=to, login=login, problem=problem, notice=notice, errors=errors or {}
+    )
+
+
+async def sign_out(call: Call) -> Response:
+    """The session ends in the database, so that a copy of its cookie is worth nothing."""
+    async with call.pages.door.begin() as tx:
+        await accounts.end_session(tx, call.visit.token)
+    response = RedirectResponse("/signin?out=1", status_code=303)
+    call.pages.cookies.drop(response, "session")
+    return response
+
+
+async def choose_language(call: Call) -> Response:
+    """Another language: kept with the account, and in the browser for the sign-in page."""
+    chosen = call.form.get("language", "")
+    if chosen in LANGUAGES and call.visit.account is not None:
+        async with call.pages.door.begin() as tx:
+            await accounts.speak(tx, call.visit.account.id, chosen)
+    to = pages_form.here(call.form.get("from", ""))
+    response = RedirectResponse(to if call.visit.account is not None else f"/signin?to={to}", status_code=303)
+    if chosen in LANGUAGES:
+        pages_visit.speak(response, call.pages.cookies, chosen)
+    return response

@@ -1,0 +1,158 @@
+"""What a page says about an offer or a task, in the reader's words. Pure: rows, names and now in; values for the templates out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from services.intake import words_time
+from services.intake.store import Offer, Task
+from services.intake.words import Words
+
+SOON_US = 15 * 60 * 1_000_000
+"""A limit nearer than this is marked (ours): the shortest limit of the procedures, time to acknowledge, is 15 minutes."""
+LATELY_US = 24 * 60 * 60 * 1_000_000
+"""An offer that ended longer ago is no longer in the inbox (ours): every shift sees what became of the last one's."""
+SHOWN = 50
+"""Cards of one group at most; the most urgent stay."""
+URGENCIES = ("emergency", "urgent", "routine")
+
+Name = Callable[[str, str], str]
+"""(kind, code) → its name in the reader's language: `Policy.names` with the language filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a case is. found_in: municipality, empty where not known. drill: an exercise."""
+
+    found_in: str = ""
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A limit in words. tone: late, soon or empty."""
+
+    left: str
+    limit: str
+    machine: str
+    what: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One line of the inbox."""
+
+    href: str
+    title: str
+    line: str
+    urgency: str
+    urgency_name: str
+    urgent: bool
+    drill: bool
+    state: str
+    time: Time | None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The inbox: what needs an answer first."""
+
+    answer: list[Card]
+    tasks: list[Card]
+    calls: list[Card]
+    work: list[Card]
+    info: list[Card]
+    ended: list[Card]
+
+
+def text(say: Words, start: str, code: str, otherwise: str) -> str:
+    """Our text for a code, or for any other one."""
+    return say.first(f"{start}.{code}", f"{start}.{otherwise}")
+
+
+def time(say: Words, due: int | None, what: str, now: int) -> Time | None:
+    """The time box of an offer; None where no answer is expected by a time."""
+    if due is None:
+        return None
+    tone = "late" if due <= now else "soon" if due - now < SOON_US else ""
+    return Time(
+        left=words_time.left(say, due, now),
+        limit=words_time.limit(say, due, now),
+        machine=words_time.machine(due),
+        what=text(say, "limit", what, "other") if what else "",
+        tone=tone,
+    )
+
+
+def state(offer: Offer) -> str:
+    """The word of `words.yaml` for how an offer stands."""
+    if offer.closed_at is not None:
+        return "CLOSED"
+    if offer.declined_by is not None:
+        return "DECLINED"
+    if offer.state == "ACCEPTED" and offer.arrived:
+        return "ARRIVED"
+    return offer.state
+
+
+def groups(
+    offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], spots: Callable[[str], Spot], say: Words, name: Name, now: int
+) -> Groups:
+    """Sort what an agency holds into the groups of the inbox, the nearest limit first."""
+    found = Groups([], [], [], [], [], [])
+    for offer in sorted(offers, key=_urgency):
+        if offer.closed_at is None:
+            _group(found, offer).append(card(offer, spots(offer.case_id), say, name, now))
+        elif now - offer.closed_at < LATELY_US:
+            found.ended.append(card(offer, spots(offer.case_id), say, name, now))
+    found.calls.extend(card(offer, spots(offer.case_id), say, name, now, agency=True) for offer in sorted(calls, key=_urgency))
+    found.tasks.extend(task_card(task, spots(task.case_id), say, name, now) for task in tasks)
+    for group in (found.answer, found.tasks, found.calls, found.work, found.info, found.ended):
+        del group[SHOWN:]
+    return found
+
+
+def _group(found: Groups, offer: Offer) -> list[Card]:
+    if offer.kind == "NOTIFY":
+        return found.info
+    return found.answer if offer.state in ("OFFERED", "ACKNOWLEDGED") and offer.declined_by is None else found.work
+
+
+def _urgency(offer: Offer) -> tuple[float, int, int, str]:
+    rank = URGENCIES.index(offer.urgency) if offer.urgency in URGENCIES else len(URGENCIES)
+    return (offer.due if offer.due is not None else float("inf"), rank, offer.opened_at, offer.offer_id)
+
+
+def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: bool = False) -> Card:
+    """An offer in the inbox. agency: it is another one's, to be telephoned."""
+    ended = offer.closed_at is not None
+    who = name("agency", offer.agency) if agency else name("role", offer.role)
+    return Card(
+        href=f"/calls/{offer.offer_id}" if agency else f"/offers/{offer.offer_id}",
+        title=name("step", offer.step),
+        line=" · ".join(part for part in (who, name("municipality", spot.found_in) if spot.found_in else "") if part),
+        urgency=offer.urgency,
+        urgency_name=text(say, "urgency", offer.urgency, "routine"),
+        urgent=offer.urgency in URGENCIES[:2] and not ended,
+        drill=spot.drill,
+        state=text(say, "ended", offer.state, "UNKNOWN") if ended else say("state." + state(offer)),
+        time=None if ended or offer.kind == "NOTIFY" else time(say, offer.due, offer.due_what, now),
+    )
+
+
+def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
+    """A desk's task in the inbox."""
+    parts = (name("step", task.step) if task.step else "", name("municipality", spot.found_in) if spot.found_in else "")
+    return Card(
+        href=f"/tasks/{task.task_id}",
+        title=name("about", task.about),
+        line=" · ".join(part for part in parts if part),
+        urgency="",
+        urgency_name="",
+        urgent=False,
+        drill=spot.drill,
+        state=say("task.rung") if task.rung else "",
+        time=None,
+    )
