@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from referral.domain.policy import Policy
 from referral.errors import Rejected
 
 
@@ -21,9 +22,10 @@ class Lists(Struct, frozen=True, kw_only=True):
 
     def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
         """The value itself, when the list has it. Rejected(unknown-code) names the allowed words."""
-        if (empty and value == "") or value in self.codes[name]:
+        known = self.codes.get(name, ())
+        if (empty and value == "") or value in known:
             return value
-        raise Rejected("unknown-code", where, f"use one of: {', '.join(self.codes[name])}")
+        raise Rejected("unknown-code", where, f"use one of: {', '.join(known)}" if known else f"this policy has no list {name}")
 
     def words(self, name: str, values: Iterable[str], where: str) -> tuple[str, ...]:
         """All of them, in the order given. Rejected also for a repeated one."""
@@ -31,3 +33,22 @@ class Lists(Struct, frozen=True, kw_only=True):
         if len(set(found)) != len(found):
             raise Rejected("repeated-code", where, "name each word once")
         return found
+
+
+def of(policy: Policy, number: int) -> Lists:
+    """The part of a compiled policy that the door asks. number: of its bundle."""
+    codes = {
+        **policy.codes,
+        "municipality": tuple(policy.municipalities),
+        "agency": tuple(policy.agencies),
+        "section": tuple(policy.sections),
+        "target": (*policy.services, *policy.codes.get("decision", ())),
+    }
+    return Lists(
+        number=number,
+        codes=codes,
+        desks={id: place.desk for id, place in policy.municipalities.items()},
+        # compile() accepts no procedure that a withdrawal stops: all rest on a legal duty until another pathway comes.
+        continues=frozenset(pathway.id for pathway in (*policy.current, *policy.pinned.values())),
+        oversight=policy.oversight,
+    )

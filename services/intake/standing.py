@@ -1,4 +1,4 @@
-"""How a case stands and who stands in it, in SQL. The row of intake.casefile is the lock: readers share it, what may end reading takes it."""
+"""How a case stands and who stands in it, in SQL. The row of intake.casefile is the lock: readers share it, an end of reading takes it."""
 
 from __future__ import annotations
 

@@ -170,6 +170,18 @@ async def case_referrals(tx: AsyncConnection, case_id: str) -> tuple[Referral, .
     return tuple(Referral(**row._mapping) for row in await rows(tx, sql, {"case": case_id}))
 
 
+async def case_tasks(tx: AsyncConnection, desk: str, case_id: str) -> tuple[Task, ...]:
+    """What stood or stands at this desk for a case."""
+    sql = f"SELECT {_TASK} FROM intake.task WHERE case_id = :case AND desk = :desk ORDER BY opened_at, task_id"
+    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": case_id, "desk": desk}))
+
+
+async def happenings(tx: AsyncConnection, case_id: str) -> tuple[tuple[int, int, bytes], ...]:
+    """(seq, at, sealed line) of a case's timeline, in order."""
+    sql = "SELECT seq, at, sealed FROM intake.happening WHERE case_id = :case ORDER BY seq"
+    return tuple((seq, at, bytes(sealed)) for seq, at, sealed in await rows(tx, sql, {"case": case_id}))
+
+
 # Whose desk a case stands at: the desk of its municipality, and every one that a task has climbed to.
 _AT_DESK = (
     "(EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.desk = :agency) "

@@ -1,0 +1,86 @@
+"""What an agency asks over HTTP: what became of what it sent, what it holds, what it may read. Each is one transaction."""
+
+from __future__ import annotations
+
+import msgspec
+
+from referral.errors import Rejected
+from services.intake import casefile, disclosing, receipts, shown, standing, store
+from services.intake.call import Call, known_id
+from services.intake.reading import Reader
+from services.intake.timeline import Line
+
+
+async def submission(call: Call) -> shown.SubmissionState:
+    """What became of the thing sent under this key, by either door."""
+    key = receipts.key_digest(call.door.keys, call.agency, call.path["key"], "key")
+    async with call.door.begin() as tx:
+        found = await receipts.became(tx, call.agency, key)
+    if found is None:
+        raise store.unknown("submission", "key")
+    return shown.submission(found)
+
+
+async def referral(call: Call) -> shown.ReferralState:
+    """How a referral that you sent stands."""
+    async with call.door.begin() as tx:
+        found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
+        offers = await store.case_offers(tx, found.case_id)
+        case = await standing.hold(tx, call.door.keys, found.case_id)
+    return shown.referral(found, _state(found, shown.state(offers, closed=case.closed)))
+
+
+async def offers(call: Call) -> shown.Offers:
+    """The offers that your agency holds: state=open (default), or all."""
+    state = call.query.get("state", "open")
+    if state not in ("open", "all"):
+        raise Rejected("unknown-code", "state", "use one of: open, all", status=400)
+    async with call.door.begin() as tx:
+        found = await (store.open_offers if state == "open" else store.all_offers)(tx, call.agency)
+    return shown.Offers(offers=tuple(shown.offer(one) for one in found))
+
+
+async def offer(call: Call) -> shown.OfferState:
+    """One offer that your agency holds or held."""
+    async with call.door.begin() as tx:
+        return shown.offer(await store.offer(tx, call.agency, known_id(call, "offer_id", "offer")))
+
+
+async def case(call: Call) -> shown.CaseState:
+    """A case as far as your agency may see it."""
+    case_id, agency = known_id(call, "case_id", "case"), call.agency
+    async with call.door.begin() as tx:
+        found = await standing.hold(tx, call.door.keys, case_id)
+        place = await standing.place(tx, agency, case_id)
+        if place.barred(agency) or not (place.sender or place.held or place.desk):
+            raise store.unknown("case", "case_id")
+        every = await store.case_offers(tx, case_id)
+        sent = [one for one in await store.case_referrals(tx, case_id) if one.agency == agency]
+        tasks = await store.case_tasks(tx, agency, case_id)
+        told = await store.happenings(tx, case_id)
+    lines = [
+        (at, msgspec.msgpack.decode(casefile.unseal(found.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
+        for seq, at, sealed in told
+    ]
+    state = shown.state(every, closed=found.closed)
+    return shown.CaseState(
+        case_id=case_id,
+        state=state,
+        drill=found.drill,
+        referrals=tuple(shown.referral(one, _state(one, state)) for one in sent),
+        offers=tuple(shown.offer(one) for one in every if place.desk or one.agency == agency),
+        tasks=tuple(shown.task(one) for one in tasks),
+        timeline=shown.timeline(lines, every, agency, all_of_it=place.desk),
+    )
+
+
+async def file(call: Call) -> shown.FileState:
+    """The sections that a live offer of yours names. The reading is recorded, and durable, before the answer leaves."""
+    case_id = known_id(call, "case_id", "case")
+    async with call.door.begin() as tx:
+        found = await disclosing.disclose(tx, call.door, Reader(agency=call.agency), case_id)
+    return shown.FileState(case_id=case_id, sections=found.sections, empty=found.empty)
+
+
+def _state(sent: store.Referral, state: str) -> str:
+    return "CANCELLED" if sent.withdrawn_at is not None else state

@@ -1,0 +1,94 @@
+"""One HTTP request of an agency, read with bounds: who calls, under which key, with which body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from referral.errors import Rejected
+from services.intake import receipts, strict
+from services.intake.acts import Post
+from services.intake.door import Door
+from services.intake.store import unknown
+from services.intake.submit import is_id
+
+T = TypeVar("T")
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a body (ours): a whole case file in words has a tenth of it."""
+DRAIN_LIMIT = 8 * BODY_LIMIT
+"""Bytes read and thrown away of a body that is too large, so that its sender hears why instead of losing the connection."""
+KEY = "Idempotency-Key"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Call:
+    """path, query: as the router found them. key: digest of the Idempotency-Key, None when none was sent."""
+
+    door: Door
+    agency: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    data: bytes
+    key: bytes | None
+
+    def body(self, kind: type[T]) -> T:
+        """The body as a struct. Rejected names the field."""
+        return strict.parse(self.data, kind)
+
+    def post(self) -> Post:
+        return Post(agency=self.agency, key=self.key)
+
+    def __repr__(self) -> str:
+        return f"Call({self.agency})"
+
+
+async def read(request: Request, door: Door, agency: str) -> Call:
+    """Read a request whole. Rejected: too large (413), no JSON by its own account (415), a bad key."""
+    has_body = request.method in ("POST", "PUT")
+    data = await _bounded(request) if has_body else b""
+    if has_body:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Rejected("not-json", "Content-Type", "send Content-Type: application/json", status=415)
+    sent = request.headers.getlist(KEY)
+    if len(sent) > 1:
+        raise Rejected("bad-key", KEY, "send one key", status=400)
+    key = receipts.key_digest(door.keys, agency, sent[0], KEY) if sent else None
+    return Call(door, agency, request.path_params, request.query_params, data, key)
+
+
+async def _bounded(request: Request) -> bytes:
+    told = request.headers.get("content-length", "")
+    if told.isascii() and told.isdigit() and int(told[:20]) > DRAIN_LIMIT:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size <= BODY_LIMIT:
+                parts.append(part)
+            elif size > DRAIN_LIMIT:
+                break
+            else:
+                parts.clear()
+    except ClientDisconnect:
+        raise Rejected("cut-off", "$", "the body ended before its time", status=400) from None
+    if size > BODY_LIMIT:
+        raise _too_large()
+    return b"".join(parts)
+
+
+def _too_large() -> Rejected:
+    return Rejected("too-large", "$", f"a body has at most {BODY_LIMIT} bytes", status=413)
+
+
+def known_id(call: Call, name: str, what: str) -> str:
+    """An id of the path. Rejected 404 for what can be no id: it cannot exist."""
+    value = call.path[name]
+    if not is_id(value):
+        raise unknown(what, name)
+    return value

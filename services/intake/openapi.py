@@ -1,0 +1,79 @@
+"""/openapi.json, made from the same table of operations that the router uses and the same structs that read and write. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from services.intake.call import KEY, Call
+from services.intake.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation. body: struct of the request, dict for a free object, None for none. key: whether the Idempotency-Key must be sent."""
+
+    method: str
+    path: str
+    act: Callable[[Call], Awaitable[msgspec.Struct]]
+    answer: type[msgspec.Struct]
+    body: type[Any] | None = None
+    status: int = 200
+    key: bool = False
+    query: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def summary(self) -> str:
+        return (self.act.__doc__ or "").strip().partition("\n")[0]
+
+
+def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    ops = tuple(ops)
+    structs: set[type[Any]] = {Problem} | {op.answer for op in ops} | {op.body for op in ops if op.body not in (None, dict)}
+    ordered = sorted(structs, key=lambda kind: kind.__name__)
+    schemas, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    refs = dict(zip(ordered, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for op in ops:
+        paths.setdefault(op.path, {})[op.method.lower()] = _operation(op, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Referral intake",
+            "version": version,
+            "description": "The doors of the referral pipeline for agencies' systems.",
+        },
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
+    parameters = [_parameter(name, "path", {"type": "string"}, needed=True) for name in re.findall(r"{(\w+)}", op.path)]
+    parameters += [_parameter(name, "query", {"enum": list(words)}, needed=False) for name, words in op.query]
+    if op.method == "POST":
+        parameters.append(_parameter(KEY, "header", {"type": "string", "maxLength": 200}, needed=op.key))
+    problem = {"description": "Refused, or away.", "content": {"application/problem+json": {"schema": refs[Problem]}}}
+    found: dict[str, Any] = {
+        "operationId": op.act.__name__,
+        "summary": op.summary,
+        "parameters": parameters,
+        "responses": {
+            str(op.status): {"description": op.answer.__doc__ or "", "content": {"application/json": {"schema": refs[op.answer]}}},
+            "default": problem,
+        },
+    }
+    if op.body is not None:
+        schema = {"type": "object"} if op.body is dict else refs[op.body]
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return found
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], *, needed: bool) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": needed, "schema": schema}

@@ -1,0 +1,237 @@
+"""How the API shows what the doors keep: structs for JSON, times as RFC 3339 in UTC. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from services.intake.receipts import Receipt, Refusal
+from services.intake.store import Offer, Referral, Task
+from services.intake.submit import EPOCH
+from services.intake.timeline import Line
+
+
+class ReferralReceipt(Struct, frozen=True, kw_only=True):
+    """A referral is taken and durable. The same key and body always give the same receipt."""
+
+    referral_id: str
+    case_id: str
+    event_id: str
+    received_at: str
+
+
+class ActReceipt(Struct, frozen=True, kw_only=True):
+    """What was sent is taken and durable; what it leads to shows in the offer, the case or the referral."""
+
+    id: str
+    case_id: str
+    event_id: str
+    received_at: str
+
+
+class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why it was refused."""
+
+    state: str
+    kind: str = ""
+    id: str = ""
+    case_id: str = ""
+    event_id: str = ""
+    received_at: str = ""
+    code: str = ""
+    where: str = ""
+    hint: str = ""
+
+
+class ReferralState(Struct, frozen=True, kw_only=True):
+    """state: RECEIVED until somebody is asked, then the status words. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
+
+    referral_id: str
+    case_id: str
+    event_id: str
+    received_at: str
+    state: str
+    became: str
+    withdrawn_at: str | None
+
+
+class OfferState(Struct, frozen=True, kw_only=True):
+    """An offer that your agency holds or held. words: answers that are possible now or later. due: the next limit, which due_what names."""
+
+    offer_id: str
+    case_id: str
+    step: str
+    role: str
+    service: str
+    kind: str
+    urgency: str
+    state: str
+    arrived: bool
+    reason: str
+    words: tuple[str, ...]
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...]
+    needs: tuple[str, ...]
+    shows: tuple[str, ...]
+    ladder: tuple[str, ...]
+    rung: int
+    due: str | None
+    due_what: str
+    track_id: str
+    seat: int
+    opened_at: str
+    closed_at: str | None
+
+
+class Offers(Struct, frozen=True, kw_only=True):
+    """The next limit first."""
+
+    offers: tuple[OfferState, ...]
+
+
+class TaskState(Struct, frozen=True, kw_only=True):
+    """What a desk must look at."""
+
+    task_id: str
+    about: str
+    track_id: str | None
+    step: str
+    seat: int
+    rung: int
+    due: str | None
+    opened_at: str
+    closed_at: str | None
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """One line of the timeline."""
+
+    at: str
+    what: str
+    step: str
+    agency: str
+    detail: str
+
+
+class CaseState(Struct, frozen=True, kw_only=True):
+    """A case as far as your agency may see it: its own referrals and offers; for its desk also the tasks and the whole timeline."""
+
+    case_id: str
+    state: str
+    drill: bool
+    referrals: tuple[ReferralState, ...]
+    offers: tuple[OfferState, ...]
+    tasks: tuple[TaskState, ...]
+    timeline: tuple[Moment, ...]
+
+
+class FileState(Struct, frozen=True, kw_only=True):
+    """The sections that you may read now. Each reading is recorded. empty: allowed, but nobody has filled it."""
+
+    case_id: str
+    sections: dict[str, dict[str, Any]]
+    empty: tuple[str, ...]
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """version: of this section, from 1. The same content again is no new version."""
+
+    case_id: str
+    section: str
+    version: int
+
+
+class IngressKey(Struct, frozen=True, kw_only=True):
+    """HPKE (RFC 9180), base mode. public_key: 32 bytes in hex."""
+
+    kem: str
+    kdf: str
+    aead: str
+    info: str
+    public_key: str
+
+
+def when(at: int) -> str:
+    """µs UTC as RFC 3339."""
+    return (EPOCH + timedelta(microseconds=at)).astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def maybe(at: int | None) -> str | None:
+    return None if at is None else when(at)
+
+
+def referral_receipt(receipt: Receipt) -> ReferralReceipt:
+    return ReferralReceipt(
+        referral_id=receipt.id, case_id=receipt.case_id, event_id=receipt.event_id, received_at=when(receipt.received_at)
+    )
+
+
+def act_receipt(receipt: Receipt) -> ActReceipt:
+    return ActReceipt(id=receipt.id, case_id=receipt.case_id, event_id=receipt.event_id, received_at=when(receipt.received_at))
+
+
+def submission(found: Receipt | Refusal) -> SubmissionState:
+    if isinstance(found, Refusal):
+        return SubmissionState(state="REFUSED", received_at=when(found.at), code=found.code, where=found.place, hint=found.hint)
+    return SubmissionState(
+        state="TAKEN",
+        kind=found.kind,
+        id=found.id,
+        case_id=found.case_id,
+        event_id=found.event_id,
+        received_at=when(found.received_at),
+    )
+
+
+def referral(found: Referral, state: str) -> ReferralState:
+    return ReferralState(
+        referral_id=found.referral_id,
+        case_id=found.case_id,
+        event_id=found.event_id,
+        received_at=when(found.received_at),
+        state=state,
+        became=found.became,
+        withdrawn_at=maybe(found.withdrawn_at),
+    )
+
+
+def offer(found: Offer) -> OfferState:
+    times: dict[str, Any] = {"due": maybe(found.due), "opened_at": when(found.opened_at), "closed_at": maybe(found.closed_at)}
+    same = {name: getattr(found, name) for name in OfferState.__struct_fields__ if name not in times}
+    return OfferState(**same, **times)
+
+
+def task(found: Task) -> TaskState:
+    times: dict[str, Any] = {"due": maybe(found.due), "opened_at": when(found.opened_at), "closed_at": maybe(found.closed_at)}
+    same = {name: getattr(found, name) for name in TaskState.__struct_fields__ if name not in times}
+    return TaskState(**same, **times)
+
+
+def timeline(lines: Iterable[tuple[int, Line]], offers: Sequence[Offer], agency: str, *, all_of_it: bool) -> tuple[Moment, ...]:
+    """The lines that an agency may see: about its own offers, and how the case began and ended; all_of_it: a desk's."""
+    by_id = {one.offer_id: one for one in offers}
+    shown = []
+    for at, line in lines:
+        about = by_id.get(line.offer_id)
+        own = about is not None and about.agency == agency
+        if not (all_of_it or own or line.what in ("CASE_OPENED", "CASE_CLOSED")):
+            continue
+        step, who = (about.step, about.agency) if about else (line.step, line.agency)
+        who = who if all_of_it or who == agency else ""
+        detail = line.detail if all_of_it or (own and line.what != "OFFERED") else ""
+        shown.append(Moment(at=when(at), what=line.what, step=step, agency=who, detail=detail))
+    return tuple(shown)
+
+
+def state(offers: Sequence[Offer], *, closed: bool) -> str:
+    """How a case stands, in the status words: how far the furthest of its offers has come. RECEIVED: nobody was asked yet."""
+    states = {one.state for one in offers if one.kind != "NOTIFY"}
+    if closed:
+        return "COMPLETED" if "COMPLETED" in states else "CANCELLED"
+    for word in ("ACCEPTED", "ON_HOLD", "ACKNOWLEDGED", "OFFERED"):
+        if word in states or (word == "ACCEPTED" and "COMPLETED" in states):
+            return word
+    return "OFFERED" if states else "RECEIVED"

@@ -1,0 +1,43 @@
+"""Whose token is it? Agencies' tokens are kept as SHA-256 of 256 random bits; several per agency, each can be revoked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from referral.errors import Rejected
+from services.intake import store
+from services.intake.door import Door
+
+REMEMBERED_S = 1.0
+"""How long a good token is not asked for again (ours): so a revoked one is refused after a second at most."""
+CROWD = 1000
+"""Good tokens remembered at once (ours); there are a few hundred agencies."""
+_SQL = "SELECT agency FROM intake.agency_token WHERE hash = :hash AND revoked_at IS NULL"
+
+
+class Tokens:
+    """tick: seconds of a clock that only goes forward."""
+
+    def __init__(self, door: Door, tick: Callable[[], float]) -> None:
+        self._door, self._tick = door, tick
+        self._known: dict[bytes, tuple[str, float]] = {}
+
+    async def agency(self, authorization: str) -> str:
+        """The agency that an Authorization header stands for. Rejected 401 for everything else."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Rejected("no-token", "Authorization", "send Authorization: Bearer and your agency's token", status=401)
+        digest = hashlib.sha256(token.strip().encode()).digest()
+        agency, until = self._known.get(digest, ("", 0.0))
+        if agency and self._tick() < until:
+            return agency
+        async with self._door.begin() as tx:
+            found = await store.rows(tx, _SQL, {"hash": digest})
+        if not found:
+            self._known.pop(digest, None)
+            raise Rejected("wrong-token", "Authorization", "this token is unknown or revoked; ask an operator for another", status=401)
+        if len(self._known) >= CROWD:
+            self._known.clear()
+        self._known[digest] = found[0][0], self._tick() + REMEMBERED_S
+        return str(found[0][0])
