@@ -51,8 +51,8 @@ class _Coded(dict[str, bytes]):
         self.pattern = pattern
 
     def __missing__(self, word: str) -> bytes:
-        data = word.encode()
-        if not self.pattern.fullmatch(data):
+        data = word.encode("utf-8", "replace")
+        if not word.isascii() or not self.pattern.fullmatch(data):
             fail(f"a code is visible ASCII characters, as many as {self.pattern.pattern.decode()} says")
         if len(self) >= CACHE:
             self.clear()
@@ -164,7 +164,7 @@ def ident_at(data: bytes, i: int) -> tuple[str, int]:
 
 def ident_bytes(text: str) -> bytes:
     """An id as it is written."""
-    data = b"\x48" + text.encode()
+    data = b"\x48" + text.encode("utf-8", "replace")
     if not ID.fullmatch(data):
         fail("an id is a UUID in lower case")
     return data
@@ -243,14 +243,12 @@ def mapping(data: bytes, i: int, item: Reader[T]) -> tuple[dict[str, T], int]:
 
 
 def codes_bytes(words: tuple[str, ...]) -> bytes:
-    """An array of codes. A tuple and nothing else: a string would fall apart into letters."""
-    if not words:
-        return b"\x00"
+    """An array of codes."""
     return many_bytes(words, CODES.__getitem__)
 
 
 def many_bytes(items: tuple[T, ...], write: Callable[[T], bytes]) -> bytes:
-    """An array of anything."""
+    """An array of anything. A tuple and nothing else: a string would fall apart into letters."""
     if type(items) is not tuple:
         fail("an array is a tuple")
     if not items:
@@ -260,9 +258,10 @@ def many_bytes(items: tuple[T, ...], write: Callable[[T], bytes]) -> bytes:
 
 def mapping_bytes(items: Mapping[str, T], write: Callable[[T], bytes]) -> bytes:
     """A map, its keys in ascending order."""
-    if not items:
+    keys = sorted(items.keys())
+    if not keys:
         return b"\x00"
-    return b"".join([INTS[len(items)], *(LONG_CODES[key] + write(items[key]) for key in sorted(items)), b"\x00"])
+    return b"".join([INTS[len(keys)], *(LONG_CODES[key] + write(items[key]) for key in keys), b"\x00"])
 
 
 def symbol(table: Mapping[int, Any]) -> Reader[Any]:

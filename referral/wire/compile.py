@@ -54,7 +54,8 @@ def _tables(by_stem: dict[str, list[Schema]], schemas: Schemas) -> str:
     writers = [f"    events.{by_stem[stem][-1].name}: {module_of(stem)}.write,\n" for stem in stems]
     return (
         HEAD
-        + "from collections.abc import Callable\nfrom typing import Any\n\nfrom msgspec import Struct\n\nfrom referral.domain import events\n"
+        + "from collections.abc import Callable\nfrom typing import Any\n\nfrom msgspec import Struct\n"
+        + "\nfrom referral.domain import events\n"
         + "".join(imports)
         + "\nFINGERPRINTS = {\n"
         + "".join(prints)

@@ -32,7 +32,12 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def load(path: Path) -> dict[str, Topic]:
     """Read the cards by topic name. TopicError: a card lacks something or says something unknown."""
-    document: Any = yaml.safe_load(path.read_text("utf-8"))
+    try:
+        document: Any = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise TopicError(f"{path.name}: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("topics"), dict):
+        raise TopicError(f"{path.name}: it holds `topics`, a card for each name")
     found: dict[str, Topic] = {}
     for name, card in document["topics"].items():
         try:

@@ -1,0 +1,133 @@
+"""A record value opens only as it was written, and its body only with the case's key, on its topic, under its meta."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from referral.domain.events import CaseErased, Meta
+from referral.errors import Malformed
+from referral.wire import codec, seal
+from referral.wire.schema import written
+from tests.wire_values import ANY_BODY, METAS, SCHEMAS, plain
+
+KEY, NONCE, TOPIC = bytes(range(32)), bytes(range(12)), "referral-routing"
+META = Meta(
+    event_id="5e0c4b1e-7a53-4c53-9d3e-0f4a7b1d2c3d",
+    case_id="00000000-0000-4000-8000-000000000001",
+    case_seq=7,
+    type="rung-failed.v1",
+    fingerprint=codec.fingerprint("rung-failed.v1"),
+    cause_id="00000000-0000-4000-8000-000000000002",
+    recorded_at=1_700_000_000_000_000,
+    source="notifier",
+    drill=False,
+)
+VALUE = seal.seal(KEY, TOPIC, META, b"the body", NONCE)
+ERASED = replace(META, type=CaseErased.TYPE, fingerprint=codec.fingerprint(CaseErased.TYPE))
+
+
+@given(METAS, ANY_BODY, st.binary(min_size=32, max_size=32), st.binary(min_size=12, max_size=12))
+def test_what_was_sealed_opens_and_unseals(meta: Any, body: Any, key: bytes, nonce: bytes) -> None:
+    data = codec.encode(body)
+    envelope = seal.open(seal.seal(key, TOPIC, meta, data, nonce))
+    assert (envelope.meta, envelope.nonce) == (meta, nonce)
+    assert envelope.meta_bytes == codec.encode(meta)
+    assert seal.unseal(key, TOPIC, envelope) == data
+
+
+def test_a_value_is_the_avro_record_sealed() -> None:
+    schema = fastavro.parse_schema(written(SCHEMAS.by_type["sealed.v1"]), named_schemas={})
+    source = io.BytesIO(VALUE)
+    found = fastavro.schemaless_reader(source, schema, None)
+    assert source.read() == b""
+    envelope = seal.open(VALUE)
+    found["meta"] = {k: str(v) if k.endswith("_id") else v for k, v in found["meta"].items() if k != "recorded_at"}
+    assert found["meta"] == {k: v for k, v in plain(META).items() if k != "recorded_at"}
+    assert (found["nonce"], found["sealed"]) == (envelope.nonce, envelope.sealed)
+
+
+def test_the_same_record_has_the_same_bytes() -> None:
+    assert seal.seal(KEY, TOPIC, META, b"the body", NONCE) == VALUE
+
+
+@pytest.mark.parametrize("at", range(len(VALUE)))
+def test_a_changed_byte_is_malformed(at: int) -> None:
+    changed = VALUE[:at] + bytes([VALUE[at] ^ 1]) + VALUE[at + 1 :]
+    with pytest.raises(Malformed):
+        seal.unseal(KEY, TOPIC, seal.open(changed))
+
+
+def test_another_key_topic_or_meta_is_malformed() -> None:
+    envelope = seal.open(VALUE)
+    moved = seal.Envelope(meta=META, meta_bytes=codec.encode(replace(META, case_seq=8)), nonce=envelope.nonce, sealed=envelope.sealed)
+    for key, topic, found in (
+        (bytes(32), TOPIC, envelope),
+        (KEY, "referral-intake", envelope),
+        (KEY, TOPIC, moved),
+        (None, TOPIC, envelope),
+    ):
+        with pytest.raises(Malformed) as error:
+            seal.unseal(key, topic, found)
+        assert error.value.reason == "seal"
+
+
+@pytest.mark.parametrize("end", range(len(VALUE)))
+def test_a_value_cut_short_is_malformed(end: int) -> None:
+    with pytest.raises(Malformed):
+        seal.open(VALUE[:end])
+
+
+def test_trailing_bytes_are_malformed() -> None:
+    with pytest.raises(Malformed) as error:
+        seal.open(VALUE + b"\x00")
+    assert error.value.reason == "envelope"
+
+
+def test_size_is_bounded_before_opening() -> None:
+    with pytest.raises(Malformed) as error:
+        seal.open(VALUE + bytes(seal.VALUE_LIMIT))
+    assert error.value.reason == "too-large"
+
+
+@given(st.binary(max_size=300) | st.binary(max_size=40).map(lambda tail: VALUE[:150] + tail))
+def test_any_bytes_are_an_envelope_or_malformed(value: bytes) -> None:
+    try:
+        envelope = seal.open(value)
+    except Malformed:
+        return
+    assert envelope.meta_bytes + envelope.nonce == value[: len(envelope.meta_bytes) + 12]
+    assert value.endswith(envelope.sealed)
+
+
+def test_case_erased_travels_unsealed_and_empty() -> None:
+    value = seal.seal(None, "referral-intake", ERASED, b"", b"")
+    envelope = seal.open(value)
+    assert envelope.sealed == b""
+    assert seal.unseal(None, "referral-intake", envelope) == b""
+    assert codec.decode(ERASED.type, ERASED.fingerprint, b"") == CaseErased()
+
+
+def test_nothing_hides_in_case_erased_and_nothing_else_travels_unsealed() -> None:
+    with pytest.raises(ValueError, match="must be empty"):
+        seal.seal(KEY, "referral-intake", ERASED, b"x", NONCE)
+    with pytest.raises(ValueError, match="needs the case's key"):
+        seal.seal(None, TOPIC, META, b"", NONCE)
+    with pytest.raises(ValueError, match="needs the case's key"):
+        seal.seal(KEY, TOPIC, META, b"", b"short")
+    head = codec.encode(ERASED)
+    for tail in (NONCE + b"\x00", bytes(12) + b"\x02x"):
+        with pytest.raises(Malformed):
+            seal.unseal(KEY, "referral-intake", seal.open(head + tail))
+    with pytest.raises(Malformed):
+        seal.unseal(KEY, TOPIC, seal.open(codec.encode(META) + NONCE + b"\x00"))
+
+
+def test_an_envelope_shows_ids_and_not_what_it_holds() -> None:
+    assert repr(seal.open(VALUE)) == f"Envelope(rung-failed.v1 {META.event_id} case={META.case_id} seq=7)"
