@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
-from referral.proof.entry import CASE_TOPICS, SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.entry import SEQUENCED, Entry, Kind, digest, plain, sort
 from referral.proof.report import Report, Weight, finding
 
 
@@ -38,6 +38,10 @@ class Density(Struct, kw_only=True):
                 self._bad("FORK", entry, "this sequence exists already, with other bytes: two writers, or a forged record")
             case Kind.UNREADABLE:
                 self._note("UNREADABLE", entry, "a record that is none of ours stands in the topic")
+            case Kind.FOREIGN:
+                self._note(
+                    "FOREIGN", entry, "it claims this case, but stands under another key, or in a partition or topic that is not its own"
+                )
             case Kind.QUARANTINE:
                 self._quarantined(entry)
             case kind if kind in SEQUENCED:
@@ -72,14 +76,12 @@ class Density(Struct, kw_only=True):
 
     def _meta(self, entry: Entry) -> None:
         """What the entry says of itself is what the value says."""
-        kind, meta = sort(entry.topic, entry.value, entry.headers)
+        kind, meta = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
         says = (entry.event_id, entry.type, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
         if kind != entry.kind and entry.kind is not Kind.FORK:
             self._bad("META_DIFFERS", entry, f"the value is of kind {kind}")
         elif meta and says != (meta.event_id, meta.type, meta.case_id, meta.case_seq, meta.cause_id, meta.recorded_at):
             self._bad("META_DIFFERS", entry, "the value belongs to another event, case or sequence")
-        elif entry.topic in CASE_TOPICS and meta and entry.key != meta.case_id.encode():
-            self._bad("KEY_DIFFERS", entry, "the record's key is not its case")
 
     def _sequence(self, entry: Entry) -> None:
         place = (entry.topic, entry.case_id)

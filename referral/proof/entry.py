@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from msgspec import Struct, json
 
-from referral.domain.events import CaseErased, Meta, PolicyActivated, Quarantined, SectionDisclosed
+from referral.domain.events import EVENTS, CaseErased, Meta, PolicyActivated, Quarantined, SectionDisclosed
 from referral.errors import Malformed
-from referral.wire import codec, seal
+from referral.wire import codec, seal, topics
 from referral.wire.headers import type_of
 
 INTAKE, ROUTING, NOTIFICATION = "referral-intake", "referral-routing", "referral-notification"
@@ -19,6 +19,7 @@ CASE_TOPICS = (INTAKE, ROUTING, NOTIFICATION)
 class Kind(StrEnum):
     """What an entry is.
 
+    UNREADABLE: no record of ours. FOREIGN: it claims a case, but stands under another key, or in a partition or topic that is not its own.
     FORK: a sequence that exists already, with other bytes. GAP: written by audit itself, where a sequence is missing.
     """
 
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     POLICY = "policy"
     QUARANTINE = "quarantine"
     UNREADABLE = "unreadable"
+    FOREIGN = "foreign"
     FORK = "fork"
     GAP = "gap"
 
@@ -85,14 +87,18 @@ def digest(value: bytes) -> bytes:
     return hashlib.sha256(value).digest()
 
 
-def sort(topic: str, value: bytes, headers: Headers) -> tuple[Kind, Meta | None]:
-    """What a record is, by its clear part alone: case topics have meta, the others only a type. UNREADABLE where there is neither."""
+def sort(topic: str, partition: int, key: bytes | None, value: bytes, headers: Headers) -> tuple[Kind, Meta | None]:
+    """What a record is, by what can be seen without a key: case topics have meta, the others only a type."""
     try:
         if topic not in CASE_TOPICS:
             return OPEN.get(type_of(headers), Kind.UNREADABLE), None
         meta = seal.open(value).meta
     except Malformed:
         return Kind.UNREADABLE, None
+    known = EVENTS.get(meta.type)
+    elsewhere = known is not None and topic != known.TOPIC  # type: ignore[attr-defined]
+    if elsewhere or key != meta.case_id.encode() or partition != topics.partition(meta.case_id) or meta.case_seq < 1:
+        return Kind.FOREIGN, meta
     return SPECIAL.get(meta.type, Kind.DECISION if topic == ROUTING else Kind.EVENT), meta
 
 

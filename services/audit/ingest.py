@@ -91,7 +91,7 @@ def _open(entry: Entry, read: Read) -> None:
 
 def parse(source: Source, raw: Raw) -> Entry:
     """The entry of a record, not yet numbered."""
-    kind, meta = sort(source.topic, raw.value, raw.headers)
+    kind, meta = sort(source.topic, source.partition, raw.key, raw.value, raw.headers)
     entry = Entry(
         idx=0,
         kind=kind,

@@ -9,12 +9,13 @@ from msgspec import Struct, structs
 from referral.domain.events import CaseErased, Meta, PolicyActivated, RungFailed
 from referral.domain.record import Input, Raw, Source
 from referral.proof.entry import Kind, digest
-from referral.wire import bundle, codec, headers, seal
+from referral.wire import bundle, codec, headers, seal, topics
 from services.audit.ingest import Known, ingest
 
 KEY = bytes(32)
 CASE = str(uuid.UUID(int=7))
 TOPIC = RungFailed.TOPIC
+PARTITION = topics.partition(CASE)
 
 
 def value(seq: int, *, rung: int = 0, body: Struct | None = None, topic: str = TOPIC) -> bytes:
@@ -39,13 +40,13 @@ def record(
     data: bytes, offset: int, topic: str = TOPIC, key: bytes | None = CASE.encode(), told: list[tuple[str, bytes]] | None = None
 ) -> Input:
     raw = Raw(key=key, value=data, headers=tuple(told or ()), kafka_time=17)
-    return Input(id=CASE, case_id="", body=raw, source=Source(topic=topic, partition=3, offset=offset))
+    return Input(id=CASE, case_id="", body=raw, source=Source(topic=topic, partition=PARTITION, offset=offset))
 
 
 def test_a_record_is_kept_exactly_with_its_place_and_meta() -> None:
     data = value(1)
     (entry,) = ingest([record(data, 40)], Known(last=8)).entries
-    assert (entry.idx, entry.topic, entry.partition, entry.offset, entry.kafka_time) == (9, TOPIC, 3, 40, 17)
+    assert (entry.idx, entry.topic, entry.partition, entry.offset, entry.kafka_time) == (9, TOPIC, PARTITION, 40, 17)
     assert (entry.value, entry.sha256, entry.key) == (data, digest(data), CASE.encode())
     assert (entry.kind, entry.type, entry.case_id, entry.case_seq) == (Kind.EVENT, RungFailed.TYPE, CASE, 1)
 
@@ -53,7 +54,7 @@ def test_a_record_is_kept_exactly_with_its_place_and_meta() -> None:
 def test_the_same_bytes_again_are_counted_and_not_logged() -> None:
     read = ingest([record(value(1), 0), record(value(2), 1), record(value(1), 2), record(value(2), 3)], Known())
     assert [e.case_seq for e in read.entries] == [1, 2]
-    assert read.repeats == {(TOPIC, 3): (2, 3)}
+    assert read.repeats == {(TOPIC, PARTITION): (2, 3)}
 
 
 def test_the_same_sequence_with_other_bytes_is_an_entry_and_an_alarm() -> None:
@@ -71,7 +72,7 @@ def test_a_gap_is_logged_in_front_of_the_record_that_shows_it() -> None:
 
 
 def test_the_log_before_counts() -> None:
-    known = Known(last=2, sequences={(TOPIC, CASE): 2}, hashes={(TOPIC, CASE, 2): digest(value(2))}, positions={(TOPIC, 3, 9)})
+    known = Known(last=2, sequences={(TOPIC, CASE): 2}, hashes={(TOPIC, CASE, 2): digest(value(2))}, positions={(TOPIC, PARTITION, 9)})
     read = ingest([record(value(9), 9), record(value(2), 10), record(value(3), 11)], known)
     assert [(e.idx, e.kind, e.case_seq) for e in read.entries] == [(3, Kind.EVENT, 3)]
 
@@ -81,6 +82,12 @@ def test_what_is_none_of_ours_is_kept_too() -> None:
     assert [e.kind for e in read.entries] == [Kind.UNREADABLE] * 3
     assert [e.value for e in read.entries] == [b"", b"\x00garbage", value(1) + b"x"]
     assert not read.alarms
+
+
+def test_a_record_in_the_wrong_place_is_foreign_and_moves_no_sequence() -> None:
+    other_key, other_topic = record(value(1), 0, key=b"x"), record(value(1), 1, "referral-routing")
+    read = ingest([other_key, other_topic, record(value(1), 2)], Known())
+    assert [e.kind for e in read.entries] == [Kind.FOREIGN, Kind.FOREIGN, Kind.EVENT]
 
 
 def test_erasure_and_policy_have_their_kinds() -> None:
@@ -94,4 +101,4 @@ def test_erasure_and_policy_have_their_kinds() -> None:
     erased = value(1, body=CaseErased(), topic=CaseErased.TOPIC)
     read = ingest([first, again, other, record(erased, 0, CaseErased.TOPIC)], Known())
     assert [e.kind for e in read.entries] == [Kind.POLICY, Kind.POLICY, Kind.ERASURE]
-    assert read.repeats == {(PolicyActivated.TOPIC, 3): (1, 1)}
+    assert read.repeats == {(PolicyActivated.TOPIC, PARTITION): (1, 1)}
