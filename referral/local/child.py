@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ class Child:
     def __init__(self, recipe: Recipe) -> None:
         """Start it. Raises OSError when not even the guard starts."""
         self.recipe = recipe
+        self._once = threading.Lock()
         lifeline, self._line = os.pipe()
         report, reporter = os.pipe()
         words = (str(int(word)) for word in (lifeline, reporter, recipe.stop, recipe.death))
@@ -73,9 +75,10 @@ class Child:
 
     def let_go(self) -> None:
         """Ask the child to end, without waiting; the guard kills it when its grace is over."""
-        with contextlib.suppress(OSError):
-            os.close(self._line)
-        self._line = -1
+        with self._once:
+            if self._line >= 0:
+                os.close(self._line)
+            self._line = -1
 
     def stop(self) -> int:
         """End the child and wait for it; at most its grace and a second."""

@@ -22,17 +22,14 @@ CLONE_NEWUSER = 0x10000000
 
 
 def drop_root() -> None:
-    """Leave root, which PostgreSQL refuses: into a user namespace where root is called nobody (files keep their owner), else be nobody."""
+    """Leave root, which PostgreSQL refuses, for a user namespace where root is called nobody, so that files keep their owner."""
     nobody = pwd.getpwnam("nobody")
     libc = ctypes.CDLL(None, use_errno=True)
-    if sys.platform == "linux" and libc.unshare(CLONE_NEWUSER) == 0:
-        for name, line in (("setgroups", "deny"), ("uid_map", f"{nobody.pw_uid} 0 1"), ("gid_map", f"{nobody.pw_gid} 0 1")):
-            with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 (pathlib costs half of the start)
-                file.write(line)
-        return
-    os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
+    if sys.platform != "linux" or libc.unshare(CLONE_NEWUSER) != 0:
+        raise OSError(ctypes.get_errno(), "run as root, and user namespaces are off")
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{nobody.pw_uid} 0 1"), ("gid_map", f"{nobody.pw_gid} 0 1")):
+        with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 (pathlib costs half of the start)
+            file.write(line)
 
 
 def become(command: list[str], guard: int, death: int, unroot: bool) -> None:

@@ -56,9 +56,8 @@ def verify(jar: Jar, path: Path) -> None:
     """Refuse a jar whose bytes are not the ones in the lock."""
     found = digest(path)
     if found != jar.sha256:
-        raise Trouble(
-            f"{jar.name} {jar.version} is not the file named in jars.lock (SHA-256 {found[:12]}…, expected {jar.sha256[:12]}…); nothing was run"
-        )
+        seen = f"SHA-256 {found[:12]}…, expected {jar.sha256[:12]}…"
+        raise Trouble(f"{jar.name} {jar.version} is not the file named in jars.lock ({seen}); nothing of it was run")
 
 
 def classpath(jars: Iterable[Jar], cache: Path, told: Callable[[Jar, int, int], None] = lambda *_: None) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
 import secrets
+import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +16,7 @@ from referral.local import folder as folders
 from referral.local import jars, java, ports
 from referral.local.child import Child, Recipe
 from referral.local.jars import Jar
+from referral.local.server import Server, disk_full
 from referral.local.trouble import Trouble, of_os
 
 READY_S = 60.0
@@ -35,8 +36,8 @@ def render(template: str, *, port: int, controller: int, data: Path) -> str:
     return Template(template).substitute(port=port, controller=controller, data=str(data).replace("\\", "\\\\"))
 
 
-class Kafka:
-    """One broker. address: its bootstrap address. Blocking: call from a thread where an event loop runs."""
+class Kafka(Server):
+    """One broker. address: its bootstrap address."""
 
     def __init__(
         self,
@@ -49,57 +50,53 @@ class Kafka:
         told: Callable[[Jar, int, int], None] = lambda *_: None,
     ) -> None:
         """folder: its data, made if missing. port: 0 for a free one. told: progress of fetching jars. keep: descriptors it holds."""
+        super().__init__(folder / "broker.log")
         self.folder = folder
         self._wanted, self._keep, self._told = port, keep, told
         self._cache = jar_cache or folders.default_jars()
         self._lock = lock or lock_file()
         self.port = 0
-        self.child: Child | None = None
 
     @property
     def address(self) -> str:
         """host:port."""
         return f"127.0.0.1:{self.port}"
 
-    @property
-    def log(self) -> Path:
-        """What the broker printed."""
-        return self.folder / "broker.log"
-
     def start(self) -> str:
         """Start it (again) and wait until it answers; the data and, after the first start, the port stay. Raises Trouble."""
+        self._stopping.clear()
         command = self._java()
         for attempt in range(TRIES):
             port, controller = self._ports(attempt)
             properties = self._configure(command, port, controller)
-            try:
-                self.child = Child(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=15))
-            except OSError as error:
-                raise of_os(error, self.folder) from error
-            if self._answers(self.child, port):
+            child = self._spawn(Recipe((*command, "kafka.Kafka", str(properties)), self.log, keep=self._keep, grace=15))
+            if _gets_ready(child, port):
                 self.port = port
                 (self.folder / "port").write_text(str(port))
                 return self.address
-            self.child.stop()
+            child.stop()
             if "Address already in use" not in self._tail():
                 break
         raise Trouble(self._why())
 
-    def stop(self) -> None:
-        """End it in order."""
-        if self.child is not None:
-            self.child.stop()
-            self.child = None
+    def answers(self) -> bool:
+        """Whether it answers a request, not only listens: it does once its log is recovered and the controller knows it."""
+        return _answers(self.port)
 
     def _java(self) -> tuple[str, ...]:
         text = self._lock.read_text() if self._lock.exists() else ""
-        path = jars.classpath(jars.parse(text, str(self._lock)), self._cache, self._told)
+        path = jars.classpath(jars.parse(text, str(self._lock)), self._cache, self._fetched)
         arguments = folders.make(self.folder) / "java.args"  # a class path of 46 jars would hide everything else in `ps`
         try:
             arguments.write_text("\n".join((*JVM, "-cp", '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"')))
         except OSError as error:
             raise of_os(error, self.folder) from error
         return (str(java.find()), f"@{arguments}")
+
+    def _fetched(self, jar: Jar, done: int, of: int) -> None:
+        if self._stopping.is_set():
+            raise Trouble("stopped while jars were fetched")
+        self._told(jar, done, of)
 
     def _ports(self, attempt: int) -> tuple[int, int]:
         """The broker's and the controller's. A port once given out is kept while it is free: others know it by now."""
@@ -116,8 +113,9 @@ class Kafka:
         data, properties = self.folder / "data", self.folder / "server.properties"
         try:
             properties.write_text(render(template, port=port, controller=controller, data=data))
-            if (data / "meta.properties").exists():
+            if (self.folder / "formatted").exists():
                 return properties
+            shutil.rmtree(data, ignore_errors=True)  # a first start that was killed begins anew
             cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode().replace("-", "A")
             words = (*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
             with self.log.open("ab") as log:
@@ -126,28 +124,12 @@ class Kafka:
             raise of_os(error, self.folder) from error
         if done.returncode != 0:
             raise Trouble(self._why())
+        (self.folder / "formatted").touch()
         return properties
-
-    def _answers(self, child: Child, port: int) -> bool:
-        deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline and child.poll() is None:
-            with socket.socket() as probe:
-                probe.settimeout(1)
-                if probe.connect_ex(("127.0.0.1", port)) == 0 and _speaks(probe):
-                    return True
-            time.sleep(0.05)
-        return False
-
-    def _tail(self) -> str:
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 20_000))
-            return file.read().decode(errors="replace")
 
     def _why(self) -> str:
         tail = self._tail()
-        if "No space left on device" in tail or "Disk quota exceeded" in tail:
+        if disk_full(tail):
             return f"the disk that holds {self.folder} is full; free some space or name another data folder"
         if "UnsupportedClassVersionError" in tail:
             return f"this Java is too old for Kafka; {java.OLDEST} or newer is needed"
@@ -160,10 +142,21 @@ API_VERSIONS = bytes.fromhex("0000000a0012000000000001ffff")
 """Length, ApiVersions (key 18) version 0, correlation id 1, no client id: the one request that needs no state."""
 
 
-def _speaks(probe: socket.socket) -> bool:
-    """Whether a broker answers, not only listens: it answers requests when its log is recovered and the controller knows it."""
-    try:
-        probe.sendall(API_VERSIONS)
-        return len(probe.recv(4)) == 4
-    except OSError:
-        return False
+def _gets_ready(child: Child, port: int) -> bool:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline and child.poll() is None:
+        if _answers(port):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(("127.0.0.1", port))
+            probe.sendall(API_VERSIONS)
+            return len(probe.recv(4)) == 4
+        except OSError:
+            return False

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
+from collections.abc import Sequence
+from pathlib import Path
 
 from referral.local.trouble import Trouble
 
@@ -33,3 +36,15 @@ def insist(port: int, what: str) -> int:
     if not is_free(port):
         raise Trouble(f"port {port} for {what} is taken by another program; stop that, or name another port (0: any free one)")
     return port
+
+
+def remembered(file: Path, names: Sequence[str]) -> dict[str, int]:
+    """A port for each name: the one of the last time while nobody else has it, else a new one; remembered in the file."""
+    try:
+        before = {name: int(port) for name, port in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        before = {}
+    fresh = iter(free(len(names)))
+    chosen = {name: before[name] if name in before and is_free(before[name]) else next(fresh) for name in names}
+    file.write_text(json.dumps({**before, **chosen}, indent=1))
+    return chosen

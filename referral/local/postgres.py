@@ -6,7 +6,7 @@ everybody; so only its binaries are used. As root the server runs in a user name
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from referral.local import folder as folders
 from referral.local.child import Child, Recipe
+from referral.local.server import Server, disk_full
 from referral.local.trouble import Trouble, of_os
 
 READY_S = 60.0
@@ -42,20 +43,20 @@ def binaries() -> Path:
     return Path(found.origin).parent / "pginstall18" / "bin"
 
 
-class Postgres:
-    """One server. Blocking: call from a thread where an event loop runs."""
+class Postgres(Server):
+    """One server. address: the administrator's URL."""
 
     def __init__(self, folder: Path, *, keep: tuple[int, ...] = (), settings: tuple[str, ...] = ()) -> None:
         """folder: its data, made if missing. settings: further `name=value` for the server. keep: descriptors it holds."""
+        super().__init__(folder / "postgres.log")
         self.folder = folder
         self._keep, self._settings = keep, settings
         self._socket: Path | None = None
-        self.child: Child | None = None
 
     @property
-    def log(self) -> Path:
-        """What the server printed."""
-        return self.folder / "postgres.log"
+    def address(self) -> str:
+        """The administrator's URL."""
+        return self.url()
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """SQLAlchemy URL of a database of a started server."""
@@ -66,33 +67,31 @@ class Postgres:
         where = binaries()
         folders.make(self.folder)
         data, self._socket = self.folder / "data", folders.sockets(self.folder, SOCKET)
+        self._stopping.clear()
         try:
-            if not (data / "PG_VERSION").exists():
-                self._run(Recipe((str(where / "initdb"), "-D", str(data), *INITDB), self.log, unroot=True))
+            if not data.exists():
+                fresh = self.folder / "data.new"  # renamed when whole: a first start that was killed begins anew
+                shutil.rmtree(fresh, ignore_errors=True)
+                self._run(Recipe((str(where / "initdb"), "-D", str(fresh), *INITDB), self.log, unroot=True))
+                fresh.rename(data)
             options = [word for setting in (*FIXED, f"unix_socket_directories={self._socket}", *self._settings) for word in ("-c", setting)]
             command = (str(where / "postgres"), "-D", str(data), *options)
             recipe = Recipe(command, self.log, stop=signal.SIGINT, death=signal.SIGQUIT, grace=15, unroot=True, keep=self._keep)
-            self.child = Child(recipe)
+            child = self._spawn(recipe)
         except OSError as error:
             raise of_os(error, self.folder) from error
         deadline = time.monotonic() + READY_S
-        while not self._ready(data):
-            if self.child.poll() is not None or time.monotonic() > deadline:
-                self.child.stop()
+        while not self.answers():
+            if child.poll() is not None or time.monotonic() > deadline:
+                child.stop()
                 raise Trouble(self._why())
             time.sleep(0.02)
         return self.url()
 
-    def stop(self) -> None:
-        """End it in order (PostgreSQL's fast shutdown)."""
-        if self.child is not None:
-            self.child.stop()
-            self.child = None
-
-    def _ready(self, data: Path) -> bool:
-        """The last line of postmaster.pid, once the pid in it is the one that we started."""
+    def answers(self) -> bool:
+        """What the last line of postmaster.pid says, once the pid in it is the one that we started."""
         try:
-            lines = (data / "postmaster.pid").read_text().splitlines()
+            lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
         return self.child is not None and len(lines) >= 8 and int(lines[0]) == self.child.pid and lines[7].strip() == "ready"
@@ -107,10 +106,10 @@ class Postgres:
             raise Trouble(self._why())
 
     def _why(self) -> str:
-        tail = self.log.read_bytes()[-20_000:].decode(errors="replace") if self.log.exists() else ""
-        if "No space left on device" in tail or "Disk quota exceeded" in tail:
+        tail = self._tail()
+        if disk_full(tail):
             return f"the disk that holds {self.folder} is full; free some space or name another data folder"
-        if "as root" in tail or (os.geteuid() == 0 and "Permission denied" in tail):
+        if "run as root, and user namespaces are off" in tail:
             return "PostgreSQL does not run as root, and user namespaces are off here; run this as an ordinary user"
         if "lock file" in tail and "already exists" in tail:
             return f"another PostgreSQL runs on {self.folder}; stop that, or name another data folder"

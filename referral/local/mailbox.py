@@ -1,0 +1,90 @@
+"""The mail server of a local stack: takes every mail, keeps it in memory and as a file, delivers none. Demo and tests read knocks here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+LIMIT = 1_000_000
+"""Bytes of a mail; a knock has about a thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail as it came. at: seconds of the event loop's clock, for measuring how long a knock took."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    at: float
+
+    @property
+    def message(self) -> EmailMessage:
+        """Parsed."""
+        return message_from_bytes(self.content, policy=policy.default)
+
+    @property
+    def text(self) -> str:
+        """The plain text, decoded."""
+        body = self.message.get_body(("plain",))
+        return "" if body is None else str(body.get_content())
+
+
+class Mailbox:
+    """A mail server on 127.0.0.1. mails: everything received, in order. refusing: answers 451 to every mail, as a broken server does."""
+
+    def __init__(self, folder: Path | None = None, port: int = 0) -> None:
+        """folder: where each mail is kept as NNNNNN.eml. port: 0 for a free one."""
+        self.mails: list[Mail] = []
+        self.refusing = False
+        self._folder, self._port = folder, port
+        self._server: asyncio.Server | None = None
+        self._came = asyncio.Condition()
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self._port}"
+
+    async def start(self) -> str:
+        """Listen; the port stays when it is started again. Raises OSError when the port is taken."""
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._session, "127.0.0.1", self._port)
+        self._port = int(self._server.sockets[0].getsockname()[1])
+        return self.address
+
+    async def stop(self) -> None:
+        """Listen no more; what came stays."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def wait(self, count: int) -> tuple[Mail, ...]:
+        """Every mail, as soon as there are that many; the caller sets the limit (asyncio.timeout)."""
+        async with self._came:
+            await self._came.wait_for(lambda: len(self.mails) >= count)
+        return tuple(self.mails)
+
+    def _session(self) -> SMTP:
+        return SMTP(self, data_size_limit=LIMIT, enable_SMTPUTF8=True, hostname="localhost", ident="referral mailbox")
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Called by aiosmtpd for each mail."""
+        if self.refusing:
+            return "451 the mailbox was told to refuse"
+        content = envelope.original_content or b""
+        mail = Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content, asyncio.get_running_loop().time())
+        if self._folder is not None:
+            number = sum(1 for _ in self._folder.glob("*.eml")) + 1
+            (self._folder / f"{number:06}.eml").write_bytes(content)
+        async with self._came:
+            self.mails.append(mail)
+            self._came.notify_all()
+        return "250 kept"

@@ -1,0 +1,150 @@
+"""Keeps one process running: starts it, watches it, starts it again with back-off when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Literal, TypeVar
+
+from referral.local.backoff import Backoff
+from referral.local.server import Server
+from referral.local.trouble import Trouble
+
+WATCH_S = 0.05
+"""How soon a death is seen."""
+HEALTH_S = 2.0
+"""How often a running process is asked whether it is ready."""
+FIRST_STARTS = 3
+"""Starts that may fail before the first that succeeds: a port may be taken away; a wrong setting will not go away."""
+
+T = TypeVar("T")
+State = Literal["starting", "ready", "unready", "waiting", "paused", "down", "failed"]
+
+
+class Process:
+    """One supervised process. state: what it does now; restarts: starts after the first; trouble: why the last start failed."""
+
+    def __init__(self, name: str, server: Server, pool: Executor) -> None:
+        self.name, self.server, self._pool = name, server, pool
+        self.state: State = "starting"
+        self.restarts = 0
+        self.trouble = ""
+        self._wanted = True
+        self._changed = asyncio.Condition()
+        self._backoff = Backoff()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process itself, not its guard; None while there is none."""
+        child = self.server.child
+        return child.pid if child is not None and child.poll() is None else None
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return self.server.address
+
+    async def start(self) -> None:
+        """Start it, wait until it is ready, keep it running from then on. Raises Trouble when the first starts fail."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=self.name)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.state in ("ready", "failed"))
+        if self.state == "failed":
+            raise Trouble(self.trouble)
+
+    async def ready(self) -> None:
+        """Wait until it is ready (again); the caller sets the limit."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.state == "ready")
+
+    async def stop(self) -> None:
+        """End it in order, for good."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self._blocking(self.server.stop)
+        await self._enter("down")
+
+    async def kill(self, number: signal.Signals = signal.SIGKILL) -> int | None:
+        """Send it a signal, as a fault; the pid that got it. It is started again when it dies of it."""
+        child = self.server.child
+        pid = self.pid
+        if child is not None and pid is not None:
+            child.signal(number)
+            if number in (signal.SIGKILL, signal.SIGTERM):
+                await self._blocking(child.wait)
+                await self._enter("waiting")
+        return pid
+
+    async def pause(self) -> None:
+        """SIGSTOP: it lives, and does nothing."""
+        await self.kill(signal.SIGSTOP)
+        await self._enter("paused")
+
+    async def resume(self) -> None:
+        """SIGCONT."""
+        await self.kill(signal.SIGCONT)
+        await self._enter("unready")
+
+    async def hold(self) -> None:
+        """SIGKILL, and do not start it again before `release`."""
+        self._wanted = False
+        await self.kill()
+        await self._enter("down")
+
+    async def release(self) -> None:
+        """After hold: start it again."""
+        self._wanted = True
+        async with self._changed:
+            self._changed.notify_all()
+        await self.ready()
+
+    async def _keep(self) -> None:
+        started = False
+        while True:
+            try:
+                await self._enter("starting")
+                await self._blocking(self.server.start)
+            except Trouble as error:
+                self.trouble = str(error)
+                self._backoff = self._backoff.died(0)
+                if not started and self._backoff.deaths >= FIRST_STARTS:
+                    await self._enter("failed")
+                    return
+            else:
+                started, began = True, time.monotonic()
+                await self._enter("ready")
+                await self._watch()
+                self._backoff = self._backoff.died(time.monotonic() - began)
+            await self._enter("waiting" if self._wanted else "down")
+            await asyncio.sleep(self._backoff.wait_s if self._wanted else 0)
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._wanted)
+            self.restarts += 1
+
+    async def _watch(self) -> None:
+        """Until it dies."""
+        looked = time.monotonic()
+        while self.pid is not None:
+            await asyncio.sleep(WATCH_S)
+            if self.state != "paused" and time.monotonic() - looked >= HEALTH_S:
+                answers = await self._blocking(self.server.answers)
+                looked = time.monotonic()
+                if self.state in ("ready", "unready") and self.pid is not None:
+                    await self._enter("ready" if answers else "unready")
+
+    async def _enter(self, state: State) -> None:
+        async with self._changed:
+            self.state = state
+            self._changed.notify_all()
+
+    async def _blocking(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)

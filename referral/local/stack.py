@@ -1,0 +1,190 @@
+"""A whole local line: broker, database, mail server and services, each in its own process, under one roof."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+
+import asyncpg
+
+from referral.local import folder, keyfiles, ports
+from referral.local.jars import Jar
+from referral.local.kafka import Kafka
+from referral.local.mailbox import Mailbox
+from referral.local.postgres import Postgres
+from referral.local.process import Process
+from referral.local.trouble import of_os
+from referral.local.wish import Addresses, Wish, environment, exports
+from referral.local.worker import Worker
+from referral.runtime import kafka as topics
+from referral.runtime.prepare import prepare_database
+from referral.runtime.settings import CHECKOUT, Settings
+
+DATABASE = "referral"
+Told = Callable[[str], None]
+First = Callable[[Settings], Coroutine[None, None, None]]
+
+
+class Stack:
+    """What runs. processes: by name (kafka, postgres, intake-1 …). mailbox: every knock by e-mail. settings: as the administrator."""
+
+    def __init__(self, wish: Wish, mailbox: Mailbox, processes: dict[str, Process], addresses: Addresses) -> None:
+        self.wish, self.mailbox, self.processes, self.addresses = wish, mailbox, processes, addresses
+
+    def __getitem__(self, name: str) -> Process:
+        return self.processes[name]
+
+    @property
+    def settings(self) -> Settings:
+        """For code in this process that works beside the services: administrator's database, no HTTP."""
+        return settings(self.wish, self.addresses)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For commands in other processes."""
+        return environment(self.wish, self.addresses)
+
+    def url(self, service: str, number: int = 1) -> str:
+        """Base address of an instance's HTTP server."""
+        return f"http://{self.processes[f'{service}-{number}'].address}"
+
+    def of(self, service: str) -> tuple[Process, ...]:
+        """Every instance of a service."""
+        return tuple(process for name, process in self.processes.items() if name.rpartition("-")[0] == service)
+
+    def pids(self) -> dict[str, int]:
+        """Process id of everything that runs, guards not counted."""
+        return {name: process.pid for name, process in self.processes.items() if process.pid is not None}
+
+
+def settings(wish: Wish, at: Addresses) -> Settings:
+    """What this process needs to work on the stack."""
+    return Settings(
+        kafka=at.kafka,
+        database=at.database,
+        master_key_file=at.master_key,
+        ingress_key_file=at.ingress_key,
+        instance="stack",
+        drill_clock=wish.drill,
+        topic_prefix=wish.prefix,
+        smtp=at.smtp,
+        inbox_url=at.inbox,
+        policy=wish.policy or CHECKOUT / "policy",
+    )
+
+
+async def _nothing(_: Settings) -> None:
+    return None
+
+
+@contextlib.asynccontextmanager
+async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: None) -> AsyncIterator[Stack]:
+    """Start everything that is wished for; ready when the block begins, ended in order when it is left, however it is left.
+
+    first: what else must be there (policy, accounts), done beside the start of the services once tables and topics exist.
+    told: one line for each thing that takes time. Nothing is left running after Trouble or Rejected (the data was made otherwise).
+    """
+    data = folder.make(wish.data)
+    async with contextlib.AsyncExitStack() as held:
+        lock = folder.lock(data)
+        held.callback(os.close, lock)
+        pool = held.enter_context(ThreadPoolExecutor(len(wish.names()) + 4, thread_name_prefix="stack"))
+        mailbox = Mailbox(data / "mail", ports.insist(wish.smtp_port, "mail") if wish.smtp_port else 0)
+        await mailbox.start()
+        held.push_async_callback(mailbox.stop)
+        started = _Start(wish, pool, lock, told, mailbox)
+        held.push_async_callback(started.stop)
+        async with asyncio.TaskGroup() as group:
+            broker, base = group.create_task(started.broker()), group.create_task(started.database())
+        made = started.stack(broker.result(), base.result())
+        await started.workers(made, first)
+        _leave_word(made)
+        yield made
+
+
+class _Start:
+    """The steps of a start; whatever they begin is in `processes` and ends with `stop`."""
+
+    def __init__(self, wish: Wish, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox) -> None:
+        self.wish, self.pool, self.lock, self.told, self.mailbox = wish, pool, lock, told, mailbox
+        self.processes: dict[str, Process] = {}
+        self.keys = keyfiles.ensure(folder.make(wish.data / "keys"))
+
+    async def broker(self) -> str:
+        if self.wish.kafka:
+            return self.wish.kafka
+        server = Kafka(self.wish.data / "kafka", port=self.wish.kafka_port, keep=(self.lock,), told=self._fetched)
+        self.processes["kafka"] = process = Process("kafka", server, self.pool)
+        await process.start()
+        return process.address
+
+    async def database(self) -> str:
+        if not self.wish.database:
+            server = Postgres(self.wish.data / "postgres", keep=(self.lock,))
+            self.processes["postgres"] = process = Process("postgres", server, self.pool)
+            await process.start()
+        url = self.wish.database or await _own_database(server)
+        await prepare_database(settings(self.wish, self._addresses("", url)))
+        return url
+
+    def stack(self, broker: str, base: str) -> Stack:
+        known = ports.remembered(self.wish.data / "ports.json", [name for name, _ in self.wish.names()])
+        if self.wish.http_port and "intake-1" in known:
+            known["intake-1"] = ports.insist(self.wish.http_port, "HTTP")
+        inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
+        made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox))
+        logs = folder.make(self.wish.data / "log")
+        for name, service in self.wish.names():
+            told = environment(self.wish, made.addresses, service)
+            worker = Worker(name, service, known[name], told, logs / f"{name}.log", keep=(self.lock,))
+            self.processes[name] = Process(name, worker, self.pool)
+        return made
+
+    async def workers(self, made: Stack, first: First) -> None:
+        await topics.create_topics(made.settings)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(first(made.settings))
+            for name, _ in self.wish.names():
+                group.create_task(self.processes[name].start())
+
+    async def stop(self) -> None:
+        """Services first: they release their leases while broker and database still answer."""
+        servers = ("kafka", "postgres")
+        await asyncio.gather(*(process.stop() for name, process in self.processes.items() if name not in servers))
+        await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
+
+    def _addresses(self, broker: str, base: str, inbox: str = "") -> Addresses:
+        return Addresses(broker, base, self.mailbox.address, inbox, *self.keys)
+
+    def _fetched(self, jar: Jar, done: int, of: int) -> None:
+        self.told(f"fetched {done} of {of} jars of the broker: {jar.name}")
+
+
+@contextlib.asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _own_database(server: Postgres) -> str:
+    """The database `referral` of an embedded server, made if missing."""
+    async with _connected(server.url()) as connection:
+        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
+            await connection.execute(f"CREATE DATABASE {DATABASE}")
+    return server.url(DATABASE)
+
+
+def _leave_word(made: Stack) -> None:
+    """For other programs: `. <data>/environment` lets a shell's commands find the stack; the mode keeps it to the owner."""
+    try:
+        file = made.wish.data / "environment"
+        file.touch(mode=0o600)
+        file.write_text(exports(made.environment))
+    except OSError as error:
+        raise of_os(error, made.wish.data) from error

@@ -1,0 +1,60 @@
+"""One instance of one of our services as a child process: started, asked whether it is ready, stopped."""
+
+from __future__ import annotations
+
+import http.client
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from referral.local.child import Recipe
+from referral.local.server import Server
+from referral.local.trouble import Trouble
+
+READY_S = 60.0
+"""Far above the 2 s that imports and the first connections take on two busy cores."""
+
+
+class Worker(Server):
+    """`python -m services.<service>` at one address."""
+
+    def __init__(
+        self, name: str, service: str, port: int, environment: Mapping[str, str], log: Path, *, keep: tuple[int, ...] = ()
+    ) -> None:
+        """name: `routing-1`. environment: what it gets beside ours. keep: descriptors it holds."""
+        super().__init__(log)
+        self.name, self.service, self.port = name, service, port
+        self._environment, self._keep = environment, keep
+
+    @property
+    def address(self) -> str:
+        """host:port of its HTTP server."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> str:
+        """Start it (again) and wait until /readyz says yes. Each start is another instance to the rest of the line. Raises Trouble."""
+        own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", "REFERRAL_HTTP": self.address, "PYTHONUNBUFFERED": "1"}
+        self._stopping.clear()
+        child = self._spawn(
+            Recipe((sys.executable, "-m", f"services.{self.service}"), self.log, env={**self._environment, **own}, keep=self._keep)
+        )
+        deadline = time.monotonic() + READY_S
+        while not self.answers():
+            if child.poll() is not None or time.monotonic() > deadline:
+                child.stop()
+                raise Trouble(f"{self.name} did not get ready; its last words are in {self.log}")
+            time.sleep(0.05)
+        return self.address
+
+    def answers(self) -> bool:
+        """Whether it calls itself ready. A stopped process takes the connection and says nothing: 2 s are enough."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            line.request("GET", "/readyz")
+            return line.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            line.close()
