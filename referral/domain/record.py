@@ -39,6 +39,10 @@ class RecordLost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: str
 
 
+class Erased(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record of a case whose key is destroyed: what it said can never be read again. Nothing can be said about the case either."""
+
+
 class Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record as it came, neither decoded nor checked: what intake gets of `ingress.<agency>`, and audit of every topic.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.types import ASGIApp
 
 from referral.domain.record import Input
+from referral.runtime.settings import Settings, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Service:
 
     ingress: it also reads every `ingress.<agency>`. one_unit: a single order over everything (audit).
     waits_for: the view (partition, oldest) whose older rows must be read before an alarm may fire.
+    fallback: handles one input, alone and in a new transaction, for which `handle` has raised; without it the loop tries for ever.
     """
 
     name: str
@@ -65,3 +68,17 @@ class Service:
     ingress: bool = False
     one_unit: bool = False
     waits_for: str | None = None
+    fallback: Handle | None = None
+
+
+async def run(
+    service: Service,
+    *,
+    app: ASGIApp | None = None,
+    background: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
+    settings: Settings | None = None,
+) -> None:
+    """A service's process, until SIGTERM. app: its doors. background: coroutine functions that run until cancelled."""
+    from referral.runtime.serve import serve  # it knows the loop, which knows this file
+
+    await serve(service, settings or load(), app, background)

@@ -53,7 +53,13 @@ CREATE TABLE outbox (
     blob bytea NOT NULL
 );
 -- A record about to be decoded after an unclean take-over; gone again when it did not kill the process.
-CREATE TABLE attempt (unit text PRIMARY KEY, topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, attempts integer NOT NULL);
+CREATE TABLE attempt (
+    unit text PRIMARY KEY,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    attempts integer NOT NULL
+);
 -- What an alarm must wait for: the oldest thing of a partition that came in and is not on the topic yet.
 CREATE VIEW waiting AS
     SELECT partition, min(at) AS oldest FROM (

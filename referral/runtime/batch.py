@@ -1,0 +1,148 @@
+"""One transaction: fence, understand, handle, keep. Whatever raises in here leaves nothing behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.record import Input, Source, due_input
+from referral.errors import Fenced, Malformed
+from referral.runtime import attempt, commit, lease, observe, outbox, quarantine, queue, understand
+from referral.runtime.compose import compose
+from referral.runtime.keys import Keys
+from referral.runtime.outbox import Blob
+from referral.runtime.partition import ALL, Unit
+from referral.runtime.quarantine import Refused
+from referral.runtime.sequence import NONE
+from referral.runtime.service import Batch, Handle, Outcome, Service
+from referral.runtime.settings import Settings
+from referral.runtime.understand import Seen
+from referral.runtime.work import Work
+from referral.wire import codec, topics
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A committed batch. held: the units that were ours; blobs: to be published before the next one."""
+
+    held: frozenset[str]
+    blobs: list[Blob]
+    refused: list[Refused]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What every batch of one tenure shares. quarantine_key: 32 bytes."""
+
+    service: Service
+    settings: Settings
+    keys: Keys
+    tx: AsyncConnection
+    producer: AIOKafkaProducer
+
+    async def run(self, work: Work, units: Mapping[str, Unit], handle: Handle) -> Done:
+        """Fenced: nothing of it was ours any more."""
+        async with self.tx.begin():
+            held, now = await lease.fence(self.tx, list(units.values()))
+            work = work.of(held)
+            if not held:
+                raise Fenced("every unit has another owner")
+            done = await self._fenced(work, held, now, handle)
+        for name, positions in work.moved().items():
+            units[name].positions.update(positions)
+        return done
+
+    async def _fenced(self, work: Work, held: frozenset[str], now: int, handle: Handle) -> Done:
+        opened = understand.open_all([t for t in work.records if t[0].partition is not None], work.unread)
+        ids = {o.envelope.meta.case_id for o in opened if o.envelope} | {r.case_id for r in work.rows} | {d.case_id for d in work.dues}
+        seen: Seen = await commit.seen(self.tx, ids) if ids else {}
+        keys = await self.keys.load(self.tx, ids) if ids else {}
+        known = understand.understand(opened, seen, keys, self.service.name)
+        inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys)
+        inputs += _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
+        started = time.monotonic()
+        outcome = await handle(self.tx, Batch(now, tuple(inputs), keys, held)) if inputs else Outcome()
+        observe.BATCH_SECONDS.labels(self.service.name, "handle").observe(time.monotonic() - started)
+        for i in inputs:
+            observe.RECORDS_IN.labels(self.service.name, i.source.topic).inc()
+        refused = known.refused + _of_handler(work, outcome)
+        blobs = await self._keep(work, outcome, known.seen, seen, keys, inputs, held, now)
+        if refused:  # before the position passes
+            key = self.keys.hmac("quarantine")
+            await quarantine.write(self.producer, self.settings, key, self.service.name, now, refused)
+        return Done(held, blobs, refused)
+
+    def _raw(self, work: Work, refused: list[Refused]) -> list[Input]:
+        taken = [t for t in work.records if t[0].partition is None]
+        if work.unread:
+            refused += (Refused(t[0].name, t[1], t[2], "kills-process", None) for t in taken)
+            return []
+        return [understand.raw(t) for t in taken]
+
+    async def _keep(
+        self,
+        work: Work,
+        outcome: Outcome,
+        read: Seen,
+        seen: Seen,
+        keys: dict[str, bytes],
+        inputs: list[Input],
+        held: frozenset[str],
+        now: int,
+    ) -> list[Blob]:
+        said = {c.case_id for c, _ in outcome.emitted} | {case for case, _, _ in outcome.queued}
+        fresh = said - {case for _, case in seen} - keys.keys()
+        if fresh:  # cases that the handler opened in this transaction
+            keys |= await self.keys.load(self.tx, fresh)
+            seen |= await commit.seen(self.tx, fresh)
+        records, last = compose(outcome.emitted, self.service.name, self.service.writes or "", now, keys, seen)
+        foreign = {f"p{n}" for n in records} - held
+        if foreign:
+            raise ValueError(f"{self.service.name} spoke on {sorted(foreign)}, which it does not own: enqueue there instead")
+        fired = {i.case_id: None for i in inputs if i.source.topic == "alarm"}
+        drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
+        await commit.keep_seen(self.tx, read | last)
+        await commit.alarms(self.tx, fired | outcome.alarms)
+        await commit.sent(self.tx, [r.id for r in work.rows])
+        await commit.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], keys)
+        await commit.positions(self.tx, work.moved())
+        if work.careful:
+            await attempt.end(self.tx, work.records[0][0].name)
+        oldest = dict.fromkeys(records, now)
+        for row in work.rows:
+            number = topics.partition(row.case_id)
+            oldest[number] = min(oldest.get(number, now), row.at)
+        return await outbox.keep(self.tx, records, oldest)
+
+
+def _queued(work: Work, keys: Mapping[str, bytes]) -> list[Input]:
+    """Queue rows; of a case that was erased meanwhile nothing is left to say."""
+    out = []
+    for row in work.rows:
+        try:
+            plain = queue.unseal(row.body, row.id, keys.get(row.case_id))
+        except Malformed:
+            if row.case_id in keys:
+                raise
+            continue
+        body = codec.decode(row.type, row.fingerprint, plain)
+        out.append(Input(id=row.id, case_id=row.case_id, body=body, source=Source(topic="queue"), at=row.at, drill=row.drill))
+    return out
+
+
+def _due(work: Work, busy: set[str], writes: str, seen: Seen) -> list[Input]:
+    """Alarms of cases that have nothing else here: what has just come in may set them anew, and the cause id names the case's sequence."""
+    return [due_input(d.case_id, d.at, seen.get((writes, d.case_id), NONE).seq) for d in work.dues if d.case_id not in busy]
+
+
+def _of_handler(work: Work, outcome: Outcome) -> list[Refused]:
+    by_place = {(*place, record.offset): (unit.name, place, record) for unit, place, record in work.records if unit.name != ALL}
+    return [
+        Refused(*by_place[i.source.topic, i.source.partition, i.source.offset], reason, None)
+        for i, reason in outcome.refused
+        if (i.source.topic, i.source.partition, i.source.offset) in by_place
+    ]

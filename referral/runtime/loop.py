@@ -1,0 +1,251 @@
+"""The loop of every consuming service: own · read · handle · commit · publish. One per instance."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.errors import Fenced, NewerVersion, Rejected
+from referral.runtime import alarm, attempt, clock, commit, database, heart, kafka, lease, observe, outbox
+from referral.runtime.batch import Done, Transaction
+from referral.runtime.keys import Keys
+from referral.runtime.own import Owner, monotonic
+from referral.runtime.partition import Unit
+from referral.runtime.quarantine import WINDOW, Ceiling, QuarantineAway
+from referral.runtime.read import LIMIT, POLL, Reader
+from referral.runtime.service import Handle, Service
+from referral.runtime.settings import Settings
+from referral.runtime.work import Work
+from referral.wire import topics
+
+BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the next try, the last one again and again
+
+
+class Misfit(Exception):
+    """This process and this database do not belong together; the text says why. Nothing was touched."""
+
+
+class Loop:
+    """One instance of a service. health: told what speaks against being ready."""
+
+    def __init__(self, service: Service, settings: Settings, engine: AsyncEngine, keys: Keys, health: observe.Health) -> None:
+        self.service, self.settings, self.engine, self.keys, self.health = service, settings, engine, keys, health
+        self.units: dict[str, Unit] = {}
+        self._ending = asyncio.Event()
+        self._ceiling = Ceiling()
+        self._tries = 0
+
+    def end(self) -> None:
+        """Finish the batch under way, let the leases go, and return from run."""
+        self._ending.set()
+
+    async def run(self) -> None:
+        """Until `end`. Raises what must stop the service: NewerVersion of a case topic, QuarantineAway, Misfit."""
+        while not self._ending.is_set():
+            try:
+                await self._tenure()
+            except (NewerVersion, QuarantineAway, Misfit):
+                raise
+            except Exception as error:
+                pause = BACK_OFF[min(self._tries, len(BACK_OFF) - 1)]
+                self._tries += 1
+                what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
+                observe.log().error("loop", service=self.service.name, reason=what, exc_info=error, where=_where(error))
+                self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
+                await self._rest(pause)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _tenure(self) -> None:
+        """From connected to disconnected. Whatever breaks, nothing of it is carried over in memory."""
+        self.units.clear()
+        async with AsyncExitStack() as stack:
+            self.tx = await stack.enter_async_context(self.engine.connect())
+            await self._fits()
+            consumer, producer = kafka.consumer(self.settings), kafka.producer(self.settings)
+            stack.push_async_callback(consumer.stop)
+            await consumer.start()
+            stack.push_async_callback(_throw_away, producer)
+            await producer.start()
+            self.reader = Reader(consumer, self.settings, self.service.name)
+            stack.push_async_callback(self.reader.halt)
+            wake = self.reader.wake.set
+            await stack.enter_async_context(heart.beating(self.engine, self.service.name, self.settings.instance, self.units, wake))
+            self.owner = Owner(self.service, self.settings, self.health, self.tx, self.reader, producer, self.units)
+            self.batch = Transaction(self.service, self.settings, self.keys, self.tx, producer)
+            self.producer, self.gate, self._poll = producer, alarm.Gate(), 0.0
+            stack.push_async_callback(self._leave)
+            while not self._ending.is_set():
+                await self.step()
+                if self._tries or self.health.against().keys() & {"loop", "start"}:
+                    self._tries = 0
+                    self.health.green("loop")
+                    self.health.green("start")
+
+    async def _fits(self) -> None:
+        """A drill's database is not for a process that is none."""
+        try:
+            await clock.check(self.tx, self.settings)
+        except Rejected as error:
+            raise Misfit(str(error)) from None
+        await self.tx.commit()
+
+    async def _leave(self) -> None:
+        """Let the leases go if the database still hears us; otherwise they end by themselves."""
+        try:
+            async with asyncio.timeout(2):
+                await self.tx.rollback()
+                await lease.leave(self.tx, self.settings.instance, list(self.units.values()))
+                await self.tx.commit()
+        except Exception:
+            return
+        finally:
+            self.units.clear()
+
+    async def step(self) -> None:
+        """One turn."""
+        await self.owner.look(monotonic())
+        work = await self.read()
+        if work:
+            await self.turn(work)
+
+    async def read(self) -> Work:
+        """What has come in, at most LIMIT inputs; returns empty after POLL seconds without any."""
+        for name, unit in self.owner.active().items():
+            if unit.careful:
+                return await self._read_careful(name, unit)
+        wait = max(0.0, self._poll - monotonic())
+        records = await self.reader.take(wait)
+        if not (self.reader.wake.is_set() or monotonic() >= self._poll):
+            return Work(records)
+        self.reader.wake.clear()
+        self._poll = monotonic() + POLL
+        parts = [u.partition for u in self.owner.active().values() if u.partition is not None]
+        rows = await commit.rows(self.tx, parts, max(1, LIMIT - len(records)))
+        now, dues = await alarm.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
+        await self.tx.commit()
+        fire = await self._fire(now, dues)
+        if rows or fire:
+            self._poll = 0.0  # there may be more
+        return Work(records, rows, fire)
+
+    async def _read_careful(self, name: str, unit: Unit) -> Work:
+        """One record of one unit, counted before it is decoded."""
+        unit.careful = {p: end for p, end in unit.careful.items() if unit.positions.get(p, (0, ""))[0] < end}
+        if not unit.careful:
+            await self.owner.assign()
+            return Work()
+        taken = await self.reader.one(unit.careful)
+        if not taken:
+            return Work()
+        number = await attempt.begin(self.tx, name, taken[0][1], taken[0][2].offset)
+        return Work(taken, unread=number >= attempt.LAST, careful=True)
+
+    async def _fire(self, now: int, dues: list[alarm.Due]) -> list[alarm.Due]:
+        """The alarms that may fire; the others wait for their inputs."""
+        observe.ALARMS_OVERDUE.labels(self.service.name).set(len(dues))
+        unheld = self.gate.unheld(dues, monotonic())
+        for partition in self.gate.unasked(unheld):
+            places = self.owner.places(f"p{partition}")
+            self.gate.barriers[partition] = alarm.Barrier(now, await self.reader.ends(places))
+        read = {p: position[0] for u in self.owner.active().values() for p, position in u.positions.items()}
+        fire = self.gate.ready(unheld, read)
+        if len(fire) < len(unheld):
+            self._poll = 0.0
+        return fire
+
+    async def turn(self, work: Work) -> None:
+        """Handle, commit, publish. What raises for one input is found by handling one input at a time."""
+        try:
+            done = await self._commit(work, self.service.handle)
+        except Exception as error:
+            if away(error):
+                raise
+            observe.log().warning("one at a time", service=self.service.name, exc_info=error, where=_where(error))
+            await self._singly(work)
+        else:
+            await self.publish(done)
+
+    async def _singly(self, work: Work) -> None:
+        for item in work.singly():
+            item = item.of(frozenset(self.owner.active()))
+            if not item:
+                continue
+            try:
+                done = await self._commit(item, self.service.handle)
+            except Exception as error:
+                unit = item.records[0][0] if item.records else None
+                if isinstance(error, NewerVersion) and unit and unit.name.startswith(topics.INGRESS):
+                    self.owner.stop(unit.name, "newer-version")
+                    continue
+                if away(error) or isinstance(error, NewerVersion) or self.service.fallback is None:
+                    raise
+                observe.log().error("fallback", service=self.service.name, exc_info=error, where=_where(error))
+                done = await self._commit(item, self.service.fallback)
+            await self.publish(done)
+
+    async def _commit(self, work: Work, handle: Handle) -> Done:
+        started = monotonic()
+        done = await self.batch.run(work, self.owner.active(), handle)
+        self.owner.drop(done.held)
+        observe.BATCH_SECONDS.labels(self.service.name, "commit").observe(monotonic() - started)
+        for item in done.refused:
+            observe.QUARANTINED.labels(self.service.name, item.reason).inc()
+            at = {"topic": item.place[0], "partition": item.place[1], "offset": item.record.offset}
+            observe.log().error("quarantined", service=self.service.name, reason=item.reason, **at)
+            self._ceiling.count(item.unit, monotonic())
+        if done.refused:
+            self._too_many()
+        return done
+
+    def _too_many(self) -> None:
+        """A bad deploy, or an agency whose system is broken: say so, and let that agency's topic wait."""
+        for unit in self._ceiling.reached(monotonic()):
+            if unit.startswith(topics.INGRESS):
+                self.owner.stop(unit, "quarantine", monotonic() + WINDOW)
+            else:
+                self.health.red("quarantine", "too many records cannot be understood: is this deploy older than the writers?")
+
+    async def publish(self, done: Done) -> None:
+        """The blobs of this batch; confirmed before the next one."""
+        if not done.blobs or self.service.writes is None:
+            return
+        started = monotonic()
+        ends = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs)
+        parts = {u.partition: u for u in self.units.values() if u.partition is not None}
+        await outbox.confirm(self.tx, self.service.writes, parts, done.blobs, ends)
+        observe.BATCH_SECONDS.labels(self.service.name, "publish").observe(monotonic() - started)
+        observe.RECORDS_OUT.labels(self.service.name).inc(sum(len(b.records) for b in done.blobs))
+
+
+def away(error: BaseException) -> bool:
+    """Database or broker away, or another owner: nothing that one input is guilty of."""
+    return isinstance(
+        error, KafkaError | Fenced | QuarantineAway | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
+    ) or database.away(error)
+
+
+async def _throw_away(producer: AIOKafkaProducer) -> None:
+    """Whatever it still holds is in the outbox."""
+    try:
+        async with asyncio.timeout(2):
+            await producer.stop()
+    except Exception:
+        await producer.client.close()
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame of ours or a library's; never the text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

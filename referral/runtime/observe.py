@@ -1,0 +1,108 @@
+"""What an operator sees: metrics, readiness and logs. Nothing here may say anything about a person."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+RECORDS_IN = Counter("referral_records_in", "Records, queue rows and alarms handled.", ["service", "topic"])
+"""Worry when it stands still while lag grows."""
+RECORDS_OUT = Counter("referral_records_out", "Events published.", ["service"])
+"""Worry when it stands still while records come in."""
+LAG = Gauge("referral_lag", "Records of a partition that are not handled yet.", ["service", "topic", "partition"])
+"""Worry above 1000 for a minute: decisions are late."""
+BATCH_SECONDS = Histogram("referral_batch_seconds", "One turn of the loop: handle, commit, publish.", ["service", "stage"])
+"""Worry when handle or commit passes 5 s: a lease lasts 10 s."""
+OUTBOX_AGE = Gauge("referral_outbox_age_seconds", "Age of the blob that is being published.", ["service"])
+"""Worry above 30 s: the broker does not take what is committed."""
+ALARMS_OVERDUE = Gauge("referral_alarms_overdue", "Due alarms that still wait for their inputs, or for their turn.", ["service"])
+"""Worry above 0 for two minutes: deadlines pass and nobody is woken."""
+QUARANTINED = Counter("referral_quarantined", "Records that could not be understood.", ["service", "reason"])
+"""Worry at the first: somebody sent what no program of ours sends, or a deploy is bad."""
+LOST = Counter("referral_records_lost", "Gaps in a case's sequence.", ["service", "topic"])
+"""Worry at the first: a record is missing; the case stands at its desk."""
+FORKS = Counter("referral_forks", "The same sequence with other bytes; nothing of it was applied.", ["service", "topic"])
+"""Worry at the first, at once: two writers, or somebody tampers."""
+REPEATS = Counter("referral_repeats", "Records that came again and were dropped.", ["service", "topic"])
+"""Do not worry: each crash repeats a few."""
+REWOUND = Gauge("referral_units_stopped", "Units that do not go on, by cause.", ["service", "cause"])
+"""Worry above 0, at once: `rewound` needs `referral recover`."""
+OWNED = Gauge("referral_units_owned", "Units that this instance owns.", ["service"])
+"""Worry when the sum over the instances is below the number of units for 30 s."""
+FENCED = Counter("referral_fenced", "Times that another instance had taken over.", ["service"])
+"""Worry when it grows by the minute: instances stall for longer than a lease."""
+ERASED = Counter("referral_erased_dropped", "Events for a case whose key is destroyed; not published.", ["service"])
+"""Worry when no case was erased lately."""
+
+# The only fields a log line may have; any other is dropped, so that nobody's facts can get in by an oversight.
+# fmt: off
+ALLOWED = frozenset(
+    {
+        "event", "level", "timestamp", "service", "instance", "unit", "topic", "partition", "offset", "seq",
+        "case_id", "event_id", "cause_id", "epoch", "reason", "kind", "count", "seconds", "port", "where",
+        "hint", "code", "number", "digest", "attempt", "status", "method", "route", "channel", "delivery_id",
+        "offer_id", "agency",
+    }
+)
+# fmt: on
+
+
+def allow(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop what is not allow-listed; of an exception keep its class only, because its text may quote what was sent."""
+    error = fields.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        fields["kind"] = type(error).__name__
+    return {name: value for name, value in fields.items() if name in ALLOWED}
+
+
+def configure() -> None:
+    """Logs as JSON lines on stderr; libraries only from WARNING, by class and logger and without their text."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            allow,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_Quiet()], level=logging.WARNING, force=True)
+
+
+class _Quiet(logging.Handler):
+    """A library's warning: which logger and line, not its text, which may hold values."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else record.levelname
+        log().warning("library", where=f"{record.name}:{record.lineno}", kind=kind)
+
+
+def log() -> Any:
+    """The structured logger."""
+    return structlog.get_logger()
+
+
+class Health:
+    """Readiness: ready when nothing speaks against it."""
+
+    def __init__(self) -> None:
+        self._against: dict[str, str] = {"start": "starting"}
+
+    def red(self, what: str, why: str) -> None:
+        """Something speaks against it now. what: a word; why: what an operator can do."""
+        if self._against.get(what) != why:
+            log().warning("not ready", reason=what, hint=why)
+        self._against[what] = why
+
+    def green(self, what: str) -> None:
+        if self._against.pop(what, None):
+            log().info("ready again", reason=what)
+
+    def against(self) -> dict[str, str]:
+        return dict(self._against)

@@ -1,0 +1,120 @@
+"""Outbox: what a batch says, kept with it as one blob per partition, and published again until the broker has it. Go-back-N:
+
+a failed publication throws the producer away, and the oldest blob goes out again with the same bytes; readers drop the repeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Fenced
+from referral.runtime.partition import Unit, digest, word
+
+LIMIT = 30.0  # seconds for a blob; then the producer is thrown away
+RECORD = 1_000_000  # bytes of a record's value and headers; max.message.bytes is 1 MiB and framing needs some
+
+
+class Record(Struct, frozen=True, array_like=True):
+    """A record as it goes out."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Blob(NamedTuple):
+    """One partition's committed and unpublished records."""
+
+    partition: int
+    id: int
+    records: list[Record]
+
+
+_decoder = msgspec.msgpack.Decoder(list[Record])
+_encode = msgspec.msgpack.Encoder().encode
+_LOAD = text("SELECT partition, id, blob FROM outbox WHERE partition = ANY(CAST(:parts AS int[])) ORDER BY id")
+_KEEP = text(
+    "INSERT INTO outbox (partition, records, oldest, blob)"
+    " SELECT * FROM unnest(CAST(:parts AS int[]), CAST(:counts AS int[]), CAST(:oldest AS bigint[]), CAST(:blobs AS bytea[]))"
+    " RETURNING partition, id"
+)
+_CONFIRM = text(
+    "WITH gone AS (DELETE FROM outbox USING unnest(CAST(:parts AS int[]), CAST(:ids AS bigint[])) AS d(p, i)"
+    " WHERE outbox.partition = d.p AND outbox.id = d.i)"
+    " UPDATE lease SET positions = lease.positions || CAST(c.position AS jsonb)"
+    " FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[]), CAST(:positions AS text[])) AS c(unit, epoch, position)"
+    " WHERE lease.unit = c.unit AND lease.epoch = c.epoch RETURNING lease.unit"
+)
+
+
+async def load(tx: AsyncConnection, partitions: list[int]) -> list[Blob]:
+    """What an owner before us committed and did not confirm."""
+    return [Blob(p, i, _decoder.decode(blob)) for p, i, blob in (await tx.execute(_LOAD, {"parts": partitions})).all()]
+
+
+async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest: Mapping[int, int]) -> list[Blob]:
+    """Keep each partition's records with the batch."""
+    if not records:
+        return []
+    parts = list(records)
+    values = {
+        "parts": parts,
+        "counts": [len(records[p]) for p in parts],
+        "oldest": [oldest[p] for p in parts],
+        "blobs": [_encode(records[p]) for p in parts],
+    }
+    return [Blob(p, i, records[p]) for p, i in (await tx.execute(_KEEP, values)).all()]
+
+
+async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob]) -> dict[int, int]:
+    """Partition → the offset after its last record, when the broker has all. TimeoutError, KafkaError: throw the producer away."""
+    async with asyncio.timeout(LIMIT):
+        return dict(await asyncio.gather(*(_send(producer, topic, blob) for blob in blobs)))
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, blob: Blob) -> tuple[int, int]:
+    """Prebuilt batches: one future for each, not one for each record."""
+    futures = []
+    batch = producer.create_batch()
+    for record in blob.records:
+        if batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is None:
+            batch.close()
+            futures.append(await producer.send_batch(batch, topic, partition=blob.partition))
+            batch = producer.create_batch()
+            batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
+    count = batch.record_count()
+    batch.close()
+    futures.append(await producer.send_batch(batch, topic, partition=blob.partition))
+    done = await asyncio.gather(*futures)
+    if done[-1].offset < 0:  # the broker had it already and does not say where: publish again and know
+        raise KafkaError("no offset")
+    return blob.partition, done[-1].offset + count
+
+
+async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], blobs: list[Blob], ends: Mapping[int, int]) -> None:
+    """Published. Fenced: somebody else took over meanwhile (the records are the same bytes that it repeats)."""
+    for blob in blobs:
+        last = blob.records[-1]
+        units[blob.partition].positions[topic, blob.partition] = (ends[blob.partition], digest(last.key, last.value))
+    owned = [units[b.partition] for b in blobs]
+    values = {
+        "parts": [b.partition for b in blobs],
+        "ids": [b.id for b in blobs],
+        "units": [u.name for u in owned],
+        "epochs": [u.epoch for u in owned],
+        "positions": [json.dumps({word((topic, b.partition)): u.positions[topic, b.partition]}) for b, u in zip(blobs, owned, strict=True)],
+    }
+    confirmed = (await tx.execute(_CONFIRM, values)).all()
+    await tx.commit()
+    if len(confirmed) < len(blobs):
+        raise Fenced("another instance owns a partition of this batch")

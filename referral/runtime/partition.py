@@ -1,0 +1,64 @@
+"""Units: what a lease gives to one instance. `p0`…`p11`, `ingress.<agency>`, or `all`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from referral.runtime.service import Service
+from referral.wire import topics
+
+ALL = "all"
+Place = tuple[str, int]
+"""(topic without the stack's prefix, partition)"""
+Position = tuple[int, str]
+"""(next offset, digest of the record before it; empty where there is none)"""
+
+
+@dataclass(slots=True)
+class Unit:
+    """An owned unit. epoch: as captured at take-over. positions: committed; of the service's own topic, what is confirmed.
+
+    careful: up to which offset records are read one at a time, because one of them may kill the process.
+    """
+
+    name: str
+    epoch: int
+    positions: dict[Place, Position]
+    careful: dict[Place, int] = field(default_factory=dict)
+
+    @property
+    def partition(self) -> int | None:
+        """The number of a unit of the case topics."""
+        return int(self.name[1:]) if self.name[0] == "p" and self.name[1:].isdigit() else None
+
+
+def names(service: Service, ingress: list[str]) -> list[str]:
+    """The units of a service. ingress: the topics that exist."""
+    if service.one_unit:
+        return [ALL]
+    return [f"p{n}" for n in range(topics.PARTITIONS)] + (ingress if service.ingress else [])
+
+
+def places(service: Service, unit: str, counts: dict[str, int]) -> tuple[Place, ...]:
+    """What a unit reads. counts: partitions of each topic."""
+    if unit == ALL:
+        return tuple((topic, n) for topic in service.reads for n in range(counts[topic]))
+    if unit.startswith(topics.INGRESS):
+        return ((unit, 0),)
+    return tuple((topic, int(unit[1:])) for topic in service.reads)
+
+
+def digest(key: bytes | None, value: bytes | None) -> str:
+    """Tells a record from another one at the same place: 128 bits."""
+    return hashlib.blake2b((key or b"") + b"\0" + (value or b""), digest_size=16).hexdigest()
+
+
+def word(place: Place) -> str:
+    """As positions are stored: topic/partition."""
+    return f"{place[0]}/{place[1]}"
+
+
+def place(stored: str) -> Place:
+    topic, _, number = stored.rpartition("/")
+    return topic, int(number)

@@ -1,0 +1,87 @@
+"""Quarantine: what could not be understood, sealed under a key of its own, written before its position passes."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.errors import KafkaError
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from referral.domain.events import Meta, Quarantined
+from referral.runtime.partition import Place
+from referral.runtime.settings import Settings
+from referral.wire import codec, headers
+
+TOPIC = "referral-quarantine"
+MANY = 20  # in WINDOW, of one unit: no longer somebody's mistake but a bad deploy or an attack
+WINDOW = 600.0  # seconds
+
+
+class Refused(NamedTuple):
+    """A record that could not be understood. reason: a word of the list quarantine-reason. meta: where it could be read."""
+
+    unit: str
+    place: Place
+    record: ConsumerRecord
+    reason: str
+    meta: Meta | None
+
+
+class QuarantineAway(Exception):
+    """The quarantine cannot be written. The service stops, because passing the record would drop it."""
+
+
+def position(place: Place, offset: int) -> str:
+    """The key by which readers of the quarantine drop repeats."""
+    return f"{place[0]}/{place[1]}/{offset}"
+
+
+async def write(producer: AIOKafkaProducer, settings: Settings, key: bytes, service: str, now: int, refused: list[Refused]) -> None:
+    """Publish and wait. key: 32 bytes, the quarantine's own. QuarantineAway: stop."""
+    try:
+        for item in refused:
+            name = position(item.place, item.record.offset)
+            value = codec.encode(_sealed(item, key, service, now))
+            await producer.send_and_wait(
+                settings.topic(TOPIC),
+                value,
+                key=f"{service}/{name}".encode(),
+                partition=0,
+                headers=headers.plain(Quarantined.TYPE, id=f"{service}/{name}", source=service, at=now),
+            )
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise QuarantineAway("referral-quarantine cannot be written") from error
+
+
+def _sealed(item: Refused, key: bytes, service: str, now: int) -> Quarantined:
+    nonce = os.urandom(12)
+    name = position(item.place, item.record.offset)
+    return Quarantined(
+        topic=item.place[0],
+        partition=item.place[1],
+        offset=item.record.offset,
+        reader=service,
+        reason=item.reason,
+        case_id=item.meta.case_id if item.meta else None,
+        case_seq=item.meta.case_seq if item.meta else 0,
+        at=now,
+        nonce=nonce,
+        sealed=AESGCM(key).encrypt(nonce, item.record.value or b"", name.encode()),
+    )
+
+
+class Ceiling:
+    """Counts per unit. Pure: monotonic seconds are an argument."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, deque[float]] = {}
+
+    def count(self, unit: str, mono: float) -> None:
+        self._at.setdefault(unit, deque(maxlen=MANY)).append(mono)
+
+    def reached(self, mono: float) -> frozenset[str]:
+        """Units with MANY in the last WINDOW."""
+        return frozenset(u for u, at in self._at.items() if len(at) == MANY and mono - at[0] < WINDOW)

@@ -1,0 +1,141 @@
+"""Records become inputs: opened, proved to be next in their case, unsealed, decoded. Nothing is applied twice or passed over in silence."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+
+from referral.domain.events import EVENTS
+from referral.domain.record import Erased, Input, Raw, RecordLost, Source, lost_input, record_input
+from referral.errors import Malformed
+from referral.runtime import observe
+from referral.runtime.partition import Place
+from referral.runtime.quarantine import Refused
+from referral.runtime.read import Taken
+from referral.runtime.sequence import NONE, Last, Verdict, judge
+from referral.wire import codec, seal, topics
+
+_POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed one: names the id of a record that has none
+Seen = dict[tuple[str, str], Last]
+"""(topic, case id) → last record"""
+
+
+def fingerprint(value: bytes) -> bytes:
+    return blake2b(value, digest_size=16).digest()
+
+
+@dataclass(slots=True)
+class Opened:
+    """A record of a case topic: its clear part, or why there is none."""
+
+    taken: Taken
+    envelope: seal.Envelope | None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Understood:
+    """What a batch's records come to."""
+
+    inputs: list[Input] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    seen: Seen = field(default_factory=dict)
+
+
+def open_all(taken: list[Taken], unread: bool) -> list[Opened]:
+    """Open without keys. unread: a record that has killed the process before; it is not looked at."""
+    return [Opened(t, None, "kills-process") if unread else _open(t) for t in taken]
+
+
+def _open(taken: Taken) -> Opened:
+    _, place, record = taken
+    try:
+        envelope = seal.open(record.value or b"")
+    except Malformed as error:
+        return Opened(taken, None, error.reason)
+    meta = envelope.meta
+    struct = EVENTS.get(meta.type)
+    wrong_topic = struct is not None and place[0] != struct.TOPIC  # type: ignore[attr-defined]
+    if wrong_topic or record.key != meta.case_id.encode() or topics.partition(meta.case_id) != place[1] or meta.case_seq < 1:
+        return Opened(taken, None, "foreign")
+    return Opened(taken, envelope)
+
+
+def raw(taken: Taken) -> Input:
+    """A record as it came: of an ingress topic, and every record for a service with one unit."""
+    _, place, record = taken
+    body = Raw(
+        agency=place[0].removeprefix(topics.INGRESS) if place[0].startswith(topics.INGRESS) else "",
+        key=record.key,
+        value=record.value or b"",
+        headers=tuple((name, value or b"") for name, value in record.headers),
+        kafka_time=record.timestamp,
+    )
+    name = f"{place[0]}/{place[1]}/{record.offset}"
+    return Input(id=str(uuid.uuid5(_POSITION, name)), case_id="", body=body, source=_source(place, record))
+
+
+def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], service: str) -> Understood:
+    """In order. seen: of every case here. NewerVersion: deploy this consumer first; nothing of the batch is applied."""
+    out = Understood()
+    for item in opened:
+        unit, place, record = item.taken
+        if item.envelope is None:
+            out.refused.append(Refused(unit.name, place, record, item.reason, None))
+            continue
+        meta = item.envelope.meta
+        at = (place[0], meta.case_id)
+        print_ = fingerprint(record.value)
+        verdict = judge(seen.get(at, NONE), meta.case_seq, print_)
+        if verdict in (Verdict.REPEAT, Verdict.FORK):
+            _dropped(verdict, service, place, record)
+            continue
+        body, reason = _body(item.envelope, place[0], keys)
+        if verdict is Verdict.GAP and reason == "seal":
+            # nothing proves that its sequence is true, and believing it would make the next true records look like repeats
+            out.refused.append(Refused(unit.name, place, record, reason, None))
+            continue
+        if verdict is Verdict.GAP:
+            out.inputs.append(_lost(item, place[0], seen.get(at, NONE).seq + 1, "gap"))
+            observe.LOST.labels(service, place[0]).inc()
+        out.seen[at] = seen[at] = Last(meta.case_seq, print_, meta.drill)
+        if body is None:
+            out.refused.append(Refused(unit.name, place, record, reason, meta))
+            out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
+        else:
+            out.inputs.append(record_input(meta, body, _source(place, record)))
+    return out
+
+
+def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes]) -> tuple[Struct | None, str]:
+    """(body, "") or (None, why it cannot be read)."""
+    meta = envelope.meta
+    if meta.type not in seal.UNSEALED and meta.case_id not in keys:
+        return Erased(), ""
+    try:
+        return codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope)), ""
+    except Malformed as error:
+        return None, error.reason
+
+
+def _lost(item: Opened, topic: str, seq: int, reason: str) -> Input:
+    _, place, record = item.taken
+    assert item.envelope is not None
+    return lost_input(item.envelope.meta.case_id, RecordLost(topic=topic, seq=seq, reason=reason), _source(place, record))
+
+
+def _dropped(verdict: Verdict, service: str, place: Place, record: ConsumerRecord) -> None:
+    if verdict is Verdict.FORK:
+        observe.FORKS.labels(service, place[0]).inc()
+        observe.log().error("fork", service=service, topic=place[0], partition=place[1], offset=record.offset)
+    else:
+        observe.REPEATS.labels(service, place[0]).inc()
+
+
+def _source(place: Place, record: ConsumerRecord) -> Source:
+    return Source(topic=place[0], partition=place[1], offset=record.offset)

@@ -1,0 +1,49 @@
+"""What one turn of the loop has before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from referral.runtime.alarm import Due
+from referral.runtime.commit import Row
+from referral.runtime.partition import Place, Position, digest
+from referral.runtime.read import Taken
+from referral.wire import topics
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Records, queue rows and due alarms, in the order of handling. unread: the one record has killed the process before."""
+
+    records: list[Taken] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    dues: list[Due] = field(default_factory=list)
+    unread: bool = False
+    careful: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.rows or self.dues)
+
+    def of(self, units: frozenset[str]) -> Work:
+        """Only what belongs to these units."""
+        return replace(
+            self,
+            records=[t for t in self.records if t[0].name in units],
+            rows=[r for r in self.rows if f"p{topics.partition(r.case_id)}" in units],
+            dues=[d for d in self.dues if f"p{d.partition}" in units],
+        )
+
+    def singly(self) -> Iterator[Work]:
+        """One input at a time, in the same order."""
+        yield from (replace(self, records=[t], rows=[], dues=[]) for t in self.records)
+        yield from (replace(self, records=[], rows=[r], dues=[]) for r in self.rows)
+        yield from (replace(self, records=[], rows=[], dues=[d]) for d in self.dues)
+
+    def moved(self) -> dict[str, dict[Place, Position]]:
+        """Unit → its positions after this work."""
+        out: dict[str, dict[Place, Position]] = {}
+        for (unit, place), record in {(t[0].name, t[1]): t for t in self.records}.items():
+            positions = out.setdefault(unit, dict(record[0].positions))
+            positions[place] = (record[2].offset + 1, digest(record[2].key, record[2].value))
+        return out
