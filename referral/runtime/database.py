@@ -31,6 +31,7 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text never holds what was sent
         connect_args={
             "timeout": CONNECT,
             "command_timeout": STATEMENT,
