@@ -1,0 +1,107 @@
+"""The policy bundles that were ever in force: every instance of every service reads topic `referral-policy` from its start, unleased."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from referral.domain.events import PolicyActivated
+from referral.errors import Malformed
+from referral.runtime import kafka, observe
+from referral.runtime.settings import Settings
+from referral.wire import codec, headers
+
+TOPIC = "referral-policy"
+AGAIN = 1.0  # seconds before another try when the broker is away
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One activation. number: dense from 1. files: path below policy/ → exact bytes."""
+
+    number: int
+    digest: str
+    files: Mapping[str, bytes]
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.number} {self.digest[:12]})"
+
+
+class Bundles:
+    """Grows while `run` runs; run it in the background of the service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[int, Bundle] = {}
+        self._news = asyncio.Condition()
+        self._caught_up = False
+
+    @property
+    def current(self) -> Bundle | None:
+        """The newest bundle in force; None before the first."""
+        return self._known.get(len(self._known))
+
+    @property
+    def all(self) -> tuple[Bundle, ...]:
+        """Every bundle, in order."""
+        return tuple(self._known[number] for number in sorted(self._known))
+
+    async def wait(self, number: int = 1) -> Bundle:
+        """Wait until bundle `number` is in force and everything that the topic held at the start has been read; the newest."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._caught_up and len(self._known) >= number)
+        assert self.current is not None
+        return self.current
+
+    async def run(self) -> None:
+        """Follow until cancelled; the broker may come and go. Malformed: the topic holds what is not ours; the service must stop."""
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError, TimeoutError) as error:
+                observe.log().warning("policy topic away", exc_info=error)
+                await asyncio.sleep(AGAIN)
+
+    async def _follow(self) -> None:
+        consumer = kafka.consumer(self._settings, max_partition_fetch_bytes=kafka.POLICY_FETCH)
+        await consumer.start()
+        try:
+            tp = TopicPartition(self._settings.topic(TOPIC), 0)
+            consumer.assign([tp])
+            consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
+            end = (await consumer.end_offsets([tp]))[tp]
+            while True:
+                await self._take(consumer, tp, end)
+        finally:
+            await consumer.stop()
+
+    async def _take(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
+        records = (await consumer.getmany(tp, timeout_ms=1000 if self._caught_up else 50)).get(tp, [])
+        for record in records:
+            bundle = _bundle(record)
+            known = self._known.get(bundle.number)
+            if known.digest != bundle.digest if known else bundle.number != len(self._known) + 1:
+                raise Malformed("policy-sequence", f"bundle {bundle.number}")
+            self._known.setdefault(bundle.number, bundle)
+        caught_up = self._caught_up or await consumer.position(tp) >= end
+        if records or caught_up != self._caught_up:
+            async with self._news:
+                self._caught_up = caught_up
+                self._news.notify_all()
+
+
+def follow(settings: Settings) -> Bundles:
+    """Give its `run` to service.run(background=…)."""
+    return Bundles(settings)
+
+
+def _bundle(record: ConsumerRecord) -> Bundle:
+    type_ = headers.type_of(record.headers)
+    body = codec.decode(type_, codec.fingerprint(type_) if type_ == PolicyActivated.TYPE else 0, record.value or b"")
+    if not isinstance(body, PolicyActivated):
+        raise Malformed("policy-type", type_)
+    return Bundle(body.number, body.digest, body.files)
