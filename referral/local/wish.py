@@ -60,6 +60,8 @@ def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[s
     }
     if service in (None, "intake"):
         told["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
+    if service is None:
+        told["REFERRAL_URL"] = at.inbox
     if wish.policy is not None:
         told["REFERRAL_POLICY"] = str(wish.policy)
     return told

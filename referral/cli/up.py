@@ -1,0 +1,119 @@
+"""`referral up`: broker, database, mail server and every service on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import text
+
+from referral.cli import policy, show
+from referral.cli.screen import Screen
+from referral.errors import Rejected
+from referral.local import ports
+from referral.local import stack as local
+from referral.local.folder import default_data
+from referral.local.stack import Stack
+from referral.local.trouble import Trouble
+from referral.local.wish import Wish
+from referral.runtime import database
+from referral.runtime.settings import Settings
+
+DEFAULT_PORT = 8080
+ACTIVE = text("SELECT count(*) FROM routing.policy")
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything it keeps; by default below the user's data folder.")]
+Port = typer.Option(min=0, max=65535, help="0: any free one, kept for the next start.")
+
+
+def up(
+    data: Data = None,
+    instances: Annotated[int, typer.Option(min=1, max=9, help="Instances of each service.")] = 1,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the inbox and the API: 8080 unless it is taken.")] = None,
+    kafka_port: Annotated[int, Port] = 0,
+    smtp_port: Annotated[int, Port] = 0,
+    drill: Annotated[bool, typer.Option("--drill", help="A drill: hours may be passed in seconds. Never with real cases.")] = False,
+    policy_folder: Annotated[Path | None, typer.Option("--policy", help="Put into force when none is; by default the checkout's.")] = None,
+    as_json: show.Json = False,
+) -> int:
+    """Start broker, database, mail server and services, keep them running, show their state.
+
+    Servers named by REFERRAL_KAFKA and REFERRAL_DATABASE are used instead of embedded ones. With --json: one line when ready.
+    """
+    wish = Wish(
+        data=(data or default_data()).expanduser().absolute(),
+        instances=instances,
+        drill=drill,
+        kafka=os.environ.get("REFERRAL_KAFKA"),
+        database=os.environ.get("REFERRAL_DATABASE"),
+        kafka_port=kafka_port,
+        http_port=port if port is not None else DEFAULT_PORT if ports.is_free(DEFAULT_PORT) else 0,
+        smtp_port=smtp_port,
+        prefix=os.environ.get("REFERRAL_TOPIC_PREFIX", ""),
+        policy=policy_folder,
+    )
+    try:
+        asyncio.run(_until_told(wish, Screen(as_json)))
+    except (Trouble, Rejected, ExceptionGroup) as error:
+        cause = _first(error)
+        if not isinstance(cause, Trouble | Rejected):
+            raise
+        show.errors.print(f"referral: {cause}")
+        return 2
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def running(wish: Wish, told: Callable[[str], None] = lambda _: None) -> AsyncIterator[Stack]:
+    """A stack with a policy in force: what `up`, the demo, the fault tests and the benchmarks stand on."""
+
+    async def first(settings: Settings) -> None:
+        """Put the policy folder into force if none ever was: what an operator activated since stays."""
+        engine = database.admin(settings)
+        try:
+            async with engine.connect() as connection:
+                if (await connection.execute(ACTIVE)).scalar_one():
+                    return
+        finally:
+            await engine.dispose()
+        done = await policy.activate(settings, policy.read(settings.policy))
+        told(f"policy bundle {done.number} is in force")
+
+    async with local.stack(wish, first=first, told=told) as made:
+        yield made
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first of what went wrong; the others followed from it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _until_told(wish: Wish, screen: Screen) -> None:
+    """Run until a signal comes; one that comes during the start ends that."""
+    ended, loop, task = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        if not ended.is_set():  # a second Ctrl-C must not disturb the ending
+            ended.set()
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end)
+    try:
+        async with running(wish, screen.told) as made:
+            screen.ready(made)
+            await screen.follow(made)
+    except asyncio.CancelledError:
+        if not ended.is_set():
+            raise
+        task.uncancel()
+        screen.ended()
