@@ -8,11 +8,14 @@ from itertools import groupby
 from msgspec import Struct
 
 from referral.domain.case import Case
+from referral.domain.decide import DECIDES
 from referral.domain.events import CauseKind, Head, Meta
 from referral.domain.record import Input, RecordLost, Source, due_input, lost_input, record_input
 from referral.errors import Malformed
 from referral.proof.entry import ROUTING, SEQUENCED, Entry, Kind
 from referral.wire import codec, seal
+
+DECIDED = frozenset(body.TYPE for body in DECIDES if hasattr(body, "TYPE"))
 
 
 class Read(Struct, frozen=True, kw_only=True):
@@ -49,8 +52,8 @@ def decisions(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def inputs(entries: Sequence[Entry]) -> dict[tuple[str, int, int], Entry]:
-    """What routing had to decide upon, by position."""
-    asked = (e for e in entries if e.topic != ROUTING and e.kind in SEQUENCED and e.kind is not Kind.ERASURE)
+    """What routing had to decide upon, by position; a disclosure or a knock sent changes no case."""
+    asked = (e for e in entries if e.topic != ROUTING and e.kind in SEQUENCED and e.type in DECIDED)
     return {(e.topic, e.partition, e.offset): e for e in asked}
 
 

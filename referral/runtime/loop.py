@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.errors import Fenced, NewerVersion, Rejected
+from referral.errors import Fenced, NewerVersion, Rejected, Unavailable
 from referral.runtime import alarm, attempt, clock, commit, database, heart, kafka, lease, observe, outbox
 from referral.runtime.batch import Done, Transaction
 from referral.runtime.keys import Keys
@@ -71,12 +71,13 @@ class Loop:
         async with AsyncExitStack() as stack:
             self.tx = await stack.enter_async_context(self.engine.connect())
             await self._fits()
-            consumer, producer = kafka.consumer(self.settings), kafka.producer(self.settings)
-            stack.push_async_callback(consumer.stop)
-            await consumer.start()
+            consumer, probe, producer = kafka.consumer(self.settings), kafka.consumer(self.settings), kafka.producer(self.settings)
+            for reading in (consumer, probe):
+                stack.push_async_callback(reading.stop)
+                await reading.start()
             stack.push_async_callback(_throw_away, producer)
             await producer.start()
-            self.reader = Reader(consumer, self.settings, self.service.name)
+            self.reader = Reader(consumer, probe, self.settings, self.service.name)
             stack.push_async_callback(self.reader.halt)
             wake = self.reader.wake.set
             await stack.enter_async_context(heart.beating(self.engine, self.service.name, self.settings.instance, self.units, wake))
@@ -154,9 +155,11 @@ class Loop:
         """The alarms that may fire; the others wait for their inputs."""
         observe.ALARMS_OVERDUE.labels(self.service.name).set(len(dues))
         unheld = self.gate.unheld(dues, monotonic())
-        for partition in self.gate.unasked(unheld):
-            places = self.owner.places(f"p{partition}")
-            self.gate.barriers[partition] = alarm.Barrier(now, await self.reader.ends(places))
+        unasked = self.gate.unasked(unheld)
+        if unasked:
+            ends = await self.reader.ends([p for n in unasked for p in self.owner.places(f"p{n}")])
+            for n in unasked:
+                self.gate.barriers[n] = alarm.Barrier(now, {p: end for p, end in ends.items() if p[1] == n})
         read = {p: position[0] for u in self.owner.active().values() for p, position in u.positions.items()}
         fire = self.gate.ready(unheld, read)
         if len(fire) < len(unheld):
@@ -230,7 +233,7 @@ class Loop:
 def away(error: BaseException) -> bool:
     """Database or broker away, or another owner: nothing that one input is guilty of."""
     return isinstance(
-        error, KafkaError | Fenced | QuarantineAway | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
+        error, KafkaError | Fenced | Unavailable | QuarantineAway | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
     ) or database.away(error)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -89,10 +89,11 @@ def log() -> Any:
 
 
 class Health:
-    """Readiness: ready when nothing speaks against it."""
+    """Readiness: ready when nothing speaks against it. also: asked for what the service itself has against it."""
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[], Mapping[str, str]] = dict) -> None:
         self._against: dict[str, str] = {"start": "starting"}
+        self._also = also
 
     def red(self, what: str, why: str) -> None:
         """Something speaks against it now. what: a word; why: what an operator can do."""
@@ -105,4 +106,4 @@ class Health:
             log().info("ready again", reason=what)
 
     def against(self) -> dict[str, str]:
-        return dict(self._against)
+        return {**self._against, **self._also()}

@@ -20,7 +20,7 @@ Background = Callable[[], Coroutine[None, None, None]]
 async def serve(service: Service, settings: Settings, app: ASGIApp | None, background: Sequence[Background]) -> None:
     """Until SIGTERM or SIGINT. Raises what stopped it otherwise. Work in the background runs until it is cancelled."""
     observe.configure()
-    health = observe.Health()
+    health = observe.Health(service.against)
     engine = database.engine(settings, service.name, size=4)
     bound = web.listen(settings.http_host, settings.http_port)
     sys.stdout.write(f"{service.name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")

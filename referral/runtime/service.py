@@ -59,6 +59,7 @@ class Service:
     ingress: it also reads every `ingress.<agency>`. one_unit: a single order over everything (audit).
     waits_for: the view (partition, oldest) whose older rows must be read before an alarm may fire.
     fallback: handles one input, alone and in a new transaction, for which `handle` has raised; without it the loop tries for ever.
+    against: what else speaks against being ready, word → what an operator can do.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Service:
     one_unit: bool = False
     waits_for: str | None = None
     fallback: Handle | None = None
+    against: Callable[[], Mapping[str, str]] = dict
 
 
 async def run(

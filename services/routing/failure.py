@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from msgspec import Struct, field
+from prometheus_client import Counter
 
 from referral.domain.case import Case
 from referral.domain.events import Facts, NeedsPerson, Why
-from referral.domain.policy import Policy
+from referral.domain.policy import ENGINE, Policy
 from referral.domain.record import Input, derived, head_of
+from referral.runtime.observe import log
 
 ENGINE_FAILED = "ENGINE_FAILED"
+ENGINE_FAILURES = Counter("referral_engine_failures", "Inputs for which the rules raised an exception; their desk was asked.")
+"""Worry at the first: a rule is wrong. At four in ten minutes readiness turns red."""
 MINUTE = 60_000_000
 # DESIGN §5: four in ten minutes are more than one odd case; readiness turns red, and nothing stops.
 LIMIT = 4
@@ -45,15 +50,37 @@ def desk(case: Case | None, cause: Input, policy: Policy) -> str:
     return town.desk if town and town.desk else policy.country_desk
 
 
+def facts(case: Case | None, now: int, bundle: int) -> Facts:
+    """The facts of an input that no rule has looked at."""
+    return Facts(now=max(now, case.at if case else 0), engine=ENGINE, free={}, bundle=bundle)
+
+
 class Breaker(Struct, kw_only=True):
-    """Counts failures of the rules, by the batch clock."""
+    """Counts failures by the batch clock. times: of the last ones; now: of the last batch."""
 
     times: deque[int] = field(default_factory=lambda: deque(maxlen=LIMIT))
+    now: int = 0
 
-    def note(self, now: int) -> None:
-        """One more at this time (µs)."""
-        self.times.append(now)
+    def note(self, now: int, failed: Sequence[tuple[Input, Exception | None]]) -> None:
+        """A batch at this time (µs), and the inputs for which the rules failed in it."""
+        self.now = now
+        for cause, error in failed:
+            self.times.append(now)
+            ENGINE_FAILURES.inc()
+            log().error(
+                "engine failed", service="routing", case_id=cause.case_id, cause_id=cause.id, where=place(error), kind=type(error).__name__
+            )
 
-    def red(self, now: int) -> bool:
-        """Have there been too many of late?"""
-        return len(self.times) == LIMIT and self.times[0] > now - WINDOW
+    def against(self) -> dict[str, str]:
+        """Why routing is not ready, if there were too many of late."""
+        if len(self.times) < LIMIT or self.times[0] <= self.now - WINDOW:
+            return {}
+        return {"engine": f"the rules failed {LIMIT} times in ten minutes: the desks were asked; is the last deploy or policy bad?"}
+
+
+def place(error: BaseException | None) -> str:
+    """File and line of the innermost frame; never the text, which may quote what was sent."""
+    trace = error.__traceback__ if error else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

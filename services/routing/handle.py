@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.case import Case, next_due
 from referral.domain.decide import places_wanted
-from referral.domain.record import Input
 from referral.runtime.service import Batch, Outcome
-from services.routing import store
+from services.routing import failure, store
+from services.routing.failure import Breaker
 from services.routing.places import held
 from services.routing.rules import Bundle, Rules
-from services.routing.turn import Turn, begin
+from services.routing.turn import Turn, begin, fold
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The handler of one instance. failed: told of every input for which the rules raised an exception, with the batch's time."""
+    """The handler of one instance."""
 
     rules: Rules
-    failed: Callable[[Input, Exception, int], None]
+    breaker: Breaker
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
         bundle = await self.rules.in_force(tx)
-        before = await store.load(tx, sorted({cause.case_id for cause in batch.inputs}), batch.keys)
+        before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
         turn = await decide_all(tx, batch, bundle, before)
 
         outcome = Outcome()
@@ -36,11 +36,33 @@ class Routing:
             outcome.wake(case_id, next_due(case))
         for case_id in turn.erased:
             outcome.wake(case_id, None)
-        for cause, error in turn.failed:
-            self.failed(cause, error, batch.now)
         await store.save(tx, [case for case_id, case in turn.cases.items() if case is not before.get(case_id)], batch.keys)
         await store.remove(tx, sorted(turn.erased))
         await store.move_places(tx, turn.places.moved)
+        self.breaker.note(batch.now, turn.failed)
+        return outcome
+
+    async def ask_person(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        """The loop's way out for an input that `handle` cannot take at all: its desk is asked, without running any rule.
+
+        A state that does not open stays as it is; `referral recover` folds it again from the log.
+        """
+        bundle, outcome = await self.rules.in_force(tx), Outcome()
+        for cause in batch.inputs:
+            if cause.case_id not in batch.keys:
+                continue
+            try:
+                case = (await store.load(tx, {cause.case_id}, batch.keys)).get(cause.case_id)
+            except Exception as error:
+                self.breaker.note(batch.now, [(cause, error)])
+                outcome.emit(cause, *failure.events(None, cause, failure.facts(None, batch.now, bundle.number), bundle.policy))
+                continue
+            events = failure.events(case, cause, failure.facts(case, batch.now, bundle.number), bundle.policy)
+            outcome.emit(cause, *events)
+            after = fold(case, events, cause.case_id)
+            outcome.wake(cause.case_id, next_due(after))
+            await store.save(tx, [after], batch.keys)
+            self.breaker.note(batch.now, [(cause, None)])
         return outcome
 
 

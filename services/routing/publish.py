@@ -30,8 +30,8 @@ FAMILY = "6f1f3f7e-6a7c-5f0e-9d0a-0d4b4d0f5f5e"
 """Any fixed id: event ids of bundles are derived from it, so that a republished bundle is the same event."""
 
 NEXT = text(
-    "SELECT number, digest, files, activated FROM routing.policy WHERE confirmed IS NULL AND EXISTS"
-    " (SELECT FROM routing.lease WHERE unit = 'p0' AND owner = :me AND lease_until > clock_timestamp()) ORDER BY number LIMIT 1"
+    "SELECT number, digest, files, activated FROM routing.policy WHERE confirmed IS NULL AND NOT EXISTS"
+    " (SELECT FROM routing.lease WHERE unit = 'p0' AND owner <> :me AND lease_until > clock_timestamp()) ORDER BY number LIMIT 1"
 )
 CONFIRM = text("UPDATE routing.policy SET confirmed = :at WHERE number = :number AND confirmed IS NULL")
 UP_TO = text("SELECT files FROM routing.policy WHERE number <= :number ORDER BY number")
@@ -65,7 +65,7 @@ async def publish(settings: Settings, engine: AsyncEngine) -> None:
 
 
 async def once(settings: Settings, engine: AsyncEngine) -> bool:
-    """Publish and confirm one bundle, if one waits and we own p0. PolicyFork: the topic says otherwise."""
+    """Publish and confirm one bundle, if one waits and nobody else owns p0. PolicyFork: the topic says otherwise."""
     async with engine.connect() as connection:
         row = (await connection.execute(NEXT, {"me": settings.instance})).one_or_none()
     if row is None:

@@ -24,7 +24,7 @@ MOVE = text(
 )
 
 
-async def load(tx: AsyncConnection, ids: Sequence[str], keys: Mapping[str, bytes]) -> dict[str, Case]:
+async def load(tx: AsyncConnection, ids: Iterable[str], keys: Mapping[str, bytes]) -> dict[str, Case]:
     """The states of these cases, as far as they exist and have a key."""
     rows = await tx.execute(LOAD, {"ids": list(ids)})
     return {row.case_id: state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from referral.domain.case import Case
-from referral.domain.decide import decide, places_wanted
+from referral.domain.decide import DECIDES, decide, places_wanted
 from referral.domain.events import CaseErased, Facts
 from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE
@@ -33,12 +33,12 @@ class Turn(Struct, kw_only=True):
     unlocked: set[str] = field(default_factory=set)
 
     def take(self, batch: Batch) -> None:
-        """Decide every input; one whose case has no key any more was erased, and is only taken note of."""
+        """Decide every input that rules are about; one whose case has no key any more was erased, and is only taken note of."""
         for cause in batch.inputs:
             if isinstance(cause.body, CaseErased):
                 self.erased.add(cause.case_id)
                 self.places.move(self.cases.pop(cause.case_id, None), None)
-            elif cause.case_id in batch.keys and cause.case_id not in self.erased:
+            elif type(cause.body) in DECIDES and cause.case_id in batch.keys and cause.case_id not in self.erased:
                 self.answer(cause, batch.now)
 
     def answer(self, cause: Input, now: int) -> None:
