@@ -73,10 +73,10 @@ class Owner:
         if mono < self._discover:
             return
         self._discover = mono + DISCOVER
-        there = {self.settings.plain(t) for t in await self.reader.consumer.topics() if t.startswith(self.settings.topic_prefix)}
+        there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
         self._ingress = sorted(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else []
         self._counts = {
-            topic: len(self.reader.consumer.partitions_for_topic(self.settings.topic(topic)) or ()) for topic in self.service.reads
+            topic: len(self.reader.probe.partitions_for_topic(self.settings.topic(topic)) or ()) for topic in self.service.reads
         }
 
     def _resume(self, mono: float) -> None:
@@ -123,7 +123,7 @@ class Owner:
         for unit in taken:
             self.units[unit.name] = unit  # from now on the heart renews it
         wanted = {u.name: (u, self.places(u.name)) for u in taken}
-        for found in await rewind.check(self.tx, self.settings, self.service.writes, wanted):
+        for found in await rewind.check(self.tx, self.settings, self.reader.probe, self.service.writes, wanted):
             self.stop(found.unit, f"rewound-{found.cause}")
         await self.tx.commit()
         observe.log().info("took over", service=self.service.name, count=len(taken))

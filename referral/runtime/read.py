@@ -17,10 +17,13 @@ Taken = tuple[Unit, Place, ConsumerRecord]
 
 
 class Reader:
-    """One consumer for all owned units. wake: set by whoever has something for the loop."""
+    """One consumer for all owned units. wake: set by whoever has something for the loop.
 
-    def __init__(self, consumer: AIOKafkaConsumer, settings: Settings, service: str) -> None:
-        self.consumer, self._settings, self._service = consumer, settings, service
+    probe: a second consumer for questions, because a broker answers a connection in order and a fetch may wait there for long.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, probe: AIOKafkaConsumer, settings: Settings, service: str) -> None:
+        self.consumer, self.probe, self._settings, self._service = consumer, probe, settings, service
         self.wake = asyncio.Event()
         self._at: dict[TopicPartition, tuple[Unit, Place, int]] = {}
         self._fetch: asyncio.Task[dict[TopicPartition, list[ConsumerRecord]]] | None = None
@@ -86,7 +89,9 @@ class Reader:
     async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The end offsets as the broker has them now."""
         tps = {self.tp(p): p for p in places}
-        return {tps[tp]: end for tp, end in (await self.consumer.end_offsets(list(tps))).items()}
+        if not tps:
+            return {}
+        return {tps[tp]: end for tp, end in (await self.probe.end_offsets(list(tps))).items()}
 
     async def _ring(self, wait: float) -> None:
         try:

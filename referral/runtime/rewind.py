@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
-from referral.runtime import commit, kafka
+from referral.runtime import commit
 from referral.runtime.partition import Place, Unit, digest
 from referral.runtime.sequence import NONE
 from referral.runtime.settings import Settings
@@ -34,16 +34,18 @@ class Rewound:
 
 
 async def check(
-    tx: AsyncConnection, settings: Settings, writes: str | None, units: Mapping[str, tuple[Unit, tuple[Place, ...]]]
+    tx: AsyncConnection,
+    settings: Settings,
+    probe: AIOKafkaConsumer,
+    writes: str | None,
+    units: Mapping[str, tuple[Unit, tuple[Place, ...]]],
 ) -> list[Rewound]:
     """The units that must stop. A unit's position before the beginning of a topic that it never read is moved there."""
-    probe = kafka.consumer(settings)
-    await probe.start()
-    try:
-        async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(LIMIT):
+        try:
             return [found for unit, places in units.values() if (found := await _check(tx, settings, probe, writes, unit, places))]
-    finally:
-        await probe.stop()
+        finally:
+            probe.unsubscribe()
 
 
 async def _check(
