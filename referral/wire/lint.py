@@ -116,7 +116,7 @@ def _field(field: Json, where: str) -> Iterator[tuple[str, Json]]:
 def _kind(path: str, node: Json) -> None:
     kind = node.get("type")
     if not isinstance(kind, str) or kind not in ALLOWED:
-        raise SchemaError(f"{path}: {kind if isinstance(kind, str) else 'a nested type'} is not among {', '.join(ALLOWED)}, int, boolean")
+        raise SchemaError(f"{path}: {kind} is not among {', '.join(ALLOWED)}, int, boolean")
     if extra := set(node) - ALLOWED[kind]:
         raise SchemaError(f"{path}: {kind} has no {', '.join(sorted(extra))}")
     if node.get("logicalType", LOGICAL.get(kind)) != LOGICAL.get(kind):
@@ -145,8 +145,8 @@ def _record(path: str, node: Json) -> None:
     names = [field["name"] for field in node["fields"]]
     if len(set(names)) != len(names):
         raise SchemaError(f"{path}: a field stands twice")
-    if not names and path.endswith("[]"):
-        raise SchemaError(f"{path}: items without a field take no bytes, so a short record could claim any number of them")
+    if not names and "topic" not in node:
+        raise SchemaError(f"{path}: a shared type without a field takes no bytes, so a list of it could claim any number of items")
 
 
 def _map(path: str, node: Json) -> None:

@@ -16,7 +16,7 @@ LOCK = "released.lock"
 
 def check(folder: Path) -> None:
     """Raises SchemaError naming a released file that is gone or was edited."""
-    for name, digest in _locked(folder).items():
+    for name, digest in locked(folder).items():
         path = folder / name
         if not path.exists():
             raise SchemaError(f"{name}: was released and is gone; records written with it are still there. Bring it back")
@@ -27,14 +27,15 @@ def check(folder: Path) -> None:
 def lock(folder: Path) -> list[str]:
     """Add every file that is not locked yet and return their names. Raises SchemaError as `check` does."""
     check(folder)
-    known = _locked(folder)
+    known = locked(folder)
     new = [path.name for path in sorted(folder.glob("*.avsc")) if path.name not in known]
     lines = sorted([*known.items(), *((name, _digest(folder / name)) for name in new)])
     (folder / LOCK).write_text("".join(f"{digest}  {name}\n" for name, digest in lines), "utf-8")
     return new
 
 
-def _locked(folder: Path) -> dict[str, str]:
+def locked(folder: Path) -> dict[str, str]:
+    """File name → SHA-256 of what was ever released."""
     path = folder / LOCK
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     pairs = [line.split("  ") for line in lines]

@@ -57,11 +57,12 @@ def test_the_same_record_has_the_same_bytes() -> None:
     assert seal.seal(KEY, TOPIC, META, b"the body", NONCE) == VALUE
 
 
-@pytest.mark.parametrize("at", range(len(VALUE)))
-def test_a_changed_byte_is_malformed(at: int) -> None:
-    changed = VALUE[:at] + bytes([VALUE[at] ^ 1]) + VALUE[at + 1 :]
-    with pytest.raises(Malformed):
-        seal.unseal(KEY, TOPIC, seal.open(changed))
+def test_a_changed_byte_is_malformed() -> None:
+    for at in range(len(VALUE)):
+        for bit in (1, 0x80):
+            changed = VALUE[:at] + bytes([VALUE[at] ^ bit]) + VALUE[at + 1 :]
+            with pytest.raises(Malformed):
+                seal.unseal(KEY, TOPIC, seal.open(changed))
 
 
 def test_another_key_topic_or_meta_is_malformed() -> None:
@@ -78,10 +79,10 @@ def test_another_key_topic_or_meta_is_malformed() -> None:
         assert error.value.reason == "seal"
 
 
-@pytest.mark.parametrize("end", range(len(VALUE)))
-def test_a_value_cut_short_is_malformed(end: int) -> None:
-    with pytest.raises(Malformed):
-        seal.open(VALUE[:end])
+def test_a_value_cut_short_is_malformed() -> None:
+    for end in range(len(VALUE)):
+        with pytest.raises(Malformed):
+            seal.open(VALUE[:end])
 
 
 def test_trailing_bytes_are_malformed() -> None:
