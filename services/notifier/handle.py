@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseChanged, CaseErased, KnockFailed, KnockSent, RungFailed
+from referral.domain.events import CaseChanged, CaseErased, KnockFailed, RungFailed
 from referral.domain.record import Due, Input
 from referral.runtime import queue
 from referral.runtime.service import Batch, Outcome
@@ -22,14 +22,13 @@ NO_CHANNEL = "none"
 
 @dataclass(slots=True)
 class Board:
-    """What one batch knows: offers and tasks by id, which of them it touched and by what, and what it read of our own topic."""
+    """What one batch knows: offers and tasks by id and which of them it touched, and by what."""
 
     asked: dict[str, Asked]
     barred: dict[str, tuple[str, ...]]
     touched: dict[str, Input] = field(default_factory=dict)
     look: dict[str, Input] = field(default_factory=dict)
     bar: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    said: list[tuple[str, KnockSent | KnockFailed]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
 
     def of(self, case_id: str) -> list[Asked]:
@@ -70,10 +69,6 @@ def fold(board: Board, record: Input, now: int) -> None:
             board.bar[record.case_id] = excluded_staff(record.body.excluded)
             for asked in board.of(record.case_id):
                 touch(board, exclude(asked, board.bar[record.case_id]), record)
-        case KnockSent() | KnockFailed():
-            board.said.append((record.case_id, record.body))
-        case RungFailed():
-            pass
         case event if (id_ := subject(event)) is not None:
             known = board.asked.get(id_)
             after = follow(known, event, case_id=record.case_id, at=now, drill=record.drill)
@@ -124,7 +119,6 @@ async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) 
     """Rows of the batch; the sender is woken when they are committed."""
     for case_id, accounts in board.bar.items():
         await store.bar(tx, case_id, accounts)
-    await store.said(tx, board.said)
     touched = [board.asked[i] for i in board.touched]
     await store.save(tx, touched)
     knocks = [k for made in plans for k in made.knocks]

@@ -10,21 +10,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-import structlog
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.domain.events import KnockFailed, KnockSent, RungFailed
 from referral.domain.record import derived
 from referral.errors import Malformed
-from referral.runtime import clock, queue
+from referral.runtime import clock, observe, queue
 from referral.runtime.keys import Keys
 from services.notifier import deliveries
 from services.notifier.bell import Bell
 from services.notifier.channels import Channel, Refused, Unreached
 from services.notifier.deliveries import Claimed
+from services.notifier.figures import Figures
 from services.notifier.message import compose
-from services.notifier.observe import Figures
 
 LINES = 8
 """Messages under way at once: enough for 50 a second at 100 ms each with room, few enough for any relay."""
@@ -66,7 +65,6 @@ class Sender:
         self._idle: asyncio.Queue[Line] = asyncio.Queue()
         self._lines = lines
         self._bell = Bell(engine, queue.channel("notifier"))
-        self._log = structlog.get_logger("notifier.send")
 
     async def run(self) -> None:
         """Claim as many deliveries as there are free lines, whenever woken."""
@@ -98,7 +96,7 @@ class Sender:
             async with self._engine.begin() as tx:
                 return await deliveries.claim(tx, most)
         except Exception as error:
-            self._log.warning("claim-failed", error=type(error).__name__)
+            observe.log().warning("claim failed", kind=type(error).__name__)
             await asyncio.sleep(1)
             return []
 
@@ -107,7 +105,7 @@ class Sender:
         try:
             await self._deliver(claimed, line)
         except Exception as error:
-            self._log.error("delivery-failed", case=claimed.case_id, error=type(error).__name__)
+            observe.log().error("delivery failed", case_id=claimed.case_id, kind=type(error).__name__)
         finally:
             self._idle.put_nowait(line)
 
@@ -158,7 +156,7 @@ class Sender:
                     await write(tx)
                 return
             except Exception as error:
-                self._log.warning("result-not-written", error=type(error).__name__)
+                observe.log().warning("result not written", kind=type(error).__name__)
                 await asyncio.sleep(pause)
         async with self._engine.begin() as tx:
             await write(tx)

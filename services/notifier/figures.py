@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from services.notifier.deliveries import Backlog
 
@@ -12,7 +12,7 @@ SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300)
 class Figures:
     """Declared once per process, in wiring."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         # Worry when nothing is sent while something waits.
         self._sent = Counter("referral_knocks_sent", "Messages handed over", ["channel"], registry=registry)
         # Worry about any: a rung without a reachable person climbs at once.
