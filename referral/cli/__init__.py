@@ -7,7 +7,7 @@ import sys
 import click
 import typer
 
-from referral.cli import case, duty, offers, submit
+from referral.cli import audit, case, doctor, duty, offers, policy, submit
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
 
@@ -23,6 +23,9 @@ app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)
 app.add_typer(case.app, name="case")
 app.add_typer(duty.app, name="duty")
+app.add_typer(policy.app, name="policy")
+app.add_typer(audit.app, name="audit")
+app.command("doctor")(doctor.doctor)
 
 BAD, USAGE, INTERRUPTED = 1, 2, 130
 
