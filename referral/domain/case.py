@@ -20,7 +20,7 @@ class Val(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A frozen value that stores only what differs from its defaults."""
 
 
-class Offer(Val):
+class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
     """A seat put to one agency. state: OFFERED ACKNOWLEDGED ACCEPTED ARRIVED COMPLETED. how: empty while it is open."""
 
     offer_id: str
@@ -41,7 +41,7 @@ class Offer(Val):
         return f"Offer({self.offer_id} {self.service} {self.how or self.state})"
 
 
-class Seat(Val):
+class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
     """One role that a step needs. kept: declined under a statutory duty, and kept until another accepts. past: offers that ended."""
 
     role: str
@@ -52,7 +52,7 @@ class Seat(Val):
     code: str = ""
 
 
-class Run(Val):
+class Run(Val, frozen=True, kw_only=True, omit_defaults=True):
     """A step under way, or done when it has an outcome. round counts reviews and moves. verdict: the decision of the step as a whole."""
 
     step: str
@@ -63,7 +63,7 @@ class Run(Val):
     outcome: str = ""
 
 
-class Track(Val):
+class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
     """One pathway running for the case, under the procedure that was in force when it began."""
 
     track_id: str
@@ -74,7 +74,7 @@ class Track(Val):
     outcome: str = ""
 
 
-class Task(Val):
+class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
     """What stands at a desk. rung: 0 desk, 1 supervising body, 2 oversight. due: when it is told again, one rung higher."""
 
     task_id: str
@@ -87,7 +87,7 @@ class Task(Val):
     due: int | None = None
 
 
-class Case(Val):
+class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     """The life of one person's referrals. seq and at: of its last event. opened: its first referral has been read."""
 
     case_id: str

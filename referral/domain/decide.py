@@ -1,27 +1,75 @@
-"""The heart: one input and what is known become events. Total, deterministic, never empty; no I/O, no clock, no randomness."""
+"""The heart: one input, and what is known, become events. Total, deterministic, never empty; no I/O, no clock, no randomness.
+
+Read it like this: the handler of the input says what the input itself does to the case (`answers`, `silence`, `inputs`,
+`instructions`), then `progress` says what follows from how the case now stands (steps open, seats are offered, tracks end).
+Whom a seat is offered to, and why not to others, is `eligible`; what a procedure is, `procedure`; what a case is, `case` and `fold`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from msgspec import Struct
 
+from referral.domain.answers import answered
 from referral.domain.case import Case
-from referral.domain.events import Facts
+from referral.domain.decision import Decision
+from referral.domain.events import (
+    ActorExcluded,
+    CaseRaised,
+    ConsentChanged,
+    Facts,
+    InstructionGiven,
+    ReferralSubmitted,
+    ReferralWithdrawn,
+    ResponseSubmitted,
+    RungFailed,
+    TraitsChanged,
+)
+from referral.domain.inputs import actor_excluded, consent_changed, lost, raised, submitted, traits_changed, withdrawn
+from referral.domain.instructions import instructed
+from referral.domain.places import places_wanted
 from referral.domain.policy import Policy
-from referral.domain.record import Input
+from referral.domain.progress import progress
+from referral.domain.record import Due, Input, RecordLost
+from referral.domain.silence import due, rung_failed
+
+__all__ = ["DECIDES", "decide", "places_wanted"]
 
 
 def decide(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[Struct, ...]:
-    """What follows from one input, as events of `referral-routing` in order; `head` is set on the first.
+    """What follows from one input, as events of `referral-routing` in order; `head` is set on the first, ids are derived(cause.id, index).
 
-    case: None when this case has no event yet. facts: now not before case.at, and free for `places_wanted`. An input without effect is InputIgnored.
+    case: None when it has no event yet. facts: now is not before case.at; free holds the services of `places_wanted`.
+    An input without effect is InputIgnored, so the log holds the order of all inputs.
     """
-    raise NotImplementedError
+    d = Decision(case, cause, facts, policy)
+    HANDLERS.get(type(cause.body), _unknown)(d, cause.body)
+    progress(d)
+    if not d.events:
+        d.ignore("NOTHING_CHANGED")
+    return tuple(d.events)
 
 
-def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str, ...]:
-    """Ids of the services whose free places this decision may ask for, sorted: routing locks their rows and puts the numbers into Facts.free."""
-    return ()
+def _unknown(d: Decision, body: Struct) -> None:
+    """Code that does not know an input does not guess: a person looks."""
+    d.needs_person("unknown-input")
 
 
-DECIDES: frozenset[type] = frozenset()
-"""Bodies that are decided upon."""
+HANDLERS: dict[type, Callable[[Decision, Any], None]] = {
+    ReferralSubmitted: submitted,
+    CaseRaised: raised,
+    ResponseSubmitted: answered,
+    TraitsChanged: traits_changed,
+    ConsentChanged: consent_changed,
+    ActorExcluded: actor_excluded,
+    InstructionGiven: instructed,
+    ReferralWithdrawn: withdrawn,
+    RungFailed: rung_failed,
+    Due: due,
+    RecordLost: lost,
+}
+
+DECIDES: frozenset[type] = frozenset(HANDLERS)
+"""Bodies that are decided upon. Other records of the topics that routing reads (a disclosure, a knock sent) change no case."""

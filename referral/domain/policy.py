@@ -1,144 +1,27 @@
-"""What must happen: the procedures, the directory and the calendars that are in force, compiled once from files.
-
-`compile` is the only way to make one. Everything in it is frozen; `Policy.candidates` remembers its answers.
-"""
+"""What must happen: the procedures, the directory and the calendar that are in force, compiled once from files by `compile`."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from referral.domain.deadline import Calendar, Limit
+from referral.domain.directory import Agency, Municipality, Section, Service
+from referral.domain.directory_files import read_directory
+from referral.domain.language import PolicyErrors, Reader
+from referral.domain.procedure import Pathway
+from referral.domain.procedure_file import read_procedure
+
+__all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
 ENGINE: int = 1
 """Behaviour version of decide(): raised when the same case, input, facts and policy yield other events."""
 
-ALWAYS: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the case file. personal: it can tell who the person is."""
-
-    id: str
-    personal: bool
-    names: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Agency:
-    """Who answers. ladder: its rungs, lowest first. desk: it gets what no rule can place. above: its supervising body."""
-
-    id: str
-    names: Mapping[str, str]
-    municipality: str
-    reach: str
-    ladder: tuple[str, ...]
-    desk: bool
-    above: str
-    languages: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Municipality:
-    """One of the 30. coordinator: an agency, or empty where there is none."""
-
-    id: str
-    names: Mapping[str, str]
-    region: str
-    neighbours: tuple[str, ...]
-    desk: str
-    coordinator: str
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One thing that one agency does somewhere. covers: municipality ids, region:<id>, or country. places: for a PLACE step; else None."""
-
-    id: str
-    agency: str
-    role: str
-    tags: frozenset[str]
-    covers: frozenset[str]
-    min_age: int
-    max_age: int
-    sexes: frozenset[str]
-    places: int | None
-    reach: str
-    ladder: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SeatRule:
-    """Who may fill one seat. roles: in order of preference; areas: the same. holder: step and seat whose holder is asked (or `.holder`)."""
-
-    name: str
-    roles: tuple[str, ...]
-    areas: tuple[str, ...]
-    ladder: tuple[str, ...]
-    shows: tuple[str, ...]
-    tags: frozenset[str]
-    may_decline: tuple[str, ...]
-    statutory: bool
-    holder: tuple[str, str] | None
-    last_resort: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Which roles a PLACE step asks, by the outcome of another step; until that is known; and what a secure facility needs."""
-
-    by: str
-    roles: Mapping[str, tuple[str, ...]]
-    until_known: tuple[str, ...]
-    secure: frozenset[str]
-    secure_needs: frozenset[str]
-    secure_ends: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One stage. after: marks that must all stand; when: of each set one; at_once: marks of which any replaces `after`; again: of which any opens a new round."""
-
-    id: str
-    kind: str
-    seats: tuple[SeatRule, ...]
-    after: frozenset[str]
-    when: tuple[frozenset[str], ...]
-    at_once: frozenset[str]
-    again: frozenset[str]
-    limits: Mapping[str, Limit]
-    codes: tuple[str, ...]
-    needs: tuple[str, ...]
-    forbid: Mapping[str, frozenset[str]]
-    on_silence: str
-    on_disagreement: str
-    placement: Placement | None
-    final: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pathway:
-    """One written procedure. digest: SHA-256 of its file, in hex."""
-
-    id: str
-    digest: str
-    applies: tuple[frozenset[str], ...]
-    changes: tuple[tuple[tuple[frozenset[str], ...], str], ...]
-    never: tuple[tuple[str, str], ...]
-    raises: str
-    steps: tuple[Step, ...]
-    close_when: frozenset[str]
-    desk_repeat: Limit
-    stopped_repeat: Limit
-
-    def step(self, id: str) -> Step | None:
-        return next((step for step in self.steps if step.id == id), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The whole. directory: SHA-256 over all files but pathways, in hex. pinned: every procedure that was ever in force, by digest."""
+    """The whole. directory: SHA-256 over all files but the pathways, hex. pinned: every procedure that was ever in force, by digest."""
 
     current: tuple[Pathway, ...]
     pinned: Mapping[str, Pathway]
@@ -146,40 +29,86 @@ class Policy:
     agencies: Mapping[str, Agency]
     services: Mapping[str, Service]
     municipalities: Mapping[str, Municipality]
-    regions: tuple[str, ...]
     sections: Mapping[str, Section]
     codes: Mapping[str, tuple[str, ...]]
     labels: Mapping[str, Mapping[str, Mapping[str, str]]]
     calendar: Calendar
     country_desk: str
     oversight: str
-    _asked: dict[tuple[tuple[str, ...], tuple[str, ...], str], tuple[Service, ...]] = field(default_factory=dict)
+    repeat: Limit
+    stopped: Limit
+    _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
-        """The name of a code, agency, municipality or section in sq, sr-Latn, sr-Cyrl or en; the id where there is none."""
-        found: Mapping[str, str] | None = None
-        if kind == "agency" and id in self.agencies:
-            found = self.agencies[id].names
-        elif kind == "municipality" and id in self.municipalities:
-            found = self.municipalities[id].names
-        elif kind == "section" and id in self.sections:
-            found = self.sections[id].names
-        else:
-            found = self.labels.get(kind, {}).get(id)
-        return (found or {}).get(language) or (found or {}).get("en") or id
+        """The name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else the id itself."""
+        things: Mapping[str, Mapping[str, Agency | Municipality | Section]] = {
+            "agency": self.agencies,
+            "municipality": self.municipalities,
+            "section": self.sections,
+        }
+        thing = things.get(kind, {}).get(id)
+        found = self.labels.get(kind, {}).get(id, {}) if thing is None else thing.names
+        return found.get(language) or found.get("en") or id
 
+    def serving(self, role: str, area: str, place: str) -> tuple[Service, ...]:
+        """The services of a role in one area word seen from a municipality, in order of id (neighbours in the order of the file)."""
+        key = (role, area, place)
+        if key not in self._asked:
+            self._asked[key] = tuple(dict.fromkeys(s for where in self._covers(area, place) for s in self._having(role, where)))
+        return self._asked[key]
 
-class PolicyErrors(Exception):
-    """The policy cannot be used. errors: one line each, `file:line: what is wrong; what is allowed`."""
+    def _having(self, role: str, cover: str) -> list[Service]:
+        return [s for _, s in sorted(self.services.items()) if role in s.roles and cover in s.covers]
 
-    def __init__(self, errors: tuple[str, ...]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
+    def _covers(self, area: str, place: str) -> list[str]:
+        """Cover words for an area word. A place that is not in the directory has only the country."""
+        here = self.municipalities.get(place)
+        if area == "country":
+            return ["country"]
+        if here is None:
+            return []
+        regions = sorted({m.region for m in self.municipalities.values()})
+        match area:
+            case "found-in":
+                return [place]
+            case "neighbour":
+                return list(here.neighbours)
+            case "region":
+                return [f"region:{here.region}"]
+            case _:
+                return [f"region:{region}" for region in regions if region != here.region]
 
 
 def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
-    """Policy from files (path below policy/ → exact bytes). before: the policy in force until now, whose procedures stay known for their tracks.
+    """Policy from files: path below policy/ → exact bytes.
 
+    before: the policy until now, whose procedures stay known to the tracks that are pinned to them.
     Raises PolicyErrors with everything that is unknown or incomplete.
     """
-    raise PolicyErrors(("not yet",))
+    reader = Reader(files)
+    whole = read_directory(reader)
+    pathways = tuple(read_procedure(reader, path, whole) for path in sorted(files) if path.startswith("pathways/"))
+    if not pathways:
+        reader.error("pathways/", 0, "no procedure; add pathways/<id>.yaml")
+    reader.finish()
+    known = {pathway.digest: pathway for pathway in pathways}
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        if not path.startswith("pathways/"):
+            digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
+    return Policy(
+        current=pathways,
+        pinned={**(before.pinned if before else {}), **known},
+        directory=digest.hexdigest(),
+        agencies=whole.agencies,
+        services=whole.services,
+        municipalities=whole.municipalities,
+        sections=whole.sections,
+        codes=whole.codes,
+        labels=whole.labels,
+        calendar=whole.calendar,
+        country_desk=whole.country_desk,
+        oversight=whole.oversight,
+        repeat=whole.repeat,
+        stopped=whole.stopped,
+    )

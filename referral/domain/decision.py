@@ -1,0 +1,128 @@
+"""One decision in the making: the events said so far, and the case as it stands after them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from referral.domain import deadline
+from referral.domain.case import Case, Offer, Task, Track, holds
+from referral.domain.deadline import Limit
+from referral.domain.events import Facts, How, InputIgnored, NeedsPerson, OfferClosed, Passed, PersonNotNeeded, Why
+from referral.domain.fold import evolve
+from referral.domain.policy import Policy
+from referral.domain.record import Input, derived, head_of
+
+TOP = 2
+"""The highest rung above a desk: 0 the desk, 1 its supervising body, 2 oversight."""
+
+
+class Decision:
+    """Handlers say events through it; each is folded at once, so that the next rule sees its effect."""
+
+    __slots__ = ("_before", "_directory", "_state", "cause", "events", "facts", "policy")
+
+    def __init__(self, case: Case | None, cause: Input, facts: Facts, policy: Policy) -> None:
+        self.cause, self.facts, self.policy = cause, facts, policy
+        self.events: list[Struct] = []
+        self._state = case
+        self._before: Mapping[str, int] | None = None
+        self._directory = policy.directory[:16]
+
+    @property
+    def case(self) -> Case:
+        """The case now; an empty one before its first event."""
+        return self._state or Case(case_id=self.cause.case_id)
+
+    def say(self, kind: type[Struct], rule: str, track: Track | None = None, passed: tuple[Passed, ...] = (), /, **fields: Any) -> None:
+        """One more event, with its reason."""
+        if kind.__name__ in ("OfferOpened", "OfferClosed", "OfferAccepted") and self._before is None:
+            self._before = holds(self.case)
+        procedure = "" if track is None else track.digest[:16]
+        why = Why(rule=rule, procedure=procedure, directory=self._directory, engine=self.facts.engine, passed=passed)
+        event = kind(head=None if self.events else head_of(self.cause, self.facts), why=why, **fields)
+        self._state = evolve(self._state, event, self.cause.case_id)
+        self.events.append(event)
+
+    def new_id(self, name: str) -> str:
+        """An id that this decision alone can give."""
+        return derived(self.cause.id, f"{name}:{len(self.events)}")
+
+    def due(self, limit: Limit) -> int:
+        """When a limit that starts with this decision has passed."""
+        return deadline.due(self.facts.now, limit, self.policy.calendar)
+
+    def free(self, service: str) -> int:
+        """Places of a service that nobody holds, after what this decision has taken or freed."""
+        free = self.facts.free.get(service, 0)
+        if self._before is None:
+            return free
+        return free - holds(self.case).get(service, 0) + self._before.get(service, 0)
+
+    def ignore(self, reason: str, offer_id: str | None = None, referral_id: str | None = None) -> None:
+        """The input changes nothing."""
+        self.say(InputIgnored, "ignored", reason=reason, offer_id=offer_id, referral_id=referral_id)
+
+    def close(self, offer: Offer, how: How, reason: str, rule: str, track: Track | None) -> None:
+        """An offer ends."""
+        self.say(OfferClosed, rule, track, offer_id=offer.offer_id, how=how, reason=reason)
+
+    def desk(self, rung: int) -> str:
+        """The agency that answers for this case at a rung above every rule: never one that is excluded, while there is another."""
+        policy, place = self.policy, self.policy.municipalities.get(self.case.traits.found_in)
+        first = place.desk if place else policy.country_desk
+        chain = (first, policy.agencies[first].above or policy.country_desk, policy.oversight)
+        open_to = [agency for agency in chain[rung:] if f"agency:{agency}" not in self.case.excluded]
+        return open_to[0] if open_to else policy.oversight
+
+    def needs_person(
+        self,
+        about: str,
+        track: Track | None = None,
+        step: str = "",
+        seat: int = -1,
+        *,
+        rung: int = 0,
+        passed: tuple[Passed, ...] = (),
+        repeat: Limit | None = None,
+    ) -> None:
+        """Put it to a desk, once: a task that stands there already is not told a second time."""
+        track_id = track.track_id if track else ""
+        if any((t.about, t.track_id, t.step, t.seat) == (about, track_id, step, seat) for t in self.case.tasks):
+            return
+        self.say(
+            NeedsPerson,
+            about,
+            track,
+            passed,
+            task_id=self.new_id("task"),
+            desk=self.desk(rung),
+            about=about,
+            track_id=track_id or None,
+            step=step,
+            seat=seat,
+            rung=rung,
+            due=self.due(repeat or self.policy.repeat),
+        )
+
+    def tell_again(self, task: Task) -> None:
+        """A task that nobody has settled is told one rung higher; never closed by itself."""
+        rung = min(task.rung + 1, TOP)
+        self.say(
+            NeedsPerson,
+            "repeated",
+            task_id=task.task_id,
+            desk=self.desk(rung),
+            about=task.about,
+            track_id=task.track_id or None,
+            step=task.step,
+            seat=task.seat,
+            rung=rung,
+            due=self.due(self.policy.stopped if task.about == "stopped" else self.policy.repeat),
+        )
+
+    def settle(self, task: Task, how: str) -> None:
+        """A task is settled."""
+        self.say(PersonNotNeeded, "settled", task_id=task.task_id, how=how)

@@ -1,0 +1,66 @@
+"""Who there is: agencies and what they do where, municipalities, and the sections of the case file. Names in four languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
+Names = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the case file. personal: it can tell who the person is."""
+
+    id: str
+    personal: bool
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """Who answers. ladder: its rungs, lowest first. desk: it gets what no rule can place. above: its supervising body, or empty."""
+
+    id: str
+    names: Names
+    municipality: str
+    reach: str
+    ladder: tuple[str, ...]
+    languages: tuple[str, ...]
+    desk: bool
+    above: str
+
+
+@dataclass(frozen=True, slots=True)
+class Municipality:
+    """One of the 30. desk: an agency. coordinator: an agency, or empty where there is none."""
+
+    id: str
+    names: Names
+    region: str
+    neighbours: tuple[str, ...]
+    desk: str
+    coordinator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What one agency does somewhere. covers: municipality ids, `region:<id>` or `country`. places: None where it has no capacity."""
+
+    id: str
+    agency: str
+    roles: frozenset[str]
+    tags: frozenset[str]
+    covers: frozenset[str]
+    ages: tuple[int, int]
+    sexes: frozenset[str]
+    places: int | None
+
+
+def years(age: str, band: str) -> tuple[int, int]:
+    """The span of years that a case's age codes leave open: `12-14` is (12, 14); unknown is 0 to 17 for a child, 18 to 120 for an adult."""
+    low, _, high = band.partition("-")
+    if low.isdigit() and high.isdigit():
+        return int(low), int(high)
+    return (18, 120) if age == "adult" else (0, 17)

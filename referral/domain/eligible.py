@@ -1,0 +1,114 @@
+"""Who is asked next for a seat, and why everybody before was passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from referral.domain.case import Case, Run, Seat, Track, offers_of
+from referral.domain.decision import Decision
+from referral.domain.directory import Service, years
+from referral.domain.events import Passed, StepKind
+from referral.domain.policy import Policy
+from referral.domain.procedure import Marks, Pathway, SeatRule, Step
+from referral.domain.standing import RANK, latest, roles_wanted, secure_allowed
+
+LISTED = 32
+"""Candidates listed in one event; when so many were passed over, a person looks (DESIGN 11)."""
+TRIED = ("DECLINED_BY_AGENCY", "DECLINED_BY_PERSON", "EXPIRED", "RETURNED", "RELEASED")
+
+Choice = tuple[Service | None, str, tuple[Passed, ...]]
+
+
+def choose(d: Decision, track: Track, pathway: Pathway, step: Step, run: Run, seat: int, standing: Marks) -> Choice | None:
+    """The next service for a seat with the role it is asked for, and those passed over; None while another seat is awaited."""
+    rule = step.seats[seat]
+    passed: list[Passed] = []
+    asked = candidates(d.policy, d.case, track, step, run, rule, standing)
+    if asked is None:
+        return None
+    seen: set[str] = set()
+    for service, role in asked:
+        if service.id in seen:
+            continue
+        seen.add(service.id)
+        reason = why_not(d, track, pathway, step, run.seats[seat], rule, service, standing)
+        if not reason:
+            return service, role, tuple(passed)
+        passed.append(Passed(service=service.id, reason=reason))
+        if len(passed) == LISTED:
+            break
+    return None if rule.holder and not seen else (None, rule.roles[0] if rule.roles else rule.name, tuple(passed))
+
+
+def candidates(
+    policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks
+) -> Iterable[tuple[Service, str]] | None:
+    """Services in the order of the procedure; None while a seat that must be asked is vacant."""
+    if rule.holder is not None:
+        return _holder(policy, case, track, step, rule)
+    return _by_role(policy, case, rule, roles_asked(step, run, rule, standing))
+
+
+def roles_asked(step: Step, run: Run, rule: SeatRule, standing: Marks) -> tuple[str, ...]:
+    """A move (a later round) has no last resort: the child has a bed already."""
+    if step.placement is None:
+        return rule.roles
+    wanted = roles_wanted(step.placement, standing)
+    return wanted if run.round else (*wanted, *rule.last_resort)
+
+
+def _by_role(policy: Policy, case: Case, rule: SeatRule, roles: Iterable[str]) -> Iterator[tuple[Service, str]]:
+    for role in roles:
+        for area in rule.areas:
+            for service in policy.serving(role, area, case.traits.found_in):
+                yield service, role
+
+
+def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule) -> Iterable[tuple[Service, str]] | None:
+    """The service that holds the named seat; after it, unless silence keeps everything as it is, others that could hold it."""
+    assert rule.holder is not None
+    run = latest(track, rule.holder[0])
+    offer = run.seats[rule.holder[1]].offer if run is not None else None
+    if offer is None or RANK[offer.state] < RANK["ACCEPTED"] or offer.service not in policy.services:
+        return None
+    held = policy.services[offer.service]
+    first = [(held, next(iter(sorted(held.roles & set(rule.roles))), sorted(held.roles)[0]))]
+    if step.on_silence == "keep-place":
+        return first
+    return [*first, *_by_role(policy, case, rule, rule.roles)]
+
+
+def why_not(d: Decision, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, standing: Marks) -> str:
+    """Why a service must not be asked; empty when it may. Also asked before a desk's own choice."""
+    return banned(d, pathway, step, service, standing) or _unfit(d, track, step, seat, rule, service)
+
+
+def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing: Marks) -> str:
+    """What nobody may override: exclusions, the bans of the procedure, a secure facility without its decisions."""
+    if f"agency:{service.agency}" in d.case.excluded:
+        return "EXCLUDED"
+    if any(tag in service.tags and (not mark or mark in standing) for tag, mark in pathway.never):
+        return "NEVER"
+    if step.placement and service.roles & step.placement.secure and not secure_allowed(step.placement, standing):
+        return "SECURE_NOT_ALLOWED"
+    return ""
+
+
+def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:
+    if any(o.service == service.id and o.how in TRIED for o in seat.past) or any(o.service == service.id for o in seat.kept):
+        return "TRIED"
+    if rule.skills - service.tags:
+        return "NOT_SKILLED"
+    traits = d.case.traits
+    low, high = years(traits.age, traits.age_band)
+    known = "-" in traits.age_band
+    if (low < service.ages[0] or high > service.ages[1]) if known else (low > service.ages[1] or high < service.ages[0]):
+        return "NOT_ELIGIBLE_AGE"
+    if service.sexes and traits.sex in ("female", "male") and traits.sex not in service.sexes:
+        return "NOT_ELIGIBLE_SEX"
+    if step.kind is StepKind.PLACE:
+        if any(o.service == service.id for run in track.runs if run.step == step.id for s in run.seats for o in offers_of(s)):
+            return "HOLDS_NOW"
+        if d.free(service.id) < 1:
+            return "NO_CAPACITY"
+    return ""

@@ -1,0 +1,270 @@
+"""What follows from how a case stands: steps open, vacant seats are offered, steps are done, tracks end, nothing is ever parked."""
+
+from __future__ import annotations
+
+from referral.domain.case import Run, Seat, Task, Track, next_due, offers_of
+from referral.domain.decision import Decision
+from referral.domain.directory import Service
+from referral.domain.eligible import choose
+from referral.domain.events import (
+    CaseClosed,
+    Decided,
+    DecisionRecorded,
+    How,
+    OfferKind,
+    OfferOpened,
+    Passed,
+    Reach,
+    StepDone,
+    StepKind,
+    StepOpened,
+    TrackChanged,
+    TrackState,
+)
+from referral.domain.procedure import Marks, Pathway, Step
+from referral.domain.standing import NOT_NEEDED, RANK, latest, marks, rank
+
+PASSES = 32
+"""Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
+SEATS = 200
+"""Seats of one case, over all rounds (DESIGN 11)."""
+VACANT = ("no-candidate", "person-declined")
+LIMIT_ORDER = {
+    "OFFERED": ("acknowledge", "accept", "decide", "complete"),
+    "ACKNOWLEDGED": ("accept", "decide", "complete"),
+    "ACCEPTED": ("present", "arrive", "complete"),
+    "ARRIVED": ("complete",),
+}
+FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
+
+
+def progress(d: Decision) -> None:
+    """Say everything that follows, until nothing more does."""
+    for _ in range(PASSES):
+        before = len(d.events)
+        for index, track in enumerate(d.case.tracks):
+            if not track.outcome and not track.paused_by:
+                _advance(d, index)
+        for task in d.case.tasks:
+            if task.seat >= 0 and _is_settled(d, task):
+                d.settle(task, "done")
+        if len(d.events) == before:
+            break
+    else:
+        d.needs_person("too-many-events")
+    case = d.case
+    if case.opened and not case.closed and case.tracks and all(t.outcome for t in case.tracks) and not case.tasks:
+        d.say(CaseClosed, "all-tracks-ended", outcome="done")
+    elif case.opened and not case.closed and not case.tasks and next_due(case) is None:
+        d.needs_person("standing-still")
+
+
+def _advance(d: Decision, index: int) -> None:
+    """One look at one track: every step once, in the order of the procedure, on the marks that stood before."""
+    track = d.case.tracks[index]
+    pathway = d.policy.pinned.get(track.digest)
+    if pathway is None:
+        d.needs_person("procedure-unknown", track)
+        return
+    standing = marks(d.case, track, pathway, d.policy)
+    for step in pathway.steps:
+        if step.kind is StepKind.FEED:
+            continue
+        run = latest(track, step.id)
+        if _opens(step, track, run, standing):
+            _open_step(d, track, step, 0 if run is None else run.round + 1)
+            track = d.case.tracks[index]
+            run = latest(track, step.id)
+        if run is None:
+            continue
+        if step.when and not all(group & standing for group in step.when):
+            _drop(d, track, run)
+        elif not run.outcome or run.verdict:
+            _fill(d, index, pathway, step, standing)
+            _finish(d, d.case.tracks[index], step)
+        track = d.case.tracks[index]
+    if pathway.close_when <= standing and _is_over(track, pathway):
+        end_track(d, track, "done", "close-when")
+
+
+def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
+    if not ((step.after <= standing or step.at_once & standing) and all(group & standing for group in step.when)):
+        return False
+    if run is None or run.outcome == NOT_NEEDED:
+        return True
+    if not step.again or (step.placement is not None and f"{step.id}.misplaced" not in standing):
+        return False
+    if step.placement is None and not run.outcome:
+        return False
+    newer = track.runs[track.runs.index(run) :]
+    return any(f"{other.step}.{other.outcome}" in step.again for other in newer)
+
+
+def _open_step(d: Decision, track: Track, step: Step, round: int) -> None:
+    if sum(len(run.seats) for t in d.case.tracks for run in t.runs) + len(step.seats) > SEATS:
+        d.needs_person("too-many-seats", track, step.id)
+        return
+    roles = tuple(rule.roles[0] if rule.roles else rule.name for rule in step.seats)
+    d.say(StepOpened, "ready", track, track_id=track.track_id, step=step.id, round=round, kind=step.kind, seats=roles)
+
+
+def _drop(d: Decision, track: Track, run: Run) -> None:
+    """The circumstances that a step needs no longer hold: whoever was asked is told so, and reads no more."""
+    offers = [offer for seat in run.seats for offer in offers_of(seat)]
+    for offer in offers:
+        d.close(offer, How.CANCELLED, "NOT_NEEDED", "when-no-longer", track)
+    if offers or not run.outcome:
+        d.say(StepDone, "when-no-longer", track, track_id=track.track_id, step=run.step, round=run.round, outcome=NOT_NEEDED)
+
+
+def _fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks) -> None:
+    """Offer every vacant seat of a step to the next one in order, or put it to the desk."""
+    for number in range(len(step.seats)):
+        track = d.case.tracks[index]
+        run = latest(track, step.id)
+        assert run is not None
+        seat = run.seats[number]
+        if seat.offer is not None or seat.code or run.outcome:
+            continue
+        if seat.past and seat.past[-1].how == How.DECLINED_BY_PERSON.value:
+            d.needs_person("person-declined", track, step.id, number)
+        elif (choice := choose(d, track, pathway, step, run, number, standing)) is not None:
+            service, role, passed = choice
+            if service is not None:
+                offer(d, track, step, run, number, service, role, passed, "next-in-order")
+            else:
+                excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
+                d.needs_person("no-candidate", track, step.id, number, rung=2 if excluded else 0, passed=passed)
+
+
+def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
+    """The limit that starts when an offer comes into this state: when it passes, and which it is."""
+    for what in LIMIT_ORDER[state]:
+        if what in step.limits:
+            return d.due(step.limits[what]), what
+    return None, ""
+
+
+def offer(
+    d: Decision, track: Track, step: Step, run: Run, seat: int, service: Service, role: str, passed: tuple[Passed, ...], rule: str
+) -> None:
+    """Put a seat to a service. Everything that the door and the notifier need stands in the event."""
+    agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
+    due, due_what = limit_after(d, step, "OFFERED")
+    d.say(
+        OfferOpened,
+        rule,
+        track,
+        passed,
+        track_id=track.track_id,
+        step=step.id,
+        round=run.round,
+        seat=seat,
+        offer_id=d.new_id("offer"),
+        kind=OfferKind(step.kind.value),
+        role=role,
+        agency=agency.id,
+        service=service.id,
+        reach=Reach(agency.reach),
+        urgency=d.case.traits.urgency,
+        ladder=tuple(rung for rung in seat_rule.ladder if rung in agency.ladder) or agency.ladder,
+        rung=0,
+        shows=seat_rule.shows,
+        words=words(step),
+        reasons=() if step.kind is StepKind.NOTIFY else seat_rule.may_decline,
+        codes=step.codes,
+        needs=step.needs,
+        skip=tuple(actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")),
+        due=due,
+        due_what=due_what,
+    )
+
+
+def words(step: Step) -> tuple[str, ...]:
+    """The answers that an offer of this step may ever get."""
+    if step.kind is StepKind.NOTIFY:
+        return ("ACKNOWLEDGE",)
+    if step.kind is StepKind.DECIDE:
+        return ("ACKNOWLEDGE", "DECIDE", "DECLINE")
+    comes = ("ARRIVE",) if {"arrive", "present"} & set(step.limits) else ()
+    holds = ("HOLD",) if "hold" in step.limits else ()
+    return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
+
+
+def _finish(d: Decision, track: Track, step: Step) -> None:
+    """The newest round of a step is done when its last seat is as far as the step asks."""
+    run = latest(track, step.id)
+    assert run is not None
+    if step.kind is StepKind.DECIDE:
+        return _finish_decision(d, track, step, run)
+    if step.kind is StepKind.PLACE and rank(run) >= RANK["ARRIVED"]:
+        _release_older(d, track, run)
+    reached = all(seat.offer for seat in run.seats) if step.kind is StepKind.NOTIFY else rank(run) >= FINAL[step.final]
+    if reached and not run.outcome:
+        d.say(StepDone, "seats-filled", track, track_id=track.track_id, step=step.id, round=run.round, outcome="done")
+    return None
+
+
+def _release_older(d: Decision, track: Track, run: Run) -> None:
+    """A child that has arrived at a new place leaves the old one: never before."""
+    for older in track.runs:
+        if older.step == run.step and older.round < run.round:
+            for seat in older.seats:
+                for left in offers_of(seat):
+                    d.close(left, How.RELEASED, "MOVED", "moved", track)
+
+
+def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
+    place = {"track_id": track.track_id, "step": step.id, "round": run.round}
+    codes = {seat.code for seat in run.seats}
+    code = run.verdict
+    if not code and "" not in codes and not run.outcome:
+        code = next(iter(codes)) if len(codes) == 1 else step.on_disagreement
+        if len(run.seats) > 1:
+            how = Decided.AGREED if len(codes) == 1 else Decided.DISAGREED
+            d.say(DecisionRecorded, "all-seats-decided", track, **place, seat=-1, code=code, how=how, by=None)
+    if code and code != run.outcome:
+        d.say(StepDone, "decided", track, **place, outcome=code)
+
+
+def _is_over(track: Track, pathway: Pathway) -> bool:
+    """No round is under way, and nobody lives in a place that the track has asked for."""
+    newest = (latest(track, step.id) for step in pathway.steps)
+    return all(run is None or bool(run.outcome) for run in newest)
+
+
+def end_track(d: Decision, track: Track, outcome: str, rule: str) -> None:
+    """The track ends: what was taken is completed, what was asked is cancelled, its tasks are settled."""
+    for run in track.runs:
+        for seat in run.seats:
+            for left in offers_of(seat):
+                done = RANK[left.state] >= RANK["ACCEPTED"] and left not in seat.kept
+                d.close(left, How.COMPLETED if done else How.CANCELLED, "TRACK_ENDED", rule, track)
+    for task in d.case.tasks:
+        if task.track_id == track.track_id:
+            d.settle(task, "track-ended")
+    d.say(
+        TrackChanged,
+        rule,
+        track,
+        track_id=track.track_id,
+        pathway=track.pathway,
+        digest=track.digest,
+        state=TrackState.ENDED,
+        paused_by="",
+        outcome=outcome,
+    )
+
+
+def _is_settled(d: Decision, task: Task) -> bool:
+    """Whether what a seat's task was about has come right."""
+    track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
+    run = latest(track, task.step) if track else None
+    if run is None or run.outcome or task.seat >= len(run.seats):
+        return True
+    seat: Seat = run.seats[task.seat]
+    if task.about in VACANT:
+        return seat.offer is not None
+    if seat.offer is None or seat.code:
+        return True
+    return task.about in ("arrive-missed", "present-missed") and RANK[seat.offer.state] >= RANK["ARRIVED"]
