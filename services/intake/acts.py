@@ -62,8 +62,8 @@ async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, bo
     at = begun.receipt.received_at
     await casefile.record(tx, case.cipher, body.texts, case_id=case.case_id, response_id=event.response_id, offer_id=offer_id, at=at)
     if event.word == Word.DECLINE:
-        sql = "UPDATE intake.offer SET declined_by = :event WHERE offer_id = :id AND closed_at IS NULL"
-        await tx.execute(text(sql), {"event": begun.receipt.event_id, "id": offer_id})
+        sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
+        await tx.execute(text(sql), {"ignored": derived(begun.receipt.event_id, 0), "id": offer_id})
     return await _say(tx, case, begun, event)
 
 
@@ -150,9 +150,9 @@ async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, secti
     return version
 
 
-_EXISTS = "SELECT FROM intake.casefile WHERE case_id = :case"
+_EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"
 _NAMES = (
-    "SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL "
+    "SELECT 1 FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL "
     "AND :section = ANY(shows)"
 )
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from referral.errors import Rejected, Unavailable
+from referral.errors import Rejected
 from referral.wire import ingress
 from services.intake import answers, asking, call, openapi, posting, problems, shown, submit
 from services.intake.door import Door, in_time
@@ -21,13 +21,8 @@ from services.intake.tokens import Tokens
 
 VERSION = "1"
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
-ERRORS: Mapping[type[Exception], Handler] = {
-    Rejected: problems.rejected,
-    Unavailable: problems.unavailable,
-    HTTPException: problems.http,
-    Exception: problems.bug,
-}
-"""For the application that these routes stand in."""
+ERRORS: Mapping[type[Exception], Handler] = {HTTPException: problems.http}
+"""For the application that these routes stand in: what its router refuses."""
 
 
 def operations(door: Door) -> tuple[Op, ...]:
@@ -65,7 +60,7 @@ def routes(door: Door, public_key: bytes | None) -> list[Route]:
 
     async def published(_: Request) -> Response:
         if public_key is None:
-            raise Rejected("unknown-key", "", "this stack has no door on Kafka", status=404)
+            return problems.answer(Rejected("unknown-key", "", "this stack has no door on Kafka", status=404))
         key = shown.IngressKey(
             kem="DHKEM(X25519, HKDF-SHA256)",
             kdf="HKDF-SHA256",
@@ -80,9 +75,12 @@ def routes(door: Door, public_key: bytes | None) -> list[Route]:
 
 def _endpoint(op: Op, door: Door, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        agency = await in_time(tokens.agency(request.headers.get("authorization", "")))
-        asked = await call.read(request, door, agency)
-        return _json(await in_time(op.act(asked)), op.status)
+        try:
+            agency = await in_time(tokens.agency(request.headers.get("authorization", "")))
+            asked = await call.read(request, door, agency)
+            return _json(await in_time(op.act(asked)), op.status)
+        except Exception as error:
+            return problems.answer(error)
 
     return endpoint
 

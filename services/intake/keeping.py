@@ -48,7 +48,7 @@ _NEW = [
 _OPEN = text(
     f"INSERT INTO intake.offer ({', '.join(_NEW)}) VALUES ({', '.join(':' + name for name in _NEW)}) ON CONFLICT (offer_id) DO NOTHING"
 )
-_LOCK = text("SELECT FROM intake.offer WHERE offer_id = ANY(CAST(:ids AS text[])) ORDER BY offer_id FOR UPDATE")
+_LOCK = text("SELECT 1 FROM intake.offer WHERE offer_id = ANY(CAST(:ids AS text[])) ORDER BY offer_id FOR UPDATE")
 _CHANGE = text(
     "UPDATE intake.offer SET state = coalesce(:state, state), rung = coalesce(:rung, rung), arrived = coalesce(:arrived, arrived), "
     "due = :due, due_what = :due_what, changed_at = :at, closed_at = :closed_at, reason = :reason WHERE offer_id = :offer_id"

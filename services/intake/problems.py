@@ -34,17 +34,16 @@ def response(status: int, code: str, where: str, hint: str, headers: dict[str, s
     return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
 
 
-def rejected(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Rejected)
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
-    return response(error.status, error.code, error.where, error.hint, headers)
-
-
-def unavailable(_: Request, error: Exception) -> Response:
-    """503: nothing is known to be kept; the same again, under the same key, is safe."""
-    assert isinstance(error, Unavailable)
-    hint = f"send the same again, under the same Idempotency-Key, after {error.retry_after} s"
-    return response(503, "unavailable", "", f"{error.what} is away; {hint}", {"Retry-After": str(error.retry_after)})
+def answer(error: Exception) -> Response:
+    """What a caller hears of an error. What should not happen goes to the log by type and place, and nothing of it to the caller."""
+    if isinstance(error, Rejected):
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+        return response(error.status, error.code, error.where, error.hint, headers)
+    if isinstance(error, Unavailable):
+        hint = f"{error.what} is away; send the same again, under the same Idempotency-Key, after {error.retry_after} s"
+        return response(503, "unavailable", "", hint, {"Retry-After": str(error.retry_after)})
+    log.error("unexpected", error=type(error).__name__, at=_place(error))
+    return response(500, "internal", "", "this is our fault; send the same again under the same Idempotency-Key, and tell the operator")
 
 
 def http(_: Request, error: Exception) -> Response:
@@ -55,7 +54,9 @@ def http(_: Request, error: Exception) -> Response:
     return response(error.status_code, code, "", hint, dict(error.headers) if error.headers else None)
 
 
-def bug(_: Request, error: Exception) -> Response:
-    """What should not happen: the type goes to the log, nothing of it to the caller."""
-    log.error("unexpected", error=type(error).__name__)
-    return response(500, "internal", "", "this is our fault; send the same again under the same Idempotency-Key, and tell the operator")
+def _place(error: BaseException) -> str:
+    """module:line of where it was raised; never its text, which may hold what was sent."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return f"{step.tb_frame.f_globals.get('__name__')}:{step.tb_lineno}" if step else ""

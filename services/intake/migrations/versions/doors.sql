@@ -108,7 +108,7 @@ CREATE TABLE intake.offer (
     changed_at bigint NOT NULL,
     closed_at bigint,
     reason text NOT NULL DEFAULT '',
-    declined_by text                        -- event id of the decline that ended reading before routing has decided
+    declined_by text                        -- a decline ended reading; id of the InputIgnored by which routing would refuse it
 );
 CREATE INDEX offer_open ON intake.offer (agency, due) WHERE closed_at IS NULL;
 CREATE INDEX offer_case ON intake.offer (case_id);

@@ -1,0 +1,162 @@
+"""A door of intake on a real database, for its contract tests: the application as it is served, agencies with tokens, routing's words."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from msgspec import Struct
+from sqlalchemy import text
+from starlette.applications import Starlette
+
+from referral.domain import events as e
+from referral.domain.record import Input, Source
+from referral.runtime import clock, database, keys
+from referral.runtime.service import Batch, Outcome
+from referral.runtime.settings import Settings
+from services.intake import api, handle
+from services.intake.door import Door
+from services.intake.lists import Lists
+
+LISTS = Lists(
+    number=1,
+    codes={
+        "concern": ("trafficking",),
+        "age": ("child", "adult", "uncertain"),
+        "age-band": ("unknown", "0-11", "12-14", "15-17"),
+        "sex": ("female", "male", "other", "unknown"),
+        "municipality": ("prizren", "gjakova"),
+        "urgency": ("routine", "urgent", "emergency"),
+        "origin": ("domestic", "foreign", "unknown"),
+        "asylum": ("claimed", "not-claimed", "unknown"),
+        "language": ("sq", "sr", "en"),
+        "flag": ("unaccompanied",),
+        "basis": ("duty-to-report", "consent"),
+        "giver": ("person", "parent", "guardian"),
+        "section": ("identity", "contact", "narrative", "medical"),
+        "agency": ("school", "police", "csw", "shelter", "desk-prizren", "desk-gjakova", "oversight"),
+        "reason": ("NO_CAPACITY", "OUT_OF_AREA", "CONFLICT_OF_INTEREST", "OTHER"),
+        "relation": ("parent",),
+        "need": ("reason", "child-view"),
+        "step": ("police", "guardian"),
+        "target": ("svc-police", "LOW"),
+        "instruction-reason": ("OTHER",),
+        "withdrawal-reason": ("MISTAKE",),
+    },
+    desks={"prizren": "desk-prizren", "gjakova": "desk-gjakova"},
+    continues=frozenset({"trafficking-child"}),
+    oversight="oversight",
+)
+BODY: dict[str, Any] = {
+    "traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "emergency", "age_band": "12-14"},
+    "file": {"identity": {"name": "Marker-Ëmri-Ћирилица"}, "narrative": {"text": "Marker-Tregimi"}},
+}
+WHY = e.Why(rule="r", procedure="", directory="", engine=1, passed=())
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass
+class Stack:
+    """What a test holds."""
+
+    door: Door
+    http: httpx.AsyncClient
+    app: Starlette
+    seq: int = 0
+
+    def token(self, agency: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer token-of-{agency}"}
+
+    async def post(self, agency: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        headers = self.token(agency) | ({"Idempotency-Key": key} if key else {})
+        return await self.http.post(path, json=body, headers=headers)
+
+    async def get(self, agency: str, path: str) -> httpx.Response:
+        return await self.http.get(path, headers=self.token(agency))
+
+    async def submit(self, body: Any = BODY, agency: str = "school", key: str | None = None) -> dict[str, Any]:
+        answer = await self.post(agency, "/v1/referrals", body, key or new_id())
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    async def decided(self, case_id: str, *bodies: Struct, ids: Sequence[str] = ()) -> Outcome:
+        """routing said this: one batch through the service's own handle."""
+        now = self.seq
+        records = []
+        for i, body in enumerate(bodies):
+            self.seq += 1
+            id = ids[i] if ids else new_id()
+            source = Source(topic="referral-routing", partition=0, offset=self.seq)
+            records.append(Input(id=id, case_id=case_id, body=body, source=source, seq=self.seq, at=1_000_000 + now + i))
+        return await self.batch(records)
+
+    async def batch(self, records: Sequence[Input], private: Any = None) -> Outcome:
+        async with self.door.begin() as tx:
+            opened = await self.door.keys.load(tx, {r.case_id for r in records})
+            batch = Batch(now=await clock.now(tx), inputs=tuple(records), keys=opened, owned=frozenset())
+            return await handle.handler(self.door, private)(tx, batch)
+
+    async def queued(self, case_id: str) -> list[str]:
+        """Types of the events that wait in the queue."""
+        async with self.door.begin() as tx:
+            sql = text("SELECT type FROM queue WHERE case_id = :case ORDER BY n")
+            return [row[0] for row in await tx.execute(sql, {"case": case_id})]
+
+    async def scalar(self, sql: str, **values: Any) -> Any:
+        async with self.door.begin() as tx:
+            return (await tx.execute(text(sql), values)).scalar()
+
+
+def offer(agency: str, offer_id: str, **more: Any) -> e.OfferOpened:
+    """An offer as routing opens one."""
+    plain: dict[str, Any] = {
+        "why": WHY,
+        "track_id": "11111111-1111-4111-8111-111111111111",
+        "step": "police",
+        "round": 0,
+        "seat": 0,
+        "offer_id": offer_id,
+        "kind": e.OfferKind.REQUEST,
+        "role": "police-thbs",
+        "agency": agency,
+        "service": "svc-police",
+        "reach": e.Reach.WEB,
+        "urgency": "emergency",
+        "ladder": ("duty-officer", "back-up"),
+        "rung": 0,
+        "shows": ("identity", "narrative"),
+        "words": ("ACKNOWLEDGE", "ACCEPT", "DECLINE", "COMPLETE"),
+        "reasons": ("OUT_OF_AREA", "CONFLICT_OF_INTEREST"),
+        "codes": (),
+        "needs": (),
+        "skip": (),
+        "due": 5_000_000,
+        "due_what": "acknowledge",
+    }
+    return e.OfferOpened(**(plain | more))
+
+
+def track(case_track: str = "11111111-1111-4111-8111-111111111111", pathway: str = "trafficking-child") -> e.TrackChanged:
+    return e.TrackChanged(why=WHY, track_id=case_track, pathway=pathway, digest="", state=e.TrackState.OPENED, paused_by="", outcome="")
+
+
+@asynccontextmanager
+async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8) -> AsyncIterator[Stack]:
+    """The application on this database, with a token for every agency."""
+    engine = database.engine(settings, "intake", size=size)
+    door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id)
+    app = Starlette(routes=[*api.routes(door, None)], exception_handlers=dict(api.ERRORS))  # type: ignore[arg-type]
+    async with engine.begin() as tx:
+        rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]
+        await tx.execute(text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL) ON CONFLICT DO NOTHING"), rows)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake", timeout=30) as client:
+        yield Stack(door, client, app)
+    await engine.dispose()
