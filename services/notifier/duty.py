@@ -149,15 +149,29 @@ def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str
     shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
     shifts = [s for s in shifts if (s.agency, s.rung) == (agency, rung)]
     named = {s.account for s in shifts if covers(s, at)} if has_rota(shifts, at) else None
+    there = [p for p in _able(roster, agency, at) if (p.account in named if named is not None else rung in p.rungs)]
+    return _duty(there, skip)
+
+
+def at_desk(roster: Roster, agency: str, at: int, skip: frozenset[str] = frozenset()) -> Duty:
+    """Who hears of a desk's task: everybody of the desk who is on duty at any of its rungs, and where that is nobody, everybody of it.
+
+    Nothing stands behind a desk that would be asked at once, so a hole in its rota must not make it deaf.
+    """
+    shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
+    rungs = {r for p in roster.people if p.agency == agency for r in p.rungs} | {s.rung for s in shifts if s.agency == agency}
+    on = {p.account for rung in rungs for p in on_duty(roster, agency, rung, at, skip).people}
+    able = _able(roster, agency, at)
+    return _duty([p for p in able if p.account in on] or able, skip)
+
+
+def _able(roster: Roster, agency: str, at: int) -> list[Person]:
+    """Everybody of an agency who may be told at all."""
     away = {a.account for a in roster.absences if a.starts <= at < a.ends}
-    there = [
-        p
-        for p in roster.people
-        if p.agency == agency
-        and not p.disabled
-        and p.account not in away
-        and (p.account in named if named is not None else rung in p.rungs)
-    ]
+    return [p for p in roster.people if p.agency == agency and not p.disabled and p.account not in away]
+
+
+def _duty(there: list[Person], skip: frozenset[str]) -> Duty:
     people = tuple(sorted((p for p in there if p.account not in skip), key=lambda p: p.account))
     if people:
         return Duty(people)

@@ -21,14 +21,12 @@ from referral.domain.events import (
     PersonNotNeeded,
     Reach,
 )
-from services.notifier.duty import Duty, Person, Roster, on_duty
+from services.notifier.duty import Duty, Person, Roster, at_desk, on_duty
 
 REPEATS = 2
 """Knocks of an unanswered offer at one rung after the first (P): one for who did not hear, one for who forgot."""
 REPEAT_GAP = 2 * 60 * 1_000_000
 """At least this long between two knocks of one rung (µs): somebody who is on the way to the screen is not knocked again (P)."""
-DESK_RUNGS = ("desk", "supervising-body", "oversight")
-"""Names of the rungs of a desk's task, by NeedsPerson.rung."""
 STAFF = "staff:"
 
 
@@ -166,18 +164,18 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
 
 
 def _needed(asked: Asked | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Asked:
-    known = asked or Asked(event.task_id, case_id, True, event.desk, DESK_RUNGS, event.rung, drill)
+    known = asked or Asked(event.task_id, case_id, True, event.desk, (), event.rung, drill)
     rounds = _bump(known.rounds, event.rung)  # counted by what routing says, which repeats it, not by what was sent
     return replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due)
 
 
 def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
-    """Of a task whose higher rung has nobody of its own, the desk itself hears again: it is never closed by silence."""
+    """A task climbs by naming another desk; an offer by the ladder of its agency."""
     skip = frozenset(asked.skip)
-    inside = 0 <= asked.rung < len(asked.ladder)
-    name = asked.ladder[asked.rung] if inside else (asked.ladder[-1] if asked.ladder else "")
-    duty = on_duty(roster, asked.agency, name, now, skip)
-    return duty if duty.people or not asked.task else on_duty(roster, asked.agency, DESK_RUNGS[0], now, skip)
+    if asked.task:
+        return at_desk(roster, asked.agency, now, skip)
+    name = asked.ladder[asked.rung] if 0 <= asked.rung < len(asked.ladder) else ""
+    return on_duty(roster, asked.agency, name, now, skip)
 
 
 def _round(asked: Asked) -> int:

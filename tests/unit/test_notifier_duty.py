@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from referral.cli import rota
 from referral.errors import Rejected
-from services.notifier.duty import DAY, Absence, Duty, Person, Roster, Single, Weekly, Why, covers, instant, on_duty
+from services.notifier.duty import DAY, Absence, Duty, Person, Roster, Single, Weekly, Why, at_desk, covers, instant, on_duty
 
 ZONE = ZoneInfo("Europe/Belgrade")
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -123,6 +123,16 @@ def test_without_a_rota_everybody_of_the_rung_and_with_a_hole_in_it_nobody() -> 
     assert names(on_duty(rota_, "police", "duty", 5)) == ["a"]
     assert on_duty(rota_, "police", "duty", 15) == Duty((), Why.NOBODY)
     assert names(on_duty(rota_, "police", "duty", 30)) == ["a", "b"]  # it has run out: better all than none
+
+
+def test_a_desk_hears_through_whoever_is_on_duty_and_through_a_hole_everybody() -> None:
+    people = (person("a"), person("b", rungs=("head",)), person("c"), person("d", disabled=True), person("e", agency="csw"))
+    roster = Roster(people, single=(Single("a", "police", "duty", 0, 10), Single("a", "police", "duty", 20, 30)))
+    assert names(at_desk(roster, "police", 5)) == ["a", "b"]
+    assert names(at_desk(Roster(people[:1] + people[2:], single=roster.single), "police", 15)) == ["a", "c"]
+    assert at_desk(roster, "police", 5, frozenset("ab")) == Duty((people[2],))
+    assert at_desk(roster, "police", 5, frozenset("abc")).why == Why.EXCLUDED
+    assert at_desk(roster, "school", 5).why == Why.NOBODY
 
 
 def test_a_weekly_shift_holds_from_its_first_to_its_last_day() -> None:

@@ -27,9 +27,12 @@ from services.notifier.plan import REPEAT_GAP, REPEATS, Asked, Plan, State, excl
 
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
-STAFF = Roster(
-    tuple(Person(f"{rung}-{n}", "police", (rung,), "sq", ("email",)) for rung in ("duty", "back-up", "desk", "oversight") for n in range(2))
+DESKS = Roster(
+    tuple(
+        Person(f"{desk}-{n}", desk, ("focal-point", "back-up")[n : n + 1], "sq", ("email",)) for desk in ("desk", "dsw") for n in range(2)
+    )
 )
+STAFF = Roster(tuple(Person(f"{rung}-{n}", "police", (rung,), "sq", ("email",)) for rung in ("duty", "back-up") for n in range(2)))
 
 
 def opened(**changes: Any) -> OfferOpened:
@@ -40,8 +43,8 @@ def opened(**changes: Any) -> OfferOpened:
     return OfferOpened(**(values | changes))
 
 
-def needs(rung: int = 0) -> NeedsPerson:
-    return NeedsPerson(why=WHY, task_id="task", desk="police", about="", step="", seat=-1, rung=rung, due=None)
+def needs(rung: int = 0, desk: str = "police") -> NeedsPerson:
+    return NeedsPerson(why=WHY, task_id="task", desk=desk, about="", step="", seat=-1, rung=rung, due=None)
 
 
 def known(event: Any, asked: Asked | None = None, at: int = 0) -> Asked:
@@ -127,21 +130,21 @@ def test_an_agency_system_without_people_is_left_to_look_by_itself() -> None:
 
 
 def test_a_desk_hears_of_its_task_whenever_routing_repeats_it() -> None:
-    asked, heard = known(needs()), []
-    for rung in (0, 1, 2, 2):
-        asked = known(needs(rung), asked) if heard else asked
-        made = plan(asked, STAFF, 0)
+    asked, heard = known(needs(0, "desk")), []
+    for rung, desk in ((0, "desk"), (1, "dsw"), (2, "dsw"), (2, "dsw")):
+        asked = known(needs(rung, desk), asked) if heard else asked
+        made = plan(asked, DESKS, 0)
         heard.append([(k.person, k.rung, k.again) for k in made.knocks])
         assert made.asked.next_at is None
         asked = made.asked
     assert heard == [
         [("desk-0", 0, 0), ("desk-1", 0, 0)],
-        [("desk-0", 1, 0), ("desk-1", 1, 0)],  # no supervising body of its own: the desk hears again
-        [("oversight-0", 2, 0), ("oversight-1", 2, 0)],
-        [("oversight-0", 2, 1), ("oversight-1", 2, 1)],
+        [("dsw-0", 1, 0), ("dsw-1", 1, 0)],
+        [("dsw-0", 2, 0), ("dsw-1", 2, 0)],
+        [("dsw-0", 2, 1), ("dsw-1", 2, 1)],
     ]
     settled = known(PersonNotNeeded(why=WHY, task_id="task", how=""), asked)
-    assert plan(settled, STAFF, 10**15).knocks == ()
+    assert plan(settled, DESKS, 10**15).knocks == ()
 
 
 def test_events_of_an_unknown_offer_say_nothing() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 from aiosmtplib import (
@@ -21,6 +22,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from referral.errors import Rejected
 from services.notifier.channels import Refused, Unreached
 from services.notifier.message import Message
 
@@ -30,6 +32,7 @@ ANSWER_SECONDS = 10.0
 """For one answer of the server. RFC 5321 §4.5.3.2 allows minutes; a knock that is so late is better tried again or elsewhere."""
 WHOLE_SECONDS = 20.0
 """For one message from first to last byte; far below the lease of a delivery (send.LEASE_SECONDS)."""
+TLS = {"offered": None, "required": True, "never": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,29 @@ class Relay:
     @property
     def domain(self) -> str:
         return self.sender.rpartition("@")[2]
+
+
+def relay(address: str, environment: Mapping[str, str]) -> Relay:
+    """Of REFERRAL_SMTP (host:port) and its companions. Rejected: one of them is no such thing.
+
+    REFERRAL_SMTP_FROM: sender · REFERRAL_SMTP_TLS: offered (default), required or never · REFERRAL_SMTP_USER and
+    REFERRAL_SMTP_PASSWORD_FILE: where the relay wants them. Certificates are checked against the system's or SSL_CERT_FILE.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise Rejected("malformed", "REFERRAL_SMTP", "write host:port")
+    sender = environment.get("REFERRAL_SMTP_FROM", "inbox@localhost")
+    if sender.count("@") != 1 or not sender.isascii():
+        raise Rejected("malformed", "REFERRAL_SMTP_FROM", "an address like inbox@example.org")
+    tls = environment.get("REFERRAL_SMTP_TLS", "offered")
+    if tls not in TLS:
+        raise Rejected("malformed", "REFERRAL_SMTP_TLS", f"one of {', '.join(TLS)}")
+    secret = environment.get("REFERRAL_SMTP_PASSWORD_FILE")
+    try:
+        password = Path(secret).read_text("utf-8").strip() if secret else None
+    except OSError:
+        raise Rejected("unreadable", "REFERRAL_SMTP_PASSWORD_FILE", "a file that this process may read") from None
+    return Relay(host.strip("[]"), int(port), sender, TLS[tls], environment.get("REFERRAL_SMTP_USER"), password)
 
 
 def letter(relay: Relay, address: str, message: Message, reference: str, at: int) -> EmailMessage:

@@ -1,0 +1,41 @@
+"""The notifier's process: the only wiring."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from referral.runtime import database, keys
+from referral.runtime.service import Service, run
+from referral.runtime.settings import Settings, load
+from services.notifier.channels.email import Email, relay
+from services.notifier.figures import Figures
+from services.notifier.handle import handle
+from services.notifier.send import LINES, Line, Sender
+from services.notifier.watch import Watch
+
+CONNECTIONS = 6
+"""Of the sender: one listens, and what claims and results need; a delivery holds none while its message travels."""
+
+
+def service(watch: Watch) -> Service:
+    """What the loop is told about the notifier. It reads intake for CaseErased alone: nothing of an erased case may stay."""
+    reads = ("referral-routing", "referral-intake")
+    return Service(name="notifier", reads=reads, writes="referral-notification", handle=handle, against=watch.against)
+
+
+async def main(settings: Settings) -> None:
+    engine = database.engine(settings, "notifier", size=CONNECTIONS)
+    mail = relay(settings.smtp, os.environ)
+    figures = Figures()
+    watch = Watch(engine, figures)
+    lines: list[Line] = [{"email": Email(mail)} for _ in range(LINES)]
+    sender = Sender(engine, keys.read(settings.master_key_file), lines, settings.inbox_url, figures)
+    try:
+        await run(service(watch), background=(sender.run, watch.run), settings=settings)
+    finally:
+        await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(load()))
