@@ -6,9 +6,14 @@ import asyncio
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from importlib.util import find_spec  # noqa: TID251 (asks whether it is installed, imports nothing)
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from referral.local.trouble import Trouble
+
+if TYPE_CHECKING:  # the extra `local` brings it; other commands do without
+    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 LIMIT = 1_000_000
 """Bytes of a mail; a knock has about a thousand."""
@@ -53,6 +58,8 @@ class Mailbox:
 
     async def start(self) -> str:
         """Listen; the port stays when it is started again. Raises OSError when the port is taken."""
+        if find_spec("aiosmtpd") is None:
+            raise Trouble("no mail server: install the extra `local` (pip install 'referral-pipeline[local]')")
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         loop = asyncio.get_running_loop()
@@ -73,6 +80,8 @@ class Mailbox:
         return tuple(self.mails)
 
     def _session(self) -> SMTP:
+        from aiosmtpd.smtp import SMTP
+
         return SMTP(self, data_size_limit=LIMIT, enable_SMTPUTF8=True, hostname="localhost", ident="referral mailbox")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:

@@ -92,7 +92,8 @@ async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: N
         lock = folder.lock(data)
         held.callback(os.close, lock)
         pool = held.enter_context(ThreadPoolExecutor(len(wish.names()) + 4, thread_name_prefix="stack"))
-        mailbox = Mailbox(data / "mail", ports.insist(wish.smtp_port, "mail") if wish.smtp_port else 0)
+        smtp = ports.insist(wish.smtp_port, "mail") if wish.smtp_port else ports.remembered(data / "ports.json", ["mail"])["mail"]
+        mailbox = Mailbox(data / "mail", smtp)
         await mailbox.start()
         held.push_async_callback(mailbox.stop)
         started = _Start(wish, pool, lock, told, mailbox)
