@@ -146,9 +146,9 @@ def offer_held(case: Case, event: e.OfferHeld) -> Case:
     found = find(case, event.offer_id)
     if found is None:
         raise LookupError(f"no offer {event.offer_id}")
-    place, _, _, seat, offer = found
+    place, _, run, seat, offer = found
     kept = replace(offer, due=None, due_what="", reason=event.reason)
-    return _put(case, place, replace(seat, offer=None, kept=(*seat.kept, kept)))
+    return _put(case, place, replace(seat, offer=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
 
 
 def offer_closed(case: Case, event: e.OfferClosed) -> Case:
@@ -162,7 +162,7 @@ def offer_closed(case: Case, event: e.OfferClosed) -> Case:
         return _put(case, place, replace(seat, kept=tuple(o for o in seat.kept if o is not offer), past=(*seat.past, ended)))
     if event.how is e.How.COMPLETED:
         return _put(case, place, replace(seat, offer=replace(ended, state="COMPLETED")))
-    return _put(case, place, replace(seat, offer=None, past=(*seat.past, ended)), outcome="" if not run.verdict else run.outcome)
+    return _put(case, place, replace(seat, offer=None, past=(*seat.past, ended)), outcome=run.outcome if run.verdict else "")
 
 
 def decision_recorded(case: Case, event: e.DecisionRecorded) -> Case:

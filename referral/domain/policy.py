@@ -37,7 +37,7 @@ class Policy:
     oversight: str
     repeat: Limit
     stopped: Limit
-    _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
         """The name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else the id itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from referral.domain.deadline import Limit
 from referral.domain.events import StepKind
@@ -77,7 +78,7 @@ class Change:
     switch_to: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pathway:
     """One written procedure. digest: SHA-256 of its file, hex. never: (tag of a service, mark or empty) that is never asked.
 
@@ -93,6 +94,16 @@ class Pathway:
     steps: tuple[Step, ...]
     close_when: Marks
 
+    @cached_property
+    def placements(self) -> tuple[Step, ...]:
+        """The steps that ask for a place."""
+        return tuple(step for step in self.steps if step.placement is not None)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Step]:
+        """The steps by id."""
+        return {step.id: step for step in self.steps}
+
     def step(self, id: str) -> Step | None:
         """The step of this id."""
-        return next((step for step in self.steps if step.id == id), None)
+        return self.by_id.get(id)

@@ -8,13 +8,20 @@ from referral.domain.directory import Service
 from referral.domain.eligible import choose
 from referral.domain.events import (
     CaseClosed,
+    CaseLinked,
     Decided,
     DecisionRecorded,
     How,
+    InputIgnored,
+    NeedsPerson,
+    OfferAcknowledged,
+    OfferEscalated,
     OfferKind,
     OfferOpened,
     Passed,
+    PersonNotNeeded,
     Reach,
+    ReferralAttached,
     StepDone,
     StepKind,
     StepOpened,
@@ -22,12 +29,25 @@ from referral.domain.events import (
     TrackState,
 )
 from referral.domain.procedure import Marks, Pathway, Step
-from referral.domain.standing import NOT_NEEDED, RANK, latest, marks, rank
+from referral.domain.record import Due
+from referral.domain.standing import NOT_NEEDED, RANK, latest, marks, newest, rank, run_marks
 
 PASSES = 32
 """Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
 SEATS = 200
 """Seats of one case, over all rounds (DESIGN 11)."""
+QUIET = (
+    InputIgnored,
+    StepOpened,
+    OfferOpened,
+    OfferAcknowledged,
+    OfferEscalated,
+    NeedsPerson,
+    PersonNotNeeded,
+    CaseLinked,
+    ReferralAttached,
+)
+"""Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
 VACANT = ("no-candidate", "person-declined")
 LIMIT_ORDER = {
     "OFFERED": ("acknowledge", "accept", "decide", "complete"),
@@ -39,24 +59,29 @@ FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
 
 
 def progress(d: Decision) -> None:
-    """Say everything that follows, until nothing more does."""
+    """Say everything that follows, until nothing more does. An alarm always looks, because a place may have become free."""
+    seen = 0
+    looks = not d.events or isinstance(d.cause.body, Due)
     for _ in range(PASSES):
-        before = len(d.events)
+        if not looks and all(type(event) in QUIET for event in d.events[seen:]):
+            break
+        seen, looks = len(d.events), False
         for index, track in enumerate(d.case.tracks):
             if not track.outcome and not track.paused_by:
                 _advance(d, index)
-        for task in d.case.tasks:
-            if task.seat >= 0 and _is_settled(d, task):
-                d.settle(task, "done")
-        if len(d.events) == before:
+        if len(d.events) == seen:
             break
     else:
         d.needs_person("too-many-events")
+    for task in d.case.tasks:
+        if task.seat >= 0 and _is_settled(d, task):
+            d.settle(task, "done")
     case = d.case
-    if case.opened and not case.closed and case.tracks and all(t.outcome for t in case.tracks) and not case.tasks:
-        d.say(CaseClosed, "all-tracks-ended", outcome="done")
-    elif case.opened and not case.closed and not case.tasks and next_due(case) is None:
-        d.needs_person("standing-still")
+    if case.opened and not case.closed and not case.tasks:
+        if case.tracks and all(track.outcome for track in case.tracks):
+            d.say(CaseClosed, "all-tracks-ended", outcome="done")
+        elif next_due(case) is None:
+            d.needs_person("standing-still")
 
 
 def _advance(d: Decision, index: int) -> None:
@@ -66,46 +91,49 @@ def _advance(d: Decision, index: int) -> None:
     if pathway is None:
         d.needs_person("procedure-unknown", track)
         return
-    standing = marks(d.case, track, pathway, d.policy)
+    standing, runs = marks(d.case, track, pathway, d.policy), newest(track)
     for step in pathway.steps:
-        if step.kind is StepKind.FEED:
-            continue
-        run = latest(track, step.id)
+        run = runs.get(step.id)
         if _opens(step, track, run, standing):
-            _open_step(d, track, step, 0 if run is None else run.round + 1)
-            track = d.case.tracks[index]
-            run = latest(track, step.id)
+            run = _open_step(d, index, step, 0 if run is None else run.round + 1)
+            standing -= {f"{step.id}.misplaced"}
         if run is None:
             continue
         if step.when and not all(group & standing for group in step.when):
-            _drop(d, track, run)
+            _drop(d, d.case.tracks[index], run)
         elif not run.outcome or run.verdict:
-            _fill(d, index, pathway, step, standing)
-            _finish(d, d.case.tracks[index], step)
-        track = d.case.tracks[index]
-    if pathway.close_when <= standing and _is_over(track, pathway):
+            if not run.verdict and any(seat.offer is None and not seat.code for seat in run.seats):
+                _fill(d, index, pathway, step, standing)
+            _finish(d, index, step)
+    track = d.case.tracks[index]
+    if pathway.close_when <= standing and _is_over(track):
         end_track(d, track, "done", "close-when")
 
 
 def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
-    if not ((step.after <= standing or step.at_once & standing) and all(group & standing for group in step.when)):
+    """Whether a step begins now, or begins another round: after an outcome that is newer than its last round."""
+    if run is not None and not step.again and run.outcome != NOT_NEEDED:
+        return False
+    if not (step.after <= standing or step.at_once & standing) or step.kind is StepKind.FEED:
+        return False
+    if not all(group & standing for group in step.when):
         return False
     if run is None or run.outcome == NOT_NEEDED:
         return True
-    if not step.again or (step.placement is not None and f"{step.id}.misplaced" not in standing):
-        return False
-    if step.placement is None and not run.outcome:
+    if f"{step.id}.misplaced" not in standing if step.placement is not None else not run.outcome:
         return False
     newer = track.runs[track.runs.index(run) :]
-    return any(f"{other.step}.{other.outcome}" in step.again for other in newer)
+    return any(mark in step.again for other in newer for mark in run_marks(other))
 
 
-def _open_step(d: Decision, track: Track, step: Step, round: int) -> None:
+def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
+    track = d.case.tracks[index]
     if sum(len(run.seats) for t in d.case.tracks for run in t.runs) + len(step.seats) > SEATS:
         d.needs_person("too-many-seats", track, step.id)
-        return
+        return None
     roles = tuple(rule.roles[0] if rule.roles else rule.name for rule in step.seats)
     d.say(StepOpened, "ready", track, track_id=track.track_id, step=step.id, round=round, kind=step.kind, seats=roles)
+    return d.case.tracks[index].runs[-1]
 
 
 def _drop(d: Decision, track: Track, run: Run) -> None:
@@ -191,8 +219,9 @@ def words(step: Step) -> tuple[str, ...]:
     return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
 
 
-def _finish(d: Decision, track: Track, step: Step) -> None:
+def _finish(d: Decision, index: int, step: Step) -> None:
     """The newest round of a step is done when its last seat is as far as the step asks."""
+    track = d.case.tracks[index]
     run = latest(track, step.id)
     assert run is not None
     if step.kind is StepKind.DECIDE:
@@ -227,10 +256,9 @@ def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
         d.say(StepDone, "decided", track, **place, outcome=code)
 
 
-def _is_over(track: Track, pathway: Pathway) -> bool:
+def _is_over(track: Track) -> bool:
     """No round is under way, and nobody lives in a place that the track has asked for."""
-    newest = (latest(track, step.id) for step in pathway.steps)
-    return all(run is None or bool(run.outcome) for run in newest)
+    return all(run.outcome for run in newest(track).values())
 
 
 def end_track(d: Decision, track: Track, outcome: str, rule: str) -> None:

@@ -27,12 +27,40 @@ def trait_marks(traits: Traits) -> Marks:
 
 def rank(run: Run) -> int:
     """How far the slowest seat of a run is."""
-    return min((RANK[seat.offer.state] if seat.offer is not None else 0 for seat in run.seats), default=0)
+    lowest = 5
+    for seat in run.seats:
+        if seat.offer is None:
+            return 0
+        lowest = min(lowest, RANK[seat.offer.state])
+    return lowest
 
 
 def latest(track: Track, step: str) -> Run | None:
     """The newest round of a step."""
-    return next((run for run in reversed(track.runs) if run.step == step), None)
+    return newest(track).get(step)
+
+
+def newest(track: Track) -> dict[str, Run]:
+    """The newest round of every step that has begun."""
+    return {run.step: run for run in track.runs}
+
+
+@lru_cache(1024)
+def _state_marks(step: str, reached: int) -> tuple[str, ...]:
+    return tuple(f"{step}.{word}" for word in WORDS[reached])
+
+
+@lru_cache(1024)
+def _outcome_marks(step: str, outcome: str, kind: StepKind) -> tuple[str, ...]:
+    if outcome == SETTLED:
+        return tuple(f"{step}.{word}" for word in ALL)
+    decided = (f"{step}.decided", f"{step}.{outcome}") if kind is StepKind.DECIDE and outcome != NOT_NEEDED else ()
+    return (f"{step}.done", *decided)
+
+
+def run_marks(run: Run) -> tuple[str, ...]:
+    """The marks that one round gives."""
+    return _state_marks(run.step, rank(run)) + (_outcome_marks(run.step, run.outcome, run.kind) if run.outcome else ())
 
 
 def marks(case: Case, track: Track, pathway: Pathway, policy: Policy) -> Marks:
@@ -40,21 +68,16 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy) -> Marks:
     found = set(trait_marks(case.traits))
     outcomes = {}
     for run in track.runs:
-        name = run.step
-        found.update([f"{name}.{word}" for word in WORDS[rank(run)]])
+        found.update(_state_marks(run.step, rank(run)))
         for seat in run.seats:
-            found.update([f"{name}.{what}-missed" for what in seat.missed])
+            for what in seat.missed:
+                found.add(f"{run.step}.{what}-missed")
         if run.outcome:
-            outcomes[name] = run
-    for name, run in outcomes.items():
-        found.add(f"{name}.done")
-        if run.outcome == SETTLED:
-            found.update([f"{name}.{word}" for word in ALL])
-        elif run.kind is StepKind.DECIDE and run.outcome != NOT_NEEDED:
-            found.update((f"{name}.decided", f"{name}.{run.outcome}"))
-    for step in pathway.steps:
-        if step.placement is not None:
-            found.update(_placed(track, step, step.placement, found, policy))
+            outcomes[run.step] = run
+    for run in outcomes.values():
+        found.update(_outcome_marks(run.step, run.outcome, run.kind))
+    for step in pathway.placements:
+        found.update(_placed(track, step, found, policy))
     return frozenset(found)
 
 
@@ -71,12 +94,12 @@ def roles_wanted(placement: Placement, standing: Marks | set[str]) -> tuple[str,
     return tuple(role for role in known if role not in placement.secure) or placement.until_known
 
 
-def _placed(track: Track, step: Step, placement: Placement, standing: set[str], policy: Policy) -> list[str]:
+def _placed(track: Track, step: Step, standing: set[str], policy: Policy) -> list[str]:
     """`secure` while the child is in a facility that locks up; `misplaced` when the newest decisions ask for another kind of place."""
-    run = latest(track, step.id)
+    run, placement = latest(track, step.id), step.placement
     offer = run.seats[0].offer if run is not None else None
     service = policy.services.get(offer.service) if offer is not None and offer.state == "ARRIVED" else None
-    if service is None:
+    if service is None or placement is None:
         return []
     wanted, secure = roles_wanted(placement, standing), bool(service.roles & placement.secure)
     locks = bool(placement.secure & set(wanted))
