@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+CHANNEL = "notifier_delivery"
 LISTEN_AGAIN_SECONDS = 1.0
 """After the listening connection was lost; meanwhile the sender looks by itself."""
 
 
-class Bell:
-    """Rings when somebody says NOTIFY on the channel, or when the connection was lost and something may have been missed."""
+async def ring(tx: AsyncConnection) -> None:
+    """Wake every sender when this transaction commits. Such commits queue behind one another: here one a batch."""
+    await tx.execute(text(f"NOTIFY {CHANNEL}"))
 
-    def __init__(self, engine: AsyncEngine, channel: str) -> None:
-        self._engine, self._channel = engine, channel
+
+class Bell:
+    """Rings when a transaction that called `ring` commits, or when the connection was lost and something may have been missed."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
         self._rung = asyncio.Event()
 
     async def wait(self, seconds: float) -> None:
@@ -38,7 +45,7 @@ class Bell:
             lost = asyncio.Event()
             line.add_termination_listener(lambda _: lost.set())
             try:
-                await line.add_listener(self._channel, lambda *_: self._rung.set())
+                await line.add_listener(CHANNEL, lambda *_: self._rung.set())
                 self._rung.set()
                 await lost.wait()
             finally:

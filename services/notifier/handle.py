@@ -8,9 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseChanged, CaseErased, KnockFailed, RungFailed
 from referral.domain.record import Due, Input
-from referral.runtime import queue
 from referral.runtime.service import Batch, Outcome
-from services.notifier import roster, store
+from services.notifier import bell, roster, store
 from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject
 
 FRESH = 10 * 1_000_000
@@ -126,5 +125,5 @@ async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) 
     await store.drop(tx, touched, now)
     if board.erased:
         await store.forget(tx, board.erased)
-    if knocks and tx.sync_connection is not None:
-        tx.sync_connection.info[queue.WAKE] = True
+    if knocks:
+        await bell.ring(tx)

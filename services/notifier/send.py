@@ -64,7 +64,7 @@ class Sender:
         self._open = keys.box(CONTACT_BOX)[1]
         self._idle: asyncio.Queue[Line] = asyncio.Queue()
         self._lines = lines
-        self._bell = Bell(engine, queue.channel("notifier"))
+        self._bell = Bell(engine)
 
     async def run(self) -> None:
         """Claim as many deliveries as there are free lines, whenever woken."""
