@@ -63,7 +63,7 @@ class Bundles:
             try:
                 await self._follow()
             except (KafkaError, OSError, TimeoutError) as error:
-                observe.log().warning("policy topic away", exc_info=error)
+                observe.log().warning("policy topic away", kind=type(error).__name__)
                 await asyncio.sleep(AGAIN)
 
     async def _follow(self) -> None:

@@ -55,7 +55,7 @@ class Loop:
                 pause = BACK_OFF[min(self._tries, len(BACK_OFF) - 1)]
                 self._tries += 1
                 what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
-                observe.log().error("loop", service=self.service.name, reason=what, exc_info=error, where=_where(error))
+                observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=_where(error))
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
                 await self._rest(pause)
 
@@ -173,7 +173,7 @@ class Loop:
         except Exception as error:
             if away(error):
                 raise
-            observe.log().warning("one at a time", service=self.service.name, exc_info=error, where=_where(error))
+            observe.log().warning("one at a time", service=self.service.name, kind=type(error).__name__, where=_where(error))
             await self._singly(work)
         else:
             await self.publish(done)
@@ -192,7 +192,7 @@ class Loop:
                     continue
                 if away(error) or isinstance(error, NewerVersion) or self.service.fallback is None:
                     raise
-                observe.log().error("fallback", service=self.service.name, exc_info=error, where=_where(error))
+                observe.log().error("fallback", service=self.service.name, kind=type(error).__name__, where=_where(error))
                 done = await self._commit(item, self.service.fallback)
             await self.publish(done)
 
