@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
+from services.intake.instants import when
 from services.intake.reading import Standing
 
 NONCE = 12
@@ -27,6 +28,10 @@ _NEWEST = text(
     "WHERE case_id = :case_id AND section = ANY(CAST(:sections AS text[])) ORDER BY section, version DESC"
 )
 _NEXT = text("SELECT coalesce(max(version), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_SAID = text(
+    "SELECT r.response_id, r.need, o.step, r.at, r.sealed FROM intake.recorded r JOIN intake.offer o ON o.offer_id = r.offer_id "
+    "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) ORDER BY r.at, r.response_id"
+)
 _RECORD = text(
     "INSERT INTO intake.recorded (case_id, response_id, need, offer_id, at, sealed) "
     "VALUES (:case_id, :response_id, :need, :offer_id, :at, :sealed)"
@@ -84,6 +89,15 @@ async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: It
     """The content of each of these sections that was filled, in clear. The caller records the reading in the same transaction."""
     found = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections)})).all()
     return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in found}
+
+
+async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The words recorded with answers, in clear: need → (time and step → words), in order. As with `newest`, the caller records it."""
+    found: dict[str, dict[str, Any]] = {}
+    for response_id, need, step, at, sealed in (await tx.execute(_SAID, {"case_id": case_id, "needs": list(needs)})).all():
+        words = unseal(cipher, sealed, case_id, response_id, need).decode()
+        found.setdefault(need, {})[f"{when(at)} {step}"] = words
+    return found
 
 
 async def record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from referral.errors import Rejected
 from referral.runtime import clock, queue
 from services.intake import casefile, reading, standing, store
 from services.intake.door import Door
+from services.intake.lists import Lists
 from services.intake.reading import Grant, Reader
 
 
@@ -57,10 +59,21 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
             allowed.setdefault(section, offer)
     if not allowed and (reading.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
         raise _ended()
-    found = await casefile.newest(tx, case.cipher, case_id, allowed)
+    found = await _found(tx, case, allowed, lists)
     rows = [_row(door, case, reader, section, allowed[section], now) for section in found]
     await queue.put_all(tx, rows)
     return Shown(sections=found, empty=tuple(section for section in allowed if section not in found))
+
+
+async def _found(tx: AsyncConnection, case: standing.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
+    """What these sections hold: what agencies wrote, what answers recorded, and what the traits tell."""
+    needs = lists.codes.get("need", ())
+    written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs))
+    recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs))
+    traits = case.standing.traits
+    told = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
+    whole = {**told, **written, **recorded}
+    return {section: whole[section] for section in allowed if section in whole}
 
 
 def _row(door: Door, case: standing.Case, reader: Reader, section: str, offer_id: str, now: int) -> dict[str, Any]:

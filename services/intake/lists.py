@@ -35,6 +35,10 @@ class Lists(Struct, frozen=True, kw_only=True):
         return found
 
 
+def _forbidding(policy: Policy) -> Iterable[str]:
+    return (actor for pathway in policy.current for step in pathway.steps for actor in step.forbid.values())
+
+
 def of(policy: Policy, number: int) -> Lists:
     """The part of a compiled policy that the door asks. number: of its bundle."""
     codes = {
@@ -42,6 +46,9 @@ def of(policy: Policy, number: int) -> Lists:
         "municipality": tuple(policy.municipalities),
         "agency": tuple(policy.agencies),
         "section": tuple(policy.sections),
+        # What an agency writes: not what is told from traits, nor the words of answers, which come with the answer.
+        "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in policy.codes.get("need", ())),
+        "relation": tuple(sorted({actor.removeprefix("relation:") for actor in _forbidding(policy) if actor.startswith("relation:")})),
         "target": (*policy.services, *policy.codes.get("decision", ())),
     }
     return Lists(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, timedelta
 from typing import Any
 
 from msgspec import Struct
 
+from services.intake.instants import when
 from services.intake.receipts import Receipt, Refusal
 from services.intake.store import Offer, Referral, Task
-from services.intake.submit import EPOCH
 from services.intake.timeline import Line
 
 
@@ -152,11 +151,6 @@ class IngressKey(Struct, frozen=True, kw_only=True):
     aead: str
     info: str
     public_key: str
-
-
-def when(at: int) -> str:
-    """µs UTC as RFC 3339."""
-    return (EPOCH + timedelta(microseconds=at)).astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def maybe(at: int | None) -> str | None:

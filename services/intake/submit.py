@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
@@ -12,9 +12,9 @@ from referral.domain.events import Consent, ConsentState, Door, ReferralSubmitte
 from referral.errors import Rejected
 from referral.wire import codec
 from services.intake import strict
+from services.intake.instants import micros
 from services.intake.lists import Lists
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NIL = "00000000-0000-0000-0000-000000000000"
 UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 Id = Annotated[str, Meta(pattern=UUID, description="An id that this service gave, in lower case.")]
@@ -119,7 +119,7 @@ def consent(body: ConsentBody, lists: Lists, where: str) -> Consent:
         giver=lists.word("giver", body.giver, f"{where}.giver"),
         scope=lists.words("section", body.scope, f"{where}.scope"),
         recipients=lists.words("agency", body.recipients, f"{where}.recipients"),
-        until=_micros(body.until) if body.until else None,
+        until=micros(body.until) if body.until else None,
     )
 
 
@@ -129,8 +129,8 @@ def until(agreed: Consent, end: int | None) -> Consent:
 
 
 def section(name: str, content: dict[str, Any], lists: Lists, where: str) -> bytes:
-    """The canonical bytes of one section. Rejected: no such section, or nothing in it."""
-    lists.word("section", name, where)
+    """The canonical bytes of one section. Rejected: no section that an agency writes, or nothing in it."""
+    lists.word("written", name, where)
     if not content:
         raise Rejected("empty-section", where, "leave an empty section out")
     return strict.canonical(content)
@@ -160,10 +160,6 @@ def sameness(found: Submission, agency: str) -> tuple[bytes, ...]:
 def is_id(value: str) -> bool:
     """Whether this is an id as this service writes them."""
     return re.fullmatch(UUID, value) is not None
-
-
-def _micros(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(microseconds=1)
 
 
 def _known(name: str) -> str:

@@ -1,0 +1,74 @@
+"""Intake's process: the only wiring."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from starlette.applications import Starlette
+
+from referral.errors import Rejected
+from referral.runtime import bundles, database, keys
+from referral.runtime.service import Service, run
+from referral.runtime.settings import Settings, load
+from services.intake import api, handle, pages
+from services.intake.door import Door
+from services.intake.in_force import InForce
+
+CONNECTIONS = 8
+"""Of the doors' pool (ours): two carry referrals, the others answers, readings and pages."""
+
+
+def new_id() -> str:
+    """A random id: nothing about a person can be read from it."""
+    return str(uuid.uuid4())  # noqa: TID251 - the wiring is where ids come from
+
+
+def ingress_key(settings: Settings) -> X25519PrivateKey | None:
+    """The key that opens ingress.*, None where this stack has no such door. Rejected: the file holds no such key."""
+    if settings.ingress_key_file is None:
+        return None
+    try:
+        found = serialization.load_pem_private_key(settings.ingress_key_file.read_bytes(), None)
+    except (OSError, ValueError, TypeError):
+        found = None
+    if not isinstance(found, X25519PrivateKey):
+        raise Rejected("ingress-key", "REFERRAL_INGRESS_KEY_FILE", "a readable X25519 private key, PKCS 8 in PEM, is needed")
+    return found
+
+
+def service(door: Door, private: X25519PrivateKey | None) -> Service:
+    """What the loop is told about intake."""
+    return Service(
+        name="intake",
+        reads=("referral-routing",),
+        writes="referral-intake",
+        handle=handle.handler(door, private),
+        ingress=private is not None,
+    )
+
+
+def application(door: Door, in_force: InForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:
+    """The doors: the agencies' API and the staff inbox. secure: people reach the pages by https."""
+    public = private.public_key().public_bytes_raw() if private else None
+    routes = [*api.routes(door, public), *pages.routes(door, lambda: in_force.policy, secure=secure)]
+    return Starlette(routes=routes, exception_handlers=dict(api.ERRORS))
+
+
+async def main(settings: Settings) -> None:
+    engine = database.engine(settings, "intake", size=CONNECTIONS)
+    followed = bundles.follow(settings)
+    in_force = InForce(followed)
+    private = ingress_key(settings)
+    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id)
+    app = application(door, in_force, private, secure=settings.inbox_url.startswith("https:"))
+    try:
+        await run(service(door, private), app=app, background=(followed.run, in_force.follow), settings=settings)
+    finally:
+        await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(load()))
