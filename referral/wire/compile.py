@@ -7,7 +7,6 @@ at run time is five times faster than interpreting the schema (docs/decisions/00
 
 from __future__ import annotations
 
-import keyword
 from typing import Any
 
 from referral.wire.definition import Json, Schema, Schemas
@@ -36,11 +35,6 @@ def render(schemas: Schemas) -> dict[str, str]:
 def module_of(stem: str) -> str:
     """Module name of a stem."""
     return stem.replace("-", "_")
-
-
-def attribute(name: str) -> str:
-    """Python name of a field."""
-    return name + "_" if keyword.iskeyword(name) else name
 
 
 def _tables(by_stem: dict[str, list[Schema]], schemas: Schemas) -> str:
@@ -93,7 +87,7 @@ class _Module:
             target = own.get(field["name"])
             lines += self.read(field["type"], f"f_{field['name']}", schema, target and target["type"])
         written = {field["name"] for field in schema.definition["fields"]}
-        arguments = [f"{attribute(name)}={f'f_{name}' if name in written else self.default(own[name])}" for name in own]
+        arguments = [f"{name}={f'f_{name}' if name in written else self.default(own[name])}" for name in own]
         head = f'def read_v{schema.version}(d: bytes, i: int) -> tuple[{self.newest.name}, int]:\n    """{schema.type}"""\n'
         body = "".join(f"    {line}\n" for line in lines)
         return head + body + f"    return {self.newest.name}({', '.join(arguments)}), i\n"
@@ -138,7 +132,7 @@ class _Module:
 
     def writer(self) -> str:
         fields = self.newest.definition["fields"]
-        parts = "".join(f"        {self.write(f['type'], 'x.' + attribute(f['name']), f['name'])},\n" for f in fields)
+        parts = "".join(f"        {self.write(f['type'], 'x.' + f['name'], f['name'])},\n" for f in fields)
         head = f'def write(x: {self.newest.name}) -> bytes:\n    """{self.newest.type}"""\n'
         return head + (f'    return b"".join((\n{parts}    ))\n' if fields else '    return b""\n')
 

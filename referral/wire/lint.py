@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -40,8 +41,11 @@ def check(schemas: Schemas) -> None:
     for schema in schemas.by_type.values():
         where = schema.type
         _head(schema)
+        named: dict[str, Json] = {}
         for path, node in _walk(schema.definition, where):
             _kind(path, node)
+            if "name" in node and named.setdefault(node["name"], node) != node:
+                raise SchemaError(f"{path}: {node['name']} is something else above")
         for name in _names(schema.definition, own=True):
             home = homes.setdefault(name, schema.stem)
             if home != schema.stem:
@@ -104,8 +108,8 @@ def _walk(node: Any, where: str) -> Iterator[tuple[str, Json]]:
 
 
 def _field(field: Json, where: str) -> Iterator[tuple[str, Json]]:
-    if not NAME.fullmatch(str(field.get("name"))) or len(field["name"]) < 2:
-        raise SchemaError(f"{where}: a field's name is snake_case with two letters or more")
+    if not NAME.fullmatch(str(field.get("name"))) or len(field["name"]) < 2 or keyword.iskeyword(field["name"]):
+        raise SchemaError(f"{where}: a field's name is snake_case with two letters or more, and no keyword of Python")
     if not field.get("doc"):
         raise SchemaError(f"{where}: say in doc what it means, and the unit")
     if extra := set(field) - {"name", "type", "doc", "default"}:

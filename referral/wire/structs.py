@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from referral.wire.compile import HEAD, attribute, module_of
+from referral.wire.compile import HEAD, module_of
 from referral.wire.definition import Json, Schema, Schemas
 from referral.wire.lint import ENVELOPE
 
@@ -56,7 +56,7 @@ class _Module:
     def text(self) -> str:
         schema, definition = self.schema, self.schema.definition
         enums = [_enum(doc, kind) for doc, kind in _enums(schema)]
-        ids = [attribute(f["name"]) for f in definition["fields"] if "uuid" in str(f["type"]) and "record" not in str(f["type"])]
+        ids = [f["name"] for f in definition["fields"] if "uuid" in str(f["type"]) and "record" not in str(f["type"])]
         body = [f"class {schema.name}(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):", f'    """{definition["doc"]}"""', ""]
         constants = [f'    TYPE: ClassVar[str] = "{schema.type}"', f'    TOPIC: ClassVar[str] = "{schema.topic}"'] if schema.topic else []
         if quoted := [f'"{name}"' for name in ids]:
@@ -72,7 +72,7 @@ class _Module:
 
     def field(self, field: Json) -> str:
         default = " = None" if isinstance(field["type"], list) else ""
-        return f'    {attribute(field["name"])}: {self.annotation(field["type"])}{default}\n    """{field["doc"]}"""'
+        return f'    {field["name"]}: {self.annotation(field["type"])}{default}\n    """{field["doc"]}"""'
 
     def annotation(self, kind: Any) -> str:
         """The Python type of a kind."""

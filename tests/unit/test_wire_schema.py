@@ -90,6 +90,7 @@ RECORDS: list[tuple[Any, str]] = [
     (record({"name": "some_field", "type": CODE}), "say in doc"),
     (record(field(CODE, name="someField")), "snake_case"),
     (record(field(CODE, name="n")), "two letters"),
+    (record(field(CODE, name="class")), "no keyword"),
     (record(field(CODE, order="descending")), "order"),
     (record(field(CODE), aliases=["Old"]), "record has no aliases"),
     (record(field(CODE), field(CODE)), "a field stands twice"),
@@ -133,6 +134,11 @@ def test_items_that_take_no_bytes_are_refused_at_any_depth(tmp_path: Path) -> No
 def test_a_name_is_defined_once(tmp_path: Path) -> None:
     other = record(field(ENUM), name="OtherThing")
     refused(tmp_path, "Colour is already defined by other-thing", some_thing_v1=record(field(ENUM)), other_thing_v1=other)
+
+
+def test_a_name_means_one_thing_in_a_file(tmp_path: Path) -> None:
+    other = {**ENUM, "symbols": ["UNKNOWN", "BLUE"]}
+    refused(tmp_path, "Colour is something else above", some_thing_v1=record(field(ENUM), field(other, "other_field")))
 
 
 def test_the_newest_version_speaks_of_the_newest_shared_types(tmp_path: Path) -> None:
