@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from referral.cli import audit, case, doctor, duty, offers, policy, submit, up
@@ -39,22 +38,21 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     try:
         code = app(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return USAGE
-    except click.exceptions.Exit as error:
-        return int(error.exit_code)
+    except typer.TyperException as error:
+        return _say(error.format_message(), USAGE)
+    except typer.Exit as error:
+        return error.exit_code
     except (Rejected, Problem) as error:
         return _say(str(error), BAD)
     except (Unavailable, Away) as error:
         return _say(str(error), USAGE)
     except OSError as error:
         return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"referral: {message}", err=True)
+    typer.echo(f"referral: {message}", err=True)
     return code
