@@ -39,7 +39,8 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments, standalone_mode=False)
     except typer.TyperException as error:
-        return _say(error.format_message(), USAGE)
+        message = error.format_message()
+        return _say(message, USAGE) if not message.startswith("Usage:") else _show(message)
     except typer.Exit as error:
         return error.exit_code
     except (Rejected, Problem) as error:
@@ -56,3 +57,9 @@ def run(arguments: list[str]) -> int:
 def _say(message: str, code: int) -> int:
     typer.echo(f"referral: {message}", err=True)
     return code
+
+
+def _show(usage: str) -> int:
+    """A command that was called with nothing shows what it can do."""
+    typer.echo(usage)
+    return USAGE
