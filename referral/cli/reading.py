@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from referral.runtime import kafka
 from referral.runtime.settings import Settings
@@ -50,7 +51,13 @@ async def whole(
 
 
 async def _ends(reader: AIOKafkaConsumer, found: Settings, topics: Iterable[str]) -> dict[TopicPartition, int]:
-    there = await reader.topics()
-    names = [name for topic in topics if (name := found.topic(topic)) in there]
-    places = [TopicPartition(name, n) for name in names for n in reader.partitions_for_topic(name) or ()]
+    admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)  # a consumer knows only the topics that it reads
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        names = [name for topic in topics if (name := found.topic(topic)) in there]
+        cards = await admin.describe_topics(names) if names else []
+    finally:
+        await admin.close()
+    places = [TopicPartition(card["topic"], part["partition"]) for card in cards for part in card["partitions"]]
     return dict(await reader.end_offsets(places)) if places else {}
