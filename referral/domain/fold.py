@@ -71,6 +71,7 @@ def case_opened(case: Case, event: e.CaseOpened) -> Case:
     return replace(
         case,
         opened=True,
+        closed="",
         traits=event.traits,
         consent=event.consent,
         referrals=(*case.referrals, event.referral_id),

@@ -34,7 +34,7 @@ def instructed(d: Decision, body: InstructionGiven) -> None:
     agency = d.policy.agencies.get(body.agency)
     if agency is None or not agency.desk or f"agency:{body.agency}" in d.case.excluded:
         return d.ignore("NOT_A_DESK")
-    if not d.case.opened and body.word is not Instruction.RESUME:
+    if not d.case.opened and body.word is not Instruction.CLOSE:
         return d.ignore("CASE_NOT_OPEN")
     if d.case.closed and body.word not in (Instruction.RESUME, Instruction.LINK):
         return d.ignore("CASE_CLOSED")

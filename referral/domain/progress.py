@@ -77,8 +77,10 @@ def progress(d: Decision) -> None:
         if task.seat >= 0 and _is_settled(d, task):
             d.settle(task, "done")
     case = d.case
-    if case.opened and not case.closed and not case.tasks:
-        if case.tracks and all(track.outcome for track in case.tracks):
+    if not case.closed and not case.tasks:
+        if not case.opened:
+            d.needs_person("record-lost")
+        elif case.tracks and all(track.outcome for track in case.tracks):
             d.say(CaseClosed, "all-tracks-ended", outcome="done")
         elif next_due(case) is None:
             d.needs_person("standing-still")

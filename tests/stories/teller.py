@@ -1,4 +1,4 @@
-"""Tells a story: lines such as `police: ACCEPT` become inputs, decisions become lines such as `offer shelter to isf.beds until accept +1 h`."""
+"""Tells a story: lines such as `police: ACCEPT` become inputs, decisions become lines such as `climb police to rung 1`."""
 
 from __future__ import annotations
 
