@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from referral.runtime.settings import Settings
 from referral.wire import topics
 
 REQUEST = 10_000  # ms; a broker that has not answered by then is away
+CREATED = 15.0  # seconds until a new topic must show
 BATCH = 900_000  # bytes; one prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
 FETCH = 4 * 1024 * 1024  # bytes per partition; above the largest record of any topic but referral-policy
 POLICY_FETCH = 9 * 1024 * 1024
@@ -76,10 +78,21 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
             for topic, code, *_ in (await admin.create_topics(new)).topic_errors:
                 if code not in (0, 36):  # 36: another `prepare` was quicker
                     raise KafkaError(f"cannot create {topic}: {for_code(code).__name__}")
+            await _visible(admin, [topic.name for topic in new])
         for problem in await differences(admin, settings, cards):
             raise problem
     finally:
         await admin.close()
+
+
+async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """A broker answers before every part of it knows a new topic. KafkaError: not even after CREATED."""
+    try:
+        async with asyncio.timeout(CREATED):
+            while not all(topic["partitions"] for topic in await admin.describe_topics(names)):
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise KafkaError(f"the broker does not show the new topics {', '.join(names)}") from None
 
 
 async def create_ingress(settings: Settings, agency: str) -> str:
