@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from referral.domain.case import Case
 from referral.domain.decide import decide
-from referral.domain.events import Head
+from referral.domain.events import Head, Why
 from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE
 from referral.domain.record import Input, derived
@@ -82,7 +82,8 @@ class Reexecution(Struct, kw_only=True):
     def _compare(self, answer: Answer, again: Input, head: Head) -> None:
         first = answer.events[0]
         rules = self.bundles.policy(head.facts.bundle)
-        if getattr(first.body, "about", "") == ENGINE_FAILED:
+        why: Why | None = getattr(first.body, "why", None)
+        if why is not None and why.rule == ENGINE_FAILED:
             self._unchecked("ENGINE_FAILED", first.entry, "decided by the path for a failed engine; a person was asked")
         elif head.facts.engine != ENGINE:
             self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}, this program has {ENGINE}")

@@ -27,6 +27,7 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idx: int
     where: str
     what: str
+    case_id: str = ""
 
     def __str__(self) -> str:
         return f"entry {self.idx}: {self.code}: {self.what} ({self.where})"
@@ -37,7 +38,7 @@ def finding(weight: Weight, code: str, entry: Entry | None, what: str) -> Findin
     if entry is None:
         return Finding(weight=weight, code=code, idx=0, where="log", what=what)
     where = f"{entry.topic}[{entry.partition}]@{entry.offset} {entry.type or entry.kind} case {entry.case_id or '-'} seq {entry.case_seq}"
-    return Finding(weight=weight, code=code, idx=entry.idx, where=where, what=what)
+    return Finding(weight=weight, code=code, idx=entry.idx, where=where, what=what, case_id=entry.case_id)
 
 
 class Report(Struct, kw_only=True):

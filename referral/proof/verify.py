@@ -34,10 +34,13 @@ def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], progress: Progre
             cases.setdefault(entry.case_id, []).append(entry)
         progress("entry")
     density.finish()
+    broken = {found.case_id for found in report.findings if found.weight is Weight.BAD}
     for case_id, of_case in cases.items():
         report.counts["cases"] += 1
         key = keys.get(case_id)
-        if key is None:
+        if case_id in broken:  # what is not whole cannot be decided again: what is missing or moved is the finding
+            report.counts["cases not decided again"] += 1
+        elif key is None:
             _without_key(of_case, report)
         else:
             _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in density.lost], key, report)

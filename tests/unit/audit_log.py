@@ -1,0 +1,165 @@
+"""A log as audit keeps it, made without servers: inputs are decided by the real rules, numbered, sealed and ingested as on the line."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from referral.domain import policy
+from referral.domain.case import Case, next_due
+from referral.domain.decide import decide, places_wanted
+from referral.domain.events import (
+    CaseErased,
+    Door,
+    Facts,
+    Meta,
+    OfferOpened,
+    PolicyActivated,
+    ReferralSubmitted,
+    ResponseSubmitted,
+    Traits,
+    Via,
+    Word,
+)
+from referral.domain.fold import evolve
+from referral.domain.record import Input, Raw, Source, due_input, record_input
+from referral.proof.entry import Entry
+from referral.wire import bundle, codec, headers, seal, topics
+from services.audit.ingest import Known, ingest
+
+FILES = bundle.read(Path(__file__).parents[2] / "policy")
+POLICY = policy.compile(FILES)
+START = 1_767_225_600_000_000
+MINUTE = 60_000_000
+CHILD = Traits(
+    concern="trafficking",
+    age="child",
+    age_band="12-14",
+    sex="female",
+    found_in="prizren",
+    home="prizren",
+    urgency="urgent",
+    origin="domestic",
+    asylum="not-claimed",
+    languages=("sq",),
+    flags=(),
+)
+
+
+@dataclass
+class Log:
+    """One stack's topics, as far as audit reads them. now: of the next decision."""
+
+    entries: list[Entry] = field(default_factory=list)
+    keys: dict[str, bytes] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    now: int = START
+    _known: Known = field(default_factory=Known)
+    _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        body = PolicyActivated(number=1, digest=bundle.digest(FILES), at=START, files=FILES)
+        told = headers.plain(PolicyActivated.TYPE, id=_id("policy"), source="routing", at=START)
+        self.put(PolicyActivated.TOPIC, 0, b"1", codec.encode(body), told)
+
+    def put(self, topic: str, partition: int, key: bytes, value: bytes, told: Any = ()) -> Source:
+        """A record reaches Kafka, and audit."""
+        offset = self._offsets.get((topic, partition), 0)
+        self._offsets[topic, partition] = offset + 1
+        source = Source(topic=topic, partition=partition, offset=offset)
+        raw = Raw(key=key, value=value, headers=tuple(told), kafka_time=self.now // 1000)
+        self.entries += ingest([Input(id=_id("raw"), case_id="", body=raw, source=source)], self._known).entries
+        return source
+
+    def say(self, case_id: str, body: Struct, event_id: str, cause_id: str, source: str) -> tuple[Meta, Source]:
+        """One event of a case, numbered and sealed."""
+        topic, type_ = type(body).TOPIC, type(body).TYPE  # type: ignore[attr-defined]
+        seq = self._seqs[topic, case_id] = self._seqs.get((topic, case_id), 0) + 1
+        meta = Meta(
+            event_id=event_id,
+            case_id=case_id,
+            case_seq=seq,
+            type=type_,
+            fingerprint=codec.fingerprint(type_),
+            cause_id=cause_id,
+            recorded_at=self.now,
+            source=source,
+            drill=False,
+        )
+        key = self.keys.setdefault(case_id, uuid.uuid5(uuid.UUID(case_id), "key").bytes * 2)
+        nonce = uuid.uuid5(uuid.UUID(event_id), "nonce").bytes[:12]
+        value = seal.seal(None if isinstance(body, CaseErased) else key, topic, meta, codec.encode(body), nonce)
+        return meta, self.put(topic, topics.partition(case_id), case_id.encode(), value, headers.of(meta))
+
+    def input(self, case_id: str, body: Struct, name: str) -> list[Struct]:
+        """Something comes in through a door, and routing answers it."""
+        queue_id = _id(name)
+        meta, source = self.say(case_id, body, str(uuid.uuid5(uuid.UUID(queue_id), "0")), queue_id, "intake")
+        return self.answer(record_input(meta, body, source))
+
+    def alarm(self, case_id: str) -> list[Struct]:
+        """The case's alarm goes off, when it is due."""
+        case = self.cases[case_id]
+        at = next_due(case)
+        assert at is not None
+        self.now = max(self.now, at)
+        return self.answer(due_input(case_id, at, case.seq))
+
+    def answer(self, cause: Input) -> list[Struct]:
+        """Routing decides."""
+        case = self.cases.get(cause.case_id)
+        free = {service: POLICY.services[service].places or 0 for service in places_wanted(case, cause, POLICY)}
+        facts = Facts(now=self.now, engine=policy.ENGINE, free=free, bundle=1)
+        said = list(decide(case, cause, facts, POLICY))
+        self.record(cause, said)
+        return said
+
+    def record(self, cause: Input, said: list[Struct]) -> None:
+        """What routing says reaches the topic."""
+        for index, event in enumerate(said):
+            self.cases[cause.case_id] = evolve(self.cases.get(cause.case_id), event, cause.case_id)
+            self.say(cause.case_id, event, str(uuid.uuid5(uuid.UUID(cause.id), str(index))), cause.id, "routing")
+
+
+def _id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def story(log: Log, name: str = "one") -> str:
+    """A child's referral: police do not answer, the back-up accepts, and support is asked. The case's id."""
+    case_id = _id(f"case {name}")
+    submitted = ReferralSubmitted(
+        referral_id=_id(f"referral {name}"),
+        agency="school-drita",
+        door=Door.HTTP,
+        opens=True,
+        traits=CHILD,
+        sections=(),
+        received_at=log.now,
+    )
+    police = next(e for e in log.input(case_id, submitted, f"submit {name}") if isinstance(e, OfferOpened))
+    log.alarm(case_id)
+    log.now += MINUTE
+    log.input(case_id, response(police, Word.ACCEPT, name), f"accept {name}")
+    return case_id
+
+
+def response(offer: OfferOpened, word: Word, name: str) -> ResponseSubmitted:
+    """The asked agency's answer."""
+    return ResponseSubmitted(
+        response_id=_id(f"{word} {name} {offer.offer_id}"),
+        offer_id=offer.offer_id,
+        agency=offer.agency,
+        word=word,
+        reason="",
+        code="",
+        recorded=(),
+        by=_id("officer"),
+        via=Via.WEB,
+        received_at=0,
+    )

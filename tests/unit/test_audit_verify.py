@@ -1,0 +1,195 @@
+"""`audit verify` over a log that the real rules made: it is good, and every way to tamper with it is caught and named."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from referral.domain.case import next_due
+from referral.domain.events import CaseErased, OfferOpened, Word
+from referral.domain.record import due_input
+from referral.proof.entry import ROUTING, Entry, Kind, digest
+from referral.proof.history import unseal
+from referral.proof.report import Report, Weight
+from referral.proof.verify import verify
+from referral.wire import codec, seal
+from services.routing import failure
+from tests.unit.audit_log import POLICY, Log, response, story
+
+
+@pytest.fixture
+def log() -> Log:
+    made = Log()
+    story(made)
+    return made
+
+
+def checked(log: Log, entries: list[Entry] | None = None) -> Report:
+    return verify(log.entries if entries is None else entries, log.keys)
+
+
+def numbered(entries: list[Entry]) -> list[Entry]:
+    """An attacker who tidies up after himself."""
+    return [structs.replace(entry, idx=n) for n, entry in enumerate(entries, 1)]
+
+
+def named(report: Report, code: str, idx: int) -> None:
+    """The first bad entry is this one, for this reason, and nothing else is bad before it."""
+    first = report.first_bad()
+    assert first is not None and (first.code, first.idx) == (code, idx), report.findings
+    assert report.exit_code() == 1
+
+
+def decision(log: Log, kind: type, number: int = 0) -> Entry:
+    return [e for e in log.entries if e.topic == ROUTING and e.type == kind.TYPE][number]  # type: ignore[attr-defined]
+
+
+def resealed(log: Log, entry: Entry, body: object) -> Entry:
+    """What somebody who holds the case's key can do: another body under a good seal and a good hash."""
+    meta = seal.open(entry.value).meta
+    value = seal.seal(log.keys[entry.case_id], entry.topic, meta, codec.encode(body), bytes(12))  # type: ignore[arg-type]
+    return structs.replace(entry, value=value, sha256=digest(value))
+
+
+def test_an_honest_log_is_good(log: Log) -> None:
+    story(log, "two")
+    stages: list[str] = []
+    report = verify(log.entries, log.keys, stages.append)
+    assert report.exit_code() == 0 and not report.findings
+    assert report.counts["cases"] == 2
+    assert report.counts["decisions"] == report.counts["decisions re-executed"] == 6
+    assert stages.count("entry") == len(log.entries) and stages.count("case") == 2
+
+
+def test_a_changed_payload_is_named(log: Log) -> None:
+    place = log.entries.index(decision(log, OfferOpened))
+    entry = log.entries[place]
+    log.entries[place] = structs.replace(entry, value=entry.value[:-1] + bytes([entry.value[-1] ^ 1]))
+    named(checked(log), "HASH_DIFFERS", entry.idx)
+
+
+def test_a_changed_payload_with_a_new_hash_does_not_open(log: Log) -> None:
+    for kind in (Kind.EVENT, Kind.DECISION):
+        place, entry = next((n, e) for n, e in enumerate(log.entries) if e.kind is kind)
+        value = entry.value[:-1] + bytes([entry.value[-1] ^ 1])
+        entries = [*log.entries]
+        entries[place] = structs.replace(entry, value=value, sha256=digest(value))
+        named(checked(log, entries), "SEAL", entry.idx)
+
+
+def test_a_dropped_entry_is_named_even_when_the_rest_is_numbered_anew(log: Log) -> None:
+    entry = decision(log, OfferOpened)
+    rest = [e for e in log.entries if e is not entry]
+    named(checked(log, rest), "INDEX_GAP", entry.idx + 1)
+    after = next(e for e in numbered(rest) if e.topic == ROUTING and e.case_seq == entry.case_seq + 1)
+    named(checked(log, numbered(rest)), "SEQUENCE_GAP", after.idx)
+
+
+def test_a_cut_end_shows_where_a_decision_is_incomplete(log: Log) -> None:
+    last = log.entries[-1]
+    report = checked(log, log.entries[:-1])
+    assert last.topic == ROUTING
+    named(report, "DECISION_DIFFERS", last.idx - 1)
+
+
+def test_reordered_entries_are_named(log: Log) -> None:
+    entries = [*log.entries]
+    place = entries.index(decision(log, OfferOpened))
+    entries[place], entries[place - 1] = entries[place - 1], entries[place]
+    named(checked(log, entries), "INDEX_GAP", entries[place].idx)
+    named(checked(log, numbered(entries)), "ORDER", place + 1)
+
+
+def test_a_changed_decision_under_a_good_seal_is_named(log: Log) -> None:
+    entry = decision(log, OfferOpened)
+    body = unseal(entry, log.keys[entry.case_id]).body
+    place = log.entries.index(entry)
+    log.entries[place] = resealed(log, entry, structs.replace(body, agency="police-prishtine"))
+    named(checked(log), "DECISION_DIFFERS", entry.idx)
+
+
+def test_changed_rules_are_named(log: Log) -> None:
+    """Somebody swaps the bundle in the log: its digest does not fit, and no decision can be judged by it."""
+    entry = log.entries[0]
+    value = entry.value.replace(b"police-prizren", b"police-pristin", 1)
+    log.entries[0] = structs.replace(entry, value=value, sha256=digest(value))
+    named(checked(log), "HASH_DIFFERS", 1)
+
+
+def test_a_second_record_with_one_sequence_is_a_fork(log: Log) -> None:
+    entry = decision(log, OfferOpened)
+    other = resealed(log, entry, unseal(entry, log.keys[entry.case_id]).body)
+    log.put(ROUTING, entry.partition, entry.key or b"", other.value, entry.headers)
+    assert log.entries[-1].kind is Kind.FORK
+    named(checked(log), "FORK", len(log.entries))
+
+
+def test_a_repeated_record_is_no_finding(log: Log) -> None:
+    entry, before = decision(log, OfferOpened), len(log.entries)
+    log.put(ROUTING, entry.partition, entry.key or b"", entry.value, entry.headers)
+    assert len(log.entries) == before and checked(log).exit_code() == 0
+
+
+def test_an_entry_that_says_other_than_its_value_is_named(log: Log) -> None:
+    entry = decision(log, OfferOpened)
+    log.entries[log.entries.index(entry)] = structs.replace(entry, recorded_at=entry.recorded_at + 1)
+    named(checked(log), "META_DIFFERS", entry.idx)
+
+
+def test_an_input_that_was_passed_over_is_named(log: Log) -> None:
+    case_id = next(iter(log.cases))
+    offer = unseal(decision(log, OfferOpened), log.keys[case_id]).body
+    assert isinstance(offer, OfferOpened)
+
+    log.say(case_id, response(offer, Word.ARRIVE, "lost"), "00000000-0000-0000-0000-0000000000aa", case_id, "intake")
+    passed = log.entries[-1]
+    assert checked(log).exit_code() == 0 and checked(log).counts["inputs in flight"] == 1
+    log.input(case_id, response(offer, Word.COMPLETE, "later"), "later")
+    named(checked(log), "NOT_DECIDED", passed.idx)
+
+
+def test_an_erased_case_is_whole_but_unread(log: Log) -> None:
+    case_id = story(log, "erased")
+    log.say(case_id, CaseErased(), "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
+    del log.keys[case_id]
+    report = checked(log)
+    assert report.exit_code() == 0
+    assert [(f.code, f.weight) for f in report.findings] == [("ERASED", Weight.NOTE)]
+    entry = [e for e in log.entries if e.case_id == case_id][2]
+    log.entries[entry.idx - 1] = structs.replace(entry, value=entry.value[:-1])
+    assert checked(log).exit_code() == 1
+
+
+def test_a_key_that_is_gone_without_an_erasure_is_not_fully_checked(log: Log) -> None:
+    log.keys.clear()
+    report = checked(log)
+    assert report.exit_code() == 3
+    assert [f.code for f in report.findings] == ["KEY_GONE"]
+
+
+def test_a_decision_of_the_path_for_a_failed_engine_is_unverified_and_the_rest_is_judged(log: Log) -> None:
+
+    case_id = next(iter(log.cases))
+    case = log.cases[case_id]
+    cause = due_input(case_id, next_due(case) or 0, case.seq)
+    facts = failure.facts(case, log.now, 1)
+    log.record(cause, list(failure.events(case, cause, facts, POLICY)))
+    log.alarm(case_id)
+    report = checked(log)
+    assert [f.code for f in report.findings] == ["ENGINE_FAILED"]
+    assert report.exit_code() == 3
+    assert report.counts["decisions"] - report.counts["decisions re-executed"] == 1
+
+
+def test_another_engines_decision_is_unchecked_not_bad(log: Log) -> None:
+    case_id = next(iter(log.cases))
+    entries = []
+    for entry in log.entries:
+        body = unseal(entry, log.keys[case_id]).body if entry.kind is Kind.DECISION else None
+        head = getattr(body, "head", None)
+        if body is not None and head is not None:
+            body = structs.replace(body, head=structs.replace(head, facts=structs.replace(head.facts, engine=99)))
+            entry = resealed(log, entry, body)
+        entries.append(entry)
+    report = checked(log, entries)
+    assert {f.code for f in report.findings} == {"OTHER_ENGINE"} and report.exit_code() == 3
