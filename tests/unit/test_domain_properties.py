@@ -72,11 +72,16 @@ class Line(RuleBasedStateMachine):
     @initialize(
         gone=st.sets(st.sampled_from(sorted(WHOLE.services)), max_size=25),
         places=st.dictionaries(st.sampled_from(PLACES), st.integers(0, 2)),
+        first=traits,
+        ahead=st.lists(st.tuples(chosen, st.sampled_from([0, 0, 2, 2, 1])), max_size=30),
     )
-    def world(self, gone: set[str], places: Mapping[str, int]) -> None:
+    def world(self, gone: set[str], places: Mapping[str, int], first: e.Traits, ahead: list[tuple[int, int]]) -> None:
+        """A head start along the procedure, so that its later steps are reached as often as its first."""
         kept = {id: replace(s, places=places.get(id, s.places)) for id, s in WHOLE.services.items() if id not in gone}
         self.policy = replace(WHOLE, services=kept)
-        self.put(CASES[0], self.referral(TRAITS))
+        self.put(CASES[0], self.referral(msgstructs.replace(first, concern="trafficking", age="child")))
+        for pick, code in ahead:
+            self.helpful_answer(CASES[0], pick, code)
 
     # ---- what happens
     def referral(self, traits: e.Traits) -> e.ReferralSubmitted:
@@ -142,7 +147,10 @@ class Line(RuleBasedStateMachine):
 
     @rule(who=st.sampled_from(CASES), pick=chosen, code=chosen)
     def helpful(self, who: str, pick: int, code: int) -> None:
-        """The answer that moves the case on, so that the later steps are reached often."""
+        self.helpful_answer(who, pick, code)
+
+    def helpful_answer(self, who: str, pick: int, code: int) -> None:
+        """The answer that moves the case on."""
         case = self.cases[who]
         waiting = [] if case is None else [(r, o) for _, _, r, s in seats(case) if (o := s.offer) is not None and not o.how]
         if not waiting:
@@ -235,11 +243,18 @@ class Line(RuleBasedStateMachine):
         who=st.sampled_from(CASES),
         word=st.sampled_from([w for w in e.Instruction if w not in (e.Instruction.UNKNOWN, e.Instruction.CLOSE)]),
         step=st.sampled_from(STEPS),
-        seat=st.integers(0, 3),
+        seat=st.sampled_from([0, 0, 0, 1, 2, 3]),
+        fits=st.booleans(),
         aim=st.sampled_from([*sorted(WHOLE.services), "HIGH", "LOW", "agree", "move", "leave", "settled", ""]),
         desk=st.sampled_from(["dsw", "dsw", "desk-prizren", "iom"]),
     )
-    def instruct(self, who: str, word: e.Instruction, step: str, seat: int, aim: str, desk: str) -> None:
+    def instruct(self, who: str, word: e.Instruction, step: str, seat: int, fits: bool, aim: str, desk: str) -> None:
+        found = WHOLE.current[0].step(step)
+        if fits and found is not None and found.seats:
+            rule = found.seats[min(seat, len(found.seats) - 1)]
+            roles = {*rule.roles, *rule.last_resort, *(found.placement.until_known if found.placement else ())}
+            fitting = [*found.codes, *(id for id, service in sorted(self.policy.services.items()) if service.roles & roles)]
+            aim = fitting[len(aim) % len(fitting)] if fitting else aim
         self.put(who, self.order(word, step, seat, aim, desk))
 
     @precondition(lambda self: self.count > 25)
