@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +17,7 @@ from referral.errors import Rejected
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
+SETTLE = 3.0  # seconds until what a broker shows is what it has
 REQUEST = 10_000  # ms; a broker that has not answered by then is away
 CREATED = 15.0  # seconds until a new topic must show
 BATCH = 900_000  # bytes; one prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
@@ -79,7 +82,7 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
                 if code not in (0, 36):  # 36: another `prepare` was quicker
                     raise KafkaError(f"cannot create {topic}: {for_code(code).__name__}")
             await _visible(admin, [topic.name for topic in new])
-        for problem in await differences(admin, settings, cards):
+        for problem in await _settled(admin, settings, cards):
             raise problem
     finally:
         await admin.close()
@@ -89,7 +92,7 @@ async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
     """A broker answers before every part of it knows a new topic. KafkaError: not even after CREATED."""
     try:
         async with asyncio.timeout(CREATED):
-            while not all(topic["partitions"] for topic in await admin.describe_topics(names)):
+            while not all(topic["partitions"] for topic in await admin.describe_topics(names)):  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise KafkaError(f"the broker does not show the new topics {', '.join(names)}") from None
@@ -100,6 +103,16 @@ async def create_ingress(settings: Settings, agency: str) -> str:
     name, card = topics.ingress(topics.load(settings.schemas / "topics.yaml"), agency)
     await create_topics(settings, {name: card})
     return name
+
+
+async def _settled(admin: AIOKafkaAdminClient, settings: Settings, cards: Mapping[str, topics.Topic]) -> list[Rejected]:
+    """The differences that stay: a broker shows a new topic a moment after it has created it."""
+    problems = await differences(admin, settings, cards)
+    deadline = time.monotonic() + SETTLE
+    while problems and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+        problems = await differences(admin, settings, cards)
+    return problems
 
 
 async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Mapping[str, topics.Topic]) -> list[Rejected]:
