@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from referral.cli import show
+from referral.cli import cast, show
 from referral.local.stack import Stack
 
 REFRESH_S = 0.5
@@ -42,6 +42,12 @@ class Screen:
         print_(f"mail                     {made.addresses.smtp}, kept in {made.wish.data / 'mail'}")
         print_(f"logs                     {made.wish.data / 'log'}")
         print_(f"for other commands       . {made.wish.data / 'environment'}")
+        people = made.wish.data / cast.FILE
+        if people.exists():
+            found = cast.load(made.wish.data)
+            some = ", ".join(member.login for member in found.staff[:: max(1, len(found.staff) // 4)][:4])
+            print_(f"made-up people           {len(found.staff)} accounts, password {found.password}: {some} …")
+            print_(f"made-up agencies' tokens {people}")
         if made.wish.drill:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")
 
@@ -86,6 +92,7 @@ def report(made: Stack) -> dict[str, object]:
         "smtp": made.addresses.smtp,
         "mail": str(made.wish.data / "mail"),
         "environment": made.environment,
+        "people": str(made.wish.data / cast.FILE) if (made.wish.data / cast.FILE).exists() else None,
         "processes": {
             name: {"state": p.state, "pid": p.pid, "address": p.address, "restarts": p.restarts} for name, p in made.processes.items()
         },

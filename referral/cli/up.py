@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 from sqlalchemy import text
 
-from referral.cli import policy, show
+from referral.cli import cast, policy, show
 from referral.cli.screen import Screen
+from referral.domain import policy as domain
 from referral.errors import Rejected
 from referral.local import ports
 from referral.local import stack as local
@@ -71,22 +72,32 @@ def up(
 
 @contextlib.asynccontextmanager
 async def running(wish: Wish, told: Callable[[str], None] = lambda _: None) -> AsyncIterator[Stack]:
-    """A stack with a policy in force: what `up`, the demo, the fault tests and the benchmarks stand on."""
+    """A stack with a policy in force and made-up people: what `up`, the demo, the fault tests and the benchmarks stand on.
+
+    The people are in `cast.load(wish.data)`. A database that is not the stack's own gets none, except for a drill.
+    """
 
     async def first(settings: Settings) -> None:
-        """Put the policy folder into force if none ever was: what an operator activated since stays."""
-        engine = database.admin(settings)
-        try:
-            async with engine.connect() as connection:
-                if (await connection.execute(ACTIVE)).scalar_one():
-                    return
-        finally:
-            await engine.dispose()
-        done = await policy.activate(settings, policy.read(settings.policy))
-        told(f"policy bundle {done.number} is in force")
+        files = policy.read(settings.policy)
+        await _activate(settings, files, told)
+        if wish.database is None or wish.drill:
+            await cast.seed(settings, cast.gather(wish.data, domain.compile(files).agencies.values()))
 
     async with local.stack(wish, first=first, told=told) as made:
         yield made
+
+
+async def _activate(settings: Settings, files: dict[str, bytes], told: Callable[[str], None]) -> None:
+    """Put the policy folder into force if none ever was: what an operator activated since stays."""
+    engine = database.admin(settings)
+    try:
+        async with engine.connect() as connection:
+            if (await connection.execute(ACTIVE)).scalar_one():
+                return
+    finally:
+        await engine.dispose()
+    done = await policy.activate(settings, files)
+    told(f"policy bundle {done.number} is in force")
 
 
 def _first(error: BaseException) -> BaseException:
