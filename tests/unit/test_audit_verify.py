@@ -97,7 +97,7 @@ def test_reordered_entries_are_named(log: Log) -> None:
     place = entries.index(decision(log, OfferOpened))
     entries[place], entries[place - 1] = entries[place - 1], entries[place]
     named(checked(log, entries), "INDEX_GAP", entries[place].idx)
-    named(checked(log, numbered(entries)), "ORDER", place + 1)
+    named(checked(log, numbered(entries)), "SEQUENCE_GAP", place)
 
 
 def test_a_changed_decision_under_a_good_seal_is_named(log: Log) -> None:
