@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +18,6 @@ from referral.wire import topics
 
 SETTLE = 3.0  # seconds until what a broker shows is what it has
 REQUEST = 10_000  # ms; a broker that has not answered by then is away
-CREATED = 15.0  # seconds until a new topic must show
 BATCH = 900_000  # bytes; one prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
 FETCH = 4 * 1024 * 1024  # bytes per partition; above the largest record of any topic but referral-policy
 POLICY_FETCH = 9 * 1024 * 1024
@@ -81,21 +79,10 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
             for topic, code, *_ in (await admin.create_topics(new)).topic_errors:
                 if code not in (0, 36):  # 36: another `prepare` was quicker
                     raise KafkaError(f"cannot create {topic}: {for_code(code).__name__}")
-            await _visible(admin, [topic.name for topic in new])
         for problem in await _settled(admin, settings, cards):
             raise problem
     finally:
         await admin.close()
-
-
-async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
-    """A broker answers before every part of it knows a new topic. KafkaError: not even after CREATED."""
-    try:
-        async with asyncio.timeout(CREATED):
-            while not all(topic["partitions"] for topic in await admin.describe_topics(names)):  # noqa: ASYNC110 - nobody tells us
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise KafkaError(f"the broker does not show the new topics {', '.join(names)}") from None
 
 
 async def create_ingress(settings: Settings, agency: str) -> str:
