@@ -65,7 +65,7 @@ def up(
         cause = _first(error)
         if not isinstance(cause, Trouble | Rejected):
             raise
-        show.errors.print(f"referral: {cause}")
+        show.errors.print(f"referral: {cause}", soft_wrap=True)
         return 2
     return 0
 

@@ -18,9 +18,6 @@ WATCH_S = 0.05
 """How soon a death is seen."""
 HEALTH_S = 2.0
 """How often a running process is asked whether it is ready."""
-FIRST_STARTS = 3
-"""Starts that may fail before the first that succeeds: a port may be taken away; a wrong setting will not go away."""
-
 T = TypeVar("T")
 State = Literal["starting", "ready", "unready", "waiting", "paused", "down", "failed"]
 
@@ -116,7 +113,7 @@ class Process:
             except Trouble as error:
                 self.trouble = str(error)
                 self._backoff = self._backoff.died(0)
-                if not started and self._backoff.deaths >= FIRST_STARTS:
+                if not started and self._backoff.deaths >= self.server.tries:
                     await self._enter("failed")
                     return
             else:

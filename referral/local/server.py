@@ -11,7 +11,12 @@ from referral.local.trouble import Trouble, of_os
 
 
 class Server(ABC):
-    """Kafka, Postgres or Worker. Its methods block: call them from a thread where an event loop runs."""
+    """Kafka, Postgres or Worker. Its methods block: call them from a thread where an event loop runs.
+
+    tries: starts that may fail before the first that succeeds; what is wrong then will not go away by itself.
+    """
+
+    tries = 1
 
     def __init__(self, log: Path) -> None:
         """log: where the child's output goes, added to at every start."""

@@ -18,7 +18,9 @@ READY_S = 60.0
 
 
 class Worker(Server):
-    """`python -m services.<service>` at one address."""
+    """`python -m services.<service>` at one address. A second try, because its port may be taken between our look and its own."""
+
+    tries = 2
 
     def __init__(
         self, name: str, service: str, port: int, environment: Mapping[str, str], log: Path, *, keep: tuple[int, ...] = ()

@@ -1,0 +1,153 @@
+"""`referral up` as a person or a program meets it: ready, watched, restarted, ended, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from referral.cli import cast
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "up", "--port", "0")
+
+
+def until(met: Callable[[], bool], within: float) -> bool:
+    """Whether a condition comes true in time."""
+    deadline = time.monotonic() + within
+    while not met():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def mentioning(folder: Path) -> list[str]:
+    """Command lines of living processes that name a folder, or hold its lock open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            held = any(os.readlink(link) == str(folder / "lock") for link in (process / "fd").iterdir())
+        except OSError:
+            continue
+        if held or (str(folder) in line and "pytest" not in line):
+            found.append(line)
+    return found
+
+
+@pytest.fixture
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture
+def up(data: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `referral up` on the test's folder, without servers from the environment."""
+    started: list[subprocess.Popen[str]] = []
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_") or name == "REFERRAL_JARS"}
+
+    def start(*more: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, "--data", str(data), *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+    assert until(lambda: not mentioning(data), within=30), mentioning(data)
+
+
+def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        pytest.fail(f"referral up ended with {process.wait()}: {process.stderr.read() if process.stderr else ''}")
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_up_is_ready_restarts_what_dies_and_ends_with_ctrl_c(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    process = up("--json", "--drill")
+    told = first_line(process)
+    assert {name.rpartition("-")[0] or name for name in told["processes"]} == {
+        "kafka",
+        "postgres",
+        "intake",
+        "routing",
+        "notifier",
+        "audit",
+    }
+    assert httpx.get(told["url"] + "/readyz").status_code == 200
+    for key in ("master.key", "ingress.key"):
+        assert (data / "keys" / key).stat().st_mode & 0o077 == 0
+
+    people = cast.load(data)
+    token = people.tokens["school-drita"]
+    offers = httpx.get(told["url"] + "/v1/offers?state=open", headers={"Authorization": f"Bearer {token}"})
+    assert offers.status_code == 200, offers.text
+
+    second = up("--json")
+    assert second.wait(30) == 2
+    assert second.stderr is not None
+    assert f"is in use by process {process.pid}" in second.stderr.read()
+
+    killed = told["processes"]["intake-1"]["pid"]
+    os.kill(killed, signal.SIGKILL)
+
+    def again() -> bool:
+        try:
+            return httpx.get(told["url"] + "/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    assert until(lambda: not Path(f"/proc/{killed}").exists(), within=5)
+    assert until(again, within=60)
+
+    process.send_signal(signal.SIGINT)
+    assert process.wait(40) == 0
+    assert not mentioning(data)
+
+
+def test_ctrl_c_during_the_start_ends_everything(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    process = up()
+    assert until(lambda: any("kafka.Kafka" in line for line in mentioning(data)), within=30)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert not mentioning(data)
+
+
+def test_sigkill_leaves_no_process_and_the_next_start_works(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    process = up("--json", "--drill")
+    before = first_line(process)
+    process.kill()
+    process.wait()
+    again = first_line(up("--json", "--drill"))
+    assert again["url"] == before["url"]
+    assert again["kafka"] == before["kafka"]
+    assert again["environment"] == before["environment"]
+    assert not [pid for name, p in before["processes"].items() if Path(f"/proc/{(pid := p['pid'])}").exists() and name]
+
+
+def test_a_port_that_is_taken_is_one_line(up: Callable[..., subprocess.Popen[str]]) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        process = up("--kafka-port", str(other.getsockname()[1]))
+        assert process.wait(60) == 2
+    assert process.stderr is not None
+    said = process.stderr.read().strip()
+    assert said.endswith("stop that, or name another port (0: any free one)")
+    assert "Traceback" not in said
