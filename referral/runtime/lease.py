@@ -23,7 +23,10 @@ ALIVE_SQL = (  # asyncpg, on the heart's connection
 _ALIVE = text(ALIVE_SQL.replace("$1", ":me"))
 _GONE = text("DELETE FROM instance WHERE id = :me")
 _DEAD = text("DELETE FROM instance WHERE alive_until < clock_timestamp() - interval '1 hour'")
-_UNITS = text("INSERT INTO lease (unit) SELECT unnest(CAST(:units AS text[])) ON CONFLICT DO NOTHING")
+_UNITS = text(  # ON CONFLICT alone would wait for a row that a stopped process has locked
+    "INSERT INTO lease (unit) SELECT u FROM unnest(CAST(:units AS text[])) AS u"
+    " WHERE NOT EXISTS (SELECT FROM lease WHERE unit = u) ON CONFLICT DO NOTHING"
+)
 _SURVEY = text(
     "SELECT (SELECT count(*) FROM instance WHERE alive_until > clock_timestamp()),"
     " ARRAY(SELECT unit FROM lease ORDER BY unit),"

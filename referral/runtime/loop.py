@@ -81,7 +81,8 @@ class Loop:
             stack.push_async_callback(self.reader.halt)
             wake = self.reader.wake.set
             await stack.enter_async_context(heart.beating(self.engine, self.service.name, self.settings.instance, self.units, wake))
-            self.owner = Owner(self.service, self.settings, self.health, self.tx, self.reader, producer, self.units)
+            counts = {name: card.partitions for name, card in kafka.wanted(self.settings).items()}
+            self.owner = Owner(self.service, self.settings, self.health, self.tx, self.reader, producer, self.units, counts)
             self.batch = Transaction(self.service, self.settings, self.keys, self.tx, producer)
             self.producer, self.gate, self._poll = producer, alarm.Gate(), 0.0
             stack.push_async_callback(self._leave)

@@ -23,7 +23,7 @@ FOREVER = float("inf")
 
 @dataclass(slots=True)
 class Owner:
-    """Leases of one instance. units: owned, by name. stopped: owned and not read → (cause, monotonic second of the next try)."""
+    """Leases of one instance. units: owned, by name. counts: partitions by topic. stopped: owned and not read → (cause, monotonic second of the next try)."""
 
     service: Service
     settings: Settings
@@ -32,8 +32,8 @@ class Owner:
     reader: Reader
     producer: AIOKafkaProducer
     units: dict[str, Unit]
+    counts: dict[str, int]
     stopped: dict[str, tuple[str, float]] = field(default_factory=dict)
-    _counts: dict[str, int] = field(default_factory=dict)
     _ingress: list[str] = field(default_factory=list)
     _look: float = 0.0
     _discover: float = 0.0
@@ -75,9 +75,6 @@ class Owner:
         self._discover = mono + DISCOVER
         there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
         self._ingress = sorted(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else []
-        self._counts = {
-            topic: len(self.reader.probe.partitions_for_topic(self.settings.topic(topic)) or ()) for topic in self.service.reads
-        }
 
     def _resume(self, mono: float) -> None:
         for name in [n for n, (_, until) in self.stopped.items() if mono >= until or n not in self.units]:
@@ -147,7 +144,7 @@ class Owner:
         observe.OWNED.labels(self.service.name).set(len(self.units))
 
     def places(self, unit: str) -> tuple[Place, ...]:
-        return places(self.service, unit, self._counts)
+        return places(self.service, unit, self.counts)
 
     def _tell(self) -> None:
         causes = {cause for cause, _ in self.stopped.values()}

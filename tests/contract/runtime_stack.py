@@ -81,14 +81,10 @@ class Counter:
     async def kill(self) -> None:
         """As by SIGKILL: nothing is let go."""
         if self.task:
-            self.loop._leave = _nothing  # type: ignore[method-assign]
+            del self.loop.tx  # so that it cannot say goodbye
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
         await self.engine.dispose()
-
-
-async def _nothing() -> None:
-    return
 
 
 async def counting(tx: AsyncConnection, batch: Batch) -> Outcome:
@@ -109,7 +105,7 @@ class Stack:
     producer: Any
     running: list[Counter] = field(default_factory=list)
 
-    def counter(self, name: str = "a", handle: Handle = counting, **more: Any) -> Counter:
+    def counter(self, instance: str = "a", handle: Handle = counting, **more: Any) -> Counter:
         """A new instance, not started; it is ended with the test."""
         inputs: list[Input] = []
 
@@ -119,7 +115,7 @@ class Stack:
             return outcome
 
         own = {"name": "routing", "reads": (IN,), "writes": OUT, "handle": watched} | more
-        settings = msgspec.structs.replace(self.settings, instance=name)
+        settings = msgspec.structs.replace(self.settings, instance=instance)
         engine = database.engine(settings, own["name"])
         made = Counter(Loop(Service(**own), settings, engine, self.keys, observe.Health()), engine, inputs)
         self.running.append(made)
