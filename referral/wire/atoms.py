@@ -20,6 +20,8 @@ CODE = re.compile(rb"[\x21-\x7e]{0,63}")
 LONG_CODE = re.compile(rb"[\x21-\x7e]{0,200}")
 ID = re.compile(rb"\x48[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ID_WIDTH = 37
+# A number of up to ten bytes, of which only the last is below 0x80.
+VARIABLE = re.compile(rb"[\x80-\xff]{0,9}[\x00-\x7f]")
 # Words and times repeat from record to record; a cache that is full starts again. 4096 entries are below 1 MB.
 CACHE = 4096
 BOOLEANS = {0: False, 1: True}
@@ -106,10 +108,26 @@ def wide(data: bytes, i: int) -> tuple[int, int]:
     return n, i + 1
 
 
+class _Longs(dict[bytes, int]):
+    """Bytes of a long → the number: the times and fingerprints of a batch are few."""
+
+    def __missing__(self, data: bytes) -> int:
+        n, _ = wide(data, 0)
+        if len(self) >= CACHE:
+            self.clear()
+        number = self[data] = (n >> 1) ^ -(n & 1)
+        return number
+
+
+READ_LONGS = _Longs()
+
+
 def long(data: bytes, i: int) -> tuple[int, int]:
     """A long."""
-    n, i = wide(data, i)
-    return (n >> 1) ^ -(n & 1), i
+    found = VARIABLE.match(data, i)
+    if found is None:
+        fail("a number that is truncated or longer than 64 bits")
+    return READ_LONGS[found[0]], found.end()
 
 
 def int32(data: bytes, i: int) -> tuple[int, int]:
