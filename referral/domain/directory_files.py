@@ -15,6 +15,8 @@ from referral.domain.language import Node, Reader
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?")
 TAGS = ("detention", "residential-institution", "trained-interviewer")
 """What code or a step may ask of a service beyond its role."""
+NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", "rung", "sex", "step", "basis", "feed", "rule")
+"""Code lists that procedures and agencies are read with."""
 EPOCH = date(1970, 1, 1)
 Labels = Mapping[str, Mapping[str, Names]]
 
@@ -92,6 +94,9 @@ def _codes(root: Node) -> tuple[dict[str, tuple[str, ...]], Labels]:
             codes[name] = tuple(labels[name])
         if len(set(codes[name])) != len(codes[name]) or not codes[name]:
             node.error(f"{name} is empty or has a code twice")
+    for name in NEEDED:
+        if name not in codes:
+            root.error(f"list {name} is missing")
     return codes, labels
 
 

@@ -12,6 +12,8 @@ import yaml
 from referral.domain.deadline import UNITS, Limit
 
 LIMIT = re.compile(r"([1-9][0-9]{0,3}) (min|h|days|working days)")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The parser in C where PyYAML has it: ten times faster, the same nodes and lines."""
 MAX_FILE = 1_000_000
 """Bytes of one policy file: far above any real one, so that a wrong file cannot stop the program."""
 
@@ -49,7 +51,7 @@ class Reader:
             self.error(path, 0, f"is larger than {MAX_FILE} bytes")
             return Node(self, path, empty)
         try:
-            root = yaml.compose(self.files[path].decode("utf-8"), Loader=yaml.SafeLoader)
+            root = yaml.compose(self.files[path].decode("utf-8"), Loader=LOADER)
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as wrong:
             mark = getattr(wrong, "problem_mark", None)
             self.error(
