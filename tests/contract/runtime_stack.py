@@ -6,9 +6,9 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ from referral.runtime import database, kafka, keys, observe
 from referral.runtime.loop import Loop
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
-from referral.wire import codec, headers, seal, topics
+from referral.wire import codec, seal, topics
 
 IN, OUT, QUARANTINE = "referral-intake", "referral-routing", "referral-quarantine"
 WHY = Why(rule="test", procedure="0" * 64, directory="0" * 64, engine=1, passed=())

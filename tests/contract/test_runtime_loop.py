@@ -83,7 +83,11 @@ async def test_what_cannot_be_understood_is_quarantined_sealed_and_the_partition
     counter = line.counter()
     counter.start()
     await until(lambda: len(counter.inputs) == 3)
-    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [("ReferralWithdrawn", 1), ("RecordLost", 2), ("ReferralWithdrawn", 3)]
+    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [
+        ("ReferralWithdrawn", 1),
+        ("RecordLost", 2),
+        ("ReferralWithdrawn", 3),
+    ]
     await until(lambda: _quarantined(line, 3))
     kept = await line.records(QUARANTINE)
     assert [r.key.rpartition(b"/")[2] for r in kept] == [b"0", b"2", b"4"]
@@ -315,7 +319,9 @@ async def test_a_newer_version_stops_the_service_and_passes_nothing(line: Stack)
     await until(lambda: counter.task and counter.task.done())
     assert type(counter.task.exception()).__name__ == "NewerVersion"
     assert counter.inputs == []
-    assert (await line.sql("SELECT DISTINCT positions::text FROM routing.lease WHERE unit = :u", u=f"p{topics.partition(case)}"))[0][0] == "{}"
+    assert (await line.sql("SELECT DISTINCT positions::text FROM routing.lease WHERE unit = :u", u=f"p{topics.partition(case)}"))[0][
+        0
+    ] == "{}"
 
 
 async def test_a_quarantine_that_cannot_be_written_stops_the_service(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,9 @@ async def test_a_zombie_with_an_old_epoch_commits_and_publishes_nothing(line: St
     a = line.counter("a")
     a.start()
     await until(lambda: len(a.units) == 12)
-    await line.sql("UPDATE routing.lease SET epoch = epoch + 1, owner = 'b', lease_until = clock_timestamp() + interval '1 h' WHERE unit = 'p0'")
+    await line.sql(
+        "UPDATE routing.lease SET epoch = epoch + 1, owner = 'b', lease_until = clock_timestamp() + interval '1 h' WHERE unit = 'p0'"
+    )
     await line.write(case, await line.value(case, 1))
     await until(lambda: "p0" not in a.units)
     other = await line.case(1)

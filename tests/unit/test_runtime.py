@@ -1,0 +1,178 @@
+"""The pure parts of the runtime, and every setting of the clients that aiokafka would have otherwise."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import structlog
+
+from referral.errors import Malformed, Rejected
+from referral.runtime import kafka, observe, partition, settings
+from referral.runtime.alarm import Barrier, Due, Gate
+from referral.runtime.keys import Keys, read, write
+from referral.runtime.quarantine import MANY, WINDOW, Ceiling
+from referral.runtime.queue import seal, unseal
+from referral.runtime.sequence import NONE, Last, Verdict, judge
+from referral.runtime.service import Service
+
+
+async def nothing(tx, batch):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("group_id", None),
+        ("enable_auto_commit", False),
+        ("auto_offset_reset", "none"),
+        ("isolation_level", "read_committed"),
+        ("check_crcs", True),
+    ],
+)
+def test_a_consumer_has_no_dangerous_default(name: str, value: object) -> None:
+    assert kafka.CONSUMER[name] == value
+
+
+@pytest.mark.parametrize(("name", "value"), [("acks", "all"), ("enable_idempotence", True), ("linger_ms", 0), ("compression_type", None)])
+def test_a_producer_has_no_dangerous_default(name: str, value: object) -> None:
+    assert kafka.PRODUCER[name] == value
+
+
+async def test_the_clients_are_made_with_them() -> None:
+    made = settings.load({"REFERRAL_KAFKA": "localhost:1", "REFERRAL_DATABASE": "x://", "REFERRAL_MASTER_KEY_FILE": "k"})
+    reader, writer = kafka.consumer(made), kafka.producer(made)
+    assert (reader._enable_auto_commit, reader._auto_offset_reset, reader._isolation_level) == (False, "none", "read_committed")
+    assert reader._group_id is None
+    assert (writer._sender._acks, writer._txn_manager is not None, writer._txn_manager.transactional_id) == (-1, True, None)
+
+
+@pytest.mark.parametrize(
+    ("last", "seq", "digest", "verdict"),
+    [
+        (NONE, 1, b"a", Verdict.NEXT),
+        (NONE, 2, b"a", Verdict.GAP),
+        (Last(3, b"c"), 4, b"d", Verdict.NEXT),
+        (Last(3, b"c"), 3, b"c", Verdict.REPEAT),
+        (Last(3, b"c"), 3, b"x", Verdict.FORK),
+        (Last(3, b"c"), 1, b"x", Verdict.REPEAT),
+        (Last(3, b"c"), 6, b"f", Verdict.GAP),
+    ],
+)
+def test_a_sequence_proves(last: Last, seq: int, digest: bytes, verdict: Verdict) -> None:
+    assert judge(last, seq, digest) is verdict
+
+
+def test_an_alarm_waits_for_what_is_older_at_the_door_and_for_nothing_newer() -> None:
+    gate = Gate()
+    assert gate.unheld([Due("a", 1, 100, 90), Due("b", 2, 100, 110), Due("c", 3, 100, None)], 0.0) == [
+        Due("b", 2, 100, 110),
+        Due("c", 3, 100, None),
+    ]
+
+
+def test_an_alarm_waits_thirty_seconds_at_most_counted_from_when_it_was_first_held() -> None:
+    gate, due = Gate(), [Due("a", 1, 100, 90)]
+    assert gate.unheld(due, 1000.0) == []
+    assert gate.unheld(due, 1029.9) == []
+    assert gate.unheld(due, 1030.0) == due
+    assert gate.unheld([Due("a", 1, 100, None)], 1031.0) == [Due("a", 1, 100, None)]
+    assert gate.unheld(due, 1032.0) == []
+
+
+def test_an_alarm_fires_once_its_inputs_were_read_to_the_end_that_was_asked_for_after_it_was_due() -> None:
+    gate, due = Gate(), [Due("a", 1, 100, None)]
+    assert gate.unasked(due) == {1}
+    gate.barriers[1] = Barrier(100, {("t", 1): 7})
+    assert gate.ready(due, {("t", 1): 6}) == []
+    assert gate.ready([*due, Due("b", 1, 101, None)], {("t", 1): 7}) == due
+    assert gate.unasked(due) == {1}
+
+
+def test_many_quarantined_of_one_unit_in_a_while_reach_the_ceiling() -> None:
+    ceiling = Ceiling()
+    for n in range(MANY - 1):
+        ceiling.count("p1", float(n))
+    ceiling.count("p2", 1.0)
+    assert ceiling.reached(20.0) == set()
+    ceiling.count("p1", 20.0)
+    assert ceiling.reached(20.0) == {"p1"}
+    assert ceiling.reached(20.0 + WINDOW) == set()
+
+
+def test_a_field_that_is_not_allow_listed_is_dropped_and_of_an_error_only_its_class_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        observe.configure()
+        observe.log().error("x", unit="p1", child_name="Arta", exc_info=ValueError("Arta"))
+        line = json.loads(capsys.readouterr().err)
+    finally:
+        structlog.reset_defaults()
+    assert line == {"event": "x", "unit": "p1", "kind": "ValueError", "level": "error", "timestamp": line["timestamp"]}
+
+
+def test_readiness_says_what_speaks_against_it() -> None:
+    health = observe.Health()
+    health.red("loop", "away")
+    health.green("start")
+    assert health.against() == {"loop": "away"}
+    health.green("loop")
+    assert health.against() == {}
+
+
+def test_the_units_of_a_service() -> None:
+    routing = Service("routing", ("referral-intake",), nothing)
+    audit = Service("audit", ("referral-intake", "referral-policy"), nothing, one_unit=True)
+    intake = Service("intake", ("referral-routing",), nothing, ingress=True)
+    assert partition.names(routing, ["ingress.x"]) == [f"p{n}" for n in range(12)]
+    assert partition.names(audit, []) == ["all"]
+    assert partition.names(intake, ["ingress.x"])[-1] == "ingress.x"
+    assert partition.places(audit, "all", {"referral-intake": 2, "referral-policy": 1}) == (
+        ("referral-intake", 0),
+        ("referral-intake", 1),
+        ("referral-policy", 0),
+    )
+    assert partition.places(intake, "ingress.x", {}) == (("ingress.x", 0),)
+    assert partition.place(partition.word(("ingress.a/b", 3))) == ("ingress.a/b", 3)
+    assert partition.Unit("ingress.p1", 1, {}).partition is None
+
+
+def test_the_environment_is_refused_with_the_name_of_what_is_wrong() -> None:
+    with pytest.raises(Rejected, match="REFERRAL_KAFKA"):
+        settings.load({})
+    good = {"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "postgresql+asyncpg://u:secret@h/d", "REFERRAL_MASTER_KEY_FILE": "f"}
+    with pytest.raises(Rejected, match="REFERRAL_HTTP"):
+        settings.load({**good, "REFERRAL_HTTP": "localhost"})
+    made = settings.load({**good, "REFERRAL_TOPIC_PREFIX": "x.", "REFERRAL_DRILL_CLOCK": "yes"})
+    assert made.topic("referral-intake") == "x.referral-intake" and made.plain("x.referral-intake") == "referral-intake"
+    assert not made.drill_clock
+    assert "secret" not in repr(made)
+
+
+def test_boxes_and_digests_of_one_purpose_do_not_open_another(tmp_path) -> None:
+    write(tmp_path / "k")
+    assert (tmp_path / "k").stat().st_mode & 0o77 == 0
+    keys = read(tmp_path / "k")
+    seal_, open_ = keys.box("a")
+    assert open_(seal_(b"x", b"row 1"), b"row 1") == b"x"
+    for opener, context in ((open_, b"row 2"), (keys.box("b")[1], b"row 1")):
+        with pytest.raises(Malformed):
+            opener(seal_(b"x", b"row 1"), context)
+    assert keys.hmac("a", b"x", b"y") != keys.hmac("a", b"xy") != keys.hmac("b", b"xy")
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "k")
+    with pytest.raises(Rejected):
+        read(tmp_path / "none")
+    with pytest.raises(ValueError, match="32"):
+        Keys(b"short")
+
+
+def test_a_queued_body_opens_only_as_the_row_that_it_is() -> None:
+    key = bytes(32)
+    assert unseal(seal(b"body", "id", key), "id", key) == b"body"
+    assert unseal(seal(b"", "id", None), "id", None) == b""
+    for id_, wrong in (("other", key), ("id", b"\1" * 32), ("id", None)):
+        with pytest.raises(Malformed):
+            unseal(seal(b"body", "id", key), id_, wrong)
+    with pytest.raises(ValueError, match="key"):
+        seal(b"body", "id", None)
