@@ -9,14 +9,14 @@ from msgspec import Struct, field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import log, reading
-from referral.cli.reading import Place
+from referral.cli import log
 from referral.domain.case import Case
 from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.proof.entry import CASE_TOPICS
-from referral.runtime import clock, kafka
+from referral.runtime import clock, kafka, reading
 from referral.runtime.partition import place
+from referral.runtime.reading import Place
 from referral.runtime.settings import SERVICES, Settings
 from referral.wire import seal, state
 

@@ -13,11 +13,11 @@ from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import log, policy, reading
-from referral.domain.events import Door, ReferralSubmitted, ResponseSubmitted, Traits, Via, Word
+from referral.cli import log, policy
+from referral.domain.events import CaseErased, Door, ReferralSubmitted, ResponseSubmitted, Traits, Via, Word
 from referral.proof.entry import ROUTING
 from referral.proof.history import Read, unseal
-from referral.runtime import database, keys, observe, queue
+from referral.runtime import database, keys, observe, queue, reading
 from referral.runtime.loop import Loop
 from referral.runtime.service import Batch, Outcome, Service
 from referral.runtime.settings import Settings
@@ -141,6 +141,18 @@ class Line:
                 names = iter(ids)
                 for body in bodies:
                     await queue.put(tx, case_id, body, next(names, None) or new_id(), key)
+        finally:
+            await engine.dispose()
+
+    async def erase(self, case_id: str) -> None:
+        """As intake erases: the event first; the key when routing has passed it."""
+        engine = database.engine(self.settings, "intake", size=1)
+        try:
+            async with engine.begin() as tx:
+                await queue.put(tx, case_id, CaseErased(), new_id(), None)
+            await until(lambda: self.scalar("SELECT count(*) = 0 FROM routing.case_state WHERE case_id = :c", c=case_id))
+            async with engine.begin() as tx:
+                await keys.erase(tx, case_id)
         finally:
             await engine.dispose()
 
