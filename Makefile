@@ -25,8 +25,23 @@ check: setup
 test: check
 	$(BIN)/pytest -q tests/contract tests/stories tests/web tests/faults
 
+faults: setup
+	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
+
+bench: setup
+	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))
+
+stories: setup
+	$(BIN)/pytest -q tests/stories --update
+
+up: setup
+	$(BIN)/referral up
+
+demo: setup
+	$(BIN)/referral demo
+
 generate: setup
 	$(BIN)/python -m referral.wire.generate
 
-lock:
+lock: setup
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from referral.cli import audit, case, doctor, duty, offers, policy, submit, up
+from referral.cli import audit, case, demo, doctor, duty, offers, policy, submit, up
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     help="One referral reaches, in the order of the written procedure, every agency that a child needs.",
 )
 app.command("up")(up.up)
+app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
 app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)

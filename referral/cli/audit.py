@@ -27,7 +27,7 @@ Case = Annotated[str, typer.Option("--case", help="Case id.")]
 @app.command()
 def replay(case: Case, as_json: show.Json = False) -> int:
     """Tell one case from the log: time, event, who, why, and what led to what. Exit 1: the log has no such case."""
-    entries, keys = log.ask(lambda tx, found: _case(tx, found, case))
+    entries, keys = log.ask(lambda tx, found: case_entries(tx, found, case))
     if not entries:
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
     lines = timeline(entries, keys.get(case))
@@ -100,5 +100,6 @@ async def _everything(tx: AsyncConnection, found: Settings) -> tuple[list[Entry]
     return [entry async for entry in log.entries(tx)], await log.case_keys(tx, found)
 
 
-async def _case(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:
+async def case_entries(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:
+    """The log's entries of one case, and its key if it is not erased."""
     return await log.of_case(tx, case), await log.case_keys(tx, found, [case])

@@ -47,11 +47,11 @@ async def case_keys(tx: AsyncConnection, found: Settings, ids: Iterable[str] | N
     return await keys.read(found.master_key_file).load(tx, wanted)
 
 
-def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]]) -> T:
-    """Run a question to the database in one read-only snapshot. Unavailable: it is away."""
+def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Settings | None = None) -> T:
+    """Run a question to the database in one read-only snapshot. where: the environment's stack, or this one. Unavailable: it is away."""
 
     async def run() -> T:
-        found = settings.load()
+        found = where or settings.load()
         engine = database.admin(found)
         try:
             async with engine.connect() as connection:

@@ -1,0 +1,53 @@
+"""`referral demo`: one made-up child's referral, from the first call to the audit's verdict, on the real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from referral.cli import audit, cast, doctor, show, up
+from referral.cli.stage import Late, Stage
+from referral.cli.story import tell
+from referral.local.wish import Wish
+
+VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", audit.verify_command), ("doctor", doctor.doctor))
+Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
+
+
+def demo(data: Data = None) -> int:
+    """Tell the story of one referral on a stack of its own. Hours pass by the drill clock. Exit 0: audit and doctor found nothing wrong."""
+    if data is not None:
+        return asyncio.run(_play(data.expanduser().absolute()))
+    with tempfile.TemporaryDirectory(prefix="referral-", ignore_cleanup_errors=True) as folder:
+        return asyncio.run(_play(Path(folder)))
+
+
+async def _play(data: Path) -> int:
+    show.console.rule("[bold]a drill: every person, agency and place is made up")
+    show.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
+    begun = time.monotonic()
+    async with up.running(Wish(data=data, drill=True), told=show.console.print) as stack:
+        show.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
+        stage = Stage(stack, cast.load(data))
+        try:
+            await asyncio.to_thread(tell, stage)
+        except Late as late:
+            show.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)")
+            return 1
+        finally:
+            stage.close()
+        os.environ.update(stack.environment)  # the last word have two commands that anybody can run beside the stack
+        codes = [await asyncio.to_thread(_verdict, name, command) for name, command in VERDICT]
+    return 0 if codes == [0, 0] else 1
+
+
+def _verdict(name: str, command: Callable[[], int]) -> int:
+    show.console.rule(f"[bold]referral {name}")
+    return command()
