@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec import structs as msgstructs
 
 from referral.domain import events as e
-from referral.domain.case import Case, Offer, holds, next_due, open_offers, seats
+from referral.domain.case import Case, Offer, holds, next_due, offers_of, open_offers, seats
 from referral.domain.deadline import HOUR, MINUTE
 from referral.domain.decide import decide, places_wanted
 from referral.domain.fold import evolve
@@ -152,7 +152,9 @@ class Line(RuleBasedStateMachine):
     def helpful_answer(self, who: str, pick: int, code: int) -> None:
         """The answer that moves the case on."""
         case = self.cases[who]
-        waiting = [] if case is None else [(r, o) for _, _, r, s in seats(case) if (o := s.offer) is not None and not o.how]
+        idle = {("police", "ACCEPTED"), ("iom", "ACCEPTED"), ("support", "ARRIVED"), ("shelter", "ARRIVED")}
+        asked = [] if case is None else [(r, o) for _, _, r, s in seats(case) if (o := s.offer) is not None and not o.how]
+        waiting = [(r, o) for r, o in asked if (r.step, o.state) not in idle and r.step != "coordinator"] or asked
         if not waiting:
             return
         run, offer = waiting[pick % len(waiting)]
@@ -186,7 +188,7 @@ class Line(RuleBasedStateMachine):
         assert case is not None
         steps = {step.id: step for step in WHOLE.current[0].steps}
         for _, _, run, seat in seats(case):
-            if any(o.offer_id == offer_id for o in (*open_offers(case), *seat.past)) and steps[run.step].codes:
+            if any(o.offer_id == offer_id for o in (*offers_of(seat), *seat.past)) and steps[run.step].codes:
                 return (*steps[run.step].codes, "HIGH", "agree", "move")
         return ("HIGH",)
 

@@ -1,0 +1,137 @@
+"""Long walks: the same world and the same promises as the properties, but weighted like life, so that the far ends are reached.
+
+A walk that fails names its seed; `Line` says what broke.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+import pytest
+
+from referral.domain import events as e
+from referral.domain.case import seats
+from tests.stories.teller import TRAITS
+from tests.unit.test_domain_properties import CASES, PLACES, STEPS, WHOLE, Line
+
+T = TypeVar("T")
+STEPS_IN_A_WALK = 140
+WALKS = 20
+"""In each of four blocks."""
+MUST_HAPPEN = {
+    "late-accept",
+    "statutory-duty",
+    "other-accepted",
+    "holder-changed",
+    "when-no-longer",
+    "moved",
+    "close-when",
+    "all-tracks-ended",
+    "all-seats-decided",
+    "missed-deadline",
+    "no-candidate",
+    "person-declined",
+    "all-excluded",
+    "decide-missed",
+    "arrive-missed",
+    "decision-forbidden",
+}
+"""Rules that a set of walks must have reached, or the walks prove little."""
+
+
+class Walk:
+    """One seeded walk."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice, self.line, self.rules = random.Random(seed), Line(), Counter[str]()
+        some = self.dice.sample(sorted(WHOLE.services), self.dice.choice([0, 0, 5, 20]))
+        places = {id: self.dice.randint(0, 2) for id in self.dice.sample(PLACES, 3)}
+        self.line.world(gone=set(some), places=places, first=self.traits(), ahead=[])  # type: ignore[call-arg]
+        self.line.put(CASES[1], self.line.referral(self.traits()))
+
+    def one(self, of: Sequence[T]) -> T:
+        return self.dice.choice(of)
+
+    def traits(self) -> e.Traits:
+        return msgspec.structs.replace(
+            TRAITS,
+            found_in=self.one(["prishtine", "prishtine", "prizren", "novoberde", "zvecan"]),
+            sex=self.one(["female", "male"]),
+            age_band=self.one(["12-14", "0-5", "15-17", "unknown"]),
+            urgency=self.one(["urgent", "emergency"]),
+            origin=self.one(["domestic", "foreign"]),
+            asylum=self.one(["claimed", "not-claimed"]),
+            flags=self.one([(), (), ("unaccompanied",), ("disability",)]),
+        )
+
+    def go(self) -> None:
+        ways: list[tuple[int, Callable[[str], None]]] = [
+            (75, self.help_on),
+            (12, self.answer),
+            (12, lambda who: self.line.alarm(who=who, late=self.dice.randint(0, 5))),
+            (4, self.rung),
+            (5, self.order),
+            (2, lambda who: self.line.exclude(who=who, pick=self.dice.randint(0, 99), kind=self.one(["AGENCY", "STAFF", "RELATION"]))),
+            (2, lambda who: self.line.other_traits(who=who, traits=self.traits())),
+            (1, lambda who: self.line.withdraw(who=who)),
+            (1, lambda who: self.line.lose(who=who)),
+            (1, lambda who: self.line.consent(who=who, state="WITHDRAWN")),
+            (2, lambda who: self.line.time_passes(minutes=self.dice.randint(1, 90))),
+        ]
+        for _ in range(STEPS_IN_A_WALK):
+            way = self.dice.choices([w for _, w in ways], [n for n, _ in ways])[0]
+            way(self.one(CASES))
+            self.line.nothing_is_parked()
+            self.line.places_are_never_oversold()
+            self.line.seats_are_held_once()
+            self.line.excluded_agencies_read_nothing()
+        self.line.teardown()
+        for _, _, _, events in self.line.log:
+            self.rules.update(event.why.rule for event in events)  # type: ignore[attr-defined]
+
+    def help_on(self, who: str) -> None:
+        self.line.helpful_answer(who, self.dice.randint(0, 99), self.one([0, 0, 1, 2, 2, 2]))
+
+    def answer(self, who: str) -> None:
+        ended = self.dice.random() < 0.3
+        offer = self.line.an_offer(who, self.dice.randint(0, 99), ended=ended)
+        if offer is not None:
+            word = e.Word.ACCEPT if ended else self.one([e.Word.DECLINE, e.Word.DECLINE, e.Word.RETURN, e.Word.HOLD, e.Word.ACCEPT])
+            reason = self.one(["OUT_OF_AREA", "NO_CAPACITY", "PERSON_DECLINED", "CONFLICT_OF_INTEREST"])
+            self.line.respond(who, offer.offer_id, offer.agency, word, reason, 0, ())
+
+    def rung(self, who: str) -> None:
+        """Half of the time the whole ladder."""
+        offer = self.line.an_offer(who, self.dice.randint(0, 99), ended=False)
+        reason = self.one(["nobody-on-duty", "all-excluded"])
+        for rung in range(self.one([1, 3])) if offer is not None else ():
+            self.line.put(who, e.RungFailed(offer_id=offer.offer_id, rung=offer.rung + rung, reason=reason, at=self.line.now))
+
+    def order(self, who: str) -> None:
+        case = self.line.cases[who]
+        under_way = [run.step for _, _, run, _ in seats(case)] if case else []
+        word = self.one([e.Instruction.OFFER, e.Instruction.OFFER, e.Instruction.RELEASE, e.Instruction.SETTLE, e.Instruction.STOP])
+        if self.dice.random() < 0.5:
+            word = e.Instruction.RESUME
+        aim = "x" * self.dice.randint(0, 20)
+        self.line.instruct(
+            who=who, word=word, step=self.one(under_way or STEPS), seat=self.one([0, 0, 1, 2]), fits=True, aim=aim, desk="dsw"
+        )
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_every_promise_holds_on_long_walks(block: int) -> None:
+    reached: Counter[str] = Counter()
+    for seed in range(block * WALKS, block * WALKS + WALKS):
+        walk = Walk(seed)
+        try:
+            walk.go()
+        except BaseException as wrong:
+            wrong.add_note(f"seed {seed}")
+            raise
+        reached += walk.rules
+    assert not MUST_HAPPEN - set(reached) or block, sorted(MUST_HAPPEN - set(reached))
