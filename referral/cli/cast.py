@@ -22,7 +22,8 @@ from referral.runtime.settings import Settings
 
 MADE_UP = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 """Namespace of the accounts' ids: the same login has the same id in every local stack."""
-ALWAYS = "daily 00:00-24:00"
+ALWAYS = "mon 00:00-mon 00:00"
+"""The whole week as one shift."""
 LABEL = "made up by referral up"
 FILE = "cast.json"
 

@@ -19,6 +19,7 @@ import time
 
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD)
 
 
 def drop_root() -> None:
@@ -35,7 +36,9 @@ def drop_root() -> None:
 def become(command: list[str], guard: int, death: int, unroot: bool) -> None:
     """In the child: own group, no signals blocked, dies with the guard, becomes the server."""
     os.setpgid(0, 0)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a stop that came in the meantime ends us here
     if unroot and os.geteuid() == 0:
         drop_root()
     if sys.platform == "linux":
@@ -74,10 +77,10 @@ def main(argv: list[str]) -> int:
     """Arguments: lifeline fd, report fd, stop signal, death signal, grace seconds, 0 or 1 for leaving root, then the command."""
     lifeline, report, stop, death = (int(word) for word in argv[:4])
     grace, unroot, command = float(argv[4]), argv[5] == "1", argv[6:]
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(ignored, lambda *_: None)  # only the lifeline ends us; a handler, unlike SIG_IGN, is not inherited through exec
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in HANDLED:  # only the lifeline ends us
+        signal.signal(number, lambda *_: None)
     guard = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else our handlers, which do nothing, would swallow the child's first signal
     child = os.fork()
     if child == 0:
         try:
@@ -85,6 +88,7 @@ def main(argv: list[str]) -> int:
         except OSError as error:
             os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
         os._exit(127)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     os.write(report, f"{child}\n".encode())
     os.close(report)
     code = watch(child, lifeline, stop, grace)
