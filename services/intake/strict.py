@@ -13,6 +13,7 @@ from referral.errors import Rejected
 T = TypeVar("T")
 DEPTH = 12
 """Deepest nesting of a body (ours); a referral needs four levels."""
+_UNSOUND = re.compile("[\x00\ud800-\udfff]")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 _PLACE = re.compile(r" - at `(?P<place>(?:key in )?[^`]*)`$")
 _EXPECTED = re.compile(r"^Expected `([^`]*)`(?:, got `([^`]*)`)?")
@@ -75,7 +76,7 @@ def _sound(value: Any, where: str, depth: int) -> None:
     if depth < 0:
         raise Rejected("too-deep", where, f"nest at most {DEPTH} levels", status=400)
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        if _UNSOUND.search(value):
             raise Rejected("bad-text", where, "a text holds a character that is none (U+0000 or half of a pair)", status=400)
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")):

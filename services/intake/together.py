@@ -12,26 +12,25 @@ T = TypeVar("T")
 R = TypeVar("R")
 MOST = 64
 """Requests in one transaction (ours): beyond it a commit's cost no longer shows, and the first would wait for the last."""
-AT_ONCE = 2
-"""Transactions under way (ours): while one waits for the disk the next is filled."""
 
 
 class Together(Generic[T, R]):
-    """work: handles many in one transaction, an answer for each in order; or raises, and nothing is kept."""
+    """work: handles many in one transaction, an answer for each in order; or raises, and nothing is kept.
+
+    One transaction at a time: while it waits for the disk the next is filled. Two at once took more processor and were no quicker.
+    """
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[list[R]]]) -> None:
         self._work = work
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: asyncio.Task[None] | None = None
 
     async def __call__(self, one: T) -> R:
         """The answer for one, once its transaction is committed."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, answer))
-        if len(self._running) < AT_ONCE:
-            task = asyncio.create_task(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
         return await answer
 
     async def _run(self) -> None:

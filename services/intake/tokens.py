@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ class Tokens:
     def __init__(self, door: Door, tick: Callable[[], float]) -> None:
         self._door, self._tick = door, tick
         self._known: dict[bytes, tuple[str, float]] = {}
+        self._asking: dict[bytes, asyncio.Task[str]] = {}
 
     async def agency(self, authorization: str) -> str:
         """The agency that an Authorization header stands for. Rejected 401 for everything else."""
@@ -32,6 +34,13 @@ class Tokens:
         agency, until = self._known.get(digest, ("", 0.0))
         if agency and self._tick() < until:
             return agency
+        asking = self._asking.get(digest)
+        if asking is None:  # many requests at once ask once
+            asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
+            asking.add_done_callback(lambda _: self._asking.pop(digest, None))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, digest: bytes) -> str:
         async with self._door.begin() as tx:
             found = await store.rows(tx, _SQL, {"hash": digest})
         if not found:
