@@ -135,12 +135,16 @@ def open_offers(case: Case) -> tuple[Offer, ...]:
 
 def find(case: Case, offer_id: str) -> tuple[Place, Track, Run, Seat, Offer] | None:
     """The seat and offer of this id, open or ended; None when the case never made it."""
-    for place, track, run, seat in seats(case):
-        if seat.offer is not None and seat.offer.offer_id == offer_id:
-            return place, track, run, seat, seat.offer
-        for offer in (*seat.kept, *seat.past):
-            if offer.offer_id == offer_id:
-                return place, track, run, seat, offer
+    for t, track in enumerate(case.tracks):
+        for r, run in enumerate(track.runs):
+            for s, seat in enumerate(run.seats):
+                current = seat.offer
+                if current is not None and current.offer_id == offer_id:
+                    return (t, r, s), track, run, seat, current
+                if seat.kept or seat.past:
+                    for offer in (*seat.kept, *seat.past):
+                        if offer.offer_id == offer_id:
+                            return (t, r, s), track, run, seat, offer
     return None
 
 
@@ -155,6 +159,17 @@ def next_due(case: Case) -> int | None:
                 if seat.offer is not None and seat.offer.due is not None and not seat.offer.how:
                     times.append(seat.offer.due)
     return min(times, default=None)
+
+
+def awaits(case: Case) -> bool:
+    """Whether any time at all is set: next_due(case) is not None, found sooner."""
+    return any(task.due is not None for task in case.tasks) or any(
+        seat.offer is not None and seat.offer.due is not None and not seat.offer.how
+        for track in case.tracks
+        if not track.outcome and not track.paused_by
+        for run in track.runs
+        for seat in run.seats
+    )
 
 
 def holds(case: Case) -> Mapping[str, int]:

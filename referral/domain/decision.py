@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -22,28 +21,22 @@ TOP = 2
 class Decision:
     """Handlers say events through it; each is folded at once, so that the next rule sees its effect."""
 
-    __slots__ = ("_before", "_directory", "_state", "cause", "events", "facts", "policy")
+    __slots__ = ("_directory", "_first", "case", "cause", "events", "facts", "policy")
 
     def __init__(self, case: Case | None, cause: Input, facts: Facts, policy: Policy) -> None:
         self.cause, self.facts, self.policy = cause, facts, policy
         self.events: list[Struct] = []
-        self._state = case
-        self._before: Mapping[str, int] | None = None
+        self.case = case or Case(case_id=cause.case_id)
+        """The case as it stands after the last event."""
+        self._first = case
         self._directory = policy.directory[:16]
-
-    @property
-    def case(self) -> Case:
-        """The case now; an empty one before its first event."""
-        return self._state or Case(case_id=self.cause.case_id)
 
     def say(self, kind: type[Struct], rule: str, track: Track | None = None, passed: tuple[Passed, ...] = (), /, **fields: Any) -> None:
         """One more event, with its reason."""
-        if kind.__name__ in ("OfferOpened", "OfferClosed", "OfferAccepted") and self._before is None:
-            self._before = holds(self.case)
         procedure = "" if track is None else track.digest[:16]
         why = Why(rule=rule, procedure=procedure, directory=self._directory, engine=self.facts.engine, passed=passed)
         event = kind(head=None if self.events else head_of(self.cause, self.facts), why=why, **fields)
-        self._state = evolve(self._state, event, self.cause.case_id)
+        self.case = evolve(self.case, event, self.cause.case_id)
         self.events.append(event)
 
     def new_id(self, name: str) -> str:
@@ -56,10 +49,8 @@ class Decision:
 
     def free(self, service: str) -> int:
         """Places of a service that nobody holds, after what this decision has taken or freed."""
-        free = self.facts.free.get(service, 0)
-        if self._before is None:
-            return free
-        return free - holds(self.case).get(service, 0) + self._before.get(service, 0)
+        before = holds(self._first).get(service, 0) if self._first else 0
+        return self.facts.free.get(service, 0) + before - holds(self.case).get(service, 0)
 
     def ignore(self, reason: str, offer_id: str | None = None, referral_id: str | None = None) -> None:
         """The input changes nothing."""

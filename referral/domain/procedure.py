@@ -46,7 +46,7 @@ class Placement:
     ends: Marks
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """One stage. It opens when all of `after` stand (or any of at_once) and of each set of `when` one; `again` opens a further round.
 
@@ -68,6 +68,11 @@ class Step:
     on_disagreement: str
     placement: Placement | None
     final: str
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Once done, nothing but a lost seat or a new decision can begin it anew."""
+        return not self.when and not self.again
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,11 @@ class Pathway:
     def placements(self) -> tuple[Step, ...]:
         """The steps that ask for a place."""
         return tuple(step for step in self.steps if step.placement is not None)
+
+    @cached_property
+    def asking(self) -> tuple[Step, ...]:
+        """The steps that ask somebody: all but FEED."""
+        return tuple(step for step in self.steps if step.kind is not StepKind.FEED)
 
     @cached_property
     def by_id(self) -> Mapping[str, Step]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.case import Run, Seat, Task, Track, next_due, offers_of
+from referral.domain.case import Run, Seat, Task, Track, awaits, offers_of
 from referral.domain.decision import Decision
 from referral.domain.directory import Service
 from referral.domain.eligible import choose
@@ -82,7 +82,7 @@ def progress(d: Decision) -> None:
             d.needs_person("record-lost")
         elif case.tracks and all(track.outcome for track in case.tracks):
             d.say(CaseClosed, "all-tracks-ended", outcome="done")
-        elif next_due(case) is None:
+        elif not awaits(case):
             d.needs_person("standing-still")
 
 
@@ -94,8 +94,13 @@ def _advance(d: Decision, index: int) -> None:
         d.needs_person("procedure-unknown", track)
         return
     standing, runs = marks(d.case, track, pathway, d.policy), newest(track)
-    for step in pathway.steps:
+    for step in pathway.asking:
         run = runs.get(step.id)
+        if run is None:
+            if not step.after <= standing and not step.at_once & standing:
+                continue
+        elif run.outcome and step.is_plain and run.verdict in ("", run.outcome):
+            continue
         if _opens(step, track, run, standing):
             run = _open_step(d, index, step, 0 if run is None else run.round + 1)
             standing -= {f"{step.id}.misplaced"}
@@ -105,8 +110,8 @@ def _advance(d: Decision, index: int) -> None:
             _drop(d, d.case.tracks[index], run)
         elif not run.outcome or run.verdict:
             if not run.verdict and any(seat.offer is None and not seat.code for seat in run.seats):
-                _fill(d, index, pathway, step, standing)
-            _finish(d, index, step)
+                run = _fill(d, index, pathway, step, standing)
+            _finish(d, index, step, run)
     track = d.case.tracks[index]
     if pathway.close_when <= standing and _is_over(track):
         end_track(d, track, "done", "close-when")
@@ -116,7 +121,7 @@ def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
     """Whether a step begins now, or begins another round: after an outcome that is newer than its last round."""
     if run is not None and not step.again and run.outcome != NOT_NEEDED:
         return False
-    if not (step.after <= standing or step.at_once & standing) or step.kind is StepKind.FEED:
+    if not (step.after <= standing or step.at_once & standing):
         return False
     if not all(group & standing for group in step.when):
         return False
@@ -147,12 +152,11 @@ def _drop(d: Decision, track: Track, run: Run) -> None:
         d.say(StepDone, "when-no-longer", track, track_id=track.track_id, step=run.step, round=run.round, outcome=NOT_NEEDED)
 
 
-def _fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks) -> None:
-    """Offer every vacant seat of a step to the next one in order, or put it to the desk."""
+def _fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks) -> Run:
+    """Offer every vacant seat of a step to the next one in order, or put it to the desk. Returns its newest round."""
     for number in range(len(step.seats)):
         track = d.case.tracks[index]
-        run = latest(track, step.id)
-        assert run is not None
+        run = newest(track)[step.id]
         seat = run.seats[number]
         if seat.offer is not None or seat.code or run.outcome:
             continue
@@ -165,6 +169,7 @@ def _fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks
             else:
                 excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
                 d.needs_person("no-candidate", track, step.id, number, rung=2 if excluded else 0, passed=passed)
+    return newest(d.case.tracks[index])[step.id]
 
 
 def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
@@ -221,11 +226,9 @@ def words(step: Step) -> tuple[str, ...]:
     return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
 
 
-def _finish(d: Decision, index: int, step: Step) -> None:
+def _finish(d: Decision, index: int, step: Step, run: Run) -> None:
     """The newest round of a step is done when its last seat is as far as the step asks."""
     track = d.case.tracks[index]
-    run = latest(track, step.id)
-    assert run is not None
     if step.kind is StepKind.DECIDE:
         return _finish_decision(d, track, step, run)
     if step.kind is StepKind.PLACE and rank(run) >= RANK["ARRIVED"]:

@@ -7,6 +7,7 @@ from referral.domain.events.actor_excluded import ActorKind
 from referral.domain.events.case_changed import CaseChanged
 from referral.domain.events.case_closed import CaseClosed
 from referral.domain.events.case_erased import CaseErased
+from referral.domain.events.case_key import CaseKey
 from referral.domain.events.case_linked import CaseLinked
 from referral.domain.events.case_opened import CaseOpened
 from referral.domain.events.case_raised import CaseRaised
@@ -63,6 +64,7 @@ EVENTS = {
     CaseChanged.TYPE: CaseChanged,
     CaseClosed.TYPE: CaseClosed,
     CaseErased.TYPE: CaseErased,
+    CaseKey.TYPE: CaseKey,
     CaseLinked.TYPE: CaseLinked,
     CaseOpened.TYPE: CaseOpened,
     CaseRaised.TYPE: CaseRaised,
@@ -102,6 +104,7 @@ __all__ = [
     "CaseChanged",
     "CaseClosed",
     "CaseErased",
+    "CaseKey",
     "CaseLinked",
     "CaseOpened",
     "CaseRaised",
