@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.events import CaseErased
 from referral.domain.record import Input, Source, due_input
 from referral.errors import Fenced, Malformed
-from referral.runtime import attempt, commit, lease, observe, outbox, quarantine, queue, understand
+from referral.runtime import attempt, commit, keyring, lease, observe, outbox, quarantine, queue, understand
 from referral.runtime.compose import compose
 from referral.runtime.keys import Keys
 from referral.runtime.outbox import Blob
@@ -67,8 +69,8 @@ class Transaction:
         started = time.monotonic()
         outcome = await handle(self.tx, Batch(now, tuple(inputs), keys, held)) if inputs else Outcome()
         observe.BATCH_SECONDS.labels(self.service.name, "handle").observe(time.monotonic() - started)
-        for i in inputs:
-            observe.RECORDS_IN.labels(self.service.name, i.source.topic).inc()
+        for topic, count in Counter(i.source.topic for i in inputs).items():
+            observe.RECORDS_IN.labels(self.service.name, topic).inc(count)
         refused = known.refused + _of_handler(work, outcome)
         blobs = await self._keep(work, outcome, known.seen, seen, keys, inputs, held, now)
         if refused:  # before the position passes
@@ -103,6 +105,11 @@ class Transaction:
         foreign = {f"p{n}" for n in records} - held
         if foreign:
             raise ValueError(f"{self.service.name} spoke on {sorted(foreign)}, which it does not own: enqueue there instead")
+        if self.service.writes == "referral-intake":  # before anything of a case is on its topic, its key must be kept beside the database
+            born = [case for topic, case in last if (topic, case) not in seen]
+            erased = [c.case_id for c, event in outcome.emitted if isinstance(event, CaseErased)]
+            if born or erased:
+                await keyring.keep(self.tx, self.producer, self.settings, born, erased)
         fired = {i.case_id: None for i in inputs if i.source.topic == "alarm"}
         drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
         await commit.keep_seen(self.tx, read | last)

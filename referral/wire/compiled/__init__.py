@@ -12,6 +12,7 @@ from referral.wire.compiled import actor_excluded
 from referral.wire.compiled import case_changed
 from referral.wire.compiled import case_closed
 from referral.wire.compiled import case_erased
+from referral.wire.compiled import case_key
 from referral.wire.compiled import case_linked
 from referral.wire.compiled import case_opened
 from referral.wire.compiled import case_raised
@@ -56,6 +57,7 @@ FINGERPRINTS = {
     "case-changed.v1": 621906282370676571,
     "case-closed.v1": 4057205886320857263,
     "case-erased.v1": -938371900409926525,
+    "case-key.v1": -2559064170110284968,
     "case-linked.v1": 6222442492616847950,
     "case-opened.v1": -2920768186190836751,
     "case-raised.v1": 1278013682049158519,
@@ -102,6 +104,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "case-changed.v1": (621906282370676571, case_changed.read_v1),
     "case-closed.v1": (4057205886320857263, case_closed.read_v1),
     "case-erased.v1": (-938371900409926525, case_erased.read_v1),
+    "case-key.v1": (-2559064170110284968, case_key.read_v1),
     "case-linked.v1": (6222442492616847950, case_linked.read_v1),
     "case-opened.v1": (-2920768186190836751, case_opened.read_v1),
     "case-raised.v1": (1278013682049158519, case_raised.read_v1),
@@ -140,6 +143,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.CaseChanged: case_changed.write,
     events.CaseClosed: case_closed.write,
     events.CaseErased: case_erased.write,
+    events.CaseKey: case_key.write,
     events.CaseLinked: case_linked.write,
     events.CaseOpened: case_opened.write,
     events.CaseRaised: case_raised.write,

@@ -1,0 +1,47 @@
+"""Wrapped case keys beside the database: topic referral-keys, compacted. Without them a database that went back could read no newer case.
+
+A key is on the topic before the first event of its case is committed. An erasure leaves a null under the case's id, and compaction
+removes the key from the broker's disks; whoever reads it before that still needs the master key, which is neither here nor there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseKey
+from referral.runtime import reading
+from referral.runtime.settings import Settings
+from referral.wire import codec
+
+_WRAPPED = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
+_RESTORE = text(
+    "INSERT INTO keys.case_key SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:wrapped AS bytea[])) ON CONFLICT (case_id) DO NOTHING"
+)
+
+
+async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, born: Iterable[str], erased: Iterable[str]) -> None:
+    """Publish and wait: the keys of cases that begin, and nulls for those that are erased. KafkaError: nothing may be committed."""
+    rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(born)})}
+    for case_id, value in {**rows, **dict.fromkeys(erased)}.items():
+        await producer.send(settings.topic(CaseKey.TOPIC), value, key=case_id.encode(), partition=0)
+    await producer.flush()
+
+
+async def restore(tx: AsyncConnection, settings: Settings, erased: set[str]) -> int:
+    """Put back keys that the database does not have, but for erased cases; how many are on the topic."""
+    found: dict[str, bytes] = {}
+    async for _, record in reading.whole(settings, [CaseKey.TOPIC]):
+        case_id = (record.key or b"").decode()
+        if record.value is None:
+            found.pop(case_id, None)
+        else:
+            body = codec.decode(CaseKey.TYPE, codec.fingerprint(CaseKey.TYPE), record.value)
+            assert isinstance(body, CaseKey)
+            found[case_id] = body.wrapped
+    kept = {case_id: wrapped for case_id, wrapped in found.items() if case_id not in erased}
+    await tx.execute(_RESTORE, {"ids": list(kept), "wrapped": list(kept.values())})
+    return len(kept)

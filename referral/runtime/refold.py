@@ -1,0 +1,154 @@
+"""After the database went back in time: what the topics prove is put back, so that nothing is lost, said twice or decided twice.
+
+Positions of what a service reads stay where the copy has them: reading again rebuilds its tables, as at any restart. Put back is what
+reading again cannot know: how far the service itself had spoken (sequences, its own topic's end), which of its queue rows are on the
+topic already, and, by a hook of each service, what it had answered. docs/decisions/0007-recover.md says why this is enough.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable
+
+from aiokafka import ConsumerRecord
+from msgspec import Struct, field, msgpack
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseErased, Meta
+from referral.errors import Malformed
+from referral.runtime import database, keyring, keys, outbox, reading
+from referral.runtime.partition import Place, digest, word
+from referral.runtime.settings import Settings
+from referral.runtime.understand import fingerprint
+from referral.wire import seal, topics
+
+CASE_TOPICS = ("referral-intake", "referral-routing", "referral-notification")
+WRITES = {"intake": "referral-intake", "routing": "referral-routing", "notifier": "referral-notification"}
+FENCE = "UPDATE {s}.lease SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', clean = true"
+POSITION = (
+    "INSERT INTO {s}.lease (unit, positions) VALUES (:unit, CAST(:position AS jsonb))"
+    " ON CONFLICT (unit) DO UPDATE SET positions = {s}.lease.positions || excluded.positions"
+)
+SEEN = (
+    "INSERT INTO {s}.seen AS s (topic, case_id, seq, digest, drill) SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:cases AS text[]),"
+    " CAST(:seqs AS bigint[]), CAST(:digests AS bytea[]), CAST(:drills AS boolean[])) ON CONFLICT (case_id, topic) DO UPDATE"
+    " SET seq = excluded.seq, digest = excluded.digest, drill = excluded.drill WHERE s.seq < excluded.seq"
+)
+SENT = (
+    "INSERT INTO {s}.queue (id, partition, case_id, type, fingerprint, body, drill, sent) SELECT i, p, c, t, 0, '', false, true FROM"
+    " unnest(CAST(:ids AS text[]), CAST(:parts AS int[]), CAST(:cases AS text[]), CAST(:types AS text[])) AS q(i, p, c, t)"
+    " ON CONFLICT (id) DO UPDATE SET sent = true"
+)
+OUTBOX = "SELECT partition, blob FROM {s}.outbox"
+PUBLISHED = "DELETE FROM {s}.outbox WHERE partition = ANY(CAST(:parts AS int[]))"
+
+
+class Taped(Struct, frozen=True, kw_only=True):
+    """A record of a case topic that is what it claims to be, by its clear part."""
+
+    place: Place
+    offset: int
+    key: bytes
+    value: bytes
+    meta: Meta
+
+
+class Tape(Struct, kw_only=True):
+    """The case topics as they are now, each case's records in order and once. ends: per partition, next offset and digest before it."""
+
+    records: dict[str, list[Taped]] = field(default_factory=lambda: {topic: [] for topic in CASE_TOPICS})
+    ends: dict[Place, tuple[int, str]] = field(default_factory=dict)
+    last: dict[tuple[str, str], Taped] = field(default_factory=dict)
+
+    def take(self, place: Place, record: ConsumerRecord) -> None:
+        """One more record; repeats, forks and what is none of ours are passed over, as every reader does."""
+        self.ends[place] = (record.offset + 1, digest(record.key, record.value))
+        try:
+            meta = seal.open(record.value or b"").meta
+        except Malformed:
+            return
+        before = self.last.get((place[0], meta.case_id))
+        ours = record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]
+        if ours and meta.case_seq > (before.meta.case_seq if before else 0):
+            taped = Taped(place=place, offset=record.offset, key=record.key, value=record.value, meta=meta)
+            self.records[place[0]].append(taped)
+            self.last[place[0], meta.case_id] = taped
+
+    def erased(self) -> set[str]:
+        """Cases whose key is gone for good."""
+        return {taped.meta.case_id for taped in self.records["referral-intake"] if taped.meta.type == CaseErased.TYPE}
+
+
+Hook = Callable[[AsyncConnection, Settings, Tape, dict[str, bytes]], Awaitable[dict[str, int]]]
+"""A service's own part: (transaction, settings, tape, case keys) → what it put back, by name."""
+
+
+async def tape(settings: Settings) -> Tape:
+    """Read the case topics to their ends."""
+    made = Tape()
+    async for place, record in reading.whole(settings, CASE_TOPICS):
+        made.take(place, record)
+    return made
+
+
+async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int]:
+    """Put back one service, in one transaction that fences every instance of it; they take over again by themselves."""
+    engine = database.admin(settings)
+    try:
+        async with engine.begin() as tx:
+            await tx.execute(text(FENCE.format(s=service)))
+            made = await tape(settings)
+            await keyring.restore(tx, settings, made.erased())
+            await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
+            found = await keys.read(settings.master_key_file).load(tx, {case_id for _, case_id in made.last})
+            counts = await _spoken(tx, service, made) if service in WRITES else {}
+            return {**counts, **await hook(tx, settings, made, found)}
+    finally:
+        await engine.dispose()
+
+
+async def _spoken(tx: AsyncConnection, service: str, made: Tape) -> dict[str, int]:
+    """How far the service had spoken: sequences, the end of its topic, queue rows and blobs that are on the topic already."""
+    topic = WRITES[service]
+    for place, (offset, before) in made.ends.items():
+        if place[0] == topic:
+            values = {"unit": f"p{place[1]}", "position": json.dumps({word(place): [offset, before]})}
+            await tx.execute(text(POSITION.format(s=service)), values)
+    await seen(tx, service, (taped for (of, _), taped in made.last.items() if of == topic))
+    queued = await _queued(tx, service, made.records[topic]) if service != "routing" else 0
+    waiting = msgpack.Decoder(list[outbox.Record])
+    gone = []
+    for row in await tx.execute(text(OUTBOX.format(s=service))):
+        meta = seal.open(waiting.decode(row.blob)[-1].value).meta
+        said = made.last.get((topic, meta.case_id))
+        if said is not None and said.meta.case_seq >= meta.case_seq:
+            gone.append(row.partition)
+    await tx.execute(text(PUBLISHED.format(s=service)), {"parts": gone})
+    return {"sequences": sum(1 for of, _ in made.last if of == topic), "queue rows marked as sent": queued, "blobs dropped": len(gone)}
+
+
+async def _queued(tx: AsyncConnection, service: str, records: Iterable[Taped]) -> int:
+    """Whatever is on the topic is sent, also if the copy of the database does not know it or knows it as waiting."""
+    causes = {taped.meta.cause_id: taped.meta for taped in records}
+    values = {
+        "ids": list(causes),
+        "parts": [topics.partition(meta.case_id) for meta in causes.values()],
+        "cases": [meta.case_id for meta in causes.values()],
+        "types": [meta.type for meta in causes.values()],
+    }
+    await tx.execute(text(SENT.format(s=service)), values)
+    return len(causes)
+
+
+async def seen(tx: AsyncConnection, service: str, records: Iterable[Taped]) -> None:
+    """These are the last records of their case and topic that the service read or wrote, unless it knows a later one."""
+    found = list(records)
+    values = {
+        "topics": [taped.place[0] for taped in found],
+        "cases": [taped.meta.case_id for taped in found],
+        "seqs": [taped.meta.case_seq for taped in found],
+        "digests": [fingerprint(taped.value) for taped in found],
+        "drills": [taped.meta.drill for taped in found],
+    }
+    await tx.execute(text(SEEN.format(s=service)), values)

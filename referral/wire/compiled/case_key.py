@@ -1,0 +1,19 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import CaseKey
+from referral.wire import atoms
+
+
+def read_v1(d: bytes, i: int) -> tuple[CaseKey, int]:
+    """case-key.v1"""
+    f_wrapped, i = atoms.blob(d, i)
+    return CaseKey(wrapped=f_wrapped), i
+
+
+def write(x: CaseKey) -> bytes:
+    """case-key.v1"""
+    return b"".join((
+        atoms.blob_bytes(x.wrapped),
+    ))

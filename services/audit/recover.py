@@ -1,0 +1,26 @@
+"""Audit after the database went back: it reads on from where the copy stands, and so has every entry again.
+
+`python -m services.audit.recover`, called by `referral recover`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.runtime import refold
+from referral.runtime.refold import Tape
+from referral.runtime.settings import Settings, load
+
+
+async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+    """Nothing to put back: entries follow from the topics alone."""
+    return {"entries in the copy": (await tx.execute(text("SELECT count(*) FROM audit.entry"))).scalar_one()}
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(refold.recover(load(), "audit", hook))))

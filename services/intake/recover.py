@@ -1,0 +1,84 @@
+"""Intake after the database went back: cases and referrals that came in after the copy have their rows again.
+
+`python -m services.intake.recover`, called by `referral recover`. What was written to the case file after the copy is nowhere else and
+is lost with the database; the answer names how many cases must be asked for theirs again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain import policy
+from referral.domain.events import ConsentChanged, ReferralSubmitted, TraitsChanged
+from referral.domain.policy import Policy
+from referral.runtime import refold
+from referral.runtime.refold import Tape
+from referral.runtime.settings import Settings, load
+from referral.wire import codec, seal
+from services.intake import casefile
+from services.intake.reading import Standing
+
+TOPIC = "referral-intake"
+POLICY = text("SELECT files FROM routing.policy WHERE confirmed IS NOT NULL ORDER BY number DESC LIMIT 1")
+CASE = text(
+    "INSERT INTO intake.casefile (case_id, desk, drill, opened_at, sealed) VALUES (:case_id, :desk, :drill, :at, :sealed)"
+    " ON CONFLICT (case_id) DO UPDATE SET sealed = excluded.sealed"
+)
+REFERRAL = text(
+    "INSERT INTO intake.referral (referral_id, case_id, agency, event_id, received_at)"
+    " VALUES (:referral_id, :case_id, :agency, :event_id, :at) ON CONFLICT DO NOTHING"
+)
+FILLED = text("SELECT case_id, section FROM intake.section WHERE case_id = ANY(CAST(:ids AS text[]))")
+
+
+async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+    """Fold what stands of each case, its traits and consent, and the referrals."""
+    cases: dict[str, dict[str, Any]] = {}
+    standing: dict[str, Standing] = {}
+    referrals: list[dict[str, Any]] = []
+    promised: set[tuple[str, str]] = set()
+    for taped in tape.records[TOPIC]:
+        meta = taped.meta
+        if meta.case_id not in keys or meta.type in seal.UNSEALED:
+            continue
+        body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], TOPIC, seal.open(taped.value)))
+        now = standing.get(meta.case_id)
+        match body:
+            case ReferralSubmitted():
+                ids = {"referral_id": body.referral_id, "case_id": meta.case_id, "agency": body.agency, "event_id": meta.event_id}
+                referrals.append({**ids, "at": body.received_at})
+                promised |= {(meta.case_id, section) for section in body.sections}
+                if now is None:
+                    cases[meta.case_id] = {"case_id": meta.case_id, "drill": meta.drill, "at": body.received_at}
+                    standing[meta.case_id] = Standing(traits=body.traits, consent=body.consent)
+                elif body.consent is not None:
+                    standing[meta.case_id] = Standing(traits=now.traits, consent=body.consent)
+            case TraitsChanged() if now:
+                standing[meta.case_id] = Standing(traits=body.traits, consent=now.consent)
+            case ConsentChanged() if now:
+                standing[meta.case_id] = Standing(traits=now.traits, consent=body.consent)
+    rules = await _policy(tx)
+    for case_id, row in cases.items():
+        town = rules.municipalities.get(standing[case_id].traits.found_in)
+        row["desk"] = town.desk if town else rules.country_desk
+        row["sealed"] = casefile.seal_standing(casefile.box(keys[case_id]), case_id, standing[case_id])
+    if cases:
+        await tx.execute(CASE, list(cases.values()))
+        await tx.execute(REFERRAL, referrals)
+    filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
+    return {"cases": len(cases), "referrals": len(referrals), "sections to ask for again": len(promised - filled)}
+
+
+async def _policy(tx: AsyncConnection) -> Policy:
+    row = (await tx.execute(POLICY)).one()
+    return policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(refold.recover(load(), "intake", hook))))

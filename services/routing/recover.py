@@ -1,0 +1,94 @@
+"""Routing after the database went back: cases, alarms, places, policy and answered inputs, folded again from the topics.
+
+`python -m services.routing.recover`, called by `referral recover`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.case import Case, holds, next_due
+from referral.domain.events import Head, PolicyActivated
+from referral.domain.fold import evolve
+from referral.runtime import reading, refold
+from referral.runtime.refold import Tape, Taped
+from referral.runtime.settings import Settings, load
+from referral.wire import codec, seal, topics
+from services.routing import publish, store
+
+ROUTING = "referral-routing"
+ALARM = text(
+    "INSERT INTO routing.alarm (case_id, partition, at) SELECT * FROM unnest(CAST(:cases AS text[]), CAST(:parts AS int[]),"
+    " CAST(:times AS bigint[])) ON CONFLICT (case_id) DO UPDATE SET at = excluded.at"
+)
+NO_ALARM = text("DELETE FROM routing.alarm WHERE case_id = ANY(CAST(:cases AS text[]))")
+HELD = text("UPDATE routing.place SET held = coalesce((CAST(:held AS jsonb) ->> service_id)::int, 0)")
+POLICY = text(
+    "INSERT INTO routing.policy (number, digest, files, activated) VALUES (:number, :digest, :files, :at)"
+    " ON CONFLICT (number) DO UPDATE SET digest = excluded.digest, files = excluded.files, activated = excluded.activated"
+)
+
+
+async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+    """A case is the fold of referral-routing alone; its heads say which inputs are answered."""
+    bundles = await _policy(tx, settings)
+    by_place = {(t.place, t.offset): t for topic in tape.records if topic != ROUTING for t in tape.records[topic]}
+    cases: dict[str, Case] = {}
+    answered: dict[tuple[str, str], Taped] = {}
+    for taped in tape.records[ROUTING]:
+        key = keys.get(taped.meta.case_id)
+        if key is None:
+            continue
+        body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(key, ROUTING, seal.open(taped.value)))
+        cases[taped.meta.case_id] = evolve(cases.get(taped.meta.case_id), body, taped.meta.case_id)
+        head: Head | None = getattr(body, "head", None)
+        asked = by_place.get(((head.topic, head.partition), head.offset)) if head else None
+        if asked is not None and asked.meta.case_id == taped.meta.case_id:
+            answered[asked.place[0], asked.meta.case_id] = asked
+    for case_id in tape.erased():
+        cases.pop(case_id, None)
+    await refold.seen(tx, "routing", answered.values())
+    await store.save(tx, cases.values(), keys)
+    await store.remove(tx, sorted(tape.erased()))
+    await _alarms(tx, cases, tape.erased())
+    held = sum((Counter(holds(case)) for case in cases.values()), Counter[str]())
+    await tx.execute(HELD, {"held": msgspec.json.encode(held).decode()})
+    unread = {t.meta.case_id for t in tape.records[ROUTING]} - keys.keys() - tape.erased()
+    return {
+        "cases": len(cases),
+        "inputs answered": len(answered),
+        "places held": sum(held.values()),
+        "bundles": bundles,
+        "cases without a key": len(unread),
+    }
+
+
+async def _alarms(tx: AsyncConnection, cases: dict[str, Case], erased: set[str]) -> None:
+    times = {case_id: at for case_id, case in cases.items() if (at := next_due(case)) is not None}
+    await tx.execute(NO_ALARM, {"cases": sorted((cases.keys() | erased) - times.keys())})
+    parts = [topics.partition(case_id) for case_id in times]
+    await tx.execute(ALARM, {"cases": list(times), "parts": parts, "times": list(times.values())})
+
+
+async def _policy(tx: AsyncConnection, settings: Settings) -> int:
+    """Every bundle that was ever in force; a stored one that the topic holds otherwise was never in force."""
+    number = 0
+    async for _, record in reading.whole(settings, [PolicyActivated.TOPIC]):
+        body = codec.decode(PolicyActivated.TYPE, codec.fingerprint(PolicyActivated.TYPE), record.value or b"")
+        assert isinstance(body, PolicyActivated)
+        if body.number > number:
+            number = body.number
+            values = {"number": number, "digest": body.digest, "files": msgspec.msgpack.encode(body.files), "at": body.at}
+            await tx.execute(POLICY, values)
+            await publish.confirm(tx, number)
+    return number
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(refold.recover(load(), "routing", hook))))
