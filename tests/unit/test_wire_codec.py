@@ -162,6 +162,15 @@ def test_what_is_no_code_travels_in_neither_direction(text: bytes) -> None:
         codec.encode(RungFailed(offer_id=ID, rung=1, reason=word, at=1))
 
 
+@pytest.mark.parametrize("prefix", [b"\x1b", b"\x1d", b"\x9c\x00", b"\x81", b"\xff"])
+def test_a_code_whose_length_is_odd_or_too_long_is_malformed(prefix: bytes) -> None:
+    good = codec.encode(FAILED)
+    at = good.index(b"\x1cnobody-on-duty")
+    assert "a code is" in refused(FAILED.TYPE, good[:at] + prefix + good[at + 1 :])
+    with pytest.raises(ValueError, match="a code is"):
+        atoms.WORDS[prefix + b"x"]
+
+
 @pytest.mark.parametrize("text", ["", ID.upper(), ID.replace("-", ""), ID[:-1], ID + "0", "{" + ID[1:], "x" * 36])
 def test_what_is_no_id_travels_in_neither_direction(text: str) -> None:
     refused(FAILED.TYPE, atoms.LONGS[len(text)] + text.encode() + codec.encode(FAILED)[37:])
@@ -174,6 +183,14 @@ def test_a_number_that_is_too_long_is_malformed(number: bytes) -> None:
     good = codec.encode(FAILED)
     assert good[37] == 2
     refused(FAILED.TYPE, good[:37] + number + good[38:])
+
+
+@pytest.mark.parametrize("number", [b"\xff" * 9 + b"\x02", b"\xff" * 9 + b"\x7f", b"\x80" * 9 + b"\x00", b"\xff" * 10, b"\xff" * 30])
+def test_a_long_beyond_64_bits_is_malformed(number: bytes) -> None:
+    smallest = RungFailed(offer_id=ID, rung=1, reason="", at=-(2**63))
+    good = codec.encode(smallest)
+    assert good.endswith(b"\xff" * 9 + b"\x01")
+    assert "number" in refused(FAILED.TYPE, good[:-10] + number)
 
 
 def test_a_boolean_is_0_or_1() -> None:

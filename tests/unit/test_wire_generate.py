@@ -123,6 +123,36 @@ def test_an_older_version_is_read_into_the_newest_struct(copy: Path) -> None:
     assert run(copy, "-c", NEW_READS_OLD, data, fingerprint).stderr == ""
 
 
+OLD_SYMBOL = """
+from referral.domain.events import How, OfferClosed, Why
+from referral.wire import codec
+why = Why(rule="", procedure="", directory="", engine=1, passed=())
+for how in How:
+    body = OfferClosed(why=why, offer_id="5e0c4b1e-7a53-4c53-9d3e-0f4a7b1d2c3d", how=how, reason="")
+    print(how, codec.encode(body).hex(), codec.fingerprint("offer-closed.v1"))
+"""
+NEW_SYMBOL = """
+import sys
+from referral.domain.events import How
+from referral.wire import codec
+for line in sys.argv[1].splitlines():
+    how, data, fingerprint = line.split()
+    print(how, codec.decode("offer-closed.v1", int(fingerprint), bytes.fromhex(data)).how)
+"""
+
+
+def test_a_symbol_that_is_gone_is_unknown_and_the_others_keep_their_meaning(copy: Path) -> None:
+    old = run(copy, "-c", OLD_SYMBOL).stdout
+    path, document = schema(copy, "offer-closed.v1")
+    how = next(f for f in document["fields"] if f["name"] == "how")["type"]
+    how["symbols"] = ["UNKNOWN", "LAPSED", *(s for s in how["symbols"][1:] if s != "EXPIRED")]
+    path.with_name("offer-closed.v2.avsc").write_text(json.dumps(document), "utf-8")
+    assert run(copy, "-m", "referral.wire.generate").stderr == ""
+    pairs = [line.split() for line in run(copy, "-c", NEW_SYMBOL, old).stdout.splitlines()]
+    assert len(pairs) == len(old.splitlines()) > 5
+    assert all(now == ("UNKNOWN" if was == "EXPIRED" else was) for was, now in pairs)
+
+
 def every_kind() -> dict[str, Any]:
     """A record with every kind in every place that the lint allows."""
     code, ident, moment = (
