@@ -14,8 +14,10 @@ from referral.runtime.partition import Unit
 
 
 @asynccontextmanager
-async def beating(engine: AsyncEngine, role: str, me: str, units: Mapping[str, Unit], wake: Callable[[], None]) -> AsyncIterator[None]:
-    """Renew and listen while the block runs. units: what we own, as the loop changes it."""
+async def beating(
+    engine: AsyncEngine, role: str, me: str, units: Mapping[str, Unit], wake: Callable[[], None], moves: Callable[[], bool]
+) -> AsyncIterator[None]:
+    """Renew and listen while the block runs. units: what we own, as the loop changes it. moves: whether the loop does; else not renewed."""
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
 
@@ -23,7 +25,7 @@ async def beating(engine: AsyncEngine, role: str, me: str, units: Mapping[str, U
             wake()
 
         await driver.add_listener(queue.channel(role), rung)
-        task = asyncio.get_running_loop().create_task(_renew(driver, me, units))
+        task = asyncio.get_running_loop().create_task(_renew(driver, me, units, moves))
         try:
             yield
         finally:
@@ -32,10 +34,12 @@ async def beating(engine: AsyncEngine, role: str, me: str, units: Mapping[str, U
             await connection.invalidate()  # it listens; no one else should get it
 
 
-async def _renew(driver: Any, me: str, units: Mapping[str, Unit]) -> None:
+async def _renew(driver: Any, me: str, units: Mapping[str, Unit], moves: Callable[[], bool]) -> None:
     """Until the connection breaks; then the loop's own connection breaks too, or its lease ends: both are Fenced."""
     while True:
         await asyncio.sleep(lease.RENEW)
+        if not moves():
+            continue
         held = list(units.values())
         await driver.execute(lease.ALIVE_SQL, me)
         if held:

@@ -24,6 +24,7 @@ from referral.runtime.work import Work
 from referral.wire import topics
 
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the next try, the last one again and again
+STALL = 45.0  # seconds of one turn; statements and publications end after 30, so beyond this a handler hangs: let others take over
 
 
 class Misfit(Exception):
@@ -39,6 +40,10 @@ class Loop:
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
         self._tries = 0
+        self._moved = monotonic()
+
+    def _moves(self) -> bool:
+        return monotonic() - self._moved < STALL
 
     def end(self) -> None:
         """Finish the batch under way, let the leases go, and return from run."""
@@ -80,7 +85,8 @@ class Loop:
             self.reader = Reader(consumer, probe, self.settings, self.service.name)
             stack.push_async_callback(self.reader.halt)
             wake = self.reader.wake.set
-            await stack.enter_async_context(heart.beating(self.engine, self.service.name, self.settings.instance, self.units, wake))
+            beating = heart.beating(self.engine, self.service.name, self.settings.instance, self.units, wake, self._moves)
+            await stack.enter_async_context(beating)
             counts = {name: card.partitions for name, card in kafka.wanted(self.settings).items()}
             self.owner = Owner(self.service, self.settings, self.health, self.tx, self.reader, producer, self.units, counts)
             self.batch = Transaction(self.service, self.settings, self.keys, self.tx, producer)
@@ -115,6 +121,7 @@ class Loop:
 
     async def step(self) -> None:
         """One turn."""
+        self._moved = monotonic()
         await self.owner.look(monotonic())
         work = await self.read()
         if work:

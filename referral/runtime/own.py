@@ -9,7 +9,6 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import lease, observe, outbox, rewind
-from referral.runtime.attempt import LAST
 from referral.runtime.partition import Place, Unit, names, places
 from referral.runtime.read import LIMIT, Reader
 from referral.runtime.service import Service
@@ -23,7 +22,10 @@ FOREVER = float("inf")
 
 @dataclass(slots=True)
 class Owner:
-    """Leases of one instance. units: owned, by name. counts: partitions by topic. stopped: owned and not read → (cause, monotonic second of the next try)."""
+    """Leases of one instance. units: owned, by name. counts: partitions by topic.
+
+    stopped: owned and not read → (cause, monotonic second of the next try).
+    """
 
     service: Service
     settings: Settings
@@ -112,7 +114,7 @@ class Owner:
             ends = await self.reader.ends(self.places(name))
             starts = {p: positions.get(p, (0, ""))[0] for p in ends}
             unit.careful = {p: min(end, starts[p] + LIMIT) for p, end in ends.items() if end > starts[p]}
-            observe.log().warning("careful", service=self.service.name, unit=name, attempt=LAST)
+            observe.log().warning("careful", service=self.service.name, unit=name)
         return unit
 
     async def _begin(self, taken: list[Unit]) -> None:

@@ -218,7 +218,7 @@ async def test_an_event_that_no_broker_takes_is_known_before_the_commit(line: St
             outcome.emit(i, said("x" * 500))
         return outcome
 
-    monkeypatch.setattr("referral.runtime.compose.RECORD", 1000)
+    monkeypatch.setattr("referral.runtime.compose.RECORD", 1600)
     await line.write(case, await line.value(case, 1))
     counter = line.counter(handle=wordy, fallback=counting)
     counter.start()
