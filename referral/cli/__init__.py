@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from referral.cli import audit, case, demo, doctor, duty, offers, policy, submit, up
+from referral.cli import agency, audit, case, demo, doctor, duty, offers, policy, staff, submit, up
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
 
@@ -23,6 +23,8 @@ app.command("submit")(submit.submit)
 app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)
 app.add_typer(case.app, name="case")
+app.add_typer(agency.app, name="agency")
+app.add_typer(staff.app, name="staff")
 app.add_typer(duty.app, name="duty")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")

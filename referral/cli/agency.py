@@ -1,0 +1,133 @@
+"""`referral agency`: an agency's tokens for the HTTP door, its own topic, and whom a case excludes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import show
+from referral.errors import Rejected, Unavailable
+from referral.runtime import clock, database, kafka, settings
+from referral.runtime.settings import Settings
+
+app = typer.Typer(help="An agency's tokens, its topic, and whom a case excludes.", no_args_is_help=True)
+T = TypeVar("T")
+SHOWN = 12
+"""Hex digits of a token's hash that name it in lists."""
+Agency = Annotated[str, typer.Argument(help="Id of the agency, as in the directory.")]
+
+_ADD = text("INSERT INTO intake.agency_token (hash, agency, label, created_at) VALUES (:hash, :agency, :label, :at)")
+_LIST = text(
+    "SELECT encode(hash, 'hex') AS name, label, created_at, revoked_at FROM intake.agency_token WHERE agency = :agency ORDER BY 3, 1"
+)
+_REVOKE = text(
+    "UPDATE intake.agency_token SET revoked_at = :at WHERE agency = :agency AND revoked_at IS NULL "
+    "AND (:name = 'all' OR starts_with(encode(hash, 'hex'), :name)) RETURNING 1"
+)
+
+
+@app.command("token")
+def token_command(
+    agency: Agency,
+    label: Annotated[str, typer.Option(help="Which system will hold it, in the agency's words.")] = "",
+    revoke: Annotated[str, typer.Option(help="Revoke the token of this name (see --list), or all; makes none.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="List the agency's tokens; makes none.")] = False,
+    as_json: show.Json = False,
+) -> int:
+    """Make a token, which is shown once and never again. Tokens are kept as hashes; a revoked one is refused within a second."""
+    found = settings.load()
+    _known(found, agency)
+    if list_:
+        return _list(run(found, lambda tx: _tokens(tx, agency)), as_json)
+    if revoke:
+        if revoke != "all" and len(revoke) < SHOWN:
+            raise Rejected("name", "--revoke", f"give the {SHOWN} digits that --list shows, or all")
+        count = run(found, lambda tx: _revoke(tx, agency, revoke))
+        if not count:
+            raise Rejected("unknown-token", "--revoke", "no token of this agency has this name and stands")
+        show.document({"revoked": count}) if as_json else show.console.print(f"{count} revoked")
+        return 0
+    made = secrets.token_urlsafe(32)
+    run(found, lambda tx: add(tx, agency, label, made))
+    show.document({"agency": agency, "token": made}) if as_json else show.console.print(made, soft_wrap=True)
+    return 0
+
+
+@app.command("topic")
+def topic_command(agency: Agency, as_json: show.Json = False) -> int:
+    """Make the agency's own topic, ingress.<agency>. Who may write to it the broker's access list says."""
+    found = settings.load()
+    _known(found, agency)
+    name = asyncio.run(kafka.create_ingress(found, agency))
+    show.document({"topic": found.topic(name)}) if as_json else show.console.print(found.topic(name))
+    return 0
+
+
+@app.command("exclude")
+def exclude_command(
+    case_id: str,
+    kind: Annotated[str, typer.Argument(help="AGENCY, STAFF or RELATION.")],
+    actor: Annotated[str, typer.Argument(help="Agency id, account id, or a relation such as parent.")],
+    url: show.Url = show.DEFAULT_URL,
+    token: show.Token = "",
+    as_json: show.Json = False,
+) -> int:
+    """As an agency that stands in the case: exclude somebody from it. What they could read they cannot read any more."""
+    with show.client(url, token) as client:
+        receipt = client.exclude(case_id, kind.upper(), actor)
+    show.document(receipt) if as_json else show.console.print(f"{actor} is excluded from the case")
+    return 0
+
+
+async def add(tx: AsyncConnection, agency: str, label: str, token: str) -> None:
+    """Keep the hash of a token."""
+    digest = hashlib.sha256(token.encode()).digest()
+    await tx.execute(_ADD, {"hash": digest, "agency": agency, "label": label, "at": await clock.now(tx)})
+
+
+async def _tokens(tx: AsyncConnection, agency: str) -> list[dict[str, Any]]:
+    return [{**row._mapping, "name": row.name[:SHOWN]} for row in (await tx.execute(_LIST, {"agency": agency})).all()]
+
+
+async def _revoke(tx: AsyncConnection, agency: str, name: str) -> int:
+    return len((await tx.execute(_REVOKE, {"agency": agency, "name": name, "at": await clock.now(tx)})).all())
+
+
+def _list(found: list[dict[str, Any]], as_json: bool) -> int:
+    if as_json:
+        show.document(found)
+    else:
+        rows = [(t["name"], t["label"], show.moment(t["created_at"]), show.moment(t["revoked_at"])) for t in found]
+        show.table(("token", "held by", "made", "revoked"), rows)
+    return 0
+
+
+def _known(found: Settings, agency: str) -> None:
+    known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
+    if agency not in known:
+        raise Rejected("unknown-agency", "agency", f"use an id of the directory: {', '.join(known)}")
+
+
+def run(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """One transaction as the administrator. Unavailable: the database is away."""
+
+    async def whole() -> T:
+        engine = database.admin(found)
+        try:
+            async with engine.begin() as tx:
+                return await work(tx)
+        except Exception as error:
+            if database.away(error):
+                raise Unavailable("the database") from error
+            raise
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(whole())

@@ -1,0 +1,129 @@
+"""`referral staff`: personal accounts of the inbox. Where a person is knocked, and when, `referral duty` says."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from typing import Annotated, Any
+
+import argon2
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import show
+from referral.cli.agency import run
+from referral.errors import Rejected
+from referral.runtime import clock, settings
+
+app = typer.Typer(help="Personal accounts of the staff inbox.", no_args_is_help=True)
+LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
+PASSWORD_MIN, PASSWORD_MAX, LOGIN_MAX = 12, 256, 100
+"""Characters; the same bounds as at the door, where signing in hashes with the same argon2id."""
+Login = Annotated[str, typer.Argument(help="What the person types to sign in; not an e-mail address of theirs.")]
+FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")]
+
+_ADD = text(
+    "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at) "
+    "VALUES (:id, :login, :password, :agency, :language, :desk, false, :at) ON CONFLICT (login) DO NOTHING RETURNING 1"
+)
+_PASSWORD = text("UPDATE intake.account SET password = :password WHERE login = :login RETURNING id")
+_DISABLE = text("UPDATE intake.account SET disabled = :disabled WHERE login = :login RETURNING id")
+_END = text("DELETE FROM intake.session WHERE account_id = :id")
+_LIST = text(
+    "SELECT id, login, agency, language, desk, disabled FROM intake.account "
+    "WHERE CAST(:agency AS text) IS NULL OR agency = :agency ORDER BY agency, login"
+)
+
+
+@app.command("add")
+def add_command(
+    login: Login,
+    agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
+    language: Annotated[str, typer.Option(help="sq, sr-Latn, sr-Cyrl or en.")] = "sq",
+    desk: Annotated[bool, typer.Option("--desk", help="May work its desk's tasks and record telephone answers.")] = False,
+    from_input: FromInput = False,
+    as_json: show.Json = False,
+) -> int:
+    """Make an account and say its id; then `referral duty person` says where its owner is knocked."""
+    found = settings.load()
+    login = _login(login)
+    if language not in LANGUAGES:
+        raise Rejected("unknown-code", "--language", f"use one of: {', '.join(LANGUAGES)}")
+    known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
+    if agency not in known:
+        raise Rejected("unknown-agency", "--agency", f"use an id of the directory: {', '.join(known)}")
+    values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk}  # noqa: TID251 - an account begins here
+    values["password"] = _password(from_input)
+
+    async def work(tx: AsyncConnection) -> bool:
+        return (await tx.execute(_ADD, {**values, "at": await clock.now(tx)})).scalar() is not None
+
+    if not run(found, work):
+        raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
+    said = {name: values[name] for name in ("id", "login", "agency", "language", "desk")}
+    show.document(said) if as_json else show.console.print(f"{values['id']} is the account of {login} at {agency}")
+    return 0
+
+
+@app.command("password")
+def password_command(login: Login, from_input: FromInput = False) -> int:
+    """Give an account another password; its owner is signed out everywhere."""
+    found, login = settings.load(), _login(login)
+    return _changed(found, _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
+
+
+@app.command("disable")
+def disable_command(login: Login) -> int:
+    """Nobody signs in with this account any more; what is open ends at once."""
+    return _changed(settings.load(), _DISABLE, {"login": _login(login), "disabled": True}, "is disabled")
+
+
+@app.command("enable")
+def enable_command(login: Login) -> int:
+    """Undo disable."""
+    return _changed(settings.load(), _DISABLE, {"login": _login(login), "disabled": False}, "is enabled")
+
+
+@app.command("list")
+def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: show.Json = False) -> int:
+    """The accounts that there are."""
+
+    async def work(tx: AsyncConnection) -> list[dict[str, Any]]:
+        return [dict(row._mapping) for row in (await tx.execute(_LIST, {"agency": agency})).all()]
+
+    found = run(settings.load(), work)
+    if as_json:
+        show.document(found)
+    else:
+        columns = ("id", "login", "agency", "language", "desk", "disabled")
+        show.table(columns, [tuple(account[name] for name in columns) for account in found])
+    return 0
+
+
+def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what: str) -> int:
+    async def work(tx: AsyncConnection) -> bool:
+        account = (await tx.execute(sql, values)).scalar()
+        if account is not None:
+            await tx.execute(_END, {"id": account})
+        return account is not None
+
+    if not run(found, work):
+        raise Rejected("unknown-login", "login", "no account has this login; see `referral staff list`")
+    show.console.print(f"{values['login']} {what}")
+    return 0
+
+
+def _login(login: str) -> str:
+    login = login.strip().lower()
+    if not 0 < len(login) <= LOGIN_MAX or any(letter.isspace() for letter in login):
+        raise Rejected("bad-login", "login", f"1 to {LOGIN_MAX} characters without spaces")
+    return login
+
+
+def _password(from_input: bool) -> str:
+    """The argon2id hash of a password that is typed twice, or one line of standard input; never an argument, which others can see."""
+    said = sys.stdin.readline().rstrip("\r\n") if from_input else str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
+    if not PASSWORD_MIN <= len(said) <= PASSWORD_MAX:
+        raise Rejected("bad-password", "password", f"{PASSWORD_MIN} to {PASSWORD_MAX} characters")
+    return argon2.PasswordHasher().hash(said)
