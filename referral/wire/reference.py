@@ -34,6 +34,7 @@ def _topics(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
 
 def _events(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
     newest = schemas.newest().values()
+    link = {schema.name: f"[{schema.name}](#{_anchor(schema.type)})" for schema in newest}
     lines = [
         "# Events",
         "",
@@ -46,28 +47,28 @@ def _events(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
         if found:
             lines += [f"## `{name}`", ""]
             for schema in found:
-                lines += _section(schema)
+                lines += _section(schema, link)
     lines += ["## Shared types", ""]
     for schema in newest:
         if not schema.topic:
-            lines += _section(schema)
+            lines += _section(schema, link)
     return MARK + "\n".join(lines)
 
 
-def _section(schema: Schema) -> list[str]:
+def _section(schema: Schema, link: Mapping[str, str]) -> list[str]:
     head = [f"### {schema.type}", "", str(schema.definition["doc"]), ""]
     facts = [f"`{schema.name}` · fingerprint `{schema.fingerprint & 0xFFFFFFFFFFFFFFFF:016x}` · `schemas/avro/{schema.path.name}`", ""]
     if not schema.definition["fields"]:
         return [*head, *facts, "No fields.", ""]
     rows = ["| field | kind | meaning |", "|---|---|---|"]
-    rows += [f"| `{f['name']}` | {_kind(f['type'])} | {f['doc']} |" for f in schema.definition["fields"]]
+    rows += [f"| `{f['name']}` | {_kind(f['type'], link)} | {f['doc']} |" for f in schema.definition["fields"]]
     return [*head, *facts, *rows, ""]
 
 
-def _kind(kind: Any) -> str:
+def _kind(kind: Any, link: Mapping[str, str]) -> str:
     """A kind in a reader's words."""
     if isinstance(kind, list):
-        return f"{_kind(kind[1])}, or null"
+        return f"{_kind(kind[1], link)}, or null"
     if isinstance(kind, str):
         return WORDS[kind]
     match kind["type"]:
@@ -76,19 +77,15 @@ def _kind(kind: Any) -> str:
         case "long" if "logicalType" in kind:
             return "time"
         case "array":
-            return f"list of {_kind(kind['items'])}"
+            return f"list of {_kind(kind['items'], link)}"
         case "map":
-            return f"{kind['code']} → {_kind(kind['values'])}"
+            return f"{kind['code']} → {_kind(kind['values'], link)}"
         case "enum":
             return " · ".join(kind["symbols"])
         case "record":
-            return f"[{kind['name']}](#{_anchor(_type(kind['name']))})"
+            return link[kind["name"]]
         case inner:
             return f"{WORDS[inner]} ({kind['holds']})" if "holds" in kind else WORDS[inner]
-
-
-def _type(name: str) -> str:
-    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-") + ".v1"
 
 
 def _anchor(type_: str) -> str:

@@ -1,0 +1,28 @@
+"""Whatever the decisions of every story say can travel: no id, code or number that the wire would refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from referral.wire import codec
+from tests.stories.teller import World, policy
+
+TOLD = sorted((Path(__file__).parents[1] / "stories" / "told").glob("*.yaml"))
+POLICY = policy()
+
+
+@pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
+def test_every_event_of_a_story_travels(path: Path) -> None:
+    story = yaml.safe_load(path.read_text("utf-8"))
+    world = World(POLICY, story.get("taken"))
+    for item in story["told"]:
+        world.tell(item["do"])
+    events = [event for *_, events in world.log for event in events]
+    assert events
+    for event in events:
+        data = codec.encode(event)
+        assert codec.decode(event.TYPE, codec.fingerprint(event.TYPE), data) == event  # type: ignore[attr-defined]
+        assert len(data) < 4096
