@@ -111,7 +111,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     name = call.pages.render.name(call.visit)
-    sections = None if shown is None else [(name("section", section), content) for section, content in shown.items()]
+    sections = None if shown is None else [(name("section", one), pages_view.content(one, found, name)) for one, found in shown.items()]
     return offer_page(call, found, spot, where=f"/offers/{found.offer_id}", shown=sections, entered=entered, errors=errors, status=status)
 
 

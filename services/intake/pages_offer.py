@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.intake import words_time
-from services.intake.pages_view import Name, Spot, Time, state, text, time
+from services.intake.pages_view import URGENCIES, Name, Spot, Time, line, state, text, time
 from services.intake.store import Offer
 from services.intake.words import Words
 
@@ -57,7 +57,11 @@ class OfferView:
     """All that the page shows before the case file is opened."""
 
     title: str
+    line: str
     kind: str
+    urgency: str
+    urgency_name: str
+    urgent: bool
     drill: bool
     ended: str
     ended_reason: str
@@ -85,12 +89,16 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
     readable = not ended and offer.declined_by is None and not call
     return OfferView(
         title=name("step", offer.step),
+        line=line(name("agency", offer.agency) if call else name("role", offer.role), spot, name),
+        urgency=offer.urgency,
+        urgency_name=name("urgency", offer.urgency),
+        urgent=offer.urgency in URGENCIES[:2],
         kind=text(say, "kind", offer.kind, "UNKNOWN"),
         drill=spot.drill,
         ended=text(say, "ended", offer.state, "UNKNOWN") if ended else "",
         ended_reason=name("reason", offer.reason) if ended and offer.reason else "",
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
-        time=None if ended else time(say, offer.due, offer.due_what, now),
+        time=None if ended else time(say, offer.due, "call" if call else offer.due_what, now),
         facts=_facts(offer, spot, say, name, now),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),
         actions=tuple(_action(word, offer, say, name, reasons) for word in possible(offer)),
@@ -103,7 +111,7 @@ def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int) -> tuple[
         ("offer.agency", name("agency", offer.agency)),
         ("offer.role", name("role", offer.role)),
         ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
-        ("offer.urgency", text(say, "urgency", offer.urgency, "routine")),
+        ("offer.urgency", name("urgency", offer.urgency)),
         ("offer.asked", words_time.clock(say, offer.opened_at, now)),
         ("offer.rung", name("rung", offer.ladder[offer.rung]) if offer.closed_at is None and 0 <= offer.rung < len(offer.ladder) else ""),
         ("offer.reference", offer.offer_id[:8]),

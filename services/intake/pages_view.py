@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.intake import words_time
 from services.intake.store import Offer, Task
@@ -15,6 +16,8 @@ LATELY_US = 24 * 60 * 60 * 1_000_000
 """An offer that ended longer ago is no longer in the inbox (ours): every shift sees what became of the last one's."""
 SHOWN = 50
 """Cards of one group at most; the most urgent stay."""
+TOLD = ("age-band", "sex", "language")
+"""Sections that hold codes of the list of their own name."""
 URGENCIES = ("emergency", "urgent", "routine")
 
 Name = Callable[[str, str], str]
@@ -97,6 +100,11 @@ def state(offer: Offer) -> str:
     return offer.state
 
 
+def line(what: str, spot: Spot, name: Name) -> str:
+    """What, and where: the second line of a card."""
+    return " · ".join(part for part in (what, name("municipality", spot.found_in) if spot.found_in else "") if part)
+
+
 def groups(
     offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], spots: Callable[[str], Spot], say: Words, name: Name, now: int
 ) -> Groups:
@@ -132,23 +140,22 @@ def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: 
     return Card(
         href=f"/calls/{offer.offer_id}" if agency else f"/offers/{offer.offer_id}",
         title=name("step", offer.step),
-        line=" · ".join(part for part in (who, name("municipality", spot.found_in) if spot.found_in else "") if part),
+        line=line(who, spot, name),
         urgency=offer.urgency,
-        urgency_name=text(say, "urgency", offer.urgency, "routine"),
+        urgency_name=name("urgency", offer.urgency),
         urgent=offer.urgency in URGENCIES[:2] and not ended,
         drill=spot.drill,
         state=text(say, "ended", offer.state, "UNKNOWN") if ended else say("state." + state(offer)),
-        time=None if ended or offer.kind == "NOTIFY" else time(say, offer.due, offer.due_what, now),
+        time=None if ended or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
     )
 
 
 def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
     """A desk's task in the inbox."""
-    parts = (name("step", task.step) if task.step else "", name("municipality", spot.found_in) if spot.found_in else "")
     return Card(
         href=f"/tasks/{task.task_id}",
         title=name("about", task.about),
-        line=" · ".join(part for part in parts if part),
+        line=line(name("step", task.step) if task.step else "", spot, name),
         urgency="",
         urgency_name="",
         urgent=False,
@@ -156,3 +163,11 @@ def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
         state=say("task.rung") if task.rung else "",
         time=None,
     )
+
+
+def content(section: str, found: Any, name: Name) -> Any:
+    """What a section holds. The codes of those that are told from the case's traits become names; what an agency wrote stays as it is."""
+    if section not in TOLD or not isinstance(found, Mapping):
+        return found
+    codes = [code for value in found.values() for code in (value if isinstance(value, list) else [value])]
+    return ", ".join(name(section, str(code)) for code in codes)

@@ -1,0 +1,227 @@
+"""A staff inbox with something in it, for browser tests: the real database, the real doors, and offers as routing's events make them.
+
+What a person does goes through the pages; what routing says comes through `services.intake.handle`, the service's one function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+import threading
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import uvicorn
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.applications import Starlette
+
+from referral.domain.events import Door as By
+from referral.domain.events import (
+    How,
+    NeedsPerson,
+    OfferAccepted,
+    OfferAcknowledged,
+    OfferClosed,
+    OfferKind,
+    OfferOpened,
+    Reach,
+    Why,
+)
+from referral.domain.policy import Policy
+from referral.domain.record import Input, Source
+from referral.runtime import clock, database, keys
+from referral.runtime.service import Batch
+from referral.runtime.settings import Settings
+from referral.wire import codec
+from services.intake import accepting, accounts, handle, lists, pages, submit
+from services.intake.door import Door
+
+T = TypeVar("T")
+PASSWORD = "correct horse battery"
+MINUTE = 60_000_000
+WHY = Why(rule="test", procedure="", directory="", engine=1, passed=())
+NAMED = ("Zorica", "Зорица", "Lirië")
+"""Marker strings of the case file, in three scripts."""
+IDENTITY = {
+    "given_name": NAMED[0],
+    "called_at_home": NAMED[1],
+    "mother": {"given_name": NAMED[2]},
+    "speaks": ["sq", "rom"],
+    "has_papers": False,
+}
+
+
+class World:
+    """One inbox on one database, served in a thread of its own. Times: µs UTC."""
+
+    def __init__(self, database_url: str, master: Path, policy: Policy) -> None:
+        settings = Settings(kafka="", database=database_url, master_key_file=master, instance="web", drill_clock=True)
+        self.policy, self.lists, self.url = policy, lists.of(policy, 1), ""
+        self._loop = asyncio.new_event_loop()
+        self._seq = 0
+        self._engine = self._here(lambda: database.engine(settings, "intake"))
+        self.door = Door(self._engine, keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()))
+        self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off"))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _here(self, make: Callable[[], T]) -> T:
+        async def made() -> T:
+            return make()
+
+        return self._loop.run_until_complete(made())
+
+    def _app(self) -> Starlette:
+        return self._here(lambda: Starlette(routes=pages.routes(self.door, lambda: self.policy, secure=False)))
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._server.serve(sockets=[self._socket]))
+
+    def __enter__(self) -> World:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        self._loop.run_until_complete(self._engine.dispose())
+        self._loop.close()
+
+    # ---- SQL, in the server's loop
+    def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """One transaction."""
+
+        async def begun() -> T:
+            async with self.door.begin() as tx:
+                return await work(tx)
+
+        coroutine: Coroutine[Any, Any, T] = begun()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    def now(self) -> int:
+        return self.run(clock.now)
+
+    def account(self, login: str, agency: str, language: str = "en", *, desk: bool = False) -> str:
+        """A member of staff with PASSWORD; the account's id."""
+        id = str(uuid.uuid4())
+        at = self.now()
+        self.run(lambda tx: accounts.add(tx, id=id, login=login, password=PASSWORD, agency=agency, language=language, desk=desk, now=at))
+        return id
+
+    def case(self, found_in: str, *, drill: bool = False) -> str:
+        """A made-up child's referral, taken in; the case's id."""
+        body = {
+            "traits": {"concern": "trafficking", "age": "child", "found_in": found_in, "urgency": "emergency", "age_band": "12-14"},
+            "file": {"identity": IDENTITY},
+            "drill": drill,
+        }
+        found = submit.submission(msgspec.json.encode(body), self.lists)
+        posting = accepting.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes, door=By.HTTP, found=found)
+        [receipt] = self.run(lambda tx: accepting.accept(tx, self.door, self.lists, [posting]))
+        assert not isinstance(receipt, Exception), receipt
+        return receipt.case_id
+
+    def say(self, case_id: str, *events: msgspec.Struct, at: int | None = None) -> None:
+        """routing says this about a case."""
+        then = at or self.now()
+        handler = handle.handler(self.door, None)
+
+        async def said(tx: AsyncConnection) -> None:
+            found = await self.door.keys.load(tx, [case_id])
+            inputs = tuple(self._record(case_id, event, then) for event in events)
+            await handler(tx, Batch(now=then, inputs=inputs, keys=found, owned=frozenset()))
+
+        self.run(said)
+
+    def _record(self, case_id: str, event: msgspec.Struct, at: int) -> Input:
+        self._seq += 1
+        source = Source(topic="referral-routing", partition=0, offset=self._seq)
+        return Input(id=str(uuid.uuid4()), case_id=case_id, body=event, source=source, seq=self._seq, at=at)
+
+    def offer(self, case_id: str, agency: str, step: str, **more: Any) -> str:
+        """An offer put to an agency; its id."""
+        offer = opened(agency, step, self.now() + more.pop("minutes", 12) * MINUTE, **more)
+        self.say(case_id, offer)
+        return offer.offer_id
+
+    def task(self, case_id: str, desk: str, about: str, step: str) -> str:
+        """Something that no rule could place; its id."""
+        task_id = str(uuid.uuid4())
+        due = self.now() + 15 * MINUTE
+        self.say(case_id, NeedsPerson(why=WHY, task_id=task_id, desk=desk, about=about, track_id=None, step=step, seat=0, rung=0, due=due))
+        return task_id
+
+    def queued(self) -> list[msgspec.Struct]:
+        """Every event that waits for the loop, in order."""
+
+        async def read(tx: AsyncConnection) -> list[msgspec.Struct]:
+            found = (await tx.execute(text("SELECT id, case_id, type, fingerprint, body FROM queue ORDER BY n"))).all()
+            from referral.runtime import queue
+
+            opened = await self.door.keys.load(tx, {row[1] for row in found})
+            return [codec.decode(type_, print_, queue.unseal(bytes(body), id, opened[case])) for id, case, type_, print_, body in found]
+
+        return self.run(read)
+
+    def everything(self) -> str:
+        """A digest of every row of every table of intake and the case keys."""
+
+        async def read(tx: AsyncConnection) -> str:
+            names = (
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'intake' AND table_type = 'BASE TABLE' ORDER BY 1"
+            )
+            digest = hashlib.sha256()
+            for (name,) in (await tx.execute(text(names))).all():
+                rows = (await tx.execute(text(f"SELECT t::text FROM intake.{name} t ORDER BY 1"))).scalars()
+                digest.update(f"{name} {list(rows)}".encode())
+            return digest.hexdigest()
+
+        return self.run(read)
+
+
+def opened(agency: str, step: str, due: int, **more: Any) -> OfferOpened:
+    """An offer as routing opens it; `more` replaces any of it."""
+    values: dict[str, Any] = {
+        "why": WHY,
+        "track_id": str(uuid.uuid4()),
+        "step": step,
+        "round": 0,
+        "seat": 0,
+        "offer_id": str(uuid.uuid4()),
+        "kind": OfferKind.REQUEST,
+        "role": "police-thbs",
+        "agency": agency,
+        "service": "service",
+        "reach": Reach.WEB,
+        "urgency": "emergency",
+        "ladder": ("duty-officer", "back-up", "head-of-section"),
+        "rung": 0,
+        "shows": ("identity",),
+        "words": ("ACKNOWLEDGE", "ACCEPT", "COMPLETE", "DECLINE", "RETURN", "HOLD"),
+        "reasons": ("OUT_OF_AREA", "CONFLICT_OF_INTEREST"),
+        "codes": (),
+        "needs": (),
+        "skip": (),
+        "due": due,
+        "due_what": "acknowledge",
+    }
+    return OfferOpened(**(values | more))
+
+
+def acknowledged(offer_id: str, due: int) -> OfferAcknowledged:
+    return OfferAcknowledged(why=WHY, offer_id=offer_id, by=None, due=due, due_what="accept")
+
+
+def accepted(offer_id: str, due: int) -> OfferAccepted:
+    return OfferAccepted(why=WHY, offer_id=offer_id, by=None, late=False, due=due, due_what="complete")
+
+
+def closed(offer_id: str, how: How) -> OfferClosed:
+    return OfferClosed(why=WHY, offer_id=offer_id, how=how, reason="")
