@@ -1,0 +1,74 @@
+"""What examples/ shows an agency is what the door takes under the policy of this checkout."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from referral.domain import policy
+from referral.domain.events import Door
+from referral.errors import Rejected
+from referral.wire import bundle, codec
+from services.intake import answers, lists, strict, submit
+from services.intake.lists import Lists
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+ID = "0b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11"
+
+
+@cache
+def in_force() -> Lists:
+    return lists.of(policy.compile(bundle.read(ROOT / "policy")), 1)
+
+
+def bodies() -> list[bytes]:
+    found = [(EXAMPLES / name).read_bytes() for name in ("referral.json", "referral-short.json")]
+    for line in (EXAMPLES / "referrals.jsonl").read_bytes().splitlines():
+        record = json.loads(line)
+        record.pop("key")
+        found.append(json.dumps(record).encode())
+    return found
+
+
+@pytest.mark.parametrize("body", bodies())
+def test_a_referral_of_the_examples_is_taken(body: bytes) -> None:
+    found = submit.submission(body, in_force())
+    event = submit.event(found, referral_id=ID, agency="school-drita", door=Door.HTTP, received_at=1)
+    assert codec.decode(event.TYPE, codec.fingerprint(event.TYPE), codec.encode(event)) == event
+    assert found.drill, "the examples are exercises"
+
+
+def test_the_other_examples_are_taken() -> None:
+    def read(name: str, kind: Any) -> Any:
+        return strict.parse((EXAMPLES / name).read_bytes(), kind)
+
+    assert answers.consent(read("consent.json", submit.ConsentBody), in_force(), agency="csw-prizren", at=1).consent.until
+    assert (
+        answers.exclusion(read("exclusion.json", answers.ExclusionBody), in_force(), agency="csw-prizren", by=None, at=1).actor == "parent"
+    )
+    instruction = read("instruction.json", answers.InstructionBody)
+    assert answers.instruction(instruction, in_force(), id=ID, agency="desk-prizren", by=None, at=1).step == "shelter"
+    withdrawal = read("withdrawal.json", answers.WithdrawalBody)
+    assert answers.withdrawal(withdrawal, in_force(), referral_id=ID, agency="school-drita", at=1).reason == "entered-in-error"
+    assert set(read("answer.json", answers.AnswerBody).texts) == set(in_force().codes["need"])
+
+
+def test_the_policy_has_every_list_that_the_door_asks() -> None:
+    traits = "concern age age-band sex municipality urgency origin asylum language flag"
+    rest = "basis giver section written agency reason need step target relation instruction-reason withdrawal-reason"
+    missing = [name for name in f"{traits} {rest}".split() if not in_force().codes.get(name)]
+    assert not missing
+    assert set(in_force().desks) == set(in_force().codes["municipality"])
+    assert "unknown" in in_force().codes["age-band"], "what the door fills in when a field is left out"
+
+
+def test_what_is_told_from_traits_or_with_answers_is_not_written() -> None:
+    for section in ("age-band", "sex", "language", "reason", "child-view"):
+        assert section in in_force().codes["section"]
+        with pytest.raises(Rejected):
+            submit.section(section, {"a": 1}, in_force(), "$")

@@ -1,0 +1,92 @@
+"""The fold of routing's events into what agencies hold: cut into batches anywhere, it ends the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from referral.domain import events as e
+from referral.domain.record import Input, Source
+from services.intake import holding, shown, timeline
+from services.intake.store import Offer
+from tests.contract.intake_stack import WHY, offer
+
+OFFER, CASE = "0b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11", "1b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11"
+LIMIT: dict[str, Any] = {"why": WHY, "offer_id": OFFER, "due": 9, "due_what": "accept"}
+AFTER: list[Struct] = [
+    e.OfferEscalated(**LIMIT, rung=1),
+    e.OfferAcknowledged(**LIMIT, by=None),
+    e.OfferAccepted(**LIMIT, by=None, late=False),
+    e.OfferArrived(**LIMIT, by=None),
+    e.OfferHeld(why=WHY, offer_id=OFFER, by=None, reason="OTHER", due=5),
+    e.OfferClosed(why=WHY, offer_id=OFFER, how=e.How.EXPIRED, reason=""),
+    e.OfferClosed(why=WHY, offer_id=OFFER, how=e.How.RETURNED, reason="OTHER"),
+]
+NAMES = ("state", "rung", "arrived", "due", "due_what", "closed_at", "reason")
+
+
+def record(body: Struct, seq: int) -> Input:
+    return Input(id=OFFER, case_id=CASE, body=body, source=Source(topic="referral-routing"), seq=seq, at=100 + seq)
+
+
+def applied(batches: list[list[Input]]) -> dict[str, Any]:
+    """As the table would have it: what a batch leaves open stays as it was."""
+    row: dict[str, Any] = {}
+    for batch in batches:
+        changes = holding.Changes()
+        for one in batch:
+            holding.fold(changes, one)
+        for held in changes.offers.values():
+            kept = {} if held.opened else row
+            fresh = {name: getattr(held, name) for name in NAMES}
+            row = {
+                name: kept.get(name) if value is None and name in ("state", "rung", "arrived") else value for name, value in fresh.items()
+            }
+    return row
+
+
+@given(st.lists(st.sampled_from(AFTER), max_size=8), st.integers(0, 8))
+def test_where_batches_are_cut_does_not_matter(after: list[Struct], cut: int) -> None:
+    records = [record(body, seq) for seq, body in enumerate([offer("police", OFFER), *after])]
+    assert applied([records]) == applied([b for b in (records[:cut], records[cut:]) if b]) == applied([[one] for one in records])
+
+
+@given(st.lists(st.sampled_from(AFTER), max_size=8))
+def test_an_offer_is_closed_exactly_when_its_last_event_closed_it(after: list[Struct]) -> None:
+    row = applied([[record(body, seq) for seq, body in enumerate([offer("police", OFFER), *after])]])
+    closed = bool(after) and isinstance(after[-1], e.OfferClosed)
+    assert (row["closed_at"] is not None) == closed
+    assert (row["state"] in ("EXPIRED", "CANCELLED")) <= closed or after
+
+
+def test_every_event_of_routing_is_folded_and_told_without_an_error() -> None:
+    for type_ in e.EVENTS.values():
+        if type_.TOPIC == "referral-routing":
+            body = example(type_)
+            holding.fold(holding.Changes(), record(body, 1))
+            timeline.line(record(body, 1))
+
+
+def example(type_: Any) -> Struct:
+    found = json.loads((Path(__file__).parents[2] / "examples" / "events" / f"{type_.TYPE}.json").read_text("utf-8"))
+    return msgspec.convert(found, type_)
+
+
+def test_a_case_stands_where_its_furthest_offer_stands() -> None:
+    def standing(state: str, kind: str = "REQUEST") -> Offer:
+        plain = dict.fromkeys(Offer.__struct_fields__, "") | {"state": state, "kind": kind}
+        return Offer(**plain)  # type: ignore[arg-type]
+
+    assert shown.state([], closed=False) == "RECEIVED"
+    assert shown.state([standing("ACCEPTED", "NOTIFY")], closed=False) == "RECEIVED"
+    assert shown.state([standing("EXPIRED")], closed=False) == "OFFERED"
+    assert shown.state([standing("OFFERED"), standing("ACKNOWLEDGED")], closed=False) == "ACKNOWLEDGED"
+    assert shown.state([standing("OFFERED"), standing("COMPLETED")], closed=False) == "ACCEPTED"
+    assert shown.state([standing("COMPLETED")], closed=True) == "COMPLETED"
+    assert shown.state([standing("CANCELLED")], closed=True) == "CANCELLED"

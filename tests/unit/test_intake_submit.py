@@ -1,0 +1,125 @@
+"""submit and strict as properties: whatever comes, the door's answer is a submission or Rejected with a path; nothing else, and no echo."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from referral.domain.events import Door
+from referral.errors import Rejected
+from referral.wire import codec
+from services.intake import strict, submit
+from tests.contract.intake_stack import LISTS
+
+CODES = LISTS.codes
+MARKER = "Ëmri-Ћирилица"
+ID = "0b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11"
+letters = st.text('aZ09 _$`"\\/ëЋ\u2028\U0001f600', max_size=6)
+leaf = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | letters
+anything = st.recursive(leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(letters, inner, max_size=3), max_leaves=12)
+
+
+@st.composite
+def referrals(draw: st.DrawFn) -> dict[str, Any]:
+    def word(name: str) -> Any:
+        return draw(st.sampled_from(CODES[name]))
+
+    traits = {"concern": word("concern"), "age": word("age"), "found_in": word("municipality"), "urgency": word("urgency")}
+    for field, name in (("age_band", "age-band"), ("sex", "sex"), ("origin", "origin"), ("asylum", "asylum"), ("home", "municipality")):
+        if draw(st.booleans()):
+            traits[field] = word(name)
+    for field, name in (("languages", "language"), ("flags", "flag")):
+        traits[field] = draw(st.lists(st.sampled_from(CODES[name]), unique=True, max_size=3))
+    body: dict[str, Any] = {"traits": traits, "drill": draw(st.booleans())}
+    if draw(st.booleans()):
+        body["consent"] = {
+            "state": "GIVEN",
+            "basis": word("basis"),
+            "giver": word("giver"),
+            "until": draw(st.none() | st.just("2027-01-01T00:00:00.000001Z")),
+        }
+    names = draw(st.lists(st.sampled_from(CODES["written"]), unique=True))
+    body["file"] = {name: draw(st.dictionaries(st.sampled_from(["a", "b"]), leaf, min_size=1)) for name in names}
+    return body
+
+
+@given(referrals())
+def test_a_good_body_becomes_an_event_that_travels_and_sections_that_stay(body: dict[str, Any]) -> None:
+    found = submit.submission(json.dumps(body).encode(), LISTS)
+    event = submit.event(found, referral_id=ID, agency="school", door=Door.HTTP, received_at=7)
+    assert codec.decode(event.TYPE, codec.fingerprint(event.TYPE), codec.encode(event)) == event
+    assert event.sections == tuple(sorted(body["file"]))
+    assert {name: json.loads(content) for name, content in found.sections} == body["file"]
+    assert event.opens
+
+
+@given(referrals())
+def test_the_order_of_names_and_the_spaces_between_them_mean_nothing(body: dict[str, Any]) -> None:
+    plain = submit.submission(json.dumps(body).encode(), LISTS)
+    turned = submit.submission(json.dumps(dict(reversed(body.items())), indent=3, ensure_ascii=False).encode(), LISTS)
+    assert submit.sameness(plain, "school") == submit.sameness(turned, "school")
+
+
+@given(referrals(), referrals())
+def test_two_bodies_are_the_same_exactly_when_they_mean_the_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    a, b = (submit.submission(json.dumps(body).encode(), LISTS) for body in (one, other))
+    assert (submit.sameness(a, "school") == submit.sameness(b, "school")) == (a == b)
+    assert submit.sameness(a, "school") != submit.sameness(a, "police")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_answered(data: bytes) -> None:
+    refused(data)
+
+
+@given(anything)
+def test_any_json_is_answered(value: Any) -> None:
+    refused(json.dumps(value).encode())
+
+
+@given(referrals(), st.data())
+def test_any_one_change_of_a_good_body_is_taken_or_named(body: dict[str, Any], data: st.DataObject) -> None:
+    place: dict[str, Any] = data.draw(st.sampled_from([body, body["traits"]]))
+    name = data.draw(st.sampled_from([*place, MARKER]))
+    place[name] = data.draw(st.just(MARKER) | anything)
+    try:
+        submit.submission(json.dumps(body).encode(), LISTS)
+    except Rejected as error:
+        assert error.where.startswith("$")
+        assert error.hint
+        assert MARKER not in str(error)
+
+
+def refused(data: bytes) -> None:
+    try:
+        submit.submission(data, LISTS)
+    except Rejected as error:
+        assert error.where.startswith("$") and error.code and error.hint and error.status in (400, 422)
+    else:
+        pytest.fail("no such body is a referral")
+
+
+def test_the_case_file_never_travels_on_kafka() -> None:
+    body = {"traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}}
+    assert submit.codes_only(json.dumps(body).encode(), LISTS).sections == ()
+    with pytest.raises(Rejected, match="personal-facts"):
+        submit.codes_only(json.dumps({**body, "file": {"identity": {"name": MARKER}}}).encode(), LISTS)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 1}', '[{"b": {"a": 1, "a": 2}}]', "NaN", "[Infinity]", "1e400", '"\\ud800"', "[" * 20 + "]" * 20, ""]
+)
+def test_what_means_two_things_or_none_is_no_json(text: str) -> None:
+    with pytest.raises(Rejected):
+        strict.read(text.encode())
+
+
+@given(anything)
+def test_what_is_read_is_what_was_written(value: Any) -> None:
+    assert strict.read(json.dumps(value).encode()) == value
+    assert strict.read(strict.canonical(value)) == value
+    assert strict.canonical(strict.read(json.dumps(value, indent=2).encode())) == strict.canonical(value)
