@@ -85,6 +85,10 @@ class Owner:
             self._tell()
 
     async def _share(self, found: lease.Survey) -> None:
+        for name in self.stopped.keys() & set(found.free) & self.units.keys():  # somebody fenced it: `referral recover` has put it right
+            del self.units[name], self.stopped[name]
+            self._stale = True
+            self._tell()
         too_many = len(self.units) - found.share
         if too_many > 0:
             excess = list(self.units.values())[-too_many:]

@@ -34,6 +34,7 @@ async def copied(settings: Settings) -> Settings:
         settings.database.replace("postgresql+asyncpg://", "postgresql://", 1).replace(f"/{url.database}", "/postgres", 1)
     )
     try:
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", url.database)
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {url.database}")
     finally:
         await connection.close()
