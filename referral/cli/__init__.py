@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from referral.cli import agency, audit, case, demo, doctor, duty, offers, policy, staff, submit, up
+from referral.cli import agency, audit, case, demo, doctor, duty, offers, policy, recover, staff, submit, up
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
 
@@ -29,6 +29,7 @@ app.add_typer(duty.app, name="duty")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)
+app.command("recover")(recover.recover)
 
 BAD, USAGE, INTERRUPTED = 1, 2, 130
 
