@@ -73,6 +73,13 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def runs(self) -> bool:
+        """Whether it is neither ended nor stopped by SIGSTOP, which takes a moment to arrive; where /proc is missing, False."""
+        try:
+            return self.poll() is None and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TtZ"
+        except OSError:
+            return False
+
     def let_go(self) -> None:
         """Ask the child to end, without waiting; the guard kills it when its grace is over."""
         with self._once:

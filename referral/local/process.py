@@ -82,8 +82,11 @@ class Process:
         return pid
 
     async def pause(self) -> None:
-        """SIGSTOP: it lives, and does nothing."""
+        """SIGSTOP: it lives, and does nothing, from when this returns."""
+        child = self.server.child
         await self.kill(signal.SIGSTOP)
+        while child is not None and child.runs():  # noqa: ASYNC110 (the kernel tells nobody)
+            await asyncio.sleep(0.002)
         await self._enter("paused")
 
     async def resume(self) -> None:
