@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
@@ -27,10 +28,15 @@ _CLAIM = text(
     " m.planned_at, c.address FROM mine m LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) ORDER BY m.id"
 )
 _CHECK = text(
-    f"SELECT d.lease_until > clock_timestamp() AS held, coalesce({_STILL}, false) AS still,"  # noqa: S608 - the words above
+    f"SELECT d.id, d.lease_until > clock_timestamp() AS held, coalesce({_STILL}, false) AS still,"  # noqa: S608 - the words above
     " EXISTS (SELECT FROM pause) AS paused, runtime.clock() AS now"
-    " FROM delivery d LEFT JOIN asked a ON a.id = d.asked LEFT JOIN person p ON p.account = d.person"
-    " WHERE d.id = :id AND d.attempt = :attempt AND d.state = 'WAITING'"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt) JOIN delivery d USING (id, attempt)"
+    " LEFT JOIN asked a ON a.id = d.asked LEFT JOIN person p ON p.account = d.person WHERE d.state = 'WAITING'"
+)
+_SENT = text(
+    "UPDATE delivery d SET lease_until = NULL, state = 'SENT', ended_at = :now, reason = NULL"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt)"
+    " WHERE d.id = w.id AND d.attempt = w.attempt AND d.state = 'WAITING' RETURNING d.id"
 )
 _RELEASE = text("UPDATE delivery SET lease_until = NULL, attempt = attempt - 1 WHERE id = :id AND attempt = :attempt AND state = 'WAITING'")
 _AGAIN = text(
@@ -42,7 +48,8 @@ _END = text(
     "UPDATE delivery SET lease_until = NULL, state = :state, ended_at = :now, reason = :reason"
     " WHERE id = :id AND attempt = :attempt AND state = 'WAITING' RETURNING id"
 )
-_LOCK = text("SELECT state, rung, failed FROM asked WHERE id = :asked FOR UPDATE")
+_LOCK = text("SELECT id FROM asked WHERE id = ANY(:asked) ORDER BY id FOR UPDATE")
+_STANDS = text("SELECT state, rung, failed FROM asked WHERE id = :asked")
 _ALIVE = text("SELECT EXISTS (SELECT FROM delivery WHERE asked = :asked AND rung = :rung AND state IN ('WAITING', 'SENT'))")
 _FAIL = text("UPDATE asked SET failed = rung, next_at = NULL WHERE id = :asked")
 _GAUGES = text(
@@ -95,10 +102,19 @@ async def claim(tx: AsyncConnection, most: int) -> list[Claimed]:
     return [Claimed(*row) for row in await tx.execute(_CLAIM, {"most": most, "lease": LEASE_SECONDS})]
 
 
-async def check(tx: AsyncConnection, claimed: Claimed) -> Standing | None:
-    """How it stands now; None when another has claimed or ended it."""
-    row = (await tx.execute(_CHECK, {"id": claimed.id, "attempt": claimed.attempt})).one_or_none()
-    return None if row is None else Standing(*row)
+async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Standing | None]:
+    """How each stands now; None when another has claimed or ended it."""
+    values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed]}
+    found = {row[0]: Standing(*row[1:]) for row in await tx.execute(_CHECK, values)}
+    return [found.get(c.id) for c in claimed]
+
+
+async def sent(tx: AsyncConnection, claimed: Sequence[Claimed], now: int) -> set[int]:
+    """These have left. Returns the ids whose result counts."""
+    if not claimed:
+        return set()
+    values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed], "now": now}
+    return {row.id for row in await tx.execute(_SENT, values)}
 
 
 async def release(tx: AsyncConnection, claimed: Claimed) -> None:
@@ -112,19 +128,20 @@ async def again(tx: AsyncConnection, claimed: Claimed, due: int, reason: str) ->
 
 
 async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reason: str | None = None) -> bool:
-    """SENT, FAILED or DROPPED, once. False: somebody else's claim is newer, and this result does not count."""
+    """FAILED or DROPPED, once. False: somebody else's claim is newer, and this result does not count."""
     values = {"id": claimed.id, "attempt": claimed.attempt, "state": state, "now": now, "reason": reason}
     return (await tx.execute(_END, values)).one_or_none() is not None
 
 
-async def lock(tx: AsyncConnection, asked: str) -> None:
-    """Take the offer or task before its deliveries, in the order of the handler."""
-    await tx.execute(_LOCK, {"asked": asked})
+async def lock(tx: AsyncConnection, asked: Iterable[str]) -> None:
+    """Take offers and tasks before their deliveries, in the order of the handler."""
+    if ids := sorted(asked):
+        await tx.execute(_LOCK, {"asked": ids})
 
 
 async def exhausted(tx: AsyncConnection, claimed: Claimed) -> bool:
     """Whether the rung has just failed: no message of it went out and none waits. Says so once. Call lock() first."""
-    row = (await tx.execute(_LOCK, {"asked": claimed.asked})).one_or_none()
+    row = (await tx.execute(_STANDS, {"asked": claimed.asked})).one_or_none()
     if row is None or claimed.task or row.state != "OPEN" or row.rung != claimed.rung or row.failed == row.rung:
         return False
     if (await tx.execute(_ALIVE, {"asked": claimed.asked, "rung": claimed.rung})).scalar_one():

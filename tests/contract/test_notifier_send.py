@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.cli import roster
 from referral.domain.events import CaseChanged, How, KnockFailed, KnockSent, OfferAcknowledged, OfferClosed, OfferEscalated, RungFailed
 from referral.domain.events import Traits as Traits_
-from services.notifier import deliveries, send
+from services.notifier import deliveries, results, send
 from services.notifier.channels import email
 from services.notifier.message import compose
 from tests import smtp
@@ -185,7 +185,7 @@ async def test_what_is_put_off_is_tried_again_and_arrives(notifier: Stack, relay
         await until(lambda: attempts(notifier, 1))
         assert await notifier.states() == ["WAITING"]
         relay.recipient = smtp.accept
-        await notifier.advance(send.RETRY_SECONDS[0] * send.SECOND)
+        await notifier.advance(results.RETRY_SECONDS[0] * results.SECOND)
         await relay.got(1)
         await until(lambda: ended(notifier, 1))
     assert len(of(await notifier.drain(), KnockSent)) == 1
@@ -200,13 +200,13 @@ async def test_a_relay_that_never_takes_it_fails_the_rung_after_named_attempts(
     await notifier.person("a")
     async with sending(notifier.sender(relay.port)):
         await notifier.tell(await notifier.case(), opened())
-        for n, gap in enumerate(send.RETRY_SECONDS, 1):
+        for n, gap in enumerate(results.RETRY_SECONDS, 1):
             await until(lambda n=n: attempts(notifier, n))  # type: ignore[misc]
             assert await notifier.states() == ["WAITING"]
-            await notifier.advance(gap * send.SECOND)
+            await notifier.advance(gap * results.SECOND)
         await until(lambda: ended(notifier, 1))
     said = await notifier.drain()
-    assert [e.attempts for e in of(said, KnockFailed)] == [len(send.RETRY_SECONDS) + 1]
+    assert [e.attempts for e in of(said, KnockFailed)] == [len(results.RETRY_SECONDS) + 1]
     assert [e.reason for e in of(said, RungFailed)] == ["all-channels-failed"]
 
 

@@ -1,0 +1,127 @@
+"""What became of an attempt, written down with what is said about it: one transaction for all that ended at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from referral.domain.events import KnockFailed, KnockSent, RungFailed
+from referral.domain.record import derived
+from referral.runtime import clock, queue
+from referral.runtime.keys import Keys
+from services.notifier import deliveries
+from services.notifier.deliveries import Claimed
+from services.notifier.figures import Figures
+
+RETRY_SECONDS = (5, 15, 45, 120)
+"""Gaps between attempts at one delivery; then the channel has failed (P). Three minutes: a fifth of the shortest limit to acknowledge."""
+SECOND = 1_000_000
+
+
+class Kind(Enum):
+    """SENT: a server took it. FAILED: trying again will not help. LATER: it may. HELD: nothing was tried. UNWANTED: nobody waits for it."""
+
+    SENT = 1
+    FAILED = 2
+    LATER = 3
+    HELD = 4
+    UNWANTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one attempt. reason: a word of knock-reason."""
+
+    claimed: Claimed
+    kind: Kind
+    reason: str = ""
+
+
+class Results:
+    """Writes them. A result of a claim that is not the newest changes nothing and says nothing."""
+
+    def __init__(self, engine: AsyncEngine, keys: Keys, figures: Figures) -> None:
+        self._engine, self._keys, self._figures = engine, keys, figures
+
+    async def write(self, results: Sequence[Result]) -> list[None]:
+        """All of them, or none."""
+        async with self._engine.begin() as tx:
+            now = await clock.now(tx)
+            keys = await self._keys.load(tx, {r.claimed.case_id for r in results})
+            # Before any delivery, as the handler does: so nobody waits in a circle.
+            await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind in (Kind.FAILED, Kind.LATER, Kind.UNWANTED)})
+            done = await deliveries.sent(tx, [r.claimed for r in results if r.kind is Kind.SENT], now)
+            said = [_row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
+            for result in results:
+                said += [_row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]
+            await queue.put_all(tx, [row for row in said if row is not None])
+        for result in results:
+            if result.claimed.id in done:
+                self._figures.sent(result.claimed.channel, (now - result.claimed.planned_at) / SECOND)
+            elif result.kind is Kind.FAILED:
+                self._figures.failed(result.claimed.channel, result.reason)
+        return [None] * len(results)
+
+    async def _other(self, tx: AsyncConnection, result: Result, now: int) -> list[tuple[str, Struct]]:
+        """Every end but the good one."""
+        claimed = result.claimed
+        match result.kind:
+            case Kind.HELD:
+                await deliveries.release(tx, claimed)
+            case Kind.LATER if claimed.attempt <= len(RETRY_SECONDS):
+                await deliveries.again(tx, claimed, now + RETRY_SECONDS[claimed.attempt - 1] * SECOND, result.reason)
+            case Kind.LATER | Kind.FAILED:
+                if await deliveries.end(tx, claimed, "FAILED", now, result.reason):
+                    return [("failed", failed(claimed, now, result.reason)), *await _rung(tx, claimed, now)]
+            case Kind.UNWANTED:  # or the person may not be told any more, which may leave the rung with nobody
+                if await deliveries.end(tx, claimed, "DROPPED", now):
+                    return await _rung(tx, claimed, now)
+        return []
+
+
+async def _rung(tx: AsyncConnection, claimed: Claimed, now: int) -> list[tuple[str, Struct]]:
+    if not await deliveries.exhausted(tx, claimed):
+        return []
+    return [("rung-failed", RungFailed(offer_id=claimed.asked, rung=claimed.rung, reason="all-channels-failed", at=now))]
+
+
+def _row(claimed: Claimed, name: str, event: Struct, keys: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """A row of our queue; None when the case was erased: nothing can be said about it any more."""
+    key = keys.get(claimed.case_id)
+    return None if key is None else queue.row(claimed.case_id, event, derived(claimed.reference, name), key, claimed.drill)
+
+
+def sent(claimed: Claimed, now: int) -> KnockSent:
+    """What the log says of a message that left."""
+    offer, task = (None, claimed.asked) if claimed.task else (claimed.asked, None)
+    return KnockSent(
+        offer_id=offer,
+        task_id=task,
+        rung=claimed.rung,
+        person=claimed.person,
+        channel=claimed.channel,
+        again=claimed.again,
+        at=now,
+        reference=claimed.reference,
+    )
+
+
+def failed(claimed: Claimed, now: int, reason: str) -> KnockFailed:
+    """What the log says of a channel that could not reach a person."""
+    offer, task = (None, claimed.asked) if claimed.task else (claimed.asked, None)
+    return KnockFailed(
+        offer_id=offer,
+        task_id=task,
+        rung=claimed.rung,
+        person=claimed.person,
+        channel=claimed.channel,
+        again=claimed.again,
+        at=now,
+        reason=reason,
+        attempts=claimed.attempt,
+    )
