@@ -20,8 +20,8 @@ from referral.domain.events import (
     StepKind,
     Word,
 )
+from referral.domain.offering import limit_after
 from referral.domain.procedure import Pathway, SeatRule, Step
-from referral.domain.progress import limit_after
 from referral.domain.standing import RANK, latest, marks
 
 

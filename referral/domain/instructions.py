@@ -22,8 +22,9 @@ from referral.domain.events import (
     TrackChanged,
     TrackState,
 )
+from referral.domain.offering import limit_after, offer
 from referral.domain.procedure import Pathway, Step
-from referral.domain.progress import end_track, limit_after, offer
+from referral.domain.progress import end_track
 from referral.domain.standing import RANK, SETTLED, latest, marks
 
 Where = tuple[Track, Pathway, Step, Run]

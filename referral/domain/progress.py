@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from referral.domain.case import Run, Seat, Task, Track, awaits, offers_of
 from referral.domain.decision import Decision
-from referral.domain.directory import Service
 from referral.domain.eligible import choose
 from referral.domain.events import (
     CaseClosed,
@@ -16,11 +15,8 @@ from referral.domain.events import (
     NeedsPerson,
     OfferAcknowledged,
     OfferEscalated,
-    OfferKind,
     OfferOpened,
-    Passed,
     PersonNotNeeded,
-    Reach,
     ReferralAttached,
     StepDone,
     StepKind,
@@ -28,6 +24,7 @@ from referral.domain.events import (
     TrackChanged,
     TrackState,
 )
+from referral.domain.offering import offer
 from referral.domain.procedure import Marks, Pathway, Step
 from referral.domain.record import Due
 from referral.domain.standing import NOT_NEEDED, RANK, latest, marks, newest, rank, run_marks
@@ -36,25 +33,11 @@ PASSES = 32
 """Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
 SEATS = 200
 """Seats of one case, over all rounds (DESIGN 11)."""
-QUIET = (
-    InputIgnored,
-    StepOpened,
-    OfferOpened,
-    OfferAcknowledged,
-    OfferEscalated,
-    NeedsPerson,
-    PersonNotNeeded,
-    CaseLinked,
-    ReferralAttached,
+QUIET = frozenset(
+    {InputIgnored, StepOpened, OfferOpened, OfferAcknowledged, OfferEscalated, NeedsPerson, PersonNotNeeded, CaseLinked, ReferralAttached}
 )
 """Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
 VACANT = ("no-candidate", "person-declined")
-LIMIT_ORDER = {
-    "OFFERED": ("acknowledge", "accept", "decide", "complete"),
-    "ACKNOWLEDGED": ("accept", "decide", "complete"),
-    "ACCEPTED": ("present", "arrive", "complete"),
-    "ARRIVED": ("complete",),
-}
 FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
 
 
@@ -123,7 +106,7 @@ def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
         return False
     if not (step.after <= standing or step.at_once & standing):
         return False
-    if not all(group & standing for group in step.when):
+    if step.when and not all(group & standing for group in step.when):
         return False
     if run is None or run.outcome == NOT_NEEDED:
         return True
@@ -145,9 +128,9 @@ def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
 
 def _drop(d: Decision, track: Track, run: Run) -> None:
     """The circumstances that a step needs no longer hold: whoever was asked is told so, and reads no more."""
-    offers = [offer for seat in run.seats for offer in offers_of(seat)]
-    for offer in offers:
-        d.close(offer, How.CANCELLED, "NOT_NEEDED", "when-no-longer", track)
+    offers = [asked for seat in run.seats for asked in offers_of(seat)]
+    for asked in offers:
+        d.close(asked, How.CANCELLED, "NOT_NEEDED", "when-no-longer", track)
     if offers or not run.outcome:
         d.say(StepDone, "when-no-longer", track, track_id=track.track_id, step=run.step, round=run.round, outcome=NOT_NEEDED)
 
@@ -170,60 +153,6 @@ def _fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks
                 excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
                 d.needs_person("no-candidate", track, step.id, number, rung=2 if excluded else 0, passed=passed)
     return newest(d.case.tracks[index])[step.id]
-
-
-def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
-    """The limit that starts when an offer comes into this state: when it passes, and which it is."""
-    for what in LIMIT_ORDER[state]:
-        if what in step.limits:
-            return d.due(step.limits[what]), what
-    return None, ""
-
-
-def offer(
-    d: Decision, track: Track, step: Step, run: Run, seat: int, service: Service, role: str, passed: tuple[Passed, ...], rule: str
-) -> None:
-    """Put a seat to a service. Everything that the door and the notifier need stands in the event."""
-    agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
-    due, due_what = limit_after(d, step, "OFFERED")
-    d.say(
-        OfferOpened,
-        rule,
-        track,
-        passed,
-        track_id=track.track_id,
-        step=step.id,
-        round=run.round,
-        seat=seat,
-        offer_id=d.new_id("offer"),
-        kind=OfferKind(step.kind.value),
-        role=role,
-        agency=agency.id,
-        service=service.id,
-        reach=Reach(agency.reach),
-        urgency=d.case.traits.urgency,
-        ladder=tuple(rung for rung in seat_rule.ladder if rung in agency.ladder) or agency.ladder,
-        rung=0,
-        shows=seat_rule.shows,
-        words=words(step),
-        reasons=() if step.kind is StepKind.NOTIFY else seat_rule.may_decline,
-        codes=step.codes,
-        needs=step.needs,
-        skip=tuple(actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")),
-        due=due,
-        due_what=due_what,
-    )
-
-
-def words(step: Step) -> tuple[str, ...]:
-    """The answers that an offer of this step may ever get."""
-    if step.kind is StepKind.NOTIFY:
-        return ("ACKNOWLEDGE",)
-    if step.kind is StepKind.DECIDE:
-        return ("ACKNOWLEDGE", "DECIDE", "DECLINE")
-    comes = ("ARRIVE",) if {"arrive", "present"} & set(step.limits) else ()
-    holds = ("HOLD",) if "hold" in step.limits else ()
-    return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
 
 
 def _finish(d: Decision, index: int, step: Step, run: Run) -> None:

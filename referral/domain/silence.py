@@ -8,7 +8,7 @@ from referral.domain.answers import At, locate
 from referral.domain.case import offers_of, seats
 from referral.domain.decision import Decision
 from referral.domain.events import CaseRaised, DeadlinePassed, How, OfferEscalated, RungFailed, StepKind
-from referral.domain.progress import LIMIT_ORDER
+from referral.domain.offering import LIMIT_ORDER
 from referral.domain.record import Due, derived
 from referral.domain.standing import RANK
 

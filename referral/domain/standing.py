@@ -51,42 +51,42 @@ def _state_marks(step: str, reached: int) -> tuple[str, ...]:
 
 
 @lru_cache(1024)
-def _outcome_marks(step: str, outcome: str, kind: StepKind) -> tuple[str, ...]:
+def _outcome_marks(step: str, outcome: str, decides: bool) -> tuple[str, ...]:
     if outcome == SETTLED:
         return tuple(f"{step}.{word}" for word in ALL)
-    decided = (f"{step}.decided", f"{step}.{outcome}") if kind is StepKind.DECIDE and outcome != NOT_NEEDED else ()
-    return (f"{step}.done", *decided)
+    return (f"{step}.done", f"{step}.decided", f"{step}.{outcome}") if decides and outcome != NOT_NEEDED else (f"{step}.done",)
 
 
 def run_marks(run: Run) -> tuple[str, ...]:
     """The marks that one round gives."""
-    return _state_marks(run.step, rank(run)) + (_outcome_marks(run.step, run.outcome, run.kind) if run.outcome else ())
+    reached = _state_marks(run.step, rank(run))
+    return reached + _outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE) if run.outcome else reached
 
 
 def marks(case: Case, track: Track, pathway: Pathway, policy: Policy) -> Marks:
     """Every mark that stands. Of several rounds the furthest state counts, and the newest outcome."""
-    found = set(trait_marks(case.traits))
-    outcomes = {}
+    parts: list[tuple[str, ...]] = []
+    outcomes: dict[str, tuple[str, ...]] = {}
     for run in track.runs:
-        found.update(_state_marks(run.step, rank(run)))
+        if (reached := rank(run)) >= RANK["ACCEPTED"]:
+            parts.append(_state_marks(run.step, reached))
         for seat in run.seats:
-            for what in seat.missed:
-                found.add(f"{run.step}.{what}-missed")
+            if seat.missed:
+                parts.append(tuple([f"{run.step}.{what}-missed" for what in seat.missed]))
         if run.outcome:
-            outcomes[run.step] = run
-    for run in outcomes.values():
-        found.update(_outcome_marks(run.step, run.outcome, run.kind))
+            outcomes[run.step] = _outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE)
+    found = trait_marks(case.traits).union(*parts, *outcomes.values())
     for step in pathway.placements:
-        found.update(_placed(track, step, found, policy))
-    return frozenset(found)
+        found = found.union(_placed(track, step, found, policy))
+    return found
 
 
-def secure_allowed(placement: Placement, standing: Marks | set[str]) -> bool:
+def secure_allowed(placement: Placement, standing: Marks) -> bool:
     """Whether a facility that locks a child up may be asked: only by decisions that stand, never by silence."""
     return placement.needs <= standing and not placement.ends & standing
 
 
-def roles_wanted(placement: Placement, standing: Marks | set[str]) -> tuple[str, ...]:
+def roles_wanted(placement: Placement, standing: Marks) -> tuple[str, ...]:
     """The roles that a place is asked of now."""
     known = next((roles for code, roles in placement.roles.items() if f"{placement.by}.{code}" in standing), placement.until_known)
     if secure_allowed(placement, standing):
@@ -94,7 +94,7 @@ def roles_wanted(placement: Placement, standing: Marks | set[str]) -> tuple[str,
     return tuple(role for role in known if role not in placement.secure) or placement.until_known
 
 
-def _placed(track: Track, step: Step, standing: set[str], policy: Policy) -> list[str]:
+def _placed(track: Track, step: Step, standing: Marks, policy: Policy) -> list[str]:
     """`secure` while the child is in a facility that locks up; `misplaced` when the newest decisions ask for another kind of place."""
     run, placement = latest(track, step.id), step.placement
     offer = run.seats[0].offer if run is not None else None

@@ -20,7 +20,7 @@ from tests.unit.test_domain_properties import CASES, PLACES, STEPS, WHOLE, Line
 
 T = TypeVar("T")
 STEPS_IN_A_WALK = 140
-WALKS = 20
+WALKS = 12
 """In each of four blocks."""
 MUST_HAPPEN = {
     "late-accept",
