@@ -16,8 +16,11 @@ from referral.runtime.partition import Unit
 @asynccontextmanager
 async def beating(
     engine: AsyncEngine, role: str, me: str, units: Mapping[str, Unit], wake: Callable[[], None], moves: Callable[[], bool]
-) -> AsyncIterator[None]:
-    """Renew and listen while the block runs. units: what we own, as the loop changes it. moves: whether the loop does; else not renewed."""
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Renew and listen while the block runs. units: what we own, as the loop changes it. moves: whether the loop does; else not renewed.
+
+    Yields the task that renews: when it is done, the connection is lost.
+    """
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
 
@@ -27,7 +30,7 @@ async def beating(
         await driver.add_listener(queue.channel(role), rung)
         task = asyncio.get_running_loop().create_task(_renew(driver, me, units, moves))
         try:
-            yield
+            yield task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

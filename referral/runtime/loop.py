@@ -40,7 +40,8 @@ class Loop:
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
         self._tries = 0
-        self._moved = monotonic()
+        self._moved, self._publishing = monotonic(), 0.0
+        observe.OUTBOX_AGE.labels(service.name).set_function(lambda: monotonic() - self._publishing if self._publishing else 0.0)
 
     def _moves(self) -> bool:
         return monotonic() - self._moved < STALL
@@ -86,7 +87,7 @@ class Loop:
             stack.push_async_callback(self.reader.halt)
             wake = self.reader.wake.set
             beating = heart.beating(self.engine, self.service.name, self.settings.instance, self.units, wake, self._moves)
-            await stack.enter_async_context(beating)
+            self._heart = await stack.enter_async_context(beating)
             counts = {name: card.partitions for name, card in kafka.wanted(self.settings).items()}
             self.owner = Owner(self.service, self.settings, self.health, self.tx, self.reader, producer, self.units, counts)
             self.batch = Transaction(self.service, self.settings, self.keys, self.tx, producer)
@@ -122,6 +123,8 @@ class Loop:
     async def step(self) -> None:
         """One turn."""
         self._moved = monotonic()
+        if self._heart.done():
+            raise Fenced("nobody renews our leases")
         await self.owner.look(monotonic())
         work = await self.read()
         if work:
@@ -230,8 +233,9 @@ class Loop:
         """The blobs of this batch; confirmed before the next one."""
         if not done.blobs or self.service.writes is None:
             return
-        started = monotonic()
+        started = self._publishing = monotonic()
         ends = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs)
+        self._publishing = 0.0
         parts = {u.partition: u for u in self.units.values() if u.partition is not None}
         await outbox.confirm(self.tx, self.service.writes, parts, done.blobs, ends)
         observe.BATCH_SECONDS.labels(self.service.name, "publish").observe(monotonic() - started)

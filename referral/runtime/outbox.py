@@ -48,12 +48,14 @@ _KEEP = text(
     " SELECT * FROM unnest(CAST(:parts AS int[]), CAST(:counts AS int[]), CAST(:oldest AS bigint[]), CAST(:blobs AS bytea[]))"
     " RETURNING partition, id"
 )
+# Confirmations need not wait for the disk: one that a crash of the database takes back means the same bytes once more.
 _CONFIRM = text(
     "WITH gone AS (DELETE FROM outbox USING unnest(CAST(:parts AS int[]), CAST(:ids AS bigint[])) AS d(p, i)"
     " WHERE outbox.partition = d.p AND outbox.id = d.i)"
     " UPDATE lease SET positions = lease.positions || CAST(c.position AS jsonb)"
     " FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[]), CAST(:positions AS text[])) AS c(unit, epoch, position)"
-    " WHERE lease.unit = c.unit AND lease.epoch = c.epoch RETURNING lease.unit"
+    " WHERE lease.unit = c.unit AND lease.epoch = c.epoch"
+    " RETURNING lease.unit, (SELECT set_config('synchronous_commit', 'off', true))"
 )
 
 

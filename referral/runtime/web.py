@@ -41,9 +41,13 @@ class Doors:
 async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """A database that is away is a 503 with Retry-After, never a 500: nothing was kept, and the sender may repeat."""
     begun = False
+    held: list[Any] = []  # a framework answers 500 first and raises then: a 500 is held back until it is known why
 
     async def watched(message: Any) -> None:
         nonlocal begun
+        if not begun and (held or message.get("status") == 500):
+            held.append(message)
+            return
         begun = True
         await send(message)
 
@@ -51,10 +55,18 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
         await app(scope, receive, watched)
     except Exception as error:
         if begun or not (isinstance(error, Unavailable) or database.away(error)):
+            await _flush(send, held)
             raise
         after = error.retry_after if isinstance(error, Unavailable) else 5
         problem = {"title": "Service unavailable", "status": 503, "code": "unavailable", "detail": "Nothing was kept. Send the same again."}
         await _send(send, (503, PROBLEM, json.encode(problem)), [(b"retry-after", str(after).encode())])
+    else:
+        await _flush(send, held)
+
+
+async def _flush(send: Send, held: list[Any]) -> None:
+    for message in held:
+        await send(message)
 
 
 def _alive() -> Answer:

@@ -1,0 +1,144 @@
+"""Preparing, following policy, and what a process shows of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import httpx
+import msgspec
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from referral.domain.events import PolicyActivated
+from referral.errors import Rejected, Unavailable
+from referral.runtime import bundles, database, kafka, observe, prepare, web
+from referral.runtime.settings import SERVICES, Settings
+from referral.wire import codec, headers
+from tests.contract.runtime_stack import Stack, stack, until
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def line(settings: Settings):
+    async with stack(settings) as made:
+        yield made
+
+
+async def test_preparing_again_changes_nothing(settings: Settings) -> None:
+    await prepare.prepare(settings)
+    await prepare.prepare(settings)
+
+
+async def test_a_topic_with_another_setting_is_refused_by_name(settings: Settings) -> None:
+    other = msgspec.structs.replace(settings, topic_prefix=settings.topic_prefix + "bad.")
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(other.topic("referral-intake"), 12, 1, topic_configs={"retention.ms": "1000"})])
+        with pytest.raises(Rejected, match=r"referral-intake retention.ms: is 1000, must be -1"):
+            await kafka.create_topics(other)
+        await admin.delete_topics([other.topic("referral-intake")])
+    finally:
+        await admin.close()
+
+
+async def test_no_service_reads_another_s_schema_but_for_the_view_and_the_keys(settings: Settings) -> None:
+    for role in SERVICES:
+        async with database.engine(settings, role).connect() as own:
+            await own.execute(text("SELECT * FROM keys.case_key"))
+            await own.execute(text("SELECT runtime.clock()"))
+            for other in set(SERVICES) - {role}:
+                with pytest.raises(DBAPIError):
+                    await own.execute(text(f"SELECT * FROM {other}.lease"))
+                await own.rollback()
+            if role != "intake":
+                with pytest.raises(DBAPIError):
+                    await own.execute(text("INSERT INTO keys.case_key VALUES ('a', '')"))
+                await own.rollback()
+    async with database.engine(settings, "routing").connect() as own:
+        assert (await own.execute(text("SELECT * FROM intake.waiting"))).all() == []
+
+
+async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:
+    followed = bundles.follow(line.settings)
+    task = asyncio.create_task(followed.run())
+    try:
+        assert followed.current is None
+        for number in (1, 2, 2):
+            body = PolicyActivated(number=number, digest=hashlib.sha256(bytes([number])).hexdigest(), at=1, files={"a.yaml": b"x"})
+            head = headers.plain(body.TYPE, id=str(number), source="routing", at=1)
+            await line.producer.send_and_wait(line.settings.topic("referral-policy"), codec.encode(body), partition=0, headers=head)
+        assert (await asyncio.wait_for(followed.wait(2), 20)).number == 2
+        assert [b.number for b in followed.all] == [1, 2] and followed.all[0].files == {"a.yaml": b"x"}
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def doors(settings: Settings):
+    gone = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none", connect_args={"timeout": 1})
+
+    async def away(request: Request) -> PlainTextResponse:
+        async with gone.connect():
+            return PlainTextResponse("never")
+
+    async def unavailable(request: Request) -> PlainTextResponse:
+        raise Unavailable("something", 7)
+
+    async def fine(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("fine")
+
+    health = observe.Health()
+    app = Starlette(routes=[Route("/away", away), Route("/unavailable", unavailable), Route("/fine", fine)])
+    server, bound = web.server(health, app), web.listen("127.0.0.1", 0)
+    task = asyncio.create_task(web.serve(server, bound))
+    await until(lambda: server.started)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}") as client:
+        yield client, health
+    server.should_exit = True
+    await asyncio.wait_for(task, 20)
+    await gone.dispose()
+
+
+async def test_health_readiness_and_metrics_stand_beside_the_service_s_own_doors(doors) -> None:
+    client, health = doors
+    assert (await client.get("/healthz")).status_code == 200
+    assert (await client.get("/readyz")).json() == {"ready": False, "against": {"start": "starting"}}
+    health.green("start")
+    assert (await client.get("/readyz")).status_code == 200
+    assert (await client.get("/fine")).text == "fine"
+    metrics = (await client.get("/metrics")).text
+    for name in ("records_in", "records_out", "lag", "batch_seconds", "outbox_age_seconds", "alarms_overdue", "quarantined"):
+        assert f"referral_{name}" in metrics
+
+
+async def test_what_is_away_is_a_503_that_says_when_to_try_again(doors) -> None:
+    client, _ = doors
+    for path, after in (("/away", "5"), ("/unavailable", "7")):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, after)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_loop_without_a_broker_is_not_ready_and_goes_on_when_it_is_back(line: Stack) -> None:
+    true = line.settings.kafka
+    line.settings = msgspec.structs.replace(line.settings, kafka="127.0.0.1:1")
+    counter = line.counter()
+    counter.start()
+    await until(lambda: "loop" in counter.against)
+    counter.loop.settings = msgspec.structs.replace(line.settings, kafka=true)
+    line.settings = counter.loop.settings
+    case = await line.case()
+    await line.write(case, await line.value(case, 1))
+    await until(lambda: counter.inputs)
+    await until(lambda: not counter.against)
