@@ -19,7 +19,7 @@ from referral.local.jars import Jar
 from referral.local.server import Server, disk_full
 from referral.local.trouble import Trouble, of_os
 
-READY_S = 60.0
+READY_S = 120.0
 """A cold JVM on two busy cores needs up to 15 s; beyond a minute something else is wrong."""
 TRIES = 4
 """Starts before we give up on ports that others keep taking between our look and the broker's."""

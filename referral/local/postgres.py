@@ -19,7 +19,7 @@ from referral.local.child import Child, Recipe
 from referral.local.server import Server, disk_full
 from referral.local.trouble import Trouble, of_os
 
-READY_S = 60.0
+READY_S = 120.0
 """Recovery after a kill replays at most a checkpoint interval of log; seconds in practice."""
 SOCKET = ".s.PGSQL.5432"
 INITDB = (

@@ -160,8 +160,9 @@ class _Start:
     def _addresses(self, broker: str, base: str, inbox: str = "") -> Addresses:
         return Addresses(broker, base, self.mailbox.address, inbox, *self.keys)
 
-    def _fetched(self, jar: Jar, done: int, of: int) -> None:
-        self.told(f"fetched {done} of {of} jars of the broker: {jar.name}")
+    def _fetched(self, _: Jar, done: int, of: int) -> None:
+        if done % 10 == 0 or done in (1, of):
+            self.told(f"fetched {done} of the broker's {of} jars (44 MB, once)")
 
 
 @contextlib.asynccontextmanager

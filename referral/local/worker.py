@@ -13,7 +13,7 @@ from referral.local.child import Recipe
 from referral.local.server import Server
 from referral.local.trouble import Trouble
 
-READY_S = 60.0
+READY_S = 120.0
 """Far above the 2 s that imports and the first connections take on two busy cores."""
 
 
