@@ -20,7 +20,7 @@ from referral.local.server import Server, disk_full
 from referral.local.trouble import Trouble, of_os
 
 READY_S = 120.0
-"""A cold JVM on two busy cores needs up to 15 s; beyond a minute something else is wrong."""
+"""2 s on two idle cores, 17 s on two that fifteen processes want (measured); beyond two minutes something else is wrong."""
 TRIES = 4
 """Starts before we give up on ports that others keep taking between our look and the broker's."""
 JVM = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN", "-Djava.awt.headless=true")

@@ -14,7 +14,7 @@ from referral.local.server import Server
 from referral.local.trouble import Trouble
 
 READY_S = 120.0
-"""Far above the 2 s that imports and the first connections take on two busy cores."""
+"""2 s on two idle cores, 9 s on two that fifteen processes want (measured); beyond two minutes something else is wrong."""
 
 
 class Worker(Server):
