@@ -173,7 +173,7 @@ def _part(text: str) -> str:
 
 
 def encrypt(public_key: bytes, topic: str, body: bytes) -> bytes:
-    """Encrypt one record for your topic `ingress.<agency>`: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM, info = the topic's name.
+    """Encrypt one record for your topic `ingress.<agency>`: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM, info = b"referral-ingress-v1\\0" ‖ the topic's name.
 
     public_key: intake's 32 bytes, from GET /v1/ingress-key. Publish the result as the record's value, with header ce_id = your own number.
     """
@@ -181,4 +181,4 @@ def encrypt(public_key: bytes, topic: str, body: bytes) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
     suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-    return suite.encrypt(body, X25519PublicKey.from_public_bytes(public_key), info=topic.encode())
+    return suite.encrypt(body, X25519PublicKey.from_public_bytes(public_key), info=b"referral-ingress-v1\0" + topic.encode())

@@ -47,6 +47,7 @@ def service(door: Door, private: X25519PrivateKey | None) -> Service:
         writes="referral-intake",
         handle=handle.handler(door, private),
         ingress=private is not None,
+        fallback=handle.fallback(door, private),
     )
 
 

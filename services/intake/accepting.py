@@ -55,7 +55,7 @@ async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequen
     new = [one for one, answer in zip(fresh, answers, strict=True) if answer is None]
     refused = await _foreign(tx, new)
     await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None])
-    for one in new:
+    for one in sorted(new, key=lambda one: one.receipt.case_id):  # cases are locked in one order by everybody
         if one.posting.found.case_id is not None and id(one) not in refused:
             await _attach(tx, door, one)
     return [answer or refused.get(id(one)) or one.receipt for one, answer in zip(fresh, answers, strict=True)]
@@ -132,7 +132,7 @@ async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
         )
         await casefile.write(tx, [row])
     if found.consent is not None:
-        await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=found.consent))
+        await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=found.consent), case.desk)
     await tx.execute(_REFERRAL, _referral(one))
     await queue.put_all(tx, [_queued(one, case.key, case.drill)])
 

@@ -74,7 +74,7 @@ async def consent(tx: AsyncConnection, door: Door, post: Post, case_id: str, bod
         return begun.known
     case, _ = await _involved(tx, door, post, case_id)
     event = answers.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
-    await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=event.consent))
+    await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=event.consent), case.desk)
     return await _say(tx, case, begun, event)
 
 
@@ -85,7 +85,8 @@ async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body
         return begun.known
     case, _ = await _involved(tx, door, post, case_id)
     event = answers.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    await standing.keep(tx, case, Standing(traits=event.traits, consent=case.standing.consent))
+    desk = door.lists().desks[event.traits.found_in]
+    await standing.keep(tx, case, Standing(traits=event.traits, consent=case.standing.consent), desk)
     return await _say(tx, case, begun, event)
 
 

@@ -52,7 +52,7 @@ def routes(door: Door, public_key: bytes | None) -> list[Route]:
     """The routes of the agencies' API. public_key: of ingress.*, None where this stack has no such door."""
     tokens = Tokens(door, asyncio.get_running_loop().time)
     ops = operations(door)
-    found = [Route(op.path, _endpoint(op, door, tokens), methods=[op.method]) for op in ops]
+    found = [Route(op.path.replace("{key}", "{key:path}"), _endpoint(op, door, tokens), methods=[op.method]) for op in ops]
     text = msgspec.json.encode(openapi.document(ops, VERSION))
 
     async def described(_: Request) -> Response:

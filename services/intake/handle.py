@@ -42,6 +42,21 @@ def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConn
     return handle
 
 
+def fallback(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
+    """For one input that `handle` raised for: an agency's record is quarantined, so that one cannot stop all; all else is tried again."""
+    again = handler(door, private)
+
+    async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
+        if not all(isinstance(record.body, Raw) for record in batch.inputs):
+            return await again(tx, batch)
+        outcome = Outcome()
+        for record in batch.inputs:
+            outcome.quarantine(record, "failed")
+        return outcome
+
+    return handle
+
+
 async def _ingress(
     tx: AsyncConnection, door: Door, private: X25519PrivateKey | None, now: int, records: Sequence[Input], outcome: Outcome
 ) -> None:

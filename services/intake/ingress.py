@@ -36,6 +36,9 @@ class Unreadable(Struct, frozen=True, kw_only=True):
 def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists) -> Posting | Unreadable:
     """What a record asks, or why it cannot be taken."""
     headers = {name.lower(): value for name, value in raw.headers}
+    if len(headers) != len(raw.headers):
+        why = Rejected("repeated-header", "headers", "send each header once")
+        return Unreadable(reason=why.code, key=None, why=why)
     try:
         key = receipts.key_digest(keys, raw.agency, _text(headers, "ce_id"), "ce_id")
     except Rejected as why:

@@ -90,11 +90,11 @@ async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
     return (found.sender or found.holder) and not found.barred(agency)
 
 
-async def keep(tx: AsyncConnection, case: Case, standing: Standing) -> None:
-    """Traits and consent as they hold from now on."""
+async def keep(tx: AsyncConnection, case: Case, standing: Standing, desk: str) -> None:
+    """Traits and consent as they hold from now on, and whose desk the case stands at with them."""
     sealed = casefile.seal_standing(case.cipher, case.case_id, standing)
-    sql = "UPDATE intake.casefile SET sealed = :sealed, changed = changed + 1 WHERE case_id = :case"
-    await tx.execute(text(sql), {"sealed": sealed, "case": case.case_id})
+    sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"
+    await tx.execute(text(sql), {"sealed": sealed, "desk": desk, "case": case.case_id})
 
 
 def forbidden(what: str) -> Rejected:

@@ -282,6 +282,10 @@ async def test_traits_are_recorded_by_who_stands_in_the_case(intake: Stack) -> N
     assert (await intake.post("police", path, {**BODY["traits"], "age": "adult"})).status_code == 202
     assert (await intake.post("csw", path, BODY["traits"])).status_code == 404
     assert (await intake.post("police", path, {"age": "adult"})).json()["code"] == "missing-field"
+    instruction = {"word": "STOP", "reason": "OTHER"}
+    assert (await intake.post("desk-gjakova", f"/v1/cases/{case_id}/instructions", instruction)).status_code == 404
+    assert (await intake.post("police", path, {**BODY["traits"], "found_in": "gjakova"})).status_code == 202
+    assert (await intake.post("desk-gjakova", f"/v1/cases/{case_id}/instructions", instruction)).status_code == 202, "the child has moved"
 
 
 async def test_a_case_that_routing_raises_comes_in_once(intake: Stack) -> None:

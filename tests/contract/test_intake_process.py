@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from sqlalchemy import text
 
+from referral.client import encrypt
 from referral.domain import events as e
 from referral.domain.record import derived
 from referral.runtime.kafka import create_ingress
@@ -158,11 +159,10 @@ async def test_one_referral_by_http_and_by_kafka_is_one_case(settings: Settings)
         await intake.kill()
         await intake.start()
         assert await intake.taken(BODY, "k-1") == receipt
-        key = (await intake.http.get("/v1/ingress-key")).json()
-        assert bytes.fromhex(key["public_key"])
+        public = bytes.fromhex((await intake.http.get("/v1/ingress-key")).json()["public_key"])
         await intake.publish(encoded(BODY), "k-1")
         await intake.publish(encoded({**BODY, "drill": True}), "k-1")
-        await intake.publish(encoded(BODY), "k-2")
+        await intake.put(encrypt(public, f"ingress.{AGENCY}", encoded(BODY)), "k-2")
         by_kafka = await intake.state("k-2")
         assert by_kafka["state"] == "TAKEN"
         assert (await intake.state("k-1"))["id"] == receipt["referral_id"]
