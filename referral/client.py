@@ -173,7 +173,9 @@ def _part(text: str) -> str:
 
 
 def encrypt(public_key: bytes, topic: str, body: bytes) -> bytes:
-    """Encrypt one record for your topic `ingress.<agency>`: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM, info = b"referral-ingress-v1\\0" ‖ the topic's name.
+    """Encrypt one record for your topic `ingress.<agency>`: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM.
+
+    info: b"referral-ingress-v1\\0" and the topic's name without a stack's prefix.
 
     public_key: intake's 32 bytes, from GET /v1/ingress-key. Publish the result as the record's value, with header ce_id = your own number.
     """
