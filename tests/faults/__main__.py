@@ -1,0 +1,38 @@
+"""`make faults`: the long campaign, its seed, a table, and the verdict. Exit 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from referral.cli import show
+from tests.faults import campaign
+
+KILLS = 200
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make faults")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--kills", type=int, default=KILLS)
+    asked = parser.parse_args()
+    show.console.print(f"seed {asked.seed}: {asked.kills} kills")
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
+        ran = asyncio.run(campaign.run(Path(folder), asked.seed, asked.kills, show.console.print))
+    show.table(
+        ("killed", "how", "hits", "slowest back"), campaign.table(ran), title=f"{ran.hits} hits, {ran.injected} of them by injection"
+    )
+    show.table(("promise broken", "times"), ran.verdict.counts.items())
+    show.table(("seen", ""), ran.verdict.facts.items())
+    for note in ran.verdict.notes:
+        show.console.print(note, markup=False)
+    show.console.print(f"seed {ran.seed}: {'GOOD' if ran.verdict.good else 'BAD'} in {ran.seconds / 60:.1f} min")
+    return 0 if ran.verdict.good and ran.hits >= asked.kills else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""New cases and answers through the real doors, from clients that keep a key and send again until they are told that it is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from referral.cli.cast import Cast
+
+Json = dict[str, Any]
+PLACES = ("prishtine", "prizren", "novoberde")
+URGENCY = ("routine", "urgent", "emergency")
+SENDER = "school-drita"
+WAIT_S = 0.2
+
+
+@dataclass
+class Load:
+    """urls: of every intake. rate: new cases a second. Each thing sent is kept with its receipt: that is the promise to check.
+
+    receipts: Idempotency-Key → (body, receipt) of referrals. answers: the same of responses.
+    """
+
+    urls: Callable[[], list[str]]
+    cast: Cast
+    seed: int
+    rate: float = 4.0
+    receipts: dict[str, tuple[Json, Json]] = field(default_factory=dict)
+    answers: dict[str, tuple[Json, Json]] = field(default_factory=dict)
+    refused: int = 0
+    retries: int = 0
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._ended = asyncio.Event()
+        self._pending: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until `end`; then every request under way is still brought to its receipt."""
+        limits = httpx.Limits(max_connections=40)
+        async with httpx.AsyncClient(timeout=8, limits=limits, trust_env=False) as http:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._refer(http))
+                for number in range(4):
+                    group.create_task(self._answer(http, random.Random(self.seed * 10 + number)))
+            await asyncio.gather(*self._pending)
+
+    def end(self) -> None:
+        self._ended.set()
+
+    @property
+    def done(self) -> int:
+        """Things that were acknowledged."""
+        return len(self.receipts) + len(self.answers)
+
+    async def _refer(self, http: httpx.AsyncClient) -> None:
+        for number in itertools.count():
+            if await self._over(self._random.expovariate(self.rate)):
+                return
+            task = asyncio.create_task(self._one(http, f"load-{self.seed}-{number}", self._body()))
+            self._pending.add(task)
+            task.add_done_callback(self._pending.discard)
+
+    def _body(self) -> Json:
+        draw = self._random
+        traits = {"concern": "trafficking", "age": draw.choice(("child", "uncertain")), "found_in": draw.choice(PLACES)}
+        traits |= {"urgency": draw.choice(URGENCY), "sex": draw.choice(("female", "male")), "age_band": "12-14"}
+        return {"traits": traits, "file": {"identity": {"name": f"Made Up {draw.randrange(10**6)}"}}, "drill": True}
+
+    async def _one(self, http: httpx.AsyncClient, key: str, body: Json) -> None:
+        answer = await self.send(http, SENDER, "/v1/referrals", key, body)
+        assert answer.status_code == 202, (answer.status_code, answer.text)
+        self.receipts[key] = body, answer.json()
+
+    async def _answer(self, http: httpx.AsyncClient, draw: random.Random) -> None:
+        agencies = sorted(self.cast.tokens)
+        while not await self._over(0.05):
+            agency = draw.choice(agencies)
+            found = await self._ask(http, agency)
+            for offer in draw.sample(found, min(3, len(found))):
+                body = _choose(offer, draw)
+                if body is None:
+                    continue
+                key = f"{offer['offer_id']}-{draw.randrange(10**9)}"
+                answer = await self.send(http, agency, f"/v1/offers/{offer['offer_id']}/responses", key, body)
+                if answer.status_code == 202:
+                    self.answers[key] = body, answer.json()
+                else:
+                    self.refused += 1
+                    assert answer.status_code < 500, (answer.status_code, answer.text)
+
+    async def _ask(self, http: httpx.AsyncClient, agency: str) -> list[Json]:
+        try:
+            answer = await http.get(f"{self._url()}/v1/offers", headers=self._token(agency))
+        except httpx.TransportError:
+            return []
+        return list(answer.json()["offers"]) if answer.status_code == 200 else []
+
+    async def send(self, http: httpx.AsyncClient, agency: str, path: str, key: str, body: Json) -> httpx.Response:
+        """The first real answer: a lost connection, a 503 or a dead instance is tried again with the same key."""
+        while True:
+            try:
+                answer = await http.post(f"{self._url()}{path}", json=body, headers={**self._token(agency), "Idempotency-Key": key})
+            except httpx.TransportError:
+                self.retries += 1
+            else:
+                if answer.status_code != 503:
+                    return answer
+                self.retries += 1
+            await asyncio.sleep(WAIT_S)
+
+    def _url(self) -> str:
+        return self._random.choice(self.urls())
+
+    def _token(self, agency: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.cast.tokens[agency]}"}
+
+    async def _over(self, seconds: float) -> bool:
+        """Wait so long, or until the end; True at the end."""
+        try:
+            await asyncio.wait_for(self._ended.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _choose(offer: Json, draw: random.Random) -> Json | None:
+    """One plausible answer: mostly yes, sometimes no, and a decision with what it needs."""
+    words = list(offer["words"])
+    texts = dict.fromkeys(offer["needs"], "made up")
+    if "DECIDE" in words:
+        return {"word": "DECIDE", "code": draw.choice(offer["codes"]), "texts": texts}
+    if "DECLINE" in words and offer["reasons"] and draw.random() < 0.15:
+        return {"word": "DECLINE", "reason": draw.choice(offer["reasons"])}
+    likely = [word for word in ("ACCEPT", "ARRIVE", "COMPLETE", "ACKNOWLEDGE") if word in words]
+    return {"word": draw.choice(likely)} if likely else None
