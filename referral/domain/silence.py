@@ -17,16 +17,18 @@ def due(d: Decision, body: Due) -> None:
     """The alarm went off. The state says what is due now, so an alarm that comes late or twice wakes nobody."""
     now = d.facts.now
     passed = [
-        offer.offer_id
+        (track, offer)
         for _, track, _, seat in seats(d.case)
         if not track.outcome and not track.paused_by
         for offer in offers_of(seat)
         if offer.due is not None and offer.due <= now
     ]
     tasks = [task for task in d.case.tasks if task.due is not None and task.due <= now]
-    for offer_id in passed:
-        if (at := locate(d, offer_id)) is not None:
+    for track, offer in passed:
+        if (at := locate(d, offer.offer_id)) is not None:
             limit_passed(d, at)
+        else:
+            d.say(DeadlinePassed, "procedure-unknown", track, offer_id=offer.offer_id, what=offer.due_what, was_due=offer.due)
     for task in tasks:
         if task in d.case.tasks:
             d.tell_again(task)

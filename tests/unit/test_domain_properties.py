@@ -59,6 +59,19 @@ traits = st.builds(
 )
 
 
+class Looked(dict[str, int]):
+    """Free places that remember which were asked for."""
+
+    def __init__(self, free: Mapping[str, int]) -> None:
+        super().__init__(free)
+        self.at: set[str] = set()
+
+    def get(self, id: str, default: Any = None) -> Any:
+        if WHOLE.services[id].places is not None:
+            self.at.add(id)
+        return super().get(id, default)
+
+
 class Line(RuleBasedStateMachine):
     """The world: cases, places, clock."""
 
@@ -108,6 +121,9 @@ class Line(RuleBasedStateMachine):
             cause = Input(id=str(uuid.UUID(int=self.count)), case_id=case_id, body=body, source=source)
         free = {id: self.free(id) for id in places_wanted(case, cause, self.policy)}
         facts = e.Facts(now=self.now, engine=ENGINE, free=free)
+        looked = Looked(free)
+        decide(case, cause, msgstructs.replace(facts, free=looked), self.policy)
+        assert looked.at <= set(free), "a decision looked at a place that routing had not locked"
         events = decide(case, cause, facts, self.policy)
         self.check(case_id, cause, facts, events)
         self.log.append((case_id, cause, facts, events))
