@@ -1,0 +1,98 @@
+"""Audit behind a real line: everything is ingested, the commands judge and tell it, and a change in the table is named."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from referral.domain.events import OfferAccepted, OfferOpened, Word
+from referral.runtime import kafka, reading
+from referral.runtime.settings import Settings
+from services.audit.__main__ import service as audit_service
+from tests.contract.routing_stack import Line, answer, new_id, referral
+
+pytestmark = pytest.mark.servers
+ROOT = Path(__file__).parents[2]
+
+
+async def command(settings: Settings, *words: str) -> tuple[int, str]:
+    """Run `referral …` as a process: exit code and output."""
+    environment = {
+        **os.environ,
+        "REFERRAL_KAFKA": settings.kafka,
+        "REFERRAL_DATABASE": settings.database,
+        "REFERRAL_MASTER_KEY_FILE": str(settings.master_key_file),
+        "REFERRAL_TOPIC_PREFIX": settings.topic_prefix,
+        "REFERRAL_DRILL_CLOCK": "1",
+        "COLUMNS": "200",
+    }
+    program = "import sys; from referral.cli import run; sys.exit(run(sys.argv[1:]))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, *words, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, output.decode()
+
+
+async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settings: Settings) -> None:
+    line = Line(settings)
+    try:
+        await line.start()
+        line.publisher()
+        await line.activate()
+        case_id, erased = new_id(), new_id()
+        for case in (case_id, erased):
+            await line.post(case, referral())
+            (police,) = await line.wait_for(case, OfferOpened, step="police")
+            await line.post(case, answer(police, Word.ACCEPT))
+            await line.wait_for(case, OfferAccepted)
+        await line.erase(erased)
+        writer = kafka.producer(settings)
+        await writer.start()
+        await writer.send_and_wait(settings.topic("referral-notification"), b"none of ours", key=b"x", partition=4)
+        await writer.stop()
+        await line.logged()
+        total = sum((await reading.ends(settings, audit_service().reads)).values())
+        quarantined = (await reading.ends(settings, ["referral-quarantine"]))["referral-quarantine", 0]
+    finally:
+        await line.close()
+
+    code, output = await command(settings, "audit", "verify", "--json")
+    report = json.loads(output)
+    assert (code, report["verdict"]) == (0, "good"), report
+    assert {f["code"] for f in report["findings"]} == {"UNREADABLE", "ERASED"}
+    assert report["counts"]["cases"] == 2 and report["counts"]["cases erased"] == 1
+    assert report["counts"]["entries"] in (total, total - quarantined)
+    code, output = await command(settings, "audit", "verify")
+    assert code == 0 and "GOOD: the log is whole" in output
+
+    code, output = await command(settings, "audit", "replay", "--case", case_id)
+    assert code == 0 and "offers police to police-prizren.thbs" in output and "why: next-in-order" in output
+    code, output = await command(settings, "audit", "replay", "--case", erased, "--json")
+    assert code == 0 and {entry["mark"] for entry in json.loads(output)["lines"]} == {"erased", ""}
+    code, output = await command(settings, "audit", "replay", "--case", new_id())
+    assert code == 1 and "unknown-case" in output
+
+    async with line.admin() as tx:
+        await (await tx.get_raw_connection()).driver_connection.execute(  # type: ignore[union-attr]
+            "ALTER TABLE audit.entry DISABLE TRIGGER append_only;"
+            "UPDATE audit.entry SET value = value || '\\x00' WHERE idx = 5; ALTER TABLE audit.entry ENABLE TRIGGER append_only"
+        )
+    code, output = await command(settings, "audit", "verify", "--json")
+    report = json.loads(output)
+    assert (code, report["first_bad"]) == (1, 5)
+    assert "HASH_DIFFERS" in {f["code"] for f in report["findings"] if f["idx"] == 5}
+
+
+async def test_without_a_database_the_commands_say_so(settings: Settings) -> None:
+    gone = Settings(
+        kafka=settings.kafka, database="postgresql+asyncpg://postgres@127.0.0.1:9/x", master_key_file=settings.master_key_file, instance="x"
+    )
+    for words in (("audit", "verify"), ("audit", "replay", "--case", "c"), ("doctor",), ("policy", "activate")):
+        code, output = await command(gone, *words)
+        assert code == 2 and "the database is away" in output and "Traceback" not in output, output

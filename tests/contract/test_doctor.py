@@ -1,0 +1,123 @@
+"""`referral doctor` on a real line: all good when it is, and each planted fault found by its own check."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec import structs
+
+from referral.cli.diagnosis import Check, Result, diagnose
+from referral.cli.doctor import exit_code
+from referral.cli.vitals import Vitals, gather
+from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
+from referral.proof.entry import ROUTING
+from referral.runtime import kafka
+from referral.runtime.settings import Settings
+from tests.contract.routing_stack import Line, answer, new_id, referral
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def line(settings: Settings) -> AsyncIterator[Line]:
+    """A line that has taken one case to its first accept."""
+    made = Line(settings)
+    try:
+        await made.start()
+        made.publisher()
+        await made.activate()
+        case_id = new_id()
+        await made.post(case_id, referral())
+        (police,) = await made.wait_for(case_id, OfferOpened, step="police")
+        await made.post(case_id, answer(police, Word.ACCEPT))
+        await made.wait_for(case_id, OfferAccepted)
+        await made.logged()
+        yield made
+    finally:
+        await made.close()
+
+
+async def look(line: Line) -> tuple[Vitals, dict[str, Check]]:
+    async with line.admin() as tx:
+        vitals = await gather(tx, line.settings)
+    return vitals, checks(vitals)
+
+
+def checks(vitals: Vitals) -> dict[str, Check]:
+    return {check.name: check for check in diagnose(vitals)}
+
+
+async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line: Line) -> None:
+    _, found = await look(line)
+    bad = {name: check.said for name, check in found.items() if check.result is not Result.GOOD}
+    assert bad == {"leases": "no instance of notifier runs"}
+    assert exit_code(list(found.values())) == 1
+    assert "2 submissions and responses" in found["conservation"].said
+
+
+SQL = {
+    "alarms": ("DELETE FROM routing.alarm", "has no alarm"),
+    "keys": ("DELETE FROM keys.case_key", "no erasure says why"),
+    "places": ("UPDATE routing.place SET held = 1 WHERE service_id = 'isf.beds'", "isf.beds: 1 held by the row, 0 by the cases"),
+    "policy": ("UPDATE routing.policy SET confirmed = NULL, number = 2", "no policy is in force"),
+    "outbox": (
+        "INSERT INTO routing.queue (id, partition, case_id, type, fingerprint, body, at) VALUES ('x', 99, 'c', 't', 0, '', 1)",
+        "1 rows of routing's queue wait",
+    ),
+    "sequences": ("UPDATE routing.seen SET seq = seq + 1 WHERE topic = 'referral-routing'", "routing wrote up to"),
+    "positions": (
+        """UPDATE audit.lease SET positions = positions || '{"referral-routing/0": [900, ""]}'""",
+        "audit all stands at 900 of referral-routing[0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SQL)
+async def test_a_fault_planted_in_the_database_is_found_by_its_check(line: Line, name: str) -> None:
+    for instance in list(line.loops):
+        await line.stop(instance)
+    for task in line.work:
+        task.cancel()
+    statement, said = SQL[name]
+    async with line.admin() as tx:
+        await (await tx.get_raw_connection()).driver_connection.execute(statement)  # type: ignore[union-attr]
+    _, found = await look(line)
+    assert found[name].result is Result.BAD and said in found[name].said, found[name]
+    assert found[name].do
+
+
+async def test_a_record_that_routing_went_past_without_an_outcome_is_found(line: Line) -> None:
+    """The outcome of the case's referral is taken out of what doctor reads from Kafka."""
+    vitals, found = await look(line)
+    assert found["conservation"].result is Result.GOOD
+    vitals.records = [r for r in vitals.records if r.meta.type != CaseOpened.TYPE]
+    assert "its events are not those of one decision" in checks(vitals)["conservation"].said
+    assert "is missing before" in checks(vitals)["sequences"].said
+
+
+async def test_an_input_that_was_decided_twice_is_found(line: Line) -> None:
+    vitals, _ = await look(line)
+    opened = next(r for r in vitals.records if r.meta.type == CaseOpened.TYPE)
+    vitals.records.append(structs.replace(opened, offset=99, meta=structs.replace(opened.meta, case_seq=99, event_id=new_id())))
+    assert "its events are not those of one decision" in checks(vitals)["conservation"].said
+
+
+async def test_a_foreign_record_on_a_case_topic_is_found(line: Line) -> None:
+    writer = kafka.producer(line.settings)
+    await writer.start()
+    try:
+        await writer.send_and_wait(line.settings.topic(ROUTING), b"none of ours", key=b"x", partition=0)
+    finally:
+        await writer.stop()
+    _, found = await look(line)
+    assert "referral-routing[0]@" in found["sequences"].said and found["sequences"].result is Result.BAD
+
+
+async def test_a_topic_that_differs_from_its_card_and_quarantine_are_told(line: Line) -> None:
+    vitals, _ = await look(line)
+    vitals.topics = ["referral-routing retention.ms: is 1, must be -1"]
+    vitals.quarantined, vitals.kinds = 2, {"fork": 1}
+    found = checks(vitals)
+    assert "retention.ms" in found["topics"].said
+    assert found["quarantine"].said == "2 records in quarantine; audit logged 1 of kind fork"
