@@ -163,13 +163,13 @@ def next_due(case: Case) -> int | None:
 
 def awaits(case: Case) -> bool:
     """Whether any time at all is set: next_due(case) is not None, found sooner."""
-    return any(task.due is not None for task in case.tasks) or any(
-        seat.offer is not None and seat.offer.due is not None and not seat.offer.how
-        for track in case.tracks
-        if not track.outcome and not track.paused_by
-        for run in track.runs
-        for seat in run.seats
-    )
+    for track in case.tracks:
+        if not track.outcome and not track.paused_by:
+            for run in reversed(track.runs):
+                for seat in run.seats:
+                    if seat.offer is not None and seat.offer.due is not None and not seat.offer.how:
+                        return True
+    return any(task.due is not None for task in case.tasks)
 
 
 def holds(case: Case) -> Mapping[str, int]:

@@ -31,7 +31,8 @@ def rank(run: Run) -> int:
     for seat in run.seats:
         if seat.offer is None:
             return 0
-        lowest = min(lowest, RANK[seat.offer.state])
+        if (reached := RANK[seat.offer.state]) < lowest:
+            lowest = reached
     return lowest
 
 
