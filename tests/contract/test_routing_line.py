@@ -169,3 +169,16 @@ async def test_an_erased_case_is_forgotten_and_what_still_comes_changes_nothing(
     assert await line.scalar("SELECT sum(held) FROM routing.place") == 0
     assert await line.scalar("SELECT count(*) FROM routing.alarm") == 0
     assert not line.loops["r1"][0].health.against()
+
+
+async def test_a_state_that_does_not_open_asks_the_desk_and_stops_nobody_else(line: Line) -> None:
+    await line.activate()
+    broken, good = new_id(), new_id()
+    await line.post(broken, referral())
+    (police,) = await line.wait_for(broken, OfferOpened, step="police")
+    await line.sql("UPDATE routing.case_state SET state = '\\x00' || state WHERE case_id = :c", c=broken)
+    await line.post(broken, answer(police, Word.ACCEPT))
+    (asked,) = await line.wait_for(broken, NeedsPerson)
+    assert asked.about == "ENGINE_FAILED" and asked.head.topic == "referral-intake"
+    await line.post(good, referral())
+    await line.wait_for(good, OfferOpened, step="police")
