@@ -105,7 +105,7 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
         cases.append(
             {
                 "case_id": case_id,
-                "desk": lists.desks[found.traits.found_in],
+                "desk": lists.desk(found.traits.found_in),
                 "drill": found.drill,
                 "opened_at": one.receipt.received_at,
                 "sealed": casefile.seal_standing(cipher, case_id, kept),

@@ -85,7 +85,7 @@ async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body
         return begun.known
     case, _ = await _involved(tx, door, post, case_id)
     event = answers.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    desk = door.lists().desks[event.traits.found_in]
+    desk = door.lists().desk(event.traits.found_in)
     await standing.keep(tx, case, Standing(traits=event.traits, consent=case.standing.consent), desk)
     return await _say(tx, case, begun, event)
 

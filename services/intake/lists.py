@@ -19,6 +19,11 @@ class Lists(Struct, frozen=True, kw_only=True):
     desks: Mapping[str, str]
     continues: frozenset[str]
     oversight: str
+    country_desk: str
+
+    def desk(self, municipality: str) -> str:
+        """Whose desk a case stands at: where the directory does not know the place, the country's."""
+        return self.desks.get(municipality, self.country_desk)
 
     def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
         """The value itself, when the list has it. Rejected(unknown-code) names the allowed words."""
@@ -58,4 +63,5 @@ def of(policy: Policy, number: int) -> Lists:
         # compile() accepts no procedure that a withdrawal stops: all rest on a legal duty until another pathway comes.
         continues=frozenset(pathway.id for pathway in (*policy.current, *policy.pinned.values())),
         oversight=policy.oversight,
+        country_desk=policy.country_desk,
     )

@@ -28,7 +28,7 @@ async def submit(tx: AsyncConnection, door: Inside, record: Input, raised: CaseR
     key = (await door.keys.load(tx, [case_id])).get(case_id) or await door.keys.create(tx, case_id)
     sealed = casefile.seal_standing(casefile.box(key), case_id, Standing(traits=raised.traits))
     queue_id, referral_id = derived(record.id, "raised"), derived(record.id, "referral")
-    desk = lists.desks[raised.traits.found_in]
+    desk = lists.desk(raised.traits.found_in)
     values = {"case_id": case_id, "desk": desk, "drill": record.drill, "at": record.at, "sealed": sealed}
     await tx.execute(_CASE, values)
     event = ReferralSubmitted(

@@ -52,6 +52,7 @@ LISTS = Lists(
     desks={"prizren": "desk-prizren", "gjakova": "desk-gjakova"},
     continues=frozenset({"trafficking-child"}),
     oversight="oversight",
+    country_desk="oversight",
 )
 BODY: dict[str, Any] = {
     "traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "emergency", "age_band": "12-14"},
