@@ -114,3 +114,24 @@ def test_no_id_is_given_twice_in_a_decision() -> None:
 def test_what_is_printed_says_nothing_about_a_person() -> None:
     case = told(*PLACED).case
     assert case is not None and TRAITS.found_in not in repr(case) and "12-14" not in repr(case)
+
+
+def test_two_hundred_seats_are_enough_for_any_case() -> None:
+    """A review that is repeated without end goes to a desk at the two hundredth seat, and the case still has its alarm."""
+    world = told(*PLACED, "shelter: ACCEPT", "shelter: ARRIVE", "guardian: DECIDE csw-guardian")
+    for line in (
+        *(f"risk.{n}: DECIDE HIGH" for n in range(3)),
+        "secure: DECIDE agree",
+        "move: DECIDE move",
+        "shelter: ACCEPT",
+        "shelter: ARRIVE",
+    ):
+        world.tell(line)
+    rounds = 0
+    while not any("too-many-seats" in said for said in world.tell("review: DECIDE remain")):
+        rounds += 1
+        assert rounds < 200
+    case = world.case
+    assert case is not None and sum(len(run.seats) for run in case.tracks[0].runs) == 200
+    assert next_due(case) is not None and case.tasks
+    assert all(len(events) < 10 for *_, events in world.log[-rounds:])
