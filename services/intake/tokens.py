@@ -37,8 +37,13 @@ class Tokens:
         asking = self._asking.get(digest)
         if asking is None:  # many requests at once ask once
             asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
-            asking.add_done_callback(lambda _: self._asking.pop(digest, None))
+            asking.add_done_callback(lambda task: self._asked(digest, task))
         return await asyncio.shield(asking)
+
+    def _asked(self, digest: bytes, task: asyncio.Task[str]) -> None:
+        self._asking.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # those who asked may all have gone away
 
     async def _ask(self, digest: bytes) -> str:
         async with self._door.begin() as tx:
