@@ -369,3 +369,17 @@ async def test_repeats_follow_the_alarm_and_end_with_the_answer(notifier: Stack,
     assert notifier.alarms[case] is None
     await until(lambda: ended(notifier, 2))
     assert [(k.again) for k in of(await notifier.drain(), KnockSent)] == [0, 1]
+
+
+async def test_what_was_decided_long_ago_knocks_only_when_everything_is_read(notifier: Stack) -> None:
+    await notifier.person("a")
+    answered, waiting = await notifier.case(), await notifier.case()
+    over, wanted = opened(), opened()
+    old = 10 * MINUTE
+    await notifier.tell(answered, over, age=old)
+    await notifier.tell(waiting, wanted, age=old)
+    assert await notifier.states() == []  # the answer may stand in the next batch
+    await notifier.tell(answered, OfferAcknowledged(why=WHY, offer_id=over.offer_id, due=None, due_what=""), age=old)
+    assert notifier.alarms[answered] is None
+    await notifier.due(waiting)  # the loop fires it once it has read to the end
+    assert [row.asked for row in await notifier.rows("SELECT asked FROM notifier.delivery")] == [wanted.offer_id]
