@@ -118,6 +118,6 @@ def _page(
         view=pages_task.view(found, spot, _choices(call, found), say, render.name(visit), visit.now),
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
-        sent=pages_sent.told(call.request, where, visit, say, "instruct"),
+        sent=pages_sent.told(call.request.query_params, where, visit, say, "instruct"),
         key=secrets.token_hex(16),
     )

@@ -140,7 +140,7 @@ def offer_page(
         shown=shown,
         entered=entered or Entered(),
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
-        sent=pages_sent.told(call.request, where, visit, say, "word"),
+        sent=pages_sent.told(call.request.query_params, where, visit, say, "word"),
         key=secrets.token_hex(16),
         action_href=f"{where}/answer",
     )

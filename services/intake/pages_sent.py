@@ -1,4 +1,4 @@
-"""After an answer: the page that says that it is kept, or what is wrong with it. Pure but for the request that it reads.
+"""After an answer: the page that says that it is kept, or what is wrong with it. Pure.
 
 The link back carries word and time with a mark that only we can make for this visit: nobody can send a link that claims an answer.
 """
@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from starlette.requests import Request
+from starlette.datastructures import QueryParams
 
 from referral.errors import Rejected
 from services.intake import words_time
@@ -34,9 +34,9 @@ def link(where: str, word: str, at: int, token: str) -> str:
     return f"{where}?sent={word}.{at}.{_mark(where, word, at, token)}"
 
 
-def told(request: Request, where: str, visit: Visit, say: Words, start: str) -> Sent | None:
+def told(query: QueryParams, where: str, visit: Visit, say: Words, start: str) -> Sent | None:
     """What such a link says; None without one, or for one that we did not make. start: of the texts for its word."""
-    word, _, rest = request.query_params.get("sent", "").partition(".")
+    word, _, rest = query.get("sent", "").partition(".")
     at, _, mark = rest.partition(".")
     if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not hmac.compare_digest(
         mark.encode(), _mark(where, word, int(at), visit.token).encode()

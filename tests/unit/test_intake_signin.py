@@ -1,0 +1,67 @@
+"""Signing in, without a database: throttle, sessions, marks, passwords, and the way back out of the sign-in page."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake import pages_form, signin
+from services.intake.signin import ADDRESS_LIMIT, LOGIN_LIMIT, PAIR_LIMIT, WINDOW_US, Failures
+
+NOW = 1_764_036_000_000_000
+S = signin.SECOND_US
+times = st.lists(st.integers(NOW - 2 * WINDOW_US, NOW), max_size=70).map(tuple)
+
+
+@given(times, times, times)
+def test_a_throttled_sign_in_is_free_when_its_wait_is_over_and_not_before(
+    pair: tuple[int, ...], login: tuple[int, ...], address: tuple[int, ...]
+) -> None:
+    failures = Failures(pair=pair, login=login, address=address)
+    seconds = signin.wait(failures, NOW)
+    assert 0 <= seconds <= WINDOW_US // S
+    assert signin.wait(failures, NOW + seconds * S) == 0
+    assert seconds <= 1 or signin.wait(failures, NOW + (seconds - 1) * S) > 0
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("pair", PAIR_LIMIT), ("login", LOGIN_LIMIT), ("address", ADDRESS_LIMIT)])
+def test_each_limit_stops_at_its_number(kind: str, limit: int) -> None:
+    assert signin.wait(Failures(**{kind: (NOW - S,) * (limit - 1)}), NOW) == 0
+    assert signin.wait(Failures(**{kind: (NOW - S,) * limit}), NOW) == WINDOW_US // S - 1
+
+
+def test_a_session_ends_by_rest_and_by_age() -> None:
+    assert signin.alive(NOW, NOW, NOW + signin.IDLE_US - 1)
+    assert not signin.alive(NOW, NOW, NOW + signin.IDLE_US)
+    late = NOW + signin.ABSOLUTE_US
+    assert signin.alive(NOW, late - 2, late - 1)
+    assert not signin.alive(NOW, late - 1, late)
+
+
+def test_a_mark_is_ours_or_nothing() -> None:
+    mark = signin.seen_mark(b"s" * 32, NOW)
+    assert signin.seen_at(b"s" * 32, mark) == NOW
+    later = f"{NOW + 1}-{mark.partition('-')[2]}"
+    for bad in (later, signin.seen_mark(b"t" * 32, NOW), "", "-", "١-x", "9" * 400, mark + "0"):
+        assert signin.seen_at(b"s" * 32, bad) is None
+
+
+def test_passwords() -> None:
+    stored = signin.hashed("correct horse battery")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert signin.matches(stored, "correct horse battery")
+    assert not signin.matches(stored, "correct horse batterz")
+    assert not signin.matches(None, "no account has this password, and none can sign in with it")
+    assert not signin.matches("not a hash", "x")
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/offers/../signin", "/inbox?x", "/offers/x", "", "/inbox\n"])
+def test_nobody_is_led_out_by_a_link(path: str) -> None:
+    assert pages_form.here(path) == "/inbox"
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_form_or_none(body: bytes) -> None:
+    found = pages_form.fields(body)
+    assert found is None or all(c == "\n" or c.isprintable() for value in found.values() for c in value)

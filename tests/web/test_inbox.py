@@ -1,0 +1,266 @@
+"""The staff inbox in a phone's browser without JavaScript: what the person on duty does, and what must not happen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from referral.domain.events import How, OfferKind, Reach, ResponseSubmitted, SectionDisclosed, Via, Word
+from tests.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text, word
+from tests.web.world import MINUTE, NAMED, PASSWORD, World, accepted, acknowledged, closed
+
+POLICE, DESK = "police-prizren", "desk-prizren"
+MENTIONED = {"sq": "Kanë mbetur 11 minuta", "sr-Cyrl": "Преостало: 11 минута"}
+
+
+@pytest.mark.parametrize("language", ["sq", "sr-Cyrl"])
+def test_an_offer_is_accepted_by_keyboard_alone(world: World, browser: Chrome, pictures: Path, language: str) -> None:
+    account = world.account("duty", POLICE, language)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    browser.get(f"{world.url}/inbox")
+    tab_to(browser, "#login")
+    browser.switch_to.active_element.send_keys("duty", Keys.TAB)
+    with leaving(browser):
+        browser.switch_to.active_element.send_keys(PASSWORD, Keys.ENTER)
+    assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
+    assert MENTIONED[language] in text(browser)
+    picture(browser, pictures / f"inbox-{language}.png")
+    tab_to(browser, f"a[href='/offers/{offer}']")
+    with leaving(browser):
+        browser.switch_to.active_element.send_keys(Keys.ENTER)
+    picture(browser, pictures / f"offer-{language}.png")
+    tab_to(browser, "form:has(input[value=ACCEPT]) button")
+    with leaving(browser):
+        browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.find_elements(By.CSS_SELECTOR, ".notice.good")
+    picture(browser, pictures / f"accepted-{language}.png")
+    [answer] = [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
+    assert (answer.offer_id, answer.word, answer.by, answer.via) == (offer, Word.ACCEPT, account, Via.WEB)
+
+
+def test_reading_is_recorded_before_it_is_shown_and_only_when_asked_for(world: World, browser: Chrome) -> None:
+    account = world.account("duty", POLICE)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    sign_in(browser, world, "duty")
+    browser.get(f"{world.url}/offers/{offer}")
+    assert not any(name in browser.page_source for name in NAMED)
+    send(browser, "form[action$='/show'] button")
+    assert all(name in text(browser) for name in NAMED)
+    assert not any(name in browser.title + browser.current_url for name in NAMED)
+    [read] = [event for event in world.queued() if isinstance(event, SectionDisclosed)]
+    assert (read.section, read.by, read.agency, read.basis) == ("identity", account, POLICE, "offer")
+
+
+def test_a_decline_without_reason_is_told_beside_the_field_and_reading_ends_with_a_good_one(world: World, browser: Chrome) -> None:
+    world.account("duty", POLICE)
+    offer = world.offer(world.case("prizren"), POLICE, "police", due_what="accept")
+    sign_in(browser, world, "duty")
+    browser.get(f"{world.url}/offers/{offer}")
+    press(browser, "details:has(input[value=DECLINE]) summary")
+    word(browser, "DECLINE")
+    assert text(browser, "#DECLINE-reason-error") == "Choose a reason."
+    assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
+    press(browser, "input[value=OUT_OF_AREA]")
+    word(browser, "DECLINE")
+    [answer] = [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
+    assert (answer.word, answer.reason) == (Word.DECLINE, "OUT_OF_AREA")
+    browser.get(f"{world.url}/offers/{offer}")
+    assert not browser.find_elements(By.CSS_SELECTOR, "form[action$='/show']")
+
+
+def test_a_decision_keeps_what_was_entered_and_its_words_stay_in_the_case_file(world: World, browser: Chrome) -> None:
+    world.account("worker", "csw-prizren")
+    deciding = {
+        "kind": OfferKind.DECIDE,
+        "role": "social-worker",
+        "words": ("DECIDE",),
+        "codes": ("csw-guardian", "relative"),
+        "needs": ("reason", "child-view"),
+    }
+    offer = world.offer(world.case("prizren"), "csw-prizren", "guardian", due_what="decide", **deciding)
+    sign_in(browser, world, "worker")
+    browser.get(f"{world.url}/offers/{offer}")
+    field(browser, "DECIDE-reason").send_keys("She <b>trusts</b> the centre & nobody else")
+    word(browser, "DECIDE")
+    assert text(browser, "#DECIDE-code-error") == "Choose a decision."
+    assert field(browser, "DECIDE-reason").get_attribute("value") == "She <b>trusts</b> the centre & nobody else"
+    press(browser, "input[value=csw-guardian]")
+    field(browser, "DECIDE-child-view").send_keys("Зорица жели код куће")
+    word(browser, "DECIDE")
+    assert "Sent: Record the decision" in text(browser)
+    [answer] = [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
+    assert (answer.code, answer.recorded) == ("csw-guardian", ("child-view", "reason"))
+    assert "trusts" not in str(msgspec.structs.asdict(answer))
+
+
+def test_a_form_sent_twice_counts_once_and_with_another_answer_is_refused(world: World) -> None:
+    world.account("duty", POLICE)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    with signed_in(world, "duty") as person:
+        form = fields(person.get(f"/offers/{offer}").text)
+        answers = [person.post(f"/offers/{offer}/answer", data=form | {"word": "ACCEPT"}) for _ in range(3)]
+        assert {answer.headers["location"] for answer in answers} == {answers[0].headers["location"]}
+        other = person.post(f"/offers/{offer}/answer", data=form | {"word": "ACKNOWLEDGE"})
+        assert other.status_code == 409 and "already sent with another answer" in other.text
+    assert len([event for event in world.queued() if isinstance(event, ResponseSubmitted)]) == 1
+
+
+def test_a_form_without_its_token_is_refused_and_changes_nothing(world: World) -> None:
+    world.account("duty", POLICE)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    with signed_in(world, "duty") as person:
+        key = fields(person.get(f"/offers/{offer}").text)["key"]
+        before = world.everything()
+        for token in ("", "0" * 64, "é"):
+            for path in (f"/offers/{offer}/answer", f"/offers/{offer}/show", "/signout", "/language"):
+                answer = person.post(path, data={"form": token, "key": key, "word": "ACCEPT", "language": "sq"})
+                assert answer.status_code == 403 and "no longer valid" in answer.text
+        assert world.everything() == before
+
+
+def test_another_agency_finds_nothing(world: World) -> None:
+    world.account("other", "csw-prizren")
+    world.account("clerk", DESK)
+    case = world.case("prizren")
+    offer, task = world.offer(case, POLICE, "police"), world.task(case, DESK, "no-candidate", "shelter")
+    for login in ("other", "clerk"):
+        with signed_in(world, login) as person:
+            form = fields(person.get("/inbox").text)
+            for path in (f"/offers/{offer}", f"/calls/{offer}", f"/tasks/{task}", f"/offers/{task}"):
+                assert person.get(path).status_code == 404
+            for path in (f"/offers/{offer}/answer", f"/offers/{offer}/show", f"/calls/{offer}/answer", f"/tasks/{task}/instruct"):
+                assert person.post(path, data=form | {"word": "ACCEPT", "key": "k"}).status_code == 404
+    assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted | SectionDisclosed)]
+
+
+def test_get_changes_nothing_whoever_asks(world: World) -> None:
+    world.account("duty", POLICE)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    paths = ["/", "/inbox", "/signin", "/signin?out=1", "/signout", "/language?language=en", "/static/inbox.css"]
+    paths += [f"/offers/{offer}{rest}" for rest in ("", "/answer?word=ACCEPT", "/show")] + [f"/calls/{offer}", f"/tasks/{offer}"]
+    with signed_in(world, "duty") as person, httpx.Client(base_url=world.url) as scanner:
+        before = world.everything()
+        for path in paths:
+            assert person.get(path).status_code < 500
+            found = scanner.get(path)
+            assert found.status_code in (200, 303), (path, found.status_code)
+            assert "police" not in found.text.lower()
+        assert world.everything() == before
+
+
+def test_headers_and_cookies(world: World) -> None:
+    world.account("duty", POLICE)
+    with signed_in(world, "duty") as person:
+        answer = person.get("/inbox")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+    assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=lax" in cookie and "script" not in answer.text and " style=" not in answer.text
+
+
+def test_guessing_is_slowed_in_the_same_words_for_every_login(world: World) -> None:
+    world.account("duty", POLICE)
+    told: dict[str, list[tuple[int, str]]] = {}
+    for login in ("duty", "nobody"):
+        with httpx.Client(base_url=world.url, headers={"accept-language": "en"}) as guesser:
+            form = fields(guesser.get("/signin").text)
+            answers = [guesser.post("/signin", data=form | {"login": login, "password": "wrong"}) for _ in range(6)]
+        told[login] = [(answer.status_code, "Too many tries" if "Too many tries" in answer.text else "") for answer in answers]
+    assert told["duty"] == told["nobody"] == [(401, "")] * 5 + [(429, "Too many tries")]
+
+
+def test_signing_out_ends_the_session_itself(world: World) -> None:
+    world.account("duty", POLICE)
+    with signed_in(world, "duty") as person:
+        cookies = dict(person.cookies)
+        assert person.post("/signout", data=fields(person.get("/inbox").text)).status_code == 303
+    with httpx.Client(base_url=world.url, cookies=cookies) as thief:
+        assert thief.get("/inbox").headers["location"] == "/signin"
+
+
+def test_a_desk_records_a_telephone_answer_and_instructs(world: World, browser: Chrome) -> None:
+    account = world.account("desk", DESK, desk=True)
+    case = world.case("prizren", drill=True)
+    call = world.offer(case, "shelter-linden", "shelter", reach=Reach.PHONE, words=("ACCEPT", "DECLINE"), reasons=("NO_CAPACITY",))
+    task = world.task(case, DESK, "no-candidate", "shelter")
+    sign_in(browser, world, "desk")
+    assert "Exercise. No real child." in text(browser)
+    send(browser, f"a[href='/calls/{call}']")
+    word(browser, "ACCEPT")
+    browser.get(f"{world.url}/tasks/{task}")
+    press(browser, "input[value=OFFER]")
+    send(browser, "main form button")
+    assert text(browser, "#service-error") == "Needed for this choice."
+    press(browser, "#service option:nth-child(2)")
+    press(browser, "input[name=reason]")
+    send(browser, "main form button")
+    assert "Instruction given: Ask this service" in text(browser)
+    answer, instruction = world.queued()[-2:]
+    assert (answer.via, answer.by, answer.recorded_by) == (Via.PHONE, None, account)
+    assert (instruction.word, instruction.step, instruction.by, bool(instruction.target)) == ("OFFER", "shelter", account, True)
+
+
+def test_no_page_scrolls_sideways_and_every_target_is_large(world: World, measuring: Chrome) -> None:
+    world.account("duty", POLICE, "sq")
+    world.account("desk", DESK, "sr-Cyrl", desk=True)
+    case = world.case("prizren")
+    paths = {"duty": ["/inbox"], "desk": ["/inbox"]}
+    for state in ([], [acknowledged], [accepted]):
+        offer = world.offer(case, POLICE, "police")
+        world.say(case, *(make(offer, world.now() + 90 * MINUTE) for make in state))
+        paths["duty"].append(f"/offers/{offer}")
+    for how in (How.EXPIRED, How.CANCELLED):
+        offer = world.offer(case, POLICE, "police")
+        world.say(case, closed(offer, how))
+        paths["duty"].append(f"/offers/{offer}")
+    paths["desk"] += ["/offers/unknown", f"/tasks/{world.task(case, DESK, 'no-candidate', 'shelter')}"]
+    paths["desk"].append(f"/calls/{world.offer(case, 'shelter-linden', 'shelter', reach=Reach.PHONE)}")
+    for login, visited in paths.items():
+        measuring.delete_all_cookies()
+        measuring.get(world.url + "/signin")
+        measure(measuring)
+        sign_in(measuring, world, login)
+        for path in visited:
+            measuring.get(world.url + path)
+            measure(measuring)
+
+
+def measure(browser: Chrome) -> None:
+    """375 px at most, and nothing to press that is lower than 44 px, also with everything opened."""
+    browser.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 375, browser.current_url
+    low = browser.execute_script(
+        "return [...document.querySelectorAll("
+        "'main a, header a, button, summary, select, textarea, .choice, input:not([type=hidden]):not([type=radio])')]"
+        ".filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"
+    )
+    unlabelled = browser.execute_script(
+        "return [...document.querySelectorAll('select, textarea, input:not([type=hidden])')]"
+        ".filter(one => !one.labels.length).map(one => one.outerHTML)"
+    )
+    assert low == [] and unlabelled == []
+
+
+@contextmanager
+def signed_in(world: World, login: str) -> Iterator[httpx.Client]:
+    """A person without a browser."""
+    with httpx.Client(base_url=world.url, timeout=20) as person:
+        form = fields(person.get("/signin").text)
+        assert person.post("/signin", data=form | {"login": login, "password": PASSWORD}).status_code == 303
+        yield person
+
+
+def fields(page: str) -> dict[str, str]:
+    """The hidden fields of a page: form and key."""
+    found = dict(re.findall(r'<input type="hidden" name="(form|key)" value="([^"]+)">', page))
+    return {"form": found["form"]} | ({"key": found["key"]} if "key" in found else {})
