@@ -54,6 +54,11 @@ async def test_a_referral_becomes_offers_and_an_answer_changes_the_case(line: Li
     assert await line.scalar("SELECT count(*) FROM routing.alarm WHERE case_id = :c", c=case_id) == 1
 
 
+WAITING = (
+    "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND usename = 'routing' AND wait_event_type = 'Lock'"
+)
+
+
 async def until_support_accepts(line: Line, case_id: str) -> OfferOpened:
     """Bring a case to where one more accept asks for a bed; the offer that is left to accept."""
     await line.post(case_id, referral())
@@ -73,7 +78,10 @@ async def test_one_bed_is_never_promised_twice_by_two_instances(line: Line) -> N
     owner = {n: await line.scalar("SELECT owner FROM routing.lease WHERE unit = :u", u=f"p{n}") for n in range(topics.PARTITIONS)}
     cases = [c for name in ("r1", "r2") for c in islice((c for c in iter(new_id, "") if owner[topics.partition(c)] == name), 2)]
     left = await asyncio.gather(*(until_support_accepts(line, case_id) for case_id in cases))
-    await asyncio.gather(*(line.post(c, answer(offer, Word.ACCEPT)) for c, offer in zip(cases, left, strict=True)))
+    async with line.admin() as tx:  # both instances get to the rows before either may go on
+        await tx.execute(text("SELECT FROM routing.place FOR UPDATE"))
+        await asyncio.gather(*(line.post(c, answer(offer, Word.ACCEPT)) for c, offer in zip(cases, left, strict=True)))
+        await until(lambda: line.scalar(WAITING))
     beds = [(await line.wait_for(case_id, OfferOpened, step="shelter"))[0] for case_id in cases]
     assert sorted(b.service for b in beds).count("shelter-linden.beds") == 1
     others = [b for b in beds if b.service != "shelter-linden.beds"]
