@@ -17,7 +17,7 @@ import pytest
 
 from referral.cli import cast
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
 COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "up", "--port", "0")
 
 
@@ -100,7 +100,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_with_ctrl_c(up: Callable[..., s
     assert offers.status_code == 200, offers.text
 
     second = up("--json")
-    assert second.wait(30) == 2
+    assert second.wait(90) == 2
     assert second.stderr is not None
     assert f"is in use by process {process.pid}" in second.stderr.read()
 
@@ -117,15 +117,15 @@ def test_up_is_ready_restarts_what_dies_and_ends_with_ctrl_c(up: Callable[..., s
     assert until(again, within=60)
 
     process.send_signal(signal.SIGINT)
-    assert process.wait(40) == 0
+    assert process.wait(60) == 0
     assert not mentioning(data)
 
 
 def test_ctrl_c_during_the_start_ends_everything(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
     process = up()
-    assert until(lambda: any("kafka.Kafka" in line for line in mentioning(data)), within=30)
+    assert until(lambda: any("kafka.Kafka" in line for line in mentioning(data)), within=120)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert not mentioning(data)
 
 
