@@ -11,10 +11,10 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import show
+from referral.cli import roster, show
 from referral.cli.agency import run
 from referral.errors import Rejected
-from referral.runtime import clock, settings
+from referral.runtime import clock, keys, settings
 
 app = typer.Typer(help="Personal accounts of the staff inbox.", no_args_is_help=True)
 LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
@@ -42,14 +42,18 @@ def add_command(
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     language: Annotated[str, typer.Option(help="sq, sr-Latn, sr-Cyrl or en.")] = "sq",
     desk: Annotated[bool, typer.Option("--desk", help="May work its desk's tasks and record telephone answers.")] = False,
+    email: Annotated[str | None, typer.Option(help="Where its owner is knocked; kept sealed. Needs --rung.")] = None,
+    rung: Annotated[list[str] | None, typer.Option(help="A rung of the agency's ladder that its owner stands on; may be repeated.")] = None,
     from_input: FromInput = False,
     as_json: show.Json = False,
 ) -> int:
-    """Make an account and say its id; then `referral duty person` says where its owner is knocked."""
+    """Make an account and say its id. With --email and --rung its owner is knocked too; `referral duty` changes that later."""
     found = settings.load()
     login = _login(login)
     if language not in LANGUAGES:
         raise Rejected("unknown-code", "--language", f"use one of: {', '.join(LANGUAGES)}")
+    if (email is None) != (not rung):
+        raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
     known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
     if agency not in known:
         raise Rejected("unknown-agency", "--agency", f"use an id of the directory: {', '.join(known)}")
@@ -57,7 +61,11 @@ def add_command(
     values["password"] = _password(from_input)
 
     async def work(tx: AsyncConnection) -> bool:
-        return (await tx.execute(_ADD, {**values, "at": await clock.now(tx)})).scalar() is not None
+        made = (await tx.execute(_ADD, {**values, "at": await clock.now(tx)})).scalar() is not None
+        if made and email is not None:
+            box, who = keys.read(found.master_key_file), {"account": str(values["id"]), "agency": agency, "language": language}
+            await roster.add_person(tx, box, **who, rungs=rung or (), email=email)
+        return made
 
     if not run(found, work):
         raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
@@ -75,7 +83,7 @@ def password_command(login: Login, from_input: FromInput = False) -> int:
 
 @app.command("disable")
 def disable_command(login: Login) -> int:
-    """Nobody signs in with this account any more; what is open ends at once."""
+    """Nobody signs in with this account any more, and its owner is not knocked; what is open ends at once."""
     return _changed(settings.load(), _DISABLE, {"login": _login(login), "disabled": True}, "is disabled")
 
 
@@ -106,6 +114,8 @@ def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what
         account = (await tx.execute(sql, values)).scalar()
         if account is not None:
             await tx.execute(_END, {"id": account})
+        if account is not None and "disabled" in values:
+            await roster.set_disabled(tx, str(account), bool(values["disabled"]))
         return account is not None
 
     if not run(found, work):

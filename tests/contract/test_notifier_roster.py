@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -63,6 +64,26 @@ async def test_a_person_named_on_the_command_line_is_on_duty(notifier: Stack, to
     assert await run("disable", ACCOUNT) == 0
     async with notifier.engine.connect() as tx:
         assert on_duty(await reading.load(tx, ["police"]), "police", "duty", at).people == ()
+
+
+async def test_one_command_makes_the_account_and_its_contact_and_another_silences_both(
+    notifier: Stack, told: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def staff(*arguments: str) -> int:
+        monkeypatch.setattr("sys.stdin", io.StringIO("a long enough password\n"))
+        return await asyncio.to_thread(cli.run, ["staff", *arguments])
+
+    add = ("add", "officer", "--agency", "police-prishtine", "--password-stdin", "--email", "marker.o@police.example")
+    assert await staff(*add) == 1  # no rung: nobody would ever knock there
+    assert await notifier.rows("SELECT FROM intake.account") == []
+    assert await staff(*add, "--rung", "duty-officer") == 0
+    account = (await notifier.rows("SELECT id FROM intake.account"))[0].id
+    people = await notifier.rows("SELECT account, agency, rungs, disabled FROM notifier.person")
+    assert people == [(account, "police-prishtine", ["duty-officer"], False)]
+    assert await staff("disable", "officer") == 0
+    assert (await notifier.rows("SELECT disabled FROM notifier.person"))[0].disabled
+    assert await staff("enable", "officer") == 0
+    assert not (await notifier.rows("SELECT disabled FROM notifier.person"))[0].disabled
 
 
 @pytest.mark.parametrize(
