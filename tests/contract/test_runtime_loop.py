@@ -344,3 +344,36 @@ async def test_too_many_that_cannot_be_understood_turn_readiness_red(line: Stack
     counter.start()
     await until(lambda: "quarantine" in counter.against)
     await asyncio.sleep(0)
+
+
+async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = await line.case()
+    true = kafka.producer
+    made = []
+
+    def deaf(settings: Settings):
+        producer = true(settings)
+        made.append(producer)
+        if len(made) == 1:
+
+            async def never(node_id: int, request: object, **_: object) -> None:
+                await asyncio.Event().wait()
+
+            start = producer.start
+
+            async def started() -> None:
+                await start()
+                producer.client.send = never
+
+            producer.start = started
+        return producer
+
+    monkeypatch.setattr("referral.runtime.kafka.producer", deaf)
+    monkeypatch.setattr("referral.runtime.outbox.LIMIT", 0.5)
+    await line.write(case, await line.value(case, 1))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(made) == 2)
+    await until(lambda: line.metas())
+    assert made[0]._closed
+    assert [m.case_seq for m in await line.metas()] == [1]
