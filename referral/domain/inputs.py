@@ -25,6 +25,7 @@ from referral.domain.events import (
     Traits,
     TraitsChanged,
 )
+from referral.domain.procedure import Marks
 from referral.domain.record import RecordLost
 from referral.domain.standing import RANK, latest, marks, trait_marks
 
@@ -65,12 +66,13 @@ def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: C
         d.needs_person("no-pathway", rung=2 if traits.concern == "rights-violation" else 0)
 
 
-def _open_tracks(d: Decision) -> None:
-    """Every procedure in force that applies and does not run yet."""
+def _open_tracks(d: Decision, before: Marks = frozenset()) -> None:
+    """Every procedure in force that applies and does not run yet; one that has ended only if it did not apply before."""
     standing = trait_marks(d.case.traits)
     for pathway in d.policy.current:
-        running = any(t.pathway == pathway.id and not t.outcome for t in d.case.tracks)
-        if running or not all(group & standing for group in pathway.applies):
+        tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
+        ran = bool(tracks) and all(group & before for group in pathway.applies)
+        if ran or any(not t.outcome for t in tracks) or not all(group & standing for group in pathway.applies):
             continue
         if len(d.case.tracks) >= TRACKS:
             return d.needs_person("too-many-tracks")
@@ -122,7 +124,7 @@ def traits_changed(d: Decision, body: TraitsChanged) -> None:
             if all(group & after for group in change.when) and not all(group & before for group in change.when):
                 d.needs_person("other-pathway", track)
     _recall_unanswered(d)
-    _open_tracks(d)
+    _open_tracks(d, before)
 
 
 def _recall_unanswered(d: Decision) -> None:

@@ -58,7 +58,7 @@ def _is_quiet(case: Case, body: object) -> bool:
     """Inputs after which nobody can need a place that did not need one before."""
     if isinstance(body, ResponseSubmitted):
         found = find(case, body.offer_id)
-        placed = any(run.kind is StepKind.PLACE for track in case.tracks for run in track.runs)
+        placed = found is not None and any(run.kind is StepKind.PLACE for run in found[1].runs)
         elsewhere = found is not None and found[2].kind is not StepKind.PLACE and body.word is not Word.DECIDE
         return body.word in QUIET or (placed and elsewhere)
     if isinstance(body, Due):

@@ -104,11 +104,12 @@ def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
     """Whether a step begins now, or begins another round: after an outcome that is newer than its last round."""
     if run is not None and not step.again and run.outcome != NOT_NEEDED:
         return False
-    if not (step.after <= standing or step.at_once & standing):
+    first = run is None or run.outcome == NOT_NEEDED
+    if first and not (step.after <= standing or step.at_once & standing):
         return False
     if step.when and not all(group & standing for group in step.when):
         return False
-    if run is None or run.outcome == NOT_NEEDED:
+    if run is None or first:
         return True
     if f"{step.id}.misplaced" not in standing if step.placement is not None else not run.outcome:
         return False
