@@ -6,6 +6,7 @@ removes the key from the broker's disks; whoever reads it before that still need
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from aiokafka import AIOKafkaProducer
@@ -17,6 +18,8 @@ from referral.runtime import reading
 from referral.runtime.settings import Settings
 from referral.wire import codec
 
+LIMIT = 30.0
+"""Seconds until a broker that takes no key counts as away, as for any publication (outbox.LIMIT)."""
 _WRAPPED = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
 _RESTORE = text(
     "INSERT INTO keys.case_key SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:wrapped AS bytea[])) ON CONFLICT (case_id) DO NOTHING"
@@ -26,9 +29,10 @@ _RESTORE = text(
 async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, born: Iterable[str], erased: Iterable[str]) -> None:
     """Publish and wait: the keys of cases that begin, and nulls for those that are erased. KafkaError: nothing may be committed."""
     rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(born)})}
-    for case_id, value in {**rows, **dict.fromkeys(erased)}.items():
-        await producer.send(settings.topic(CaseKey.TOPIC), value, key=case_id.encode(), partition=0)
-    await producer.flush()
+    wanted = {**rows, **dict.fromkeys(erased)}
+    sent = [await producer.send(settings.topic(CaseKey.TOPIC), value, key=case_id.encode(), partition=0) for case_id, value in wanted.items()]
+    async with asyncio.timeout(LIMIT):
+        await asyncio.gather(*sent)  # flush() would wait for them too, and keep to itself that one has failed
 
 
 async def restore(tx: AsyncConnection, settings: Settings, erased: set[str]) -> int:
