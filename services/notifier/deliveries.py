@@ -18,14 +18,15 @@ _STILL = (
     " AND NOT EXISTS (SELECT FROM pause)"
 )
 _CLAIM = text(
-    "WITH free AS (SELECT d.id FROM delivery d JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING'"
-    " AND d.due_at <= (SELECT runtime.clock())"
-    " AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) AND a.state = 'OPEN' AND a.rung = d.rung"
+    # What was under way when its sender died is claimed even if nobody waits for it any more: it may have left, and the log must say so.
+    "WITH free AS (SELECT d.id, d.lease_until IS NOT NULL AS lapsed FROM delivery d JOIN asked a ON a.id = d.asked"
+    " WHERE d.state = 'WAITING' AND (d.lease_until < clock_timestamp()"
+    " OR (d.lease_until IS NULL AND d.due_at <= (SELECT runtime.clock()) AND a.state = 'OPEN' AND a.rung = d.rung))"
     " AND NOT EXISTS (SELECT FROM pause) ORDER BY d.due_at, d.id LIMIT :most FOR UPDATE OF d SKIP LOCKED),"
     " mine AS (UPDATE delivery d SET attempt = attempt + 1, lease_until = clock_timestamp() + make_interval(secs => :lease)"
-    " FROM free WHERE d.id = free.id RETURNING d.*)"
+    " FROM free WHERE d.id = free.id RETURNING d.*, free.lapsed)"
     " SELECT m.id, m.asked, m.case_id, m.task, m.rung, m.again, m.person, m.channel, m.language, m.drill, m.reference, m.attempt,"
-    " m.planned_at, c.address FROM mine m LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) ORDER BY m.id"
+    " m.planned_at, m.lapsed, c.address FROM mine m LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) ORDER BY m.id"
 )
 _CHECK = text(
     f"SELECT d.id, d.lease_until > clock_timestamp() AS held, coalesce({_STILL}, false) AS still,"  # noqa: S608 - the words above
@@ -60,7 +61,10 @@ _GAUGES = text(
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One delivery that is ours for LEASE_SECONDS. attempt: from 1, and the fence of the result. address: sealed; None when taken away."""
+    """One delivery that is ours for LEASE_SECONDS. attempt: from 1, and the fence of the result. address: sealed; None when taken away.
+
+    lapsed: the attempt before this one has no result, because its sender died or the database was away too long: the message may have left.
+    """
 
     id: int
     asked: str
@@ -75,6 +79,7 @@ class Claimed:
     reference: str
     attempt: int
     planned_at: int
+    lapsed: bool
     address: bytes | None = field(repr=False)
 
 

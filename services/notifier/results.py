@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -20,6 +20,8 @@ from services.notifier.figures import Figures
 
 RETRY_SECONDS = (5, 15, 45, 120)
 """Gaps between attempts at one delivery; then the channel has failed (P). Three minutes: a fifth of the shortest limit to acknowledge."""
+INTERRUPTED = "interrupted"
+"""Word of knock-reason: its sender died with it under way, so it may have left, and by now nobody waits for it."""
 SECOND = 1_000_000
 
 
@@ -80,7 +82,9 @@ class Results:
                     return [("failed", failed(claimed, now, result.reason)), *await _rung(tx, claimed, now)]
             case Kind.UNWANTED:  # or the person may not be told any more, which may leave the rung with nobody
                 if await deliveries.end(tx, claimed, "DROPPED", now):
-                    return await _rung(tx, claimed, now)
+                    before = replace(claimed, attempt=claimed.attempt - 1)  # this attempt tried nothing
+                    unknown = [("failed", failed(before, now, INTERRUPTED))] if claimed.lapsed else []
+                    return [*unknown, *await _rung(tx, claimed, now)]
         return []
 
 

@@ -106,6 +106,8 @@ class Sender:
         if claimed.attempt > len(RETRY_SECONDS) + 1:  # claimed again and again, and never a result
             return await self._record(claimed, Kind.FAILED, "gave-up")
         try:
+            if claimed.lapsed and (found := await self._check(claimed)) and found.held and not (found.still or found.paused):
+                return await self._record(claimed, Kind.UNWANTED)  # whether or not the server is there
             await channel.open()
             standing = await self._check(claimed)
             if standing is None or not standing.held:

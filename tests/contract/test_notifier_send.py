@@ -304,6 +304,31 @@ async def test_a_crash_after_the_server_took_it_repeats_it_once_under_the_same_i
     assert len(of(await notifier.drain(), KnockSent)) == 1
 
 
+async def test_what_may_have_left_when_its_sender_died_is_said_even_if_nobody_waits_any_more(
+    notifier: Stack, relay: smtp.Relay, database: str, key_files: tuple[Path, Path]
+) -> None:
+    await notifier.person("a")
+    case, offer = await notifier.case(), opened()
+    await notifier.tell(case, offer)
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", CRASHING, database, str(key_files[0]), str(relay.port))
+
+    async def take_and_kill(server: object, address: str) -> str:
+        os.kill(child.pid, signal.SIGKILL)
+        return "250 OK"
+
+    relay.data = take_and_kill
+    await relay.got(1, 60)
+    await child.wait()
+    relay.data = smtp.accept
+    await notifier.tell(case, OfferClosed(why=WHY, offer_id=offer.offer_id, how=How.DECLINED_BY_AGENCY, reason=""))
+    await notifier.rows("UPDATE notifier.delivery SET lease_until = clock_timestamp()")  # a minute later
+    async with sending(notifier.sender(relay.port)):
+        await until(lambda: ended(notifier, 1))
+    assert await notifier.states() == ["DROPPED"]
+    (said,) = of(await notifier.drain(), KnockFailed)
+    assert (said.reason, said.attempts, len(relay.letters)) == ("interrupted", 1, 1)
+
+
 async def test_a_sender_that_slept_past_its_lease_writes_nothing(notifier: Stack, relay: smtp.Relay) -> None:
     await notifier.person("a")
     await notifier.tell(await notifier.case(), opened())
