@@ -1,42 +1,55 @@
-"""The reference for routing: a bare aiokafka loop that consumes as many and as large records as routing and produces what it would."""
+"""The reference for routing: a bare aiokafka loop that consumes the same records and produces as many and as large ones."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-Record = tuple[int, bytes, bytes]
-"""Partition, key, value."""
+from bench import topic
+from referral.wire import topics
 
-
-async def fill(kafka: str, topic: str, records: Sequence[Record]) -> None:
-    """Produce records to a topic, in order within each partition."""
-    async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, linger_ms=5, max_batch_size=1 << 20) as producer:
-        futures = [await producer.send(topic, value, key=key, partition=partition) for partition, key, value in records]
-        for future in futures:
-            await future
+Out = tuple[int, bytes, bytes, list[tuple[str, bytes]]]
+"""Partition, key, value, headers."""
+Said = Mapping[tuple[int, int], Sequence[Out]]
+"""(partition, offset) of an input → what is produced for it."""
 
 
-async def bare_loop(kafka: str, source: str, sink: str, expected: int, outs: Sequence[Sequence[Record]]) -> float:
-    """Seconds for consuming `expected` records and producing, for the n-th of them, the records outs[n % len(outs)]; one future a record, awaited by batch."""
-    parts = [TopicPartition(source, n) for n in range(12)]
+async def bare(kafka: str, source: str, sink: str, said: Said) -> float:
+    """Events in and out per second for all inputs of `said`."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    config = {"message.timestamp.type": "LogAppendTime"}
+    await admin.create_topics([NewTopic(sink, topics.PARTITIONS, 1, topic_configs=config)])
+    await asyncio.to_thread(_run, kafka, source, sink, said)
+    pace = topic.pace(await topic.read(kafka, sink), len(said))
+    await admin.delete_topics([sink])
+    await admin.close()
+    return pace
+
+
+def _run(kafka: str, source: str, sink: str, said: Said) -> None:
+    asyncio.run(loop(kafka, source, sink, said))
+
+
+async def loop(kafka: str, source: str, sink: str, said: Said) -> None:
+    """Consume, produce, await: one future a record, all of a fetch awaited before the next."""
+    parts = [TopicPartition(source, n) for n in range(topics.PARTITIONS)]
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all")
     async with consumer, producer:
         consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
-        start, done = time.perf_counter(), 0
-        while done < expected:
-            batches = await consumer.getmany(timeout_ms=500, max_records=1000)
+        for part in parts:
+            consumer.seek(part, min((o for p, o in said if p == part.partition), default=0))
+        done = 0
+        while done < len(said):
             futures = []
-            for records in batches.values():
-                for _ in records:
-                    futures += [
-                        await producer.send(sink, value, key=key, partition=partition) for partition, key, value in outs[done % len(outs)]
-                    ]
+            for records in (await consumer.getmany(timeout_ms=500, max_records=1000)).values():
+                for record in records:
+                    for partition, key, value, headers in said.get((record.partition, record.offset), ()):
+                        futures.append(await producer.send(sink, value, key=key, partition=partition, headers=headers))
                     done += 1
             for future in futures:
                 await future
-        return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""What a benchmark yields: a row with its value, and beside it the reference that was measured or promised."""
+"""What a benchmark yields: rows with a value, and beside it the reference that was measured in the same run, or promised."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ratio(self) -> float | None:
         return None if not self.reference else self.value / self.reference
+
+
+def at_least(name: str, value: float, unit: str, bound: float) -> Row:
+    """A figure that a promise bounds from below; the promise is its reference."""
+    return Row(name=name, value=value, unit=unit, reference=bound, against="promised", wanted=f">= {bound:,g}", reached=value >= bound)
+
+
+def at_most(name: str, value: float, unit: str, bound: float) -> Row:
+    """A figure that a promise bounds from above; the promise is its reference."""
+    return Row(name=name, value=value, unit=unit, reference=bound, against="promised", wanted=f"<= {bound:,g}", reached=value <= bound)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

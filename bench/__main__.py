@@ -1,0 +1,53 @@
+"""`python -m bench [--json FILE] [--only NAME …]`: every figure of the design beside its reference, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from bench import alarms, deciding, doors, latency, routing, start
+from bench.ground import Ground, ground, say
+from bench.rows import Row, show, write
+
+FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
+    "decide": lambda _: deciding.alone(),
+    "routing": routing.throughput,
+    "flat": routing.flat,
+    "latency": latency.latency,
+    "takeover": latency.takeover,
+    "outage": alarms.outage,
+    "intake": doors.intake,
+    "knock": doors.knock,
+    "up": start.up,
+}
+
+
+async def measure(names: list[str]) -> list[Row]:
+    rows: list[Row] = []
+    async with ground() as at:
+        for name in names:
+            say(f"{name} (load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)")
+            async for row in FIGURES[name](at):
+                rows.append(row)
+    rows.append(Row(name="load average of the machine at the end", value=os.getloadavg()[0], unit=f"of {os.cpu_count()} cores"))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
+    parser.add_argument("--only", nargs="+", choices=sorted(FIGURES), metavar="NAME", help=f"of {', '.join(FIGURES)}")
+    asked = parser.parse_args()
+    rows = asyncio.run(measure(asked.only or list(FIGURES)))
+    show(rows)
+    if asked.json:
+        write(rows, asked.json)
+    return 1 if any(row.reached is False for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

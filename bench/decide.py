@@ -1,0 +1,103 @@
+"""`decide` alone: one input through the heart, in one thread, without I/O, codec or the fold that routing does afterwards.
+
+The mix is the specification itself: every line of every story in tests/stories/told, once each, in order. So calm answers stand
+beside joint seats, full shelters, silence, desks, exclusions and answers that cannot count; one decision yields 2 to 3 events on
+average and the busiest twenty. Nothing is random, so two runs do the same work; the best of several rounds is what the machine
+can do, and on a machine that others use too `instructions` of `perf stat` tells two versions apart where seconds cannot.
+
+    python -m bench.decide            the figure, then the costliest inputs
+    python -m bench.decide 20         twenty rounds and nothing else, for perf stat or a profiler
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import yaml
+
+from bench.rows import Row
+from referral.domain.case import Case
+from referral.domain.decide import decide
+from referral.domain.events import Facts
+from referral.domain.policy import Policy
+from referral.domain.record import Input
+from tests.stories.teller import World, policy
+from tests.stories.test_stories import TOLD
+
+WANTED = 30_000
+"""Decisions a second on one core (DESIGN §12)."""
+ROUNDS = 15
+Asked = tuple[Case | None, Input, Facts, Policy]
+
+
+def mix() -> list[tuple[str, Asked, int]]:
+    """Every line of every story: what it says, what `decide` gets for it, and how many events follow."""
+    rules, found = policy(), []
+    for path in TOLD:
+        story = yaml.safe_load(path.read_text("utf-8"))
+        world = World(rules, story.get("taken"))
+        for item in story["told"]:
+            before = len(world.log)
+            world.tell(item["do"])
+            found += [(f"{path.stem}: {item['do']}", (c, cause, facts, rules), len(said)) for c, cause, facts, said in world.log[before:]]
+    return found
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the collector, which would charge one decision for the garbage of the whole process."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def fastest(asked: list[Asked], rounds: int = ROUNDS) -> float:
+    """Seconds of CPU for one pass over all of them: the best of so many rounds."""
+    best = float("inf")
+    with quiet():
+        for _ in range(rounds):
+            start = time.process_time()
+            for one in asked:
+                decide(*one)
+            best = min(best, time.process_time() - start)
+    return best
+
+
+def figure() -> Row:
+    """The row of DESIGN §12: decisions a second."""
+    asked = [one for _, one, _ in mix()]
+    value = len(asked) / fastest(asked)
+    return Row(
+        name="decide alone",
+        value=value,
+        unit="decisions/s/core",
+        reference=WANTED,
+        against="every line of every story",
+        reached=value >= WANTED,
+    )
+
+
+def main(words: list[str]) -> None:
+    told = mix()
+    if words:
+        return print(f"{fastest([one for _, one, _ in told], int(words[0])):.6f}")
+    row, events = figure(), sum(said for *_, said in told)
+    print(f"{row.value:,.0f} {row.unit}, {events / len(told):.2f} events each, {1e6 / row.value:.1f} µs each; wanted {WANTED:,}")
+    costs: dict[str, list[float]] = defaultdict(list)
+    for name, one, _ in told:
+        costs[name].append(fastest([one] * 20, 3) / 20)
+    for name, spent in sorted(costs.items(), key=lambda item: -max(item[1]))[:12]:
+        print(f"{1e6 * max(spent):8.1f} µs  {name}")
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,89 @@
+"""The doors: referrals over HTTP, durable when answered; and how soon after that the first knock is handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bench.ground import Ground, admin, say, until
+from bench.posting import Done
+from bench.rows import Row, at_least, at_most, percentile
+from referral.cli import cast
+from referral.local.stack import Stack
+from referral.runtime.settings import CHECKOUT, SERVICES
+
+SENDER = "school-drita"
+BODY = CHECKOUT / "examples" / "referral.json"
+MOST = 32  # connections at once
+PROMISED = 300  # referrals a second
+COUNT = 3000
+KNOCK_RATE, KNOCKS = 50, 1500
+TOLD = "SELECT count(DISTINCT case_id) >= $1 FROM notifier.delivery WHERE state = 'SENT'"
+MEMORY_MB = 200
+
+
+async def post(made: Stack, rate: float, count: int, connections: int = MOST) -> list[Done]:
+    """Let another process send; what each was answered. AssertionError: something was refused."""
+    token = cast.load(made.wish.data).tokens[SENDER]
+    words = ("-m", "bench.posting", made.url("intake"), token, str(BODY), str(rate), str(count), str(connections))
+    child = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
+    answer, _ = await child.communicate()
+    found: list[Done] = json.loads(answer)
+    assert [status for _, _, status, _ in found] == [202] * count, {status for _, _, status, _ in found}
+    return found
+
+
+async def intake(at: Ground) -> AsyncIterator[Row]:
+    """Intake alone: its doors, and its loop that brings what it took to the topic."""
+    async with at.line("intake") as made:
+        await until(lambda: _knows_policy(made))
+        await post(made, 100, 200)
+        say(f"{COUNT} referrals over {MOST} connections")
+        found = await post(made, 0, COUNT)
+        seconds = max(end for _, end, _, _ in found) - min(start for start, _, _, _ in found)
+        yield at_least("intake over HTTP, durable", COUNT / seconds, "1/s", PROMISED)
+        say(f"{PROMISED // 2} referrals a second")
+        found = await post(made, PROMISED / 2, COUNT // 2)
+        waited = [(end - due) * 1000 for due, end, _, _ in found]
+        yield Row(name=f"intake at {PROMISED // 2} a second, p50", value=percentile(waited, 0.5), unit="ms")
+        yield at_most(f"intake at {PROMISED // 2} a second, p99", percentile(waited, 0.99), "ms", 100)
+
+
+async def _knows_policy(made: Stack) -> bool:
+    """Intake refuses with 503 until it has read the policy in force."""
+    try:
+        await post(made, 0, 1, 1)
+    except AssertionError:
+        return False
+    return True
+
+
+async def knock(at: Ground) -> AsyncIterator[Row]:
+    """The whole line at 50 referrals a second: from the 202 to the mail in the mail server's hands; and what the services weigh then."""
+    async with at.line(*SERVICES) as made, admin(made) as connection:
+        await until(lambda: _knows_policy(made))
+        say(f"{KNOCKS} referrals at {KNOCK_RATE} a second through the whole line")
+        found = await post(made, KNOCK_RATE, KNOCKS)
+        await until(lambda: connection.fetchval(TOLD, KNOCKS + 1))
+        rows = await connection.fetch("SELECT reference, case_id FROM notifier.delivery")
+        cases = {row["reference"]: row["case_id"] for row in rows}
+        told: dict[str, float] = {}
+        for mail in made.mailbox.mails:
+            reference = re.search(r"<([0-9a-f-]{36})@", str(mail.message["Message-ID"]))
+            assert reference is not None
+            told.setdefault(cases[reference.group(1)], mail.at)
+        waited = [told[case_id] - end for _, end, _, case_id in found]
+        yield Row(name=f"accepted to first knock at {KNOCK_RATE} a second, p50", value=percentile(waited, 0.5), unit="s")
+        yield at_most(f"accepted to first knock at {KNOCK_RATE} a second, p99", percentile(waited, 0.99), "s", 1)
+        for service in SERVICES:
+            yield at_most(f"memory of {service} under this load", peak(made[f"{service}-1"].pid), "MB", MEMORY_MB)
+
+
+def peak(pid: int | None) -> float:
+    """The most that a process ever had resident, MB."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", text, re.MULTILINE).group(1)) / 1000  # type: ignore[union-attr]

@@ -1,0 +1,87 @@
+"""Inputs as intake would have written them: case keys, sealed records on `referral-intake`; and tables full of other cases."""
+
+from __future__ import annotations
+
+import time
+
+import asyncpg
+from sqlalchemy import text
+
+from bench.plan import PLENTY, Plan, plan, policy
+from referral.local.stack import Stack
+from referral.runtime import database, kafka, keys, outbox
+from referral.runtime.compose import compose
+from referral.runtime.outbox import Blob, Record
+from referral.wire import topics
+
+TOPIC = "referral-intake"
+CHUNK = 500  # records of one produced batch; below a broker's 1 MiB
+SOME = 5000  # cases of one statement
+Sealed = list[tuple[int, Record]]
+"""(partition, record), in the order of the plan."""
+
+
+async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
+    """A key for each case, kept as intake keeps it; and places for all of them."""
+    chest = keys.read(made.settings.master_key_file)
+    engine = database.admin(made.settings)
+    found: dict[str, bytes] = {}
+    try:
+        for start in range(0, len(ids), SOME):
+            async with engine.begin() as tx:
+                found |= await chest.create_all(tx, ids[start : start + SOME])
+        async with engine.begin() as tx:
+            await tx.execute(text("UPDATE routing.place SET capacity = :many"), {"many": PLENTY})
+    finally:
+        await engine.dispose()
+    return found
+
+
+def seal(planned: Plan, chest: dict[str, bytes], now: int) -> Sealed:
+    """The records, numbered and sealed by intake's own code."""
+    composed, _ = compose(planned.inputs, "intake", TOPIC, now, chest, {})
+    waiting = {partition: iter(records) for partition, records in composed.items()}
+    places = [topics.partition(cause.case_id) for cause, _ in planned.inputs]
+    return [(place, next(waiting[place])) for place in places]
+
+
+async def prepare(made: Stack, cases: int, seed: int) -> tuple[Sealed, dict[str, bytes]]:
+    """First referrals of so many cases, and the cases' keys."""
+    now = time.time_ns() // 1000
+    planned = plan(policy(made.settings.policy), cases, now, seed, length=1)
+    chest = await case_keys(made, planned.cases)
+    return seal(planned, chest, now), chest
+
+
+async def produce(made: Stack, sealed: Sealed) -> None:
+    """Onto the topic, in order within each partition."""
+    by_partition: dict[int, list[Record]] = {}
+    for partition, record in sealed:
+        by_partition.setdefault(partition, []).append(record)
+    async with kafka.producer(made.settings) as producer:
+        for start in range(0, max(map(len, by_partition.values())), CHUNK):
+            blobs = [Blob(p, 0, some) for p, records in by_partition.items() if (some := records[start : start + CHUNK])]
+            await outbox.publish(producer, made.settings.topic(TOPIC), blobs)
+
+
+CROWD = (
+    "CREATE TEMP TABLE crowd AS SELECT gen_random_uuid()::text AS id FROM generate_series(1, $1::int)",
+    "INSERT INTO keys.case_key SELECT crowd.id, k.wrapped FROM crowd, (SELECT wrapped FROM keys.case_key LIMIT 1) AS k",
+    "INSERT INTO routing.case_state"
+    " SELECT crowd.id, s.state FROM crowd, (SELECT state FROM routing.case_state ORDER BY case_id LIMIT 1) AS s",
+    "INSERT INTO routing.seen (topic, case_id, seq, digest) SELECT t, crowd.id, 7, '\\x00112233445566778899aabbccddeeff'"
+    " FROM crowd, unnest(ARRAY['referral-intake', 'referral-routing', 'referral-notification']) AS t",
+    "INSERT INTO routing.alarm SELECT crowd.id, (random() * 11)::int, 4000000000000000 + (random() * 1e12)::bigint FROM crowd",
+    "DROP TABLE crowd",
+)
+"""Cases that sleep: their rows are as large and as many as those of real ones, under ids that are spread over every index."""
+
+
+async def crowd(connection: asyncpg.Connection[asyncpg.Record], up_to: int) -> None:
+    """Fill routing's tables with other cases until there are so many."""
+    missing = up_to - await connection.fetchval("SELECT count(*) FROM routing.case_state")
+    if missing > 0:
+        for statement in CROWD:
+            await connection.execute(statement, *([missing] if "$1" in statement else []))
+        await connection.execute("ANALYZE")
+        await connection.execute("CHECKPOINT")

@@ -1,0 +1,100 @@
+"""What every figure stands on: one real broker and one real database for the run, and on them a fresh line with real service processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+from referral.cli import up
+from referral.local.kafka import Kafka
+from referral.local.postgres import Postgres
+from referral.local.stack import Stack
+from referral.local.wish import Wish
+from referral.runtime import database
+from services.routing.publish import once
+
+PATIENCE_S = 600.0
+"""Longest wait for anything that is measured (ours): what takes longer has failed."""
+_numbers = itertools.count(1)
+
+
+def say(text: str) -> None:
+    """Progress, beside the table."""
+    sys.stderr.write(f"  {time.strftime('%H:%M:%S')} {text}\n")
+    sys.stderr.flush()
+
+
+class Ground:
+    """kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end."""
+
+    def __init__(self, kafka: str, postgres: str, folder: Path) -> None:
+        self.kafka, self.postgres, self.folder = kafka, postgres, folder
+
+    @contextlib.asynccontextmanager
+    async def line(self, *services: str, instances: int = 1) -> AsyncIterator[Stack]:
+        """A fresh database and fresh topics with a policy in force, and these services. A drill, so that hours can be passed in seconds."""
+        name = f"bench_{next(_numbers)}"
+        connection = await asyncpg.connect(self.postgres.replace("+asyncpg", ""))
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+            url = make_url(self.postgres).set(database=name).render_as_string(hide_password=False)
+            data = self.folder / name
+            wish = Wish(data=data, kafka=self.kafka, database=url, prefix=f"{name}.", services=services, instances=instances, drill=True)
+            async with up.running(wish) as made:
+                await in_force(made)
+                yield made
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        finally:
+            await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def ground() -> AsyncIterator[Ground]:
+    """Embedded servers, as `referral up` starts them, for as long as the block lasts."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    broker, base = Kafka(folder / "kafka"), Postgres(folder / "postgres")
+    try:
+        addresses = await asyncio.gather(asyncio.to_thread(broker.start), asyncio.to_thread(base.start))
+        yield Ground(*addresses, folder)
+    finally:
+        await asyncio.gather(asyncio.to_thread(broker.stop), asyncio.to_thread(base.stop))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def in_force(made: Stack) -> None:
+    """Publish the policy as routing does, whether or not routing runs."""
+    engine = database.engine(made.settings, "routing", size=1)
+    try:
+        while await once(made.settings, engine):
+            pass
+    finally:
+        await engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def admin(made: Stack) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """The line's database, as its administrator."""
+    connection = await asyncpg.connect(made.settings.database.replace("+asyncpg", ""))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def until(what: Callable[[], Awaitable[Any]], every: float = 0.2, seconds: float = PATIENCE_S) -> Any:
+    """The first true answer. TimeoutError: there was none in time."""
+    async with asyncio.timeout(seconds):
+        while not (found := await what()):
+            await asyncio.sleep(every)
+        return found

@@ -1,0 +1,75 @@
+"""A trickle of records: how long until their decisions are out, how late escalations are, and how soon another instance takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from bench import alarms, fill, topic
+from bench.fill import Sealed
+from bench.ground import Ground, admin, say, until
+from bench.routing import OUT, reached
+from bench.rows import Row, at_most, percentile
+from referral.local.stack import Stack
+from referral.runtime import kafka
+from referral.wire import seal
+
+RATE = 50
+CASES = 1000
+UNITS = 12
+SHARE = (
+    "SELECT count(*) = $1 FROM"
+    " (SELECT owner FROM routing.lease WHERE lease_until > clock_timestamp() GROUP BY owner HAVING count(*) = $2) AS o"
+)
+
+
+async def trickle(made: Stack, sealed: Sealed, rate: int) -> None:
+    """Produce one record at a time, so many a second."""
+    name = made.settings.topic(fill.TOPIC)
+    async with kafka.producer(made.settings) as producer:
+        start = time.monotonic()
+        for number, (partition, record) in enumerate(sealed):
+            await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
+            await producer.send(name, record.value, key=record.key, partition=partition, headers=record.headers)
+        await producer.flush()
+
+
+def delays(inputs: list[topic.Read], outs: list[topic.Read]) -> list[float]:
+    """Milliseconds from the broker's stamp of a record to that of the last decision that it led to."""
+    done = {cause: max(r.at for r in records) for cause, records in topic.causes(outs).items()}
+    return [float(done[seal.open(record.value).meta.event_id] - record.at) for record in inputs]
+
+
+async def latency(at: Ground) -> AsyncIterator[Row]:
+    """Referrals at 50 a second to routing; then time passes, and every one of them is escalated in its turn."""
+    async with at.line("routing") as made, admin(made) as connection:
+        sealed, chest = await fill.prepare(made, CASES, 31)
+        say(f"{CASES} referrals at {RATE} a second")
+        await trickle(made, sealed, RATE)
+        await until(lambda: reached(connection, CASES))
+        inputs = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
+        found = delays(inputs, await topic.read(made.settings.kafka, made.settings.topic(OUT)))
+        yield Row(name="routing, record in to decisions out, p50", value=percentile(found, 0.5), unit="ms")
+        yield at_most("routing, record in to decisions out, p99", percentile(found, 0.99), "ms", 25)
+        async for row in alarms.late(made, chest):
+            yield row
+
+
+async def takeover(at: Ground) -> AsyncIterator[Row]:
+    """One of two instances is killed while referrals come in for every partition."""
+    async with at.line("routing", instances=2) as made, admin(made) as connection:
+        sealed, _ = await fill.prepare(made, 600, 32)
+        await until(lambda: connection.fetchval(SHARE, 2, UNITS // 2))
+        say("killing one of two instances")
+        producing = asyncio.create_task(trickle(made, sealed, RATE))
+        await asyncio.sleep(1)
+        killed = time.time() * 1000
+        await made["routing-2"].hold()
+        await producing
+        await until(lambda: reached(connection, len(sealed)))
+        inputs = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
+        done = topic.causes(await topic.read(made.settings.kafka, made.settings.topic(OUT)))
+        waited = [(max(r.at for r in done[seal.open(i.value).meta.event_id]), i) for i in inputs if i.at >= killed]
+        slow = [end for end, record in waited if end - record.at > 1000]
+        yield at_most("killed instance, until its partitions are decided by another", (max(slow) - killed) / 1000, "s", 15)

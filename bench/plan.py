@@ -1,0 +1,132 @@
+"""What many made-up cases will say to routing, worked out without servers: offer ids are derived, so every answer is known."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from referral.domain.case import Case, Offer, Run, seats
+from referral.domain.decide import decide, places_wanted
+from referral.domain.events import Door, Facts, ReferralSubmitted, ResponseSubmitted, StepKind, Traits, Via, Word
+from referral.domain.fold import evolve
+from referral.domain.policy import ENGINE, Policy, compile
+from referral.domain.record import Input, Source, derived
+from referral.wire import bundle, topics
+
+FAMILY = "0b9f1d52-4f3a-5c1e-8a77-3f6f0c2e1d90"  # any fixed id: case ids are derived from it
+PLENTY = 1_000_000  # free places of every shelter: scarcity would end at a desk, which costs less than a decision
+LENGTH = 14  # inputs of one case: until shelter, guardian and risk are settled
+BLOCK = 500  # cases that are under way at the same time: a batch of 1000 meets each of them about twice
+DECLINES = 0.1
+TRAITS = Traits(
+    concern="trafficking",
+    age="child",
+    age_band="12-14",
+    sex="female",
+    found_in="prizren",
+    home="prizren",
+    urgency="urgent",
+    origin="domestic",
+    asylum="not-claimed",
+    languages=("sq",),
+    flags=(),
+)
+NEXT = {"OFFERED": Word.ACCEPT, "ACKNOWLEDGED": Word.ACCEPT, "ACCEPTED": Word.ARRIVE, "ARRIVED": Word.COMPLETE}
+
+
+@dataclass
+class Plan:
+    """inputs: (cause of the event, the event) in the order of arrival, as a door would queue them. asked: what `decide` gets for each.
+
+    types: event id → type, of everything that is decided.
+    """
+
+    cases: list[str] = field(default_factory=list)
+    inputs: list[tuple[Input, Struct]] = field(default_factory=list)
+    asked: list[tuple[Case | None, Input, Facts]] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)
+
+
+def policy(folder: Path) -> Policy:
+    """The policy of the checkout."""
+    return compile(bundle.read(folder))
+
+
+def plan(rules: Policy, count: int, now: int, seed: int, length: int = LENGTH) -> Plan:
+    """So many cases of `length` inputs each, in blocks that run beside one another. now: µs UTC; decisions look at hours of the day."""
+    out, dice = Plan(), random.Random(seed)
+    for start in range(0, count, BLOCK):
+        block = [derived(FAMILY, f"{seed}:{n}") for n in range(start, min(count, start + BLOCK))]
+        out.cases += block
+        running = [_walk(rules, case_id, now, random.Random(dice.random()), out, length) for case_id in block]
+        while running:
+            running = [walk for walk in running if next(walk, None)]
+    return out
+
+
+def _walk(rules: Policy, case_id: str, now: int, dice: random.Random, out: Plan, length: int) -> Iterator[bool]:
+    case: Case | None = None
+    for number in range(length):
+        body = _referral(dice, case_id, now) if case is None else _answer(rules, case, number, dice, now)
+        if body is None:
+            return
+        queued = Input(id=derived(case_id, f"in:{number}"), case_id=case_id, body=body, source=Source(topic="queue"), at=now)
+        place = Source(topic="referral-intake", partition=topics.partition(case_id), offset=len(out.inputs))
+        cause = Input(id=derived(queued.id, 0), case_id=case_id, body=body, source=place, seq=number + 1, at=now)
+        facts = Facts(now=now, engine=ENGINE, free=dict.fromkeys(places_wanted(case, cause, rules), PLENTY), bundle=1)
+        events = decide(case, cause, facts, rules)
+        out.inputs.append((queued, body))
+        out.asked.append((case, cause, facts))
+        for index, event in enumerate(events):
+            out.types[derived(cause.id, index)] = event.TYPE  # type: ignore[attr-defined]
+            case = evolve(case, event, case_id)
+        yield True
+
+
+def _referral(dice: random.Random, case_id: str, now: int) -> ReferralSubmitted:
+    found_in = dice.choice(("prishtine", "prizren", "novoberde"))
+    return ReferralSubmitted(
+        referral_id=derived(case_id, "referral"),
+        agency="school-drita",
+        door=Door.HTTP,
+        opens=True,
+        traits=structs.replace(TRAITS, found_in=found_in, home=found_in),
+        sections=("identity", "narrative"),
+        received_at=now,
+    )
+
+
+def _answer(rules: Policy, case: Case, number: int, dice: random.Random, now: int) -> ResponseSubmitted | None:
+    """Mostly what moves the case on."""
+    waiting = [(run, seat.offer) for _, _, run, seat in seats(case) if seat.offer is not None and not seat.offer.how]
+    waiting = [(run, offer) for run, offer in waiting if _moves(run, offer)]
+    if not waiting:
+        return None
+    run, offer = dice.choice(waiting)
+    word, code = NEXT.get(offer.state, Word.COMPLETE), ""
+    if run.kind is StepKind.DECIDE:
+        codes = next(step.codes for step in rules.current[0].steps if step.id == run.step)
+        word, code = Word.DECIDE, dice.choice(codes)
+    elif offer.state == "OFFERED" and dice.random() < DECLINES:
+        word = Word.DECLINE
+    return ResponseSubmitted(
+        response_id=derived(case.case_id, f"answer:{number}"),
+        offer_id=offer.offer_id,
+        agency=offer.agency,
+        word=word,
+        reason="OUT_OF_AREA" if word is Word.DECLINE else "",
+        code=code,
+        recorded=("reason", "child-view") if word is Word.DECIDE else (),
+        via=Via.SYSTEM,
+        received_at=now,
+    )
+
+
+def _moves(run: Run, offer: Offer) -> bool:
+    """Whether an answer to this offer still leads anywhere."""
+    idle = {("police", "ACCEPTED"), ("support", "ARRIVED"), ("shelter", "ARRIVED"), ("iom", "ACCEPTED")}
+    return (run.step, offer.state) not in idle and run.step != "coordinator"

@@ -1,0 +1,59 @@
+"""An agency's system that refers many children, in a process of its own: `python -m bench.posting URL TOKEN BODY RATE COUNT CONNECTIONS`.
+
+Prints one JSON list: [due, answered, status, case id] of each referral, in seconds of the machine's monotonic clock. A referral is due
+at its time whether or not the ones before it were answered, so that a slow door cannot hide behind its callers. RATE 0: all at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+Done = tuple[float, float, int, str]
+
+
+class Sender:
+    """One connection, kept open."""
+
+    def __init__(self, url: str, token: str, body: bytes) -> None:
+        at = urlsplit(url)
+        self._at = (at.hostname or "127.0.0.1", at.port or 80)
+        head = f"POST /v1/referrals HTTP/1.1\r\nHost: {at.netloc}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        self._head, self._body = head + f"Content-Length: {len(body)}\r\nIdempotency-Key: ", body
+
+    async def run(self, due: asyncio.Queue[float], done: list[Done]) -> None:
+        """Until the queue is empty."""
+        reader, writer = await asyncio.open_connection(*self._at)
+        while not due.empty():
+            at = due.get_nowait()
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            writer.write(f"{self._head}{uuid.uuid4()}\r\n\r\n".encode() + self._body)
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = next(int(line[15:]) for line in head.decode().lower().split("\r\n") if line.startswith("content-length:"))
+            answer = json.loads(await reader.readexactly(size))
+            done.append((at, time.monotonic(), int(head[9:12]), answer.get("case_id", "")))
+        writer.close()
+
+
+async def post(url: str, token: str, body: bytes, rate: float, count: int, connections: int) -> list[Done]:
+    due: asyncio.Queue[float] = asyncio.Queue()
+    start = time.monotonic() + 0.5
+    for number in range(count):
+        due.put_nowait(start + (number / rate if rate else 0.0))
+    done: list[Done] = []
+    await asyncio.gather(*(Sender(url, token, body).run(due, done) for _ in range(connections)))
+    return done
+
+
+def main(url: str, token: str, body: str, rate: str, count: str, connections: str) -> None:
+    found = asyncio.run(post(url, token, Path(body).read_bytes(), float(rate), int(count), int(connections)))
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
