@@ -32,7 +32,7 @@ ALLOWED = {
 LOGICAL = {"string": "uuid", "long": "timestamp-micros"}
 PLAIN = {"int", "long", "boolean"}
 # What bytes may hold: they could hide anything.
-HOLDS = {"ciphertext", "nonce", "public"}
+HOLDS = {"ciphertext", "digest", "nonce", "public"}
 
 
 def check(schemas: Schemas) -> None:

@@ -42,6 +42,7 @@ class _New(Struct):
     posting: Posting
     receipt: Receipt
     queue_id: str
+    claim: Claim
 
 
 async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
@@ -51,7 +52,7 @@ async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequen
     """
     now = await clock.now(tx)
     fresh = [_fresh(door, posting, now) for posting in postings]
-    answers = await receipts.claim(tx, [_claim(door, one) for one in fresh])
+    answers = await receipts.claim(tx, [one.claim for one in fresh])
     new = [one for one, answer in zip(fresh, answers, strict=True) if answer is None]
     refused = await _foreign(tx, new)
     await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None])
@@ -70,13 +71,8 @@ def _fresh(door: Door, posting: Posting, now: int) -> _New:
         event_id=derived(queue_id, 0),
         received_at=now,
     )
-    return _New(posting, receipt, queue_id)
-
-
-def _claim(door: Door, one: _New) -> Claim:
-    posting = one.posting
     body = door.keys.hmac("submission", *submit.sameness(posting.found, posting.agency))
-    return Claim(agency=posting.agency, key=posting.key, body=body, receipt=one.receipt)
+    return _New(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
 
 
 async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Rejected]:
@@ -150,5 +146,12 @@ def _referral(one: _New) -> dict[str, Any]:
 
 def _queued(one: _New, key: bytes, drill: bool) -> dict[str, Any]:
     receipt, posting = one.receipt, one.posting
-    event = submit.event(posting.found, referral_id=receipt.id, agency=posting.agency, door=posting.door, received_at=receipt.received_at)
+    event = submit.event(
+        posting.found,
+        referral_id=receipt.id,
+        agency=posting.agency,
+        door=posting.door,
+        received_at=receipt.received_at,
+        claim=one.claim.said(),
+    )
     return queue.row(receipt.case_id, event, one.queue_id, key, drill)

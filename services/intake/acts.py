@@ -5,7 +5,7 @@ Each returns the receipt, or raises Rejected; the caller commits. `post` says wh
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,11 +29,12 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 class Begun(Struct, frozen=True, kw_only=True):
-    """An act under way. known: the receipt that its key had already; then nothing more is done."""
+    """An act under way. claim: None when no key was sent. known: the receipt that its key had already; then nothing more is done."""
 
     receipt: Receipt
     queue_id: str
-    known: Receipt | None
+    claim: Claim | None = None
+    known: Receipt | None = None
 
 
 async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, body: answers.AnswerBody) -> Receipt:
@@ -170,18 +171,21 @@ async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -
 async def _begin(tx: AsyncConnection, door: Door, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:
     queue_id = door.new_id()
     now = await clock.now(tx)
-    receipt = Receipt(kind=kind, id=door.new_id(), case_id=case_id, event_id=derived(queue_id, 0), received_at=now)
+    event_id = derived(queue_id, 0)
+    receipt = Receipt(kind=kind, id=event_id, case_id=case_id, event_id=event_id, received_at=now)
     if post.key is None:
-        return Begun(receipt=receipt, queue_id=queue_id, known=None)
+        return Begun(receipt=receipt, queue_id=queue_id)
     body = door.keys.hmac("submission", kind.encode(), post.agency.encode(), case_id.encode(), *same)
-    [answer] = await receipts.claim(tx, [Claim(agency=post.agency, key=post.key, body=body, receipt=receipt)])
+    claim = Claim(agency=post.agency, key=post.key, body=body, receipt=receipt)
+    [answer] = await receipts.claim(tx, [claim])
     if isinstance(answer, Rejected):
         raise answer
-    return Begun(receipt=receipt, queue_id=queue_id, known=answer)
+    return Begun(receipt=receipt, queue_id=queue_id, claim=claim, known=answer)
 
 
 async def _say(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
-    await queue.put(tx, case.case_id, event, begun.queue_id, case.key, drill=case.drill)
+    said = structs.replace(event, claim=begun.claim.said()) if begun.claim else event
+    await queue.put(tx, case.case_id, said, begun.queue_id, case.key, drill=case.drill)
     return begun.receipt
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain import events
 from referral.errors import Rejected
 from referral.runtime.keys import Keys
 from services.intake.store import rows
@@ -34,6 +35,10 @@ class Claim(Struct, frozen=True, kw_only=True):
     key: bytes
     body: bytes
     receipt: Receipt
+
+    def said(self) -> events.Claim:
+        """What the event says of it, so that the receipt can be put back after the database was lost."""
+        return events.Claim(agency=self.agency, key=self.key, body=self.body)
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -78,19 +83,18 @@ async def claim(tx: AsyncConnection, claims: Sequence[Claim]) -> list[Receipt | 
     for one in claims:
         first.setdefault((one.agency, one.key), one)
     ordered = [first[name] for name in sorted(first)]
-    values: dict[str, object] = {
-        "agency": [c.agency for c in ordered],
-        "key": [c.key for c in ordered],
-        "body": [c.body for c in ordered],
-        **{name: [getattr(c.receipt, name) for c in ordered] for name in Receipt.__struct_fields__},
-    }
-    new = {(agency, bytes(key)) for agency, key in (await tx.execute(_CLAIM, values)).all()}
+    new = {(agency, bytes(key)) for agency, key in (await tx.execute(_CLAIM, _values(ordered))).all()}
     taken = {name: (one.body, one.receipt) for name, one in first.items() if name in new}
     old = [c for c in ordered if (c.agency, c.key) not in new]
     if old:
         found = await rows(tx, _TAKEN, {"agency": [c.agency for c in old], "key": [c.key for c in old]})
         taken |= {(r[0], bytes(r[1])): (bytes(r[2]), Receipt(**dict(zip(Receipt.__struct_fields__, r[3:], strict=True)))) for r in found}
     return [_verdict(one, one is first[one.agency, one.key] and (one.agency, one.key) in new, taken) for one in claims]
+
+
+def _values(claims: Sequence[Claim]) -> dict[str, object]:
+    sent = {name: [getattr(one, name) for one in claims] for name in ("agency", "key", "body")}
+    return {**sent, **{name: [getattr(one.receipt, name) for one in claims] for name in Receipt.__struct_fields__}}
 
 
 def _verdict(one: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, Receipt]]) -> Receipt | Rejected | None:
@@ -100,6 +104,12 @@ def _verdict(one: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, 
     if hmac.compare_digest(body, one.body):
         return receipt
     return Rejected("key-reused", "Idempotency-Key", "this key stands for something else that you sent; use a new key", status=409)
+
+
+async def put_back(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
+    """Receipts that the topic tells of; those that are there stand."""
+    if claims:
+        await tx.execute(_CLAIM, _values(claims))
 
 
 async def became(tx: AsyncConnection, agency: str, key: bytes) -> Receipt | Refusal | None:

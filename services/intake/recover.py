@@ -15,40 +15,67 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain import policy
-from referral.domain.events import ConsentChanged, ReferralSubmitted, TraitsChanged
+from referral.domain.events import (
+    ActorExcluded,
+    ConsentChanged,
+    InstructionGiven,
+    Meta,
+    ReferralSubmitted,
+    ReferralWithdrawn,
+    ResponseSubmitted,
+    TraitsChanged,
+)
 from referral.domain.policy import Policy
 from referral.runtime import refold
 from referral.runtime.refold import Tape
 from referral.runtime.settings import Settings, load
 from referral.wire import codec, seal
-from services.intake import casefile
+from services.intake import casefile, receipts
 from services.intake.reading import Standing
+from services.intake.receipts import Claim, Receipt
 
 TOPIC = "referral-intake"
 POLICY = text("SELECT files FROM routing.policy WHERE confirmed IS NOT NULL ORDER BY number DESC LIMIT 1")
 CASE = text(
     "INSERT INTO intake.casefile (case_id, desk, drill, opened_at, sealed) VALUES (:case_id, :desk, :drill, :at, :sealed)"
-    " ON CONFLICT (case_id) DO UPDATE SET sealed = excluded.sealed"
+    " ON CONFLICT (case_id) DO UPDATE SET sealed = excluded.sealed, desk = excluded.desk"
 )
 REFERRAL = text(
     "INSERT INTO intake.referral (referral_id, case_id, agency, event_id, received_at)"
     " VALUES (:referral_id, :case_id, :agency, :event_id, :at) ON CONFLICT DO NOTHING"
 )
+EXCLUSION = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case_id, :kind, :actor) ON CONFLICT DO NOTHING")
+WITHDRAWN = text("UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL")
+KINDS: dict[type[Any], str] = {
+    ReferralSubmitted: "referral",
+    ResponseSubmitted: "response",
+    ConsentChanged: "consent",
+    TraitsChanged: "traits",
+    ActorExcluded: "exclusion",
+    InstructionGiven: "instruction",
+    ReferralWithdrawn: "withdrawal",
+}
+"""What an agency sends under a key → the word of its receipt."""
 FILLED = text("SELECT case_id, section FROM intake.section WHERE case_id = ANY(CAST(:ids AS text[]))")
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
-    """Fold what stands of each case, its traits and consent, and the referrals."""
+    """Fold what stands of each case, its traits and consent, referrals, exclusions, and what was taken under which key."""
     cases: dict[str, dict[str, Any]] = {}
     standing: dict[str, Standing] = {}
     referrals: list[dict[str, Any]] = []
     promised: set[tuple[str, str]] = set()
+    claims: list[Claim] = []
+    exclusions: list[dict[str, Any]] = []
+    withdrawn: list[dict[str, Any]] = []
     for taped in tape.records[TOPIC]:
         meta = taped.meta
         if meta.case_id not in keys or meta.type in seal.UNSEALED:
             continue
         body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], TOPIC, seal.open(taped.value)))
         now = standing.get(meta.case_id)
+        if (claim := _claim(meta, body)) is not None:
+            claims.append(claim)
         match body:
             case ReferralSubmitted():
                 ids = {"referral_id": body.referral_id, "case_id": meta.case_id, "agency": body.agency, "event_id": meta.event_id}
@@ -63,6 +90,10 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
                 standing[meta.case_id] = Standing(traits=body.traits, consent=now.consent)
             case ConsentChanged() if now:
                 standing[meta.case_id] = Standing(traits=now.traits, consent=body.consent)
+            case ActorExcluded():
+                exclusions.append({"case_id": meta.case_id, "kind": body.kind, "actor": body.actor})
+            case ReferralWithdrawn():
+                withdrawn.append({"id": body.referral_id, "at": body.received_at})
     rules = await _policy(tx)
     for case_id, row in cases.items():
         town = rules.municipalities.get(standing[case_id].traits.found_in)
@@ -71,8 +102,22 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     if cases:
         await tx.execute(CASE, list(cases.values()))
         await tx.execute(REFERRAL, referrals)
+    for sql, rows in ((EXCLUSION, exclusions), (WITHDRAWN, withdrawn)):
+        if rows:
+            await tx.execute(sql, rows)
+    await receipts.put_back(tx, claims)
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
-    return {"cases": len(cases), "referrals": len(referrals), "sections to ask for again": len(promised - filled)}
+    return {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "sections to ask for again": len(promised - filled)}
+
+
+def _claim(meta: Meta, body: Any) -> Claim | None:
+    """The receipt that this event's sender has; None for what had no key."""
+    if type(body) not in KINDS or body.claim is None:
+        return None
+    id = body.referral_id if isinstance(body, ReferralSubmitted) else meta.event_id
+    at = {"case_id": meta.case_id, "event_id": meta.event_id, "received_at": body.received_at}
+    receipt = Receipt(kind=KINDS[type(body)], id=id, **at)
+    return Claim(agency=body.claim.agency, key=body.claim.key, body=body.claim.body, receipt=receipt)
 
 
 async def _policy(tx: AsyncConnection) -> Policy:

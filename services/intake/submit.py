@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
-from referral.domain.events import Consent, ConsentState, Door, ReferralSubmitted, Traits
+from referral.domain.events import Claim, Consent, ConsentState, Door, ReferralSubmitted, Traits
 from referral.errors import Rejected
 from referral.wire import codec
 from services.intake import strict
@@ -136,7 +136,9 @@ def section(name: str, content: dict[str, Any], lists: Lists, where: str) -> byt
     return strict.canonical(content)
 
 
-def event(found: Submission, *, referral_id: str, agency: str, door: Door, received_at: int) -> ReferralSubmitted:
+def event(
+    found: Submission, *, referral_id: str, agency: str, door: Door, received_at: int, claim: Claim | None = None
+) -> ReferralSubmitted:
     """What travels. Its sections are the names of those that were filled, never their content."""
     return ReferralSubmitted(
         referral_id=referral_id,
@@ -147,6 +149,7 @@ def event(found: Submission, *, referral_id: str, agency: str, door: Door, recei
         consent=found.consent,
         sections=tuple(name for name, _ in found.sections),
         received_at=received_at,
+        claim=claim,
     )
 
 

@@ -123,7 +123,7 @@ class World:
             "drill": drill,
         }
         found = submit.submission(msgspec.json.encode(body), self.lists)
-        posting = accepting.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes, door=By.HTTP, found=found)
+        posting = accepting.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes * 2, door=By.HTTP, found=found)
         [receipt] = self.run(lambda tx: accepting.accept(tx, self.door, self.lists, [posting]))
         assert not isinstance(receipt, Exception), receipt
         return receipt.case_id

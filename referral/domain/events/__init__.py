@@ -11,6 +11,7 @@ from referral.domain.events.case_key import CaseKey
 from referral.domain.events.case_linked import CaseLinked
 from referral.domain.events.case_opened import CaseOpened
 from referral.domain.events.case_raised import CaseRaised
+from referral.domain.events.claim import Claim
 from referral.domain.events.consent import Consent
 from referral.domain.events.consent import ConsentState
 from referral.domain.events.consent_changed import ConsentChanged
@@ -109,6 +110,7 @@ __all__ = [
     "CaseOpened",
     "CaseRaised",
     "CauseKind",
+    "Claim",
     "Consent",
     "ConsentChanged",
     "ConsentState",

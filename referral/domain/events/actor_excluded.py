@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
+from referral.domain.events.claim import Claim
 from referral.domain.value import Value
 
 
@@ -34,3 +35,5 @@ class ActorExcluded(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Agency id, account id, or a relation such as parent."""
     received_at: int
     """When the door took it."""
+    claim: Claim | None = None
+    """The key that it was sent under; null where it had none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
+from referral.domain.events.claim import Claim
 from referral.domain.value import Value
 
 
@@ -53,3 +54,5 @@ class InstructionGiven(Value, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The other case of a link."""
     received_at: int
     """When the door took it."""
+    claim: Claim | None = None
+    """The key that it was sent under; null where it had none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
+from referral.domain.events.claim import Claim
 from referral.domain.events.consent import Consent
 from referral.domain.events.traits import Traits
 from referral.domain.value import Value
@@ -43,3 +44,5 @@ class ReferralSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=
     """Sections of the case file that were filled."""
     received_at: int
     """When the door took it."""
+    claim: Claim | None = None
+    """The key that it was sent under; null where it had none."""

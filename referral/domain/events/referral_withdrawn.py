@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from referral.domain.events.claim import Claim
 from referral.domain.value import Value
 
 
@@ -22,3 +23,5 @@ class ReferralWithdrawn(Value, frozen=True, kw_only=True, forbid_unknown_fields=
     """Coded reason."""
     received_at: int
     """When the door took it."""
+    claim: Claim | None = None
+    """The key that it was sent under; null where it had none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from referral.domain.events.claim import Claim
 from referral.domain.events.traits import Traits
 from referral.domain.value import Value
 
@@ -23,3 +24,5 @@ class TraitsChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     """All traits, as they hold from now on."""
     received_at: int
     """When the door took it."""
+    claim: Claim | None = None
+    """The key that it was sent under; null where it had none."""

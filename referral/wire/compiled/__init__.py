@@ -16,6 +16,7 @@ from referral.wire.compiled import case_key
 from referral.wire.compiled import case_linked
 from referral.wire.compiled import case_opened
 from referral.wire.compiled import case_raised
+from referral.wire.compiled import claim
 from referral.wire.compiled import consent
 from referral.wire.compiled import consent_changed
 from referral.wire.compiled import deadline_passed
@@ -53,7 +54,7 @@ from referral.wire.compiled import traits_changed
 from referral.wire.compiled import why
 
 FINGERPRINTS = {
-    "actor-excluded.v1": -4647316750564627920,
+    "actor-excluded.v1": 768598937995026211,
     "case-changed.v1": 621906282370676571,
     "case-closed.v1": 4057205886320857263,
     "case-erased.v1": -938371900409926525,
@@ -61,14 +62,15 @@ FINGERPRINTS = {
     "case-linked.v1": 6222442492616847950,
     "case-opened.v1": -2920768186190836751,
     "case-raised.v1": 1278013682049158519,
-    "consent-changed.v1": -417425589429018628,
+    "claim.v1": -5303069421361513362,
+    "consent-changed.v1": 7578461428986295509,
     "consent.v1": 2078319248597939007,
     "deadline-passed.v1": -5443881282869276783,
     "decision-recorded.v1": -5513107833183527350,
     "facts.v1": -7418124646854443554,
     "head.v1": 725859280912230612,
     "input-ignored.v1": 8166195143366387227,
-    "instruction-given.v1": 7421569396993076683,
+    "instruction-given.v1": -7405471975406643866,
     "knock-failed.v1": 387856051343050515,
     "knock-sent.v1": -2093424176418181721,
     "meta.v1": -294720532920057354,
@@ -85,22 +87,22 @@ FINGERPRINTS = {
     "policy-activated.v1": -858678549514275396,
     "quarantined.v1": 7719928095000935047,
     "referral-attached.v1": -6716535971413402687,
-    "referral-submitted.v1": 8223686993459459927,
-    "referral-withdrawn.v1": 7183880381744005153,
-    "response-submitted.v1": -6809862566420965183,
+    "referral-submitted.v1": 9129355155612606350,
+    "referral-withdrawn.v1": 7174985440727449554,
+    "response-submitted.v1": 3699823042607400484,
     "rung-failed.v1": 5981256200875020575,
     "sealed.v1": -8432922871647502632,
     "section-disclosed.v1": 5534290302212687549,
     "step-done.v1": 3175322365600057189,
     "step-opened.v1": 4862785210117972907,
     "track-changed.v1": -6292215497093847498,
-    "traits-changed.v1": -9195865876795552098,
+    "traits-changed.v1": 1280976977782200173,
     "traits.v1": -9213293569509141260,
     "why.v1": -8558118471590480678,
 }
 
 READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
-    "actor-excluded.v1": (-4647316750564627920, actor_excluded.read_v1),
+    "actor-excluded.v1": (768598937995026211, actor_excluded.read_v1),
     "case-changed.v1": (621906282370676571, case_changed.read_v1),
     "case-closed.v1": (4057205886320857263, case_closed.read_v1),
     "case-erased.v1": (-938371900409926525, case_erased.read_v1),
@@ -108,11 +110,11 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "case-linked.v1": (6222442492616847950, case_linked.read_v1),
     "case-opened.v1": (-2920768186190836751, case_opened.read_v1),
     "case-raised.v1": (1278013682049158519, case_raised.read_v1),
-    "consent-changed.v1": (-417425589429018628, consent_changed.read_v1),
+    "consent-changed.v1": (7578461428986295509, consent_changed.read_v1),
     "deadline-passed.v1": (-5443881282869276783, deadline_passed.read_v1),
     "decision-recorded.v1": (-5513107833183527350, decision_recorded.read_v1),
     "input-ignored.v1": (8166195143366387227, input_ignored.read_v1),
-    "instruction-given.v1": (7421569396993076683, instruction_given.read_v1),
+    "instruction-given.v1": (-7405471975406643866, instruction_given.read_v1),
     "knock-failed.v1": (387856051343050515, knock_failed.read_v1),
     "knock-sent.v1": (-2093424176418181721, knock_sent.read_v1),
     "needs-person.v1": (5524754876861207023, needs_person.read_v1),
@@ -127,15 +129,15 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "policy-activated.v1": (-858678549514275396, policy_activated.read_v1),
     "quarantined.v1": (7719928095000935047, quarantined.read_v1),
     "referral-attached.v1": (-6716535971413402687, referral_attached.read_v1),
-    "referral-submitted.v1": (8223686993459459927, referral_submitted.read_v1),
-    "referral-withdrawn.v1": (7183880381744005153, referral_withdrawn.read_v1),
-    "response-submitted.v1": (-6809862566420965183, response_submitted.read_v1),
+    "referral-submitted.v1": (9129355155612606350, referral_submitted.read_v1),
+    "referral-withdrawn.v1": (7174985440727449554, referral_withdrawn.read_v1),
+    "response-submitted.v1": (3699823042607400484, response_submitted.read_v1),
     "rung-failed.v1": (5981256200875020575, rung_failed.read_v1),
     "section-disclosed.v1": (5534290302212687549, section_disclosed.read_v1),
     "step-done.v1": (3175322365600057189, step_done.read_v1),
     "step-opened.v1": (4862785210117972907, step_opened.read_v1),
     "track-changed.v1": (-6292215497093847498, track_changed.read_v1),
-    "traits-changed.v1": (-9195865876795552098, traits_changed.read_v1),
+    "traits-changed.v1": (1280976977782200173, traits_changed.read_v1),
 }
 
 WRITERS: dict[type, Callable[[Any], bytes]] = {
@@ -147,6 +149,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.CaseLinked: case_linked.write,
     events.CaseOpened: case_opened.write,
     events.CaseRaised: case_raised.write,
+    events.Claim: claim.write,
     events.Consent: consent.write,
     events.ConsentChanged: consent_changed.write,
     events.DeadlinePassed: deadline_passed.write,

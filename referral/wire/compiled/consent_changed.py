@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from referral.domain.events import ConsentChanged
 from referral.wire import atoms
+from referral.wire.compiled import claim
 from referral.wire.compiled import consent
 
 
@@ -12,7 +13,14 @@ def read_v1(d: bytes, i: int) -> tuple[ConsentChanged, int]:
     f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_consent, i = consent.read_v1(d, i)
     f_received_at, i = atoms.long(d, i)
-    return ConsentChanged(agency=f_agency, consent=f_consent, received_at=f_received_at), i
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_claim, i = claim.read_v1(d, i)
+    return ConsentChanged(agency=f_agency, consent=f_consent, received_at=f_received_at, claim=f_claim), i
 
 
 def write(x: ConsentChanged) -> bytes:
@@ -21,4 +29,5 @@ def write(x: ConsentChanged) -> bytes:
         atoms.CODES[x.agency],
         consent.write(x.consent),
         atoms.LONGS[x.received_at],
+        b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
     ))

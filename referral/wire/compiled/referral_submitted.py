@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from referral.domain.events import Door, ReferralSubmitted
 from referral.wire import atoms
+from referral.wire.compiled import claim
 from referral.wire.compiled import consent
 from referral.wire.compiled import traits
 
@@ -33,7 +34,14 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralSubmitted, int]:
         f_sections = ()
         i += 1
     f_received_at, i = atoms.long(d, i)
-    return ReferralSubmitted(referral_id=f_referral_id, agency=f_agency, door=f_door, opens=f_opens, traits=f_traits, consent=f_consent, sections=f_sections, received_at=f_received_at), i
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_claim, i = claim.read_v1(d, i)
+    return ReferralSubmitted(referral_id=f_referral_id, agency=f_agency, door=f_door, opens=f_opens, traits=f_traits, consent=f_consent, sections=f_sections, received_at=f_received_at, claim=f_claim), i
 
 
 def write(x: ReferralSubmitted) -> bytes:
@@ -47,4 +55,5 @@ def write(x: ReferralSubmitted) -> bytes:
         b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
         atoms.codes_bytes(x.sections),
         atoms.LONGS[x.received_at],
+        b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
     ))

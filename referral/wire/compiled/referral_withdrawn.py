@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from referral.domain.events import ReferralWithdrawn
 from referral.wire import atoms
+from referral.wire.compiled import claim
 
 
 def read_v1(d: bytes, i: int) -> tuple[ReferralWithdrawn, int]:
@@ -12,7 +13,14 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralWithdrawn, int]:
     f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_received_at, i = atoms.long(d, i)
-    return ReferralWithdrawn(referral_id=f_referral_id, agency=f_agency, reason=f_reason, received_at=f_received_at), i
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_claim, i = claim.read_v1(d, i)
+    return ReferralWithdrawn(referral_id=f_referral_id, agency=f_agency, reason=f_reason, received_at=f_received_at, claim=f_claim), i
 
 
 def write(x: ReferralWithdrawn) -> bytes:
@@ -22,4 +30,5 @@ def write(x: ReferralWithdrawn) -> bytes:
         atoms.CODES[x.agency],
         atoms.CODES[x.reason],
         atoms.LONGS[x.received_at],
+        b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
     ))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from referral.domain.events import ResponseSubmitted, Via, Word
 from referral.wire import atoms
+from referral.wire.compiled import claim
 
 Word_V1 = {0: Word.UNKNOWN, 2: Word.ACKNOWLEDGE, 4: Word.ACCEPT, 6: Word.ARRIVE, 8: Word.COMPLETE, 10: Word.DECLINE, 12: Word.HOLD, 14: Word.RETURN, 16: Word.DECIDE}
 Via_V1 = {0: Via.UNKNOWN, 2: Via.SYSTEM, 4: Via.WEB, 6: Via.PHONE}
@@ -42,7 +43,14 @@ def read_v1(d: bytes, i: int) -> tuple[ResponseSubmitted, int]:
             atoms.fail("union")
         f_recorded_by = atoms.ident(d[i : (i := i + 37)])
     f_received_at, i = atoms.long(d, i)
-    return ResponseSubmitted(response_id=f_response_id, offer_id=f_offer_id, agency=f_agency, word=f_word, reason=f_reason, code=f_code, recorded=f_recorded, by=f_by, via=f_via, recorded_by=f_recorded_by, received_at=f_received_at), i
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_claim, i = claim.read_v1(d, i)
+    return ResponseSubmitted(response_id=f_response_id, offer_id=f_offer_id, agency=f_agency, word=f_word, reason=f_reason, code=f_code, recorded=f_recorded, by=f_by, via=f_via, recorded_by=f_recorded_by, received_at=f_received_at, claim=f_claim), i
 
 
 def write(x: ResponseSubmitted) -> bytes:
@@ -59,4 +67,5 @@ def write(x: ResponseSubmitted) -> bytes:
         Via_BYTES[x.via],
         b"\x00" if (v_recorded_by := x.recorded_by) is None else b"\x02" + atoms.ident_bytes(v_recorded_by),
         atoms.LONGS[x.received_at],
+        b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
     ))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from referral.domain.events import TraitsChanged
 from referral.wire import atoms
+from referral.wire.compiled import claim
 from referral.wire.compiled import traits
 
 
@@ -19,7 +20,14 @@ def read_v1(d: bytes, i: int) -> tuple[TraitsChanged, int]:
         f_by = atoms.ident(d[i : (i := i + 37)])
     f_traits, i = traits.read_v1(d, i)
     f_received_at, i = atoms.long(d, i)
-    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at), i
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_claim, i = claim.read_v1(d, i)
+    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at, claim=f_claim), i
 
 
 def write(x: TraitsChanged) -> bytes:
@@ -29,4 +37,5 @@ def write(x: TraitsChanged) -> bytes:
         b"\x00" if (v_by := x.by) is None else b"\x02" + atoms.ident_bytes(v_by),
         traits.write(x.traits),
         atoms.LONGS[x.received_at],
+        b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
     ))
