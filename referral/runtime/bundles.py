@@ -77,7 +77,7 @@ class Bundles:
             while True:
                 await self._take(consumer, tp, end)
         finally:
-            await consumer.stop()
+            await kafka.halt(consumer)
 
     async def _take(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
         records = (await consumer.getmany(tp, timeout_ms=1000 if self._caught_up else 50)).get(tp, [])

@@ -17,6 +17,7 @@ from referral.runtime.settings import Settings
 from referral.wire import topics
 
 SETTLE = 3.0  # seconds until what a broker shows is what it has
+HALT = 2.0  # seconds for a reader to stop before its connections are just closed
 REQUEST = 10_000  # ms; a broker that has not answered by then is away
 BATCH = 900_000  # bytes; one prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
 FETCH = 4 * 1024 * 1024  # bytes per partition; above the largest record of any topic but referral-policy
@@ -120,3 +121,15 @@ async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Map
             if configs[topic].get(setting) != value
         ]
     return problems
+
+
+async def halt(reader: AIOKafkaConsumer) -> None:
+    """Stop reading. aiokafka lets the cancellation of a fetch of its own out of `stop`, which would end whoever stops it."""
+    try:
+        async with asyncio.timeout(HALT):
+            await reader.stop()
+    except (Exception, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # it was meant for us
+        await reader._client.close()

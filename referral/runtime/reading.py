@@ -22,7 +22,7 @@ async def ends(found: Settings, topics: Iterable[str]) -> dict[Place, int]:
     try:
         return {(found.plain(tp.topic), tp.partition): end for tp, end in (await _ends(reader, found, topics)).items()}
     finally:
-        await reader.stop()
+        await kafka.halt(reader)
 
 
 async def whole(
@@ -47,7 +47,7 @@ async def whole(
                         yield (found.plain(tp.topic), tp.partition), record
             left = {tp for tp in left if await reader.position(tp) < stop[tp]}
     finally:
-        await reader.stop()
+        await kafka.halt(reader)
 
 
 async def _ends(reader: AIOKafkaConsumer, found: Settings, topics: Iterable[str]) -> dict[TopicPartition, int]:
