@@ -79,7 +79,7 @@ class Loop:
             await self._fits()
             consumer, probe, producer = kafka.consumer(self.settings), kafka.consumer(self.settings), kafka.producer(self.settings)
             for reading in (consumer, probe):
-                stack.push_async_callback(reading.stop)
+                stack.push_async_callback(kafka.halt, reading)
                 await reading.start()
             stack.push_async_callback(_throw_away, producer)
             await producer.start()
