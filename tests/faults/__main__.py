@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import logging
 import secrets
 import sys
 import tempfile
@@ -13,16 +15,21 @@ from referral.cli import show
 from tests.faults import campaign
 
 KILLS = 200
+INJECTED = 5
+"""One in so many at least by injection."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--data", type=Path, help="folder to keep, with logs; by default a temporary one")
     asked = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our own producer, whose broker we kill
     show.console.print(f"seed {asked.seed}: {asked.kills} kills")
-    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
-        ran = asyncio.run(campaign.run(Path(folder), asked.seed, asked.kills, show.console.print))
+    with contextlib.ExitStack() as held:
+        data = asked.data or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
+        ran = asyncio.run(campaign.run(data, asked.seed, asked.kills, show.console.print, injected=asked.kills // INJECTED))
     show.table(
         ("killed", "how", "hits", "slowest back"), campaign.table(ran), title=f"{ran.hits} hits, {ran.injected} of them by injection"
     )

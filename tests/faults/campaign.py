@@ -8,14 +8,22 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from referral.cli import cast, up
+from referral.local.stack import Stack
 from referral.local.wish import Wish
-from tests.faults.kill import Done, plan, strike
+from tests.faults.kill import SERVERS, Done, Kill, plan, strike, works
 from tests.faults.load import Load
 from tests.faults.verdict import Verdict, judge
+
+AT_ONCE = 4
+"""Victims that may be down at the same moment."""
+LONGEST_S = 50 * 60.0
+"""Then the campaign ends, whatever has been hit: `make faults` promises an hour."""
+WORK = 30
+"""Things that must have been acknowledged since a server came back, before it is killed again."""
 
 
 @dataclass(frozen=True)
@@ -36,29 +44,90 @@ class Campaign:
         return sum(done.hit and done.kill.how != "SIGKILL" for done in self.done)
 
 
-async def run(data: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None) -> Campaign:
-    """Two instances of each service under load; kills until so many have hit, then the verdict."""
-    begun, draw, done = time.monotonic(), random.Random(seed), list[Done]()
+async def run(data: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None, injected: int = 0) -> Campaign:
+    """Two instances of each service under load; kills until so many (and so many of them injected) have hit, then the verdict."""
+    begun = time.monotonic()
     async with up.running(Wish(data=data, instances=2), told=told) as stack:
-        load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(data), seed)
+        load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(data), seed, settings=stack.settings)
         running = asyncio.create_task(load.run())
+        killing = Killing(stack, load, seed, kills, injected, told)
         try:
-            for kill in plan(seed, kills * 2):  # some hit nothing
-                await asyncio.sleep(draw.uniform(0.2, 1.5))
-                done.append(await strike(stack, kill, draw))
-                hits = sum(d.hit for d in done)
-                result = "hit" if done[-1].hit else "nothing to hit"
-                told(f"{hits:>4} of {kills}: {kill.how:>9} {done[-1].victim:<11} {result}; {load.done} taken")
-                if hits >= kills or running.done():
-                    break
+            await killing.run(running)
             load.end()
             await running
+            told(f"{killing.hits} hits in {(time.monotonic() - begun) / 60:.1f} min; {load.done} taken; now the verdict")
             verdict = await judge(stack, load)
         finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
-    return Campaign(seed, done, verdict, time.monotonic() - begun)
+            await _cancelled(running)
+    return Campaign(seed, killing.done, verdict, time.monotonic() - begun)
+
+
+@dataclass
+class Killing:
+    """Strikes the next victim that is at work, without waiting for the last one to be back."""
+
+    stack: Stack
+    load: Load
+    seed: int
+    kills: int
+    injected: int
+    told: Callable[[str], None]
+    done: list[Done] = field(default_factory=list)
+    _busy: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _taken: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def hits(self) -> int:
+        return sum(done.hit for done in self.done)
+
+    async def run(self, running: asyncio.Task[None]) -> None:
+        """Until enough have hit, the load has failed, or the time is over."""
+        draw, left, end = random.Random(self.seed), plan(self.seed, self.kills * 3), time.monotonic() + LONGEST_S
+        try:
+            while left and not self._enough() and not running.done() and time.monotonic() < end:
+                await asyncio.sleep(draw.uniform(0.1, 1.0))
+                if len(self._busy) < AT_ONCE and (found := await self._next(left, draw)):
+                    kill, victim = found
+                    self._busy[victim] = asyncio.create_task(self._strike(kill, victim, draw))
+                for failed in [task for task in self._busy.values() if task.done()]:
+                    failed.result()
+            await asyncio.gather(*self._busy.values())
+        finally:
+            for task in self._busy.values():
+                await _cancelled(task)
+
+    def _enough(self) -> bool:
+        """Those under way are counted as hits until they are known."""
+        injected = sum(done.hit and done.kill.how != "SIGKILL" for done in self.done)
+        return self.hits >= self.kills and injected >= self.injected
+
+    async def _next(self, left: list[Kill], draw: random.Random) -> tuple[Kill, str] | None:
+        """The first kill of the plan that has a victim at work; it is taken out of the plan."""
+        for number, kill in enumerate(left[:12]):
+            names = [kill.target] if kill.target in self.stack.processes else [p.name for p in self.stack.of(kill.target)]
+            draw.shuffle(names)
+            for name in names:
+                ready = name not in self._busy and self.stack[name].state == "ready"
+                ready &= name not in SERVERS or self._busy.keys().isdisjoint(SERVERS)
+                if ready and self.load.done >= self._taken.get(name, 0) and await works(self.stack, name):
+                    return left.pop(number), name
+        return None
+
+    async def _strike(self, kill: Kill, victim: str, draw: random.Random) -> None:
+        try:
+            done = await strike(self.stack, kill, victim, draw)
+        finally:
+            del self._busy[victim]
+        self.done.append(done)
+        self._taken[victim] = self.load.done + WORK if victim in SERVERS else 0
+        result = f"hit, back in {done.back_s:.1f} s" if done.hit else "nothing to hit"
+        self.told(f"{self.hits:>4} of {self.kills}: {kill.how:>9} {victim:<11} {result}; {self.load.done} taken")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def table(campaign: Campaign) -> list[tuple[str, str, int, str]]:

@@ -1,23 +1,38 @@
-"""New cases and answers through the real doors, from clients that keep a key and send again until they are told that it is durable."""
+"""New cases and answers through the real doors, from clients that keep a key and send again until they are told that it is durable.
+
+Most referrals come by HTTP; some by Kafka, whose producer is told that a record is durable, and is told nothing of what becomes of it:
+that is asked for at the end.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from referral.cli.cast import Cast
+from referral.client import encrypt
+from referral.runtime.kafka import create_ingress
+from referral.runtime.settings import Settings
 
 Json = dict[str, Any]
 PLACES = ("prishtine", "prizren", "novoberde")
 URGENCY = ("routine", "urgent", "emergency")
 SENDER = "school-drita"
 WAIT_S = 0.2
+BY_KAFKA = 0.2
+"""Share of the referrals that come by `ingress.<agency>`."""
+WORKERS = 4
+"""Agencies that answer at the same time."""
 
 
 @dataclass
@@ -25,14 +40,17 @@ class Load:
     """urls: of every intake. rate: new cases a second. Each thing sent is kept with its receipt: that is the promise to check.
 
     receipts: Idempotency-Key → (body, receipt) of referrals. answers: the same of responses.
+    published: keys of records that the broker took. settings: of the stack; without them nothing comes by Kafka.
     """
 
     urls: Callable[[], list[str]]
     cast: Cast
     seed: int
-    rate: float = 4.0
+    rate: float = 2.0
+    settings: Settings | None = None
     receipts: dict[str, tuple[Json, Json]] = field(default_factory=dict)
     answers: dict[str, tuple[Json, Json]] = field(default_factory=dict)
+    published: list[str] = field(default_factory=list)
     refused: int = 0
     retries: int = 0
 
@@ -40,15 +58,17 @@ class Load:
         self._random = random.Random(self.seed)
         self._ended = asyncio.Event()
         self._pending: set[asyncio.Task[None]] = set()
+        self._producer: AIOKafkaProducer | None = None
 
     async def run(self) -> None:
         """Until `end`; then every request under way is still brought to its receipt."""
         limits = httpx.Limits(max_connections=40)
-        async with httpx.AsyncClient(timeout=8, limits=limits, trust_env=False) as http:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._refer(http))
-                for number in range(4):
-                    group.create_task(self._answer(http, random.Random(self.seed * 10 + number)))
+        client = httpx.AsyncClient(timeout=8, limits=limits, trust_env=False)
+        async with client as http, self._by_kafka(http), asyncio.TaskGroup() as group:
+            group.create_task(self._refer(http))
+            for number in range(WORKERS):
+                group.create_task(self._answer(http, random.Random(self.seed * 10 + number)))
+            await self._ended.wait()
             await asyncio.gather(*self._pending)
 
     def end(self) -> None:
@@ -57,13 +77,15 @@ class Load:
     @property
     def done(self) -> int:
         """Things that were acknowledged."""
-        return len(self.receipts) + len(self.answers)
+        return len(self.receipts) + len(self.answers) + len(self.published)
 
     async def _refer(self, http: httpx.AsyncClient) -> None:
         for number in itertools.count():
             if await self._over(self._random.expovariate(self.rate)):
                 return
-            task = asyncio.create_task(self._one(http, f"load-{self.seed}-{number}", self._body()))
+            key, body = f"load-{self.seed}-{number}", self._body()
+            by_kafka = self._producer is not None and self._random.random() < BY_KAFKA
+            task = asyncio.create_task(self._publish(key, body) if by_kafka else self._one(http, key, body))
             self._pending.add(task)
             task.add_done_callback(self._pending.discard)
 
@@ -77,6 +99,36 @@ class Load:
         answer = await self.send(http, SENDER, "/v1/referrals", key, body)
         assert answer.status_code == 202, (answer.status_code, answer.text)
         self.receipts[key] = body, answer.json()
+
+    @contextlib.asynccontextmanager
+    async def _by_kafka(self, http: httpx.AsyncClient) -> AsyncIterator[None]:
+        """Be the agency's own producer, where there is a broker to produce to."""
+        if self.settings is None:
+            yield
+            return
+        self._topic = await create_ingress(self.settings, SENDER)
+        self._key = bytes.fromhex((await self.ask(http, SENDER, "/v1/ingress-key")).json()["public_key"])
+        self._producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka, enable_idempotence=True)
+        await self._producer.start()
+        try:
+            yield
+        finally:
+            await self._producer.stop()
+
+    async def _publish(self, key: str, body: Json) -> None:
+        """Until the broker says that it has it; a record that is there twice is one submission."""
+        assert self._producer is not None
+        codes = {name: value for name, value in body.items() if name != "file"}
+        value = encrypt(self._key, f"ingress.{SENDER}", json.dumps(codes).encode())
+        while True:
+            try:
+                await self._producer.send_and_wait(self._topic, value, headers=[("ce_id", key.encode())], partition=0)
+            except KafkaError:
+                self.retries += 1
+                await asyncio.sleep(WAIT_S)
+            else:
+                self.published.append(key)
+                return
 
     async def _answer(self, http: httpx.AsyncClient, draw: random.Random) -> None:
         agencies = sorted(self.cast.tokens)
@@ -113,6 +165,15 @@ class Load:
                 if answer.status_code != 503:
                     return answer
                 self.retries += 1
+            await asyncio.sleep(WAIT_S)
+
+    async def ask(self, http: httpx.AsyncClient, agency: str, path: str) -> httpx.Response:
+        """The first real answer to a question."""
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await http.get(f"{self._url()}{path}", headers=self._token(agency))
+                if answer.status_code != 503:
+                    return answer
             await asyncio.sleep(WAIT_S)
 
     def _url(self) -> str:

@@ -8,8 +8,11 @@ import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log
 from referral.domain import events as e
@@ -17,10 +20,26 @@ from referral.local.stack import Stack
 from referral.proof.entry import SEQUENCED
 from referral.proof.history import unseal
 from referral.proof.verify import verify
+from referral.runtime.settings import Settings
 from tests.faults.load import SENDER, Load
+from tests.faults.quiet import quiet
 
-QUIET_S = 120.0
-"""Longest wait, after the load has ended, until everything that was taken is decided and logged."""
+SETTLED_S = 20.0
+"""Once nothing is under way: leases of instances that were killed run out, and new ones are taken, in 10 s."""
+DELIVERIES = text("SELECT reference, asked, rung, person, channel, again, attempt, state FROM notifier.delivery")
+
+
+class Delivery(NamedTuple):
+    """A knock as the notifier keeps it. reference: 36 characters, of which a mail shows 8."""
+
+    reference: str
+    asked: str
+    rung: int
+    person: str
+    channel: str
+    again: int
+    attempt: int
+    state: str
 
 
 @dataclass
@@ -39,20 +58,20 @@ class Verdict:
 async def judge(stack: Stack, load: Load) -> Verdict:
     """Wait until the line is quiet, then hold it against every promise."""
     verdict = Verdict()
-    doctor = await quiet(stack)
+    left = await quiet(stack)
+    verdict.counts["still under way"] = len(left)
+    verdict.notes += left
+    doctor = await settled(stack)
     verdict.counts["doctor"] = sum(row["result"] != "good" for row in doctor)
     verdict.notes += [f"doctor: {row}" for row in doctor if row["result"] != "good"]
-    await _receipts(stack, load, verdict)
-    await asyncio.to_thread(_log, stack, load, verdict)
+    sent = await _receipts(load, verdict)
+    await asyncio.to_thread(_log, stack, load, sent, verdict)
     return verdict
 
 
-async def quiet(stack: Stack) -> list[dict[str, str]]:
-    """The doctor's rows, once nothing is under way (or when waiting no longer helps)."""
-    async with asyncio.timeout(QUIET_S):
-        for process in stack.processes.values():
-            await process.ready()
-    until = asyncio.get_running_loop().time() + QUIET_S
+async def settled(stack: Stack) -> list[dict[str, str]]:
+    """The doctor's rows once it finds nothing, or when waiting no longer helps."""
+    until = asyncio.get_running_loop().time() + SETTLED_S
     while True:
         rows = await doctor(stack)
         if all(row["result"] == "good" for row in rows) or asyncio.get_running_loop().time() > until:
@@ -68,18 +87,25 @@ async def doctor(stack: Stack) -> list[dict[str, str]]:
     return list(json.loads(out)["checks"]) if out else [{"check": "doctor", "result": f"exit {process.returncode}"}]
 
 
-async def _receipts(stack: Stack, load: Load, verdict: Verdict) -> None:
-    """Every key still gives the receipt that it gave."""
-    changed = 0
+async def _receipts(load: Load, verdict: Verdict) -> list[str]:
+    """Every key still gives the receipt that it gave, and every record that the broker took has become something. Ids of all referrals."""
+    changed, unknown, ids = 0, 0, [receipt["referral_id"] for _, receipt in load.receipts.values()]
     async with httpx.AsyncClient(timeout=8, trust_env=False) as http:
         for key, (body, receipt) in load.receipts.items():
             answer = await load.send(http, SENDER, "/v1/referrals", key, body)
             changed += answer.json() != receipt
+        for key in load.published:
+            found = await load.ask(http, SENDER, f"/v1/submissions/{key}")
+            state = found.json() if found.status_code == 200 else {}
+            unknown += state.get("state") != "TAKEN"
+            ids.append(state.get("id", ""))
     verdict.counts["receipts changed"] = changed
+    verdict.counts["records of ingress without an outcome"] = unknown
+    return ids
 
 
-def _log(stack: Stack, load: Load, verdict: Verdict) -> None:
-    entries, keys = log.ask(log_and_keys, stack.settings)
+def _log(stack: Stack, load: Load, sent: list[str], verdict: Verdict) -> None:
+    entries, keys, deliveries = log.ask(_kept, stack.settings)
     report = verify(entries, keys)
     bad = [finding for finding in report.findings if finding.weight >= 1]
     verdict.counts["differences, gaps and forks (audit verify)"] = len(bad)
@@ -90,24 +116,37 @@ def _log(stack: Stack, load: Load, verdict: Verdict) -> None:
     outcomes = Counter(
         body.referral_id for body in bodies if isinstance(body, e.CaseOpened | e.ReferralAttached | e.InputIgnored) and body.referral_id
     )
-    sent = [receipt["referral_id"] for _, receipt in load.receipts.values()]
     verdict.counts["referrals lost"] = sum(submitted[i] == 0 or outcomes[i] == 0 for i in sent)
     verdict.counts["answers lost"] = sum(answered[receipt["id"]] == 0 for _, receipt in load.answers.values())
     verdict.counts["opened twice"] = sum(count > 1 for count in (*submitted.values(), *outcomes.values(), *answered.values()))
-    _knocks(stack, bodies, verdict)
-    verdict.facts |= {"log entries": len(entries), "referrals": len(sent), "answers": len(load.answers), "mails": len(stack.mailbox.mails)}
+    _knocks(stack, bodies, deliveries, verdict)
+    verdict.facts |= {"log entries": len(entries), "referrals": len(sent), "of them by ingress": len(load.published)}
+    verdict.facts |= {"answers": len(load.answers), "mails": len(stack.mailbox.mails), "requests sent again": load.retries}
     verdict.facts["decisions re-executed"] = report.counts["decisions re-executed"]
 
 
-def _knocks(stack: Stack, bodies: list[object], verdict: Verdict) -> None:
+def _knocks(stack: Stack, bodies: list[object], sent: list[Delivery], verdict: Verdict) -> None:
+    """Every mail has a KnockSent, or a KnockFailed that says that its sender died; and left at most once for each attempt."""
     opened = {body.offer_id for body in bodies if isinstance(body, e.OfferOpened)}
     tasks = {body.task_id for body in bodies if isinstance(body, e.NeedsPerson)}
     knocks = [body for body in bodies if isinstance(body, e.KnockSent)]
     verdict.counts["knocks without an offer"] = sum(k.offer_id not in opened and k.task_id not in tasks for k in knocks)
-    told = {knock.reference[:8].upper() for knock in knocks}
+    told = {knock.reference for knock in knocks}
+    unsure = {_of(body) for body in bodies if isinstance(body, e.KnockFailed) and body.reason == "interrupted"}
+    known = {row.reference[:8].upper(): row for row in sent}
     shown = Counter(_reference(mail.message["Subject"]) for mail in stack.mailbox.mails)
-    verdict.counts["mails that no knock accounts for"] = sum(reference not in told for reference in shown)
-    verdict.facts["mails repeated after a kill"] = sum(count - 1 for count in shown.values())
+    rows = {shorter: known.get(shorter) for shorter in shown}
+    missing = [s for s, row in rows.items() if row is None or (row.reference not in told and row[1:6] not in unsure)]
+    verdict.counts["mails that no knock accounts for"] = len(missing)
+    verdict.notes += [f"mail {shorter}: {rows[shorter]}" for shorter in missing[:10]]
+    verdict.counts["mails repeated without a death"] = sum(shown[s] > row.attempt for s, row in rows.items() if row is not None)
+    verdict.facts["mails repeated after a death"] = sum(count - 1 for count in shown.values())
+    verdict.facts["mails whose sender died and nobody waits for"] = sum(r is not None and r.reference not in told for r in rows.values())
+
+
+def _of(body: e.KnockFailed) -> tuple[str | None, int, str | None, str, int]:
+    """What tells a delivery from any other."""
+    return body.offer_id or body.task_id, body.rung, body.person, body.channel, body.again
 
 
 def _reference(subject: str) -> str:
@@ -115,5 +154,7 @@ def _reference(subject: str) -> str:
     return subject.rpartition("(")[2].rstrip(")").replace("-", "").upper()
 
 
-async def log_and_keys(tx: log.AsyncConnection, found: log.Settings) -> tuple[list[log.Entry], dict[str, bytes]]:
-    return [entry async for entry in log.entries(tx)], await log.case_keys(tx, found)
+async def _kept(tx: AsyncConnection, found: Settings) -> tuple[list[log.Entry], dict[str, bytes], list[Delivery]]:
+    """The log, the keys to it, and what the notifier tried."""
+    entries = [entry async for entry in log.entries(tx)]
+    return entries, await log.case_keys(tx, found), [Delivery(*row) for row in await tx.execute(DELIVERIES)]

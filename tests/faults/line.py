@@ -1,0 +1,134 @@
+"""A whole line for tests: two instances of each service, a drill clock, agencies that ask and answer, and the log read back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+from msgspec import Struct
+from sqlalchemy import text
+
+from referral.cli import cast, log, up
+from referral.local.stack import Stack
+from referral.local.wish import Wish
+from referral.proof.entry import SEQUENCED
+from referral.proof.history import unseal
+from referral.proof.report import Report
+from referral.proof.verify import verify
+from referral.runtime import clock, database
+from tests.faults.load import SENDER, Json, Load
+
+T = TypeVar("T")
+Event = TypeVar("Event", bound=Struct)
+PATIENCE_S = 60.0
+"""Longest wait for anything: what a kill costs (30 s) on a machine that others use too."""
+MINUTE = 60_000_000
+TRAITS: Json = {"concern": "trafficking", "age": "child", "found_in": "prishtine", "urgency": "urgent", "sex": "female"}
+
+
+class Line:
+    """One running stack. cast: its made-up people and tokens."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+        self.stack, self.http, self.cast = stack, http, cast.load(stack.wish.data)
+        self.door = Load(lambda: [stack.url("intake", n + 1) for n in range(stack.wish.instances)], self.cast, seed=1)
+
+    async def refer(self, key: str, **more: Any) -> Json:
+        """The receipt of a new referral."""
+        body = {"traits": TRAITS, "drill": True, **more}
+        answer = await self.door.send(self.http, SENDER, "/v1/referrals", key, body)
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    async def offer(self, agency: str, case_id: str, step: str) -> Json:
+        """The open offer of a step that an agency holds, once it is there."""
+
+        async def look() -> Json | None:
+            found = await self.door.ask(self.http, agency, "/v1/offers")
+            return next((o for o in found.json()["offers"] if (o["case_id"], o["step"]) == (case_id, step)), None)
+
+        return await self.until(f"{agency} is asked for {step}", look)
+
+    async def respond(self, agency: str, offer_id: str, word: str, **more: Any) -> Json:
+        """The receipt of an answer."""
+        key = f"{offer_id}-{word}"
+        answer = await self.door.send(self.http, agency, f"/v1/offers/{offer_id}/responses", key, {"word": word, **more})
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    async def answers(self, agency: str, case_id: str, step: str, word: str, **more: Any) -> str:
+        """Answer the offer of a step as soon as it is there; the offer's id."""
+        offer = await self.offer(agency, case_id, step)
+        await self.respond(agency, offer["offer_id"], word, **more)
+        return str(offer["offer_id"])
+
+    async def pass_time(self, minutes: float) -> None:
+        """Let the drill clock jump."""
+        engine = database.admin(self.stack.settings)
+        try:
+            async with engine.begin() as tx:
+                await clock.advance(tx, self.stack.settings, int(minutes * MINUTE))
+        finally:
+            await engine.dispose()
+
+    async def said(self, case_id: str, kind: type[Event], **fields: Any) -> list[Event]:
+        """What the log holds of a case: events of one type with these fields, in order."""
+
+        async def read(tx: log.AsyncConnection, found: log.Settings) -> list[Any]:
+            keys = await log.case_keys(tx, found, [case_id])
+            return [unseal(x, keys[case_id]).body for x in await log.of_case(tx, case_id) if x.kind in SEQUENCED]
+
+        bodies = await asyncio.to_thread(log.ask, read, self.stack.settings)
+        return [b for b in bodies if isinstance(b, kind) and all(getattr(b, name) == value for name, value in fields.items())]
+
+    async def logged(self, case_id: str, kind: type[Event], count: int = 1, **fields: Any) -> list[Event]:
+        """The same, once there are so many."""
+
+        async def look() -> list[Event] | None:
+            found = await self.said(case_id, kind, **fields)
+            return found if len(found) >= count else None
+
+        return await self.until(f"{count} {kind.__name__} {fields}", look)
+
+    async def verified(self) -> Report:
+        """What `audit verify` finds in the whole log."""
+
+        async def read(tx: log.AsyncConnection, found: log.Settings) -> Report:
+            return verify([x async for x in log.entries(tx)], await log.case_keys(tx, found))
+
+        return await asyncio.to_thread(log.ask, read, self.stack.settings)
+
+    async def rows(self, statement: str, **values: Any) -> list[Any]:
+        """Of a statement by the administrator."""
+        engine = database.admin(self.stack.settings)
+        try:
+            async with engine.begin() as tx:
+                result = await tx.execute(text(statement), values)
+                return list(result) if result.returns_rows else []
+        finally:
+            await engine.dispose()
+
+    async def ready(self) -> None:
+        """Until everything runs."""
+        async with asyncio.timeout(2 * PATIENCE_S):
+            for process in self.stack.processes.values():
+                await process.ready()
+
+    async def until(self, what: str, look: Callable[[], Awaitable[T | None]], seconds: float = PATIENCE_S) -> T:
+        """The first value that is neither None, nor False, nor empty."""
+        end = time.monotonic() + seconds
+        while not (found := await look()):
+            assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
+            await asyncio.sleep(0.1)
+        return found
+
+
+@asynccontextmanager
+async def running(wish: Wish) -> AsyncIterator[Line]:
+    """A line on a stack of its own."""
+    async with up.running(wish) as stack, httpx.AsyncClient(timeout=8, trust_env=False) as http:
+        yield Line(stack, http)

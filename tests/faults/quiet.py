@@ -1,0 +1,71 @@
+"""When nothing is under way any more: everything taken is read, decided, said and logged, and no knock waits to be sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.local.stack import Stack
+from referral.runtime import database, reading
+from referral.runtime.partition import place
+from referral.runtime.settings import SERVICES
+from referral.wire import topics
+
+QUIET_S = 180.0
+"""Longest wait, after the load has ended, for all of it; a lost claim on a knock alone holds 60 s (deliveries.LEASE_SECONDS)."""
+CASES = ("referral-intake", "referral-routing", "referral-notification")
+KNOCKS = text(
+    "SELECT count(*) FROM notifier.delivery d JOIN notifier.asked a ON a.id = d.asked WHERE d.state = 'WAITING'"
+    " AND a.state = 'OPEN' AND a.rung = d.rung AND d.due_at <= runtime.clock()"
+)
+
+
+async def quiet(stack: Stack, seconds: float = QUIET_S) -> list[str]:
+    """Wait until nothing is under way; what still is when the time is over, in words (empty: nothing)."""
+    try:
+        async with asyncio.timeout(seconds):
+            for process in stack.processes.values():
+                await process.ready()
+            while await waiting(stack):
+                await asyncio.sleep(0.3)
+    except TimeoutError:
+        return await waiting(stack) or [f"{name} is {p.state}" for name, p in stack.processes.items() if p.state != "ready"]
+    return []
+
+
+async def waiting(stack: Stack) -> list[str]:
+    """What is under way now. The ends of the topics are asked for after the positions: what is said meanwhile counts as waiting."""
+    engine = database.admin(stack.settings)
+    try:
+        async with engine.connect() as tx:
+            found = [line for service in SERVICES for line in await _kept(tx, service)]
+            positions = {service: await _positions(tx, service) for service in SERVICES}
+            knocks = (await tx.execute(KNOCKS)).scalar_one()
+    finally:
+        await engine.dispose()
+    found += [f"{knocks} knocks are due"] if knocks else []
+    ingress = {name for at in positions.values() for name, _ in at if name.startswith(topics.INGRESS)}
+    ends = await reading.ends(stack.settings, [*CASES, *ingress])
+    for service, at in positions.items():
+        known = at if service != "audit" else {**{p: 0 for p in ends if p[0] in CASES}, **at}
+        behind = sum(max(0, ends[p] - offset) for p, offset in known.items() if p in ends)
+        found += [f"{service} has {behind} records to read"] if behind else []
+    return found
+
+
+async def _kept(tx: AsyncConnection, service: str) -> list[str]:
+    """Rows of runtime's tables that wait for something."""
+    counts = {
+        "rows in its queue": f"SELECT count(*) FROM {service}.queue WHERE NOT sent",
+        "blobs to publish": f"SELECT count(*) FROM {service}.outbox",
+        "alarms to fire": f"SELECT count(*) FROM {service}.alarm WHERE at <= runtime.clock()",
+    }
+    numbers = {what: (await tx.execute(text(sql))).scalar_one() for what, sql in counts.items()}
+    return [f"{service} has {n} {what}" for what, n in numbers.items() if n]
+
+
+async def _positions(tx: AsyncConnection, service: str) -> dict[tuple[str, int], int]:
+    rows = await tx.execute(text(f"SELECT positions FROM {service}.lease"))
+    return {place(stored): at[0] for row in rows for stored, at in row.positions.items()}

@@ -1,0 +1,68 @@
+"""An outage does not burn a ladder: answers that waited win over their deadlines, and what nobody answered climbs one rung."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from referral.domain.events import OfferAcknowledged, OfferClosed, OfferEscalated, ResponseSubmitted
+from tests.faults.line import Line
+
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
+AGENCY, STEP = "police-prishtine", "police"  # its limit to acknowledge is 15 minutes
+BEFORE, OUTAGE = 8, 10
+
+
+async def asked(line: Line, name: str) -> tuple[str, str]:
+    """A new case and the offer to the police."""
+    receipt = await line.refer(f"outage-{name}-{uuid.uuid4().hex}")
+    offer = await line.offer(AGENCY, receipt["case_id"], STEP)
+    return receipt["case_id"], offer["offer_id"]
+
+
+async def test_answers_that_wait_in_queue_and_topic_win_over_their_deadlines(line: Line) -> None:
+    in_topic, in_queue, silent = [await asked(line, name) for name in ("topic", "queue", "silent")]
+    await line.pass_time(BEFORE)
+    routing = line.stack.of("routing")
+    for process in routing:
+        await process.hold()
+    await line.respond(AGENCY, in_topic[1], "ACKNOWLEDGE")
+    await line.logged(in_topic[0], ResponseSubmitted)  # it is on the topic, and nobody decides
+    await line.stack["kafka"].hold()
+    await line.respond(AGENCY, in_queue[1], "ACKNOWLEDGE")
+    waiting = await line.rows("SELECT id FROM intake.queue WHERE NOT sent AND case_id = :case", case=in_queue[0])
+    assert waiting, "the door took it, and it waits in the queue"
+    await line.pass_time(OUTAGE)  # all three limits have passed when the line comes back
+    for process in routing:
+        await process.release()
+    await line.stack["kafka"].release()
+    await line.ready()
+
+    (climbed,) = await line.logged(silent[0], OfferEscalated, offer_id=silent[1])
+    assert climbed.rung == 1
+    for case_id, offer_id in (in_topic, in_queue):
+        await line.logged(case_id, OfferAcknowledged, offer_id=offer_id)
+        assert not await line.said(case_id, OfferEscalated), "the answer was given in time"
+    await line.pass_time(1)
+    assert len(await line.said(silent[0], OfferEscalated)) == 1, "one rung for one outage"
+    for case_id, offer_id in (in_topic, in_queue, silent):
+        assert not await line.said(case_id, OfferClosed, offer_id=offer_id)
+
+
+async def test_escalation_goes_on_while_intake_is_dead_with_an_answer_inside(line: Line) -> None:
+    case_id, offer_id = await asked(line, "dead")
+    await line.pass_time(BEFORE)
+    await line.stack["kafka"].hold()
+    await line.respond(AGENCY, offer_id, "ACKNOWLEDGE")
+    for process in line.stack.of("intake"):
+        await process.hold()
+    await line.stack["kafka"].release()
+    assert await line.rows("SELECT id FROM intake.queue WHERE NOT sent AND case_id = :case", case=case_id)
+    await line.pass_time(OUTAGE)
+    (climbed,) = await line.logged(case_id, OfferEscalated)  # after the 30 s for which an alarm waits for a door
+    assert (climbed.offer_id, climbed.rung) == (offer_id, 1)
+    for process in line.stack.of("intake"):
+        await process.release()
+    await line.logged(case_id, OfferAcknowledged, offer_id=offer_id)  # late, and it still counts
+    assert len(await line.said(case_id, OfferEscalated)) == 1
