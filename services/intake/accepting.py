@@ -15,9 +15,10 @@ from referral.errors import Rejected
 from referral.runtime import clock, queue
 from services.intake import casefile, receipts, standing, submit
 from services.intake.door import Door
+from services.intake.kept import Receipt
 from services.intake.lists import Lists
 from services.intake.reading import Standing
-from services.intake.receipts import Claim, Receipt
+from services.intake.receipts import Claim
 
 
 class Posting(Struct, frozen=True, kw_only=True):

@@ -15,8 +15,9 @@ from referral.errors import Rejected
 from referral.runtime import clock, queue
 from services.intake import answers, casefile, receipts, standing, store, strict, submit
 from services.intake.door import Door
+from services.intake.kept import Receipt
 from services.intake.reading import Standing
-from services.intake.receipts import Claim, Receipt
+from services.intake.receipts import Claim
 from services.intake.standing import Case, Place, forbidden
 
 

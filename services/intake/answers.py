@@ -20,8 +20,8 @@ from referral.domain.events import (
 )
 from referral.errors import Rejected
 from services.intake import submit
+from services.intake.kept import Offer
 from services.intake.lists import Lists
-from services.intake.store import Offer
 
 WORDS_LIMIT = 10_000
 """Characters of one recorded text (ours): a page of reasons, not a file."""

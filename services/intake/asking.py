@@ -7,6 +7,7 @@ import msgspec
 from referral.errors import Rejected
 from services.intake import casefile, disclosing, receipts, shown, standing, store
 from services.intake.call import Call, known_id
+from services.intake.kept import Referral
 from services.intake.reading import Reader
 from services.intake.timeline import Line
 
@@ -82,5 +83,5 @@ async def file(call: Call) -> shown.FileState:
     return shown.FileState(case_id=case_id, sections=found.sections, empty=found.empty)
 
 
-def _state(sent: store.Referral, state: str) -> str:
+def _state(sent: Referral, state: str) -> str:
     return "CANCELLED" if sent.withdrawn_at is not None else state

@@ -25,14 +25,8 @@ from referral.domain.events import (
 )
 from referral.domain.record import Input
 
-# PATHWAYS "Status words": what has no word of its own there ended without the agency's work being done.
-ENDED = {
-    How.COMPLETED: "COMPLETED",
-    How.DECLINED_BY_AGENCY: "DECLINED_BY_AGENCY",
-    How.DECLINED_BY_PERSON: "DECLINED_BY_PERSON",
-    How.EXPIRED: "EXPIRED",
-    How.ENTERED_IN_ERROR: "ENTERED_IN_ERROR",
-}
+UNTOLD = frozenset({"EXCLUDED", "all-excluded"})
+"""Reasons that an offer's agency is not told: who is implicated must not learn from us that somebody said so."""
 
 
 class Held(Struct, kw_only=True):
@@ -84,10 +78,15 @@ def fold(changes: Changes, record: Input) -> None:
             held.state, held.due, held.due_what, held.reason = "ON_HOLD", body.due, "hold", body.reason
         case OfferClosed() as body:
             held = _held(changes, record, body.offer_id)
-            held.state, held.due, held.due_what = ENDED.get(body.how, "CANCELLED"), None, ""
-            held.closed_at, held.reason = record.at, body.reason
+            held.state, held.due, held.due_what = ended(body.how), None, ""
+            held.closed_at, held.reason = record.at, "" if body.reason in UNTOLD else body.reason
         case _:
             _case(changes, record)
+
+
+def ended(how: How) -> str:
+    """The word of an offer that ended: CANCELLED for a way that this program does not know."""
+    return "CANCELLED" if how is How.UNKNOWN else how.value
 
 
 def _case(changes: Changes, record: Input) -> None:

@@ -11,10 +11,9 @@ from referral.domain.policy import Policy
 from referral.errors import Rejected
 from services.intake import acts, answers, pages_choices, pages_form, pages_inbox, pages_sent, pages_task, receipts, store, whereabouts
 from services.intake.acts import Post
+from services.intake.kept import Offer, Spot, Task
 from services.intake.pages_call import Call
 from services.intake.pages_form import Entered
-from services.intake.pages_view import Spot
-from services.intake.store import Offer, Task
 
 
 async def call(call: Call) -> Response:

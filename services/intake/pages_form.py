@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from services.intake.answers import WORDS_LIMIT
+from services.intake.kept import Offer
 from services.intake.pages_offer import possible
-from services.intake.store import Offer
 
 BODY_LIMIT = 256 * 1024
 """Bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""

@@ -13,11 +13,10 @@ from referral.errors import Rejected
 from services.intake import acts, disclosing, pages_form, pages_offer, pages_sent, pages_view, receipts, store, whereabouts
 from services.intake.acts import Post
 from services.intake.answers import WORDS_LIMIT
+from services.intake.kept import Offer, Spot
 from services.intake.pages_call import Call
 from services.intake.pages_form import Entered
-from services.intake.pages_view import Spot
 from services.intake.reading import Reader
-from services.intake.store import Offer
 
 
 async def inbox(call: Call) -> Response:

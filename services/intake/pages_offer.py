@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.intake import words_time
-from services.intake.pages_view import URGENCIES, Name, Spot, Time, line, state, text, time
-from services.intake.store import Offer
+from services.intake.kept import Offer, Spot
+from services.intake.pages_view import URGENCIES, Name, Time, line, state, text, time
 from services.intake.words import Words
 
 # Which of the offer's words make sense as it stands; routing decides whether an answer counts, this only keeps the page short.
@@ -96,13 +96,20 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
         kind=text(say, "kind", offer.kind, "UNKNOWN"),
         drill=spot.drill,
         ended=text(say, "ended", offer.state, "UNKNOWN") if ended else "",
-        ended_reason=name("reason", offer.reason) if ended and offer.reason else "",
+        ended_reason=_ended_reason(offer, say, name, reasons) if ended else "",
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
         time=None if ended else time(say, offer.due, "call" if call else offer.due_what, now),
         facts=_facts(offer, spot, say, name, now),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),
         actions=tuple(_action(word, offer, say, name, reasons) for word in possible(offer)),
     )
+
+
+def _ended_reason(offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]) -> str:
+    """The reason that the agency gave, or our text for routing's; empty for one that only programs know."""
+    if offer.reason in reasons:
+        return name("reason", offer.reason)
+    return say(f"closed.{offer.reason}") if say.has(f"closed.{offer.reason}") else ""
 
 
 def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int) -> tuple[tuple[str, str], ...]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.intake import words_time
-from services.intake.pages_view import Name, Spot
-from services.intake.store import Task
+from services.intake.kept import Spot, Task
+from services.intake.pages_view import Name
 from services.intake.words import Words
 
 WORDS = ("OFFER", "SETTLE", "STOP", "RESUME", "CLOSE")

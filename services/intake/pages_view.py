@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.intake import words_time
-from services.intake.store import Offer, Task
+from services.intake.kept import Offer, Spot, Task
 from services.intake.words import Words
 
 SOON_US = 15 * 60 * 1_000_000
@@ -22,14 +22,6 @@ URGENCIES = ("emergency", "urgent", "routine")
 
 Name = Callable[[str, str], str]
 """(kind, code) → its name in the reader's language: `Policy.names` with the language filled in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a case is. found_in: municipality, empty where not known. drill: an exercise."""
-
-    found_in: str = ""
-    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from services.intake import accepting, acts, answers, shown, submit
 from services.intake.accepting import Posting
 from services.intake.call import KEY, Call, known_id
 from services.intake.door import Door
-from services.intake.receipts import Receipt
+from services.intake.kept import Receipt
 from services.intake.together import Together
 
 

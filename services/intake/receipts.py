@@ -12,20 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain import events
 from referral.errors import Rejected
 from referral.runtime.keys import Keys
+from services.intake.kept import Receipt, Refusal
 from services.intake.store import rows
 
 KEY_LIMIT = 200
 """Characters of a key (ours): room for any record number, no room for a story."""
-
-
-class Receipt(Struct, frozen=True, kw_only=True):
-    """What was taken. kind: referral, response … id: of it. event_id: the event that will say it. received_at: µs UTC."""
-
-    kind: str
-    id: str
-    case_id: str
-    event_id: str
-    received_at: int
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -39,15 +30,6 @@ class Claim(Struct, frozen=True, kw_only=True):
     def said(self) -> events.Claim:
         """What the event says of it, so that the receipt can be put back after the database was lost."""
         return events.Claim(agency=self.agency, key=self.key, body=self.body)
-
-
-class Refusal(Struct, frozen=True, kw_only=True):
-    """Why something that came in through ingress.<agency> was not taken."""
-
-    code: str
-    place: str
-    hint: str
-    at: int
 
 
 _CLAIM = text(

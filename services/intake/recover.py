@@ -31,8 +31,9 @@ from referral.runtime.refold import Tape
 from referral.runtime.settings import Settings, load
 from referral.wire import codec, seal
 from services.intake import casefile, receipts
+from services.intake.kept import Receipt
 from services.intake.reading import Standing
-from services.intake.receipts import Claim, Receipt
+from services.intake.receipts import Claim
 
 TOPIC = "referral-intake"
 POLICY = text("SELECT files FROM routing.policy WHERE confirmed IS NOT NULL ORDER BY number DESC LIMIT 1")

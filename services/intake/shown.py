@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from services.intake.holding import UNTOLD
 from services.intake.instants import when
-from services.intake.receipts import Receipt, Refusal
-from services.intake.store import Offer, Referral, Task
+from services.intake.kept import Offer, Receipt, Referral, Refusal, Task
 from services.intake.timeline import Line
 
 
@@ -215,7 +215,7 @@ def timeline(lines: Iterable[tuple[int, Line]], offers: Sequence[Offer], agency:
             continue
         step, who = (about.step, about.agency) if about else (line.step, line.agency)
         who = who if all_of_it or who == agency else ""
-        detail = line.detail if all_of_it or (own and line.what != "OFFERED") else ""
+        detail = line.detail if all_of_it or (own and line.what != "OFFERED" and line.detail not in UNTOLD) else ""
         shown.append(Moment(at=when(at), what=line.what, step=step, agency=who, detail=detail))
     return tuple(shown)
 

@@ -10,77 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected
-
-
-class Offer(Struct, frozen=True, kw_only=True):
-    """A seat that was put to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or how it ended. Times: µs UTC."""
-
-    offer_id: str
-    case_id: str
-    agency: str
-    track_id: str
-    step: str
-    round: int
-    seat: int
-    kind: str
-    role: str
-    service: str
-    reach: str
-    urgency: str
-    ladder: tuple[str, ...]
-    rung: int
-    shows: tuple[str, ...]
-    words: tuple[str, ...]
-    reasons: tuple[str, ...]
-    codes: tuple[str, ...]
-    needs: tuple[str, ...]
-    skip: tuple[str, ...]
-    state: str
-    arrived: bool
-    due: int | None
-    due_what: str
-    opened_at: int
-    changed_at: int
-    closed_at: int | None
-    reason: str
-    declined_by: str | None
-
-    def __repr__(self) -> str:
-        return f"Offer({self.offer_id} {self.state})"
-
-
-class Task(Struct, frozen=True, kw_only=True):
-    """What a desk must look at. rung: how far above the first desk it has climbed. Times: µs UTC."""
-
-    task_id: str
-    desk: str
-    case_id: str
-    about: str
-    track_id: str | None
-    step: str
-    seat: int
-    rung: int
-    due: int | None
-    opened_at: int
-    closed_at: int | None
-
-
-class Referral(Struct, frozen=True, kw_only=True):
-    """One request, as its sender may see it. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
-
-    referral_id: str
-    case_id: str
-    agency: str
-    event_id: str
-    received_at: int
-    became: str
-    withdrawn_at: int | None
-
+from services.intake.kept import Offer, Referral, Task
 
 _OFFER = ", ".join(Offer.__struct_fields__)
 _TASK = ", ".join(Task.__struct_fields__)

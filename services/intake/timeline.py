@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.record import Input
-from services.intake.holding import ENDED
+from services.intake.holding import ended
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -41,8 +41,7 @@ def line(record: Input) -> Line | None:
         case e.OfferHeld() as b:
             return Line(what="ON_HOLD", offer_id=b.offer_id, detail=b.reason)
         case e.OfferClosed() as b:
-            how = b.how if ENDED.get(b.how, "") != b.how else ""
-            return Line(what=ENDED.get(b.how, "CANCELLED"), offer_id=b.offer_id, detail=" ".join(word for word in (how, b.reason) if word))
+            return Line(what=ended(b.how), offer_id=b.offer_id, detail=b.reason)
         case _:
             return _of_case(record)
 

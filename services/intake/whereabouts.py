@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime.keys import Keys
 from services.intake import casefile
-from services.intake.pages_view import Spot
+from services.intake.kept import Spot
 from services.intake.store import rows
 
 

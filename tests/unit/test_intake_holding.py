@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.record import Input, Source
-from services.intake import holding, shown, timeline
-from services.intake.store import Offer
+from services.intake import holding, shown, timeline, words
+from services.intake.kept import Offer
 from tests.contract.intake_stack import WHY, offer
 
 OFFER, CASE = "0b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11", "1b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11"
@@ -63,6 +64,25 @@ def test_an_offer_is_closed_exactly_when_its_last_event_closed_it(after: list[St
     closed = bool(after) and isinstance(after[-1], e.OfferClosed)
     assert (row["closed_at"] is not None) == closed
     assert (row["state"] in ("EXPIRED", "CANCELLED")) <= closed or after
+
+
+def test_how_an_offer_ended_has_its_own_word_and_text() -> None:
+    said = words.load()["sq"]
+    for how in e.How:
+        row = applied([[record(offer("police", OFFER), 1), record(e.OfferClosed(why=WHY, offer_id=OFFER, how=how, reason=""), 2)]])
+        assert row["state"] == (how if how is not e.How.UNKNOWN else "CANCELLED")
+        assert said.has(f"ended.{how}")
+
+
+@pytest.mark.parametrize("reason", sorted(holding.UNTOLD))
+def test_who_was_excluded_is_not_told_so(reason: str) -> None:
+    closed = e.OfferClosed(why=WHY, offer_id=OFFER, how=e.How.CANCELLED, reason=reason)
+    assert applied([[record(offer("police", OFFER), 1), record(closed, 2)]])["reason"] == ""
+    told = timeline.line(record(closed, 2))
+    assert told is not None
+    held = Offer(**dict.fromkeys(Offer.__struct_fields__, "") | {"offer_id": OFFER, "agency": "police"})  # type: ignore[arg-type]
+    assert [m.detail for m in shown.timeline([(1, told)], [held], "police", all_of_it=False)] == [""]
+    assert [m.detail for m in shown.timeline([(1, told)], [held], "desk", all_of_it=True)] == [reason]
 
 
 def test_every_event_of_routing_is_folded_and_told_without_an_error() -> None:

@@ -9,10 +9,9 @@ from starlette.datastructures import QueryParams
 
 from referral.errors import Rejected
 from services.intake import pages_form, pages_offer, pages_sent, pages_view, words
+from services.intake.kept import Offer, Spot
 from services.intake.pages_form import Entered
-from services.intake.pages_view import Spot
 from services.intake.pages_visit import Visit
-from services.intake.store import Offer
 
 SAY = words.load()["en"]
 NOW = 1_764_036_000_000_000
@@ -69,7 +68,7 @@ def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
         offer(offer_id="ended", state="EXPIRED", closed_at=NOW - MINUTE),
         offer(offer_id="long-ended", state="EXPIRED", closed_at=NOW - 25 * 60 * MINUTE),
     ]
-    found = pages_view.groups(offers, [offer(offer_id="call")], [], lambda _: Spot("prizren"), SAY, name, NOW)
+    found = pages_view.groups(offers, [offer(offer_id="call")], [], lambda _: Spot(found_in="prizren"), SAY, name, NOW)
     hrefs = {
         group: [card.href.rpartition("/")[2] for card in getattr(found, group)] for group in ("answer", "work", "info", "ended", "calls")
     }

@@ -1,0 +1,96 @@
+"""What the doors keep, as values: an offer, a desk's task, a referral, where a case is, and what became of what was sent. Pure."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A seat that was put to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or how it ended. Times: µs UTC."""
+
+    offer_id: str
+    case_id: str
+    agency: str
+    track_id: str
+    step: str
+    round: int
+    seat: int
+    kind: str
+    role: str
+    service: str
+    reach: str
+    urgency: str
+    ladder: tuple[str, ...]
+    rung: int
+    shows: tuple[str, ...]
+    words: tuple[str, ...]
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...]
+    needs: tuple[str, ...]
+    skip: tuple[str, ...]
+    state: str
+    arrived: bool
+    due: int | None
+    due_what: str
+    opened_at: int
+    changed_at: int
+    closed_at: int | None
+    reason: str
+    declined_by: str | None
+
+    def __repr__(self) -> str:
+        return f"Offer({self.offer_id} {self.state})"
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """What a desk must look at. rung: how far above the first desk it has climbed. Times: µs UTC."""
+
+    task_id: str
+    desk: str
+    case_id: str
+    about: str
+    track_id: str | None
+    step: str
+    seat: int
+    rung: int
+    due: int | None
+    opened_at: int
+    closed_at: int | None
+
+
+class Referral(Struct, frozen=True, kw_only=True):
+    """One request, as its sender may see it. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
+
+    referral_id: str
+    case_id: str
+    agency: str
+    event_id: str
+    received_at: int
+    became: str
+    withdrawn_at: int | None
+
+
+class Spot(Struct, frozen=True, kw_only=True):
+    """Where a case is. found_in: municipality, empty where not known. drill: an exercise."""
+
+    found_in: str = ""
+    drill: bool = False
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What was taken. kind: referral, response … id: of it. event_id: the event that will say it. received_at: µs UTC."""
+
+    kind: str
+    id: str
+    case_id: str
+    event_id: str
+    received_at: int
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why something that came in through ingress.<agency> was not taken."""
+
+    code: str
+    place: str
+    hint: str
+    at: int
