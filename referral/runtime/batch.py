@@ -64,8 +64,8 @@ class Transaction:
         seen: Seen = await commit.seen(self.tx, ids) if ids else {}
         keys = await self.keys.load(self.tx, ids) if ids else {}
         known = understand.understand(opened, seen, keys, self.service.name)
-        inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys)
-        inputs += _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
+        inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys, known.refused)
+        inputs += [] if work.unread else _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
         started = time.monotonic()
         outcome = await handle(self.tx, Batch(now, tuple(inputs), keys, held)) if inputs else Outcome()
         observe.BATCH_SECONDS.labels(self.service.name, "handle").observe(time.monotonic() - started)
@@ -81,7 +81,7 @@ class Transaction:
     def _raw(self, work: Work, refused: list[Refused]) -> list[Input]:
         taken = [t for t in work.records if t[0].partition is None]
         if work.unread:
-            refused += (Refused(t[0].name, t[1], t[2], "kills-process", None) for t in taken)
+            refused += (quarantine.record(t, "kills-process") for t in taken)
             return []
         return [understand.raw(t) for t in taken]
 
@@ -113,12 +113,13 @@ class Transaction:
         fired = {i.case_id: None for i in inputs if i.source.topic == "alarm"}
         drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
         await commit.keep_seen(self.tx, read | last)
-        await commit.alarms(self.tx, fired | outcome.alarms)
+        put_off = {d.case_id: now + attempt.PUT_OFF for d in work.dues if work.unread}
+        await commit.alarms(self.tx, fired | put_off | outcome.alarms)
         await commit.sent(self.tx, [r.id for r in work.rows])
         await commit.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], keys)
         await commit.positions(self.tx, work.moved())
-        if work.careful:
-            await attempt.end(self.tx, work.records[0][0].name)
+        if work.attempt:
+            await attempt.end(self.tx, work.place()[0])
         oldest = dict.fromkeys(records, now)
         for row in work.rows:
             number = topics.partition(row.case_id)
@@ -126,8 +127,13 @@ class Transaction:
         return await outbox.keep(self.tx, records, oldest)
 
 
-def _queued(work: Work, keys: Mapping[str, bytes]) -> list[Input]:
+def _queued(work: Work, keys: Mapping[str, bytes], refused: list[Refused]) -> list[Input]:
     """Queue rows; of a case that was erased meanwhile nothing is left to say."""
+    if work.unread:
+        for row in work.rows:
+            number = topics.partition(row.case_id)
+            refused.append(Refused(f"p{number}", ("queue", number), row.n, row.body, "kills-process", row.case_id))
+        return []
     out = []
     for row in work.rows:
         try:
@@ -147,9 +153,9 @@ def _due(work: Work, busy: set[str], writes: str, seen: Seen) -> list[Input]:
 
 
 def _of_handler(work: Work, outcome: Outcome) -> list[Refused]:
-    by_place = {(*place, record.offset): (unit.name, place, record) for unit, place, record in work.records if unit.name != ALL}
+    by_place = {(*t[1], t[2].offset): t for t in work.records if t[0].name != ALL}
     return [
-        Refused(*by_place[i.source.topic, i.source.partition, i.source.offset], reason, None)
+        quarantine.record(by_place[i.source.topic, i.source.partition, i.source.offset], reason)
         for i, reason in outcome.refused
         if (i.source.topic, i.source.partition, i.source.offset) in by_place
     ]

@@ -22,7 +22,7 @@ _KEEP_SEEN = text(
     " ON CONFLICT (case_id, topic) DO UPDATE SET seq = excluded.seq, digest = excluded.digest, drill = seen.drill OR excluded.drill"
 )
 _ROWS = text(
-    "SELECT id, case_id, type, fingerprint, body, drill, at FROM unnest(CAST(:parts AS int[])) AS p(n) CROSS JOIN LATERAL"
+    "SELECT q.n, id, case_id, type, fingerprint, body, drill, at FROM unnest(CAST(:parts AS int[])) AS p(n) CROSS JOIN LATERAL"
     " (SELECT * FROM queue WHERE partition = p.n AND NOT sent ORDER BY queue.n LIMIT :each) AS q ORDER BY q.n"
 )
 _SENT = text("UPDATE queue SET sent = true WHERE id = ANY(CAST(:ids AS text[]))")
@@ -45,6 +45,7 @@ _POSITIONS = text(
 class Row(NamedTuple):
     """A row of the queue."""
 
+    n: int
     id: str
     case_id: str
     type: str

@@ -30,7 +30,9 @@ async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settin
     """Publish and wait: the keys of cases that begin, and nulls for those that are erased. KafkaError: nothing may be committed."""
     rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(born)})}
     wanted = {**rows, **dict.fromkeys(erased)}
-    sent = [await producer.send(settings.topic(CaseKey.TOPIC), value, key=case_id.encode(), partition=0) for case_id, value in wanted.items()]
+    sent = [
+        await producer.send(settings.topic(CaseKey.TOPIC), value, key=case_id.encode(), partition=0) for case_id, value in wanted.items()
+    ]
     async with asyncio.timeout(LIMIT):
         await asyncio.gather(*sent)  # flush() would wait for them too, and keep to itself that one has failed
 

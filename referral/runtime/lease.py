@@ -35,7 +35,8 @@ _SURVEY = text(
 _TAKE = text(
     "UPDATE lease SET owner = :me, pid = pg_backend_pid(), lease_until = clock_timestamp() + interval '10 s',"
     " epoch = epoch + 1, clean = false, careful = NOT clean AND taken = positions AND epoch > 0, taken = positions"
-    " WHERE unit = :unit AND lease_until < clock_timestamp() RETURNING epoch, positions::text, careful"
+    " WHERE unit = :unit AND lease_until < clock_timestamp() RETURNING epoch, positions::text,"
+    " CASE WHEN careful THEN runtime.clock() END"
 )
 _STOPPED = text(
     "SELECT pg_terminate_backend(lease.pid) FROM lease JOIN pg_stat_activity AS a ON a.pid = lease.pid"
@@ -82,8 +83,8 @@ async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
     return Survey(alive, tuple(every), tuple(free))
 
 
-async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place, Position], bool] | None:
-    """Take over: (epoch, positions, whether it ended uncleanly twice at these positions); None: another one was quicker.
+async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place, Position], int | None] | None:
+    """Take over: (epoch, positions, the batch clock if it ended uncleanly twice at these positions); None: another one was quicker.
 
     A row that stays locked past its lease belongs to a stopped process: its backend is terminated, and the next try gets the row.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -127,7 +128,9 @@ class Loop:
             raise Fenced("nobody renews our leases")
         await self.owner.look(monotonic())
         work = await self.read()
-        if work:
+        if any(unit.wary is not None for unit in self.units.values()) and (work.rows or work.dues):
+            await self._warily(work)
+        elif work:
             await self.turn(work)
 
     async def read(self) -> Work:
@@ -145,6 +148,7 @@ class Loop:
         rows = await commit.rows(self.tx, parts, max(1, LIMIT - len(records)))
         now, dues = await alarm.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
         await self.tx.commit()
+        self._less_wary(Work(rows=rows, dues=dues))
         fire = await self._fire(now, dues)
         if rows or fire:
             self._poll = 0.0  # there may be more
@@ -159,8 +163,32 @@ class Loop:
         taken = await self.reader.one(unit.careful)
         if not taken:
             return Work()
-        number = await attempt.begin(self.tx, name, taken[0][1], taken[0][2].offset)
-        return Work(taken, unread=number >= attempt.LAST, careful=True)
+        return await self._counted(Work(taken))
+
+    async def _warily(self, work: Work) -> None:
+        """Rows and alarms while a unit is wary: each alone, and those of that unit counted before they are looked at."""
+        if work.records:
+            await self.turn(replace(work, rows=[], dues=[]))
+        for item in replace(work, records=[]).singly():
+            item = item.of(frozenset(self.owner.active()))
+            if item and self.units[item.place()[0]].wary is not None:
+                item = await self._counted(item)
+            if item:
+                await self.turn(item)
+
+    def _less_wary(self, waiting: Work) -> None:
+        """What was there at the take-over has been handled: it kills nobody."""
+        for name, unit in self.owner.active().items():
+            ours = waiting.of(frozenset({name}))
+            if unit.wary is not None and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.wary + 1]) > unit.wary:
+                unit.wary = None
+
+    async def _counted(self, work: Work) -> Work:
+        number = await attempt.begin(self.tx, *work.place())
+        return replace(work, attempt=number, unread=attempt.unread(number, bool(work.records), self.service.fallback is not None))
+
+    def _handle(self, work: Work) -> Handle:
+        return self.service.fallback if work.attempt == attempt.LAST and self.service.fallback else self.service.handle
 
     async def _fire(self, now: int, dues: list[alarm.Due]) -> list[alarm.Due]:
         """The alarms that may fire; the others wait for their inputs."""
@@ -180,7 +208,7 @@ class Loop:
     async def turn(self, work: Work) -> None:
         """Handle, commit, publish. What raises for one input is found by handling one input at a time."""
         try:
-            done = await self._commit(work, self.service.handle)
+            done = await self._commit(work, self._handle(work))
         except Exception as error:
             if away(error):
                 raise
@@ -195,7 +223,7 @@ class Loop:
             if not item:
                 continue
             try:
-                done = await self._commit(item, self.service.handle)
+                done = await self._commit(item, self._handle(item))
             except Exception as error:
                 unit = item.records[0][0] if item.records else None
                 if isinstance(error, NewerVersion) and unit and unit.name.startswith(topics.INGRESS):
@@ -208,13 +236,13 @@ class Loop:
             await self.publish(done)
 
     async def _commit(self, work: Work, handle: Handle) -> Done:
-        started = monotonic()
+        started = self._moved = monotonic()
         done = await self.batch.run(work, self.owner.active(), handle)
         self.owner.drop(done.held)
         observe.BATCH_SECONDS.labels(self.service.name, "commit").observe(monotonic() - started)
         for item in done.refused:
             observe.QUARANTINED.labels(self.service.name, item.reason).inc()
-            at = {"topic": item.place[0], "partition": item.place[1], "offset": item.record.offset}
+            at = {"topic": item.place[0], "partition": item.place[1], "offset": item.offset}
             observe.log().error("quarantined", service=self.service.name, reason=item.reason, **at)
             self._ceiling.count(item.unit, monotonic())
         if done.refused:

@@ -111,10 +111,10 @@ class Owner:
         await self.tx.commit()
         if row is None:
             return None
-        epoch, positions, careful = row
+        epoch, positions, wary = row
         self.stopped.pop(name, None)
-        unit = Unit(name, epoch, positions)
-        if careful:
+        unit = Unit(name, epoch, positions, wary=wary)
+        if wary is not None:
             ends = await self.reader.ends(self.places(name))
             starts = {p: positions.get(p, (0, ""))[0] for p in ends}
             unit.careful = {p: min(end, starts[p] + LIMIT) for p, end in ends.items() if end > starts[p]}

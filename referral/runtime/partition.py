@@ -19,13 +19,15 @@ Position = tuple[int, str]
 class Unit:
     """An owned unit. epoch: as captured at take-over. positions: committed; of the service's own topic, what is confirmed.
 
-    careful: up to which offset records are read one at a time, because one of them may kill the process.
+    careful: up to which offset records are read one at a time, because one of them may kill the process; wary: up to which batch clock
+    rows and alarms are.
     """
 
     name: str
     epoch: int
     positions: dict[Place, Position]
     careful: dict[Place, int] = field(default_factory=dict)
+    wary: int | None = None
 
     @property
     def partition(self) -> int | None:

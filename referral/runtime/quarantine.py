@@ -6,12 +6,13 @@ import os
 from collections import deque
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from referral.domain.events import Meta, Quarantined
 from referral.runtime.partition import Place
+from referral.runtime.read import Taken
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 
@@ -21,13 +22,24 @@ WINDOW = 600.0  # seconds
 
 
 class Refused(NamedTuple):
-    """A record that could not be understood. reason: a word of the list quarantine-reason. meta: where it could be read."""
+    """A record that could not be understood, or a queue row that nobody may look at. reason: a word of the list quarantine-reason.
+
+    case_id, case_seq: where they could be read.
+    """
 
     unit: str
     place: Place
-    record: ConsumerRecord
+    offset: int
+    value: bytes
     reason: str
-    meta: Meta | None
+    case_id: str | None = None
+    case_seq: int = 0
+
+
+def record(taken: Taken, reason: str, meta: Meta | None = None) -> Refused:
+    """A record as it was read."""
+    unit, place, found = taken
+    return Refused(unit.name, place, found.offset, found.value or b"", reason, *((meta.case_id, meta.case_seq) if meta else ()))
 
 
 class QuarantineAway(Exception):
@@ -43,7 +55,7 @@ async def write(producer: AIOKafkaProducer, settings: Settings, key: bytes, serv
     """Publish and wait. key: 32 bytes, the quarantine's own. QuarantineAway: stop."""
     try:
         for item in refused:
-            name = position(item.place, item.record.offset)
+            name = position(item.place, item.offset)
             value = codec.encode(_sealed(item, key, service, now))
             await producer.send_and_wait(
                 settings.topic(TOPIC),
@@ -58,18 +70,18 @@ async def write(producer: AIOKafkaProducer, settings: Settings, key: bytes, serv
 
 def _sealed(item: Refused, key: bytes, service: str, now: int) -> Quarantined:
     nonce = os.urandom(12)
-    name = position(item.place, item.record.offset)
+    name = position(item.place, item.offset)
     return Quarantined(
         topic=item.place[0],
         partition=item.place[1],
-        offset=item.record.offset,
+        offset=item.offset,
         reader=service,
         reason=item.reason,
-        case_id=item.meta.case_id if item.meta else None,
-        case_seq=item.meta.case_seq if item.meta else 0,
+        case_id=item.case_id,
+        case_seq=item.case_seq,
         at=now,
         nonce=nonce,
-        sealed=AESGCM(key).encrypt(nonce, item.record.value or b"", name.encode()),
+        sealed=AESGCM(key).encrypt(nonce, item.value, name.encode()),
     )
 
 

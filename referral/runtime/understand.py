@@ -16,6 +16,7 @@ from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.partition import Place
 from referral.runtime.quarantine import Refused
+from referral.runtime.quarantine import record as refused
 from referral.runtime.read import Taken
 from referral.runtime.sequence import NONE, Last, Verdict, judge
 from referral.wire import codec, seal, topics
@@ -84,9 +85,9 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], serv
     """In order. seen: of every case here. NewerVersion: deploy this consumer first; nothing of the batch is applied."""
     out = Understood()
     for item in opened:
-        unit, place, record = item.taken
+        _, place, record = item.taken
         if item.envelope is None:
-            out.refused.append(Refused(unit.name, place, record, item.reason, None))
+            out.refused.append(refused(item.taken, item.reason))
             continue
         meta = item.envelope.meta
         at = (place[0], meta.case_id)
@@ -98,14 +99,14 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], serv
         body, reason = _body(item.envelope, place[0], keys)
         if verdict is Verdict.GAP and reason == "seal":
             # nothing proves that its sequence is true, and believing it would make the next true records look like repeats
-            out.refused.append(Refused(unit.name, place, record, reason, None))
+            out.refused.append(refused(item.taken, reason))
             continue
         if verdict is Verdict.GAP:
             out.inputs.append(_lost(item, place[0], seen.get(at, NONE).seq + 1, "gap"))
             observe.LOST.labels(service, place[0]).inc()
         out.seen[at] = seen[at] = Last(meta.case_seq, print_, meta.drill)
         if body is None:
-            out.refused.append(Refused(unit.name, place, record, reason, meta))
+            out.refused.append(refused(item.taken, reason, meta))
             out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
         else:
             out.inputs.append(record_input(meta, body, _source(place, record)))

@@ -14,16 +14,30 @@ from referral.wire import topics
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Records, queue rows and due alarms, in the order of handling. unread: the one record has killed the process before."""
+    """Records, queue rows and due alarms, in the order of handling.
+
+    attempt: the how-manieth of the one input in it, where it is counted. unread: it has killed the process too often to be looked at.
+    """
 
     records: list[Taken] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     dues: list[Due] = field(default_factory=list)
+    attempt: int = 0
     unread: bool = False
-    careful: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.records or self.rows or self.dues)
+
+    def place(self) -> tuple[str, Place, int]:
+        """Unit, place and offset of its one input; a row's and an alarm's place names it."""
+        if self.records:
+            unit, place, record = self.records[0]
+            return unit.name, place, record.offset
+        if self.rows:
+            number = topics.partition(self.rows[0].case_id)
+            return f"p{number}", ("queue", number), self.rows[0].n
+        due = self.dues[0]
+        return f"p{due.partition}", (f"alarm {due.case_id}", due.partition), due.at
 
     def of(self, units: frozenset[str]) -> Work:
         """Only what belongs to these units."""

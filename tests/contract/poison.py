@@ -1,0 +1,43 @@
+"""A tiny service in a process of its own, which one case kills: `python -m tests.contract.poison CASE [gentle]`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.runtime import database, keys, observe
+from referral.runtime.loop import Loop
+from referral.runtime.service import Batch, Outcome, Service
+from referral.runtime.settings import load
+from tests.contract.runtime_stack import IN, OUT, counting, said
+
+KILLED = 9
+"""Exit code of the process that the case killed, as suddenly as by the out-of-memory killer: nothing is let go, nothing flushed."""
+
+
+async def main(poison: str, gentle: bool) -> None:
+    """gentle: it has a fallback, which the case does not kill."""
+
+    async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
+        if any(i.case_id == poison for i in batch.inputs):
+            os._exit(KILLED)
+        return await counting(tx, batch)
+
+    async def fallback(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        outcome.emit(batch.inputs[0], said("fallback"))
+        return outcome
+
+    settings = load()
+    service = Service(name="routing", reads=(IN,), writes=OUT, handle=handle, fallback=fallback if gentle else None)
+    loop = Loop(service, settings, database.engine(settings, "routing"), keys.read(settings.master_key_file), observe.Health())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, loop.end)
+    await loop.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], "gentle" in sys.argv[2:]))
