@@ -51,7 +51,10 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
 def admin(settings: Settings) -> AsyncEngine:
     """The database as the URL names it: for `prepare`, `doctor` and the drill clock."""
     return create_async_engine(
-        make_url(settings.database), pool_size=2, connect_args={"timeout": CONNECT, "server_settings": {"timezone": "UTC"}}
+        make_url(settings.database),
+        pool_size=2,
+        hide_parameters=True,
+        connect_args={"timeout": CONNECT, "server_settings": {"timezone": "UTC"}},
     )
 
 

@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from referral.domain.events import Door as By
 from referral.errors import Rejected
+from referral.runtime.together import Together
 from services.intake import accepting, acts, answers, shown, submit
 from services.intake.accepting import Posting
 from services.intake.call import KEY, Call, known_id
 from services.intake.door import Door
 from services.intake.kept import Receipt
-from services.intake.together import Together
 
 
 class Referrals:

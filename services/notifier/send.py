@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.keys import Keys
+from referral.runtime.together import Together
 from services.notifier import deliveries
 from services.notifier.bell import Bell
 from services.notifier.channels import Channel, Refused, Unreached
@@ -21,7 +22,6 @@ from services.notifier.deliveries import Claimed, Standing
 from services.notifier.figures import Figures
 from services.notifier.message import compose
 from services.notifier.results import RETRY_SECONDS, Kind, Result, Results
-from services.notifier.together import Together
 
 LINES = 8
 """Messages under way at once: enough for 50 a second at 100 ms each with room, few enough for any relay."""

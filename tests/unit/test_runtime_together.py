@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from referral.errors import Unavailable
-from services.intake.together import MOST, Together
+from referral.runtime.together import MOST, Together
 
 
 async def test_those_who_wait_share_the_next_transaction() -> None:
@@ -44,19 +44,20 @@ async def test_one_bad_request_refuses_nobody_else() -> None:
     assert [isinstance(a, ValueError) if n == 13 else a == n for n, a in enumerate(answers)] == [True] * 20
 
 
-async def test_a_database_that_is_away_is_said_to_all_at_once() -> None:
+@pytest.mark.parametrize("error", [Unavailable("the database"), ConnectionRefusedError(), TimeoutError()])
+async def test_a_database_that_is_away_is_said_to_all_at_once(error: Exception) -> None:
     calls = 0
 
     async def work(batch: Sequence[int]) -> list[int]:
         nonlocal calls
         calls += 1
-        raise Unavailable("the database")
+        raise error
 
     together = Together(work)
     answers = await asyncio.gather(*(together(n) for n in range(20)), return_exceptions=True)
-    assert all(isinstance(a, Unavailable) for a in answers)
+    assert all(isinstance(a, type(error)) for a in answers)
     assert calls <= 2
-    with pytest.raises(Unavailable):
+    with pytest.raises(type(error)):
         await together(1)
 
 

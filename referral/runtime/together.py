@@ -1,4 +1,4 @@
-"""Requests that come at the same moment share one transaction: one commit to disk for many, and each still gets its own answer."""
+"""Group commit: what is asked at the same moment shares one transaction, one wait for the disk, and each still gets its own answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from referral.errors import Unavailable
+from referral.runtime import database
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -15,7 +16,7 @@ MOST = 64
 
 
 class Together(Generic[T, R]):
-    """work: handles many in one transaction, an answer for each in order; or raises, and nothing is kept.
+    """work: handles many in one transaction, an answer for each in order; or raises, and nothing is kept. While it works the next gather.
 
     One transaction at a time: while it waits for the disk the next is filled. Two at once took more processor and were no quicker.
     """
@@ -46,7 +47,7 @@ class Together(Generic[T, R]):
         try:
             answers = await self._work([one for one, _ in batch])
         except Exception as error:
-            if len(batch) > 1 and not isinstance(error, Unavailable):
+            if len(batch) > 1 and not (isinstance(error, Unavailable) or database.away(error)):
                 for single in batch:
                     await self._one([single])
                 return
