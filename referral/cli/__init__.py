@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 import typer
+from aiokafka.errors import KafkaError
 
-from referral.cli import agency, audit, case, demo, doctor, duty, offers, policy, recover, staff, submit, up
+from referral.cli import agency, audit, case, demo, doctor, duty, offers, policy, prepare, recover, staff, submit, up
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
 
@@ -29,6 +30,7 @@ app.add_typer(duty.app, name="duty")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)
+app.command("prepare")(prepare.prepare)
 app.command("recover")(recover.recover)
 
 BAD, USAGE, INTERRUPTED = 1, 2, 130
@@ -53,8 +55,10 @@ def run(arguments: list[str]) -> int:
         return _say(str(error), USAGE)
     except OSError as error:
         return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), USAGE)
+    except KafkaError:
+        return _say(str(Unavailable("the broker")), USAGE)
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

@@ -10,10 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log, show
+from referral.cli.telling import tell
 from referral.errors import Rejected
 from referral.proof.entry import Entry
 from referral.proof.report import Report, Weight
-from referral.proof.timeline import Line, timeline
+from referral.proof.timeline import timeline
 from referral.proof.verify import verify
 from referral.runtime.settings import Settings
 
@@ -34,23 +35,10 @@ def replay(case: Case, as_json: show.Json = False) -> int:
     if as_json:
         show.document({"case_id": case, "lines": [msgspec.to_builtins(line) for line in lines]})
     else:
-        for told in tell(case, lines):
-            show.console.print(told, soft_wrap=True, markup=False)
+        show.console.print(f"case {case}: {len(lines)} lines from the log", soft_wrap=True, markup=False)
+        for told in tell(lines):
+            show.console.print(told.text, style=told.style, soft_wrap=True, markup=False)
     return 0
-
-
-def tell(case_id: str, lines: list[Line]) -> list[str]:
-    """The timeline as text."""
-    told = [f"case {case_id}: {len(lines)} lines from the log"]
-    for line in lines:
-        mark = f" [{line.mark}]" if line.mark else ""
-        number = str(line.idx) if line.idx else "-"
-        told.append(f"{show.moment(line.at)} {number:>6}  {'   ' * line.depth}{line.what} · {line.who}{mark}")
-        margin = " " * 28 + "   " * line.depth
-        if line.why:
-            told.append(f"{margin}why: {line.why}")
-        told += [f"{margin}not asked: {candidate}" for candidate in line.passed]
-    return told
 
 
 @app.command("verify")
@@ -85,7 +73,7 @@ def _print(report: Report) -> None:
         show.table(("weight", "entry", "code", "what", "where"), [(f.weight.name, f.idx, f.code, f.what, f.where) for f in rows[:SHOWN]])
         if len(rows) > SHOWN:
             show.console.print(f"… and {len(rows) - SHOWN} more; --json has all")
-    show.console.print(" · ".join(f"{number} {name}" for name, number in report.counts.items()))
+    show.console.print(" · ".join(f"{number} {name}" for name, number in report.counts.items()), soft_wrap=True)
     first = report.first_bad()
     unchecked = sum(f.weight is Weight.UNCHECKED for f in report.findings)
     if first:
@@ -93,7 +81,7 @@ def _print(report: Report) -> None:
     elif unchecked:
         show.console.print(f"NOT FULLY CHECKED: nothing bad was found, {unchecked} findings could not be proven either way")
     else:
-        show.console.print("GOOD: the log is whole, its bytes are the logged ones, and the rules lead to its decisions")
+        show.console.print("GOOD: the log is whole, its bytes are the logged ones, and the rules lead to its decisions", soft_wrap=True)
 
 
 async def _everything(tx: AsyncConnection, found: Settings) -> tuple[list[Entry], dict[str, bytes]]:

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 from referral.cli import audit, log, show
 from referral.cli.cast import Cast
+from referral.cli.telling import day_of, tell
 from referral.client import Client, Json
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
+from referral.proof.entry import NOTIFICATION
 from referral.proof.timeline import Line, timeline
 from referral.runtime import clock, database
 
@@ -34,6 +36,7 @@ class Stage:
         self._clients: dict[str, Client] = {}
         self._told: dict[str, int] = {}
         self._mails = 0
+        self._day = ""
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -64,7 +67,9 @@ class Stage:
     def pass_time(self, by: timedelta, why: str) -> None:
         """Let the drill clock jump."""
         at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
-        show.console.print(f"[yellow]… {int(by.total_seconds()) // 60} minutes pass by the drill clock ({why}); it is {show.moment(at)}[/]")
+        show.console.print(
+            f"[yellow]… {int(by.total_seconds()) // 60} minutes pass by the drill clock ({why}); it is {show.moment(at)}[/]", soft_wrap=True
+        )
 
     def wait(self, what: str, look: Callable[[], T | None]) -> T:
         """The first value that is not None. Late: it did not come."""
@@ -85,14 +90,17 @@ class Stage:
 
         new = self.wait(f"the log says “{until}”", lines)
         self._told[case_id] = self._told.get(case_id, 0) + len(new)
-        for line in audit.tell(case_id, new)[1:]:
-            show.console.print(line, soft_wrap=True, markup=False, style="dim")
+        shown = [line for line in new if line.topic != NOTIFICATION]  # knocks are shown as they arrive
+        for told in tell(shown, day=self._day, numbers=False):
+            show.console.print(told.text, soft_wrap=True, markup=False, style=told.style)
+        self._day = day_of(shown[-1])
 
     def knocks(self, to: str) -> None:
         """Print the knocks that went out since the last look, once one is for somebody whose address begins so."""
         mails = self.wait(f"a knock to {to}", lambda: self._new_mails(to))
         for mail in mails:
-            show.console.print(f"   [cyan]✉ knock to {', '.join(mail.recipients)}: {mail.message['Subject']}[/]", soft_wrap=True)
+            to = ", ".join(who.partition("@")[0] for who in mail.recipients)
+            show.console.print(f"   [magenta]✉ {to}: {mail.message['Subject']}[/]", soft_wrap=True)
         self._mails += len(mails)
 
     def forget_knocks(self) -> None:

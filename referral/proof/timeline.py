@@ -11,6 +11,7 @@ from referral.domain.events.head import CauseKind
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import SEQUENCED, Entry, Kind
 from referral.proof.history import unseal
+from referral.proof.naming import Names, names
 from referral.proof.wording import MARKS, Said, say
 
 
@@ -18,6 +19,7 @@ class Line(Struct, frozen=True, kw_only=True):
     """One event. idx: of its entry. at: µs UTC. depth: 0 for what came from outside, more for what it led to.
 
     mark: "" read · "sealed" its key is gone · "erased" its key was destroyed with an erasure on record · "bad" it does not open.
+    due, due_what: the limit that runs from here, 0 when none does. offer_id: the offer it is about, if it is about one.
     """
 
     idx: int
@@ -32,11 +34,20 @@ class Line(Struct, frozen=True, kw_only=True):
     cause_id: str
     topic: str
     seq: int
+    due: int = 0
+    due_what: str = ""
+    offer_id: str = ""
+
+
+Body = Struct | Malformed | NewerVersion
+"""What an entry says, or why it does not open."""
 
 
 def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
     """The lines of one case, in the order of the log, what followed below its cause. entries: all of the case, in the order of idx."""
     erased = any(entry.kind is Kind.ERASURE for entry in entries)
+    bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKS and (key or entry.kind is Kind.ERASURE)}
+    known = names(body for body in bodies.values() if isinstance(body, Struct))
     own = {entry.event_id: entry for entry in entries if entry.kind in SEQUENCED}
     children: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -47,17 +58,24 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
     alarms: set[str] = set()
     while waiting:
         entry, depth = waiting.pop()
-        line = _line(entry, depth, key, erased)
-        if alarm := _alarm(entry, key, alarms):
+        line = _line(entry, depth, bodies.get(entry.idx), known, erased)
+        if alarm := _alarm(entry, bodies.get(entry.idx), line, alarms):
             lines.append(alarm)
         below = 1 if entry.cause_id in alarms else 0
-        lines.append(_deeper(line, below))
+        lines.append(structs.replace(line, depth=depth + below))
         waiting += [(child, depth + below + 1) for child in reversed(children.get(entry.event_id, ()))]
     return lines
 
 
-def _line(entry: Entry, depth: int, key: bytes | None, erased: bool) -> Line:
-    said, mark = _said(entry, key, erased)
+def _body(entry: Entry, key: bytes | None) -> Body:
+    try:
+        return unseal(entry, key).body
+    except (Malformed, NewerVersion) as error:
+        return error
+
+
+def _line(entry: Entry, depth: int, body: Body | None, known: Names, erased: bool) -> Line:
+    said, mark = _said(entry, body, known, erased)
     return Line(
         idx=entry.idx,
         at=entry.recorded_at or entry.kafka_time * 1000,
@@ -71,35 +89,41 @@ def _line(entry: Entry, depth: int, key: bytes | None, erased: bool) -> Line:
         cause_id=entry.cause_id,
         topic=entry.topic,
         seq=entry.case_seq,
+        due=said.due,
+        due_what=said.due_what,
+        offer_id=getattr(body, "offer_id", None) or "",
     )
 
 
-def _said(entry: Entry, key: bytes | None, erased: bool) -> tuple[Said, str]:
+def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[Said, str]:
     if entry.kind in MARKS:
         return Said(what=MARKS[entry.kind]), "bad"
-    if key is None and entry.kind is not Kind.ERASURE:
+    if body is None:
         return Said(what=entry.type), "erased" if erased else "sealed"
-    try:
-        return say(unseal(entry, key).body), ""
-    except (Malformed, NewerVersion) as error:
-        return Said(what=f"{entry.type}: {error}"), "bad"
+    if isinstance(body, Struct):
+        return say(body, known), ""
+    return Said(what=f"{entry.type}: {body}"), "bad"
 
 
-def _alarm(entry: Entry, key: bytes | None, told: set[str]) -> Line | None:
+def _alarm(entry: Entry, body: Body | None, line: Line, told: set[str]) -> Line | None:
     """The line in front of what an alarm led to: an alarm is no record of its own."""
-    if entry.kind is not Kind.DECISION or key is None or entry.cause_id in told:
+    if entry.kind is not Kind.DECISION or entry.cause_id in told:
         return None
-    try:
-        head: Head | None = getattr(unseal(entry, key).body, "head", None)
-    except (Malformed, NewerVersion):
-        return None
+    head: Head | None = getattr(body, "head", None)
     if head is None or head.kind is not CauseKind.DUE:
         return None
     told.add(entry.cause_id)
-    line = _line(entry, 0, None, False)
-    what = "the case's alarm went off"
-    return structs.replace(line, at=head.due or line.at, what=what, who="clock", mark="", idx=0, seq=0, event_id=entry.cause_id)
-
-
-def _deeper(line: Line, more: int) -> Line:
-    return structs.replace(line, depth=line.depth + more)
+    return structs.replace(
+        line,
+        at=head.due or line.at,
+        what="time is up: the case's alarm goes off",
+        who="clock",
+        why="",
+        passed=(),
+        idx=0,
+        seq=0,
+        event_id=entry.cause_id,
+        due=0,
+        due_what="",
+        offer_id="",
+    )

@@ -1,4 +1,4 @@
-"""What one event says, in a line: what happened, who did it, why. Codes only, as the event holds them."""
+"""What one event says, in a sentence that a tired person understands, and why. Agencies, steps, rungs and codes by their own words."""
 
 from __future__ import annotations
 
@@ -8,76 +8,157 @@ from msgspec import Struct
 
 from referral.domain import events as e
 from referral.proof.entry import Kind
+from referral.proof.naming import Names, short
+from referral.proof.reasons import CLOSED, IGNORED, PASSED, rule
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """what: in words. who: agency, account or service. why: rule and reason. passed: candidates not asked, each with its reason."""
+    """what: a sentence. who: agency, account or service. why: in words. passed: candidates not asked, each with its reason.
+
+    due, due_what: µs UTC and name of the limit that runs from here; 0 when none does.
+    """
 
     what: str
     who: str = ""
     why: str = ""
     passed: tuple[str, ...] = ()
+    due: int = 0
+    due_what: str = ""
 
 
-def say(body: Struct) -> Said:
-    """The line of an event. An event without a wording of its own is told by its name and its short fields."""
-    what = WORDINGS.get(type(body), _plain)(body)
+def say(body: Struct, names: Names) -> Said:
+    """The sentence of an event. An event without a wording of its own is told by its name and its short fields."""
     why: e.Why | None = getattr(body, "why", None)
-    reasons = [why.rule] if why else []
-    reasons += [getattr(body, name) for name in ("reason",) if getattr(body, name, "")]
-    passed = tuple(f"{p.service}: {p.reason}" for p in why.passed) if why else ()
-    return Said(what=what, who=_who(body), why=" · ".join(reasons), passed=passed)
+    passed = tuple(f"{p.service.partition('.')[0]}: {PASSED.get(p.reason, p.reason)}" for p in why.passed) if why else ()
+    what = WORDINGS[type(body)](body, names) if type(body) in WORDINGS else _plain(body)
+    limit = getattr(body, "due_what", "")
+    return Said(
+        what=what,
+        who=_who(body),
+        why=rule(why.rule) if why else "",
+        passed=passed,
+        due=(getattr(body, "due", None) or 0) if limit else 0,
+        due_what=limit,
+    )
 
 
 def _who(body: Any) -> str:
     agency, person = getattr(body, "agency", ""), getattr(body, "by", None)
-    told = f"{agency} ({person})" if person and agency else agency or person or ""
+    told = f"{agency} ({short(person)})" if person and agency else agency or (short(person) if person else "")
     recorder = getattr(body, "recorded_by", None)
-    return f"{told}, written down by {recorder}" if recorder else told
+    return f"{told}, written down by {short(recorder)}" if recorder else told
 
 
 def _plain(body: Any) -> str:
     """The name of the event in words, and what it says in codes."""
     name = "".join(f" {c.lower()}" if c.isupper() else c for c in type(body).__name__).strip()
-    skipped = {"head", "why", "reason", "agency", "by", "recorded_by"}
+    skipped = {"head", "why", "by", "recorded_by"}
     told = [f"{f}={getattr(body, f)}" for f in body.__struct_fields__ if f not in skipped and isinstance(getattr(body, f), str | int)]
     return " ".join([name, *(t for t in told if not t.endswith("="))])
 
 
-def _seat(body: Any) -> str:
-    return f"{body.step}" + (f" round {body.round}" if body.round else "") + (f" seat {body.seat}" if body.seat > 0 else "")
+def _of(body: Any, names: Names) -> str:
+    """An offer as its agency and, in brackets, what for."""
+    asked = names.offer(body.offer_id)
+    return f"{asked.agency} ({asked.seat})" if asked.seat else asked.agency
+
+
+ANSWERS = {
+    "ACKNOWLEDGE": "has seen it",
+    "ACCEPT": "accepts",
+    "ARRIVE": "says: arrived",
+    "COMPLETE": "says: completed",
+    "DECLINE": "declines",
+    "HOLD": "puts it on hold",
+    "RETURN": "gives it back",
+    "DECIDE": "decides",
+}
+ENDS = {
+    "COMPLETED": "is done with it",
+    "DECLINED_BY_AGENCY": "is out: it declined",
+    "DECLINED_BY_PERSON": "is out: the person declined",
+    "EXPIRED": "is out: no answer in time",
+    "CANCELLED": "is no longer needed",
+    "RETURNED": "gave it back",
+    "RELEASED": "is released by a desk",
+    "OVERTAKEN": "is overtaken: it was done outside the system",
+    "ENTERED_IN_ERROR": "was asked in error",
+}
+DECIDED = {
+    "PERSON": "",
+    "AGREED": ", as all agreed",
+    "DISAGREED": ", as they disagreed",
+    "SILENCE": ", as nobody decided in time",
+    "DESK": ", by a desk",
+}
+
+READS = {"offer": "its offer shows it", "own-referral": "it sent it", "desk": "as the desk", "break-glass": "break glass"}
+TRACKS = {"OPENED": "begins", "ENDED": "ends", "PAUSED": "is stopped", "RESUMED": "goes on", "SWITCHED": "gives way to another"}
+
+
+def _answers(b: Any, names: Names) -> str:
+    code = f" {b.code}" if b.code else ""
+    reason = f", {b.reason}" if b.reason else ""
+    via = {"PHONE": ", by telephone", "WEB": ", in the inbox"}.get(b.via, "")
+    seat = names.offer(b.offer_id).seat or f"offer {short(b.offer_id)}"
+    return f"{_who(b)} {ANSWERS.get(b.word, b.word.lower())}{code}{reason} ({seat}){via}"
+
+
+def _opened(b: Any, names: Names) -> str:
+    seat = names.offer(b.offer_id).seat
+    if b.kind is e.OfferKind.NOTIFY:
+        return f"{b.agency} is told ({seat})"
+    return f"{b.agency} is asked ({seat}), first its {names.rung(b.offer_id, b.rung)}"
+
+
+def _knock(b: Any, names: Names) -> str:
+    if b.offer_id is None and b.task_id in names.tasks:
+        return names.tasks[b.task_id].desk
+    return f"{names.offer(b.offer_id).agency}, {names.rung(b.offer_id, b.rung)}"
+
+
+def _settled(b: Any, names: Names) -> str:
+    task = names.tasks.get(b.task_id)
+    return f"{task.desk} need not look any more ({task.about})" if task else f"the desk's task {short(b.task_id)} is settled"
 
 
 WORDINGS: dict[type, Any] = {
-    e.ReferralSubmitted: lambda b: f"referral {b.referral_id} for {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, by {b.door}",
-    e.ResponseSubmitted: lambda b: f"answers {b.word}{f' {b.code}' if b.code else ''} to offer {b.offer_id}, by {b.via}",
-    e.InstructionGiven: lambda b: f"instructs {b.word} {b.target or b.other or ''}".strip(),
-    e.ConsentChanged: lambda b: f"consent is {b.consent.state}",
-    e.TraitsChanged: lambda b: f"traits: {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, in {b.traits.found_in}",
-    e.ActorExcluded: lambda b: f"excludes {b.kind.lower()} {b.actor}",
-    e.ReferralWithdrawn: lambda b: f"withdraws referral {b.referral_id}",
-    e.SectionDisclosed: lambda b: f"reads section {b.section}, allowed by {b.basis}",
-    e.CaseErased: lambda _: "the case is erased: its key and rows are destroyed",
-    e.CaseOpened: lambda b: f"case opened with referral {b.referral_id}{' (drill)' if b.drill else ''}",
-    e.TrackChanged: lambda b: f"track {b.pathway} {b.state.lower()}{f': {b.outcome}' if b.outcome else ''} (procedure {b.digest[:16]})",
-    e.StepOpened: lambda b: f"step {b.step} opened, seats {', '.join(b.seats)}",
-    e.StepDone: lambda b: f"step {b.step} done: {b.outcome}",
-    e.OfferOpened: lambda b: f"offers {_seat(b)} to {b.service}, rung {b.ladder[b.rung] if b.rung < len(b.ladder) else b.rung}",
-    e.OfferEscalated: lambda b: f"offer {b.offer_id} climbs to rung {b.rung}",
-    e.OfferAcknowledged: lambda b: f"offer {b.offer_id} acknowledged",
-    e.OfferAccepted: lambda b: f"offer {b.offer_id} accepted",
-    e.OfferArrived: lambda b: f"offer {b.offer_id}: the person arrived",
-    e.OfferHeld: lambda b: f"offer {b.offer_id} on hold",
-    e.OfferClosed: lambda b: f"offer {b.offer_id} closed: {b.how}",
-    e.DecisionRecorded: lambda b: f"decision of {b.step}: {b.code} ({b.how.lower()})",
-    e.DeadlinePassed: lambda b: f"limit {b.what} passed" + (f" for offer {b.offer_id}" if b.offer_id else ""),
-    e.NeedsPerson: lambda b: f"a person is needed: {b.about}{f' for {b.step}' if b.step else ''}, at {b.desk}, rung {b.rung}",
-    e.PersonNotNeeded: lambda b: f"the desk's task {b.task_id} is settled: {b.how}",
-    e.InputIgnored: lambda b: "changed nothing",
-    e.KnockSent: lambda b: f"knock by {b.channel} at rung {b.rung}, reference {b.reference}",
-    e.KnockFailed: lambda b: f"knock by {b.channel} at rung {b.rung} failed after {b.attempts} attempts",
-    e.RungFailed: lambda b: f"rung {b.rung} of offer {b.offer_id} has nobody",
-    e.CaseClosed: lambda b: f"case closed: {b.outcome}",
+    e.ReferralSubmitted: lambda b, _: f"{b.agency} refers: {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, by {b.door.value}",
+    e.ResponseSubmitted: _answers,
+    e.InstructionGiven: lambda b, _: " ".join(
+        filter(None, (_who(b), "instructs", b.word, b.step, b.target, short(b.other) * bool(b.other)))
+    ),
+    e.ConsentChanged: lambda b, _: f"{_who(b)} records consent: {b.consent.state}",
+    e.TraitsChanged: lambda b, _: f"{_who(b)} records: {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, in {b.traits.found_in}",
+    e.ActorExcluded: lambda b, _: f"{_who(b)} excludes {b.kind.lower()} {b.actor}",
+    e.ReferralWithdrawn: lambda b, _: f"{b.agency} takes the referral back ({b.reason})",
+    e.SectionDisclosed: lambda b, _: f"{_who(b)} reads section {b.section} ({READS.get(b.basis, b.basis)})",
+    e.CaseErased: lambda _, __: "the case is erased: its key and rows are destroyed",
+    e.CaseOpened: lambda b, _: f"a case is opened{' (drill)' if b.drill else ''}",
+    e.ReferralAttached: lambda b, _: f"the referral of {b.agency} joins this case",
+    e.TrackChanged: lambda b, _: (
+        f"procedure {b.pathway} {TRACKS.get(b.state, b.state)}{f': {b.outcome}' if b.outcome else ''} (text {b.digest[:16]})"
+    ),
+    e.StepOpened: lambda b, _: f"step {b.step} begins{f', round {b.round + 1}' if b.round else ''}: {', '.join(b.seats)}",
+    e.StepDone: lambda b, _: f"step {b.step} is over: {b.outcome}",
+    e.OfferOpened: _opened,
+    e.OfferEscalated: lambda b, n: f"{n.offer(b.offer_id).agency}: now its {n.rung(b.offer_id, b.rung)} ({n.offer(b.offer_id).seat})",
+    e.OfferAcknowledged: lambda b, n: f"{_of(b, n)} has seen it",
+    e.OfferAccepted: lambda b, n: f"{_of(b, n)} has the case{', late' if b.late else ''}",
+    e.OfferArrived: lambda b, n: f"{_of(b, n)} has begun: arrived",
+    e.OfferHeld: lambda b, n: f"{_of(b, n)} is on hold: {b.reason}",
+    e.OfferClosed: lambda b, n: f"{_of(b, n)} {ENDS.get(b.how, b.how)}{_reason(b)}",
+    e.DecisionRecorded: lambda b, _: f"{b.step} is decided{' by one' if b.seat >= 0 else ''}: {b.code}{DECIDED.get(b.how, '')}",
+    e.DeadlinePassed: lambda b, n: f"{_of(b, n)}: the time to {b.what} is over" if b.offer_id else f"the time to {b.what} is over",
+    e.NeedsPerson: lambda b, _: f"{b.desk} must look: {b.about}{f' ({b.step})' if b.step else ''}{', higher up' if b.rung else ''}",
+    e.PersonNotNeeded: _settled,
+    e.InputIgnored: lambda b, _: f"changed nothing: {IGNORED.get(b.reason, b.reason)}",
+    e.CaseLinked: lambda b, _: f"linked with case {short(b.other)} ({b.how})",
+    e.CaseRaised: lambda b, _: f"raises a case of its own, {short(b.new_case_id)}: {b.pathway} ({b.about})",
+    e.KnockSent: lambda b, n: f"knock by {b.channel}: {_knock(b, n)}, reference {short(b.reference)}",
+    e.KnockFailed: lambda b, n: f"knock by {b.channel} failed: {_knock(b, n)}, {b.reason}, tried {b.attempts} times",
+    e.RungFailed: lambda b, n: f"nobody could be reached: {_knock(b, n)}, {b.reason}",
+    e.CaseClosed: lambda b, _: f"the case is closed: {b.outcome}",
 }
 
 MARKS: dict[Kind, str] = {
@@ -86,3 +167,8 @@ MARKS: dict[Kind, str] = {
     Kind.GAP: "a sequence is missing here",
     Kind.UNREADABLE: "a record that is none of ours",
 }
+
+
+def _reason(body: Any) -> str:
+    """The coded reason of an ending, where it says more than the ending itself."""
+    return f" ({CLOSED.get(body.reason, body.reason)})" if body.reason and body.reason != body.how else ""

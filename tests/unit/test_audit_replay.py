@@ -6,10 +6,13 @@ import os
 import re
 from pathlib import Path
 
-from referral.cli.audit import tell
+import yaml
+
+from referral.cli.telling import WIDTH, tell
 from referral.domain.events import CaseErased
+from referral.proof.reasons import CLOSED, IGNORED, PASSED, RULES
 from referral.proof.timeline import timeline
-from tests.unit.audit_log import Log, story
+from tests.unit.audit_log import FILES, Log, story
 
 GOLDEN = Path(__file__).parent / "golden" / "replay.txt"
 
@@ -17,11 +20,30 @@ GOLDEN = Path(__file__).parent / "golden" / "replay.txt"
 def test_the_timeline_of_a_case_reads_as_it_did() -> None:
     log = Log()
     case_id = story(log)
-    text = "\n".join(tell(case_id, timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id]))) + "\n"
-    text = re.sub(r"procedure [0-9a-f]{16}", "procedure …", text)  # of a file that is edited for other reasons
+    lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
+    text = "".join(f"{told.text}\n" for told in tell(lines))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    text = re.sub(r"text [0-9a-f]{16}", "text …", text)  # of a file that is edited for other reasons
     if os.environ.get("REFERRAL_UPDATE"):
         GOLDEN.write_text(text, "utf-8")
     assert text == GOLDEN.read_text("utf-8")
+
+
+def test_an_offer_is_named_by_its_agency_and_its_id_stands_in_json() -> None:
+    log = Log()
+    case_id = story(log)
+    lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
+    (climbs,) = (line for line in lines if "back-up" in line.what)
+    assert climbs.what.startswith("police-prizren: now its back-up (police)") and climbs.offer_id
+    assert not any(line.offer_id and line.offer_id[:8] in line.what for line in lines)
+
+
+def test_every_rule_and_every_reason_of_the_policy_has_words() -> None:
+    lists = yaml.safe_load(FILES["codes.yaml"])
+    assert set(lists["rule"]) == set(RULES)
+    assert set(lists["passed-reason"]) == set(PASSED)
+    assert set(lists["close-reason"]) == set(CLOSED)
+    assert set(lists["ignored-reason"]) == set(IGNORED)
 
 
 def test_what_followed_stands_below_its_cause() -> None:

@@ -1,0 +1,67 @@
+"""A timeline as text: the day once, the time when it changes, what followed indented below its cause, never wider than a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from referral.cli.show import LOCAL
+from referral.proof.timeline import Line
+
+WIDTH = 100
+"""Columns (ours): fits two thirds of a laptop's screen, and a printed page."""
+MARGIN = 17
+INDENT = 3
+
+LIMITS = {"present": "be there", "arrive": "receive the child", "acknowledge": "say that it has seen it"}
+"""What a limit is for, where its code is no good word."""
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """One line of text. style: of rich; a pipe shows the text alone."""
+
+    text: str
+    style: str = ""
+
+
+def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True) -> Iterator[Told]:
+    """The timeline, line by line. day: the one that was said last. numbers: of the log's entries, in front."""
+    clock = ""
+    for line in lines:
+        at = datetime.fromtimestamp(line.at / 1e6, UTC).astimezone(LOCAL)
+        if (today := day_of(line)) != day:
+            day, clock = today, ""
+            yield Told(text=f"{day} (time in Kosovo, UTC{at:%z})", style="bold")
+        now = at.strftime("%H:%M:%S")
+        shown = now if now != clock or not line.depth else ""
+        clock = now
+        number = str(line.idx) if line.idx and numbers else ""
+        yield from _wrapped(f"{shown:<8} {number:>6}  ", line.depth, _sentence(line, day), "" if line.depth else "cyan")
+        if line.why:
+            yield from _wrapped(" " * MARGIN, line.depth + 1, f"why: {line.why}", "dim")
+        for candidate in line.passed:
+            yield from _wrapped(" " * MARGIN, line.depth + 1, f"not asked: {candidate}", "yellow")
+
+
+def day_of(line: Line) -> str:
+    """The day in Kosovo on which it happened."""
+    return datetime.fromtimestamp(line.at / 1e6, UTC).astimezone(LOCAL).strftime("%d.%m.%Y")
+
+
+def _sentence(line: Line, day: str) -> str:
+    limit = f"; it has {_until(line.due, day)} to {LIMITS.get(line.due_what, line.due_what)}" if line.due else ""
+    return f"{line.what}{limit}{f' [{line.mark}]' if line.mark else ''}"
+
+
+def _until(due: int, day: str) -> str:
+    at = datetime.fromtimestamp(due / 1e6, UTC).astimezone(LOCAL)
+    return at.strftime("until %H:%M" if at.strftime("%d.%m.%Y") == day else "until %d.%m. %H:%M")
+
+
+def _wrapped(margin: str, depth: int, text: str, style: str) -> Iterator[Told]:
+    room = WIDTH - MARGIN - INDENT * depth
+    for n, part in enumerate(textwrap.wrap(text, max(room, 40), subsequent_indent="  ") or [""]):
+        yield Told(text=f"{margin if not n else ' ' * MARGIN}{' ' * (INDENT * depth)}{part}", style=style)
