@@ -31,6 +31,10 @@ class Fenced(Exception):
     """Another instance owns this work now. Drop what is in memory, own again, and read from its positions."""
 
 
+class Misfit(Exception):
+    """This process and this database do not belong together; the text says why. Nothing was touched: correct the settings."""
+
+
 class Malformed(Exception):
     """Bytes that are not what they claim to be. `reason` is a stable word; quarantined once, never applied."""
 

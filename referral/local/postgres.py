@@ -32,7 +32,14 @@ INITDB = (
     "--no-instructions",
 )
 """Trust is enough: the one way in is a socket in a folder that only its owner may enter. C.UTF-8 sorts the same on every machine."""
-FIXED = ("listen_addresses=", "max_connections=200", "unix_socket_permissions=0700", "logging_collector=off", "log_min_messages=warning")
+FIXED = (
+    "listen_addresses=",
+    "max_connections=200",
+    "unix_socket_permissions=0700",
+    "logging_collector=off",
+    "log_min_messages=warning",
+    "log_error_verbosity=terse",  # DETAIL quotes rows
+)
 
 
 def binaries() -> Path:

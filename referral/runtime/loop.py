@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.errors import Fenced, NewerVersion, Rejected, Unavailable
+from referral.errors import Fenced, Misfit, NewerVersion, Rejected, Unavailable
 from referral.runtime import alarm, attempt, clock, commit, database, heart, kafka, lease, observe, outbox
 from referral.runtime.batch import Done, Transaction
 from referral.runtime.keys import Keys
@@ -26,10 +26,6 @@ from referral.wire import topics
 
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the next try, the last one again and again
 STALL = 45.0  # seconds of one turn; statements and publications end after 30, so beyond this a handler hangs: let others take over
-
-
-class Misfit(Exception):
-    """This process and this database do not belong together; the text says why. Nothing was touched."""
 
 
 class Loop:
@@ -62,7 +58,7 @@ class Loop:
                 pause = BACK_OFF[min(self._tries, len(BACK_OFF) - 1)]
                 self._tries += 1
                 what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
-                observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=_where(error))
+                observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=observe.where(error))
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
                 await self._rest(pause)
 
@@ -212,7 +208,7 @@ class Loop:
         except Exception as error:
             if away(error):
                 raise
-            observe.log().warning("one at a time", service=self.service.name, kind=type(error).__name__, where=_where(error))
+            observe.log().warning("one at a time", service=self.service.name, kind=type(error).__name__, where=observe.where(error))
             await self._singly(work)
         else:
             await self.publish(done)
@@ -231,7 +227,7 @@ class Loop:
                     continue
                 if away(error) or isinstance(error, NewerVersion) or self.service.fallback is None:
                     raise
-                observe.log().error("fallback", service=self.service.name, kind=type(error).__name__, where=_where(error))
+                observe.log().error("fallback", service=self.service.name, kind=type(error).__name__, where=observe.where(error))
                 done = await self._commit(item, self.service.fallback)
             await self.publish(done)
 
@@ -285,11 +281,3 @@ async def _throw_away(producer: AIOKafkaProducer) -> None:
     except Exception:  # its broker is away; the sender would wait for its requests, which end when the connections do
         producer._sender.sender_task.cancel()
         await producer.client.close()
-
-
-def _where(error: BaseException) -> str:
-    """File and line of the innermost frame of ours or a library's; never the text."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from referral.errors import Misfit, NewerVersion, Rejected
+
 RECORDS_IN = Counter("referral_records_in", "Records, queue rows and alarms handled.", ["service", "topic"])
 """Worry when it stands still while lag grows."""
 RECORDS_OUT = Counter("referral_records_out", "Events published.", ["service"])
@@ -73,6 +75,7 @@ def configure() -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Quiet()], level=logging.WARNING, force=True)
+    sys.excepthook = died
 
 
 class _Quiet(logging.Handler):
@@ -81,6 +84,20 @@ class _Quiet(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else record.levelname
         log().warning("library", where=f"{record.name}:{record.lineno}", kind=kind)
+
+
+def where(error: BaseException | None) -> str:
+    """file:line of the innermost frame, ours or a library's; never the text, which may quote what was sent."""
+    trace = error.__traceback__ if error else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+
+
+def died(kind: type[BaseException], error: BaseException, _: object) -> None:
+    """The process's last words, instead of a traceback: a database's exception quotes rows. Of our own ones the text is for operators."""
+    hint = str(error) if kind in (Rejected, Misfit, NewerVersion) else ""
+    log().critical("died", kind=kind.__name__, where=where(error), hint=hint)
 
 
 def log() -> Any:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import msgspec
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from referral.errors import Rejected, Unavailable
-
-log = structlog.get_logger("intake.api")
+from referral.runtime import observe
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +40,13 @@ def answer(error: Exception) -> Response:
     if isinstance(error, Unavailable):
         hint = f"{error.what} is away; send the same again, under the same Idempotency-Key, after {error.retry_after} s"
         return response(503, "unavailable", "", hint, {"Retry-After": str(error.retry_after)})
-    log.error("unexpected", error=type(error).__name__, at=_place(error))
+    unexpected(error)
     return response(500, "internal", "", "this is our fault; send the same again under the same Idempotency-Key, and tell the operator")
+
+
+def unexpected(error: Exception) -> None:
+    """A bug of ours, into the log: what and where, never what was sent."""
+    observe.log().error("unexpected", service="intake", kind=type(error).__name__, where=observe.where(error))
 
 
 def http(_: Request, error: Exception) -> Response:
@@ -52,11 +55,3 @@ def http(_: Request, error: Exception) -> Response:
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     hint = "see /openapi.json for the paths and methods"
     return response(error.status_code, code, "", hint, dict(error.headers) if error.headers else None)
-
-
-def _place(error: BaseException) -> str:
-    """module:line of where it was raised; never its text, which may hold what was sent."""
-    step = error.__traceback__
-    while step is not None and step.tb_next is not None:
-        step = step.tb_next
-    return f"{step.tb_frame.f_globals.get('__name__')}:{step.tb_lineno}" if step else ""

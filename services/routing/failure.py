@@ -12,7 +12,7 @@ from referral.domain.case import Case
 from referral.domain.events import Facts, NeedsPerson, Why
 from referral.domain.policy import ENGINE, Policy
 from referral.domain.record import Input, derived, head_of
-from referral.runtime.observe import log
+from referral.runtime.observe import log, where
 
 ENGINE_FAILED = "ENGINE_FAILED"
 ENGINE_FAILURES = Counter("referral_engine_failures", "Inputs for which the rules raised an exception; their desk was asked.")
@@ -68,7 +68,7 @@ class Breaker(Struct, kw_only=True):
             self.times.append(now)
             ENGINE_FAILURES.inc()
             log().error(
-                "engine failed", service="routing", case_id=cause.case_id, cause_id=cause.id, where=place(error), kind=type(error).__name__
+                "engine failed", service="routing", case_id=cause.case_id, cause_id=cause.id, where=where(error), kind=type(error).__name__
             )
 
     def against(self) -> dict[str, str]:
@@ -76,11 +76,3 @@ class Breaker(Struct, kw_only=True):
         if len(self.times) < LIMIT or self.times[0] <= self.now - WINDOW:
             return {}
         return {"engine": f"the rules failed {LIMIT} times in ten minutes: the desks were asked; is the last deploy or policy bad?"}
-
-
-def place(error: BaseException | None) -> str:
-    """File and line of the innermost frame; never the text, which may quote what was sent."""
-    trace = error.__traceback__ if error else None
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -109,6 +111,18 @@ def test_a_field_that_is_not_allow_listed_is_dropped_and_of_an_error_only_its_cl
     finally:
         structlog.reset_defaults()
     assert line == {"event": "x", "unit": "p1", "kind": "ValueError", "level": "error", "timestamp": line["timestamp"]}
+
+
+@pytest.mark.parametrize(("error", "hint"), [("ValueError('Arta')", ""), ("Misfit('a drill')", "a drill")])
+def test_the_last_words_of_a_process_are_where_it_died_and_never_what_was_sent(error: str, hint: str) -> None:
+    program = (
+        "from referral.errors import Misfit\nfrom referral.runtime import observe\nobserve.configure()\n"
+        f"try:\n    int('Arta')\nexcept ValueError as cause:\n    raise {error} from cause"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    said = json.loads(done.stderr)
+    assert done.returncode == 1 and "Arta" not in done.stderr
+    assert (said["event"], said["kind"], said["where"], said["hint"]) == ("died", error.partition("(")[0], "<string>:7", hint)
 
 
 def test_readiness_says_what_speaks_against_it() -> None:
