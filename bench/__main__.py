@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -27,12 +28,18 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
 
 
 async def measure(names: list[str]) -> list[Row]:
+    """Every figure asked for; one that cannot be measured is a row that says so, and the others are measured all the same."""
     rows: list[Row] = []
     async with ground() as at:
         for name in names:
             say(f"{name} (load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)")
-            async for row in FIGURES[name](at):
-                rows.append(row)
+            try:
+                async for row in FIGURES[name](at):
+                    rows.append(row)
+                    say(f"    {row.name}: {row.value:,.4g} {row.unit}")
+            except Exception:
+                traceback.print_exc()
+                rows.append(Row(name=f"{name} could not be measured", value=0, unit="", reached=False))
     rows.append(Row(name="load average of the machine at the end", value=os.getloadavg()[0], unit=f"of {os.cpu_count()} cores"))
     return rows
 

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from bench.ground import Ground, admin, say, until
 from bench.posting import Done
@@ -26,10 +27,18 @@ TOLD = "SELECT count(DISTINCT case_id) >= $1 FROM notifier.delivery WHERE state 
 MEMORY_MB = 200
 
 
+def referral() -> dict[str, Any]:
+    """The example of the docs, but of a child with somebody beside it: the police alone are asked at first."""
+    body: dict[str, Any] = json.loads(BODY.read_text())
+    body["traits"]["flags"] = []
+    return body
+
+
 async def post(made: Stack, rate: float, count: int, connections: int = MOST) -> list[Done]:
     """Let another process send; what each was answered. AssertionError: something was refused."""
-    token = cast.load(made.wish.data).tokens[SENDER]
-    words = ("-m", "bench.posting", made.url("intake"), token, str(BODY), str(rate), str(count), str(connections))
+    token, body = cast.load(made.wish.data).tokens[SENDER], made.wish.data / "body.json"
+    body.write_text(json.dumps(referral()))
+    words = ("-m", "bench.posting", made.url("intake"), token, str(body), str(rate), str(count), str(connections))
     child = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
     answer, _ = await child.communicate()
     found: list[Done] = json.loads(answer)

@@ -49,6 +49,7 @@ class Mailbox:
         self.refusing = False
         self._folder, self._port = folder, port
         self._server: asyncio.Server | None = None
+        self._kept = 0
         self._came = asyncio.Condition()
 
     @property
@@ -62,6 +63,7 @@ class Mailbox:
             raise Trouble("no mail server: install the extra `local` (pip install 'referral-pipeline[local]')")
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._kept = sum(1 for _ in self._folder.glob("*.eml"))
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._session, "127.0.0.1", self._port)
         self._port = int(self._server.sockets[0].getsockname()[1])
@@ -91,8 +93,8 @@ class Mailbox:
         content = envelope.original_content or b""
         mail = Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content, asyncio.get_running_loop().time())
         if self._folder is not None:
-            number = sum(1 for _ in self._folder.glob("*.eml")) + 1
-            (self._folder / f"{number:06}.eml").write_bytes(content)
+            self._kept += 1
+            (self._folder / f"{self._kept:06}.eml").write_bytes(content)
         async with self._came:
             self.mails.append(mail)
             self._came.notify_all()
