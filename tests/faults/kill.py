@@ -17,11 +17,13 @@ import httpx
 
 from referral.local.process import Process
 from referral.local.stack import Stack
+from referral.runtime.settings import SERVICES
 
 SERVERS = ("kafka", "postgres")
 TARGETS = {"intake": 5, "routing": 5, "notifier": 4, "audit": 4, "postgres": 3, "kafka": 2}
 """How often each is struck; while a server is away nothing else is at work."""
-SYSCALLS = ("sendto", "fdatasync")
+SYSCALLS = {"sendto": 25, "fdatasync": 8}
+"""Which calls are counted, and how far: several batches of a service, several commits of a database connection."""
 BACK_S = 120.0
 """Longest wait until what was killed is ready again; DESIGN §8 promises 30 s, the rest is the noise of three victims on two cores."""
 INJECTED_S = 30.0
@@ -64,8 +66,8 @@ def plan(seed: int, count: int) -> list[Kill]:
     for number in range(count):
         target = each[number % len(each)]
         if able and target != "kafka" and draw.random() < SHARE:
-            syscall = draw.choice(SYSCALLS) if target == "postgres" else "sendto"
-            kills.append(Kill(target, syscall, draw.randrange(1, 25)))
+            syscall = draw.choice(tuple(SYSCALLS)) if target == "postgres" else "sendto"
+            kills.append(Kill(target, syscall, draw.randrange(1, SYSCALLS[syscall])))
         else:
             kills.append(Kill(target, "SIGKILL", draw.randrange(0, 1500)))
     turn = len(each)
@@ -124,13 +126,13 @@ async def _inject(pid: int, syscall: str, nth: int) -> bool:
 
 
 async def _backend(stack: Stack, draw: random.Random) -> int | None:
-    """A connection's process that served a service lately."""
+    """The database's own process behind the loop of one service: every batch commits there."""
     with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         connection = await asyncpg.connect(stack.settings.database.replace("+asyncpg", ""), timeout=5)
         try:
-            roles = ["intake", "routing", "notifier", "audit"]
-            sql = "SELECT pid FROM pg_stat_activity WHERE usename = ANY($1) ORDER BY state_change DESC LIMIT 4"
-            found = [row["pid"] for row in await connection.fetch(sql, roles)]
+            leases = " UNION ".join(f"SELECT pid FROM {service}.lease WHERE lease_until > clock_timestamp()" for service in SERVICES)
+            rows = await connection.fetch(f"SELECT pid FROM ({leases}) JOIN pg_stat_activity USING (pid) ORDER BY pid")
+            found = [row["pid"] for row in rows]
             return draw.choice(found) if found else None
         finally:
             await connection.close()

@@ -113,8 +113,12 @@ class Line:
             await engine.dispose()
 
     async def ready(self) -> None:
-        """Until everything runs."""
+        """Until everything runs, also what a test had held or stopped."""
         async with asyncio.timeout(2 * PATIENCE_S):
+            for process in self.stack.processes.values():
+                if process.state == "paused":
+                    await process.resume()
+            await asyncio.gather(*(process.release() for process in self.stack.processes.values() if process.state == "down"))
             for process in self.stack.processes.values():
                 await process.ready()
 

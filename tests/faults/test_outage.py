@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from referral.domain.events import OfferAcknowledged, OfferClosed, OfferEscalated, ResponseSubmitted
+from referral.wire import topics
 from tests.faults.line import Line
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
@@ -21,6 +22,12 @@ async def asked(line: Line, name: str) -> tuple[str, str]:
     return receipt["case_id"], offer["offer_id"]
 
 
+async def waits(line: Line, case_id: str) -> bool:
+    """Whether something of the case's partition waits in intake's queue or outbox: what routing's alarms look at."""
+    rows = await line.rows("SELECT oldest FROM intake.waiting WHERE partition = :number", number=topics.partition(case_id))
+    return any(row.oldest is not None for row in rows)
+
+
 async def test_answers_that_wait_in_queue_and_topic_win_over_their_deadlines(line: Line) -> None:
     in_topic, in_queue, silent = [await asked(line, name) for name in ("topic", "queue", "silent")]
     await line.pass_time(BEFORE)
@@ -31,8 +38,7 @@ async def test_answers_that_wait_in_queue_and_topic_win_over_their_deadlines(lin
     await line.logged(in_topic[0], ResponseSubmitted)  # it is on the topic, and nobody decides
     await line.stack["kafka"].hold()
     await line.respond(AGENCY, in_queue[1], "ACKNOWLEDGE")
-    waiting = await line.rows("SELECT id FROM intake.queue WHERE NOT sent AND case_id = :case", case=in_queue[0])
-    assert waiting, "the door took it, and it waits in the queue"
+    assert await waits(line, in_queue[0]), "the door took it, and it waits inside intake"
     await line.pass_time(OUTAGE)  # all three limits have passed when the line comes back
     for process in routing:
         await process.release()
@@ -58,7 +64,7 @@ async def test_escalation_goes_on_while_intake_is_dead_with_an_answer_inside(lin
     for process in line.stack.of("intake"):
         await process.hold()
     await line.stack["kafka"].release()
-    assert await line.rows("SELECT id FROM intake.queue WHERE NOT sent AND case_id = :case", case=case_id)
+    assert await waits(line, case_id), "it was taken, and nobody can say so"
     await line.pass_time(OUTAGE)
     (climbed,) = await line.logged(case_id, OfferEscalated)  # after the 30 s for which an alarm waits for a door
     assert (climbed.offer_id, climbed.rung) == (offer_id, 1)

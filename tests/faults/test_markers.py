@@ -1,0 +1,123 @@
+"""What is in the case file is in clear nowhere: not in the broker's files, the database's, a log, a metric, an address or a mail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import urllib.parse
+import uuid
+from pathlib import Path
+
+import pytest
+
+from referral.domain import policy
+from referral.domain.events import CaseOpened, DecisionRecorded, OfferAccepted, OfferOpened
+from referral.proof.report import Finding, Report, Weight
+from referral.wire import bundle
+from tests.faults.line import Line
+from tests.faults.load import SENDER
+from tests.faults.quiet import quiet
+from tests.faults.verdict import doctor
+
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
+SCRIPTS = ("Zorica-Markerova", "Зорица-Маркерова", "Lirië-Markërova")
+AGENCIES = {"police-prishtine": "police", "advocate-prishtine": "support", "csw-prishtine": "support"}
+
+
+def marked(section: str) -> dict[str, object]:
+    """A section whose every field, whatever its type, holds something that nobody else writes."""
+    names = [f"{script}-{section}" for script in SCRIPTS]
+    return {"text": names[0], "more": {"names": names, "in a list": [{"of things": names[2]}]}, names[1]: "as a field's name"}
+
+
+async def test_nothing_of_the_case_file_is_in_clear_anywhere(line: Line) -> None:
+    sections = policy.compile(bundle.read(line.stack.settings.policy)).sections
+    written = [name for name, section in sections.items() if section.personal and name not in ("reason", "child-view")]
+    assert len(written) >= 9
+    file = {name: marked(name) for name in written}
+    receipt = await line.refer(f"markers-{uuid.uuid4().hex}", file=file)
+    case_id = receipt["case_id"]
+    await line.logged(case_id, CaseOpened)
+    texts = dict.fromkeys(("reason", "child-view"), " ".join(f"{script}-decision" for script in SCRIPTS))
+    for agency, step in AGENCIES.items():
+        await line.answers(agency, case_id, step, "ACCEPT")
+    await line.logged(case_id, OfferAccepted, len(AGENCIES))
+    guardian = await line.offer("csw-prishtine", case_id, "guardian")
+    await line.respond("csw-prishtine", guardian["offer_id"], "DECIDE", code="csw-guardian", texts=texts)
+    await line.logged(case_id, DecisionRecorded)
+    seen = await line.door.ask(line.http, "csw-prishtine", f"/v1/cases/{case_id}/file")
+    assert all(script in seen.text for script in SCRIPTS), "who holds the offer reads it"
+    refused = await line.door.send(line.http, SENDER, "/v1/referrals", f"{SCRIPTS[0]}-key", {"traits": {"concern": SCRIPTS[0]}})
+    assert refused.status_code == 422 or refused.status_code == 400
+    assert not any(script in refused.text for script in SCRIPTS), "a refusal does not repeat what it refuses"
+    await quiet(line.stack)
+    await line.rows("CHECKPOINT")
+
+    metrics = [(await line.http.get(f"http://{p.address}/metrics")).text for p in line.stack.processes.values() if "-" in p.name]
+    assert not any(re.search("|".join(SCRIPTS), text) for text in metrics)
+    assert not any(re.search("|".join(SCRIPTS), f"{m.message}{m.text}") for m in line.stack.mailbox.mails)
+    assert not await in_tables(line), "no table shows it"
+    assert await asyncio.to_thread(in_files, line.stack.wish.data) == []
+
+
+async def in_tables(line: Line) -> list[str]:
+    """Tables with a row whose text, or whose bytes read as text, hold a marker."""
+    tables = await line.rows(
+        "SELECT table_schema AS s, table_name AS n FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+        " AND table_schema IN ('intake', 'routing', 'notifier', 'audit', 'keys', 'runtime')"
+    )
+    found = []
+    for table in tables:
+        for script in SCRIPTS:
+            sql = f'SELECT 1 FROM {table.s}."{table.n}" AS r WHERE r::text LIKE :text OR r::text LIKE :hex LIMIT 1'
+            if await line.rows(sql, text=f"%{script}%", hex=f"%{script.encode().hex()}%"):
+                found.append(f"{table.s}.{table.n}")
+    return found
+
+
+def in_files(folder: Path) -> list[str]:
+    """Files below the stack's folder (broker, database with its log, logs, mails) that hold a marker in any usual coding."""
+    forms = {form for script in SCRIPTS for form in codings(script)}
+    needle = re.compile(b"|".join(re.escape(form) for form in sorted(forms)))
+    looked, found = 0, []
+    for file in (f for f in folder.rglob("*") if f.is_file()):
+        looked += file.stat().st_size
+        if needle.search(file.read_bytes()):
+            found.append(str(file.relative_to(folder)))
+    assert looked > 1_000_000, "there was something to search"
+    return found
+
+
+def codings(text: str) -> list[bytes]:
+    """As it is, as JSON escapes it, as an address or a mail would, in UTF-16, and in hexadecimal."""
+    plain = text.encode()
+    escaped = json.dumps(text)[1:-1].encode()
+    return [plain, escaped, urllib.parse.quote(text).encode(), text.encode("utf-16-le"), text.encode("utf-16-be"), plain.hex().encode()]
+
+
+async def test_without_its_key_a_case_is_unreadable_and_its_integrity_is_still_proven(line: Line) -> None:
+    receipt = await line.refer(f"key-{uuid.uuid4().hex}")
+    case_id = receipt["case_id"]
+    await line.logged(case_id, OfferOpened)
+    await quiet(line.stack)
+    before = await line.verified()
+    assert about(before, case_id) == []
+    (row,) = await line.rows("DELETE FROM keys.case_key WHERE case_id = :case RETURNING wrapped", case=case_id)
+    try:
+        without = await line.verified()
+        (finding,) = about(without, case_id)
+        assert (finding.code, finding.weight) == ("KEY_GONE", Weight.UNCHECKED)
+        assert "are whole but cannot be read" in finding.what
+        assert without.exit_code() == 3
+        (keys,) = [row for row in await doctor(line.stack) if row["result"] == "bad"]
+        assert keys["name"] == "keys"
+        assert f"case {case_id} has no key" in keys["said"]
+        assert f"the state of case {case_id} does not open" in keys["said"]
+    finally:
+        await line.rows("INSERT INTO keys.case_key VALUES (:case, :wrapped)", case=case_id, wrapped=row.wrapped)
+    assert about(await line.verified(), case_id) == []
+
+
+def about(report: Report, case_id: str) -> list[Finding]:
+    return [finding for finding in report.findings if finding.case_id == case_id]

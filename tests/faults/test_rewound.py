@@ -1,0 +1,101 @@
+"""The database is set back to a copy of five minutes ago with Kafka left ahead: units stop, `referral recover` goes on, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from referral.domain import events as e
+from referral.local.wish import Wish
+from tests.faults.line import Line, running
+from tests.faults.quiet import quiet
+from tests.faults.verdict import doctor
+
+pytestmark = [pytest.mark.servers]
+POLICE, STEP = "police-prishtine", "police"
+
+
+async def test_a_database_set_back_five_minutes_goes_on_from_the_log(tmp_path: Path) -> None:
+    async with running(Wish(data=tmp_path, drill=True)) as line:
+        old = await line.refer("before-the-copy")
+        waiting = await line.offer(POLICE, old["case_id"], STEP)
+        await quiet(line.stack)
+        data, copy = tmp_path / "postgres" / "data", tmp_path / "copy"
+        await line.stack["postgres"].hold()
+        shutil.copytree(data, copy, symlinks=True)
+        await line.stack["postgres"].release()
+        await line.ready()
+
+        await line.pass_time(5)
+        new = [await line.refer(f"after-the-copy-{n}") for n in range(3)]
+        answered = [await line.respond(POLICE, waiting["offer_id"], "ACCEPT")]
+        for receipt in new[:2]:
+            offer = await line.offer(POLICE, receipt["case_id"], STEP)
+            answered.append(await line.respond(POLICE, offer["offer_id"], "ACCEPT"))
+        cases = [old["case_id"], *(receipt["case_id"] for receipt in new)]
+        for case_id in cases[:3]:
+            await line.logged(case_id, e.OfferAccepted)
+        assert await quiet(line.stack) == []
+        before = {case_id: await line.said(case_id, Struct) for case_id in cases}
+
+        await line.stack["postgres"].hold()
+        shutil.rmtree(data)
+        copy.rename(data)
+        await line.stack["postgres"].release()
+        services = [name for name in line.stack.processes if "-" in name]
+        await line.until("every writer says that it is stopped", lambda: red(line))
+        said = {row["name"]: row for row in await doctor(line.stack) if row["result"] != "good"}
+        assert said, "the doctor sees it"
+        assert "recover" in " ".join(row["do"] for row in said.values())
+        assert await line.rows("SELECT count(*) FROM routing.case_state") == [(1,)], "nothing was decided meanwhile"
+
+        await recovered(line)
+        async with asyncio.timeout(60):
+            for name in services:
+                await line.stack[name].ready()
+        assert await quiet(line.stack) == []
+        for case_id in cases:
+            assert await line.said(case_id, Struct) == before[case_id], "not a word more or less"
+        offer = await line.offer(POLICE, cases[3], STEP)
+        answered.append(await line.respond(POLICE, offer["offer_id"], "ACCEPT"))
+        fresh = await line.refer("after-recover")
+        for case_id in (cases[3], fresh["case_id"]):
+            await line.logged(case_id, e.OfferOpened)
+        await line.logged(cases[3], e.OfferAccepted)
+        assert await quiet(line.stack) == []
+
+        everything = [body for case_id in (*cases, fresh["case_id"]) for body in await line.said(case_id, Struct)]
+        opened = Counter(b.referral_id for b in everything if isinstance(b, e.CaseOpened))
+        assert opened == Counter(r["referral_id"] for r in (old, *new, fresh)), "each opened once"
+        responses = Counter(b.response_id for b in everything if isinstance(b, e.ResponseSubmitted))
+        assert responses == Counter(r["id"] for r in answered)
+        report = await line.verified()
+        assert report.exit_code() == 0, report.findings
+        assert [row for row in await doctor(line.stack) if row["result"] != "good"] == []
+
+
+async def red(line: Line) -> bool:
+    """Whether routing, intake and notifier call themselves not ready because units are stopped."""
+    for service in ("intake", "routing", "notifier"):
+        answer = await line.http.get(f"{line.stack.url(service)}/readyz")
+        if answer.status_code == 200 or "rewound" not in answer.text:
+            return False
+    return True
+
+
+async def recovered(line: Line) -> None:
+    """`referral recover`, as an operator types it."""
+    command = (sys.executable, "-c", "from referral.cli import main; main()", "recover")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **line.stack.environment}
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
