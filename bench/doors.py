@@ -7,12 +7,12 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from bench.ground import Ground, admin, say, until
 from bench.posting import Done
 from bench.rows import Row, at_least, at_most, percentile
+from bench.weight import cpu, peak
 from referral.cli import cast
 from referral.local.stack import Stack
 from referral.runtime.settings import CHECKOUT, SERVICES
@@ -52,9 +52,12 @@ async def intake(at: Ground) -> AsyncIterator[Row]:
         await until(lambda: _knows_policy(made))
         await post(made, 100, 200)
         say(f"{COUNT} referrals over {MOST} connections")
+        before = cpu(made["intake-1"].pid)
         found = await post(made, 0, COUNT)
+        used = (cpu(made["intake-1"].pid) - before) / COUNT * 1000
         seconds = max(end for _, end, _, _ in found) - min(start for start, _, _, _ in found)
         yield at_least("intake over HTTP, durable", COUNT / seconds, "1/s", PROMISED)
+        yield Row(name="  CPU of intake for one referral", value=used, unit="ms")
         say(f"{PROMISED // 2} referrals a second")
         found = await post(made, PROMISED / 2, COUNT // 2)
         waited = [(end - due) * 1000 for due, end, _, _ in found]
@@ -76,6 +79,7 @@ async def knock(at: Ground) -> AsyncIterator[Row]:
     async with at.line(*SERVICES) as made, admin(made) as connection:
         await until(lambda: _knows_policy(made))
         say(f"{KNOCKS} referrals at {KNOCK_RATE} a second through the whole line")
+        before = {service: cpu(made[f"{service}-1"].pid) for service in SERVICES}
         found = await post(made, KNOCK_RATE, KNOCKS)
         await until(lambda: connection.fetchval(TOLD, KNOCKS + 1))
         rows = await connection.fetch("SELECT reference, case_id FROM notifier.delivery")
@@ -89,10 +93,6 @@ async def knock(at: Ground) -> AsyncIterator[Row]:
         yield Row(name=f"accepted to first knock at {KNOCK_RATE} a second, p50", value=percentile(waited, 0.5), unit="s")
         yield at_most(f"accepted to first knock at {KNOCK_RATE} a second, p99", percentile(waited, 0.99), "s", 1)
         for service in SERVICES:
+            used = (cpu(made[f"{service}-1"].pid) - before[service]) / KNOCKS * 1000
+            yield Row(name=f"  CPU of {service} for one referral", value=used, unit="ms")
             yield at_most(f"memory of {service} under this load", peak(made[f"{service}-1"].pid), "MB", MEMORY_MB)
-
-
-def peak(pid: int | None) -> float:
-    """The most that a process ever had resident, MB."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmHWM:\s+(\d+) kB", text, re.MULTILINE).group(1)) / 1000  # type: ignore[union-attr]
