@@ -54,8 +54,7 @@ def service(door: Door, private: X25519PrivateKey | None) -> Service:
 def application(door: Door, in_force: InForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:
     """The doors: the agencies' API and the staff inbox. secure: people reach the pages by https."""
     public = private.public_key().public_bytes_raw() if private else None
-    routes = [*api.routes(door, public), *pages.routes(door, lambda: in_force.policy, secure=secure)]
-    return Starlette(routes=routes, exception_handlers=dict(api.ERRORS))
+    return pages.application(api.routes(door, public), pages.made(door, lambda: in_force.policy, secure=secure))
 
 
 async def main(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,6 +21,8 @@ BODY_LIMIT = 1024 * 1024
 """Bytes of a body (ours): a whole case file in words has a tenth of it."""
 DRAIN_LIMIT = 8 * BODY_LIMIT
 """Bytes read and thrown away of a body that is too large, so that its sender hears why instead of losing the connection."""
+BODY_S = 20
+"""Seconds that a body may take to come (ours): the largest one at 400 kbit/s. Who sends slower holds nothing of ours."""
 KEY = "Idempotency-Key"
 
 
@@ -67,14 +70,17 @@ async def _bounded(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size <= BODY_LIMIT:
-                parts.append(part)
-            elif size > DRAIN_LIMIT:
-                break
-            else:
-                parts.clear()
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                size += len(part)
+                if size <= BODY_LIMIT:
+                    parts.append(part)
+                elif size > DRAIN_LIMIT:
+                    break
+                else:
+                    parts.clear()
+    except TimeoutError:
+        raise Rejected("too-slow", "$", f"send a body whole within {BODY_S} s", status=408) from None
     except ClientDisconnect:
         raise Rejected("cut-off", "$", "the body ended before its time", status=400) from None
     if size > BODY_LIMIT:

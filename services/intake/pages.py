@@ -7,17 +7,19 @@ Every answer goes through the same functions as the API's (`acts`, `disclosing`,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
-from services.intake import pages_desk, pages_form, pages_inbox, pages_render, pages_signin
+from services.intake import pages_desk, pages_form, pages_inbox, pages_render, pages_signin, problems
 from services.intake.door import Door
-from services.intake.pages_call import Call, Page, Pages, endpoint
+from services.intake.pages_call import Call, Page, Pages, endpoint, lost
 from services.intake.pages_visit import Cookies
 
 STATIC = Path(__file__).with_name("static")
@@ -26,9 +28,13 @@ HASHES_AT_ONCE = 2
 """Passwords checked at a time: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
 
-def routes(door: Door, policy: Callable[[], Policy], *, secure: bool) -> list[BaseRoute]:
-    """All pages. policy: for names, Unavailable until one is in force. secure: people reach them by https."""
-    pages = Pages(door, pages_render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE))
+def made(door: Door, policy: Callable[[], Policy], *, secure: bool) -> Pages:
+    """What all pages share. policy: for names, Unavailable until one is in force. secure: people reach them by https."""
+    return Pages(door, pages_render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE))
+
+
+def routes(pages: Pages) -> list[BaseRoute]:
+    """All pages."""
 
     def get(path: str, page: Page, *, strangers: bool = False) -> Route:
         return Route(path, endpoint(pages, page, strangers=strangers), methods=["GET"])
@@ -54,6 +60,20 @@ def routes(door: Door, policy: Callable[[], Policy], *, secure: bool) -> list[Ba
         *post("/tasks/{id}/instruct", pages_desk.instruct),
         *(_file(path) for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES),
     ]
+
+
+def application(agencies: Sequence[BaseRoute], pages: Pages) -> Starlette:
+    """The inbox beside the agencies' API. What no route takes is a problem below /v1 and a page everywhere else."""
+    no_page = lost(pages)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(("/v1", "/openapi.json")):
+            return problems.http(request, error)
+        return await no_page(request, error)
+
+    app = Starlette(routes=[*agencies, *routes(pages)], exception_handlers={HTTPException: refused})
+    app.router.redirect_slashes = False  # it would answer with the host that the request claims
+    return app
 
 
 def _file(path: Path) -> Route:

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from referral.errors import Rejected, Unavailable
-from services.intake import pages_form, pages_visit, signin
+from services.intake import pages_form, pages_visit, problems, signin
+from services.intake.call import BODY_S
 from services.intake.door import Door, in_time
 from services.intake.pages_form import BODY_LIMIT, Fields
 from services.intake.pages_render import Renderer
 from services.intake.pages_visit import Cookies, Visit
+from services.intake.store import unknown
+from services.intake.submit import is_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +51,43 @@ def endpoint(pages: Pages, page: Page, *, strangers: bool) -> Callable[[Request]
             body = await _body(request) if request.method == "POST" else b""
             visit = await in_time(_visit(pages, request))
             response = await in_time(_page(Call(pages, request, visit, pages_form.fields(body) or {}), page, strangers))
-        except Rejected as why:
-            status = why.status if why.status in (403, 404, 413) else 404
-            response = pages.render.message(visit, status)
-        except Unavailable as why:
-            visit = pages_visit.stranger(request, pages.cookies, visit.now)
-            response = pages.render.message(visit, 503, seconds=why.retry_after)
-            response.headers["Retry-After"] = str(why.retry_after)
+        except Exception as error:
+            response = _failed(pages, request, visit, error)
         return pages_visit.leave(response, visit, pages.cookies)
 
     return answered
+
+
+def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """For what the router refuses: no such page (404), or it cannot do that (405)."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        visit = pages_visit.stranger(request, pages.cookies, 0)
+        try:
+            visit = await in_time(_visit(pages, request))
+            response: Response = pages.render.message(visit, 405 if error.status_code == 405 else 404)
+        except Exception as failure:
+            response = _failed(pages, request, visit, failure)
+        return pages_visit.leave(response, visit, pages.cookies)
+
+    return answered
+
+
+def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> Response:
+    """The page that says what went wrong. Where names are away too it is the page of a stranger."""
+    if isinstance(error, Rejected):
+        try:
+            return pages.render.message(visit, error.status if error.status in (403, 404, 408, 413) else 404)
+        except Unavailable as away:
+            error = away
+    nobody = pages_visit.stranger(request, pages.cookies, visit.now)
+    if isinstance(error, Unavailable):
+        response = pages.render.message(nobody, 503, seconds=error.retry_after)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    problems.unexpected(error)
+    return pages.render.message(nobody, 500)
 
 
 async def _visit(pages: Pages, request: Request) -> Visit:
@@ -66,20 +97,39 @@ async def _visit(pages: Pages, request: Request) -> Visit:
 
 async def _page(call: Call, page: Page, strangers: bool) -> Response:
     if call.request.method == "POST" and not signin.same(call.form.get("form", ""), call.visit.form):
-        return call.pages.render.message(call.visit, 403)
+        return _not_ours(call)
     if call.visit.account is None and not strangers:
         return to_sign_in(call)
     return await page(call)
 
 
 async def _body(request: Request) -> bytes:
-    """The form's bytes. Rejected 413."""
+    """The form's bytes. Rejected 413, or 408 for one that does not come to its end."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise Rejected("too-large", "form", f"at most {BODY_LIMIT} bytes", status=413)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    raise Rejected("too-large", "form", f"at most {BODY_LIMIT} bytes", status=413)
+    except (TimeoutError, ClientDisconnect):
+        raise Rejected("cut-off", "form", f"send a form whole within {BODY_S} s", status=408) from None
     return body
+
+
+def _not_ours(call: Call) -> Response:
+    """A form without the visit's token: its visit may have ended while somebody was writing."""
+    if not call.visit.ended:
+        return call.pages.render.message(call.visit, 403)
+    return call.pages.render.ended(call.visit, pages_form.here(call.request.url.path.rpartition("/")[0]), call.form)
+
+
+def known_id(call: Call, what: str) -> str:
+    """The id of the path. Rejected 404 for what can be none."""
+    value = str(call.request.path_params["id"])
+    if not is_id(value):
+        raise unknown(what, "id")
+    return value
 
 
 def to_sign_in(call: Call) -> Response:

@@ -12,7 +12,7 @@ from referral.errors import Rejected
 from services.intake import acts, answers, pages_choices, pages_form, pages_inbox, pages_sent, pages_task, receipts, store, whereabouts
 from services.intake.acts import Post
 from services.intake.kept import Offer, Spot, Task
-from services.intake.pages_call import Call
+from services.intake.pages_call import Call, known_id
 from services.intake.pages_form import Entered
 
 
@@ -76,7 +76,7 @@ async def _called(call: Call) -> tuple[Offer, Spot]:
     if not who.desk:
         raise store.unknown("offer", "offer_id")
     async with call.pages.door.begin() as tx:
-        found = await store.call(tx, who.agency, str(call.request.path_params["id"]))
+        found = await store.call(tx, who.agency, known_id(call, "offer"))
         spots = await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])
     return found, spots.get(found.case_id, Spot())
 
@@ -86,7 +86,7 @@ async def _tasked(call: Call) -> tuple[Task, Spot]:
     if not who.desk:
         raise store.unknown("task", "task_id")
     async with call.pages.door.begin() as tx:
-        found = await store.task(tx, who.agency, str(call.request.path_params["id"]))
+        found = await store.task(tx, who.agency, known_id(call, "task"))
         spots = await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])
     return found, spots.get(found.case_id, Spot())
 

@@ -14,7 +14,7 @@ from services.intake import acts, disclosing, pages_form, pages_offer, pages_sen
 from services.intake.acts import Post
 from services.intake.answers import WORDS_LIMIT
 from services.intake.kept import Offer, Spot
-from services.intake.pages_call import Call
+from services.intake.pages_call import Call, known_id
 from services.intake.pages_form import Entered
 from services.intake.reading import Reader
 
@@ -39,7 +39,7 @@ async def inbox(call: Call) -> Response:
 async def offer(call: Call) -> Response:
     """One offer that my agency holds or held. The case file stays closed until it is asked for with the form."""
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, call.visit.who.agency, _id(call))
+        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"))
         spot = await _spot(tx, call, found)
     return _page(call, found, spot)
 
@@ -48,7 +48,7 @@ async def show(call: Call) -> Response:
     """Open the case file. That it is read is committed before this returns, so before anything of it leaves."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, who.agency, _id(call))
+        found = await store.offer(tx, who.agency, known_id(call, "offer"))
         spot = await _spot(tx, call, found)
         try:
             shown = await disclosing.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), found.case_id, found.offer_id)
@@ -62,7 +62,7 @@ async def show(call: Call) -> Response:
 async def answer(call: Call) -> Response:
     """Take an answer, once for each form. What is wrong with it stands beside the field, and what was entered stays."""
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, call.visit.who.agency, _id(call))
+        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"))
         spot = await _spot(tx, call, found)
     entered = pages_form.answer(call.form, found)
     status = 422
@@ -93,10 +93,6 @@ async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Respo
 
 async def _spot(tx: AsyncConnection, call: Call, found: Offer) -> Spot:
     return (await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])).get(found.case_id, Spot())
-
-
-def _id(call: Call) -> str:
-    return str(call.request.path_params["id"])
 
 
 def _page(

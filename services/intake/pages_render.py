@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from referral.domain.policy import Policy
 from services.intake import words, words_time
+from services.intake.pages_form import Fields
 from services.intake.pages_view import Name
 from services.intake.pages_visit import Visit
 from services.intake.words import Words
@@ -57,10 +58,15 @@ class Renderer:
         return HTMLResponse(self.templates.get_template(template).render(shared | values), status_code=status)
 
     def message(self, visit: Visit, status: int, **values: object) -> HTMLResponse:
-        """A page that says in plain words what went wrong: 403, 404, 405, 413 or 503."""
+        """A page that says in plain words what went wrong: 403, 404, 405, 408, 413, 500 or 503."""
         say = self.say(visit)
         heading, told = say(f"page.{status}.title"), say(f"page.{status}", **values)
         return self.page("message.html", visit, status=status, heading=heading, text=told)
+
+    def ended(self, visit: Visit, to: str, form: Fields) -> HTMLResponse:
+        """The visit ended while its owner was writing: nothing was sent, and what was written is shown, so that it can be copied."""
+        kept = [written for field, written in form.items() if field.startswith("need.") and written.strip()]
+        return self.page("ended.html", visit, status=403, to=to, kept=kept)
 
 
 def load(policy: Callable[[], Policy]) -> Renderer:

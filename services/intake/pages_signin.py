@@ -54,6 +54,7 @@ async def _let_in(call: Call, subject: signin.Subject, account: accounts.Account
     response = RedirectResponse(to, status_code=303)
     cookies.put(response, "session", f"{token}.{signin.seen_mark(seal, now)}")
     cookies.drop(response, "visit")
+    pages_visit.speak(response, cookies, account.language)  # so that the page on which a visit ends speaks it too
     return response
 
 

@@ -38,7 +38,7 @@ from referral.runtime import clock, database, keys
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
 from referral.wire import codec
-from services.intake import accepting, accounts, handle, lists, pages, submit
+from services.intake import accepting, accounts, api, handle, lists, pages, submit
 from services.intake.door import Door
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class World:
         return self._loop.run_until_complete(made())
 
     def _app(self) -> Starlette:
-        return self._here(lambda: Starlette(routes=pages.routes(self.door, lambda: self.policy, secure=False)))
+        return self._here(lambda: pages.application(api.routes(self.door, None), pages.made(self.door, lambda: self.policy, secure=False)))
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
