@@ -136,7 +136,8 @@ def open_offers(case: Case) -> tuple[Offer, ...]:
 def find(case: Case, offer_id: str) -> tuple[Place, Track, Run, Seat, Offer] | None:
     """The seat and offer of this id, open or ended; None when the case never made it."""
     for t, track in enumerate(case.tracks):
-        for r, run in enumerate(track.runs):
+        for r in range(len(track.runs) - 1, -1, -1):  # what is answered has mostly just been asked
+            run = track.runs[r]
             for s, seat in enumerate(run.seats):
                 current = seat.offer
                 if current is not None and current.offer_id == offer_id:

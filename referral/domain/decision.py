@@ -21,14 +21,15 @@ TOP = 2
 class Decision:
     """Handlers say events through it; each is folded at once, so that the next rule sees its effect."""
 
-    __slots__ = ("_directory", "_first", "case", "cause", "events", "facts", "policy")
+    __slots__ = ("_directory", "before", "case", "cause", "events", "facts", "policy")
 
     def __init__(self, case: Case | None, cause: Input, facts: Facts, policy: Policy) -> None:
         self.cause, self.facts, self.policy = cause, facts, policy
         self.events: list[Struct] = []
         self.case = case or Case(case_id=cause.case_id)
         """The case as it stands after the last event."""
-        self._first = case
+        self.before = case
+        """The case as it stood before the input."""
         self._directory = policy.directory[:16]
 
     def say(self, kind: type[Struct], rule: str, track: Track | None = None, passed: tuple[Passed, ...] = (), /, **fields: Any) -> None:
@@ -49,7 +50,7 @@ class Decision:
 
     def free(self, service: str) -> int:
         """Places of a service that nobody holds, after what this decision has taken or freed."""
-        before = holds(self._first).get(service, 0) if self._first else 0
+        before = holds(self.before).get(service, 0) if self.before else 0
         return self.facts.free.get(service, 0) + before - holds(self.case).get(service, 0)
 
     def ignore(self, reason: str, offer_id: str | None = None, referral_id: str | None = None) -> None:

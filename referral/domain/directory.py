@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+
+from referral.domain.events import Reach
 
 LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
 Names = Mapping[str, str]
@@ -25,7 +28,7 @@ class Agency:
     id: str
     names: Names
     municipality: str
-    reach: str
+    reach: Reach
     ladder: tuple[str, ...]
     languages: tuple[str, ...]
     desk: bool
@@ -58,6 +61,7 @@ class Service:
     places: int | None
 
 
+@lru_cache(256)
 def years(age: str, band: str) -> tuple[int, int]:
     """The span of years that a case's age codes leave open: `12-14` is (12, 14); unknown is 0 to 17 for a child, 18 to 120 for an adult."""
     low, _, high = band.partition("-")

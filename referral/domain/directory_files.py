@@ -13,6 +13,7 @@ from referral.domain.events import Reach
 from referral.domain.language import Node, Reader
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?")
+REACHES = {reach.value: reach for reach in Reach if reach is not Reach.UNKNOWN}
 TAGS = ("detention", "residential-institution", "trained-interviewer")
 """What code or a step may ask of a service beyond its role."""
 NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", "rung", "sex", "step", "basis", "feed", "rule")
@@ -147,7 +148,7 @@ def _agency(
         id=id,
         names=names(fields["names"]),
         municipality=fields["municipality"].word(("", *places), "municipality"),
-        reach=fields["reach"].word([r.value for r in Reach if r is not Reach.UNKNOWN], "reach"),
+        reach=REACHES.get(fields["reach"].word(REACHES, "reach"), Reach.UNKNOWN),
         ladder=fields["ladder"].words(codes.get("rung", ()), "rung"),
         languages=fields["languages"].words(codes.get("language", ()), "language"),
         desk=fields["desk"].yes(),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from referral.domain.case import Case, Run, Seat, Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.directory import Service, years
 from referral.domain.events import Passed, StepKind
-from referral.domain.policy import Policy
+from referral.domain.policy import Order, Policy
 from referral.domain.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.standing import RANK, latest, roles_wanted, secure_allowed
 
@@ -22,31 +20,25 @@ Choice = tuple[Service | None, str, tuple[Passed, ...]]
 def choose(d: Decision, track: Track, pathway: Pathway, step: Step, run: Run, seat: int, standing: Marks) -> Choice | None:
     """The next service for a seat with the role it is asked for, and those passed over; None while another seat is awaited."""
     rule = step.seats[seat]
-    passed: list[Passed] = []
     asked = candidates(d.policy, d.case, track, step, run, rule, standing)
     if asked is None:
         return None
-    seen: set[str] = set()
+    passed: list[Passed] = []
     for service, role in asked:
-        if service.id in seen:
-            continue
-        seen.add(service.id)
         reason = why_not(d, track, pathway, step, run.seats[seat], rule, service, standing)
         if not reason:
             return service, role, tuple(passed)
         passed.append(Passed(service=service.id, reason=reason))
         if len(passed) == LISTED:
             break
-    return None if rule.holder and not seen else (None, rule.roles[0] if rule.roles else rule.name, tuple(passed))
+    return (None, rule.roles[0] if rule.roles else rule.name, tuple(passed))
 
 
-def candidates(
-    policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks
-) -> Iterable[tuple[Service, str]] | None:
+def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks) -> Order | None:
     """Services in the order of the procedure; None while a seat that must be asked is vacant."""
     if rule.holder is not None:
         return _holder(policy, case, track, step, rule)
-    return _by_role(policy, case, rule, roles_asked(step, run, rule, standing))
+    return policy.order(roles_asked(step, run, rule, standing), rule.areas, case.traits.found_in)
 
 
 def roles_asked(step: Step, run: Run, rule: SeatRule, standing: Marks) -> tuple[str, ...]:
@@ -57,14 +49,7 @@ def roles_asked(step: Step, run: Run, rule: SeatRule, standing: Marks) -> tuple[
     return wanted if run.round else (*wanted, *rule.last_resort)
 
 
-def _by_role(policy: Policy, case: Case, rule: SeatRule, roles: Iterable[str]) -> Iterator[tuple[Service, str]]:
-    for role in roles:
-        for area in rule.areas:
-            for service in policy.serving(role, area, case.traits.found_in):
-                yield service, role
-
-
-def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule) -> Iterable[tuple[Service, str]] | None:
+def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule) -> Order | None:
     """The service that holds the named seat; after it, unless silence keeps everything as it is, others that could hold it."""
     assert rule.holder is not None
     run = latest(track, rule.holder[0])
@@ -72,10 +57,11 @@ def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule
     if offer is None or RANK[offer.state] < RANK["ACCEPTED"] or offer.service not in policy.services:
         return None
     held = policy.services[offer.service]
-    first = [(held, next(iter(sorted(held.roles & set(rule.roles))), sorted(held.roles)[0]))]
+    first = (held, min(held.roles.intersection(rule.roles) or held.roles))
     if step.on_silence == "keep-place":
-        return first
-    return [*first, *_by_role(policy, case, rule, rule.roles)]
+        return (first,)
+    others = policy.order(rule.roles, rule.areas, case.traits.found_in)
+    return (first, *(other for other in others if other[0] is not held))
 
 
 def why_not(d: Decision, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, standing: Marks) -> str:
@@ -87,17 +73,19 @@ def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing
     """What nobody may override: exclusions, the bans of the procedure, a secure facility without its decisions."""
     if f"agency:{service.agency}" in d.case.excluded:
         return "EXCLUDED"
-    if any(tag in service.tags and (not mark or mark in standing) for tag, mark in pathway.never):
-        return "NEVER"
+    for tag, mark in pathway.never:
+        if tag in service.tags and (not mark or mark in standing):
+            return "NEVER"
     if step.placement and service.roles & step.placement.secure and not secure_allowed(step.placement, standing):
         return "SECURE_NOT_ALLOWED"
     return ""
 
 
 def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:
-    if any(o.service == service.id and o.how in TRIED for o in seat.past) or any(o.service == service.id for o in seat.kept):
-        return "TRIED"
-    if rule.skills - service.tags:
+    for o in (*seat.past, *seat.kept):
+        if o.service == service.id and (not o.how or o.how in TRIED):
+            return "TRIED"
+    if not rule.skills <= service.tags:
         return "NOT_SKILLED"
     traits = d.case.traits
     low, high = years(traits.age, traits.age_band)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
 from referral.domain.case import Case, Offer, Place, Run, Seat, Task, Track, find
+
+T = TypeVar("T")
+Changes = dict[str, Any]
+"""New values of fields of the case."""
 
 
 def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
@@ -18,90 +22,103 @@ def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
     case: None before the first. Raises KeyError for an event that is not of that topic, LookupError when it names an offer,
     track or step that the case never had (the log was not read in order).
     """
-    case = case or Case(case_id=case_id)
+    if case is None:
+        case = Case(case_id=case_id)
     head: e.Head | None = event.head  # type: ignore[attr-defined]
     at = case.at if head is None else head.facts.now
-    return FOLDS[type(event)](replace(case, seq=case.seq + 1, at=at), event)
+    return replace(case, seq=case.seq + 1, at=at, **FOLDS[type(event)](case, event))
 
 
-def _put(case: Case, place: Place, seat: Seat, **run_fields: Any) -> Case:
-    """The case with this seat at its place."""
+def _put(case: Case, place: Place, seat: Seat, **run_fields: Any) -> Changes:
+    """This seat at its place."""
     t, r, s = place
+    run = case.tracks[t].runs[r]
+    return _put_run(case, t, r, replace(run, seats=_with(run.seats, s, seat), **run_fields))
+
+
+def _put_run(case: Case, t: int, r: int, run: Run) -> Changes:
     track = case.tracks[t]
-    run = track.runs[r]
-    run = replace(run, seats=(*run.seats[:s], seat, *run.seats[s + 1 :]), **run_fields)
-    track = replace(track, runs=(*track.runs[:r], run, *track.runs[r + 1 :]))
-    return replace(case, tracks=(*case.tracks[:t], track, *case.tracks[t + 1 :]))
+    return _put_track(case, t, replace(track, runs=_with(track.runs, r, run)))
 
 
-def _track(case: Case, track_id: str, change: Callable[[Track], Track]) -> Case:
-    if all(t.track_id != track_id for t in case.tracks):
-        raise LookupError(f"no track {track_id}")
-    return replace(case, tracks=tuple(change(t) if t.track_id == track_id else t for t in case.tracks))
+def _put_track(case: Case, t: int, track: Track) -> Changes:
+    return {"tracks": _with(case.tracks, t, track)}
 
 
-def _run(case: Case, event: Any, **fields: Any) -> Case:
-    """The case with new fields in the run that the event names."""
-
-    def change(track: Track) -> Track:
-        return replace(track, runs=tuple(replace(r, **fields) if (r.step, r.round) == (event.step, event.round) else r for r in track.runs))
-
-    return _track(case, event.track_id, change)
+def _with(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
+    """The same items, and this one in its place."""
+    listed = list(items)
+    listed[index] = item
+    return tuple(listed)
 
 
-def _seat(case: Case, event: Any) -> tuple[Place, Seat]:
+def _track(case: Case, track_id: str) -> int:
     for t, track in enumerate(case.tracks):
-        if track.track_id == event.track_id:
-            for r, run in enumerate(track.runs):
-                if (run.step, run.round) == (event.step, event.round):
-                    return (t, r, event.seat), run.seats[event.seat]
-    raise LookupError(f"no seat {event.seat} of {event.step}")
+        if track.track_id == track_id:
+            return t
+    raise LookupError(f"no track {track_id}")
 
 
-def _offer(case: Case, event: Any, **fields: Any) -> Case:
-    """The case with new fields in the current offer that the event names."""
+def _run(case: Case, event: Any) -> tuple[int, int]:
+    """Where the run stands that the event names."""
+    t = _track(case, event.track_id)
+    for r, run in enumerate(case.tracks[t].runs):
+        if run.step == event.step and run.round == event.round:
+            return t, r
+    raise LookupError(f"no round {event.round} of {event.step}")
+
+
+def _find(case: Case, event: Any) -> tuple[Place, Track, Run, Seat, Offer]:
+    """Where the offer stands that the event names."""
     found = find(case, event.offer_id)
     if found is None:
         raise LookupError(f"no offer {event.offer_id}")
-    place, _, _, seat, offer = found
+    return found
+
+
+def _offer(case: Case, event: Any, **fields: Any) -> Changes:
+    """New fields of the current offer that the event names."""
+    place, _, _, seat, offer = _find(case, event)
     return _put(case, place, replace(seat, offer=replace(offer, **fields)))
 
 
-def case_opened(case: Case, event: e.CaseOpened) -> Case:
-    return replace(
-        case,
-        opened=True,
-        closed="",
-        traits=event.traits,
-        consent=event.consent,
-        referrals=(*case.referrals, event.referral_id),
-        drill=event.drill,
-    )
+def case_opened(case: Case, event: e.CaseOpened) -> Changes:
+    return {
+        "opened": True,
+        "closed": "",
+        "traits": event.traits,
+        "consent": event.consent,
+        "referrals": (*case.referrals, event.referral_id),
+        "drill": event.drill,
+    }
 
 
-def case_changed(case: Case, event: e.CaseChanged) -> Case:
-    return replace(case, traits=event.traits, consent=event.consent, excluded=event.excluded)
+def case_changed(case: Case, event: e.CaseChanged) -> Changes:
+    return {"traits": event.traits, "consent": event.consent, "excluded": event.excluded}
 
 
-def track_changed(case: Case, event: e.TrackChanged) -> Case:
+def track_changed(case: Case, event: e.TrackChanged) -> Changes:
+    if event.state is e.TrackState.OPENED:
+        return {"tracks": (*case.tracks, Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest))}
+    t = _track(case, event.track_id)
     match event.state:
-        case e.TrackState.OPENED:
-            return replace(case, tracks=(*case.tracks, Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest)))
         case e.TrackState.PAUSED:
-            return _track(case, event.track_id, lambda track: replace(track, paused_by=event.paused_by or "desk"))
+            track = replace(case.tracks[t], paused_by=event.paused_by or "desk")
         case e.TrackState.RESUMED:
-            return _track(case, event.track_id, lambda track: replace(track, paused_by=""))
+            track = replace(case.tracks[t], paused_by="")
         case _:
-            return _track(case, event.track_id, lambda track: replace(track, outcome=event.outcome or event.state.value))
+            track = replace(case.tracks[t], outcome=event.outcome or event.state.value)
+    return _put_track(case, t, track)
 
 
-def step_opened(case: Case, event: e.StepOpened) -> Case:
-    run = Run(step=event.step, round=event.round, kind=event.kind, seats=tuple(Seat(role=role) for role in event.seats))
-    return _track(case, event.track_id, lambda track: replace(track, runs=(*track.runs, run)))
+def step_opened(case: Case, event: e.StepOpened) -> Changes:
+    t = _track(case, event.track_id)
+    run = Run(step=event.step, round=event.round, kind=event.kind, seats=tuple([Seat(role=role) for role in event.seats]))
+    return _put_track(case, t, replace(case.tracks[t], runs=(*case.tracks[t].runs, run)))
 
 
-def offer_opened(case: Case, event: e.OfferOpened) -> Case:
-    place, seat = _seat(case, event)
+def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
+    t, r = _run(case, event)
     offer = Offer(
         offer_id=event.offer_id,
         agency=event.agency,
@@ -111,73 +128,71 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Case:
         due=event.due,
         due_what=event.due_what,
     )
-    return _put(case, place, replace(seat, offer=offer))
+    return _put(case, (t, r, event.seat), replace(case.tracks[t].runs[r].seats[event.seat], offer=offer))
 
 
-def offer_escalated(case: Case, event: e.OfferEscalated) -> Case:
-    found = find(case, event.offer_id)
-    skipped = found[4].skipped if found else 0
-    more = 1 if event.reason == "all-excluded" else 0
-    return _offer(case, event, rung=event.rung, due=event.due, due_what=event.due_what, skipped=skipped + more)
+def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
+    place, _, _, seat, offer = _find(case, event)
+    skipped = offer.skipped + (event.reason == "all-excluded")
+    climbed = replace(offer, rung=event.rung, due=event.due, due_what=event.due_what, skipped=skipped)
+    return _put(case, place, replace(seat, offer=climbed))
 
 
-def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Case:
+def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
     return _offer(case, event, state="ACKNOWLEDGED", due=event.due, due_what=event.due_what)
 
 
-def offer_accepted(case: Case, event: e.OfferAccepted) -> Case:
+def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
     """The current offer, a kept one, or a late one that had expired takes the seat."""
-    found = find(case, event.offer_id)
-    if found is None:
-        raise LookupError(f"no offer {event.offer_id}")
-    place, _, _, seat, offer = found
+    place, _, _, seat, offer = _find(case, event)
     taken = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
-    others = {"kept": tuple(o for o in seat.kept if o is not offer), "past": tuple(o for o in seat.past if o is not offer)}
-    return _put(case, place, replace(seat, offer=taken, **others))
+    if offer is seat.offer:
+        return _put(case, place, replace(seat, offer=taken))
+    return _put(case, place, replace(seat, offer=taken, kept=_without(seat.kept, offer), past=_without(seat.past, offer)))
 
 
-def offer_arrived(case: Case, event: e.OfferArrived) -> Case:
+def _without(offers: tuple[Offer, ...], left: Offer) -> tuple[Offer, ...]:
+    return tuple(offer for offer in offers if offer is not left)
+
+
+def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
     return _offer(case, event, state="ARRIVED", due=event.due, due_what=event.due_what)
 
 
-def offer_held(case: Case, event: e.OfferHeld) -> Case:
+def offer_held(case: Case, event: e.OfferHeld) -> Changes:
     """With an end: a pause. Without one: declined under a duty, kept until another accepts."""
     if event.due is not None:
         return _offer(case, event, held=True, due=event.due, due_what="hold")
-    found = find(case, event.offer_id)
-    if found is None:
-        raise LookupError(f"no offer {event.offer_id}")
-    place, _, run, seat, offer = found
+    place, _, run, seat, offer = _find(case, event)
     kept = replace(offer, due=None, due_what="", reason=event.reason)
     return _put(case, place, replace(seat, offer=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
 
 
-def offer_closed(case: Case, event: e.OfferClosed) -> Case:
+def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
     """A completed offer stays in its seat; any other leaves it, and a step that was done for it is open again."""
-    found = find(case, event.offer_id)
-    if found is None:
-        raise LookupError(f"no offer {event.offer_id}")
-    place, _, run, seat, offer = found
+    place, _, run, seat, offer = _find(case, event)
     ended = replace(offer, how=event.how.value, reason=event.reason, due=None, due_what="")
     if seat.offer is not offer:
-        return _put(case, place, replace(seat, kept=tuple(o for o in seat.kept if o is not offer), past=(*seat.past, ended)))
+        return _put(case, place, replace(seat, kept=_without(seat.kept, offer), past=(*seat.past, ended)))
     if event.how is e.How.COMPLETED:
         return _put(case, place, replace(seat, offer=replace(ended, state="COMPLETED")))
     return _put(case, place, replace(seat, offer=None, past=(*seat.past, ended)), outcome=run.outcome if run.verdict else "")
 
 
-def decision_recorded(case: Case, event: e.DecisionRecorded) -> Case:
+def decision_recorded(case: Case, event: e.DecisionRecorded) -> Changes:
+    t, r = _run(case, event)
+    run = case.tracks[t].runs[r]
     if event.seat < 0:
-        return _run(case, event, verdict=event.code)
-    place, seat = _seat(case, event)
-    return _put(case, place, replace(seat, code=event.code))
+        return _put_run(case, t, r, replace(run, verdict=event.code))
+    return _put(case, (t, r, event.seat), replace(run.seats[event.seat], code=event.code))
 
 
-def step_done(case: Case, event: e.StepDone) -> Case:
-    return _run(case, event, outcome=event.outcome)
+def step_done(case: Case, event: e.StepDone) -> Changes:
+    t, r = _run(case, event)
+    return _put_run(case, t, r, replace(case.tracks[t].runs[r], outcome=event.outcome))
 
 
-def needs_person(case: Case, event: e.NeedsPerson) -> Case:
+def needs_person(case: Case, event: e.NeedsPerson) -> Changes:
     task = Task(
         task_id=event.task_id,
         desk=event.desk,
@@ -188,26 +203,27 @@ def needs_person(case: Case, event: e.NeedsPerson) -> Case:
         rung=event.rung,
         due=event.due,
     )
-    if any(t.task_id == task.task_id for t in case.tasks):
-        return replace(case, tasks=tuple(task if t.task_id == task.task_id else t for t in case.tasks))
-    return replace(case, tasks=(*case.tasks, task))
+    for index, known in enumerate(case.tasks):
+        if known.task_id == task.task_id:
+            return {"tasks": _with(case.tasks, index, task)}
+    return {"tasks": (*case.tasks, task)}
 
 
-def person_not_needed(case: Case, event: e.PersonNotNeeded) -> Case:
-    return replace(case, tasks=tuple(t for t in case.tasks if t.task_id != event.task_id))
+def person_not_needed(case: Case, event: e.PersonNotNeeded) -> Changes:
+    return {"tasks": tuple(t for t in case.tasks if t.task_id != event.task_id)}
 
 
-def deadline_passed(case: Case, event: e.DeadlinePassed) -> Case:
+def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
     if event.offer_id is None or (found := find(case, event.offer_id)) is None:
-        return case
+        return {}
     place, _, _, seat, offer = found
     missed = seat.missed if event.what in seat.missed else (*seat.missed, event.what)
     return _put(case, place, replace(seat, offer=replace(offer, due=None), missed=missed))
 
 
-FOLDS: dict[type, Callable[[Case, Any], Case]] = {
+FOLDS: dict[type, Callable[[Case, Any], Changes]] = {
     e.CaseOpened: case_opened,
-    e.ReferralAttached: lambda case, event: replace(case, referrals=(*case.referrals, event.referral_id)),
+    e.ReferralAttached: lambda case, event: {"referrals": (*case.referrals, event.referral_id)},
     e.CaseChanged: case_changed,
     e.TrackChanged: track_changed,
     e.StepOpened: step_opened,
@@ -223,8 +239,8 @@ FOLDS: dict[type, Callable[[Case, Any], Case]] = {
     e.NeedsPerson: needs_person,
     e.PersonNotNeeded: person_not_needed,
     e.DeadlinePassed: deadline_passed,
-    e.InputIgnored: lambda case, event: case,
-    e.CaseLinked: lambda case, event: replace(case, linked=(*case.linked, event.other)),
-    e.CaseRaised: lambda case, event: replace(case, raised=(*case.raised, event.new_case_id)),
-    e.CaseClosed: lambda case, event: replace(case, closed=event.outcome),
+    e.InputIgnored: lambda case, event: {},
+    e.CaseLinked: lambda case, event: {"linked": (*case.linked, event.other)},
+    e.CaseRaised: lambda case, event: {"raised": (*case.raised, event.new_case_id)},
+    e.CaseClosed: lambda case, event: {"closed": event.outcome},
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from referral.domain.case import Run, Track
 from referral.domain.decision import Decision
 from referral.domain.directory import Service
-from referral.domain.events import OfferKind, OfferOpened, Passed, Reach, StepKind
+from referral.domain.events import OfferOpened, Passed, StepKind
 from referral.domain.procedure import Step
 
 LIMIT_ORDER = {
@@ -41,31 +43,26 @@ def offer(
         round=run.round,
         seat=seat,
         offer_id=d.new_id("offer"),
-        kind=OfferKind(step.kind.value),
+        kind=step.asks,
         role=role,
         agency=agency.id,
         service=service.id,
-        reach=Reach(agency.reach),
+        reach=agency.reach,
         urgency=d.case.traits.urgency,
-        ladder=tuple(rung for rung in seat_rule.ladder if rung in agency.ladder) or agency.ladder,
+        ladder=_ladder(seat_rule.ladder, agency.ladder),
         rung=0,
         shows=seat_rule.shows,
-        words=words(step),
+        words=step.words,
         reasons=() if step.kind is StepKind.NOTIFY else seat_rule.may_decline,
         codes=step.codes,
         needs=step.needs,
-        skip=tuple(actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")),
+        skip=tuple([actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")]),
         due=due,
         due_what=due_what,
     )
 
 
-def words(step: Step) -> tuple[str, ...]:
-    """The answers that an offer of this step may ever get."""
-    if step.kind is StepKind.NOTIFY:
-        return ("ACKNOWLEDGE",)
-    if step.kind is StepKind.DECIDE:
-        return ("ACKNOWLEDGE", "DECIDE", "DECLINE")
-    comes = ("ARRIVE",) if {"arrive", "present"} & set(step.limits) else ()
-    holds = ("HOLD",) if "hold" in step.limits else ()
-    return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
+@lru_cache(1024)
+def _ladder(wanted: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
+    """The rungs that the procedure names and the agency has; all of the agency's where it has none of them."""
+    return tuple(rung for rung in wanted if rung in there) or there

@@ -19,6 +19,9 @@ ENGINE: int = 1
 """Behaviour version of decide(): raised when the same case, input, facts and policy yield other events."""
 
 
+Order = tuple[tuple[Service, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The whole. directory: SHA-256 over all files but the pathways, hex. pinned: every procedure that was ever in force, by digest."""
@@ -37,6 +40,7 @@ class Policy:
     oversight: str
     repeat: Limit
     stopped: Limit
+    _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
@@ -49,6 +53,18 @@ class Policy:
         thing = things.get(kind, {}).get(id)
         found = self.labels.get(kind, {}).get(id, {}) if thing is None else thing.names
         return found.get(language) or found.get("en") or id
+
+    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
+        """The services that may be asked, each once with the role it is asked for: role by role, and for each area by area."""
+        key = (roles, areas, place)
+        if key not in self._orders:
+            found: dict[Service, str] = {}
+            for role in roles:
+                for area in areas:
+                    for service in self.serving(role, area, place):
+                        found.setdefault(service, role)
+            self._orders[key] = tuple(found.items())
+        return self._orders[key]
 
     def serving(self, role: str, area: str, place: str) -> tuple[Service, ...]:
         """The services of a role in one area word seen from a municipality, in order of id (neighbours in the order of the file)."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 
 from referral.domain.deadline import Limit
-from referral.domain.events import StepKind
+from referral.domain.events import OfferKind, StepKind
 
-Marks = frozenset[str]
+Marks = Set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,47 @@ class Step:
     final: str
 
     @cached_property
+    def reads(self) -> frozenset[str]:
+        """Ids of the steps whose state decides what this one does: itself, and those that its conditions, seats and place name."""
+        marks = {*self.after, *self.at_once, *self.again, *(mark for group in self.when for mark in group)}
+        found = {self.id, *(rule.holder[0] for rule in self.seats if rule.holder), *(mark.partition(".")[0] for mark in marks)}
+        if self.placement is not None:
+            found |= {self.placement.by, *(mark.partition(".")[0] for mark in self.placement.needs | self.placement.ends)}
+        return frozenset(found)
+
+    @cached_property
     def is_plain(self) -> bool:
         """Once done, nothing but a lost seat or a new decision can begin it anew."""
         return not self.when and not self.again
+
+    def is_ready(self, standing: Marks) -> bool:
+        """Whether what must come before it has come."""
+        return self.after <= standing or not self.at_once.isdisjoint(standing)
+
+    def is_wanted(self, standing: Marks) -> bool:
+        """Whether the circumstances that it is for hold."""
+        return not self.when or all(not group.isdisjoint(standing) for group in self.when)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The answers that an offer of it may ever get."""
+        if self.kind is StepKind.NOTIFY:
+            return ("ACKNOWLEDGE",)
+        if self.kind is StepKind.DECIDE:
+            return ("ACKNOWLEDGE", "DECIDE", "DECLINE")
+        comes = ("ARRIVE",) if {"arrive", "present"} & set(self.limits) else ()
+        holds = ("HOLD",) if "hold" in self.limits else ()
+        return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """For each seat the role that it is opened for; where its holder or place is asked, the name of the seat."""
+        return tuple(rule.roles[0] if rule.roles else rule.name for rule in self.seats)
+
+    @cached_property
+    def asks(self) -> OfferKind:
+        """Its kind, as an offer says it."""
+        return OfferKind(self.kind.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +146,14 @@ class Pathway:
     def asking(self) -> tuple[Step, ...]:
         """The steps that ask somebody: all but FEED."""
         return tuple(step for step in self.steps if step.kind is not StepKind.FEED)
+
+    @cached_property
+    def readers(self) -> Mapping[str, frozenset[str]]:
+        """By id of a step: the steps that may have something new to do when its state changes, also by way of a place."""
+        reads = {step.id: step.reads for step in self.steps}
+        for placed in self.placements:
+            reads = {id: read | placed.reads if placed.id in read else read for id, read in reads.items()}
+        return {id: frozenset(reader for reader, read in reads.items() if id in read) for id in reads}
 
     @cached_property
     def by_id(self) -> Mapping[str, Step]:

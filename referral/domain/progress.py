@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from referral.domain.case import Run, Seat, Task, Track, awaits, offers_of
 from referral.domain.decision import Decision
 from referral.domain.eligible import choose
@@ -18,6 +20,7 @@ from referral.domain.events import (
     OfferOpened,
     PersonNotNeeded,
     ReferralAttached,
+    ResponseSubmitted,
     StepDone,
     StepKind,
     StepOpened,
@@ -45,15 +48,17 @@ def progress(d: Decision) -> None:
     """Say everything that follows, until nothing more does. An alarm always looks, because a place may have become free."""
     seen = 0
     looks = not d.events or isinstance(d.cause.body, Due)
+    before = d.before.tracks if d.before is not None and isinstance(d.cause.body, ResponseSubmitted) else ()
     for _ in range(PASSES):
         if not looks and all(type(event) in QUIET for event in d.events[seen:]):
             break
-        seen, looks = len(d.events), False
-        for index, track in enumerate(d.case.tracks):
+        seen, looks, tracks = len(d.events), False, d.case.tracks
+        for index, track in enumerate(tracks):
             if not track.outcome and not track.paused_by:
-                _advance(d, index)
+                _advance(d, index, before[index] if index < len(before) else None)
         if len(d.events) == seen:
             break
+        before = tracks
     else:
         d.needs_person("too-many-events")
     for task in d.case.tasks:
@@ -69,27 +74,56 @@ def progress(d: Decision) -> None:
             d.needs_person("standing-still")
 
 
-def _advance(d: Decision, index: int) -> None:
-    """One look at one track: every step once, in the order of the procedure, on the marks that stood before."""
+def _concerned(pathway: Pathway, track: Track, before: Track | None) -> Collection[str]:
+    """Ids of the steps that may have something new to do since the track stood as before."""
+    if before is None:
+        return pathway.by_id
+    found: set[str] = set()
+    old = before.runs
+    for number, run in enumerate(track.runs):
+        if number >= len(old) or (run is not old[number] and _has_news(old[number], run)):
+            found |= pathway.readers[run.step]
+        elif not run.outcome:
+            for seat in run.seats:
+                if seat.offer is None:  # a vacant seat looks for somebody at every input
+                    found.add(run.step)
+    return found
+
+
+def _has_news(old: Run, run: Run) -> bool:
+    """Whether a round stands otherwise for anybody who looks: other marks, another decision, or everybody has decided."""
+    if rank(old) != rank(run) or old.outcome != run.outcome or old.verdict != run.verdict:
+        return True
+    decided = run.kind is StepKind.DECIDE
+    for was, seat in zip(old.seats, run.seats, strict=True):
+        if was.missed != seat.missed:
+            return True
+        decided = decided and bool(seat.code)
+    return decided
+
+
+def _advance(d: Decision, index: int, before: Track | None) -> None:
+    """One look at one track: every step that may have something to do, in the order of the procedure, on the marks that stood."""
     track = d.case.tracks[index]
     pathway = d.policy.pinned.get(track.digest)
     if pathway is None:
         d.needs_person("procedure-unknown", track)
         return
+    concerned = _concerned(pathway, track, before)
+    if not concerned:
+        return
     standing, runs = marks(d.case, track, pathway, d.policy), newest(track)
     for step in pathway.asking:
+        if step.id not in concerned:
+            continue
         run = runs.get(step.id)
-        if run is None:
-            if not step.after <= standing and not step.at_once & standing:
-                continue
-        elif run.outcome and step.is_plain and run.verdict in ("", run.outcome):
-            continue
-        if _opens(step, track, run, standing):
+        wanted = step.is_wanted(standing)
+        if wanted and _opens(step, track, run, standing):
             run = _open_step(d, index, step, 0 if run is None else run.round + 1)
-            standing -= {f"{step.id}.misplaced"}
-        if run is None:
+            standing.discard(f"{step.id}.misplaced")
+        if run is None or (run.outcome and step.is_plain and run.verdict in ("", run.outcome)):
             continue
-        if step.when and not all(group & standing for group in step.when):
+        if not wanted:
             _drop(d, d.case.tracks[index], run)
         elif not run.outcome or run.verdict:
             if not run.verdict and any(seat.offer is None and not seat.code for seat in run.seats):
@@ -101,29 +135,21 @@ def _advance(d: Decision, index: int) -> None:
 
 
 def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
-    """Whether a step begins now, or begins another round: after an outcome that is newer than its last round."""
-    if run is not None and not step.again and run.outcome != NOT_NEEDED:
-        return False
-    first = run is None or run.outcome == NOT_NEEDED
-    if first and not (step.after <= standing or step.at_once & standing):
-        return False
-    if step.when and not all(group & standing for group in step.when):
-        return False
-    if run is None or first:
-        return True
-    if f"{step.id}.misplaced" not in standing if step.placement is not None else not run.outcome:
+    """Whether a step that is wanted begins, or begins another round: after an outcome that is newer than its last round."""
+    if run is None or run.outcome == NOT_NEEDED:
+        return step.is_ready(standing)
+    if not step.again or (f"{step.id}.misplaced" not in standing if step.placement is not None else not run.outcome):
         return False
     newer = track.runs[track.runs.index(run) :]
-    return any(mark in step.again for other in newer for mark in run_marks(other))
+    return any(not step.again.isdisjoint(run_marks(other)) for other in newer)
 
 
 def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
     track = d.case.tracks[index]
-    if sum(len(run.seats) for t in d.case.tracks for run in t.runs) + len(step.seats) > SEATS:
+    if sum([len(run.seats) for t in d.case.tracks for run in t.runs]) + len(step.seats) > SEATS:
         d.needs_person("too-many-seats", track, step.id)
         return None
-    roles = tuple(rule.roles[0] if rule.roles else rule.name for rule in step.seats)
-    d.say(StepOpened, "ready", track, track_id=track.track_id, step=step.id, round=round, kind=step.kind, seats=roles)
+    d.say(StepOpened, "ready", track, track_id=track.track_id, step=step.id, round=round, kind=step.kind, seats=step.roles)
     return d.case.tracks[index].runs[-1]
 
 
@@ -140,7 +166,7 @@ def _fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks
     """Offer every vacant seat of a step to the next one in order, or put it to the desk. Returns its newest round."""
     for number in range(len(step.seats)):
         track = d.case.tracks[index]
-        run = newest(track)[step.id]
+        run = _newest(track, step)
         seat = run.seats[number]
         if seat.offer is not None or seat.code or run.outcome:
             continue
@@ -153,7 +179,14 @@ def _fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks
             else:
                 excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
                 d.needs_person("no-candidate", track, step.id, number, rung=2 if excluded else 0, passed=passed)
-    return newest(d.case.tracks[index])[step.id]
+    return _newest(d.case.tracks[index], step)
+
+
+def _newest(track: Track, step: Step) -> Run:
+    """The newest round of a step that has begun."""
+    run = latest(track, step.id)
+    assert run is not None
+    return run
 
 
 def _finish(d: Decision, index: int, step: Step, run: Run) -> None:

@@ -72,10 +72,14 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"Input({type(self.body).__name__} {self.id} case={self.case_id} {at})"
 
 
+VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""The hex digit whose two upper bits are 10, as RFC 9562 wants it."""
+
+
 def derived(cause_id: str, name: int | str) -> str:
     """The id of the name-th thing that follows from a cause: the same cause always yields the same id (RFC 9562 version 5)."""
-    digest = hashlib.sha1(bytes.fromhex(cause_id.replace("-", "")) + str(name).encode(), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{'89ab'[int(digest[16], 16) & 3]}{digest[17:20]}-{digest[20:32]}"
+    hex = hashlib.sha1(bytes.fromhex(cause_id.replace("-", "")) + str(name).encode(), usedforsecurity=False).hexdigest()
+    return f"{hex[:8]}-{hex[8:12]}-5{hex[13:16]}-{VARIANT[hex[16]]}{hex[17:20]}-{hex[20:32]}"
 
 
 def alarm_id(case_id: str, at: int, seq: int) -> str:

@@ -29,16 +29,20 @@ def rank(run: Run) -> int:
     """How far the slowest seat of a run is."""
     lowest = 5
     for seat in run.seats:
-        if seat.offer is None:
+        offer = seat.offer
+        if offer is None:
             return 0
-        if (reached := RANK[seat.offer.state]) < lowest:
+        if (reached := RANK[offer.state]) < lowest:
             lowest = reached
     return lowest
 
 
 def latest(track: Track, step: str) -> Run | None:
     """The newest round of a step."""
-    return newest(track).get(step)
+    for run in reversed(track.runs):
+        if run.step == step:
+            return run
+    return None
 
 
 def newest(track: Track) -> dict[str, Run]:
@@ -64,21 +68,21 @@ def run_marks(run: Run) -> tuple[str, ...]:
     return reached + _outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE) if run.outcome else reached
 
 
-def marks(case: Case, track: Track, pathway: Pathway, policy: Policy) -> Marks:
+def marks(case: Case, track: Track, pathway: Pathway, policy: Policy) -> set[str]:
     """Every mark that stands. Of several rounds the furthest state counts, and the newest outcome."""
-    parts: list[tuple[str, ...]] = []
-    outcomes: dict[str, tuple[str, ...]] = {}
+    found = set(trait_marks(case.traits))
+    outcomes = {}
     for run in track.runs:
-        if (reached := rank(run)) >= RANK["ACCEPTED"]:
-            parts.append(_state_marks(run.step, reached))
-        for seat in run.seats:
-            if seat.missed:
-                parts.append(tuple([f"{run.step}.{what}-missed" for what in seat.missed]))
+        if reached := _state_marks(run.step, rank(run)):
+            found.update(reached)
         if run.outcome:
             outcomes[run.step] = _outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE)
-    found = trait_marks(case.traits).union(*parts, *outcomes.values())
+        for seat in run.seats:
+            if seat.missed:
+                found.update([f"{run.step}.{what}-missed" for what in seat.missed])
+    found.update(*outcomes.values())
     for step in pathway.placements:
-        found = found.union(_placed(track, step, found, policy))
+        found.update(_placed(track, step, found, policy))
     return found
 
 
@@ -99,9 +103,9 @@ def _placed(track: Track, step: Step, standing: Marks, policy: Policy) -> list[s
     """`secure` while the child is in a facility that locks up; `misplaced` when the newest decisions ask for another kind of place."""
     run, placement = latest(track, step.id), step.placement
     offer = run.seats[0].offer if run is not None else None
-    service = policy.services.get(offer.service) if offer is not None and offer.state == "ARRIVED" else None
-    if service is None or placement is None:
+    if offer is None or offer.state != "ARRIVED" or placement is None or offer.service not in policy.services:
         return []
+    service = policy.services[offer.service]
     wanted, secure = roles_wanted(placement, standing), bool(service.roles & placement.secure)
     locks = bool(placement.secure & set(wanted))
     found = [f"{step.id}.secure"] if secure else []
