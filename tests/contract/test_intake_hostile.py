@@ -134,7 +134,8 @@ shaped = st.dictionaries(st.sampled_from(NAMES), value, max_size=4)
 odd = st.sampled_from(
     [
         b"", b"\x00", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"a":' * 3000 + b"1" + b"}" * 3000, b'{"a": 1e999999}', b"NaN",
-        b'{"texts": {"reason": "\\udc00"}}', b'{"word": "\\u0000"}', b'{"a": ' + b"9" * 6000 + b"}", b"\xff\xfe{\x00}\x00", b'"' + b"x" * 70_000,
+        b'{"texts": {"reason": "\\udc00"}}', b'{"word": "\\u0000"}', b'{"a": ' + b"9" * 6000 + b"}", b"\xff\xfe{\x00}\x00",
+        b'"' + b"x" * 70_000,
         b'{"word": "ACCEPT", "word": "DECLINE"}', b"--x\r\n", b"{} {}", b"{}\n{}",
     ]
 )  # fmt: skip
@@ -143,8 +144,9 @@ header = st.sampled_from(
     [
         (b"Content-Type", b"text/plain"), (b"Content-Type", b"application/json; charset=utf-16"), (b"Content-Type", b"\xff"),
         (b"Idempotency-Key", b"k"), (b"Idempotency-Key", b"x" * 3000), (b"Idempotency-Key", b"\xc3\xab"), (b"Idempotency-Key", b""),
-        (b"Authorization", b"Bearer \xff\xfe"), (b"Authorization", b"Bearer"), (b"X-Forwarded-For", b"10.0.0.1"), (b"Expect", b"100-continue"),
-        (b"Cookie", b"session=" + b"a" * 3000), (b"Cookie", b'__Host-session="\\303\\251.1-x"; visit=\xff'), (b"Accept-Language", b"sr;q=\xff,,,"),
+        (b"Authorization", b"Bearer \xff\xfe"), (b"Authorization", b"Bearer"), (b"X-Forwarded-For", b"10.0.0.1"),
+        (b"Expect", b"100-continue"), (b"Cookie", b"session=" + b"a" * 3000), (b"Accept-Language", b"sr;q=\xff,,,"),
+        (b"Cookie", b'__Host-session="\\303\\251.1-x"; visit=\xff'),
         (b"X-Line", b"a\r\n b"), (b"Content-Encoding", b"gzip"),
     ]
 )  # fmt: skip
@@ -201,8 +203,10 @@ def judge(one: Fuzz, answer: Answer) -> None:
         assert answer.status == 400
 
 
-PAGES = ("/", "/inbox", "/signin", "/signin?to={}", "/signout", "/language", "/offers/{}", "/offers/{}/show", "/offers/{}/answer", "/calls/{}",
-         "/calls/{}/answer", "/tasks/{}", "/tasks/{}/instruct", "/static/{}", "/{}", "/inbox?sent={}")  # fmt: skip
+PAGES = (
+    "/", "/inbox", "/signin", "/signin?to={}", "/signout", "/language", "/offers/{}", "/offers/{}/show", "/offers/{}/answer", "/{}",
+    "/calls/{}", "/calls/{}/answer", "/tasks/{}", "/tasks/{}/instruct", "/static/{}", "/inbox?sent={}",
+)  # fmt: skip
 page = st.sampled_from(PAGES).flatmap(lambda p: piece.map(lambda id: p.format(id)))
 form = st.dictionaries(st.sampled_from(["form", "login", "password", "to", "language", "word", "key", "from"]), piece, max_size=4).map(
     lambda fields: "&".join(f"{name}={value}" for name, value in fields.items()).encode()
