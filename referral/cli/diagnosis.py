@@ -184,10 +184,12 @@ def keys(vitals: Vitals) -> Check:
     bad = [vitals.wrong_keys] if vitals.wrong_keys else []
     known = {r.meta.case_id for r in vitals.records}
     bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(known - vitals.keys - erased)]
+    bad += [f"the key of case {case_id} is still on referral-keys, though it is erased" for case_id in sorted(vitals.kept & erased)]
     if not vitals.wrong_keys:
         bad += [f"the state of case {case_id} does not open under its key" for case_id in sorted(vitals.sealed - erased)]
     good = f"{len(vitals.keys)} keys, {len(erased)} cases erased"
-    return check("keys", bad, good, "check REFERRAL_MASTER_KEY_FILE; lost keys come back with `referral recover`")
+    do = "check REFERRAL_MASTER_KEY_FILE; `referral recover` puts lost keys back and takes erased ones off"
+    return check("keys", bad, good, do)
 
 
 def topics(vitals: Vitals) -> Check:

@@ -14,7 +14,7 @@ from referral.domain.case import Case
 from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.proof.entry import CASE_TOPICS
-from referral.runtime import clock, kafka, reading
+from referral.runtime import clock, kafka, keyring, reading
 from referral.runtime.partition import place
 from referral.runtime.reading import Place
 from referral.runtime.settings import SERVICES, Settings
@@ -77,6 +77,8 @@ class Vitals(Struct, kw_only=True):
     """Service id → (capacity, held)."""
     policy: list[tuple[int, int, int | None]]
     """(number, activated, confirmed)."""
+    kept: set[str] = field(default_factory=set)
+    """Cases whose wrapped key is on referral-keys."""
     topics: list[str] = field(default_factory=list)
     """What the broker has otherwise than the cards say."""
     kinds: dict[str, int] = field(default_factory=dict)
@@ -151,6 +153,7 @@ async def _topics(vitals: Vitals, found: Settings) -> None:
         await admin.close()
     ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]
     vitals.ends = await reading.ends(found, [*cards, *ingress])
+    vitals.kept = set(await keyring.kept(found))
     vitals.quarantined = vitals.ends.get(("referral-quarantine", 0), 0)
     async for place_, record in reading.whole(found, CASE_TOPICS):
         try:

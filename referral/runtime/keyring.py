@@ -2,24 +2,27 @@
 
 A key is on the topic before the first event of its case is committed. An erasure leaves a null under the case's id, and compaction
 removes the key from the broker's disks; whoever reads it before that still needs the master key, which is neither here nor there.
+A broker never compacts the segment that it writes to, and begins a new one only when something is written: hence `roll`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseKey
-from referral.runtime import reading
+from referral.runtime import kafka, reading
 from referral.runtime.settings import Settings
 from referral.wire import codec
 
 LIMIT = 30.0
 """Seconds until a broker that takes no key counts as away, as for any publication (outbox.LIMIT)."""
+ROLL = b"roll"
+"""Key of the null that makes the broker begin a new segment; no case has it."""
 _WRAPPED = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
 _RESTORE = text(
     "INSERT INTO keys.case_key SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:wrapped AS bytea[])) ON CONFLICT (case_id) DO NOTHING"
@@ -29,16 +32,23 @@ _RESTORE = text(
 async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, born: Iterable[str], erased: Iterable[str]) -> None:
     """Publish and wait: the keys of cases that begin, and nulls for those that are erased. KafkaError: nothing may be committed."""
     rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(born)})}
-    wanted = {**rows, **dict.fromkeys(erased)}
-    sent = [
-        await producer.send(settings.topic(CaseKey.TOPIC), value, key=case_id.encode(), partition=0) for case_id, value in wanted.items()
-    ]
+    await _write(producer, settings, {case_id.encode(): value for case_id, value in rows.items()} | {c.encode(): None for c in erased})
+
+
+async def roll(producer: AIOKafkaProducer, settings: Settings) -> None:
+    """Written every hour, so that an erased key is gone after three even when no case begins. KafkaError."""
+    await _write(producer, settings, {ROLL: None})
+
+
+async def _write(producer: AIOKafkaProducer, settings: Settings, wanted: Mapping[bytes, bytes | None]) -> None:
+    topic = settings.topic(CaseKey.TOPIC)
+    sent = [await producer.send(topic, value, key=key, partition=0) for key, value in wanted.items()]
     async with asyncio.timeout(LIMIT):
         await asyncio.gather(*sent)  # flush() would wait for them too, and keep to itself that one has failed
 
 
-async def restore(tx: AsyncConnection, settings: Settings, erased: set[str]) -> int:
-    """Put back keys that the database does not have, but for erased cases; how many are on the topic."""
+async def kept(settings: Settings) -> dict[str, bytes]:
+    """What the topic holds: case id → wrapped key."""
     found: dict[str, bytes] = {}
     async for _, record in reading.whole(settings, [CaseKey.TOPIC]):
         case_id = (record.key or b"").decode()
@@ -48,6 +58,18 @@ async def restore(tx: AsyncConnection, settings: Settings, erased: set[str]) -> 
             body = codec.decode(CaseKey.TYPE, codec.fingerprint(CaseKey.TYPE), record.value)
             assert isinstance(body, CaseKey)
             found[case_id] = body.wrapped
-    kept = {case_id: wrapped for case_id, wrapped in found.items() if case_id not in erased}
-    await tx.execute(_RESTORE, {"ids": list(kept), "wrapped": list(kept.values())})
-    return len(kept)
+    return found
+
+
+async def restore(tx: AsyncConnection, settings: Settings, erased: set[str]) -> int:
+    """Put back keys that the database does not have; how many are on the topic.
+
+    The key of an erased case is taken off it: a process that was stopped in the middle and woke after the erasure may have left one.
+    """
+    found = await kept(settings)
+    wanted = {case_id: wrapped for case_id, wrapped in found.items() if case_id not in erased}
+    await tx.execute(_RESTORE, {"ids": list(wanted), "wrapped": list(wanted.values())})
+    if found.keys() & erased:
+        async with kafka.producer(settings) as producer:
+            await _write(producer, settings, {case_id.encode(): None for case_id in found.keys() & erased})
+    return len(wanted)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import lease, observe, outbox, rewind
+from referral.runtime import keyring, lease, observe, outbox, queue, rewind
 from referral.runtime.partition import Place, Unit, names, places
 from referral.runtime.read import LIMIT, Reader
 from referral.runtime.service import Service
@@ -17,6 +17,7 @@ from referral.wire import topics
 
 EVERY = 1.0  # seconds between two looks at who is alive and what is free
 DISCOVER = 10.0  # seconds between two looks for new ingress topics
+TIDY = 3600.0  # seconds between two looks for what is no longer needed
 FOREVER = float("inf")
 
 
@@ -39,6 +40,7 @@ class Owner:
     _ingress: list[str] = field(default_factory=list)
     _look: float = 0.0
     _discover: float = 0.0
+    _tidy: float = 0.0
     _stale: bool = False
 
     def active(self) -> dict[str, Unit]:
@@ -68,6 +70,7 @@ class Owner:
             found = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
             await self.tx.commit()
             await self._share(found)
+            await self._tidied(mono)
         if self._stale:
             await self.assign()
 
@@ -77,6 +80,16 @@ class Owner:
         self._discover = mono + DISCOVER
         there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
         self._ingress = sorted(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else []
+
+    async def _tidied(self, mono: float) -> None:
+        """Sent rows that nobody will repeat, and keys of erased cases."""
+        parts = [u.partition for u in self.units.values() if u.partition is not None]
+        if mono >= self._tidy and parts:
+            self._tidy = mono + TIDY
+            await queue.forget(self.tx, parts)
+            await self.tx.commit()
+            if self.service.writes == "referral-intake" and 0 in parts:
+                await keyring.roll(self.producer, self.settings)
 
     def _resume(self, mono: float) -> None:
         for name in [n for n, (_, until) in self.stopped.items() if mono >= until or n not in self.units]:

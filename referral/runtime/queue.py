@@ -21,9 +21,17 @@ from referral.errors import Malformed
 from referral.wire import codec, topics
 
 WAKE = "referral_wake"  # key in a pooled connection's info
+KEEP = 30 * 24 * 3600
+"""Seconds a sent row stays, so that the same id is not taken again: ten times as long as anything can be repeated (`ingress.*` keeps 72 h;
+positions that go back further are a restored copy, and `referral recover` learns the ids from the topic)."""
 _PUT = text(
     "INSERT INTO queue (id, partition, case_id, type, fingerprint, body, drill)"
     " VALUES (:id, :partition, :case_id, :type, :fingerprint, :body, :drill) ON CONFLICT (id) DO NOTHING"
+)
+
+_FORGET = text(
+    "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE sent AND partition = ANY(CAST(:parts AS int[]))"
+    " AND at < runtime.clock() - CAST(:keep AS bigint) LIMIT 10000)"
 )
 
 
@@ -54,6 +62,11 @@ async def put_all(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     await tx.execute(_PUT, rows)
     assert tx.sync_connection is not None
     tx.sync_connection.info[WAKE] = True
+
+
+async def forget(tx: AsyncConnection, partitions: list[int]) -> None:
+    """Delete rows of these partitions that were sent KEEP ago; at most 10,000, so that it never takes long."""
+    await tx.execute(_FORGET, {"parts": partitions, "keep": KEEP * 1_000_000})
 
 
 def seal(body: bytes, id: str, key: bytes | None) -> bytes:

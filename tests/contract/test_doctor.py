@@ -114,6 +114,16 @@ async def test_a_foreign_record_on_a_case_topic_is_found(line: Line) -> None:
     assert "referral-routing[0]@" in found["sequences"].said and found["sequences"].result is Result.BAD
 
 
+async def test_the_key_of_an_erased_case_beside_the_database_is_found(line: Line) -> None:
+    vitals, _ = await look(line)
+    (case_id,) = vitals.cases
+    assert vitals.kept <= vitals.keys
+    await line.erase(case_id)
+    vitals, _ = await look(line)
+    vitals.kept = {case_id}
+    assert f"the key of case {case_id} is still on referral-keys" in checks(vitals)["keys"].said
+
+
 async def test_a_topic_that_differs_from_its_card_and_quarantine_are_told(line: Line) -> None:
     vitals, _ = await look(line)
     vitals.topics = ["referral-routing retention.ms: is 1, must be -1"]
