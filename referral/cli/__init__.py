@@ -4,70 +4,19 @@ from __future__ import annotations
 
 import sys
 
-import typer
-from aiokafka.errors import KafkaError
-
-from referral.cli import agency, audit, case, demo, doctor, duty, offers, policy, prepare, recover, staff, submit, up
-from referral.client import Away, Problem
-from referral.errors import Rejected, Unavailable
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="One referral reaches, in the order of the written procedure, every agency that a child needs.",
-)
-app.command("up")(up.up)
-app.command("demo")(demo.demo)
-app.command("submit")(submit.submit)
-app.command("offers")(offers.offers)
-app.command("respond")(offers.respond)
-app.add_typer(case.app, name="case")
-app.add_typer(agency.app, name="agency")
-app.add_typer(staff.app, name="staff")
-app.add_typer(duty.app, name="duty")
-app.add_typer(policy.app, name="policy")
-app.add_typer(audit.app, name="audit")
-app.command("doctor")(doctor.doctor)
-app.command("prepare")(prepare.prepare)
-app.command("recover")(recover.recover)
-
-BAD, USAGE, INTERRUPTED = 1, 2, 130
+INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run one command; every expected failure is one line on standard error, never a traceback."""
+    """Run the command that the shell gave."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
+    """Run one command. Loading them takes a moment, in which Ctrl-C must be heard as quietly as later."""
     try:
-        code = app(arguments, standalone_mode=False)
-    except typer.TyperException as error:
-        message = error.format_message()
-        return _say(message, USAGE) if not message.startswith("Usage:") else _show(message)
-    except typer.Exit as error:
-        return error.exit_code
-    except (Rejected, Problem) as error:
-        return _say(str(error), BAD)
-    except (Unavailable, Away) as error:
-        return _say(str(error), USAGE)
-    except OSError as error:
-        return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), USAGE)
-    except KafkaError:
-        return _say(str(Unavailable("the broker")), USAGE)
-    except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", INTERRUPTED)
-    return code if isinstance(code, int) else 0
-
-
-def _say(message: str, code: int) -> int:
-    typer.echo(f"referral: {message}", err=True)
-    return code
-
-
-def _show(usage: str) -> int:
-    """A command that was called with nothing shows what it can do."""
-    typer.echo(usage)
-    return USAGE
+        from referral.cli import program
+    except KeyboardInterrupt:
+        sys.stderr.write("referral: interrupted\n")
+        return INTERRUPTED
+    return program.run(arguments)

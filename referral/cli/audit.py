@@ -27,7 +27,12 @@ Case = Annotated[str, typer.Option("--case", help="Case id.")]
 
 @app.command()
 def replay(case: Case, as_json: show.Json = False) -> int:
-    """Tell one case from the log: time, event, who, why, and what led to what. Exit 1: the log has no such case."""
+    """Tell one case from the log: time, event, who, why, and what led to what.
+
+    Exit 0 told, 1 the log has no such case, 2 the database is away.
+
+    Example: referral audit replay --case CASE
+    """
     entries, keys = log.ask(lambda tx, found: case_entries(tx, found, case))
     if not entries:
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
@@ -46,6 +51,8 @@ def verify_command(as_json: show.Json = False) -> int:
     """Prove the log: nothing missing, nothing changed, every decision the one that the rules lead to.
 
     Exit 0 good, 1 bad, 3 could not be fully checked.
+
+    Example: referral audit verify
     """
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=show.errors, disable=as_json

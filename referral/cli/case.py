@@ -13,7 +13,12 @@ app = typer.Typer(no_args_is_help=True, help="One case.")
 
 @app.command("show")
 def show_case(case_id: str, url: show.Url = show.DEFAULT_URL, token: show.Token = "", as_json: show.Json = False) -> int:
-    """The case as a timeline: what was asked of whom, and how it stands."""
+    """The case as a timeline: what was asked of whom, and how it stands.
+
+    Exit 0 told, 1 no such case for your agency, 2 intake cannot be reached.
+
+    Example: referral case show CASE
+    """
     with show.client(url, token) as client:
         case = client.case(case_id)
     if as_json:
@@ -41,7 +46,12 @@ def instruct(
     other: Annotated[str, typer.Option(help="The other case of a link.")] = "",
     as_json: show.Json = False,
 ) -> int:
-    """Decide, as the case's desk, what no rule could."""
+    """Decide, as the case's desk, what no rule could.
+
+    Exit 0 received, 1 refused, 2 intake cannot be reached.
+
+    Example: referral case instruct CASE OFFER --reason best-interest --step shelter --target shelter-linden.beds
+    """
     given = {"word": word.upper(), "reason": reason, "track_id": track, "step": step, "seat": seat, "target": target, "other": other}
     with show.client(url, token) as client:
         receipt = client.instruct(case_id, {name: value for name, value in given.items() if value != ""})

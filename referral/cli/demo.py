@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,21 +17,38 @@ import typer
 from referral.cli import audit, cast, doctor, show, up
 from referral.cli.stage import Late, Stage
 from referral.cli.story import tell
+from referral.local.trouble import Trouble
 from referral.local.wish import Wish
 
 VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", audit.verify_command), ("doctor", doctor.doctor))
 Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
 
 
-def demo(data: Data = None) -> int:
-    """Tell the story of one referral on a stack of its own. Hours pass by the drill clock. Exit 0: audit and doctor found nothing wrong."""
-    if data is not None:
-        return asyncio.run(_play(data.expanduser().absolute()))
-    with tempfile.TemporaryDirectory(prefix="referral-", ignore_cleanup_errors=True) as folder:
-        return asyncio.run(_play(Path(folder)))
+def demo(data: Data = None, as_json: show.Json = False) -> int:
+    """Tell the story of one referral on a stack of its own. Hours pass by the drill clock. Exit 0: audit and doctor found nothing wrong.
+
+    Exit 1: they did, or the story did not go on. 2: the stack could not start. 130: interrupted. With --json the story goes to
+    standard error, and what the two said to standard output.
+
+    Example: referral demo
+    """
+    if as_json:
+        show.console.file = sys.stderr
+    with contextlib.ExitStack() as kept:
+        if data is None:
+            data = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="referral-", ignore_cleanup_errors=True)))
+        try:
+            codes = asyncio.run(_play(data.expanduser().absolute()))
+        except Trouble as trouble:
+            show.errors.print(f"referral: {trouble}", soft_wrap=True)
+            return 2
+    if as_json:
+        show.document({name: code for (name, _), code in zip(VERDICT, codes, strict=False)})
+    return 0 if codes == [0, 0] else 1
 
 
-async def _play(data: Path) -> int:
+async def _play(data: Path) -> list[int]:
+    """Exit codes of the verdict; empty when the story did not go on."""
     show.console.rule("[bold]a drill: every person, agency and place is made up")
     show.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
     begun = time.monotonic()
@@ -39,13 +58,12 @@ async def _play(data: Path) -> int:
         try:
             await asyncio.to_thread(tell, stage)
         except Late as late:
-            show.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)")
-            return 1
+            show.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)", soft_wrap=True)
+            return []
         finally:
             stage.close()
         os.environ.update(stack.environment)  # the last word have two commands that anybody can run beside the stack
-        codes = [await asyncio.to_thread(_verdict, name, command) for name, command in VERDICT]
-    return 0 if codes == [0, 0] else 1
+        return [await asyncio.to_thread(_verdict, name, command) for name, command in VERDICT]
 
 
 def _verdict(name: str, command: Callable[[], int]) -> int:

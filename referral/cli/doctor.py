@@ -15,6 +15,8 @@ def doctor(as_json: show.Json = False) -> int:
     """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places and policy.
 
     Exit 0 all good, 1 something is bad, 2 database or broker away, 3 something could not be checked.
+
+    Example: referral doctor
     """
     try:
         vitals: Vitals = log.ask(gather)

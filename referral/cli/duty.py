@@ -31,7 +31,12 @@ def person_command(
     language: Annotated[str, typer.Option(help="sq, sr-Latn, sr-Cyrl or en.")] = "sq",
     email: Annotated[str | None, typer.Option(help="Where knocks go; kept sealed.")] = None,
 ) -> None:
-    """Add a person who can be knocked, or change one."""
+    """Add a person who can be knocked, or change one.
+
+    Exit 0 done, 1 refused, 2 the database is away.
+
+    Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org
+    """
 
     async def work(tx: AsyncConnection, keys: Keys) -> None:
         await roster.add_person(tx, keys, account=account, agency=agency, rungs=rung, language=language, email=email)
@@ -48,7 +53,12 @@ def shift_command(
     since: Annotated[str | None, typer.Option(help="First day of a weekly shift, 2026-12-01.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day on which it begins.")] = None,
 ) -> None:
-    """Put a person on duty, once or every week; times are wall clock in Belgrade."""
+    """Put a person on duty, once or every week; times are wall clock in Belgrade.
+
+    Exit 0 done, 1 refused, 2 the database is away.
+
+    Example: referral duty shift ACCOUNT 'mon-fri 20:00-08:00' --rung duty-officer
+    """
 
     async def work(tx: AsyncConnection, _: Keys) -> int:
         return await roster.add_shift(tx, account=account, rung=rung, written=shift, since=_date(since), until=_date(until))
@@ -58,7 +68,12 @@ def shift_command(
 
 @app.command("absence")
 def absence_command(account: Account, begin: str, end: str) -> None:
-    """A person is on no shift between two moments."""
+    """A person is on no shift between two moments.
+
+    Exit 0 done, 1 refused, 2 the database is away.
+
+    Example: referral duty absence ACCOUNT '2026-12-24 20:00' '2027-01-02 08:00'
+    """
 
     async def work(tx: AsyncConnection, _: Keys) -> None:
         await roster.add_absence(tx, account=account, begin=begin, end=end)
@@ -68,7 +83,12 @@ def absence_command(account: Account, begin: str, end: str) -> None:
 
 @app.command("remove")
 def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or absence.")], number: int) -> None:
-    """Take a shift or an absence away, by the number that `referral duty show` prints."""
+    """Take a shift or an absence away, by the number that `referral duty show` prints.
+
+    Exit 0 done, 1 no such number, 2 the database is away.
+
+    Example: referral duty remove weekly 12
+    """
     if kind not in ("weekly", "single", "absence"):
         raise typer.BadParameter("weekly, single or absence")
 
@@ -82,26 +102,46 @@ def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or a
 
 @app.command("disable")
 def disable_command(account: Account) -> None:
-    """Knock this person no more; what is planned already does not leave either."""
+    """Knock this person no more; what is planned already does not leave either.
+
+    Exit 0 done, 1 no such person, 2 the database is away.
+
+    Example: referral duty disable ACCOUNT
+    """
     _run(lambda tx, _: roster.set_disabled(tx, account, True))
 
 
 @app.command("enable")
 def enable_command(account: Account) -> None:
-    """Knock this person again."""
+    """Knock this person again.
+
+    Exit 0 done, 1 no such person, 2 the database is away.
+
+    Example: referral duty enable ACCOUNT
+    """
     _run(lambda tx, _: roster.set_disabled(tx, account, False))
 
 
 @app.command("pause")
 def pause_command(reason: Annotated[str, typer.Option(help="For the operators who find it paused; nothing about a case.")]) -> None:
-    """Send nothing at all from now on, e.g. in a storm of messages. Offers go on: their limits climb and expire."""
+    """Send nothing at all from now on, e.g. in a storm of messages. Offers go on: their limits climb and expire.
+
+    Exit 0 done, 2 the database is away.
+
+    Example: referral duty pause --reason 'the relay sends everything twice'
+    """
     _run(lambda tx, _: roster.pause(tx, reason))
     show.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
 
 
 @app.command("resume")
 def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away what waited instead of sending it.")] = False) -> None:
-    """Send again: what waits and is still wanted, once."""
+    """Send again: what waits and is still wanted, once.
+
+    Exit 0 done, 2 the database is away.
+
+    Example: referral duty resume
+    """
 
     async def work(tx: AsyncConnection, _: Keys) -> None:
         await roster.resume(tx)
@@ -113,7 +153,12 @@ def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away
 
 @app.command("show")
 def show_command(agency: str | None = None, as_json: show.Json = False) -> None:
-    """The people, their channels (never an address), shifts, absences, and whether sending is paused."""
+    """The people, their channels (never an address), shifts, absences, and whether sending is paused.
+
+    Exit 0 told, 2 the database is away.
+
+    Example: referral duty show
+    """
     found = _run(lambda tx, _: roster.read(tx, agency))
     if as_json:
         return show.document(found)

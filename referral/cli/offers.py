@@ -17,7 +17,12 @@ def offers(
     state: Annotated[str, typer.Option(help="open, or all.")] = "open",
     as_json: show.Json = False,
 ) -> int:
-    """List the offers that your agency holds, most urgent first."""
+    """List the offers that your agency holds, most urgent first.
+
+    Exit 0 told, 1 refused, 2 intake cannot be reached.
+
+    Example: referral offers --state all
+    """
     with show.client(url, token) as client:
         found = client.offers(state)
     if as_json:
@@ -41,7 +46,12 @@ def respond(
     key: Annotated[str, typer.Option(help="Idempotency-Key; the same key is one answer.")] = "",
     as_json: show.Json = False,
 ) -> int:
-    """Answer one offer."""
+    """Answer one offer.
+
+    Exit 0 received, 1 refused, 2 intake cannot be reached.
+
+    Example: referral respond OFFER DECLINE --reason NO_CAPACITY
+    """
     more = {name: value for name, value in (("reason", reason), ("code", code)) if value}
     with show.client(url, token) as client:
         receipt = client.respond(offer_id, word.upper(), key=key or None, **more)

@@ -88,7 +88,10 @@ def check(files: Mapping[str, bytes]) -> tuple[str, ...]:
 
 @app.command("check")
 def check_command(folder: Folder = None, as_json: show.Json = False) -> int:
-    """Is everything in the folder known and complete? Exit 0 yes, 1 no, 2 it cannot be read."""
+    """Is everything in the folder known and complete? Exit 0 yes, 1 no, 2 it cannot be read.
+
+    Example: referral policy check policy
+    """
     files = _files(folder or settings.CHECKOUT / "policy")
     errors = check(files)
     digest = bundle.digest(files)
@@ -102,7 +105,12 @@ def check_command(folder: Folder = None, as_json: show.Json = False) -> int:
 
 @app.command("activate")
 def activate_command(folder: Folder = None, as_json: show.Json = False) -> int:
-    """Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with."""
+    """Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with.
+
+    Exit 0 in force, 1 something in it is wrong, 2 database or folder away.
+
+    Example: referral policy activate policy
+    """
     found = settings.load()
     files = _files(folder or found.policy)
     try:

@@ -47,7 +47,12 @@ def add_command(
     from_input: FromInput = False,
     as_json: show.Json = False,
 ) -> int:
-    """Make an account and say its id. With --email and --rung its owner is knocked too; `referral duty` changes that later."""
+    """Make an account and say its id. With --email and --rung its owner is knocked too; `referral duty` changes that later.
+
+    Exit 0 made, 1 refused, 2 the database is away.
+
+    Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer
+    """
     found = settings.load()
     login = _login(login)
     if language not in LANGUAGES:
@@ -76,26 +81,46 @@ def add_command(
 
 @app.command("password")
 def password_command(login: Login, from_input: FromInput = False) -> int:
-    """Give an account another password; its owner is signed out everywhere."""
+    """Give an account another password; its owner is signed out everywhere.
+
+    Exit 0 done, 1 no such account, 2 the database is away.
+
+    Example: referral staff password besa.k
+    """
     found, login = settings.load(), _login(login)
     return _changed(found, _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
 
 
 @app.command("disable")
 def disable_command(login: Login) -> int:
-    """Nobody signs in with this account any more, and its owner is not knocked; what is open ends at once."""
+    """Nobody signs in with this account any more, and its owner is not knocked; what is open ends at once.
+
+    Exit 0 done, 1 no such account, 2 the database is away.
+
+    Example: referral staff disable besa.k
+    """
     return _changed(settings.load(), _DISABLE, {"login": _login(login), "disabled": True}, "is disabled")
 
 
 @app.command("enable")
 def enable_command(login: Login) -> int:
-    """Undo disable."""
+    """Undo disable.
+
+    Exit 0 done, 1 no such account, 2 the database is away.
+
+    Example: referral staff enable besa.k
+    """
     return _changed(settings.load(), _DISABLE, {"login": _login(login), "disabled": False}, "is enabled")
 
 
 @app.command("list")
 def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: show.Json = False) -> int:
-    """The accounts that there are."""
+    """The accounts that there are.
+
+    Exit 0 told, 2 the database is away.
+
+    Example: referral staff list --agency police-prizren
+    """
 
     async def work(tx: AsyncConnection) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in (await tx.execute(_LIST, {"agency": agency})).all()]

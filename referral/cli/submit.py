@@ -77,7 +77,12 @@ def submit(
     token: show.Token = "",
     as_json: show.Json = False,
 ) -> int:
-    """Publish referrals. Send a file again after an interruption: nothing is doubled."""
+    """Publish referrals. Send a file again after an interruption: nothing is doubled.
+
+    Exit 0 all received, 1 some were refused (the table says why), 2 the file or intake cannot be reached.
+
+    Example: referral submit examples/referrals.jsonl
+    """
     lines = [line for path in files for line in read(path, path.read_bytes())]
     if not lines:
         raise Rejected("nothing-to-send", ", ".join(map(str, files)), "the file holds no referral")

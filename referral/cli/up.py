@@ -46,6 +46,10 @@ def up(
     """Start broker, database, mail server and services, keep them running, show their state.
 
     Servers named by REFERRAL_KAFKA and REFERRAL_DATABASE are used instead of embedded ones. With --json: one line when ready.
+
+    Exit 0 ended by Ctrl-C, 2 it could not start.
+
+    Example: referral up --data /tmp/trial --drill
     """
     wish = Wish(
         data=(data or default_data()).expanduser().absolute(),

@@ -35,6 +35,7 @@ RULES = {
     "other-pathway": "another procedure would apply now",
     "other-place": "the child is in another place now",
     "person-declined": "the person does not want it",
+    "place-forbidden": "the place may not have this child any more",
     "present-missed": "nobody was present in time",
     "procedure-unknown": "its procedure is not known to this program",
     "ready": "its conditions in the procedure are met",

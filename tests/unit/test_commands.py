@@ -1,0 +1,125 @@
+"""The command line as a stranger meets it: help with exit codes and an example, usage errors of one line, no traceback without a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from referral.cli import run
+from referral.cli.program import app
+from referral.local import ports
+
+DESIGNED = (
+    "up",
+    "demo",
+    "submit",
+    "offers",
+    "respond",
+    "case show",
+    "policy check",
+    "policy activate",
+    "audit verify",
+    "audit replay",
+    "agency token",
+    "staff add",
+    "prepare",
+    "recover",
+    "doctor",
+)
+ASKS_DATABASE = (
+    ("doctor",),
+    ("prepare",),
+    ("recover",),
+    ("drill", "1"),
+    ("audit", "verify"),
+    ("audit", "replay", "--case", "c"),
+    ("policy", "activate"),
+    ("agency", "token", "school-drita"),
+    ("staff", "list"),
+    ("staff", "disable", "somebody"),
+    ("duty", "show"),
+    ("duty", "pause", "--reason", "test"),
+)
+ASKS_BROKER = (("agency", "topic", "school-drita"),)
+ASKS_INTAKE = (("offers",), ("case", "show", "c"), ("respond", "o", "ACCEPT"))
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its words."""
+
+    def below(command: Any, words: str) -> Iterator[tuple[str, Any]]:
+        for name, one in getattr(command, "commands", {}).items():
+            yield from below(one, f"{words} {name}".strip())
+        if not hasattr(command, "commands"):
+            yield words, command
+
+    return below(get_command(app), "")
+
+
+ALL = dict(commands())
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A complete environment in which nothing answers."""
+    closed = ports.free(3)
+    (tmp_path / "key").write_text("ab" * 32)
+    monkeypatch.setenv("REFERRAL_DATABASE", f"postgresql+asyncpg://postgres@127.0.0.1:{closed[0]}/nowhere")
+    monkeypatch.setenv("REFERRAL_KAFKA", f"127.0.0.1:{closed[1]}")
+    monkeypatch.setenv("REFERRAL_MASTER_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("REFERRAL_URL", f"http://127.0.0.1:{closed[2]}")
+    monkeypatch.setenv("REFERRAL_TOKEN", "token")
+
+
+def test_every_command_of_the_design_is_there_and_speaks_json() -> None:
+    for words in DESIGNED:
+        assert any("--json" in option.opts for option in ALL[words].params), words
+
+
+@pytest.mark.parametrize("words", ALL)
+def test_help_says_what_it_does_its_exit_codes_and_an_example(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words.split(), "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Exit 0" in said and f"Example: referral {words}" in said
+
+
+@pytest.mark.parametrize("words", ALL)
+def test_a_usage_error_is_one_line_and_exit_code_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words.split(), "--no-such-option"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("referral: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [*ASKS_DATABASE, *ASKS_BROKER], ids=" ".join)
+def test_without_an_environment_the_missing_variable_is_named(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("REFERRAL_KAFKA", "REFERRAL_DATABASE", "REFERRAL_MASTER_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(list(words)) == 2
+    said = capfd.readouterr().err
+    assert "REFERRAL_KAFKA" in said and "Traceback" not in said
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("words", [*ASKS_DATABASE, *ASKS_BROKER], ids=" ".join)
+def test_what_is_away_is_named_and_nothing_is_traced(words: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(list(words)) == 2
+    said = capfd.readouterr().err
+    assert "Traceback" not in said and said.splitlines()[-1].startswith("referral: ")
+    assert "is away" in said
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("words", ASKS_INTAKE, ids=" ".join)
+def test_intake_away_is_said_after_some_tries(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("referral.client.ATTEMPTS", 1)
+    assert run(list(words)) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("referral: ") and said.count("\n") == 1
