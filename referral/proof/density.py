@@ -11,9 +11,10 @@ from referral.proof.report import Report, Weight, finding
 
 
 class Density(Struct, kw_only=True):
-    """Walks the entries once, in the order of idx."""
+    """Walks the entries once, in the order of idx. forged: indexes of those whose seal does not open; they count for no sequence."""
 
     report: Report
+    forged: set[int] = field(default_factory=set)
     last: int = 0
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     sequences: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -33,6 +34,9 @@ class Density(Struct, kw_only=True):
             return
         self._position(entry)
         self._meta(entry)
+        if entry.idx in self.forged:
+            self._bad("SEAL", entry, "the seal does not open under the case's key: forged, or changed; the case's own records are others")
+            return
         match entry.kind:
             case Kind.FORK:
                 self._bad("FORK", entry, "this sequence exists already, with other bytes: two writers, or a forged record")

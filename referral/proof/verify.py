@@ -11,6 +11,7 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.density import Density
 from referral.proof.entry import SEQUENCED, Entry, Kind
+from referral.proof.genuine import genuine
 from referral.proof.history import unseal
 from referral.proof.reexecute import Reexecution
 from referral.proof.report import Report, Weight, finding
@@ -24,17 +25,18 @@ def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], progress: Progre
     A case without a key is erased if the log says so (its integrity is proven, its contents stay unread), else unchecked.
     """
     report = Report()
-    density, bundles = Density(report=report), Bundles(report=report)
+    judged = genuine(entries, keys)
+    density, bundles = Density(report=report, forged=judged.forged), Bundles(report=report)
     cases: dict[str, list[Entry]] = {}
-    for entry in entries:
+    for entry in judged.entries:
         density.take(entry)
         if entry.kind is Kind.POLICY:
             bundles.take(entry)
-        elif entry.case_id and entry.kind in SEQUENCED:
+        elif entry.case_id and entry.kind in SEQUENCED and entry.idx not in judged.forged:
             cases.setdefault(entry.case_id, []).append(entry)
         progress("entry")
     density.finish()
-    broken = {found.case_id for found in report.findings if found.weight is Weight.BAD}
+    broken = {found.case_id for found in report.findings if found.weight is Weight.BAD and found.idx not in judged.forged}
     for case_id, of_case in cases.items():
         report.counts["cases"] += 1
         key = keys.get(case_id)

@@ -8,7 +8,7 @@ topic already, and, by a hook of each service, what it had answered. docs/decisi
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiokafka import ConsumerRecord
 from msgspec import Struct, field, msgpack
@@ -55,29 +55,48 @@ class Taped(Struct, frozen=True, kw_only=True):
 
 
 class Tape(Struct, kw_only=True):
-    """The case topics as they are now, each case's records in order and once. ends: per partition, next offset and digest before it."""
+    """The case topics as they are now. ends: per partition, next offset and digest before it. all: whatever claims to be a case's.
 
-    records: dict[str, list[Taped]] = field(default_factory=lambda: {topic: [] for topic in CASE_TOPICS})
+    After `settle`: records: each case's own in order and once; last: the last of each case in each topic.
+    """
+
     ends: dict[Place, tuple[int, str]] = field(default_factory=dict)
+    all: list[Taped] = field(default_factory=list)
+    records: dict[str, list[Taped]] = field(default_factory=lambda: {topic: [] for topic in CASE_TOPICS})
     last: dict[tuple[str, str], Taped] = field(default_factory=dict)
 
     def take(self, place: Place, record: ConsumerRecord) -> None:
-        """One more record; repeats, forks and what is none of ours are passed over, as every reader does."""
+        """One more record; what is none of ours is passed over, as every reader does."""
         self.ends[place] = (record.offset + 1, digest(record.key, record.value))
         try:
             meta = seal.open(record.value or b"").meta
         except Malformed:
             return
-        before = self.last.get((place[0], meta.case_id))
-        ours = record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]
-        if ours and meta.case_seq > (before.meta.case_seq if before else 0):
-            taped = Taped(place=place, offset=record.offset, key=record.key, value=record.value, meta=meta)
-            self.records[place[0]].append(taped)
-            self.last[place[0], meta.case_id] = taped
+        if record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]:
+            self.all.append(Taped(place=place, offset=record.offset, key=record.key, value=record.value, meta=meta))
+
+    def settle(self, found: Mapping[str, bytes]) -> None:
+        """Pass over repeats, forks, and what does not open under its case's key: its sequence is nobody's. found: the keys there are."""
+        for taped in self.all:
+            before = self.last.get((taped.place[0], taped.meta.case_id))
+            if taped.meta.case_seq > (before.meta.case_seq if before else 0) and _opens(taped, found):
+                self.records[taped.place[0]].append(taped)
+                self.last[taped.place[0], taped.meta.case_id] = taped
 
     def erased(self) -> set[str]:
         """Cases whose key is gone for good."""
-        return {taped.meta.case_id for taped in self.records["referral-intake"] if taped.meta.type == CaseErased.TYPE}
+        return {taped.meta.case_id for taped in self.all if taped.place[0] == "referral-intake" and taped.meta.type == CaseErased.TYPE}
+
+
+def _opens(taped: Taped, found: Mapping[str, bytes]) -> bool:
+    """Without the key nobody can tell; then it is believed, as the readers of an erased case believe it."""
+    if taped.meta.case_id not in found:
+        return True
+    try:
+        seal.unseal(found[taped.meta.case_id], taped.place[0], seal.open(taped.value))
+    except Malformed:
+        return False
+    return True
 
 
 Hook = Callable[[AsyncConnection, Settings, Tape, dict[str, bytes]], Awaitable[dict[str, int]]]
@@ -101,7 +120,8 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
             made = await tape(settings)
             await keyring.restore(tx, settings, made.erased())
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
-            found = await keys.read(settings.master_key_file).load(tx, {case_id for _, case_id in made.last})
+            found = await keys.read(settings.master_key_file).load(tx, {taped.meta.case_id for taped in made.all})
+            made.settle(found)
             counts = await _spoken(tx, service, made) if service in WRITES else {}
             return {**counts, **await hook(tx, settings, made, found)}
     finally:

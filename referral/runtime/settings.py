@@ -52,7 +52,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
     def need(name: str) -> str:
         if not environment.get(name):
-            raise Rejected("missing", name, "set it in the environment; `referral up` does this for you")
+            raise Rejected("missing", name, "set it in the environment; beside `referral up`: . <its data folder>/environment")
         return environment[name]
 
     host, _, port = environment.get("REFERRAL_HTTP", "127.0.0.1:0").rpartition(":")

@@ -97,9 +97,11 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], serv
             _dropped(verdict, service, place, record)
             continue
         body, reason = _body(item.envelope, place[0], keys)
-        if verdict is Verdict.GAP and reason == "seal":
-            # nothing proves that its sequence is true, and believing it would make the next true records look like repeats
+        if reason == "seal":
+            # nothing proves that its sequence is true, and believing it would make the true records look like repeats or forks
             out.refused.append(refused(item.taken, reason))
+            if verdict is Verdict.NEXT:  # it may have been true and was damaged: then no other comes in its place
+                out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
             continue
         if verdict is Verdict.GAP:
             out.inputs.append(_lost(item, place[0], seen.get(at, NONE).seq + 1, "gap"))

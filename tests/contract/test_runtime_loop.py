@@ -82,11 +82,12 @@ async def test_what_cannot_be_understood_is_quarantined_sealed_and_the_partition
     await line.write(case, b"garbage", good, bytes(broken), third, good + b"x")
     counter = line.counter()
     counter.start()
-    await until(lambda: len(counter.inputs) == 3)
-    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [
-        ("ReferralWithdrawn", 1),
-        ("RecordLost", 2),
-        ("ReferralWithdrawn", 3),
+    await until(lambda: len(counter.inputs) == 4)
+    assert [(type(i.body).__name__, i.seq, getattr(i.body, "reason", "")) for i in counter.inputs] == [
+        ("ReferralWithdrawn", 1, "test"),
+        ("RecordLost", 2, "seal"),
+        ("RecordLost", 2, "gap"),
+        ("ReferralWithdrawn", 3, "test"),
     ]
     await until(lambda: _quarantined(line, 3))
     kept = await line.records(QUARANTINE)
@@ -107,6 +108,21 @@ async def test_a_forged_sequence_cannot_make_true_records_look_like_repeats(line
     counter.start()
     await until(lambda: counter.inputs)
     assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [("ReferralWithdrawn", 1)]
+
+
+async def test_a_forged_record_at_the_next_sequence_does_not_keep_the_true_one_out(line: Stack) -> None:
+    case = await line.case()
+    forged = bytearray(await line.value(case, 1))
+    forged[-1] ^= 1
+    await line.write(case, bytes(forged), await line.value(case, 1), await line.value(case, 2))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 3)
+    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [
+        ("RecordLost", 1),
+        ("ReferralWithdrawn", 1),
+        ("ReferralWithdrawn", 2),
+    ]
 
 
 async def test_a_record_of_another_partition_or_topic_is_foreign(line: Stack) -> None:
@@ -152,6 +168,23 @@ async def test_a_door_s_rows_are_drained_by_flag_even_when_a_lower_number_commit
     await until(lambda: len(counter.inputs) == 2)
     assert [i.id for i in counter.inputs] == [second, first]
     assert {i.source.topic for i in counter.inputs} == {"queue"}
+
+
+async def test_sent_rows_are_kept_for_longer_than_anything_is_repeated_and_then_deleted(line: Stack) -> None:
+    case = await line.case()
+    async with line.admin.begin() as tx:
+        key = (await line.keys.load(tx, [case]))[case]
+        await tx.exec_driver_sql("SET LOCAL search_path = routing, runtime")
+        for id_ in (old := str(uuid.uuid4()), young := str(uuid.uuid4()), waiting := str(uuid.uuid4())):
+            await queue.put(tx, case, came(), id_, key)
+    await line.sql("UPDATE routing.queue SET sent = id <> :w, at = at - :past", w=waiting, past=(queue.KEEP + 10) * 1_000_000)
+    await line.sql("UPDATE routing.queue SET at = at + 20 * 1000000 WHERE id = :y", y=young)
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.inputs)
+    await until(lambda: _none(line, f"SELECT * FROM routing.queue WHERE id = '{old}'"))
+    assert {row[0] for row in await line.sql("SELECT id FROM routing.queue")} == {young, waiting}
+    assert [i.id for i in counter.inputs] == [waiting]
 
 
 async def test_the_doorbell_wakes_the_owner_before_its_poll(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,13 @@ def test_the_same_sequence_with_other_bytes_is_an_entry_and_an_alarm() -> None:
     assert read.alarms == [read.entries[1]]
 
 
+def test_an_older_sequence_with_other_bytes_is_a_fork_too() -> None:
+    """Readers keep the digest of a case's last record only; audit has all of them, also of batches before."""
+    known = Known(last=3, sequences={(TOPIC, CASE): 3}, hashes={(TOPIC, CASE, 1): digest(value(1))})
+    read = ingest([record(value(1, rung=4), 3), record(value(1), 4)], known)
+    assert [(e.kind, e.case_seq) for e in read.entries] == [(Kind.FORK, 1)] and read.alarms == read.entries
+
+
 def test_a_gap_is_logged_in_front_of_the_record_that_shows_it() -> None:
     read = ingest([record(value(1), 0), record(value(4), 1), record(value(5), 2)], Known())
     assert [e.kind for e in read.entries] == [Kind.EVENT, Kind.GAP, Kind.EVENT, Kind.EVENT]

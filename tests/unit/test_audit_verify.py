@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from referral.domain.case import next_due
+from referral.domain.case import next_due, open_offers
 from referral.domain.events import CaseErased, OfferOpened, Word
 from referral.domain.record import due_input
 from referral.proof.entry import ROUTING, Entry, Kind, digest
@@ -114,6 +114,29 @@ def test_changed_rules_are_named(log: Log) -> None:
     value = entry.value.replace(b"police-prizren", b"police-pristin", 1)
     log.entries[0] = structs.replace(entry, value=value, sha256=digest(value))
     named(checked(log), "HASH_DIFFERS", 1)
+
+
+def forged(log: Log, seq: int, topic: str = "referral-intake") -> None:
+    """What somebody can write who has the topic and not the case's key."""
+    known = next(e for e in log.entries if e.topic == topic and e.case_id)
+    meta = structs.replace(seal.open(known.value).meta, case_seq=seq, event_id=known.cause_id)
+    value = seal.seal(bytes(32), topic, meta, b"", bytes(12))
+    log.put(topic, known.partition, known.key or b"", value)
+
+
+@pytest.mark.parametrize("seq", [3, 50])
+def test_a_forged_record_is_the_bad_one_and_not_the_true_ones_after_it(log: Log, seq: int) -> None:
+    """Audit has no key and believes who comes first: two true answers follow, and are logged as forks."""
+    forged(log, seq)
+    bad = log.entries[-1].idx
+    case_id = next(iter(log.cases))
+    for offer, name in zip(open_offers(log.cases[case_id]), ("first", "second"), strict=False):
+        log.input(case_id, response(offer, Word.ACCEPT, name), name)
+    assert next(e.case_seq for e in log.entries if e.kind is Kind.FORK) == 3
+    report = checked(log)
+    named(report, "SEAL", bad)
+    assert {f.idx for f in report.findings if f.weight is Weight.BAD} == {bad}, report.findings
+    assert report.counts["decisions re-executed"] == report.counts["decisions"] > 3
 
 
 def test_a_second_record_with_one_sequence_is_a_fork(log: Log) -> None:

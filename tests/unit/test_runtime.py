@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 
 import pytest
 import structlog
+from aiokafka import ConsumerRecord
 
+from referral.domain.events import Meta, RungFailed
 from referral.errors import Malformed, Rejected
 from referral.runtime import kafka, observe, partition, settings
 from referral.runtime.alarm import Barrier, Due, Gate
 from referral.runtime.keys import Keys, read, write
 from referral.runtime.quarantine import MANY, WINDOW, Ceiling
 from referral.runtime.queue import seal, unseal
+from referral.runtime.refold import Tape
 from referral.runtime.sequence import NONE, Last, Verdict, judge
 from referral.runtime.service import Service
+from referral.wire import codec, topics
+from referral.wire import seal as sealing
 
 
 async def nothing(tx, batch):
@@ -190,3 +196,31 @@ def test_a_queued_body_opens_only_as_the_row_that_it_is() -> None:
             unseal(seal(b"body", "id", key), id_, wrong)
     with pytest.raises(ValueError, match="key"):
         seal(b"body", "id", None)
+
+
+def test_recover_believes_no_sequence_whose_seal_does_not_open() -> None:
+    case, key, topic = str(uuid.UUID(int=7)), bytes(32), "referral-notification"
+    body = RungFailed(offer_id=case, rung=0, reason="nobody-on-duty", at=1)
+    partition_ = topics.partition(case)
+
+    def record(seq: int, under: bytes, offset: int) -> ConsumerRecord:
+        meta = Meta(
+            event_id=case,
+            case_id=case,
+            case_seq=seq,
+            type=RungFailed.TYPE,
+            fingerprint=codec.fingerprint(RungFailed.TYPE),
+            cause_id=case,
+            recorded_at=1,
+            source="notifier",
+            drill=False,
+        )
+        value = sealing.seal(under, topic, meta, codec.encode(body), bytes(12))
+        return ConsumerRecord(topic, partition_, offset, 0, 0, case.encode(), value, None, 0, 0, ())
+
+    tape = Tape()
+    for offset, (seq, under) in enumerate([(1, key), (9, bytes([1] * 32)), (2, key), (2, key), (3, key)]):
+        tape.take((topic, partition_), record(seq, under, offset))
+    tape.settle({case: key})
+    assert [t.meta.case_seq for t in tape.records[topic]] == [1, 2, 3]
+    assert tape.last[topic, case].offset == 4 and tape.ends[topic, partition_][0] == 5
