@@ -11,6 +11,7 @@ from bench.fill import Sealed
 from bench.ground import Ground, admin, say, until
 from bench.routing import OUT, reached
 from bench.rows import Row, at_most, percentile
+from bench.weight import cpu
 from referral.local.stack import Stack
 from referral.runtime import kafka
 from referral.wire import seal
@@ -46,12 +47,15 @@ async def latency(at: Ground) -> AsyncIterator[Row]:
     async with at.line("routing") as made, admin(made) as connection:
         sealed, chest = await fill.prepare(made, CASES, 31)
         say(f"{CASES} referrals at {RATE} a second")
+        before = cpu(made["routing-1"].pid)
         await trickle(made, sealed, RATE)
         await until(lambda: reached(connection, CASES))
+        used = (cpu(made["routing-1"].pid) - before) / CASES * 1000
         inputs = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
         found = delays(inputs, await topic.read(made.settings.kafka, made.settings.topic(OUT)))
         yield Row(name="routing, record in to decisions out, p50", value=percentile(found, 0.5), unit="ms")
         yield at_most("routing, record in to decisions out, p99", percentile(found, 0.99), "ms", 25)
+        yield Row(name="  CPU of routing for one record", value=used, unit="ms")
         async for row in alarms.late(made, chest):
             yield row
 
