@@ -23,13 +23,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--minutes", type=float, default=campaign.LONGEST_MIN, help="longest time for the kills; the verdict comes after")
     parser.add_argument("--data", type=Path, help="folder to keep, with logs; by default a temporary one")
     asked = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our own producer, whose broker we kill
     show.console.print(f"seed {asked.seed}: {asked.kills} kills")
     with contextlib.ExitStack() as held:
         data = asked.data or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
-        ran = asyncio.run(campaign.run(data, asked.seed, asked.kills, show.console.print, injected=asked.kills // INJECTED))
+        ran = asyncio.run(
+            campaign.run(data, asked.seed, asked.kills, show.console.print, injected=asked.kills // INJECTED, minutes=asked.minutes)
+        )
     show.table(
         ("killed", "how", "hits", "slowest back"), campaign.table(ran), title=f"{ran.hits} hits, {ran.injected} of them by injection"
     )

@@ -20,8 +20,8 @@ from tests.faults.verdict import Verdict, judge
 
 AT_ONCE = 4
 """Victims that may be down at the same moment."""
-LONGEST_S = 50 * 60.0
-"""Then the campaign ends, whatever has been hit: `make faults` promises an hour."""
+LONGEST_MIN = 50.0
+"""Then the killing ends, whatever has been hit: `make faults` promises an hour."""
 WORK = 30
 """Things that must have been acknowledged since a server came back, before it is killed again."""
 
@@ -44,13 +44,15 @@ class Campaign:
         return sum(done.hit and done.kill.how != "SIGKILL" for done in self.done)
 
 
-async def run(data: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None, injected: int = 0) -> Campaign:
+async def run(
+    data: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None, *, injected: int = 0, minutes: float = LONGEST_MIN
+) -> Campaign:
     """Two instances of each service under load; kills until so many (and so many of them injected) have hit, then the verdict."""
     begun = time.monotonic()
     async with up.running(Wish(data=data, instances=2), told=told) as stack:
         load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(data), seed, settings=stack.settings)
         running = asyncio.create_task(load.run())
-        killing = Killing(stack, load, seed, kills, injected, told)
+        killing = Killing(stack, load, seed, kills, injected, minutes, told)
         try:
             await killing.run(running)
             load.end()
@@ -71,6 +73,7 @@ class Killing:
     seed: int
     kills: int
     injected: int
+    minutes: float
     told: Callable[[str], None]
     done: list[Done] = field(default_factory=list)
     _busy: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -82,7 +85,7 @@ class Killing:
 
     async def run(self, running: asyncio.Task[None]) -> None:
         """Until enough have hit, the load has failed, or the time is over."""
-        draw, left, end = random.Random(self.seed), plan(self.seed, self.kills * 3), time.monotonic() + LONGEST_S
+        draw, left, end = random.Random(self.seed), plan(self.seed, self.kills * 3), time.monotonic() + 60 * self.minutes
         try:
             while left and not self._enough() and not running.done() and time.monotonic() < end:
                 await asyncio.sleep(draw.uniform(0.1, 1.0))

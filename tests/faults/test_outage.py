@@ -31,8 +31,7 @@ async def waits(line: Line, case_id: str) -> bool:
 async def test_answers_that_wait_in_queue_and_topic_win_over_their_deadlines(line: Line) -> None:
     in_topic, in_queue, silent = [await asked(line, name) for name in ("topic", "queue", "silent")]
     await line.pass_time(BEFORE)
-    routing = line.stack.of("routing")
-    for process in routing:
+    for process in line.stack.of("routing"):
         await process.hold()
     await line.respond(AGENCY, in_topic[1], "ACKNOWLEDGE")
     await line.logged(in_topic[0], ResponseSubmitted)  # it is on the topic, and nobody decides
@@ -40,10 +39,7 @@ async def test_answers_that_wait_in_queue_and_topic_win_over_their_deadlines(lin
     await line.respond(AGENCY, in_queue[1], "ACKNOWLEDGE")
     assert await waits(line, in_queue[0]), "the door took it, and it waits inside intake"
     await line.pass_time(OUTAGE)  # all three limits have passed when the line comes back
-    for process in routing:
-        await process.release()
-    await line.stack["kafka"].release()
-    await line.ready()
+    await line.ready()  # everything comes back together
 
     (climbed,) = await line.logged(silent[0], OfferEscalated, offer_id=silent[1])
     assert climbed.rung == 1
@@ -68,7 +64,6 @@ async def test_escalation_goes_on_while_intake_is_dead_with_an_answer_inside(lin
     await line.pass_time(OUTAGE)
     (climbed,) = await line.logged(case_id, OfferEscalated)  # after the 30 s for which an alarm waits for a door
     assert (climbed.offer_id, climbed.rung) == (offer_id, 1)
-    for process in line.stack.of("intake"):
-        await process.release()
+    await line.ready()
     await line.logged(case_id, OfferAcknowledged, offer_id=offer_id)  # late, and it still counts
     assert len(await line.said(case_id, OfferEscalated)) == 1
