@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from referral.domain.case import Offer, Place, Run, Seat, Track, find, offers_of
 from referral.domain.decision import Decision
-from referral.domain.eligible import banned
+from referral.domain.eligible import banned, unsuitable
 from referral.domain.events import (
     Decided,
     DecisionRecorded,
@@ -82,7 +82,9 @@ def _late(d: Decision, at: At, body: ResponseSubmitted) -> None:
     if not undone or run.outcome or at.track.outcome or run is not latest(at.track, run.step):
         return d.ignore("OFFER_CLOSED", body.offer_id)
     service = d.policy.services.get(at.offer.service)
-    if service is None or banned(d, at.pathway, at.step, service, marks(d.case, at.track, at.pathway, d.policy)):
+    if service is None or unsuitable(d.case.traits, at.rule, service):
+        return d.ignore("NOT_ELIGIBLE", body.offer_id)
+    if banned(d, at.pathway, at.step, service, marks(d.case, at.track, at.pathway, d.policy)):
         return d.ignore("NOT_ELIGIBLE", body.offer_id)
     if at.step.kind is StepKind.PLACE and d.free(service.id) < 1:
         return d.ignore("NO_CAPACITY", body.offer_id)

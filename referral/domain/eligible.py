@@ -5,10 +5,10 @@ from __future__ import annotations
 from referral.domain.case import Case, Run, Seat, Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.directory import Service, years
-from referral.domain.events import Passed, StepKind
+from referral.domain.events import Passed, StepKind, Traits
 from referral.domain.policy import Order, Policy
 from referral.domain.procedure import Marks, Pathway, SeatRule, Step
-from referral.domain.standing import RANK, latest, roles_wanted, secure_allowed
+from referral.domain.standing import RANK, latest, marks, roles_wanted, secure_allowed
 
 LISTED = 32
 """Candidates listed in one event; when so many were passed over, a person looks (DESIGN 11)."""
@@ -85,18 +85,30 @@ def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, se
     for o in (*seat.past, *seat.kept):
         if o.service == service.id and (not o.how or o.how in TRIED):
             return "TRIED"
-    if not rule.skills <= service.tags:
-        return "NOT_SKILLED"
-    traits = d.case.traits
-    low, high = years(traits.age, traits.age_band)
-    known = "-" in traits.age_band
-    if (low < service.ages[0] or high > service.ages[1]) if known else (low > service.ages[1] or high < service.ages[0]):
-        return "NOT_ELIGIBLE_AGE"
-    if service.sexes and traits.sex in ("female", "male") and traits.sex not in service.sexes:
-        return "NOT_ELIGIBLE_SEX"
+    if reason := unsuitable(d.case.traits, rule, service):
+        return reason
     if step.kind is StepKind.PLACE:
         if any(o.service == service.id for run in track.runs if run.step == step.id for s in run.seats for o in offers_of(s)):
             return "HOLDS_NOW"
         if d.free(service.id) < 1:
             return "NO_CAPACITY"
     return ""
+
+
+def unsuitable(traits: Traits, rule: SeatRule, service: Service) -> str:
+    """Why a service is not for this person; empty when it is."""
+    if not rule.skills <= service.tags:
+        return "NOT_SKILLED"
+    low, high = years(traits.age, traits.age_band)
+    known = "-" in traits.age_band
+    if (low < service.ages[0] or high > service.ages[1]) if known else (low > service.ages[1] or high < service.ages[0]):
+        return "NOT_ELIGIBLE_AGE"
+    if service.sexes and traits.sex in ("female", "male") and traits.sex not in service.sexes:
+        return "NOT_ELIGIBLE_SEX"
+    return ""
+
+
+def fitting(policy: Policy, case: Case, track: Track, pathway: Pathway, step: Step, run: Run, rule: SeatRule, asked: str) -> bool:
+    """Whether the order names this service and it is for this person: all but bans, earlier tries and free places."""
+    order = candidates(policy, case, track, step, run, rule, marks(case, track, pathway, policy)) or ()
+    return any(service.id == asked and not unsuitable(case.traits, rule, service) for service, _ in order)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from referral.domain.answers import recall_decisions
 from referral.domain.case import find, open_offers, seats
 from referral.domain.decision import Decision
-from referral.domain.eligible import candidates
+from referral.domain.eligible import banned, fitting
 from referral.domain.events import (
     ActorExcluded,
     CaseChanged,
@@ -123,22 +123,28 @@ def traits_changed(d: Decision, body: TraitsChanged) -> None:
         for change in pathway.changes if pathway and not track.outcome else ():
             if all(group & after for group in change.when) and not all(group & before for group in change.when):
                 d.needs_person("other-pathway", track)
-    _recall_unanswered(d)
+    _look_again(d)
     _open_tracks(d, before)
 
 
-def _recall_unanswered(d: Decision) -> None:
-    """Offers that nobody has taken yet, to services that would not be asked in the new circumstances."""
+def _look_again(d: Decision) -> None:
+    """Take back what is asked of a service that was right before the change and is not now (a desk's own choice only where it is
+    banned). What a service has taken stays taken; where it may never have it, a person looks."""
     for _, track, run, seat in tuple(seats(d.case)):
         offer, pathway = seat.offer, d.policy.pinned.get(track.digest)
         step = pathway.step(run.step) if pathway else None
-        if offer is None or offer.how or step is None or pathway is None or RANK[offer.state] >= RANK["ACCEPTED"]:
+        if offer is None or offer.how or step is None or pathway is None or run is not latest(track, run.step):
             continue
-        if run is not latest(track, run.step) or step.kind is StepKind.DECIDE:
+        if step.kind is StepKind.DECIDE:
             continue
-        rule = step.seats[run.seats.index(seat)]
-        asked = candidates(d.policy, d.case, track, step, run, rule, marks(d.case, track, pathway, d.policy))
-        if all(service.id != offer.service for service, _ in asked or ()):
+        service, rule = d.policy.services.get(offer.service), step.seats[run.seats.index(seat)]
+        forbidden = service is None or banned(d, pathway, step, service, marks(d.case, track, pathway, d.policy))
+        if RANK[offer.state] >= RANK["ACCEPTED"]:
+            if forbidden == "NEVER":
+                d.needs_person("place-forbidden", track, run.step)
+            continue
+        fitted, fits = (fitting(d.policy, case, track, pathway, step, run, rule, offer.service) for case in (d.before or d.case, d.case))
+        if forbidden or (fitted and not fits):
             d.close(offer, How.CANCELLED, "TRAITS_CHANGED", "other-place", track)
 
 

@@ -80,6 +80,8 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy) -> set[str
         for seat in run.seats:
             if seat.missed:
                 found.update([f"{run.step}.{what}-missed" for what in seat.missed])
+            if seat.past and any(offer.how == "EXPIRED" and offer.state == "OFFERED" for offer in seat.past):
+                found.add(f"{run.step}.acknowledge-missed")  # nobody on duty on any rung is no better than silence
     found.update(*outcomes.values())
     for step in pathway.placements:
         found.update(_placed(track, step, found, policy))

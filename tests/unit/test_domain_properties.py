@@ -24,7 +24,7 @@ from referral.domain.decide import decide, places_wanted
 from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE
 from referral.domain.record import Due, Input, RecordLost, Source, due_input, lost_input
-from tests.stories.teller import START, TRAITS, policy
+from tests.stories.teller import START, TRAITS, bytes_of, policy
 
 WHOLE = policy()
 CASES = tuple(str(uuid.UUID(int=0xC0 + n)) for n in range(2))
@@ -369,6 +369,15 @@ class Line(RuleBasedStateMachine):
                 assert not (seat.kept and seat.offer and seat.offer.state in ("ACCEPTED", "ARRIVED", "COMPLETED"))
 
     @invariant()
+    def nothing_forbidden_can_be_accepted(self) -> None:
+        """Also where what forbids it became known only after the offer."""
+        for case in self.cases.values():
+            for _, _, _, seat in seats(case) if case and "disability" in case.traits.flags else ():
+                service = self.policy.services.get(seat.offer.service) if seat.offer and not seat.offer.how else None
+                if service is not None and "residential-institution" in service.tags:
+                    assert seat.offer is not None and seat.offer.state in ("ACCEPTED", "ARRIVED")
+
+    @invariant()
     def excluded_agencies_read_nothing(self) -> None:
         for case in self.cases.values():
             assert case is None or all(f"agency:{offer.agency}" not in case.excluded for offer in open_offers(case))
@@ -383,10 +392,6 @@ class Line(RuleBasedStateMachine):
         assert again == self.cases
         for case in again.values():
             assert case is None or msgspec.msgpack.decode(msgspec.msgpack.encode(case), type=Case) == case
-
-
-def bytes_of(events: tuple[Struct, ...]) -> bytes:
-    return msgspec.msgpack.encode(events)
 
 
 TestLine = Line.TestCase

@@ -88,6 +88,7 @@ class Walk:
             self.line.nothing_is_parked()
             self.line.places_are_never_oversold()
             self.line.seats_are_held_once()
+            self.line.nothing_forbidden_can_be_accepted()
             self.line.excluded_agencies_read_nothing()
         self.line.teardown()
         for _, _, _, events in self.line.log:
