@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -38,8 +39,10 @@ async def post(made: Stack, rate: float, count: int, connections: int = MOST) ->
     """Let another process send; what each was answered. AssertionError: something was refused."""
     token, body = cast.load(made.wish.data).tokens[SENDER], made.wish.data / "body.json"
     body.write_text(json.dumps(referral()))
-    words = ("-m", "bench.posting", made.url("intake"), token, str(body), str(rate), str(count), str(connections))
-    child = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
+    words = ("-m", "bench.posting", made.url("intake"), str(body), str(rate), str(count), str(connections))
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *words, cwd=CHECKOUT, env={**os.environ, "REFERRAL_TOKEN": token}, stdout=asyncio.subprocess.PIPE
+    )
     answer, _ = await child.communicate()
     found: list[Done] = json.loads(answer)
     assert [status for _, _, status, _ in found] == [202] * count, {status for _, _, status, _ in found}

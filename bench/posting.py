@@ -1,13 +1,15 @@
-"""An agency's system that refers many children, in a process of its own: `python -m bench.posting URL TOKEN BODY RATE COUNT CONNECTIONS`.
+"""An agency's system that refers many children, in a process of its own: `python -m bench.posting URL BODY RATE COUNT CONNECTIONS`.
 
-Prints one JSON list: [due, answered, status, case id] of each referral, in seconds of the machine's monotonic clock. A referral is due
-at its time whether or not the ones before it were answered, so that a slow door cannot hide behind its callers. RATE 0: all at once.
+The agency's token is in the environment, REFERRAL_TOKEN. Prints one JSON list: [due, answered, status, case id] of each referral, in
+seconds of the machine's monotonic clock. A referral is due at its time whether or not the ones before it were answered, so that a slow
+door cannot hide behind its callers. RATE 0: all at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 import uuid
@@ -50,8 +52,8 @@ async def post(url: str, token: str, body: bytes, rate: float, count: int, conne
     return done
 
 
-def main(url: str, token: str, body: str, rate: str, count: str, connections: str) -> None:
-    found = asyncio.run(post(url, token, Path(body).read_bytes(), float(rate), int(count), int(connections)))
+def main(url: str, body: str, rate: str, count: str, connections: str) -> None:
+    found = asyncio.run(post(url, os.environ["REFERRAL_TOKEN"], Path(body).read_bytes(), float(rate), int(count), int(connections)))
     sys.stdout.write(json.dumps(found))
 
 
