@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -49,6 +50,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     parser.add_argument("--only", nargs="+", choices=sorted(FIGURES), metavar="NAME", help=f"of {', '.join(FIGURES)}")
     asked = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background ignores the first: servers are stopped in order
+        signal.signal(number, signal.default_int_handler)
     rows = asyncio.run(measure(asked.only or list(FIGURES)))
     show(rows)
     if asked.json:
