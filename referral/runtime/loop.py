@@ -92,10 +92,17 @@ class Loop:
             stack.push_async_callback(self._leave)
             while not self._ending.is_set():
                 await self.step()
-                if self._tries or self.health.against().keys() & {"loop", "start"}:
-                    self._tries = 0
-                    self.health.green("loop")
-                    self.health.green("start")
+                self._well()
+
+    def _well(self) -> None:
+        """A turn went well: what spoke against being ready does no longer."""
+        against = self.health.against().keys()
+        if self._tries or against & {"loop", "start"}:
+            self._tries = 0
+            self.health.green("loop")
+            self.health.green("start")
+        if "quarantine" in against and not self._ceiling.reached(monotonic()):
+            self.health.green("quarantine")
 
     async def _fits(self) -> None:
         """A drill's database is not for a process that is none."""

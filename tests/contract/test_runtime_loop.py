@@ -370,13 +370,21 @@ async def test_a_quarantine_that_cannot_be_written_stops_the_service(line: Stack
     assert positions[0][0] == "{}"
 
 
-async def test_too_many_that_cannot_be_understood_turn_readiness_red(line: Stack) -> None:
+async def test_too_many_that_cannot_be_understood_turn_readiness_red_for_a_while_and_stop_nothing(
+    line: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case = await line.case()
-    await line.write(case, *[b"garbage"] * 25)
+    await line.write(case, *[b"garbage"] * 19)
     counter = line.counter()
     counter.start()
-    await until(lambda: "quarantine" in counter.against)
-    await asyncio.sleep(0)
+    await until(lambda: _quarantined(line, 19))
+    await line.write(case, await line.value(case, 1))
+    await until(lambda: counter.inputs)
+    assert not counter.against
+    await line.write(case, b"garbage", await line.value(case, 2))
+    await until(lambda: "quarantine" in counter.against and len(counter.inputs) == 2)
+    monkeypatch.setattr("referral.runtime.quarantine.WINDOW", 0.0)
+    await until(lambda: not counter.against)
 
 
 async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

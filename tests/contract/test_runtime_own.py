@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.record import Raw
 from referral.errors import NewerVersion
 from referral.runtime import database, kafka, prepare
+from referral.runtime.quarantine import MANY
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import seal
@@ -262,6 +263,37 @@ async def test_an_agency_s_topic_is_found_read_as_it_came_and_its_bad_records_qu
 
 async def _kept(line: Stack) -> bool:
     return bool(await line.records(QUARANTINE))
+
+
+async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("loop", "quarantine"):
+        monkeypatch.setattr(f"referral.runtime.{module}.WINDOW", 6.0)
+    await _ingress(line, "broken", "well")
+
+    async def picky(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        for i in batch.inputs:
+            if i.body.value == b"bad":
+                outcome.quarantine(i, "body")
+        return outcome
+
+    async def send(agency: str, value: bytes) -> None:
+        await line.producer.send_and_wait(line.settings.topic(f"ingress.{agency}"), value, partition=0)
+
+    counter = line.counter(handle=picky, name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter.start()
+    await until(lambda: len(counter.units) == 14)
+    for _ in range(MANY):
+        await send("broken", b"bad")
+    await until(lambda: counter.loop.owner.stopped)
+    assert counter.loop.owner.stopped["ingress.broken"][0] == "quarantine" and "quarantine" in counter.against["stopped"]
+    await send("broken", b"after")
+    await send("well", b"meanwhile")
+    await until(lambda: len(counter.inputs) == MANY + 1)
+    assert counter.inputs[-1].body.value == b"meanwhile" and counter.loop.owner.stopped
+    await until(lambda: len(counter.inputs) == MANY + 2)
+    assert counter.inputs[-1].body.value == b"after"
+    assert not counter.against
 
 
 async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:
