@@ -114,6 +114,9 @@ class Transaction:
         drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
         await commit.keep_seen(self.tx, read | last)
         put_off = {d.case_id: now + attempt.PUT_OFF for d in work.dues if work.unread}
+        for case_id in put_off:
+            observe.QUARANTINED.labels(self.service.name, "kills-process").inc()
+            observe.log().error("alarm put off", service=self.service.name, case_id=case_id, seconds=attempt.PUT_OFF // 1_000_000)
         await commit.alarms(self.tx, fired | put_off | outcome.alarms)
         await commit.sent(self.tx, [r.id for r in work.rows])
         await commit.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], keys)
