@@ -93,7 +93,7 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
         urgency=offer.urgency,
         urgency_name=name("urgency", offer.urgency),
         urgent=offer.urgency in URGENCIES[:2],
-        kind=text(say, "kind", offer.kind, "UNKNOWN"),
+        kind="" if call else text(say, "kind", offer.kind, "UNKNOWN"),
         drill=spot.drill,
         ended=text(say, "ended", offer.state, "UNKNOWN") if ended else "",
         ended_reason=_ended_reason(offer, say, name, reasons) if ended else "",
@@ -101,7 +101,7 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
         time=None if ended else time(say, offer.due, "call" if call else offer.due_what, now),
         facts=_facts(offer, spot, say, name, now),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),
-        actions=tuple(_action(word, offer, say, name, reasons) for word in possible(offer)),
+        actions=tuple(_action(word, offer, say, name, reasons, call=call) for word in possible(offer)),
     )
 
 
@@ -126,7 +126,8 @@ def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int) -> tuple[
     return tuple((say(term), value) for term, value in known if value)
 
 
-def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]) -> Action:
+def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...], *, call: bool) -> Action:
+    """call: the texts that speak to the agency itself are left out."""
     late = offer.closed_at is not None
     duty = word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"}
     allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
@@ -134,7 +135,7 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
     return Action(
         word=word,
         label=say("ended.late") if late and word == "ACCEPT" else say("word." + word),
-        means=say("ended.late.means") if late else say("word.DECLINE.duty" if duty else f"word.{word}.means"),
+        means="" if call else say("ended.late.means") if late else say("word.DECLINE.duty" if duty else f"word.{word}.means"),
         first=word in _FIRST,
         stop=word in ("DECLINE", "RETURN"),
         folded=word in _FOLDED,

@@ -47,7 +47,6 @@ def offered(choices: Choices) -> tuple[str, ...]:
 
 def view(task: Task, spot: Spot, choices: Choices, say: Words, name: Name, now: int) -> TaskView:
     known = (
-        ("task.about", name("about", task.about)),
         ("offer.step", name("step", task.step) if task.step else ""),
         ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
         ("offer.asked", words_time.clock(say, task.opened_at, now)),

@@ -47,6 +47,7 @@ class Card:
     urgent: bool
     drill: bool
     state: str
+    asked: str
     time: Time | None
 
 
@@ -97,6 +98,11 @@ def line(what: str, spot: Spot, name: Name) -> str:
     return " · ".join(part for part in (what, name("municipality", spot.found_in) if spot.found_in else "") if part)
 
 
+def asked(say: Words, at: int, id: str, now: int) -> str:
+    """Since when, and the reference: what tells two cards apart that ask the same."""
+    return f"{say('offer.asked')} {words_time.clock(say, at, now)} · {say('offer.reference')} {id[:8]}"
+
+
 def groups(
     offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], spots: Callable[[str], Spot], say: Words, name: Name, now: int
 ) -> Groups:
@@ -138,6 +144,7 @@ def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: 
         urgent=offer.urgency in URGENCIES[:2] and not ended,
         drill=spot.drill,
         state=text(say, "ended", offer.state, "UNKNOWN") if ended else say("state." + state(offer)),
+        asked=asked(say, offer.opened_at, offer.offer_id, now),
         time=None if ended or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
     )
 
@@ -153,6 +160,7 @@ def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
         urgent=False,
         drill=spot.drill,
         state=say("task.rung") if task.rung else "",
+        asked=asked(say, task.opened_at, task.task_id, now),
         time=None,
     )
 

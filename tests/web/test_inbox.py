@@ -68,6 +68,7 @@ def test_a_decline_without_reason_is_told_beside_the_field_and_reading_ends_with
     press(browser, "details:has(input[value=DECLINE]) summary")
     word(browser, "DECLINE")
     assert text(browser, "#DECLINE-reason-error") == "Choose a reason."
+    assert browser.switch_to.active_element.get_attribute("name") == "reason", "who comes from the keyboard stands at the field"
     assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
     press(browser, "input[value=OUT_OF_AREA]")
     word(browser, "DECLINE")
