@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from referral.cli import show
+from referral.client import Json
 
 Word = Annotated[str, typer.Argument(help="ACKNOWLEDGE, ACCEPT, ARRIVE, COMPLETE, DECLINE, HOLD, RETURN or DECIDE.")]
 
@@ -28,12 +29,14 @@ def offers(
     if as_json:
         show.document(found)
         return 0
-    rows = [
-        (o["offer_id"], o["step"], o["role"], o["state"], o.get("due_what", ""), show.moment(o.get("due")), " ".join(o["words"]))
-        for o in found
-    ]
-    show.table(("offer", "step", "asked as", "state", "next limit", "due", "answers"), rows)
+    rows = [(o["offer_id"], o["step"], o["state"], _until(o), " ".join(o["words"])) for o in found]
+    show.table(("offer", "step", "state", "until", "answers"), rows)
     return 0
+
+
+def _until(offer: Json) -> str:
+    """The next limit, by the clock in Kosovo, and what for."""
+    return f"{show.moment(offer['due'])[:16]} {offer['due_what']}" if offer.get("due") else ""
 
 
 def respond(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from typing import NoReturn
 
 import msgspec
@@ -36,7 +37,7 @@ class Screen:
             sys.stdout.buffer.write(msgspec.json.encode(report(made)) + b"\n")
             sys.stdout.flush()
             return
-        print_ = show.console.print
+        print_ = partial(show.console.print, soft_wrap=True)
         print_(f"inbox and agencies' API  {made.url('intake')}   (all instances: {', '.join(p.address for p in made.of('intake'))})")
         print_(f"Kafka                    {made.addresses.kafka}")
         print_(f"mail                     {made.addresses.smtp}, kept in {made.wish.data / 'mail'}")
@@ -48,6 +49,7 @@ class Screen:
             some = ", ".join(member.login for member in found.staff[:: max(1, len(found.staff) // 4)][:4])
             print_(f"made-up people           {len(found.staff)} accounts, password {found.password}: {some} …")
             print_(f"made-up agencies' tokens {people}")
+        print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
         if made.wish.drill:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")
 

@@ -19,6 +19,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of
 Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address of intake.")]
 Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Your agency's token; better in the environment than here.")]
 LOCAL = ZoneInfo("Europe/Belgrade")
+IDS = ("offer", "case", "account")
+"""Columns that are copied into the next command: they stand whole on one line, the others give way."""
+WORD = len("acknowledge")
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 console = Console(highlight=False)
@@ -38,7 +41,9 @@ def document(value: object) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
-    grid = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        grid.add_column(name, no_wrap=name in IDS, overflow="fold", min_width=WORD if name == "until" else None)
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     console.print(grid)

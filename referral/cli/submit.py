@@ -52,7 +52,7 @@ def read(path: Path, text: bytes) -> Iterator[Line]:
             if not isinstance(record, dict):
                 raise ValueError("a referral is a JSON object")
         except ValueError as error:
-            yield Line(where, "", b"", f"{where}: {error}")
+            yield Line(where, "", b"", f"broken JSON: {error}")
             continue
         seen[line] += 1
         own = record.pop("key", None)
@@ -91,8 +91,8 @@ def submit(
     if as_json:
         show.document([{"where": s.where, "key": s.key, **s.receipt, **({"error": s.error} if s.error else {})} for s in sent])
     else:
-        rows = [(s.where, s.receipt.get("case_id", ""), s.receipt.get("referral_id", ""), s.error or "received") for s in sent]
-        show.table(("line", "case", "referral", "result"), rows)
+        rows = [(s.where, s.receipt.get("case_id", ""), s.error or "received") for s in sent]
+        show.table(("line", "case", "result"), rows)
     return 1 if any(s.error for s in sent) else 0
 
 
