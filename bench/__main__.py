@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import timeit
 import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
 async def measure(names: list[str]) -> list[Row]:
     """Every figure asked for; one that cannot be measured is a row that says so, and the others are measured all the same."""
     rows: list[Row] = []
+    before = loop_ns()
     async with ground() as at:
         for name in names:
             say(f"{name} (load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)")
@@ -41,8 +43,16 @@ async def measure(names: list[str]) -> list[Row]:
             except Exception:
                 traceback.print_exc()
                 rows.append(Row(name=f"{name} could not be measured", value=0, unit="", reached=False))
-    rows.append(Row(name="load average of the machine at the end", value=os.getloadavg()[0], unit=f"of {os.cpu_count()} cores"))
+    cores = f"on {os.cpu_count()} cores"
+    rows.append(Row(name="the machine: load average at the end", value=os.getloadavg()[0], unit=cores))
+    rows.append(Row(name="the machine: one turn of an empty loop", value=loop_ns(), unit="ns", reference=before, against="before the run"))
     return rows
+
+
+def loop_ns() -> float:
+    """How fast this core is just now, with its neighbours: figures of two runs compare only where this does."""
+    best = min(timeit.repeat("for n in many: pass", "many = range(100_000)", number=1, repeat=20))
+    return best / 100_000 * 1e9
 
 
 def main() -> int:
