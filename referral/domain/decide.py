@@ -1,6 +1,6 @@
 """The heart: one input, and what is known, become events. Total, deterministic, never empty; no I/O, no clock, no randomness.
 
-Read it like this: the handler of the input says what the input itself does to the case (`answers`, `silence`, `inputs`,
+Read it like this: the handler of the input says what the input itself does to the case (`referrals`, `answers`, `changes`, `silence`,
 `instructions`), then `progress` says what follows from how the case now stands (steps open, seats are offered, tracks end).
 Whom a seat is offered to, and why not to others, is `eligible`; what a procedure is, `procedure`; what a case is, `case` and `fold`.
 """
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from referral.domain.answers import answered
 from referral.domain.case import Case
+from referral.domain.changes import actor_excluded, consent_changed, traits_changed
 from referral.domain.decision import Decision
 from referral.domain.events import (
     ActorExcluded,
@@ -27,12 +28,12 @@ from referral.domain.events import (
     RungFailed,
     TraitsChanged,
 )
-from referral.domain.inputs import actor_excluded, consent_changed, lost, raised, submitted, traits_changed, withdrawn
 from referral.domain.instructions import instructed
 from referral.domain.places import places_wanted
 from referral.domain.policy import Policy
 from referral.domain.progress import progress
 from referral.domain.record import Due, Input, RecordLost
+from referral.domain.referrals import lost, raised, submitted, withdrawn
 from referral.domain.silence import due, rung_failed
 
 __all__ = ["DECIDES", "decide", "places_wanted"]

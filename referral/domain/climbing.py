@@ -1,0 +1,62 @@
+"""Where silence leads: the next rung, the next agency, a desk, and a complaint where a duty to a child was broken."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from referral.domain.decision import Decision
+from referral.domain.events import CaseRaised, How, OfferEscalated, StepKind
+from referral.domain.located import At
+from referral.domain.offering import LIMIT_ORDER
+from referral.domain.record import derived
+
+
+def climb(d: Decision, at: At, reason: str) -> None:
+    """The next rung of the same agency, or the next agency when there is none. A limit to acknowledge starts anew, others run on."""
+    offer = at.offer
+    if offer.rung + 1 < offer.rungs:
+        first = next((what for what in LIMIT_ORDER["OFFERED"] if what in at.step.limits), "")
+        anew = first == "acknowledge" or (offer.due is not None and offer.due <= d.facts.now)
+        until = d.due(at.step.limits[first]) if first and anew else offer.due
+        d.say(
+            OfferEscalated,
+            "rung-silent",
+            at.track,
+            offer_id=offer.offer_id,
+            rung=offer.rung + 1,
+            reason=reason,
+            due=until,
+            due_what=first if until else "",
+        )
+        return
+    if reason == "all-excluded" and offer.skipped + 1 >= offer.rungs:
+        d.needs_person("all-excluded", at.track, at.run.step, rung=2)
+        expire(d, at, "all-excluded")
+    elif at.step.kind is StepKind.DECIDE:
+        undecided(d, at)
+    else:
+        expire(d, at, "ladder-exhausted")
+
+
+def expire(d: Decision, at: At, reason: str) -> None:
+    """The agency was silent too long; `progress` asks the next one."""
+    d.close(at.offer, How.EXPIRED, reason, "silence", at.track)
+    complain(d, at, reason)
+
+
+def undecided(d: Decision, at: At) -> None:
+    """A default by silence never moves a child: the next one is asked, or a desk while the question stays open."""
+    if at.step.on_silence == "next-candidate":
+        return expire(d, at, "decide")
+    d.needs_person("decide-missed", at.track, at.run.step, at.place[2])
+    return complain(d, at, "decide")
+
+
+def complain(d: Decision, at: At, what: str) -> None:
+    """A deadline of a statutory duty against a child was broken: once per step, a new case about it begins."""
+    if not at.rule.statutory or not at.pathway.raises or what == "all-excluded":
+        return
+    new = derived(at.track.track_id, f"raised:{at.step.id}")
+    if new not in d.case.raised:
+        traits = replace(d.case.traits, concern=at.pathway.raises)
+        d.say(CaseRaised, "missed-deadline", at.track, new_case_id=new, pathway=at.pathway.raises, traits=traits, about="deadline-missed")

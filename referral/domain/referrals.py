@@ -1,0 +1,116 @@
+"""What a referral, its withdrawal or a lost record does to a case, and which procedures begin."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from referral.domain.decision import Decision
+from referral.domain.events import (
+    CaseChanged,
+    CaseOpened,
+    CaseRaised,
+    Consent,
+    ReferralAttached,
+    ReferralSubmitted,
+    ReferralWithdrawn,
+    TrackChanged,
+    TrackState,
+    Traits,
+)
+from referral.domain.procedure import Marks
+from referral.domain.record import RecordLost
+from referral.domain.standing import trait_marks
+
+TRACKS = 20
+"""Tracks of one case (DESIGN 11)."""
+
+
+LISTS = {"found_in": "municipality", "home": "municipality", "age_band": "age-band"}
+
+
+def submitted(d: Decision, body: ReferralSubmitted) -> None:
+    """The first referral opens the case; a further one is attached, and can only make it more urgent by itself."""
+    case = d.case
+    if not case.opened:
+        return _open(d, body.referral_id, body.agency, body.traits, body.consent)
+    if body.referral_id in case.referrals:
+        return d.ignore("REPEATED", referral_id=body.referral_id)
+    d.say(ReferralAttached, "same-case", referral_id=body.referral_id, agency=body.agency)
+    if case.closed:
+        return d.needs_person("referral-for-closed-case")
+    if body.traits.urgency == "emergency" != case.traits.urgency:
+        change_case(d, "more-urgent", traits=replace(case.traits, urgency="emergency"))
+    if replace(body.traits, urgency="") != replace(case.traits, urgency=""):
+        d.needs_person("traits-differ")
+    return None
+
+
+def raised(d: Decision, body: CaseRaised) -> None:
+    """A case that another case has raised."""
+    if d.case.opened:
+        return d.ignore("REPEATED", referral_id=d.cause.id)
+    return _open(d, d.cause.id, d.policy.oversight, body.traits, None)
+
+
+def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: Consent | None) -> None:
+    d.say(CaseOpened, "new-case", referral_id=referral_id, agency=agency, traits=traits, consent=consent, drill=d.cause.drill)
+    open_tracks(d)
+    unknown_traits(d)
+    if not d.case.tracks:
+        d.needs_person("no-pathway", rung=2 if traits.concern == "rights-violation" else 0)
+
+
+def open_tracks(d: Decision, before: Marks = frozenset()) -> None:
+    """Every procedure in force that applies and does not run yet; one that has ended only if it did not apply before."""
+    standing = trait_marks(d.case.traits)
+    for pathway in d.policy.current:
+        tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
+        ran = bool(tracks) and all(group & before for group in pathway.applies)
+        if ran or any(not t.outcome for t in tracks) or not all(group & standing for group in pathway.applies):
+            continue
+        if len(d.case.tracks) >= TRACKS:
+            return d.needs_person("too-many-tracks")
+        d.say(
+            TrackChanged,
+            "applies",
+            track_id=d.new_id("track"),
+            pathway=pathway.id,
+            digest=pathway.digest,
+            state=TrackState.OPENED,
+            paused_by="",
+            outcome="",
+        )
+    return None
+
+
+def unknown_traits(d: Decision) -> None:
+    """Help starts with what is known; a code that this policy does not know is for a person."""
+    traits = d.case.traits
+    one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
+    said = [(LISTS.get(name, name), getattr(traits, name)) for name in one]
+    said += [("language", word) for word in traits.languages] + [("flag", flag) for flag in traits.flags]
+    if any(code not in d.policy.codes.get(name, ()) for name, code in said):
+        d.needs_person("unknown-traits")
+
+
+def change_case(d: Decision, rule: str, *, traits: Traits | None = None, excluded: tuple[str, ...] | None = None) -> None:
+    case = d.case
+    d.say(
+        CaseChanged,
+        rule,
+        traits=traits or case.traits,
+        consent=case.consent,
+        excluded=case.excluded if excluded is None else excluded,
+    )
+
+
+def withdrawn(d: Decision, body: ReferralWithdrawn) -> None:
+    """A sender's withdrawal ends nothing for a child; a desk decides what it means."""
+    if body.referral_id not in d.case.referrals:
+        return d.ignore("UNKNOWN_REFERRAL", referral_id=body.referral_id)
+    return d.needs_person("referral-withdrawn")
+
+
+def lost(d: Decision, body: RecordLost) -> None:
+    """A record of this case will never be read: a person must find out what it said."""
+    d.needs_person("record-lost")

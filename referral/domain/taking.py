@@ -1,0 +1,55 @@
+"""How a seat is taken and given up: by the agency itself, or by losing the seat that it rests on."""
+
+from __future__ import annotations
+
+from referral.domain.case import offers_of
+from referral.domain.decision import Decision
+from referral.domain.events import (
+    How,
+    OfferAccepted,
+    OfferHeld,
+    ResponseSubmitted,
+    StepKind,
+)
+from referral.domain.located import At
+from referral.domain.offering import limit_after
+from referral.domain.standing import RANK
+
+
+def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
+    """The seat is taken; who kept it by duty is released."""
+    due, what = limit_after(d, at.step, "ACCEPTED")
+    d.say(
+        OfferAccepted, "late-accept" if late else "answer", at.track, offer_id=body.offer_id, by=body.by, late=late, due=due, due_what=what
+    )
+    for kept in at.seat.kept:
+        if kept.offer_id != body.offer_id:
+            d.close(kept, How.DECLINED_BY_AGENCY, kept.reason, "other-accepted", at.track)
+
+
+def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
+    """The agency does not want the seat (any more): the person refused, a duty is kept, or the next one is asked."""
+    if body.reason not in at.rule.may_decline:
+        return d.ignore("REASON_NOT_ALLOWED", body.offer_id)
+    if at.rule.statutory and at.step.kind is not StepKind.DECIDE:
+        d.say(OfferHeld, "statutory-duty", at.track, offer_id=body.offer_id, by=body.by, reason=body.reason, due=None)
+    else:
+        if body.reason == "PERSON_DECLINED":
+            how = How.DECLINED_BY_PERSON
+        d.close(at.offer, how, body.reason, "answer", at.track)
+    recall_decisions(d, at.track.track_id, at.run.step, at.place[2], at.offer.service)
+    return None
+
+
+def recall_decisions(d: Decision, track_id: str, step_id: str, seat: int, service: str) -> None:
+    """Who no longer holds a seat no longer decides by it: its undecided offers go to the next holder."""
+    track = next(t for t in d.case.tracks if t.track_id == track_id)
+    pathway = d.policy.pinned.get(track.digest)
+    for run in track.runs:
+        step = pathway.step(run.step) if pathway else None
+        for number, asked in enumerate(run.seats if step else ()):
+            assert step is not None
+            if step.seats[number].holder == (step_id, seat) and not asked.code:
+                for offer in offers_of(asked):
+                    if offer.service == service and RANK[offer.state] < RANK["ACCEPTED"]:
+                        d.close(offer, How.CANCELLED, "NO_LONGER_HOLDER", "holder-changed", track)
