@@ -25,7 +25,9 @@ Json = dict[str, Any]
 TIMEOUT_S = 10.0
 """Longest wait for one answer; intake itself gives up after 5 s (our default)."""
 ATTEMPTS = 5
-"""How often one call is sent while the other side is away (our default: about 15 s in all)."""
+"""How often one call is sent while the other side is away (our default: 8 to 20 s in all)."""
+AGAIN = (502, 503, 504)
+"""Statuses after which the same is sent again: intake, or what stands between, is away."""
 
 
 class Problem(Exception):
@@ -144,11 +146,12 @@ class Client:
                     raise Away(f"{method} {path.split('/')[2]}: no answer ({type(error).__name__})") from error
                 self._sleep(wait)
                 continue
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if answer.status_code not in AGAIN:
                 return _read(answer)
             if wait is None:
                 raise Away(f"{method} {path.split('/')[2]}: the pipeline is away; send the same again later")
-            self._sleep(max(wait, float(answer.headers.get("Retry-After", "0"))))
+            asked = answer.headers.get("Retry-After", "")
+            self._sleep(max(wait, float(asked) if asked.isascii() and asked.isdigit() else 0))
         raise AssertionError("the last wait is None")
 
 

@@ -67,9 +67,8 @@ class Stage:
     def pass_time(self, by: timedelta, why: str) -> None:
         """Let the drill clock jump."""
         at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
-        show.console.print(
-            f"[yellow]… {int(by.total_seconds()) // 60} minutes pass by the drill clock ({why}); it is {show.moment(at)}[/]", soft_wrap=True
-        )
+        minutes = int(by.total_seconds()) // 60
+        show.console.print(f"[yellow]… {minutes} minutes pass by the drill clock ({why}); it is {show.moment(at)[-8:]}[/]", soft_wrap=True)
 
     def wait(self, what: str, look: Callable[[], T | None]) -> T:
         """The first value that is not None. Late: it did not come."""

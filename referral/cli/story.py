@@ -65,8 +65,8 @@ def _fill_the_first_shelter(stage: Stage) -> None:
 def _referral(stage: Stage) -> str:
     _head(
         "1 · A school publishes one referral",
-        "The procedure begins with the police section for trafficking where the child was found. Its duty officer is "
-        "knocked up by a message without content: no name, no place, only “look at your inbox”.",
+        "The procedure begins with the police section for trafficking where the child was found. Its duty officer gets a "
+        "message without content, in the officer's own language: no name, no place, only “please look at your inbox”.",
     )
     receipt = stage.agency("school-drita").submit(REFERRAL, key="demo-referral")
     show.console.print(f"   receipt: case {receipt['case_id']}")

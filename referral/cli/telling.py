@@ -58,7 +58,7 @@ def _sentence(line: Line, day: str) -> str:
 
 def _until(due: int, day: str) -> str:
     at = datetime.fromtimestamp(due / 1e6, UTC).astimezone(LOCAL)
-    return at.strftime("until %H:%M" if at.strftime("%d.%m.%Y") == day else "until %d.%m. %H:%M")
+    return at.strftime("until %H:%M" if at.strftime("%d.%m.%Y") == day else "until %d.%m.%Y %H:%M")
 
 
 def _wrapped(margin: str, depth: int, text: str, style: str) -> Iterator[Told]:

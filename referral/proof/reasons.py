@@ -38,7 +38,7 @@ RULES = {
     "place-forbidden": "the place may not have this child any more",
     "present-missed": "nobody was present in time",
     "procedure-unknown": "its procedure is not known to this program",
-    "ready": "its conditions in the procedure are met",
+    "ready": "",
     "record-lost": "a record is missing from the log",
     "recorded": "",
     "referral-for-closed-case": "a further referral of a closed case",

@@ -98,7 +98,7 @@ TRACKS = {"OPENED": "begins", "ENDED": "ends", "PAUSED": "is stopped", "RESUMED"
 
 def _answers(b: Any, names: Names) -> str:
     code = f" {b.code}" if b.code else ""
-    reason = f", {b.reason}" if b.reason else ""
+    reason = f": {_words(b.reason)}" if b.reason else ""
     via = {"PHONE": ", by telephone", "WEB": ", in the inbox"}.get(b.via, "")
     seat = names.offer(b.offer_id).seat or f"offer {short(b.offer_id)}"
     return f"{_who(b)} {ANSWERS.get(b.word, b.word.lower())}{code}{reason} ({seat}){via}"
@@ -146,7 +146,7 @@ WORDINGS: dict[type, Any] = {
     e.OfferAcknowledged: lambda b, n: f"{_of(b, n)} has seen it",
     e.OfferAccepted: lambda b, n: f"{_of(b, n)} has the case{', late' if b.late else ''}",
     e.OfferArrived: lambda b, n: f"{_of(b, n)} has begun: arrived",
-    e.OfferHeld: lambda b, n: f"{_of(b, n)} is on hold: {b.reason}",
+    e.OfferHeld: lambda b, n: f"{_of(b, n)} is on hold: {_words(b.reason)}",
     e.OfferClosed: lambda b, n: f"{_of(b, n)} {ENDS.get(b.how, b.how)}{_reason(b)}",
     e.DecisionRecorded: lambda b, _: f"{b.step} is decided{' by one' if b.seat >= 0 else ''}: {b.code}{DECIDED.get(b.how, '')}",
     e.DeadlinePassed: lambda b, n: f"{_of(b, n)}: the time to {b.what} is over" if b.offer_id else f"the time to {b.what} is over",
@@ -171,4 +171,9 @@ MARKS: dict[Kind, str] = {
 
 def _reason(body: Any) -> str:
     """The coded reason of an ending, where it says more than the ending itself."""
-    return f" ({CLOSED.get(body.reason, body.reason)})" if body.reason and body.reason != body.how else ""
+    return f" ({CLOSED.get(body.reason) or _words(body.reason)})" if body.reason and body.reason != body.how else ""
+
+
+def _words(code: str) -> str:
+    """A code that an agency gave, such as NO_CAPACITY, as words."""
+    return code.replace("_", " ").replace("-", " ").lower()

@@ -7,12 +7,21 @@ import re
 from pathlib import Path
 
 import yaml
+from msgspec import Struct, structs
 
 from referral.cli.telling import WIDTH, tell
-from referral.domain.events import CaseErased
+from referral.domain.events import CaseErased, Word
 from referral.proof.reasons import CLOSED, IGNORED, PASSED, RULES
 from referral.proof.timeline import timeline
-from tests.unit.audit_log import FILES, Log, story
+from tests.unit.audit_log import FILES, Log, response, story
+
+
+class OfferOpenedLike(Struct):
+    """As much of an offer as an answer to it needs."""
+
+    offer_id: str
+    agency: str
+
 
 GOLDEN = Path(__file__).parent / "golden" / "replay.txt"
 
@@ -36,6 +45,19 @@ def test_an_offer_is_named_by_its_agency_and_its_id_stands_in_json() -> None:
     (climbs,) = (line for line in lines if "back-up" in line.what)
     assert climbs.what.startswith("police-prizren: now its back-up (police)") and climbs.offer_id
     assert not any(line.offer_id and line.offer_id[:8] in line.what for line in lines)
+
+
+def test_a_decline_tells_its_reason_in_words_and_who_is_asked_instead() -> None:
+    log = Log()
+    case_id = story(log)
+    support = next(run for run in log.cases[case_id].tracks[0].runs if run.step == "support").seats[0].offer
+    assert support is not None
+    asked = OfferOpenedLike(offer_id=support.offer_id, agency=support.agency)
+    log.input(case_id, structs.replace(response(asked, Word.DECLINE, "no"), reason="NO_CAPACITY"), "decline")  # type: ignore[arg-type]
+    lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
+    told = [line.what for line in lines]
+    assert any("declines: no capacity (support, victim-advocate)" in what for what in told)
+    assert any("advocate-prizren: asked before" in passed for line in lines for passed in line.passed)
 
 
 def test_every_rule_and_every_reason_of_the_policy_has_words() -> None:

@@ -1,0 +1,69 @@
+"""The agencies' SDK: it repeats what is safe to repeat, under the same key, and says the rest in its own two words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from referral.client import ATTEMPTS, Away, Client, Problem
+
+RECEIPT = {"referral_id": "r", "case_id": "c", "event_id": "e", "received_at": "2026-01-01T00:00:00Z"}
+
+
+def client(answer: Callable[[httpx.Request], httpx.Response], slept: list[float]) -> Client:
+    return Client("http://intake", "token", transport=httpx.MockTransport(answer), sleep=slept.append)
+
+
+def test_what_is_away_is_asked_again_under_the_same_key_and_as_late_as_it_says() -> None:
+    keys: list[str] = []
+    slept: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        match len(keys):
+            case 1:
+                raise httpx.ConnectError("refused")
+            case 2:
+                return httpx.Response(503, headers={"Retry-After": "5"})
+            case 3:
+                return httpx.Response(502, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, text="<html>")
+            case _:
+                return httpx.Response(202, json=RECEIPT)
+
+    with client(answer, slept) as school:
+        assert school.submit({"traits": {}}) == RECEIPT
+    assert len(keys) == 4 and len(set(keys)) == 1
+    assert slept == [0.5, 5, 2]
+
+
+def test_it_ends_after_some_attempts_and_says_that_the_same_may_be_sent_later() -> None:
+    slept: list[float] = []
+    with client(lambda _: httpx.Response(503), slept) as school, pytest.raises(Away, match="send the same again later"):
+        school.offers()
+    assert len(slept) == ATTEMPTS - 1
+
+
+def test_a_refusal_is_not_repeated_and_names_code_place_and_what_to_do() -> None:
+    told = {"title": "unknown code", "code": "unknown-code", "where": "$.traits.age", "hint": "use one of: child"}
+    slept: list[float] = []
+    with client(lambda _: httpx.Response(422, json=told), slept) as school, pytest.raises(Problem) as caught:
+        school.submit({"traits": {"age": "old"}}, key="1")
+    assert (caught.value.status, caught.value.code, caught.value.where) == (422, "unknown-code", "$.traits.age")
+    assert str(caught.value) == "422 unknown-code at $.traits.age: use one of: child" and not slept
+
+
+def test_an_id_never_changes_the_path_and_letters_travel_as_they_are() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={})
+
+    with client(answer, []) as school:
+        school.submission("a/../b?c=1")
+        school.write("c", "identity", {"name": "Ëmër Шта"})
+    assert seen[0].url.raw_path == b"/v1/submissions/a%2F..%2Fb%3Fc%3D1"
+    assert json.loads(seen[1].content) == {"name": "Ëmër Шта"} and seen[1].headers["Authorization"] == "Bearer token"
