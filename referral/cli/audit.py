@@ -15,7 +15,7 @@ from referral.errors import Rejected
 from referral.proof.entry import Entry
 from referral.proof.report import Report, Weight
 from referral.proof.timeline import timeline
-from referral.proof.verify import verify
+from referral.proof.verify import Verification
 from referral.runtime.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The log: who did what, when and why, and whether it can be believed.")
@@ -58,9 +58,7 @@ def verify_command(as_json: show.Json = False) -> int:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=show.errors, disable=as_json
     )
     with bar:
-        entries, keys = log.ask(_everything)
-        tasks = {name: bar.add_task(label, total=total) for name, label, total in stages(entries)}
-        report = verify(entries, keys, lambda stage: bar.advance(tasks[stage]))
+        report = log.ask(lambda tx, found: _prove(tx, found, bar))
     if as_json:
         show.document(report.as_json())
     else:
@@ -68,10 +66,20 @@ def verify_command(as_json: show.Json = False) -> int:
     return report.exit_code()
 
 
-def stages(entries: list[Entry]) -> list[tuple[str, str, int]]:
-    """What there is to do: name, label, number of things."""
-    cases = len({entry.case_id for entry in entries if entry.case_id})
-    return [("entry", "entries hashed", len(entries)), ("case", "cases decided again", cases)]
+async def _prove(tx: AsyncConnection, found: Settings, bar: Progress) -> Report:
+    """Both passes over one snapshot; nothing of the log but one case at a time is held."""
+    proof = Verification(await log.case_keys(tx, found), await log.torn(tx))
+    entries, cases = await log.size(tx)
+    hashed = bar.add_task("entries hashed", total=entries)
+    async for entry in log.entries(tx):
+        proof.take(entry)
+        bar.advance(hashed)
+    proof.taken()
+    decided = bar.add_task("cases decided again", total=cases)
+    async for case_id, of_case in log.by_case(tx):
+        proof.case(case_id, of_case)
+        bar.advance(decided)
+    return proof.report
 
 
 def _print(report: Report) -> None:
@@ -89,10 +97,6 @@ def _print(report: Report) -> None:
         show.console.print(f"NOT FULLY CHECKED: nothing bad was found, {unchecked} findings could not be proven either way")
     else:
         show.console.print("GOOD: the log is whole, its bytes are the logged ones, and the rules lead to its decisions", soft_wrap=True)
-
-
-async def _everything(tx: AsyncConnection, found: Settings) -> tuple[list[Entry], dict[str, bytes]]:
-    return [entry async for entry in log.entries(tx)], await log.case_keys(tx, found)
 
 
 async def case_entries(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:

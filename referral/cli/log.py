@@ -12,12 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Unavailable
 from referral.proof.entry import Entry, Kind
+from referral.proof.genuine import TORN
 from referral.runtime import database, keys, settings
 from referral.runtime.settings import Settings
 
 T = TypeVar("T")
 ALL = text("SELECT * FROM audit.entry ORDER BY idx")
 OF_CASE = text("SELECT * FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
+BY_CASE = text("SELECT * FROM audit.entry WHERE case_id <> '' ORDER BY case_id, idx")
+TORN_ONES = text(
+    "SELECT * FROM audit.entry WHERE case_id IN (SELECT case_id FROM audit.entry WHERE kind = ANY(CAST(:torn AS text[]))) ORDER BY idx"
+)
+SIZE = text("SELECT count(*) AS entries, count(DISTINCT case_id) FILTER (WHERE case_id <> '') AS cases FROM audit.entry")
 CASES = text("SELECT case_id FROM keys.case_key")
 
 
@@ -26,6 +32,30 @@ async def entries(tx: AsyncConnection) -> AsyncIterator[Entry]:
     async with tx.stream(ALL) as rows:
         async for row in rows:
             yield entry(row)
+
+
+async def by_case(tx: AsyncConnection) -> AsyncIterator[tuple[str, list[Entry]]]:
+    """Case after case, each with its entries in the order of idx, as a stream."""
+    held: list[Entry] = []
+    async with tx.stream(BY_CASE) as rows:
+        async for row in rows:
+            if held and held[0].case_id != row.case_id:
+                yield held[0].case_id, held
+                held = []
+            held.append(entry(row))
+    if held:
+        yield held[0].case_id, held
+
+
+async def torn(tx: AsyncConnection) -> list[Entry]:
+    """All entries of the cases in which audit saw a fork or a gap."""
+    return [entry(row) for row in await tx.execute(TORN_ONES, {"torn": [*TORN]})]
+
+
+async def size(tx: AsyncConnection) -> tuple[int, int]:
+    """How many entries, and how many cases."""
+    row = (await tx.execute(SIZE)).one()
+    return row.entries, row.cases
 
 
 async def of_case(tx: AsyncConnection, case_id: str) -> list[Entry]:

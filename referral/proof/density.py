@@ -14,7 +14,7 @@ class Density(Struct, kw_only=True):
     """Walks the entries once, in the order of idx. forged: indexes of those whose seal does not open; they count for no sequence."""
 
     report: Report
-    forged: set[int] = field(default_factory=set)
+    forged: frozenset[int] = frozenset()
     last: int = 0
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     sequences: dict[tuple[str, str], int] = field(default_factory=dict)

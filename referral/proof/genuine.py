@@ -14,32 +14,37 @@ from referral.errors import Malformed
 from referral.proof.entry import SEQUENCED, Entry, Kind, sort
 from referral.wire import seal
 
+TORN = (Kind.FORK, Kind.GAP)
+"""What audit logged where a sequence was not the next one: the cases to look at."""
 
-class Genuine(Struct, kw_only=True):
-    """entries: the log, a true record that was taken for a fork being what it is. forged: indexes of those whose seal does not open."""
 
-    entries: list[Entry]
-    forged: set[int] = field(default_factory=set)
+class Genuine(Struct, frozen=True, kw_only=True):
+    """forged: indexes of entries whose seal does not open. kinds: index → what an entry truly is that was taken for a fork."""
+
+    forged: frozenset[int] = frozenset()
+    kinds: Mapping[int, Kind] = field(default_factory=dict)
+
+    def put_right(self, entry: Entry) -> Entry:
+        """The entry as it is meant."""
+        return structs.replace(entry, kind=self.kinds[entry.idx]) if entry.idx in self.kinds else entry
 
 
 def genuine(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Genuine:
-    """Look at the cases in which audit saw a fork or a gap; all else is as it was logged."""
-    out = Genuine(entries=list(entries))
-    torn = {e.case_id for e in out.entries if e.kind in (Kind.FORK, Kind.GAP)} & keys.keys()
+    """entries: in the order of idx, all of the cases that are TORN; of others nothing is said."""
+    forged, kinds = set(), {}
     taken: set[tuple[str, str, int]] = set()
-    for n, entry in enumerate(out.entries):
-        if entry.case_id not in torn or entry.kind not in SEQUENCED | {Kind.FORK}:
+    for entry in entries:
+        if entry.case_id not in keys or entry.kind not in SEQUENCED | {Kind.FORK}:
             continue
         place = (entry.topic, entry.case_id, entry.case_seq)
         if not _opens(entry, keys[entry.case_id]):
-            out.forged.add(entry.idx)
+            forged.add(entry.idx)
         elif entry.kind is not Kind.FORK:
             taken.add(place)
         elif place not in taken:
             taken.add(place)
-            kind, _ = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
-            out.entries[n] = structs.replace(entry, kind=kind)
-    return out
+            kinds[entry.idx], _ = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
+    return Genuine(forged=frozenset(forged), kinds=kinds)
 
 
 def _opens(entry: Entry, key: bytes) -> bool:

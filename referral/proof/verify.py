@@ -5,50 +5,76 @@ Pure and offline: entries and keys in, a report out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.density import Density
 from referral.proof.entry import SEQUENCED, Entry, Kind
-from referral.proof.genuine import genuine
+from referral.proof.genuine import TORN, genuine
 from referral.proof.history import unseal
 from referral.proof.reexecute import Reexecution
 from referral.proof.report import Report, Weight, finding
 
-Progress = Callable[[str], None]
 
+class Verification:
+    """A proof in two passes, so that a long log need not be held: every entry by idx, then each case. keys: case id → case key.
 
-def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], progress: Progress = lambda stage: None) -> Report:
-    """Judge a log. entries: all of them, in the order of idx. keys: case id → case key. progress: called with the name of each thing done.
-
-    A case without a key is erased if the log says so (its integrity is proven, its contents stay unread), else unchecked.
+    torn: the entries of cases with a fork or a gap (genuine.TORN). A case without a key is erased if the log says so (its integrity is
+    proven, its contents stay unread), else unchecked.
     """
-    report = Report()
-    judged = genuine(entries, keys)
-    density, bundles = Density(report=report, forged=judged.forged), Bundles(report=report)
-    cases: dict[str, list[Entry]] = {}
-    for entry in judged.entries:
-        density.take(entry)
+
+    def __init__(self, keys: Mapping[str, bytes], torn: Iterable[Entry]) -> None:
+        self.report, self._keys = Report(), keys
+        self._judged = genuine(torn, keys)
+        self._density = Density(report=self.report, forged=self._judged.forged)
+        self._bundles = Bundles(report=self.report)
+        self._broken: set[str] = set()
+
+    def take(self, entry: Entry) -> None:
+        """The next entry, in the order of idx."""
+        entry = self._judged.put_right(entry)
+        self._density.take(entry)
         if entry.kind is Kind.POLICY:
-            bundles.take(entry)
-        elif entry.case_id and entry.kind in SEQUENCED and entry.idx not in judged.forged:
-            cases.setdefault(entry.case_id, []).append(entry)
-        progress("entry")
-    density.finish()
-    broken = {found.case_id for found in report.findings if found.weight is Weight.BAD and found.idx not in judged.forged}
-    for case_id, of_case in cases.items():
-        report.counts["cases"] += 1
-        key = keys.get(case_id)
-        if case_id in broken:  # what is not whole cannot be decided again: what is missing or moved is the finding
-            report.counts["cases not decided again"] += 1
+            self._bundles.take(entry)
+
+    def taken(self) -> None:
+        """That was the last one."""
+        self._density.finish()
+        bad = (found for found in self.report.findings if found.weight is Weight.BAD and found.idx not in self._judged.forged)
+        self._broken = {found.case_id for found in bad}
+
+    def case(self, case_id: str, entries: Iterable[Entry]) -> None:
+        """All entries of one case, in the order of idx, after `taken`."""
+        of_case = [e for entry in entries if (e := self._judged.put_right(entry)).kind in SEQUENCED and e.idx not in self._judged.forged]
+        if not of_case:
+            return
+        self.report.counts["cases"] += 1
+        key = self._keys.get(case_id)
+        if case_id in self._broken:  # what is not whole cannot be decided again: what is missing or moved is the finding
+            self.report.counts["cases not decided again"] += 1
         elif key is None:
-            _without_key(of_case, report)
+            _without_key(of_case, self.report)
         else:
-            _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in density.lost], key, report)
-            Reexecution(case_id=case_id, key=key, bundles=bundles, report=report).run(of_case)
-        progress("case")
-    return report
+            _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in self._density.lost], key, self.report)
+            Reexecution(case_id=case_id, key=key, bundles=self._bundles, report=self.report).run(of_case)
+
+
+def verify(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Report:
+    """Judge a log that is held whole. entries: all of them, in the order of idx."""
+    cases: dict[str, list[Entry]] = {}
+    held = list(entries)
+    for entry in held:
+        if entry.case_id:
+            cases.setdefault(entry.case_id, []).append(entry)
+    torn = {entry.case_id for entry in held if entry.kind in TORN}
+    proof = Verification(keys, (entry for entry in held if entry.case_id in torn))
+    for entry in held:
+        proof.take(entry)
+    proof.taken()
+    for case_id, of_case in cases.items():
+        proof.case(case_id, of_case)
+    return proof.report
 
 
 def _readable(entries: list[Entry], key: bytes, report: Report) -> None:

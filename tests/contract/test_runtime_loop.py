@@ -50,6 +50,18 @@ async def test_what_comes_in_is_handled_in_order_and_said_once(line: Stack) -> N
     assert [i.seq for i in again.inputs] == [6]
 
 
+async def test_records_larger_than_a_fetch_come_all_the_same(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(kafka.CONSUMER, "max_partition_fetch_bytes", 100)  # type: ignore[index]
+    cases = [await line.case(n) for n in range(0, 12, 2)]
+    for seq in (1, 2, 3):
+        for case in cases:
+            await line.write(case, await line.value(case, seq))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 18)
+    assert all([i.seq for i in counter.inputs if i.case_id == case] == [1, 2, 3] for case in cases)
+
+
 async def test_a_repeat_is_dropped_and_a_gap_is_told_to_its_case(line: Stack) -> None:
     case = await line.case()
     first, second, fourth = [await line.value(case, n) for n in (1, 2, 4)]
