@@ -57,7 +57,6 @@ class Load:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._ended = asyncio.Event()
-        self._pending: set[asyncio.Task[None]] = set()
         self._producer: AIOKafkaProducer | None = None
 
     async def run(self) -> None:
@@ -65,11 +64,9 @@ class Load:
         limits = httpx.Limits(max_connections=40)
         client = httpx.AsyncClient(timeout=8, limits=limits, trust_env=False)
         async with client as http, self._by_kafka(http), asyncio.TaskGroup() as group:
-            group.create_task(self._refer(http))
+            group.create_task(self._refer(http, group))
             for number in range(WORKERS):
                 group.create_task(self._answer(http, random.Random(self.seed * 10 + number)))
-            await self._ended.wait()
-            await asyncio.gather(*self._pending)
 
     def end(self) -> None:
         self._ended.set()
@@ -79,15 +76,13 @@ class Load:
         """Things that were acknowledged."""
         return len(self.receipts) + len(self.answers) + len(self.published)
 
-    async def _refer(self, http: httpx.AsyncClient) -> None:
+    async def _refer(self, http: httpx.AsyncClient, group: asyncio.TaskGroup) -> None:
         for number in itertools.count():
             if await self._over(self._random.expovariate(self.rate)):
                 return
             key, body = f"load-{self.seed}-{number}", self._body()
             by_kafka = self._producer is not None and self._random.random() < BY_KAFKA
-            task = asyncio.create_task(self._publish(key, body) if by_kafka else self._one(http, key, body))
-            self._pending.add(task)
-            task.add_done_callback(self._pending.discard)
+            group.create_task(self._publish(key, body) if by_kafka else self._one(http, key, body))
 
     def _body(self) -> Json:
         draw = self._random
