@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-import argon2
 import msgspec
 from msgspec import Struct
 from sqlalchemy import text
@@ -17,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import roster
 from referral.domain.directory import Agency
-from referral.runtime import clock, database, keys
+from referral.runtime import clock, database, keys, passwords
 from referral.runtime.settings import Settings
 
 MADE_UP = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -109,7 +108,7 @@ async def seed(settings: Settings, cast: Cast) -> None:
             new = [member for member in cast.staff if member.account not in there]
             at = await clock.now(tx)
             if new:
-                password = argon2.PasswordHasher().hash(cast.password)
+                password = passwords.hashed(cast.password)
                 await tx.execute(_ACCOUNT, [_row(member, password, at) for member in new])
             for member in new:
                 await _on_duty(tx, box, member)

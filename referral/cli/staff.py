@@ -6,7 +6,6 @@ import sys
 import uuid
 from typing import Annotated, Any
 
-import argon2
 import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,12 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.cli import roster, show
 from referral.cli.agency import run
 from referral.errors import Rejected
-from referral.runtime import clock, keys, settings
+from referral.runtime import clock, keys, passwords, settings
 
 app = typer.Typer(help="Personal accounts of the staff inbox.", no_args_is_help=True)
-LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
-PASSWORD_MIN, PASSWORD_MAX, LOGIN_MAX = 12, 256, 100
-"""Characters; the same bounds as at the door, where signing in hashes with the same argon2id."""
 Login = Annotated[str, typer.Argument(help="What the person types to sign in; not an e-mail address of theirs.")]
 FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")]
 
@@ -54,9 +50,8 @@ def add_command(
     Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer
     """
     found = settings.load()
-    login = _login(login)
-    if language not in LANGUAGES:
-        raise Rejected("unknown-code", "--language", f"use one of: {', '.join(LANGUAGES)}")
+    login = passwords.login(login)
+    passwords.language(language)
     if (email is None) != (not rung):
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
     known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
@@ -87,7 +82,7 @@ def password_command(login: Login, from_input: FromInput = False) -> int:
 
     Example: referral staff password besa.k
     """
-    found, login = settings.load(), _login(login)
+    found, login = settings.load(), passwords.login(login)
     return _changed(found, _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
 
 
@@ -99,7 +94,7 @@ def disable_command(login: Login) -> int:
 
     Example: referral staff disable besa.k
     """
-    return _changed(settings.load(), _DISABLE, {"login": _login(login), "disabled": True}, "is disabled")
+    return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": True}, "is disabled")
 
 
 @app.command("enable")
@@ -110,7 +105,7 @@ def enable_command(login: Login) -> int:
 
     Example: referral staff enable besa.k
     """
-    return _changed(settings.load(), _DISABLE, {"login": _login(login), "disabled": False}, "is enabled")
+    return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": False}, "is enabled")
 
 
 @app.command("list")
@@ -149,16 +144,7 @@ def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what
     return 0
 
 
-def _login(login: str) -> str:
-    login = login.strip().lower()
-    if not 0 < len(login) <= LOGIN_MAX or any(letter.isspace() for letter in login):
-        raise Rejected("bad-login", "login", f"1 to {LOGIN_MAX} characters without spaces")
-    return login
-
-
 def _password(from_input: bool) -> str:
     """The argon2id hash of a password that is typed twice, or one line of standard input; never an argument, which others can see."""
     said = sys.stdin.readline().rstrip("\r\n") if from_input else str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
-    if not PASSWORD_MIN <= len(said) <= PASSWORD_MAX:
-        raise Rejected("bad-password", "password", f"{PASSWORD_MIN} to {PASSWORD_MAX} characters")
-    return argon2.PasswordHasher().hash(said)
+    return passwords.hashed(passwords.checked(said))

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from referral.runtime import passwords
+from referral.runtime.passwords import LANGUAGES
 from services.intake import accounts, pages_form, pages_visit, signin, words_time
-from services.intake.accounts import LANGUAGES
 from services.intake.pages_call import Call
 
 
@@ -30,10 +31,10 @@ async def sign_in(call: Call) -> Response:
     missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
     if missing:
         return _sign_in_form(call, to, status=422, errors=missing)
-    subject = _subject(call, login[: signin.LOGIN_MAX])
+    subject = _subject(call, login[: passwords.LOGIN_MAX])
     async with call.pages.door.begin() as tx:
         seconds = await accounts.reserve_attempt(tx, subject, call.visit.now)
-        known = await accounts.by_login(tx, login[: signin.LOGIN_MAX])
+        known = await accounts.by_login(tx, login[: passwords.LOGIN_MAX])
     if seconds:
         told = say("signin.throttled", time=words_time.span(say, (seconds + 59) // 60 * 60 * signin.SECOND_US))
         response = _sign_in_form(call, to, status=429, problem=told)
@@ -72,7 +73,7 @@ def _subject(call: Call, login: str) -> signin.Subject:
 def _sign_in_form(
     call: Call, to: str, *, status: int = 200, problem: str = "", notice: str = "", errors: Mapping[str, str] | None = None
 ) -> Response:
-    login = call.form.get("login", "")[: signin.LOGIN_MAX]
+    login = call.form.get("login", "")[: passwords.LOGIN_MAX]
     return call.pages.render.page(
         "signin.html", call.visit, here=to, status=status, to=to, login=login, problem=problem, notice=notice, errors=errors or {}
     )

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from referral.runtime import clock
+from referral.runtime.passwords import LANGUAGES
 from services.intake import accounts, signin
-from services.intake.accounts import LANGUAGES, Account
+from services.intake.accounts import Account
 
 DEFAULT_LANGUAGE = "sq"
 LANGUAGE_S = 365 * 24 * 60 * 60

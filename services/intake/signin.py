@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from referral.runtime import passwords
 
 SECOND_US = 1_000_000
 IDLE_US = 60 * 60 * SECOND_US
@@ -27,12 +28,6 @@ LOGIN_LIMIT = 30
 """Failures of one login from everywhere: a guesser with many addresses gets 120 tries an hour, against twelve characters."""
 ADDRESS_LIMIT = 50
 """Failures from one address. An agency's staff often share one, so this is wide."""
-PASSWORD_MIN = 12
-"""Characters (NIST SP 800-63B asks for 8 beside a second factor; there is none yet)."""
-PASSWORD_MAX = 256
-"""Characters hashed at most, so that a long password is no way to make us work."""
-LOGIN_MAX = 100
-"""Characters of a login name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +48,17 @@ class Failures:
     address: tuple[int, ...] = ()
 
 
-def hasher() -> argon2.PasswordHasher:
-    """Argon2id with RFC 9106's second recommended option (64 MiB, three passes, four lanes): about 50 ms. The only place that says so."""
-    return argon2.PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4, hash_len=32, salt_len=16)
-
-
-def hashed(password: str) -> str:
-    """What table intake.account keeps of a password. Takes about 50 ms of processor."""
-    return hasher().hash(password)
-
-
 def matches(stored: str | None, password: str) -> bool:
     """Whether this is the password. stored None (no such account): the same work, then False, so that time tells nothing."""
     try:
-        return hasher().verify(stored or _nobody(), password[:PASSWORD_MAX]) and stored is not None
+        return passwords.hasher().verify(stored or _nobody(), password[: passwords.PASSWORD_MAX]) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
 def _nobody() -> str:
-    return hashed("no account has this password, and none can sign in with it")
+    return passwords.hashed("no account has this password, and none can sign in with it")
 
 
 def wait(failures: Failures, now: int) -> int:

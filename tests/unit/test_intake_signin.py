@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from referral.runtime import passwords
 from services.intake import pages_form, signin
 from services.intake.signin import ADDRESS_LIMIT, LOGIN_LIMIT, PAIR_LIMIT, WINDOW_US, Failures
 
@@ -48,7 +49,7 @@ def test_a_mark_is_ours_or_nothing() -> None:
 
 
 def test_passwords() -> None:
-    stored = signin.hashed("correct horse battery")
+    stored = passwords.hashed("correct horse battery")
     assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert signin.matches(stored, "correct horse battery")
     assert not signin.matches(stored, "correct horse batterz")

@@ -1,0 +1,168 @@
+"""What a stranger, a colleague or a sender may try on the pages, and what comes of it."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import OfferKind, ResponseSubmitted
+from tests.web.test_inbox import DESK, POLICE, fields, signed_in
+from tests.web.world import PASSWORD, World
+
+MARKER = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}&lt;"
+
+
+class Tags(HTMLParser):
+    """Elements and attributes of a page, as a browser would find them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def quiet(page: str) -> Tags:
+    """The page holds no script, image or handler."""
+    tags = Tags()
+    tags.feed(page)
+    assert not tags.names & {"script", "img", "iframe", "object", "style", "base"}
+    assert not {name for name in tags.attributes if name.startswith("on")} and "style" not in tags.attributes
+    return tags
+
+
+def test_what_a_sender_wrote_is_text_wherever_it_is_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.account("duty", POLICE)
+    world.account("desk", DESK, desk=True)
+    written = list(world.lists.codes["written"])
+    nested = {MARKER: MARKER, "list": [MARKER, {MARKER: [MARKER, None, True]}], "deep": {"a": {"b": MARKER}}}
+    monkeypatch.setattr("tests.web.world.IDENTITY", nested)
+    case = world.case("prizren")
+    odd = {"role": MARKER, "step": MARKER, "urgency": MARKER, "ladder": (MARKER,), "due_what": MARKER, "service": MARKER}
+    offers = [world.offer(case, POLICE, "police", shows=tuple(written)), world.offer(case, POLICE, **odd)]
+    deciding = {"kind": OfferKind.DECIDE, "words": ("DECIDE",), "codes": (MARKER,), "needs": ("reason", MARKER), "reasons": (MARKER,)}
+    offers.append(world.offer(case, POLICE, "guardian", **deciding))
+    task = world.task(case, DESK, MARKER, MARKER)
+    with signed_in(world, "duty") as person:
+        quiet(person.get("/inbox").text)
+        for offer in offers:
+            form = fields(quiet_page(person, f"/offers/{offer}"))
+            shown = person.post(f"/offers/{offer}/show", data=form)
+            tags = quiet(shown.text)
+            if offer == offers[0]:
+                assert tags.text.count(MARKER.replace("_", " ").replace("-", " ")) + tags.text.count(MARKER) >= 5
+            answer = person.post(
+                f"/offers/{offer}/answer", data=form | {"word": MARKER, "reason": MARKER, "code": MARKER, "need.reason": MARKER}
+            )
+            quiet(answer.text)
+        again = person.post(f"/offers/{offers[2]}/answer", data=form | {"word": "DECIDE", "code": "", "need.reason": MARKER})
+        assert MARKER in quiet(again.text).text, "what was entered stays, as text"
+    with signed_in(world, "desk") as desk:
+        quiet(desk.get("/inbox").text)
+        form = fields(quiet_page(desk, f"/tasks/{task}"))
+        quiet(desk.post(f"/tasks/{task}/instruct", data=form | {"word": MARKER, "reason": MARKER, "service": MARKER, "code": MARKER}).text)
+    with httpx.Client(base_url=world.url) as stranger:
+        form = fields(stranger.get("/signin").text)
+        page = stranger.post("/signin", data=form | {"login": MARKER, "password": "x", "to": MARKER}, params={"to": MARKER}).text
+        quiet(page)
+        quiet(stranger.get(f"/{MARKER}").text)
+
+
+def quiet_page(person: httpx.Client, path: str) -> str:
+    page = person.get(path).text
+    quiet(page)
+    return page
+
+
+def test_a_session_begins_anew_with_signing_in_and_knows_no_other_form(world: World) -> None:
+    world.account("duty", POLICE)
+    world.account("other", POLICE)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    planted = {"session": "planted.1-x", "visit": "planted"}
+    with httpx.Client(base_url=world.url, cookies=planted) as victim:
+        form = fields(victim.get("/signin").text)
+        entered = victim.post("/signin", data=form | {"login": "duty", "password": PASSWORD})
+        [session] = [c for c in entered.headers.get_list("set-cookie") if c.startswith("session=")]
+        assert "planted" not in session
+    with httpx.Client(base_url=world.url, cookies=planted) as attacker:
+        assert attacker.get("/inbox").headers["location"] == "/signin"
+    with signed_in(world, "other") as other, signed_in(world, "duty") as person:
+        foreign = fields(other.get(f"/offers/{offer}").text)
+        answer = person.post(f"/offers/{offer}/answer", data=foreign | {"word": "ACCEPT"})
+        assert answer.status_code == 403
+        token = dict(person.cookies)["session"]
+        with httpx.Client(
+            base_url=world.url, cookies={"session": token.partition(".")[0] + "." + dict(other.cookies)["session"].partition(".")[2]}
+        ) as mixed:
+            assert mixed.get("/inbox").status_code == 303, "a mark of another session does not keep one alive"
+    assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
+
+
+ELSEWHERE = ("//evil.example", "https://evil.example/inbox", "/\\evil.example", "javascript:alert(1)", "/inbox\r\nX: y", "/signout")
+
+
+def test_signing_in_leads_nowhere_else(world: World) -> None:
+    world.account("duty", POLICE)
+    for to in ELSEWHERE:
+        with httpx.Client(base_url=world.url) as person:
+            form = fields(person.get("/signin", params={"to": to}).text)
+            sent = form | {"login": "duty", "password": PASSWORD, "to": to}
+            entered = person.post("/signin", data=sent, headers={"Host": "evil.example"})
+            assert (entered.status_code, entered.headers["location"]) == (303, "/inbox"), to
+
+
+def test_a_guesser_gains_nothing_by_writing_the_login_differently_or_claiming_addresses(world: World) -> None:
+    world.account("duty", POLICE)
+    spellings = ["duty", " DUTY", "Duty ", "du\u200bty", "\tdUTY", "dutY\u00a0"]
+    transport = httpx.HTTPTransport(local_address="127.0.0.2")  # no proxy of ours: what it claims of others counts for nothing
+    with httpx.Client(base_url=world.url, transport=transport) as guesser:
+        form = fields(guesser.get("/signin").text)
+        answers = [
+            guesser.post(
+                "/signin", data=form | {"login": login, "password": "wrong"}, headers={"X-Forwarded-For": f"10.0.0.{n}"}
+            ).status_code
+            for n, login in enumerate(spellings)
+        ]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+
+
+def test_a_login_that_exists_is_answered_like_one_that_does_not(world: World) -> None:
+    world.account("duty", POLICE)
+    world.account("gone", POLICE)
+    world.run(disabled)
+    told = set()
+    for login in ("duty", "gone", "nobody"):
+        with httpx.Client(base_url=world.url) as guesser:
+            form = fields(guesser.get("/signin").text)
+            answer = guesser.post("/signin", data=form | {"login": login, "password": "wrong password 1"})
+            page = re.sub(r'value="[^"]*"', "", answer.text)
+            told.add((answer.status_code, page, tuple(name for name in answer.headers if name != "content-length")))
+    assert len(told) == 1
+
+
+async def disabled(tx: AsyncConnection) -> None:
+    await tx.execute(text("UPDATE intake.account SET disabled = true WHERE login = 'gone'"))
+
+
+def test_an_account_that_is_disabled_is_out_at_once_and_its_agencys_offers_stay(world: World) -> None:
+    """Primero R2-3526: nothing is addressed to one person alone."""
+    world.account("gone", POLICE)
+    world.account("duty", POLICE)
+    offer = world.offer(world.case("prizren"), POLICE, "police")
+    with signed_in(world, "gone") as person, signed_in(world, "duty") as colleague:
+        assert person.get("/inbox").status_code == 200
+        world.run(disabled)
+        assert person.get("/inbox").headers["location"] == "/signin"
+        assert f"/offers/{offer}" in colleague.get("/inbox").text
