@@ -60,6 +60,16 @@ def producer(settings: Settings) -> AIOKafkaProducer:
     return AIOKafkaProducer(bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **PRODUCER)
 
 
+async def throw_away(producer: AIOKafkaProducer) -> None:
+    """At once, also when its broker is away: whatever it still holds is in the outbox."""
+    try:
+        async with asyncio.timeout(2):
+            await producer.stop()
+    except Exception:  # its broker is away; the sender would wait for its requests, which end when the connections do
+        producer._sender.sender_task.cancel()
+        await producer.client.close()
+
+
 def wanted(settings: Settings) -> dict[str, topics.Topic]:
     """The fixed topics by name in topics.yaml; ingress topics come with each agency."""
     return {name: card for name, card in topics.load(settings.schemas / "topics.yaml").items() if "<" not in name}

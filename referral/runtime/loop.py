@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import asyncpg
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -78,7 +77,7 @@ class Loop:
             for reading in (consumer, probe):
                 stack.push_async_callback(kafka.halt, reading)
                 await reading.start()
-            stack.push_async_callback(_throw_away, producer)
+            stack.push_async_callback(kafka.throw_away, producer)
             await producer.start()
             self.reader = Reader(consumer, probe, self.settings, self.service.name)
             stack.push_async_callback(self.reader.halt)
@@ -278,13 +277,3 @@ def away(error: BaseException) -> bool:
     return isinstance(
         error, KafkaError | Fenced | Unavailable | QuarantineAway | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
     ) or database.away(error)
-
-
-async def _throw_away(producer: AIOKafkaProducer) -> None:
-    """Whatever it still holds is in the outbox."""
-    try:
-        async with asyncio.timeout(2):
-            await producer.stop()
-    except Exception:  # its broker is away; the sender would wait for its requests, which end when the connections do
-        producer._sender.sender_task.cancel()
-        await producer.client.close()

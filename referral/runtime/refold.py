@@ -8,22 +8,19 @@ topic already, and, by a hook of each service, what it had answered. docs/decisi
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 
-from aiokafka import ConsumerRecord
-from msgspec import Struct, field, msgpack
+from msgspec import msgpack
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseErased, Meta
-from referral.errors import Malformed
-from referral.runtime import database, keyring, keys, outbox, reading
-from referral.runtime.partition import Place, digest, word
+from referral.runtime import database, keyring, keys, outbox, tape
+from referral.runtime.partition import word
 from referral.runtime.settings import Settings
+from referral.runtime.tape import Tape, Taped
 from referral.runtime.understand import fingerprint
 from referral.wire import seal, topics
 
-CASE_TOPICS = ("referral-intake", "referral-routing", "referral-notification")
 WRITES = {"intake": "referral-intake", "routing": "referral-routing", "notifier": "referral-notification"}
 FENCE = "UPDATE {s}.lease SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', clean = true"
 POSITION = (
@@ -44,71 +41,8 @@ OUTBOX = "SELECT partition, blob FROM {s}.outbox"
 PUBLISHED = "DELETE FROM {s}.outbox WHERE partition = ANY(CAST(:parts AS int[]))"
 
 
-class Taped(Struct, frozen=True, kw_only=True):
-    """A record of a case topic that is what it claims to be, by its clear part."""
-
-    place: Place
-    offset: int
-    key: bytes
-    value: bytes
-    meta: Meta
-
-
-class Tape(Struct, kw_only=True):
-    """The case topics as they are now. ends: per partition, next offset and digest before it. all: whatever claims to be a case's.
-
-    After `settle`: records: each case's own in order and once; last: the last of each case in each topic.
-    """
-
-    ends: dict[Place, tuple[int, str]] = field(default_factory=dict)
-    all: list[Taped] = field(default_factory=list)
-    records: dict[str, list[Taped]] = field(default_factory=lambda: {topic: [] for topic in CASE_TOPICS})
-    last: dict[tuple[str, str], Taped] = field(default_factory=dict)
-
-    def take(self, place: Place, record: ConsumerRecord) -> None:
-        """One more record; what is none of ours is passed over, as every reader does."""
-        self.ends[place] = (record.offset + 1, digest(record.key, record.value))
-        try:
-            meta = seal.open(record.value or b"").meta
-        except Malformed:
-            return
-        if record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]:
-            self.all.append(Taped(place=place, offset=record.offset, key=record.key, value=record.value, meta=meta))
-
-    def settle(self, found: Mapping[str, bytes]) -> None:
-        """Pass over repeats, forks, and what does not open under its case's key: its sequence is nobody's. found: the keys there are."""
-        for taped in self.all:
-            before = self.last.get((taped.place[0], taped.meta.case_id))
-            if taped.meta.case_seq > (before.meta.case_seq if before else 0) and _opens(taped, found):
-                self.records[taped.place[0]].append(taped)
-                self.last[taped.place[0], taped.meta.case_id] = taped
-
-    def erased(self) -> set[str]:
-        """Cases whose key is gone for good."""
-        return {taped.meta.case_id for taped in self.all if taped.place[0] == "referral-intake" and taped.meta.type == CaseErased.TYPE}
-
-
-def _opens(taped: Taped, found: Mapping[str, bytes]) -> bool:
-    """Without the key nobody can tell; then it is believed, as the readers of an erased case believe it."""
-    if taped.meta.case_id not in found:
-        return True
-    try:
-        seal.unseal(found[taped.meta.case_id], taped.place[0], seal.open(taped.value))
-    except Malformed:
-        return False
-    return True
-
-
 Hook = Callable[[AsyncConnection, Settings, Tape, dict[str, bytes]], Awaitable[dict[str, int]]]
 """A service's own part: (transaction, settings, tape, case keys) → what it put back, by name."""
-
-
-async def tape(settings: Settings) -> Tape:
-    """Read the case topics to their ends."""
-    made = Tape()
-    async for place, record in reading.whole(settings, CASE_TOPICS):
-        made.take(place, record)
-    return made
 
 
 async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int]:
@@ -117,7 +51,7 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
     try:
         async with engine.begin() as tx:
             await tx.execute(text(FENCE.format(s=service)))
-            made = await tape(settings)
+            made = await tape.read(settings)
             await keyring.restore(tx, settings, made.erased())
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
             found = await keys.read(settings.master_key_file).load(tx, {taped.meta.case_id for taped in made.all})

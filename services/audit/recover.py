@@ -13,8 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import refold
-from referral.runtime.refold import Tape
 from referral.runtime.settings import Settings, load
+from referral.runtime.tape import Tape
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:

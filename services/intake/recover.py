@@ -27,8 +27,8 @@ from referral.domain.events import (
 )
 from referral.domain.policy import Policy
 from referral.runtime import refold
-from referral.runtime.refold import Tape
 from referral.runtime.settings import Settings, load
+from referral.runtime.tape import Tape
 from referral.wire import codec, seal
 from services.intake import casefile, receipts
 from services.intake.kept import Receipt

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockFailed, KnockSent
 from referral.runtime import refold
-from referral.runtime.refold import Tape
 from referral.runtime.settings import Settings, load
+from referral.runtime.tape import Tape
 from referral.wire import codec, seal
 from services.notifier import store
 

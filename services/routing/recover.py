@@ -17,8 +17,8 @@ from referral.domain.case import Case, holds, next_due
 from referral.domain.events import Head, PolicyActivated
 from referral.domain.fold import evolve
 from referral.runtime import reading, refold
-from referral.runtime.refold import Tape, Taped
 from referral.runtime.settings import Settings, load
+from referral.runtime.tape import Tape, Taped
 from referral.wire import codec, seal, topics
 from services.routing import publish, store
 

@@ -18,9 +18,9 @@ from referral.runtime.alarm import Barrier, Due, Gate
 from referral.runtime.keys import Keys, read, write
 from referral.runtime.quarantine import MANY, WINDOW, Ceiling
 from referral.runtime.queue import seal, unseal
-from referral.runtime.refold import Tape
 from referral.runtime.sequence import NONE, Last, Verdict, judge
 from referral.runtime.service import Service
+from referral.runtime.tape import Tape
 from referral.wire import codec, topics
 from referral.wire import seal as sealing
 
