@@ -21,7 +21,7 @@ async def alone() -> AsyncIterator[Row]:
     planned = plan(rules, CASES, time.time_ns() // 1000, 7)
     say(f"deciding every line of every story, and {len(planned.asked)} inputs of {CASES} cases")
     yield decide.figure()
-    value = len(planned.asked) / sum(sum(decide.fastest([(*one, rules) for one in planned.asked], ROUNDS)))
+    value = len(planned.asked) / sum(decide.fastest([(*one, rules) for one in planned.asked], ROUNDS))
     made = len(planned.types) / len(planned.asked)
     yield Row(
         name=f"decide alone, {made:.1f} events each",
