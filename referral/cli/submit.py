@@ -51,13 +51,19 @@ def read(path: Path, text: bytes) -> Iterator[Line]:
             record = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
             if not isinstance(record, dict):
                 raise ValueError("a referral is a JSON object")
-        except ValueError as error:
+            own = record.pop("key", None)
+            if isinstance(own, str) and not (own.isascii() and own.isprintable()):
+                raise ValueError("its key is not printable ASCII")
+            body = json.dumps(record, ensure_ascii=False).encode()
+        except UnicodeError:
+            yield Line(where, "", b"", "broken JSON: a text holds bytes or a character that is none")
+            continue
+        except (ValueError, RecursionError) as error:
             yield Line(where, "", b"", f"broken JSON: {error}")
             continue
         seen[line] += 1
-        own = record.pop("key", None)
         key = own if isinstance(own, str) and own else hashlib.sha256(b"%d\n%s" % (seen[line], line.strip())).hexdigest()
-        yield Line(where, key, json.dumps(record, ensure_ascii=False).encode())
+        yield Line(where, key, body)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import pytest
 
 from referral.runtime.settings import Settings
 from services.intake import accounts, signin
-from tests.contract.intake_stack import stack
+from tests.contract.intake_stack import BODY, stack
+from tests.contract.test_intake_hostile import served
 
 pytestmark = pytest.mark.servers
 
@@ -80,3 +81,31 @@ async def test_an_account_signs_in_with_the_password_that_was_typed(bare: Settin
         assert (await command(bare, "staff", "disable", "agim"))[0] == 0
         async with intake.door.begin() as tx:
             assert await accounts.by_login(tx, "agim") is None
+
+
+async def test_a_broken_line_is_named_by_its_number_and_the_rest_still_goes(bare: Settings, tmp_path: Path) -> None:
+    good = json.dumps({"traits": BODY["traits"]}).encode()
+    wrong = json.dumps({"traits": {**BODY["traits"], "found_in": "atlantis"}}).encode()
+    broken = [
+        b'{"traits": ',
+        b"[]",
+        b'{"a": 1, "a": 2}',
+        b'{"a": NaN}',
+        b'{"a": "\\ud800"}',
+        b"\xff\xfe",
+        b'{"key": "\xc3\xab"}',
+        b"[" * 90_000,
+    ]
+    file = tmp_path / "night.jsonl"
+    file.write_bytes(b"\n".join([good, *broken, b"", wrong, good]) + b"\n")
+    async with served(bare) as doors:
+        url = f"http://127.0.0.1:{doors.port}"
+        sent = ("submit", str(file), "--url", url, "--token", "token-of-school", "--json")
+        code, said = await command(bare, *sent)
+        found: dict[int, dict[str, Any]] = {int(one["where"].rpartition(":")[2]): one for one in json.loads(said)}
+        assert code == 1 and sorted(found) == [*range(1, 10), 11, 12]
+        assert {n for n, one in found.items() if "case_id" in one} == {1, 12}
+        assert all(found[n]["error"].startswith("broken JSON") for n in range(2, 10)) and "atlantis" not in found[11]["error"]
+        again = json.loads((await command(bare, *sent))[1])
+        assert [one.get("case_id") for one in again] == [one.get("case_id") for one in json.loads(said)], "sent again, nothing is doubled"
+        assert await doors.stack.scalar("SELECT count(*) FROM intake.casefile") == 2
