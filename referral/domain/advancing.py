@@ -7,12 +7,7 @@ from collections.abc import Collection
 from referral.domain.case import Run, Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.eligible import choose
-from referral.domain.events import (
-    How,
-    StepDone,
-    StepKind,
-    StepOpened,
-)
+from referral.domain.events import How, StepDone, StepKind, StepOpened
 from referral.domain.finishing import end_track, finish, is_over
 from referral.domain.marks import marks
 from referral.domain.offering import offer

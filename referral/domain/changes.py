@@ -5,14 +5,7 @@ from __future__ import annotations
 from referral.domain.case import find, open_offers, seats
 from referral.domain.decision import Decision
 from referral.domain.eligible import fitting
-from referral.domain.events import (
-    ActorExcluded,
-    CaseChanged,
-    ConsentChanged,
-    How,
-    StepKind,
-    TraitsChanged,
-)
+from referral.domain.events import ActorExcluded, CaseChanged, ConsentChanged, How, StepKind, TraitsChanged
 from referral.domain.marks import marks
 from referral.domain.referrals import change_case, open_tracks, unknown_traits
 from referral.domain.standing import RANK, latest, trait_marks
@@ -40,22 +33,30 @@ def traits_changed(d: Decision, body: TraitsChanged) -> None:
 def _look_again(d: Decision) -> None:
     """Take back what is asked of a service that was right before the change and is not now (a desk's own choice only where it is
     banned). What a service has taken stays taken; where it may never have it, a person looks."""
-    for _, track, run, seat in tuple(seats(d.case)):
-        offer, pathway = seat.offer, d.policy.pinned.get(track.digest)
-        step = pathway.step(run.step) if pathway else None
-        if offer is None or offer.how or step is None or pathway is None or run is not latest(track, run.step):
+    was = d.before or d.case
+    for track in d.case.tracks:
+        pathway = d.policy.pinned.get(track.digest)
+        if pathway is None:
             continue
-        if step.kind is StepKind.DECIDE:
-            continue
-        service, rule = d.policy.services.get(offer.service), step.seats[run.seats.index(seat)]
-        forbidden = service is None or banned(d, pathway, step, service, marks(d.case, track, pathway, d.policy))
-        if RANK[offer.state] >= RANK["ACCEPTED"]:
-            if forbidden == "NEVER":
-                d.needs_person("place-forbidden", track, run.step)
-            continue
-        fitted, fits = (fitting(d.policy, case, track, pathway, step, run, rule, offer.service) for case in (d.before or d.case, d.case))
-        if forbidden or (fitted and not fits):
-            d.close(offer, How.CANCELLED, "TRAITS_CHANGED", "other-place", track)
+        before, now = marks(was, track, pathway, d.policy), marks(d.case, track, pathway, d.policy)
+        for run in track.runs:
+            step = pathway.step(run.step)
+            if step is None or step.kind is StepKind.DECIDE or run is not latest(track, run.step):
+                continue
+            for seat, rule in zip(run.seats, step.seats, strict=True):
+                offer = seat.offer
+                if offer is None or offer.how:
+                    continue
+                service = d.policy.services.get(offer.service)
+                forbidden = service is None or banned(d, pathway, step, service, now)
+                if RANK[offer.state] >= RANK["ACCEPTED"]:
+                    if forbidden == "NEVER":
+                        d.needs_person("place-forbidden", track, run.step)
+                elif forbidden or (
+                    fitting(d.policy, was, track, step, run, rule, before, offer.service)
+                    and not fitting(d.policy, d.case, track, step, run, rule, now, offer.service)
+                ):
+                    d.close(offer, How.CANCELLED, "TRAITS_CHANGED", "other-place", track)
 
 
 def consent_changed(d: Decision, body: ConsentChanged) -> None:

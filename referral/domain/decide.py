@@ -2,7 +2,8 @@
 
 Read it like this: the handler of the input says what the input itself does to the case (`referrals`, `answers`, `changes`, `silence`,
 `instructions`), then `progress` says what follows from how the case now stands (steps open, seats are offered, tracks end).
-Whom a seat is offered to, and why not to others, is `eligible`; what a procedure is, `procedure`; what a case is, `case` and `fold`.
+A look at one track is `advancing` and `finishing`; whom a seat is offered to is `eligible`, why not to others `unfit`, with what limit
+and words `offering`. What a procedure is stands in `procedure` and `marks`, what a case is in `case`, what an event does to it in `fold`.
 """
 
 from __future__ import annotations

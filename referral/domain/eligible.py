@@ -6,7 +6,7 @@ from referral.domain.case import Case, Run, Track
 from referral.domain.decision import Decision
 from referral.domain.directory import Service
 from referral.domain.events import Passed
-from referral.domain.marks import marks, roles_wanted
+from referral.domain.marks import roles_wanted
 from referral.domain.policy import Order, Policy
 from referral.domain.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.standing import RANK, latest
@@ -66,7 +66,7 @@ def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule
     return (first, *(other for other in others if other[0] is not held))
 
 
-def fitting(policy: Policy, case: Case, track: Track, pathway: Pathway, step: Step, run: Run, rule: SeatRule, asked: str) -> bool:
+def fitting(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks, asked: str) -> bool:
     """Whether the order names this service and it is for this person: all but bans, earlier tries and free places."""
-    order = candidates(policy, case, track, step, run, rule, marks(case, track, pathway, policy)) or ()
+    order = candidates(policy, case, track, step, run, rule, standing) or ()
     return any(service.id == asked and not unsuitable(case.traits, rule, service) for service, _ in order)

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from referral.domain.case import Run, Track, offers_of
 from referral.domain.decision import Decision
-from referral.domain.events import (
-    Decided,
-    DecisionRecorded,
-    How,
-    StepDone,
-    StepKind,
-    TrackChanged,
-    TrackState,
-)
+from referral.domain.events import Decided, DecisionRecorded, How, StepDone, StepKind, TrackChanged, TrackState
 from referral.domain.procedure import Step
 from referral.domain.standing import RANK, newest, rank
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.decision import Decision
-from referral.domain.events import (
-    How,
-    ResponseSubmitted,
-    StepKind,
-    Word,
-)
+from referral.domain.events import How, ResponseSubmitted, StepKind, Word
 from referral.domain.located import At
 from referral.domain.marks import marks
 from referral.domain.standing import RANK, latest

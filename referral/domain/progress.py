@@ -23,19 +23,19 @@ from referral.domain.standing import RANK, latest
 
 PASSES = 32
 """Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
-
-
 QUIET = frozenset(
     {InputIgnored, StepOpened, OfferOpened, OfferAcknowledged, OfferEscalated, NeedsPerson, PersonNotNeeded, CaseLinked, ReferralAttached}
 )
 """Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
-
-
 VACANT = ("no-candidate", "person-declined")
 
 
 def progress(d: Decision) -> None:
-    """Say everything that follows, until nothing more does. An alarm always looks, because a place may have become free."""
+    """Say everything that follows, until nothing more does.
+
+    An alarm always looks, because a place may have become free. After an answer only the steps that it concerns are looked at; any
+    other input (and what a look has changed by itself) may concern every one.
+    """
     seen = 0
     looks = not d.events or isinstance(d.cause.body, Due)
     before = d.before.tracks if d.before is not None and isinstance(d.cause.body, ResponseSubmitted) else ()

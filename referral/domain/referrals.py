@@ -23,8 +23,6 @@ from referral.domain.standing import trait_marks
 
 TRACKS = 20
 """Tracks of one case (DESIGN 11)."""
-
-
 LISTS = {"found_in": "municipality", "home": "municipality", "age_band": "age-band"}
 
 

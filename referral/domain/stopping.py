@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from referral.domain.case import Track, offers_of
 from referral.domain.decision import Decision
-from referral.domain.events import (
-    CaseClosed,
-    InstructionGiven,
-    OfferEscalated,
-    TrackChanged,
-    TrackState,
-)
+from referral.domain.events import CaseClosed, InstructionGiven, OfferEscalated, TrackChanged, TrackState
 from referral.domain.finishing import end_track
 from referral.domain.offering import limit_after
 

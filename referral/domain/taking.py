@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from referral.domain.case import offers_of
 from referral.domain.decision import Decision
-from referral.domain.events import (
-    How,
-    OfferAccepted,
-    OfferHeld,
-    ResponseSubmitted,
-    StepKind,
-)
+from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmitted, StepKind
 from referral.domain.located import At
 from referral.domain.offering import limit_after
 from referral.domain.standing import RANK
