@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import typer
 from aiokafka.errors import KafkaError
 
@@ -49,6 +52,9 @@ def run(arguments: list[str]) -> int:
         return _say(str(error), USAGE if environment else BAD)
     except (Unavailable, Away) as error:
         return _say(str(error), USAGE)
+    except BrokenPipeError:  # `referral … | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), USAGE)
     except KafkaError:

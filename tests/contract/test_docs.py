@@ -68,7 +68,7 @@ async def run_page(page: Path, stack: Stack, folder: Path) -> None:
         script = f". ./state\n{text}\nexport -p > ./state\n"
         run = await asyncio.to_thread(
             subprocess.run,
-            ["bash", "-euo", "pipefail", "-c", script],
+            ["bash", "-eu", "-c", script],
             cwd=folder,
             env=environment,
             stdout=subprocess.PIPE,
