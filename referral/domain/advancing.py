@@ -7,7 +7,7 @@ from collections.abc import Collection
 from referral.domain.case import Run, Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.eligible import choose
-from referral.domain.events import How, StepDone, StepKind, StepOpened
+from referral.domain.events import How, StepDone, StepOpened
 from referral.domain.finishing import end_track, finish, is_over
 from referral.domain.marks import marks
 from referral.domain.offering import offer
@@ -67,15 +67,10 @@ def _concerned(pathway: Pathway, track: Track, before: Track | None) -> Collecti
 
 
 def _has_news(old: Run, run: Run) -> bool:
-    """Whether a round stands otherwise for anybody who looks: other marks, another decision, or everybody has decided."""
+    """Whether a round stands otherwise for anybody who looks. Who has decided has completed, so a last decision shows in the rank."""
     if rank(old) != rank(run) or old.outcome != run.outcome or old.verdict != run.verdict:
         return True
-    decided = run.kind is StepKind.DECIDE
-    for was, seat in zip(old.seats, run.seats, strict=True):
-        if was.missed != seat.missed:
-            return True
-        decided = decided and bool(seat.code)
-    return decided
+    return any(was.missed != seat.missed for was, seat in zip(old.seats, run.seats, strict=True))
 
 
 def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:

@@ -94,3 +94,16 @@ def test_who_reads_what_is_complete() -> None:
     assert readers["police"] == {"police", "support", "risk", "coordinator"}
     assert {"guardian", "risk", "health", "interview", "plan", "shelter", "move"} <= readers["support"]
     assert {"review", "move", "plan"} <= readers["shelter"] and readers["secure"] >= {"secure", "shelter", "move", "review"}
+
+
+def test_a_child_is_never_moved_to_where_it_lives() -> None:
+    """The move is under way when the guardian's word changes: the place that the child has is passed over."""
+    world = World(POLICY)
+    for line in (
+        *("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE"),
+        *("guardian: DECIDE csw-guardian", *(f"risk.{n}: DECIDE HIGH" for n in range(3)), "secure: DECIDE agree", "move: DECIDE move"),
+        "shelter: DECLINE NO_CAPACITY",
+    ):
+        world.tell(line)
+    said = world.tell("desk SETTLE secure refuse")
+    assert any("shelter-blue-moon.beds HOLDS_NOW" in line for line in said), said
