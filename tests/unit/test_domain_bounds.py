@@ -107,3 +107,13 @@ def test_a_child_is_never_moved_to_where_it_lives() -> None:
         world.tell(line)
     said = world.tell("desk SETTLE secure refuse")
     assert any("shelter-blue-moon.beds HOLDS_NOW" in line for line in said), said
+
+
+def test_a_decision_that_keeps_the_place_goes_to_a_desk_and_to_nobody_else() -> None:
+    """Another advocate does not decide the risk of a child whom it has not met."""
+    world = World(POLICY)
+    for line in ("refer", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT"):
+        world.tell(line)
+    said = world.tell("risk.1: DECLINE CONFLICT_OF_INTEREST")
+    assert not [line for line in said if line.startswith("offer")]
+    assert [line for line in said if "no-candidate for risk.1" in line]
