@@ -117,3 +117,11 @@ def test_a_decision_that_keeps_the_place_goes_to_a_desk_and_to_nobody_else() -> 
     said = world.tell("risk.1: DECLINE CONFLICT_OF_INTEREST")
     assert not [line for line in said if line.startswith("offer")]
     assert [line for line in said if "no-candidate for risk.1" in line]
+
+
+def test_a_person_of_unknown_age_is_sheltered_as_a_child() -> None:
+    world = World(POLICY)
+    said = [
+        world.tell(line) for line in ("refer age=uncertain age_band=unknown", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
+    ]
+    assert any(line.startswith("offer shelter to shelter-blue-moon.beds as children-shelter") for line in said[-1]), said[-1]
