@@ -13,7 +13,7 @@ from referral.runtime.partition import place
 from referral.runtime.settings import SERVICES
 from referral.wire import topics
 
-QUIET_S = 180.0
+QUIET_S = 420.0
 """Longest wait, after the load has ended, for all of it; a lost claim on a knock alone holds 60 s (deliveries.LEASE_SECONDS)."""
 CASES = ("referral-intake", "referral-routing", "referral-notification")
 KNOCKS = text(

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log
 from referral.domain import events as e
+from referral.local.mailbox import Mail
 from referral.local.stack import Stack
 from referral.proof.entry import SEQUENCED
 from referral.proof.history import unseal
@@ -105,6 +106,7 @@ async def _receipts(load: Load, verdict: Verdict) -> list[str]:
 
 
 def _log(stack: Stack, load: Load, sent: list[str], verdict: Verdict) -> None:
+    mails = tuple(stack.mailbox.mails)  # before the log: what leaves while that is read has no place in it
     entries, keys, deliveries = log.ask(_kept, stack.settings)
     report = verify(entries, keys)
     bad = [finding for finding in report.findings if finding.weight >= 1]
@@ -119,13 +121,13 @@ def _log(stack: Stack, load: Load, sent: list[str], verdict: Verdict) -> None:
     verdict.counts["referrals lost"] = sum(submitted[i] == 0 or outcomes[i] == 0 for i in sent)
     verdict.counts["answers lost"] = sum(answered[receipt["id"]] == 0 for _, receipt in load.answers.values())
     verdict.counts["opened twice"] = sum(count > 1 for count in (*submitted.values(), *outcomes.values(), *answered.values()))
-    _knocks(stack, bodies, deliveries, verdict)
+    _knocks(mails, bodies, deliveries, verdict)
     verdict.facts |= {"log entries": len(entries), "referrals": len(sent), "of them by ingress": len(load.published)}
-    verdict.facts |= {"answers": len(load.answers), "mails": len(stack.mailbox.mails), "requests sent again": load.retries}
+    verdict.facts |= {"answers": len(load.answers), "mails": len(mails), "requests sent again": load.retries}
     verdict.facts["decisions re-executed"] = report.counts["decisions re-executed"]
 
 
-def _knocks(stack: Stack, bodies: list[object], sent: list[Delivery], verdict: Verdict) -> None:
+def _knocks(mails: tuple[Mail, ...], bodies: list[object], sent: list[Delivery], verdict: Verdict) -> None:
     """Every mail has a KnockSent, or a KnockFailed that says that its sender died; and left at most once for each attempt."""
     opened = {body.offer_id for body in bodies if isinstance(body, e.OfferOpened)}
     tasks = {body.task_id for body in bodies if isinstance(body, e.NeedsPerson)}
@@ -134,7 +136,7 @@ def _knocks(stack: Stack, bodies: list[object], sent: list[Delivery], verdict: V
     told = {knock.reference for knock in knocks}
     unsure = {_of(body) for body in bodies if isinstance(body, e.KnockFailed) and body.reason == "interrupted"}
     known = {row.reference[:8].upper(): row for row in sent}
-    shown = Counter(_reference(mail.message["Subject"]) for mail in stack.mailbox.mails)
+    shown = Counter(_reference(mail.message["Subject"]) for mail in mails)
     rows = {shorter: known.get(shorter) for shorter in shown}
     missing = [s for s, row in rows.items() if row is None or (row.reference not in told and row[1:6] not in unsure)]
     verdict.counts["mails that no knock accounts for"] = len(missing)
