@@ -20,10 +20,11 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m referral.wire.generate --check
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check
-	$(BIN)/pytest -q tests/contract tests/stories tests/web tests/faults
+	$(BIN)/pytest -q -n 2 tests/stories tests/contract
+	$(BIN)/pytest -q tests/web tests/faults
 
 faults: setup
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))

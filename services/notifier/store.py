@@ -36,10 +36,7 @@ _SAID = text(
     " ON CONFLICT (asked, rung, again, person, channel) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at"
     " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
 )
-_DROP = text(
-    "UPDATE delivery SET state = 'DROPPED', ended_at = :now WHERE asked = ANY(:ids) AND state = 'WAITING'"
-    " AND lease_until IS NULL"
-)
+_DROP = text("UPDATE delivery SET state = 'DROPPED', ended_at = :now WHERE asked = ANY(:ids) AND state = 'WAITING' AND lease_until IS NULL")
 _BARRED = text("SELECT case_id, accounts FROM barred WHERE case_id = ANY(:cases)")
 _BAR = text(
     "INSERT INTO barred (case_id, accounts) VALUES (:case_id, :accounts)"
@@ -89,7 +86,7 @@ async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | Knoc
 
 
 async def drop(tx: AsyncConnection, asked: Iterable[Asked], now: int) -> None:
-    """Nothing more goes out for what nobody needs to look at; a message that is under way, or was when its sender died, is ended by a sender."""
+    """Nothing more goes out for what nobody needs to look at; a message under way, or whose sender died, is ended by a sender."""
     if ids := [a.id for a in asked if a.state is not State.OPEN]:
         await tx.execute(_DROP, {"ids": ids, "now": now})
 

@@ -1,4 +1,4 @@
-"""What the operators' page lists is what the code has: settings, metrics, words of readiness, checks of doctor; every link leads somewhere."""
+"""What the operators' page lists is what the code has: settings, metrics, readiness, doctor; every link leads somewhere."""
 
 from __future__ import annotations
 
