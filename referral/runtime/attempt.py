@@ -1,4 +1,4 @@
-"""An input that kills the process: after a second unclean end at the same positions, each is counted before it is looked at.
+"""An input that kills the process: after a death in the first batch of a tenure, each is counted before it is looked at.
 
 A record is quarantined unread at its third attempt. A queue row or an alarm goes to the service's fallback at its third
 attempt, if there is one, and is put aside unread after that: a row into the quarantine, an alarm by PUT_OFF, because a case must not

@@ -34,7 +34,7 @@ _SURVEY = text(
 )
 _TAKE = text(
     "UPDATE lease SET owner = :me, pid = pg_backend_pid(), lease_until = clock_timestamp() + interval '10 s',"
-    " epoch = epoch + 1, clean = false, careful = NOT clean AND taken = positions AND epoch > 0, taken = positions"
+    " epoch = epoch + 1, clean = true, careful = NOT clean AND taken = positions AND epoch > 0, taken = positions"
     " WHERE unit = :unit AND lease_until < clock_timestamp() RETURNING epoch, positions::text,"
     " CASE WHEN careful THEN runtime.clock() END"
 )
@@ -44,9 +44,13 @@ _STOPPED = text(
     " AND a.xact_start < clock_timestamp() - interval '10 s'"
 )
 _FENCE = text(
-    "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s' FROM"
+    "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s', clean = true FROM"
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, runtime.clock()"
+)
+_TRY = text(  # undone by the fence of that batch, so it stays only if the process dies of it
+    "UPDATE lease SET clean = false FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
+    " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
 )
 _RELEASE = text(
     "UPDATE lease SET owner = NULL, lease_until = '-infinity', clean = true FROM"
@@ -84,7 +88,7 @@ async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
 
 
 async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place, Position], int | None] | None:
-    """Take over: (epoch, positions, the batch clock if it ended uncleanly twice at these positions); None: another one was quicker.
+    """Take over: (epoch, positions, the batch clock if the owner before died of its first batch here); None: another one was quicker.
 
     A row that stays locked past its lease belongs to a stopped process: its backend is terminated, and the next try gets the row.
     """
@@ -104,6 +108,11 @@ async def fence(tx: AsyncConnection, units: list[Unit]) -> tuple[frozenset[str],
     """Renew what is still ours inside the batch's transaction: (units, batch clock in µs)."""
     rows = (await tx.execute(_FENCE, _held(units))).all()
     return frozenset(r[0] for r in rows), (rows[0][1] if rows else 0)
+
+
+async def try_first(tx: AsyncConnection, units: list[Unit]) -> None:
+    """Committed before the first batch of a tenure: whoever dies of it leaves a mark, and the next owner is careful."""
+    await tx.execute(_TRY, _held(units))
 
 
 async def release(tx: AsyncConnection, units: list[Unit]) -> None:

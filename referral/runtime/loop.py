@@ -209,6 +209,7 @@ class Loop:
 
     async def turn(self, work: Work) -> None:
         """Handle, commit, publish. What raises for one input is found by handling one input at a time."""
+        await self._try_first(work)
         try:
             done = await self._commit(work, self._handle(work))
         except Exception as error:
@@ -218,6 +219,14 @@ class Loop:
             await self._singly(work)
         else:
             await self.publish(done)
+
+    async def _try_first(self, work: Work) -> None:
+        fresh = [unit for name, unit in self.owner.active().items() if not unit.tried and name in work.units()]
+        if fresh:
+            await lease.try_first(self.tx, fresh)
+            await self.tx.commit()
+            for unit in fresh:
+                unit.tried = True
 
     async def _singly(self, work: Work) -> None:
         for item in work.singly():

@@ -20,7 +20,7 @@ class Unit:
     """An owned unit. epoch: as captured at take-over. positions: committed; of the service's own topic, what is confirmed.
 
     careful: up to which offset records are read one at a time, because one of them may kill the process; wary: up to which batch clock
-    rows and alarms are.
+    rows and alarms are. tried: a batch of this tenure was begun.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Unit:
     positions: dict[Place, Position]
     careful: dict[Place, int] = field(default_factory=dict)
     wary: int | None = None
+    tried: bool = False
 
     @property
     def partition(self) -> int | None:

@@ -39,6 +39,11 @@ class Work:
         due = self.dues[0]
         return f"p{due.partition}", (f"alarm {due.case_id}", due.partition), due.at
 
+    def units(self) -> frozenset[str]:
+        """Whose inputs these are."""
+        parts = {topics.partition(row.case_id) for row in self.rows} | {due.partition for due in self.dues}
+        return frozenset({taken[0].name for taken in self.records} | {f"p{number}" for number in parts})
+
     def of(self, units: frozenset[str]) -> Work:
         """Only what belongs to these units."""
         return replace(

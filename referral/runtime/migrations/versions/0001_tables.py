@@ -8,7 +8,7 @@ down_revision = None
 TABLES = """
 CREATE TABLE instance (id text PRIMARY KEY, alive_until timestamptz NOT NULL);
 -- positions: "topic/partition" -> [next offset, digest of the record before it]; of the topic that the service writes: what is confirmed.
--- taken: the positions at the last take-over; careful: the one before it ended uncleanly at the same positions.
+-- taken: the positions at the last take-over; clean: no batch is tried for the first time; careful: one before died of such a batch.
 CREATE TABLE lease (
     unit text PRIMARY KEY,
     owner text,
