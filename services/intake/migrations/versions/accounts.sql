@@ -2,7 +2,7 @@
 CREATE TABLE intake.account (
     id text PRIMARY KEY,                    -- uuid: the `by` of answers and readings; never a name
     login text NOT NULL UNIQUE,             -- lower case
-    password text NOT NULL,                 -- argon2id, as services/intake/signin.py sets it
+    password text NOT NULL,                 -- argon2id, as referral/runtime/passwords.py sets it
     agency text NOT NULL,
     language text NOT NULL CHECK (language IN ('sq', 'sr-Latn', 'sr-Cyrl', 'en')),
     desk boolean NOT NULL DEFAULT false,    -- may work the desk's tasks and record telephone answers
