@@ -8,6 +8,8 @@ from referral.wire.compile import HEAD, module_of
 from referral.wire.definition import Json, Schema, Schemas
 from referral.wire.lint import ENVELOPE
 
+DEFAULTS = {"[]": " = ()", "False": " = False"}
+"""Defaults that a schema may give to a field that is no union, as the struct says them."""
 PRIMITIVE = {"string": "str", "int": "int", "long": "int", "boolean": "bool", "bytes": "bytes", "fixed": "bytes"}
 
 
@@ -71,7 +73,7 @@ class _Module:
         return HEAD + imports + "".join(f"\n\n{enum}\n" for enum in enums) + "\n\n" + "\n".join(body).rstrip() + "\n"
 
     def field(self, field: Json) -> str:
-        default = " = None" if isinstance(field["type"], list) else ""
+        default = " = None" if isinstance(field["type"], list) else DEFAULTS.get(str(field.get("default")), "")
         return f'    {field["name"]}: {self.annotation(field["type"])}{default}\n    """{field["doc"]}"""'
 
     def annotation(self, kind: Any) -> str:

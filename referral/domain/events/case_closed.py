@@ -21,3 +21,5 @@ class CaseClosed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why."""
     outcome: str
     """Outcome."""
+    sealed: bool = False
+    """What was written so far is never disclosed again, also after reopening (a juvenile's record)."""

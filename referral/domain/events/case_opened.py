@@ -30,5 +30,7 @@ class CaseOpened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Traits."""
     consent: Consent | None = None
     """Consent."""
+    excluded: tuple[str, ...] = ()
+    """Who is kept away from the beginning, as kind:id."""
     drill: bool
     """An exercise."""

@@ -27,5 +27,7 @@ class CaseRaised(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Its pathway."""
     traits: Traits
     """Its traits."""
+    excluded: tuple[str, ...] = ()
+    """Who is kept away from the new case: the agency that it is about."""
     about: str
     """What it is about."""

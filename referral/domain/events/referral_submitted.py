@@ -42,6 +42,8 @@ class ReferralSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=
     """Consent, where it was asked."""
     sections: tuple[str, ...]
     """Sections of the case file that were filled."""
+    excludes: tuple[str, ...] = ()
+    """Who must be kept away from the first moment, as kind:id, e.g. agency:csw-prizren (a complaint's subject)."""
     received_at: int
     """When the door took it."""
     claim: Claim | None = None

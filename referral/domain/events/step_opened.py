@@ -43,3 +43,5 @@ class StepOpened(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Kind of the step."""
     seats: tuple[str, ...]
     """Role of every seat, in order."""
+    starts: int | None = None
+    """When its seats are offered, where that is later (a review, a monitoring visit); else null."""

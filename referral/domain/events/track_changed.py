@@ -26,7 +26,7 @@ class TrackChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     TYPE: ClassVar[str] = "track-changed.v1"
     TOPIC: ClassVar[str] = "referral-routing"
-    IDS: ClassVar[tuple[str, ...]] = ("track_id",)
+    IDS: ClassVar[tuple[str, ...]] = ("track_id", "opened_by",)
 
     head: Head | None = None
     """Set on the first event of an input."""
@@ -42,5 +42,7 @@ class TrackChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What happened."""
     paused_by: str
     """Pathway that pauses it; else empty."""
+    opened_by: str | None = None
+    """The track that opened this one by a change of its procedure; else null."""
     outcome: str
     """Outcome when it ends; else empty."""

@@ -19,7 +19,9 @@ def read_v1(d: bytes, i: int) -> tuple[CaseClosed, int]:
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
     f_outcome = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    return CaseClosed(head=f_head, why=f_why, outcome=f_outcome), i
+    f_sealed = atoms.BOOLEANS[d[i]]
+    i += 1
+    return CaseClosed(head=f_head, why=f_why, outcome=f_outcome, sealed=f_sealed), i
 
 
 def write(x: CaseClosed) -> bytes:
@@ -28,4 +30,5 @@ def write(x: CaseClosed) -> bytes:
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
         atoms.CODES[x.outcome],
+        atoms.BOOLEAN_BYTES[x.sealed],
     ))

@@ -30,9 +30,14 @@ def read_v1(d: bytes, i: int) -> tuple[CaseOpened, int]:
         if n != 2:
             atoms.fail("union")
         f_consent, i = consent.read_v1(d, i)
+    if d[i]:
+        f_excluded, i = atoms.codes(d, i)
+    else:
+        f_excluded = ()
+        i += 1
     f_drill = atoms.BOOLEANS[d[i]]
     i += 1
-    return CaseOpened(head=f_head, why=f_why, referral_id=f_referral_id, agency=f_agency, traits=f_traits, consent=f_consent, drill=f_drill), i
+    return CaseOpened(head=f_head, why=f_why, referral_id=f_referral_id, agency=f_agency, traits=f_traits, consent=f_consent, excluded=f_excluded, drill=f_drill), i
 
 
 def write(x: CaseOpened) -> bytes:
@@ -44,5 +49,6 @@ def write(x: CaseOpened) -> bytes:
         atoms.CODES[x.agency],
         traits.write(x.traits),
         b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
+        atoms.codes_bytes(x.excluded),
         atoms.BOOLEAN_BYTES[x.drill],
     ))

@@ -22,8 +22,13 @@ def read_v1(d: bytes, i: int) -> tuple[CaseRaised, int]:
     f_new_case_id = atoms.ident(d[i : (i := i + 37)])
     f_pathway = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_traits, i = traits.read_v1(d, i)
+    if d[i]:
+        f_excluded, i = atoms.codes(d, i)
+    else:
+        f_excluded = ()
+        i += 1
     f_about = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    return CaseRaised(head=f_head, why=f_why, new_case_id=f_new_case_id, pathway=f_pathway, traits=f_traits, about=f_about), i
+    return CaseRaised(head=f_head, why=f_why, new_case_id=f_new_case_id, pathway=f_pathway, traits=f_traits, excluded=f_excluded, about=f_about), i
 
 
 def write(x: CaseRaised) -> bytes:
@@ -34,5 +39,6 @@ def write(x: CaseRaised) -> bytes:
         atoms.ident_bytes(x.new_case_id),
         atoms.CODES[x.pathway],
         traits.write(x.traits),
+        atoms.codes_bytes(x.excluded),
         atoms.CODES[x.about],
     ))

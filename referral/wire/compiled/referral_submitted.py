@@ -33,6 +33,11 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralSubmitted, int]:
     else:
         f_sections = ()
         i += 1
+    if d[i]:
+        f_excludes, i = atoms.codes(d, i)
+    else:
+        f_excludes = ()
+        i += 1
     f_received_at, i = atoms.long(d, i)
     n = d[i]
     i += 1
@@ -41,7 +46,7 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralSubmitted, int]:
         if n != 2:
             atoms.fail("union")
         f_claim, i = claim.read_v1(d, i)
-    return ReferralSubmitted(referral_id=f_referral_id, agency=f_agency, door=f_door, opens=f_opens, traits=f_traits, consent=f_consent, sections=f_sections, received_at=f_received_at, claim=f_claim), i
+    return ReferralSubmitted(referral_id=f_referral_id, agency=f_agency, door=f_door, opens=f_opens, traits=f_traits, consent=f_consent, sections=f_sections, excludes=f_excludes, received_at=f_received_at, claim=f_claim), i
 
 
 def write(x: ReferralSubmitted) -> bytes:
@@ -54,6 +59,7 @@ def write(x: ReferralSubmitted) -> bytes:
         traits.write(x.traits),
         b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
         atoms.codes_bytes(x.sections),
+        atoms.codes_bytes(x.excludes),
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
     ))

@@ -36,7 +36,14 @@ def read_v1(d: bytes, i: int) -> tuple[StepOpened, int]:
     else:
         f_seats = ()
         i += 1
-    return StepOpened(head=f_head, why=f_why, track_id=f_track_id, step=f_step, round=f_round, kind=f_kind, seats=f_seats), i
+    n = d[i]
+    i += 1
+    f_starts = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_starts, i = atoms.long(d, i)
+    return StepOpened(head=f_head, why=f_why, track_id=f_track_id, step=f_step, round=f_round, kind=f_kind, seats=f_seats, starts=f_starts), i
 
 
 def write(x: StepOpened) -> bytes:
@@ -49,4 +56,5 @@ def write(x: StepOpened) -> bytes:
         atoms.INTS[x.round],
         StepKind_BYTES[x.kind],
         atoms.codes_bytes(x.seats),
+        b"\x00" if (v_starts := x.starts) is None else b"\x02" + atoms.LONGS[v_starts],
     ))

@@ -27,8 +27,15 @@ def read_v1(d: bytes, i: int) -> tuple[TrackChanged, int]:
     f_state = TrackState_V1[d[i]]
     i += 1
     f_paused_by = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_opened_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_opened_by = atoms.ident(d[i : (i := i + 37)])
     f_outcome = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    return TrackChanged(head=f_head, why=f_why, track_id=f_track_id, pathway=f_pathway, digest=f_digest, state=f_state, paused_by=f_paused_by, outcome=f_outcome), i
+    return TrackChanged(head=f_head, why=f_why, track_id=f_track_id, pathway=f_pathway, digest=f_digest, state=f_state, paused_by=f_paused_by, opened_by=f_opened_by, outcome=f_outcome), i
 
 
 def write(x: TrackChanged) -> bytes:
@@ -41,5 +48,6 @@ def write(x: TrackChanged) -> bytes:
         atoms.LONG_CODES[x.digest],
         TrackState_BYTES[x.state],
         atoms.CODES[x.paused_by],
+        b"\x00" if (v_opened_by := x.opened_by) is None else b"\x02" + atoms.ident_bytes(v_opened_by),
         atoms.CODES[x.outcome],
     ))
