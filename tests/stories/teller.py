@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from referral.domain.directory import Service
 from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE, Policy, compile
 from referral.domain.record import Due, Input, RecordLost, Source, due_input, lost_input
+from referral.domain.told import told
 from referral.wire.codec import encode
 
 POLICY = Path(__file__).parents[2] / "policy"
@@ -43,13 +44,6 @@ TRAITS = e.Traits(
 def policy() -> Policy:
     """The policy that the checkout ships with."""
     return compile({path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")})
-
-
-def span(micros: int) -> str:
-    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
-        if micros % size == 0 or micros > 2 * size:
-            return f"{micros // size} {unit}"
-    return f"{micros} µs"
 
 
 class World:
@@ -199,67 +193,8 @@ class World:
 
     def short(self, event: Any) -> str:
         """One event in one line."""
-        return " ".join(" ".join(self.parts(event)).split())
-
-    def parts(self, event: Any) -> Iterator[str]:
-        until = getattr(event, "due", None)
-        limit = f"until {getattr(event, 'due_what', '') or 'then'} +{span(until - self.now)}" if until else ""
-        passed = ", ".join(f"{p.service} {p.reason}" for p in event.why.passed)
-        match event:
-            case e.OfferOpened():
-                yield f"offer {self.seat(event)} to {event.service} as {event.role} {limit}"
-            case e.OfferEscalated():
-                yield f"climb {self.who(event)} to rung {event.rung} ({event.reason or event.why.rule}) {limit}"
-            case e.OfferAcknowledged():
-                yield f"acknowledged {self.who(event)} {limit}"
-            case e.OfferAccepted():
-                yield f"accepted {self.who(event)}{' late' if event.late else ''} {limit}"
-            case e.OfferArrived():
-                yield f"arrived {self.who(event)} {limit}"
-            case e.OfferHeld():
-                yield f"held {self.who(event)} {event.reason} {limit or 'until another accepts'}"
-            case e.OfferClosed():
-                yield f"closed {self.who(event)} {event.how.value} {event.reason}"
-            case e.StepOpened():
-                yield f"open {event.step}{f' round {event.round}' if event.round else ''}"
-            case e.StepDone():
-                yield f"done {event.step}{f' round {event.round}' if event.round else ''} {event.outcome}"
-            case e.DecisionRecorded():
-                yield f"decided {self.seat(event) if event.seat >= 0 else event.step} {event.code} {event.how.value}"
-            case e.NeedsPerson():
-                where = f" for {self.seat(event)}" if event.step else ""
-                yield f"desk {event.desk} rung {event.rung} {event.about}{where} {limit}"
-            case e.PersonNotNeeded():
-                yield f"desk settled {event.how}"
-            case e.DeadlinePassed():
-                yield f"missed {event.what} {self.who(event)}"
-            case e.InputIgnored():
-                yield f"ignored {event.reason}"
-            case e.TrackChanged():
-                yield f"track {event.pathway} {event.state.value} {event.outcome}"
-            case e.CaseOpened():
-                yield f"case opened{' (drill)' if event.drill else ''}"
-            case e.CaseChanged():
-                yield f"case changed {event.why.rule} {','.join(event.excluded)}"
-            case e.CaseRaised():
-                yield f"raised {event.pathway}"
-            case e.CaseClosed():
-                yield f"case closed {event.outcome}"
-            case _:
-                yield type(event).__name__
-        if passed:
-            yield f"(passed over {passed})"
-
-    def seat(self, event: Any) -> str:
-        return f"{event.step}.{event.seat}" if event.seat > 0 else event.step
-
-    def who(self, event: Any) -> str:
         assert self.case is not None
-        for (_, _, number), _, run, at in seats(self.case):
-            for offer in (*at.past, *at.kept, *((at.offer,) if at.offer else ())):
-                if offer.offer_id == event.offer_id:
-                    return f"{run.step}{f'.{number}' if number else ''} {offer.service}"
-        return "?"
+        return told(self.case, event, self.now)
 
 
 def bytes_of(events: Sequence[Struct]) -> tuple[bytes, ...]:
