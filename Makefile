@@ -39,7 +39,7 @@ up: setup
 	$(BIN)/referral up
 
 demo: setup
-	$(BIN)/referral demo
+	$(BIN)/referral demo$(if $(PATHWAYS), --pathways $(PATHWAYS))
 
 generate: setup
 	$(BIN)/python -m referral.wire.generate

@@ -14,23 +14,31 @@ from typing import Annotated
 
 import typer
 
-from referral.cli import audit, cast, doctor, show, up
+from referral.cli import audit, cast, doctor, policy, show, tour, up
 from referral.cli.stage import Late, Stage
 from referral.cli.story import tell
+from referral.domain import policy as domain
+from referral.domain.procedure import Pathway
+from referral.errors import Rejected
 from referral.local.trouble import Trouble
 from referral.local.wish import Wish
+from referral.runtime.settings import CHECKOUT
 
 VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", audit.verify_command), ("doctor", doctor.doctor))
 Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
 
 
-def demo(data: Data = None, as_json: show.Json = False) -> int:
+Named = Annotated[str, typer.Option("--pathways", help="Instead of the one story: these procedures, or all, each once to its end.")]
+
+
+def demo(data: Data = None, pathways: Named = "", as_json: show.Json = False) -> int:
     """Tell the story of one referral on a stack of its own. Hours pass by the drill clock. Exit 0: audit and doctor found nothing wrong.
 
-    Exit 1: they did, or the story did not go on. 2: the stack could not start. 130: interrupted. With --json the story goes to
-    standard error, and what the two said to standard output.
+    Exit 1: they did, or the story did not go on. 2: the stack could not start, or no such pathway. 130: interrupted. With --json the
+    story goes to standard error, and what the two said to standard output.
 
     Example: referral demo
+    Example: referral demo --pathways all
     """
     if as_json:
         show.console.file = sys.stderr
@@ -38,8 +46,10 @@ def demo(data: Data = None, as_json: show.Json = False) -> int:
         if data is None:
             data = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="referral-", ignore_cleanup_errors=True)))
         try:
-            codes = asyncio.run(_play(data.expanduser().absolute()))
-        except Trouble as trouble:
+            rules = domain.compile(policy.read(CHECKOUT / "policy"))
+            toured = tour.chosen(rules, pathways) if pathways else ()
+            codes = asyncio.run(_play(data.expanduser().absolute(), toured))
+        except (Trouble, Rejected) as trouble:
             show.errors.print(f"referral: {trouble}", soft_wrap=True)
             return 2
     if as_json:
@@ -47,7 +57,7 @@ def demo(data: Data = None, as_json: show.Json = False) -> int:
     return 0 if codes == [0, 0] else 1
 
 
-async def _play(data: Path) -> list[int]:
+async def _play(data: Path, toured: tuple[Pathway, ...]) -> list[int]:
     """Exit codes of the verdict; empty when the story did not go on."""
     show.console.rule("[bold]a drill: every person, agency and place is made up")
     show.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
@@ -56,7 +66,7 @@ async def _play(data: Path) -> list[int]:
         show.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
         stage = Stage(stack, cast.load(data))
         try:
-            await asyncio.to_thread(tell, stage)
+            await asyncio.to_thread(lambda: tour.tell(stage, toured) if toured else tell(stage))
         except Late as late:
             show.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)", soft_wrap=True)
             return []

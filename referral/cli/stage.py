@@ -17,11 +17,13 @@ from referral.local.stack import Stack
 from referral.proof.entry import NOTIFICATION
 from referral.proof.timeline import Line, timeline
 from referral.runtime import clock, database
+from referral.runtime.settings import Settings
 
 T = TypeVar("T")
 PATIENCE_S = 30.0
 """Longest wait for anything the story waits for (ours); on an idle machine each takes well under a second."""
 LOOK_S = 0.05
+DAY_MIN = 24 * 60
 
 
 class Late(Exception):
@@ -38,6 +40,11 @@ class Stage:
         self._mails = 0
         self._day = ""
 
+    @property
+    def settings(self) -> Settings:
+        """As the stack's administrator."""
+        return self._stack.settings
+
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
@@ -53,14 +60,18 @@ class Stage:
         return self.wait(f"{agency} is asked for {step}", lambda: self._offer(agency, case_id, step))
 
     def answers(self, agency: str, case_id: str, step: str, word: str, **more: Any) -> None:
-        """The agency answers the offer that it holds; returns when routing has decided upon it."""
-        offer = self.offered(agency, case_id, step)
+        """The agency answers the offer of this step that it holds; returns when routing has decided upon it."""
+        self.answer(agency, self.offered(agency, case_id, step)["offer_id"], word, **more)
+
+    def answer(self, agency: str, offer_id: str, word: str, **more: Any) -> None:
+        """The agency answers this offer; returns when routing has decided upon it."""
         client = self.agency(agency)
-        client.respond(offer["offer_id"], word, **more)
+        before = client.offer(offer_id)
+        client.respond(offer_id, word, **more)
 
         def decided() -> bool | None:
-            now = client.offer(offer["offer_id"])
-            return (now["state"], now["arrived"]) != (offer["state"], offer["arrived"]) or None
+            now = client.offer(offer_id)
+            return (now["state"], now["arrived"]) != (before["state"], before["arrived"]) or None
 
         self.wait(f"{word} of {agency} is decided upon", decided)
 
@@ -68,7 +79,9 @@ class Stage:
         """Let the drill clock jump."""
         at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
         minutes = int(by.total_seconds()) // 60
-        show.console.print(f"[yellow]… {minutes} minutes pass by the drill clock ({why}); it is {show.moment(at)[-8:]}[/]", soft_wrap=True)
+        passed = f"{minutes} minutes" if minutes < DAY_MIN else f"{minutes // DAY_MIN} days and {minutes % DAY_MIN // 60} hours"
+        now = show.moment(at)[-8:] if minutes < DAY_MIN else show.moment(at)
+        show.console.print(f"[yellow]… {passed} pass by the drill clock ({why}); it is {now}[/]", soft_wrap=True)
 
     def wait(self, what: str, look: Callable[[], T | None]) -> T:
         """The first value that is not None. Late: it did not come."""
