@@ -61,6 +61,8 @@ class Run(Val, frozen=True, kw_only=True, omit_defaults=True):
     seats: tuple[Seat, ...]
     verdict: str = ""
     outcome: str = ""
+    starts: int | None = None
+    """When its seats are offered, where that is later than its beginning."""
 
 
 class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,6 +74,8 @@ class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
     runs: tuple[Run, ...] = ()
     paused_by: str = ""
     outcome: str = ""
+    opened_by: str = ""
+    """The track that opened this one."""
 
 
 class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +108,8 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     raised: tuple[str, ...] = ()
     closed: str = ""
     drill: bool = False
+    sealed: bool = False
+    """What was written before it closed is never disclosed again."""
 
     def __repr__(self) -> str:
         return f"Case({self.case_id} seq={self.seq} tracks={len(self.tracks)} tasks={len(self.tasks)}{' closed' if self.closed else ''})"

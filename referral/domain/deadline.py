@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -13,10 +13,11 @@ UNITS = {"min": MINUTE, "h": HOUR, "days": DAY, "working days": 0}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """An amount of one unit of UNITS."""
+    """An amount of one unit of UNITS. source: S stated, D read in a document, P our default (docs/policy.md); it changes no time."""
 
     amount: int
     unit: str
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

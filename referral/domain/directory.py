@@ -22,8 +22,20 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """When an agency works. days: 0 is Monday; opens and closes: µs after local midnight. Holidays of the calendar are closed."""
+
+    days: tuple[int, ...]
+    opens: int
+    closes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Agency:
-    """Who answers. ladder: its rungs, lowest first. desk: it gets what no rule can place. above: its supervising body, or empty."""
+    """Who answers. ladder: its rungs, lowest first. desk: it gets what no rule can place. above: its supervising body, or empty.
+
+    hours: when it works; None is day and night.
+    """
 
     id: str
     names: Names
@@ -33,6 +45,7 @@ class Agency:
     languages: tuple[str, ...]
     desk: bool
     above: str
+    hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True)

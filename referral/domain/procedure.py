@@ -68,6 +68,22 @@ class Step:
     on_disagreement: str
     placement: Placement | None
     final: str
+    basis: tuple[str, ...] = ()
+    """Codes of the law or document that it rests on."""
+    guidance: tuple[str, ...] = ()
+    """Keys of the handbook pages that its recipient is shown."""
+    unless: Marks = frozenset()
+    """Marks under any of which it is not wanted."""
+    at: tuple[Limit, ...] = ()
+    """When its rounds begin, counted from the moment at which it is ready; never working days. Empty: at once."""
+    then_every: Limit | None = None
+    """After the last of `at`: a further round so long after the last one was done."""
+    until: Marks = frozenset()
+    """Marks that end the repetition."""
+    without_consent: bool = False
+    """Wanted also while the consent that the pathway needs is not given."""
+    feeds: tuple[str, ...] = ()
+    """Who gets its counts (FEED)."""
 
     @cached_property
     def reads(self) -> frozenset[str]:
@@ -115,10 +131,24 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """When these marks come to stand, the case belongs to another pathway."""
+    """When these marks come to stand, the case belongs to another pathway: instead (switch_to) or too (also_open).
+
+    pause: this track waits until the tracks of also_open have ended. The empty word: not so.
+    """
 
     when: tuple[Marks, ...]
-    switch_to: str
+    switch_to: str = ""
+    also_open: str = ""
+    pause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRule:
+    """Whether a pathway needs the person's agreement. on_withdrawal: continue, anonymous or stop."""
+
+    needed: bool = False
+    basis: str = ""
+    on_withdrawal: str = "continue"
 
 
 @dataclass(frozen=True)
@@ -136,6 +166,10 @@ class Pathway:
     raises: str
     steps: tuple[Step, ...]
     close_when: Marks
+    version: int = 1
+    consent: ConsentRule = ConsentRule()
+    seal: bool = False
+    """What was written is closed for ever when the case closes."""
 
     @cached_property
     def placements(self) -> tuple[Step, ...]:

@@ -1,0 +1,130 @@
+"""A story told on the real line: the same lines, but agencies speak at the doors, the alarm is routing's own, and the log is read back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import text
+
+from referral.cli import log
+from referral.cli.stage import Stage
+from referral.domain import events as e
+from referral.domain.fold import evolve
+from referral.domain.policy import Policy
+from referral.domain.record import Due
+from referral.proof import history
+from referral.proof.entry import ROUTING
+from referral.runtime import clock, database
+from tests.stories.teller import START, World
+
+WEEK = 7 * 24 * 3600 * 1_000_000
+TEXTS = {"reason": "Made up.", "child-view": "Made up."}
+SPAN = re.compile(r"\+(\d+) (d|h|min|µs)")
+DECIDED = text("SELECT seq FROM routing.seen WHERE case_id = :case AND topic = 'referral-routing'")
+
+
+def alike(one: Sequence[str], other: Sequence[str]) -> bool:
+    """The same lines; a limit that runs on has lost the moments that the real line took, and working days depend on the week."""
+    return len(one) == len(other) and all(
+        SPAN.sub("+", a) == SPAN.sub("+", b)
+        and all(u == v and (u == "d" or abs(int(m) - int(n)) <= 1) for (m, u), (n, v) in zip(SPAN.findall(a), SPAN.findall(b), strict=True))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+class ToldLine(World):
+    """A world whose decisions come from the running line. Each story is a case of its own, begun on a Wednesday at ten."""
+
+    def __init__(self, policy: Policy, stage: Stage, name: str) -> None:
+        super().__init__(policy)
+        self.stage, self.name, self.case_id, self.receipts = stage, name, "", 0
+        self.until_wednesday()
+
+    def until_wednesday(self) -> None:
+        """The stories' time of the week, so that the same offices are open."""
+        now = asyncio.run(self._time())
+        self.pass_time((START - now) % WEEK)
+
+    def put(self, body: Struct) -> tuple[Struct, ...]:
+        """Do it at a door, and wait until routing has decided."""
+        before = self.case.seq if self.case else 0
+        if isinstance(body, Due):
+            self.pass_time(max(body.at - asyncio.run(self._time()), 0) + 1)
+        else:
+            self.count += 1
+            self.act(body, f"{self.name}-{self.count}")
+        events = self.stage.wait(f"{type(body).__name__} is decided upon", lambda: self.decided(before))
+        self.now = events[0].head.facts.now  # type: ignore[attr-defined]
+        for event in events:
+            self.case = evolve(self.case, event, self.case_id)
+        return events
+
+    def act(self, body: Any, key: str) -> None:
+        """What an agency's system would send."""
+        match body:
+            case e.ReferralSubmitted():
+                more: dict[str, Any] = {"case_id": self.case_id} if self.case_id else {}
+                if body.consent is not None:
+                    more["consent"] = said(body.consent)
+                if body.excludes:
+                    more["excludes"] = list(body.excludes)
+                referral = {"traits": said(body.traits), "file": {"identity": {"name": "Testa Shembull (made up)"}}, "drill": True, **more}
+                self.case_id = str(self.stage.agency(body.agency).submit(referral, key=key)["case_id"])
+            case e.ResponseSubmitted():
+                more = {name: getattr(body, name) for name in ("reason", "code") if getattr(body, name)}
+                if body.recorded and body.word is e.Word.DECIDE:
+                    more["texts"] = TEXTS
+                self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
+            case e.TraitsChanged():
+                self.stage.agency(body.agency).traits(self.case_id, said(body.traits), key=key)
+            case e.ConsentChanged():
+                self.stage.agency(body.agency).consent(self.case_id, said(body.consent), key=key)
+            case e.ActorExcluded():
+                self.stage.agency(body.agency).exclude(self.case_id, body.kind.value, body.actor, key=key)
+            case e.InstructionGiven():
+                order = {"word": body.word.value, "reason": body.reason, "step": body.step, "seat": body.seat, "target": body.target}
+                self.stage.agency(body.agency).instruct(self.case_id, {k: v for k, v in order.items() if v not in ("", 0)}, key=key)
+            case _:
+                raise AssertionError(f"no door takes {type(body).__name__}")
+
+    def decided(self, before: int) -> tuple[Struct, ...] | None:
+        """All events after this sequence, once the log holds everything that routing has said."""
+        return asyncio.run(self._decided(before))
+
+    async def _decided(self, before: int) -> tuple[Struct, ...] | None:
+        if not self.case_id:
+            return None
+        engine = database.admin(self.stage.settings)
+        try:
+            async with engine.connect() as tx:
+                last = (await tx.execute(DECIDED, {"case": self.case_id})).scalar() or 0
+                entries = [x for x in await log.of_case(tx, self.case_id) if x.topic == ROUTING and x.case_seq > before]
+                if last == before or len(entries) < last - before:
+                    return None
+                keys = await log.case_keys(tx, self.stage.settings, [self.case_id])
+        finally:
+            await engine.dispose()
+        entries.sort(key=lambda entry: entry.case_seq)
+        return tuple(history.unseal(entry, keys[self.case_id]).body for entry in entries)
+
+    def pass_time(self, by: int) -> None:
+        self.stage.pass_time(timedelta(microseconds=by), "the story says so")
+
+    async def _time(self) -> int:
+        engine = database.admin(self.stage.settings)
+        try:
+            async with engine.connect() as tx:
+                return await clock.now(tx)
+        finally:
+            await engine.dispose()
+
+
+def said(value: Struct) -> dict[str, Any]:
+    """A struct as the doors take it: only what is said, lists as lists."""
+    found = {name: getattr(value, name) for name in value.__struct_fields__}
+    return {k: list(v) if isinstance(v, tuple) else getattr(v, "value", v) for k, v in found.items() if v not in ("", (), None)}
