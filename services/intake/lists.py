@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from referral.domain.policy import Policy
+from referral.domain.standing import SETTLED
 from referral.errors import Rejected
 
 
@@ -54,7 +55,7 @@ def of(policy: Policy, number: int) -> Lists:
         # What an agency writes: not what is told from traits, nor the words of answers, which come with the answer.
         "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in policy.codes.get("need", ())),
         "relation": tuple(sorted({actor.removeprefix("relation:") for actor in _forbidding(policy) if actor.startswith("relation:")})),
-        "target": (*policy.services, *policy.codes.get("decision", ())),
+        "target": (*policy.services, *policy.codes.get("decision", ()), SETTLED),
     }
     return Lists(
         number=number,
