@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from referral.errors import Rejected
 from referral.wire import ingress
-from services.intake import answers, asking, call, openapi, posting, problems, shown, submit
+from services.intake import answers, asking, call, fhir_types, negotiate, openapi, posting, problems, shown, submit
 from services.intake.door import Door, in_time
-from services.intake.openapi import Op
+from services.intake.openapi import Form, Op
 from services.intake.tokens import Tokens
 
 VERSION = "1"
@@ -35,7 +35,7 @@ def operations(door: Door) -> tuple[Op, ...]:
         Op(get, referral, asking.referral, shown.ReferralState),
         Op(post, f"{referral}/withdrawal", posting.withdraw, receipt, answers.WithdrawalBody, 202),
         Op(get, "/v1/submissions/{key}", asking.submission, shown.SubmissionState),
-        Op(get, case, asking.case, shown.CaseState),
+        Op(get, case, asking.case, shown.CaseState, forms=(Form(fhir_types.MEDIA, asking.case_as_fhir, fhir_types.Bundle),)),
         Op(get, f"{case}/file", asking.file, shown.FileState),
         Op(put, f"{case}/file/{{section}}", posting.write, shown.Written, dict),
         Op(post, f"{case}/consent", posting.consent, receipt, submit.ConsentBody, 202),
@@ -68,7 +68,7 @@ def routes(door: Door, public_key: bytes | None) -> list[Route]:
             info=ingress.INFO.decode() + "ingress.<agency>",
             public_key=public_key.hex(),
         )
-        return _json(key)
+        return _encoded(key)
 
     return [*found, Route("/openapi.json", described), Route("/v1/ingress-key", published)]
 
@@ -77,14 +77,25 @@ def _endpoint(op: Op, door: Door, tokens: Tokens) -> Callable[[Request], Awaitab
     async def endpoint(request: Request) -> Response:
         try:
             agency = await in_time(tokens.agency(request.headers.get("authorization", "")))
-            asked = await call.read(request, door, agency)
-            return _json(await in_time(op.act(asked)), op.status)
+            asked = await call.read(request, door, agency, op.media)
+            form = _form(op, request, asked)
+            return _encoded(await in_time(form.act(asked)), form.status, openapi.JSON if op.method != HTTPMethod.GET else form.media)
         except Exception as error:
             return problems.answer(error)
 
     return endpoint
 
 
-def _json(answer: msgspec.Struct, status: int = 200) -> Response:
-    headers = {"Cache-Control": "no-store"}
-    return Response(msgspec.json.encode(answer), status, headers, media_type="application/json")
+def _form(op: Op, request: Request, asked: call.Call) -> Form:
+    """What is posted says its form itself; what is asked for comes in the form that the caller wants. Rejected 406: we have none such."""
+    if op.method != HTTPMethod.GET:
+        return op.form(asked.media)
+    media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media) if op.forms else openapi.JSON
+    if media is None:
+        raise Rejected("not-acceptable", "Accept", f"ask for {' or '.join(op.media)}", status=406)
+    return op.form(media)
+
+
+def _encoded(answer: msgspec.Struct, status: int = 200, media: str = openapi.JSON) -> Response:
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    return Response(msgspec.json.encode(answer), status, headers, media_type=media)

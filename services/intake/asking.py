@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from referral.errors import Rejected
-from services.intake import casefile, disclosing, receipts, shown, standing, store
+from services.intake import casefile, disclosing, fhir, fhir_types, receipts, shown, standing, store
 from services.intake.call import Call, known_id
 from services.intake.kept import Referral
 from services.intake.reading import Reader
@@ -73,6 +73,11 @@ async def case(call: Call) -> shown.CaseState:
         tasks=tuple(shown.task(one) for one in tasks),
         timeline=shown.timeline(lines, every, agency, all_of_it=place.desk),
     )
+
+
+async def case_as_fhir(call: Call) -> fhir_types.Bundle:
+    """The same case, in the words of FHIR."""
+    return fhir.bundle(await case(call))
 
 
 async def file(call: Call) -> shown.FileState:

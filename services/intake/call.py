@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ KEY = "Idempotency-Key"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call:
-    """path, query: as the router found them. key: digest of the Idempotency-Key, None when none was sent."""
+    """path, query: as the router found them. key: digest of the Idempotency-Key, None when none was sent. media: type of the body."""
 
     door: Door
     agency: str
@@ -36,6 +36,7 @@ class Call:
     query: Mapping[str, str]
     data: bytes
     key: bytes | None
+    media: str = "application/json"
 
     def body(self, kind: type[T]) -> T:
         """The body as a struct. Rejected names the field."""
@@ -48,19 +49,18 @@ class Call:
         return f"Call({self.agency})"
 
 
-async def read(request: Request, door: Door, agency: str) -> Call:
-    """Read a request whole. Rejected: too large (413), no JSON by its own account (415), a bad key."""
+async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) -> Call:
+    """Read a request whole. taken: media types of a body, JSON first. Rejected: too large (413), another type (415), a bad key."""
     has_body = request.method in ("POST", "PUT")
     data = await _bounded(request) if has_body else b""
-    if has_body:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise Rejected("not-json", "Content-Type", "send Content-Type: application/json", status=415)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and kind not in taken:
+        raise Rejected("not-json", "Content-Type", f"send Content-Type: {' or '.join(taken)}", status=415)
     sent = request.headers.getlist(KEY)
     if len(sent) > 1:
         raise Rejected("bad-key", KEY, "send one key", status=400)
     key = receipts.key_digest(door.keys, agency, sent[0], KEY) if sent else None
-    return Call(door, agency, request.path_params, request.query_params, data, key)
+    return Call(door, agency, request.path_params, request.query_params, data, key, kind)
 
 
 async def _bounded(request: Request) -> bytes:

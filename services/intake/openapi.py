@@ -12,10 +12,28 @@ import msgspec
 from services.intake.call import KEY, Call
 from services.intake.problems import Problem
 
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Another form of an operation. A POST is told by the type of its body, and answers JSON; a GET by the type that it asks for.
+
+    body: JSON schema of what is sent, for a POST.
+    """
+
+    media: str
+    act: Callable[[Call], Awaitable[msgspec.Struct]]
+    answer: type[msgspec.Struct]
+    status: int = 200
+    body: dict[str, Any] | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation. body: struct of the request, dict for a free object, None for none. key: whether the Idempotency-Key must be sent."""
+    """One operation. body: struct of the request, dict for a free object, None for none. key: whether the Idempotency-Key must be sent.
+    forms: others besides JSON.
+    """
 
     method: str
     path: str
@@ -25,6 +43,16 @@ class Op:
     status: int = 200
     key: bool = False
     query: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    forms: tuple[Form, ...] = ()
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """Every form, JSON first."""
+        return (JSON, *(form.media for form in self.forms))
+
+    def form(self, media: str) -> Form:
+        """The form of this media type, which is one of `media`."""
+        return next((one for one in self.forms if one.media == media), Form(JSON, self.act, self.answer, self.status))
 
     @property
     def summary(self) -> str:
@@ -34,7 +62,9 @@ class Op:
 def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
     """OpenAPI 3.1."""
     ops = tuple(ops)
-    structs: set[type[Any]] = {Problem} | {op.answer for op in ops} | {op.body for op in ops if op.body not in (None, dict)}
+    structs: set[type[Any]] = (
+        {Problem} | {op.form(media).answer for op in ops for media in op.media} | {op.body for op in ops if op.body not in (None, dict)}
+    )
     ordered = sorted(structs, key=lambda kind: kind.__name__)
     schemas, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     refs = dict(zip(ordered, schemas, strict=True))
@@ -64,14 +94,21 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
         "operationId": op.act.__name__,
         "summary": op.summary,
         "parameters": parameters,
-        "responses": {
-            str(op.status): {"description": op.answer.__doc__ or "", "content": {"application/json": {"schema": refs[op.answer]}}},
-            "default": problem,
-        },
+        "responses": {**_responses(op, refs), "default": problem},
     }
     if op.body is not None:
         schema = {"type": "object"} if op.body is dict else refs[op.body]
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {JSON: {"schema": schema}, **{form.media: {"schema": form.body} for form in op.forms}}
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def _responses(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
+    """By status, then by media type."""
+    found: dict[str, Any] = {}
+    for form in map(op.form, op.media):
+        said = found.setdefault(str(form.status), {"description": form.answer.__doc__ or "", "content": {}})
+        said["content"][JSON if op.body is not None else form.media] = {"schema": refs[form.answer]}
     return found
 
 

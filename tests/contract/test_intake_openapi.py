@@ -18,7 +18,7 @@ Json = dict[str, Any]
 TYPES: dict[str, Any] = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "null": type(None)}
 KNOWN = {
     "$ref", "title", "description", "type", "anyOf", "enum", "properties", "required", "additionalProperties", "items", "default",
-    "pattern", "minLength", "maxLength", "format",
+    "pattern", "minLength", "maxLength", "format", "discriminator",
 }  # fmt: skip
 
 

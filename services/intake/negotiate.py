@@ -1,0 +1,55 @@
+"""Which of the forms that we have does a caller want? The Accept header by RFC 9110 §12.5.1. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_RANGE = re.compile(rf"({_WORD})/({_WORD})")
+_PARAMETER = re.compile(rf'({_WORD})=({_WORD}|"[^"\\]*")')
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
+R4 = "4.0"
+"""The fhirVersion that we speak (FHIR R4 §3.1.0.1.11); another one is a form that we do not have."""
+LIMIT = 4096
+"""Characters of the header that are read (ours): no client names more forms than fit in a few hundred."""
+
+
+def choose(accept: str, forms: Sequence[str]) -> str | None:
+    """The form with the highest weight, the earlier one where two have the same; None when the caller wants none of them.
+
+    forms: media types, the usual one first. A header that is missing, or in which nothing can be understood, leaves it to us.
+    """
+    ranges = [found for part in accept[:LIMIT].split(",") if (found := _range(part.strip()))]
+    if not ranges:
+        return forms[0]
+    best = max(forms, key=lambda form: _weight(form, ranges))  # max keeps the first of equals
+    return best if _weight(best, ranges) > 0 else None
+
+
+def _range(part: str) -> tuple[str, str, float] | None:
+    """(type, subtype, weight) of one member; None for one that is none."""
+    media, *parameters = (piece.strip() for piece in part.split(";"))
+    found = _RANGE.fullmatch(media)
+    if found is None or (found[1] == "*" and found[2] != "*"):
+        return None
+    weight = 1.0
+    for text in parameters:
+        pair = _PARAMETER.fullmatch(text)
+        if pair is None:
+            return None
+        name, value = pair[1].lower(), pair[2].strip('"')
+        if name == "q" and not _WEIGHT.fullmatch(value):
+            return None
+        if name == "q":
+            weight = min(weight, float(value))
+        elif name == "fhirversion" and value != R4:
+            weight = 0.0
+    return found[1].lower(), found[2].lower(), weight
+
+
+def _weight(form: str, ranges: Sequence[tuple[str, str, float]]) -> float:
+    """The weight that the most specific range which covers a form gives it; 0 when none does."""
+    kind, _, sub = form.partition("/")
+    covering = [((r[0] != "*") + (r[1] != "*"), r[2]) for r in ranges if r[0] in (kind, "*") and r[1] in (sub, "*")]
+    return max(covering, default=(0, 0.0))[1]
