@@ -9,6 +9,8 @@ MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 UNITS = {"min": MINUTE, "h": HOUR, "days": DAY, "working days": 0}
+LONGEST = 1_827 * DAY
+"""Five years: longer than any limit of a procedure, and as far as a calendar here is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,11 @@ class Limit:
     amount: int
     unit: str
     source: str = field(default="", compare=False)
+
+    @property
+    def micros(self) -> int:
+        """How long it is, in µs; 0 for working days, which only a calendar can count."""
+        return self.amount * UNITS[self.unit]
 
 
 @dataclass(frozen=True, slots=True)

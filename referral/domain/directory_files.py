@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from referral.domain.deadline import MINUTE, Calendar, Limit
-from referral.domain.directory import LANGUAGES, Agency, Municipality, Names, Section, Service
+from referral.domain.directory import LANGUAGES, Agency, Hours, Municipality, Names, Section, Service
 from referral.domain.events import Reach
 from referral.domain.language import Node, Reader
+from referral.domain.procedure_words import OWN_LISTS, TAGS
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?")
 REACHES = {reach.value: reach for reach in Reach if reach is not Reach.UNKNOWN}
-TAGS = ("detention", "residential-institution", "trained-interviewer")
-"""What code or a step may ask of a service beyond its role."""
 NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", "rung", "sex", "step", "basis", "feed", "rule")
 """Code lists that procedures and agencies are read with."""
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EPOCH = date(1970, 1, 1)
 Labels = Mapping[str, Mapping[str, Names]]
 
@@ -42,6 +42,8 @@ class Whole:
 def read_directory(reader: Reader) -> Whole:
     """The whole directory; what is wrong is noted in the reader."""
     codes, labels = _codes(reader.open("codes.yaml"))
+    for path in sorted(p for p in reader.files if p.startswith("pathways/")):
+        _own_words(reader.open(path), codes, labels)
     top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
     municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
     agencies: dict[str, Agency] = {}
@@ -83,7 +85,7 @@ def slug(value: str, node: Node) -> str:
     return value
 
 
-def _codes(root: Node) -> tuple[dict[str, tuple[str, ...]], Labels]:
+def _codes(root: Node) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, Names]]]:
     """A list is either a list of bare codes, which only programs see, or a mapping from each code to its names."""
     codes: dict[str, tuple[str, ...]] = {}
     labels: dict[str, dict[str, Names]] = {}
@@ -99,6 +101,20 @@ def _codes(root: Node) -> tuple[dict[str, tuple[str, ...]], Labels]:
         if name not in codes:
             root.error(f"list {name} is missing")
     return codes, labels
+
+
+def _own_words(root: Node, codes: dict[str, tuple[str, ...]], labels: dict[str, dict[str, Names]]) -> None:
+    """The codes that a procedure brings with it (`words`) are codes like all others; which of two files names one must be plain."""
+    for name, node in (item for key, value in root.items() if key == "words" for item in value.items()):
+        if name not in OWN_LISTS:
+            node.key_error(f"words may name codes of {', '.join(OWN_LISTS)}, not of {name}")
+            continue
+        for code, value in node.items():
+            if code in codes.get(name, ()):
+                value.key_error(f"{name} {code} has its names already, in codes.yaml or another procedure; leave it out here")
+            else:
+                labels.setdefault(name, {})[slug(code, value)] = names(value)
+                codes[name] = (*codes.get(name, ()), code)
 
 
 def _section(name: str, node: Node) -> Section:
@@ -140,7 +156,7 @@ def _agency(
     agencies: dict[str, Agency],
     services: dict[str, Service],
 ) -> None:
-    fields = root.fields(("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above"))
+    fields = root.fields(("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above", "hours"))
     id = slug(fields["agency"].word(), root)
     if path != f"directory/{id}.yaml":
         root.error(f"agency {id} belongs into directory/{id}.yaml")
@@ -153,6 +169,7 @@ def _agency(
         languages=fields["languages"].words(codes.get("language", ()), "language"),
         desk=fields["desk"].yes(),
         above=fields["above"].word(),
+        hours=_hours(fields["hours"]) if "hours" in fields else None,
     )
     if len(agencies[id].ladder) < 2:
         fields["ladder"].error("two rungs at least: a focal point and a back-up (SOP 2004)")
@@ -163,6 +180,29 @@ def _agency(
         if service.id in services:
             node.error(f"service {service.id} is there twice")
         services[service.id] = service
+
+
+def _hours(node: Node) -> Hours:
+    """Local time of the calendar; an agency without hours is there day and night."""
+    fields = node.fields(("days", "from", "to"))
+    found = Hours(
+        days=tuple(sorted(DAYS.index(day) for day in fields["days"].words(DAYS, "day") if day in DAYS)),
+        opens=_of_day(fields["from"]),
+        closes=_of_day(fields["to"]),
+    )
+    if not found.days:
+        fields["days"].error("an agency is open on one day at least; leave hours out for day and night")
+    if found.opens >= found.closes:
+        fields["to"].error("it closes later than it opens, on the same day, at 24:00 at the latest")
+    return found
+
+
+def _of_day(node: Node) -> int:
+    match = re.fullmatch(r"([01][0-9]|2[0-4]):([0-5][0-9])", node.word())
+    if match is None or (match[1] == "24" and match[2] != "00"):
+        node.error('a time of day is written "08:00", between quotes')
+        return 0
+    return (int(match[1]) * 60 + int(match[2])) * MINUTE
 
 
 def _service(node: Node, agency: str, codes: Mapping[str, tuple[str, ...]], places: Mapping[str, Municipality]) -> Service:

@@ -1,4 +1,4 @@
-"""The language of policy files: YAML whose every value remembers its line, and errors that name file, line and what is allowed."""
+"""The language of policy files: values that remember where they stand, and errors that name file, line, column and what is allowed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 
 import yaml
 
-from referral.domain.deadline import UNITS, Limit
+from referral.domain.deadline import LONGEST, UNITS, Limit
+from referral.domain.yaml_text import NoYaml, compose
 
-LIMIT = re.compile(r"([1-9][0-9]{0,3}) (min|h|days|working days)")
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The parser in C where PyYAML has it: ten times faster, the same nodes and lines."""
-MAX_FILE = 1_000_000
-"""Bytes of one policy file: far above any real one, so that a wrong file cannot stop the program."""
+MARKS = {"S": "stated by the source", "D": "read in a public document", "P": "our default, never law"}
+"""Where a number comes from; every limit of a policy carries one."""
+LIMIT = re.compile(r"([1-9][0-9]{0,8}) (min|h|days|working days)(?: ([SDP]))?")
+MAX_ERRORS = 500
+"""More than anybody reads; a file that is wrong everywhere cannot fill a terminal or a log."""
 
 
 class PolicyErrors(Exception):
-    """The policy cannot be used. errors: one line each, `file:line: what is wrong; what is allowed`."""
+    """The policy cannot be used. errors: one line each, `file:line:column: what is wrong; what is allowed`."""
 
     def __init__(self, errors: tuple[str, ...]) -> None:
         super().__init__("\n".join(errors))
@@ -31,45 +32,62 @@ class Reader:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = files
-        self._errors: list[tuple[str, int, str]] = []
+        self._errors: set[tuple[str, int, int, str]] = set()
+        self._roots: dict[str, Any] = {}
 
-    def error(self, path: str, line: int, message: str) -> None:
-        self._errors.append((path, line, message))
+    def error(self, path: str, line: int, message: str, column: int = 0) -> None:
+        """Line and column count from 1; 0 where the whole file is meant."""
+        self._errors.add((path, line, column, message))
 
     def finish(self) -> None:
         """Raises PolicyErrors if anything was wrong."""
-        if self._errors:
-            raise PolicyErrors(tuple(f"{path}:{line}: {message}" for path, line, message in sorted(set(self._errors))))
+        found = [f"{path}:{line}:{column}: {message}" for path, line, column, message in sorted(self._errors)]
+        if len(found) > MAX_ERRORS:
+            found[MAX_ERRORS:] = [f"and {len(found) - MAX_ERRORS} more errors; correct these first"]
+        if found:
+            raise PolicyErrors(tuple(found))
 
     def open(self, path: str) -> Node:
         """The root of a file; an empty mapping, and an error, where it is absent or no YAML."""
-        empty = yaml.MappingNode("tag:yaml.org,2002:map", [])
+        if path not in self._roots:
+            self._roots[path] = self._compose(path) or yaml.MappingNode("tag:yaml.org,2002:map", [])
+        return Node(self, path, self._roots[path])
+
+    def _compose(self, path: str) -> Any:
         if path not in self.files:
-            self.error(path, 0, "is missing")
-            return Node(self, path, empty)
-        if len(self.files[path]) > MAX_FILE:
-            self.error(path, 0, f"is larger than {MAX_FILE} bytes")
-            return Node(self, path, empty)
+            self.error(path, 0, "the file is missing")
+            return None
         try:
-            root = yaml.compose(self.files[path].decode("utf-8"), Loader=LOADER)
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as wrong:
-            mark = getattr(wrong, "problem_mark", None)
-            self.error(
-                path, mark.line + 1 if mark else 0, f"is no YAML in UTF-8: {getattr(wrong, 'problem', None) or type(wrong).__name__}"
-            )
-            return Node(self, path, empty)
-        return Node(self, path, root or empty)
+            return compose(self.files[path])
+        except NoYaml as wrong:
+            self.error(path, wrong.line, wrong.message, wrong.column)
+            return None
 
 
 class Node:
-    """One value in a file. Reading never raises: what is wrong is noted with its line, and a harmless value returned."""
+    """One value in a file. Reading never raises: what is wrong is noted with its place, and a harmless value returned.
 
-    def __init__(self, reader: Reader, path: str, node: Any, line: int = 0) -> None:
-        self.reader, self.path, self.node = reader, path, node
-        self.line = node.start_mark.line + 1 if node is not None and node.start_mark else line
+    key: the word before it, where it is a value of a mapping.
+    """
+
+    def __init__(self, reader: Reader, path: str, node: Any, key: Any = None, near: Node | None = None) -> None:
+        self.reader, self.path, self.node, self.key = reader, path, node, key
+        mark = node.start_mark if node is not None else None
+        self.line: int = mark.line + 1 if mark else near.line if near else 0
+        self.column: int = mark.column + 1 if mark else near.column if near else 0
 
     def error(self, message: str) -> None:
-        self.reader.error(self.path, self.line, message)
+        """Something is wrong with the value."""
+        self.reader.error(self.path, self.line, message, self.column)
+
+    def key_error(self, message: str) -> None:
+        """Something is wrong with the word before it."""
+        mark = self.key.start_mark if self.key is not None else None
+        self.reader.error(self.path, mark.line + 1 if mark else self.line, message, mark.column + 1 if mark else self.column)
+
+    def absent(self) -> Node:
+        """A value that is not there, at the place of this one."""
+        return Node(self.reader, self.path, None, near=self)
 
     def items(self) -> Iterator[tuple[str, Node]]:
         """Keys and values of a mapping, in order; a key that is there twice is an error."""
@@ -80,34 +98,42 @@ class Node:
             return
         seen: set[str] = set()
         for key, value in self.node.value:
+            item = Node(self.reader, self.path, value, key)
+            if not isinstance(key, yaml.ScalarNode):
+                item.key_error("one word is expected before the colon")
+                continue
             name = str(key.value)
             if name in seen:
-                Node(self.reader, self.path, key).error(f"{name} stands here twice")
+                item.key_error(f"{name} stands here twice")
+                continue
             seen.add(name)
-            yield name, Node(self.reader, self.path, value)
+            yield name, item
 
-    def fields(self, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Node]:
-        """The values of a mapping with known keys; the absent ones are empty nodes."""
+    def fields(self, required: Iterable[str], optional: Iterable[str] = ()) -> Fields:
+        """The values of a mapping with known keys; those that are not there are absent."""
         must, may = tuple(required), tuple(optional)
-        found = {}
+        found = Fields(self)
         for name, value in self.items():
             if name in must or name in may:
                 found[name] = value
             else:
-                value.error(f"{name} is not known here; {allowed(name, (*must, *may))}")
+                value.key_error(f"{name} is not known here; {allowed(name, (*must, *may))}")
         for name in must:
             if name not in found:
                 self.error(f"{name} is missing")
-        return {name: found.get(name, Node(self.reader, self.path, None, self.line)) for name in (*must, *may)}
+        return found
 
     def there(self) -> bool:
         return self.node is not None
+
+    def is_list(self) -> bool:
+        return isinstance(self.node, yaml.SequenceNode)
 
     def each(self) -> list[Node]:
         """The items of a list; none where it is absent."""
         if self.node is None:
             return []
-        if not isinstance(self.node, yaml.SequenceNode):
+        if not self.is_list():
             self.error("a list [a, b] is expected here")
             return []
         return [Node(self.reader, self.path, item) for item in self.node.value]
@@ -125,8 +151,14 @@ class Node:
         return value
 
     def words(self, of: Iterable[str] | None = None, what: str = "word") -> tuple[str, ...]:
+        """The words of a list, each once."""
         known = None if of is None else tuple(of)
-        return tuple(item.word(known, what) for item in self.each())
+        found: list[str] = []
+        for item in self.each():
+            if (word := item.word(known, what)) in found:
+                item.error(f"{what} {word} stands here twice")
+            found.append(word)
+        return tuple(found)
 
     def number(self, low: int, high: int) -> int:
         value = self.word()
@@ -138,13 +170,32 @@ class Node:
     def yes(self) -> bool:
         return self.there() and self.word(("true", "false"), "value") == "true"
 
-    def limit(self) -> Limit:
-        """A limit such as `15 min`."""
+    def limit(self, clock: bool = False) -> Limit:
+        """A limit such as `15 min P`. clock: only units that a clock counts."""
         match = LIMIT.fullmatch(self.word())
         if match is None:
-            self.error(f"a limit is a number and one of {', '.join(UNITS)}, e.g. 15 min")
+            self.error(f"a limit is a number, one of {', '.join(UNITS)}, and a mark, e.g. 15 min P")
             return Limit(1, "h")
-        return Limit(int(match[1]), match[2])
+        amount, unit, mark = int(match[1]), match[2], match[3]
+        if mark is None:
+            self.error(f"the mark is missing; write {' or '.join(f'{match[0]} {mark} ({says})' for mark, says in MARKS.items())}")
+        if clock and unit == "working days":
+            self.error(f"working days cannot be counted here; allowed: {', '.join(u for u in UNITS if u != unit)}")
+        elif amount * (UNITS[unit] or UNITS["days"]) > LONGEST:
+            self.error(f"{match[0]} is longer than {LONGEST // UNITS['days']} days, further than any calendar here counts")
+            amount = 1
+        return Limit(amount, unit, mark or "")
+
+
+class Fields(dict[str, Node]):
+    """The values of a mapping by their words; any other word is absent."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+
+    def __missing__(self, name: str) -> Node:
+        return self.node.absent()
 
 
 def allowed(value: str, known: Iterable[str]) -> str:

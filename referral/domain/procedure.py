@@ -88,7 +88,7 @@ class Step:
     @cached_property
     def reads(self) -> frozenset[str]:
         """Ids of the steps whose state decides what this one does: itself, and those that its conditions, seats and place name."""
-        marks = {*self.after, *self.at_once, *self.again, *(mark for group in self.when for mark in group)}
+        marks = {*self.after, *self.at_once, *self.again, *self.unless, *self.until, *(mark for group in self.when for mark in group)}
         found = {self.id, *(rule.holder[0] for rule in self.seats if rule.holder), *(mark.partition(".")[0] for mark in marks)}
         if self.placement is not None:
             found |= {self.placement.by, *(mark.partition(".")[0] for mark in self.placement.needs | self.placement.ends)}

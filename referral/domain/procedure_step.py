@@ -1,0 +1,141 @@
+"""One step of a procedure, read from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from referral.domain.deadline import Limit
+from referral.domain.events import StepKind
+from referral.domain.language import Fields, Node, allowed
+from referral.domain.procedure import Placement, SeatRule, Step
+from referral.domain.procedure_marks import Marking
+from referral.domain.procedure_seats import Seating
+from referral.domain.procedure_words import KIND_NEEDED, KINDS, LIMITS, PERIODS, SILENCE, STEP
+
+REPEATS = ("again_when", "then_every", "until")
+
+
+def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
+    """What is wrong is noted in the reader of the node."""
+    kinds = [name for name, _ in node.items() if name in KINDS]
+    if len(kinds) != 1:
+        node.error(f"one kind of step is expected here: {', '.join(KINDS)}")
+    kind = kinds[0] if kinds else "feed"
+    get = node.fields(("id", kind, *KIND_NEEDED.get(kind, ())), (*STEP, *KINDS[kind]))
+    codes = marking.whole.codes
+    id = get["id"].word(codes.get("step", ()), "step")
+    seats = seating.seats(id, kind, get)
+    limits = _limits(get["within"])
+    decisions = get[kind].words(codes.get("decision", ()), "decision") if kind == "decide" else ()
+    _complete(node, kind, seats, limits, get)
+    if "every" in get:
+        get["every"].word(PERIODS, "period")
+    return Step(
+        id=id,
+        kind={"ask": StepKind.REQUEST, "ask_together": StepKind.JOINT}.get(kind) or StepKind[kind.upper()],
+        seats=seats,
+        after=marking.marks(get["after"]),
+        when=marking.conditions(get["when"]),
+        at_once=marking.any_of(get["at_once_when"]),
+        again=marking.marks(get["again_when"]),
+        limits=limits,
+        codes=decisions,
+        needs=get["needs"].words(codes.get("need", ()), "need"),
+        forbid=_forbidden(get["forbid"], decisions),
+        on_silence=get["on_silence"].word((*SILENCE, *decisions), "word") if kind == "decide" else "",
+        on_disagreement=get["on_disagreement"].word(decisions, "code") if "on_disagreement" in get else "",
+        placement=_placement(get, marking) if kind == "place" else None,
+        final=_final(kind, limits),
+        basis=get["basis"].words(codes.get("basis", ()), "basis"),
+        guidance=get["guidance"].words(codes.get("guidance", ()), "guidance"),
+        unless=marking.any_of(get["unless"]),
+        at=_times(get["at"]),
+        then_every=get["then_every"].limit(clock=True) if "then_every" in get else None,
+        until=marking.marks(get["until"]),
+        without_consent=get["without_consent"].yes(),
+        feeds=get["feed"].words(codes.get("feed", ()), "feed") if kind == "feed" else (),
+    )
+
+
+def _limits(node: Node) -> dict[str, Limit]:
+    found = {}
+    for name, value in node.items():
+        if name in LIMITS:
+            found[name] = value.limit()
+        else:
+            value.key_error(f"limit {name} is not known; {allowed(name, LIMITS)}")
+    return found
+
+
+def _times(node: Node) -> tuple[Limit, ...]:
+    """The times of `at`, each later than the one before."""
+    found = [item.limit(clock=True) for item in node.each()]
+    if any(later.micros <= earlier.micros for earlier, later in pairwise(found)):
+        node.error("each time of at is later than the one before it")
+    return tuple(found)
+
+
+def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mapping[str, Limit], get: Fields) -> None:
+    """A step that asks somebody has a limit, so that silence wakes the next one; a joint decision says what disagreement means."""
+    if kind not in ("feed", "notify") and not {"accept", "complete", "decide"} & set(limits):
+        node.error("a limit is missing; within: needs accept, complete or decide")
+    if kind == "decide" and "decide" not in limits:
+        node.error("a decision needs within: {decide: …}")
+    if kind == "decide" and len(seats) > 1 and "on_disagreement" not in get:
+        node.error("several people decide: on_disagreement is missing")
+    if "agree" in get:
+        get["agree"].word(("all",), "word")
+    if get["once"].yes():
+        for word in REPEATS:
+            if word in get:
+                get["once"].error(f"a step that happens once has no {word}")
+    if "until" in get and not {"at", "then_every"} & set(get):
+        get["until"].key_error("until ends a repetition; at or then_every is missing")
+
+
+def _forbidden(node: Node, codes: tuple[str, ...]) -> Mapping[str, str]:
+    """code: [excluded]: the code may not be decided while the relation of that name is excluded."""
+    found = {}
+    for code, value in node.items():
+        value.words(("excluded",), "word")
+        if code not in codes:
+            value.key_error(f"code {code} is not known here; {allowed(code, codes)}")
+        found[code] = f"relation:{code}"
+    return found
+
+
+def _placement(get: Fields, marking: Marking) -> Placement:
+    """Roles in order, or a table by the outcome of another step."""
+    roles = marking.whole.codes.get("role", ())
+    table: dict[str, tuple[str, ...]] = {}
+    by, before = "", get["until_known"].words(roles, "role")
+    if get["place"].is_list():
+        before = get["place"].words(roles, "role")
+        for word in ("by", "until_known"):
+            if word in get:
+                get[word].key_error(f"place is a list of roles here, which asks no decision; {word} belongs to a table")
+    else:
+        by = get["by"].word(marking.steps, "step")
+        if "by" not in get:
+            get["place"].error("a table of places needs by: the step whose decision it looks at")
+        known = marking.outcomes(by) if by in marking.steps else ()
+        for code, value in get["place"].items():
+            if code not in known:
+                value.key_error(f"{code} is not an outcome of {by}; {allowed(code, known)}")
+            table[code] = value.words(roles, "role")
+    return Placement(
+        by=by,
+        roles=table,
+        until_known=before,
+        secure=frozenset(get["secure"].words(roles, "role")),
+        needs=marking.marks(get["secure_needs"]),
+        ends=marking.marks(get["secure_ends"]),
+    )
+
+
+def _final(kind: str, limits: Mapping[str, Limit]) -> str:
+    """When a step is done: by the last limit that it has."""
+    if kind in ("decide", "notify"):
+        return {"decide": "decided", "notify": "accepted"}[kind]
+    return "completed" if "complete" in limits else "arrived" if {"arrive", "present"} & set(limits) else "accepted"
