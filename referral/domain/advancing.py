@@ -12,7 +12,7 @@ from referral.domain.finishing import end_track, finish, is_over
 from referral.domain.marks import marks
 from referral.domain.offering import offer
 from referral.domain.procedure import Marks, Pathway, Step
-from referral.domain.standing import NOT_NEEDED, latest, newest, rank, run_marks
+from referral.domain.standing import NOT_NEEDED, RANK, latest, newest, rank, run_marks
 
 SEATS = 200
 """Seats of one case, over all rounds (DESIGN 11)."""
@@ -46,7 +46,7 @@ def advance(d: Decision, index: int, before: Track | None) -> None:
                 run = _fill(d, index, pathway, step, standing)
             finish(d, index, step, run)
     track = d.case.tracks[index]
-    if pathway.close_when <= standing and is_over(track):
+    if pathway.is_settled(standing) and is_over(track):
         end_track(d, track, "done", "close-when")
 
 
@@ -77,10 +77,17 @@ def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
     """Whether a step that is wanted begins, or begins another round: after an outcome that is newer than its last round."""
     if run is None or run.outcome == NOT_NEEDED:
         return step.is_ready(standing)
-    if not step.again or (f"{step.id}.misplaced" not in standing if step.placement is not None else not run.outcome):
+    if not step.again or not _may_repeat(step, run, standing):
         return False
     newer = track.runs[track.runs.index(run) :]
     return any(not step.again.isdisjoint(run_marks(other)) for other in newer)
+
+
+def _may_repeat(step: Step, run: Run, standing: Marks) -> bool:
+    """A place is asked for anew while the child has one: where another kind is called for, or where the table knows no kinds."""
+    if step.placement is None:
+        return bool(run.outcome)
+    return f"{step.id}.misplaced" in standing or (not step.placement.by and rank(run) >= RANK[step.there])
 
 
 def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:

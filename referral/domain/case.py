@@ -76,6 +76,12 @@ class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
     outcome: str = ""
     opened_by: str = ""
     """The track that opened this one."""
+    began: int = 0
+    """seq of the case when it began."""
+    ended: int = 0
+    """seq of the case when it ended."""
+    waited: tuple[str, ...] = ()
+    """Pathways (or a desk) that it has been paused for: never twice for the same."""
 
 
 class Task(Val, frozen=True, kw_only=True, omit_defaults=True):

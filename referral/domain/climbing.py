@@ -59,4 +59,5 @@ def complain(d: Decision, at: At, what: str) -> None:
     new = derived(at.track.track_id, f"raised:{at.step.id}")
     if new not in d.case.raised:
         traits = replace(d.case.traits, concern=at.pathway.raises)
-        d.say(CaseRaised, "missed-deadline", at.track, new_case_id=new, pathway=at.pathway.raises, traits=traits, about="deadline-missed")
+        said = {"pathway": at.pathway.raises, "traits": traits, "about": "deadline-missed"}
+        d.say(CaseRaised, "missed-deadline", at.track, new_case_id=new, **said, excluded=(f"agency:{at.offer.agency}",))

@@ -49,7 +49,9 @@ class Decision:
         return deadline.due(self.facts.now, limit, self.policy.calendar)
 
     def free(self, service: str) -> int:
-        """Places of a service that nobody holds, after what this decision has taken or freed."""
+        """Places of a service that nobody holds, after what this decision has taken or freed; always one where there is no limit."""
+        if (asked := self.policy.services.get(service)) is not None and asked.places is None:
+            return 1
         before = holds(self.before).get(service, 0) if self.before else 0
         return self.facts.free.get(service, 0) + before - holds(self.case).get(service, 0)
 

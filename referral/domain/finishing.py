@@ -16,7 +16,7 @@ def finish(d: Decision, index: int, step: Step, run: Run) -> None:
     track = d.case.tracks[index]
     if step.kind is StepKind.DECIDE:
         return _finish_decision(d, track, step, run)
-    if step.kind is StepKind.PLACE and rank(run) >= RANK["ARRIVED"]:
+    if step.kind is StepKind.PLACE and rank(run) >= RANK[step.there]:
         _release_older(d, track, run)
     reached = all(seat.offer for seat in run.seats) if step.kind is StepKind.NOTIFY else rank(run) >= FINAL[step.final]
     if reached and not run.outcome:
@@ -49,6 +49,11 @@ def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
 def is_over(track: Track) -> bool:
     """No round is under way, and nobody lives in a place that the track has asked for."""
     return all(run.outcome for run in newest(track).values())
+
+
+def seals(d: Decision) -> bool:
+    """Whether a procedure of the case closes for ever what was written."""
+    return any(t.digest in d.policy.pinned and d.policy.pinned[t.digest].seal for t in d.case.tracks)
 
 
 def end_track(d: Decision, track: Track, outcome: str, rule: str) -> None:

@@ -42,6 +42,7 @@ def case_opened(case: Case, event: e.CaseOpened) -> Changes:
         "closed": "",
         "traits": event.traits,
         "consent": event.consent,
+        "excluded": tuple(dict.fromkeys((*case.excluded, *event.excluded))),
         "referrals": (*case.referrals, event.referral_id),
         "drill": event.drill,
     }
@@ -53,21 +54,26 @@ def case_changed(case: Case, event: e.CaseChanged) -> Changes:
 
 def track_changed(case: Case, event: e.TrackChanged) -> Changes:
     if event.state is e.TrackState.OPENED:
-        return {"tracks": (*case.tracks, Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest))}
+        by = event.opened_by or ""
+        new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1)
+        return {"tracks": (*case.tracks, new)}
     t = track_at(case, event.track_id)
+    track = case.tracks[t]
     match event.state:
         case e.TrackState.PAUSED:
-            track = replace(case.tracks[t], paused_by=event.paused_by or "desk")
+            by = event.paused_by or "desk"
+            track = replace(track, paused_by=by, waited=track.waited if by in track.waited else (*track.waited, by))
         case e.TrackState.RESUMED:
-            track = replace(case.tracks[t], paused_by="")
+            track = replace(track, paused_by="")
         case _:
-            track = replace(case.tracks[t], outcome=event.outcome or event.state.value)
+            track = replace(track, outcome=event.outcome or event.state.value, ended=case.seq + 1)
     return put_track(case, t, track)
 
 
 def step_opened(case: Case, event: e.StepOpened) -> Changes:
     t = track_at(case, event.track_id)
-    run = Run(step=event.step, round=event.round, kind=event.kind, seats=tuple([Seat(role=role) for role in event.seats]))
+    filled = tuple([Seat(role=role) for role in event.seats])
+    run = Run(step=event.step, round=event.round, kind=event.kind, seats=filled, starts=event.starts)
     return put_track(case, t, replace(case.tracks[t], runs=(*case.tracks[t].runs, run)))
 
 
@@ -126,5 +132,5 @@ FOLDS: dict[type, Callable[[Case, Any], Changes]] = {
     e.InputIgnored: lambda case, event: {},
     e.CaseLinked: lambda case, event: {"linked": (*case.linked, event.other)},
     e.CaseRaised: lambda case, event: {"raised": (*case.raised, event.new_case_id)},
-    e.CaseClosed: lambda case, event: {"closed": event.outcome},
+    e.CaseClosed: lambda case, event: {"closed": event.outcome, "sealed": case.sealed or event.sealed},
 }

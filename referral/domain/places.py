@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from referral.domain.case import Case, find, seats
 from referral.domain.events import (
-    ConsentChanged,
+    CaseRaised,
+    Instruction,
     InstructionGiven,
     ReferralSubmitted,
     ReferralWithdrawn,
@@ -16,6 +17,7 @@ from referral.domain.events import (
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
 from referral.domain.record import Due, Input, RecordLost
+from referral.domain.standing import NOT_NEEDED, latest
 
 QUIET = (Word.ACKNOWLEDGE, Word.HOLD)
 """Answers that can neither vacate a place nor make a step ready."""
@@ -24,16 +26,18 @@ QUIET = (Word.ACKNOWLEDGE, Word.HOLD)
 def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str, ...]:
     """Ids of services, sorted. It may name more than the decision will look at, never fewer; most decisions need none."""
     body = cause.body
+    begins = isinstance(body, ReferralSubmitted | CaseRaised) and (case is None or not case.opened)
     found_in = "" if case is None else case.traits.found_in
-    if isinstance(body, ReferralSubmitted | TraitsChanged):
-        found_in = body.traits.found_in
-    pathways = _pathways(case, policy) if case is not None and not isinstance(body, TraitsChanged) else list(policy.current)
-    if case is not None and isinstance(body, TraitsChanged):
-        pathways += _pathways(case, policy)
-    if isinstance(body, ReferralSubmitted) and (case is None or not case.opened):
-        pathways = [p for p in policy.current if any(s.placement and not s.after for s in p.steps)]
-    elif case is None or (_is_quiet(case, body) and not _waits(case)):
+    if begins or isinstance(body, TraitsChanged):
+        found_in = body.traits.found_in  # type: ignore[attr-defined]
+    if begins:
+        pathways = [p for p in policy.current if p.places_at_once]
+    elif case is None or not _may_ask(case, body, policy):
         return ()
+    elif isinstance(body, TraitsChanged) or (isinstance(body, InstructionGiven) and body.word is Instruction.REOPEN):
+        pathways = [*_pathways(case, policy), *policy.current]
+    else:
+        pathways = _reached(_pathways(case, policy), policy)
     named = {body.target} if isinstance(body, InstructionGiven) else set()
     named |= {o.service for _, _, run, seat in seats(case) if run.kind is StepKind.PLACE for o in seat.past} if case else set()
     wanted = {service for pathway in pathways for service in _asked(pathway, policy, found_in)} | named
@@ -42,6 +46,14 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
 
 def _pathways(case: Case, policy: Policy) -> list[Pathway]:
     return [policy.pinned[t.digest] for t in case.tracks if not t.outcome and t.digest in policy.pinned]
+
+
+def _reached(pathways: list[Pathway], policy: Policy) -> list[Pathway]:
+    """These, and all in force that they may begin, directly or by way of one another."""
+    found = list(pathways)
+    for pathway in found:
+        found += [other for other in policy.current if other.id in pathway.leads_to and other not in found]
+    return found
 
 
 def _asked(pathway: Pathway, policy: Policy, found_in: str) -> set[str]:
@@ -54,22 +66,39 @@ def _asked(pathway: Pathway, policy: Policy, found_in: str) -> set[str]:
     return found
 
 
-def _is_quiet(case: Case, body: object) -> bool:
-    """Inputs after which nobody can need a place that did not need one before."""
+def _may_ask(case: Case, body: object, policy: Policy) -> bool:
+    """Whether after this input somebody may need a place who did not need one before, or looks for one still."""
+    if _waits(case) or (case.consent is not None and case.consent.until is not None):
+        return True
     if isinstance(body, ResponseSubmitted):
-        found = find(case, body.offer_id)
-        placed = found is not None and any(run.kind is StepKind.PLACE for run in found[1].runs)
-        elsewhere = found is not None and found[2].kind is not StepKind.PLACE and body.word is not Word.DECIDE
-        return body.word in QUIET or (placed and elsewhere)
+        return not _is_quiet_answer(case, body, policy)
     if isinstance(body, Due):
-        return all(run.kind is not StepKind.PLACE or run.outcome for track in case.tracks for run in track.runs)
-    return isinstance(body, ConsentChanged | ReferralWithdrawn | RecordLost)
+        begun = any(run.kind is StepKind.PLACE and not run.outcome for track in case.tracks for run in track.runs)
+        return begun or any(pathway.places_by_silence for pathway in _pathways(case, policy))
+    return not isinstance(body, ReferralWithdrawn | RecordLost)
+
+
+def _is_quiet_answer(case: Case, body: ResponseSubmitted, policy: Policy) -> bool:
+    """Elsewhere than at a place: one that makes no step ready, or in a track whose places are all asked for and need decisions."""
+    found = find(case, body.offer_id)
+    if found is None:
+        return True
+    _, track, run, _, _ = found
+    if body.word in QUIET and run.kind is not StepKind.NOTIFY:
+        return True
+    pathway = policy.pinned.get(track.digest)
+    if run.kind is StepKind.PLACE or body.word is Word.DECIDE or pathway is None or not pathway.places_by_decisions:
+        return False
+    if any(other.paused_by for other in case.tracks):
+        return False
+    placed = [latest(track, step.id) for step in pathway.placements]
+    return all(run is not None and run.outcome != NOT_NEEDED for run in placed)
 
 
 def _waits(case: Case) -> bool:
-    """A vacant place seat: it looks again at every input."""
+    """A vacant place seat looks again at every input, a round that has not begun at any that comes after its time."""
     return any(
-        run.kind is StepKind.PLACE and not run.outcome and any(seat.offer is None for seat in run.seats)
+        not run.outcome and (run.kind is StepKind.PLACE or run.starts is not None) and any(seat.offer is None for seat in run.seats)
         for track in case.tracks
         for run in track.runs
     )

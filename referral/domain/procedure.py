@@ -96,8 +96,8 @@ class Step:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Once done, nothing but a lost seat or a new decision can begin it anew."""
-        return not self.when and not self.again
+        """Once done, nothing but a lost seat or a new decision can begin it anew, and no circumstance take it back."""
+        return not self.when and not self.again and not self.unless
 
     def is_ready(self, standing: Marks) -> bool:
         """Whether what must come before it has come."""
@@ -105,6 +105,8 @@ class Step:
 
     def is_wanted(self, standing: Marks) -> bool:
         """Whether the circumstances that it is for hold."""
+        if self.unless and not self.unless.isdisjoint(standing):
+            return False
         return not self.when or all(not group.isdisjoint(standing) for group in self.when)
 
     @cached_property
@@ -119,6 +121,11 @@ class Step:
         return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
 
     @cached_property
+    def there(self) -> str:
+        """The state of an offer from which a person has the place."""
+        return "ARRIVED" if {"arrive", "present"} & set(self.limits) else "ACCEPTED"
+
+    @cached_property
     def roles(self) -> tuple[str, ...]:
         """For each seat the role that it is opened for; where its holder or place is asked, the name of the seat."""
         return tuple(rule.roles[0] if rule.roles else rule.name for rule in self.seats)
@@ -127,6 +134,10 @@ class Step:
     def asks(self) -> OfferKind:
         """Its kind, as an offer says it."""
         return OfferKind(self.kind.value)
+
+
+def _all(groups: tuple[Marks, ...]) -> frozenset[str]:
+    return frozenset(mark for group in groups for mark in group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,38 @@ class Pathway:
         return tuple(step for step in self.steps if step.placement is not None)
 
     @cached_property
+    def places_at_once(self) -> bool:
+        """Whether a place may be asked for in the decision that begins the track."""
+        told = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
+        return any(step.at_once or all(mark.partition(".")[0] in told for mark in step.after) for step in self.placements)
+
+    @cached_property
+    def places_by_silence(self) -> bool:
+        """Whether a place may be asked for the first time because nobody answered."""
+        marks = {mark for step in self.placements for mark in (*step.after, *step.at_once, *step.again, *step.unless, *_all(step.when))}
+        marks |= {mark for change in self.changes for mark in _all(change.when)}
+        told = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
+        missed = any(mark.endswith(".acknowledge-missed") or mark.partition(".")[0] in told for mark in marks)
+        return missed or any(step.on_silence in step.codes for step in self.steps)
+
+    @cached_property
+    def places_by_decisions(self) -> bool:
+        """Whether, once its places are asked for, only decisions and the places themselves ask for another."""
+        kinds = {step.id: step.kind for step in self.steps}
+        again = {mark.partition(".")[0] for step in self.placements for mark in step.again}
+        return all(kinds.get(id) in (StepKind.DECIDE, StepKind.PLACE) for id in again) and not self.changes_by_steps
+
+    @cached_property
+    def changes_by_steps(self) -> bool:
+        """Whether what happens in its steps, and not only what is known of the case, begins other procedures."""
+        return any("=" not in mark for change in self.changes for mark in _all(change.when))
+
+    @cached_property
+    def leads_to(self) -> frozenset[str]:
+        """Ids of the pathways that it may begin."""
+        return frozenset({change.switch_to or change.also_open for change in self.changes})
+
+    @cached_property
     def asking(self) -> tuple[Step, ...]:
         """The steps that ask somebody: all but FEED."""
         return tuple(step for step in self.steps if step.kind is not StepKind.FEED)
@@ -188,6 +231,11 @@ class Pathway:
         for placed in self.placements:
             reads = {id: read | placed.reads if placed.id in read else read for id, read in reads.items()}
         return {id: frozenset(reader for reader, read in reads.items() if id in read) for id in reads}
+
+    def is_settled(self, standing: Marks) -> bool:
+        """Whether every step that ends it is done, or is not for these circumstances."""
+        missing = self.close_when - standing
+        return not missing or all(not self.by_id[mark.removesuffix(".done")].is_wanted(standing) for mark in missing)
 
     @cached_property
     def by_id(self) -> Mapping[str, Step]:

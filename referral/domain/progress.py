@@ -18,6 +18,7 @@ from referral.domain.events import (
     ResponseSubmitted,
     StepOpened,
 )
+from referral.domain.finishing import seals
 from referral.domain.record import Due
 from referral.domain.standing import RANK, latest
 
@@ -59,7 +60,7 @@ def progress(d: Decision) -> None:
         if not case.opened:
             d.needs_person("record-lost")
         elif case.tracks and all(track.outcome for track in case.tracks):
-            d.say(CaseClosed, "all-tracks-ended", outcome="done")
+            d.say(CaseClosed, "all-tracks-ended", outcome="done", sealed=seals(d))
         elif not awaits(case):
             d.needs_person("standing-still")
 

@@ -30,7 +30,7 @@ def submitted(d: Decision, body: ReferralSubmitted) -> None:
     """The first referral opens the case; a further one is attached, and can only make it more urgent by itself."""
     case = d.case
     if not case.opened:
-        return _open(d, body.referral_id, body.agency, body.traits, body.consent)
+        return _open(d, body.referral_id, body.agency, body.traits, body.consent, body.excludes)
     if body.referral_id in case.referrals:
         return d.ignore("REPEATED", referral_id=body.referral_id)
     d.say(ReferralAttached, "same-case", referral_id=body.referral_id, agency=body.agency)
@@ -47,11 +47,13 @@ def raised(d: Decision, body: CaseRaised) -> None:
     """A case that another case has raised."""
     if d.case.opened:
         return d.ignore("REPEATED", referral_id=d.cause.id)
-    return _open(d, d.cause.id, d.policy.oversight, body.traits, None)
+    return _open(d, d.cause.id, d.policy.oversight, body.traits, None, body.excluded)
 
 
-def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: Consent | None) -> None:
-    d.say(CaseOpened, "new-case", referral_id=referral_id, agency=agency, traits=traits, consent=consent, drill=d.cause.drill)
+def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: Consent | None, excluded: tuple[str, ...]) -> None:
+    kept_away = tuple(dict.fromkeys((*d.case.excluded, *excluded)))
+    known = {"traits": traits, "consent": consent or d.case.consent, "excluded": kept_away}
+    d.say(CaseOpened, "new-case", referral_id=referral_id, agency=agency, **known, drill=d.cause.drill)
     open_tracks(d)
     unknown_traits(d)
     if not d.case.tracks:

@@ -27,7 +27,7 @@ SETTLED = "settled"
 @lru_cache(4096)
 def trait_marks(traits: Traits) -> Marks:
     """The marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
-    one = ("concern", "age", "sex", "found_in", "urgency", "origin", "asylum")
+    one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
     many = [f"{name}={getattr(traits, name)}" for name in one]
     return frozenset([*many, *(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)])
 

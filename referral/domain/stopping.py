@@ -5,7 +5,7 @@ from __future__ import annotations
 from referral.domain.case import Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.events import CaseClosed, InstructionGiven, OfferEscalated, TrackChanged, TrackState
-from referral.domain.finishing import end_track
+from referral.domain.finishing import end_track, seals
 from referral.domain.offering import limit_after
 
 
@@ -19,7 +19,7 @@ def close(d: Decision, body: InstructionGiven) -> None:
     if body.track_id is None:
         for task in d.case.tasks:
             d.settle(task, "case-closed")
-        d.say(CaseClosed, "instruction", outcome="closed-by-desk")
+        d.say(CaseClosed, "instruction", outcome="closed-by-desk", sealed=seals(d))
     return None
 
 

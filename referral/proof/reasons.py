@@ -7,15 +7,22 @@ RULES = {
     "all-excluded": "everybody there is excluded from the case",
     "all-seats-decided": "everybody who must decide has decided",
     "all-tracks-ended": "nothing of the case goes on",
+    "also-opens": "what has come up belongs to this procedure too",
     "answer": "",
     "applies": "the procedure for what the referral says",
     "arrive-missed": "the person did not arrive in time",
+    "carried-over": "taken before under another procedure, and kept",
     "close-when": "what ends the procedure has happened",
     "complete-missed": "not completed in time",
+    "confirm-default": "nobody decided, so the safest code was taken: a person must confirm it",
+    "consent-again": "the person agrees again after it had ended",
+    "consent-missing": "it needs the consent of the person, which is not given yet",
+    "consent-withdrawn": "the person agrees no longer",
     "deadline-missed": "a deadline was missed",
     "decide-missed": "nobody decided in time",
     "decided": "the decision is made",
     "decision-forbidden": "what was decided may not be done",
+    "default-by-silence": "nobody decided in time: the safest code, by default",
     "engine-failed": "the rules themselves failed; a person takes over",
     "hold-missed": "the hold ended without a further answer",
     "holder-changed": "another agency now holds the seat that this one depends on",
@@ -29,6 +36,7 @@ RULES = {
     "moved": "the person is elsewhere now",
     "new-case": "",
     "next-in-order": "next in the order of the procedure",
+    "next-round": "it is done again at its time",
     "no-candidate": "nobody is left who could be asked",
     "no-pathway": "no procedure is for what the referral says",
     "other-accepted": "another agency accepted",
@@ -44,6 +52,7 @@ RULES = {
     "referral-for-closed-case": "a further referral of a closed case",
     "referral-withdrawn": "its sender took the referral back; a desk decides",
     "repeated": "nobody looked in time: told again, one higher",
+    "repetition-ended": "it is not to be done again",
     "resumed": "a desk lets it go on",
     "rung-silent": "nobody on the rung below answered",
     "same-case": "its sender named this case",
@@ -53,12 +62,15 @@ RULES = {
     "standing-still": "nothing would ever move it again",
     "statutory-duty": "it must by law: it stays bound until another accepts",
     "stopped": "it was stopped",
+    "switched": "the case belongs to another procedure instead",
     "too-many-events": "more follows than one decision may say",
     "too-many-seats": "more seats than a case may have",
     "too-many-tracks": "more procedures than a case may have",
     "traits-differ": "the referrals contradict one another",
     "unknown-input": "the program knows no rule for it",
     "unknown-traits": "a code that the policy does not know",
+    "waited-for": "the procedure that it waited for has ended",
+    "waits-for": "it waits until another procedure has ended",
     "when-no-longer": "what made it needed is no longer so",
 }
 """Why something was decided. Empty: what stands above says it already."""
@@ -73,6 +85,8 @@ PASSED = {
     "NO_CAPACITY": "no free place",
     "HOLDS_NOW": "the child is there already",
     "SECURE_NOT_ALLOWED": "a secure place needs decisions that are not made",
+    "NOT_CONSENTED": "the person did not agree to its being asked",
+    "CLOSED": "closed at this hour",
 }
 """Why a candidate was not asked."""
 
@@ -90,6 +104,8 @@ CLOSED = {
     "decide": "not decided in time",
     "ladder-exhausted": "nobody on any rung answered",
     "all-excluded": "everybody there is excluded",
+    "CONSENT_WITHDRAWN": "the person agrees no longer",
+    "CARRIED_OVER": "it goes on under another procedure",
 }
 """Why an offer ended, beside the reasons that an agency gives."""
 

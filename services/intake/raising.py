@@ -39,6 +39,7 @@ async def submit(tx: AsyncConnection, door: Inside, record: Input, raised: CaseR
         traits=raised.traits,
         consent=None,
         sections=(),
+        excludes=raised.excluded,
         received_at=record.at,
     )
     referral = {"id": referral_id, "case_id": case_id, "agency": event.agency, "event_id": derived(queue_id, 0), "at": record.at}
