@@ -37,7 +37,7 @@ from referral.domain.record import Due, Input, RecordLost
 from referral.domain.referrals import lost, raised, submitted, withdrawn
 from referral.domain.silence import due, rung_failed
 
-__all__ = ["DECIDES", "decide", "places_wanted"]
+__all__ = ["DECIDES", "decide", "decided", "places_wanted"]
 
 
 def decide(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[Struct, ...]:
@@ -46,12 +46,17 @@ def decide(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tup
     case: None when it has no event yet. facts: now is not before case.at; free holds the services of `places_wanted`.
     An input without effect is InputIgnored, so the log holds the order of all inputs.
     """
+    return decided(case, cause, facts, policy)[0]
+
+
+def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[tuple[Struct, ...], Case]:
+    """The same, and the case as it stands after these events: for who would fold them at once."""
     d = Decision(case, cause, facts, policy)
     HANDLERS.get(type(cause.body), _unknown)(d, cause.body)
     progress(d)
     if not d.events:
         d.ignore("NOTHING_CHANGED")
-    return tuple(d.events)
+    return tuple(d.events), d.case
 
 
 def _unknown(d: Decision, body: Struct) -> None:
