@@ -102,15 +102,15 @@ def _referral(dice: random.Random, case_id: str, now: int) -> ReferralSubmitted:
 
 def _answer(rules: Policy, case: Case, number: int, dice: random.Random, now: int) -> ResponseSubmitted | None:
     """Mostly what moves the case on."""
-    waiting = [(run, seat.offer) for _, _, run, seat in seats(case) if seat.offer is not None and not seat.offer.how]
-    waiting = [(run, offer) for run, offer in waiting if _moves(run, offer)]
+    waiting = [(track, run, seat.offer) for _, track, run, seat in seats(case) if seat.offer is not None and not seat.offer.how]
+    waiting = [(track, run, offer) for track, run, offer in waiting if _moves(run, offer)]
     if not waiting:
         return None
-    run, offer = dice.choice(waiting)
+    track, run, offer = dice.choice(waiting)
     word, code = NEXT.get(offer.state, Word.COMPLETE), ""
     if run.kind is StepKind.DECIDE:
-        codes = next(step.codes for step in rules.current[0].steps if step.id == run.step)
-        word, code = Word.DECIDE, dice.choice(codes)
+        step = rules.pinned[track.digest].step(run.step)
+        word, code = Word.DECIDE, dice.choice(step.codes if step else ())
     elif offer.state == "OFFERED" and dice.random() < DECLINES:
         word = Word.DECLINE
     return ResponseSubmitted(

@@ -41,8 +41,7 @@ class Reader:
 
     def finish(self) -> None:
         """Raises PolicyErrors if anything was wrong."""
-        told = sorted(self._errors, key=lambda e: (e[0].count("/"), *e))  # what all files rest on comes first
-        found = [f"{path}:{line}:{column}: {message}" for path, line, column, message in told]
+        found = [f"{path}:{line}:{column}: {message}" for path, line, column, message in sorted(self._errors)]
         if len(found) > MAX_ERRORS:
             found[MAX_ERRORS:] = [f"and {len(found) - MAX_ERRORS} more errors; correct these first"]
         if found:

@@ -17,7 +17,7 @@ POLICY = policy()
 def test_twenty_tracks_are_enough_for_any_case() -> None:
     """A procedure that ends and begins anew without end goes to a desk at the twentieth track, and the case keeps its alarm."""
     world = World(POLICY)
-    for line in ("refer", "withdraw"):
+    for line in ("refer concern=child-labour", "withdraw"):
         world.tell(line)
     for count in range(1, 21):
         assert world.case is not None and len(world.case.tracks) == count
@@ -89,7 +89,7 @@ def test_a_raised_complaint_is_raised_once_for_a_step() -> None:
 
 def test_who_reads_what_is_complete() -> None:
     """A step is looked at when something changed that it names, also by way of where the child is."""
-    readers = POLICY.current[0].readers
+    readers = next(pathway for pathway in POLICY.current if pathway.id == "trafficking-child").readers
     assert readers["risk"] == {"risk", "secure", "shelter", "move", "review", "plan"}
     assert readers["police"] == {"police", "support", "risk", "coordinator"}
     assert {"guardian", "risk", "health", "interview", "plan", "shelter", "move"} <= readers["support"]

@@ -57,10 +57,13 @@ def test_a_raised_case_opens_at_the_ombudsperson() -> None:
         traits=msgspec.structs.replace(TRAITS, concern="rights-violation"),
         about="deadline-missed",
     )
-    opened, asked = decide(None, cause(raised), facts(), POLICY)
-    assert isinstance(opened, e.CaseOpened) and isinstance(asked, e.NeedsPerson)
-    assert asked.desk == "ombudsperson"
-    case = evolve(evolve(None, opened, CASE), asked, CASE)
+    opened, track, *rest = said = decide(None, cause(raised), facts(), POLICY)
+    assert isinstance(opened, e.CaseOpened) and isinstance(track, e.TrackChanged)
+    assert opened.agency == "ombudsperson" and track.pathway == "rights-violation"
+    assert {event.step for event in rest if isinstance(event, (e.StepOpened, e.NeedsPerson, e.OfferOpened))} == {"team"}
+    case = None
+    for event in said:
+        case = evolve(case, event, CASE)
     again = decide(case, cause(raised), facts(), POLICY)
     assert [type(event) for event in again] == [e.InputIgnored]
 

@@ -31,7 +31,7 @@ CASES = tuple(str(uuid.UUID(int=0xC0 + n)) for n in range(2))
 MOST = 120
 """Events of one decision: a bound far below any that could hurt, far above the thirty of the busiest story."""
 PLACES = sorted(id for id, service in WHOLE.services.items() if service.places is not None)
-STEPS = [step.id for step in WHOLE.current[0].steps]
+STEPS = sorted({step.id for pathway in WHOLE.current for step in pathway.steps})
 CODED = {
     "about": "about",
     "step": "step",
@@ -202,10 +202,10 @@ class Line(RuleBasedStateMachine):
     def codes(self, who: str, offer_id: str) -> tuple[str, ...]:
         case = self.cases[who]
         assert case is not None
-        steps = {step.id: step for step in WHOLE.current[0].steps}
-        for _, _, run, seat in seats(case):
-            if any(o.offer_id == offer_id for o in (*offers_of(seat), *seat.past)) and steps[run.step].codes:
-                return (*steps[run.step].codes, "HIGH", "agree", "move")
+        for _, track, run, seat in seats(case):
+            step = WHOLE.pinned[track.digest].step(run.step)
+            if any(o.offer_id == offer_id for o in (*offers_of(seat), *seat.past)) and step is not None and step.codes:
+                return (*step.codes, "HIGH", "agree", "move")
         return ("HIGH",)
 
     @rule(minutes=st.integers(1, 600))
@@ -267,7 +267,7 @@ class Line(RuleBasedStateMachine):
         desk=st.sampled_from(["dsw", "dsw", "desk-prizren", "iom"]),
     )
     def instruct(self, who: str, word: e.Instruction, step: str, seat: int, fits: bool, aim: str, desk: str) -> None:
-        found = WHOLE.current[0].step(step)
+        found = next((at for pathway in WHOLE.current if (at := pathway.step(step))), None)
         if fits and found is not None and found.seats:
             rule = found.seats[min(seat, len(found.seats) - 1)]
             roles = {*rule.roles, *rule.last_resort, *(found.placement.until_known if found.placement else ())}
