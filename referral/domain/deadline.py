@@ -21,6 +21,9 @@ class Limit:
     unit: str
     source: str = field(default="", compare=False)
 
+    def __str__(self) -> str:
+        return f"{self.amount} {self.unit}{' ' if self.source else ''}{self.source}"
+
     @property
     def micros(self) -> int:
         """How long it is, in µs; 0 for working days, which only a calendar can count."""
@@ -35,6 +38,8 @@ class Calendar:
     holidays: frozenset[int]
     changes: tuple[int, ...]
     offsets: tuple[int, ...]
+    ends: int = 1 << 32
+    """The first day that it does not know any more: limits in working days must end before."""
 
     def offset(self, at: int) -> int:
         """How far local time is ahead of UTC at this time, in µs."""
@@ -48,6 +53,11 @@ class Calendar:
         """The instant at which this local day begins."""
         local = day * DAY
         return local - self.offset(local - self.offset(local))
+
+
+def countable(limit: Limit, start: int, calendar: Calendar) -> bool:
+    """Whether the calendar knows every day that a limit starting now runs through."""
+    return limit.unit != "working days" or due(start, limit, calendar) <= calendar.midnight(calendar.ends)
 
 
 def due(start: int, limit: Limit, calendar: Calendar) -> int:

@@ -34,10 +34,13 @@ class Reader:
         self.files = files
         self._errors: set[tuple[str, int, int, str]] = set()
         self._roots: dict[str, Any] = {}
+        self.broken: set[str] = set()
+        """Files that could not be read at all: what they lack is not told again word by word."""
 
     def error(self, path: str, line: int, message: str, column: int = 0) -> None:
         """Line and column count from 1; 0 where the whole file is meant."""
-        self._errors.add((path, line, column, message))
+        if path not in self.broken:
+            self._errors.add((path, line, column, message))
 
     def finish(self) -> None:
         """Raises PolicyErrors if anything was wrong."""
@@ -54,13 +57,13 @@ class Reader:
         return Node(self, path, self._roots[path])
 
     def _compose(self, path: str) -> Any:
-        if path not in self.files:
-            self.error(path, 0, "the file is missing")
-            return None
         try:
+            if path not in self.files:
+                raise NoYaml("the file is missing")
             return compose(self.files[path])
         except NoYaml as wrong:
             self.error(path, wrong.line, wrong.message, wrong.column)
+            self.broken.add(path)
             return None
 
 
@@ -109,15 +112,15 @@ class Node:
             seen.add(name)
             yield name, item
 
-    def fields(self, required: Iterable[str], optional: Iterable[str] = ()) -> Fields:
-        """The values of a mapping with known keys; those that are not there are absent."""
+    def fields(self, required: Iterable[str], optional: Iterable[str] = (), why: str = "") -> Fields:
+        """The values of a mapping with known keys; those that are not there are absent. why: told with a key that is not known."""
         must, may = tuple(required), tuple(optional)
         found = Fields(self)
         for name, value in self.items():
             if name in must or name in may:
                 found[name] = value
             else:
-                value.key_error(f"{name} is not known here; {allowed(name, (*must, *may))}")
+                value.key_error(f"{name} is not known here; {allowed(name, (*must, *may))}{f'; {why}' if why else ''}")
         for name in must:
             if name not in found:
                 self.error(f"{name} is missing")
@@ -128,6 +131,13 @@ class Node:
 
     def is_list(self) -> bool:
         return isinstance(self.node, yaml.SequenceNode)
+
+    def spot(self, word: str) -> Node:
+        """Where a word stands within this value; the value itself where it does not."""
+        if isinstance(self.node, yaml.ScalarNode):
+            return self
+        inner = self.each() if self.is_list() else [value for _, value in self.items()]
+        return next((found for item in inner if (found := item.spot(word)).node is not None and found.node.value == word), self)
 
     def each(self) -> list[Node]:
         """The items of a list; none where it is absent."""
@@ -150,17 +160,21 @@ class Node:
             self.error(f"{what} {value} is not known; {allowed(value, known)}")
         return value
 
-    def words(self, of: Iterable[str] | None = None, what: str = "word") -> tuple[str, ...]:
-        """The words of a list, each once."""
+    def words(self, of: Iterable[str] | None = None, what: str = "word", least: int = 0) -> tuple[str, ...]:
+        """The words of a list, each once. least: how many there must be, where the list is there at all."""
         known = None if of is None else tuple(of)
         found: list[str] = []
         for item in self.each():
             if (word := item.word(known, what)) in found:
                 item.error(f"{what} {word} stands here twice")
             found.append(word)
+        if self.is_list() and len(found) < least:
+            self.error(f"this list is empty; one {what} at least is expected here")
         return tuple(found)
 
     def number(self, low: int, high: int) -> int:
+        if not self.there():
+            return low
         value = self.word()
         if not re.fullmatch(r"0|[1-9][0-9]{0,8}", value) or not low <= int(value) <= high:
             self.error(f"a whole number from {low} to {high} is expected here")

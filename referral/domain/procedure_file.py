@@ -7,6 +7,7 @@ import hashlib
 from referral.domain.directory_files import Whole
 from referral.domain.language import Node, Reader
 from referral.domain.procedure import Change, ConsentRule, Pathway
+from referral.domain.procedure_checks import check
 from referral.domain.procedure_marks import Marking
 from referral.domain.procedure_seats import Seating
 from referral.domain.procedure_step import read_step
@@ -21,8 +22,8 @@ def read_procedure(reader: Reader, path: str, whole: Whole) -> Pathway:
         get["pathway"].error(f"pathway {id} belongs into pathways/{id}.yaml")
     nodes = get["steps"].each()
     marking = Marking(whole, nodes)
-    seating = Seating(whole, get["ladder"].words(whole.codes.get("rung", ()), "rung"))
-    return Pathway(
+    seating = Seating(whole, get["ladder"].words(whole.codes.get("rung", ()), "rung", least=1))
+    pathway = Pathway(
         id=id,
         digest=hashlib.sha256(reader.files[path]).hexdigest(),
         applies=marking.conditions(get["applies"]),
@@ -30,11 +31,15 @@ def read_procedure(reader: Reader, path: str, whole: Whole) -> Pathway:
         never=tuple(NEVER[name] for name in get["never"].words(NEVER, "ban") if name in NEVER and NEVER[name][0]),
         raises=MISSED.get(get["on_missed_deadline"].word(MISSED, "word"), ""),
         steps=tuple(read_step(node, marking, seating) for node in nodes),
-        close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step")),
+        close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step", least=1)),
         version=get["version"].number(1, 9999),
         consent=_consent(get["consent"], whole),
         seal=get["seal"].yes(),
     )
+    if not pathway.applies:
+        get["applies"].error("a procedure says for whom it is, e.g. applies: {concern: [trafficking]}")
+    check(pathway, get, marking)
+    return pathway
 
 
 def _consent(node: Node, whole: Whole) -> ConsentRule:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from referral.domain.directory_files import Whole
 from referral.domain.language import Node, allowed
 from referral.domain.procedure import Marks
-from referral.domain.procedure_words import CONSENT, STATES, TRAITS
+from referral.domain.procedure_words import CONSENT, KINDS, STATES, TRAITS
 
 
 class Marking:
@@ -16,16 +16,23 @@ class Marking:
     def __init__(self, whole: Whole, steps: list[Node]) -> None:
         self.whole = whole
         self.steps: dict[str, Node] = {}
+        self._outcomes: dict[str, tuple[str, ...]] = {}
         for node in steps:
             id = step_id(node)
             if id in self.steps:
                 node.error(f"step {id} is there twice; every step has an id of its own")
+            if id in TRAITS or id == "consent":
+                node.error(f"no step can be called {id}: a condition would take it for the circumstance of that name")
             self.steps.setdefault(id, node)
 
     def outcomes(self, step: str) -> tuple[str, ...]:
-        """The words that may stand behind `step.`."""
-        codes = next((value for name, value in self.steps[step].items() if name == "decide"), None)
-        return STATES + (tuple(item.word() for item in codes.each()) if codes else ())
+        """The words that may stand behind `step.`: what a step of its kind can come to."""
+        if step not in self._outcomes:
+            fields = dict(self.steps[step].items())
+            kind = next((name for name in KINDS if name in fields), "feed")
+            codes = [item.word() for item in fields[kind].each()] if kind == "decide" else []
+            self._outcomes[step] = (*STATES[kind], *codes)
+        return self._outcomes[step]
 
     def mark(self, node: Node) -> str:
         """`step.word`, both known."""
@@ -45,11 +52,11 @@ class Marking:
         found = []
         for name, value in node.items():
             if name in known:
-                words = value.words(self.whole.codes.get(known[name], ()), name)
+                words = value.words(self.whole.codes.get(known[name], ()), name, least=1)
             elif name == "consent":
-                words = value.words(CONSENT, "consent")
+                words = value.words(CONSENT, "consent", least=1)
             elif name in self.steps:
-                found.append(frozenset(f"{name}.{word}" for word in value.words(self.outcomes(name), f"outcome of {name}")))
+                found.append(frozenset(f"{name}.{word}" for word in value.words(self.outcomes(name), f"outcome of {name}", least=1)))
                 continue
             else:
                 value.key_error(f"{name} is neither a circumstance nor a step; {allowed(name, (*known, 'consent', *self.steps))}")

@@ -38,6 +38,7 @@ class Seating:
             case "ask_together":
                 return [self._own(name, node, get) for name, node in get[kind].items()]
             case "decide":
+                get["who"].words(least=1)
                 return [self._held(get, who, CONFLICT) for who in get["who"].each()]
             case "place":
                 return [self._rule(get, get, "place", (), last_resort=get["last_resort"].words(roles, "role"))]
@@ -58,8 +59,8 @@ class Seating:
         return SeatRule(
             name=name,
             roles=roles,
-            areas=said("area").words(AREAS, "area") or ANYWHERE,
-            ladder=said("ladder").words(self.codes.get("rung", ()), "rung") or self.ladder,
+            areas=said("area").words(AREAS, "area", least=1) or ANYWHERE,
+            ladder=said("ladder").words(self.codes.get("rung", ()), "rung", least=1) or self.ladder,
             shows=said("shows").words(self.sections, "section"),
             skills=frozenset(said("requires").words(TAGS, "skill")),
             may_decline=said("may_decline").words(reasons, "reason") or reasons,

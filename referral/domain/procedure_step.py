@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from referral.domain.deadline import Limit
+from referral.domain.deadline import DAY, Calendar, Limit, countable
 from referral.domain.events import StepKind
 from referral.domain.language import Fields, Node, allowed
 from referral.domain.procedure import Placement, SeatRule, Step
@@ -13,6 +13,7 @@ from referral.domain.procedure_marks import Marking
 from referral.domain.procedure_seats import Seating
 from referral.domain.procedure_words import KIND_NEEDED, KINDS, LIMITS, PERIODS, SILENCE, STEP
 
+ORDER = ("acknowledge", "accept", "present", "arrive", "complete")
 REPEATS = ("again_when", "then_every", "until")
 
 
@@ -26,8 +27,8 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
     codes = marking.whole.codes
     id = get["id"].word(codes.get("step", ()), "step")
     seats = seating.seats(id, kind, get)
-    limits = _limits(get["within"])
-    decisions = get[kind].words(codes.get("decision", ()), "decision") if kind == "decide" else ()
+    limits = _limits(get["within"], marking.whole.calendar)
+    decisions = get[kind].words(codes.get("decision", ()), "decision", least=1) if kind == "decide" else ()
     _complete(node, kind, seats, limits, get)
     if "every" in get:
         get["every"].word(PERIODS, "period")
@@ -54,17 +55,27 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         then_every=get["then_every"].limit(clock=True) if "then_every" in get else None,
         until=marking.marks(get["until"]),
         without_consent=get["without_consent"].yes(),
-        feeds=get["feed"].words(codes.get("feed", ()), "feed") if kind == "feed" else (),
+        feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
     )
 
 
-def _limits(node: Node) -> dict[str, Limit]:
-    found = {}
+def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
+    """Each counts from the end of the one before; one that is longer than those that follow cannot be meant."""
+    found: dict[str, Limit] = {}
     for name, value in node.items():
-        if name in LIMITS:
-            found[name] = value.limit()
-        else:
+        if name not in LIMITS:
             value.key_error(f"limit {name} is not known; {allowed(name, LIMITS)}")
+            continue
+        found[name] = value.limit()
+        if not countable(found[name], calendar.midnight(calendar.ends - 365), calendar):
+            value.error(f"{value.word()} counts further than the calendar {calendar.id} goes; referral policy calendar refresh")
+    longest, what = 0, ""
+    for name in ORDER:
+        if name in found:
+            at_least = found[name].micros or found[name].amount * DAY
+            if at_least < longest:
+                dict(node.items())[name].error(f"{name} is due before {what}, which must come first; {what} may take {found[what]}")
+            longest, what = at_least, name
     return found
 
 
@@ -111,7 +122,7 @@ def _placement(get: Fields, marking: Marking) -> Placement:
     table: dict[str, tuple[str, ...]] = {}
     by, before = "", get["until_known"].words(roles, "role")
     if get["place"].is_list():
-        before = get["place"].words(roles, "role")
+        before = get["place"].words(roles, "role", least=1)
         for word in ("by", "until_known"):
             if word in get:
                 get[word].key_error(f"place is a list of roles here, which asks no decision; {word} belongs to a table")
@@ -123,7 +134,7 @@ def _placement(get: Fields, marking: Marking) -> Placement:
         for code, value in get["place"].items():
             if code not in known:
                 value.key_error(f"{code} is not an outcome of {by}; {allowed(code, known)}")
-            table[code] = value.words(roles, "role")
+            table[code] = value.words(roles, "role", least=1)
     return Placement(
         by=by,
         roles=table,

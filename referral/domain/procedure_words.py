@@ -99,8 +99,16 @@ TRAITS = {
 CONSENT = ("given", "refused", "withdrawn", "not-asked", "unknown", "expired")
 """States of the person's agreement, as a condition names them."""
 WITHDRAWAL = ("continue", "anonymous", "stop")
-STATES = ("accepted", "present", "arrived", "completed", "done", "decided", "acknowledge-missed", "secure", "misplaced")
-"""What a condition may look at of every step, beside the codes that it decides."""
+ASKED = ("accepted", "present", "arrived", "completed", "done", "acknowledge-missed")
+STATES: Mapping[str, tuple[str, ...]] = {
+    "ask": ASKED,
+    "ask_together": ASKED,
+    "decide": (*ASKED, "decided"),
+    "place": (*ASKED, "secure", "misplaced"),
+    "notify": ASKED,
+    "feed": (),
+}
+"""By kind of step, what a condition may look at, beside the codes that it decides. Nothing is heard of a feed."""
 AREAS = ("found-in", "neighbour", "region", "other-region", "country")
 LIMITS = {
     "acknowledge": "seen by a person; else the next rung",

@@ -25,7 +25,7 @@ class NoYaml(Exception):
 
 
 def compose(data: bytes) -> Any:
-    """The root node, or None for an empty file. Raises NoYaml."""
+    """The root node. Raises NoYaml."""
     if len(data) > MAX_FILE:
         raise NoYaml(f"the file has {len(data)} bytes; at most {MAX_FILE} are read")
     try:
@@ -45,8 +45,9 @@ def compose(data: bytes) -> Any:
         raise NoYaml(f"this is no YAML: {str(wrong).splitlines()[0]}") from None
     except RecursionError:
         raise NoYaml(f"more than {MAX_DEPTH} values within one another") from None
-    if root is not None:
-        _weigh(root, {}, 0)
+    if root is None:
+        raise NoYaml("the file is empty", 1, 1)
+    _weigh(root, {}, 0)
     return root
 
 

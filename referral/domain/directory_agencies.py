@@ -1,0 +1,106 @@
+"""One agency of the directory and its services, from its file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from referral.domain.deadline import MINUTE
+from referral.domain.directory import Agency, Hours, Municipality, Names, Service
+from referral.domain.directory_codes import id_of, names
+from referral.domain.events import Reach
+from referral.domain.language import Node
+from referral.domain.procedure_words import TAGS
+
+REACHES = {reach.value: reach for reach in Reach if reach is not Reach.UNKNOWN}
+PERSONAL = re.compile(r"@|https?:|[+0-9][0-9 ()/-]{6,}")
+"""An e-mail address, a link or a telephone number: what no name of an agency contains."""
+NO_PERSON = "no address, telephone, e-mail, location or name of a person is ever stored here"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def read_agency(
+    root: Node, path: str, codes: Mapping[str, tuple[str, ...]], places: Mapping[str, Municipality]
+) -> tuple[Agency, tuple[Service, ...]]:
+    """The agency and what it does where; what is wrong is noted in the reader."""
+    must, may = ("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above", "hours")
+    fields = root.fields(must, may, why=NO_PERSON)
+    id = id_of(fields["agency"])
+    if path != f"directory/{id}.yaml":
+        fields["agency"].error(f"agency {id} belongs into directory/{id}.yaml")
+    ladder = fields["ladder"].words(codes.get("rung", ()), "rung")
+    if len(ladder) < 2:
+        fields["ladder"].error("two rungs at least: a focal point and a back-up (SOP 2004)")
+    above = fields["above"].word()
+    if above and f"directory/{above}.yaml" not in root.reader.files:
+        fields["above"].error(f"{above} is no agency of this directory")
+    regions = {f"region:{place.region}" for place in places.values()}
+    services: dict[str, Service] = {}
+    for node in fields["services"].each():
+        service = _service(node, id, codes, (*places, *sorted(regions), "country"))
+        if service.id in services:
+            node.error(f"service {service.id} is there twice")
+        services[service.id] = service
+    agency = Agency(
+        id=id,
+        names=_names(fields["names"]),
+        municipality=fields["municipality"].word(("", *places), "municipality"),
+        reach=REACHES.get(fields["reach"].word(REACHES, "reach"), Reach.UNKNOWN),
+        ladder=ladder,
+        languages=fields["languages"].words(codes.get("language", ()), "language"),
+        desk=fields["desk"].yes(),
+        above=above,
+        hours=_hours(fields["hours"]) if "hours" in fields else None,
+    )
+    return agency, tuple(services.values())
+
+
+def _names(node: Node) -> Names:
+    found = names(node)
+    for language, value in node.items():
+        if PERSONAL.search(found.get(language, "")):
+            value.error(f"this looks like an address or a telephone number; {NO_PERSON}")
+    return found
+
+
+def _service(node: Node, agency: str, codes: Mapping[str, tuple[str, ...]], areas: tuple[str, ...]) -> Service:
+    fields = node.fields(("id", "roles", "covers"), ("tags", "ages", "sexes", "places"), why=NO_PERSON)
+    id = id_of(fields["id"])
+    if not id.startswith(f"{agency}."):
+        fields["id"].error(f"the id of a service begins with its agency: {agency}.…")
+    ages = [age.number(0, 120) for age in fields["ages"].each()] or [0, 120]
+    if len(ages) != 2 or ages[0] > ages[1]:
+        fields["ages"].error("ages are two numbers, youngest and oldest, e.g. [0, 17]")
+    return Service(
+        id=id,
+        agency=agency,
+        roles=frozenset(fields["roles"].words(codes.get("role", ()), "role", least=1)),
+        tags=frozenset(fields["tags"].words(TAGS, "tag")),
+        covers=frozenset(fields["covers"].words(areas, "area", least=1)),
+        ages=(ages[0], ages[-1]),
+        sexes=frozenset(fields["sexes"].words(codes.get("sex", ()), "sex")),
+        places=fields["places"].number(0, 10_000) if fields["places"].there() else None,
+    )
+
+
+def _hours(node: Node) -> Hours:
+    """Local time of the calendar; an agency without hours is there day and night."""
+    fields = node.fields(("days", "from", "to"))
+    found = Hours(
+        days=tuple(sorted(DAYS.index(day) for day in fields["days"].words(DAYS, "day") if day in DAYS)),
+        opens=_of_day(fields["from"]),
+        closes=_of_day(fields["to"]),
+    )
+    if not found.days:
+        fields["days"].error("an agency is open on one day at least; leave hours out for day and night")
+    if found.opens >= found.closes:
+        fields["to"].error("it closes later than it opens, on the same day, at 24:00 at the latest")
+    return found
+
+
+def _of_day(node: Node) -> int:
+    match = re.fullmatch(r"([01][0-9]|2[0-4]):([0-5][0-9])", node.word())
+    if match is None or (match[1] == "24" and match[2] != "00"):
+        node.error('a time of day is written "08:00", between quotes')
+        return 0
+    return (int(match[1]) * 60 + int(match[2])) * MINUTE
