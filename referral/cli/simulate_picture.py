@@ -1,0 +1,119 @@
+"""The figures of a simulation as one SVG picture: curves of time, bars of counts; a second policy is drawn beside the first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from xml.sax.saxutils import escape
+
+from referral.cli.simulate_rows import full
+from referral.cli.simulate_run import Result
+from referral.domain.policy import Policy
+from referral.domain.simulate_tally import Tally, minutes
+
+WIDTH, HEIGHT, MARGIN = 560, 250, 20
+COLOURS = ("#1b6ca8", "#d1495b", "#3a7d44", "#8d6a9f", "#e08e45", "#5c5c5c", "#2a9d8f", "#b5838d")
+LABEL = 190
+"""Room for the words left of bars, and below which a curve begins."""
+TICKS = {15: "15 min", 60: "1 h", 240: "4 h", 1440: "1 d", 5760: "4 d", 20160: "14 d"}
+LONGEST = 30 * 1440
+MANY = 9
+BEFORE, AFTER = "#1b6ca8", "#e08e45"
+
+
+def draw(result: Result, policy: Policy, compared: bool) -> str:
+    """The whole picture."""
+    tallies = [result.before, *([result.after] if compared else [])]
+    panels = [
+        _curves("Time to the first acceptance, share of cases", tallies, "first", policy),
+        _curves("Time to a bed, share of those who got one", tallies, "bed", policy),
+        _bars("Declines by reason", [_words(t, "declined") for t in tallies]),
+        _bars("Rung on which an offer was accepted", [_words(t, "rung") for t in tallies]),
+        _bars("What desks were asked about", [_words(t, "desk") for t in tallies]),
+        _bars("Days a year without a free place", [full(t, result.years) for t in tallies]),
+        _bars("How cases ended", [_words(t, "ended") for t in tallies]),
+        _bars("Cases that go elsewhere", [_moved(result)])
+        if compared
+        else _bars("Why others were not asked", [_words(result.before, "passed")]),
+    ]
+    columns, rows = 2, (len(panels) + 1) // 2
+    width, height = columns * (WIDTH + MARGIN) + MARGIN, rows * (HEIGHT + MARGIN) + MARGIN + 30
+    title = f"{result.before.total('cases')} made-up cases in {result.years} year(s)" + (" · blue: before, orange: now" if compared else "")
+    body = [_text(MARGIN, 28, title, size=16, bold=True)]
+    for number, panel in enumerate(panels):
+        x, y = MARGIN + number % columns * (WIDTH + MARGIN), 40 + MARGIN + number // columns * (HEIGHT + MARGIN)
+        body.append(f'<g transform="translate({x},{y})">{panel}</g>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>{"".join(body)}</svg>\n'
+    )
+
+
+def _words(tally: Tally, measure: str) -> dict[str, float]:
+    return {str(word): float(count) for word, count in tally.words(measure).most_common()}
+
+
+def _moved(result: Result) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for (kind, _, _), count in result.differences.elsewhere.items():
+        found[kind] = found.get(kind, 0) + count
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _text(x: float, y: float, words: str, *, size: int = 11, bold: bool = False, end: bool = False, colour: str = "#222") -> str:
+    more = ' font-weight="bold"' * bold + ' text-anchor="end"' * end
+    return f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size}" fill="{colour}"{more}>{escape(words)}</text>'
+
+
+def _bars(title: str, counts: Sequence[Mapping[str, float]]) -> str:
+    """Up to MANY words, each with one bar for every policy."""
+    words = list(dict.fromkeys(word for count in counts for word in count))
+    words = sorted(words, key=lambda w: (-max(c.get(w, 0) for c in counts), w))[:MANY]
+    most = max((c.get(w, 0) for c in counts for w in words), default=0) or 1
+    out, high = [_text(0, 12, title, bold=True, size=12)], (HEIGHT - 30) / MANY
+    for row, word in enumerate(words):
+        y, thick = 24 + row * high, (high - 6) / len(counts)
+        out.append(_text(LABEL - 6, y + high / 2 + 1, word if len(word) < 32 else f"{word[:31]}…", end=True))
+        for number, count in enumerate(counts):
+            long = (WIDTH - LABEL - 60) * count.get(word, 0) / most
+            top, colour = y + number * thick, BEFORE if number == 0 else AFTER
+            out.append(f'<rect x="{LABEL}" y="{top:.1f}" width="{long:.1f}" height="{thick:.1f}" fill="{colour}"/>')
+            out.append(_text(LABEL + long + 4, top + thick / 2 + 4, f"{count.get(word, 0):,.0f}", size=10))
+    return "".join(out)
+
+
+def _curves(title: str, tallies: Sequence[Tally], measure: str, policy: Policy) -> str:
+    """One curve a pathway: the share of cases within a time, on a logarithmic scale; the second policy's are dashed."""
+    out, low = [_text(0, 12, title, bold=True, size=12)], HEIGHT - 20
+    for tick, name in TICKS.items():
+        x = _x(tick)
+        out.append(f'<line x1="{x:.1f}" y1="22" x2="{x:.1f}" y2="{low}" stroke="#ddd"/>{_text(x - 12, low + 14, name, size=10)}')
+    for share in (0.0, 0.5, 1.0):
+        y = _y(share)
+        out.append(f'<line x1="0" y1="{y:.1f}" x2="{WIDTH - 150}" y2="{y:.1f}" stroke="#ddd"/>')
+        out.append(_text(2, y - 2, f"{share:.0%}", size=9, colour="#777"))
+    pathways = [p for p in tallies[0].of(measure) if tallies[0].total(measure, p)]
+    for number, pathway in enumerate(pathways):
+        colour = COLOURS[number % len(COLOURS)]
+        out.append(_text(WIDTH - 144, 34 + 16 * number, policy.names("pathway", pathway, "en")[:26], colour=colour))
+        for which, tally in enumerate(tallies):
+            dash = ' stroke-dasharray="5 3"' if which else ""
+            out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.8"{dash} points="{_points(tally, measure, pathway)}"/>')
+    return "".join(out)
+
+
+def _points(tally: Tally, measure: str, pathway: str) -> str:
+    buckets, reached = tally.words(measure, pathway), 0
+    whole, points = sum(buckets.values()) or 1, [(_x(1), _y(0))]
+    for bucket in sorted(int(b) for b in buckets):
+        reached += buckets[bucket]
+        points.append((_x(minutes(bucket + 1)), _y(reached / whole)))
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _x(after: float) -> float:
+    return (WIDTH - 150) * math.log(max(min(after, LONGEST), 1)) / math.log(LONGEST)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - 20 - (HEIGHT - 44) * share

@@ -1,0 +1,148 @@
+"""A simulation told to a person: the figures of each pathway, where it hurts, and the cases that another policy moves."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from referral.cli import show
+from referral.cli.simulate_rows import full
+from referral.cli.simulate_run import Result
+from referral.domain.policy import Policy
+from referral.domain.simulate_parted import Differences, Parted, Side
+from referral.domain.simulate_tally import Tally, quantile
+from referral.domain.told import span
+from referral.proof.reasons import PASSED, RULES
+
+SHOWN = 8
+"""Lines of each list (ours); the CSV file has all."""
+
+
+def print_tables(result: Result, policy: Policy, compared: bool) -> None:
+    """Everything of one policy, or of two side by side."""
+    tallies = [result.before, *([result.after] if compared else [])]
+    _pathways(tallies, policy)
+    for measure, title in (
+        ("declined", "declines by reason"),
+        ("rung", "rung on which an offer was accepted"),
+        ("desk", "what desks were asked about"),
+        ("ended", "how cases ended"),
+    ):
+        _words(tallies, measure, title)
+    _services(tallies, result.years)
+    _places(tallies, policy)
+
+
+def length(minutes: float | None) -> str:
+    """A length of time in the unit that tells it best; `–` where there is none."""
+    if minutes is None:
+        return "–"
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes >= 2 * size:
+            return f"{minutes / size:.1f} {unit}"
+    return f"{minutes:.0f} min"
+
+
+def _both(cells: list[str]) -> str:
+    """One figure, or two with an arrow where they differ."""
+    return cells[0] if len(set(cells)) == 1 else " → ".join(cells)
+
+
+def _pathways(tallies: list[Tally], policy: Policy) -> None:
+    def times(measure: str, pathway: str, share: float) -> str:
+        return _both([length(quantile(t.words(measure, pathway), share)) for t in tallies])
+
+    def each(measure: str, pathway: str) -> str:
+        return _both([f"{t.total(measure, pathway) / (t.total('cases', pathway) + t.total('raised', pathway)):.1f}" for t in tallies])
+
+    rows = []
+    for pathway in sorted({p for t in tallies for p in t.of("ended")}):
+        all_ = [t.total("cases", pathway) + t.total("raised", pathway) for t in tallies]
+        if not all(all_):
+            continue
+        rows.append(
+            (
+                policy.names("pathway", pathway, "en"),
+                _both([str(n) for n in all_]),
+                times("first", pathway, 0.5),
+                times("first", pathway, 0.9),
+                times("bed", pathway, 0.5),
+                times("bed", pathway, 0.9),
+                _both([str(t.total("nobody", pathway)) for t in tallies]),
+                each("inputs", pathway),
+                each("desk", pathway),
+            )
+        )
+    columns = ("pathway", "cases", "yes p50", "p90", "bed p50", "p90", "none", "inputs", "desk")
+    show.table(
+        columns,
+        rows,
+        title="By pathway: time to the first acceptance and to a bed; cases that nobody accepted; inputs and desk tasks of each",
+    )
+
+
+def _words(tallies: list[Tally], measure: str, title: str) -> None:
+    counts = [t.words(measure) for t in tallies]
+    sums = [sum(c.values()) or 1 for c in counts]
+    words = [word for word, _ in Counter({w: n for c in counts for w, n in c.items()}).most_common(SHOWN)]
+    rows = [
+        (word, _both([str(c[word]) for c in counts]), _both([f"{100 * c[word] / n:.1f} %" for c, n in zip(counts, sums, strict=True)]))
+        for word in words
+    ]
+    show.table((title, "count", "share"), rows)
+
+
+def _services(tallies: list[Tally], years: int) -> None:
+    days = [full(t, years) for t in tallies]
+    rows = [(service, _both([f"{d.get(service, 0):.1f}" for d in days])) for service in list(days[-1])[:SHOWN]]
+    show.table(("without a free place", "days a year"), rows)
+
+
+def _places(tallies: list[Tally], policy: Policy) -> None:
+    slow = {place: quantile(tallies[0].words("place", place), 0.9) or 0 for place in tallies[0].of("place")}
+    rows = [
+        (policy.names("municipality", place, "en"), _both([length(quantile(t.words("place", place), 0.9)) for t in tallies]))
+        for place in sorted(slow, key=lambda p: (-slow[p], p))[:SHOWN]
+    ]
+    show.table(("slowest municipalities", "accepted p90"), rows)
+
+
+def print_differences(found: Differences, cases: int, policy: Policy) -> None:
+    """Which cases go elsewhere, grouped, and one example of each kind as a story."""
+    moved = sum(found.elsewhere.values())
+    show.console.print(f"{moved} of {cases} cases go elsewhere", soft_wrap=True, style="bold")
+    show.console.print(f"{found.said} more go the same way, but somebody is told another limit or shown something else", soft_wrap=True)
+    if not moved:
+        return
+    for index, title in enumerate(("what is different first", "pathway", "municipality")):
+        groups: Counter[str] = Counter()
+        for key, count in found.elsewhere.items():
+            groups[key[index]] += count
+        kind = ("", "pathway", "municipality")[index]
+        rows = [(policy.names(kind, word, "en") if kind else word, str(count)) for word, count in groups.most_common(SHOWN)]
+        show.table((title, "cases"), rows)
+    kinds: Counter[str] = Counter()
+    for (kind, _, _), count in found.elsewhere.items():
+        kinds[kind] += count
+    for kind, _ in kinds.most_common(3):
+        if kind in found.examples:
+            print_example(found.examples[kind][0])
+
+
+def print_example(parted: Parted) -> None:
+    """One case: what went before, and what each policy does where the ways part."""
+    show.console.print(f"\n[bold]case {parted.name}[/] · {parted.pathway} · {parted.place} · {parted.kind}", soft_wrap=True)
+    for line in parted.story[-6:]:
+        show.console.print(f"   {line}", soft_wrap=True, markup=False)
+    for name, side in (("before", parted.before), ("now", parted.after)):
+        at = f"+{span(side.at - parted.arrived)}" if side.at else "nothing further"
+        show.console.print(f"  [bold]{name}[/] {at}: {'; '.join(side.lines[:4])}", soft_wrap=True)
+        if why := _why(side):
+            show.console.print(f"      why: {why}", soft_wrap=True, markup=False, style="dim")
+    if parted.unused:
+        show.console.print(f"      {parted.unused} recorded inputs after it say nothing about the other way", style="dim", soft_wrap=True)
+
+
+def _why(side: Side) -> str:
+    passed = [p.rpartition(" ") for p in side.passed]
+    words = [f"{service}: {PASSED.get(reason, reason)}" for service, _, reason in passed]
+    return "; ".join(filter(None, [RULES.get(side.rule, side.rule), *words]))
