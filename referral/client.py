@@ -22,6 +22,7 @@ import httpx
 
 Json = dict[str, Any]
 
+JSON = "application/json"
 TIMEOUT_S = 10.0
 """Longest wait for one answer; intake itself gives up after 5 s (our default)."""
 ATTEMPTS = 5
@@ -71,6 +72,13 @@ class Client:
         Returns {referral_id, case_id, event_id, received_at}. Raises Problem, Away.
         """
         return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16))
+
+    def submit_file(self, records: bytes, media: str = "text/csv") -> Json:
+        """Publish records in the shape of HTCDS: a CSV, or JSON (application/vnd.htcds+json). One that is wrong stops no other.
+
+        Returns {taken, repeated, refused, rows, ignored}. Send a file again whenever you like: a row that came before is not taken twice.
+        """
+        return self._send("POST", "/v1/referrals", records, media=media)
 
     def referral(self, referral_id: str) -> Json:
         """What became of a referral that you published."""
@@ -132,11 +140,13 @@ class Client:
     def _get(self, path: str) -> Json:
         return self._send("GET", path)
 
-    def _send(self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None) -> Json:
+    def _send(
+        self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None, media: str = JSON
+    ) -> Json:
         headers = {"Idempotency-Key": key} if key else {}
         content = None
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = media
             content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
         for wait in _waits():
             try:

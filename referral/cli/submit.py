@@ -1,4 +1,4 @@
-"""`referral submit FILE…`: publish referrals from JSON or JSON Lines files."""
+"""`referral submit FILE…`: publish referrals from JSON, JSON Lines or HTCDS files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from referral.cli import show
+from referral.cli import show, submit_file
+from referral.cli.submit_file import Told
 from referral.client import Client, Problem
 from referral.errors import Rejected
 
@@ -24,14 +25,6 @@ class Line:
     where: str
     key: str
     body: bytes
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    where: str
-    key: str
-    receipt: dict[str, Any]
     error: str = ""
 
 
@@ -78,7 +71,10 @@ def _no_constant(word: str) -> float:
 
 
 def submit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON, or JSON Lines (.jsonl): one referral a line.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="JSON; JSON Lines (.jsonl), one referral a line; CSV or JSON in the shape of HTCDS."),
+    ],
     url: show.Url = show.DEFAULT_URL,
     token: show.Token = "",
     as_json: show.Json = False,
@@ -89,23 +85,29 @@ def submit(
 
     Example: referral submit examples/referrals.jsonl
     """
-    lines = [line for path in files for line in read(path, path.read_bytes())]
-    if not lines:
+    read_files = [(path, path.read_bytes()) for path in files]
+    sheets = {path: kind for path, text in read_files if (kind := submit_file.media(path, text))}
+    lines = {path: list(read(path, text)) for path, text in read_files if path not in sheets}
+    if not sheets and not any(lines.values()):
         raise Rejected("nothing-to-send", ", ".join(map(str, files)), "the file holds no referral")
+    told: list[Told] = []
     with show.client(url, token) as client:
-        sent = [_send(client, line) for line in lines]
+        for path, text in read_files:
+            if path in sheets:
+                told += submit_file.send(client, path, text, sheets[path])
+            else:
+                told += (_send(client, line) for line in lines[path])
     if as_json:
-        show.document([{"where": s.where, "key": s.key, **s.receipt, **({"error": s.error} if s.error else {})} for s in sent])
+        show.document([{"where": one.where, **one.receipt, **({"error": one.result} if one.bad else {})} for one in told])
     else:
-        rows = [(s.where, s.receipt.get("case_id", ""), s.error or "received") for s in sent]
-        show.table(("line", "case", "result"), rows)
-    return 1 if any(s.error for s in sent) else 0
+        show.table(("line", "case", "result"), [(one.where, one.receipt.get("case_id", ""), one.result) for one in told])
+    return 1 if any(one.bad for one in told) else 0
 
 
-def _send(client: Client, line: Line) -> Sent:
+def _send(client: Client, line: Line) -> Told:
     if line.error:
-        return Sent(line.where, "", {}, line.error)
+        return Told(line.where, {"key": ""}, line.error, True)
     try:
-        return Sent(line.where, line.key, client.submit(line.body, key=line.key))
+        return Told(line.where, {"key": line.key, **client.submit(line.body, key=line.key)}, "received", False)
     except Problem as problem:
-        return Sent(line.where, line.key, {}, str(problem))
+        return Told(line.where, {"key": line.key}, str(problem), True)

@@ -22,12 +22,14 @@ from services.intake.receipts import Claim
 
 
 class Posting(Struct, frozen=True, kw_only=True):
-    """One submission on its way in. key: the digest of its Idempotency-Key or ce_id."""
+    """One submission on its way in. key: the digest of its Idempotency-Key or ce_id. same: what makes two the same, where it is not the
+    submission itself: of a record whose age is counted on the day of receipt."""
 
     agency: str
     key: bytes
     door: By
     found: submit.Submission
+    same: tuple[bytes, ...] = ()
 
 
 _CASE = text("INSERT INTO intake.casefile (case_id, desk, drill, opened_at, sealed) VALUES (:case_id, :desk, :drill, :opened_at, :sealed)")
@@ -72,7 +74,7 @@ def _fresh(door: Door, posting: Posting, now: int) -> _New:
         event_id=derived(queue_id, 0),
         received_at=now,
     )
-    body = door.keys.hmac("submission", *submit.sameness(posting.found, posting.agency))
+    body = door.keys.hmac("submission", *(posting.same or submit.sameness(posting.found, posting.agency)))
     return _New(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from referral.errors import Rejected
 from referral.wire import ingress
-from services.intake import answers, asking, call, fhir_types, negotiate, openapi, posting, problems, shown, submit
+from services.intake import answers, asking, call, fhir_types, negotiate, openapi, posting, problems, sheets, shown, submit
 from services.intake.door import Door, in_time
 from services.intake.openapi import Form, Op
 from services.intake.tokens import Tokens
@@ -29,9 +29,21 @@ def operations(door: Door) -> tuple[Op, ...]:
     """All that an agency may do."""
     get, post, put = HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PUT
     case, offer, referral = "/v1/cases/{case_id}", "/v1/offers/{offer_id}", "/v1/referrals/{referral_id}"
-    receipt = shown.ActReceipt
+    receipt, files = shown.ActReceipt, sheets.Sheets(door)
     return (
-        Op(post, "/v1/referrals", posting.Referrals(door).submit, shown.ReferralReceipt, submit.ReferralBody, 202, key=True),
+        Op(
+            post,
+            "/v1/referrals",
+            posting.Referrals(door).submit,
+            shown.ReferralReceipt,
+            submit.ReferralBody,
+            202,
+            key=True,
+            forms=(
+                Form(sheets.CSV, files.csv, sheets.SheetReceipt, 207, {"type": "string"}),
+                Form(sheets.HTCDS, files.json, sheets.SheetReceipt, 207, {"type": "array", "items": {"type": "object"}}),
+            ),
+        ),
         Op(get, referral, asking.referral, shown.ReferralState),
         Op(post, f"{referral}/withdrawal", posting.withdraw, receipt, answers.WithdrawalBody, 202),
         Op(get, "/v1/submissions/{key}", asking.submission, shown.SubmissionState),

@@ -21,6 +21,12 @@ class Lists(Struct, frozen=True, kw_only=True):
     continues: frozenset[str]
     oversight: str
     country_desk: str
+    places: Mapping[str, str] = {}
+    """Names of municipalities in every language, in lower case → id."""
+
+    def place(self, name: str) -> str:
+        """The municipality of this id or name; empty when it is none."""
+        return name if name in self.codes.get("municipality", ()) else self.places.get(name.casefold(), "")
 
     def desk(self, municipality: str) -> str:
         """Whose desk a case stands at: where the directory does not know the place, the country's."""
@@ -63,6 +69,7 @@ def of(policy: Policy, number: int) -> Lists:
         desks={id: place.desk for id, place in policy.municipalities.items()},
         # compile() accepts no procedure that a withdrawal stops: all rest on a legal duty until another pathway comes.
         continues=frozenset(pathway.id for pathway in (*policy.current, *policy.pinned.values())),
+        places={name.casefold(): id for id, place in policy.municipalities.items() for name in place.names.values()},
         oversight=policy.oversight,
         country_desk=policy.country_desk,
     )

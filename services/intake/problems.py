@@ -26,10 +26,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def response(status: int, code: str, where: str, hint: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(_problem(status, code, where, hint)), status, headers, media_type="application/problem+json")
+
+
+def told(error: Rejected) -> Problem:
+    """A refusal of one part of what was sent, where the answer as a whole is another."""
+    return _problem(error.status, error.code, error.where, error.hint)
+
+
+def _problem(status: int, code: str, where: str, hint: str) -> Problem:
     title = code.replace("-", " ")
     detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
-    body = Problem(type=f"urn:referral:problem:{code}", title=title, status=status, detail=detail, code=code, where=where, hint=hint)
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
+    return Problem(type=f"urn:referral:problem:{code}", title=title, status=status, detail=detail, code=code, where=where, hint=hint)
 
 
 def answer(error: Exception) -> Response:

@@ -1,0 +1,132 @@
+"""Files in the shape of HTCDS over HTTP: every record that is in order is taken, every other told by row and column. Safe to send again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+
+from msgspec import Struct, structs
+
+from referral.domain.events import Door as By
+from referral.errors import Rejected
+from referral.runtime import clock
+from services.intake import accepting, htcds, htcds_read, htcds_table, problems, receipts
+from services.intake.accepting import Posting
+from services.intake.call import Call
+from services.intake.door import Door
+from services.intake.htcds_read import Note, Record, Sheet
+from services.intake.htcds_table import Fields
+from services.intake.instants import EPOCH, when
+from services.intake.kept import Receipt
+from services.intake.problems import Problem
+
+CSV, HTCDS = "text/csv", "application/vnd.htcds+json"
+TOGETHER = 50
+"""Records in one transaction (ours): of a file that is cut off the first ones are kept, and found again when it comes again."""
+
+
+class RowReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One record. state: TAKEN, REPEATED (it had come before: the receipt that it had), or REFUSED, with every problem that it has."""
+
+    row: int
+    state: str
+    referral_id: str = ""
+    case_id: str = ""
+    event_id: str = ""
+    received_at: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+class SheetReceipt(Struct, frozen=True, kw_only=True):
+    """What became of a file's records, in order. ignored: columns of which nothing is kept."""
+
+    taken: int
+    repeated: int
+    refused: int
+    rows: tuple[RowReceipt, ...]
+    ignored: tuple[Note, ...]
+
+
+class Sheets:
+    """The door for files. Holds the table of fields."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._table = htcds_table.load()
+
+    async def csv(self, call: Call) -> SheetReceipt:
+        """Take the rows of a CSV in the shape of HTCDS."""
+        return await self._take(call, htcds_read.from_csv)
+
+    async def json(self, call: Call) -> SheetReceipt:
+        """Take the records of a JSON array in the shape of HTCDS."""
+        return await self._take(call, htcds_read.from_json)
+
+    async def _take(self, call: Call, read: Callable[[bytes, Fields], Sheet]) -> SheetReceipt:
+        sheet = read(call.data, self._table)
+        seen: Counter[bytes] = Counter()
+        rows: list[RowReceipt] = []
+        for start in range(0, len(sheet.records), TOGETHER):
+            rows += await self._some(call, sheet.records[start : start + TOGETHER], seen)
+        rows = list(_once(rows))
+        count = Counter(row.state for row in rows)
+        return SheetReceipt(
+            taken=count["TAKEN"], repeated=count["REPEATED"], refused=count["REFUSED"], rows=tuple(rows), ignored=sheet.ignored
+        )
+
+    async def _some(self, call: Call, records: Iterable[Record], seen: Counter[bytes]) -> list[RowReceipt]:
+        """One transaction. seen: how often a record's content came before in the file, so that two equal rows are two persons."""
+        lists = self._door.lists()
+        answers: dict[int, RowReceipt] = {}
+        postings: dict[int, Posting] = {}
+        async with self._door.begin() as tx:
+            now = await clock.now(tx)
+            today = (EPOCH + timedelta(microseconds=now)).date()
+            for record in records:
+                found = htcds.read(record, self._table, lists, today)
+                if isinstance(found, htcds.Faulty):
+                    answers[record.row] = _refused(record.row, found.faults)
+                    continue
+                seen[found.same] += 1
+                try:
+                    postings[record.row] = self._posting(call, record, found, seen[found.same])
+                except Rejected as fault:
+                    answers[record.row] = _refused(record.row, (fault,))
+            given = await accepting.accept(tx, self._door, lists, [*postings.values()]) if postings else []
+        for row, answer in zip(postings, given, strict=True):
+            answers[row] = _answer(row, answer, now)
+        return [answers[row] for row in sorted(answers)]
+
+    def _posting(self, call: Call, record: Record, found: htcds.Found, occurrence: int) -> Posting:
+        """The key is the record's own, else made of its content, and of the file's key where it has one."""
+        scope = call.key.hex() if call.key else ""
+        key = found.key or f"htcds:{hashlib.sha256(f'{scope} {occurrence} '.encode() + found.same).hexdigest()}"
+        digest = receipts.key_digest(self._door.keys, call.agency, key, f"{record.place}ref_Key")
+        return Posting(agency=call.agency, key=digest, door=By.HTTP, found=found.submission, same=(b"htcds", found.same))
+
+
+def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:
+    """The same, with what one file says twice under one key counted once."""
+    known: set[str] = set()
+    for row in rows:
+        yield structs.replace(row, state="REPEATED") if row.state == "TAKEN" and row.referral_id in known else row
+        known.add(row.referral_id)
+
+
+def _answer(row: int, receipt: Receipt | Rejected, now: int) -> RowReceipt:
+    if isinstance(receipt, Rejected):  # its key stands for something else
+        return _refused(row, (Rejected(receipt.code, "ref_Key", receipt.hint, status=receipt.status),))
+    return RowReceipt(
+        row=row,
+        state="REPEATED" if receipt.received_at < now else "TAKEN",
+        referral_id=receipt.id,
+        case_id=receipt.case_id,
+        event_id=receipt.event_id,
+        received_at=when(receipt.received_at),
+    )
+
+
+def _refused(row: int, faults: Iterable[Rejected]) -> RowReceipt:
+    return RowReceipt(row=row, state="REFUSED", problems=tuple(problems.told(fault) for fault in faults))

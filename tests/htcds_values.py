@@ -1,0 +1,39 @@
+"""Values for tests of the HTCDS door: the shipped policy's lists, the table of fields, and a marked value for every field."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from referral.domain.policy import compile
+from services.intake import htcds_table, lists
+from services.intake.htcds_table import Field, Fields
+from services.intake.lists import Lists
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "htcds-50.csv"
+MARKER = "Ëmri-Ћирилица"
+
+
+@cache
+def shipped() -> Lists:
+    folder = ROOT / "policy"
+    return lists.of(compile({path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.yaml")}), 1)
+
+
+@cache
+def table() -> Fields:
+    return htcds_table.load()
+
+
+def good(name: str, field: Field) -> str:
+    """A value that the field takes; a text is marked."""
+    if name == "ref_FoundIn":
+        return "prizren"
+    plain = {"text": f"{MARKER} {name}", "date": "2012-03-04", "checkbox": "true", "number": "17", "decimal": "41.7777"}
+    plain |= {"language": "alb", "country": "XK", "countries": "XK;AL"}
+    if name == "ref_Key":
+        return "our-4711"
+    if field.list:
+        return shipped().codes[field.list][0]
+    return plain.get(field.type) or next(word for word in field.of if word not in field.refuses)
