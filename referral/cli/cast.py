@@ -60,9 +60,10 @@ class Cast(Struct, frozen=True, kw_only=True):
 
 
 def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
-    """One for each rung, speaking the agency's languages in turn."""
+    """One for each rung, reading in turn those of the agency's languages that staff are written to in."""
     made = []
     for agency in agencies:
+        spoken = [language for language in agency.languages if language in roster.LANGUAGES] or ["en"]
         for n, rung in enumerate(agency.ladder):
             login = f"{agency.id}.{rung}"
             member = Member(
@@ -70,7 +71,7 @@ def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
                 login=login,
                 agency=agency.id,
                 rung=rung,
-                language=agency.languages[n % len(agency.languages)] if agency.languages else "en",
+                language=spoken[n % len(spoken)],
                 email=f"{login}@example.org",
                 desk=agency.desk,
             )
