@@ -70,7 +70,7 @@ def _has_news(old: Run, run: Run) -> bool:
     """Whether a round stands otherwise for anybody who looks. Who has decided has completed, so a last decision shows in the rank."""
     if rank(old) != rank(run) or old.outcome != run.outcome or old.verdict != run.verdict:
         return True
-    return any(was.missed != seat.missed for was, seat in zip(old.seats, run.seats, strict=True))
+    return any(was.missed != seat.missed or len(was.past) != len(seat.past) for was, seat in zip(old.seats, run.seats, strict=True))
 
 
 def _opens(step: Step, track: Track, run: Run | None, standing: Marks) -> bool:

@@ -20,7 +20,7 @@ from referral.domain.late import late, regained
 from referral.domain.located import At, locate
 from referral.domain.offering import limit_after
 from referral.domain.standing import RANK
-from referral.domain.taking import accept, give_up
+from referral.domain.taking import accept, give_up, hand_over
 
 
 def answered(d: Decision, body: ResponseSubmitted) -> None:
@@ -72,6 +72,8 @@ def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
         accept(d, at, body, late=False)
     due, what = limit_after(d, at.step, "ARRIVED")
     d.say(OfferArrived, "answer", at.track, offer_id=body.offer_id, by=body.by, due=due, due_what=what)
+    if at.offer is at.seat.next and at.step.kind is StepKind.PLACE:
+        hand_over(d, at)
     return None
 
 
@@ -80,6 +82,10 @@ def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
         return d.ignore("NOT_NOW", body.offer_id)
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         accept(d, at, body, late=False)
+    if at.offer is at.seat.next and at.step.kind is StepKind.PLACE:
+        hand_over(d, at)
+    if at.offer is at.seat.offer and at.seat.next is not None:
+        d.close(at.seat.next, How.CANCELLED, "NOT_NEEDED", "answer", at.track)
     d.close(at.offer, How.COMPLETED, "", "answer", at.track)
     return None
 

@@ -42,7 +42,10 @@ class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """One role that a step needs. kept: declined under a statutory duty, and kept until another accepts. past: offers that ended."""
+    """One role that a step needs. kept: declined under a statutory duty, and kept until another accepts. past: offers that ended.
+
+    next: whom the seat is handed over to; the current offer keeps it until that one has taken it.
+    """
 
     role: str
     offer: Offer | None = None
@@ -50,6 +53,7 @@ class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
     past: tuple[Offer, ...] = ()
     missed: tuple[str, ...] = ()
     code: str = ""
+    next: Offer | None = None
 
 
 class Run(Val, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,10 +138,12 @@ def seats(case: Case) -> Iterator[tuple[Place, Track, Run, Seat]]:
 
 
 def offers_of(seat: Seat) -> Iterator[Offer]:
-    """The open offers of a seat: the current one unless it has ended, and those kept under a duty."""
+    """The open offers of a seat: the current one unless it has ended, those kept under a duty, and the one it is handed over to."""
     if seat.offer is not None and not seat.offer.how:
         yield seat.offer
     yield from seat.kept
+    if seat.next is not None:
+        yield seat.next
 
 
 def open_offers(case: Case) -> tuple[Offer, ...]:
@@ -154,6 +160,8 @@ def find(case: Case, offer_id: str) -> tuple[Place, Track, Run, Seat, Offer] | N
                 current = seat.offer
                 if current is not None and current.offer_id == offer_id:
                     return (t, r, s), track, run, seat, current
+                if seat.next is not None and seat.next.offer_id == offer_id:
+                    return (t, r, s), track, run, seat, seat.next
                 if seat.kept or seat.past:
                     for offer in (*seat.kept, *seat.past):
                         if offer.offer_id == offer_id:
@@ -171,6 +179,8 @@ def next_due(case: Case) -> int | None:
             for seat in run.seats:
                 if seat.offer is not None and seat.offer.due is not None and not seat.offer.how:
                     times.append(seat.offer.due)
+                if seat.next is not None and seat.next.due is not None:
+                    times.append(seat.next.due)
     return min(times, default=None)
 
 
@@ -181,6 +191,8 @@ def awaits(case: Case) -> bool:
             for run in reversed(track.runs):
                 for seat in run.seats:
                     if seat.offer is not None and seat.offer.due is not None and not seat.offer.how:
+                        return True
+                    if seat.next is not None and seat.next.due is not None:
                         return True
     return any(task.due is not None for task in case.tasks)
 

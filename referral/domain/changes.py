@@ -76,6 +76,8 @@ def actor_excluded(d: Decision, body: ActorExcluded) -> None:
         if actor == f"agency:{offer.agency}" and found is not None and not found[4].how:
             place, track, run, _, _ = found
             d.close(offer, How.CANCELLED, "EXCLUDED", "actor-excluded", track)
+            if offer is found[3].next:
+                d.needs_person("transfer-failed", track, run.step)
             recall_decisions(d, track.track_id, run.step, place[2], offer.service)
     for task in d.case.tasks:
         if actor == f"agency:{task.desk}":

@@ -9,6 +9,7 @@ from referral.domain.events import CaseRaised, How, OfferEscalated, StepKind
 from referral.domain.located import At
 from referral.domain.offering import LIMIT_ORDER
 from referral.domain.record import derived
+from referral.domain.taking import transfer_failed
 
 
 def climb(d: Decision, at: At, reason: str) -> None:
@@ -39,9 +40,11 @@ def climb(d: Decision, at: At, reason: str) -> None:
 
 
 def expire(d: Decision, at: At, reason: str) -> None:
-    """The agency was silent too long; `progress` asks the next one."""
+    """The agency was silent too long; `progress` asks the next one. Who holds a seat that was to be handed over keeps it."""
+    if at.offer is at.seat.next:
+        return transfer_failed(d, at, How.EXPIRED, reason, "silence")
     d.close(at.offer, How.EXPIRED, reason, "silence", at.track)
-    complain(d, at, reason)
+    return complain(d, at, reason)
 
 
 def undecided(d: Decision, at: At) -> None:

@@ -56,7 +56,7 @@ def track_changed(case: Case, event: e.TrackChanged) -> Changes:
     if event.state is e.TrackState.OPENED:
         by = event.opened_by or ""
         new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1)
-        return {"tracks": (*case.tracks, new)}
+        return {"closed": "", "tracks": (*case.tracks, new)}
     t = track_at(case, event.track_id)
     track = case.tracks[t]
     match event.state:

@@ -7,14 +7,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.case import Case, Offer, find
+from referral.domain.case import Case, Offer, Seat, find
 from referral.domain.fold_places import Changes, offer_at, put, run_at, without
+from referral.domain.standing import RANK
 
 
 def _offer(case: Case, event: Any, **fields: Any) -> Changes:
-    """New fields of the current offer that the event names."""
+    """New fields of the offer that the event names: the current one, or the one that the seat is handed over to."""
     place, _, _, seat, offer = offer_at(case, event)
-    return put(case, place, replace(seat, offer=replace(offer, **fields)))
+    return put(case, place, _with(seat, offer, replace(offer, **fields)))
+
+
+def _with(seat: Seat, offer: Offer, changed: Offer) -> Seat:
+    return replace(seat, next=changed) if offer is seat.next else replace(seat, offer=changed)
 
 
 def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
@@ -28,14 +33,16 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
         due=event.due,
         due_what=event.due_what,
     )
-    return put(case, (t, r, event.seat), replace(case.tracks[t].runs[r].seats[event.seat], offer=offer))
+    seat = case.tracks[t].runs[r].seats[event.seat]
+    taken = seat.offer is not None and not seat.offer.how
+    return put(case, (t, r, event.seat), replace(seat, next=offer) if taken else replace(seat, offer=offer))
 
 
 def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
     place, _, _, seat, offer = offer_at(case, event)
     skipped = offer.skipped + (event.reason == "all-excluded")
     climbed = replace(offer, rung=event.rung, due=event.due, due_what=event.due_what, skipped=skipped)
-    return put(case, place, replace(seat, offer=climbed))
+    return put(case, place, _with(seat, offer, climbed))
 
 
 def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
@@ -43,11 +50,11 @@ def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
 
 
 def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
-    """The current offer, a kept one, or a late one that had expired takes the seat."""
+    """The current offer, a kept one, or a late one that had expired takes the seat; the next one waits until the current one is closed."""
     place, _, _, seat, offer = offer_at(case, event)
     taken = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
-    if offer is seat.offer:
-        return put(case, place, replace(seat, offer=taken))
+    if offer is seat.offer or offer is seat.next:
+        return put(case, place, _with(seat, offer, taken))
     return put(case, place, replace(seat, offer=taken, kept=without(seat.kept, offer), past=without(seat.past, offer)))
 
 
@@ -61,23 +68,30 @@ def offer_held(case: Case, event: e.OfferHeld) -> Changes:
         return _offer(case, event, held=True, due=event.due, due_what="hold")
     place, _, run, seat, offer = offer_at(case, event)
     kept = replace(offer, due=None, due_what="", reason=event.reason)
-    return put(case, place, replace(seat, offer=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
+    return put(case, place, replace(seat, offer=seat.next, next=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
 
 
 def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
-    """A completed offer stays in its seat; any other leaves it, and a step that was done for it is open again."""
+    """A completed offer stays in its seat; any other leaves it to the next one, and a step that was done for it is open again, unless
+    the next one is as far."""
     place, _, run, seat, offer = offer_at(case, event)
     ended = replace(offer, how=event.how.value, reason=event.reason, due=None, due_what="")
+    if offer is seat.next:
+        return put(case, place, replace(seat, next=None, past=(*seat.past, ended)))
     if seat.offer is not offer:
         return put(case, place, replace(seat, kept=without(seat.kept, offer), past=(*seat.past, ended)))
     if event.how is e.How.COMPLETED:
         return put(case, place, replace(seat, offer=replace(ended, state="COMPLETED")))
-    return put(case, place, replace(seat, offer=None, past=(*seat.past, ended)), outcome=run.outcome if run.verdict else "")
+    stays = run.verdict or (seat.next is not None and RANK[seat.next.state] >= RANK[offer.state])
+    left = replace(seat, offer=seat.next, next=None, past=(*seat.past, ended))
+    return put(case, place, left, outcome=run.outcome if stays else "")
 
 
 def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
     if event.offer_id is None or (found := find(case, event.offer_id)) is None:
         return {}
     place, _, _, seat, offer = found
+    if offer is seat.next:
+        return put(case, place, replace(seat, next=replace(offer, due=None)))
     missed = seat.missed if event.what in seat.missed else (*seat.missed, event.what)
     return put(case, place, replace(seat, offer=replace(offer, due=None), missed=missed))

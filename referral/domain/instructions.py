@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from referral.domain.case import Run, Track, offers_of
+from referral.domain.case import offers_of
 from referral.domain.decision import Decision
-from referral.domain.eligible import roles_asked
-from referral.domain.events import (
-    CaseLinked,
-    Decided,
-    DecisionRecorded,
-    How,
-    Instruction,
-    InstructionGiven,
-    StepDone,
-    StepKind,
-)
-from referral.domain.marks import marks
+from referral.domain.events import CaseLinked, How, Instruction, InstructionGiven
 from referral.domain.offering import offer
-from referral.domain.procedure import Pathway, Step
-from referral.domain.standing import RANK, SETTLED, latest
+from referral.domain.ordering import asked, where
+from referral.domain.overtaking import overtaken
+from referral.domain.reopening import reopen
+from referral.domain.settling import settle
+from referral.domain.standing import RANK
 from referral.domain.stopping import close, resume, stop
-from referral.domain.taking import recall_decisions
-from referral.domain.unfit import banned
+from referral.domain.taking import recall_decisions, transfer_settled
+from referral.domain.transferring import transfer
 
-Where = tuple[Track, Pathway, Step, Run]
+AFTER_CLOSING = (Instruction.RESUME, Instruction.LINK, Instruction.REOPEN)
+"""Orders that a closed case takes."""
 
 
 def instructed(d: Decision, body: InstructionGiven) -> None:
@@ -35,90 +28,51 @@ def instructed(d: Decision, body: InstructionGiven) -> None:
         return d.ignore("NOT_A_DESK")
     if not d.case.opened and body.word is not Instruction.CLOSE:
         return d.ignore("CASE_NOT_OPEN")
-    if d.case.closed and body.word not in (Instruction.RESUME, Instruction.LINK):
+    if d.case.closed and body.word not in AFTER_CLOSING:
         return d.ignore("CASE_CLOSED")
-    return ORDERS.get(body.word, _not_supported)(d, body)
+    return ORDERS.get(body.word, _unknown)(d, body)
 
 
-def _not_supported(d: Decision, body: InstructionGiven) -> None:
-    """REOPEN, TRANSFER and OVERTAKEN are words that a later procedure gives a meaning."""
+def _unknown(d: Decision, body: InstructionGiven) -> None:
     d.ignore("NOT_SUPPORTED_YET")
 
 
-def _where(d: Decision, body: InstructionGiven) -> Where | None:
-    """The newest round of the step that the order names; the only running track where it names none."""
-    running = [t for t in d.case.tracks if not t.outcome and body.track_id in (None, t.track_id)]
-    track = running[0] if len(running) == 1 else None
-    pathway = d.policy.pinned.get(track.digest) if track else None
-    step = pathway.step(body.step) if pathway else None
-    run = latest(track, body.step) if track else None
-    if track is None or pathway is None or step is None or run is None or not 0 <= body.seat < len(run.seats):
-        return None
-    return track, pathway, step, run
-
-
 def _offer(d: Decision, body: InstructionGiven) -> None:
-    """Ask this service for this seat: the desk may pass over order and area, never a ban, an exclusion or a full house."""
-    where = _where(d, body)
-    service = d.policy.services.get(body.target)
-    if where is None:
+    """Ask this service for this seat, instead of whoever is asked now; who has taken it keeps it (that is a TRANSFER)."""
+    at = where(d, body)
+    if at is None:
         return d.ignore("UNKNOWN_STEP")
-    track, pathway, step, run = where
-    rule, seat, standing = step.seats[body.seat], run.seats[body.seat], marks(d.case, track, pathway, d.policy)
-    roles = {*rule.roles, *roles_asked(step, run, rule, standing), *rule.last_resort}
-    if service is None or not service.roles & roles:
-        return d.ignore("UNKNOWN_SERVICE")
-    if reason := banned(d, pathway, step, service, standing):
-        return d.ignore(reason)
+    track, _, step, run = at
+    service, role = asked(d, body, at)
+    if service is None and role != "NO_CAPACITY":
+        return d.ignore(role)
+    seat = run.seats[body.seat]
     current = seat.offer
-    if run.outcome or seat.code or (current is not None and (RANK[current.state] >= RANK["ACCEPTED"] or current.service == service.id)):
+    if run.outcome or seat.code or (current is not None and (RANK[current.state] >= RANK["ACCEPTED"] or current.service == body.target)):
         return d.ignore("SEAT_TAKEN")
-    if any(kept.service == service.id for kept in seat.kept):
+    if any(kept.service == body.target for kept in seat.kept):
         return d.ignore("SEAT_TAKEN")
-    if step.kind is StepKind.PLACE and d.free(service.id) < 1:
-        return d.ignore("NO_CAPACITY")
+    if service is None:
+        return d.ignore(role)
     if current is not None:
         d.close(current, How.CANCELLED, "DESK", "instruction", track)
     track = next(t for t in d.case.tracks if t.track_id == track.track_id)
-    return offer(d, track, step, run, body.seat, service, sorted(service.roles & roles)[0], (), "instruction")
+    return offer(d, track, step, run, body.seat, service, role, (), "instruction")
 
 
 def _release(d: Decision, body: InstructionGiven) -> None:
     """Take a seat from whoever has it; the next one is asked."""
-    where = _where(d, body)
-    if where is None:
+    at = where(d, body)
+    if at is None:
         return d.ignore("UNKNOWN_STEP")
-    track, _, step, run = where
+    track, _, step, run = at
     open_ = tuple(offers_of(run.seats[body.seat]))
     if not open_:
         return d.ignore("NOTHING_TO_RELEASE")
     for left in open_:
         d.close(left, How.RELEASED, "DESK", "instruction", track)
         recall_decisions(d, track.track_id, step.id, body.seat, left.service)
-    return None
-
-
-def _settle(d: Decision, body: InstructionGiven) -> None:
-    """Decide instead of those asked, or say that a step needs nobody (target `settled`)."""
-    where = _where(d, body)
-    if where is None:
-        return d.ignore("UNKNOWN_STEP")
-    track, _, step, run = where
-    decides = step.kind is StepKind.DECIDE
-    if body.target not in (step.codes if decides else (SETTLED,)):
-        return d.ignore("CODE_NOT_ALLOWED")
-    if decides and step.forbid.get(body.target) in d.case.excluded:
-        return d.ignore("FORBIDDEN")
-    if body.target in (run.verdict, run.outcome):
-        return d.ignore("REPEATED")
-    for seat in run.seats:
-        for left in offers_of(seat):
-            d.close(left, How.RELEASED, "DESK", "instruction", track)
-    place = {"track_id": track.track_id, "step": run.step, "round": run.round}
-    if decides:
-        d.say(DecisionRecorded, "instruction", track, **place, seat=-1, code=body.target, how=Decided.DESK, by=body.by)
-    else:
-        d.say(StepDone, "instruction", track, **place, outcome=SETTLED)
+    transfer_settled(d, track.track_id, step.id, "released")
     return None
 
 
@@ -133,9 +87,12 @@ def _link(d: Decision, body: InstructionGiven) -> None:
 ORDERS: dict[Instruction, Callable[[Decision, InstructionGiven], None]] = {
     Instruction.OFFER: _offer,
     Instruction.RELEASE: _release,
-    Instruction.SETTLE: _settle,
+    Instruction.SETTLE: settle,
     Instruction.CLOSE: close,
     Instruction.STOP: stop,
     Instruction.RESUME: resume,
     Instruction.LINK: _link,
+    Instruction.TRANSFER: transfer,
+    Instruction.OVERTAKEN: overtaken,
+    Instruction.REOPEN: reopen,
 }

@@ -44,7 +44,8 @@ class Reader:
 
     def finish(self) -> None:
         """Raises PolicyErrors if anything was wrong."""
-        found = [f"{path}:{line}:{column}: {message}" for path, line, column, message in sorted(self._errors)]
+        told = sorted(self._errors, key=lambda e: (e[0].count("/"), *e))  # what all files rest on comes first
+        found = [f"{path}:{line}:{column}: {message}" for path, line, column, message in told]
         if len(found) > MAX_ERRORS:
             found[MAX_ERRORS:] = [f"and {len(found) - MAX_ERRORS} more errors; correct these first"]
         if found:

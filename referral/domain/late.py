@@ -6,7 +6,7 @@ from referral.domain.decision import Decision
 from referral.domain.events import How, ResponseSubmitted, StepKind, Word
 from referral.domain.located import At
 from referral.domain.marks import marks
-from referral.domain.standing import RANK, latest
+from referral.domain.standing import OVERTAKEN, RANK, latest
 from referral.domain.taking import accept
 from referral.domain.unfit import banned, unsuitable
 
@@ -14,6 +14,8 @@ from referral.domain.unfit import banned, unsuitable
 def late(d: Decision, at: At, body: ResponseSubmitted) -> None:
     """An accept may undo an expiry while nobody else has accepted the seat; whoever was asked meanwhile is told that it is taken."""
     seat, run = at.seat, at.run
+    if at.offer.how == How.OVERTAKEN.value or run.outcome == OVERTAKEN:
+        return d.ignore(OVERTAKEN.upper(), body.offer_id)
     if d.case.closed:
         return d.ignore("CASE_CLOSED", body.offer_id)
     current = seat.offer

@@ -17,7 +17,7 @@ from referral.domain.events import (
     TrackState,
     Traits,
 )
-from referral.domain.procedure import Marks
+from referral.domain.procedure import Marks, Pathway
 from referral.domain.record import RecordLost
 from referral.domain.standing import trait_marks
 
@@ -60,7 +60,7 @@ def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: C
         d.needs_person("no-pathway", rung=2 if traits.concern == "rights-violation" else 0)
 
 
-def open_tracks(d: Decision, before: Marks = frozenset()) -> None:
+def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies") -> None:
     """Every procedure in force that applies and does not run yet; one that has ended only if it did not apply before."""
     standing = trait_marks(d.case.traits)
     for pathway in d.policy.current:
@@ -70,17 +70,14 @@ def open_tracks(d: Decision, before: Marks = frozenset()) -> None:
             continue
         if len(d.case.tracks) >= TRACKS:
             return d.needs_person("too-many-tracks")
-        d.say(
-            TrackChanged,
-            "applies",
-            track_id=d.new_id("track"),
-            pathway=pathway.id,
-            digest=pathway.digest,
-            state=TrackState.OPENED,
-            paused_by="",
-            outcome="",
-        )
+        open_track(d, pathway, rule)
     return None
+
+
+def open_track(d: Decision, pathway: Pathway, rule: str) -> None:
+    """One more track, under this procedure as it is in force now."""
+    place = {"track_id": d.new_id("track"), "pathway": pathway.id, "digest": pathway.digest}
+    d.say(TrackChanged, rule, **place, state=TrackState.OPENED, paused_by="", outcome="")
 
 
 def unknown_traits(d: Decision) -> None:

@@ -45,6 +45,8 @@ def limit_passed(d: Decision, at: At) -> None:
         expire(d, at, what)
     elif what == "decide":
         undecided(d, at)
+    elif offer is at.seat.next:
+        d.needs_person(f"{what}-missed", at.track, at.run.step)
     else:
         d.needs_person(f"{what}-missed", at.track, at.run.step, at.place[2])
         complain(d, at, what)

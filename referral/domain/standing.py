@@ -24,6 +24,10 @@ SETTLED = "settled"
 """Outcome of a step that a desk has settled without an agency: it counts as reached in every respect."""
 
 
+OVERTAKEN = "overtaken"
+"""Outcome of a step whose person got there by another way: it counts as reached in every respect too."""
+
+
 @lru_cache(4096)
 def trait_marks(traits: Traits) -> Marks:
     """The marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
@@ -64,7 +68,7 @@ def state_marks(step: str, reached: int) -> tuple[str, ...]:
 
 @lru_cache(1024)
 def outcome_marks(step: str, outcome: str, decides: bool) -> tuple[str, ...]:
-    if outcome == SETTLED:
+    if outcome in (SETTLED, OVERTAKEN):
         return tuple(f"{step}.{word}" for word in ALL)
     return (f"{step}.done", f"{step}.decided", f"{step}.{outcome}") if decides and outcome != NOT_NEEDED else (f"{step}.done",)
 

@@ -1,4 +1,4 @@
-"""How a seat is taken and given up: by the agency itself, or by losing the seat that it rests on."""
+"""How a seat is taken, handed over and given up: by the agency itself, or by losing the seat that it rests on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmit
 from referral.domain.located import At
 from referral.domain.offering import limit_after
 from referral.domain.standing import RANK
+
+HANDING_OVER = ("transfer-failed", "arrive-missed", "present-missed", "complete-missed", "hold-missed")
+"""What a desk is told about a seat that is being handed over."""
 
 
 def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
@@ -19,12 +22,38 @@ def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
     for kept in at.seat.kept:
         if kept.offer_id != body.offer_id:
             d.close(kept, How.DECLINED_BY_AGENCY, kept.reason, "other-accepted", at.track)
+    if at.offer is at.seat.next and at.step.kind is not StepKind.PLACE:
+        hand_over(d, at)
+
+
+def hand_over(d: Decision, at: At) -> None:
+    """The next one has taken the seat (the person has arrived there): only now is the old one released."""
+    old = at.seat.offer
+    assert old is not None
+    d.close(old, How.RELEASED, "TRANSFERRED", "transferred", at.track)
+    recall_decisions(d, at.track.track_id, at.run.step, at.place[2], old.service)
+    transfer_settled(d, at.track.track_id, at.run.step, "transferred")
+
+
+def transfer_failed(d: Decision, at: At, how: How, reason: str, rule: str) -> None:
+    """The next one does not take the seat: the old one stays, and the desk is told. No seat is named, because it is not vacant."""
+    d.close(at.offer, how, reason, rule, at.track)
+    d.needs_person("transfer-failed", at.track, at.run.step)
+
+
+def transfer_settled(d: Decision, track_id: str, step: str, how: str) -> None:
+    """What stood at a desk about an earlier attempt is settled."""
+    for task in d.case.tasks:
+        if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in HANDING_OVER:
+            d.settle(task, how)
 
 
 def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
     """The agency does not want the seat (any more): the person refused, a duty is kept, or the next one is asked."""
     if body.reason not in at.rule.may_decline:
         return d.ignore("REASON_NOT_ALLOWED", body.offer_id)
+    if at.offer is at.seat.next:
+        return transfer_failed(d, at, How.DECLINED_BY_PERSON if body.reason == "PERSON_DECLINED" else how, body.reason, "answer")
     if at.rule.statutory and at.step.kind is not StepKind.DECIDE:
         d.say(OfferHeld, "statutory-duty", at.track, offer_id=body.offer_id, by=body.by, reason=body.reason, due=None)
     else:

@@ -79,7 +79,7 @@ def _seat(event: Any) -> str:
 
 def _who(case: Case, event: Any) -> str:
     for (_, _, number), _, run, at in seats(case):
-        for offer in (*at.past, *at.kept, *((at.offer,) if at.offer else ())):
+        for offer in (*at.past, *at.kept, *filter(None, (at.offer, at.next))):
             if offer.offer_id == event.offer_id:
                 return f"{run.step}{f'.{number}' if number else ''} {offer.service}"
     return "?"

@@ -142,7 +142,7 @@ async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, secti
     case, place = await _involved(tx, door, post, case_id)
     if not place.sender and not await store.rows(tx, _NAMES, {"case": case_id, "agency": post.agency, "section": section}):
         raise forbidden("no live offer of yours names this section")
-    known = await casefile.newest(tx, case.cipher, case_id, [section])
+    known = await casefile.newest(tx, case.cipher, case_id, [section], case.sealed_at)
     version = await casefile.next_version(tx, case_id, section)
     if section in known and strict.canonical(known[section]) == content:
         return version - 1

@@ -25,12 +25,12 @@ _WRITE = text(
 )
 _NEWEST = text(
     "SELECT DISTINCT ON (section) section, version, sealed FROM intake.section "
-    "WHERE case_id = :case_id AND section = ANY(CAST(:sections AS text[])) ORDER BY section, version DESC"
+    "WHERE case_id = :case_id AND section = ANY(CAST(:sections AS text[])) AND at > :after ORDER BY section, version DESC"
 )
 _NEXT = text("SELECT coalesce(max(version), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
 _SAID = text(
     "SELECT r.response_id, r.need, o.step, r.at, r.sealed FROM intake.recorded r JOIN intake.offer o ON o.offer_id = r.offer_id "
-    "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) ORDER BY r.at, r.response_id"
+    "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) AND r.at > :after ORDER BY r.at, r.response_id"
 )
 _RECORD = text(
     "INSERT INTO intake.recorded (case_id, response_id, need, offer_id, at, sealed) "
@@ -85,16 +85,19 @@ async def next_version(tx: AsyncConnection, case_id: str, section: str) -> int:
     return int((await tx.execute(_NEXT, {"case_id": case_id, "section": section})).scalar_one())
 
 
-async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: Iterable[str]) -> dict[str, Any]:
-    """The content of each of these sections that was filled, in clear. The caller records the reading in the same transaction."""
-    found = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections)})).all()
+async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: Iterable[str], after: int) -> dict[str, Any]:
+    """The content of each of these sections that was filled, in clear. The caller records the reading in the same transaction.
+
+    after: what was written until then is sealed.
+    """
+    found = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections), "after": after})).all()
     return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in found}
 
 
-async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str]) -> dict[str, dict[str, Any]]:
+async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
     """The words recorded with answers, in clear: need → (time and step → words), in order. As with `newest`, the caller records it."""
     found: dict[str, dict[str, Any]] = {}
-    for response_id, need, step, at, sealed in (await tx.execute(_SAID, {"case_id": case_id, "needs": list(needs)})).all():
+    for response_id, need, step, at, sealed in (await tx.execute(_SAID, {"case_id": case_id, "needs": list(needs), "after": after})).all():
         words = unseal(cipher, sealed, case_id, response_id, need).decode()
         found.setdefault(need, {})[f"{when(at)} {step}"] = words
     return found

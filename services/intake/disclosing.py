@@ -68,8 +68,8 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
 async def _found(tx: AsyncConnection, case: standing.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
     """What these sections hold: what agencies wrote, what answers recorded, and what the traits tell."""
     needs = lists.codes.get("need", ())
-    written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs))
-    recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs))
+    written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs), case.sealed_at)
+    recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)
     traits = case.standing.traits
     told = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
     whole = {**told, **written, **recorded}

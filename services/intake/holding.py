@@ -22,6 +22,7 @@ from referral.domain.events import (
     PersonNotNeeded,
     ReferralAttached,
     TrackChanged,
+    TrackState,
 )
 from referral.domain.record import Input
 
@@ -45,6 +46,13 @@ class Held(Struct, kw_only=True):
     reason: str = ""
 
 
+class Closing(Struct, frozen=True, kw_only=True):
+    """When a case closed; None: it was opened again. sealed_at: until when what was written is never disclosed again; None: as before."""
+
+    at: int | None
+    sealed_at: int | None = None
+
+
 @dataclass(slots=True)
 class Changes:
     """What a batch of routing's events changes. became: referral id → word, by referral or by the event that brought it."""
@@ -54,7 +62,7 @@ class Changes:
     settled: dict[str, int] = field(default_factory=dict)
     tracks: dict[str, tuple[str, str]] = field(default_factory=dict)
     became: dict[str, str] = field(default_factory=dict)
-    closed: dict[str, int] = field(default_factory=dict)
+    closed: dict[str, Closing] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
 
 
@@ -98,6 +106,8 @@ def _case(changes: Changes, record: Input) -> None:
             changes.settled[body.task_id] = record.at
         case TrackChanged() as body:
             changes.tracks[body.track_id] = record.case_id, body.pathway
+            if body.state is TrackState.OPENED:
+                _closing(changes, record, None, None)
         case CaseOpened() as body:
             changes.became[body.referral_id] = "OPENED"
         case ReferralAttached() as body:
@@ -106,10 +116,15 @@ def _case(changes: Changes, record: Input) -> None:
             changes.ignored.append(record.id)
             if body.referral_id:
                 changes.became[body.referral_id] = "IGNORED"
-        case CaseClosed():
-            changes.closed[record.case_id] = record.at
+        case CaseClosed() as body:
+            _closing(changes, record, record.at, record.at if body.sealed else None)
         case _:
             pass
+
+
+def _closing(changes: Changes, record: Input, at: int | None, sealed_at: int | None) -> None:
+    before = changes.closed.get(record.case_id)
+    changes.closed[record.case_id] = Closing(at=at, sealed_at=sealed_at or (before.sealed_at if before else None))
 
 
 def _opened(record: Input, body: OfferOpened) -> Held:

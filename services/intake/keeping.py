@@ -61,13 +61,16 @@ _TASK = text(
 _SETTLE = text("UPDATE intake.task SET closed_at = :at WHERE task_id = :id AND closed_at IS NULL")
 _TRACK = text("INSERT INTO intake.track (track_id, case_id, pathway) VALUES (:id, :case, :pathway) ON CONFLICT DO NOTHING")
 _BECAME = text("UPDATE intake.referral SET became = :became WHERE referral_id = :id")
-_CLOSED = text("UPDATE intake.casefile SET closed_at = :at WHERE case_id = :id")
+_CLOSED = text(
+    "UPDATE intake.casefile SET closed_at = :at, sealed_at = coalesce(:sealed_at, sealed_at) "
+    "WHERE case_id = :id AND (closed_at IS DISTINCT FROM CAST(:at AS bigint) OR CAST(:sealed_at AS bigint) IS NOT NULL)"
+)
 _LINE = text("INSERT INTO intake.happening (case_id, seq, at, sealed) VALUES (:case, :seq, :at, :sealed) ON CONFLICT DO NOTHING")
 
 
 async def keep(tx: AsyncConnection, changes: Changes) -> None:
     """A batch's changes. Cases before offers, offers in the order of their ids: as the doors lock them."""
-    await _many(tx, _CLOSED, ({"id": case, "at": at} for case, at in sorted(changes.closed.items())))
+    await _many(tx, _CLOSED, ({"id": case, "at": one.at, "sealed_at": one.sealed_at} for case, one in sorted(changes.closed.items())))
     held = sorted(changes.offers.items())
     await _many(tx, _OPEN, (_opened(id, one) for id, one in held if one.opened))
     standing = [(id, one) for id, one in held if not one.opened]

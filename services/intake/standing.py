@@ -19,12 +19,16 @@ from services.intake.store import rows, unknown
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Case:
-    """A case whose row this transaction has locked. key: of its events. cipher: of its file."""
+    """A case whose row this transaction has locked. key: of its events. cipher: of its file.
+
+    sealed_at: what was written until then is never disclosed again; 0 where nothing is sealed.
+    """
 
     case_id: str
     desk: str
     drill: bool
     closed: bool
+    sealed_at: int
     key: bytes
     cipher: AESGCM
     standing: Standing
@@ -55,7 +59,7 @@ _PLACE = (
     "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency), "
     "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case)"
 )
-_COLUMNS = "SELECT case_id, desk, drill, closed_at IS NOT NULL, sealed FROM intake.casefile WHERE case_id = :case"
+_COLUMNS = "SELECT case_id, desk, drill, closed_at IS NOT NULL, coalesce(sealed_at, 0), sealed FROM intake.casefile WHERE case_id = :case"
 
 
 async def hold(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
@@ -73,8 +77,8 @@ async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[A
     if key is None:
         raise unknown("case", "case_id")
     cipher = casefile.box(key)
-    _, desk, drill, closed, sealed = found[0]
-    return Case(case_id, desk, drill, closed, key, cipher, casefile.standing(cipher, case_id, bytes(sealed)))
+    _, desk, drill, closed, sealed_at, sealed = found[0]
+    return Case(case_id, desk, drill, closed, sealed_at, key, cipher, casefile.standing(cipher, case_id, bytes(sealed)))
 
 
 async def place(tx: AsyncConnection, agency: str, case_id: str) -> Place:

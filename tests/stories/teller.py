@@ -166,7 +166,7 @@ class World:
             offer
             for (_, _, number), _, run, at in seats(self.case)
             if run.step == step and number == int(seat or 0)
-            for offer in (*at.past, *at.kept, *((at.offer,) if at.offer else ()))
+            for offer in (*at.past, *at.kept, *filter(None, (at.offer, at.next)))
             if service in ("", offer.service)
         ]
         assert found, f"nobody was asked for {where}"

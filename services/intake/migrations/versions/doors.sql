@@ -39,6 +39,7 @@ CREATE TABLE intake.casefile (
     drill boolean NOT NULL,
     opened_at bigint NOT NULL,
     closed_at bigint,
+    sealed_at bigint,                       -- what was written until then is never disclosed again, also when the case is reopened
     sealed bytea NOT NULL,                  -- traits and consent as they hold now
     changed bigint NOT NULL DEFAULT 0       -- counts what ended or began reading
 );
