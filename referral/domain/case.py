@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from referral.domain.events import Consent, StepKind, Traits
+from referral.domain.events import Consent, ConsentState, StepKind, Traits
 
 NOWHERE = Traits(concern="", age="", age_band="", sex="", found_in="", home="", urgency="", origin="", asylum="", languages=(), flags=())
 """Traits of a case whose first record was lost."""
@@ -169,13 +169,43 @@ def find(case: Case, offer_id: str) -> tuple[Place, Track, Run, Seat, Offer] | N
     return None
 
 
+def unbegun(run: Run) -> int | None:
+    """When a round begins for which nobody has been asked yet; None where somebody has, or it began at once."""
+    if run.starts is None or run.outcome or run.verdict or any(seat.offer or seat.past or seat.code for seat in run.seats):
+        return None
+    return run.starts
+
+
+def agreed_until(case: Case) -> int | None:
+    """When the person's consent runs out; None where it does not."""
+    consent = case.consent
+    return consent.until if consent is not None and consent.state is ConsentState.GIVEN else None
+
+
+def comes_due(case: Case, before: int, now: int) -> bool:
+    """Whether consent has run out or a round has begun after one time and not after another: no offer has a limit for that."""
+    until = agreed_until(case)
+    if until is not None and before < until <= now:
+        return True
+    for track in case.tracks:
+        for run in track.runs:
+            if run.starts is not None and before < run.starts <= now and unbegun(run) is not None:
+                return True
+    return False
+
+
 def next_due(case: Case) -> int | None:
     """The case's one alarm: the earliest time at which somebody has to be reminded; None when nothing is due ever."""
     times = [task.due for task in case.tasks if task.due is not None]
+    until = agreed_until(case)
     for track in case.tracks:
         if track.outcome or track.paused_by:
             continue
+        if until is not None and until > case.at:
+            times.append(until)
         for run in track.runs:
+            if run.starts is not None and run.starts > case.at and unbegun(run) is not None:
+                times.append(run.starts)
             for seat in run.seats:
                 if seat.offer is not None and seat.offer.due is not None and not seat.offer.how:
                     times.append(seat.offer.due)
@@ -189,6 +219,8 @@ def awaits(case: Case) -> bool:
     for track in case.tracks:
         if not track.outcome and not track.paused_by:
             for run in reversed(track.runs):
+                if run.starts is not None and run.starts > case.at and unbegun(run) is not None:
+                    return True
                 for seat in run.seats:
                     if seat.offer is not None and seat.offer.due is not None and not seat.offer.how:
                         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from referral.domain.decision import Decision
-from referral.domain.events import CaseRaised, How, OfferEscalated, StepKind
+from referral.domain.events import CaseRaised, Decided, DecisionRecorded, How, OfferEscalated, StepKind
 from referral.domain.located import At
 from referral.domain.offering import LIMIT_ORDER
 from referral.domain.record import derived
@@ -48,11 +48,23 @@ def expire(d: Decision, at: At, reason: str) -> None:
 
 
 def undecided(d: Decision, at: At) -> None:
-    """A default by silence never moves a child: the next one is asked, or a desk while the question stays open."""
+    """The next one is asked, or a desk while the question stays open, or the safest code is taken until a desk confirms it."""
     if at.step.on_silence == "next-candidate":
         return expire(d, at, "decide")
+    if at.step.on_silence in at.step.codes and at.step.forbid.get(at.step.on_silence) not in d.case.excluded:
+        return _default(d, at)
     d.needs_person("decide-missed", at.track, at.run.step, at.place[2])
     return complain(d, at, "decide")
+
+
+def _default(d: Decision, at: At) -> None:
+    """Silence decides by the code that the procedure names: marked so, and a person must say whether it stands."""
+    place = {"track_id": at.track.track_id, "step": at.run.step, "round": at.run.round}
+    code, silence = at.step.on_silence, Decided.SILENCE
+    d.say(DecisionRecorded, "default-by-silence", at.track, **place, seat=at.place[2], code=code, how=silence, by=None)
+    d.close(at.offer, How.EXPIRED, "decide", "silence", at.track)
+    d.needs_person("confirm-default", at.track, at.run.step, repeat=d.policy.stopped)
+    complain(d, at, "decide")
 
 
 def complain(d: Decision, at: At, what: str) -> None:

@@ -55,7 +55,7 @@ def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tu
     HANDLERS.get(type(cause.body), _unknown)(d, cause.body)
     progress(d)
     if not d.events:
-        d.ignore("NOTHING_CHANGED")
+        d.ignore("STALE_ALARM" if isinstance(cause.body, Due) else "NOTHING_CHANGED")
     return tuple(d.events), d.case
 
 

@@ -18,6 +18,14 @@ TOP = 2
 """The highest rung above a desk: 0 the desk, 1 its supervising body, 2 oversight."""
 
 
+PATIENT = ("stopped", "consent-missing", "confirm-default")
+"""Tasks that a person cannot settle within minutes: they are told again daily."""
+
+
+def _first(due: int, by: int | None) -> int:
+    return due if by is None else min(due, by)
+
+
 class Decision:
     """Handlers say events through it; each is folded at once, so that the next rule sees its effect."""
 
@@ -81,8 +89,9 @@ class Decision:
         rung: int = 0,
         passed: tuple[Passed, ...] = (),
         repeat: Limit | None = None,
+        by: int | None = None,
     ) -> None:
-        """Put it to a desk, once: a task that stands there already is not told a second time."""
+        """Put it to a desk, once: a task that stands there already is not told a second time. by: look again then at the latest."""
         track_id = track.track_id if track else ""
         if any((t.about, t.track_id, t.step, t.seat) == (about, track_id, step, seat) for t in self.case.tasks):
             return
@@ -98,11 +107,11 @@ class Decision:
             step=step,
             seat=seat,
             rung=rung,
-            due=self.due(repeat or self.policy.repeat),
+            due=_first(self.due(repeat or self.policy.repeat), by),
         )
 
-    def tell_again(self, task: Task) -> None:
-        """A task that nobody has settled is told one rung higher; never closed by itself."""
+    def tell_again(self, task: Task, by: int | None = None) -> None:
+        """A task that nobody has settled is told one rung higher; never closed by itself. by: look again then at the latest."""
         rung = min(task.rung + 1, TOP)
         self.say(
             NeedsPerson,
@@ -114,7 +123,7 @@ class Decision:
             step=task.step,
             seat=task.seat,
             rung=rung,
-            due=self.due(self.policy.stopped if task.about == "stopped" else self.policy.repeat),
+            due=_first(self.due(self.policy.stopped if task.about in PATIENT else self.policy.repeat), by),
         )
 
     def settle(self, task: Task, how: str) -> None:

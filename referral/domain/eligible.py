@@ -52,12 +52,17 @@ def roles_asked(step: Step, run: Run, rule: SeatRule, standing: Marks) -> tuple[
 
 
 def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule) -> Order | None:
-    """The service that holds the named seat; after it, unless silence keeps everything as it is, others that could hold it."""
+    """The service that holds the named seat; after it, unless silence keeps everything as it is, others that could hold it.
+
+    None while the seat is awaited; a step that was settled without a holder leaves only the others.
+    """
     assert rule.holder is not None
     run = latest(track, rule.holder[0])
     offer = run.seats[rule.holder[1]].offer if run is not None else None
     if offer is None or RANK[offer.state] < RANK["ACCEPTED"] or offer.service not in policy.services:
-        return None
+        if run is None or not run.outcome:
+            return None
+        return () if step.on_silence == "keep-place" else policy.order(rule.roles, rule.areas, case.traits.found_in)
     held = policy.services[offer.service]
     first = (held, min(held.roles.intersection(rule.roles) or held.roles))
     if step.on_silence == "keep-place":

@@ -6,7 +6,7 @@ from referral.domain.case import Run, Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.events import Decided, DecisionRecorded, How, StepDone, StepKind, TrackChanged, TrackState
 from referral.domain.procedure import Step
-from referral.domain.standing import RANK, newest, rank
+from referral.domain.standing import NOT_NEEDED, RANK, newest, rank
 
 FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
 
@@ -56,13 +56,35 @@ def seals(d: Decision) -> bool:
     return any(t.digest in d.policy.pinned and d.policy.pinned[t.digest].seal for t in d.case.tracks)
 
 
-def end_track(d: Decision, track: Track, outcome: str, rule: str) -> None:
-    """The track ends: what was taken is completed, what was asked is cancelled, its tasks are settled."""
+def drop(d: Decision, track_id: str, step: str, reason: str, rule: str) -> None:
+    """A step is not for this case any more: whoever was asked, in any of its rounds, is told so, and reads no more."""
+    track = next(t for t in d.case.tracks if t.track_id == track_id)
+    closed, run = False, None
+    for run in [r for r in track.runs if r.step == step]:
+        for left in [asked for seat in run.seats for asked in offers_of(seat)]:
+            d.close(left, How.CANCELLED, reason, rule, track)
+            closed = True
+    if run is not None and (closed or not run.outcome):
+        d.say(StepDone, rule, track, track_id=track_id, step=step, round=run.round, outcome=NOT_NEEDED)
+
+
+def end_track(
+    d: Decision,
+    track: Track,
+    outcome: str,
+    rule: str,
+    state: TrackState = TrackState.ENDED,
+    *,
+    taken: How = How.COMPLETED,
+    reason: str = "TRACK_ENDED",
+) -> None:
+    """The track ends: what was taken is completed (or what `taken` says), what was asked is cancelled, its tasks are settled."""
+    track = next(t for t in d.case.tracks if t.track_id == track.track_id)
     for run in track.runs:
         for seat in run.seats:
             for left in offers_of(seat):
                 done = RANK[left.state] >= RANK["ACCEPTED"] and left not in seat.kept
-                d.close(left, How.COMPLETED if done else How.CANCELLED, "TRACK_ENDED", rule, track)
+                d.close(left, taken if done else How.CANCELLED, reason, rule, track)
     for task in d.case.tasks:
         if task.track_id == track.track_id:
             d.settle(task, "track-ended")
@@ -73,7 +95,7 @@ def end_track(d: Decision, track: Track, outcome: str, rule: str) -> None:
         track_id=track.track_id,
         pathway=track.pathway,
         digest=track.digest,
-        state=TrackState.ENDED,
+        state=state,
         paused_by="",
         outcome=outcome,
     )

@@ -6,12 +6,13 @@ from referral.domain.case import Case, Track
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.procedure import Marks, Pathway, Placement, Step
-from referral.domain.standing import latest, outcome_marks, rank, state_marks, trait_marks
+from referral.domain.standing import consent_mark, latest, outcome_marks, rank, state_marks, trait_marks
 
 
-def marks(case: Case, track: Track, pathway: Pathway, policy: Policy) -> set[str]:
-    """Every mark that stands. Of several rounds the furthest state counts, and the newest outcome."""
+def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int | None = None) -> set[str]:
+    """Every mark that stands. Of several rounds the furthest state counts, and the newest outcome. now: else of the last event."""
     found = set(trait_marks(case.traits))
+    found.add(consent_mark(case.consent, case.at if now is None else now))
     outcomes = {}
     for run in track.runs:
         if reached := state_marks(run.step, rank(run)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from referral.domain.case import Run, Track
+from referral.domain.consent import shown
 from referral.domain.decision import Decision
 from referral.domain.directory import Service
 from referral.domain.events import OfferOpened, Passed, StepKind
@@ -51,7 +52,7 @@ def offer(
         urgency=d.case.traits.urgency,
         ladder=_ladder(seat_rule.ladder, agency.ladder),
         rung=0,
-        shows=seat_rule.shows,
+        shows=shown(d, d.policy.pinned[track.digest], step, seat_rule.shows),
         words=step.words,
         reasons=() if step.kind is StepKind.NOTIFY else seat_rule.may_decline,
         codes=step.codes,

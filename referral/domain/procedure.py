@@ -97,7 +97,7 @@ class Step:
     @cached_property
     def is_plain(self) -> bool:
         """Once done, nothing but a lost seat or a new decision can begin it anew, and no circumstance take it back."""
-        return not self.when and not self.again and not self.unless
+        return not self.when and not self.again and not self.unless and not self.repeats
 
     def is_ready(self, standing: Marks) -> bool:
         """Whether what must come before it has come."""
@@ -119,6 +119,17 @@ class Step:
         comes = ("ARRIVE",) if {"arrive", "present"} & set(self.limits) else ()
         holds = ("HOLD",) if "hold" in self.limits else ()
         return ("ACKNOWLEDGE", "ACCEPT", *comes, "COMPLETE", "DECLINE", *holds, "RETURN")
+
+    @cached_property
+    def is_urgent(self) -> bool:
+        """Whether its first limit is in minutes or hours: it is not put to an agency that is closed now."""
+        first = next((self.limits[what] for what in ("acknowledge", "accept", "decide", "complete") if what in self.limits), None)
+        return first is not None and first.unit in ("min", "h")
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether its rounds follow the calendar."""
+        return bool(self.at) or self.then_every is not None
 
     @cached_property
     def there(self) -> str:
@@ -232,10 +243,18 @@ class Pathway:
             reads = {id: read | placed.reads if placed.id in read else read for id, read in reads.items()}
         return {id: frozenset(reader for reader, read in reads.items() if id in read) for id in reads}
 
-    def is_settled(self, standing: Marks) -> bool:
-        """Whether every step that ends it is done, or is not for these circumstances."""
+    def is_settled(self, standing: Marks, withdrawn: bool) -> bool:
+        """Whether every step that ends it is done, or is not for these circumstances. withdrawn: the person does not agree to it."""
         missing = self.close_when - standing
-        return not missing or all(not self.by_id[mark.removesuffix(".done")].is_wanted(standing) for mark in missing)
+        if not missing:
+            return True
+        steps = [self.by_id[mark.removesuffix(".done")] for mark in missing]
+        return all(not step.is_wanted(standing) or (withdrawn and not step.without_consent) for step in steps)
+
+    @cached_property
+    def has_rounds(self) -> bool:
+        """Whether any of its steps follows the calendar."""
+        return any(step.repeats for step in self.steps)
 
     @cached_property
     def by_id(self) -> Mapping[str, Step]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from referral.domain.advancing import advance
-from referral.domain.case import Seat, Task, awaits
+from referral.domain.case import Seat, Task, Track, awaits, comes_due
+from referral.domain.consent import MISSING
 from referral.domain.decision import Decision
 from referral.domain.events import (
     CaseClosed,
@@ -19,8 +20,11 @@ from referral.domain.events import (
     StepOpened,
 )
 from referral.domain.finishing import seals
+from referral.domain.marks import marks
+from referral.domain.pausing import stop_waiting
 from referral.domain.record import Due
 from referral.domain.standing import RANK, latest
+from referral.domain.withdrawing import honour, settle_missing
 
 PASSES = 32
 """Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
@@ -39,13 +43,19 @@ def progress(d: Decision) -> None:
     """
     seen = 0
     looks = not d.events or isinstance(d.cause.body, Due)
-    before = d.before.tracks if d.before is not None and isinstance(d.cause.body, ResponseSubmitted) else ()
+    before: tuple[Track, ...] = ()
+    if d.before is not None:
+        if comes_due(d.before, d.before.at, d.facts.now):
+            looks = True
+        elif isinstance(d.cause.body, ResponseSubmitted):
+            before = d.before.tracks
     for _ in range(PASSES):
         if not looks and all(type(event) in QUIET for event in d.events[seen:]):
             break
         seen, looks, tracks = len(d.events), False, d.case.tracks
-        for index, track in enumerate(tracks):
-            if not track.outcome and not track.paused_by:
+        for index in range(len(tracks)):
+            track = d.case.tracks[index]
+            if not track.outcome and (not track.paused_by or stop_waiting(d, track) or _ends_paused(d, track)):
                 advance(d, index, before[index] if index < len(before) else None)
         if len(d.events) == seen:
             break
@@ -55,6 +65,8 @@ def progress(d: Decision) -> None:
     for task in d.case.tasks:
         if task.seat >= 0 and _is_settled(d, task):
             d.settle(task, "done")
+        elif task.about == MISSING:
+            settle_missing(d, task)
     case = d.case
     if not case.closed and not case.tasks:
         if not case.opened:
@@ -63,6 +75,14 @@ def progress(d: Decision) -> None:
             d.say(CaseClosed, "all-tracks-ended", outcome="done", sealed=seals(d))
         elif not awaits(case):
             d.needs_person("standing-still")
+
+
+def _ends_paused(d: Decision, track: Track) -> bool:
+    """Consent is honoured in a track that stands still too; nothing else happens there."""
+    pathway = d.policy.pinned.get(track.digest)
+    if pathway is not None and pathway.consent.needed:
+        honour(d, track, pathway, marks(d.case, track, pathway, d.policy, d.facts.now))
+    return False
 
 
 def _is_settled(d: Decision, task: Task) -> bool:

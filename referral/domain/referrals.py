@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from referral.domain.consent import GIVEN
 from referral.domain.decision import Decision
 from referral.domain.events import (
     CaseChanged,
@@ -19,7 +20,7 @@ from referral.domain.events import (
 )
 from referral.domain.procedure import Marks, Pathway
 from referral.domain.record import RecordLost
-from referral.domain.standing import trait_marks
+from referral.domain.standing import case_marks
 
 TRACKS = 20
 """Tracks of one case (DESIGN 11)."""
@@ -62,10 +63,12 @@ def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: C
 
 def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies") -> None:
     """Every procedure in force that applies and does not run yet; one that has ended only if it did not apply before."""
-    standing = trait_marks(d.case.traits)
+    standing = case_marks(d.case, d.facts.now)
     for pathway in d.policy.current:
         tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
         ran = bool(tracks) and all(group & before for group in pathway.applies)
+        if ran and tracks[-1].outcome == "consent-withdrawn":
+            ran = GIVEN not in standing or GIVEN in before
         if ran or any(not t.outcome for t in tracks) or not all(group & standing for group in pathway.applies):
             continue
         if len(d.case.tracks) >= TRACKS:
@@ -74,10 +77,10 @@ def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies")
     return None
 
 
-def open_track(d: Decision, pathway: Pathway, rule: str) -> None:
+def open_track(d: Decision, pathway: Pathway, rule: str, opened_by: str | None = None) -> None:
     """One more track, under this procedure as it is in force now."""
     place = {"track_id": d.new_id("track"), "pathway": pathway.id, "digest": pathway.digest}
-    d.say(TrackChanged, rule, **place, state=TrackState.OPENED, paused_by="", outcome="")
+    d.say(TrackChanged, rule, **place, state=TrackState.OPENED, paused_by="", outcome="", opened_by=opened_by)
 
 
 def unknown_traits(d: Decision) -> None:

@@ -6,6 +6,7 @@ from referral.domain.case import offers_of, seats
 from referral.domain.climbing import climb, complain, expire, undecided
 from referral.domain.decision import Decision
 from referral.domain.events import DeadlinePassed, RungFailed
+from referral.domain.filling import opens_at
 from referral.domain.located import At, locate
 from referral.domain.record import Due
 from referral.domain.standing import RANK
@@ -29,9 +30,7 @@ def due(d: Decision, body: Due) -> None:
             d.say(DeadlinePassed, "procedure-unknown", track, offer_id=offer.offer_id, what=offer.due_what, was_due=offer.due)
     for task in tasks:
         if task in d.case.tasks:
-            d.tell_again(task)
-    if not d.events:
-        d.ignore("STALE_ALARM")
+            d.tell_again(task, opens_at(d, task) if task.about == "no-candidate" else None)
 
 
 def limit_passed(d: Decision, at: At) -> None:

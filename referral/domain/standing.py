@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from referral.domain.case import Run, Track
-from referral.domain.events import StepKind, Traits
+from referral.domain.case import Case, Run, Track
+from referral.domain.events import Consent, ConsentState, StepKind, Traits
 from referral.domain.procedure import Marks
 
 RANK = {"OFFERED": 1, "ACKNOWLEDGED": 2, "ACCEPTED": 3, "ARRIVED": 4, "COMPLETED": 5}
@@ -28,12 +28,29 @@ OVERTAKEN = "overtaken"
 """Outcome of a step whose person got there by another way: it counts as reached in every respect too."""
 
 
+CONSENT = {state: f"consent={state.value.lower().replace('_', '-')}" for state in ConsentState}
+
+
 @lru_cache(4096)
 def trait_marks(traits: Traits) -> Marks:
     """The marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
     one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
     many = [f"{name}={getattr(traits, name)}" for name in one]
     return frozenset([*many, *(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)])
+
+
+def consent_mark(consent: Consent | None, now: int) -> str:
+    """How the person's agreement stands: given, refused, withdrawn, not-asked, unknown, or expired when its time has passed."""
+    if consent is None:
+        return "consent=not-asked"
+    if consent.state is ConsentState.GIVEN and consent.until is not None and consent.until <= now:
+        return "consent=expired"
+    return CONSENT[consent.state]
+
+
+def case_marks(case: Case, now: int) -> Marks:
+    """The marks of what is known of a case, whatever runs for it."""
+    return trait_marks(case.traits) | {consent_mark(case.consent, now)}
 
 
 def rank(run: Run) -> int:

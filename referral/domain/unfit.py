@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from referral.domain.case import Seat, Track, offers_of
+from referral.domain.consent import is_barred
 from referral.domain.decision import Decision
 from referral.domain.directory import Service, years
 from referral.domain.events import StepKind, Traits
+from referral.domain.hours import is_open
 from referral.domain.marks import secure_allowed
 from referral.domain.procedure import Marks, Pathway, SeatRule, Step
 
@@ -24,6 +26,8 @@ def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing
     for tag, mark in pathway.never:
         if tag in service.tags and (not mark or mark in standing):
             return "NEVER"
+    if is_barred(pathway, step, d.case.consent, service):
+        return "NOT_CONSENTED"
     if step.placement and service.roles & step.placement.secure and not secure_allowed(step.placement, standing):
         return "SECURE_NOT_ALLOWED"
     return ""
@@ -35,6 +39,8 @@ def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, se
             return "TRIED"
     if reason := unsuitable(d.case.traits, rule, service):
         return reason
+    if step.is_urgent and not is_open(d.policy.agencies[service.agency].hours, d.facts.now, d.policy.calendar):
+        return "CLOSED"
     if step.kind is StepKind.PLACE:
         if any(o.service == service.id for run in track.runs if run.step == step.id for s in run.seats for o in offers_of(s)):
             return "HOLDS_NOW"

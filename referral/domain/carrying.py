@@ -1,0 +1,124 @@
+"""What one procedure has reached goes on under the one that takes its place: nobody who is there leaves in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from referral.domain.case import Offer, Run, Seat, Track, offers_of
+from referral.domain.decision import Decision
+from referral.domain.directory import Service
+from referral.domain.events import Decided, DecisionRecorded, How, OfferAccepted, OfferArrived, StepDone, StepKind, StepOpened
+from referral.domain.offering import limit_after, offer
+from referral.domain.procedure import Pathway, SeatRule, Step
+from referral.domain.standing import NOT_NEEDED, OVERTAKEN, RANK, SETTLED, latest
+
+RULE = "carried-over"
+
+
+def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pathway) -> None:
+    """Steps of the same id and kind: seats that are taken, codes that are decided, steps that a desk has settled."""
+    for step in after.asking:
+        was, run = before.step(step.id), _reached(old, step)
+        if was is None or run is None or was.kind is not step.kind or run.outcome == NOT_NEEDED:
+            continue
+        if step.kind is StepKind.DECIDE and set(was.codes) != set(step.codes):
+            continue
+        taken = list(_taken(d, step, was, run))
+        if not taken and not run.verdict and run.outcome not in (SETTLED, OVERTAKEN):
+            continue
+        if latest(_track(d, new_id), step.id) is None:
+            d.say(StepOpened, RULE, _track(d, new_id), track_id=new_id, step=step.id, round=0, kind=step.kind, seats=step.roles)
+        for number, seat, service in taken:
+            _carry(d, old, new_id, step, number, seat, service)
+        _carry_outcome(d, old, new_id, step, run)
+
+
+def _track(d: Decision, track_id: str) -> Track:
+    return next(track for track in d.case.tracks if track.track_id == track_id)
+
+
+def _reached(old: Track, step: Step) -> Run | None:
+    """The newest round; of places the newest that the person has, not one that is only asked."""
+    for run in reversed(old.runs):
+        if run.step == step.id:
+            has = [o for seat in run.seats for o in offers_of(seat) if RANK[o.state] >= RANK["ACCEPTED"]]
+            if step.kind is not StepKind.PLACE or has:
+                return run
+    return None
+
+
+def _taken(d: Decision, step: Step, was: Step, run: Run) -> Iterator[tuple[int, Seat, Service]]:
+    """Of each seat of the step: the seat that is taken where it was, if its service has the role, or the person lives there."""
+    for number, rule in enumerate(step.seats):
+        alike = [n for n, other in enumerate(was.seats) if other.name == rule.name] or ([0] if len(was.seats) == 1 else [])
+        seat = run.seats[alike[0]] if alike else None
+        if seat is None or seat.offer is None or not _counts(step, seat, seat.offer):
+            continue
+        service = d.policy.services.get(seat.offer.service)
+        lives = step.kind is StepKind.PLACE and seat.offer.state == step.there
+        if service is not None and (lives or service.roles & _roles(step, rule)):
+            yield number, seat, service
+
+
+def _counts(step: Step, seat: Seat, left: Offer) -> bool:
+    if step.kind is StepKind.DECIDE:
+        return bool(seat.code)
+    return step.kind is StepKind.NOTIFY or RANK[left.state] >= RANK["ACCEPTED"]
+
+
+def _roles(step: Step, rule: SeatRule) -> frozenset[str]:
+    if step.placement is None:
+        return frozenset((*rule.roles, *rule.last_resort))
+    named = (role for roles in step.placement.roles.values() for role in roles)
+    return frozenset((*step.placement.until_known, *named, *rule.last_resort))
+
+
+def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: Seat, service: Service) -> None:
+    """The same agency has the seat there, with the limit that runs, before it leaves it here."""
+    track = _track(d, new_id)
+    run, left = latest(track, step.id), seat.offer
+    if run is None or left is None or run.seats[number].offer is not None or run.seats[number].code or run.outcome:
+        return
+    fits = sorted(service.roles & _roles(step, step.seats[number]))
+    offer(d, track, step, run, number, service, fits[0] if fits else min(service.roles), (), RULE)
+    moved = latest(_track(d, new_id), step.id)
+    there = moved.seats[number].offer if moved is not None else None
+    assert there is not None
+    runs_on = left.due is not None and left.due_what in step.limits
+    due, what = (
+        (left.due, left.due_what) if runs_on else limit_after(d, step, left.state) if left.state in ("ACCEPTED", "ARRIVED") else (None, "")
+    )
+    if step.kind is StepKind.DECIDE:
+        how = Decided.SILENCE if _by_silence(d, old, step) else Decided.PERSON
+        d.say(DecisionRecorded, RULE, track, track_id=new_id, step=step.id, round=run.round, seat=number, code=seat.code, how=how, by=None)
+    elif step.kind is not StepKind.NOTIFY:
+        d.say(OfferAccepted, RULE, track, offer_id=there.offer_id, by=None, late=False, due=due, due_what=what)
+        if left.state == "ARRIVED":
+            d.say(OfferArrived, RULE, track, offer_id=there.offer_id, by=None, due=due, due_what=what)
+    if left.state == "COMPLETED":
+        d.close(there, How.COMPLETED, "CARRIED_OVER", RULE, track)
+    if not left.how:
+        d.close(left, How.RELEASED, "CARRIED_OVER", RULE, old)
+    if not fits:
+        d.needs_person("place-forbidden", track, step.id)
+
+
+def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -> None:
+    """What was decided for the step as a whole, and what a desk has settled."""
+    track = _track(d, new_id)
+    new = latest(track, step.id)
+    if new is None or new.outcome:
+        return
+    place = {"track_id": new_id, "step": step.id, "round": new.round}
+    if step.kind is StepKind.DECIDE and run.verdict and not new.verdict:
+        silent = _by_silence(d, old, step)
+        d.say(DecisionRecorded, RULE, track, **place, seat=-1, code=run.verdict, how=Decided.SILENCE if silent else Decided.PERSON, by=None)
+    elif run.outcome in (SETTLED, OVERTAKEN):
+        d.say(StepDone, RULE, track, **place, outcome=run.outcome)
+    if _by_silence(d, old, step):
+        d.needs_person("confirm-default", track, step.id, repeat=d.policy.stopped)
+
+
+def _by_silence(d: Decision, old: Track, step: Step) -> bool:
+    """Whether nobody has confirmed yet what silence decided."""
+    return any(t.about == "confirm-default" and (t.track_id, t.step) == (old.track_id, step.id) for t in d.case.tasks)
