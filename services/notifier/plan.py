@@ -28,6 +28,8 @@ REPEATS = 2
 REPEAT_GAP = 2 * 60 * 1_000_000
 """At least this long between two knocks of one rung (µs): somebody who is on the way to the screen is not knocked again (P)."""
 STAFF = "staff:"
+CARRIED_OVER = "carried-over"
+"""The rule of an offer whose agency has the seat already."""
 
 
 class State(StrEnum):
@@ -147,6 +149,8 @@ def plan(asked: Asked, roster: Roster, now: int) -> Plan:
 
 
 def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
+    """Asked now; who has the seat already, under a procedure that gave way to another, is not woken for it."""
+    carried = event.why.rule == CARRIED_OVER
     return Asked(
         id=event.offer_id,
         case_id=case_id,
@@ -158,7 +162,8 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
         once=event.kind is OfferKind.NOTIFY,
         system=event.reach is Reach.SYSTEM,
         skip=excluded_staff(event.skip),
-        next_at=None if event.reach is Reach.PHONE else at,  # reached by a call, which is a task of the desk
+        state=State.ANSWERED if carried else State.OPEN,
+        next_at=None if carried or event.reach is Reach.PHONE else at,  # reached by a call, which is a task of the desk
         due=event.due,
     )
 

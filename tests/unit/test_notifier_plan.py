@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from referral.domain.events import (
     How,
@@ -122,6 +123,13 @@ def test_a_notice_knocks_once_and_its_completion_does_not_take_that_back() -> No
 def test_an_agency_reached_by_telephone_is_not_knocked_and_its_rung_does_not_fail() -> None:
     made = plan(known(opened(reach=Reach.PHONE, ladder=("night",))), STAFF, 0)
     assert (made.knocks, made.failed) == ((), None)
+
+
+def test_nobody_is_woken_for_a_seat_that_goes_on_under_another_procedure() -> None:
+    for kind in (OfferKind.REQUEST, OfferKind.NOTIFY):
+        carried = known(opened(kind=kind, why=structs.replace(WHY, rule="carried-over")))
+        assert plan(carried, STAFF, 0).knocks == ()
+        assert plan(known(opened(kind=kind)), STAFF, 0).knocks
 
 
 def test_an_agency_system_without_people_is_left_to_look_by_itself() -> None:
