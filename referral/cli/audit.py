@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log, show
+from referral.cli.replay import elsewhere
 from referral.cli.telling import tell
 from referral.errors import Rejected
 from referral.proof.entry import Entry
@@ -23,16 +25,21 @@ SHOWN = 20
 """Findings printed for people; --json has all."""
 
 Case = Annotated[str, typer.Option("--case", help="Case id.")]
+Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: which recorded cases would go elsewhere under it.")]
 
 
 @app.command()
-def replay(case: Case, as_json: show.Json = False) -> int:
-    """Tell one case from the log: time, event, who, why, and what led to what.
+def replay(case: Case = "", policy: Other = None, as_json: show.Json = False) -> int:
+    """Tell one case from the log: time, event, who, why, and what led to what. Or decide the log again under another policy.
 
-    Exit 0 told, 1 the log has no such case, 2 the database is away.
+    Exit 0 told, 1 the log has no such case or the policy is wrong, 2 the database or the folder is away, 3 some case could not be compared.
 
     Example: referral audit replay --case CASE
     """
+    if policy is not None:
+        return elsewhere(policy, case, as_json)
+    if not case:
+        raise typer.BadParameter("name a case with --case, or a policy folder with --policy")
     entries, keys = log.ask(lambda tx, found: case_entries(tx, found, case))
     if not entries:
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")

@@ -17,7 +17,7 @@ from referral.domain.deadline import DAY
 from referral.domain.decide import decided
 from referral.domain.events import CaseRaised, Door, Facts, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted
 from referral.domain.policy import ENGINE, Policy
-from referral.domain.record import Due, Input, Source
+from referral.domain.record import Due, Input, Source, due_input
 from referral.domain.simulate_beds import Beds
 from referral.domain.simulate_live import Live
 from referral.domain.simulate_people import Answer, Look, comes_to, looks_again, reacts
@@ -50,7 +50,7 @@ class World:
         self._queue: list[tuple[int, int, Live, Struct | int]] = []
         self._count = 0
         for number, arrival in enumerate(caseload.arrivals()):
-            id = f"{caseload.world:08x}{number:024x}"
+            id = f"{caseload.world:08x}-0000-0000-0000-{number:012x}"
             live = Live(arrival.name, id, arrival.at, arrival.pathway, arrival.traits.found_in, False)
             self._push(arrival.at, live, arrival)
 
@@ -88,7 +88,11 @@ class World:
 
     def _decide(self, live: Live, body: Struct, at: int) -> Decided:
         live.inputs += 1
-        cause = Input(id=f"{live.id[:20]}{live.inputs:012x}", case_id=live.id, body=body, source=SOURCE, seq=live.inputs, at=at)
+        if isinstance(body, Due):
+            cause = due_input(live.id, body.at, live.case.seq if live.case else 0)
+        else:
+            id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
+            cause = Input(id=id, case_id=live.id, body=body, source=SOURCE, seq=live.inputs, at=at)
         facts = Facts(now=at, engine=ENGINE, free=self.beds.free)
         events, case = decided(live.case, cause, facts, self.policy)
         live.case = case
@@ -129,7 +133,7 @@ class World:
     def _raise(self, live: Live, event: CaseRaised, at: int) -> None:
         """A complaint is a case of its own. Its id has a digit that no arrival has."""
         number = live.again("raised")
-        id = f"{live.id[:8]}{number + 1:04x}{live.id[12:]}"
+        id = f"{live.id[:9]}{number + 1:04x}{live.id[13:]}"
         raised = Live(f"{live.name}.{number + 1}", id, at, event.pathway, event.traits.found_in, True)
         self._push(at, raised, event)
 

@@ -12,11 +12,8 @@ from referral.domain.policy import Policy
 from referral.domain.simulate import Decided, World
 from referral.domain.simulate_difference import ELSEWHERE, SAID, parting
 from referral.domain.simulate_live import Live
-from referral.domain.simulate_parted import Differences, Moment, Parted, part, story
+from referral.domain.simulate_parted import TOLD, Differences, Moment, Parted, part, story
 from referral.domain.simulate_tally import Tally
-
-TOLD = 4
-"""Decisions before the parting that an example tells (ours)."""
 
 
 class Pair(Struct, eq=False):

@@ -15,6 +15,8 @@ from referral.domain.told import span, told
 
 LISTED = 500
 """Names of cases that are kept (ours); the counts are whole."""
+TOLD = 4
+"""Decisions before the parting that an example tells (ours)."""
 EXAMPLES = 3
 """Examples of each kind that are kept (ours)."""
 
