@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from referral.domain.case import find, open_offers, seats
 from referral.domain.consent import GIVEN
 from referral.domain.decision import Decision
 from referral.domain.eligible import fitting
 from referral.domain.events import ActorExcluded, CaseChanged, ConsentChanged, ConsentState, How, StepKind, TraitsChanged
+from referral.domain.excluding import exclude
 from referral.domain.marks import marks
 from referral.domain.referrals import change_case, open_tracks, unknown_traits
 from referral.domain.standing import RANK, case_marks, latest
 from referral.domain.switching import follow_changes
-from referral.domain.taking import recall_decisions
 from referral.domain.unfit import banned
 from referral.domain.withdrawing import narrowed
 
@@ -83,21 +82,4 @@ def actor_excluded(d: Decision, body: ActorExcluded) -> None:
     actor = f"{body.kind.value.lower()}:{body.actor}"
     if actor in d.case.excluded:
         return d.ignore("REPEATED")
-    change_case(d, "recorded", excluded=(*d.case.excluded, actor))
-    for offer in open_offers(d.case):
-        found = find(d.case, offer.offer_id)
-        if actor == f"agency:{offer.agency}" and found is not None and not found[4].how:
-            place, track, run, _, _ = found
-            d.close(offer, How.CANCELLED, "EXCLUDED", "actor-excluded", track)
-            if offer is found[3].next:
-                d.needs_person("transfer-failed", track, run.step)
-            recall_decisions(d, track.track_id, run.step, place[2], offer.service)
-    for task in d.case.tasks:
-        if actor == f"agency:{task.desk}":
-            d.tell_again(task)
-    for _, track, run, _ in tuple(seats(d.case)):
-        pathway = d.policy.pinned.get(track.digest)
-        step = pathway.step(run.step) if pathway else None
-        if step is not None and run.outcome and step.forbid.get(run.outcome) == actor:
-            d.needs_person("decision-forbidden", track, run.step)
-    return None
+    return exclude(d, (actor,))

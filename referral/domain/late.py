@@ -28,7 +28,7 @@ def late(d: Decision, at: At, body: ResponseSubmitted) -> None:
     service = d.policy.services.get(at.offer.service)
     if service is None or unsuitable(d.case.traits, at.rule, service):
         return d.ignore("NOT_ELIGIBLE", body.offer_id)
-    if banned(d, at.pathway, at.step, service, marks(d.case, at.track, at.pathway, d.policy)):
+    if banned(d, at.pathway, at.step, service, marks(d.case, at.track, at.pathway, d.policy, d.facts.now)):
         return d.ignore("NOT_ELIGIBLE", body.offer_id)
     if at.step.kind is StepKind.PLACE and d.free(service.id) < 1:
         return d.ignore("NO_CAPACITY", body.offer_id)

@@ -39,7 +39,7 @@ def asked(d: Decision, body: InstructionGiven, at: Where) -> tuple[Service | Non
     """
     track, pathway, step, run = at
     service, rule = d.policy.services.get(body.target), step.seats[body.seat]
-    standing = marks(d.case, track, pathway, d.policy)
+    standing = marks(d.case, track, pathway, d.policy, d.facts.now)
     roles = {*rule.roles, *roles_asked(step, run, rule, standing), *rule.last_resort}
     if service is None or not service.roles & roles:
         return None, "UNKNOWN_SERVICE"

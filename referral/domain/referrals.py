@@ -18,6 +18,7 @@ from referral.domain.events import (
     TrackState,
     Traits,
 )
+from referral.domain.excluding import exclude
 from referral.domain.procedure import Marks, Pathway
 from referral.domain.record import RecordLost
 from referral.domain.standing import case_marks
@@ -35,6 +36,8 @@ def submitted(d: Decision, body: ReferralSubmitted) -> None:
     if body.referral_id in case.referrals:
         return d.ignore("REPEATED", referral_id=body.referral_id)
     d.say(ReferralAttached, "same-case", referral_id=body.referral_id, agency=body.agency)
+    if kept_away := [actor for actor in body.excludes if actor not in case.excluded]:
+        exclude(d, kept_away)
     if case.closed:
         return d.needs_person("referral-for-closed-case")
     if body.traits.urgency == "emergency" != case.traits.urgency:

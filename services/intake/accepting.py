@@ -104,7 +104,7 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
         cases.append(
             {
                 "case_id": case_id,
-                "desk": lists.desk(found.traits.found_in),
+                "desk": lists.desk(found.traits.found_in, {one.removeprefix("agency:") for one in found.excludes}),
                 "drill": found.drill,
                 "opened_at": one.receipt.received_at,
                 "sealed": casefile.seal_standing(cipher, case_id, kept),
@@ -115,6 +115,7 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
             for name, content in found.sections
         )
     await tx.execute(_CASE, cases)
+    await standing.exclude(tx, {one.receipt.case_id: one.posting.found.excludes for one in new})
     await casefile.write(tx, sections)
     await tx.execute(_REFERRAL, [_referral(one) for one in new])
     await queue.put_all(tx, [_queued(one, keys[one.receipt.case_id], one.posting.found.drill) for one in new])
@@ -132,6 +133,7 @@ async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
         await casefile.write(tx, [row])
     if found.consent is not None:
         await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=found.consent), case.desk)
+    await standing.exclude(tx, {case_id: found.excludes})
     await tx.execute(_REFERRAL, _referral(one))
     await queue.put_all(tx, [_queued(one, case.key, case.drill)])
 

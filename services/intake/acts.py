@@ -46,7 +46,7 @@ async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, bo
     by_phone = body.via == Via.PHONE
     if body.via not in (Via.SYSTEM, Via.WEB, Via.PHONE):
         raise Rejected("unknown-code", "$.via", "use one of: SYSTEM, WEB, PHONE")
-    offer = await (store.call if by_phone else store.offer)(tx, post.agency, offer_id)
+    offer = await (store.call if by_phone else store.offer)(tx, post.agency, offer_id, post.account)
     begun = await _begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict.canonical(body))
     if begun.known:
         return begun.known
@@ -85,9 +85,9 @@ async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body
     begun = await _begin(tx, door, post, "traits", case_id, strict.canonical(body))
     if begun.known:
         return begun.known
-    case, _ = await _involved(tx, door, post, case_id)
+    case, place = await _involved(tx, door, post, case_id)
     event = answers.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    desk = door.lists().desk(event.traits.found_in)
+    desk = door.lists().desk(event.traits.found_in, place.agencies)
     await standing.keep(tx, case, Standing(traits=event.traits, consent=case.standing.consent), desk)
     return await _say(tx, case, begun, event)
 
@@ -97,10 +97,12 @@ async def exclude(tx: AsyncConnection, door: Door, post: Post, case_id: str, bod
     begun = await _begin(tx, door, post, "exclusion", case_id, strict.canonical(body))
     if begun.known:
         return begun.known
-    case, _ = await _involved(tx, door, post, case_id)
+    case, place = await _involved(tx, door, post, case_id)
     event = answers.exclusion(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    sql = "INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING"
-    await tx.execute(text(sql), {"case": case_id, "kind": event.kind, "actor": event.actor})
+    await standing.exclude(tx, {case_id: [f"{event.kind}:{event.actor}"]})
+    if event.actor == case.desk:
+        desk = door.lists().desk(case.standing.traits.found_in, {*place.agencies, event.actor})
+        await standing.keep(tx, case, case.standing, desk)
     return await _say(tx, case, begun, event)
 
 
@@ -111,12 +113,13 @@ async def instruct(tx: AsyncConnection, door: Door, post: Post, case_id: str, bo
         return begun.known
     case = await standing.take(tx, door.keys, case_id)
     place = await standing.place(tx, post.agency, case_id)
-    if not place.desk or place.barred(post.agency):
-        raise store.unknown("case", "case_id") if not place.sender and not place.held else forbidden("only a desk of this case instructs")
+    if place.barred(post.agency, post.account) or not (place.desk or place.sender or place.held):
+        raise store.unknown("case", "case_id")
+    if not place.desk:
+        raise forbidden("only a desk of this case instructs")
     event = answers.instruction(body, door.lists(), id=begun.receipt.id, agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    if event.other is not None and (event.other == case_id or not await store.rows(tx, _EXISTS, {"case": event.other})):
-        # The other case may stand at another desk; its id is random, so whoever names it was told it.
-        raise Rejected("unknown-case", "$.other", "name another case that exists")
+    if event.other is not None:
+        await _other(tx, post, case_id, place, event.other)
     return await _say(tx, case, begun, event)
 
 
@@ -164,9 +167,21 @@ async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -
     """The case, taken, for an agency that stands in it now: its sender, holder of an open offer, or desk. Rejected 404 for every other."""
     case = await standing.take(tx, door.keys, case_id)
     place = await standing.place(tx, post.agency, case_id)
-    if place.barred(post.agency) or not (place.sender or place.holder or place.desk):
+    if place.barred(post.agency, post.account) or not (place.sender or place.holder or place.desk):
         raise store.unknown("case", "case_id")
     return case, place
+
+
+async def _other(tx: AsyncConnection, post: Post, case_id: str, place: Place, other: str) -> None:
+    """The case that a link names: it exists, and keeps nobody away who may see this one. So a complaint is linked from itself alone.
+
+    It may stand at another desk: its id is random, so whoever names it was told it.
+    """
+    there = await standing.place(tx, post.agency, other)
+    if other == case_id or there.barred(post.agency, post.account) or not await store.rows(tx, _EXISTS, {"case": other}):
+        raise Rejected("unknown-case", "$.other", "name another case that exists")
+    if not there.excluded <= place.excluded:
+        raise Rejected("one-way", "$.other", "that case keeps somebody away who may see this one: link from it to this one")
 
 
 async def _begin(tx: AsyncConnection, door: Door, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:

@@ -115,13 +115,8 @@ def traits(body: submit.TraitsBody, lists: Lists, *, agency: str, by: str | None
 def exclusion(body: ExclusionBody, lists: Lists, *, agency: str, by: str | None, at: int) -> ActorExcluded:
     """Rejected: no such kind, agency or relation, or an account id that is none."""
     kind = _choice(body.kind, tuple(ActorKind)[1:], "$.kind", "unknown-code")
-    if kind == ActorKind.AGENCY:
-        lists.word("agency", body.actor, "$.actor")
-    elif kind == ActorKind.RELATION:
-        lists.word("relation", body.actor, "$.actor")
-    elif not submit.is_id(body.actor):
-        raise Rejected("unknown-code", "$.actor", "name a member of staff by account id")
-    return ActorExcluded(agency=agency, by=by, kind=ActorKind(kind), actor=body.actor, received_at=at)
+    actor = submit.excluded(ActorKind(kind), body.actor, lists, "$.actor")
+    return ActorExcluded(agency=agency, by=by, kind=ActorKind(kind), actor=actor, received_at=at)
 
 
 def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by: str | None, at: int) -> InstructionGiven:

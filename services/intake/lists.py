@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -28,9 +28,10 @@ class Lists(Struct, frozen=True, kw_only=True):
         """The municipality of this id or name; empty when it is none."""
         return name if name in self.codes.get("municipality", ()) else self.places.get(name.casefold(), "")
 
-    def desk(self, municipality: str) -> str:
-        """Whose desk a case stands at: where the directory does not know the place, the country's."""
-        return self.desks.get(municipality, self.country_desk)
+    def desk(self, municipality: str, kept_away: Container[str] = ()) -> str:
+        """Whose desk a case stands at: where the directory does not know the place, or the case keeps its desk away, the country's."""
+        chain = (self.desks.get(municipality, self.country_desk), self.country_desk)
+        return next((desk for desk in chain if desk not in kept_away), self.oversight)
 
     def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
         """The value itself, when the list has it. Rejected(unknown-code) names the allowed words."""

@@ -76,7 +76,7 @@ async def _called(call: Call) -> tuple[Offer, Spot]:
     if not who.desk:
         raise store.unknown("offer", "offer_id")
     async with call.pages.door.begin() as tx:
-        found = await store.call(tx, who.agency, known_id(call, "offer"))
+        found = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
         spots = await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])
     return found, spots.get(found.case_id, Spot())
 
@@ -86,7 +86,7 @@ async def _tasked(call: Call) -> tuple[Task, Spot]:
     if not who.desk:
         raise store.unknown("task", "task_id")
     async with call.pages.door.begin() as tx:
-        found = await store.task(tx, who.agency, known_id(call, "task"))
+        found = await store.task(tx, who.agency, known_id(call, "task"), who.id)
         spots = await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])
     return found, spots.get(found.case_id, Spot())
 

@@ -23,10 +23,10 @@ async def inbox(call: Call) -> Response:
     """What my agency holds, most urgent first; for a desk also its tasks and telephone calls."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
-        offers = {offer.offer_id: offer for offer in await store.all_offers(tx, who.agency)}
-        offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency)}
-        calls = await store.calls(tx, who.agency) if who.desk else ()
-        tasks = await store.desk_tasks(tx, who.agency) if who.desk else ()
+        offers = {offer.offer_id: offer for offer in await store.all_offers(tx, who.agency, who.id)}
+        offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
+        calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
+        tasks = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
         cases = [one.case_id for one in (*offers.values(), *calls)] + [one.case_id for one in tasks]
         spots = await whereabouts.spots(tx, call.pages.door.keys, cases)
     render = call.pages.render
@@ -39,7 +39,7 @@ async def inbox(call: Call) -> Response:
 async def offer(call: Call) -> Response:
     """One offer that my agency holds or held. The case file stays closed until it is asked for with the form."""
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"))
+        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
         spot = await _spot(tx, call, found)
     return _page(call, found, spot)
 
@@ -48,7 +48,7 @@ async def show(call: Call) -> Response:
     """Open the case file. That it is read is committed before this returns, so before anything of it leaves."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, who.agency, known_id(call, "offer"))
+        found = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
         spot = await _spot(tx, call, found)
         try:
             shown = await disclosing.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), found.case_id, found.offer_id)
@@ -62,7 +62,7 @@ async def show(call: Call) -> Response:
 async def answer(call: Call) -> Response:
     """Take an answer, once for each form. What is wrong with it stands beside the field, and what was entered stays."""
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"))
+        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
         spot = await _spot(tx, call, found)
     entered = pages_form.answer(call.form, found)
     status = 422

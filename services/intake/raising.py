@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.events import CaseRaised, Door, ReferralSubmitted
 from referral.domain.record import Input, derived
 from referral.runtime import queue
-from services.intake import casefile
+from services.intake import casefile, standing
 from services.intake.door import Door as Inside
 from services.intake.reading import Standing
 
@@ -28,9 +28,10 @@ async def submit(tx: AsyncConnection, door: Inside, record: Input, raised: CaseR
     key = (await door.keys.load(tx, [case_id])).get(case_id) or await door.keys.create(tx, case_id)
     sealed = casefile.seal_standing(casefile.box(key), case_id, Standing(traits=raised.traits))
     queue_id, referral_id = derived(record.id, "raised"), derived(record.id, "referral")
-    desk = lists.desk(raised.traits.found_in)
+    desk = lists.desk(raised.traits.found_in, {actor.removeprefix("agency:") for actor in raised.excluded})
     values = {"case_id": case_id, "desk": desk, "drill": record.drill, "at": record.at, "sealed": sealed}
     await tx.execute(_CASE, values)
+    await standing.exclude(tx, {case_id: raised.excluded})
     event = ReferralSubmitted(
         referral_id=referral_id,
         agency=lists.oversight,

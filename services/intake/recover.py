@@ -32,6 +32,7 @@ from referral.runtime.tape import Tape
 from referral.wire import codec, seal
 from services.intake import casefile, receipts
 from services.intake.kept import Receipt
+from services.intake.lists import of
 from services.intake.reading import Standing
 from services.intake.receipts import Claim
 
@@ -81,6 +82,8 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
             case ReferralSubmitted():
                 ids = {"referral_id": body.referral_id, "case_id": meta.case_id, "agency": body.agency, "event_id": meta.event_id}
                 referrals.append({**ids, "at": body.received_at})
+                actors = (actor.split(":", 1) for actor in body.excludes)
+                exclusions += ({"case_id": meta.case_id, "kind": kind.upper(), "actor": actor} for kind, actor in actors)
                 promised |= {(meta.case_id, section) for section in body.sections}
                 if now is None:
                     cases[meta.case_id] = {"case_id": meta.case_id, "drill": meta.drill, "at": body.received_at}
@@ -95,10 +98,12 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
                 exclusions.append({"case_id": meta.case_id, "kind": body.kind, "actor": body.actor})
             case ReferralWithdrawn():
                 withdrawn.append({"id": body.referral_id, "at": body.received_at})
-    rules = await _policy(tx)
+    lists = of(await _policy(tx), 1)
+    kept_away: dict[str, set[str]] = {}
+    for one in exclusions:
+        kept_away.setdefault(one["case_id"], set()).add(one["actor"])
     for case_id, row in cases.items():
-        town = rules.municipalities.get(standing[case_id].traits.found_in)
-        row["desk"] = town.desk if town else rules.country_desk
+        row["desk"] = lists.desk(standing[case_id].traits.found_in, kept_away.get(case_id, ()))
         row["sealed"] = casefile.seal_standing(casefile.box(keys[case_id]), case_id, standing[case_id])
     if cases:
         await tx.execute(CASE, list(cases.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +47,13 @@ class Place:
     desk: bool
     excluded: frozenset[tuple[str, str]]
 
-    def barred(self, agency: str) -> bool:
-        return ("AGENCY", agency) in self.excluded
+    def barred(self, agency: str, account: str | None = None) -> bool:
+        return ("AGENCY", agency) in self.excluded or (account is not None and ("STAFF", account) in self.excluded)
+
+    @property
+    def agencies(self) -> frozenset[str]:
+        """Agencies that are kept away."""
+        return frozenset(actor for kind, actor in self.excluded if kind == "AGENCY")
 
 
 _PLACE = (
@@ -59,6 +64,7 @@ _PLACE = (
     "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency), "
     "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case)"
 )
+_EXCLUDE = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING")
 _COLUMNS = "SELECT case_id, desk, drill, closed_at IS NOT NULL, coalesce(sealed_at, 0), sealed FROM intake.casefile WHERE case_id = :case"
 
 
@@ -99,6 +105,13 @@ async def keep(tx: AsyncConnection, case: Case, standing: Standing, desk: str) -
     sealed = casefile.seal_standing(case.cipher, case.case_id, standing)
     sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"
     await tx.execute(text(sql), {"sealed": sealed, "desk": desk, "case": case.case_id})
+
+
+async def exclude(tx: AsyncConnection, kept_away: Mapping[str, Iterable[str]]) -> None:
+    """Keep actors (kind:id) away from cases, by case id: they read and see nothing after this transaction."""
+    pairs = [(case, *actor.split(":", 1)) for case, actors in sorted(kept_away.items()) for actor in actors]
+    if pairs:
+        await tx.execute(_EXCLUDE, [{"case": case, "kind": kind.upper(), "actor": actor} for case, kind, actor in pairs])
 
 
 def forbidden(what: str) -> Rejected:

@@ -30,63 +30,73 @@ async def rows(tx: AsyncConnection, sql: str, values: Mapping[str, object]) -> S
     return (await tx.execute(text(sql), values)).all()
 
 
-async def open_offers(tx: AsyncConnection, agency: str) -> tuple[Offer, ...]:
-    """The offers that an agency holds open, the next limit first; those without a limit last."""
-    sql = f"SELECT {_OFFER} FROM intake.offer WHERE agency = :agency AND closed_at IS NULL ORDER BY due NULLS LAST, opened_at, offer_id"
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency}))
-
-
-async def all_offers(tx: AsyncConnection, agency: str, limit: int = 200) -> tuple[Offer, ...]:
-    """Open and ended ones, the newest first."""
-    sql = f"SELECT {_OFFER} FROM intake.offer WHERE agency = :agency ORDER BY opened_at DESC, offer_id LIMIT :limit"
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "limit": limit}))
-
-
-async def offer(tx: AsyncConnection, agency: str, offer_id: str) -> Offer:
-    """An offer that the agency holds or ever held. Rejected 404: there is none, or it is another agency's."""
-    found = await rows(
-        tx, f"SELECT {_OFFER} FROM intake.offer WHERE offer_id = :id AND agency = :agency", {"id": offer_id, "agency": agency}
+async def open_offers(tx: AsyncConnection, agency: str, account: str | None = None) -> tuple[Offer, ...]:
+    """The offers that an agency holds open, the next limit first; those without a limit last. account: of the person who looks."""
+    sql = (
+        f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY} "
+        "ORDER BY due NULLS LAST, opened_at, offer_id"
     )
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account}))
+
+
+async def all_offers(tx: AsyncConnection, agency: str, account: str | None = None, limit: int = 200) -> tuple[Offer, ...]:
+    """Open and ended ones, the newest first."""
+    sql = (
+        f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND (closed_at IS NOT NULL OR {_MAY}) AND {_THIS_ONE_MAY} "
+        "ORDER BY opened_at DESC, offer_id LIMIT :limit"
+    )
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": agency, "account": account, "limit": limit}))
+
+
+async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
+    """An offer that the agency holds or ever held. Rejected 404: there is none, it is another agency's, or not for this person."""
+    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND agency = :agency AND {_THIS_ONE_MAY}"
+    found = await rows(tx, sql, {"id": offer_id, "agency": agency, "account": account})
     if not found:
         raise unknown("offer", "offer_id")
     return _offer(found[0])
 
 
-async def calls(tx: AsyncConnection, desk: str) -> tuple[Offer, ...]:
+async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Offer, ...]:
     """Open offers to agencies that are reached by telephone, in the cases of this desk: it calls, and records the answer."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE reach = 'PHONE' AND closed_at IS NULL AND kind <> 'NOTIFY' AND {_AT_DESK} "
+        f"AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY due NULLS LAST, opened_at, offer_id"
     )
-    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": desk}))
+    return tuple(_offer(row) for row in await rows(tx, sql, {"agency": desk, "account": account}))
 
 
-async def call(tx: AsyncConnection, desk: str, offer_id: str) -> Offer:
+async def call(tx: AsyncConnection, desk: str, offer_id: str, account: str | None = None) -> Offer:
     """An offer whose answer this desk may record. Rejected 404 for every other."""
-    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK}"
-    found = await rows(tx, sql, {"agency": desk, "id": offer_id})
+    sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK} AND {_MAY} AND {_THIS_ONE_MAY}"
+    found = await rows(tx, sql, {"agency": desk, "id": offer_id, "account": account})
     if not found:
         raise unknown("offer", "offer_id")
     return _offer(found[0])
 
 
-async def desk_tasks(tx: AsyncConnection, desk: str) -> tuple[Task, ...]:
+async def desk_tasks(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Task, ...]:
     """What stands at a desk, the oldest first."""
-    sql = f"SELECT {_TASK} FROM intake.task WHERE desk = :desk AND closed_at IS NULL ORDER BY opened_at, task_id"
-    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"desk": desk}))
+    sql = (
+        f"SELECT {_TASK} FROM intake.task o WHERE desk = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY} "
+        "ORDER BY opened_at, task_id"
+    )
+    return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"agency": desk, "account": account}))
 
 
-async def task(tx: AsyncConnection, desk: str, task_id: str) -> Task:
+async def task(tx: AsyncConnection, desk: str, task_id: str, account: str | None = None) -> Task:
     """One task of a desk, open or settled. Rejected 404 for every other."""
-    found = await rows(tx, f"SELECT {_TASK} FROM intake.task WHERE task_id = :id AND desk = :desk", {"id": task_id, "desk": desk})
+    sql = f"SELECT {_TASK} FROM intake.task o WHERE task_id = :id AND desk = :agency AND {_MAY} AND {_THIS_ONE_MAY}"
+    found = await rows(tx, sql, {"id": task_id, "agency": desk, "account": account})
     if not found:
         raise unknown("task", "task_id")
     return Task(**found[0]._mapping)
 
 
 async def referral(tx: AsyncConnection, agency: str, referral_id: str) -> Referral:
-    """A referral that this agency sent. Rejected 404 for every other."""
-    sql = f"SELECT {_REFERRAL} FROM intake.referral WHERE referral_id = :id AND agency = :agency"
+    """A referral that this agency sent. Rejected 404 for every other, and where the case keeps its sender away."""
+    sql = f"SELECT {_REFERRAL} FROM intake.referral o WHERE referral_id = :id AND agency = :agency AND {_MAY}"
     found = await rows(tx, sql, {"id": referral_id, "agency": agency})
     if not found:
         raise unknown("referral", "referral_id")
@@ -116,6 +126,11 @@ async def happenings(tx: AsyncConnection, case_id: str) -> tuple[tuple[int, int,
     return tuple((seq, at, bytes(sealed)) for seq, at, sealed in await rows(tx, sql, {"case": case_id}))
 
 
+# Whom a case keeps away, by agency and by account (NULL: an agency's system, which is nobody).
+_MAY = "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency)"
+_THIS_ONE_MAY = (
+    "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text))"
+)
 # Whose desk a case stands at: the desk of its municipality, and every one that a task has climbed to.
 _AT_DESK = (
     "(EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.desk = :agency) "

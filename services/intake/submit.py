@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
-from referral.domain.events import Claim, Consent, ConsentState, Door, ReferralSubmitted, Traits
+from referral.domain.events import ActorKind, Claim, Consent, ConsentState, Door, ReferralSubmitted, Traits
 from referral.errors import Rejected
 from referral.wire import codec
 from services.intake import strict
@@ -17,6 +17,8 @@ from services.intake.lists import Lists
 
 NIL = "00000000-0000-0000-0000-000000000000"
 UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+EXCLUDES = 32
+"""Actors that one referral may keep away (ours): as many as one event lists candidates."""
 Id = Annotated[str, Meta(pattern=UUID, description="An id that this service gave, in lower case.")]
 
 
@@ -49,12 +51,14 @@ class ConsentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class ReferralBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One request for one person. case_id: only for a further referral of a case that you may see. drill: an exercise.
-    file: the personal facts by section; they stay at intake, encrypted, and only what an offer names is ever shown."""
+    file: the personal facts by section; they stay at intake, encrypted, and only what an offer names is ever shown.
+    excludes: who must be kept away from the first moment, as kind:id: agency:csw-prizren, staff:<account id>, relation:parent."""
 
     traits: TraitsBody
     consent: ConsentBody | None = None
     case_id: Id | None = None
     drill: bool = False
+    excludes: tuple[str, ...] = ()
     file: dict[str, dict[str, Any]] = {}
 
 
@@ -66,6 +70,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     case_id: str | None
     drill: bool
     sections: tuple[tuple[str, bytes], ...]
+    excludes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Submission({len(self.sections)} sections)"
@@ -80,7 +85,34 @@ def submission(data: bytes, lists: Lists) -> Submission:
         case_id=body.case_id,
         drill=body.drill,
         sections=tuple((name, section(name, body.file[name], lists, f"$.file.{_known(name)}")) for name in sorted(body.file)),
+        excludes=excludes(body.excludes, lists, "$.excludes"),
     )
+
+
+def excludes(said: tuple[str, ...], lists: Lists, where: str) -> tuple[str, ...]:
+    """Who must be kept away, in the order given. Rejected: no kind:id, no such agency or relation, an account id that is none, twice."""
+    found = tuple(_actor(one, lists, f"{where}[{i}]") for i, one in enumerate(said))
+    if len(found) > EXCLUDES:
+        raise Rejected("out-of-range", where, f"name at most {EXCLUDES}")
+    if len(set(found)) != len(found):
+        raise Rejected("repeated-code", where, "name each once")
+    return found
+
+
+def _actor(said: str, lists: Lists, where: str) -> str:
+    kind, colon, actor = said.partition(":")
+    if not colon or kind.upper() not in tuple(ActorKind)[1:]:
+        raise Rejected("unknown-code", where, "write agency:<id>, staff:<account id> or relation:<word>")
+    return f"{kind.lower()}:{excluded(ActorKind(kind.upper()), actor, lists, where)}"
+
+
+def excluded(kind: ActorKind, actor: str, lists: Lists, where: str) -> str:
+    """Somebody who is kept away. Rejected: no such agency or relation, or an account id that is none."""
+    if kind is ActorKind.STAFF:
+        if not is_id(actor):
+            raise Rejected("unknown-code", where, "name a member of staff by account id")
+        return actor
+    return lists.word("agency" if kind is ActorKind.AGENCY else "relation", actor, where)
 
 
 def codes_only(data: bytes, lists: Lists) -> Submission:
@@ -148,6 +180,7 @@ def event(
         traits=found.traits,
         consent=found.consent,
         sections=tuple(name for name, _ in found.sections),
+        excludes=found.excludes,
         received_at=received_at,
         claim=claim,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseChanged, CaseErased, KnockFailed, RungFailed
+from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFailed, RungFailed
 from referral.domain.record import Due, Input
 from referral.runtime.service import Batch, Outcome
 from services.notifier import bell, roster, store
@@ -28,6 +28,7 @@ class Board:
     touched: dict[str, Input] = field(default_factory=dict)
     look: dict[str, Input] = field(default_factory=dict)
     bar: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    barring: dict[str, Input] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
 
     def of(self, case_id: str) -> list[Asked]:
@@ -45,6 +46,7 @@ async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
             fold(board, record, batch.now)
         elif record.case_id in batch.keys:
             outcome.emit(record, record.body)
+    await silence(tx, board, batch.now)
     plans = await look(tx, board, batch)
     for made in plans:
         complain(outcome, board.look[made.asked.id], made, batch.now)
@@ -64,10 +66,11 @@ def fold(board: Board, record: Input, now: int) -> None:
             board.touched |= {a.id: record for a in board.of(record.case_id)}
         case CaseErased():
             board.erased.add(record.case_id)
-        case CaseChanged():
-            board.bar[record.case_id] = excluded_staff(record.body.excluded)
-            for asked in board.of(record.case_id):
-                touch(board, exclude(asked, board.bar[record.case_id]), record)
+        case CaseChanged() | CaseOpened():
+            if accounts := excluded_staff(record.body.excluded):
+                board.bar[record.case_id], board.barring[record.case_id] = accounts, record
+                for asked in board.of(record.case_id):
+                    touch(board, exclude(asked, accounts), record)
         case event if (id_ := subject(event)) is not None:
             known = board.asked.get(id_)
             after = follow(known, event, case_id=record.case_id, at=now, drill=record.drill)
@@ -82,6 +85,16 @@ def touch(board: Board, asked: Asked, record: Input) -> None:
     """Remember what is known now, and which input made it so."""
     board.asked[asked.id] = asked
     board.touched[asked.id] = record
+
+
+async def silence(tx: AsyncConnection, board: Board, now: int) -> None:
+    """Nothing more goes out to whoever has just been excluded. Where the question stood with that person others are knocked at once."""
+    for case_id, accounts in board.bar.items():
+        new = sorted(set(accounts) - set(board.barred.get(case_id, ())))
+        for id_ in await store.silence(tx, case_id, new, now) if new else ():
+            if (asked := board.asked.get(id_)) is not None and asked.state is State.OPEN:
+                board.asked[id_] = replace(asked, next_at=now)
+                board.look[id_] = board.touched.setdefault(id_, board.barring[case_id])
 
 
 async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:

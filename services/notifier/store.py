@@ -37,6 +37,12 @@ _SAID = text(
     " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
 )
 _DROP = text("UPDATE delivery SET state = 'DROPPED', ended_at = :now WHERE asked = ANY(:ids) AND state = 'WAITING' AND lease_until IS NULL")
+_SILENCE = text(
+    "WITH dropped AS (UPDATE delivery SET state = 'DROPPED', ended_at = :now"
+    " WHERE case_id = :case AND person = ANY(:accounts) AND state = 'WAITING' AND lease_until IS NULL)"
+    " SELECT DISTINCT d.asked FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung AND a.state = 'OPEN'"
+    " WHERE d.case_id = :case AND d.person = ANY(:accounts) AND d.state IN ('WAITING', 'SENT') ORDER BY d.asked"
+)
 _BARRED = text("SELECT case_id, accounts FROM barred WHERE case_id = ANY(:cases)")
 _BAR = text(
     "INSERT INTO barred (case_id, accounts) VALUES (:case_id, :accounts)"
@@ -95,6 +101,12 @@ async def barred(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, tuple[s
     """Case → accounts that must not hear of it."""
     rows = await tx.execute(_BARRED, {"cases": list(cases)})
     return {row.case_id: tuple(row.accounts) for row in rows}
+
+
+async def silence(tx: AsyncConnection, case_id: str, accounts: Iterable[str], now: int) -> list[str]:
+    """Drop what waits for these people. Returns the open offers and tasks that one of them was, or was to be, knocked for."""
+    rows = await tx.execute(_SILENCE, {"case": case_id, "accounts": list(accounts), "now": now})
+    return [row.asked for row in rows]
 
 
 async def bar(tx: AsyncConnection, case_id: str, accounts: tuple[str, ...]) -> None:

@@ -159,3 +159,9 @@ def opened(offer_id: str | None = None, **changes: Any) -> OfferOpened:
 
 def of(said: Iterable[Struct], kind: type) -> list[Any]:
     return [event for event in said if type(event) is kind]
+
+
+async def ended(notifier: Stack, count: int) -> bool:
+    """Whether so many deliveries are there, and all have ended."""
+    states = await notifier.states()
+    return len(states) == count and "WAITING" not in states

@@ -44,6 +44,8 @@ def referrals(draw: st.DrawFn) -> dict[str, Any]:
             "giver": word("giver"),
             "until": draw(st.none() | st.just("2027-01-01T00:00:00.000001Z")),
         }
+    if draw(st.booleans()):
+        body["excludes"] = draw(st.lists(st.sampled_from(["agency:csw", "agency:police", f"staff:{ID}", "relation:parent"]), unique=True))
     names = draw(st.lists(st.sampled_from(CODES["written"]), unique=True))
     body["file"] = {name: draw(st.dictionaries(st.sampled_from(["a", "b"]), leaf, min_size=1)) for name in names}
     return body
@@ -57,6 +59,27 @@ def test_a_good_body_becomes_an_event_that_travels_and_sections_that_stay(body: 
     assert event.sections == tuple(sorted(body["file"]))
     assert {name: json.loads(content) for name, content in found.sections} == body["file"]
     assert event.opens
+    assert event.excludes == tuple(body.get("excludes", ()))
+
+
+EXCLUDES = [
+    (["csw"], "unknown-code", "$.excludes[0]"),
+    (["agency:nobody"], "unknown-code", "$.excludes[0]"),
+    (["agency:csw", "relation:sun"], "unknown-code", "$.excludes[1]"),
+    (["staff:Marker-Emri"], "unknown-code", "$.excludes[0]"),
+    (["unknown:csw"], "unknown-code", "$.excludes[0]"),
+    (["agency:csw", "AGENCY:csw"], "repeated-code", "$.excludes"),
+    (["agency:csw"] * 33, "out-of-range", "$.excludes"),
+]
+
+
+@pytest.mark.parametrize(("excludes", "code", "where"), EXCLUDES)
+def test_whom_a_referral_keeps_away_is_named_as_kind_and_id(excludes: list[str], code: str, where: str) -> None:
+    traits = {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}
+    with pytest.raises(Rejected) as refused:
+        submit.submission(json.dumps({"traits": traits, "excludes": excludes}).encode(), LISTS)
+    assert (refused.value.code, refused.value.where) == (code, where)
+    assert "Marker" not in str(refused.value)
 
 
 @given(referrals())

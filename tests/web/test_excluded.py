@@ -1,0 +1,76 @@
+"""A member of staff whom a case keeps away finds nothing of it in the inbox; colleagues go on."""
+
+from __future__ import annotations
+
+from referral.domain import events as e
+from services.intake import standing
+from tests.web.test_inbox import DESK, POLICE, fields, signed_in
+from tests.web.world import WHY, World
+
+
+def excluded(world: World, case_id: str, account: str) -> None:
+    """As a door does it, in its own transaction."""
+    world.run(lambda tx: standing.exclude(tx, {case_id: [f"staff:{account}"]}))
+
+
+def test_an_offer_is_not_there_for_the_excluded_one_and_stays_for_a_colleague(world: World) -> None:
+    implicated = world.account("implicated", POLICE)
+    world.account("colleague", POLICE)
+    case = world.case("prizren")
+    offer = world.offer(case, POLICE, "police")
+    excluded(world, case, implicated)
+    with signed_in(world, "implicated") as person:
+        inbox = person.get("/inbox").text
+        assert offer not in inbox
+        form = fields(inbox)
+        answers = [
+            person.get(f"/offers/{offer}"),
+            person.post(f"/offers/{offer}/show", data=form),
+            person.post(f"/offers/{offer}/answer", data=form | {"word": "ACCEPT", "key": "k"}),
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404, 404]
+        unknown = person.get("/offers/00000000-0000-4000-8000-000000000000").text
+        assert _plain(answers[0].text, offer) == _plain(unknown, "00000000-0000-4000-8000-000000000000")
+    with signed_in(world, "colleague") as person:
+        assert offer in person.get("/inbox").text
+        page = person.get(f"/offers/{offer}")
+        assert page.status_code == 200
+        assert person.post(f"/offers/{offer}/show", data=fields(page.text)).status_code == 200
+    assert [type(event) for event in world.queued()] == [e.ReferralSubmitted, e.SectionDisclosed]
+
+
+def test_a_desk_has_neither_task_nor_call_for_the_excluded_one(world: World) -> None:
+    implicated = world.account("implicated", DESK, desk=True)
+    world.account("colleague", DESK, desk=True)
+    case = world.case("prizren")
+    task = world.task(case, DESK, "no-candidate", "police")
+    call = world.offer(case, "labour-inspectorate", "police", reach=e.Reach.PHONE)
+    excluded(world, case, implicated)
+    with signed_in(world, "implicated") as person:
+        inbox = person.get("/inbox").text
+        assert task not in inbox and call not in inbox
+        form = fields(inbox)
+        assert person.get(f"/tasks/{task}").status_code == 404
+        assert person.get(f"/calls/{call}").status_code == 404
+        assert person.post(f"/tasks/{task}/instruct", data=form | {"word": "STOP", "reason": "other", "key": "k"}).status_code == 404
+        assert person.post(f"/calls/{call}/answer", data=form | {"word": "ACCEPT", "key": "k"}).status_code == 404
+    with signed_in(world, "colleague") as person:
+        inbox = person.get("/inbox").text
+        assert task in inbox and call in inbox
+
+
+def test_an_agency_that_is_excluded_has_no_offer_any_more_before_routing_has_closed_it(world: World) -> None:
+    world.account("duty", POLICE)
+    case = world.case("prizren")
+    offer = world.offer(case, POLICE, "police")
+    world.run(lambda tx: standing.exclude(tx, {case: [f"agency:{POLICE}"]}))
+    with signed_in(world, "duty") as person:
+        assert offer not in person.get("/inbox").text
+    world.say(case, e.OfferClosed(why=WHY, offer_id=offer, how=e.How.CANCELLED, reason="EXCLUDED"))
+    with signed_in(world, "duty") as person:
+        assert "EXCLUDED" not in person.get(f"/offers/{offer}").text
+
+
+def _plain(page: str, id: str) -> str:
+    """A page without what differs from one request to the next."""
+    return "\n".join(line for line in page.replace(id, "ID").splitlines() if 'name="form"' not in line)
