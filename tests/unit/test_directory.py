@@ -122,6 +122,18 @@ def test_some_are_reached_only_by_telephone() -> None:
     assert Reach.SYSTEM in reached
 
 
+def test_who_must_come_at_night_has_no_office_hours_and_offices_have() -> None:
+    closed = {role for service in SHIPPED.services.values() if SHIPPED.agencies[service.agency].hours for role in service.roles}
+    assert closed == {"court", "judge", "school", "education-directorate", "labour-inspector", "probation"} | {
+        "day-support",
+        "disability-centre",
+        "disability-mobile-team",
+    }
+    for place in SHIPPED.municipalities:
+        judges = [SHIPPED.agencies[service.agency] for service, _ in SHIPPED.order(("judge",), ("region",), place)]
+        assert [judge.hours is None for judge in judges] == [False, True], "the court by day, the duty judge at any hour"
+
+
 def test_every_file_of_the_directory_holds_one_agency_and_says_that_it_is_made_up() -> None:
     for path, data in FILES.items():
         if path.startswith("directory/"):
