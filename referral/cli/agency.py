@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import show
+from referral.domain.language import allowed
 from referral.errors import Rejected, Unavailable
 from referral.runtime import clock, database, kafka, settings
 from referral.runtime.settings import Settings
@@ -127,7 +128,7 @@ def _list(found: list[dict[str, Any]], as_json: bool) -> int:
 def _known(found: Settings, agency: str) -> None:
     known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
     if agency not in known:
-        raise Rejected("unknown-agency", "agency", f"use an id of the directory: {', '.join(known)}")
+        raise Rejected("unknown-agency", "agency", f"use an id of the directory: {allowed(agency, known)}")
 
 
 def run(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

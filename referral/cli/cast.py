@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import roster
 from referral.domain.directory import Agency
@@ -111,8 +110,9 @@ async def seed(settings: Settings, cast: Cast) -> None:
             if new:
                 password = passwords.hashed(cast.password)
                 await tx.execute(_ACCOUNT, [_row(member, password, at) for member in new])
-            for member in new:
-                await _on_duty(tx, box, member)
+            people = [_person(member) for member in new]
+            await roster.add_people(tx, box, people)
+            await roster.add_weekly(tx, people, ALWAYS)
             hashes = [(agency, hashlib.sha256(token.encode()).digest()) for agency, token in cast.tokens.items()]
             await tx.execute(_TOKEN, [{"hash": digest, "agency": agency, "label": LABEL, "at": at} for agency, digest in hashes])
     finally:
@@ -124,7 +124,6 @@ def _row(member: Member, password: str, at: int) -> dict[str, object]:
     return {**own, "password": password, "desk": member.desk, "at": at}
 
 
-async def _on_duty(tx: AsyncConnection, box: keys.Keys, member: Member) -> None:
-    who = {"account": member.account, "agency": member.agency}
-    await roster.add_person(tx, box, **who, rungs=[member.rung], language=member.language, email=member.email)
-    await roster.add_shift(tx, account=member.account, rung=member.rung, written=ALWAYS)
+def _person(member: Member) -> roster.Person:
+    own = {"account": member.account, "agency": member.agency, "language": member.language}
+    return roster.Person(**own, rungs=(member.rung,), email=member.email)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,22 +65,42 @@ _READ = {
 }
 
 
+class Person(Struct, frozen=True, kw_only=True):
+    """Whom the notifier may knock. account: id of the inbox account. rungs: names in the agency's ladder, `desk` for a desk.
+
+    email: sealed before it is stored; None leaves what is known.
+    """
+
+    account: str
+    agency: str
+    rungs: tuple[str, ...]
+    language: str
+    email: str | None = None
+
+
+async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) -> None:
+    """Let the notifier know people, or what has changed about them. Rejected: no uuid, no such language, or no address."""
+    rows, contacts, seal = [], [], keys.box(BOX)[0]
+    for person in people:
+        account = _account(person.account)
+        if person.language not in LANGUAGES:
+            raise Rejected("unknown-language", "language", f"one of {', '.join(LANGUAGES)}")
+        rows.append({"account": account, "agency": person.agency, "rungs": sorted(set(person.rungs)), "language": person.language})
+        if person.email is not None:
+            if not EMAIL.fullmatch(person.email):
+                raise Rejected("no-address", "email", "an address like name@example.org, without spaces or brackets")
+            sealed = seal(person.email.encode(), f"{account}/email".encode())
+            contacts.append({"account": account, "channel": "email", "address": sealed})
+    for statement, values in ((_PERSON, rows), (_CONTACT, contacts)):
+        if values:
+            await tx.execute(statement, values)
+
+
 async def add_person(
     tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], language: str, email: str | None = None
 ) -> None:
-    """Let the notifier know a person, or what has changed about one. rungs: names in the agency's ladder, `desk` for a desk.
-
-    account: id of the inbox account. email: sealed before it is stored. Rejected: no uuid, no such language, or no address.
-    """
-    if language not in LANGUAGES:
-        raise Rejected("unknown-language", "language", f"one of {', '.join(LANGUAGES)}")
-    values = {"account": _account(account), "agency": agency, "rungs": sorted(set(rungs)), "language": language}
-    await tx.execute(_PERSON, values)
-    if email is not None:
-        if not EMAIL.fullmatch(email):
-            raise Rejected("no-address", "email", "an address like name@example.org, without spaces or brackets")
-        sealed = keys.box(BOX)[0](email.encode(), f"{values['account']}/email".encode())
-        await tx.execute(_CONTACT, {"account": values["account"], "channel": "email", "address": sealed})
+    """One of add_people."""
+    await add_people(tx, keys, [Person(account=account, agency=agency, rungs=tuple(rungs), language=language, email=email)])
 
 
 async def add_shift(
@@ -91,10 +112,22 @@ async def add_shift(
     if isinstance(shift, rota.Single):
         await tx.execute(_SINGLE, {**who, "starts": shift.starts, "ends": shift.ends})
         return 1
-    for one in shift:
-        days = {"weekday": one.weekday, "start": one.start, "end": one.end, "since": since, "until": until}
-        await tx.execute(_WEEKLY, {**who, **days})
+    await tx.execute(_WEEKLY, [_week(who, one, since, until) for one in shift])
     return len(shift)
+
+
+async def add_weekly(tx: AsyncConnection, people: Iterable[Person], written: str) -> None:
+    """Put people whom the notifier knows on duty on each of their rungs, by one shift that repeats every week. Rejected: no such shift."""
+    shift = rota.parse(written)
+    if isinstance(shift, rota.Single):
+        raise Rejected("malformed", "shift", rota.HINT)
+    stands = [{"account": _account(p.account), "agency": p.agency, "rung": rung} for p in people for rung in p.rungs]
+    if stands:
+        await tx.execute(_WEEKLY, [_week(who, one, None, None) for who in stands for one in shift])
+
+
+def _week(who: Mapping[str, str], one: rota.Weekly, since: date | None, until: date | None) -> dict[str, object]:
+    return {**who, "weekday": one.weekday, "start": one.start, "end": one.end, "since": since, "until": until}
 
 
 async def set_disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import roster, show
 from referral.cli.agency import run
+from referral.domain.language import allowed
 from referral.errors import Rejected
 from referral.runtime import clock, keys, passwords, settings
 
@@ -56,7 +57,7 @@ def add_command(
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
     known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
     if agency not in known:
-        raise Rejected("unknown-agency", "--agency", f"use an id of the directory: {', '.join(known)}")
+        raise Rejected("unknown-agency", "--agency", f"use an id of the directory: {allowed(agency, known)}")
     values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk}  # noqa: TID251 - an account begins here
     values["password"] = _password(from_input)
 
