@@ -12,7 +12,7 @@ import typer
 from msgspec import Struct
 from sqlalchemy import text
 
-from referral.cli import show
+from referral.cli import calendar, show
 from referral.domain import policy
 from referral.domain.policy import Policy, PolicyErrors
 from referral.errors import Rejected, Unavailable
@@ -21,6 +21,7 @@ from referral.runtime.settings import Settings
 from referral.wire import bundle
 
 app = typer.Typer(help="The written procedures, the directory and the calendars.", no_args_is_help=True)
+app.add_typer(calendar.app, name="calendar")
 LIMIT = 7 * 1024 * 1024
 """A bundle travels as one record of referral-policy, which takes 8 MiB (topics.yaml)."""
 
