@@ -12,7 +12,7 @@ import typer
 from msgspec import Struct
 from sqlalchemy import text
 
-from referral.cli import calendar, show
+from referral.cli import calendar, directory, show
 from referral.domain import policy
 from referral.domain.policy import Policy, PolicyErrors
 from referral.errors import Rejected, Unavailable
@@ -22,6 +22,7 @@ from referral.wire import bundle
 
 app = typer.Typer(help="The written procedures, the directory and the calendars.", no_args_is_help=True)
 app.add_typer(calendar.app, name="calendar")
+app.add_typer(directory.app, name="directory")
 LIMIT = 7 * 1024 * 1024
 """A bundle travels as one record of referral-policy, which takes 8 MiB (topics.yaml)."""
 

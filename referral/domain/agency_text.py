@@ -1,0 +1,70 @@
+"""One agency as its file in `policy/directory` is written: in one way only, so that files can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Reads every value as the text that stands there."""
+LISTS = ("roles", "covers", "tags", "ages", "sexes")
+
+
+def facts(data: bytes) -> dict[str, Any]:
+    """What a good file says, every value as text; `comment`: the lines before the first key, without their `# `."""
+    lines = data.decode("utf-8").splitlines()
+    head = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    found: dict[str, Any] = yaml.load(data, Loader=LOADER)  # noqa: S506 - a base loader makes only text, lists and mappings
+    return {"comment": "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:head]), **found}
+
+
+def text_of(agency: Mapping[str, Any]) -> bytes:
+    """The file of an agency, from facts."""
+    lines = [f"# {line}" for line in str(agency.get("comment", "")).splitlines()]
+    lines.append(f"agency: {agency['agency']}")
+    lines.append("names: {" + ", ".join(f"{language}: {_quoted(name)}" for language, name in agency["names"].items()) + "}")
+    lines.append(f"municipality: {agency.get('municipality') or 'null'}")
+    lines.append(f"reach: {agency['reach']}")
+    lines += [f"{name}: {_list(agency[name])}" for name in ("languages", "ladder")]
+    if hours := agency.get("hours"):
+        lines.append(f'hours: {{days: {_list(hours["days"])}, from: "{hours["from"]}", to: "{hours["to"]}"}}')
+    if agency.get("desk") == "true":
+        lines.append("desk: true")
+    if above := agency.get("above"):
+        lines.append(f"above: {above}")
+    lines.append("services:" if agency["services"] else "services: []")
+    lines += [f"  - {{{_service(service)}}}" for service in agency["services"]]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def holds(agency: Mapping[str, Any]) -> bool:
+    """Whether its file says just this: not where a value has signs that would mean something else there."""
+    try:
+        again = facts(text_of(agency))
+    except (yaml.YAMLError, UnicodeError, TypeError, ValueError):
+        return False
+    return _plain(again) == _plain(agency)
+
+
+def _plain(agency: Mapping[str, Any]) -> dict[str, Any]:
+    services = [{name: value for name, value in service.items() if value} for service in agency["services"]]
+    said = {name: value for name, value in agency.items() if value and not (name == "municipality" and value == "null")}
+    return {**said, "services": services}
+
+
+def _service(service: Mapping[str, Any]) -> str:
+    said = [f"id: {service['id']}", *(f"{name}: {_list(service[name])}" for name in LISTS if service.get(name))]
+    if "places" in service:
+        said.append(f"places: {service['places']}")
+    return ", ".join(said)
+
+
+def _list(words: Sequence[str]) -> str:
+    return f"[{', '.join(words)}]"
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
