@@ -146,6 +146,7 @@ header = st.sampled_from(
         (b"Idempotency-Key", b"k"), (b"Idempotency-Key", b"x" * 3000), (b"Idempotency-Key", b"\xc3\xab"), (b"Idempotency-Key", b""),
         (b"Authorization", b"Bearer \xff\xfe"), (b"Authorization", b"Bearer"), (b"X-Forwarded-For", b"10.0.0.1"),
         (b"Expect", b"100-continue"), (b"Cookie", b"session=" + b"a" * 3000), (b"Accept-Language", b"sr;q=\xff,,,"),
+        (b"Accept", b"application/fhir+json"), (b"Accept", b"\xff/*;q=1e9,," + b"a/b," * 500), (b"Accept", b"text/html"),
         (b"Cookie", b'__Host-session="\\303\\251.1-x"; visit=\xff'),
         (b"X-Line", b"a\r\n b"), (b"Content-Encoding", b"gzip"),
     ]

@@ -1,0 +1,81 @@
+"""`referral submit` and files in the shape of HTCDS: which file is one, and what its sender reads of each row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from referral.cli import submit_file
+from referral.client import Client
+from tests.htcds_values import EXAMPLE, ROOT
+
+OURS = (ROOT / "examples" / "referral.json").read_bytes()
+HTCDS = "application/vnd.htcds+json"
+ANSWER = {
+    "taken": 1,
+    "repeated": 1,
+    "refused": 1,
+    "rows": [
+        {"row": 2, "state": "TAKEN", "case_id": "c1"},
+        {"row": 3, "state": "REPEATED", "case_id": "c2"},
+        {
+            "row": 4,
+            "state": "REFUSED",
+            "problems": [
+                {"code": "wrong-type", "where": "row 4, prs_Birthdate", "hint": "write a date"},
+                {"code": "missing-field", "where": "row 4, ref_FoundIn", "hint": "name it"},
+            ],
+        },
+    ],
+    "ignored": [{"where": "column 3 (C)", "name": "org_Name", "filled": 3, "hint": "left out"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "media"),
+    [
+        ("week.csv", EXAMPLE.read_bytes(), "text/csv"),
+        ("WEEK.CSV", b"", "text/csv"),
+        ("week.json", b'[{"prs_FirstName": "Testa"}]', HTCDS),
+        ("week.json", b'{"ref_FoundIn": "prizren"}', HTCDS),
+        ("one.json", OURS, ""),
+        ("broken.json", b"{", ""),
+        ("list.json", b"[]", ""),
+        ("many.jsonl", b'{"prs_FirstName": "Testa"}', ""),
+    ],
+)
+def test_which_file_is_one_of_htcds(name: str, text: bytes, media: str) -> None:
+    assert submit_file.media(Path(name), text) == media
+
+
+def sent(answer: httpx.Response, asked: list[httpx.Request]) -> list[submit_file.Told]:
+    def told(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return answer
+
+    with Client("http://intake", "token", transport=httpx.MockTransport(told)) as client:
+        return list(submit_file.send(client, Path("week.csv"), b"the file", "text/csv"))
+
+
+def test_each_row_and_each_column_left_out_is_told_on_its_line() -> None:
+    asked: list[httpx.Request] = []
+    told = sent(httpx.Response(207, json=ANSWER), asked)
+    assert [(one.where, one.result, one.bad) for one in told] == [
+        ("week.csv:2", "received", False),
+        ("week.csv:3", "received before", False),
+        ("week.csv:4", "wrong-type at row 4, prs_Birthdate: write a date; missing-field at row 4, ref_FoundIn: name it", True),
+        ("week.csv, column 3 (C), org_Name", "left out (3 filled)", False),
+    ]
+    assert [one.receipt.get("case_id") for one in told] == ["c1", "c2", None, None]
+    assert asked[0].content == b"the file" and asked[0].headers["Content-Type"] == "text/csv"
+    assert "Idempotency-Key" not in asked[0].headers, "each row has its own"
+
+
+def test_a_file_that_is_refused_whole_is_one_line() -> None:
+    problem: dict[str, Any] = {"code": "not-htcds", "where": "row 1", "hint": "name the fields"}
+    [told] = sent(httpx.Response(422, content=json.dumps(problem)), [])
+    assert (told.where, told.bad) == ("week.csv", True) and told.result == "422 not-htcds at row 1: name the fields"
