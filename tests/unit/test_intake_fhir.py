@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from fhir.resources.R4B.task import Task
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -27,8 +28,8 @@ times = st.integers(0, 4_000_000_000_000_000).map(shown.maybe)
 
 
 @st.composite
-def offers(draw: st.DrawFn, case_id: str) -> shown.OfferState:
-    state = draw(st.sampled_from(STATES))
+def offers(draw: st.DrawFn, case_id: str, states: Sequence[str] = STATES, arrivals: Sequence[bool] = (False, True)) -> shown.OfferState:
+    state = draw(st.sampled_from(states))
     plain: dict[str, Any] = {name: draw(words) for name in ("step", "role", "service", "due_what")}
     listed: dict[str, Any] = dict.fromkeys(("words", "reasons", "codes", "needs", "shows", "ladder"), ("x",))
     return shown.OfferState(
@@ -40,7 +41,7 @@ def offers(draw: st.DrawFn, case_id: str) -> shown.OfferState:
         kind=str(draw(st.sampled_from(OfferKind))),
         urgency=draw(st.sampled_from(("routine", "urgent", "emergency", "other"))),
         state=state,
-        arrived=draw(st.booleans()),
+        arrived=draw(st.sampled_from(arrivals)),
         reason=draw(st.sampled_from(("", "NO_CAPACITY", "accept", "MOVED"))),
         rung=0,
         seat=draw(st.integers(-1, 3)),
@@ -51,7 +52,7 @@ def offers(draw: st.DrawFn, case_id: str) -> shown.OfferState:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> shown.CaseState:
+def cases(draw: st.DrawFn, **fixed: Any) -> shown.CaseState:
     case_id = draw(ids)
     sent = shown.ReferralState(
         referral_id=draw(ids),
@@ -68,7 +69,7 @@ def cases(draw: st.DrawFn) -> shown.CaseState:
         state=draw(st.sampled_from(CASES)),
         drill=draw(st.booleans()),
         referrals=draw(st.sampled_from(((), (sent,)))),
-        offers=tuple(draw(st.lists(offers(case_id), max_size=4))),
+        offers=tuple(draw(st.lists(offers(case_id, **fixed), min_size=1 if fixed else 0, max_size=3))),
         tasks=(),
         timeline=(moment,),
     )
@@ -94,18 +95,25 @@ def without_times(value: Any) -> Any:
     return [without_times(inner) for inner in value] if isinstance(value, list) else value
 
 
-@given(cases())
-def test_each_offer_is_a_task_in_the_word_of_the_crosswalk(case: shown.CaseState) -> None:
-    request, *tasks = (entry["resource"] for entry in told(case)["entry"])
+@pytest.mark.parametrize("arrived", [False, True])
+@pytest.mark.parametrize("state", STATES)
+@settings(max_examples=10)
+@given(st.data())
+def test_each_offer_is_a_task_in_the_word_of_the_crosswalk(state: str, arrived: bool, data: st.DataObject) -> None:
+    case = data.draw(cases(states=(state,), arrivals=(arrived,)))
+    word = "ARRIVED" if state == "ACCEPTED" and arrived else state
+    said = crosswalk.OFFER[word]
+    document = told(case)
+    Bundle.model_validate(document)
+    request, *tasks = (entry["resource"] for entry in document["entry"])
     assert request["status"] == crosswalk.REQUEST[case.state]
     assert [task["id"] for task in tasks] == [offer.offer_id for offer in case.offers]
     for task, offer in zip(tasks, case.offers, strict=True):
-        word = "ARRIVED" if offer.state == "ACCEPTED" and offer.arrived else offer.state
-        said = crosswalk.OFFER[word]
         assert task["status"] == said.fhir
         assert [one["code"] for one in task["businessStatus"]["coding"]] == [word]
-        assert "statusReason" in task or not said.reason
-        assert ("end" in task["executionPeriod"]) == (offer.closed_at is not None)
+        assert task.get("statusReason", {}).get("coding", [{}])[0].get("code") == (offer.reason or (word if said.reason else None))
+        assert task["executionPeriod"].get("end") == offer.closed_at
+        assert task.get("restriction", {"period": {"end": None}})["period"]["end"] == (None if offer.closed_at else offer.due)
 
 
 @given(cases())
