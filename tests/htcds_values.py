@@ -31,7 +31,7 @@ def good(name: str, field: Field) -> str:
     if name == "ref_FoundIn":
         return "prizren"
     plain = {"text": f"{MARKER} {name}", "date": "2012-03-04", "checkbox": "true", "number": "17", "decimal": "41.7777"}
-    plain |= {"language": "alb", "country": "XK", "countries": "XK;AL"}
+    plain |= {"language": "alb", "country": "XK", "countries": "XK;AL", "actors": "agency:csw-prizren;relation:parent"}
     if name == "ref_Key":
         return "our-4711"
     if field.list:

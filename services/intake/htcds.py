@@ -70,6 +70,7 @@ class _Reading:
             case_id=None,
             drill=self._values.get("ref_Drill") is True,
             sections=tuple(self._sections()),
+            excludes=self._excludes(),
         )
 
     def _try(self, name: str, text: str, field: Field) -> None:
@@ -115,6 +116,10 @@ class _Reading:
                 yield name, submit.section(name, file[name], self._lists, self._record.place.rstrip(", ."))
             except Rejected as fault:  # a policy without this section
                 self.faults.append(fault)
+
+    def _excludes(self) -> tuple[str, ...]:
+        said = self._values.get("ref_Excludes")
+        return tuple(said) if isinstance(said, list) else ()
 
     def _words(self, trait: str) -> Iterable[str]:
         """What the fields of a trait say, in our words."""

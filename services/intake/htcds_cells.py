@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from referral.errors import Rejected
+from services.intake import submit
 from services.intake.htcds_table import Field
 from services.intake.lists import Lists
 
@@ -39,9 +40,8 @@ def day(text: str, where: str) -> date:
 
 def _several(field: Field, text: str, lists: Lists, where: str) -> list[str]:
     words = [word.strip() for word in text.split(";") if word.strip()]
-    one = {"many": _one, "codes": _code, "countries": _country}[field.type]
-    for word in words:
-        one(field, word, lists, where)
+    one = {"many": _one, "codes": _code, "countries": _country, "actors": _actor}[field.type]
+    words = [one(field, word, lists, where) for word in words]
     if len(set(words)) != len(words):
         raise Rejected("repeated-code", where, "name each word once")
     return words
@@ -81,6 +81,13 @@ def _decimal(field: Field, text: str, lists: Lists, where: str) -> float:
     if not re.fullmatch(r"-?\d{1,3}(\.\d{1,15})?", text, re.ASCII):
         raise Rejected("wrong-type", where, "write degrees with a point, such as 42.2139")
     return float(text)
+
+
+def _actor(field: Field, text: str, lists: Lists, where: str) -> str:
+    try:
+        return submit.excludes((text,), lists, where)[0]
+    except Rejected as fault:
+        raise Rejected(fault.code, where, fault.hint) from None
 
 
 def _language(field: Field, text: str, lists: Lists, where: str) -> str:

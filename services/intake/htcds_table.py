@@ -31,7 +31,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def several(self) -> bool:
         """Whether a cell holds several words."""
-        return self.type in ("many", "codes", "countries")
+        return self.type in ("many", "codes", "countries", "actors")
 
 
 class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -86,6 +86,13 @@ def test_nothing_personal_is_in_the_event_that_travels() -> None:
     assert MARKER not in travels and MARKER in submission.sections[0][1].decode()
 
 
+def test_who_is_implicated_is_kept_away_from_the_first_moment() -> None:
+    submission = found({"ref_Excludes": "AGENCY:csw-prizren; relation:parent"})
+    event = submit.event(submission, referral_id=submit.NIL, agency="school-drita", door=Door.HTTP, received_at=7)
+    assert event.excludes == ("agency:csw-prizren", "relation:parent")
+    assert faults({"ref_Excludes": "relation:parent;relation:parent"}) == [("repeated-code", "row 7, ref_Excludes")]
+
+
 def test_a_way_to_the_person_is_never_taken_as_confirmed_safe() -> None:
     assert sections(found({"prs_MobilePhone": "+383 00 000 000"}))["contact"]["confirmed_safe"] is False
 
@@ -148,6 +155,7 @@ BAD = {
     "countries": ("XK;Kosovo", "unknown-code"),
     "code": ("ASAP", "unknown-code"),
     "codes": ("siblings;ASAP", "unknown-code"),
+    "actors": ("relation:parent;agency:nowhere", "unknown-code"),
     "text": ("x" * 10_001, "out-of-range"),
 }
 
