@@ -8,9 +8,11 @@ from referral.domain.case import Offer, Run, Seat, Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.directory import Service
 from referral.domain.events import Decided, DecisionRecorded, How, OfferAccepted, OfferArrived, StepDone, StepKind, StepOpened
+from referral.domain.marks import marks
 from referral.domain.offering import limit_after, offer
 from referral.domain.procedure import Pathway, SeatRule, Step
 from referral.domain.standing import NOT_NEEDED, OVERTAKEN, RANK, SETTLED, latest
+from referral.domain.unfit import banned
 
 RULE = "carried-over"
 
@@ -23,7 +25,7 @@ def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pat
             continue
         if step.kind is StepKind.DECIDE and set(was.codes) != set(step.codes):
             continue
-        taken = list(_taken(d, step, was, run))
+        taken = list(_taken(d, new_id, after, step, was, run))
         if not taken and not run.verdict and run.outcome not in (SETTLED, OVERTAKEN):
             continue
         if latest(_track(d, new_id), step.id) is None:
@@ -38,25 +40,28 @@ def _track(d: Decision, track_id: str) -> Track:
 
 
 def _reached(old: Track, step: Step) -> Run | None:
-    """The newest round; of places the newest that the person has, not one that is only asked."""
-    for run in reversed(old.runs):
-        if run.step == step.id:
-            has = [o for seat in run.seats for o in offers_of(seat) if RANK[o.state] >= RANK["ACCEPTED"]]
-            if step.kind is not StepKind.PLACE or has:
-                return run
-    return None
+    """The newest round; of places the one where the person lives, and not one that it has not come to yet."""
+    rounds = [run for run in reversed(old.runs) if run.step == step.id]
+    if step.kind is StepKind.PLACE:
+        taken = [(max([0, *(RANK[o.state] for seat in run.seats for o in offers_of(seat))]), run) for run in rounds]
+        return next((run for least in (step.there, "ACCEPTED") for reached, run in taken if reached >= RANK[least]), None)
+    return rounds[0] if rounds else None
 
 
-def _taken(d: Decision, step: Step, was: Step, run: Run) -> Iterator[tuple[int, Seat, Service]]:
-    """Of each seat of the step: the seat that is taken where it was, if its service has the role, or the person lives there."""
+def _taken(d: Decision, new_id: str, after: Pathway, step: Step, was: Step, run: Run) -> Iterator[tuple[int, Seat, Service]]:
+    """Of each seat of the step: the seat that is taken where it was, if its service has the role and is not banned, or the person
+    lives there. Never one that is excluded."""
+    standing = marks(d.case, _track(d, new_id), after, d.policy, d.facts.now)
     for number, rule in enumerate(step.seats):
         alike = [n for n, other in enumerate(was.seats) if other.name == rule.name] or ([0] if len(was.seats) == 1 else [])
         seat = run.seats[alike[0]] if alike else None
         if seat is None or seat.offer is None or not _counts(step, seat, seat.offer):
             continue
         service = d.policy.services.get(seat.offer.service)
+        if service is None or f"agency:{service.agency}" in d.case.excluded:
+            continue
         lives = step.kind is StepKind.PLACE and seat.offer.state == step.there
-        if service is not None and (lives or service.roles & _roles(step, rule)):
+        if lives or (service.roles & _roles(step, rule) and not banned(d, after, step, service, standing)):
             yield number, seat, service
 
 
@@ -99,7 +104,7 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
         d.close(there, How.COMPLETED, "CARRIED_OVER", RULE, track)
     if not left.how:
         d.close(left, How.RELEASED, "CARRIED_OVER", RULE, old)
-    if not fits:
+    if not fits or banned(d, d.policy.pinned[track.digest], step, service, marks(d.case, track, d.policy.pinned[track.digest], d.policy)):
         d.needs_person("place-forbidden", track, step.id)
 
 

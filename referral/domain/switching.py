@@ -5,7 +5,7 @@ from __future__ import annotations
 from referral.domain.carrying import carry_over
 from referral.domain.case import Track
 from referral.domain.decision import Decision
-from referral.domain.events import TrackState
+from referral.domain.events import How, TrackState
 from referral.domain.finishing import end_track
 from referral.domain.marks import marks
 from referral.domain.pausing import pause as wait_for
@@ -47,7 +47,7 @@ def _switch(d: Decision, track: Track, pathway: Pathway, other: Pathway) -> bool
     if new is None:
         return False
     carry_over(d, track, pathway, new.track_id, other)
-    end_track(d, track, "switched", "switched", TrackState.SWITCHED)
+    end_track(d, track, "switched", "switched", TrackState.SWITCHED, taken=How.RELEASED)
     return True
 
 

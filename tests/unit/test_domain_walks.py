@@ -14,9 +14,10 @@ import msgspec
 import pytest
 
 from referral.domain import events as e
-from referral.domain.case import seats
 from tests.stories.teller import TRAITS
-from tests.unit.test_domain_properties import CASES, PLACES, STEPS, WHOLE, Line
+from tests.unit.line_moves import AGREE
+from tests.unit.line_world import CASES, SHIPPED
+from tests.unit.test_domain_properties import PLACES, Line
 
 T = TypeVar("T")
 STEPS_IN_A_WALK = 140
@@ -39,6 +40,17 @@ MUST_HAPPEN = {
     "decide-missed",
     "arrive-missed",
     "decision-forbidden",
+    "switched",
+    "carried-over",
+    "also-opens",
+    "waits-for",
+    "waited-for",
+    "consent-missing",
+    "consent-withdrawn",
+    "default-by-silence",
+    "confirm-default",
+    "next-round",
+    "transferred",
 }
 """Rules that a set of walks must have reached, or the walks prove little."""
 
@@ -48,10 +60,11 @@ class Walk:
 
     def __init__(self, seed: int) -> None:
         self.dice, self.line, self.rules = random.Random(seed), Line(), Counter[str]()
-        some = self.dice.sample(sorted(WHOLE.services), self.dice.choice([0, 0, 5, 20]))
+        some = self.dice.sample(sorted(SHIPPED.services), self.dice.choice([0, 0, 5, 20, 60]))
         places = {id: self.dice.randint(0, 2) for id in self.dice.sample(PLACES, 3)}
-        self.line.world(gone=set(some), places=places, first=self.traits(), ahead=[])  # type: ignore[call-arg]
-        self.line.put(CASES[1], self.line.referral(self.traits()))
+        begins = SHIPPED.current[seed % len(SHIPPED.current)].id
+        self.line.world(gone=set(some), places=places, first=self.traits(), begins=begins, ahead=[])  # type: ignore[call-arg]
+        self.line.put(CASES[1], self.line.referral(self.traits(), self.one([None, AGREE])))
 
     def one(self, of: Sequence[T]) -> T:
         return self.dice.choice(of)
@@ -59,13 +72,15 @@ class Walk:
     def traits(self) -> e.Traits:
         return msgspec.structs.replace(
             TRAITS,
+            concern=self.one(["trafficking", "trafficking", *SHIPPED.codes["concern"]]),
+            age=self.one(["child", "child", "uncertain", "adult"]),
             found_in=self.one(["prishtine", "prishtine", "prizren", "novoberde", "zvecan"]),
             sex=self.one(["female", "male"]),
             age_band=self.one(["12-14", "0-5", "15-17", "unknown"]),
             urgency=self.one(["urgent", "emergency"]),
             origin=self.one(["domestic", "foreign"]),
             asylum=self.one(["claimed", "not-claimed"]),
-            flags=self.one([(), (), ("unaccompanied",), ("disability",)]),
+            flags=self.one([(), (), (), ("unaccompanied",), ("disability",), *((flag,) for flag in SHIPPED.codes["flag"])]),
         )
 
     def go(self) -> None:
@@ -79,17 +94,20 @@ class Walk:
             (2, lambda who: self.line.other_traits(who=who, traits=self.traits())),
             (1, lambda who: self.line.withdraw(who=who)),
             (1, lambda who: self.line.lose(who=who)),
-            (1, lambda who: self.line.consent(who=who, state="WITHDRAWN")),
+            (
+                3,
+                lambda who: self.line.consent(
+                    who=who, state=self.one(["GIVEN", "GIVEN", "WITHDRAWN", "REFUSED"]), pick=self.dice.randint(0, 99)
+                ),
+            ),
+            (1, lambda who: self.line.days_pass(days=self.one([1, 30, 91]))),
             (2, lambda who: self.line.time_passes(minutes=self.dice.randint(1, 90))),
         ]
         for _ in range(STEPS_IN_A_WALK):
             way = self.dice.choices([w for _, w in ways], [n for n, _ in ways])[0]
             way(self.one(CASES))
-            self.line.nothing_is_parked()
             self.line.places_are_never_oversold()
-            self.line.seats_are_held_once()
-            self.line.nothing_forbidden_can_be_accepted()
-            self.line.excluded_agencies_read_nothing()
+            self.line.every_seat_is_held_once_by_who_may_have_it()
         self.line.teardown()
         for _, _, _, events in self.line.log:
             self.rules.update(event.why.rule for event in events)  # type: ignore[attr-defined]
@@ -113,14 +131,10 @@ class Walk:
             self.line.put(who, e.RungFailed(offer_id=offer.offer_id, rung=offer.rung + rung, reason=reason, at=self.line.now))
 
     def order(self, who: str) -> None:
-        case = self.line.cases[who]
-        under_way = [run.step for _, _, run, _ in seats(case)] if case else []
-        word = self.one([e.Instruction.OFFER, e.Instruction.OFFER, e.Instruction.RELEASE, e.Instruction.SETTLE, e.Instruction.STOP])
-        if self.dice.random() < 0.5:
-            word = e.Instruction.RESUME
-        aim = "x" * self.dice.randint(0, 20)
+        words = [e.Instruction.OFFER, e.Instruction.OFFER, e.Instruction.RELEASE, e.Instruction.SETTLE, e.Instruction.STOP]
+        words += [e.Instruction.RESUME] * 4 + [e.Instruction.TRANSFER, e.Instruction.OVERTAKEN, e.Instruction.REOPEN]
         self.line.instruct(
-            who=who, word=word, step=self.one(under_way or STEPS), seat=self.one([0, 0, 1, 2]), fits=True, aim=aim, desk="dsw"
+            who=who, word=self.one(words), pick=self.dice.randint(0, 999), seat=self.one([0, 0, 1, 2]), fits=True, desk="dsw"
         )
 
 
