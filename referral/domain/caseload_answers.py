@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from referral.domain import caseload_rates as rates
 from referral.domain.caseload_dice import Dice, around, one_of
-from referral.domain.deadline import DAY, MINUTE
+from referral.domain.deadline import DAY, HOUR, MINUTE
 from referral.domain.events import OfferKind, OfferOpened, Word
 from referral.domain.procedure import Step
 
@@ -52,7 +52,7 @@ def answers(dice: Dice, asked: Asked) -> Act | None:
     wants, long, which, other = dice.throw(f"{asked.name} answers")
     if opened.kind is OfferKind.DECIDE:
         weights = {code: rates.CODES.get(code, 0.5) for code in opened.codes}
-        return Act(around(rates.DECIDES, long), Word.DECIDE, code=one_of(weights, which))
+        return Act(around(rates.DECIDES.get(opened.role, 5 * HOUR), long), Word.DECIDE, code=one_of(weights, which))
     seen = _seen(asked, long)
     if opened.reasons and wants < rates.DECLINES.get(opened.role, 0.1):
         weights = {reason: rates.REASONS.get(reason, 0.4) for reason in opened.reasons}
@@ -74,7 +74,7 @@ def goes_on(dice: Dice, asked: Asked) -> Act | None:
     if opened.kind is OfferKind.PLACE:
         return Act(around(rates.STAYS, until), Word.COMPLETE)
     if asked.step is not None and "complete" in asked.step.limits:
-        return Act(around(rates.COMPLETES.get(opened.role, 2 * DAY), until), Word.COMPLETE)
+        return Act(around(rates.COMPLETES.get(opened.step) or rates.COMPLETES.get(opened.role, 2 * DAY), until), Word.COMPLETE)
     return None
 
 

@@ -38,6 +38,8 @@ def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, poli
         return ConsentChanged(agency=task.desk, consent=consent(state), received_at=now)
     if task.about == "standing-still" and (vacant := _vacant(case)):
         task = structs.replace(task, track_id=vacant[0], step=vacant[1], seat=vacant[2])
+    if task.about == "confirm-default":
+        task = structs.replace(task, seat=max(task.seat, 0))
     track = next((t for t in case.tracks if t.track_id == task.track_id and not t.outcome), None)
     run = latest(track, task.step) if track and task.step else None
     pathway = policy.pinned.get(track.digest) if track else None
@@ -105,6 +107,7 @@ def _chases(task: NeedsPerson, offer: Offer, tried: int, now: int) -> Struct:
 
 def _somebody(case: Case, step: Step, run: Run, seat: int, policy: Policy) -> str:
     """A service anywhere in the country that was not tried for this seat; the desk may look past area and order."""
-    rule, tried = step.seats[seat], {offer.service for offer in run.seats[seat].past}
+    asked = run.seats[seat]
+    rule, tried = step.seats[seat], {offer.service for offer in (*asked.past, *asked.kept)}
     order = policy.order((*rule.roles, *rule.last_resort), ANYWHERE, case.traits.found_in)
     return next((service.id for service, _ in order if service.id not in tried), "")

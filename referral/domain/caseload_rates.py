@@ -70,21 +70,26 @@ ROUTINE = 3
 """So much longer where it is routine (P)."""
 COMES = 90 * MINUTE
 """Median time from accepting until somebody is present, or a person has arrived (P)."""
-DECIDES = 5 * HOUR
-"""Median time of a decision (P)."""
+DECIDES: Mapping[str, int] = {"police": 45 * MINUTE, "police-thbs": 3 * HOUR, "rights-team": 7 * HOUR, "judge": 3 * DAY}
+"""Median time of a decision, by role (P); else 5 hours."""
 COMPLETES: Mapping[str, int] = {
     "health-house": 5 * HOUR, "hospital": 8 * HOUR, "prosecutor": 26 * HOUR, "social-worker": 4 * DAY, "school": 5 * DAY, "court": 9 * DAY,
     "probation": 8 * DAY, "labour-inspector": 20 * HOUR, "disability-centre": 5 * DAY, "rights-team": 12 * DAY, "iom": 6 * DAY,
+    "parents": HOUR, "execution": 90 * DAY, "institution-answer": 18 * DAY, "monitoring": 3 * DAY, "hospital-days": 6 * DAY,
 }  # fmt: skip
-"""Median time until it is done (P); else 2 days."""
+"""Median time until it is done, by step or role (P); else 2 days."""
 STAYS = 35 * DAY
 """Median stay in a place (P)."""
 CODES: Mapping[str, float] = {
+    "reconciliation": 130, "school-attendance": 110, "community-work": 60, "warning": 87,  # D: 387 diverted; how they divide P
+    "proceed": 276, "no-case": 20, "educational-measure": 245, "community-service": 31, "no-measure": 8,  # D, D, D; the others P
     "LOW": 0.4, "MEDIUM": 0.42, "HIGH": 0.18, "csw-guardian": 0.65, "relative": 0.25, "parent": 0.1, "agree": 0.8, "refuse": 0.2,
-    "stay": 0.7, "move": 0.3, "leave": 0.7, "remain": 0.3, "return": 0.3, "third-country": 0.05,
-    "diversion": 387, "educational": 245, "educational-measure": 245, "community-work": 31, "community-service": 31,  # D
+    "stay": 0.7, "move": 0.3, "leave": 0.7, "remain": 0.3, "return": 0.3, "third-country": 0.05, "fulfilled": 0.9, "failed": 0.1,
+    "not-exploited": 0.96, "exploited": 0.04, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
+    "under-14": 0.07, "released": 0.9, "before-judge": 0.1, "continue": 0.5, "change-place": 0.05, "end-care": 0.45, "no-placement": 0.55,
+    "no-urgency": 0.7, "measure-asked": 0.3,
 }  # fmt: skip
-"""Weight of a decision's code (P where not D); else 0.5."""
+"""Weight of a decision's code beside the other codes of its step (P where not D); else 0.5."""
 DESK = 40 * MINUTE
 """Median time until a desk has acted on a task (P)."""
 OBTAINS = 0.8
