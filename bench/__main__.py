@@ -12,12 +12,13 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from bench import alarms, deciding, doors, latency, routing, start
+from bench import alarms, deciding, doors, latency, routing, simulate, start
 from bench.ground import Ground, ground, say
 from bench.rows import Row, show, write
 
 FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "decide": lambda _: deciding.alone(),
+    "simulate": lambda _: simulate.figures(),
     "routing": routing.throughput,
     "flat": routing.flat,
     "latency": latency.latency,

@@ -15,7 +15,9 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 
+from bench.rows import Row, at_least
 from referral.cli.simulate_run import Wanted, run
 from referral.runtime.settings import CHECKOUT
 from referral.wire import bundle
@@ -46,6 +48,28 @@ def measure(cases: int, jobs: int) -> dict[str, float]:
     }
 
 
+async def figures() -> AsyncIterator[Row]:
+    """Cases a second on all cores, and what ten times as many cases do to memory."""
+    small, large = (_alone(size, os.cpu_count() or 1) for size in SIZES[:2])
+    yield at_least(f"simulate, {large['inputs']:.1f} inputs a case", large["a second"], "cases/s", WANTED)
+    yield Row(
+        name="simulate, memory of a process for 10,000 cases",
+        value=large["MB"],
+        unit="MB",
+        reference=small["MB"],
+        against="for 1,000 cases",
+        wanted="<= 1.25 of it",
+        reached=large["MB"] <= 1.25 * small["MB"],
+    )
+
+
+def _alone(cases: int, jobs: int) -> dict[str, float]:
+    """One size in a process of its own."""
+    call = [sys.executable, "-m", "bench.simulate", "--one", str(cases), "--jobs", str(jobs)]
+    found: dict[str, float] = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
 def main(words: list[str]) -> None:
     jobs = os.cpu_count() or 1
     if "--jobs" in words:
@@ -56,8 +80,7 @@ def main(words: list[str]) -> None:
         return
     print(f"{jobs} processes; wanted {WANTED:,} cases/s and flat memory")
     for size in [int(word) for word in words] or SIZES:
-        call = [sys.executable, "-m", "bench.simulate", "--one", str(size), "--jobs", str(jobs)]
-        said = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+        said = _alone(size, jobs)
         print(
             f"{said['cases']:>9,.0f} cases and {said['raised']:,.0f} raised: {said['seconds']:7.1f} s, {said['a second']:7,.0f} cases/s, "
             f"{said['inputs a second']:8,.0f} inputs/s, {said['inputs']:5.1f} inputs a case, peak of a process {said['MB']:6.0f} MB",

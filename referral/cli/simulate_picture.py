@@ -38,7 +38,8 @@ def draw(result: Result, policy: Policy, compared: bool) -> str:
     ]
     columns, rows = 2, (len(panels) + 1) // 2
     width, height = columns * (WIDTH + MARGIN) + MARGIN, rows * (HEIGHT + MARGIN) + MARGIN + 30
-    title = f"{result.before.total('cases')} made-up cases in {result.years} year(s)" + (" · blue: before, orange: now" if compared else "")
+    years = "one year" if result.years == 1 else f"{result.years} years"
+    title = f"{result.before.total('cases')} made-up cases in {years}" + (" · blue: before, orange: now" if compared else "")
     body = [_text(MARGIN, 28, title, size=16, bold=True)]
     for number, panel in enumerate(panels):
         x, y = MARGIN + number % columns * (WIDTH + MARGIN), 40 + MARGIN + number // columns * (HEIGHT + MARGIN)
@@ -47,6 +48,10 @@ def draw(result: Result, policy: Policy, compared: bool) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>{"".join(body)}</svg>\n'
     )
+
+
+def _short(word: str, room: int) -> str:
+    return word if len(word) <= room else f"{word[: room - 1]}…"
 
 
 def _words(tally: Tally, measure: str) -> dict[str, float]:
@@ -73,7 +78,7 @@ def _bars(title: str, counts: Sequence[Mapping[str, float]]) -> str:
     out, high = [_text(0, 12, title, bold=True, size=12)], (HEIGHT - 30) / MANY
     for row, word in enumerate(words):
         y, thick = 24 + row * high, (high - 6) / len(counts)
-        out.append(_text(LABEL - 6, y + high / 2 + 1, word if len(word) < 32 else f"{word[:31]}…", end=True))
+        out.append(_text(LABEL - 6, y + high / 2 + 1, _short(word, 32), end=True))
         for number, count in enumerate(counts):
             long = (WIDTH - LABEL - 60) * count.get(word, 0) / most
             top, colour = y + number * thick, BEFORE if number == 0 else AFTER
@@ -95,7 +100,7 @@ def _curves(title: str, tallies: Sequence[Tally], measure: str, policy: Policy) 
     pathways = [p for p in tallies[0].of(measure) if tallies[0].total(measure, p)]
     for number, pathway in enumerate(pathways):
         colour = COLOURS[number % len(COLOURS)]
-        out.append(_text(WIDTH - 144, 34 + 16 * number, policy.names("pathway", pathway, "en")[:26], colour=colour))
+        out.append(_text(WIDTH - 144, 34 + 16 * number, _short(policy.names("pathway", pathway, "en"), 22), colour=colour))
         for which, tally in enumerate(tallies):
             dash = ' stroke-dasharray="5 3"' if which else ""
             out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.8"{dash} points="{_points(tally, measure, pathway)}"/>')

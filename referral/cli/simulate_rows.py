@@ -14,7 +14,7 @@ from referral.domain.simulate_tally import Tally, minutes, quantile
 
 SHARES = (0.5, 0.9, 0.99)
 TIMES = ("first", "bed", "place")
-WORDS = ("ended", "rung", "declined", "passed", "desk", "tasks", "asked")
+WORDS = ("ended", "opened", "rung", "declined", "passed", "desk", "tasks", "asked")
 NUMBERS = ("cases", "raised", "nobody", "inputs", "decisions", "events")
 COLUMNS = ("measure", "of", "what", "unit", "before")
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
 
 from referral.cli import show
 from referral.cli.simulate_rows import full
@@ -25,6 +28,7 @@ def print_tables(result: Result, policy: Policy, compared: bool) -> None:
         ("declined", "declines by reason"),
         ("rung", "rung on which an offer was accepted"),
         ("desk", "what desks were asked about"),
+        ("opened", "procedures that cases turned out to need besides"),
         ("ended", "how cases ended"),
     ):
         _words(tallies, measure, title)
@@ -40,6 +44,16 @@ def length(minutes: float | None) -> str:
         if minutes >= 2 * size:
             return f"{minutes / size:.1f} {unit}"
     return f"{minutes:.0f} min"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str | int]], title: str = "") -> None:
+    """What a row is about stands whole on one line; the figures give way."""
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        grid.add_column(name, no_wrap=not number)
+    for row in rows:
+        grid.add_row(*map(str, row))
+    show.console.print(grid)
 
 
 def _both(cells: list[str]) -> str:
@@ -61,7 +75,7 @@ def _pathways(tallies: list[Tally], policy: Policy) -> None:
             continue
         rows.append(
             (
-                policy.names("pathway", pathway, "en"),
+                pathway,
                 _both([str(n) for n in all_]),
                 times("first", pathway, 0.5),
                 times("first", pathway, 0.9),
@@ -73,7 +87,7 @@ def _pathways(tallies: list[Tally], policy: Policy) -> None:
             )
         )
     columns = ("pathway", "cases", "yes p50", "p90", "bed p50", "p90", "none", "inputs", "desk")
-    show.table(
+    _table(
         columns,
         rows,
         title="By pathway: time to the first acceptance and to a bed; cases that nobody accepted; inputs and desk tasks of each",
@@ -88,13 +102,13 @@ def _words(tallies: list[Tally], measure: str, title: str) -> None:
         (word, _both([str(c[word]) for c in counts]), _both([f"{100 * c[word] / n:.1f} %" for c, n in zip(counts, sums, strict=True)]))
         for word in words
     ]
-    show.table((title, "count", "share"), rows)
+    _table((title, "count", "share"), rows)
 
 
 def _services(tallies: list[Tally], years: int) -> None:
     days = [full(t, years) for t in tallies]
     rows = [(service, _both([f"{d.get(service, 0):.1f}" for d in days])) for service in list(days[-1])[:SHOWN]]
-    show.table(("without a free place", "days a year"), rows)
+    _table(("without a free place", "days a year"), rows)
 
 
 def _places(tallies: list[Tally], policy: Policy) -> None:
@@ -103,7 +117,7 @@ def _places(tallies: list[Tally], policy: Policy) -> None:
         (policy.names("municipality", place, "en"), _both([length(quantile(t.words("place", place), 0.9)) for t in tallies]))
         for place in sorted(slow, key=lambda p: (-slow[p], p))[:SHOWN]
     ]
-    show.table(("slowest municipalities", "accepted p90"), rows)
+    _table(("slowest municipalities", "accepted p90"), rows)
 
 
 def print_differences(found: Differences, cases: int, policy: Policy) -> None:
@@ -119,7 +133,7 @@ def print_differences(found: Differences, cases: int, policy: Policy) -> None:
             groups[key[index]] += count
         kind = ("", "pathway", "municipality")[index]
         rows = [(policy.names(kind, word, "en") if kind else word, str(count)) for word, count in groups.most_common(SHOWN)]
-        show.table((title, "cases"), rows)
+        _table((title, "cases"), rows)
     kinds: Counter[str] = Counter()
     for (kind, _, _), count in found.elsewhere.items():
         kinds[kind] += count

@@ -105,7 +105,7 @@ def _traits(dice: Dice, name: str, pathway: Pathway, place: str, policy: Policy)
     band, language, home, _ = dice.throw(f"{name} person")
     age = said.get("age", "child")
     abroad = said.get("origin", "foreign" if origin < rates.FOREIGN.get(pathway.id, 0.03) else "domestic") == "foreign"
-    flags = [flag for flag in policy.codes.get("flag", ()) if dice.throw(f"{name} flag {flag}")[0] < rates.FLAG]
+    flags = [f for f in policy.codes.get("flag", ()) if dice.throw(f"{name} flag {f}")[0] < rates.FLAGS.get(f, 0.002)]
     return Traits(
         concern=said.get("concern", ""),
         age=age,

@@ -44,8 +44,11 @@ LANGUAGES: Mapping[str, float] = {"sq": 0.86, "sr-Latn": 0.06, "rom": 0.04, "tr"
 FOREIGN: Mapping[str, float] = {"trafficking-child": 0.25, "trafficking-adult": 0.4}
 """Share of people from abroad (P); else 0.03."""
 ASYLUM: Mapping[str, float] = {"not-claimed": 0.75, "claimed": 0.2, "unknown": 0.05}
-FLAG = 0.03
-"""Chance of each circumstance (P)."""
+FLAGS: Mapping[str, float] = {
+    "unaccompanied": 0.05, "siblings": 0.1, "disability": 0.06, "needs-interpreter": 0.04, "workplace": 0.4, "danger": 0.1, "crime": 0.05,
+    "in-custody": 0.25, "in-hospital": 0.2, "care-question": 0.15, "benefit-question": 0.15, "advocate-first": 0.2, "has-dependants": 0.15,
+}  # fmt: skip
+"""Chance of a circumstance (P); else 2 in 1000: signs of exploitation are rare."""
 CONSENT: Mapping[str, float] = {"GIVEN": 0.72, "NOT_ASKED": 0.2, "REFUSED": 0.04, "": 0.04}
 WITHDRAWS, EXCLUDES, CHANGES = 0.02, 0.01, 0.04
 """Chances (P): consent is withdrawn, a relative is excluded, traits change, each within about a fortnight."""
@@ -85,7 +88,7 @@ CODES: Mapping[str, float] = {
     "proceed": 276, "no-case": 20, "educational-measure": 245, "community-service": 31, "no-measure": 8,  # D, D, D; the others P
     "LOW": 0.4, "MEDIUM": 0.42, "HIGH": 0.18, "csw-guardian": 0.65, "relative": 0.25, "parent": 0.1, "agree": 0.8, "refuse": 0.2,
     "stay": 0.7, "move": 0.3, "leave": 0.7, "remain": 0.3, "return": 0.3, "third-country": 0.05, "fulfilled": 0.9, "failed": 0.1,
-    "not-exploited": 0.96, "exploited": 0.04, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
+    "not-exploited": 0.994, "exploited": 0.006, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
     "under-14": 0.07, "released": 0.9, "before-judge": 0.1, "continue": 0.5, "change-place": 0.05, "end-care": 0.45, "no-placement": 0.55,
     "no-urgency": 0.7, "measure-asked": 0.3,
 }  # fmt: skip

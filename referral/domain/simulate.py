@@ -20,7 +20,7 @@ from referral.domain.policy import ENGINE, Policy
 from referral.domain.record import Due, Input, Source, due_input
 from referral.domain.simulate_beds import Beds
 from referral.domain.simulate_live import Live
-from referral.domain.simulate_people import Answer, Look, comes_to, looks_again, reacts
+from referral.domain.simulate_people import REACTIONS, Answer, Look, comes_to, looks_again
 
 HORIZON = 730 * DAY
 """A case that is still open so long after its arrival is counted as such and dropped (ours)."""
@@ -98,10 +98,11 @@ class World:
         live.case = case
         holding = False
         for event in events:
-            self._later(live, reacts(self._dice, live, event, at, self.policy))
             kind = type(event)
-            holding = holding or kind in HOLDING
-            if kind is CaseRaised:
+            if kind in REACTIONS:
+                self._later(live, REACTIONS[kind](self._dice, live, event, at, self.policy))
+                holding = holding or kind in HOLDING
+            elif kind is CaseRaised:
                 self._raise(live, event, at)  # type: ignore[arg-type]
         if case.closed:
             live.ended = case.closed

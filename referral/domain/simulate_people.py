@@ -33,12 +33,6 @@ Later = tuple[int, Answer | Look]
 """When, µs UTC, and what."""
 
 
-def reacts(dice: Dice, live: Live, event: Struct, at: int, policy: Policy) -> Later | None:
-    """What somebody will do because of an event; live remembers the offers and tasks that stand."""
-    reaction = REACTIONS.get(type(event))
-    return None if reaction is None else reaction(dice, live, event, at, policy)
-
-
 def comes_to(dice: Dice, live: Live, later: Answer | Look, at: int, policy: Policy) -> Struct | None:
     """The input that it becomes; None: nobody would do it any more."""
     if isinstance(later, Answer):
@@ -168,3 +162,4 @@ REACTIONS: dict[type, Callable[[Dice, Live, Any, int, Policy], Later | None]] = 
     e.PersonNotNeeded: _settled,
     e.TrackChanged: _track,
 }
+"""What somebody will do because of an event; live remembers the offers and tasks that stand."""

@@ -25,8 +25,8 @@ Key = tuple[str, str, str | int]
 class Tally(Struct):
     """counts, by measure: `cases`, `raised`, `ended`, `nobody` (cases in which no agency ever accepted), `inputs`, `decisions`, `events`;
     `first` and `bed` (buckets of time since arrival), `place` (as first, by municipality), `rung` (on which an offer was accepted),
-    `declined`, `passed` (reasons), `desk` (tasks by what they are about), `tasks` and `asked` (cases by how many tasks and offers they
-    had), `full` (µs without a free place, by service).
+    `opened` (further procedures of a case), `declined`, `passed` (reasons), `desk` (tasks by what they are about), `tasks` and `asked`
+    (cases by how many tasks and offers they had), `full` (µs without a free place, by service).
     """
 
     counts: Counter[Key] = field(default_factory=Counter)
@@ -141,6 +141,11 @@ def _opened(counts: Counter[Key], live: Live, event: Any, at: int) -> None:
         counts["passed", live.pathway, passed.reason] += 1
 
 
+def _track(counts: Counter[Key], live: Live, event: Any, at: int) -> None:
+    if event.state is e.TrackState.OPENED and event.pathway != live.pathway:
+        counts["opened", live.pathway, event.pathway] += 1
+
+
 def _task(counts: Counter[Key], live: Live, event: Any, at: int) -> None:
     if event.why.rule != "repeated":
         live.again("tasks")
@@ -154,4 +159,5 @@ COUNTS: dict[type, Callable[[Counter[Key], Live, Any, int], None]] = {
     e.OfferHeld: _held,
     e.OfferOpened: _opened,
     e.NeedsPerson: _task,
+    e.TrackChanged: _track,
 }
