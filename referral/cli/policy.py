@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from referral.cli import calendar, directory, show
 from referral.domain import policy
+from referral.domain.calendar_end import run_out
 from referral.domain.policy import Policy, PolicyErrors
 from referral.errors import Rejected, Unavailable
 from referral.runtime import clock, database, settings
@@ -70,9 +71,11 @@ async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
             compiled: Policy | None = None
             for row in before:
                 compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)
-            policy.compile(files, compiled)
+            at = await clock.now(tx)
+            if short := run_out(policy.compile(files, compiled), at):
+                raise PolicyErrors(short)
             number = before[-1].number + 1 if before else 1
-            row_ = {"number": number, "digest": digest, "files": msgspec.msgpack.encode(files), "at": await clock.now(tx)}
+            row_ = {"number": number, "digest": digest, "files": msgspec.msgpack.encode(files), "at": at}
             await tx.execute(STORE, row_)
             return Activated(number=number, digest=digest, new=True, confirmed=False)
     finally:

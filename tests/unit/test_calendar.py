@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from referral.cli import calendar
 from referral.cli.program import run
+from referral.domain.calendar_end import run_out
+from referral.domain.policy import compile
 from referral.errors import Rejected
 from tests.stories.teller import POLICY
 
@@ -59,3 +63,17 @@ def test_years_that_the_package_cannot_tell_or_nobody_writes_are_refused(
 def test_a_snapshot_without_holidays_has_no_years() -> None:
     with pytest.raises(Rejected):
         calendar.known("calendar: XK\nholidays: []\n")
+
+
+def micros(day: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()) * 1_000_000
+
+
+@pytest.mark.parametrize(("day", "short"), [("2026-11-25", False), ("2031-12-16", False), ("2031-12-17", True), ("2032-06-01", True)])
+def test_a_limit_that_would_be_counted_past_the_last_year_is_named_from_the_first_day_on_which_it_would(day: str, short: bool) -> None:
+    """Ten working days after 16 December 2031 end with the 31st, because Christmas is none; after the 17th they end in 2032."""
+    policy = compile({path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")})
+    ten = [replace(pathway, steps=tuple(s for s in pathway.steps if s.id == "plan")) for pathway in policy.current if pathway.step("plan")]
+    said = run_out(replace(policy, current=(ten[0],)), micros(day))
+    assert bool(said) == short
+    assert all("ends with 2031" in line and "10 working days of step plan" in line for line in said)
