@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 
 from msgspec import Struct
 
+from referral.domain.language import allowed
 from referral.domain.policy import Policy
 from referral.domain.standing import SETTLED
 from referral.errors import Rejected
@@ -38,6 +39,8 @@ class Lists(Struct, frozen=True, kw_only=True):
         known = self.codes.get(name, ())
         if (empty and value == "") or value in known:
             return value
+        if name == "agency":  # hundreds: the nearest word helps, the list does not
+            raise Rejected("unknown-code", where, allowed(value, known))
         raise Rejected("unknown-code", where, f"use one of: {', '.join(known)}" if known else f"this policy has no list {name}")
 
     def words(self, name: str, values: Iterable[str], where: str) -> tuple[str, ...]:
