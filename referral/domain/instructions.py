@@ -8,7 +8,7 @@ from referral.domain.case import offers_of
 from referral.domain.decision import Decision
 from referral.domain.events import CaseLinked, How, Instruction, InstructionGiven
 from referral.domain.offering import offer
-from referral.domain.ordering import asked, where
+from referral.domain.ordering import asked, seat_of, where
 from referral.domain.overtaking import overtaken
 from referral.domain.reopening import reopen
 from referral.domain.settling import settle
@@ -40,13 +40,14 @@ def _unknown(d: Decision, body: InstructionGiven) -> None:
 def _offer(d: Decision, body: InstructionGiven) -> None:
     """Ask this service for this seat, instead of whoever is asked now; who has taken it keeps it (that is a TRANSFER)."""
     at = where(d, body)
-    if at is None:
+    number = seat_of(body, at[3]) if at else None
+    if at is None or number is None:
         return d.ignore("UNKNOWN_STEP")
     track, _, step, run = at
-    service, role = asked(d, body, at)
+    service, role = asked(d, body, at, number)
     if service is None and role != "NO_CAPACITY":
         return d.ignore(role)
-    seat = run.seats[body.seat]
+    seat = run.seats[number]
     current = seat.offer
     if run.outcome or seat.code or (current is not None and (RANK[current.state] >= RANK["ACCEPTED"] or current.service == body.target)):
         return d.ignore("SEAT_TAKEN")
@@ -57,21 +58,22 @@ def _offer(d: Decision, body: InstructionGiven) -> None:
     if current is not None:
         d.close(current, How.CANCELLED, "DESK", "instruction", track)
     track = next(t for t in d.case.tracks if t.track_id == track.track_id)
-    return offer(d, track, step, run, body.seat, service, role, (), "instruction")
+    return offer(d, track, step, run, number, service, role, (), "instruction")
 
 
 def _release(d: Decision, body: InstructionGiven) -> None:
     """Take a seat from whoever has it; the next one is asked."""
     at = where(d, body)
-    if at is None:
+    number = seat_of(body, at[3]) if at else None
+    if at is None or number is None:
         return d.ignore("UNKNOWN_STEP")
     track, _, step, run = at
-    open_ = tuple(offers_of(run.seats[body.seat]))
+    open_ = tuple(offers_of(run.seats[number]))
     if not open_:
         return d.ignore("NOTHING_TO_RELEASE")
     for left in open_:
         d.close(left, How.RELEASED, "DESK", "instruction", track)
-        recall_decisions(d, track.track_id, step.id, body.seat, left.service)
+        recall_decisions(d, track.track_id, step.id, number, left.service)
     transfer_settled(d, track.track_id, step.id, "released")
     return None
 

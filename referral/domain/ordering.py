@@ -20,6 +20,12 @@ def running(d: Decision, body: InstructionGiven) -> list[Track]:
     return [track for track in d.case.tracks if not track.outcome and body.track_id in (None, track.track_id)]
 
 
+def seat_of(body: InstructionGiven, run: Run) -> int | None:
+    """The seat that the order names; the only one where it names none (-1). None: there is no such seat, or it could be several."""
+    seat = 0 if body.seat < 0 and len(run.seats) == 1 else body.seat
+    return seat if 0 <= seat < len(run.seats) else None
+
+
 def where(d: Decision, body: InstructionGiven) -> Where | None:
     """The newest round of the step that the order names, in the track that it names, else in the only one that has it."""
     found: list[Where] = []
@@ -27,18 +33,18 @@ def where(d: Decision, body: InstructionGiven) -> Where | None:
         pathway = d.policy.pinned.get(track.digest)
         step = pathway.step(body.step) if pathway else None
         run = latest(track, body.step)
-        if pathway is not None and step is not None and run is not None and 0 <= body.seat < len(run.seats):
+        if pathway is not None and step is not None and run is not None and body.seat < len(run.seats):
             found.append((track, pathway, step, run))
     return found[0] if len(found) == 1 else None
 
 
-def asked(d: Decision, body: InstructionGiven, at: Where) -> tuple[Service | None, str]:
+def asked(d: Decision, body: InstructionGiven, at: Where, seat: int) -> tuple[Service | None, str]:
     """The service that a desk wants for a seat, with the role it is asked for; None with the reason why it may not be.
 
     The desk may pass over order and area, never a ban, an exclusion or a full house.
     """
     track, pathway, step, run = at
-    service, rule = d.policy.services.get(body.target), step.seats[body.seat]
+    service, rule = d.policy.services.get(body.target), step.seats[seat]
     standing = marks(d.case, track, pathway, d.policy, d.facts.now)
     roles = {*rule.roles, *roles_asked(step, run, rule, standing), *rule.last_resort}
     if service is None or not service.roles & roles:

@@ -28,6 +28,10 @@ WORDS_LIMIT = 10_000
 Said = Annotated[str, Meta(min_length=1, max_length=WORDS_LIMIT)]
 
 
+TARGETS = {Instruction.REOPEN: "procedure", Instruction.LINK: "linking"}
+"""Of which list the target is, where it is neither a service nor a code."""
+
+
 class AnswerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An answer to an offer. word: one of the offer's words. reason: of a decline, hold or return. code: of a decision.
     texts: what the offer needs recorded, e.g. reason and child-view; they go to the case file and nowhere else.
@@ -51,7 +55,9 @@ class ExclusionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class InstructionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a desk decides. seat -1: of the step as a whole. target: service to ask, or code to settle. other: the case of a link."""
+    """What a desk decides. seat -1: of the step as a whole, or its only one. target: service to ask or to hand over to (OFFER, TRANSFER),
+    code to settle or to confirm, or `settled` (SETTLE), procedure to begin anew (REOPEN; none: those that apply), sibling or same-person
+    (LINK). other: the case of a link."""
 
     word: str
     reason: str
@@ -124,8 +130,10 @@ def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by
     word = _choice(body.word, tuple(Instruction)[1:], "$.word", "unknown-code")
     if word == Instruction.LINK and body.other is None:
         raise Rejected("missing-field", "$.other", "name the other case")
-    if word in (Instruction.OFFER, Instruction.SETTLE) and not (body.target and body.step):
+    if word in (Instruction.OFFER, Instruction.TRANSFER, Instruction.SETTLE) and not (body.target and body.step):
         raise Rejected("missing-field", "$.target" if body.step else "$.step", f"{word} needs a step and a target")
+    if word == Instruction.RELEASE and not body.step:
+        raise Rejected("missing-field", "$.step", f"{word} needs a step")
     return InstructionGiven(
         instruction_id=id,
         word=Instruction(word),
@@ -135,7 +143,7 @@ def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by
         track_id=body.track_id,
         step=lists.word("step", body.step, "$.step", empty=True),
         seat=_seat(body.seat),
-        target=lists.word("target", body.target, "$.target", empty=True),
+        target=lists.word(TARGETS.get(Instruction(word), "target"), body.target, "$.target", empty=True),
         other=body.other,
         received_at=at,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from referral.errors import Rejected
-from services.intake import casefile, disclosing, fhir, fhir_types, receipts, shown, standing, store
+from services.intake import casefile, disclosing, fhir, fhir_types, linking, receipts, shown, standing, store
 from services.intake.call import Call, known_id
 from services.intake.kept import Referral
 from services.intake.reading import Reader
@@ -59,6 +59,7 @@ async def case(call: Call) -> shown.CaseState:
         sent = [one for one in await store.case_referrals(tx, case_id) if one.agency == agency]
         tasks = await store.case_tasks(tx, agency, case_id)
         told = await store.happenings(tx, case_id)
+        linked = await linking.links(tx, case_id, agency)
     lines = [
         (at, msgspec.msgpack.decode(casefile.unseal(found.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
         for seq, at, sealed in told
@@ -72,6 +73,7 @@ async def case(call: Call) -> shown.CaseState:
         offers=tuple(shown.offer(one) for one in every if place.desk or one.agency == agency),
         tasks=tuple(shown.task(one) for one in tasks),
         timeline=shown.timeline(lines, every, agency, all_of_it=place.desk),
+        links=tuple(shown.LinkState(case_id=one.case_id, how=one.how) for one in linked),
     )
 
 

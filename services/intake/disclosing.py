@@ -29,7 +29,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 _GRANTS = text(
-    "SELECT o.offer_id, o.agency, o.shows, o.skip, o.closed_at IS NULL, o.declined_by IS NOT NULL, "
+    "SELECT o.offer_id, o.agency, o.step, o.shows, o.skip, o.closed_at IS NULL, o.declined_by IS NOT NULL, "
     "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') "
     "FROM intake.offer o WHERE o.case_id = :case AND o.agency = :agency AND (:offer = '' OR o.offer_id = :offer) "
     "ORDER BY o.offer_id FOR SHARE OF o"
@@ -50,8 +50,16 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
     lists = door.lists()
     now = await clock.now(tx)
     rules = {
-        offer: Grant(agency=agency, shows=tuple(shows), skip=tuple(skip), open=open_, declined=declined, by_law=pathway in lists.continues)
-        for offer, agency, shows, skip, open_, declined, pathway in grants
+        offer: Grant(
+            agency=agency,
+            shows=tuple(shows),
+            skip=tuple(skip),
+            open=open_,
+            declined=declined,
+            withdrawal=lists.withdrawal.get(pathway, "stop"),
+            bare=tuple(s for s in shows if s not in lists.personal) if (pathway, step) in lists.without_consent else (),
+        )
+        for offer, agency, step, shows, skip, open_, declined, pathway in grants
     }
     allowed: dict[str, str] = {}
     for offer, grant in rules.items():

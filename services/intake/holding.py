@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from referral.domain.events import (
     CaseClosed,
+    CaseLinked,
     CaseOpened,
     How,
     InputIgnored,
@@ -55,7 +56,8 @@ class Closing(Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Changes:
-    """What a batch of routing's events changes. became: referral id → word, by referral or by the event that brought it."""
+    """What a batch of routing's events changes. became: referral id → word, by referral or by the event that brought it.
+    links: case, other case, how."""
 
     offers: dict[str, Held] = field(default_factory=dict)
     tasks: dict[tuple[str, str], tuple[Input, NeedsPerson]] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Changes:
     became: dict[str, str] = field(default_factory=dict)
     closed: dict[str, Closing] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    links: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def fold(changes: Changes, record: Input) -> None:
@@ -116,6 +119,8 @@ def _case(changes: Changes, record: Input) -> None:
             changes.ignored.append(record.id)
             if body.referral_id:
                 changes.became[body.referral_id] = "IGNORED"
+        case CaseLinked() as body:
+            changes.links.append((record.case_id, body.other, body.how))
         case CaseClosed() as body:
             _closing(changes, record, record.at, record.at if body.sealed else None)
         case _:

@@ -65,6 +65,7 @@ _CLOSED = text(
     "UPDATE intake.casefile SET closed_at = :at, sealed_at = coalesce(:sealed_at, sealed_at) "
     "WHERE case_id = :id AND (closed_at IS DISTINCT FROM CAST(:at AS bigint) OR CAST(:sealed_at AS bigint) IS NOT NULL)"
 )
+_LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case, :other, :how) ON CONFLICT DO NOTHING")
 _LINE = text("INSERT INTO intake.happening (case_id, seq, at, sealed) VALUES (:case, :seq, :at, :sealed) ON CONFLICT DO NOTHING")
 
 
@@ -81,6 +82,7 @@ async def keep(tx: AsyncConnection, changes: Changes) -> None:
     await _many(tx, _SETTLE, ({"id": id, "at": at} for id, at in sorted(changes.settled.items())))
     await _many(tx, _TRACK, ({"id": id, "case": case, "pathway": pathway} for id, (case, pathway) in sorted(changes.tracks.items())))
     await _many(tx, _BECAME, ({"id": id, "became": word} for id, word in sorted(changes.became.items())))
+    await _many(tx, _LINK, ({"case": case, "other": other, "how": how} for case, other, how in changes.links))
     if changes.ignored:
         await _undecline(tx, changes.ignored)
 

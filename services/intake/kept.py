@@ -58,6 +58,26 @@ class Task(Struct, frozen=True, kw_only=True):
     closed_at: int | None
 
 
+class Link(Struct, frozen=True, kw_only=True):
+    """Another case that a case belongs with. how: sibling, same-person, raised."""
+
+    case_id: str
+    how: str
+
+
+class Situation(Struct, frozen=True, kw_only=True):
+    """How the case of a task stands. asked, taken: whether an offer of its step and seat is open, and is taken. default: the code that
+    silence took. others: (case, opened at) that the case could be linked with."""
+
+    closed: bool = False
+    pathway: str = ""
+    asked: bool = False
+    taken: bool = False
+    default: str = ""
+    links: tuple[Link, ...] = ()
+    others: tuple[tuple[str, int], ...] = ()
+
+
 class Referral(Struct, frozen=True, kw_only=True):
     """One request, as its sender may see it. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
 

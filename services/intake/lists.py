@@ -11,19 +11,26 @@ from referral.domain.policy import Policy
 from referral.domain.standing import SETTLED
 from referral.errors import Rejected
 
+RAISED = "raised"
+"""How a case that the system itself raised is linked to the one that it is about: no person gives such an order."""
+
 
 class Lists(Struct, frozen=True, kw_only=True):
-    """codes: list → its words in the policy's order. desks: municipality → agency. continues: pathways that a withdrawal of consent
-    does not stop, because their basis is a legal duty. oversight: who sends what the system itself raises. number: of the bundle."""
+    """codes: list → its words in the policy's order. desks: municipality → agency. withdrawal: pathway → what becomes of it when consent is
+    withdrawn: continue, anonymous or stop. oversight: who sends what the system itself raises. number: of the bundle."""
 
     number: int
     codes: Mapping[str, tuple[str, ...]]
     desks: Mapping[str, str]
-    continues: frozenset[str]
+    withdrawal: Mapping[str, str]
     oversight: str
     country_desk: str
     places: Mapping[str, str] = {}
     """Names of municipalities in every language, in lower case → id."""
+    personal: frozenset[str] = frozenset()
+    """Sections that tell who the person is."""
+    without_consent: frozenset[tuple[str, str]] = frozenset()
+    """(pathway, step) of what is done also when consent is withdrawn."""
 
     def place(self, name: str) -> str:
         """The municipality of this id or name; empty when it is none."""
@@ -65,14 +72,18 @@ def of(policy: Policy, number: int) -> Lists:
         # What an agency writes: not what is told from traits, nor the words of answers, which come with the answer.
         "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in policy.codes.get("need", ())),
         "relation": tuple(sorted({actor.removeprefix("relation:") for actor in _forbidding(policy) if actor.startswith("relation:")})),
+        "procedure": tuple(pathway.id for pathway in policy.current),
+        "linking": tuple(how for how in policy.codes.get("link", ()) if how != RAISED),
         "target": (*policy.services, *policy.codes.get("decision", ()), SETTLED),
     }
+    every = (*policy.pinned.values(), *policy.current)  # of several versions the newest counts
     return Lists(
         number=number,
         codes=codes,
         desks={id: place.desk for id, place in policy.municipalities.items()},
-        # compile() accepts no procedure that a withdrawal stops: all rest on a legal duty until another pathway comes.
-        continues=frozenset(pathway.id for pathway in (*policy.current, *policy.pinned.values())),
+        withdrawal={one.id: one.consent.on_withdrawal if one.consent.needed else "continue" for one in every},
+        personal=frozenset(section for section, about in policy.sections.items() if about.personal),
+        without_consent=frozenset((one.id, step.id) for one in every for step in one.steps if step.without_consent),
         places={name.casefold(): id for id, place in policy.municipalities.items() for name in place.names.values()},
         oversight=policy.oversight,
         country_desk=policy.country_desk,

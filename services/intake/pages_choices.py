@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.procedure import Step
+from services.intake.lists import Lists
 from services.intake.pages_task import Choices
 
+TOLD = (StepKind.NOTIFY, StepKind.FEED)
 
-def choices(policy: Policy, step: str, seat: int, reasons: tuple[str, ...]) -> Choices:
-    """Services whose role the step's seat names (any seat where seat is -1), and the step's codes; nothing for an unknown step."""
-    steps = [found for pathway in policy.current if (found := pathway.step(step))]
-    roles = {role for one in steps for role in _roles(one, seat)}
-    services = tuple((service.id, service.agency) for service in policy.services.values() if roles & service.roles)
-    return Choices(services=services, codes=tuple(dict.fromkeys(code for one in steps for code in one.codes)), reasons=reasons)
+
+def choices(policy: Policy, lists: Lists, pathway: str, step: str, seat: int) -> Choices:
+    """Services whose role the step's seat names (any seat where seat is -1), and the step's codes; nothing for an unknown step.
+
+    pathway: of the task's track; empty: any.
+    """
+    every = [found for one in policy.current if pathway in ("", one.id) and (found := one.step(step))]
+    roles = {role for one in every for role in _roles(one, seat)}
+    return Choices(
+        services=tuple((service.id, service.agency) for service in policy.services.values() if roles & service.roles),
+        codes=tuple(dict.fromkeys(code for one in every for code in one.codes)),
+        reasons=lists.codes.get("instruction-reason", ()),
+        pathways=lists.codes.get("procedure", ()),
+        links=lists.codes.get("linking", ()),
+        acts=any(one.kind is not StepKind.DECIDE and one.kind not in TOLD for one in every),
+    )
 
 
 def _roles(step: Step, seat: int) -> Iterable[str]:

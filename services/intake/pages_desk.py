@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
 from referral.domain.policy import Policy
+from referral.domain.standing import SETTLED
 from referral.errors import Rejected
-from services.intake import acts, answers, pages_choices, pages_form, pages_inbox, pages_sent, pages_task, receipts, store, whereabouts
+from services.intake import (
+    acts,
+    answers,
+    pages_choices,
+    pages_form,
+    pages_inbox,
+    pages_sent,
+    pages_task,
+    receipts,
+    situation,
+    store,
+    whereabouts,
+)
 from services.intake.acts import Post
-from services.intake.kept import Offer, Spot, Task
+from services.intake.kept import Offer, Situation, Spot, Task
 from services.intake.pages_call import Call, known_id
 from services.intake.pages_form import Entered
 
@@ -38,24 +52,25 @@ async def answer_call(call: Call) -> Response:
 
 async def task(call: Call) -> Response:
     """One task of my desk."""
-    found, spot = await _tasked(call)
-    return _page(call, found, spot)
+    return _page(call, await _tasked(call))
 
 
 async def instruct(call: Call) -> Response:
     """Give an instruction, once for each form."""
-    found, spot = await _tasked(call)
-    door, who = call.pages.door, call.visit.who
-    entered = pages_form.instruction(call.form, pages_task.offered(_choices(call, found)))
-    if entered.errors:
-        return _page(call, found, spot, entered=entered, errors=entered.errors, status=422)
+    asked = await _tasked(call)
+    found, door, who = asked.task, call.pages.door, call.visit.who
+    entered = pages_form.instruction(call.form, pages_task.offered(found, asked.choices, asked.now), _fields(asked.choices))
+    if entered.errors and set(entered.errors) != {"top"}:  # an order that is not possible any more may be this very form, sent twice
+        return _page(call, asked, entered=entered, errors=entered.errors, status=422)
+    linking, anew = entered.word == "LINK", entered.word == "REOPEN"
     body = answers.InstructionBody(
         word=entered.word,
         reason=entered.reason,
-        track_id=found.track_id,
-        step=found.step,
+        track_id=None if anew else found.track_id,
+        step="" if anew else found.step,
         seat=found.seat,
-        target=entered.service if entered.word == "OFFER" else entered.code if entered.word == "SETTLE" else "",
+        target=entered.how if linking else SETTLED if entered.word == "SETTLE" and not asked.choices.codes else entered.target,
+        other=entered.target if linking else None,
     )
     try:
         key = receipts.key_digest(door.keys, who.agency, call.form.get("key", ""), "form")
@@ -65,7 +80,7 @@ async def instruct(call: Call) -> Response:
         if why.status == 404:
             raise
         wrong = pages_sent.refused(entered, why)
-        return _page(call, found, spot, entered=wrong, errors=wrong.errors, status=why.status)
+        return _page(call, asked, entered=wrong, errors=wrong.errors, status=why.status)
     where = f"/tasks/{found.task_id}"
     return RedirectResponse(pages_sent.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
@@ -81,40 +96,46 @@ async def _called(call: Call) -> tuple[Offer, Spot]:
     return found, spots.get(found.case_id, Spot())
 
 
-async def _tasked(call: Call) -> tuple[Task, Spot]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A task with what its page needs."""
+
+    task: Task
+    spot: Spot
+    now: Situation
+    choices: pages_task.Choices
+
+
+async def _tasked(call: Call) -> Asked:
     who = call.visit.who
     if not who.desk:
         raise store.unknown("task", "task_id")
     async with call.pages.door.begin() as tx:
         found = await store.task(tx, who.agency, known_id(call, "task"), who.id)
         spots = await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])
-    return found, spots.get(found.case_id, Spot())
-
-
-def _choices(call: Call, found: Task) -> pages_task.Choices:
+        now = await situation.situation(tx, call.pages.door.keys, found, who.agency, who.id)
     policy: Policy = call.pages.render.policy()
-    reasons = call.pages.door.lists().codes.get("instruction-reason", ())
-    return pages_choices.choices(policy, found.step, found.seat, reasons)
+    choices = pages_choices.choices(policy, call.pages.door.lists(), now.pathway, found.step, found.seat)
+    return Asked(found, spots.get(found.case_id, Spot()), now, choices)
+
+
+def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
+    """Word → the field of its target; a step that is no decision is settled without one."""
+    return {word: field for word, field in pages_task.FIELDS.items() if word != "SETTLE" or choices.codes}
 
 
 def _page(
-    call: Call,
-    found: Task,
-    spot: Spot,
-    *,
-    entered: Entered | None = None,
-    errors: Mapping[str, str] | None = None,
-    status: int = 200,
+    call: Call, asked: Asked, *, entered: Entered | None = None, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
     render, visit = call.pages.render, call.visit
     say = render.say(visit)
-    where = f"/tasks/{found.task_id}"
+    where = f"/tasks/{asked.task.task_id}"
     return render.page(
         "task.html",
         visit,
         here=where,
         status=status,
-        view=pages_task.view(found, spot, _choices(call, found), say, render.name(visit), visit.now),
+        view=pages_task.view(asked.task, asked.spot, asked.choices, asked.now, say, render.name(visit), visit.now),
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
         sent=pages_sent.told(call.request.query_params, where, visit, say, "instruct"),

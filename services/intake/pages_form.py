@@ -25,7 +25,8 @@ class Entered:
     word: str = ""
     reason: str = ""
     code: str = ""
-    service: str = ""
+    target: str = ""
+    how: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
@@ -64,19 +65,20 @@ def answer(form: Fields, offer: Offer) -> Entered:
     return Entered(word=word, reason=reason, code=code, texts=texts, errors=errors)
 
 
-def instruction(form: Fields, words: tuple[str, ...]) -> Entered:
-    """What a desk chose. words: those that the page offered."""
-    entered = Entered(word=form.get("word", ""), reason=form.get("reason", ""), code=form.get("code", ""), service=form.get("service", ""))
+def instruction(form: Fields, words: tuple[str, ...], choices: Mapping[str, str]) -> Entered:
+    """What a desk chose. words: those that the page offers. choices: word → the field that it chooses its target with."""
+    word, reason, how = form.get("word", ""), form.get("reason", ""), form.get("how", "")
+    target = form.get(choices[word], "") if word in choices else ""
     errors: dict[str, str] = {}
-    if entered.word not in words:
-        errors["word"] = "field.choose"
-    if not entered.reason:
+    if word not in words:
+        errors["top"] = "error.word"
+    if not reason:
         errors["reason"] = "error.reason"
-    if entered.word == "OFFER" and not entered.service:
-        errors["service"] = "task.needed"
-    if entered.word == "SETTLE" and not entered.code:
-        errors["code"] = "task.needed"
-    return Entered(entered.word, entered.reason, entered.code, entered.service, errors=errors)
+    if word in choices and not target and word != "REOPEN":
+        errors[choices[word]] = "task.needed"
+    if word == "LINK" and not how:
+        errors["how"] = "task.needed"
+    return Entered(word=word, reason=reason, target=target, how=how, errors=errors)
 
 
 def here(path: str) -> str:

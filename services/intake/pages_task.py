@@ -1,70 +1,141 @@
-"""The page of a desk's task: what no rule could place, and what its desk may instruct. Pure."""
+"""The page of a desk's task: what no rule could place, and what its desk may order now. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from referral.domain.stopping import STAYS
 from services.intake import words_time
-from services.intake.kept import Spot, Task
+from services.intake.kept import Situation, Spot, Task
 from services.intake.pages_view import Name
 from services.intake.words import Words
 
-WORDS = ("OFFER", "SETTLE", "STOP", "RESUME", "CLOSE")
-"""Instructions that a page can give; LINK needs the other case's id and has the API."""
+FIELDS = {"OFFER": "service", "TRANSFER": "service", "SETTLE": "code", "REOPEN": "pathway", "LINK": "other"}
+"""What an order has to choose from besides its reason."""
+STOPS = ("CLOSE", "STOP", "RELEASE", "OVERTAKEN")
+"""Orders that end something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the procedure leaves to the desk at this step. services: (service id, agency id). codes: of its decision."""
+    """What the procedure leaves to the desk at this step. services: (service id, agency id). codes: of its decision.
+    links: kinds of a link. acts: it is a step that somebody acts in, neither a decision nor a notice."""
 
     services: tuple[tuple[str, str], ...] = ()
     codes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    pathways: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    acts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order that is possible now. field: what it chooses from options, (value, name); empty: nothing. more: of a second field `how`.
+    chosen: what stands there already. choose: the text for nothing chosen."""
+
+    word: str
+    label: str
+    means: str
+    stop: bool
+    field: str = ""
+    legend: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
+    chosen: str = ""
+    choose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """All that the page shows. words, services, codes, reasons: (value, name)."""
+    """All that the page shows. reasons: (value, name). default: what silence decided, in words; empty where it did not."""
 
     title: str
     drill: bool
     settled: bool
+    default: str
     facts: tuple[tuple[str, str], ...]
-    words: tuple[tuple[str, str], ...]
-    services: tuple[tuple[str, str], ...]
-    codes: tuple[tuple[str, str], ...]
+    orders: tuple[Order, ...]
     reasons: tuple[tuple[str, str], ...]
-    service_hint: str
-    code_hint: str
 
 
-def offered(choices: Choices) -> tuple[str, ...]:
-    """The words that make sense: no question without something to choose from."""
-    lacking = {"OFFER" if not choices.services else "", "SETTLE" if not choices.codes else ""}
-    return tuple(word for word in WORDS if word not in lacking)
+def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
+    """The orders that make sense as the case stands, the likeliest first; routing decides whether one can be followed."""
+    link = ("LINK",) if now.others else ()
+    if now.closed:
+        return ("REOPEN", "RESUME", *link)
+    known = {
+        "OFFER": bool(choices.services) and not now.taken and not now.default,
+        "SETTLE": bool(choices.codes) or choices.acts,
+        "TRANSFER": bool(choices.services) and now.taken and choices.acts,
+        "RELEASE": now.asked,
+        "OVERTAKEN": choices.acts or not task.step,
+    }
+    at_step = [word for word, possible in known.items() if possible and (task.step or word == "OVERTAKEN")]
+    on = ("RESUME",) if task.seat < 0 and task.about not in STAYS else ()
+    before, after = (on, ()) if task.about == "stopped" else ((), on)
+    return (*before, *at_step, *after, *(("STOP",) if task.about != "stopped" else ()), "CLOSE", *link)
 
 
-def view(task: Task, spot: Spot, choices: Choices, say: Words, name: Name, now: int) -> TaskView:
+def view(task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, name: Name, at: int) -> TaskView:
+    """at: µs UTC."""
     known = (
         ("offer.step", name("step", task.step) if task.step else ""),
+        ("task.pathway", name("pathway", now.pathway) if now.pathway else ""),
         ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
-        ("offer.asked", words_time.clock(say, task.opened_at, now)),
-        ("task.repeat", words_time.clock(say, task.due, now) if task.due is not None and task.closed_at is None else ""),
+        ("offer.asked", words_time.clock(say, task.opened_at, at)),
+        ("task.repeat", words_time.clock(say, task.due, at) if task.due is not None and task.closed_at is None else ""),
         ("offer.reference", task.task_id[:8]),
+        ("task.case", task.case_id[:8]),
+        ("task.linked", ", ".join(f"{one.case_id[:8]} ({say('link.' + one.how)})" for one in now.links)),
     )
     return TaskView(
         title=name("about", task.about),
         drill=spot.drill,
         settled=task.closed_at is not None,
+        default=say("task.default", code=name("decision", now.default)) if now.default else "",
         facts=tuple((say(term), value) for term, value in known if value),
-        words=tuple((word, say("instruct." + word)) for word in offered(choices)),
-        services=tuple(sorted(_services(choices.services, name), key=lambda pair: pair[1])),
-        codes=tuple((code, name("decision", code)) for code in choices.codes),
+        orders=tuple(_order(word, task, choices, now, say, name, at) for word in offered(task, choices, now)),
         reasons=tuple((code, name("instruction-reason", code)) for code in choices.reasons),
-        service_hint=say("task.only", words=say("instruct.OFFER")),
-        code_hint=say("task.only", words=say("instruct.SETTLE")),
     )
+
+
+def _order(word: str, task: Task, choices: Choices, now: Situation, say: Words, name: Name, at: int) -> Order:
+    field, key = FIELDS.get(word, ""), _key(word, task, choices, now)
+    options: tuple[tuple[str, str], ...] = ()
+    match field:
+        case "service":
+            options = tuple(sorted(_services(choices.services, name), key=lambda pair: pair[1]))
+        case "code":
+            options = tuple((code, name("decision", code)) for code in choices.codes)
+        case "pathway":
+            options = tuple((code, name("pathway", code)) for code in choices.pathways)
+        case "other":
+            options = tuple((case, f"{case[:8]} · {words_time.clock(say, opened, at)}") for case, opened in now.others)
+    return Order(
+        word=word,
+        label=say(key),
+        means=say(key + ".means"),
+        stop=word in STOPS,
+        field=field if options else "",
+        legend=say("task." + field) if field else "",
+        options=options,
+        more=tuple((how, say("link." + how)) for how in choices.links) if word == "LINK" else (),
+        chosen=now.default if word == "SETTLE" else "",
+        choose=say("task.applies" if word == "REOPEN" else "field.choose"),
+    )
+
+
+def _key(word: str, task: Task, choices: Choices, now: Situation) -> str:
+    """The text of an order; some read otherwise as the case stands."""
+    other = {
+        "SETTLE": "confirm" if now.default else "" if choices.codes else "step",
+        "RESUME": "closed" if now.closed else "",
+        "CLOSE": "track" if task.track_id else "",
+        "OVERTAKEN": "" if task.step else "whole",
+    }.get(word, "")
+    return f"instruct.{word}" + (f".{other}" if other else "")
 
 
 def _services(services: Iterable[tuple[str, str]], name: Name) -> Iterable[tuple[str, str]]:

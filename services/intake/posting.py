@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from referral.domain.events import ConsentState
 from referral.domain.events import Door as By
 from referral.errors import Rejected
 from referral.runtime.together import Together
-from services.intake import accepting, acts, answers, shown, submit
+from services.intake import accepting, acts, answers, shown, store, submit
 from services.intake.accepting import Posting
 from services.intake.call import KEY, Call, known_id
 from services.intake.door import Door
@@ -56,11 +57,20 @@ def act(do: Act, kind: type[Struct], name: str, what: str) -> Callable[[Call], A
 
 
 respond = act(acts.respond, answers.AnswerBody, "offer_id", "offer")
-consent = act(acts.consent, submit.ConsentBody, "case_id", "case")
 traits = act(acts.traits, submit.TraitsBody, "case_id", "case")
 exclude = act(acts.exclude, answers.ExclusionBody, "case_id", "case")
 instruct = act(acts.instruct, answers.InstructionBody, "case_id", "case")
 withdraw = act(acts.withdraw, answers.WithdrawalBody, "referral_id", "referral")
+
+
+async def consent(call: Call) -> shown.ConsentReceipt:
+    """Record a consent given, refused or withdrawn; reading that rests on it ends with this answer, which says what follows."""
+    case_id, body, lists = known_id(call, "case_id", "case"), call.body(submit.ConsentBody), call.door.lists()
+    async with call.door.begin() as tx:
+        receipt = await acts.consent(tx, call.door, call.post(), case_id, body)
+        running = await store.pathways(tx, case_id) if body.state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) else ()
+    follows = tuple(sorted({lists.withdrawal.get(pathway, "stop") for pathway in running}))
+    return shown.ConsentReceipt(**structs.asdict(shown.act_receipt(receipt)), follows=follows)
 
 
 async def write(call: Call) -> shown.Written:

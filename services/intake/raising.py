@@ -10,6 +10,7 @@ from referral.domain.record import Input, derived
 from referral.runtime import queue
 from services.intake import casefile, standing
 from services.intake.door import Door as Inside
+from services.intake.lists import RAISED
 from services.intake.reading import Standing
 
 _CASE = text(
@@ -20,6 +21,9 @@ _REFERRAL = text(
     "INSERT INTO intake.referral (referral_id, case_id, agency, event_id, received_at) VALUES (:id, :case_id, :agency, :event_id, :at) "
     "ON CONFLICT DO NOTHING"
 )
+
+
+_LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case_id, :other, :how) ON CONFLICT DO NOTHING")
 
 
 async def submit(tx: AsyncConnection, door: Inside, record: Input, raised: CaseRaised) -> None:
@@ -45,4 +49,5 @@ async def submit(tx: AsyncConnection, door: Inside, record: Input, raised: CaseR
     )
     referral = {"id": referral_id, "case_id": case_id, "agency": event.agency, "event_id": derived(queue_id, 0), "at": record.at}
     await tx.execute(_REFERRAL, referral)
+    await tx.execute(_LINK, {"case_id": case_id, "other": record.case_id, "how": RAISED})
     await queue.put(tx, case_id, event, queue_id, key, drill=record.drill)

@@ -27,14 +27,18 @@ class Reader(Struct, frozen=True, kw_only=True):
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """The part of an offer that reading depends on. by_law: its pathway goes on whatever becomes of the consent."""
+    """The part of an offer that reading depends on. withdrawal: what its pathway does without consent: continue, anonymous, stop.
+
+    bare: the sections that it may read all the same where it is done anonymously.
+    """
 
     agency: str
     shows: tuple[str, ...]
     skip: tuple[str, ...]
     open: bool
     declined: bool
-    by_law: bool
+    withdrawal: str
+    bare: tuple[str, ...] = ()
 
 
 def readable(reader: Reader, grant: Grant, consent: Consent | None, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
@@ -43,9 +47,11 @@ def readable(reader: Reader, grant: Grant, consent: Consent | None, excluded: Co
         return ()
     if reader.account is not None and not {reader.account, f"staff:{reader.account}"}.isdisjoint(grant.skip):
         return ()
-    if grant.by_law or consent is None:
+    if grant.withdrawal == "continue" or consent is None:
         return grant.shows
-    return tuple(section for section in grant.shows if _agreed(consent, grant.agency, section, now))
+    if consent.state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) or (consent.until is not None and consent.until <= now):
+        return grant.bare if grant.withdrawal == "anonymous" else ()
+    return tuple(section for section in grant.shows if _agreed(consent, grant.agency, section))
 
 
 def barred(reader: Reader, excluded: Collection[tuple[str, str]]) -> bool:
@@ -53,7 +59,5 @@ def barred(reader: Reader, excluded: Collection[tuple[str, str]]) -> bool:
     return ("AGENCY", reader.agency) in excluded or (reader.account is not None and ("STAFF", reader.account) in excluded)
 
 
-def _agreed(consent: Consent, agency: str, section: str, now: int) -> bool:
-    if consent.state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) or (consent.until is not None and consent.until <= now):
-        return False
+def _agreed(consent: Consent, agency: str, section: str) -> bool:
     return (not consent.scope or section in consent.scope) and (not consent.recipients or agency in consent.recipients)

@@ -31,6 +31,14 @@ class ActReceipt(Struct, frozen=True, kw_only=True):
     received_at: str
 
 
+class ConsentReceipt(ActReceipt, frozen=True, kw_only=True):
+    """follows: what a refusal or withdrawal does to the help under way, to be told to the person; several where several procedures run.
+    continue: help rests on a duty and goes on. anonymous: it goes on without saying who it is. stop: nobody is asked and nobody reads
+    any more."""
+
+    follows: tuple[str, ...] = ()
+
+
 class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why it was refused."""
 
@@ -115,6 +123,13 @@ class Moment(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class LinkState(Struct, frozen=True, kw_only=True):
+    """Another case that belongs with this one, and that you may see too. how: sibling, same-person, raised (this one is about that one)."""
+
+    case_id: str
+    how: str
+
+
 class CaseState(Struct, frozen=True, kw_only=True):
     """A case as far as your agency may see it: its own referrals and offers; for its desk also the tasks and the whole timeline."""
 
@@ -125,6 +140,7 @@ class CaseState(Struct, frozen=True, kw_only=True):
     offers: tuple[OfferState, ...]
     tasks: tuple[TaskState, ...]
     timeline: tuple[Moment, ...]
+    links: tuple[LinkState, ...] = ()
 
 
 class FileState(Struct, frozen=True, kw_only=True):

@@ -120,6 +120,11 @@ async def case_tasks(tx: AsyncConnection, desk: str, case_id: str) -> tuple[Task
     return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": case_id, "desk": desk}))
 
 
+async def pathways(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
+    """The procedures that have run or run for a case."""
+    return tuple(row[0] for row in await rows(tx, "SELECT DISTINCT pathway FROM intake.track WHERE case_id = :case", {"case": case_id}))
+
+
 async def happenings(tx: AsyncConnection, case_id: str) -> tuple[tuple[int, int, bytes], ...]:
     """(seq, at, sealed line) of a case's timeline, in order."""
     sql = "SELECT seq, at, sealed FROM intake.happening WHERE case_id = :case ORDER BY seq"

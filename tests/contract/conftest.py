@@ -1,4 +1,4 @@
-"""What the notifier's contract tests share: a notifier on a database of its own, and a mail server."""
+"""What contract tests share: a notifier and a door of intake, each on a database of its own, and a mail server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from referral.runtime.settings import Settings
 from tests import smtp
+from tests.contract import intake_stack
 from tests.contract.notifier_stack import Stack, stack
 
 
@@ -20,4 +22,15 @@ async def notifier(database: str, key_files: tuple[Path, Path]) -> AsyncIterator
 @pytest.fixture
 async def relay() -> AsyncIterator[smtp.Relay]:
     async with smtp.relay() as made:
+        yield made
+
+
+@pytest.fixture
+def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
+    return Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
+
+
+@pytest.fixture
+async def intake(bare: Settings) -> AsyncIterator[intake_stack.Stack]:
+    async with intake_stack.stack(bare) as made:
         yield made

@@ -45,12 +45,14 @@ LISTS = Lists(
         "relation": ("parent",),
         "need": ("reason", "child-view"),
         "step": ("police", "guardian"),
+        "linking": ("sibling", "same-person"),
+        "procedure": ("trafficking-child",),
         "target": ("svc-police", "LOW"),
         "instruction-reason": ("OTHER",),
         "withdrawal-reason": ("MISTAKE",),
     },
     desks={"prizren": "desk-prizren", "gjakova": "desk-gjakova"},
-    continues=frozenset({"trafficking-child"}),
+    withdrawal={"trafficking-child": "continue"},
     oversight="oversight",
     country_desk="oversight",
 )
@@ -99,6 +101,12 @@ class Stack:
             source = Source(topic="referral-routing", partition=0, offset=self.seq)
             records.append(Input(id=id, case_id=case_id, body=body, source=source, seq=self.seq, at=1_000_000 + now + i))
         return await self.batch(records)
+
+    async def decided_at(self, at: int, case_id: str, body: Struct) -> Outcome:
+        """routing said this at an instant, µs UTC."""
+        self.seq += 1
+        source = Source(topic="referral-routing", partition=0, offset=self.seq)
+        return await self.batch([Input(id=new_id(), case_id=case_id, body=body, source=source, seq=self.seq, at=at)])
 
     async def batch(self, records: Sequence[Input], private: Any = None) -> Outcome:
         async with self.door.begin() as tx:
@@ -162,3 +170,10 @@ async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8) -> Asyn
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake", timeout=30) as client:
         yield Stack(door, client, app)
     await engine.dispose()
+
+
+async def opened(intake: Stack, **more: Any) -> tuple[str, str]:
+    """A case with one offer to the police: (case, offer)."""
+    case_id, offer_id = (await intake.submit())["case_id"], new_id()
+    await intake.decided(case_id, track(), offer(more.pop("agency", "police"), offer_id, **more))
+    return case_id, offer_id

@@ -29,7 +29,7 @@ def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
 
 @pytest.fixture
 async def intake(bare: Settings) -> AsyncIterator[Stack]:
-    async with stack(bare, structs.replace(LISTS, continues=frozenset())) as made:
+    async with stack(bare, structs.replace(LISTS, withdrawal={"trafficking-child": "stop"})) as made:
         yield made
 
 

@@ -12,7 +12,7 @@ from referral.domain.events import Consent, ConsentState
 from services.intake.reading import Grant, Reader, readable
 
 SHOWS = ("identity", "contact", "medical")
-GRANT = Grant(agency="police", shows=SHOWS, skip=(), open=True, declined=False, by_law=False)
+GRANT = Grant(agency="police", shows=SHOWS, skip=(), open=True, declined=False, withdrawal="stop")
 READER = Reader(agency="police", account="a-1")
 
 
@@ -48,8 +48,20 @@ def test_a_consent_only_ever_narrows_and_a_legal_duty_is_not_touched_by_it(
     state: ConsentState, scope: set[str], until: int | None, now: int, law: bool
 ) -> None:
     agreed = consent(state, scope=tuple(scope), until=until)
-    found = readable(READER, structs.replace(GRANT, by_law=law), agreed, (), now)
+    found = readable(READER, structs.replace(GRANT, withdrawal="continue" if law else "stop"), agreed, (), now)
     assert set(found) <= set(SHOWS)
     if law:
         assert found == SHOWS
-    assert readable(READER, structs.replace(GRANT, by_law=law), agreed, {("AGENCY", "police")}, now) == ()
+    assert readable(READER, structs.replace(GRANT, withdrawal="continue" if law else "stop"), agreed, {("AGENCY", "police")}, now) == ()
+
+
+@given(st.sampled_from(ConsentState), st.sets(st.sampled_from(SHOWS)), st.none() | st.integers(0, 9), st.integers(0, 9))
+def test_what_goes_on_anonymously_shows_nothing_that_tells_who_it_is(
+    state: ConsentState, scope: set[str], until: int | None, now: int
+) -> None:
+    agreed = consent(state, scope=tuple(scope), until=until)
+    grant = structs.replace(GRANT, withdrawal="anonymous", bare=("medical",))
+    over = state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) or (until is not None and until <= now)
+    with_consent = readable(READER, structs.replace(GRANT, withdrawal="stop"), agreed, (), now)
+    assert readable(READER, grant, agreed, (), now) == (("medical",) if over else with_consent)
+    assert readable(READER, grant, agreed, {("STAFF", "a-1")}, now) == ()

@@ -146,6 +146,15 @@ CREATE TABLE intake.exclusion (
     PRIMARY KEY (case_id, kind, actor)
 );
 
+-- Cases that belong together, as the case said it. Links of the kind `raised` are seen from the raised case alone.
+CREATE TABLE intake.link (
+    case_id text NOT NULL,
+    other text NOT NULL,
+    how text NOT NULL,                      -- sibling, same-person, raised
+    PRIMARY KEY (case_id, other)
+);
+CREATE INDEX link_other ON intake.link (other);
+
 -- The timeline of a case: what, step, agency, offer and code of every event of routing that a person wants to see.
 CREATE TABLE intake.happening (
     case_id text NOT NULL,
