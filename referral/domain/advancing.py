@@ -48,7 +48,10 @@ def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str]
     for step in pathway.asking:
         if step.id not in concerned:
             continue
-        run, wanted = runs.get(step.id), step.is_wanted(standing)
+        run = runs.get(step.id)
+        if run is not None and run.outcome and step.is_plain and run.outcome != NOT_NEEDED and run.verdict in ("", run.outcome):
+            continue
+        wanted = step.is_wanted(standing)
         if wanted and (agreed or step.without_consent) and _opens(d, step, track, run, standing):
             run = _open_step(d, index, step, 0 if run is None else run.round + 1)
             standing.discard(f"{step.id}.misplaced")
@@ -106,8 +109,12 @@ def _opens(d: Decision, step: Step, track: Track, run: Run | None, standing: Mar
         return step.is_ready(standing)
     if not step.again or not _may_repeat(step, run, standing):
         return False
-    newer = track.runs[track.runs.index(run) :]
-    return any(not step.again.isdisjoint(run_marks(other)) for other in newer)
+    for other in reversed(track.runs):
+        if not step.again.isdisjoint(run_marks(other)):
+            return True
+        if other is run:
+            return False
+    return False
 
 
 def _may_repeat(step: Step, run: Run, standing: Marks) -> bool:

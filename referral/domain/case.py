@@ -151,8 +151,21 @@ def open_offers(case: Case) -> tuple[Offer, ...]:
     return tuple(offer for _, _, _, seat in seats(case) for offer in offers_of(seat))
 
 
-def find(case: Case, offer_id: str) -> tuple[Place, Track, Run, Seat, Offer] | None:
+Found = tuple[Place, Track, Run, Seat, Offer]
+_last: list[tuple[Case, str, Found | None]] = []
+"""What was found last: an answer is located for its rules, and its event once more for its effect."""
+
+
+def find(case: Case, offer_id: str) -> Found | None:
     """The seat and offer of this id, open or ended; None when the case never made it."""
+    if _last and _last[0][0] is case and _last[0][1] == offer_id:
+        return _last[0][2]
+    found = _find(case, offer_id)
+    _last[:] = [(case, offer_id, found)]
+    return found
+
+
+def _find(case: Case, offer_id: str) -> Found | None:
     for t, track in enumerate(case.tracks):
         for r in range(len(track.runs) - 1, -1, -1):  # what is answered has mostly just been asked
             run = track.runs[r]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -9,15 +11,32 @@ from msgspec import Struct
 from referral.domain import deadline
 from referral.domain.case import Case, Offer, Task, Track, holds
 from referral.domain.deadline import Limit
-from referral.domain.events import Facts, How, InputIgnored, NeedsPerson, OfferClosed, Passed, PersonNotNeeded, Why
+from referral.domain.events import (
+    CaseLinked,
+    Facts,
+    How,
+    InputIgnored,
+    NeedsPerson,
+    OfferAcknowledged,
+    OfferClosed,
+    OfferEscalated,
+    OfferOpened,
+    Passed,
+    PersonNotNeeded,
+    ReferralAttached,
+    StepOpened,
+    Why,
+)
 from referral.domain.fold import evolve
 from referral.domain.policy import Policy
 from referral.domain.record import Input, derived, head_of
 
 TOP = 2
 """The highest rung above a desk: 0 the desk, 1 its supervising body, 2 oversight."""
-
-
+QUIET = frozenset(
+    {InputIgnored, StepOpened, OfferOpened, OfferAcknowledged, OfferEscalated, NeedsPerson, PersonNotNeeded, CaseLinked, ReferralAttached}
+)
+"""Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
 PATIENT = ("stopped", "consent-missing", "confirm-default")
 """Tasks that a person cannot settle within minutes: they are told again daily."""
 
@@ -26,10 +45,16 @@ def _first(due: int, by: int | None) -> int:
     return due if by is None else min(due, by)
 
 
+@lru_cache(4096)
+def _why(rule: str, digest: str, directory: str, engine: int, passed: tuple[Passed, ...]) -> Why:
+    """The same reasons are said again and again. digest: of the procedure, or empty."""
+    return Why(rule=rule, procedure=digest[:16], directory=directory, engine=engine, passed=passed)
+
+
 class Decision:
     """Handlers say events through it; each is folded at once, so that the next rule sees its effect."""
 
-    __slots__ = ("_directory", "before", "case", "cause", "events", "facts", "policy")
+    __slots__ = ("_directory", "_held", "before", "case", "cause", "events", "facts", "moved", "policy")
 
     def __init__(self, case: Case | None, cause: Input, facts: Facts, policy: Policy) -> None:
         self.cause, self.facts, self.policy = cause, facts, policy
@@ -38,15 +63,19 @@ class Decision:
         """The case as it stands after the last event."""
         self.before = case
         """The case as it stood before the input."""
+        self.moved = False
+        """Whether an event since this was last reset has changed a mark or vacated a seat."""
         self._directory = policy.directory[:16]
+        self._held: Mapping[str, int] | None = None
 
     def say(self, kind: type[Struct], rule: str, track: Track | None = None, passed: tuple[Passed, ...] = (), /, **fields: Any) -> None:
         """One more event, with its reason."""
-        procedure = "" if track is None else track.digest[:16]
-        why = Why(rule=rule, procedure=procedure, directory=self._directory, engine=self.facts.engine, passed=passed)
+        why = _why(rule, "" if track is None else track.digest, self._directory, self.facts.engine, passed)
         event = kind(head=None if self.events else head_of(self.cause, self.facts), why=why, **fields)
         self.case = evolve(self.case, event, self.cause.case_id)
         self.events.append(event)
+        if kind not in QUIET:
+            self.moved = True
 
     def new_id(self, name: str) -> str:
         """An id that this decision alone can give."""
@@ -60,8 +89,9 @@ class Decision:
         """Places of a service that nobody holds, after what this decision has taken or freed; always one where there is no limit."""
         if (asked := self.policy.services.get(service)) is not None and asked.places is None:
             return 1
-        before = holds(self.before).get(service, 0) if self.before else 0
-        return self.facts.free.get(service, 0) + before - holds(self.case).get(service, 0)
+        if self._held is None:
+            self._held = holds(self.before) if self.before else {}
+        return self.facts.free.get(service, 0) + self._held.get(service, 0) - holds(self.case).get(service, 0)
 
     def ignore(self, reason: str, offer_id: str | None = None, referral_id: str | None = None) -> None:
         """The input changes nothing."""

@@ -52,8 +52,9 @@ def track_at(case: Case, track_id: str) -> int:
 def run_at(case: Case, event: Any) -> tuple[int, int]:
     """Where the run stands that the event names."""
     t = track_at(case, event.track_id)
-    for r, run in enumerate(case.tracks[t].runs):
-        if run.step == event.step and run.round == event.round:
+    runs = case.tracks[t].runs
+    for r in range(len(runs) - 1, -1, -1):
+        if runs[r].step == event.step and runs[r].round == event.round:
             return t, r
     raise LookupError(f"no round {event.round} of {event.step}")
 

@@ -6,7 +6,10 @@ from referral.domain.case import Case, Track
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
 from referral.domain.procedure import Marks, Pathway, Placement, Step
-from referral.domain.standing import consent_mark, latest, outcome_marks, rank, state_marks, trait_marks
+from referral.domain.standing import RANK, consent_mark, latest, outcome_marks, state_marks, trait_marks
+
+TAKEN = RANK["ACCEPTED"]
+"""The lowest rank that gives a mark."""
 
 
 def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int | None = None) -> set[str]:
@@ -15,15 +18,19 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int |
     found.add(consent_mark(case.consent, case.at if now is None else now))
     outcomes = {}
     for run in track.runs:
-        if reached := state_marks(run.step, rank(run)):
-            found.update(reached)
-        if run.outcome:
-            outcomes[run.step] = outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE)
+        reached = 5
         for seat in run.seats:
+            at = RANK[seat.offer.state] if seat.offer is not None else 0
+            if at < reached:
+                reached = at
             if seat.missed:
                 found.update([f"{run.step}.{what}-missed" for what in seat.missed])
             if seat.past and any(offer.how == "EXPIRED" and offer.state == "OFFERED" for offer in seat.past):
                 found.add(f"{run.step}.acknowledge-missed")  # nobody on duty on any rung is no better than silence
+        if reached >= TAKEN:
+            found.update(state_marks(run.step, reached))
+        if run.outcome:
+            outcomes[run.step] = outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE)
     found.update(*outcomes.values())
     for step in pathway.placements:
         found.update(_placed(track, step, found, policy))

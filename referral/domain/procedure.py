@@ -245,11 +245,16 @@ class Pathway:
 
     def is_settled(self, standing: Marks, withdrawn: bool) -> bool:
         """Whether every step that ends it is done, or is not for these circumstances. withdrawn: the person does not agree to it."""
-        missing = self.close_when - standing
-        if not missing:
-            return True
-        steps = [self.by_id[mark.removesuffix(".done")] for mark in missing]
-        return all(not step.is_wanted(standing) or (withdrawn and not step.without_consent) for step in steps)
+        for mark, step in self.closing:
+            if mark not in standing and step.is_wanted(standing) and not (withdrawn and not step.without_consent):
+                return False
+        return True
+
+    @cached_property
+    def closing(self) -> tuple[tuple[str, Step], ...]:
+        """The marks of close_when with their steps; what is always wanted first, so that most looks end there."""
+        found = [(mark, self.by_id[mark.removesuffix(".done")]) for mark in sorted(self.close_when)]
+        return tuple(sorted(found, key=lambda pair: bool(pair[1].when or pair[1].unless)))
 
     @cached_property
     def has_rounds(self) -> bool:

@@ -6,19 +6,7 @@ from referral.domain.advancing import advance
 from referral.domain.case import Seat, Task, Track, awaits, comes_due
 from referral.domain.consent import MISSING
 from referral.domain.decision import Decision
-from referral.domain.events import (
-    CaseClosed,
-    CaseLinked,
-    InputIgnored,
-    NeedsPerson,
-    OfferAcknowledged,
-    OfferEscalated,
-    OfferOpened,
-    PersonNotNeeded,
-    ReferralAttached,
-    ResponseSubmitted,
-    StepOpened,
-)
+from referral.domain.events import CaseClosed, ResponseSubmitted
 from referral.domain.finishing import seals
 from referral.domain.marks import marks
 from referral.domain.pausing import stop_waiting
@@ -28,10 +16,6 @@ from referral.domain.withdrawing import honour, settle_missing
 
 PASSES = 32
 """Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
-QUIET = frozenset(
-    {InputIgnored, StepOpened, OfferOpened, OfferAcknowledged, OfferEscalated, NeedsPerson, PersonNotNeeded, CaseLinked, ReferralAttached}
-)
-"""Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
 VACANT = ("no-candidate", "person-declined")
 
 
@@ -41,7 +25,6 @@ def progress(d: Decision) -> None:
     An alarm always looks, because a place may have become free. After an answer only the steps that it concerns are looked at; any
     other input (and what a look has changed by itself) may concern every one.
     """
-    seen = 0
     looks = not d.events or isinstance(d.cause.body, Due)
     before: tuple[Track, ...] = ()
     if d.before is not None:
@@ -50,9 +33,9 @@ def progress(d: Decision) -> None:
         elif isinstance(d.cause.body, ResponseSubmitted):
             before = d.before.tracks
     for _ in range(PASSES):
-        if not looks and all(type(event) in QUIET for event in d.events[seen:]):
+        if not looks and not d.moved:
             break
-        seen, looks, tracks = len(d.events), False, d.case.tracks
+        seen, looks, d.moved, tracks = len(d.events), False, False, d.case.tracks
         for index in range(len(tracks)):
             track = d.case.tracks[index]
             if not track.outcome and (not track.paused_by or stop_waiting(d, track) or _ends_paused(d, track)):

@@ -6,6 +6,7 @@ Pure values. Times are microseconds UTC (int), ids opaque strings (uuid text), c
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -72,13 +73,19 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"Input({type(self.body).__name__} {self.id} case={self.case_id} {at})"
 
 
+@lru_cache(64)
+def _bytes(id: str) -> bytes:
+    """The sixteen bytes of an id: one cause names many."""
+    return bytes.fromhex(id.replace("-", ""))
+
+
 VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """The hex digit whose two upper bits are 10, as RFC 9562 wants it."""
 
 
 def derived(cause_id: str, name: int | str) -> str:
     """The id of the name-th thing that follows from a cause: the same cause always yields the same id (RFC 9562 version 5)."""
-    hex = hashlib.sha1(bytes.fromhex(cause_id.replace("-", "")) + str(name).encode(), usedforsecurity=False).hexdigest()
+    hex = hashlib.sha1(_bytes(cause_id) + str(name).encode(), usedforsecurity=False).hexdigest()
     return f"{hex[:8]}-{hex[8:12]}-5{hex[13:16]}-{VARIANT[hex[16]]}{hex[17:20]}-{hex[20:32]}"
 
 

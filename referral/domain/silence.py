@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.case import offers_of, seats
+from referral.domain.case import offers_of
 from referral.domain.climbing import climb, complain, expire, undecided
 from referral.domain.decision import Decision
 from referral.domain.events import DeadlinePassed, RungFailed
@@ -17,10 +17,12 @@ def due(d: Decision, body: Due) -> None:
     now = d.facts.now
     passed = [
         (track, offer)
-        for _, track, _, seat in seats(d.case)
+        for track in d.case.tracks
         if not track.outcome and not track.paused_by
-        for offer in offers_of(seat)
-        if offer.due is not None and offer.due <= now
+        for run in track.runs
+        for seat in run.seats
+        for offer in ((seat.offer,) if seat.next is None and not seat.kept else offers_of(seat))
+        if offer is not None and offer.due is not None and offer.due <= now and not offer.how
     ]
     tasks = [task for task in d.case.tasks if task.due is not None and task.due <= now]
     for track, offer in passed:

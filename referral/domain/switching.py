@@ -17,7 +17,7 @@ from referral.domain.referrals import TRACKS, open_track
 def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -> bool:
     """Begin what the marks of a track call for. Whether the track has ended or waits."""
     for change in pathway.changes:
-        if any(group.isdisjoint(standing) for group in change.when):
+        if not _stands(change, standing):
             continue
         track = d.case.tracks[index]
         other = _in_force(d.policy, change.switch_to or change.also_open)
@@ -32,13 +32,17 @@ def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -
     return False
 
 
+def _stands(change: Change, standing: Marks) -> bool:
+    return not any(group.isdisjoint(standing) for group in change.when)
+
+
 def _stood(d: Decision, track: Track, pathway: Pathway, change: Change) -> bool:
     """Whether this was so before the input: a desk is told once."""
     was = next((t for t in d.before.tracks if t.track_id == track.track_id), None) if d.before is not None else None
     if was is None or d.before is None:
         return False
     before = marks(d.before, was, pathway, d.policy)
-    return all(not group.isdisjoint(before) for group in change.when)
+    return _stands(change, before)
 
 
 def _switch(d: Decision, track: Track, pathway: Pathway, other: Pathway) -> bool:

@@ -21,7 +21,7 @@ def why_not(d: Decision, track: Track, pathway: Pathway, step: Step, seat: Seat,
 
 def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing: Marks) -> str:
     """What nobody may override: exclusions, the bans of the procedure, a secure facility without its decisions."""
-    if f"agency:{service.agency}" in d.case.excluded:
+    if d.case.excluded and f"agency:{service.agency}" in d.case.excluded:
         return "EXCLUDED"
     for tag, mark in pathway.never:
         if tag in service.tags and (not mark or mark in standing):
@@ -34,12 +34,13 @@ def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing
 
 
 def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:
-    for o in (*seat.past, *seat.kept):
+    for o in (*seat.past, *seat.kept) if seat.past or seat.kept else ():
         if o.service == service.id and (not o.how or o.how in TRIED):
             return "TRIED"
     if reason := unsuitable(d.case.traits, rule, service):
         return reason
-    if step.is_urgent and not is_open(d.policy.agencies[service.agency].hours, d.facts.now, d.policy.calendar):
+    hours = d.policy.agencies[service.agency].hours
+    if hours is not None and step.is_urgent and not is_open(hours, d.facts.now, d.policy.calendar):
         return "CLOSED"
     if step.kind is StepKind.PLACE:
         if any(o.service == service.id for run in track.runs if run.step == step.id for s in run.seats for o in offers_of(s)):
