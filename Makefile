@@ -20,6 +20,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m referral.wire.generate --check
+	$(BIN)/python -m referral.cli.pathway_page --check
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check
@@ -43,6 +44,7 @@ demo: setup
 
 generate: setup
 	$(BIN)/python -m referral.wire.generate
+	$(BIN)/python -m referral.cli.pathway_page
 
 lock: setup
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

@@ -8,7 +8,25 @@ import sys
 import typer
 from aiokafka.errors import KafkaError
 
-from referral.cli import agency, audit, case, demo, doctor, drill, duty, offers, policy, prepare, recover, simulate, staff, submit, up
+from referral.cli import (
+    agency,
+    audit,
+    case,
+    demo,
+    doctor,
+    drill,
+    duty,
+    offers,
+    pathway_schema,
+    pathway_show,
+    policy,
+    prepare,
+    recover,
+    simulate,
+    staff,
+    submit,
+    up,
+)
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
 
@@ -28,6 +46,8 @@ app.add_typer(case.app, name="case")
 app.add_typer(agency.app, name="agency")
 app.add_typer(staff.app, name="staff")
 app.add_typer(duty.app, name="duty")
+policy.app.command("show")(pathway_show.show_command)
+policy.app.command("schema")(pathway_schema.schema_command)
 policy.app.command("simulate")(simulate.simulate)
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")

@@ -116,7 +116,7 @@ LIMITS = {
     "present": "somebody is with the person; else a desk",
     "arrive": "the person has arrived; else a desk",
     "complete": "finished; else a desk",
-    "decide": "decided; else on_silence",
+    "decide": "decided; else what silence means",
     "hold": "how long an agency may pause it",
 }
 SILENCE = {"next-candidate": "another agency decides", "keep-place": "nothing moves and a desk is asked"}

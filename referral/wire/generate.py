@@ -14,6 +14,8 @@ from referral.wire.definition import SchemaError
 from referral.wire.schema import load
 
 ROOT = Path(__file__).parents[2]
+MADE = "GENERATED from schemas/avro"
+"""In the first line of every file that this writes; its neighbours belong to others."""
 
 
 def render(folder: Path) -> dict[str, str]:
@@ -33,7 +35,8 @@ def differences(root: Path, files: dict[str, str]) -> tuple[list[str], list[str]
     """Paths that are stale or missing, and paths that no schema asks for any more."""
     stale = [path for path, text in files.items() if not (root / path).exists() or (root / path).read_text("utf-8") != text]
     folders = {Path(path).parent for path in files}
-    there = {str(path.relative_to(root)) for folder in folders for path in (root / folder).glob("*.*") if path.is_file()}
+    found = [path for folder in folders for path in (root / folder).glob("*.*") if path.is_file()]
+    there = {str(path.relative_to(root)) for path in found if MADE in path.read_text("utf-8").partition("\n")[0]}
     return stale, sorted(there - set(files))
 
 
