@@ -16,6 +16,7 @@ def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
     _waiting(pathway, marking)
     _forbidden(pathway, marking)
     _endless(pathway, get, marking)
+    _by_silence(pathway, marking)
     for node, change in zip(get["changes"].each(), pathway.changes, strict=True):
         if pathway.id and pathway.id in (change.switch_to, change.also_open):
             node.error(f"{pathway.id} cannot change into itself")
@@ -36,6 +37,25 @@ def _waiting(pathway: Pathway, marking: Marking) -> None:
             node = dict(marking.steps[first.id].items())
             where = node.get("after") or marking.steps[first.id]
             where.error(f"these steps wait for one another, so that none of them can begin: {' → '.join([*turned, first.id])}")
+
+
+def _by_silence(pathway: Pathway, marking: Marking) -> None:
+    """What must be decided by a person, about a case in which it may be forbidden or locks up, never comes from silence alone."""
+    for step in pathway.steps:
+        get = dict(marking.steps[step.id].items())
+        for word in ("on_silence", "on_disagreement"):
+            if word in get and get[word].word() in step.forbid:
+                get[word].error(f"{get[word].word()} may be forbidden in a case; {word} needs a code that never is")
+        if "secure" in get and "secure_needs" not in get:
+            get["secure"].key_error("secure_needs is missing: without it nobody's decision would stand before a person is locked up")
+        for word in ("after", "secure_needs"):
+            for item in get[word].each() if word in get else ():
+                about, _, code = item.word().partition(".")
+                decided = pathway.step(about)
+                rivals = [other for other in decided.codes if other != code] if decided and code in decided.codes else []
+                for other in sorted({f"{about}.{rival}" for rival in rivals} & {one.word() for one in get[word].each()}):
+                    if other > item.word():
+                        item.error(f"{item.word()} and {other} never stand together: {about} is decided by one of them")
 
 
 def _stuck(pathway: Pathway) -> Mapping[str, Step]:

@@ -51,6 +51,7 @@ steps:
   - id: trial-stay
     place: [children-shelter, emergency-foster]
     secure: [state-secure-facility]
+    secure_needs: [trial-triage.trial-clear]
     when: {age_band: ["0-5", "6-11"], home: [prizren, gjilan], consent: [given]}
     after: [trial-triage.decided]
     within: {accept: 1 h P, arrive: 6 h P}
@@ -117,7 +118,7 @@ def test_a_place_is_a_list_of_roles_or_a_table() -> None:
     placement = step("trial-stay").placement
     assert placement is not None
     assert (placement.by, placement.roles, placement.until_known) == ("", {}, ("children-shelter", "emergency-foster"))
-    assert placement.secure == {"state-secure-facility"}
+    assert (placement.secure, placement.needs) == ({"state-secure-facility"}, {"trial-triage.trial-clear"})
 
 
 def test_who_is_asked_and_what_is_told() -> None:
