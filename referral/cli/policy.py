@@ -51,7 +51,8 @@ def read(folder: Path) -> dict[str, bytes]:
     if not files:
         raise Rejected("empty", str(folder), "it holds no .yaml file")
     if sum(map(len, files.values())) > LIMIT:
-        raise Rejected("too-large", str(folder), f"a bundle has at most {LIMIT} bytes")
+        largest = max(files, key=lambda path: len(files[path]))
+        raise Rejected("too-large", str(folder / largest), f"it has {len(files[largest])} bytes; a whole policy has at most {LIMIT}")
     return files
 
 
