@@ -78,7 +78,7 @@ class Stage:
     def pass_time(self, by: timedelta, why: str) -> None:
         """Let the drill clock jump."""
         at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
-        minutes = int(by.total_seconds()) // 60
+        minutes = round(by.total_seconds() / 60)
         passed = f"{minutes} minutes" if minutes < DAY_MIN else f"{minutes // DAY_MIN} days and {minutes % DAY_MIN // 60} hours"
         now = show.moment(at)[-8:] if minutes < DAY_MIN else show.moment(at)
         show.console.print(f"[yellow]… {passed} pass by the drill clock ({why}); it is {now}[/]", soft_wrap=True)

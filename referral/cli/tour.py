@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 
 from referral.cli import show
-from referral.cli.case_now import Asked, look
+from referral.cli.case_now import Asked, Now, look
 from referral.cli.stage import Late, Stage
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
@@ -42,7 +43,7 @@ def referral(pathway: Pathway) -> dict[str, object]:
     if traits["age"] == "adult":
         traits["age_band"] = "18-120"
     body: dict[str, object] = {"traits": traits, "file": {"identity": {"name": "Testa Shembull (made up)"}}, "drill": True}
-    if getattr(getattr(pathway, "consent", None), "needed", False):
+    if pathway.consent.needed:
         body["consent"] = {"state": "GIVEN", "basis": "consent", "giver": "person"}
     return body
 
@@ -71,10 +72,18 @@ def _to_its_end(stage: Stage, case_id: str) -> None:
             word, more = _answer(asked)
             stage.answer(asked.agency, asked.offer_id, word, **more)
         elif now.due is not None:
-            stage.pass_time(timedelta(microseconds=max(now.due - now.at, 0) + 1), "nothing to do until then")
+            if now.due > now.at:
+                stage.pass_time(timedelta(microseconds=now.due - now.at), "nothing to do until then")
+            stage.wait("the alarm of the case goes off", partial(_went_off, stage, case_id, now.due))
         else:
             raise Late(f"case {case_id} stands still")
     raise Late(f"case {case_id} has not ended after {ANSWERS} answers")
+
+
+def _went_off(stage: Stage, case_id: str, due: int) -> Now | None:
+    """How the case stands once what was due then has been decided upon; until then None."""
+    now = look(stage.settings, case_id)
+    return now if now is not None and now.due != due else None
 
 
 def _order(asked: Asked) -> tuple[int, int, str]:
