@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from referral.cli.simulate_rows import full
@@ -88,7 +89,10 @@ def _bars(title: str, counts: Sequence[Mapping[str, float]]) -> str:
 
 
 def _curves(title: str, tallies: Sequence[Tally], measure: str, policy: Policy) -> str:
-    """One curve a pathway: the share of cases within a time, on a logarithmic scale; the second policy's are dashed."""
+    """One curve a pathway: the share of cases within a time, on a logarithmic scale; the second policy's are dashed.
+
+    A pathway has the same colour and number in every panel; each number stands on its curve at a height of its own.
+    """
     out, low = [_text(0, 12, title, bold=True, size=12)], HEIGHT - 20
     for tick, name in TICKS.items():
         x = _x(tick)
@@ -97,23 +101,39 @@ def _curves(title: str, tallies: Sequence[Tally], measure: str, policy: Policy) 
         y = _y(share)
         out.append(f'<line x1="0" y1="{y:.1f}" x2="{WIDTH - 150}" y2="{y:.1f}" stroke="#ddd"/>')
         out.append(_text(2, y - 2, f"{share:.0%}", size=9, colour="#777"))
-    pathways = [p for p in tallies[0].of(measure) if tallies[0].total(measure, p)]
-    for number, pathway in enumerate(pathways):
-        colour = COLOURS[number % len(COLOURS)]
-        out.append(_text(WIDTH - 144, 34 + 16 * number, _short(policy.names("pathway", pathway, "en"), 22), colour=colour))
+    pathways = sorted(pathway.id for pathway in policy.current)
+    for number, pathway in enumerate(pathways, 1):
+        if not tallies[0].total(measure, pathway):
+            continue
+        colour = COLOURS[(number - 1) % len(COLOURS)]
+        name = _short(f"{number} {policy.names('pathway', pathway, 'en')}", 24)
+        out.append(_text(WIDTH - 144, 18 + 16 * number, name, colour=colour))
         for which, tally in enumerate(tallies):
-            dash = ' stroke-dasharray="5 3"' if which else ""
-            out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.8"{dash} points="{_points(tally, measure, pathway)}"/>')
+            points, dash = _points(tally, measure, pathway), ' stroke-dasharray="5 3"' if which else ""
+            way = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.8"{dash} points="{way}"/>')
+            x, y = _between(points, _y(number / (len(pathways) + 1)))
+            out.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="#fff" stroke="{colour}"/>{_text(x - 3, y + 4, str(number), colour=colour)}'
+            )
     return "".join(out)
 
 
-def _points(tally: Tally, measure: str, pathway: str) -> str:
+def _points(tally: Tally, measure: str, pathway: str) -> list[tuple[float, float]]:
     buckets, reached = tally.words(measure, pathway), 0
     whole, points = sum(buckets.values()) or 1, [(_x(1), _y(0))]
     for bucket in sorted(int(b) for b in buckets):
         reached += buckets[bucket]
         points.append((_x(minutes(bucket + 1)), _y(reached / whole)))
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return points
+
+
+def _between(points: Sequence[tuple[float, float]], y: float) -> tuple[float, float]:
+    """Where a curve that rises (so its y falls) has this height."""
+    for (left, low), (right, high) in pairwise(points):
+        if high <= y < low:
+            return left + (right - left) * (low - y) / (low - high), y
+    return points[-1]
 
 
 def _x(after: float) -> float:
