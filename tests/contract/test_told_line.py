@@ -24,6 +24,7 @@ FAILURES = ("rung-failed", "lost", "taken")
 """Lines that only a failure of the line, or another case, can say."""
 NOT_HERE = {
     "nobody-at-police": "two alarms of the same moment in memory are two moments on the line",
+    "transfer-fails": "two alarms of the same moment in memory are two moments on the line",
     "unknown-municipality": "the door refuses the first line",
 }
 """Stories that the line tells otherwise, each with the reason."""
