@@ -1,4 +1,4 @@
-"""`referral policy check|activate`: is a policy folder complete, and from now on it holds."""
+"""`referral policy activate`: from now on a policy folder holds; and what every command does that reads one."""
 
 from __future__ import annotations
 
@@ -90,23 +90,6 @@ def check(files: Mapping[str, bytes]) -> tuple[str, ...]:
     except PolicyErrors as error:
         return error.errors
     return ()
-
-
-@app.command("check")
-def check_command(folder: Folder = None, as_json: show.Json = False) -> int:
-    """Is everything in the folder known and complete? Exit 0 yes, 1 no, 2 it cannot be read.
-
-    Example: referral policy check policy
-    """
-    files = _files(folder or settings.CHECKOUT / "policy")
-    errors = check(files)
-    digest = bundle.digest(files)
-    if as_json:
-        show.document({"ok": not errors, "digest": digest, "files": len(files), "errors": errors})
-    else:
-        _print(errors)
-        show.console.print(f"{len(errors)} errors" if errors else f"good: {len(files)} files, digest {digest[:16]}")
-    return 1 if errors else 0
 
 
 @app.command("activate")

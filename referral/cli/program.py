@@ -12,6 +12,7 @@ from referral.cli import (
     agency,
     audit,
     case,
+    check,
     demo,
     doctor,
     drill,
@@ -46,6 +47,7 @@ app.add_typer(case.app, name="case")
 app.add_typer(agency.app, name="agency")
 app.add_typer(staff.app, name="staff")
 app.add_typer(duty.app, name="duty")
+policy.app.command("check")(check.check)
 policy.app.command("show")(pathway_show.show_command)
 policy.app.command("schema")(pathway_schema.schema_command)
 policy.app.command("simulate")(simulate.simulate)

@@ -1,0 +1,109 @@
+"""`referral policy check`: is a policy complete, and does every case reach somebody, whoever fails."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from referral.cli import policy, show
+from referral.cli.check_run import Asked, Result, classes, run
+from referral.cli.check_table import print_found, print_times
+from referral.domain import policy as domain
+from referral.domain.language import allowed
+from referral.domain.policy import Policy
+from referral.errors import Rejected
+from referral.runtime import settings
+from referral.wire import bundle
+
+CORES = os.cpu_count() or 1
+Quick = Annotated[bool, typer.Option("--quick", help="Only read the files: is everything known and complete?")]
+Whole = Annotated[bool, typer.Option("--all", help="Every procedure in every municipality, not only the longest waits.")]
+Only = Annotated[list[str] | None, typer.Option("--pathway", help="Only this procedure; may be said again.")]
+Where = Annotated[list[str] | None, typer.Option("--in", help="Only this municipality; may be said again.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes; the result is the same for any number.")]
+
+
+def check(
+    folder: policy.Folder = None,
+    quick: Quick = False,
+    every: Whole = False,
+    pathway: Only = None,
+    where: Where = None,
+    jobs: Jobs = CORES,
+    as_json: show.Json = False,
+) -> int:
+    """Is everything in the folder known and complete, and does every case reach somebody, whichever one agency fails?
+
+    Every procedure, municipality and kind of child goes through the deciding code itself. Exit 0 yes, 1 no, 2 it cannot be read.
+
+    Example: referral policy check policy
+    """
+    files = _files(folder or settings.CHECKOUT / "policy")
+    errors, digest = policy.check(files), bundle.digest(files)
+    if errors or quick:
+        if as_json:
+            show.document({"ok": not errors, "digest": digest, "files": len(files), "errors": errors})
+        else:
+            _lines(errors)
+            show.console.print(f"{len(errors)} errors" if errors else f"good: {len(files)} files, digest {digest[:16]}")
+        return 1 if errors else 0
+    compiled = domain.compile(files)
+    _known("pathway", pathway or (), [one.id for one in compiled.current])
+    _known("municipality", where or (), list(compiled.municipalities))
+    asked = Asked(files=files, pathways=tuple(pathway or ()), places=tuple(where or ()))
+    began = time.perf_counter()
+    result = _looked(compiled, asked, jobs, as_json)
+    seconds = time.perf_counter() - began
+    wrong = bool(result.found)
+    if as_json:
+        show.document({"ok": not wrong, "digest": digest, "files": len(files), "errors": []})
+    else:
+        print_times(result, compiled, every)
+        print_found(result, compiled)
+        tally = result.tally
+        show.console.print(
+            f"{tally.classes} kinds of cases on {tally.ways} ways: {tally.decisions} decisions, {tally.offers} offers; {seconds:.0f} s",
+            soft_wrap=True,
+        )
+        show.console.print(f"{len(result.found)} errors" if wrong else f"good: {len(files)} files, digest {digest[:16]}")
+    return 1 if wrong else 0
+
+
+def _looked(compiled: Policy, asked: Asked, jobs: int, quiet: bool) -> Result:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=show.errors,
+        disable=quiet,
+    ) as bar:
+        task = bar.add_task("kinds of cases", total=None)
+        made = classes(compiled, asked)
+        bar.update(task, total=len(made))
+        return run(compiled, asked, made, jobs, lambda done: bar.advance(task, done))
+
+
+def _known(kind: str, named: Iterable[str], known: list[str]) -> None:
+    for word in named:
+        if word not in known:
+            raise typer.BadParameter(f"{kind} {word} is not known; {allowed(word, known)}")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    try:
+        return policy.read(folder)
+    except Rejected as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        show.errors.print(line, soft_wrap=True, markup=False)

@@ -1,0 +1,127 @@
+"""The model check on all cores: class n goes to process n modulo their number, and what they find is added up in order of class."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import Connection, wait
+
+from msgspec import Struct, field
+
+from referral.domain import policy as domain
+from referral.domain.policy import Policy
+from referral.domain.reach import ways
+from referral.domain.reach_findings import Finding, findings
+from referral.domain.reach_tally import Tally
+from referral.domain.reach_task import Task, tasks
+
+OFTEN = 4
+"""Classes after which the progress is told."""
+GARBAGE = 200_000
+"""Objects made before the collector looks (ours): decisions make many and leave no cycles."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What shall be looked at. files: of the policy. depth: how many agencies fail. pathways, places: only these, where any are named."""
+
+    files: Mapping[str, bytes]
+    depth: int = 1
+    pathways: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+class Found(Struct, frozen=True):
+    """One finding, with the municipalities where it is so."""
+
+    finding: Finding
+    places: tuple[str, ...]
+
+
+class Result(Struct):
+    """tally: of all ways. found: by what tells findings apart."""
+
+    tally: Tally = field(default_factory=Tally)
+    found: dict[tuple[str, str, str, str], Found] = field(default_factory=dict)
+
+    def take(self, policy: Policy, asked: Asked, task: Task) -> None:
+        """One more class."""
+        every = list(ways(policy, task, asked.depth))
+        self.tally.take(task, every)
+        for way in every:
+            for one in findings(policy, task, way):
+                self._note(Found(one, task.places))
+
+    def add(self, other: Result) -> None:
+        """Those of another process."""
+        self.tally.add(other.tally)
+        for found in other.found.values():
+            self._note(found)
+
+    def _note(self, found: Found) -> None:
+        one = found.finding
+        key = (one.kind, one.pathway, one.step, one.about)
+        known = self.found.get(key)
+        self.found[key] = found if known is None else Found(known.finding, tuple(dict.fromkeys((*known.places, *found.places))))
+
+
+def classes(policy: Policy, asked: Asked) -> tuple[Task, ...]:
+    """All classes, those of one pathway spread among those of others, so that processes get the like of each."""
+    return tasks(policy, max(asked.depth, 1), pathways=asked.pathways, places=asked.places)
+
+
+def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: Callable[[int], None]) -> Result:
+    """All classes. tell: how many more have been looked at."""
+    result = Result()
+    if jobs < 2 or len(made) < 2:
+        for task in made:
+            result.take(policy, asked, task)
+            tell(1)
+        return result
+    for found in _shared(asked, made, min(jobs, len(made)), tell):
+        result.add(found)
+    return result
+
+
+def _shared(asked: Asked, made: tuple[Task, ...], jobs: int, tell: Callable[[int], None]) -> Iterator[Result]:
+    """The results of all processes in order."""
+    context = multiprocessing.get_context("spawn")
+    pipes, processes = [], []
+    try:
+        for number in range(jobs):
+            ours, theirs = context.Pipe(duplex=False)
+            process = context.Process(target=work, args=(theirs, asked, made[number::jobs]), daemon=True)
+            process.start()
+            theirs.close()
+            pipes.append(ours)
+            processes.append(process)
+        results: dict[int, Result] = {}
+        while len(results) < jobs:
+            for pipe in wait([pipe for number, pipe in enumerate(pipes) if number not in results]):
+                assert isinstance(pipe, Connection)
+                if isinstance(said := pipe.recv(), int):
+                    tell(said)
+                else:
+                    results[pipes.index(pipe)] = said
+        yield from (results[number] for number in range(jobs))
+    except EOFError:
+        raise RuntimeError("a process of the check ended too early (out of memory?); try --jobs 1") from None
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def work(pipe: Connection, asked: Asked, made: tuple[Task, ...]) -> None:
+    """What one process does: its classes, told and handed over through the pipe. Ctrl-C is for the one who started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(GARBAGE)
+    policy, result = domain.compile(asked.files), Result()
+    for number, task in enumerate(made, 1):
+        result.take(policy, asked, task)
+        if number % OFTEN == 0:
+            pipe.send(OFTEN)
+    pipe.send(len(made) % OFTEN)
+    pipe.send(result)
+    pipe.close()

@@ -1,0 +1,61 @@
+"""What there is to look at: for every procedure the classes of circumstances and municipalities that it cannot tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct, structs
+
+from referral.domain.events import Consent, Traits
+from referral.domain.policy import Policy
+from referral.domain.procedure import Pathway
+from referral.domain.reach_classes import Circumstance, circumstances, opened, residue
+from referral.domain.reach_directory import look
+from referral.domain.standing import trait_marks
+
+
+class Task(Struct, frozen=True):
+    """One class of one pathway. traits and consent: of its example. places: municipalities that have children of this class."""
+
+    pathway: str
+    traits: Traits
+    consent: Consent | None
+    places: tuple[str, ...]
+
+
+def tasks(policy: Policy, failing: int, *, pathways: tuple[str, ...] = (), places: tuple[str, ...] = ()) -> tuple[Task, ...]:
+    """All of them, for so many agencies that fail at the same time; only for these pathways and municipalities, where any are named."""
+    where = [id for id in policy.municipalities if not places or id in places]
+    found: list[Task] = []
+    for pathway in policy.current:
+        if not pathways or pathway.id in pathways:
+            found += _of(pathway, policy, where, failing)
+    return tuple(found)
+
+
+def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator[Task]:
+    """The same without merging: every circumstance in every municipality, each by itself. For tests of the merging."""
+    for given in circumstances(pathway, policy):
+        for place in places:
+            yield Task(pathway.id, structs.replace(given.traits, found_in=place), given.consent, (place,))
+
+
+def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> Iterator[Task]:
+    """Circumstances with the same residue, age and sex have the same look everywhere, so they are looked at once."""
+    seen: set[object] = set()
+    members: dict[object, dict[str, Circumstance]] = {}
+    for given in circumstances(pathway, policy):
+        begun = opened(policy, given.traits)
+        left = residue(begun, given)
+        standing = trait_marks(given.traits)
+        bans = tuple(mark in standing for one in begun for _, mark in one.never if mark)
+        key = (left, bans, given.traits.age, given.traits.age_band, given.traits.sex)
+        if key in seen:
+            continue
+        seen.add(key)
+        for place in places:
+            here = given._replace(traits=structs.replace(given.traits, found_in=place))
+            members.setdefault((left, look(begun, policy, here, failing)), {}).setdefault(place, here)
+    for found in members.values():
+        example = next(iter(found.values()))
+        yield Task(pathway.id, example.traits, example.consent, tuple(found))
