@@ -37,7 +37,7 @@ def advance(d: Decision, index: int, before: Track | None) -> None:
         return
     said = len(d.events)
     _steps(d, index, pathway, concerned, standing)
-    if said == len(d.events) or not pathway.has_rounds:  # a round that has just been done may be followed by another
+    if said == len(d.events) or not pathway.has_rounds:  # what has just been done may be followed by more
         _close(d, d.case.tracks[index], pathway, standing)
 
 

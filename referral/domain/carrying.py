@@ -15,13 +15,14 @@ from referral.domain.standing import NOT_NEEDED, OVERTAKEN, RANK, SETTLED, lates
 from referral.domain.unfit import banned
 
 RULE = "carried-over"
+ASKED = frozenset({StepKind.REQUEST, StepKind.JOINT})
 
 
 def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pathway) -> None:
-    """Steps of the same id and kind: seats that are taken, codes that are decided, steps that a desk has settled."""
+    """Steps of the same id and a like kind: seats that are taken, codes that are decided, steps that a desk has settled."""
     for step in after.asking:
         was, run = before.step(step.id), _reached(old, step)
-        if was is None or run is None or was.kind is not step.kind or run.outcome == NOT_NEEDED:
+        if was is None or run is None or not _alike(was, step) or run.outcome == NOT_NEEDED:
             continue
         if step.kind is StepKind.DECIDE and set(was.codes) != set(step.codes):
             continue
@@ -39,6 +40,11 @@ def _track(d: Decision, track_id: str) -> Track:
     return next(track for track in d.case.tracks if track.track_id == track_id)
 
 
+def _alike(was: Step, step: Step) -> bool:
+    """Whether what one has reached counts for the other: who was asked alone may be asked together with another from now on."""
+    return was.kind is step.kind or {was.kind, step.kind} <= ASKED
+
+
 def _reached(old: Track, step: Step) -> Run | None:
     """The newest round; of places the one where the person lives, and not one that it has not come to yet."""
     rounds = [run for run in reversed(old.runs) if run.step == step.id]
@@ -49,11 +55,12 @@ def _reached(old: Track, step: Step) -> Run | None:
 
 
 def _taken(d: Decision, new_id: str, after: Pathway, step: Step, was: Step, run: Run) -> Iterator[tuple[int, Seat, Service]]:
-    """Of each seat of the step: the seat that is taken where it was, if its service has the role and is not banned, or the person
-    lives there. Never one that is excluded."""
+    """Of each seat of the step: the seat that is taken where it was (the one of that name, the only one, or one of that role), if its
+    service has the role and is not banned, or the person lives there. Never one that is excluded."""
     standing = marks(d.case, _track(d, new_id), after, d.policy, d.facts.now)
     for number, rule in enumerate(step.seats):
         alike = [n for n, other in enumerate(was.seats) if other.name == rule.name] or ([0] if len(was.seats) == 1 else [])
+        alike = alike or [n for n, other in enumerate(was.seats) if set(other.roles) & set(rule.roles)]
         seat = run.seats[alike[0]] if alike else None
         if seat is None or seat.offer is None or not _counts(step, seat, seat.offer):
             continue

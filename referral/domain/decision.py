@@ -106,7 +106,8 @@ class Decision:
         policy, place = self.policy, self.policy.municipalities.get(self.case.traits.found_in)
         first = place.desk if place else policy.country_desk
         chain = (first, policy.agencies[first].above or policy.country_desk, policy.oversight)
-        open_to = [agency for agency in chain[rung:] if f"agency:{agency}" not in self.case.excluded]
+        above_first = (*chain[rung:], *reversed(chain[:rung]))
+        open_to = [agency for agency in above_first if f"agency:{agency}" not in self.case.excluded]
         return open_to[0] if open_to else policy.oversight
 
     def needs_person(

@@ -258,8 +258,8 @@ class Pathway:
 
     @cached_property
     def has_rounds(self) -> bool:
-        """Whether any of its steps follows the calendar."""
-        return any(step.repeats for step in self.steps)
+        """Whether any of its steps may begin anew, by the calendar or after an outcome."""
+        return any(step.repeats or step.again for step in self.steps)
 
     @cached_property
     def by_id(self) -> Mapping[str, Step]:

@@ -6,7 +6,7 @@ from referral.domain.decision import Decision
 from referral.domain.events import InstructionGiven
 from referral.domain.referrals import TRACKS, open_track, open_tracks
 
-ABOUT_CLOSED = ("referral-for-closed-case", "no-pathway")
+ABOUT_CLOSED = ("referral-for-closed-case", "no-pathway", "consent-again")
 """What a desk has answered when it reopens."""
 
 

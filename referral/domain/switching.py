@@ -51,7 +51,10 @@ def _switch(d: Decision, track: Track, pathway: Pathway, other: Pathway) -> bool
     if new is None:
         return False
     carry_over(d, track, pathway, new.track_id, other)
+    unsure = [t for t in d.case.tasks if t.about == "confirm-default" and t.track_id == track.track_id and other.step(t.step) is None]
     end_track(d, track, "switched", "switched", TrackState.SWITCHED, taken=How.RELEASED)
+    if unsure:  # silence has decided that another procedure applies: a person must say whether that stands
+        d.needs_person("other-pathway", new)
     return True
 
 

@@ -63,8 +63,11 @@ def _parts(case: Case, event: Any, now: int) -> Iterator[str]:
             yield f"case opened{' (drill)' if event.drill else ''}"
         case e.CaseChanged():
             yield f"case changed {event.why.rule} {','.join(event.excluded)}"
+        case e.CaseLinked():
+            yield f"linked {event.how}"
         case e.CaseRaised():
-            yield f"raised {event.pathway}"
+            away = ", ".join(actor.partition(":")[2] for actor in event.excluded)
+            yield f"raised {event.pathway}{f' away from {away}' if away else ''}"
         case e.CaseClosed():
             yield f"case closed {event.outcome}"
         case _:

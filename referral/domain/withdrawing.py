@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.case import Task, Track, offers_of
+from referral.domain.case import Task, Track, find, open_offers
 from referral.domain.consent import MISSING, NOT_YET, agrees, is_barred, is_withdrawn
 from referral.domain.decision import Decision
 from referral.domain.events import How
@@ -38,15 +38,15 @@ def settle_missing(d: Decision, task: Task) -> None:
 
 def narrowed(d: Decision) -> None:
     """Agencies to which the person no longer agrees are asked nothing more, whatever they have accepted."""
-    for track in d.case.tracks:
-        pathway = d.policy.pinned.get(track.digest)
-        if pathway is None or track.outcome or not pathway.consent.needed:
+    for asked in open_offers(d.case):
+        found = find(d.case, asked.offer_id)
+        if found is None or found[4].how:  # who lost a seat has lost the decisions that rest on it
             continue
-        for run in track.runs:
-            step = pathway.step(run.step)
-            for number, seat in enumerate(run.seats):
-                for offer in offers_of(seat):
-                    service = d.policy.services.get(offer.service)
-                    if step is not None and service is not None and is_barred(pathway, step, d.case.consent, service):
-                        d.close(offer, How.CANCELLED, "CONSENT_WITHDRAWN", "consent-withdrawn", track)
-                        recall_decisions(d, track.track_id, run.step, number, offer.service)
+        (_, _, number), track, run, _, offer = found
+        pathway = d.policy.pinned.get(track.digest)
+        step, service = pathway.step(run.step) if pathway else None, d.policy.services.get(offer.service)
+        if pathway is None or step is None or service is None or track.outcome:
+            continue
+        if is_barred(pathway, step, d.case.consent, service):
+            d.close(offer, How.CANCELLED, "CONSENT_WITHDRAWN", "consent-withdrawn", track)
+            recall_decisions(d, track.track_id, run.step, number, offer.service)

@@ -18,7 +18,6 @@ RULES = {
     "consent-again": "the person agrees again after it had ended",
     "consent-missing": "it needs the consent of the person, which is not given yet",
     "consent-withdrawn": "the person agrees no longer",
-    "deadline-missed": "a deadline was missed",
     "decide-missed": "nobody decided in time",
     "decided": "the decision is made",
     "decision-forbidden": "what was decided may not be done",
@@ -115,7 +114,7 @@ CLOSED = {
 """Why an offer ended, beside the reasons that an agency gives."""
 
 IGNORED = {
-    **PASSED,
+    **{reason: PASSED[reason] for reason in ("EXCLUDED", "NEVER", "NO_CAPACITY", "SECURE_NOT_ALLOWED", "NOT_CONSENTED")},
     "CASE_CLOSED": "the case is closed",
     "CASE_NOT_OPEN": "the case has not begun",
     "CODE_NOT_ALLOWED": "not a code of this decision",
@@ -141,7 +140,6 @@ IGNORED = {
     "SEAT_TAKEN": "the seat is taken",
     "STALE_ALARM": "what it waited for has happened",
     "STALE_RUNG": "the rung had been left already",
-    "TRIED": "asked before",
     "UNKNOWN_OFFER": "there is no such offer",
     "UNKNOWN_REFERRAL": "there is no such referral",
     "UNKNOWN_SERVICE": "there is no such service",

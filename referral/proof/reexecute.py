@@ -19,7 +19,8 @@ from referral.proof.history import Answer, Read, answers, cause, decisions, inpu
 from referral.proof.report import Report, Weight, finding
 from referral.wire import codec
 
-ENGINE_FAILED = "ENGINE_FAILED"
+ENGINE_FAILED = ("engine-failed", "ENGINE_FAILED")
+"""The rule of a decision that no rule has made; first logs spelled it otherwise."""
 Position = tuple[str, int, int]
 
 
@@ -83,7 +84,7 @@ class Reexecution(Struct, kw_only=True):
         first = answer.events[0]
         rules = self.bundles.policy(head.facts.bundle)
         why: Why | None = getattr(first.body, "why", None)
-        if why is not None and why.rule == ENGINE_FAILED:
+        if why is not None and why.rule in ENGINE_FAILED:
             self._unchecked("ENGINE_FAILED", first.entry, "decided by the path for a failed engine; a person was asked")
         elif head.facts.engine != ENGINE:
             self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}, this program has {ENGINE}")

@@ -14,7 +14,8 @@ from referral.domain.policy import ENGINE, Policy
 from referral.domain.record import Input, derived, head_of
 from referral.runtime.observe import log, where
 
-ENGINE_FAILED = "ENGINE_FAILED"
+ENGINE_FAILED = "engine-failed"
+"""The rule and the task, as the code lists name them."""
 ENGINE_FAILURES = Counter("referral_engine_failures", "Inputs for which the rules raised an exception; their desk was asked.")
 """Worry at the first: a rule is wrong. At four in ten minutes readiness turns red."""
 MINUTE = 60_000_000

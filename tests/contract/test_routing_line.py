@@ -114,7 +114,7 @@ async def test_a_failure_of_the_rules_asks_that_cases_desk_and_the_others_go_on(
         await line.post(good, referral())
         for case_id in bad[:3]:
             (asked,) = await line.wait_for(case_id, NeedsPerson)
-            assert (asked.about, asked.desk) == ("ENGINE_FAILED", "desk-prishtine")
+            assert (asked.about, asked.desk) == ("engine-failed", "desk-prishtine")
             assert await line.scalar("SELECT count(*) FROM routing.alarm WHERE case_id = :c", c=case_id) == 1
         await line.wait_for(good, OfferOpened, step="police")
         assert not line.loops["r1"][0].health.against()
@@ -187,6 +187,6 @@ async def test_a_state_that_does_not_open_asks_the_desk_and_stops_nobody_else(li
     await line.sql("UPDATE routing.case_state SET state = '\\x00' || state WHERE case_id = :c", c=broken)
     await line.post(broken, answer(police, Word.ACCEPT))
     (asked,) = await line.wait_for(broken, NeedsPerson)
-    assert asked.about == "ENGINE_FAILED" and asked.head.topic == "referral-intake"
+    assert asked.about == "engine-failed" and asked.head.topic == "referral-intake"
     await line.post(good, referral())
     await line.wait_for(good, OfferOpened, step="police")

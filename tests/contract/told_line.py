@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import text
 
@@ -15,7 +16,6 @@ from referral.cli import log
 from referral.cli.stage import Stage
 from referral.client import Client
 from referral.domain import events as e
-from referral.domain.fold import evolve
 from referral.domain.policy import Policy
 from referral.domain.record import Due
 from referral.proof import history
@@ -47,7 +47,8 @@ class ToldLine(World):
 
     def __init__(self, policy: Policy, stage: Stage, name: str) -> None:
         super().__init__(policy)
-        self.stage, self.name, self.case_id, self.other = stage, name, "", ""
+        self.stage, self.name, self.other = stage, name, ""
+        self.case_id = ""
         self.until_wednesday()
 
     def until_wednesday(self) -> None:
@@ -65,9 +66,7 @@ class ToldLine(World):
             self.act(body, f"{self.name}-{self.count}")
         events = self.stage.wait(f"{type(body).__name__} is decided upon", lambda: self.decided(before))
         self.now = events[0].head.facts.now  # type: ignore[attr-defined]
-        for event in events:
-            self.case = evolve(self.case, event, self.case_id)
-        return events
+        return self.keep(events)
 
     def body(self, line: str) -> Struct | None:
         """What a line says; time that a story waits passes on the line too."""
@@ -83,7 +82,7 @@ class ToldLine(World):
             case e.ReferralSubmitted():
                 more: dict[str, Any] = {"case_id": self.case_id} if self.case_id else {}
                 if body.consent is not None:
-                    more["consent"] = said(body.consent)
+                    more["consent"] = agreed(body.consent)
                 if body.excludes:
                     more["excludes"] = list(body.excludes)
                 self.case_id = self.submit(body.agency, body.traits, key, **more)
@@ -91,11 +90,14 @@ class ToldLine(World):
                 more = {name: getattr(body, name) for name in ("reason", "code") if getattr(body, name)}
                 if body.recorded and body.word is e.Word.DECIDE:
                     more["texts"] = TEXTS
-                self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
+                if body.via is e.Via.PHONE:
+                    self.desk().respond(body.offer_id, body.word.value, key=key, via="PHONE", **more)
+                else:
+                    self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
             case e.TraitsChanged():
                 self.desk().traits(self.case_id, said(body.traits), key=key)
             case e.ConsentChanged():
-                self.desk().consent(self.case_id, said(body.consent), key=key)
+                self.desk().consent(self.case_id, agreed(body.consent), key=key)
             case e.ActorExcluded():
                 self.desk().exclude(self.case_id, body.kind.value, body.actor, key=key)
             case e.ReferralWithdrawn():
@@ -103,10 +105,13 @@ class ToldLine(World):
             case e.InstructionGiven():
                 order = {"word": body.word.value, "reason": body.reason, "target": body.target}
                 place: dict[str, Any] = {"step": body.step, "seat": body.seat} if body.step else {}
+                if body.track_id:
+                    place["track_id"] = body.track_id
                 if body.other and self.case:
                     self.other = self.other or self.submit("school-drita", self.case.traits, f"{key}-other")
                     place["other"] = self.other
-                self.desk().instruct(self.case_id, {k: v for k, v in {**order, **place}.items() if v != ""}, key=key)
+                desk = self.desk() if body.agency == "dsw" else self.stage.agency(body.agency)
+                desk.instruct(self.case_id, {k: v for k, v in {**order, **place}.items() if v != ""}, key=key)
             case _:
                 raise AssertionError(f"no door takes {type(body).__name__}")
 
@@ -150,6 +155,12 @@ class ToldLine(World):
                 return await clock.now(tx)
         finally:
             await engine.dispose()
+
+
+def agreed(consent: e.Consent) -> dict[str, Any]:
+    """A consent as the doors take it: its end is a moment with its zone."""
+    until = {} if consent.until is None else {"until": datetime.fromtimestamp(consent.until / 1e6, UTC).isoformat()}
+    return {**said(msgspec.structs.replace(consent, until=None)), **until}
 
 
 def said(value: Struct) -> dict[str, Any]:

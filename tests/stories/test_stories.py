@@ -15,6 +15,12 @@ TOLD = sorted((Path(__file__).parent / "told").glob("*.yaml"))
 POLICY = policy()
 
 
+def read(name: str) -> dict[str, Any]:
+    """A story by its name."""
+    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "told" / f"{name}.yaml").read_text("utf-8"))
+    return found
+
+
 def told_again(story: dict[str, Any]) -> dict[str, Any]:
     world = World(POLICY, story.get("taken"))
     told = {**story, "told": [{"do": item["do"], "then": world.tell(item["do"])} for item in story["told"]]}
@@ -40,7 +46,7 @@ def test_there_are_stories() -> None:
 
 @pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
 def test_story(path: Path, request: pytest.FixtureRequest) -> None:
-    story = yaml.safe_load(path.read_text("utf-8"))
+    story = read(path.stem)
     again = told_again(story)
     if request.config.getoption("--update"):
         path.write_text(written(again), "utf-8")

@@ -36,7 +36,7 @@ def test_a_failure_names_the_desk_of_the_place_and_the_input() -> None:
     case = log.cases[story(log)]
     cause = due_input(case.case_id, log.now, case.seq)
     (asked,) = failure.events(case, cause, failure.facts(case, 0, 1), POLICY)
-    assert (asked.desk, asked.about, asked.due) == ("desk-prizren", "ENGINE_FAILED", case.at + failure.REPEAT)
+    assert (asked.desk, asked.about, asked.due) == ("desk-prizren", "engine-failed", case.at + failure.REPEAT)
     assert asked.head is not None and asked.head.due == log.now
     (asked,) = failure.events(None, cause, failure.facts(None, 5, 1), POLICY)
     assert asked.desk == POLICY.country_desk

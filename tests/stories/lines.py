@@ -1,0 +1,64 @@
+"""Words of a story's lines that say what is known: traits, consent, lengths of time, and which policy is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace as with_fields
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from referral.domain import events as e
+from referral.domain.deadline import DAY, HOUR, MINUTE
+from referral.domain.policy import Policy, compile
+
+ROOT = Path(__file__).parents[2]
+MANY = ("flags", "languages")
+
+
+class Unheard(Struct, frozen=True):
+    """An input of a later release, for which this engine has no rule."""
+
+
+def options(words: Iterable[str]) -> dict[str, str]:
+    """The words of a line that say `name=value`."""
+    return {name: value for word in words if "=" in word for name, _, value in [word.partition("=")]}
+
+
+def changed_traits(traits: e.Traits, words: Iterable[str]) -> e.Traits:
+    """Traits with what `name=value` says; other names are not meant for it."""
+    said: dict[str, Any] = {k: v for k, v in options(words).items() if k in e.Traits.__struct_fields__}
+    return replace(traits, **{k: tuple(filter(None, v.split(","))) if k in MANY else v for k, v in said.items()})
+
+
+def consent_of(state: str, words: Iterable[str], now: int) -> e.Consent:
+    """`GIVEN [giver=parent] [scope=identity,contact] [recipients=agency] [until=30d]`."""
+    said = options(words)
+    return e.Consent(
+        state=e.ConsentState(state),
+        basis="consent",
+        giver=said.get("giver", "person"),
+        scope=tuple(filter(None, said.get("scope", "").split(","))),
+        recipients=tuple(filter(None, said.get("recipients", "").split(","))),
+        until=now + length(said["until"]) if "until" in said else None,
+    )
+
+
+def length(text: str) -> int:
+    """`2 h`, `15 min`, `30d`, in µs."""
+    number, unit = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz").strip(), text.strip().lstrip("0123456789 ")
+    return int(number) * {"min": MINUTE, "h": HOUR, "d": DAY}[unit]
+
+
+def policy_line(now: Policy, words: list[str]) -> Policy:
+    """`without ID`: no longer in force. `forgets ID`: this program does not even know it. `with FILE`: one more, a path of the checkout."""
+    verb, name = words
+    if verb == "with":
+        files = {path.relative_to(ROOT / "policy").as_posix(): path.read_bytes() for path in (ROOT / "policy").rglob("*.yaml")}
+        path = ROOT / name
+        return compile({**files, f"pathways/{path.name}": path.read_bytes()}, now)
+    kept = tuple(pathway for pathway in now.current if pathway.id != name)
+    known = now.pinned if verb == "without" else {d: p for d, p in now.pinned.items() if p.id != name}
+    return with_fields(now, current=kept, pinned=known)

@@ -1,0 +1,40 @@
+"""Every rule has been seen at work in a story, and every procedure has been told."""
+
+from __future__ import annotations
+
+from tests.stories.reached import LISTS, codes, said, told, unreached
+from tests.stories.test_stories import POLICY, TOLD
+
+STORIES = 110
+
+
+def test_the_stories_reach_every_code() -> None:
+    """A code that no story reaches is either not needed or not proven; `python -m tests.stories.reached` counts them all."""
+    used = {code for path in TOLD for event in said(told(path.stem)) for code in codes(event)}
+    assert len(TOLD) >= STORIES
+    assert unreached(used, POLICY) == []
+    known = {(name, code) for name in LISTS for code in POLICY.codes[name]} | {
+        ("close-reason", reason) for reason in POLICY.codes["reason"]
+    }
+    assert used - known == {("close-reason", "")}, "and emits none that the lists do not name"
+
+
+def test_every_procedure_is_told_to_its_end() -> None:
+    ended = set()
+    for path in TOLD:
+        case = told(path.stem).case
+        ended |= {track.pathway for track in case.tracks if track.outcome == "done"} if case is not None else set()
+    assert ended >= {pathway.id for pathway in POLICY.current}
+
+
+def test_every_decision_is_told() -> None:
+    """Each code of each decision of each procedure, by a person or by a desk."""
+    decided = set()
+    for path in TOLD:
+        world = told(path.stem)
+        tracks = {track.track_id: track.pathway for track in world.case.tracks} if world.case is not None else {}
+        for event in said(world):
+            if type(event).__name__ == "DecisionRecorded":
+                decided.add((tracks[event.track_id], event.step, event.code))  # type: ignore[attr-defined]
+    wanted = {(pathway.id, step.id, code) for pathway in POLICY.current for step in pathway.steps for code in step.codes}
+    assert wanted - decided == set()
