@@ -11,6 +11,7 @@ import pytest
 
 from referral.domain import policy
 from referral.domain.events import Door
+from referral.domain.standing import trait_marks
 from referral.errors import Rejected
 from referral.wire import bundle, codec
 from services.intake import answers, lists, strict, submit
@@ -27,7 +28,7 @@ def in_force() -> Lists:
 
 
 def bodies() -> list[bytes]:
-    found = [(EXAMPLES / name).read_bytes() for name in ("referral.json", "referral-short.json")]
+    found = [path.read_bytes() for path in sorted(EXAMPLES.glob("referral*.json"))]
     for line in (EXAMPLES / "referrals.jsonl").read_bytes().splitlines():
         record = json.loads(line)
         record.pop("key")
@@ -41,6 +42,19 @@ def test_a_referral_of_the_examples_is_taken(body: bytes) -> None:
     event = submit.event(found, referral_id=ID, agency="school-drita", door=Door.HTTP, received_at=1)
     assert codec.decode(event.TYPE, codec.fingerprint(event.TYPE), codec.encode(event)) == event
     assert found.drill, "the examples are exercises"
+
+
+def test_there_is_an_example_for_every_procedure() -> None:
+    """Named after the procedure that it begins; the first of all is the one for trafficked children."""
+    rules, begun = policy.compile(bundle.read(ROOT / "policy")), {}
+    for path in sorted(EXAMPLES.glob("referral*.json")):
+        event = submit.event(
+            submit.submission(path.read_bytes(), in_force()), referral_id=ID, agency="school-drita", door=Door.HTTP, received_at=1
+        )
+        standing = trait_marks(event.traits)
+        begun[path.stem.removeprefix("referral").removeprefix("-")] = {p.id for p in rules.current if all(g & standing for g in p.applies)}
+    assert begun.pop("") == begun.pop("short") == {"trafficking-child"}
+    assert begun == {pathway.id: {pathway.id} for pathway in rules.current if pathway.id != "trafficking-child"}
 
 
 def test_the_other_examples_are_taken() -> None:
