@@ -29,7 +29,7 @@ from referral.domain.decide import decide
 from referral.domain.events import Facts
 from referral.domain.policy import Policy
 from referral.domain.record import Input
-from tests.stories.teller import World, policy
+from tests.stories.teller import policy, world
 from tests.stories.test_stories import TOLD
 
 WANTED = 30_000
@@ -54,12 +54,12 @@ def stories() -> list[Asked]:
     rules, found = policy(), []
     for path in TOLD:
         story = yaml.safe_load(path.read_text("utf-8"))
-        world = World(rules, story.get("taken"))
+        made = world(story, path.parent, rules)
         for item in story["told"]:
-            before = len(world.log)
-            world.tell(item["do"])
-            for c, cause, facts, said in world.log[before:]:
-                found.append(Asked(f"{path.stem}: {item['do']}", _kind(cause.body), path.stem, (c, cause, facts, rules), len(said)))
+            before = len(made.log)
+            made.tell(item["do"])
+            for c, cause, facts, said in made.log[before:]:
+                found.append(Asked(f"{path.stem}: {item['do']}", _kind(cause.body), path.stem, (c, cause, facts, made.policy), len(said)))
     return found
 
 

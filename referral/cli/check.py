@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from referral.cli import policy, show
 from referral.cli.check_run import Asked, Result, classes, run
+from referral.cli.check_stories import write
 from referral.cli.check_table import print_found, print_times
 from referral.domain import policy as domain
 from referral.domain.language import allowed
@@ -26,6 +27,8 @@ Quick = Annotated[bool, typer.Option("--quick", help="Only read the files: is ev
 Whole = Annotated[bool, typer.Option("--all", help="Every procedure in every municipality, not only the longest waits.")]
 Only = Annotated[list[str] | None, typer.Option("--pathway", help="Only this procedure; may be said again.")]
 Where = Annotated[list[str] | None, typer.Option("--in", help="Only this municipality; may be said again.")]
+Failing = Annotated[int, typer.Option("--failing", min=0, max=2, help="How many agencies fail, one after the other, in one case.")]
+Stories = Annotated[Path | None, typer.Option("--stories", help="Write what is wrong into this folder, as stories that can be run.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes; the result is the same for any number.")]
 
 
@@ -35,6 +38,8 @@ def check(
     every: Whole = False,
     pathway: Only = None,
     where: Where = None,
+    failing: Failing = 1,
+    stories: Stories = None,
     jobs: Jobs = CORES,
     as_json: show.Json = False,
 ) -> int:
@@ -56,11 +61,13 @@ def check(
     compiled = domain.compile(files)
     _known("pathway", pathway or (), [one.id for one in compiled.current])
     _known("municipality", where or (), list(compiled.municipalities))
-    asked = Asked(files=files, pathways=tuple(pathway or ()), places=tuple(where or ()))
+    asked = Asked(files=files, depth=failing, pathways=tuple(pathway or ()), places=tuple(where or ()))
     began = time.perf_counter()
     result = _looked(compiled, asked, jobs, as_json)
     seconds = time.perf_counter() - began
     wrong = bool(result.found)
+    if stories is not None:
+        write(stories, result, files)
     if as_json:
         show.document({"ok": not wrong, "digest": digest, "files": len(files), "errors": []})
     else:
@@ -88,7 +95,9 @@ def _looked(compiled: Policy, asked: Asked, jobs: int, quiet: bool) -> Result:
         task = bar.add_task("kinds of cases", total=None)
         made = classes(compiled, asked)
         bar.update(task, total=len(made))
-        return run(compiled, asked, made, jobs, lambda done: bar.advance(task, done))
+        result = run(compiled, asked, made, jobs, lambda done: bar.advance(task, done))
+    result.finish(compiled)
+    return result
 
 
 def _known(kind: str, named: Iterable[str], known: list[str]) -> None:

@@ -8,15 +8,20 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from referral.domain import policy as domain
 from referral.domain.policy import Policy
 from referral.domain.reach import ways
 from referral.domain.reach_findings import Finding, findings
+from referral.domain.reach_notes import notes
+from referral.domain.reach_story import Story, story
 from referral.domain.reach_tally import Tally
 from referral.domain.reach_task import Task, tasks
+from referral.domain.reach_whole import whole
 
+ABOUT = {"nobody": "no-candidate", "stands": "standing-still"}
+"""By kind of finding: the task at a desk at which its story ends."""
 OFTEN = 4
 """Classes after which the progress is told."""
 GARBAGE = 200_000
@@ -32,18 +37,23 @@ class Asked(Struct, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
 
 
+Key = tuple[str, str, str, str]
+
+
 class Found(Struct, frozen=True):
-    """One finding, with the municipalities where it is so."""
+    """One finding, with the municipalities where it is so, and how one comes to it."""
 
     finding: Finding
     places: tuple[str, ...]
+    story: Story | None = None
 
 
 class Result(Struct):
-    """tally: of all ways. found: by what tells findings apart."""
+    """tally: of all ways. found: what is wrong, weak: what is worth knowing; both by what tells findings apart."""
 
     tally: Tally = field(default_factory=Tally)
-    found: dict[tuple[str, str, str, str], Found] = field(default_factory=dict)
+    found: dict[Key, Found] = field(default_factory=dict)
+    weak: dict[Key, Found] = field(default_factory=dict)
 
     def take(self, policy: Policy, asked: Asked, task: Task) -> None:
         """One more class."""
@@ -51,19 +61,30 @@ class Result(Struct):
         self.tally.take(task, every)
         for way in every:
             for one in findings(policy, task, way):
-                self._note(Found(one, task.places))
+                told = None if one.key in self.found else story(f"{one.pathway}: {one.said}", way, policy, ABOUT.get(one.kind, ""))
+                _note(self.found, Found(one, task.places, told))
+            for one in notes(policy, task, way):
+                _note(self.weak, Found(one, task.places))
 
     def add(self, other: Result) -> None:
         """Those of another process."""
         self.tally.add(other.tally)
         for found in other.found.values():
-            self._note(found)
+            _note(self.found, found)
+        for found in other.weak.values():
+            _note(self.weak, found)
 
-    def _note(self, found: Found) -> None:
-        one = found.finding
-        key = (one.kind, one.pathway, one.step, one.about)
-        known = self.found.get(key)
-        self.found[key] = found if known is None else Found(known.finding, tuple(dict.fromkeys((*known.places, *found.places))))
+    def finish(self, policy: Policy) -> None:
+        """Look at the whole, when all classes of the pathways that were asked for are in it."""
+        for one in whole(policy, self.tally):
+            _note(self.found, Found(one, ()))
+
+
+def _note(known: dict[Key, Found], found: Found) -> None:
+    key = found.finding.key
+    if key in known:
+        found = structs.replace(known[key], places=tuple(dict.fromkeys((*known[key].places, *found.places))))
+    known[key] = found
 
 
 def classes(policy: Policy, asked: Asked) -> tuple[Task, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from referral.cli import show
-from referral.cli.check_run import Result
+from referral.cli.check_run import Found, Result
 from referral.domain.policy import Policy
 from referral.domain.reach_tally import Row
 from referral.domain.told import span
 
-TITLE = "Longest wait for the first acceptance, and for a bed, while everybody else answers in the last minute"
-COLUMNS = ("nobody fails", "one fails", "bed", "bed, one fails", "a desk")
+TITLE = "Longest wait when everybody answers in the last minute → when one agency fails"
+COLUMNS = ("first acceptance", "a bed", "a desk is asked")
 WORST = 3
 """Municipalities that are named of each procedure."""
 
@@ -44,8 +46,11 @@ def _worst(found: dict[str, Row], policy: Policy) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    desks = f"{row.desks} of {row.ways}" if row.ways else ""
-    return _time(row.calm_first), _time(row.first), _time(row.calm_bed), _time(row.bed), desks
+    return _times(row.calm_first, row.first), _times(row.calm_bed, row.bed), f"{row.desks / row.ways:.0%}" if row.ways else ""
+
+
+def _times(calm: int, worst: int) -> str:
+    return "–" if worst < 0 else f"{_time(calm)} → {_time(worst)}"
 
 
 def _time(micros: int) -> str:
@@ -53,15 +58,25 @@ def _time(micros: int) -> str:
 
 
 def print_found(result: Result, policy: Policy) -> None:
-    """What is wrong, one paragraph each."""
-    for found in result.found.values():
+    """What is wrong, one paragraph each, then what is weak, one line each."""
+    for found in result.weak.values():
         one = found.finding
+        more = "everywhere" if len(found.places) == len(policy.municipalities) else f"{len(found.places)} municipalities"
+        show.console.print(f"note: {one.pathway}, step {one.step}: {one.said} ({more})", soft_wrap=True, markup=False, style="dim")
+    for found in result.found.values():
+        for line in lines(found, policy):
+            show.errors.print(line, soft_wrap=True, markup=False)
+
+
+def lines(found: Found, policy: Policy) -> Iterator[str]:
+    """What is wrong, where and for whom, and what may help."""
+    one = found.finding
+    step = f", step {one.step}" if one.step else ""
+    yield f"pathways/{one.pathway}.yaml{step}: {one.said}"
+    if found.places:
         where = ", ".join(policy.names("municipality", place, "en") for place in found.places[:WORST])
         more = f" and {len(found.places) - WORST} more" if len(found.places) > WORST else ""
-        everywhere = len(found.places) == len(policy.municipalities)
-        place = "everywhere" if everywhere else where + more
-        step = f", step {one.step}" if one.step else ""
-        show.errors.print(f"pathways/{one.pathway}.yaml{step}: {one.said}", soft_wrap=True, markup=False)
-        show.errors.print(f"    where: {place}; for example: {one.who}", soft_wrap=True, markup=False)
-        if one.do:
-            show.errors.print(f"    {one.do}", soft_wrap=True, markup=False)
+        place = "everywhere" if len(found.places) == len(policy.municipalities) else where + more
+        yield f"    where: {place}; for example: {one.who}"
+    if one.do:
+        yield f"    {one.do}"

@@ -49,17 +49,17 @@ class Circumstance(NamedTuple):
 
 def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
     """Every one that a procedure applies to and that it, or an agency's ages and sexes, may tell apart."""
-    said = _said(pathway)
-    choices = {name: _words(name, said, pathway, policy) for name in (*ONE, "concern", "age_band")}
+    looks_at = said(pathway)
+    choices = {name: _words(name, looks_at, pathway, policy) for name in (*ONE, "concern", "age_band")}
     choices["sex"] = [sex for sex in ("female", "male", "unknown") if sex in policy.codes.get("sex", ())] or choices["sex"]
-    choices["age_band"] = [band for band in policy.codes.get("age-band", ()) if band in choices["age_band"] or band not in said]
-    states = STATES if pathway.consent.needed or any(mark.startswith("consent=") for mark in said) else (None,)
+    choices["age_band"] = [band for band in policy.codes.get("age-band", ()) if band in choices["age_band"] or band not in looks_at]
+    states = STATES if pathway.consent.needed or any(mark.startswith("consent=") for mark in looks_at) else (None,)
     names = list(choices)
     for words in product(*choices.values()):
         one = dict(zip(names, words, strict=True))
         if not _fits(one["age"], one["age_band"]):
             continue
-        for flags, languages, state in product(_flags(said, pathway), _languages(said, pathway), states):
+        for flags, languages, state in product(_flags(looks_at, pathway), _languages(looks_at, pathway), states):
             traits = structs.replace(USUAL, **one, flags=flags, languages=languages)
             consent = None if state is None else Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
             yield Circumstance(traits, consent)
@@ -142,7 +142,7 @@ def consent_class(pathway: Pathway, standing: Marks) -> str:
     return "awaited" if {"consent=unknown", "consent=not-asked"} & standing else "withheld"
 
 
-def _said(pathway: Pathway) -> dict[str, set[str]]:
+def said(pathway: Pathway) -> dict[str, set[str]]:
     """Circumstances that a procedure looks at: mark → the places where it stands."""
     found: dict[str, set[str]] = {}
     for step in pathway.steps:

@@ -36,6 +36,11 @@ class Finding(Struct, frozen=True):
     do: str = ""
     who: str = ""
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from others."""
+        return self.kind, self.pathway, self.step, self.about
+
 
 def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
     """What one way shows."""

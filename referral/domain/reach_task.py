@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from referral.domain.events import Consent, Traits
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
-from referral.domain.reach_classes import Circumstance, circumstances, opened, residue
+from referral.domain.reach_classes import Circumstance, circumstances, opened, residue, said
 from referral.domain.reach_directory import look
 from referral.domain.standing import trait_marks
 
@@ -40,22 +40,29 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
             yield Task(pathway.id, structs.replace(given.traits, found_in=place), given.consent, (place,))
 
 
+def alike(pathway: Pathway, policy: Policy, given: Circumstance, place: str, failing: int) -> object:
+    """What a procedure can tell of a circumstance in a municipality: where this is the same, so are the ways."""
+    here = given._replace(traits=structs.replace(given.traits, found_in=place))
+    begun = opened(policy, here.traits)
+    return residue(begun, here), look(begun, policy, here, failing)
+
+
 def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> Iterator[Task]:
     """Circumstances with the same residue, age and sex have the same look everywhere, so they are looked at once."""
     seen: set[object] = set()
     members: dict[object, dict[str, Circumstance]] = {}
+    by_place = any(mark.startswith("found_in=") for mark in said(pathway))
     for given in circumstances(pathway, policy):
         begun = opened(policy, given.traits)
-        left = residue(begun, given)
         standing = trait_marks(given.traits)
         bans = tuple(mark in standing for one in begun for _, mark in one.never if mark)
-        key = (left, bans, given.traits.age, given.traits.age_band, given.traits.sex)
-        if key in seen:
+        key = (residue(begun, given), bans, given.traits.age, given.traits.age_band, given.traits.sex)
+        if key in seen and not by_place:
             continue
         seen.add(key)
         for place in places:
             here = given._replace(traits=structs.replace(given.traits, found_in=place))
-            members.setdefault((left, look(begun, policy, here, failing)), {}).setdefault(place, here)
+            members.setdefault(alike(pathway, policy, here, place, failing), {}).setdefault(place, here)
     for found in members.values():
         example = next(iter(found.values()))
         yield Task(pathway.id, example.traits, example.consent, tuple(found))

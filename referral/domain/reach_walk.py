@@ -79,6 +79,7 @@ class Walker:
         branches: collect forks, and what is asked after every view.
         """
         held: list[frozenset[str]] = []
+        before_it = world.steps
         done = world.begin() if world.case is None else None
         before: Case | None = None
         while True:
@@ -97,7 +98,7 @@ class Walker:
                 way.end = "stands"
                 break
             done = world.decide(body)
-        way.last, way.steps = world.last, world.steps
+        way.last, way.steps = world.last, world.steps - before_it
         if branches:
             later: frozenset[str] = frozenset()
             way.asks = [later]

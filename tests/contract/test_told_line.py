@@ -40,7 +40,7 @@ def can_be_told() -> dict[str, set[tuple[str, str, str]]]:
     for path in TOLD:
         story = read(path.stem)
         said = {str(item["do"]).split()[0] for item in story["told"]}
-        if path.stem not in NOT_HERE and not story.get("taken") and said.isdisjoint(FAILURES) and "nowhere:" not in said:
+        if path.stem not in NOT_HERE and not {"taken", "policy"} & story.keys() and said.isdisjoint(FAILURES) and "nowhere:" not in said:
             events = [event for *_, happened in told(path.stem).log for event in happened]
             found[path.stem] = {(event.why.procedure, *pair(event)) for event in events}  # type: ignore[attr-defined]
     return found

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from referral.wire import codec
-from tests.stories.teller import World, policy
+from tests.stories.teller import policy, world
 
 TOLD = sorted((Path(__file__).parents[1] / "stories" / "told").glob("*.yaml"))
 POLICY = policy()
@@ -17,10 +17,10 @@ POLICY = policy()
 @pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
 def test_every_event_of_a_story_travels(path: Path) -> None:
     story = yaml.safe_load(path.read_text("utf-8"))
-    world = World(POLICY, story.get("taken"))
+    made = world(story, path.parent, POLICY)
     for item in story["told"]:
-        world.tell(item["do"])
-    events = [event for *_, events in world.log for event in events]
+        made.tell(item["do"])
+    events = [event for *_, events in made.log for event in events]
     assert events
     for event in events:
         data = codec.encode(event)

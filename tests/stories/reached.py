@@ -10,13 +10,14 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.policy import Policy
-from tests.stories.teller import World
+from tests.stories.teller import World, world
 from tests.stories.test_stories import POLICY, TOLD, read
 from tests.unit.test_domain_walks import Walk
 
@@ -63,10 +64,10 @@ def codes(event: Any) -> set[tuple[str, str]]:
 def told(name: str) -> World:
     """The world after a story."""
     story = read(name)
-    world = World(POLICY, story.get("taken"))
+    made = world(story, Path(__file__).parent / "told", POLICY)
     for item in story["told"]:
-        world.tell(item["do"])
-    return world
+        made.tell(item["do"])
+    return made
 
 
 def said(world: World) -> list[Struct]:

@@ -45,9 +45,15 @@ TRAITS = e.Traits(
 )
 
 
-def policy() -> Policy:
-    """The policy that the checkout ships with."""
-    return compile({path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")})
+def files(folder: Path = POLICY) -> dict[str, bytes]:
+    """The files of a policy folder, by path."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.yaml")}
+
+
+def policy(otherwise: Path | None = None) -> Policy:
+    """The policy that the checkout ships with. otherwise: a folder of files that stand in place of its own; an empty one is left out."""
+    found = {**files(), **(files(otherwise) if otherwise else {})}
+    return compile({path: data for path, data in found.items() if data})
 
 
 class World:
@@ -246,6 +252,11 @@ class World:
         """One event in one line."""
         assert self.case is not None
         return told(self.case, event, self.now)
+
+
+def world(story: Mapping[str, Any], folder: Path, shipped: Policy) -> World:
+    """Where a story happens: under the shipped policy, or with the files of the folder that it names, as seen from its own."""
+    return World(policy(folder / story["policy"]) if "policy" in story else shipped, story.get("taken"))
 
 
 def bytes_of(events: Sequence[Struct]) -> tuple[bytes, ...]:

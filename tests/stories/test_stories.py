@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.stories.teller import World, policy, replayed
+from tests.stories.teller import policy, replayed, world
 
 TOLD = sorted((Path(__file__).parent / "told").glob("*.yaml"))
 POLICY = policy()
@@ -21,16 +21,18 @@ def read(name: str) -> dict[str, Any]:
     return found
 
 
-def told_again(story: dict[str, Any]) -> dict[str, Any]:
-    world = World(POLICY, story.get("taken"))
-    told = {**story, "told": [{"do": item["do"], "then": world.tell(item["do"])} for item in story["told"]]}
-    replayed(world)
+def told_again(story: dict[str, Any], folder: Path) -> dict[str, Any]:
+    made = world(story, folder, POLICY)
+    told = {**story, "told": [{"do": item["do"], "then": made.tell(item["do"])} for item in story["told"]]}
+    replayed(made)
     return told
 
 
 def written(story: dict[str, Any]) -> str:
     """The one way a story is laid out."""
     lines = [f"story: {json.dumps(story['story'], ensure_ascii=False)}"]
+    if "policy" in story:
+        lines.append(f"policy: {story['policy']}   # the shipped policy, with these files in place of its own; an empty file is left out")
     if "taken" in story:
         lines.append(f"taken: {{{', '.join(f'{k}: {v}' for k, v in story['taken'].items())}}}   # places that other cases hold")
     lines.append("told:")
@@ -47,7 +49,7 @@ def test_there_are_stories() -> None:
 @pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
 def test_story(path: Path, request: pytest.FixtureRequest) -> None:
     story = read(path.stem)
-    again = told_again(story)
+    again = told_again(story, path.parent)
     if request.config.getoption("--update"):
         path.write_text(written(again), "utf-8")
         return
