@@ -121,9 +121,10 @@ class ToldLine(World):
         return str(self.stage.agency(agency).submit(referral, key=key)["case_id"])
 
     def desk(self) -> Client:
-        """The desk of the place where the child is: it may order, and record what becomes known."""
+        """The desk of the place where the child is, else the one above: it may order, and record what becomes known."""
         assert self.case is not None
-        return self.stage.agency(self.policy.municipalities[self.case.traits.found_in].desk)
+        first = self.policy.municipalities[self.case.traits.found_in].desk
+        return self.stage.agency(self.policy.country_desk if f"agency:{first}" in self.case.excluded else first)
 
     def decided(self, before: int) -> tuple[Struct, ...] | None:
         """All events after this sequence, once the log holds everything that routing has said."""

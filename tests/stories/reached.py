@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,9 @@ def codes(event: Any) -> set[tuple[str, str]]:
     return found
 
 
+@cache
 def told(name: str) -> World:
-    """The world after a story."""
+    """The world after a story, to look at."""
     story = read(name)
     made = world(story, Path(__file__).parent / "told", POLICY)
     for item in story["told"]:
