@@ -38,3 +38,16 @@ def test_every_decision_is_told() -> None:
                 decided.add((tracks[event.track_id], event.step, event.code))  # type: ignore[attr-defined]
     wanted = {(pathway.id, step.id, code) for pathway in POLICY.current for step in pathway.steps for code in step.codes}
     assert wanted - decided == set()
+
+
+def test_no_service_is_out_of_reach() -> None:
+    """Each role of each service of the directory is asked for by some step, somewhere: also the last resorts."""
+    reached = set()
+    for step in (step for pathway in POLICY.current for step in pathway.asking):
+        for rule in step.seats:
+            roles = {*rule.roles, *rule.last_resort}
+            if step.placement is not None:
+                roles |= {*step.placement.until_known, *(role for known in step.placement.roles.values() for role in known)}
+            for place in POLICY.municipalities:
+                reached |= {(s.id, role) for role in roles for area in rule.areas for s in POLICY.serving(role, area, place)}
+    assert {(service.id, role) for service in POLICY.services.values() for role in service.roles} - reached == set()
