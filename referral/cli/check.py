@@ -12,9 +12,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from referral.cli import policy, show
+from referral.cli.check_picture import draw
 from referral.cli.check_run import Asked, Result, classes, run
 from referral.cli.check_stories import write
-from referral.cli.check_table import print_found, print_times
+from referral.cli.check_table import document, print_found, print_sums, print_times
 from referral.domain import policy as domain
 from referral.domain.language import allowed
 from referral.domain.policy import Policy
@@ -27,7 +28,9 @@ Quick = Annotated[bool, typer.Option("--quick", help="Only read the files: is ev
 Whole = Annotated[bool, typer.Option("--all", help="Every procedure in every municipality, not only the longest waits.")]
 Only = Annotated[list[str] | None, typer.Option("--pathway", help="Only this procedure; may be said again.")]
 Where = Annotated[list[str] | None, typer.Option("--in", help="Only this municipality; may be said again.")]
+Deep = Annotated[bool, typer.Option("--deep", help="For trafficking any two agencies that fail: takes minutes.")]
 Failing = Annotated[int, typer.Option("--failing", min=0, max=2, help="How many agencies fail, one after the other, in one case.")]
+Svg = Annotated[Path | None, typer.Option("--svg", help="Draw the longest waits of every municipality into this file.")]
 Stories = Annotated[Path | None, typer.Option("--stories", help="Write what is wrong into this folder, as stories that can be run.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes; the result is the same for any number.")]
 
@@ -39,6 +42,8 @@ def check(
     pathway: Only = None,
     where: Where = None,
     failing: Failing = 1,
+    deep: Deep = False,
+    svg: Svg = None,
     stories: Stories = None,
     jobs: Jobs = CORES,
     as_json: show.Json = False,
@@ -61,23 +66,25 @@ def check(
     compiled = domain.compile(files)
     _known("pathway", pathway or (), [one.id for one in compiled.current])
     _known("municipality", where or (), list(compiled.municipalities))
-    asked = Asked(files=files, depth=failing, pathways=tuple(pathway or ()), places=tuple(where or ()))
+    fails = "one or two agencies fail" if deep or failing > 1 else ("nobody fails", "one agency fails")[failing]
+    for path in filter(None, (svg, stories)):
+        if not path.absolute().parent.is_dir():
+            raise typer.BadParameter(f"{path}: there is no such folder")
+    asked = Asked(files=files, depth=failing, deep=deep, pathways=tuple(pathway or ()), places=tuple(where or ()))
     began = time.perf_counter()
     result = _looked(compiled, asked, jobs, as_json)
     seconds = time.perf_counter() - began
     wrong = bool(result.found)
     if stories is not None:
         write(stories, result, files)
+    if svg is not None:
+        svg.write_text(draw(result, compiled, fails), "utf-8")
     if as_json:
-        show.document({"ok": not wrong, "digest": digest, "files": len(files), "errors": []})
+        show.document({"ok": not wrong, "digest": digest, "files": len(files), "errors": [], **document(result)})
     else:
-        print_times(result, compiled, every)
+        print_times(result, compiled, fails, every)
         print_found(result, compiled)
-        tally = result.tally
-        show.console.print(
-            f"{tally.classes} kinds of cases on {tally.ways} ways: {tally.decisions} decisions, {tally.offers} offers; {seconds:.0f} s",
-            soft_wrap=True,
-        )
+        print_sums(result, seconds)
         show.console.print(f"{len(result.found)} errors" if wrong else f"good: {len(files)} files, digest {digest[:16]}")
     return 1 if wrong else 0
 

@@ -29,10 +29,14 @@ GARBAGE = 200_000
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What shall be looked at. files: of the policy. depth: how many agencies fail. pathways, places: only these, where any are named."""
+    """What shall be looked at. files: of the policy. depth: how many agencies fail; deep: two in trafficking.
+
+    pathways, places: only these, where any are named.
+    """
 
     files: Mapping[str, bytes]
     depth: int = 1
+    deep: bool = False
     pathways: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
 
@@ -55,9 +59,9 @@ class Result(Struct):
     found: dict[Key, Found] = field(default_factory=dict)
     weak: dict[Key, Found] = field(default_factory=dict)
 
-    def take(self, policy: Policy, asked: Asked, task: Task) -> None:
+    def take(self, policy: Policy, task: Task) -> None:
         """One more class."""
-        every = list(ways(policy, task, asked.depth))
+        every = list(ways(policy, task, task.depth))
         self.tally.take(task, every)
         for way in every:
             for one in findings(policy, task, way):
@@ -89,7 +93,7 @@ def _note(known: dict[Key, Found], found: Found) -> None:
 
 def classes(policy: Policy, asked: Asked) -> tuple[Task, ...]:
     """All classes, those of one pathway spread among those of others, so that processes get the like of each."""
-    return tasks(policy, max(asked.depth, 1), pathways=asked.pathways, places=asked.places)
+    return tasks(policy, asked.depth, deep=asked.deep, pathways=asked.pathways, places=asked.places)
 
 
 def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: Callable[[int], None]) -> Result:
@@ -97,7 +101,7 @@ def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: C
     result = Result()
     if jobs < 2 or len(made) < 2:
         for task in made:
-            result.take(policy, asked, task)
+            result.take(policy, task)
             tell(1)
         return result
     for found in _shared(asked, made, min(jobs, len(made)), tell):
@@ -140,7 +144,7 @@ def work(pipe: Connection, asked: Asked, made: tuple[Task, ...]) -> None:
     gc.set_threshold(GARBAGE)
     policy, result = domain.compile(asked.files), Result()
     for number, task in enumerate(made, 1):
-        result.take(policy, asked, task)
+        result.take(policy, task)
         if number % OFTEN == 0:
             pipe.send(OFTEN)
     pipe.send(len(made) % OFTEN)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from referral.cli import show
 from referral.cli.check_run import Found, Result
 from referral.domain.policy import Policy
+from referral.domain.reach_story import text
 from referral.domain.reach_tally import Row
 from referral.domain.told import span
 
-TITLE = "Longest wait when everybody answers in the last minute → when one agency fails"
+TITLE = "Longest wait when everybody answers in the last minute → when {} (one time: the same)"
 COLUMNS = ("first acceptance", "a bed", "a desk is asked")
 WORST = 3
 """Municipalities that are named of each procedure."""
 
 
-def print_times(result: Result, policy: Policy, every: bool) -> None:
-    """For each procedure the longest waits, and where; or every municipality."""
+def print_times(result: Result, policy: Policy, fails: str, every: bool) -> None:
+    """For each procedure the longest waits, and where; or every municipality. fails: who does, in words."""
     rows = []
     for pathway in policy.current:
         found = {place: row for (id, place), row in result.tally.rows.items() if id == pathway.id}
@@ -32,7 +35,7 @@ def print_times(result: Result, policy: Policy, every: bool) -> None:
         else:
             rows.append((name, _worst(found, policy), *_cells(whole)))
     where = "municipality" if every else "where it is longest"
-    show.table(("procedure", where, *COLUMNS), rows, title=TITLE)
+    show.table(("procedure", where, *COLUMNS), rows, title=TITLE.format(fails))
 
 
 def _worst(found: dict[str, Row], policy: Policy) -> str:
@@ -50,7 +53,9 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _times(calm: int, worst: int) -> str:
-    return "–" if worst < 0 else f"{_time(calm)} → {_time(worst)}"
+    if worst < 0 or calm == worst:
+        return _time(worst)
+    return f"{_time(calm)} → {_time(worst)}"
 
 
 def _time(micros: int) -> str:
@@ -80,3 +85,50 @@ def lines(found: Found, policy: Policy) -> Iterator[str]:
         yield f"    where: {place}; for example: {one.who}"
     if one.do:
         yield f"    {one.do}"
+
+
+def print_sums(result: Result, seconds: float) -> None:
+    """How much has been looked at, and what none of it did."""
+    tally = result.tally
+    apart = f" ({tally.excluded} with somebody excluded)" if tally.excluded else ""
+    looked = f"{tally.classes} kinds of cases on {tally.ways} ways{apart}, {tally.decisions} decisions; {seconds:.0f} s"
+    show.console.print(looked, soft_wrap=True)
+    if not any(found.finding.kind == "forbidden" for found in result.found.values()):
+        said = "no one of them went to somebody banned or excluded, or showed a section that its step does not show"
+        show.console.print(f"{tally.offers} offers: {said}", soft_wrap=True)
+
+
+def document(result: Result) -> dict[str, object]:
+    """Everything, for a program. Times in seconds; -1: never."""
+    tally = result.tally
+    return {
+        "times": [
+            {
+                "pathway": pathway,
+                "municipality": place,
+                "first_nobody_fails": _seconds(row.calm_first),
+                "first": _seconds(row.first),
+                "first_when": row.by_first,
+                "bed_nobody_fails": _seconds(row.calm_bed),
+                "bed": _seconds(row.bed),
+                "bed_when": row.by_bed,
+                "desk_before_anybody": _seconds(row.desk),
+                "ways": row.ways,
+                "ways_to_a_desk": row.desks,
+                "ways_without_a_bed": row.no_bed,
+            }
+            for (pathway, place), row in sorted(tally.rows.items())
+        ],
+        "wrong": [_found(found) for found in result.found.values()],
+        "weak": [_found(found) for found in result.weak.values()],
+        "looked_at": {"classes": tally.classes, "ways": tally.ways, "decisions": tally.decisions, "offers": tally.offers},
+    }
+
+
+def _found(found: Found) -> dict[str, object]:
+    said: dict[str, object] = msgspec.to_builtins(found.finding)
+    return {**said, "municipalities": found.places, **({"story": text(found.story)} if found.story else {})}
+
+
+def _seconds(micros: int) -> float:
+    return micros / 1e6 if micros >= 0 else -1

@@ -16,6 +16,7 @@ from msgspec import structs
 
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
+from referral.domain.reach_pairs import alone, pairs
 from referral.domain.reach_people import Fault, Pace
 from referral.domain.reach_task import Task
 from referral.domain.reach_walk import Fork, Walker, Way, begun
@@ -35,10 +36,15 @@ def ways(policy: Policy, task: Task, depth: int, pace: Pace = Pace.LATE) -> Iter
         return
     for agency in sorted({agency for agency, _ in calm[0].asked}):
         apart = structs.replace(given, excluded=(f"agency:{agency}",))
-        way = Way(apart, failing=((agency, "", Fault.SILENT),))
-        yield Walker(pathway).go(World(policy, apart), way, calm[0], branches=False)
+        way = Way(apart, calm[0], failing=((agency, "", Fault.SILENT),))
+        yield Walker(pathway).go(World(policy, apart), way, branches=False)
+    singles = []
     for fork in forks:
-        yield from _failing(pathway, fork, depth)
+        single = alone(pathway, fork, branches=depth > 1)
+        yield single.way
+        singles.append(single)
+    if depth > 1:
+        yield from pairs(pathway, singles)
 
 
 def _calm(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], list[Fork]]:
@@ -51,7 +57,7 @@ def _calm(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], li
     while waiting:
         world, way = waiting.pop(0)
         walker = Walker(pathway)
-        found.append(walker.go(world, way, None, branches=True))
+        found.append(walker.go(world, way, branches=True))
         for fork in walker.forks:
             if fork.fault is None:
                 if (fork.step, fork.code) not in codes:
@@ -61,9 +67,3 @@ def _calm(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], li
                 faults.add((fork.agency, fork.step, fork.fault))
                 broken.append(fork)
     return found, broken
-
-
-def _failing(pathway: Pathway, fork: Fork, depth: int) -> Iterator[Way]:
-    """The way on which one agency fails, and with a greater depth those on which another fails after it."""
-    walker = Walker(pathway)
-    yield walker.go(fork.world, begun(fork), fork.parent, branches=depth > 1)

@@ -15,21 +15,35 @@ from referral.domain.standing import trait_marks
 
 
 class Task(Struct, frozen=True):
-    """One class of one pathway. traits and consent: of its example. places: municipalities that have children of this class."""
+    """One class of one pathway. traits and consent: of its example. places: municipalities that have children of this class.
+
+    depth: how many agencies fail at most.
+    """
 
     pathway: str
     traits: Traits
     consent: Consent | None
     places: tuple[str, ...]
+    depth: int = 1
 
 
-def tasks(policy: Policy, failing: int, *, pathways: tuple[str, ...] = (), places: tuple[str, ...] = ()) -> tuple[Task, ...]:
-    """All of them, for so many agencies that fail at the same time; only for these pathways and municipalities, where any are named."""
+PAIRS = "concern=trafficking"
+"""Whose procedures are looked at with two failures when it shall be deep."""
+
+
+def tasks(
+    policy: Policy, failing: int, *, deep: bool = False, pathways: tuple[str, ...] = (), places: tuple[str, ...] = ()
+) -> tuple[Task, ...]:
+    """All of them, for so many agencies that fail, and where it shall be deep for two in trafficking.
+
+    Only for these pathways and municipalities, where any are named.
+    """
     where = [id for id in policy.municipalities if not places or id in places]
     found: list[Task] = []
     for pathway in policy.current:
         if not pathways or pathway.id in pathways:
-            found += _of(pathway, policy, where, failing)
+            pairs = deep and any(PAIRS in group for group in pathway.applies)
+            found += _of(pathway, policy, where, 2 if pairs else failing)
     return tuple(found)
 
 
@@ -62,7 +76,7 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> It
         seen.add(key)
         for place in places:
             here = given._replace(traits=structs.replace(given.traits, found_in=place))
-            members.setdefault(alike(pathway, policy, here, place, failing), {}).setdefault(place, here)
+            members.setdefault(alike(pathway, policy, here, place, max(failing, 1)), {}).setdefault(place, here)
     for found in members.values():
         example = next(iter(found.values()))
-        yield Task(pathway.id, example.traits, example.consent, tuple(found))
+        yield Task(pathway.id, example.traits, example.consent, tuple(found), failing)

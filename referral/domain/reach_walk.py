@@ -33,15 +33,20 @@ class Fork(NamedTuple):
     parent: Way
     known: Way
     """What had come about before it."""
+    at: int
+    """After how many decisions of its parent."""
 
 
 class Way(Struct, eq=False):
     """What one way came to. first, bed, desk: µs after the referral; -1: never. about: what the desk was asked first, and for which step.
 
-    opened: steps that began. decided: (step, code). asked: (agency, step). end: how it ended. merged: it went on as another way does.
+    opened: steps that began. decided: (step, code). asked: (agency, step). end: how it ended. parent: the way that it failed from.
+    merged: it goes on as its parent (or the parent of that) does from there on. views: how it stood after so many decisions; asks: who is
+    asked by order after them.
     """
 
     given: Given
+    parent: Way | None = None
     failing: tuple[tuple[str, str, Fault], ...] = ()
     first: int = -1
     bed: int = -1
@@ -55,7 +60,7 @@ class Way(Struct, eq=False):
     offers: int = 0
     steps: int = 0
     end: str = ""
-    merged: bool = False
+    merged: tuple[Way, int] | None = None
     last: Decided | None = None
     views: dict[View, int] = {}
     asks: list[frozenset[str]] = []
@@ -65,6 +70,20 @@ class Way(Struct, eq=False):
         """Agencies that fail."""
         return frozenset(agency for agency, _, _ in self.failing)
 
+    @property
+    def parents(self) -> Iterator[Way]:
+        """Ways on which fewer agencies fail, the nearest first."""
+        way = self.parent
+        while way is not None:
+            yield way
+            way = way.parent
+
+    @property
+    def everybody(self) -> frozenset[str]:
+        """Agencies that are asked on it, to its very end."""
+        later = self.merged[0].asks[self.merged[1]] if self.merged else frozenset[str]()
+        return later | {agency for agency, _ in self.asked}
+
 
 class Walker:
     """Goes ways of one pathway. forks: those found on the way that is gone now."""
@@ -72,20 +91,19 @@ class Walker:
     def __init__(self, pathway: Pathway) -> None:
         self.pathway = pathway
         self.forks: list[Fork] = []
+        self._at = 0
 
-    def go(self, world: World, way: Way, parent: Way | None, *, branches: bool) -> Way:
-        """To its end, or to where it is known how it goes on. parent: the way that it forked from, which asked only who answers well.
-
-        branches: collect forks, and what is asked after every view.
-        """
+    def go(self, world: World, way: Way, *, branches: bool) -> Way:
+        """To its end, or to where it is known how it goes on. branches: collect forks, and what is asked after every view."""
         held: list[frozenset[str]] = []
         before_it = world.steps
         done = world.begin() if world.case is None else None
         before: Case | None = None
         while True:
             if done is not None:
+                self._at = len(held) + 1
                 held.append(self._note(world, way, done, before, branches))
-                if self._ends(world, way, parent):
+                if self._ends(world, way):
                     break
                 if branches:
                     way.views.setdefault(view(done.case, world.policy), len(held))
@@ -100,7 +118,7 @@ class Walker:
             done = world.decide(body)
         way.last, way.steps = world.last, world.steps - before_it
         if branches:
-            later: frozenset[str] = frozenset()
+            later = way.merged[0].asks[way.merged[1]] if way.merged else frozenset[str]()
             way.asks = [later]
             for one in reversed(held):
                 later |= one
@@ -144,12 +162,12 @@ class Walker:
         way.asked.add((event.agency, event.step))
         if branches:
             for fault in faults(event, "acknowledge" in step.limits):
-                self.forks.append(Fork(self._forked(world, event, fault), event.step, event.agency, fault, "", way, _known(way)))
+                self.forks.append(Fork(self._forked(world, event, fault), event.step, event.agency, fault, "", way, _known(way), self._at))
             if event.kind is e.OfferKind.DECIDE and event.round == 0 and event.seat == 0:
                 for code in step.codes:
                     if code != way.given.codes.get(step.id, step.codes[0]):
                         given = structs.replace(way.given, codes={**way.given.codes, step.id: code})
-                        self.forks.append(Fork(world.fork(given), event.step, "", None, code, way, _known(way)))
+                        self.forks.append(Fork(world.fork(given), event.step, "", None, code, way, _known(way), self._at))
         return step.seats[event.seat].holder is None
 
     def _forked(self, world: World, event: e.OfferOpened, fault: Fault) -> World:
@@ -171,22 +189,25 @@ class Walker:
         if way.bed < 0 and step is not None and opened.kind is e.OfferKind.PLACE and (arrived or step.there == "ACCEPTED"):
             way.bed = since
 
-    def _ends(self, world: World, way: Way, parent: Way | None) -> bool:
+    def _ends(self, world: World, way: Way) -> bool:
         case = world.case
         assert case is not None
         own = next((track for track in case.tracks if track.pathway == self.pathway.id), None)
         if case.closed or (own is not None and own.outcome):
             way.end = "ended" if own is None else own.outcome
             return True
-        if parent is None or (parent.first >= 0 > way.first) or (parent.bed >= 0 > way.bed):
+        calm = next((parent for parent in way.parents if parent.parent is None), None)
+        if calm is None or (calm.first >= 0 > way.first) or (calm.bed >= 0 > way.bed):
             return False
-        if way.desk >= 0 and way.tasks.keys() - parent.tasks.keys():
+        if way.desk >= 0 and way.tasks.keys() - calm.tasks.keys():
             way.end = "desk"
             return True
-        index = parent.views.get(view(case, world.policy))
-        if index is not None and not way.agencies & parent.asks[index]:
-            way.end, way.merged = parent.end, True
-            return True
+        now = view(case, world.policy)
+        for parent in way.parents:
+            index = parent.views.get(now)
+            if index is not None and not (way.agencies - parent.agencies) & parent.asks[index]:
+                way.end, way.merged = parent.end, (parent, index)
+                return True
         return False
 
 
@@ -202,7 +223,7 @@ def inputs(last: Decided | None) -> Iterator[Decided]:
 def begun(fork: Fork) -> Way:
     """A way that has just forked: what was reached before is reached on it too, unless it begins anew."""
     given, known = fork.world.given, fork.known
-    way = Way(given, failing=failing(fork.parent, fork))
+    way = Way(given, None if fork.fault is None else fork.parent, failing=failing(fork.parent, fork))
     if fork.world.case is not None:
         way.first, way.bed, way.desk, way.tasks = known.first, known.bed, known.desk, dict(known.tasks)
     return way
