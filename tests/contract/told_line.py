@@ -90,7 +90,8 @@ class ToldLine(World):
                 more = {name: getattr(body, name) for name in ("reason", "code") if getattr(body, name)}
                 if body.recorded and body.word is e.Word.DECIDE:
                     more["texts"] = TEXTS
-                if body.via is e.Via.PHONE:
+                asked = self.offered.get(body.offer_id)
+                if body.via is e.Via.PHONE and asked is not None and asked.reach is e.Reach.PHONE:
                     self.desk().respond(body.offer_id, body.word.value, key=key, via="PHONE", **more)
                 else:
                     self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
