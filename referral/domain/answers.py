@@ -13,9 +13,9 @@ from referral.domain.events import (
     OfferArrived,
     OfferHeld,
     ResponseSubmitted,
-    StepKind,
     Word,
 )
+from referral.domain.kinds import DECIDE, NOTIFY, PLACE
 from referral.domain.late import late, regained
 from referral.domain.located import At, locate
 from referral.domain.offering import limit_after
@@ -49,13 +49,13 @@ def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
         return d.ignore("REPEATED", body.offer_id)
     due, what = limit_after(d, at.step, "ACKNOWLEDGED")
     d.say(OfferAcknowledged, "answer", at.track, offer_id=body.offer_id, by=body.by, due=due, due_what=what)
-    if at.step.kind is StepKind.NOTIFY:
+    if at.step.kind is NOTIFY:
         d.close(at.offer, How.COMPLETED, "", "answer", at.track)
     return None
 
 
 def _accepts(d: Decision, at: At, body: ResponseSubmitted) -> None:
-    if at.step.kind in (StepKind.DECIDE, StepKind.NOTIFY):
+    if at.step.kind in (DECIDE, NOTIFY):
         return d.ignore("NOT_NOW", body.offer_id)
     if RANK[at.offer.state] >= RANK["ACCEPTED"]:
         return d.ignore("REPEATED", body.offer_id)
@@ -72,17 +72,17 @@ def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
         accept(d, at, body, late=False)
     due, what = limit_after(d, at.step, "ARRIVED")
     d.say(OfferArrived, "answer", at.track, offer_id=body.offer_id, by=body.by, due=due, due_what=what)
-    if at.offer is at.seat.next and at.step.kind is StepKind.PLACE:
+    if at.offer is at.seat.next and at.step.kind is PLACE:
         hand_over(d, at)
     return None
 
 
 def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
-    if at.step.kind in (StepKind.DECIDE, StepKind.NOTIFY):
+    if at.step.kind in (DECIDE, NOTIFY):
         return d.ignore("NOT_NOW", body.offer_id)
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         accept(d, at, body, late=False)
-    if at.offer is at.seat.next and at.step.kind is StepKind.PLACE:
+    if at.offer is at.seat.next and at.step.kind is PLACE:
         hand_over(d, at)
     if at.offer is at.seat.offer and at.seat.next is not None:
         d.close(at.seat.next, How.CANCELLED, "NOT_NEEDED", "answer", at.track)
@@ -91,7 +91,7 @@ def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
 
 
 def _decline(d: Decision, at: At, body: ResponseSubmitted) -> None:
-    if RANK[at.offer.state] >= RANK["ACCEPTED"] or at.step.kind is StepKind.NOTIFY:
+    if RANK[at.offer.state] >= RANK["ACCEPTED"] or at.step.kind is NOTIFY:
         return d.ignore("NOT_NOW", body.offer_id)
     return give_up(d, at, body, How.DECLINED_BY_AGENCY)
 
@@ -113,7 +113,7 @@ def _hold(d: Decision, at: At, body: ResponseSubmitted) -> None:
 def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
     """A person decides; what the procedure wants recorded must stand in the case file first."""
     step = at.step
-    if step.kind is not StepKind.DECIDE:
+    if step.kind is not DECIDE:
         return d.ignore("NOT_NOW", body.offer_id)
     if body.code not in step.codes:
         return d.ignore("CODE_NOT_ALLOWED", body.offer_id)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from referral.domain.events import Consent, ConsentState, StepKind, Traits
+from referral.domain.kinds import PLACE
 
 NOWHERE = Traits(concern="", age="", age_band="", sex="", found_in="", home="", urgency="", origin="", asylum="", languages=(), flags=())
 """Traits of a case whose first record was lost."""
@@ -192,7 +193,9 @@ def unbegun(run: Run) -> int | None:
 def agreed_until(case: Case) -> int | None:
     """When the person's consent runs out; None where it does not."""
     consent = case.consent
-    return consent.until if consent is not None and consent.state is ConsentState.GIVEN else None
+    if consent is None or consent.until is None:
+        return None
+    return consent.until if consent.state is ConsentState.GIVEN else None
 
 
 def comes_due(case: Case, before: int, now: int) -> bool:
@@ -247,7 +250,7 @@ def holds(case: Case) -> Mapping[str, int]:
     held: dict[str, int] = {}
     for track in case.tracks:
         for run in track.runs:
-            if run.kind is StepKind.PLACE:
+            if run.kind is PLACE:
                 for seat in run.seats:
                     for offer in offers_of(seat):
                         held[offer.service] = held.get(offer.service, 0) + 1

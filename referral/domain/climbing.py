@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from referral.domain.decision import Decision
-from referral.domain.events import CaseRaised, Decided, DecisionRecorded, How, OfferEscalated, StepKind
+from referral.domain.events import CaseRaised, Decided, DecisionRecorded, How, OfferEscalated
+from referral.domain.kinds import DECIDE
 from referral.domain.located import At
 from referral.domain.offering import LIMIT_ORDER
 from referral.domain.record import derived
@@ -33,7 +34,7 @@ def climb(d: Decision, at: At, reason: str) -> None:
     if reason == "all-excluded" and offer.skipped + 1 >= offer.rungs:
         d.needs_person("all-excluded", at.track, at.run.step, rung=2)
         expire(d, at, "all-excluded")
-    elif at.step.kind is StepKind.DECIDE:
+    elif at.step.kind is DECIDE:
         undecided(d, at)
     else:
         expire(d, at, "ladder-exhausted")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from referral.domain.case import Run, Track, offers_of
 from referral.domain.decision import Decision
-from referral.domain.events import Decided, DecisionRecorded, How, StepDone, StepKind, TrackChanged, TrackState
+from referral.domain.events import Decided, DecisionRecorded, How, StepDone, TrackChanged, TrackState
+from referral.domain.kinds import DECIDE, NOTIFY, PLACE
 from referral.domain.procedure import Step
 from referral.domain.standing import NOT_NEEDED, RANK, newest, rank
 
@@ -14,11 +15,11 @@ FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
 def finish(d: Decision, index: int, step: Step, run: Run) -> None:
     """The newest round of a step is done when its last seat is as far as the step asks."""
     track = d.case.tracks[index]
-    if step.kind is StepKind.DECIDE:
+    if step.kind is DECIDE:
         return _finish_decision(d, track, step, run)
-    if step.kind is StepKind.PLACE and rank(run) >= RANK[step.there]:
+    if step.kind is PLACE and rank(run) >= RANK[step.there]:
         _release_older(d, track, run)
-    reached = all(seat.offer for seat in run.seats) if step.kind is StepKind.NOTIFY else rank(run) >= FINAL[step.final]
+    reached = all(seat.offer for seat in run.seats) if step.kind is NOTIFY else rank(run) >= FINAL[step.final]
     if reached and not run.outcome:
         d.say(StepDone, "seats-filled", track, track_id=track.track_id, step=step.id, round=run.round, outcome="done")
     return None

@@ -11,6 +11,8 @@ from referral.domain.case import Case, Offer, Seat, find
 from referral.domain.fold_places import Changes, offer_at, put, run_at, without
 from referral.domain.standing import RANK
 
+COMPLETED = e.How.COMPLETED
+
 
 def _offer(case: Case, event: Any, **fields: Any) -> Changes:
     """New fields of the offer that the event names: the current one, or the one that the seat is handed over to."""
@@ -75,12 +77,12 @@ def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
     """A completed offer stays in its seat; any other leaves it to the next one, and a step that was done for it is open again, unless
     the next one is as far."""
     place, _, run, seat, offer = offer_at(case, event)
-    ended = replace(offer, how=event.how.value, reason=event.reason, due=None, due_what="")
+    ended = replace(offer, how=str(event.how), reason=event.reason, due=None, due_what="")
     if offer is seat.next:
         return put(case, place, replace(seat, next=None, past=(*seat.past, ended)))
     if seat.offer is not offer:
         return put(case, place, replace(seat, kept=without(seat.kept, offer), past=(*seat.past, ended)))
-    if event.how is e.How.COMPLETED:
+    if event.how is COMPLETED:
         return put(case, place, replace(seat, offer=replace(ended, state="COMPLETED")))
     stays = run.verdict or (seat.next is not None and RANK[seat.next.state] >= RANK[offer.state])
     left = replace(seat, offer=seat.next, next=None, past=(*seat.past, ended))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.case import Case, Track
-from referral.domain.events import StepKind
+from referral.domain.kinds import DECIDE
 from referral.domain.policy import Policy
 from referral.domain.procedure import Marks, Pathway, Placement, Step
 from referral.domain.standing import RANK, consent_mark, latest, outcome_marks, state_marks, trait_marks
@@ -30,7 +30,7 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int |
         if reached >= TAKEN:
             found.update(state_marks(run.step, reached))
         if run.outcome:
-            outcomes[run.step] = outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE)
+            outcomes[run.step] = outcome_marks(run.step, run.outcome, run.kind is DECIDE)
     found.update(*outcomes.values())
     for step in pathway.placements:
         found.update(_placed(track, step, found, policy))

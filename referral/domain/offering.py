@@ -8,7 +8,8 @@ from referral.domain.case import Run, Track
 from referral.domain.consent import shown
 from referral.domain.decision import Decision
 from referral.domain.directory import Service
-from referral.domain.events import OfferOpened, Passed, StepKind
+from referral.domain.events import OfferOpened, Passed
+from referral.domain.kinds import NOTIFY
 from referral.domain.procedure import Step
 
 LIMIT_ORDER = {
@@ -54,7 +55,7 @@ def offer(
         rung=0,
         shows=shown(d, d.policy.pinned[track.digest], step, seat_rule.shows),
         words=step.words,
-        reasons=() if step.kind is StepKind.NOTIFY else seat_rule.may_decline,
+        reasons=() if step.kind is NOTIFY else seat_rule.may_decline,
         codes=step.codes,
         needs=step.needs,
         skip=tuple([actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")]),

@@ -10,10 +10,10 @@ from referral.domain.events import (
     ReferralSubmitted,
     ReferralWithdrawn,
     ResponseSubmitted,
-    StepKind,
     TraitsChanged,
     Word,
 )
+from referral.domain.kinds import NOTIFY, PLACE
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
 from referral.domain.record import Due, Input, RecordLost
@@ -39,7 +39,7 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
     else:
         pathways = _reached(_pathways(case, policy), policy)
     named = {body.target} if isinstance(body, InstructionGiven) else set()
-    named |= {o.service for _, _, run, seat in seats(case) if run.kind is StepKind.PLACE for o in seat.past} if case else set()
+    named |= {o.service for _, _, run, seat in seats(case) if run.kind is PLACE for o in seat.past} if case else set()
     wanted = {service for pathway in pathways for service in _asked(pathway, policy, found_in)} | named
     return tuple(sorted(id for id in wanted if id in policy.services and policy.services[id].places is not None))
 
@@ -73,7 +73,7 @@ def _may_ask(case: Case, body: object, policy: Policy) -> bool:
     if isinstance(body, ResponseSubmitted):
         return not _is_quiet_answer(case, body, policy)
     if isinstance(body, Due):
-        begun = any(run.kind is StepKind.PLACE and not run.outcome for track in case.tracks for run in track.runs)
+        begun = any(run.kind is PLACE and not run.outcome for track in case.tracks for run in track.runs)
         return begun or any(pathway.places_by_silence for pathway in _pathways(case, policy))
     return not isinstance(body, ReferralWithdrawn | RecordLost)
 
@@ -84,10 +84,10 @@ def _is_quiet_answer(case: Case, body: ResponseSubmitted, policy: Policy) -> boo
     if found is None:
         return True
     _, track, run, _, _ = found
-    if body.word in QUIET and run.kind is not StepKind.NOTIFY:
+    if body.word in QUIET and run.kind is not NOTIFY:
         return True
     pathway = policy.pinned.get(track.digest)
-    if run.kind is StepKind.PLACE or body.word is Word.DECIDE or pathway is None or not pathway.places_by_decisions:
+    if run.kind is PLACE or body.word is Word.DECIDE or pathway is None or not pathway.places_by_decisions:
         return False
     if any(other.paused_by for other in case.tracks):
         return False
@@ -98,7 +98,7 @@ def _is_quiet_answer(case: Case, body: ResponseSubmitted, policy: Policy) -> boo
 def _waits(case: Case) -> bool:
     """A vacant place seat looks again at every input, a round that has not begun at any that comes after its time."""
     return any(
-        not run.outcome and (run.kind is StepKind.PLACE or run.starts is not None) and any(seat.offer is None for seat in run.seats)
+        not run.outcome and (run.kind is PLACE or run.starts is not None) and any(seat.offer is None for seat in run.seats)
         for track in case.tracks
         for run in track.runs
     )

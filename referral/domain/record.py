@@ -9,10 +9,13 @@ import hashlib
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from referral.domain.events.facts import Facts
 from referral.domain.events.head import CauseKind, Head
 from referral.domain.events.meta import Meta
+
+RECORD, DUE, LOST = CauseKind.RECORD, CauseKind.DUE, CauseKind.LOST
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,12 +116,10 @@ def lost_input(case_id: str, lost: RecordLost, source: Source) -> Input:
 
 def head_of(cause: Input, facts: Facts) -> Head:
     """What the first event of an input says of it: enough to make the input again from the log."""
-    at = cause.source
-    match cause.body:
-        case Due(at=due):
-            return Head(kind=CauseKind.DUE, topic="", partition=-1, offset=-1, due=due, facts=facts)
-        case RecordLost(seq=seq, reason=why):
-            kind = CauseKind.LOST
-            return Head(kind=kind, topic=at.topic, partition=at.partition, offset=at.offset, lost_seq=seq, lost_reason=why, facts=facts)
-        case _:
-            return Head(kind=CauseKind.RECORD, topic=at.topic, partition=at.partition, offset=at.offset, facts=facts)
+    at, body = cause.source, cause.body
+    if isinstance(body, Due):
+        return Head(kind=DUE, topic="", partition=-1, offset=-1, due=body.at, facts=facts)
+    if isinstance(body, RecordLost):
+        place = Head(kind=LOST, topic=at.topic, partition=at.partition, offset=at.offset, facts=facts)
+        return replace(place, lost_seq=body.seq, lost_reason=body.reason)
+    return Head(kind=RECORD, topic=at.topic, partition=at.partition, offset=at.offset, facts=facts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from referral.domain.case import Case, Run, Track
-from referral.domain.events import Consent, ConsentState, StepKind, Traits
+from referral.domain.events import Consent, ConsentState, Traits
+from referral.domain.kinds import DECIDE
 from referral.domain.procedure import Marks
 
 RANK = {"OFFERED": 1, "ACKNOWLEDGED": 2, "ACCEPTED": 3, "ARRIVED": 4, "COMPLETED": 5}
@@ -43,7 +44,7 @@ def consent_mark(consent: Consent | None, now: int) -> str:
     """How the person's agreement stands: given, refused, withdrawn, not-asked, unknown, or expired when its time has passed."""
     if consent is None:
         return "consent=not-asked"
-    if consent.state is ConsentState.GIVEN and consent.until is not None and consent.until <= now:
+    if consent.until is not None and consent.until <= now and consent.state is ConsentState.GIVEN:
         return "consent=expired"
     return CONSENT[consent.state]
 
@@ -93,4 +94,4 @@ def outcome_marks(step: str, outcome: str, decides: bool) -> tuple[str, ...]:
 def run_marks(run: Run) -> tuple[str, ...]:
     """The marks that one round gives."""
     reached = state_marks(run.step, rank(run))
-    return reached + outcome_marks(run.step, run.outcome, run.kind is StepKind.DECIDE) if run.outcome else reached
+    return reached + outcome_marks(run.step, run.outcome, run.kind is DECIDE) if run.outcome else reached

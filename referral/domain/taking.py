@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from referral.domain.case import offers_of
 from referral.domain.decision import Decision
-from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmitted, StepKind
+from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmitted
+from referral.domain.kinds import DECIDE, PLACE
 from referral.domain.located import At
 from referral.domain.offering import limit_after
 from referral.domain.standing import RANK
@@ -22,7 +23,7 @@ def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
     for kept in at.seat.kept:
         if kept.offer_id != body.offer_id:
             d.close(kept, How.DECLINED_BY_AGENCY, kept.reason, "other-accepted", at.track)
-    if at.offer is at.seat.next and at.step.kind is not StepKind.PLACE:
+    if at.offer is at.seat.next and at.step.kind is not PLACE:
         hand_over(d, at)
 
 
@@ -54,7 +55,7 @@ def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
         return d.ignore("REASON_NOT_ALLOWED", body.offer_id)
     if at.offer is at.seat.next:
         return transfer_failed(d, at, How.DECLINED_BY_PERSON if body.reason == "PERSON_DECLINED" else how, body.reason, "answer")
-    if at.rule.statutory and at.step.kind is not StepKind.DECIDE:
+    if at.rule.statutory and at.step.kind is not DECIDE:
         d.say(OfferHeld, "statutory-duty", at.track, offer_id=body.offer_id, by=body.by, reason=body.reason, due=None)
     else:
         if body.reason == "PERSON_DECLINED":

@@ -6,8 +6,9 @@ from referral.domain.case import Seat, Track, offers_of
 from referral.domain.consent import is_barred
 from referral.domain.decision import Decision
 from referral.domain.directory import Service, years
-from referral.domain.events import StepKind, Traits
+from referral.domain.events import Traits
 from referral.domain.hours import is_open
+from referral.domain.kinds import PLACE
 from referral.domain.marks import secure_allowed
 from referral.domain.procedure import Marks, Pathway, SeatRule, Step
 
@@ -42,7 +43,7 @@ def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, se
     hours = d.policy.agencies[service.agency].hours
     if hours is not None and step.is_urgent and not is_open(hours, d.facts.now, d.policy.calendar):
         return "CLOSED"
-    if step.kind is StepKind.PLACE:
+    if step.kind is PLACE:
         if any(o.service == service.id for run in track.runs if run.step == step.id for s in run.seats for o in offers_of(s)):
             return "HOLDS_NOW"
         if d.free(service.id) < 1:
