@@ -13,7 +13,7 @@ from referral.domain.finishing import drop, end_track, finish, is_over
 from referral.domain.marks import marks
 from referral.domain.procedure import Marks, Pathway, Step
 from referral.domain.rounds import goes_on, is_early, next_start
-from referral.domain.standing import NOT_NEEDED, RANK, newest, rank, run_marks
+from referral.domain.standing import NOT_NEEDED, RANK, is_vacant, newest, rank, run_marks
 from referral.domain.switching import follow_changes
 from referral.domain.withdrawing import honour
 
@@ -63,8 +63,7 @@ def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str]
             if not step.until.isdisjoint(standing):
                 drop(d, track.track_id, step.id, "NOT_NEEDED", "repetition-ended")
         elif not run.outcome or run.verdict:
-            vacant = not run.verdict and any(seat.offer is None and not seat.code for seat in run.seats)
-            if vacant and (keeps or step.without_consent):
+            if not run.verdict and (keeps or step.without_consent) and is_vacant(run):
                 run = fill(d, index, pathway, step, standing)
             finish(d, index, step, run)
 

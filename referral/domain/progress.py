@@ -51,13 +51,14 @@ def progress(d: Decision) -> None:
         elif task.about == MISSING:
             settle_missing(d, task)
     case = d.case
-    if not case.closed and not case.tasks:
-        if not case.opened:
-            d.needs_person("record-lost")
-        elif case.tracks and all(track.outcome for track in case.tracks):
-            d.say(CaseClosed, "all-tracks-ended", outcome="done", sealed=seals(d))
-        elif not awaits(case):
-            d.needs_person("standing-still")
+    if case.closed or case.tasks or (case.opened and awaits(case)):
+        return
+    if not case.opened:
+        d.needs_person("record-lost")
+    elif case.tracks and all(track.outcome for track in case.tracks):
+        d.say(CaseClosed, "all-tracks-ended", outcome="done", sealed=seals(d))
+    else:
+        d.needs_person("standing-still")
 
 
 def _ends_paused(d: Decision, track: Track) -> bool:

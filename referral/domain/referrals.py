@@ -19,7 +19,7 @@ from referral.domain.events import (
     Traits,
 )
 from referral.domain.excluding import exclude
-from referral.domain.procedure import Marks, Pathway
+from referral.domain.procedure import Marks, Pathway, met
 from referral.domain.record import RecordLost
 from referral.domain.standing import case_marks
 
@@ -69,10 +69,10 @@ def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies")
     standing = case_marks(d.case, d.facts.now)
     for pathway in d.policy.current:
         tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
-        ran = bool(tracks) and all(group & before for group in pathway.applies)
+        ran = bool(tracks) and met(pathway.applies, before)
         if ran and tracks[-1].outcome == "consent-withdrawn":
             ran = GIVEN not in standing or GIVEN in before
-        if ran or any(not t.outcome for t in tracks) or not all(group & standing for group in pathway.applies):
+        if ran or any(not t.outcome for t in tracks) or not met(pathway.applies, standing):
             continue
         if len(d.case.tracks) >= TRACKS:
             return d.needs_person("too-many-tracks")

@@ -66,6 +66,14 @@ def rank(run: Run) -> int:
     return lowest
 
 
+def is_vacant(run: Run) -> bool:
+    """Whether a seat of it has neither an offer nor a decision."""
+    for seat in run.seats:  # noqa: SIM110 - as in procedure.met
+        if seat.offer is None and not seat.code:
+            return True
+    return False
+
+
 def latest(track: Track, step: str) -> Run | None:
     """The newest round of a step."""
     for run in reversed(track.runs):

@@ -10,14 +10,14 @@ from referral.domain.finishing import end_track
 from referral.domain.marks import marks
 from referral.domain.pausing import pause as wait_for
 from referral.domain.policy import Policy
-from referral.domain.procedure import Change, Marks, Pathway
+from referral.domain.procedure import Change, Marks, Pathway, met
 from referral.domain.referrals import TRACKS, open_track
 
 
 def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -> bool:
     """Begin what the marks of a track call for. Whether the track has ended or waits."""
     for change in pathway.changes:
-        if not _stands(change, standing):
+        if not met(change.when, standing):
             continue
         track = d.case.tracks[index]
         other = _in_force(d.policy, change.switch_to or change.also_open)
@@ -32,17 +32,12 @@ def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -
     return False
 
 
-def _stands(change: Change, standing: Marks) -> bool:
-    return not any(group.isdisjoint(standing) for group in change.when)
-
-
 def _stood(d: Decision, track: Track, pathway: Pathway, change: Change) -> bool:
     """Whether this was so before the input: a desk is told once."""
     was = next((t for t in d.before.tracks if t.track_id == track.track_id), None) if d.before is not None else None
     if was is None or d.before is None:
         return False
-    before = marks(d.before, was, pathway, d.policy)
-    return _stands(change, before)
+    return met(change.when, marks(d.before, was, pathway, d.policy))
 
 
 def _switch(d: Decision, track: Track, pathway: Pathway, other: Pathway) -> bool:
