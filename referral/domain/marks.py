@@ -18,22 +18,26 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int |
     found.add(consent_mark(case.consent, case.at if now is None else now))
     outcomes = {}
     for run in track.runs:
-        reached = 5
+        step, reached = run.step, 5
         for seat in run.seats:
-            at = RANK[seat.offer.state] if seat.offer is not None else 0
-            if at < reached:
+            offer = seat.offer
+            if offer is None:
+                reached = 0
+            elif (at := RANK[offer.state]) < reached:
                 reached = at
             if seat.missed:
-                found.update([f"{run.step}.{what}-missed" for what in seat.missed])
-            if seat.past and any(offer.how == "EXPIRED" and offer.state == "OFFERED" for offer in seat.past):
-                found.add(f"{run.step}.acknowledge-missed")  # nobody on duty on any rung is no better than silence
+                found.update([f"{step}.{what}-missed" for what in seat.missed])
+            for past in seat.past:
+                if past.how == "EXPIRED" and past.state == "OFFERED":
+                    found.add(f"{step}.acknowledge-missed")  # nobody on duty on any rung is no better than silence
         if reached >= TAKEN:
-            found.update(state_marks(run.step, reached))
+            found |= state_marks(step, reached)
         if run.outcome:
-            outcomes[run.step] = outcome_marks(run.step, run.outcome, run.kind is DECIDE)
-    found.update(*outcomes.values())
-    for step in pathway.placements:
-        found.update(_placed(track, step, found, policy))
+            outcomes[step] = outcome_marks(step, run.outcome, run.kind is DECIDE)
+    for done in outcomes.values():
+        found |= done
+    for placed in pathway.placements:
+        found.update(_placed(track, placed, found, policy))
     return found
 
 

@@ -88,18 +88,21 @@ def newest(track: Track) -> dict[str, Run]:
 
 
 @lru_cache(1024)
-def state_marks(step: str, reached: int) -> tuple[str, ...]:
-    return tuple(f"{step}.{word}" for word in WORDS[reached])
+def state_marks(step: str, reached: int) -> Marks:
+    return frozenset(f"{step}.{word}" for word in WORDS[reached])
 
 
 @lru_cache(1024)
-def outcome_marks(step: str, outcome: str, decides: bool) -> tuple[str, ...]:
+def outcome_marks(step: str, outcome: str, decides: bool) -> Marks:
+    words: tuple[str, ...] = ("done",)
     if outcome in (SETTLED, OVERTAKEN):
-        return tuple(f"{step}.{word}" for word in ALL)
-    return (f"{step}.done", f"{step}.decided", f"{step}.{outcome}") if decides and outcome != NOT_NEEDED else (f"{step}.done",)
+        words = ALL
+    elif decides and outcome != NOT_NEEDED:
+        words = ("done", "decided", outcome)
+    return frozenset(f"{step}.{word}" for word in words)
 
 
-def run_marks(run: Run) -> tuple[str, ...]:
+def run_marks(run: Run) -> Marks:
     """The marks that one round gives."""
     reached = state_marks(run.step, rank(run))
-    return reached + outcome_marks(run.step, run.outcome, run.kind is DECIDE) if run.outcome else reached
+    return reached | outcome_marks(run.step, run.outcome, run.kind is DECIDE) if run.outcome else reached
