@@ -17,8 +17,8 @@ NOWHERE = Traits(concern="", age="", age_band="", sex="", found_in="", home="", 
 """Traits of a case whose first record was lost."""
 
 
-class Val(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A frozen value that stores only what differs from its defaults."""
+class Val(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A frozen value that stores only what differs from its defaults. The collector passes it over: it can refer to nothing younger."""
 
 
 class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):

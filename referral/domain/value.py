@@ -7,8 +7,11 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 
-class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A quiet value. IDS: the fields that hold an id; for everything else use `msgspec.to_builtins`."""
+class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A quiet value, never part of a cycle: the collector passes it over.
+
+    IDS: the fields that hold an id; for everything else use `msgspec.to_builtins`.
+    """
 
     IDS: ClassVar[tuple[str, ...]] = ()
 
