@@ -86,13 +86,18 @@ class Step:
     """Who gets its counts (FEED)."""
 
     @cached_property
+    def names(self) -> Marks:
+        """The marks that its conditions and its place name."""
+        found = {*self.after, *self.at_once, *self.again, *self.unless, *self.until, *_all(self.when)}
+        if (place := self.placement) is not None:
+            found |= {*place.needs, *place.ends, *(f"{place.by}.{code}" for code in place.roles)}
+        return frozenset(found)
+
+    @cached_property
     def reads(self) -> frozenset[str]:
         """Ids of the steps whose state decides what this one does: itself, and those that its conditions, seats and place name."""
-        marks = {*self.after, *self.at_once, *self.again, *self.unless, *self.until, *(mark for group in self.when for mark in group)}
-        found = {self.id, *(rule.holder[0] for rule in self.seats if rule.holder), *(mark.partition(".")[0] for mark in marks)}
-        if self.placement is not None:
-            found |= {self.placement.by, *(mark.partition(".")[0] for mark in self.placement.needs | self.placement.ends)}
-        return frozenset(found)
+        holders = [rule.holder[0] for rule in self.seats if rule.holder]
+        return frozenset({self.id, *holders, *(mark.partition(".")[0] for mark in self.names)})
 
     @cached_property
     def is_plain(self) -> bool:
@@ -250,6 +255,13 @@ class Pathway:
         for placed in self.placements:
             reads = {id: read | placed.reads if placed.id in read else read for id, read in reads.items()}
         return {id: frozenset(reader for reader, read in reads.items() if id in read) for id in reads}
+
+    @cached_property
+    def names(self) -> Marks:
+        """Every mark that it looks at: the others are as if they did not stand."""
+        bans = {mark for _, mark in self.never}
+        changes = {mark for change in self.changes for mark in _all(change.when)}
+        return frozenset(self.close_when | bans | changes).union(*(step.names for step in self.steps))
 
     def is_settled(self, standing: Marks, withdrawn: bool) -> bool:
         """Whether every step that ends it is done, or is not for these circumstances. withdrawn: the person does not agree to it."""
