@@ -49,7 +49,10 @@ def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str]
         if step.id not in concerned:
             continue
         run = runs.get(step.id)
-        if run is not None and run.outcome and step.is_plain and run.outcome != NOT_NEEDED and run.verdict in ("", run.outcome):
+        if run is None:
+            if not step.is_ready(standing):
+                continue
+        elif run.outcome and step.is_plain and run.outcome != NOT_NEEDED and run.verdict in ("", run.outcome):
             continue
         wanted = step.is_wanted(standing)
         if wanted and (agreed or step.without_consent) and _opens(d, step, track, run, standing):
