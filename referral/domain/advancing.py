@@ -85,14 +85,15 @@ def _concerned(pathway: Pathway, track: Track, before: Track | None) -> Collecti
     if before is None or before.paused_by != track.paused_by:
         return pathway.by_id
     found: set[str] = set()
-    old = before.runs
-    for number, run in enumerate(track.runs):
-        if number >= len(old) or (run is not old[number] and _has_news(old[number], run)):
+    for old, run in zip(before.runs, track.runs, strict=False):
+        if run is not old and _has_news(old, run):
             found |= pathway.readers[run.step]
         elif not run.outcome:
             for seat in run.seats:
                 if seat.offer is None:  # a vacant seat looks for somebody at every input
                     found.add(run.step)
+    for run in track.runs[len(before.runs) :]:
+        found |= pathway.readers[run.step]
     return found
 
 

@@ -168,18 +168,16 @@ def find(case: Case, offer_id: str) -> Found | None:
 
 def _find(case: Case, offer_id: str) -> Found | None:
     for t, track in enumerate(case.tracks):
-        for r in range(len(track.runs) - 1, -1, -1):  # what is answered has mostly just been asked
-            run = track.runs[r]
-            for s, seat in enumerate(run.seats):
-                current = seat.offer
-                if current is not None and current.offer_id == offer_id:
-                    return (t, r, s), track, run, seat, current
-                if seat.next is not None and seat.next.offer_id == offer_id:
-                    return (t, r, s), track, run, seat, seat.next
-                if seat.kept or seat.past:
-                    for offer in (*seat.kept, *seat.past):
-                        if offer.offer_id == offer_id:
-                            return (t, r, s), track, run, seat, offer
+        r = len(track.runs)
+        for run in reversed(track.runs):  # what is answered has mostly just been asked
+            r -= 1
+            for seat in run.seats:
+                if (offer := seat.offer) is not None and offer.offer_id == offer_id:
+                    return (t, r, run.seats.index(seat)), track, run, seat, offer
+    for place, track, run, seat in seats(case):
+        for offer in (seat.next, *seat.kept, *seat.past):
+            if offer is not None and offer.offer_id == offer_id:
+                return place, track, run, seat, offer
     return None
 
 

@@ -18,13 +18,15 @@ Changes = dict[str, Any]
 def put(case: Case, place: Place, seat: Seat, **run_fields: Any) -> Changes:
     """This seat at its place."""
     t, r, s = place
-    run = case.tracks[t].runs[r]
-    return put_run(case, t, r, replace(run, seats=replaced(run.seats, s, seat), **run_fields))
+    track = case.tracks[t]
+    run = track.runs[r]
+    changed = replace(run, seats=replaced(run.seats, s, seat), **run_fields)
+    return {"tracks": replaced(case.tracks, t, replace(track, runs=replaced(track.runs, r, changed)))}
 
 
 def put_run(case: Case, t: int, r: int, run: Run) -> Changes:
     track = case.tracks[t]
-    return put_track(case, t, replace(track, runs=replaced(track.runs, r, run)))
+    return {"tracks": replaced(case.tracks, t, replace(track, runs=replaced(track.runs, r, run)))}
 
 
 def put_track(case: Case, t: int, track: Track) -> Changes:
@@ -33,6 +35,8 @@ def put_track(case: Case, t: int, track: Track) -> Changes:
 
 def replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
     """The same items, and this one in its place."""
+    if len(items) == 1:
+        return (item,)
     listed = list(items)
     listed[index] = item
     return tuple(listed)
@@ -51,12 +55,14 @@ def track_at(case: Case, track_id: str) -> int:
 
 def run_at(case: Case, event: Any) -> tuple[int, int]:
     """Where the run stands that the event names."""
-    t = track_at(case, event.track_id)
+    t, step, round = track_at(case, event.track_id), event.step, event.round
     runs = case.tracks[t].runs
-    for r in range(len(runs) - 1, -1, -1):
-        if runs[r].step == event.step and runs[r].round == event.round:
+    r = len(runs)
+    for run in reversed(runs):
+        r -= 1
+        if run.step == step and run.round == round:
             return t, r
-    raise LookupError(f"no round {event.round} of {event.step}")
+    raise LookupError(f"no round {round} of {step}")
 
 
 def offer_at(case: Case, event: Any) -> tuple[Place, Track, Run, Seat, Offer]:
