@@ -119,6 +119,8 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     raised: tuple[str, ...] = ()
     closed: str = ""
     drill: bool = False
+    bundle: int | None = None
+    """Number of the policy that its last event was decided under."""
     sealed: bool = False
     """What was written before it closed is never disclosed again."""
 

@@ -49,5 +49,7 @@ def opens_at(d: Decision, task: Task) -> int | None:
     run = latest(track, task.step) if track else None
     if track is None or pathway is None or step is None or run is None or not 0 <= task.seat < len(run.seats):
         return None
+    if not step.is_urgent:  # it does not wait for office hours
+        return None
     choice = choose(d, track, pathway, step, run, task.seat, marks(d.case, track, pathway, d.policy, d.facts.now))
     return None if choice is None else first_opening(d.policy, choice[2], d.facts.now)

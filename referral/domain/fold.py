@@ -32,8 +32,10 @@ def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
     if case is None:
         case = Case(case_id=case_id)
     head: e.Head | None = event.head  # type: ignore[attr-defined]
-    at = case.at if head is None else head.facts.now
-    return replace(case, seq=case.seq + 1, at=at, **FOLDS[type(event)](case, event))
+    changes = FOLDS[type(event)](case, event)
+    if head is None:
+        return replace(case, seq=case.seq + 1, **changes)
+    return replace(case, seq=case.seq + 1, at=head.facts.now, bundle=head.facts.bundle, **changes)
 
 
 def case_opened(case: Case, event: e.CaseOpened) -> Changes:

@@ -16,22 +16,17 @@ from referral.domain.withdrawing import honour, settle_missing
 
 PASSES = 32
 """Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
+BOUND = "too-many-events"
 VACANT = ("no-candidate", "person-declined")
 
 
 def progress(d: Decision) -> None:
     """Say everything that follows, until nothing more does.
 
-    An alarm always looks, because a place may have become free. After an answer only the steps that it concerns are looked at; any
-    other input (and what a look has changed by itself) may concern every one.
+    An alarm always looks, because a place may have become free. After an answer or an alarm only the steps that it concerns are looked
+    at; any other input (and what a look has changed by itself) may concern every one.
     """
-    looks = not d.events or isinstance(d.cause.body, Due)
-    before: tuple[Track, ...] = ()
-    if d.before is not None:
-        if comes_due(d.before, d.before.at, d.facts.now):
-            looks = True
-        elif isinstance(d.cause.body, ResponseSubmitted):
-            before = d.before.tracks
+    looks, before = _looks_at(d)
     for _ in range(PASSES):
         if not looks and not d.moved:
             break
@@ -44,7 +39,7 @@ def progress(d: Decision) -> None:
             break
         before = tracks
     else:
-        d.needs_person("too-many-events")
+        d.needs_person(BOUND)
     for task in d.case.tasks:
         if task.seat >= 0 and _is_settled(d, task):
             d.settle(task, "done")
@@ -59,6 +54,20 @@ def progress(d: Decision) -> None:
         d.say(CaseClosed, "all-tracks-ended", outcome="done", sealed=seals(d))
     else:
         d.needs_person("standing-still")
+
+
+def _looks_at(d: Decision) -> tuple[bool, tuple[Track, ...]]:
+    """Whether there is anything to look at, and the tracks as they stood when everything was looked at; none: nobody knows."""
+    case, body = d.before, d.cause.body
+    looks = not d.events or isinstance(body, Due)
+    if case is None:
+        return looks, ()
+    if comes_due(case, case.at, d.facts.now):
+        return True, ()
+    if isinstance(body, ResponseSubmitted):
+        return looks, case.tracks
+    known = isinstance(body, Due) and case.bundle == d.facts.bundle and not any(task.about == BOUND for task in case.tasks)
+    return looks, case.tracks if known else ()
 
 
 def _ends_paused(d: Decision, track: Track) -> bool:
