@@ -9,9 +9,9 @@ import math
 from xml.sax.saxutils import escape
 
 from referral.cli.check_run import Result
+from referral.cli.check_table import waits
 from referral.domain.deadline import HOUR, MINUTE
 from referral.domain.policy import Policy
-from referral.domain.told import span
 
 CELL, HIGH, LABEL, HEAD, MARGIN = 78, 20, 170, 120, 24
 LIGHT, DARK = 15 * MINUTE, 30 * 24 * HOUR
@@ -58,7 +58,7 @@ def _cell(x: float, y: float, micros: int) -> str:
     grey = 0.0 if micros < 0 else min(max(math.log(max(micros, 1) / LIGHT) / math.log(DARK / LIGHT), 0.0), 1.0)
     level = round(255 - 215 * grey)
     fill, ink = f"#{level:02x}{level:02x}{level:02x}", "#fff" if level < 130 else "#000"
-    words = "–" if micros < 0 else span(micros)
+    words = waits(micros)
     box = f'<rect x="{x}" y="{y}" width="{CELL}" height="{HIGH}" fill="{fill}" stroke="#999" stroke-width="0.5"/>'
     return f'{box}<text x="{x + CELL / 2}" y="{y + 14}" text-anchor="middle" fill="{ink}">{escape(words)}</text>'
 

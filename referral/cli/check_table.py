@@ -8,12 +8,13 @@ import msgspec
 
 from referral.cli import show
 from referral.cli.check_run import Found, Result
+from referral.domain.deadline import DAY, HOUR, MINUTE
 from referral.domain.policy import Policy
 from referral.domain.reach_story import text
 from referral.domain.reach_tally import Row
-from referral.domain.told import span
 
 TITLE = "Longest wait when everybody answers in the last minute → when {} (one time: the same)"
+UNITS = ((2 * HOUR, MINUTE, "min"), (3 * DAY, HOUR, "h"), (1 << 62, DAY, "d"))
 COLUMNS = ("first acceptance", "a bed", "a desk is asked")
 WORST = 3
 """Municipalities that are named of each procedure."""
@@ -54,12 +55,16 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _times(calm: int, worst: int) -> str:
     if worst < 0 or calm == worst:
-        return _time(worst)
-    return f"{_time(calm)} → {_time(worst)}"
+        return waits(worst)
+    return f"{waits(calm)} → {waits(worst)}"
 
 
-def _time(micros: int) -> str:
-    return "–" if micros < 0 else span(micros)
+def waits(micros: int) -> str:
+    """At most so long: rounded up to minutes, hours or days; – where it is never."""
+    if micros < 0:
+        return "–"
+    size, unit = next((size, unit) for most, size, unit in UNITS if micros < most)
+    return f"{-(-micros // size)} {unit}"
 
 
 def print_found(result: Result, policy: Policy) -> None:

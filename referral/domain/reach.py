@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
+from referral.domain.deadline import HOUR
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
 from referral.domain.reach_pairs import alone, pairs
@@ -25,13 +26,22 @@ from referral.domain.reach_world import Given, World
 START = 1_790_755_200_000_000
 """When the referral comes: a Wednesday, 30 September 2026, 10:00 in Prishtinë, as in the stories; µs UTC."""
 
+NIGHT = START + 64 * HOUR
+"""And another: the night of the Saturday after, 02:00, when offices are closed."""
 
-def ways(policy: Policy, task: Task, depth: int, pace: Pace = Pace.LATE) -> Iterator[Way]:
-    """Every way of one class. depth: how many agencies fail at most: 0, 1, or 2 one after the other."""
+
+def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
+    """Every way of one class. depth: how many agencies fail at most: 0, 1, or 2 one after the other.
+
+    On those on which nobody fails people are also prompt, and the referral also comes at night.
+    """
     pathway = next(one for one in policy.current if one.id == task.pathway)
-    given = Given(START, pace, task.traits, task.consent)
-    calm, forks = _calm(policy, pathway, given)
+    given = Given(START, Pace.LATE, task.traits, task.consent)
+    calm, forks = calm_ways(policy, pathway, given)
     yield from calm
+    yield from calm_ways(policy, pathway, structs.replace(given, pace=Pace.PROMPT))[0]
+    night = structs.replace(given, start=NIGHT)
+    yield Walker(pathway).go(World(policy, night), Way(night), branches=False)
     if depth < 1:
         return
     for agency in sorted({agency for agency, _ in calm[0].asked}):
@@ -47,7 +57,7 @@ def ways(policy: Policy, task: Task, depth: int, pace: Pace = Pace.LATE) -> Iter
         yield from pairs(pathway, singles)
 
 
-def _calm(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], list[Fork]]:
+def calm_ways(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], list[Fork]]:
     """The ways on which nobody fails: for each code of each decision one, from the way on which it was first asked for."""
     found: list[Way] = []
     broken: list[Fork] = []

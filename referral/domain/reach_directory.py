@@ -6,16 +6,17 @@ person is passed over everywhere, and where so many fail, nobody behind the next
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from referral.domain.directory import Service
 from referral.domain.policy import Policy
-from referral.domain.procedure import Pathway, SeatRule, Step
+from referral.domain.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.reach_classes import Circumstance, possible
 from referral.domain.standing import consent_mark, trait_marks
 from referral.domain.unfit import unsuitable
 
 Look = tuple[object, ...]
+Begun = Sequence[tuple[Pathway, tuple[Step, ...]]]
 MOVES = 2
 """Places that a person may hold or have left before the one that is looked for (ours): so many more are looked at."""
 
@@ -23,11 +24,16 @@ MOVES = 2
 def look(pathways: Iterable[Pathway], policy: Policy, given: Circumstance, failing: int) -> Look:
     """Of the municipality where the person was found, for the steps that can begin at all, while so many agencies fail at most."""
     standing = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
+    return look_of([(pathway, tuple(possible(pathway, standing).values())) for pathway in pathways], policy, given, standing, failing)
+
+
+def look_of(begun: Begun, policy: Policy, given: Circumstance, standing: Marks, failing: int) -> Look:
+    """The same, where it is known which steps of each procedure can begin."""
     names: dict[str, int] = {}
     parts: list[object] = []
-    for pathway in pathways:
+    for pathway, steps in begun:
         bans = {tag for tag, mark in pathway.never if tag and (not mark or mark in standing)}
-        for step in possible(pathway, standing).values():
+        for step in steps:
             for rule in step.seats:
                 parts.append(step.id)
                 for roles in asked(step, rule):

@@ -61,6 +61,8 @@ def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
         said = f"everybody answers in time, and yet the limit {what} of {step or 'a step'} passes"
         yield Finding("limit", task.pathway, step, what, said, "give it more time, or begin it later", child)
     for about, step, seat in way.tasks:
+        if about == "no-candidate" and step in way.closed:
+            continue  # a note
         if about == "no-candidate":
             yield _nobody(policy, pathway, step, seat, way, child)
         elif about == "standing-still":

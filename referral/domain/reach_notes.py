@@ -19,6 +19,8 @@ def notes(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
             step = pathway.step(id)
             if about == "no-candidate" and step is not None and step.seats[max(seat, 0)].holder is None:
                 yield Finding("alone", task.pathway, id, "", "only one agency can be asked; when it fails, a desk has to find another")
+    for closed in sorted(way.closed) if not way.failing else ():
+        yield Finding("closed", task.pathway, closed, "", "when offices are closed nobody can be asked; a desk is, until one opens")
     if not way.failing and way.last is not None:
         yield from _ladders(policy, task, way)
 

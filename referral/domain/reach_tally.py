@@ -59,7 +59,7 @@ class Tally(Struct):
         row = Row()
         opened = self.opened.setdefault(task.pathway, set())
         decided = self.decided.setdefault(task.pathway, set())
-        beds = False
+        beds, start = False, 0
         self.classes += 1
         for way in ways:
             opened |= way.opened
@@ -69,7 +69,8 @@ class Tally(Struct):
             self.offers += way.offers
             self.excluded += bool(way.given.excluded)
             beds = beds or (not way.failing and way.bed >= 0)
-            _count(row, way, beds)
+            start = start or way.given.start
+            _count(row, way, beds, start)
         for place in task.places:
             self.rows.setdefault((task.pathway, place), Row()).add(row)
 
@@ -85,7 +86,9 @@ class Tally(Struct):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def _count(row: Row, way: Way, beds: bool) -> None:
+def _count(row: Row, way: Way, beds: bool, start: int) -> None:
+    if not way.failing and way.given.start != start:
+        return  # how long a weekend is, is not the procedure's
     if not way.failing:
         row.calm_first, row.calm_bed = max(row.calm_first, way.first), max(row.calm_bed, way.bed)
     else:

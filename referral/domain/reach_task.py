@@ -9,9 +9,9 @@ from msgspec import Struct, structs
 from referral.domain.events import Consent, Traits
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
-from referral.domain.reach_classes import Circumstance, circumstances, opened, residue, said
-from referral.domain.reach_directory import look
-from referral.domain.standing import trait_marks
+from referral.domain.reach_classes import Circumstance, circumstances, opened, possible, residue, said
+from referral.domain.reach_directory import Look, look, look_of
+from referral.domain.standing import consent_mark, trait_marks
 
 
 class Task(Struct, frozen=True):
@@ -62,21 +62,31 @@ def alike(pathway: Pathway, policy: Policy, given: Circumstance, place: str, fai
 
 
 def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> Iterator[Task]:
-    """Circumstances with the same residue, age and sex have the same look everywhere, so they are looked at once."""
-    seen: set[object] = set()
+    """Circumstances under which the same steps can begin have, for the same age, sex and bans, the same look everywhere."""
     members: dict[object, dict[str, Circumstance]] = {}
+    looks: dict[object, Look] = {}
+    seen: set[object] = set()
     by_place = any(mark.startswith("found_in=") for mark in said(pathway))
     for given in circumstances(pathway, policy):
         begun = opened(policy, given.traits)
-        standing = trait_marks(given.traits)
+        standing = trait_marks(given.traits) | {consent_mark(given.consent, 0)}
         bans = tuple(mark in standing for one in begun for _, mark in one.never if mark)
-        key = (residue(begun, given), bans, given.traits.age, given.traits.age_band, given.traits.sex)
-        if key in seen and not by_place:
+        left = residue(begun, given)
+        person = (given.traits.age, given.traits.age_band, given.traits.sex, bans)
+        if (left, person) in seen and not by_place:
             continue
-        seen.add(key)
+        seen.add((left, person))
+        opening = [(one, tuple(possible(one, standing).values())) for one in begun]
+        steps = tuple(step.id for _, some in opening for step in some)
         for place in places:
             here = given._replace(traits=structs.replace(given.traits, found_in=place))
-            members.setdefault(alike(pathway, policy, here, place, max(failing, 1)), {}).setdefault(place, here)
+            if by_place:
+                key = alike(pathway, policy, here, place, max(failing, 1))
+            else:
+                if (steps, person, place) not in looks:
+                    looks[steps, person, place] = look_of(opening, policy, here, standing, max(failing, 1))
+                key = (left, looks[steps, person, place])
+            members.setdefault(key, {}).setdefault(place, here)
     for found in members.values():
         example = next(iter(found.values()))
         yield Task(pathway.id, example.traits, example.consent, tuple(found), failing)

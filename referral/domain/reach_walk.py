@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, structs
 
 from referral.domain import events as e
-from referral.domain.case import Case
+from referral.domain.case import Case, open_offers, seats
 from referral.domain.deadline import DAY
 from referral.domain.procedure import Pathway
 from referral.domain.reach_people import Fault, faults
@@ -37,12 +37,31 @@ class Fork(NamedTuple):
     """After how many decisions of its parent."""
 
 
+class Asks(NamedTuple):
+    """Agencies that are asked: because the order names them, and because they hold a seat."""
+
+    ordered: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+
+    def add(self, other: Asks) -> Asks:
+        """Both."""
+        return Asks(self.ordered | other.ordered, self.held | other.held)
+
+    def concern(self, agencies: frozenset[str], case: Case) -> bool:
+        """Whether any of these agencies would be asked, as the case stands: a seat that it does not hold is asked of another."""
+        if agencies & self.ordered:
+            return True
+        holding = agencies & self.held
+        return bool(holding) and any(seat.offer is not None and seat.offer.agency in holding for _, _, _, seat in seats(case))
+
+
 class Way(Struct, eq=False):
     """What one way came to. first, bed, desk: µs after the referral; -1: never. about: what the desk was asked first, and for which step.
 
     opened: steps that began. decided: (step, code). asked: (agency, step). end: how it ended. parent: the way that it failed from.
+    late: limits that passed, by step. closed: steps for which a desk is asked while an office is closed.
     merged: it goes on as its parent (or the parent of that) does from there on. views: how it stood after so many decisions; asks: who is
-    asked by order after them.
+    asked after them.
     """
 
     given: Given
@@ -56,6 +75,7 @@ class Way(Struct, eq=False):
     decided: set[tuple[str, str]] = set()
     asked: set[tuple[str, str]] = set()
     late: list[tuple[str, str]] = []
+    closed: set[str] = set()
     wrong: list[str] = []
     offers: int = 0
     steps: int = 0
@@ -63,7 +83,7 @@ class Way(Struct, eq=False):
     merged: tuple[Way, int] | None = None
     last: Decided | None = None
     views: dict[View, int] = {}
-    asks: list[frozenset[str]] = []
+    asks: list[Asks] = []
 
     @property
     def agencies(self) -> frozenset[str]:
@@ -81,8 +101,8 @@ class Way(Struct, eq=False):
     @property
     def everybody(self) -> frozenset[str]:
         """Agencies that are asked on it, to its very end."""
-        later = self.merged[0].asks[self.merged[1]] if self.merged else frozenset[str]()
-        return later | {agency for agency, _ in self.asked}
+        later = self.merged[0].asks[self.merged[1]] if self.merged else Asks()
+        return later.ordered | later.held | {agency for agency, _ in self.asked}
 
 
 class Walker:
@@ -95,7 +115,7 @@ class Walker:
 
     def go(self, world: World, way: Way, *, branches: bool) -> Way:
         """To its end, or to where it is known how it goes on. branches: collect forks, and what is asked after every view."""
-        held: list[frozenset[str]] = []
+        held: list[Asks] = []
         before_it = world.steps
         done = world.begin() if world.case is None else None
         before: Case | None = None
@@ -118,31 +138,32 @@ class Walker:
             done = world.decide(body)
         way.last, way.steps = world.last, world.steps - before_it
         if branches:
-            later = way.merged[0].asks[way.merged[1]] if way.merged else frozenset[str]()
+            later = way.merged[0].asks[way.merged[1]] if way.merged else Asks()
             way.asks = [later]
             for one in reversed(held):
-                later |= one
+                later = later.add(one)
                 way.asks.append(later)
             way.asks.reverse()
         return way
 
-    def _note(self, world: World, way: Way, done: Decided, before: Case | None, branches: bool) -> frozenset[str]:
-        """Take down what a decision says. The agencies that it asks by order, not because they hold a seat."""
+    def _note(self, world: World, way: Way, done: Decided, before: Case | None, branches: bool) -> Asks:
+        """Take down what a decision says, and whom it asks."""
         since = done.now - way.given.start
         own = next((track.track_id for track in done.case.tracks if track.pathway == self.pathway.id), "")
-        asked: set[str] = set()
+        asked: tuple[set[str], set[str]] = set(), set()
         for event in done.events:
             kind = type(event)
             if kind is e.OfferOpened:
                 way.offers += 1
                 way.wrong += wrongs(before, done.case, event, done.now, world.policy)
-                if self._takes(event, own, way, branches, world):
-                    asked.add(event.agency)
+                asked[self._takes(event, own, way, branches, world)].add(event.agency)
             elif kind is e.OfferAccepted or kind is e.OfferArrived:
                 self._reached(world, way, event, own, since, kind is e.OfferArrived)
             elif kind is e.NeedsPerson:
                 if event.track_id in (None, own):
                     way.tasks.setdefault((event.about, event.step, event.seat), since)
+                if any(passed.reason == "CLOSED" for passed in event.why.passed):
+                    way.closed.add(event.step)
                 if way.desk < 0:
                     way.desk = since
             elif kind is e.StepOpened and event.track_id == own:
@@ -152,13 +173,13 @@ class Walker:
             elif kind is e.DeadlinePassed:
                 opened = world.asked.get(event.offer_id)
                 way.late.append((opened[0].step if opened else "", event.what))
-        return frozenset(asked)
+        return Asks(frozenset(asked[0]), frozenset(asked[1]))
 
     def _takes(self, event: e.OfferOpened, own: str, way: Way, branches: bool, world: World) -> bool:
-        """Take down an offer, with its forks. Whether the agency was asked by order."""
+        """Take down an offer, with its forks. Whether the agency was asked because it holds a seat."""
         step = self.pathway.step(event.step) if event.track_id == own else None
         if step is None:
-            return True
+            return False
         way.asked.add((event.agency, event.step))
         if branches:
             for fault in faults(event, "acknowledge" in step.limits):
@@ -168,7 +189,7 @@ class Walker:
                     if code != way.given.codes.get(step.id, step.codes[0]):
                         given = structs.replace(way.given, codes={**way.given.codes, step.id: code})
                         self.forks.append(Fork(world.fork(given), event.step, "", None, code, way, _known(way), self._at))
-        return step.seats[event.seat].holder is None
+        return step.seats[event.seat].holder is not None
 
     def _forked(self, world: World, event: e.OfferOpened, fault: Fault) -> World:
         """The world at this offer, whose agency fails from now on; one that is full is so from the first, as it is not even asked."""
@@ -202,10 +223,12 @@ class Walker:
         if way.desk >= 0 and way.tasks.keys() - calm.tasks.keys():
             way.end = "desk"
             return True
+        if any(world.asked[offer.offer_id][1] is not None for offer in open_offers(case)):
+            return False  # somebody who fails still has the case
         now = view(case, world.policy)
         for parent in way.parents:
             index = parent.views.get(now)
-            if index is not None and not (way.agencies - parent.agencies) & parent.asks[index]:
+            if index is not None and not parent.asks[index].concern(way.agencies - parent.agencies, case):
                 way.end, way.merged = parent.end, (parent, index)
                 return True
         return False
@@ -225,12 +248,13 @@ def begun(fork: Fork) -> Way:
     given, known = fork.world.given, fork.known
     way = Way(given, None if fork.fault is None else fork.parent, failing=failing(fork.parent, fork))
     if fork.world.case is not None:
-        way.first, way.bed, way.desk, way.tasks = known.first, known.bed, known.desk, dict(known.tasks)
+        way.first, way.bed, way.desk = known.first, known.bed, known.desk
+        way.tasks, way.closed = dict(known.tasks), set(known.closed)
     return way
 
 
 def _known(way: Way) -> Way:
-    return Way(way.given, first=way.first, bed=way.bed, desk=way.desk, tasks=dict(way.tasks))
+    return Way(way.given, first=way.first, bed=way.bed, desk=way.desk, tasks=dict(way.tasks), closed=set(way.closed))
 
 
 def failing(way: Way, fork: Fork) -> tuple[tuple[str, str, Fault], ...]:

@@ -17,11 +17,11 @@ def test_table_and_picture_say_how_long_one_waits_where(tmp_path: Path, capsys: 
     picture = tmp_path / "waits.svg"
     assert run(["policy", "check", *SMALL, "--jobs", "1", "--svg", str(picture), "--all"]) == 0
     said = capsys.readouterr().out
-    assert "Zveçan" in said and "Prizren" in said and "73 min → 2 h" in said and "good: " in said
+    assert "Zveçan" in said and "Prizren" in said and "73 min → 3 h" in said and "good: " in said
     assert "no one of them went to somebody banned or excluded" in said and "with somebody excluded" in said
     drawn = minidom.parse(str(picture)).documentElement
     words = [node.firstChild.data for node in drawn.getElementsByTagName("text")]
-    assert "Prizren" in words and "2 h" in words and "First acceptance" in words
+    assert "Prizren" in words and "3 h" in words and "First acceptance" in words
 
 
 def test_json_is_one_document_and_the_same_for_one_process_and_for_two(capsysbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -9,13 +9,17 @@ from msgspec import structs
 
 from referral.domain.events import OfferOpened
 from referral.domain.procedure import Pathway
-from referral.domain.reach import ways
+from referral.domain.reach import START, calm_ways, ways
 from referral.domain.reach_classes import Circumstance, circumstances
+from referral.domain.reach_findings import findings
+from referral.domain.reach_notes import notes
+from referral.domain.reach_pairs import alone
 from referral.domain.reach_people import Pace
 from referral.domain.reach_proofs import wrongs
 from referral.domain.reach_tally import who
 from referral.domain.reach_task import Task, alike, every, tasks
 from referral.domain.reach_walk import Way, inputs
+from referral.domain.reach_world import Given
 from tests.stories.teller import policy
 
 SHIPPED = policy()
@@ -60,7 +64,7 @@ def test_every_case_is_in_a_class() -> None:
 
 def calm() -> tuple[Task, Way]:
     task = next(every(CHILD, SHIPPED, ("prizren",)))
-    return task, next(ways(SHIPPED, task, 0, Pace.PROMPT))
+    return task, next(ways(SHIPPED, task, 0))
 
 
 def test_the_calm_way_of_a_child_is_whole_and_has_nothing_wrong() -> None:
@@ -108,3 +112,27 @@ def test_whoever_is_excluded_or_locks_up_must_not_be_asked() -> None:
                 assert any("locks people up" in one for one in wrongs(None, done.case, locked, done.now, SHIPPED))
                 return
     raise AssertionError("no shelter was asked")
+
+
+def test_a_way_that_is_taken_to_go_on_as_another_does_so() -> None:
+    """Where ways are merged again, following them to the end comes to the same: the end of the other, and no desk that it did not ask."""
+    given = Given(START, Pace.LATE, structs.replace(calm()[0].traits, sex="male"))
+    _, forks = calm_ways(SHIPPED, CHILD, given)
+    merged = 0
+    for fork in forks:
+        cut = alone(CHILD, fork, branches=False).way
+        if cut.merged is None:
+            continue
+        merged += 1
+        apart = structs.replace(fork.parent, views={})
+        whole = alone(CHILD, fork._replace(parent=apart), branches=False).way
+        assert (whole.end, whole.first, whole.bed) == (cut.end, cut.first, cut.bed), who(cut)
+        assert whole.tasks.keys() <= cut.tasks.keys() | fork.parent.tasks.keys(), who(cut)
+    assert merged > 10
+
+
+def test_at_night_a_desk_is_asked_while_the_inspectorate_is_closed() -> None:
+    labour = next(pathway for pathway in SHIPPED.current if pathway.id == "child-labour")
+    danger = next(task for task in every(labour, SHIPPED, ("prizren",)) if "danger" in task.traits.flags)
+    said = {note.kind for way in ways(SHIPPED, danger, 0) for note in notes(SHIPPED, danger, way)}
+    assert "closed" in said and not [one for way in ways(SHIPPED, danger, 0) for one in findings(SHIPPED, danger, way)]
