@@ -16,7 +16,6 @@ from referral.cli.check_picture import draw
 from referral.cli.check_run import Asked, Result, classes, run
 from referral.cli.check_stories import write
 from referral.cli.check_table import document, print_found, print_sums, print_times
-from referral.domain import policy as domain
 from referral.domain.language import allowed
 from referral.domain.policy import Policy
 from referral.errors import Rejected
@@ -55,15 +54,14 @@ def check(
     Example: referral policy check policy
     """
     files = _files(folder or settings.CHECKOUT / "policy")
-    errors, digest = policy.check(files), bundle.digest(files)
-    if errors or quick:
+    digest, (compiled, errors) = bundle.digest(files), policy.check(files)
+    if compiled is None or quick:
         if as_json:
             show.document({"ok": not errors, "digest": digest, "files": len(files), "errors": errors})
         else:
             _lines(errors)
             show.console.print(f"{len(errors)} errors" if errors else f"good: {len(files)} files, digest {digest[:16]}")
         return 1 if errors else 0
-    compiled = domain.compile(files)
     _known("pathway", pathway or (), [one.id for one in compiled.current])
     _known("municipality", where or (), list(compiled.municipalities))
     fails = "one or two agencies fail" if deep or failing > 1 else ("nobody fails", "one agency fails")[failing]
@@ -83,7 +81,7 @@ def check(
         show.document({"ok": not wrong, "digest": digest, "files": len(files), "errors": [], **document(result)})
     else:
         print_times(result, compiled, fails, every)
-        print_found(result, compiled)
+        print_found(result, compiled, told=stories is None)
         print_sums(result, seconds)
         show.console.print(f"{len(result.found)} errors" if wrong else f"good: {len(files)} files, digest {digest[:16]}")
     return 1 if wrong else 0

@@ -67,8 +67,8 @@ def waits(micros: int) -> str:
     return f"{-(-micros // size)} {unit}"
 
 
-def print_found(result: Result, policy: Policy) -> None:
-    """What is wrong, one paragraph each, then what is weak, one line each."""
+def print_found(result: Result, policy: Policy, *, told: bool) -> None:
+    """What is weak, one line each, then what is wrong, one paragraph each, and of the first how one comes to it, as a story."""
     for found in result.weak.values():
         one = found.finding
         more = "everywhere" if len(found.places) == len(policy.municipalities) else f"{len(found.places)} municipalities"
@@ -76,6 +76,11 @@ def print_found(result: Result, policy: Policy) -> None:
     for found in result.found.values():
         for line in lines(found, policy):
             show.errors.print(line, soft_wrap=True, markup=False)
+    example = next((found.story for found in result.found.values() if found.story is not None), None)
+    if example is not None and told:
+        show.errors.print(
+            f"\nHow one comes to the first (--stories DIR writes this for all):\n{text(example)}", soft_wrap=True, markup=False
+        )
 
 
 def lines(found: Found, policy: Policy) -> Iterator[str]:

@@ -83,13 +83,12 @@ async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
         await engine.dispose()
 
 
-def check(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Everything that is wrong, one line each: file:line: what, and what is allowed."""
+def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
+    """The policy, or everything that is wrong with its files, one line each: file:line: what, and what is allowed."""
     try:
-        policy.compile(files)
+        return policy.compile(files), ()
     except PolicyErrors as error:
-        return error.errors
-    return ()
+        return None, error.errors
 
 
 @app.command("activate")

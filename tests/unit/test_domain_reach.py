@@ -131,6 +131,15 @@ def test_a_way_that_is_taken_to_go_on_as_another_does_so() -> None:
     assert merged > 10
 
 
+def test_two_failures_wait_longer_than_one() -> None:
+    justice = next(pathway for pathway in SHIPPED.current if pathway.id == "juvenile-justice")
+    task = next(every(justice, SHIPPED, ("gjilan",)))
+    waits: dict[int, int] = {}
+    for way in ways(SHIPPED, task, 2):
+        waits[len(way.failing)] = max(waits.get(len(way.failing), 0), way.first)
+    assert 0 < waits[0] < waits[1] < waits[2]
+
+
 def test_at_night_a_desk_is_asked_while_the_inspectorate_is_closed() -> None:
     labour = next(pathway for pathway in SHIPPED.current if pathway.id == "child-labour")
     danger = next(task for task in every(labour, SHIPPED, ("prizren",)) if "danger" in task.traits.flags)
