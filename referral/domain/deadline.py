@@ -40,6 +40,7 @@ class Calendar:
     offsets: tuple[int, ...]
     ends: int = 1 << 32
     """The first day that it does not know any more: limits in working days must end before."""
+    _ended: dict[tuple[int, int], int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def offset(self, at: int) -> int:
         """How far local time is ahead of UTC at this time, in µs."""
@@ -54,6 +55,16 @@ class Calendar:
         local = day * DAY
         return local - self.offset(local - self.offset(local))
 
+    def ended(self, day: int, amount: int) -> int:
+        """The instant at which the last of so many working days after this day ends."""
+        key = (day, amount)
+        if key not in self._ended:
+            while amount:
+                day += 1
+                amount -= self.works(day)
+            self._ended[key] = self.midnight(day + 1)
+        return self._ended[key]
+
 
 def countable(limit: Limit, start: int, calendar: Calendar) -> bool:
     """Whether the calendar knows every day that a limit starting now runs through."""
@@ -67,9 +78,4 @@ def due(start: int, limit: Limit, calendar: Calendar) -> int:
     """
     if limit.unit != "working days":
         return start + limit.amount * UNITS[limit.unit]
-    day = (start + calendar.offset(start)) // DAY
-    left = limit.amount
-    while left:
-        day += 1
-        left -= calendar.works(day)
-    return calendar.midnight(day + 1)
+    return calendar.ended((start + calendar.offset(start)) // DAY, limit.amount)
