@@ -23,9 +23,9 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int |
     named = pathway.names
     found = set(_traits(named, case.traits))
     found.add(consent_mark(case.consent, case.at if now is None else now))
-    outcomes = {}
-    for run in track.runs:
-        step, reached = run.step, 5
+    decided = set()
+    for run in reversed(track.runs):
+        step, outcome, reached = run.step, run.outcome, 5
         for seat in run.seats:
             offer = seat.offer
             if offer is None:
@@ -37,12 +37,12 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int |
             for past in seat.past:
                 if past.how == "EXPIRED" and past.state == "OFFERED":
                     found.add(f"{step}.acknowledge-missed")  # nobody on duty on any rung is no better than silence
-        if reached >= TAKEN:
-            found |= _reached(named, step, reached)
-        if run.outcome:
-            outcomes[step] = _done(named, step, run.outcome, run.kind is DECIDE)
-    for done in outcomes.values():
-        found |= done
+        if outcome and step in decided:
+            outcome = ""
+        elif outcome:
+            decided.add(step)
+        if outcome or reached >= TAKEN:
+            found |= _given(named, step, reached, outcome, run.kind is DECIDE)
     for placed in pathway.placements:
         found.update(_placed(track, placed, found, policy))
     return found
@@ -55,13 +55,9 @@ def _traits(named: Marks, traits: Traits) -> Marks:
 
 
 @lru_cache(4096)
-def _reached(named: Marks, step: str, reached: int) -> Marks:
-    return state_marks(step, reached) & named
-
-
-@lru_cache(4096)
-def _done(named: Marks, step: str, outcome: str, decides: bool) -> Marks:
-    return outcome_marks(step, outcome, decides) & named
+def _given(named: Marks, step: str, reached: int, outcome: str, decides: bool) -> Marks:
+    done = outcome_marks(step, outcome, decides) if outcome else frozenset()
+    return (state_marks(step, reached) | done) & named
 
 
 @lru_cache(4096)
