@@ -134,7 +134,16 @@ def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
     if sum([len(run.seats) for t in d.case.tracks for run in t.runs]) + len(step.seats) > SEATS:
         d.needs_person("too-many-seats", track, step.id)
         return None
-    place = {"track_id": track.track_id, "step": step.id, "round": round, "kind": step.kind, "seats": step.roles}
     starts = next_start(step, track, d.facts.now) if step.repeats else None
-    d.say(StepOpened, "next-round" if round and step.repeats else "ready", track, **place, starts=starts)
+    d.say(
+        StepOpened(
+            why=d.why("next-round" if round and step.repeats else "ready", track),
+            track_id=track.track_id,
+            step=step.id,
+            round=round,
+            kind=step.kind,
+            seats=step.roles,
+            starts=starts,
+        )
+    )
     return d.case.tracks[index].runs[-1]

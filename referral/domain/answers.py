@@ -48,7 +48,7 @@ def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
     due, what = limit_after(d, at.step, "ACKNOWLEDGED")
-    d.say(OfferAcknowledged, "answer", at.track, offer_id=body.offer_id, by=body.by, due=due, due_what=what)
+    d.say(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.step.kind is NOTIFY:
         d.close(at.offer, How.COMPLETED, "", "answer", at.track)
     return None
@@ -71,7 +71,7 @@ def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         accept(d, at, body, late=False)
     due, what = limit_after(d, at.step, "ARRIVED")
-    d.say(OfferArrived, "answer", at.track, offer_id=body.offer_id, by=body.by, due=due, due_what=what)
+    d.say(OfferArrived(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.offer is at.seat.next and at.step.kind is PLACE:
         hand_over(d, at)
     return None
@@ -106,7 +106,7 @@ def _hold(d: Decision, at: At, body: ResponseSubmitted) -> None:
     if "hold" not in at.step.limits or at.offer.held:
         return d.ignore("NOT_NOW", body.offer_id)
     due = d.due(at.step.limits["hold"])
-    d.say(OfferHeld, "answer", at.track, offer_id=body.offer_id, by=body.by, reason=body.reason, due=due)
+    d.say(OfferHeld(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=due))
     return None
 
 
@@ -122,8 +122,18 @@ def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
     if not set(step.needs) <= set(body.recorded):
         return d.ignore("NEEDS_RECORD", body.offer_id)
     run, seat = at.run, at.place[2]
-    place = {"track_id": at.track.track_id, "step": run.step, "round": run.round, "seat": seat}
-    d.say(DecisionRecorded, "answer", at.track, **place, code=body.code, how=Decided.PERSON, by=body.by)
+    d.say(
+        DecisionRecorded(
+            why=d.why("answer", at.track),
+            track_id=at.track.track_id,
+            step=run.step,
+            round=run.round,
+            seat=seat,
+            code=body.code,
+            how=Decided.PERSON,
+            by=body.by,
+        )
+    )
     d.close(at.offer, How.COMPLETED, "", "answer", at.track)
     return None
 

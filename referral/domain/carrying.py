@@ -30,7 +30,7 @@ def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pat
         if not taken and not run.verdict and run.outcome not in (SETTLED, OVERTAKEN):
             continue
         if latest(_track(d, new_id), step.id) is None:
-            d.say(StepOpened, RULE, _track(d, new_id), track_id=new_id, step=step.id, round=0, kind=step.kind, seats=step.roles)
+            d.say(StepOpened(why=d.why(RULE, _track(d, new_id)), track_id=new_id, step=step.id, round=0, kind=step.kind, seats=step.roles))
         for number, seat, service in taken:
             _carry(d, old, new_id, step, number, seat, service)
         _carry_outcome(d, old, new_id, step, run)
@@ -102,11 +102,15 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
     )
     if step.kind is StepKind.DECIDE:
         how = Decided.SILENCE if _by_silence(d, old, step) else Decided.PERSON
-        d.say(DecisionRecorded, RULE, track, track_id=new_id, step=step.id, round=run.round, seat=number, code=seat.code, how=how, by=None)
+        d.say(
+            DecisionRecorded(
+                why=d.why(RULE, track), track_id=new_id, step=step.id, round=run.round, seat=number, code=seat.code, how=how, by=None
+            )
+        )
     elif step.kind is not StepKind.NOTIFY:
-        d.say(OfferAccepted, RULE, track, offer_id=there.offer_id, by=None, late=False, due=due, due_what=what)
+        d.say(OfferAccepted(why=d.why(RULE, track), offer_id=there.offer_id, by=None, late=False, due=due, due_what=what))
         if left.state == "ARRIVED":
-            d.say(OfferArrived, RULE, track, offer_id=there.offer_id, by=None, due=due, due_what=what)
+            d.say(OfferArrived(why=d.why(RULE, track), offer_id=there.offer_id, by=None, due=due, due_what=what))
     if left.state == "COMPLETED":
         d.close(there, How.COMPLETED, "CARRIED_OVER", RULE, track)
     if not left.how:
@@ -121,12 +125,22 @@ def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -
     new = latest(track, step.id)
     if new is None or new.outcome:
         return
-    place = {"track_id": new_id, "step": step.id, "round": new.round}
     if step.kind is StepKind.DECIDE and run.verdict and not new.verdict:
         silent = _by_silence(d, old, step)
-        d.say(DecisionRecorded, RULE, track, **place, seat=-1, code=run.verdict, how=Decided.SILENCE if silent else Decided.PERSON, by=None)
+        d.say(
+            DecisionRecorded(
+                why=d.why(RULE, track),
+                track_id=new_id,
+                step=step.id,
+                round=new.round,
+                seat=-1,
+                code=run.verdict,
+                how=Decided.SILENCE if silent else Decided.PERSON,
+                by=None,
+            )
+        )
     elif run.outcome in (SETTLED, OVERTAKEN):
-        d.say(StepDone, RULE, track, **place, outcome=run.outcome)
+        d.say(StepDone(why=d.why(RULE, track), track_id=new_id, step=step.id, round=new.round, outcome=run.outcome))
     if _by_silence(d, old, step):
         d.needs_person("confirm-default", track, step.id, repeat=d.policy.stopped)
 

@@ -65,7 +65,7 @@ def _look_again(d: Decision) -> None:
 def consent_changed(d: Decision, body: ConsentChanged) -> None:
     """What holds from now on. Whom the person agrees to no longer is asked nothing more; what else ends is for each procedure."""
     case, before = d.case, case_marks(d.case, d.facts.now)
-    d.say(CaseChanged, "recorded", traits=case.traits, consent=body.consent, excluded=case.excluded)
+    d.say(CaseChanged(why=d.why("recorded"), traits=case.traits, consent=body.consent, excluded=case.excluded))
     if not case.opened:
         return
     if case.closed:

@@ -21,14 +21,14 @@ def climb(d: Decision, at: At, reason: str) -> None:
         anew = first == "acknowledge" or (offer.due is not None and offer.due <= d.facts.now)
         until = d.due(at.step.limits[first]) if first and anew else offer.due
         d.say(
-            OfferEscalated,
-            "rung-silent",
-            at.track,
-            offer_id=offer.offer_id,
-            rung=offer.rung + 1,
-            reason=reason,
-            due=until,
-            due_what=first if until else "",
+            OfferEscalated(
+                why=d.why("rung-silent", at.track),
+                offer_id=offer.offer_id,
+                rung=offer.rung + 1,
+                reason=reason,
+                due=until,
+                due_what=first if until else "",
+            )
         )
         return
     if reason == "all-excluded" and offer.skipped + 1 >= offer.rungs:
@@ -60,9 +60,19 @@ def undecided(d: Decision, at: At) -> None:
 
 def _default(d: Decision, at: At) -> None:
     """Silence decides by the code that the procedure names: marked so, and a person must say whether it stands."""
-    place = {"track_id": at.track.track_id, "step": at.run.step, "round": at.run.round}
     code, silence = at.step.on_silence, Decided.SILENCE
-    d.say(DecisionRecorded, "default-by-silence", at.track, **place, seat=at.place[2], code=code, how=silence, by=None)
+    d.say(
+        DecisionRecorded(
+            why=d.why("default-by-silence", at.track),
+            track_id=at.track.track_id,
+            step=at.run.step,
+            round=at.run.round,
+            seat=at.place[2],
+            code=code,
+            how=silence,
+            by=None,
+        )
+    )
     d.close(at.offer, How.EXPIRED, "decide", "silence", at.track)
     d.needs_person("confirm-default", at.track, at.run.step, repeat=d.policy.stopped)
     complain(d, at, "decide")
@@ -75,5 +85,13 @@ def complain(d: Decision, at: At, what: str) -> None:
     new = derived(at.track.track_id, f"raised:{at.step.id}")
     if new not in d.case.raised:
         traits = replace(d.case.traits, concern=at.pathway.raises)
-        said = {"pathway": at.pathway.raises, "traits": traits, "about": "deadline-missed"}
-        d.say(CaseRaised, "missed-deadline", at.track, new_case_id=new, **said, excluded=(f"agency:{at.offer.agency}",))
+        d.say(
+            CaseRaised(
+                why=d.why("missed-deadline", at.track),
+                new_case_id=new,
+                pathway=at.pathway.raises,
+                traits=traits,
+                about="deadline-missed",
+                excluded=(f"agency:{at.offer.agency}",),
+            )
+        )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from referral.domain import deadline
 from referral.domain.case import Case, Offer, Task, Track, holds
@@ -68,14 +68,18 @@ class Decision:
         self._directory = policy.directory[:16]
         self._held: Mapping[str, int] | None = None
 
-    def say(self, kind: type[Struct], rule: str, track: Track | None = None, passed: tuple[Passed, ...] = (), /, **fields: Any) -> None:
-        """One more event, with its reason."""
-        why = _why(rule, "" if track is None else track.digest, self._directory, self.facts.engine, passed)
-        event = kind(head=None if self.events else head_of(self.cause, self.facts), why=why, **fields)
+    def say(self, event: Struct) -> None:
+        """One more event. The first says what it was decided upon."""
+        if not self.events:
+            event = replace(event, head=head_of(self.cause, self.facts))
         self.case = evolve(self.case, event, self.cause.case_id)
         self.events.append(event)
-        if kind not in QUIET:
+        if type(event) not in QUIET:
             self.moved = True
+
+    def why(self, rule: str, track: Track | None = None, passed: tuple[Passed, ...] = ()) -> Why:
+        """The reason of an event: the rule, and the procedure, directory and engine that it is of."""
+        return _why(rule, "" if track is None else track.digest, self._directory, self.facts.engine, passed)
 
     def new_id(self, name: str) -> str:
         """An id that this decision alone can give."""
@@ -95,11 +99,11 @@ class Decision:
 
     def ignore(self, reason: str, offer_id: str | None = None, referral_id: str | None = None) -> None:
         """The input changes nothing."""
-        self.say(InputIgnored, "ignored", reason=reason, offer_id=offer_id, referral_id=referral_id)
+        self.say(InputIgnored(why=self.why("ignored"), reason=reason, offer_id=offer_id, referral_id=referral_id))
 
     def close(self, offer: Offer, how: How, reason: str, rule: str, track: Track | None) -> None:
         """An offer ends."""
-        self.say(OfferClosed, rule, track, offer_id=offer.offer_id, how=how, reason=reason)
+        self.say(OfferClosed(why=self.why(rule, track), offer_id=offer.offer_id, how=how, reason=reason))
 
     def desk(self, rung: int) -> str:
         """The agency that answers for this case at a rung above every rule: never one that is excluded, while there is another."""
@@ -127,36 +131,36 @@ class Decision:
         if any((t.about, t.track_id, t.step, t.seat) == (about, track_id, step, seat) for t in self.case.tasks):
             return
         self.say(
-            NeedsPerson,
-            about,
-            track,
-            passed,
-            task_id=self.new_id("task"),
-            desk=self.desk(rung),
-            about=about,
-            track_id=track_id or None,
-            step=step,
-            seat=seat,
-            rung=rung,
-            due=_first(self.due(repeat or self.policy.repeat), by),
+            NeedsPerson(
+                why=self.why(about, track, passed),
+                task_id=self.new_id("task"),
+                desk=self.desk(rung),
+                about=about,
+                track_id=track_id or None,
+                step=step,
+                seat=seat,
+                rung=rung,
+                due=_first(self.due(repeat or self.policy.repeat), by),
+            )
         )
 
     def tell_again(self, task: Task, by: int | None = None) -> None:
         """A task that nobody has settled is told one rung higher; never closed by itself. by: look again then at the latest."""
         rung = min(task.rung + 1, TOP)
         self.say(
-            NeedsPerson,
-            "repeated",
-            task_id=task.task_id,
-            desk=self.desk(rung),
-            about=task.about,
-            track_id=task.track_id or None,
-            step=task.step,
-            seat=task.seat,
-            rung=rung,
-            due=_first(self.due(self.policy.stopped if task.about in PATIENT else self.policy.repeat), by),
+            NeedsPerson(
+                why=self.why("repeated"),
+                task_id=task.task_id,
+                desk=self.desk(rung),
+                about=task.about,
+                track_id=task.track_id or None,
+                step=task.step,
+                seat=task.seat,
+                rung=rung,
+                due=_first(self.due(self.policy.stopped if task.about in PATIENT else self.policy.repeat), by),
+            )
         )
 
     def settle(self, task: Task, how: str) -> None:
         """A task is settled."""
-        self.say(PersonNotNeeded, "settled", task_id=task.task_id, how=how)
+        self.say(PersonNotNeeded(why=self.why("settled"), task_id=task.task_id, how=how))

@@ -13,7 +13,7 @@ from referral.domain.taking import recall_decisions
 def exclude(d: Decision, actors: Collection[str]) -> None:
     """Keep these away, as kind:id; none of them was before. A desk that is among them loses its tasks to the one above."""
     case = d.case
-    d.say(CaseChanged, "recorded", traits=case.traits, consent=case.consent, excluded=(*case.excluded, *actors))
+    d.say(CaseChanged(why=d.why("recorded"), traits=case.traits, consent=case.consent, excluded=(*case.excluded, *actors)))
     for offer in open_offers(d.case):
         found = find(d.case, offer.offer_id)
         if f"agency:{offer.agency}" in actors and found is not None and not found[4].how:

@@ -21,7 +21,7 @@ def finish(d: Decision, index: int, step: Step, run: Run) -> None:
         _release_older(d, track, run)
     reached = all(seat.offer for seat in run.seats) if step.kind is NOTIFY else rank(run) >= FINAL[step.final]
     if reached and not run.outcome:
-        d.say(StepDone, "seats-filled", track, track_id=track.track_id, step=step.id, round=run.round, outcome="done")
+        d.say(StepDone(why=d.why("seats-filled", track), track_id=track.track_id, step=step.id, round=run.round, outcome="done"))
     return None
 
 
@@ -35,16 +35,26 @@ def _release_older(d: Decision, track: Track, run: Run) -> None:
 
 
 def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
-    place = {"track_id": track.track_id, "step": step.id, "round": run.round}
     codes = {seat.code for seat in run.seats}
     code = run.verdict
     if not code and "" not in codes and not run.outcome:
         code = next(iter(codes)) if len(codes) == 1 else step.on_disagreement
         if len(run.seats) > 1:
             how = Decided.AGREED if len(codes) == 1 else Decided.DISAGREED
-            d.say(DecisionRecorded, "all-seats-decided", track, **place, seat=-1, code=code, how=how, by=None)
+            d.say(
+                DecisionRecorded(
+                    why=d.why("all-seats-decided", track),
+                    track_id=track.track_id,
+                    step=step.id,
+                    round=run.round,
+                    seat=-1,
+                    code=code,
+                    how=how,
+                    by=None,
+                )
+            )
     if code and code != run.outcome:
-        d.say(StepDone, "decided", track, **place, outcome=code)
+        d.say(StepDone(why=d.why("decided", track), track_id=track.track_id, step=step.id, round=run.round, outcome=code))
 
 
 def is_over(track: Track) -> bool:
@@ -66,7 +76,7 @@ def drop(d: Decision, track_id: str, step: str, reason: str, rule: str) -> None:
             d.close(left, How.CANCELLED, reason, rule, track)
             closed = True
     if run is not None and (closed or not run.outcome):
-        d.say(StepDone, rule, track, track_id=track_id, step=step, round=run.round, outcome=NOT_NEEDED)
+        d.say(StepDone(why=d.why(rule, track), track_id=track_id, step=step, round=run.round, outcome=NOT_NEEDED))
 
 
 def end_track(
@@ -90,13 +100,13 @@ def end_track(
         if task.track_id == track.track_id:
             d.settle(task, "track-ended")
     d.say(
-        TrackChanged,
-        rule,
-        track,
-        track_id=track.track_id,
-        pathway=track.pathway,
-        digest=track.digest,
-        state=state,
-        paused_by="",
-        outcome=outcome,
+        TrackChanged(
+            why=d.why(rule, track),
+            track_id=track.track_id,
+            pathway=track.pathway,
+            digest=track.digest,
+            state=state,
+            paused_by="",
+            outcome=outcome,
+        )
     )

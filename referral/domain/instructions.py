@@ -82,7 +82,7 @@ def _link(d: Decision, body: InstructionGiven) -> None:
     """Two cases belong together; they are never merged."""
     if body.other is None or body.other in (d.case.case_id, *d.case.linked):
         return d.ignore("NOTHING_TO_LINK")
-    d.say(CaseLinked, "instruction", other=body.other, how=body.target or "same-person")
+    d.say(CaseLinked(why=d.why("instruction"), other=body.other, how=body.target or "same-person"))
     return None
 
 

@@ -43,4 +43,4 @@ def _step(d: Decision, track: Track, step: str) -> None:
     transfer_settled(d, track.track_id, step, OVERTAKEN)
     newest_run = newest(track)[step]
     if closed or not newest_run.outcome:
-        d.say(StepDone, "instruction", track, track_id=track.track_id, step=step, round=newest_run.round, outcome=OVERTAKEN)
+        d.say(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=step, round=newest_run.round, outcome=OVERTAKEN))

@@ -31,8 +31,17 @@ def stop_waiting(d: Decision, track: Track) -> bool:
 
 
 def _turn(d: Decision, track: Track, state: TrackState, rule: str, by: str) -> None:
-    place = {"track_id": track.track_id, "pathway": track.pathway, "digest": track.digest}
-    d.say(TrackChanged, rule, track, **place, state=state, paused_by=by, outcome="")
+    d.say(
+        TrackChanged(
+            why=d.why(rule, track),
+            track_id=track.track_id,
+            pathway=track.pathway,
+            digest=track.digest,
+            state=state,
+            paused_by=by,
+            outcome="",
+        )
+    )
 
 
 def _fresh_limits(d: Decision, track_id: str) -> None:
@@ -44,4 +53,6 @@ def _fresh_limits(d: Decision, track_id: str) -> None:
         for left in [o for seat in run.seats for o in offers_of(seat)] if step else ():
             if step is not None and left.due is not None and left.due <= d.facts.now:
                 due, what = limit_after(d, step, left.state)
-                d.say(OfferEscalated, "resumed", track, offer_id=left.offer_id, rung=left.rung, reason=None, due=due, due_what=what)
+                d.say(
+                    OfferEscalated(why=d.why("resumed", track), offer_id=left.offer_id, rung=left.rung, reason=None, due=due, due_what=what)
+                )

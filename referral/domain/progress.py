@@ -51,7 +51,7 @@ def progress(d: Decision) -> None:
     if not case.opened:
         d.needs_person("record-lost")
     elif case.tracks and all(track.outcome for track in case.tracks):
-        d.say(CaseClosed, "all-tracks-ended", outcome="done", sealed=seals(d))
+        d.say(CaseClosed(why=d.why("all-tracks-ended"), outcome="done", sealed=seals(d)))
     else:
         d.needs_person("standing-still")
 

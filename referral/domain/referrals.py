@@ -35,7 +35,7 @@ def submitted(d: Decision, body: ReferralSubmitted) -> None:
         return _open(d, body.referral_id, body.agency, body.traits, body.consent, body.excludes)
     if body.referral_id in case.referrals:
         return d.ignore("REPEATED", referral_id=body.referral_id)
-    d.say(ReferralAttached, "same-case", referral_id=body.referral_id, agency=body.agency)
+    d.say(ReferralAttached(why=d.why("same-case"), referral_id=body.referral_id, agency=body.agency))
     if kept_away := [actor for actor in body.excludes if actor not in case.excluded]:
         exclude(d, kept_away)
     if case.closed:
@@ -56,8 +56,17 @@ def raised(d: Decision, body: CaseRaised) -> None:
 
 def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: Consent | None, excluded: tuple[str, ...]) -> None:
     kept_away = tuple(dict.fromkeys((*d.case.excluded, *excluded)))
-    known = {"traits": traits, "consent": consent or d.case.consent, "excluded": kept_away}
-    d.say(CaseOpened, "new-case", referral_id=referral_id, agency=agency, **known, drill=d.cause.drill)
+    d.say(
+        CaseOpened(
+            why=d.why("new-case"),
+            referral_id=referral_id,
+            agency=agency,
+            traits=traits,
+            consent=consent or d.case.consent,
+            excluded=kept_away,
+            drill=d.cause.drill,
+        )
+    )
     open_tracks(d)
     unknown_traits(d)
     if not d.case.tracks:
@@ -82,8 +91,18 @@ def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies")
 
 def open_track(d: Decision, pathway: Pathway, rule: str, opened_by: str | None = None) -> None:
     """One more track, under this procedure as it is in force now."""
-    place = {"track_id": d.new_id("track"), "pathway": pathway.id, "digest": pathway.digest}
-    d.say(TrackChanged, rule, **place, state=TrackState.OPENED, paused_by="", outcome="", opened_by=opened_by)
+    d.say(
+        TrackChanged(
+            why=d.why(rule),
+            track_id=d.new_id("track"),
+            pathway=pathway.id,
+            digest=pathway.digest,
+            state=TrackState.OPENED,
+            paused_by="",
+            outcome="",
+            opened_by=opened_by,
+        )
+    )
 
 
 def unknown_traits(d: Decision) -> None:
@@ -99,11 +118,9 @@ def unknown_traits(d: Decision) -> None:
 def change_case(d: Decision, rule: str, *, traits: Traits | None = None, excluded: tuple[str, ...] | None = None) -> None:
     case = d.case
     d.say(
-        CaseChanged,
-        rule,
-        traits=traits or case.traits,
-        consent=case.consent,
-        excluded=case.excluded if excluded is None else excluded,
+        CaseChanged(
+            why=d.why(rule), traits=traits or case.traits, consent=case.consent, excluded=case.excluded if excluded is None else excluded
+        )
     )
 
 

@@ -29,11 +29,21 @@ def settle(d: Decision, body: InstructionGiven) -> None:
     for seat in run.seats:
         for left in offers_of(seat):
             d.close(left, How.RELEASED, "DESK", "instruction", track)
-    place = {"track_id": track.track_id, "step": run.step, "round": run.round}
     if decides:
-        d.say(DecisionRecorded, "instruction", track, **place, seat=-1, code=body.target, how=Decided.DESK, by=body.by)
+        d.say(
+            DecisionRecorded(
+                why=d.why("instruction", track),
+                track_id=track.track_id,
+                step=run.step,
+                round=run.round,
+                seat=-1,
+                code=body.target,
+                how=Decided.DESK,
+                by=body.by,
+            )
+        )
     else:
-        d.say(StepDone, "instruction", track, **place, outcome=SETTLED)
+        d.say(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=run.step, round=run.round, outcome=SETTLED))
     for task in unsure:
         d.settle(task, "confirmed" if body.target in (run.verdict, run.outcome) else "decided-otherwise")
     return None

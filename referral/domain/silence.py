@@ -29,7 +29,11 @@ def due(d: Decision, body: Due) -> None:
         if (at := locate(d, offer.offer_id)) is not None:
             limit_passed(d, at)
         else:
-            d.say(DeadlinePassed, "procedure-unknown", track, offer_id=offer.offer_id, what=offer.due_what, was_due=offer.due)
+            d.say(
+                DeadlinePassed(
+                    why=d.why("procedure-unknown", track), offer_id=offer.offer_id, what=offer.due_what, was_due=offer.due or d.facts.now
+                )
+            )
     for task in tasks:
         if task in d.case.tasks:
             d.tell_again(task, opens_at(d, task) if task.about == "no-candidate" else None)
@@ -38,7 +42,7 @@ def due(d: Decision, body: Due) -> None:
 def limit_passed(d: Decision, at: At) -> None:
     """One limit of one offer was missed."""
     offer, what = at.offer, at.offer.due_what
-    d.say(DeadlinePassed, "limit", at.track, offer_id=offer.offer_id, what=what, was_due=offer.due)
+    d.say(DeadlinePassed(why=d.why("limit", at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
     waiting = RANK[offer.state] < RANK["ACCEPTED"]
     if what == "acknowledge":
         climb(d, at, "acknowledge")

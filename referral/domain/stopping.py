@@ -21,7 +21,7 @@ def close(d: Decision, body: InstructionGiven) -> None:
     if body.track_id is None:
         for task in d.case.tasks:
             d.settle(task, "case-closed")
-        d.say(CaseClosed, "instruction", outcome="closed-by-desk", sealed=seals(d))
+        d.say(CaseClosed(why=d.why("instruction"), outcome="closed-by-desk", sealed=seals(d)))
     return None
 
 

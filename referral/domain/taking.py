@@ -18,7 +18,9 @@ def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
     """The seat is taken; who kept it by duty is released."""
     due, what = limit_after(d, at.step, "ACCEPTED")
     d.say(
-        OfferAccepted, "late-accept" if late else "answer", at.track, offer_id=body.offer_id, by=body.by, late=late, due=due, due_what=what
+        OfferAccepted(
+            why=d.why("late-accept" if late else "answer", at.track), offer_id=body.offer_id, by=body.by, late=late, due=due, due_what=what
+        )
     )
     for kept in at.seat.kept:
         if kept.offer_id != body.offer_id:
@@ -56,7 +58,7 @@ def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
     if at.offer is at.seat.next:
         return transfer_failed(d, at, How.DECLINED_BY_PERSON if body.reason == "PERSON_DECLINED" else how, body.reason, "answer")
     if at.rule.statutory and at.step.kind is not DECIDE:
-        d.say(OfferHeld, "statutory-duty", at.track, offer_id=body.offer_id, by=body.by, reason=body.reason, due=None)
+        d.say(OfferHeld(why=d.why("statutory-duty", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=None))
     else:
         if body.reason == "PERSON_DECLINED":
             how = How.DECLINED_BY_PERSON
