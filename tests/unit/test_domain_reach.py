@@ -13,7 +13,7 @@ from referral.domain.reach import START, calm_ways, ways
 from referral.domain.reach_classes import Circumstance, circumstances
 from referral.domain.reach_findings import findings
 from referral.domain.reach_notes import notes
-from referral.domain.reach_pairs import alone
+from referral.domain.reach_pairs import PAIRED, alone
 from referral.domain.reach_people import Pace
 from referral.domain.reach_proofs import wrongs
 from referral.domain.reach_tally import who
@@ -138,6 +138,26 @@ def test_two_failures_wait_longer_than_one() -> None:
     for way in ways(SHIPPED, task, 2):
         waits[len(way.failing)] = max(waits.get(len(way.failing), 0), way.first)
     assert 0 < waits[0] < waits[1] < waits[2]
+
+
+def test_pairs_come_to_what_every_pair_comes_to_by_itself() -> None:
+    """Nothing is merged here: every failure after every other is followed to its end."""
+    task = next(every(CHILD, SHIPPED, ("gjilan",)))
+    found = [way for way in ways(SHIPPED, task, 2) if len(way.failing) == 2]
+    _, forks = calm_ways(SHIPPED, CHILD, Given(START, Pace.LATE, task.traits, task.consent))
+    apart = [
+        alone(CHILD, fork._replace(parent=structs.replace(fork.parent, views={})), branches=True) for fork in forks if fork.fault in PAIRED
+    ]
+    by_force = []
+    for first in apart:
+        first.way.views.clear()
+        by_force += [
+            alone(CHILD, then, branches=False).way for then in first.forks if then.agency != first.fork.agency and then.fault in PAIRED
+        ]
+    assert len(by_force) > len(found) > 100 and not any(way.merged for way in by_force)
+    assert all(way.first >= 0 or way.desk >= 0 for way in (*found, *by_force))
+    for name in ("first", "bed"):
+        assert max(getattr(way, name) for way in found) == max(getattr(way, name) for way in by_force)
 
 
 def test_at_night_a_desk_is_asked_while_the_inspectorate_is_closed() -> None:
