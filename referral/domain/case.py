@@ -155,16 +155,17 @@ def open_offers(case: Case) -> tuple[Offer, ...]:
 
 
 Found = tuple[Place, Track, Run, Seat, Offer]
-_last: list[tuple[Case, str, Found | None]] = []
+_last: tuple[Case | None, str, Found | None] = (None, "", None)
 """What was found last: an answer is located for its rules, and its event once more for its effect."""
 
 
 def find(case: Case, offer_id: str) -> Found | None:
     """The seat and offer of this id, open or ended; None when the case never made it."""
-    if _last and _last[0][0] is case and _last[0][1] == offer_id:
-        return _last[0][2]
+    global _last
+    if _last[0] is case and _last[1] == offer_id:
+        return _last[2]
     found = _find(case, offer_id)
-    _last[:] = [(case, offer_id, found)]
+    _last = (case, offer_id, found)
     return found
 
 

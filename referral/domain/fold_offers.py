@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from referral.domain import events as e
@@ -14,10 +12,10 @@ from referral.domain.standing import RANK
 COMPLETED = e.How.COMPLETED
 
 
-def _offer(case: Case, event: Any, **fields: Any) -> Changes:
-    """New fields of the offer that the event names: the current one, or the one that the seat is handed over to."""
+def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) -> Changes:
+    """The offer that the event names, the current one or the one that the seat is handed over to, is in this state now."""
     place, _, _, seat, offer = offer_at(case, event)
-    return put(case, place, _with(seat, offer, replace(offer, **fields)))
+    return put(case, place, _with(seat, offer, replace(offer, state=state, due=event.due, due_what=event.due_what)))
 
 
 def _with(seat: Seat, offer: Offer, changed: Offer) -> Seat:
@@ -48,7 +46,7 @@ def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
 
 
 def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
-    return _offer(case, event, state="ACKNOWLEDGED", due=event.due, due_what=event.due_what)
+    return _comes(case, event, "ACKNOWLEDGED")
 
 
 def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
@@ -61,14 +59,14 @@ def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
 
 
 def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
-    return _offer(case, event, state="ARRIVED", due=event.due, due_what=event.due_what)
+    return _comes(case, event, "ARRIVED")
 
 
 def offer_held(case: Case, event: e.OfferHeld) -> Changes:
     """With an end: a pause. Without one: declined under a duty, kept until another accepts."""
-    if event.due is not None:
-        return _offer(case, event, held=True, due=event.due, due_what="hold")
     place, _, run, seat, offer = offer_at(case, event)
+    if event.due is not None:
+        return put(case, place, _with(seat, offer, replace(offer, held=True, due=event.due, due_what="hold")))
     kept = replace(offer, due=None, due_what="", reason=event.reason)
     return put(case, place, replace(seat, offer=seat.next, next=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
 

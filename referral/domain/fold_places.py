@@ -15,12 +15,12 @@ Changes = dict[str, Any]
 """New values of fields of the case."""
 
 
-def put(case: Case, place: Place, seat: Seat, **run_fields: Any) -> Changes:
-    """This seat at its place."""
+def put(case: Case, place: Place, seat: Seat, outcome: str | None = None) -> Changes:
+    """This seat at its place. outcome: of its round from now on, where that changes."""
     t, r, s = place
     track = case.tracks[t]
     run = track.runs[r]
-    changed = replace(run, seats=replaced(run.seats, s, seat), **run_fields)
+    changed = replace(run, seats=replaced(run.seats, s, seat), outcome=run.outcome if outcome is None else outcome)
     return {"tracks": replaced(case.tracks, t, replace(track, runs=replaced(track.runs, r, changed)))}
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from referral.domain.case import Offer, Place, Run, Seat, Track, find
 from referral.domain.decision import Decision
 from referral.domain.procedure import Pathway, SeatRule, Step
 
 
-class At(NamedTuple):
+class At(Struct, frozen=True, gc=False):
     """Everything about the offer that is answered."""
 
     place: Place
