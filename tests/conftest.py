@@ -137,7 +137,7 @@ async def settings(kafka: str, database: str, key_files: tuple[Path, Path]) -> A
         master_key_file=key_files[0],
         ingress_key_file=key_files[1],
         instance=f"test-{uuid.uuid4().hex[:8]}",
-        topic_prefix=f"t{uuid.uuid4().hex[:10]}.",
+        topic_prefix=servers.prefix(),
         drill_clock=True,
     )
     await create_topics(made)

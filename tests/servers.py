@@ -13,6 +13,7 @@ import socket
 import socketserver
 import tempfile
 import threading
+import uuid
 from pathlib import Path
 
 from referral.local import kafka, ports
@@ -20,6 +21,11 @@ from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 
 DOOR = "REFERRAL_TESTS_DOOR"
+
+
+def prefix() -> str:
+    """Of the topics of one stack: no other has it, whatever runs beside it on the same broker."""
+    return f"t{uuid.uuid4().hex[:10]}."
 
 
 class Servers:

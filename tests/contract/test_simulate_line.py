@@ -22,6 +22,7 @@ from referral.proof.elsewhere import Elsewhere
 from referral.wire import bundle
 from tests.contract.simulated_line import SimulatedLine
 from tests.contract.told_line import alike
+from tests.servers import prefix
 from tests.stories.teller import POLICY
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
@@ -88,7 +89,7 @@ OTHERS: dict[str, dict[str, bytes]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stage]:
     data = tmp_path_factory.mktemp("simulated")
-    async with up.running(Wish(data=data, kafka=kafka, prefix=f"{data.name}.", drill=True)) as stack:
+    async with up.running(Wish(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
         made = Stage(stack, cast.load(data))
         yield made
         made.close()

@@ -14,6 +14,7 @@ from referral.cli.stage import Stage
 from referral.client import Problem
 from referral.local.wish import Wish
 from tests.contract.told_line import ToldLine, alike
+from tests.servers import prefix
 from tests.stories.reached import pair, told
 from tests.stories.teller import policy
 from tests.stories.test_stories import TOLD, read
@@ -67,7 +68,7 @@ async def test_every_procedure_is_told_on_the_line() -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stage]:
     data = tmp_path_factory.mktemp("told")
-    async with up.running(Wish(data=data, kafka=kafka, prefix=f"{data.name}.", drill=True)) as stack:
+    async with up.running(Wish(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
         made = Stage(stack, cast.load(data))
         yield made
         made.close()

@@ -19,6 +19,7 @@ from referral.cli.cast import Cast
 from referral.cli.stage import Stage
 from referral.local.stack import Stack
 from referral.local.wish import Wish
+from tests.servers import prefix
 from tests.web.steps import leaving, picture, tab_to, text
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
@@ -32,7 +33,7 @@ async def test_what_a_knock_leads_to_is_accepted_by_keyboard_and_the_line_goes_o
     tmp_path_factory: pytest.TempPathFactory, kafka: str, browser: Chrome, pictures: Path
 ) -> None:
     data = tmp_path_factory.mktemp("web-line")
-    async with up.running(Wish(data=data, kafka=kafka, prefix=f"{data.name}.", drill=True)) as stack:
+    async with up.running(Wish(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
         await asyncio.to_thread(_night, stack, cast.load(data), browser, pictures)
 
 
