@@ -24,7 +24,7 @@ check: setup
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check
-	$(BIN)/pytest -q -n 2 tests/stories tests/contract
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/stories tests/contract
 	$(BIN)/pytest -q tests/web tests/faults
 
 faults: setup

@@ -25,7 +25,7 @@ from tests.contract.told_line import alike
 from tests.servers import prefix
 from tests.stories.teller import POLICY
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("simulated"), pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
 FILES = bundle.read(POLICY)
 WHOLE = compile(FILES)
 CHILDREN = replace(WHOLE, current=tuple(p for p in WHOLE.current if p.id == "trafficking-child"))
