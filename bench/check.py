@@ -34,6 +34,7 @@ def measure(*, depth: int = 1, deep: bool = False, pathways: tuple[str, ...] = (
     policy = compile(files)
     asked = Asked(files=files, depth=depth, deep=deep, pathways=pathways, places=places)
     result = run(policy, asked, classes(policy, asked), os.cpu_count() or 1, lambda done: None)
+    assert not result.found, "the policy of the checkout is wrong; ask `referral policy check`"
     return time.perf_counter() - began, result
 
 

@@ -21,10 +21,7 @@ from referral.domain.reach_pairs import alone, pairs
 from referral.domain.reach_people import Fault, Pace
 from referral.domain.reach_task import Task
 from referral.domain.reach_walk import Fork, Walker, Way, begun
-from referral.domain.reach_world import Given, World
-
-START = 1_790_755_200_000_000
-"""When the referral comes: a Wednesday, 30 September 2026, 10:00 in Prishtinë, as in the stories; µs UTC."""
+from referral.domain.reach_world import START, Given, World
 
 NIGHT = START + 64 * HOUR
 """And another: the night of the Saturday after, 02:00, when offices are closed."""

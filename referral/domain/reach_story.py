@@ -14,14 +14,12 @@ from referral.domain.policy import Policy
 from referral.domain.reach_classes import USUAL
 from referral.domain.reach_people import Fault
 from referral.domain.reach_walk import Way, inputs
-from referral.domain.reach_world import Decided, Given
+from referral.domain.reach_world import START, Decided, Given
 from referral.domain.record import Due
 from referral.domain.told import told
 
 LINES = 40
 """Lines of a story (ours): a way that goes round in a circle is told until everybody sees it."""
-START = 1_790_755_200_000_000
-"""When a story begins, µs UTC (tests/stories/teller.py)."""
 UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from referral.domain.deadline import DAY, due
 from referral.domain.events import StepKind
 from referral.domain.policy import Policy
-from referral.domain.procedure import Marks, Pathway
+from referral.domain.procedure import Marks, Pathway, Step
 from referral.domain.reach_findings import Finding
 from referral.domain.reach_tally import Tally
+from referral.domain.reach_world import START
 
 
 def whole(policy: Policy, tally: Tally) -> Iterator[Finding]:
@@ -21,7 +23,8 @@ def whole(policy: Policy, tally: Tally) -> Iterator[Finding]:
             if step.id not in tally.opened[pathway.id]:
                 said = f"nothing ever reaches this step: {_waits_for(pathway, step.id)}"
                 yield Finding("dead", pathway.id, step.id, "", said, "change what it waits for, or take it out")
-            elif step.kind is StepKind.DECIDE:
+            yield from _overlapping(policy, pathway, step)
+            if step.kind is StepKind.DECIDE and step.id in tally.opened[pathway.id]:
                 for code in step.codes:
                     if (step.id, code) not in tally.decided[pathway.id]:
                         said = f"{code} can never be decided"
@@ -56,6 +59,19 @@ def shared(one: Pathway, other: Pathway) -> tuple[str, ...] | None:
             return None
         found.append(min(both))
     return tuple(dict.fromkeys(found))
+
+
+def _overlapping(policy: Policy, pathway: Pathway, step: Step) -> Iterator[Finding]:
+    """Rounds that may last until after the next one should have begun: its limit cannot be kept."""
+    last = next((step.limits[what] for what in ("complete", "decide", "arrive", "present", "accept") if what in step.limits), None)
+    if last is None or not step.repeats:
+        return
+    every = [after.micros - before.micros for before, after in zip(step.at, step.at[1:], strict=False)]
+    every += [step.then_every.micros] if step.then_every is not None else []
+    if every and min(every) < due(START, last, policy.calendar) - START:
+        days = min(every) // DAY
+        said = f"a round may take {last} and the next one begins {days} days after it: whoever is in time is late for the next"
+        yield Finding("limit", pathway.id, step.id, "rounds", said, "give a round less time, or let more time pass between rounds")
 
 
 def _waits_for(pathway: Pathway, id: str) -> str:

@@ -22,6 +22,8 @@ SOURCE = Source(topic="referral-intake", partition=0, offset=0)
 ALARM = Source(topic="alarm")
 SENDER = "school-drita"
 """Who refers, as in the stories; it is asked for nothing."""
+START = 1_790_755_200_000_000
+"""When the referral comes: a Wednesday, 30 September 2026, 10:00 in Prishtinë, as in the stories; µs UTC."""
 AGAIN = 3
 """Times that a desk is told the same again before it counts as told (ours): what follows is the same for ever."""
 STATES = {

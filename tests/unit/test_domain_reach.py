@@ -9,7 +9,7 @@ from msgspec import structs
 
 from referral.domain.events import OfferOpened
 from referral.domain.procedure import Pathway
-from referral.domain.reach import START, calm_ways, ways
+from referral.domain.reach import calm_ways, ways
 from referral.domain.reach_classes import Circumstance, circumstances
 from referral.domain.reach_findings import findings
 from referral.domain.reach_notes import notes
@@ -19,7 +19,7 @@ from referral.domain.reach_proofs import wrongs
 from referral.domain.reach_tally import who
 from referral.domain.reach_task import Task, alike, every, tasks
 from referral.domain.reach_walk import Way, inputs
-from referral.domain.reach_world import Given
+from referral.domain.reach_world import START, Given
 from tests.stories.teller import policy
 
 SHIPPED = policy()
