@@ -65,6 +65,8 @@ class World:
         self.case_id = CASE
         self.now, self.count = START, 0
         self.log: list[tuple[Case | None, Input, e.Facts, tuple[Struct, ...]]] = []
+        self.bundle: int | None = None
+        """Number of the policy, counted from its first change."""
         self.policies: list[Policy] = []
         """The policy of each entry of the log."""
         self.offered: dict[str, e.OfferOpened] = {}
@@ -77,7 +79,8 @@ class World:
         """Decide upon one body and keep what follows. failing: the rules themselves break on it."""
         self.count += 1
         cause = self.cause(body)
-        facts = e.Facts(now=self.now, engine=ENGINE, free=self.free(places_wanted(self.case, cause, self.policy)))
+        free = self.free(places_wanted(self.case, cause, self.policy))
+        facts = e.Facts(now=self.now, engine=ENGINE, free=free, bundle=self.bundle)
         if failing:
             events: tuple[Struct, ...] = failure.events(self.case, cause, facts, self.policy)
         else:
@@ -112,7 +115,7 @@ class World:
         if verb == "asked":
             return [self.asked(rest)]
         if verb == "policy":
-            self.policy = policy_line(self.policy, rest.split())
+            self.policy, self.bundle = policy_line(self.policy, rest.split()), (self.bundle or 0) + 1
             return []
         body = self.body(rest if verb == "engine-fails" else line)
         if body is None:

@@ -72,6 +72,9 @@ class Cases(RuleBasedStateMachine):
         again = decide(case, cause, msgstructs.replace(facts, free=looked), self.policy)
         assert looked.at <= set(free), "a decision looked at a place that routing had not locked"
         assert bytes_of(again) == bytes_of(events), "the same input decides the same"
+        if isinstance(body, Due) and case is not None:
+            anew = decide(msgstructs.replace(case, bundle=0), cause, facts, self.policy)
+            assert bytes_of(anew) == bytes_of(events), "an alarm finds no more where the policy is new, because it is not"
         self.cases[case_id] = kept(case, cause, facts, events, self.policy)
         self.log.append((case_id, cause, facts, events))
 

@@ -131,6 +131,17 @@ def test_a_procedure_that_is_not_in_force_goes_to_a_desk_once() -> None:
     assert not any("other-pathway" in line for line in told(world, "traits age=adult sex=male"))
 
 
+def test_what_a_new_policy_makes_possible_is_found_by_the_next_alarm() -> None:
+    """Any other alarm looks only at what has changed since the case's last input, and at seats that nobody has."""
+    both = two(changes=(ADULT,))
+    world = World(replace(both, current=both.current[:1]))
+    told(world, "refer", "police: ACCEPT", "shelter: ACCEPT", "shelter: ARRIVE", "health: ACCEPT", "traits age=adult")
+    world.policy = both
+    assert not any(line.startswith("track") for line in world.tell("alarm"))
+    world.bundle = 2
+    assert "track trafficking-adult OPENED" in world.tell("alarm")
+
+
 def test_places_of_a_procedure_that_an_answer_begins_are_locked() -> None:
     change = Change(when=(frozenset({"health.accepted"}),), also_open="trafficking-adult")
     shelter = step("shelter", placement=BEDS)

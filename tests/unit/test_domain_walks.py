@@ -57,13 +57,12 @@ MUST_HAPPEN = {
 
 
 class Walk:
-    """One seeded walk."""
+    """One seeded walk of a line, whose first case begins with a procedure."""
 
-    def __init__(self, seed: int) -> None:
-        self.dice, self.line, self.rules = random.Random(seed), Line(), Counter[str]()
+    def __init__(self, seed: int, line: Line, begins: str) -> None:
+        self.dice, self.line, self.rules = random.Random(seed), line, Counter[str]()
         some = self.dice.sample(sorted(SHIPPED.services), self.dice.choice([0, 0, 5, 20, 60]))
         places = {id: self.dice.randint(0, 2) for id in self.dice.sample(PLACES, 3)}
-        begins = SHIPPED.current[seed % len(SHIPPED.current)].id
         self.line.world(gone=set(some), places=places, first=self.traits(), begins=begins, ahead=[])  # type: ignore[call-arg]
         self.line.put(CASES[1], self.line.referral(self.traits(), self.one([None, AGREE])))
 
@@ -140,7 +139,7 @@ class Walk:
 
 
 def walked(seed: int) -> Counter[str]:
-    walk = Walk(seed)
+    walk = Walk(seed, Line(), SHIPPED.current[seed % len(SHIPPED.current)].id)
     try:
         walk.go()
     except BaseException as wrong:
