@@ -40,8 +40,8 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
         pathways = _reached(_pathways(case, policy), policy)
     named = {body.target} if isinstance(body, InstructionGiven) else set()
     named |= {o.service for _, _, run, seat in seats(case) if run.kind is PLACE for o in seat.past} if case else set()
-    wanted = {service for pathway in pathways for service in _asked(pathway, policy, found_in)} | named
-    return tuple(sorted(id for id in wanted if id in policy.services and policy.services[id].places is not None))
+    named = {id for id in named if id in policy.services and policy.services[id].places is not None}
+    return tuple(sorted(named.union(*(policy.placing(pathway, found_in) for pathway in pathways))))
 
 
 def _pathways(case: Case, policy: Policy) -> list[Pathway]:
@@ -53,16 +53,6 @@ def _reached(pathways: list[Pathway], policy: Policy) -> list[Pathway]:
     found = list(pathways)
     for pathway in found:
         found += [other for other in policy.current if other.id in pathway.leads_to and other not in found]
-    return found
-
-
-def _asked(pathway: Pathway, policy: Policy, found_in: str) -> set[str]:
-    found = set()
-    for step in pathway.steps:
-        if step.placement is not None:
-            rule = step.seats[0]
-            roles = {*step.placement.until_known, *rule.last_resort, *(r for known in step.placement.roles.values() for r in known)}
-            found |= {s.id for role in roles for area in rule.areas for s in policy.serving(role, area, found_in)}
     return found
 
 

@@ -42,6 +42,7 @@ class Policy:
     stopped: Limit
     _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
         """The name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else the id itself."""
@@ -65,6 +66,17 @@ class Policy:
                         found.setdefault(service, role)
             self._orders[key] = tuple(found.items())
         return self._orders[key]
+
+    def placing(self, pathway: Pathway, place: str) -> frozenset[str]:
+        """Ids of the services with places that a procedure may ever ask in one municipality."""
+        key = (pathway.digest, place)
+        if key not in self._placing:
+            found = set()
+            for step in pathway.placements:
+                for rule in step.seats:
+                    found |= {s for role in step.places_asked for area in rule.areas for s in self.serving(role, area, place)}
+            self._placing[key] = frozenset(service.id for service in found if service.places is not None)
+        return self._placing[key]
 
     def serving(self, role: str, area: str, place: str) -> tuple[Service, ...]:
         """The services of a role in one area word seen from a municipality, in order of id (neighbours in the order of the file)."""

@@ -137,6 +137,14 @@ class Step:
         return bool(self.at) or self.then_every is not None
 
     @cached_property
+    def places_asked(self) -> frozenset[str]:
+        """Every role that it may ask for a place, its last resort among them."""
+        if self.placement is None:
+            return frozenset()
+        tables = (self.placement.until_known, *self.placement.roles.values(), *(rule.last_resort for rule in self.seats))
+        return frozenset(role for roles in tables for role in roles)
+
+    @cached_property
     def there(self) -> str:
         """The state of an offer from which a person has the place."""
         return "ARRIVED" if {"arrive", "present"} & set(self.limits) else "ACCEPTED"
