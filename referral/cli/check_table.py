@@ -16,6 +16,8 @@ from referral.domain.reach_tally import Row
 TITLE = "Longest wait when everybody answers in the last minute → when {} (one time: the same)"
 UNITS = ((2 * HOUR, MINUTE, "min"), (3 * DAY, HOUR, "h"), (1 << 62, DAY, "d"))
 COLUMNS = ("first acceptance", "a bed", "a desk is asked")
+STEPS = 6
+"""Steps that are named in one note."""
 WORST = 3
 """Municipalities that are named of each procedure."""
 
@@ -69,10 +71,8 @@ def waits(micros: int) -> str:
 
 def print_found(result: Result, policy: Policy, *, told: bool) -> None:
     """What is weak, one line each, then what is wrong, one paragraph each, and of the first how one comes to it, as a story."""
-    for found in result.weak.values():
-        one = found.finding
-        more = "everywhere" if len(found.places) == len(policy.municipalities) else f"{len(found.places)} municipalities"
-        show.console.print(f"note: {one.pathway}, step {one.step}: {one.said} ({more})", soft_wrap=True, markup=False, style="dim")
+    for line in _notes(result, policy):
+        show.console.print(line, soft_wrap=True, markup=False, style="dim")
     for found in result.found.values():
         for line in lines(found, policy):
             show.errors.print(line, soft_wrap=True, markup=False)
@@ -81,6 +81,18 @@ def print_found(result: Result, policy: Policy, *, told: bool) -> None:
         show.errors.print(
             f"\nHow one comes to the first (--stories DIR writes this for all):\n{text(example)}", soft_wrap=True, markup=False
         )
+
+
+def _notes(result: Result, policy: Policy) -> Iterator[str]:
+    """What is weak, by procedure: the steps for which the same is so in as many municipalities stand together."""
+    steps: dict[tuple[str, str, int], list[str]] = {}
+    for found in result.weak.values():
+        one = found.finding
+        steps.setdefault((one.pathway, one.said, len(found.places)), []).append(one.step)
+    for (pathway, said, count), those in steps.items():
+        where = "everywhere" if count == len(policy.municipalities) else f"in {count} municipalities"
+        more = f" and {len(those) - STEPS} more" if len(those) > STEPS else ""
+        yield f"note: {pathway}, {', '.join(those[:STEPS])}{more}: {said} ({where})"
 
 
 def lines(found: Found, policy: Policy) -> Iterator[str]:

@@ -164,7 +164,7 @@ def _words(name: str, said: Mapping[str, set[str]], pathway: Pathway, policy: Po
     """One word of each kind of a circumstance: those that stand in the same places are the same, and so are all that stand nowhere."""
     usual = str(getattr(USUAL, name))
     allowed = [mark.partition("=")[2] for group in pathway.applies for mark in sorted(group) if mark.startswith(f"{name}=")]
-    every = allowed or [usual, *(word for word in policy.codes.get(LISTS.get(name, name), ()) if word != usual)]
+    every = allowed or list(policy.codes.get(LISTS.get(name, name), (usual,)))
     every.sort(key=lambda word: word != usual)
     if name == "age_band":
         return every

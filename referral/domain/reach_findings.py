@@ -100,7 +100,9 @@ def _nobody(policy: Policy, pathway: Pathway, id: str, seat: int, way: Way, chil
     what = "no bed can be found" if step.kind is StepKind.PLACE else "nobody can be asked"
     code = "".join(f" after {code} in {of}" for of, code in way.given.codes.items())
     where = ", ".join(rule.areas)
-    said = f"{what}{code}, although nobody fails: no agency with the role {' or '.join(roles)} is there for {where} and for this child"
+    skilled = f" and {', '.join(sorted(rule.skills))}" if rule.skills else ""
+    wanted = f"the role {' or '.join(roles)}{skilled}"
+    said = f"{what}{code}, although nobody fails: no agency with {wanted} is there for {where} and for this child"
     do = "add an agency or a place to the directory, a wider area, another role or a last_resort"
     return Finding("nobody", pathway.id, id, str(seat), said, do, child)
 

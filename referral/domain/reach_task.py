@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from referral.domain.events import Consent, Traits
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
-from referral.domain.reach_classes import Circumstance, circumstances, opened, possible, residue, said
+from referral.domain.reach_classes import Circumstance, applies, circumstances, opened, possible, residue, said
 from referral.domain.reach_directory import Look, look, look_of
 from referral.domain.standing import consent_mark, trait_marks
 
@@ -51,7 +51,9 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
     """The same without merging: every circumstance in every municipality, each by itself. For tests of the merging."""
     for given in circumstances(pathway, policy):
         for place in places:
-            yield Task(pathway.id, structs.replace(given.traits, found_in=place), given.consent, (place,))
+            traits = structs.replace(given.traits, found_in=place)
+            if applies(pathway, traits):
+                yield Task(pathway.id, traits, given.consent, (place,))
 
 
 def alike(pathway: Pathway, policy: Policy, given: Circumstance, place: str, failing: int) -> object:
@@ -66,9 +68,10 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> It
     members: dict[object, dict[str, Circumstance]] = {}
     looks: dict[object, Look] = {}
     seen: set[object] = set()
-    by_place = any(mark.startswith("found_in=") for mark in said(pathway))
+    marks = {*said(pathway), *(mark for group in pathway.applies for mark in group)}
+    by_place = any(mark.startswith("found_in=") for mark in marks)
     for given in circumstances(pathway, policy):
-        begun = opened(policy, given.traits)
+        begun = opened(policy, given.traits) or (pathway,)
         standing = trait_marks(given.traits) | {consent_mark(given.consent, 0)}
         bans = tuple(mark in standing for one in begun for _, mark in one.never if mark)
         left = residue(begun, given)
@@ -80,6 +83,8 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> It
         steps = tuple(step.id for _, some in opening for step in some)
         for place in places:
             here = given._replace(traits=structs.replace(given.traits, found_in=place))
+            if by_place and not applies(pathway, here.traits):
+                continue
             if by_place:
                 key = alike(pathway, policy, here, place, max(failing, 1))
             else:
