@@ -20,7 +20,7 @@ from referral.domain import events as e
 from referral.domain.policy import Policy
 from tests.stories.teller import World, world
 from tests.stories.test_stories import POLICY, TOLD, read
-from tests.unit.test_domain_walks import Walk
+from tests.unit.test_domain_walks import shipped
 
 LISTS = ("rule", "passed-reason", "ignored-reason", "close-reason")
 """Code lists of which every code must be reached."""
@@ -79,7 +79,7 @@ def said(world: World) -> list[Struct]:
 
 def walked(seed: int) -> list[Struct]:
     """Every event of a walk of the properties."""
-    walk = Walk(seed)
+    walk = shipped(seed)
     walk.go()
     return [event for *_, events in walk.line.log for event in events]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.stories.reached import LISTS, codes, said, told, unreached
+import pytest
+
+from tests.stories.reached import LISTS, codes, main, said, told, unreached
 from tests.stories.test_stories import POLICY, TOLD
 
 STORIES = 110
@@ -17,6 +19,12 @@ def test_the_stories_reach_every_code() -> None:
         ("close-reason", reason) for reason in POLICY.codes["reason"]
     }
     assert used - known == {("close-reason", "")}, "and emits none that the lists do not name"
+
+
+def test_the_count_of_what_is_reached_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--walks", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{len(TOLD)} stories tell ") and printed.endswith("told by no story:   none\n")
 
 
 def test_every_procedure_is_told_to_its_end() -> None:

@@ -138,8 +138,13 @@ class Walk:
         )
 
 
+def shipped(seed: int) -> Walk:
+    """A walk under the shipped policy; every procedure begins one in its turn."""
+    return Walk(seed, Line(), SHIPPED.current[seed % len(SHIPPED.current)].id)
+
+
 def walked(seed: int) -> Counter[str]:
-    walk = Walk(seed, Line(), SHIPPED.current[seed % len(SHIPPED.current)].id)
+    walk = shipped(seed)
     try:
         walk.go()
     except BaseException as wrong:
