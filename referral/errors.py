@@ -43,5 +43,9 @@ class Malformed(Exception):
         self.reason = reason
 
 
+class Unproven(Malformed):
+    """Well-formed, but what it claims does not hold: a signature, a proof, a quorum or a hash. Trust nothing of it; say so to a person."""
+
+
 class NewerVersion(Exception):
     """A known type in a version that this program does not ship: deploy consumers first. The reader stops, nothing is skipped."""

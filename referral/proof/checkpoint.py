@@ -1,0 +1,60 @@
+"""Checkpoints (C2SP tlog-checkpoint): what a log signs about its tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from referral.errors import Malformed, Unproven
+from referral.proof import note
+from referral.proof.lines import base64, decimal, lines, unbase64
+from referral.proof.merkle import HASH
+from referral.proof.note import Note, Signature
+from referral.proof.note_keys import SignerKey, VerifierKey, named
+
+
+class Checkpoint(Struct, frozen=True):
+    """origin: which log; the name of its key. size: entries. root: of the tree over them."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    @property
+    def text(self) -> bytes:
+        """What is signed."""
+        return b"%s\n%d\n%s\n" % (self.origin.encode(), self.size, base64(self.root))
+
+    def sign(self, key: SignerKey) -> Note:
+        """The log's own note. ValueError for a key of another name."""
+        if key.name != self.origin:
+            raise ValueError(f"a checkpoint of {self.origin} is signed by its own key, not by {key.name}")
+        return Note(self.text, (note.sign(self.text, key, 0),))
+
+
+def parse(text: bytes) -> Checkpoint:
+    """The checkpoint that a note's text is. Ours have three lines, and others are refused: nobody audits an extension. Malformed."""
+    found = lines(text, "checkpoint")
+    if len(found) != 3:
+        raise Malformed("checkpoint", f"it has {len(found)} lines instead of origin, size and root")
+    origin, size, root = found
+    return Checkpoint(
+        origin=named(origin, "checkpoint", "the origin"),
+        size=decimal(size, "checkpoint", "the size"),
+        root=unbase64(root, "checkpoint", "the root", HASH),
+    )
+
+
+def verify(
+    signed: Note, logs: Iterable[VerifierKey], others: Iterable[VerifierKey] = ()
+) -> tuple[Checkpoint, dict[VerifierKey, Signature]]:
+    """What a log of this origin signed, and who of logs and others signed it too. Malformed, Unproven."""
+    said = parse(signed.text)
+    own = [key for key in logs if key.name == said.origin]
+    if not own:
+        raise Unproven("checkpoint", f"no key is known for the log {said.origin}")
+    found = note.check(signed, [*own, *others])
+    if not any(key in found for key in own):
+        raise Unproven("checkpoint", f"the log {said.origin} has not signed it")
+    return said, found
