@@ -55,7 +55,7 @@ def parse(path: bytes) -> Tile:
         raise Malformed("tile-path", "it is not tile/<level>/<number> or tile/entries/<number>, with .p/<width> where partial")
     level = ENTRIES if found[1] == b"entries" else int(found[1])
     tile = Tile(level, int(found[2].translate(None, b"x/")), int(found[3] or FULL))
-    if level > 63 or tile.width > FULL or tile.leaves[1] >= LIMIT:
+    if level > 63 or tile.width > FULL or tile.number >= LIMIT // FULL:
         raise Malformed("tile-path", "level, number or width is too large")
     if tile.path.encode() != path:
         raise Malformed("tile-path", "the same tile has a shorter path")
