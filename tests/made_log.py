@@ -57,6 +57,7 @@ class Log:
 
     def write(self, folder: Path, witnesses: Sequence[SignerKey] = WITNESSES) -> None:
         """As files, in the layout that any reader of tlog-tiles knows."""
+        folder.mkdir()
         for tile, data in self.stored().items():
             path = folder / tile.path
             path.parent.mkdir(parents=True, exist_ok=True)
