@@ -11,7 +11,7 @@ from referral.proof import note
 from referral.proof.lines import base64, decimal, lines, unbase64
 from referral.proof.merkle import HASH
 from referral.proof.note import Note, Signature
-from referral.proof.note_keys import SignerKey, VerifierKey, named
+from referral.proof.note_keys import ED25519, SignerKey, VerifierKey, named
 
 
 class Checkpoint(Struct, frozen=True):
@@ -27,9 +27,9 @@ class Checkpoint(Struct, frozen=True):
         return b"%s\n%d\n%s\n" % (self.origin.encode(), self.size, base64(self.root))
 
     def sign(self, key: SignerKey) -> Note:
-        """The log's own note. ValueError for a key of another name."""
-        if key.name != self.origin:
-            raise ValueError(f"a checkpoint of {self.origin} is signed by its own key, not by {key.name}")
+        """The log's own note. ValueError for a key of another name or kind."""
+        if key.name != self.origin or key.kind != ED25519:
+            raise ValueError(f"a checkpoint of {self.origin} is signed by its own key of type 1, not by {key.verifier.encode().decode()}")
         return Note(self.text, (note.sign(self.text, key, 0),))
 
 

@@ -14,7 +14,7 @@ from referral.proof import checkpoint, merkle, note
 from referral.proof.checkpoint import Checkpoint
 from referral.proof.lines import base64, decimal, lines, unbase64
 from referral.proof.note import Note, Signature
-from referral.proof.note_keys import SignerKey, VerifierKey
+from referral.proof.note_keys import COSIGNATURE, SignerKey, VerifierKey
 
 MOST_HASHES = 63
 MOST_BYTES = note.MOST_BYTES + 4096
@@ -61,8 +61,13 @@ def parse(body: bytes) -> Request:
     return Request(old, proof, signed, checkpoint.parse(signed.text))
 
 
-def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None, keys: Iterable[SignerKey], seconds: int) -> Answer:
-    """What to answer. log: the keys trusted for the request's origin, empty where it is unknown. last: what was cosigned for it last."""
+def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None, keys: Sequence[SignerKey], seconds: int) -> Answer:
+    """What to answer. log: the keys trusted for the request's origin, empty where it is unknown. last: what was cosigned for it last.
+
+    ValueError where one of the witness's own keys is none for cosignatures.
+    """
+    if any(key.kind != COSIGNATURE for key in keys):
+        raise ValueError("a witness signs with cosignature keys (type 4), as with another it would speak for a log")
     if not log:
         return _no(404, "this log is not one that is witnessed here")
     try:
@@ -82,7 +87,7 @@ def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None
 
 
 def answer(
-    body: bytes, logs: Mapping[str, Sequence[VerifierKey]], last: Mapping[str, Checkpoint], keys: Iterable[SignerKey], seconds: int
+    body: bytes, logs: Mapping[str, Sequence[VerifierKey]], last: Mapping[str, Checkpoint], keys: Sequence[SignerKey], seconds: int
 ) -> Answer:
     """The whole answer to a body. logs: origin → keys. last: origin → what was cosigned last. seconds: Unix time."""
     try:

@@ -182,6 +182,14 @@ def refused(check: Any, proof: list[bytes]) -> None:
         check(proof)
 
 
+def test_a_proof_that_is_too_long_is_refused_even_where_it_leads_to_the_root() -> None:
+    more = leaf_hash(b"more")
+    with pytest.raises(Unproven, match="too many"):
+        check_inclusion(LEAVES[0], 0, 1, [more], node_hash(more, LEAVES[0]))
+    with pytest.raises(Unproven, match="too many"):
+        check_consistency(3, 4, [*merkle.consistency(node, 3, 4), more], node_hash(more, ROOTS[3]), node_hash(more, ROOTS[4]))
+
+
 def test_a_hash_of_another_length_is_refused() -> None:
     with pytest.raises(Malformed):
         check_inclusion(LEAVES[0], 0, 2, [LEAVES[1][:31]], ROOTS[2])

@@ -117,6 +117,7 @@ W1, W2 = f"witness a {vkey(1)}\n", f"witness b {vkey(2)}\n"
         (W1 + "quorum\u00a0a\n", "line 2"),
         (W1 + "Quorum a\n", "line 2"),
         (W1 + "quorum a # comment\n", "line 2"),
+        (W1 + "#" * 1_000_000 + "\nquorum a\n", "longer"),
     ],
 )
 def test_a_policy_with_a_mistake_is_refused_with_its_line(text: str, line: str) -> None:

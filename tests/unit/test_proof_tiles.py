@@ -141,8 +141,8 @@ def test_a_bundle_takes_entries_up_to_its_length_field() -> None:
     assert tiles.unpack(Tile(ENTRIES, 0, 1), tiles.pack([entry])) == [entry]
     with pytest.raises(ValueError, match=r"65,535"):
         tiles.pack([entry + b"\0"])
-    for data in (b"", b"\0", b"\0\2x", b"\0\0\0\0"):
-        with pytest.raises(Malformed):
+    for data, what in ((b"", "within entry 0"), (b"\0", "within"), (b"\0\2x", "within"), (b"\0\0\0\0", "2 bytes after")):
+        with pytest.raises(Malformed, match=what):
             tiles.unpack(Tile(ENTRIES, 0, 1), data)
 
 

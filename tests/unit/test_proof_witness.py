@@ -14,7 +14,7 @@ from referral.errors import Malformed, Unproven
 from referral.proof import checkpoint, cosignature, merkle, note, witness
 from referral.proof.checkpoint import Checkpoint
 from referral.proof.note import Note
-from referral.proof.note_keys import ED25519, SignerKey
+from referral.proof.note_keys import COSIGNATURE, ED25519, SignerKey
 from referral.proof.witness import SIZE, Answer
 from tests.made_log import LOG, NOW, ORIGIN, WITNESSES, Log, made
 
@@ -138,6 +138,18 @@ def test_what_is_no_request_is_answered_so_and_nothing_is_kept(posted: bytes) ->
     answer = ask(posted, LAST)
     assert (answer.status, answer.keep) == (400, None)
     assert answer.body.endswith(b"\n")
+
+
+def test_a_request_that_is_too_long_is_not_even_read() -> None:
+    with pytest.raises(Malformed, match="witness: it is longer"):
+        witness.parse(GOOD + bytes(1_100_000))
+
+
+def test_a_witness_does_not_speak_for_a_log_nor_a_log_for_a_witness() -> None:
+    with pytest.raises(ValueError, match="type 4"):
+        witness.answer(GOOD, LOGS, {ORIGIN: LAST}, [replace(KEYS[0], kind=ED25519)], NOW)
+    with pytest.raises(ValueError, match="type 1"):
+        LAST.sign(replace(LOG, kind=COSIGNATURE))
 
 
 def test_all_keys_of_a_witness_sign_and_the_log_takes_those_that_it_knows() -> None:
