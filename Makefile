@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup check test faults bench generate stories up demo lock
+.PHONY: setup check test faults interop bench generate stories up demo lock
 
 setup: .venv/ready
 
@@ -24,11 +24,14 @@ check: setup
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/stories tests/contract
-	$(BIN)/pytest -q tests/web tests/faults
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/stories tests/contract tests/interop tests/web
+	$(BIN)/pytest -q tests/faults
 
 faults: setup
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
+
+interop: setup
+	$(BIN)/pytest -q tests/interop
 
 bench: setup
 	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))

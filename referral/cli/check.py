@@ -60,14 +60,14 @@ def check(
             show.document({"ok": not errors, "digest": digest, "files": len(files), "errors": errors})
         else:
             _lines(errors)
-            show.console.print(f"{len(errors)} errors" if errors else f"good: {len(files)} files, digest {digest[:16]}")
+            show.console.print(_verdict(len(errors), len(files), digest))
         return 1 if errors else 0
     _known("pathway", pathway or (), [one.id for one in compiled.current])
     _known("municipality", where or (), list(compiled.municipalities))
     fails = "one or two agencies fail" if deep or failing > 1 else ("nobody fails", "one agency fails")[failing]
     for path in filter(None, (svg, stories)):
         if not path.absolute().parent.is_dir():
-            raise typer.BadParameter(f"{path}: there is no such folder")
+            raise typer.BadParameter(f"{path.parent}: there is no such folder")
     asked = Asked(files=files, depth=failing, deep=deep, pathways=tuple(pathway or ()), places=tuple(where or ()))
     began = time.perf_counter()
     result = _looked(compiled, asked, jobs, as_json)
@@ -83,8 +83,13 @@ def check(
         print_times(result, compiled, fails, every)
         print_found(result, compiled, told=stories is None)
         print_sums(result, seconds)
-        show.console.print(f"{len(result.found)} errors" if wrong else f"good: {len(files)} files, digest {digest[:16]}")
+        show.console.print(_verdict(len(result.found), len(files), digest))
     return 1 if wrong else 0
+
+
+def _verdict(errors: int, files: int, digest: str) -> str:
+    """The last line: what is to be corrected, or what was found good."""
+    return f"{errors} error{'s' if errors > 1 else ''}" if errors else f"good: {files} files, digest {digest[:16]}"
 
 
 def _looked(compiled: Policy, asked: Asked, jobs: int, quiet: bool) -> Result:

@@ -90,7 +90,7 @@ def _notes(result: Result, policy: Policy) -> Iterator[str]:
         one = found.finding
         steps.setdefault((one.pathway, one.said, len(found.places)), []).append(one.step)
     for (pathway, said, count), those in steps.items():
-        where = "everywhere" if count == len(policy.municipalities) else f"in {count} municipalities"
+        where = "everywhere" if count == len(policy.municipalities) else f"in {count} municipalit{'ies' if count > 1 else 'y'}"
         more = f" and {len(those) - STEPS} more" if len(those) > STEPS else ""
         yield f"note: {pathway}, {', '.join(those[:STEPS])}{more}: {said} ({where})"
 
