@@ -27,6 +27,7 @@ from referral.cli import (
     staff,
     submit,
     up,
+    witness,
 )
 from referral.client import Away, Problem
 from referral.errors import Rejected, Unavailable
@@ -52,6 +53,7 @@ policy.app.command("show")(pathway_show.show_command)
 policy.app.command("schema")(pathway_schema.schema_command)
 policy.app.command("simulate")(simulate.simulate)
 app.add_typer(policy.app, name="policy")
+audit.app.command("witness")(witness.witness_command)
 app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)
 app.command("prepare")(prepare.prepare)

@@ -1,0 +1,166 @@
+"""`referral audit witness`: a C2SP witness that anybody can run, with a key and a small file of its own and nothing else of ours.
+
+It sees a log's name, size and root, never an entry; it signs only what continues what it has signed before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from referral.cli import show
+from referral.cli.witness_heads import Heads
+from referral.errors import Malformed
+from referral.proof import note_keys, witness_policy
+from referral.proof.note_keys import COSIGNATURE, ED25519, SignerKey, VerifierKey
+from referral.proof.witness import MOST_BYTES
+from referral.runtime import web
+
+SLOW_S = 20.0
+"""A body that takes longer is given up (ours); it has at most some 60 KB."""
+AT_ONCE = 64
+"""Connections (ours): a log has one at a time."""
+SEED = 32
+
+PolicyFile = Annotated[Path, typer.Option("--policy", help="A C2SP policy file: its `log` lines are the logs that are witnessed.")]
+KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; made here when it is not there and --name is given.")]
+KeyName = Annotated[str, typer.Option("--name", help="Name of a new key: a host of yours and a path, as ombudsperson.example/witness.")]
+DataFile = Annotated[Path | None, typer.Option("--data", help="What was cosigned (SQLite); by default beside the key, with .heads.")]
+Address = Annotated[str, typer.Option("--http", help="host:port; port 0: any free one.")]
+
+
+def witness_command(
+    policy: PolicyFile,
+    key: KeyFile,
+    name: KeyName = "",
+    data: DataFile = None,
+    http: Address = "127.0.0.1:8091",
+    as_json: show.Json = False,
+) -> int:
+    """Run a witness: cosign each checkpoint that continues the last one, and refuse every other history.
+
+    Keep the key and the file of what was cosigned together and restore neither from a backup: a witness that forgets signs for a fork.
+    With --json: one line when ready.
+
+    Exit 0 ended by Ctrl-C, 2 a file, key or address cannot be used.
+
+    Example: referral audit witness --policy log.policy --key witness.key --name ombudsperson.example/witness
+    """
+    logs, place = _logs(policy), data or key.with_name(f"{key.name}.heads")
+    if key.exists() and not place.exists():
+        raise typer.BadParameter(f"{place}: what this key has cosigned is gone, so it might sign for a fork; make a new key")
+    try:
+        heads = Heads(place)
+    except sqlite3.Error as error:
+        raise typer.BadParameter(f"{place}: {error}") from None
+    secret = _key(key, name)
+    host, _, port = http.rpartition(":")
+    try:
+        bound = web.listen(host, int(port))
+        bound.listen(AT_ONCE)  # who connects from now on waits
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"--http {http}: {error}") from None
+    public = [secret.verifier.as_kind(kind).encode().decode() for kind in (COSIGNATURE, ED25519)]
+    url = f"http://{host}:{bound.getsockname()[1]}"
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode({"ready": True, "url": url, "keys": public}) + b"\n")
+        sys.stdout.flush()
+    else:
+        _tell(url, public, logs, heads)
+    config = uvicorn.Config(
+        application(heads, logs, secret), log_config=None, access_log=False, server_header=False, limit_concurrency=AT_ONCE
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[bound])
+    except KeyboardInterrupt:  # it has ended in order
+        pass
+    finally:
+        heads.close()
+    return 0
+
+
+def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: SignerKey) -> Starlette:
+    """ASGI: `POST /add-checkpoint` as C2SP tlog-witness says."""
+
+    async def add_checkpoint(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(SLOW_S):
+                body = await _body(request)
+        except TimeoutError:
+            return PlainTextResponse("the body did not come in time\n", 408)
+        try:
+            found = await run_in_threadpool(heads.answer, body, logs, [secret], int(time.time()))  # noqa: TID251 - a witness says when it saw it
+        except sqlite3.Error as error:
+            show.errors.print(f"nothing was signed: {error}", markup=False)
+            return PlainTextResponse("nothing was signed; try again\n", 503, headers={"retry-after": "5"})
+        return Response(found.body, found.status, media_type=None, headers={"content-type": found.type})
+
+    return Starlette(routes=[Route("/add-checkpoint", add_checkpoint, methods=["POST"])])
+
+
+async def _body(request: Request) -> bytes:
+    """All of it, or just enough of one that is too long to be refused."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            break
+    return body
+
+
+def _logs(path: Path) -> dict[str, list[VerifierKey]]:
+    try:
+        found = witness_policy.parse(path.read_bytes())
+    except (OSError, Malformed) as error:
+        raise typer.BadParameter(f"{path}: {error}") from None
+    if not found.logs:
+        raise typer.BadParameter(f"{path}: no line names a log: log KEY")
+    logs: dict[str, list[VerifierKey]] = {}
+    for log in found.logs:
+        logs.setdefault(log.name, []).append(log.key)
+    return logs
+
+
+def _key(path: Path, name: str) -> SignerKey:
+    """The key of the file; a new one is on the disk, for its owner alone, before it signs."""
+    try:
+        if name and not path.exists():
+            note_keys.named(name.encode(), "key", "--name")
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(SignerKey(name, COSIGNATURE, os.urandom(SEED)).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        found = note_keys.signer(path.read_bytes().removesuffix(b"\n"))
+    except (OSError, Malformed) as error:
+        raise typer.BadParameter(f"{path}: {error}") from None
+    if found.kind != COSIGNATURE:
+        raise typer.BadParameter(f"{path}: a witness signs with a cosignature key (type 4), as with another it would speak for a log")
+    if name not in ("", found.name):
+        raise typer.BadParameter(f"{path}: this is the key {found.name}; leave --name out, or name another file")
+    return found
+
+
+def _tell(url: str, public: list[str], logs: dict[str, list[VerifierKey]], heads: Heads) -> None:
+    say = partial(show.console.print, soft_wrap=True, markup=False)
+    say(f"listens on {url}/add-checkpoint; give the log's operator this address and one of the keys:")
+    for word, use in zip(public, ("for C2SP policies", "for programs that take only Ed25519"), strict=True):
+        say(f"  {word}   ({use})")
+    known = {head.origin: head.size for head in heads.all()}
+    for origin in logs:
+        seen = f"cosigned up to {known[origin]:,} entries" if origin in known else "nothing cosigned yet"
+        say(f"witnesses {origin}: {seen}")
