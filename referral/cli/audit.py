@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log, show
@@ -61,10 +61,7 @@ def verify_command(as_json: show.Json = False) -> int:
 
     Example: referral audit verify
     """
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=show.errors, disable=as_json
-    )
-    with bar:
+    with show.progress(quiet=as_json) as bar:
         report = log.ask(lambda tx, found: _prove(tx, found, bar))
     if as_json:
         show.document(report.as_json())

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from referral.cli import policy, show
 from referral.cli.check_picture import draw
@@ -18,7 +17,6 @@ from referral.cli.check_stories import write
 from referral.cli.check_table import document, print_found, print_sums, print_times
 from referral.domain.language import allowed
 from referral.domain.policy import Policy
-from referral.errors import Rejected
 from referral.runtime import settings
 from referral.wire import bundle
 
@@ -53,13 +51,13 @@ def check(
 
     Example: referral policy check policy
     """
-    files = _files(folder or settings.CHECKOUT / "policy")
+    files = policy.given(folder or settings.CHECKOUT / "policy")
     digest, (compiled, errors) = bundle.digest(files), policy.check(files)
     if compiled is None or quick:
         if as_json:
             show.document({"ok": not errors, "digest": digest, "files": len(files), "errors": errors})
         else:
-            _lines(errors)
+            show.wrong(errors)
             show.console.print(_verdict(len(errors), len(files), digest))
         return 1 if errors else 0
     _known("pathway", pathway or (), [one.id for one in compiled.current])
@@ -93,15 +91,7 @@ def _verdict(errors: int, files: int, digest: str) -> str:
 
 
 def _looked(compiled: Policy, asked: Asked, jobs: int, quiet: bool) -> Result:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=show.errors,
-        disable=quiet,
-    ) as bar:
+    with show.progress(quiet=quiet) as bar:
         task = bar.add_task("kinds of cases", total=None)
         made = classes(compiled, asked)
         bar.update(task, total=len(made))
@@ -114,15 +104,3 @@ def _known(kind: str, named: Iterable[str], known: list[str]) -> None:
     for word in named:
         if word not in known:
             raise typer.BadParameter(f"{kind} {word} is not known; {allowed(word, known)}")
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    try:
-        return policy.read(folder)
-    except Rejected as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        show.errors.print(line, soft_wrap=True, markup=False)

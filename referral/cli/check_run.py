@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing.connection import Connection, wait
 
 from msgspec import Struct, field, structs
 
+from referral.cli.processes import shared
 from referral.domain import policy as domain
 from referral.domain.policy import Policy
 from referral.domain.reach import ways
@@ -24,8 +21,6 @@ ABOUT = {"nobody": "no-candidate", "stands": "standing-still"}
 """By kind of finding: the task at a desk at which its story ends."""
 OFTEN = 4
 """Classes after which the progress is told."""
-GARBAGE = 200_000
-"""Objects made before the collector looks (ours): decisions make many and leave no cycles."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -104,49 +99,18 @@ def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: C
             result.take(policy, task)
             tell(1)
         return result
-    for found in _shared(asked, made, min(jobs, len(made)), tell):
+    jobs = min(jobs, len(made))
+    for found in shared(share, [(asked, made[number::jobs]) for number in range(jobs)], jobs, tell, Result):
         result.add(found)
     return result
 
 
-def _shared(asked: Asked, made: tuple[Task, ...], jobs: int, tell: Callable[[int], None]) -> Iterator[Result]:
-    """The results of all processes in order."""
-    context = multiprocessing.get_context("spawn")
-    pipes, processes = [], []
-    try:
-        for number in range(jobs):
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=work, args=(theirs, asked, made[number::jobs]), daemon=True)
-            process.start()
-            theirs.close()
-            pipes.append(ours)
-            processes.append(process)
-        results: dict[int, Result] = {}
-        while len(results) < jobs:
-            for pipe in wait([pipe for number, pipe in enumerate(pipes) if number not in results]):
-                assert isinstance(pipe, Connection)
-                if isinstance(said := pipe.recv(), int):
-                    tell(said)
-                else:
-                    results[pipes.index(pipe)] = said
-        yield from (results[number] for number in range(jobs))
-    except EOFError:
-        raise RuntimeError("a process of the check ended too early (out of memory?); try --jobs 1") from None
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
-
-
-def work(pipe: Connection, asked: Asked, made: tuple[Task, ...]) -> None:
-    """What one process does: its classes, told and handed over through the pipe. Ctrl-C is for the one who started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(GARBAGE)
+def share(asked: Asked, made: tuple[Task, ...]) -> Iterator[int | Result]:
+    """What one process does: its classes, with one result in the end."""
     policy, result = domain.compile(asked.files), Result()
     for number, task in enumerate(made, 1):
         result.take(policy, task)
         if number % OFTEN == 0:
-            pipe.send(OFTEN)
-    pipe.send(len(made) % OFTEN)
-    pipe.send(result)
-    pipe.close()
+            yield OFTEN
+    yield len(made) % OFTEN
+    yield result

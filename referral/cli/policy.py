@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -100,14 +100,14 @@ def activate_command(folder: Folder = None, as_json: show.Json = False) -> int:
     Example: referral policy activate policy
     """
     found = settings.load()
-    files = _files(folder or found.policy)
+    files = given(folder or found.policy)
     try:
         done = asyncio.run(activate(found, files))
     except PolicyErrors as error:
         if as_json:
             show.document({"ok": False, "errors": error.errors})
         else:
-            _print([*error.errors, "nothing was activated"])
+            show.wrong([*error.errors, "nothing was activated"])
         return 1
     except Exception as error:
         if not database.away(error):
@@ -122,13 +122,9 @@ def activate_command(folder: Folder = None, as_json: show.Json = False) -> int:
     return 0
 
 
-def _files(folder: Path) -> dict[str, bytes]:
+def given(folder: Path) -> dict[str, bytes]:
+    """The files of a folder that a command was given; where it cannot be read, that is a usage error."""
     try:
         return read(folder)
     except Rejected as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        show.errors.print(line, soft_wrap=True, markup=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,13 +28,9 @@ def elsewhere(folder: Path, case: str, as_json: bool) -> int:
     try:
         other = domain.compile(policy.read(folder))
     except PolicyErrors as error:
-        for line in error.errors:
-            show.errors.print(line, soft_wrap=True, markup=False)
+        show.wrong(error.errors)
         return 1
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=show.errors, disable=as_json
-    )
-    with bar:
+    with show.progress(quiet=as_json) as bar:
         found = log.ask(lambda tx, where: compare(tx, where, other, case, bar))
     if case and not found.cases and not found.unchecked:
         raise Rejected("unknown-case", "--case", "the log has no decision of this case; audit may lag by a second")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from referral.client import Client
@@ -38,6 +39,18 @@ def client(url: str, token: str) -> Client:
 def document(value: object) -> None:
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
     sys.stdout.flush()
+
+
+def progress(*, quiet: bool) -> Progress:
+    """A bar for long work, on standard error. quiet: none, where a program reads the answer."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=errors, disable=quiet)
+
+
+def wrong(lines: Iterable[str]) -> None:
+    """What must be corrected, on standard error, each on one line."""
+    for line in lines:
+        errors.print(line, soft_wrap=True, markup=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from referral.cli import policy, show
 from referral.cli.simulate_picture import draw
@@ -17,7 +16,6 @@ from referral.cli.simulate_rows import rows, write
 from referral.cli.simulate_run import Result, Wanted, policies, run
 from referral.cli.simulate_table import print_differences, print_tables
 from referral.domain.policy import Policy, PolicyErrors
-from referral.errors import Rejected
 from referral.runtime import settings
 
 MOST = 1_000_000
@@ -48,28 +46,19 @@ def simulate(
 
     Example: referral policy simulate --cases 1000 --seed 7
     """
-    files = _files(folder or settings.CHECKOUT / "policy")
-    wanted = Wanted(files=files, other=_files(against) if against else None, cases=cases, seed=seed, year=year)
+    files = policy.given(folder or settings.CHECKOUT / "policy")
+    wanted = Wanted(files=files, other=policy.given(against) if against else None, cases=cases, seed=seed, year=year)
     for path in filter(None, (csv, svg)):
         if not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no such folder")
     try:
         before, _ = policies(wanted)
     except PolicyErrors as error:
-        for line in error.errors:
-            show.errors.print(line, soft_wrap=True, markup=False)
+        show.wrong(error.errors)
         return 1
     _calendar(before, year)
     began = time.perf_counter()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=show.errors,
-        disable=as_json,
-    ) as bar:
+    with show.progress(quiet=as_json) as bar:
         task = bar.add_task("cases", total=cases)
         result = run(wanted, jobs, lambda ended: bar.advance(task, ended))
     seconds = time.perf_counter() - began
@@ -82,13 +71,6 @@ def simulate(
     else:
         _print(result, before, cases, seconds, against is not None)
     return 0
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    try:
-        return policy.read(folder)
-    except Rejected as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _calendar(found: Policy, year: int) -> None:

@@ -4,26 +4,21 @@ so the result depends on the seed alone, and no more than one world per process 
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct, field
 
+from referral.cli.processes import shared
 from referral.domain import policy as domain
 from referral.domain.caseload import Caseload, worlds
 from referral.domain.policy import Policy
-from referral.domain.simulate import World
+from referral.domain.simulate import Decided, World
 from referral.domain.simulate_against import Against
 from referral.domain.simulate_parted import Differences
 from referral.domain.simulate_tally import Tally
 
 OFTEN = 10
 """Cases after which the progress is told."""
-GARBAGE = 200_000
-"""Objects made before the collector looks (ours): decisions make many and leave no cycles."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -58,10 +53,14 @@ def run(wanted: Wanted, jobs: int, tell: Callable[[int], None]) -> Result:
     made = worlds(before, wanted.cases, wanted.seed, wanted.year)
     result = Result()
     if jobs < 2 or len(made) < 2:
-        for caseload in made:
-            result.add(one(caseload, after, tell))
+        for said in (said for caseload in made for said in one(caseload, after)):
+            if isinstance(said, Result):
+                result.add(said)
+            else:
+                tell(said)
         return result
-    for found in _shared(wanted, min(jobs, len(made)), len(made), tell):
+    jobs = min(jobs, len(made))
+    for found in shared(share, [(wanted, number, jobs) for number in range(jobs)], len(made), tell, Result):
         result.add(found)
     return result
 
@@ -71,60 +70,40 @@ def policies(wanted: Wanted) -> tuple[Policy, Policy | None]:
     return domain.compile(wanted.files), None if wanted.other is None else domain.compile(wanted.other)
 
 
-def one(caseload: Caseload, after: Policy | None, tell: Callable[[int], None]) -> Result:
-    """One world."""
-    ended = 0
+def one(caseload: Caseload, after: Policy | None) -> Iterator[int | Result]:
+    """One world: how many further cases of the first policy have ended, and in the end the result."""
     if after is not None:
         both = Against(caseload, caseload.policy, after)
-        for done in both.run():
-            ended += bool(done.live.ended) and not done.live.raised
-            if ended == OFTEN:
-                tell(ended)
-                ended = 0
-        tell(ended)
-        return Result(*both.tallies, both.differences, 1)
+        yield from _ended(both.run())
+        yield Result(*both.tallies, both.differences, 1)
+        return
     world, tally = World(caseload, caseload.policy), Tally()
-    while world.next_at is not None:
-        if (done_ := world.step()) is not None:
-            tally.take(done_)
-            ended += bool(done_.live.ended) and not done_.live.raised
-            if ended == OFTEN:
-                tell(ended)
-                ended = 0
-    tell(ended)
+    yield from _ended(_taken(world, tally))
     tally.beds(world.beds.finish())
-    return Result(before=tally, years=1)
+    yield Result(before=tally, years=1)
 
 
-def _shared(wanted: Wanted, jobs: int, count: int, tell: Callable[[int], None]) -> Iterator[Result]:
-    """The results of all worlds in order. A process that waits for its turn to hand one over works on nothing else."""
-    context = multiprocessing.get_context("spawn")
-    pipes, processes = [], []
-    try:
-        for number in range(jobs):
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=work, args=(theirs, wanted, number, jobs), daemon=True)
-            process.start()
-            theirs.close()
-            pipes.append(ours)
-            processes.append(process)
-        for world in range(count):
-            while isinstance(said := pipes[world % jobs].recv(), int):
-                tell(said)
-            yield said
-    except EOFError:
-        raise RuntimeError("a process of the simulation ended too early (out of memory?); try --jobs 1") from None
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
+def _taken(world: World, tally: Tally) -> Iterator[Decided]:
+    """Every decision of a world, counted."""
+    while world.next_at is not None:
+        if (done := world.step()) is not None:
+            tally.take(done)
+            yield done
 
 
-def work(pipe: Connection, wanted: Wanted, first: int, jobs: int) -> None:
-    """What one process does: every so-manieth world, told and handed over through the pipe. Ctrl-C is for the one who started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(GARBAGE)
+def _ended(decisions: Iterable[Decided]) -> Iterator[int]:
+    """How many more of the cases that came in have ended, now and then."""
+    ended = 0
+    for done in decisions:
+        ended += bool(done.live.ended) and not done.live.raised
+        if ended == OFTEN:
+            yield ended
+            ended = 0
+    yield ended
+
+
+def share(wanted: Wanted, first: int, jobs: int) -> Iterator[int | Result]:
+    """What one process does: every so-manieth world."""
     before, after = policies(wanted)
     for caseload in worlds(before, wanted.cases, wanted.seed, wanted.year)[first::jobs]:
-        pipe.send(one(caseload, after, pipe.send))
-    pipe.close()
+        yield from one(caseload, after)

@@ -20,6 +20,7 @@ from referral.domain.decide import decide, places_wanted
 from referral.domain.directory import Service
 from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE, Policy, compile
+from referral.domain.reach_classes import USUAL
 from referral.domain.record import Due, Input, RecordLost, Source, due_input, lost_input
 from referral.domain.told import told
 from referral.wire.codec import encode
@@ -30,19 +31,7 @@ POLICY = Path(__file__).parents[2] / "policy"
 START = 1_790_755_200_000_000
 """A Wednesday, 30 September 2026, 10:00 in Prishtinë, in µs UTC."""
 CASE = str(uuid.UUID(int=0xC))
-TRAITS = e.Traits(
-    concern="trafficking",
-    age="child",
-    age_band="12-14",
-    sex="female",
-    found_in="prishtine",
-    home="",
-    urgency="urgent",
-    origin="domestic",
-    asylum="not-claimed",
-    languages=("sq",),
-    flags=(),
-)
+TRAITS = USUAL
 
 
 def files(folder: Path = POLICY) -> dict[str, bytes]:
