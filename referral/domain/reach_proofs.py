@@ -38,4 +38,4 @@ def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, poli
     if pathway.consent.needed and "consent=given" not in known:
         may_see = {section for section in may_see if not policy.sections[section].personal}
     for section in sorted(set(opened.shows) - may_see):
-        yield f"{opened.service} is shown {section}, which {step.id} does not show it"
+        yield f"{opened.service} is shown {section}, which {step.id} does not show"

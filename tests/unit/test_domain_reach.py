@@ -81,7 +81,7 @@ def test_a_failure_that_changes_nothing_later_is_not_followed_to_the_end() -> No
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"shows": ("identity", "medical", "narrative")}, "which health does not show it"),
+        ({"shows": ("identity", "medical", "narrative")}, "which health does not show"),
         ({"agency": "csw-prizren", "service": "csw-prizren.duty"}, ""),
         ({"service": "isf.beds", "agency": "police-prizren"}, "no known service"),
         ({"service": "no-such.service"}, "no known service"),
