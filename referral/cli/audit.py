@@ -87,9 +87,12 @@ async def _prove(tx: AsyncConnection, found: Settings, bar: Progress) -> Report:
 
 
 def _print(report: Report) -> None:
-    rows = sorted(report.findings, key=lambda f: (-f.weight, f.idx))
+    rows = sorted(report.findings, key=lambda f: (-f.weight, f.place()))
     if rows:
-        show.table(("weight", "entry", "code", "what", "where"), [(f.weight.name, f.idx, f.code, f.what, f.where) for f in rows[:SHOWN]])
+        show.table(
+            ("weight", "entry", "code", "what", "where"),
+            [(f.weight.name, "" if f.idx is None else f.idx, f.code, f.what, f.where) for f in rows[:SHOWN]],
+        )
         if len(rows) > SHOWN:
             show.console.print(f"… and {len(rows) - SHOWN} more; --json has all")
     show.console.print(" · ".join(f"{number} {name}" for name, number in report.counts.items()), soft_wrap=True)

@@ -11,7 +11,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Unavailable
-from referral.proof.entry import Entry, Kind
+from referral.proof.entry import Entry
+from referral.proof.entry import entry as made
 from referral.proof.genuine import TORN
 from referral.runtime import database, keys, settings
 from referral.runtime.settings import Settings
@@ -64,11 +65,9 @@ async def of_case(tx: AsyncConnection, case_id: str) -> list[Entry]:
 
 
 def entry(row: Row[tuple[object, ...]]) -> Entry:
-    """One row."""
-    fields = dict(row._mapping)
-    fields["kind"] = Kind(fields["kind"])
-    fields["headers"] = msgspec.msgpack.decode(fields["headers"], type=tuple[tuple[str, bytes], ...])
-    return Entry(**fields)
+    """One row; only the leaf and what stands beside it is believed. Malformed, NewerVersion: the leaf."""
+    headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
+    return made(row.idx, row.leaf, row.key, row.value, headers)
 
 
 async def case_keys(tx: AsyncConnection, found: Settings, ids: Iterable[str] | None = None) -> dict[str, bytes]:

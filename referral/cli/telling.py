@@ -38,7 +38,7 @@ def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True) -> Itera
         now = at.strftime("%H:%M:%S")
         shown = now if now != clock or not line.depth else ""
         clock = now
-        number = str(line.idx) if line.idx and numbers else ""
+        number = str(line.idx) if line.idx is not None and numbers else ""
         yield from _wrapped(f"{shown:<8} {number:>6}  ", line.depth, _sentence(line, day), "" if line.depth else "cyan")
         if line.why:
             yield from _wrapped(" " * MARGIN, line.depth + 1, f"why: {line.why}", "dim")

@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
-from referral.proof.entry import SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.entry import NOWHERE, OWN, SEQUENCED, Entry, Kind, digest, plain, sort
 from referral.proof.report import Report, Weight, finding
 
 
@@ -15,7 +15,8 @@ class Density(Struct, kw_only=True):
 
     report: Report
     forged: frozenset[int] = frozenset()
-    last: int = 0
+    size: int = 0
+    at: int = 0
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     sequences: dict[tuple[str, str], int] = field(default_factory=dict)
     gaps: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
@@ -29,8 +30,8 @@ class Density(Struct, kw_only=True):
         self._index(entry)
         if digest(entry.value) != entry.sha256:
             self._bad("HASH_DIFFERS", entry, "the value is not the one that was logged")
-        if entry.kind is Kind.GAP:
-            self._note("GAP_LOGGED", entry, "audit saw here that a sequence was missing")
+        if entry.kind in OWN:
+            self._own(entry)
             return
         self._position(entry)
         self._meta(entry)
@@ -67,9 +68,18 @@ class Density(Struct, kw_only=True):
         self.report.say(finding(Weight.NOTE, code, entry, what))
 
     def _index(self, entry: Entry) -> None:
-        if entry.idx != self.last + 1:
-            self._bad("INDEX_GAP", entry, f"entry {self.last + 1} is missing or out of order before this one")
-        self.last = entry.idx
+        if entry.idx != self.size:
+            self._bad("INDEX_GAP", entry, f"entry {self.size} is missing or out of order before this one")
+        self.size = entry.idx + 1
+        if entry.logged_at < self.at:
+            self._bad("CLOCK_BACK", entry, "it says that it was logged before the entry that stands before it")
+        self.at = max(self.at, entry.logged_at)
+
+    def _own(self, entry: Entry) -> None:
+        if entry.kind is Kind.GAP:
+            self._note("GAP_LOGGED", entry, "audit saw here that a sequence was missing")
+        elif (entry.topic, entry.partition, entry.offset, entry.key, entry.headers) != ("", NOWHERE, NOWHERE, None, ()):
+            self._bad("META_DIFFERS", entry, "audit itself says this, and yet it names a record")
 
     def _position(self, entry: Entry) -> None:
         """Offsets of a partition rise; holes between them are Kafka's own and prove nothing."""
@@ -81,10 +91,12 @@ class Density(Struct, kw_only=True):
     def _meta(self, entry: Entry) -> None:
         """What the entry says of itself is what the value says."""
         kind, meta = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
-        says = (entry.event_id, entry.type, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
+        says = (entry.event_id, entry.type, entry.fingerprint, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
+        nothing = ("", "", 0, "", 0, "", 0)
+        true = meta and (meta.event_id, meta.type, meta.fingerprint, meta.case_id, meta.case_seq, meta.cause_id, meta.recorded_at)
         if kind != entry.kind and entry.kind is not Kind.FORK:
             self._bad("META_DIFFERS", entry, f"the value is of kind {kind}")
-        elif meta and says != (meta.event_id, meta.type, meta.case_id, meta.case_seq, meta.cause_id, meta.recorded_at):
+        elif says != (true or nothing):
             self._bad("META_DIFFERS", entry, "the value belongs to another event, case or sequence")
 
     def _sequence(self, entry: Entry) -> None:

@@ -1,51 +1,44 @@
-"""One entry of the audit log: a Kafka record as it was read, with what its clear part says."""
+"""One entry of the audit log: a Kafka record as it was read, or what audit itself says. Its leaf is what the tree hashes."""
 
 from __future__ import annotations
 
 import hashlib
-from enum import StrEnum
 
 from msgspec import Struct, json
 
-from referral.domain.events import EVENTS, CaseErased, Meta, PolicyActivated, Quarantined, SectionDisclosed
+from referral.domain.events import EVENTS, CaseErased, EntryKind, Leaf, Meta, PolicyActivated, Quarantined, SectionDisclosed
 from referral.errors import Malformed
 from referral.wire import codec, seal, topics
+from referral.wire import leaf as wire
 from referral.wire.headers import type_of
 
 INTAKE, ROUTING, NOTIFICATION = "referral-intake", "referral-routing", "referral-notification"
 CASE_TOPICS = (INTAKE, ROUTING, NOTIFICATION)
 
+Kind = EntryKind
+"""What an entry is.
 
-class Kind(StrEnum):
-    """What an entry is.
-
-    UNREADABLE: no record of ours. FOREIGN: it claims a case, but stands under another key, or in a partition or topic that is not its own.
-    FORK: a sequence that exists already, with other bytes. GAP: written by audit itself, where a sequence is missing.
-    """
-
-    EVENT = "event"
-    DECISION = "decision"
-    DISCLOSURE = "disclosure"
-    ERASURE = "erasure"
-    POLICY = "policy"
-    QUARANTINE = "quarantine"
-    UNREADABLE = "unreadable"
-    FOREIGN = "foreign"
-    FORK = "fork"
-    GAP = "gap"
-
+UNREADABLE: no record of ours. FOREIGN: it claims a case, but stands under another key, or in a partition or topic that is not its own.
+FORK: a sequence that exists already, with other bytes. Audit itself says GAP (a sequence is missing here), SCHEMA (a schema by which
+bodies are read) and KEYS (the log's own key, its witnesses and their quorum from here on, as a C2SP policy file).
+"""
 
 SEQUENCED = frozenset({Kind.EVENT, Kind.DECISION, Kind.DISCLOSURE, Kind.ERASURE})
+OWN = frozenset({Kind.GAP, Kind.SCHEMA, Kind.KEYS})
+"""What audit itself says; a GAP stands at the place of the record that shows it."""
+NOWHERE = -1
+"""Partition and offset of what was read from no topic."""
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """idx: dense from 1. kafka_time: LogAppendTime, ms. value: the exact bytes, empty where Kafka's were null. sha256: of them.
+    """idx: index of its leaf, dense from 0. logged_at: µs UTC. kafka_time: LogAppendTime, ms. sha256: of value.
 
-    The other fields repeat the record's meta, empty where it has none, so that they can be searched; `verify` compares them.
+    value: the exact bytes, empty where Kafka's were null. The rest repeats the record's meta, empty where it has none.
     """
 
     idx: int
     kind: Kind
+    logged_at: int = 0
     topic: str
     partition: int
     offset: int
@@ -56,6 +49,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sha256: bytes
     event_id: str = ""
     type: str = ""
+    fingerprint: int = 0
     case_id: str = ""
     case_seq: int = 0
     cause_id: str = ""
@@ -85,6 +79,61 @@ class Gap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def digest(value: bytes) -> bytes:
     """SHA-256, what an entry keeps of its value."""
     return hashlib.sha256(value).digest()
+
+
+def rest(key: bytes | None, headers: Headers) -> bytes:
+    """SHA-256 over a record's key and headers: a byte that says whether there is a key, then each part behind its length (8 bytes)."""
+    total = hashlib.sha256(b"\x00" if key is None else b"\x01")
+    for part in (key or b"", *(part for name, value in headers for part in (name.encode(), value))):
+        total.update(len(part).to_bytes(8, "big") + part)
+    return total.digest()
+
+
+def leaf(entry: Entry) -> bytes:
+    """The bytes of its leaf."""
+    said = Leaf(
+        kind=entry.kind,
+        logged_at=entry.logged_at,
+        topic=entry.topic,
+        partition=entry.partition,
+        offset=entry.offset,
+        kafka_time=entry.kafka_time,
+        sha256=entry.sha256,
+        rest=rest(entry.key, entry.headers),
+        event_id=entry.event_id or None,
+        type=entry.type,
+        fingerprint=entry.fingerprint,
+        case_id=entry.case_id or None,
+        case_seq=entry.case_seq,
+        cause_id=entry.cause_id or None,
+        recorded_at=entry.recorded_at,
+    )
+    return wire.encode(said)
+
+
+def entry(idx: int, leaf: bytes, key: bytes | None, value: bytes, headers: Headers) -> Entry:
+    """The entry of a leaf with what stands beside it. Whether they belong together is for `verify`. Malformed, NewerVersion: the leaf."""
+    said = wire.decode(leaf)
+    return Entry(
+        idx=idx,
+        kind=said.kind,
+        logged_at=said.logged_at,
+        topic=said.topic,
+        partition=said.partition,
+        offset=said.offset,
+        kafka_time=said.kafka_time,
+        key=key,
+        value=value,
+        headers=headers,
+        sha256=said.sha256,
+        event_id=said.event_id or "",
+        type=said.type,
+        fingerprint=said.fingerprint,
+        case_id=said.case_id or "",
+        case_seq=said.case_seq,
+        cause_id=said.cause_id or "",
+        recorded_at=said.recorded_at,
+    )
 
 
 def sort(topic: str, partition: int, key: bytes | None, value: bytes, headers: Headers) -> tuple[Kind, Meta | None]:

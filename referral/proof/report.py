@@ -20,23 +20,27 @@ class Weight(IntEnum):
 
 
 class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing found. idx: the entry, 0 for none. code: a stable word. where: position, case and type; never contents."""
+    """One thing found. idx: the entry, None for the log as a whole. code: a stable word. where: position, case and type; never contents."""
 
     weight: Weight
     code: str
-    idx: int
+    idx: int | None
     where: str
     what: str
     case_id: str = ""
 
+    def place(self) -> int:
+        """For sorting: what is about the whole log comes first."""
+        return -1 if self.idx is None else self.idx
+
     def __str__(self) -> str:
-        return f"entry {self.idx}: {self.code}: {self.what} ({self.where})"
+        return f"{'the log' if self.idx is None else f'entry {self.idx}'}: {self.code}: {self.what} ({self.where})"
 
 
 def finding(weight: Weight, code: str, entry: Entry | None, what: str) -> Finding:
     """A finding that points at an entry."""
     if entry is None:
-        return Finding(weight=weight, code=code, idx=0, where="log", what=what)
+        return Finding(weight=weight, code=code, idx=None, where="log", what=what)
     where = f"{entry.topic}[{entry.partition}]@{entry.offset} {entry.type or entry.kind} case {entry.case_id or '-'} seq {entry.case_seq}"
     return Finding(weight=weight, code=code, idx=entry.idx, where=where, what=what, case_id=entry.case_id)
 
@@ -52,7 +56,7 @@ class Report(Struct, kw_only=True):
 
     def first_bad(self) -> Finding | None:
         """The bad entry that stands first in the log."""
-        return min((f for f in self.findings if f.weight is Weight.BAD), key=lambda f: f.idx, default=None)
+        return min((f for f in self.findings if f.weight is Weight.BAD), key=Finding.place, default=None)
 
     def exit_code(self) -> int:
         """0 good, 1 bad, 3 could not be fully checked."""

@@ -16,13 +16,14 @@ from referral.proof.wording import MARKS, Said, say
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One event. idx: of its entry. at: µs UTC. depth: 0 for what came from outside, more for what it led to.
+    """One event. idx: of its entry, None of an alarm, which is no record. at: µs UTC.
 
+    depth: 0 for what came from outside, more for what it led to.
     mark: "" read · "sealed" its key is gone · "erased" its key was destroyed with an erasure on record · "bad" it does not open.
     due, due_what: the limit that runs from here, 0 when none does. offer_id: the offer it is about, if it is about one.
     """
 
-    idx: int
+    idx: int | None
     at: int
     depth: int
     what: str
@@ -120,7 +121,7 @@ def _alarm(entry: Entry, body: Body | None, line: Line, told: set[str]) -> Line 
         who="clock",
         why="",
         passed=(),
-        idx=0,
+        idx=None,
         seq=0,
         event_id=entry.cause_id,
         due=0,

@@ -47,7 +47,7 @@ def decode(type: str, fingerprint: int, data: bytes) -> Struct:
     try:
         body, end = known[1](data, 0)
     except (ValueError, IndexError, KeyError) as error:
-        raise Malformed("body", f"{type}: {_reason(error)}") from None
+        raise Malformed("body", f"{type}: {reason(error)}") from None
     if end != len(data):
         raise Malformed("body", f"{type}: bytes are missing or left over")
     return body
@@ -58,7 +58,7 @@ def decode_meta(value: bytes) -> tuple[Meta, int]:
     try:
         return meta.read_v1(value, 0)
     except (ValueError, IndexError, KeyError) as error:
-        raise Malformed("envelope", f"meta: {_reason(error)}") from None
+        raise Malformed("envelope", f"meta: {reason(error)}") from None
 
 
 def _unknown(type_: str) -> Malformed | NewerVersion:
@@ -68,7 +68,7 @@ def _unknown(type_: str) -> Malformed | NewerVersion:
     return Malformed("unknown-type")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What atoms said, which never holds a value that was read; the others' texts may."""
     match error:
         case IndexError():

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field, structs
 
 from referral.domain.record import Input, Raw, Source
-from referral.proof.entry import SEQUENCED, Entry, Gap, Kind, digest, sort
+from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Gap, Kind, digest, sort
 
 Place = tuple[str, str, int]
 """Topic, case and sequence."""
@@ -16,15 +16,28 @@ Place = tuple[str, str, int]
 class Known(Struct, kw_only=True):
     """What the log holds already, as far as these records touch it.
 
-    last: index of the newest entry. sequences: (topic, case) → last sequence. hashes: (topic, case, sequence) → SHA-256 of its value.
+    size: entries so far. now: what `logged_at` of the next ones says, µs UTC. sequences: (topic, case) → last sequence.
+    hashes: (topic, case, sequence) → SHA-256 of its value.
     open: SHA-256 of values of records without a sequence, by (topic, key). positions: those that are logged.
+    own: SHA-256 of what audit itself has said, by kind, in order.
     """
 
-    last: int = 0
+    size: int = 0
+    now: int = 0
     sequences: dict[tuple[str, str], int] = field(default_factory=dict)
     hashes: dict[Place, bytes] = field(default_factory=dict)
     open: dict[tuple[str, bytes], set[bytes]] = field(default_factory=dict)
     positions: set[tuple[str, int, int]] = field(default_factory=set)
+    own: dict[Kind, list[bytes]] = field(default_factory=dict)
+
+
+class Says(Struct, frozen=True):
+    """What audit itself has to say once. type, fingerprint: of a SCHEMA."""
+
+    kind: Kind
+    value: bytes
+    type: str = ""
+    fingerprint: int = 0
 
 
 class Read(Struct, kw_only=True):
@@ -37,8 +50,8 @@ class Read(Struct, kw_only=True):
 
     def append(self, entry: Entry) -> None:
         """Give it the next index."""
-        self.known.last += 1
-        entry = structs.replace(entry, idx=self.known.last)
+        entry = structs.replace(entry, idx=self.known.size, logged_at=self.known.now)
+        self.known.size += 1
         self.entries.append(entry)
         if entry.kind in (Kind.FORK, Kind.GAP):
             self.alarms.append(entry)
@@ -49,9 +62,11 @@ class Read(Struct, kw_only=True):
         self.repeats[entry.topic, entry.partition] = (times + 1, entry.offset)
 
 
-def ingest(inputs: Iterable[Input], known: Known) -> Read:
-    """Turn records into entries; `known` follows along."""
+def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> Read:
+    """Turn records into entries, behind what audit itself has to say and has not yet; `known` follows along."""
     read = Read(known=known)
+    for own in says:
+        _own(own, read)
     for record in inputs:
         assert isinstance(record.body, Raw)
         position = (record.source.topic, record.source.partition, record.source.offset)
@@ -63,6 +78,18 @@ def ingest(inputs: Iterable[Input], known: Known) -> Read:
             else:
                 _open(entry, read)
     return read
+
+
+def _own(own: Says, read: Read) -> None:
+    """A schema is said once; keys whenever they are others than before."""
+    said, sha256 = read.known.own.setdefault(own.kind, []), digest(own.value)
+    if sha256 in (said if own.kind is Kind.SCHEMA else said[-1:]):
+        return
+    said.append(sha256)
+    place = {"topic": "", "partition": NOWHERE, "offset": NOWHERE, "kafka_time": 0, "key": None}
+    read.append(
+        Entry(idx=0, kind=own.kind, value=own.value, sha256=sha256, type=own.type, fingerprint=own.fingerprint, **place)  # type: ignore[arg-type]
+    )
 
 
 def _sequenced(entry: Entry, read: Read) -> None:
@@ -110,6 +137,7 @@ def parse(source: Source, raw: Raw) -> Entry:
         entry,
         event_id=meta.event_id,
         type=meta.type,
+        fingerprint=meta.fingerprint,
         case_id=meta.case_id,
         case_seq=meta.case_seq,
         cause_id=meta.cause_id,

@@ -9,47 +9,59 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.record import Input, Raw
-from referral.proof.entry import SEQUENCED, Entry
+from referral.proof import tile_path, tiles
+from referral.proof.entry import SEQUENCED, Entry, Kind
 from services.audit.ingest import Known, Read, parse
+from services.audit.tree import Grown, Head
 
-LAST = text("SELECT coalesce(max(idx), 0) FROM audit.entry")
 SEQUENCES = text(
     "SELECT topic, case_id, (SELECT max(e.case_seq) FROM audit.entry e WHERE e.topic = k.topic AND e.case_id = k.case_id"
-    " AND e.kind IN ('event', 'decision', 'disclosure', 'erasure')) AS seq"
+    " AND e.kind IN ('EVENT', 'DECISION', 'DISCLOSURE', 'ERASURE')) AS seq"
     " FROM (SELECT DISTINCT * FROM unnest(CAST(:topics AS text[]), CAST(:cases AS text[]))) AS k(topic, case_id)"
 )
 HASHES = text(
     "SELECT topic, case_id, case_seq, sha256 FROM audit.entry"
     " JOIN unnest(CAST(:topics AS text[]), CAST(:cases AS text[]), CAST(:seqs AS bigint[])) AS k(topic, case_id, case_seq)"
-    " USING (topic, case_id, case_seq) WHERE kind IN ('event', 'decision', 'disclosure', 'erasure')"
+    " USING (topic, case_id, case_seq) WHERE kind IN ('EVENT', 'DECISION', 'DISCLOSURE', 'ERASURE')"
 )
 POSITIONS = text(
     'SELECT topic, partition, "offset" FROM audit.entry'
     " JOIN unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:offsets AS bigint[]))"
-    ' AS k(topic, partition, "offset") USING (topic, partition, "offset") WHERE kind <> \'gap\''
+    " AS k(topic, partition, \"offset\") USING (topic, partition, \"offset\") WHERE kind NOT IN ('GAP', 'SCHEMA', 'KEYS')"
 )
-OPEN = text("SELECT topic, key, sha256 FROM audit.entry WHERE kind IN ('policy', 'quarantine') AND key = ANY(CAST(:keys AS bytea[]))")
+OPEN = text("SELECT topic, key, sha256 FROM audit.entry WHERE kind IN ('POLICY', 'QUARANTINE') AND key = ANY(CAST(:keys AS bytea[]))")
+OWN = text("SELECT kind, sha256 FROM audit.entry WHERE kind IN ('SCHEMA', 'KEYS') ORDER BY idx")
+HEAD = text("SELECT size, root, at FROM audit.head")
+EDGE = text(
+    "SELECT level, number, data FROM audit.head CROSS JOIN generate_series(0, 7) AS level"
+    " JOIN audit.tile USING (level) WHERE number = size >> (8 * (level + 1)) AND (size >> (8 * level)) & 255 > 0"
+)
+"""The partial tiles of the tree's right edge."""
 COLUMNS = {
     "idx": "bigint",
+    "leaf": "bytea",
+    "key": "bytea",
+    "value": "bytea",
+    "headers": "bytea",
     "kind": "text",
     "topic": "text",
     "partition": "int",
     "offset": "bigint",
-    "kafka_time": "bigint",
-    "key": "bytea",
-    "value": "bytea",
-    "headers": "bytea",
     "sha256": "bytea",
     "event_id": "text",
-    "type": "text",
     "case_id": "text",
     "case_seq": "bigint",
-    "cause_id": "text",
     "recorded_at": "bigint",
 }
 _NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 _ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in COLUMNS.items())
 APPEND = text(f"INSERT INTO audit.entry ({_NAMES}) SELECT * FROM unnest({_ARRAYS})")  # noqa: S608
+TILES = text(
+    "INSERT INTO audit.tile AS t (level, number, data) SELECT * FROM unnest(CAST(:levels AS int[]), CAST(:numbers AS bigint[]),"
+    " CAST(:datas AS bytea[])) ON CONFLICT (level, number) DO UPDATE SET data = excluded.data WHERE length(excluded.data) > length(t.data)"
+)
+KEEP = text("UPDATE audit.head SET size = :size, root = :root, at = :at")
+GROWN = text("SELECT pg_notify('audit_head', '')")
 COUNT = text(
     "INSERT INTO audit.repeat AS r SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]),"
     " CAST(:times AS bigint[]), CAST(:offsets AS bigint[]))"
@@ -60,7 +72,7 @@ COUNT = text(
 async def known(tx: AsyncConnection, inputs: Sequence[Input]) -> Known:
     """What the log holds of the cases, sequences, keys and positions of these records."""
     entries = [parse(record.source, record.body) for record in inputs if isinstance(record.body, Raw)]
-    found = Known(last=(await tx.execute(LAST)).scalar_one())
+    found = Known()
     places = {
         "topics": [e.topic for e in entries],
         "partitions": [e.partition for e in entries],
@@ -76,16 +88,38 @@ async def known(tx: AsyncConnection, inputs: Sequence[Input]) -> Known:
     if keys:
         for row in await tx.execute(OPEN, {"keys": keys}):
             found.open.setdefault((row.topic, row.key), set()).add(row.sha256)
+    for row in await tx.execute(OWN):
+        found.own[Kind(row.kind)] = [*found.own.get(Kind(row.kind), []), row.sha256]
     return found
 
 
-async def append(tx: AsyncConnection, read: Read) -> None:
-    """Write entries and counts; the caller holds the one lease over everything, so indexes are its own."""
-    if read.entries:
-        rows = {name: [_column(entry, name) for entry in read.entries] for name in COLUMNS}
-        await tx.execute(APPEND, rows)
-    if read.repeats:
-        places, counts = list(read.repeats), list(read.repeats.values())
+async def head(tx: AsyncConnection) -> Head:
+    """The tree as its last entries left it. Malformed: a stored tile is torn or missing."""
+    row = (await tx.execute(HEAD)).one()
+    partial = {(tile.level, tile.number): tile for tile in tile_path.partial(row.size)}
+    stored = {partial[level, number]: data for level, number, data in await tx.execute(EDGE)}
+    return Head(tiles.edge(row.size, stored), row.root, row.at)
+
+
+async def append(tx: AsyncConnection, entries: Sequence[Entry], leaves: Sequence[bytes]) -> None:
+    """Write entries; the caller holds the one lease over everything, so indexes are its own."""
+    rows = {name: [_column(entry, leaf, name) for entry, leaf in zip(entries, leaves, strict=True)] for name in COLUMNS}
+    await tx.execute(APPEND, rows)
+
+
+async def grow(tx: AsyncConnection, grown: Grown) -> None:
+    """Write what the tree has become: tiles, size and root."""
+    made = grown.tiles
+    rows = {"levels": [t.level for t in made], "numbers": [t.number for t in made], "datas": list(made.values())}
+    await tx.execute(TILES, rows)
+    await tx.execute(KEEP, {"size": grown.head.edge.size, "root": grown.head.root, "at": grown.head.at})
+    await tx.execute(GROWN)
+
+
+async def count(tx: AsyncConnection, read: Read) -> None:
+    """Repeats are counted, not logged."""
+    places, counts = list(read.repeats), list(read.repeats.values())
+    if places:
         await tx.execute(
             COUNT,
             {
@@ -97,6 +131,8 @@ async def append(tx: AsyncConnection, read: Read) -> None:
         )
 
 
-def _column(entry: Entry, name: str) -> object:
+def _column(entry: Entry, leaf: bytes, name: str) -> object:
+    if name == "leaf":
+        return leaf
     value = getattr(entry, name)
     return msgspec.msgpack.encode(value) if name == "headers" else value

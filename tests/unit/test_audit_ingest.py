@@ -45,8 +45,8 @@ def record(
 
 def test_a_record_is_kept_exactly_with_its_place_and_meta() -> None:
     data = value(1)
-    (entry,) = ingest([record(data, 40)], Known(last=8)).entries
-    assert (entry.idx, entry.topic, entry.partition, entry.offset, entry.kafka_time) == (9, TOPIC, PARTITION, 40, 17)
+    (entry,) = ingest([record(data, 40)], Known(size=8, now=3)).entries
+    assert (entry.idx, entry.topic, entry.partition, entry.offset, entry.kafka_time, entry.logged_at) == (8, TOPIC, PARTITION, 40, 17, 3)
     assert (entry.value, entry.sha256, entry.key) == (data, digest(data), CASE.encode())
     assert (entry.kind, entry.type, entry.case_id, entry.case_seq) == (Kind.EVENT, RungFailed.TYPE, CASE, 1)
 
@@ -65,7 +65,7 @@ def test_the_same_sequence_with_other_bytes_is_an_entry_and_an_alarm() -> None:
 
 def test_an_older_sequence_with_other_bytes_is_a_fork_too() -> None:
     """Readers keep the digest of a case's last record only; audit has all of them, also of batches before."""
-    known = Known(last=3, sequences={(TOPIC, CASE): 3}, hashes={(TOPIC, CASE, 1): digest(value(1))})
+    known = Known(size=3, sequences={(TOPIC, CASE): 3}, hashes={(TOPIC, CASE, 1): digest(value(1))})
     read = ingest([record(value(1, rung=4), 3), record(value(1), 4)], known)
     assert [(e.kind, e.case_seq) for e in read.entries] == [(Kind.FORK, 1)] and read.alarms == read.entries
 
@@ -73,15 +73,15 @@ def test_an_older_sequence_with_other_bytes_is_a_fork_too() -> None:
 def test_a_gap_is_logged_in_front_of_the_record_that_shows_it() -> None:
     read = ingest([record(value(1), 0), record(value(4), 1), record(value(5), 2)], Known())
     assert [e.kind for e in read.entries] == [Kind.EVENT, Kind.GAP, Kind.EVENT, Kind.EVENT]
-    assert [e.idx for e in read.entries] == [1, 2, 3, 4]
+    assert [e.idx for e in read.entries] == [0, 1, 2, 3]
     assert b'"came":4' in read.entries[1].value and b'"expected":2' in read.entries[1].value
     assert read.alarms == [read.entries[1]]
 
 
 def test_the_log_before_counts() -> None:
-    known = Known(last=2, sequences={(TOPIC, CASE): 2}, hashes={(TOPIC, CASE, 2): digest(value(2))}, positions={(TOPIC, PARTITION, 9)})
+    known = Known(size=2, sequences={(TOPIC, CASE): 2}, hashes={(TOPIC, CASE, 2): digest(value(2))}, positions={(TOPIC, PARTITION, 9)})
     read = ingest([record(value(9), 9), record(value(2), 10), record(value(3), 11)], known)
-    assert [(e.idx, e.kind, e.case_seq) for e in read.entries] == [(3, Kind.EVENT, 3)]
+    assert [(e.idx, e.kind, e.case_seq) for e in read.entries] == [(2, Kind.EVENT, 3)]
 
 
 def test_what_is_none_of_ours_is_kept_too() -> None:

@@ -30,7 +30,7 @@ def checked(log: Log, entries: list[Entry] | None = None) -> Report:
 
 def numbered(entries: list[Entry]) -> list[Entry]:
     """An attacker who tidies up after himself."""
-    return [structs.replace(entry, idx=n) for n, entry in enumerate(entries, 1)]
+    return [structs.replace(entry, idx=n) for n, entry in enumerate(entries)]
 
 
 def named(report: Report, code: str, idx: int) -> None:
@@ -96,7 +96,7 @@ def test_reordered_entries_are_named(log: Log) -> None:
     place = entries.index(decision(log, OfferOpened))
     entries[place], entries[place - 1] = entries[place - 1], entries[place]
     named(checked(log, entries), "INDEX_GAP", entries[place].idx)
-    named(checked(log, numbered(entries)), "SEQUENCE_GAP", place)
+    named(checked(log, numbered(entries)), "SEQUENCE_GAP", place - 1)
 
 
 def test_a_changed_decision_under_a_good_seal_is_named(log: Log) -> None:
@@ -112,7 +112,7 @@ def test_changed_rules_are_named(log: Log) -> None:
     entry = log.entries[0]
     value = entry.value.replace(b"police-prizren", b"police-pristin", 1)
     log.entries[0] = structs.replace(entry, value=value, sha256=digest(value))
-    named(checked(log), "HASH_DIFFERS", 1)
+    named(checked(log), "HASH_DIFFERS", 0)
 
 
 def forged(log: Log, seq: int, topic: str = "referral-intake") -> None:
@@ -143,7 +143,7 @@ def test_a_second_record_with_one_sequence_is_a_fork(log: Log) -> None:
     other = resealed(log, entry, unseal(entry, log.keys[entry.case_id]).body)
     log.put(ROUTING, entry.partition, entry.key or b"", other.value, entry.headers)
     assert log.entries[-1].kind is Kind.FORK
-    named(checked(log), "FORK", len(log.entries))
+    named(checked(log), "FORK", len(log.entries) - 1)
 
 
 def test_a_repeated_record_is_no_finding(log: Log) -> None:
@@ -178,7 +178,7 @@ def test_an_erased_case_is_whole_but_unread(log: Log) -> None:
     assert report.exit_code() == 0
     assert [(f.code, f.weight) for f in report.findings] == [("ERASED", Weight.NOTE)]
     entry = [e for e in log.entries if e.case_id == case_id][2]
-    log.entries[entry.idx - 1] = structs.replace(entry, value=entry.value[:-1])
+    log.entries[entry.idx] = structs.replace(entry, value=entry.value[:-1])
     assert checked(log).exit_code() == 1
 
 

@@ -26,6 +26,8 @@ from referral.domain.events.instruction_given import Instruction
 from referral.domain.events.instruction_given import InstructionGiven
 from referral.domain.events.knock_failed import KnockFailed
 from referral.domain.events.knock_sent import KnockSent
+from referral.domain.events.leaf import EntryKind
+from referral.domain.events.leaf import Leaf
 from referral.domain.events.meta import Meta
 from referral.domain.events.needs_person import NeedsPerson
 from referral.domain.events.offer_accepted import OfferAccepted
@@ -119,6 +121,7 @@ __all__ = [
     "DecisionRecorded",
     "Door",
     "EVENTS",
+    "EntryKind",
     "Facts",
     "Head",
     "How",
@@ -127,6 +130,7 @@ __all__ = [
     "InstructionGiven",
     "KnockFailed",
     "KnockSent",
+    "Leaf",
     "Meta",
     "NeedsPerson",
     "OfferAccepted",

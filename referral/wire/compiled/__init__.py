@@ -27,6 +27,7 @@ from referral.wire.compiled import input_ignored
 from referral.wire.compiled import instruction_given
 from referral.wire.compiled import knock_failed
 from referral.wire.compiled import knock_sent
+from referral.wire.compiled import leaf
 from referral.wire.compiled import meta
 from referral.wire.compiled import needs_person
 from referral.wire.compiled import offer_accepted
@@ -73,6 +74,7 @@ FINGERPRINTS = {
     "instruction-given.v1": -7405471975406643866,
     "knock-failed.v1": 387856051343050515,
     "knock-sent.v1": -2093424176418181721,
+    "leaf.v1": 1645209244519438441,
     "meta.v1": -294720532920057354,
     "needs-person.v1": 5524754876861207023,
     "offer-accepted.v1": -7107110479503557348,
@@ -160,6 +162,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.InstructionGiven: instruction_given.write,
     events.KnockFailed: knock_failed.write,
     events.KnockSent: knock_sent.write,
+    events.Leaf: leaf.write,
     events.Meta: meta.write,
     events.NeedsPerson: needs_person.write,
     events.OfferAccepted: offer_accepted.write,
