@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from referral.cli.vitals import Seen, Vitals
 from referral.domain.case import holds
-from referral.domain.events import CaseErased, CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
+from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
 from referral.domain.record import derived
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING
+from referral.wire import seal
 
 SECOND = 1_000_000
 LATE = 30 * SECOND
@@ -56,7 +57,7 @@ def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
 
 
 def _erased(vitals: Vitals) -> set[str]:
-    return {r.meta.case_id for r in vitals.records if r.meta.type == CaseErased.TYPE}
+    return {r.meta.case_id for r in vitals.records if r.meta.type in seal.UNSEALED}
 
 
 def _answered(vitals: Vitals) -> dict[str, list[Seen]]:

@@ -6,7 +6,7 @@ import hashlib
 
 from msgspec import Struct, json
 
-from referral.domain.events import EVENTS, CaseErased, EntryKind, Leaf, Meta, PolicyActivated, Quarantined, SectionDisclosed
+from referral.domain.events import EVENTS, EntryKind, Leaf, Meta, PolicyActivated, Quarantined, SectionDisclosed
 from referral.errors import Malformed
 from referral.wire import codec, seal, topics
 from referral.wire import leaf as wire
@@ -59,7 +59,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"Entry({self.idx} {self.kind} {self.topic}[{self.partition}]@{self.offset} {self.type} {self.case_id} {self.case_seq})"
 
 
-SPECIAL = {CaseErased.TYPE: Kind.ERASURE, SectionDisclosed.TYPE: Kind.DISCLOSURE}
+SPECIAL = {**dict.fromkeys(seal.UNSEALED, Kind.ERASURE), SectionDisclosed.TYPE: Kind.DISCLOSURE}
 OPEN = {PolicyActivated.TYPE: Kind.POLICY, Quarantined.TYPE: Kind.QUARANTINE}
 Headers = tuple[tuple[str, bytes], ...]
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseErased
 from referral.domain.record import Input, Source, due_input
 from referral.errors import Fenced, Malformed
 from referral.runtime import attempt, commit, keyring, lease, observe, outbox, quarantine, queue, understand
@@ -63,7 +62,7 @@ class Transaction:
         ids = {o.envelope.meta.case_id for o in opened if o.envelope} | {r.case_id for r in work.rows} | {d.case_id for d in work.dues}
         seen: Seen = await commit.seen(self.tx, ids) if ids else {}
         keys = await self.keys.load(self.tx, ids) if ids else {}
-        known = understand.understand(opened, seen, keys, self.service.name)
+        known = understand.understand(opened, seen, keys, self.keys, self.service.name)
         inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys, known.refused)
         inputs += [] if work.unread else _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
         started = time.monotonic()
@@ -107,9 +106,8 @@ class Transaction:
             raise ValueError(f"{self.service.name} spoke on {sorted(foreign)}, which it does not own: enqueue there instead")
         if self.service.writes == "referral-intake":  # before anything of a case is on its topic, its key must be kept beside the database
             born = [case for topic, case in last if (topic, case) not in seen]
-            erased = [c.case_id for c, event in outcome.emitted if isinstance(event, CaseErased)]
-            if born or erased:
-                await keyring.keep(self.tx, self.producer, self.settings, born, erased)
+            if born:
+                await keyring.keep(self.tx, self.producer, self.settings, born)
         fired = {i.case_id: None for i in inputs if i.source.topic == "alarm"}
         drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
         await commit.keep_seen(self.tx, read | last)

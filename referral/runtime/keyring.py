@@ -24,15 +24,21 @@ LIMIT = 30.0
 ROLL = b"roll"
 """Key of the null that makes the broker begin a new segment; no case has it."""
 _WRAPPED = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
+_GONE = text("DELETE FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
 _RESTORE = text(
     "INSERT INTO keys.case_key SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:wrapped AS bytea[])) ON CONFLICT (case_id) DO NOTHING"
 )
 
 
-async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, born: Iterable[str], erased: Iterable[str]) -> None:
-    """Publish and wait: the keys of cases that begin, and nulls for those that are erased. KafkaError: nothing may be committed."""
+async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, born: Iterable[str]) -> None:
+    """Publish and wait: the keys of cases that begin. KafkaError: nothing may be committed."""
     rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(born)})}
-    await _write(producer, settings, {case_id.encode(): value for case_id, value in rows.items()} | {c.encode(): None for c in erased})
+    await _write(producer, settings, {case_id.encode(): value for case_id, value in rows.items()})
+
+
+async def forget(producer: AIOKafkaProducer, settings: Settings, erased: Iterable[str]) -> None:
+    """Publish and wait: nulls for the keys of cases whose erasure is logged. KafkaError: repeat it before the key's row is destroyed."""
+    await _write(producer, settings, {case_id.encode(): None for case_id in erased})
 
 
 async def roll(producer: AIOKafkaProducer, settings: Settings) -> None:
@@ -64,12 +70,14 @@ async def kept(settings: Settings) -> dict[str, bytes]:
 async def restore(tx: AsyncConnection, settings: Settings, erased: set[str]) -> int:
     """Put back keys that the database does not have; how many are on the topic.
 
-    The key of an erased case is taken off it: a process that was stopped in the middle and woke after the erasure may have left one.
+    The key of an erased case is destroyed again, here and there: the copy may be older than the erasure, and a process that was stopped
+    in the middle and woke after it may have left one on the topic.
     """
     found = await kept(settings)
     wanted = {case_id: wrapped for case_id, wrapped in found.items() if case_id not in erased}
+    await tx.execute(_GONE, {"ids": list(erased)})
     await tx.execute(_RESTORE, {"ids": list(wanted), "wrapped": list(wanted.values())})
     if found.keys() & erased:
         async with kafka.producer(settings) as producer:
-            await _write(producer, settings, {case_id.encode(): None for case_id in found.keys() & erased})
+            await forget(producer, settings, found.keys() & erased)
     return len(wanted)

@@ -51,7 +51,7 @@ def row(case_id: str, body: Struct, id: str, key: bytes | None, drill: bool) -> 
 
 
 async def put(tx: AsyncConnection, case_id: str, body: Struct, id: str, key: bytes | None, *, drill: bool = False) -> None:
-    """Queue one event of a case with the caller's transaction; the same id is taken once. key: the case's, None only for case-erased."""
+    """Queue one event of a case with the caller's transaction; the same id is taken once. key: the case's."""
     await put_all(tx, [row(case_id, body, id, key, drill)])
 
 

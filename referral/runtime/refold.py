@@ -51,10 +51,11 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
     try:
         async with engine.begin() as tx:
             await tx.execute(text(FENCE.format(s=service)))
-            made = await tape.read(settings)
-            await keyring.restore(tx, settings, made.erased())
+            master = keys.read(settings.master_key_file)
+            made = await tape.read(settings, master)
+            await keyring.restore(tx, settings, made.erased)
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
-            found = await keys.read(settings.master_key_file).load(tx, {taped.meta.case_id for taped in made.all})
+            found = await master.load(tx, {taped.meta.case_id for taped in made.all})
             made.settle(found)
             counts = await _spoken(tx, service, made) if service in WRITES else {}
             return {**counts, **await hook(tx, settings, made, found)}

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from aiokafka import ConsumerRecord
 from msgspec import Struct, field
 
-from referral.domain.events import CaseErased, Meta
-from referral.errors import Malformed
-from referral.runtime import reading
+from referral.domain.events import Meta
+from referral.errors import Malformed, NewerVersion
+from referral.runtime import erasure, reading
+from referral.runtime.keys import Keys
 from referral.runtime.partition import Place, digest
 from referral.runtime.settings import Settings
-from referral.wire import seal, topics
+from referral.wire import codec, seal, topics
 
 CASE_TOPICS = ("referral-intake", "referral-routing", "referral-notification")
 
@@ -29,24 +30,32 @@ class Taped(Struct, frozen=True, kw_only=True):
 
 class Tape(Struct, kw_only=True):
     """The case topics as they are now. ends: per partition, next offset and digest before it. all: whatever claims to be a case's.
+    erased: cases whose key is gone for good, because intake said so.
 
     After `settle`: records: each case's own in order and once; last: the last of each case in each topic.
     """
 
     ends: dict[Place, tuple[int, str]] = field(default_factory=dict)
     all: list[Taped] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
     records: dict[str, list[Taped]] = field(default_factory=lambda: {topic: [] for topic in CASE_TOPICS})
     last: dict[tuple[str, str], Taped] = field(default_factory=dict)
 
-    def take(self, place: Place, record: ConsumerRecord) -> None:
+    def take(self, place: Place, record: ConsumerRecord, master: Keys) -> None:
         """One more record; what is none of ours is passed over, as every reader does."""
         self.ends[place] = (record.offset + 1, digest(record.key, record.value))
         try:
-            meta = seal.open(record.value or b"").meta
+            envelope = seal.open(record.value or b"")
+            meta = envelope.meta
+            false = meta.type in seal.UNSEALED and not _erases(envelope, place[0], master)
         except Malformed:
+            return
+        if false:
             return
         if record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]:
             self.all.append(Taped(place=place, offset=record.offset, key=record.key, value=record.value, meta=meta))
+            if meta.type in seal.UNSEALED:
+                self.erased.add(meta.case_id)
 
     def settle(self, found: Mapping[str, bytes]) -> None:
         """Pass over repeats, forks, and what does not open under its case's key: its sequence is nobody's. found: the keys there are."""
@@ -55,10 +64,6 @@ class Tape(Struct, kw_only=True):
             if taped.meta.case_seq > (before.meta.case_seq if before else 0) and _opens(taped, found):
                 self.records[taped.place[0]].append(taped)
                 self.last[taped.place[0], taped.meta.case_id] = taped
-
-    def erased(self) -> set[str]:
-        """Cases whose key is gone for good."""
-        return {taped.meta.case_id for taped in self.all if taped.place[0] == "referral-intake" and taped.meta.type == CaseErased.TYPE}
 
 
 def _opens(taped: Taped, found: Mapping[str, bytes]) -> bool:
@@ -72,9 +77,18 @@ def _opens(taped: Taped, found: Mapping[str, bytes]) -> bool:
     return True
 
 
-async def read(settings: Settings) -> Tape:
+def _erases(envelope: seal.Envelope, topic: str, master: Keys) -> bool:
+    meta = envelope.meta
+    try:
+        body = codec.decode(meta.type, meta.fingerprint, seal.unseal(None, topic, envelope))
+    except (Malformed, NewerVersion):
+        return False
+    return topic == "referral-intake" and erasure.genuine(master, meta.case_id, body)
+
+
+async def read(settings: Settings, master: Keys) -> Tape:
     """Read the case topics to their ends."""
     made = Tape()
     async for place, record in reading.whole(settings, CASE_TOPICS):
-        made.take(place, record)
+        made.take(place, record, master)
     return made

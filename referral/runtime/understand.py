@@ -13,7 +13,8 @@ from msgspec import Struct
 from referral.domain.events import EVENTS
 from referral.domain.record import Erased, Input, Raw, RecordLost, Source, lost_input, record_input
 from referral.errors import Malformed
-from referral.runtime import observe
+from referral.runtime import erasure, observe
+from referral.runtime.keys import Keys
 from referral.runtime.partition import Place
 from referral.runtime.quarantine import Refused
 from referral.runtime.quarantine import record as refused
@@ -81,8 +82,8 @@ def raw(taken: Taken) -> Input:
     return Input(id=str(uuid.uuid5(_POSITION, name)), case_id="", body=body, source=_source(place, record))
 
 
-def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], service: str) -> Understood:
-    """In order. seen: of every case here. NewerVersion: deploy this consumer first; nothing of the batch is applied."""
+def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], master: Keys, service: str) -> Understood:
+    """In order. seen, keys: of every case here. NewerVersion: deploy this consumer first; nothing of the batch is applied."""
     out = Understood()
     for item in opened:
         _, place, record = item.taken
@@ -96,7 +97,7 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], serv
         if verdict in (Verdict.REPEAT, Verdict.FORK):
             _dropped(verdict, service, place, record)
             continue
-        body, reason = _body(item.envelope, place[0], keys)
+        body, reason = _body(item.envelope, place[0], keys, master)
         if reason == "seal":
             # nothing proves that its sequence is true, and believing it would make the true records look like repeats or forks
             out.refused.append(refused(item.taken, reason))
@@ -115,13 +116,16 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], serv
     return out
 
 
-def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes]) -> tuple[Struct | None, str]:
+def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], master: Keys) -> tuple[Struct | None, str]:
     """(body, "") or (None, why it cannot be read)."""
     meta = envelope.meta
     if meta.type not in seal.UNSEALED and meta.case_id not in keys:
         return Erased(), ""
     try:
-        return codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope)), ""
+        body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope))
+        if meta.type in seal.UNSEALED and not erasure.genuine(master, meta.case_id, body):
+            return None, "seal"
+        return body, ""
     except Malformed as error:
         return None, error.reason
 

@@ -1,7 +1,7 @@
 """One record value: clear meta, sealed body (schemas/avro/sealed.v1.avsc).
 
 value = Avro(Meta) ‖ nonce (12) ‖ length (Avro long) ‖ sealed. sealed = AES-256-GCM under the case's key over the Avro body, with
-topic ‖ Avro(Meta) as additional data; topic is the name without a stack's prefix. `case-erased` travels unsealed and empty.
+topic ‖ Avro(Meta) as additional data; topic is the name without a stack's prefix. `case-erased` travels unsealed: its key will be gone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from msgspec import Struct
 from referral.domain.events import CaseErased, Meta
 from referral.errors import Malformed
 from referral.wire import atoms, codec
+from referral.wire.compiled import READERS
 
 # What a case topic takes (topics.yaml, max.message.bytes) less room for key, headers and batch framing.
 VALUE_LIMIT = 1_000_000
 NONCE = 12
 TAG = 16
-# Nothing to protect, and no key left to protect it with.
-UNSEALED = frozenset({CaseErased.TYPE})
+# Nothing about a person, and no key left to protect it with. Every version of it.
+UNSEALED = frozenset(type_ for type_ in READERS if type_.rpartition(".v")[0] == CaseErased.TYPE.rpartition(".v")[0])
+# These have no fields at all, so nothing can hide in them.
+EMPTY = frozenset({"case-erased.v1"})
 BLANK = bytes(NONCE)
 
 
@@ -39,9 +42,9 @@ def seal(key: bytes | None, topic: str, meta: Meta, body: bytes, nonce: bytes) -
     """The whole record value. key: 32 bytes, None only for an unsealed type. nonce: 12 random bytes, never used again with this key."""
     head = codec.encode(meta)
     if meta.type in UNSEALED:
-        if body:
-            raise ValueError(f"{meta.type} travels unsealed and so must be empty")
-        return head + BLANK + b"\x00"
+        if body and meta.type in EMPTY:
+            raise ValueError(f"{meta.type} is empty")
+        return b"".join((head, BLANK, atoms.LONGS[len(body)], body))
     if key is None or len(nonce) != NONCE:
         raise ValueError("a sealed record needs the case's key and a nonce of 12 bytes")
     sealed = AESGCM(key).encrypt(nonce, body, topic.encode() + head)
@@ -65,9 +68,9 @@ def open(value: bytes) -> Envelope:
 def unseal(key: bytes | None, topic: str, envelope: Envelope) -> bytes:
     """The Avro body. Malformed("seal"): another key, topic or meta, or changed bytes. key may be None for an unsealed type."""
     if envelope.meta.type in UNSEALED:
-        if envelope.sealed or envelope.nonce != BLANK:
-            raise Malformed("seal", f"{envelope.meta.type} travels unsealed and empty")
-        return b""
+        if envelope.nonce != BLANK or (envelope.sealed and envelope.meta.type in EMPTY):
+            raise Malformed("seal", f"{envelope.meta.type} travels unsealed, and nothing hides in it")
+        return envelope.sealed
     if key is None:
         raise Malformed("seal", "no key for this case")
     try:

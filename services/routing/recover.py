@@ -51,15 +51,15 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
         asked = by_place.get(((head.topic, head.partition), head.offset)) if head else None
         if asked is not None and asked.meta.case_id == taped.meta.case_id:
             answered[asked.place[0], asked.meta.case_id] = asked
-    for case_id in tape.erased():
+    for case_id in tape.erased:
         cases.pop(case_id, None)
     await refold.seen(tx, "routing", answered.values())
     await store.save(tx, cases.values(), keys)
-    await store.remove(tx, sorted(tape.erased()))
-    await _alarms(tx, cases, tape.erased())
+    await store.remove(tx, sorted(tape.erased))
+    await _alarms(tx, cases, tape.erased)
     held = sum((Counter(holds(case)) for case in cases.values()), Counter[str]())
     await tx.execute(HELD, {"held": msgspec.json.encode(held).decode()})
-    unread = {t.meta.case_id for t in tape.records[ROUTING]} - keys.keys() - tape.erased()
+    unread = {t.meta.case_id for t in tape.records[ROUTING]} - keys.keys() - tape.erased
     return {
         "cases": len(cases),
         "inputs answered": len(answered),

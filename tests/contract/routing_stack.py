@@ -14,10 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log, policy
-from referral.domain.events import CaseErased, Door, ReferralSubmitted, ResponseSubmitted, Traits, Via, Word
+from referral.domain.events import Door, ReferralSubmitted, ResponseSubmitted, Traits, Via, Word
 from referral.proof.entry import ROUTING
 from referral.proof.history import Read, unseal
-from referral.runtime import database, keys, observe, queue, reading
+from referral.runtime import database, kafka, keyring, keys, observe, queue, reading
 from referral.runtime.loop import Loop
 from referral.runtime.service import Batch, Outcome, Service
 from referral.runtime.settings import Settings
@@ -27,6 +27,7 @@ from services.routing.__main__ import service as routing_service
 from services.routing.failure import Breaker
 from services.routing.publish import publish
 from services.routing.rules import Rules
+from tests.erased import erased
 
 DEADLINE = 60.0
 CHILD = Traits(
@@ -145,14 +146,18 @@ class Line:
             await engine.dispose()
 
     async def erase(self, case_id: str) -> None:
-        """As intake erases: the event first; the key when routing has passed it."""
+        """As intake erases: the event first; the key when routing has passed it, and its copy on referral-keys."""
         engine = database.engine(self.settings, "intake", size=1)
         try:
             async with engine.begin() as tx:
-                await queue.put(tx, case_id, CaseErased(), new_id(), None)
+                chest = keys.read(self.settings.master_key_file)
+                key = (await chest.load(tx, [case_id]))[case_id]
+                await queue.put(tx, case_id, erased(chest, case_id), new_id(), key)
             await until(lambda: self.scalar("SELECT count(*) = 0 FROM routing.case_state WHERE case_id = :c", c=case_id))
             async with engine.begin() as tx:
                 await keys.erase(tx, case_id)
+            async with kafka.producer(self.settings) as producer:
+                await keyring.forget(producer, self.settings, [case_id])
         finally:
             await engine.dispose()
 

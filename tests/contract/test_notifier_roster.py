@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from referral import cli
 from referral.cli import roster
-from referral.domain.events import CaseErased
 from referral.errors import Rejected
 from services.notifier import roster as reading
 from services.notifier.channels.email import Relay, relay
@@ -22,6 +21,7 @@ from services.notifier.duty import on_duty
 from services.notifier.figures import Figures
 from services.notifier.watch import LATE_SECONDS, Watch
 from tests.contract.notifier_stack import Stack, opened, stack
+from tests.erased import PLAIN
 
 ACCOUNT = str(uuid.uuid5(uuid.NAMESPACE_URL, "officer"))
 
@@ -126,7 +126,7 @@ async def test_nothing_of_an_erased_case_stays(notifier: Stack) -> None:
     gone, stays = await notifier.case(), await notifier.case()
     await notifier.tell(gone, opened())
     await notifier.tell(stays, opened())
-    await notifier.tell(gone, CaseErased())
+    await notifier.tell(gone, PLAIN)
     assert notifier.alarms[gone] is None
     for table in ("asked", "delivery", "barred"):
         cases = {row.case_id for row in await notifier.rows(f"SELECT case_id FROM notifier.{table}")}

@@ -9,11 +9,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseErased, CaseKey
+from referral.domain.events import CaseKey
 from referral.runtime import kafka, keyring, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from tests.contract.runtime_stack import Stack, came, stack, until
+from tests.erased import erased
 
 pytestmark = pytest.mark.servers
 KEYS = CaseKey.TOPIC
@@ -39,7 +40,8 @@ async def hasten(settings: Settings) -> None:
 
 async def keep(line: Stack, born: list[str], erased: list[str]) -> None:
     async with line.admin.begin() as tx:
-        await keyring.keep(tx, line.producer, line.settings, born, erased)
+        await keyring.keep(tx, line.producer, line.settings, born)
+    await keyring.forget(line.producer, line.settings, erased)
 
 
 async def test_the_key_of_an_erased_case_leaves_the_broker_though_no_other_case_begins(line: Stack) -> None:
@@ -70,7 +72,7 @@ async def test_intake_has_the_broker_begin_a_new_segment_when_it_starts_and_ever
     await until(rolled, 40)
 
 
-async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_a_null_before_its_erasure(line: Stack) -> None:
+async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stays_until_its_erasure_is_logged(line: Stack) -> None:
     case = await line.case()
     async with line.admin.begin() as tx:
         key = (await line.keys.load(tx, [case]))[case]
@@ -90,9 +92,9 @@ async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_a_nu
     assert set(await keyring.kept(line.settings)) == {case}
     async with line.admin.begin() as tx:
         await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
-        await queue.put(tx, case, CaseErased(), str(uuid.uuid4()), None)
+        await queue.put(tx, case, erased(line.keys, case), str(uuid.uuid4()), key)
     await until(lambda: _metas(line, 2))
-    assert await keyring.kept(line.settings) == {}
+    assert set(await keyring.kept(line.settings)) == {case}
 
 
 async def _metas(line: Stack, count: int) -> bool:

@@ -9,13 +9,14 @@ import pytest
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseErased
+from referral.domain.events import CaseErased, ReferralWithdrawn
 from referral.domain.record import Due, Erased, RecordLost, derived
 from referral.runtime import kafka, keys, observe, outbox, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import seal, topics
 from tests.contract.runtime_stack import IN, OUT, QUARANTINE, Stack, came, counting, said, stack, until
+from tests.erased import PLAIN, erased
 
 pytestmark = pytest.mark.servers
 
@@ -149,9 +150,20 @@ async def test_a_record_of_another_partition_or_topic_is_foreign(line: Stack) ->
     await until(lambda: _quarantined(line, 2))
 
 
+async def test_an_erasure_that_intake_did_not_say_erases_nothing_and_takes_no_sequence(line: Stack) -> None:
+    case = await line.case()
+    forged = await line.value(case, 2, PLAIN)
+    await line.write(case, await line.value(case, 1), forged, await line.value(case, 2))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 3)
+    assert [type(i.body) for i in counter.inputs] == [ReferralWithdrawn, RecordLost, ReferralWithdrawn]
+    await until(lambda: _quarantined(line, 1))
+
+
 async def test_a_record_of_an_erased_case_is_neither_read_nor_quarantined(line: Stack) -> None:
     case = await line.case()
-    await line.write(case, await line.value(case, 1), await line.value(case, 2, CaseErased()))
+    await line.write(case, await line.value(case, 1), await line.value(case, 2, erased(line.keys, case)))
     async with line.admin.begin() as tx:
         await keys.erase(tx, case)
     counter = line.counter()

@@ -14,6 +14,7 @@ from referral.domain import events as e
 from referral.domain.case import next_due, open_offers, seats
 from referral.domain.deadline import DAY, HOUR, MINUTE
 from referral.domain.record import Due, RecordLost
+from tests.erased import PLAIN
 from tests.stories.teller import TRAITS
 from tests.unit.line_world import CASES, SHIPPED, Cases
 
@@ -211,6 +212,6 @@ class Moves(Cases):
     def lose(self, who: str) -> None:
         self.put(who, RecordLost(topic="referral-intake", seq=self.count, reason="gap"))
 
-    @rule(who=st.sampled_from(CASES), body=st.sampled_from([e.CaseErased()]))
+    @rule(who=st.sampled_from(CASES), body=st.sampled_from([PLAIN]))
     def unknown(self, who: str, body: Struct) -> None:
         self.put(who, body)

@@ -11,6 +11,7 @@ from referral.domain.record import Input, Raw, Source
 from referral.proof.entry import Kind, digest
 from referral.wire import bundle, codec, headers, seal, topics
 from services.audit.ingest import Known, ingest
+from tests.erased import PLAIN
 
 KEY = bytes(32)
 CASE = str(uuid.UUID(int=7))
@@ -105,7 +106,7 @@ def test_erasure_and_policy_have_their_kinds() -> None:
     first = record(data, 0, PolicyActivated.TOPIC, b"1", told)
     again = record(data, 1, PolicyActivated.TOPIC, b"1", told)
     other = record(codec.encode(structs.replace(body, at=2)), 2, PolicyActivated.TOPIC, b"1", told)
-    erased = value(1, body=CaseErased(), topic=CaseErased.TOPIC)
+    erased = value(1, body=PLAIN, topic=CaseErased.TOPIC)
     read = ingest([first, again, other, record(erased, 0, CaseErased.TOPIC)], Known())
     assert [e.kind for e in read.entries] == [Kind.POLICY, Kind.POLICY, Kind.ERASURE]
     assert read.repeats == {(PolicyActivated.TOPIC, PARTITION): (1, 1)}

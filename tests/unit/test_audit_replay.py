@@ -10,9 +10,10 @@ import yaml
 from msgspec import Struct, structs
 
 from referral.cli.telling import WIDTH, tell
-from referral.domain.events import CaseErased, Word
+from referral.domain.events import Word
 from referral.proof.reasons import CLOSED, IGNORED, PASSED, RULES
 from referral.proof.timeline import timeline
+from tests.erased import PLAIN
 from tests.unit.audit_log import FILES, Log, response, story
 
 
@@ -85,7 +86,7 @@ def test_a_case_whose_key_is_gone_is_told_by_its_clear_part_and_marked() -> None
     mine = [e for e in log.entries if e.case_id == case_id]
     sealed = timeline(mine, None)
     assert {line.mark for line in sealed} == {"sealed"} and len(sealed) == len(mine)
-    log.say(case_id, CaseErased(), "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
+    log.say(case_id, PLAIN, "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
     erased = timeline([e for e in log.entries if e.case_id == case_id], None)
     assert {line.mark for line in erased} == {"erased", ""}
     assert erased[-1].what == "the case is erased: its key and rows are destroyed"

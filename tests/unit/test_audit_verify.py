@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from referral.domain.case import next_due, open_offers
-from referral.domain.events import CaseErased, OfferOpened, Word
+from referral.domain.events import OfferOpened, Word
 from referral.domain.record import due_input
 from referral.proof.entry import ROUTING, Entry, Kind, digest
 from referral.proof.history import unseal
@@ -14,6 +14,7 @@ from referral.proof.report import Report, Weight
 from referral.proof.verify import verify
 from referral.wire import codec, seal
 from services.routing import failure
+from tests.erased import PLAIN
 from tests.unit.audit_log import POLICY, Log, response, story
 
 
@@ -172,7 +173,7 @@ def test_an_input_that_was_passed_over_is_named(log: Log) -> None:
 
 def test_an_erased_case_is_whole_but_unread(log: Log) -> None:
     case_id = story(log, "erased")
-    log.say(case_id, CaseErased(), "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
+    log.say(case_id, PLAIN, "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
     del log.keys[case_id]
     report = checked(log)
     assert report.exit_code() == 0

@@ -220,7 +220,7 @@ def test_recover_believes_no_sequence_whose_seal_does_not_open() -> None:
 
     tape = Tape()
     for offset, (seq, under) in enumerate([(1, key), (9, bytes([1] * 32)), (2, key), (2, key), (3, key)]):
-        tape.take((topic, partition_), record(seq, under, offset))
+        tape.take((topic, partition_), record(seq, under, offset), Keys(bytes(32)))
     tape.settle({case: key})
     assert [t.meta.case_seq for t in tape.records[topic]] == [1, 2, 3]
     assert tape.last[topic, case].offset == 4 and tape.ends[topic, partition_][0] == 5

@@ -13,8 +13,11 @@ from msgspec.structs import replace
 
 from referral.domain.events import CaseErased, Meta
 from referral.errors import Malformed
+from referral.runtime import erasure
+from referral.runtime.keys import Keys
 from referral.wire import codec, seal
 from referral.wire.schema import written
+from tests.erased import PLAIN, erased
 from tests.wire_values import ANY_BODY, METAS, SCHEMAS, plain
 
 KEY, NONCE, TOPIC = bytes(range(32)), bytes(range(12)), "referral-routing"
@@ -31,6 +34,7 @@ META = Meta(
 )
 VALUE = seal.seal(KEY, TOPIC, META, b"the body", NONCE)
 ERASED = replace(META, type=CaseErased.TYPE, fingerprint=codec.fingerprint(CaseErased.TYPE))
+FIRST = replace(META, type="case-erased.v1", fingerprint=codec.fingerprint("case-erased.v1"))
 
 
 @given(METAS, ANY_BODY, st.binary(min_size=32, max_size=32), st.binary(min_size=12, max_size=12))
@@ -107,25 +111,45 @@ def test_any_bytes_are_an_envelope_or_malformed(value: bytes) -> None:
     assert value.endswith(envelope.sealed)
 
 
-def test_case_erased_travels_unsealed_and_empty() -> None:
-    value = seal.seal(None, "referral-intake", ERASED, b"", b"")
-    envelope = seal.open(value)
-    assert envelope.sealed == b""
-    assert seal.unseal(None, "referral-intake", envelope) == b""
-    assert codec.decode(ERASED.type, ERASED.fingerprint, b"") == CaseErased()
+def test_case_erased_travels_unsealed() -> None:
+    data = codec.encode(PLAIN)
+    envelope = seal.open(seal.seal(None, "referral-intake", ERASED, data, b""))
+    assert envelope.sealed == data == seal.unseal(None, "referral-intake", envelope)
+    assert codec.decode(ERASED.type, ERASED.fingerprint, data) == PLAIN
+
+
+def test_the_first_version_of_case_erased_is_empty_and_read_as_one_that_nobody_said() -> None:
+    envelope = seal.open(seal.seal(None, "referral-intake", FIRST, b"", b""))
+    body = codec.decode(FIRST.type, FIRST.fingerprint, seal.unseal(None, "referral-intake", envelope))
+    assert isinstance(body, CaseErased) and (body.approved_by, body.tag) == (None, None)
+    assert not erasure.genuine(Keys(KEY), META.case_id, body)
+
+
+def test_an_erasure_that_intake_did_not_say_or_said_of_another_case_is_not_genuine() -> None:
+    keys, case = Keys(KEY), META.case_id
+    said = erased(keys, case)
+    assert erasure.genuine(keys, case, said)
+    assert not erasure.genuine(keys, case, PLAIN)
+    assert not erasure.genuine(keys, META.event_id, said)
+    assert not erasure.genuine(Keys(bytes([1]) * 32), case, said)
+    for changed in ({"basis": "other"}, {"records": 7}, {"approved_by": said.requested_by}, {"requested_at": 9}):
+        assert not erasure.genuine(keys, case, replace(said, **changed))
 
 
 def test_nothing_hides_in_case_erased_and_nothing_else_travels_unsealed() -> None:
-    with pytest.raises(ValueError, match="must be empty"):
-        seal.seal(KEY, "referral-intake", ERASED, b"x", NONCE)
+    with pytest.raises(ValueError, match="is empty"):
+        seal.seal(KEY, "referral-intake", FIRST, b"x", NONCE)
+    with pytest.raises(Malformed):
+        seal.unseal(KEY, "referral-intake", seal.open(codec.encode(FIRST) + bytes(12) + b"\x02x"))
+    with pytest.raises(Malformed):
+        codec.decode(ERASED.type, ERASED.fingerprint, codec.encode(PLAIN) + b"x")
     with pytest.raises(ValueError, match="needs the case's key"):
         seal.seal(None, TOPIC, META, b"", NONCE)
     with pytest.raises(ValueError, match="needs the case's key"):
         seal.seal(KEY, TOPIC, META, b"", b"short")
     head = codec.encode(ERASED)
-    for tail in (NONCE + b"\x00", bytes(12) + b"\x02x"):
-        with pytest.raises(Malformed):
-            seal.unseal(KEY, "referral-intake", seal.open(head + tail))
+    with pytest.raises(Malformed):
+        seal.unseal(KEY, "referral-intake", seal.open(head + NONCE + b"\x00"))
     with pytest.raises(Malformed):
         seal.unseal(KEY, TOPIC, seal.open(codec.encode(META) + NONCE + b"\x00"))
 

@@ -8,9 +8,47 @@ from referral.wire import atoms
 
 def read_v1(d: bytes, i: int) -> tuple[CaseErased, int]:
     """case-erased.v1"""
-    return CaseErased(), i
+    return CaseErased(requested_by=None, requested_at=0, approved_by=None, approved_at=0, basis='', records=0, tag=None), i
+
+
+def read_v2(d: bytes, i: int) -> tuple[CaseErased, int]:
+    """case-erased.v2"""
+    n = d[i]
+    i += 1
+    f_requested_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_requested_by = atoms.ident(d[i : (i := i + 37)])
+    f_requested_at, i = atoms.long(d, i)
+    n = d[i]
+    i += 1
+    f_approved_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_approved_by = atoms.ident(d[i : (i := i + 37)])
+    f_approved_at, i = atoms.long(d, i)
+    f_basis = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_records, i = atoms.long(d, i)
+    n = d[i]
+    i += 1
+    f_tag = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_tag, i = atoms.blob(d, i)
+    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, tag=f_tag), i
 
 
 def write(x: CaseErased) -> bytes:
-    """case-erased.v1"""
-    return b""
+    """case-erased.v2"""
+    return b"".join((
+        b"\x00" if (v_requested_by := x.requested_by) is None else b"\x02" + atoms.ident_bytes(v_requested_by),
+        atoms.LONGS[x.requested_at],
+        b"\x00" if (v_approved_by := x.approved_by) is None else b"\x02" + atoms.ident_bytes(v_approved_by),
+        atoms.LONGS[x.approved_at],
+        atoms.CODES[x.basis],
+        atoms.LONGS[x.records],
+        b"\x00" if (v_tag := x.tag) is None else b"\x02" + atoms.blob_bytes(v_tag),
+    ))
