@@ -62,7 +62,7 @@ async def _play(data: Path, toured: tuple[Pathway, ...]) -> list[int]:
     show.console.rule("[bold]a drill: every person, agency and place is made up")
     show.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
     begun = time.monotonic()
-    async with up.running(Wish(data=data, drill=True), told=show.console.print) as stack:
+    async with up.running(Wish(data=data, drill=True, witnesses=up.WITNESSES), told=show.console.print) as stack:
         show.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
         stage = Stage(stack, cast.load(data))
         try:

@@ -17,6 +17,7 @@ from referral.cli import (
     doctor,
     drill,
     duty,
+    log_key,
     offers,
     pathway_schema,
     pathway_show,
@@ -53,6 +54,7 @@ policy.app.command("show")(pathway_show.show_command)
 policy.app.command("schema")(pathway_schema.schema_command)
 policy.app.command("simulate")(simulate.simulate)
 app.add_typer(policy.app, name="policy")
+audit.app.command("key")(log_key.key_command)
 audit.app.command("witness")(witness.witness_command)
 app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)

@@ -27,6 +27,8 @@ from referral.runtime import database
 from referral.runtime.settings import Settings
 
 DEFAULT_PORT = 8080
+WITNESSES = 3
+"""Of the local log (ours): any two must have seen a checkpoint, so that one may be away."""
 ACTIVE = text("SELECT count(*) FROM routing.policy")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything it keeps; by default below the user's data folder.")]
@@ -62,6 +64,7 @@ def up(
         smtp_port=smtp_port,
         prefix=os.environ.get("REFERRAL_TOPIC_PREFIX", ""),
         policy=policy_folder,
+        witnesses=WITNESSES,
     )
     try:
         asyncio.run(_until_told(wish, Screen(as_json)))

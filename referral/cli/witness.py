@@ -6,6 +6,7 @@ It sees a log's name, size and root, never an entry; it signs only what continue
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sqlite3
 import sys
@@ -95,7 +96,7 @@ def witness_command(
 
 
 def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: SignerKey) -> Starlette:
-    """ASGI: `POST /add-checkpoint` as C2SP tlog-witness says."""
+    """ASGI: `POST /add-checkpoint` as C2SP tlog-witness says; `GET /checkpoint/<SHA-256 of the origin>` shows what was cosigned last."""
 
     async def add_checkpoint(request: Request) -> Response:
         try:
@@ -110,7 +111,17 @@ def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: Signer
             return PlainTextResponse("nothing was signed; try again\n", 503, headers={"retry-after": "5"})
         return Response(found.body, found.status, media_type=None, headers={"content-type": found.type})
 
-    return Starlette(routes=[Route("/add-checkpoint", add_checkpoint, methods=["POST"])])
+    async def seen(request: Request) -> Response:
+        try:
+            notes = await run_in_threadpool(heads.notes)
+        except sqlite3.Error as error:
+            show.errors.print(f"nothing can be shown: {error}", markup=False)
+            return PlainTextResponse("nothing can be shown; try again\n", 503, headers={"retry-after": "5"})
+        found = {hashlib.sha256(origin.encode()).hexdigest(): shown for origin, shown in notes.items()}.get(request.path_params["origin"])
+        return PlainTextResponse(found) if found else PlainTextResponse("nothing was cosigned for this log\n", 404)
+
+    routes = [Route("/add-checkpoint", add_checkpoint, methods=["POST"]), Route("/checkpoint/{origin}", seen)]
+    return Starlette(routes=routes)
 
 
 async def _body(request: Request) -> bytes:

@@ -1,14 +1,18 @@
-"""The two keys of a local stack: made once, readable by their owner alone, never overwritten."""
+"""The keys of a local stack: made once, readable by their owner alone, never overwritten."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from referral.proof.note_keys import ED25519, SignerKey, VerifierKey
 from referral.runtime import keys
+
+SEED = 32
 
 
 def ensure(folder: Path) -> tuple[Path, Path]:
@@ -17,8 +21,32 @@ def ensure(folder: Path) -> tuple[Path, Path]:
     if not master.exists():
         keys.write(master)
     if not ingress.exists():
-        pem = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        descriptor = os.open(ingress, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
+        write(ingress, X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return master, ingress
+
+
+def log(folder: Path) -> Path:
+    """The log's own key, made if missing; its name, the log's origin, is no other log's."""
+    path = folder / "log.key"
+    if not path.exists():
+        write(path, SignerKey(f"log.test/{os.urandom(4).hex()}", ED25519, os.urandom(SEED)).encode() + b"\n")
+    return path
+
+
+def write(path: Path, secret: bytes) -> None:
+    """A new file for its owner alone. FileExistsError: it is never overwritten."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret)
+
+
+def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]]) -> bytes:
+    """A C2SP policy file: most of the witnesses (name, key, address) must have seen a checkpoint; without any, none."""
+    lines = [b"log " + log.encode()]
+    lines += [b"witness %s %s %s" % (name.encode(), key.encode(), url.encode()) for name, key, url in witnesses]
+    if witnesses:
+        names = " ".join(name for name, _, _ in witnesses).encode()
+        lines += [b"group most %d %s" % (len(witnesses) // 2 + 1, names), b"quorum most"]
+    else:
+        lines.append(b"quorum none")
+    return b"\n".join(lines) + b"\n"

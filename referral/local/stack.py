@@ -18,7 +18,9 @@ from referral.local.postgres import Postgres
 from referral.local.process import Process
 from referral.local.trouble import of_os
 from referral.local.wish import Addresses, Wish, environment, exports
+from referral.local.witness import Witness, policy
 from referral.local.worker import Worker
+from referral.proof import note_keys
 from referral.runtime import kafka as topics
 from referral.runtime.prepare import prepare_database
 from referral.runtime.settings import CHECKOUT, Settings
@@ -72,6 +74,8 @@ def settings(wish: Wish, at: Addresses) -> Settings:
         topic_prefix=wish.prefix,
         smtp=at.smtp,
         inbox_url=at.inbox,
+        audit_url=at.audit,
+        witness_policy=at.witness_policy,
         policy=wish.policy or CHECKOUT / "policy",
     )
 
@@ -91,7 +95,7 @@ async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: N
     async with contextlib.AsyncExitStack() as held:
         lock = folder.lock(data)
         held.callback(os.close, lock)
-        pool = held.enter_context(ThreadPoolExecutor(len(wish.names()) + 4, thread_name_prefix="stack"))
+        pool = held.enter_context(ThreadPoolExecutor(len(wish.names()) + wish.witnesses + 4, thread_name_prefix="stack"))
         smtp = ports.insist(wish.smtp_port, "mail") if wish.smtp_port else ports.remembered(data / "ports.json", ["mail"])["mail"]
         mailbox = Mailbox(data / "mail", smtp)
         await mailbox.start()
@@ -100,6 +104,7 @@ async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: N
         held.push_async_callback(started.stop)
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
+            group.create_task(started.witnesses())
         made = started.stack(broker.result(), base.result())
         await started.workers(made, first)
         _leave_word(made)
@@ -112,7 +117,9 @@ class _Start:
     def __init__(self, wish: Wish, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox) -> None:
         self.wish, self.pool, self.lock, self.told, self.mailbox = wish, pool, lock, told, mailbox
         self.processes: dict[str, Process] = {}
-        self.keys = keyfiles.ensure(folder.make(wish.data / "keys"))
+        self.folder = folder.make(wish.data / "keys")
+        self.keys = keyfiles.ensure(self.folder)
+        self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
 
     async def broker(self) -> str:
         if self.wish.kafka:
@@ -131,12 +138,25 @@ class _Start:
         await prepare_database(settings(self.wish, self._addresses("", url)))
         return url
 
+    async def witnesses(self) -> None:
+        """Each with a key of its own; then the log can be told who they are."""
+        key = note_keys.signer(self.log_key.read_bytes().strip()).verifier
+        names = [f"witness-{number}" for number in range(1, self.wish.witnesses + 1)]
+        known = ports.remembered(self.wish.data / "ports.json", names)
+        logs = folder.make(self.wish.data / "log")
+        made = [Witness(name, self.folder, known[name], key, logs / f"{name}.log", keep=(self.lock,)) for name in names]
+        for witness in made:
+            self.processes[witness.name] = Process(witness.name, witness, self.pool)
+        await asyncio.gather(*(self.processes[name].start() for name in names))
+        self.policy.write_bytes(policy(key, made))
+
     def stack(self, broker: str, base: str) -> Stack:
         known = ports.remembered(self.wish.data / "ports.json", [name for name, _ in self.wish.names()])
         if self.wish.http_port and "intake-1" in known:
             known["intake-1"] = ports.insist(self.wish.http_port, "HTTP")
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
-        made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox))
+        audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
+        made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
         logs = folder.make(self.wish.data / "log")
         for name, service in self.wish.names():
             told = environment(self.wish, made.addresses, service)
@@ -157,8 +177,8 @@ class _Start:
         await asyncio.gather(*(process.stop() for name, process in self.processes.items() if name not in servers))
         await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
 
-    def _addresses(self, broker: str, base: str, inbox: str = "") -> Addresses:
-        return Addresses(broker, base, self.mailbox.address, inbox, *self.keys)
+    def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "") -> Addresses:
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *self.keys, self.log_key, self.policy)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

@@ -16,6 +16,7 @@ class Wish:
 
     kafka, database: servers that run already (the address, the administrator's URL); None for embedded ones.
     drill: hours may be passed in seconds. prefix: of every topic. services: which to start.
+    witnesses: of the log, most of which must cosign.
     """
 
     data: Path = default_data()  # noqa: RUF009 (the environment's folder does not change while we run)
@@ -29,6 +30,7 @@ class Wish:
     prefix: str = ""
     services: tuple[str, ...] = SERVICES
     policy: Path | None = None
+    witnesses: int = 0
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """(name, service) of every worker: intake-1, intake-2, routing-1 …"""
@@ -37,14 +39,20 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where things answer, once known. database: the administrator's URL. smtp: host:port. inbox: base of the links in knocks."""
+    """Where things answer, once known. database: the administrator's URL. smtp: host:port. inbox: base of the links in knocks.
+
+    audit: base of the log's HTTP. witness_policy: who vouches for it.
+    """
 
     kafka: str
     database: str
     smtp: str
     inbox: str
+    audit: str
     master_key: Path
     ingress_key: Path
+    log_key: Path
+    witness_policy: Path
 
 
 def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[str, str]:
@@ -60,6 +68,12 @@ def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[s
     }
     if service in (None, "intake"):
         told["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
+    if service in (None, "intake"):
+        told["REFERRAL_AUDIT_URL"] = at.audit
+    if service in (None, "audit"):
+        told["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
+    if service == "audit":
+        told["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
     if service is None:
         told["REFERRAL_URL"] = at.inbox
     if wish.policy is not None:

@@ -31,12 +31,16 @@ class Request(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """status: of HTTP. keep: what was cosigned with this answer and is kept before it is sent; None where nothing changes."""
+    """status: of HTTP. keep: what was cosigned with this answer and is kept before it is sent; None where nothing changes.
+
+    note: the same with the signatures of log and witness, to be shown to whoever asks what this witness has seen.
+    """
 
     status: int
     body: bytes
     type: str = TEXT
     keep: Checkpoint | None = None
+    note: bytes = b""
 
 
 def body(old: int, proof: Iterable[bytes], signed: Note) -> bytes:
@@ -71,7 +75,7 @@ def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None
     if not log:
         return _no(404, "this log is not one that is witnessed here")
     try:
-        new, _ = checkpoint.verify(request.signed, log)
+        new, by_log = checkpoint.verify(request.signed, log)
     except Unproven as error:
         return _no(403, str(error))
     if request.old > new.size:
@@ -83,7 +87,9 @@ def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None
         _continues(new, last, request.proof)
     except Unproven as error:
         return _no(422, str(error))
-    return Answer(200, b"".join(note.sign(new.text, key, seconds).line for key in keys), keep=new)
+    own = tuple(note.sign(new.text, key, seconds) for key in keys)
+    seen = Note(new.text, (*by_log.values(), *own)).encode()
+    return Answer(200, b"".join(signature.line for signature in own), keep=new, note=seen)
 
 
 def answer(

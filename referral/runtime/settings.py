@@ -18,6 +18,7 @@ SERVICES = ("intake", "routing", "notifier", "audit")
 class Settings(Struct, frozen=True, kw_only=True):
     """One process's surroundings. http: host and port (0: any free one, printed). prefix: of every topic, for several stacks on a broker.
 
+    log_key_file, witness_policy: what audit signs with, and who cosigns. audit_url: base of the log's HTTP.
     database: SQLAlchemy URL; a service connects as the role of its own name. drill_clock: hours may be passed in seconds (demo, tests).
     """
 
@@ -25,6 +26,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     database: str
     master_key_file: Path
     ingress_key_file: Path | None = None
+    log_key_file: Path | None = None
+    witness_policy: Path | None = None
+    audit_url: str = "http://localhost:8084"
     instance: str
     http_host: str = "127.0.0.1"
     http_port: int = 0
@@ -58,12 +62,18 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     host, _, port = environment.get("REFERRAL_HTTP", "127.0.0.1:0").rpartition(":")
     if not port.isdigit():
         raise Rejected("malformed", "REFERRAL_HTTP", "write host:port")
-    ingress = environment.get("REFERRAL_INGRESS_KEY_FILE")
+
+    def file(name: str) -> Path | None:
+        return Path(environment[name]) if environment.get(name) else None
+
     return Settings(
         kafka=need("REFERRAL_KAFKA"),
         database=need("REFERRAL_DATABASE"),
         master_key_file=Path(need("REFERRAL_MASTER_KEY_FILE")),
-        ingress_key_file=Path(ingress) if ingress else None,
+        ingress_key_file=file("REFERRAL_INGRESS_KEY_FILE"),
+        log_key_file=file("REFERRAL_LOG_KEY_FILE"),
+        witness_policy=file("REFERRAL_WITNESS_POLICY"),
+        audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
         instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}",
         http_host=host or "127.0.0.1",
         http_port=int(port),

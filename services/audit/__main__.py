@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
+import httpx
 from prometheus_client import Counter
 
+from referral.errors import Malformed, Rejected
+from referral.proof import note_keys, witness_policy
 from referral.proof.entry import Entry
-from referral.runtime.observe import log
+from referral.proof.note_keys import SignerKey
+from referral.proof.witness_policy import Policy
+from referral.runtime import database
+from referral.runtime.observe import configure, log
 from referral.runtime.service import Service, run
-from referral.runtime.settings import load
+from referral.runtime.settings import Settings, load
 from referral.wire import schema
 from services.audit import says
+from services.audit.api import application
 from services.audit.handle import Audit
 from services.audit.ingest import Says
+from services.audit.publish import Publisher
 
 ALARMS = Counter("referral_audit_alarms", "Forks and gaps among the entries.", ["kind"])
 """Worry at the first, at once: somebody writes who should not, or a record is missing. `referral audit verify` names the entry."""
@@ -28,12 +37,52 @@ def alarm(entries: Sequence[Entry]) -> None:
         log().error("audit alarm", service="audit", reason=entry.kind, number=entry.idx, case_id=entry.case_id, seq=entry.case_seq, **place)
 
 
-def service(own: Sequence[Says] = ()) -> Service:
-    """What the loop is told about audit. own: what it says itself."""
+def service(own: Sequence[Says] = (), against: dict[str, str] | None = None) -> Service:
+    """What the loop is told about audit. own: what it says itself. against: shared with the publisher."""
     topics = ("referral-intake", "referral-routing", "referral-notification", "referral-policy", "referral-quarantine")
-    audit = Audit(alarm, own)
+    audit = Audit(alarm, own, against if against is not None else {})
     return Service(name="audit", reads=topics, handle=audit.handle, one_unit=True, against=lambda: audit.against)
 
 
+async def main(settings: Settings) -> None:
+    """Compare with the witnesses first: nothing is appended to a fork."""
+    configure()
+    key, policy, told = _key(settings.log_key_file), *_policy(settings.witness_policy)
+    if key.verifier not in [party.key for party in policy.logs]:
+        raise Rejected("log-key", "REFERRAL_WITNESS_POLICY", f"no line names this log: log {key.verifier.encode().decode()}")
+    against: dict[str, str] = {}
+    engine = database.engine(settings, "audit", size=6)
+    async with httpx.AsyncClient() as client:
+        publisher = Publisher(engine, key, policy, settings.instance, client, against)
+        await publisher.check()
+        own = [*says.schemas(schema.load(settings.schemas)), says.keys(told)]
+        await run(service(own, against), app=application(engine), background=[publisher.run], settings=settings)
+
+
+def _key(path: Path | None) -> SignerKey:
+    try:
+        return note_keys.signer(_read(path, "REFERRAL_LOG_KEY_FILE").removesuffix(b"\n"))
+    except Malformed as error:
+        raise Rejected("log-key", "REFERRAL_LOG_KEY_FILE", str(error)) from None
+
+
+def _policy(path: Path | None) -> tuple[Policy, bytes]:
+    """The witnesses, and the file as it is."""
+    data = _read(path, "REFERRAL_WITNESS_POLICY")
+    try:
+        return witness_policy.parse(data), data
+    except Malformed as error:
+        raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", str(error)) from None
+
+
+def _read(path: Path | None, name: str) -> bytes:
+    try:
+        if path is not None:
+            return path.read_bytes()
+    except OSError as error:
+        raise Rejected("missing", name, f"the file cannot be read: {error.strerror}") from None
+    raise Rejected("missing", name, "set it to a file; `referral audit key` makes both")
+
+
 if __name__ == "__main__":
-    asyncio.run(run(service(says.schemas(schema.load(load().schemas)))))
+    asyncio.run(main(load()))

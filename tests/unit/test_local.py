@@ -17,7 +17,14 @@ from referral.local.trouble import Trouble
 from referral.local.wish import Addresses, Wish, as_role, environment, exports
 
 GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
-AT = Addresses("127.0.0.1:9", "postgresql+asyncpg://postgres@/referral?host=/s", "127.0.0.1:25", "http://i", Path("/m"), Path("/i"))
+AT = Addresses(
+    "127.0.0.1:9",
+    "postgresql+asyncpg://postgres@/referral?host=/s",
+    "127.0.0.1:25",
+    "http://i",
+    "http://a",
+    *map(Path, ("/m", "/i", "/l", "/w")),
+)
 
 
 def test_lock_of_the_repository_names_every_jar_once() -> None:

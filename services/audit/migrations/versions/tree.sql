@@ -42,8 +42,15 @@ CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON audit.tile EXECUTE FUNCT
 CREATE TABLE audit.head (one boolean PRIMARY KEY DEFAULT true CHECK (one), size bigint NOT NULL, root bytea NOT NULL, at bigint NOT NULL);
 INSERT INTO audit.head VALUES (true, 0, '\xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 0);
 
--- What the log has signed: one root for a size, for ever. cosigned: the same with the witnesses' lines, once their quorum has seen it.
-CREATE TABLE audit.checkpoint (size bigint PRIMARY KEY, root bytea NOT NULL, note bytea NOT NULL, at bigint NOT NULL, cosigned bytea);
+-- What the log has signed: one root for a size, for ever. collected: the same with the witnesses' lines so far; cosigned: once they are a quorum.
+CREATE TABLE audit.checkpoint (
+    size bigint PRIMARY KEY,
+    root bytea NOT NULL,
+    note bytea NOT NULL,
+    at bigint NOT NULL,
+    collected bytea,
+    cosigned bytea
+);
 CREATE INDEX checkpoint_cosigned ON audit.checkpoint (size) WHERE cosigned IS NOT NULL;
 CREATE FUNCTION audit.only_cosigned() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN IF (NEW.size, NEW.root, NEW.note, NEW.at) IS DISTINCT FROM (OLD.size, OLD.root, OLD.note, OLD.at) THEN RAISE EXCEPTION 'audit.checkpoint is append-only'; END IF; RETURN NEW; END $$;

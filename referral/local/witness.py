@@ -1,0 +1,74 @@
+"""A witness of the local log: the same program that an agency runs, with a key of its own."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from referral.local import keyfiles
+from referral.local.child import Recipe
+from referral.local.server import Server
+from referral.local.trouble import Trouble
+from referral.proof import note_keys
+from referral.proof.note_keys import VerifierKey
+
+READY_S = 60.0
+PROGRAM = "from referral.cli import main; main()"
+
+
+class Witness(Server):
+    """`referral audit witness` at one address. Its key and what it has cosigned stay in the folder."""
+
+    tries = 2
+
+    def __init__(self, name: str, folder: Path, port: int, log_key: VerifierKey, log: Path, *, keep: tuple[int, ...] = ()) -> None:
+        """name: `witness-1`. log_key: of the log that it witnesses. keep: descriptors it holds."""
+        super().__init__(log)
+        self.name, self.port, self._keep = name, port, keep
+        self._key, self._logs = folder / f"{name}.key", folder / f"{name}.logs"
+        self._log = log_key
+
+    @property
+    def address(self) -> str:
+        """host:port of its HTTP server."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def key(self) -> VerifierKey:
+        """Its public key, once it has started for the first time."""
+        return note_keys.signer(self._key.read_bytes().strip()).verifier
+
+    def start(self) -> str:
+        """Start it (again) and wait until it answers. Raises Trouble."""
+        self._logs.write_bytes(keyfiles.policy(self._log, ()))
+        words = ["audit", "witness", "--policy", str(self._logs), "--key", str(self._key), "--http", self.address, "--json"]
+        if not self._key.exists():
+            words += ["--name", f"{self.name}.test/{self._log.id.hex()}"]
+        self._stopping.clear()
+        child = self._spawn(Recipe((sys.executable, "-c", PROGRAM, *words), self.log, keep=self._keep))
+        deadline = time.monotonic() + READY_S
+        while not self.answers():
+            if child.poll() is not None or time.monotonic() > deadline:
+                child.stop()
+                raise Trouble(f"{self.name} did not get ready; its last words are in {self.log}")
+            time.sleep(0.05)
+        return self.address
+
+    def answers(self) -> bool:
+        """Whether it speaks HTTP."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            line.request("GET", f"/checkpoint/{'0' * 64}")
+            return line.getresponse().status == 404
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            line.close()
+
+
+def policy(log: VerifierKey, witnesses: Sequence[Witness]) -> bytes:
+    """The log's policy file, with their addresses."""
+    return keyfiles.policy(log, [(witness.name, witness.key, f"http://{witness.address}") for witness in witnesses])

@@ -1,0 +1,71 @@
+"""The log over HTTP as C2SP tlog-tiles says, and the proof of one event. Whoever asks learns hashes, never an entry that he has not got."""
+
+from __future__ import annotations
+
+from msgspec import json
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from referral.errors import Malformed
+from referral.proof import tile_path
+from referral.proof.tile_path import ENTRIES
+from referral.proof.tlog_proof import TlogProof
+from referral.runtime.web import PROBLEM
+from services.audit import checkpoints
+
+SOON_S = 1
+"""When to ask again for what is not published yet (ours): a checkpoint takes less."""
+FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
+"""A tile never changes (C2SP tlog-tiles)."""
+
+
+def application(engine: AsyncEngine) -> Starlette:
+    """ASGI."""
+
+    async def checkpoint(_: Request) -> Response:
+        async with engine.connect() as tx:
+            found = await checkpoints.cosigned(tx)
+        if found is None or found.cosigned is None:
+            return soon("no checkpoint has been cosigned by a quorum of the witnesses yet")
+        return PlainTextResponse(found.cosigned, headers={"cache-control": "no-store"})
+
+    async def tile(request: Request) -> Response:
+        try:
+            wanted = tile_path.parse(b"tile/" + request.path_params["path"].encode())
+        except Malformed as error:
+            return problem(404, "no-such-tile", str(error))
+        if wanted.level == ENTRIES:
+            return problem(404, "no-such-tile", "the entries are for auditors: see `referral audit export`")
+        async with engine.connect() as tx:
+            data = (await checkpoints.fetch(tx, [wanted])).get(wanted)
+        if data is None:
+            return problem(404, "no-such-tile", "the log is not that large yet")
+        return Response(data, media_type="application/octet-stream", headers=FOR_EVER)
+
+    async def proof(request: Request) -> Response:
+        event_id = str(request.path_params["event_id"])
+        async with engine.connect() as tx:
+            found, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
+            if found is None or newest is None or newest.cosigned is None or found[0] >= newest.size:
+                return soon("no published checkpoint covers an event of this id yet")
+            index, leaf = found
+            hashes = await checkpoints.inclusion(tx, index, newest.size)
+        return PlainTextResponse(TlogProof(index, tuple(hashes), newest.cosigned, leaf).encode())
+
+    routes = [Route("/checkpoint", checkpoint), Route("/tile/{path:path}", tile), Route("/proofs/{event_id:uuid}", proof)]
+    return Starlette(routes=routes)
+
+
+def soon(detail: str) -> Response:
+    """404, and when to ask again."""
+    return problem(404, "not-logged-yet", detail, {"retry-after": str(SOON_S)})
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """RFC 9457."""
+    title = code.replace("-", " ").capitalize()
+    body = json.encode({"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail})
+    return Response(body, status, headers, PROBLEM)

@@ -1,0 +1,134 @@
+"""The rows of what the log has signed, and of the tree that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.proof import merkle, tile_path, tiles
+from referral.proof.checkpoint import Checkpoint
+from referral.proof.merkle import HASH, Span
+from referral.proof.tile_path import ENTRIES, FULL, Tile
+
+HEAD = text("SELECT size, root, (SELECT max(size) FROM audit.checkpoint) AS signed FROM audit.head")
+OWNER = text("SELECT owner FROM audit.lease WHERE unit = 'all'")
+INSERT = text("INSERT INTO audit.checkpoint (size, root, note, at) VALUES (:size, :root, :note, :at) ON CONFLICT (size) DO NOTHING")
+OF_SIZE = text("SELECT size, root, note, at, collected, cosigned FROM audit.checkpoint WHERE size = :size")
+COSIGNED = text(
+    "SELECT size, root, note, at, collected, cosigned FROM audit.checkpoint WHERE cosigned IS NOT NULL ORDER BY size DESC LIMIT 1"
+)
+LOCKED = text(f"{OF_SIZE.text} FOR UPDATE")
+COLLECT = text(
+    "UPDATE audit.checkpoint SET collected = :note, cosigned = CASE WHEN :quorum THEN CAST(:note AS bytea) END WHERE size = :size"
+)
+TILES = text(
+    "SELECT level, number, data FROM audit.tile JOIN unnest(CAST(:levels AS int[]), CAST(:numbers AS bigint[]))"
+    " AS k(level, number) USING (level, number)"
+)
+LEAVES = text("SELECT leaf FROM audit.entry WHERE idx >= :start AND idx < :end ORDER BY idx")
+EVENT = text(
+    "SELECT idx, leaf FROM audit.entry WHERE event_id = :event_id AND kind IN ('EVENT', 'DECISION', 'DISCLOSURE', 'ERASURE')"
+    " ORDER BY idx LIMIT 1"
+)
+
+
+class Head(Struct, frozen=True):
+    """size, root: of the committed tree. signed: the largest size that was ever signed, None before the first."""
+
+    size: int
+    root: bytes
+    signed: int | None
+
+
+class Signed(Struct, frozen=True):
+    """at: µs UTC. note: with the log's signature alone. collected: with those of witnesses too. cosigned: None until they are a quorum."""
+
+    size: int
+    root: bytes
+    note: bytes
+    at: int
+    collected: bytes | None
+    cosigned: bytes | None
+
+
+async def head(tx: AsyncConnection) -> Head:
+    """What is committed now."""
+    size, root, signed = (await tx.execute(HEAD)).one()
+    return Head(size, root, signed)
+
+
+async def owner(tx: AsyncConnection) -> str | None:
+    """The instance that appends."""
+    return (await tx.execute(OWNER)).scalar_one_or_none()
+
+
+async def insert(tx: AsyncConnection, said: Checkpoint, note: bytes, at: int) -> Signed:
+    """Keep what was signed, and return what is kept for this size: another's, if another was quicker."""
+    await tx.execute(INSERT, {"size": said.size, "root": said.root, "note": note, "at": at})
+    return await of_size(tx, said.size)
+
+
+async def cosigned(tx: AsyncConnection) -> Signed | None:
+    """The newest that a quorum has seen: what is published."""
+    row = (await tx.execute(COSIGNED)).one_or_none()
+    return _signed(row) if row else None
+
+
+async def of_size(tx: AsyncConnection, size: int) -> Signed:
+    """One that was signed."""
+    return _signed((await tx.execute(OF_SIZE, {"size": size})).one())
+
+
+async def locked(tx: AsyncConnection, size: int) -> Signed:
+    """One that was signed; nobody else adds to it until the transaction ends."""
+    return _signed((await tx.execute(LOCKED, {"size": size})).one())
+
+
+async def collect(tx: AsyncConnection, size: int, note: bytes, *, quorum: bool) -> None:
+    """Keep what witnesses have signed. quorum: they are enough, so it is published."""
+    await tx.execute(COLLECT, {"size": size, "note": note, "quorum": quorum})
+
+
+async def fetch(tx: AsyncConnection, wanted: Iterable[Tile]) -> dict[Tile, bytes]:
+    """Tiles of hashes, each as wide as it is asked for; what is not there, or not so wide, is left out."""
+    asked = list(wanted)
+    rows = await tx.execute(TILES, {"levels": [t.level for t in asked], "numbers": [t.number for t in asked]})
+    found = {(level, number): data for level, number, data in rows}
+    held = {tile: found.get((tile.level, tile.number), b"")[: tile.width * HASH] for tile in asked}
+    return {tile: data for tile, data in held.items() if len(data) == tile.width * HASH}
+
+
+async def bundle(tx: AsyncConnection, tile: Tile) -> bytes | None:
+    """An entry bundle; None where the log has fewer entries."""
+    start = tile.number * FULL
+    leaves = (await tx.execute(LEAVES, {"start": start, "end": start + tile.width})).scalars().all()
+    return tiles.pack(leaves) if tile.level == ENTRIES and len(leaves) == tile.width else None
+
+
+async def consistency(tx: AsyncConnection, old: int, new: int) -> list[bytes]:
+    """The proof that the tree of `new` continues that of `old`; none is needed from 0 or to itself. Malformed: a tile is torn."""
+    return [] if old in (0, new) else merkle.consistency(await _nodes(tx, merkle.consistency_spans(old, new), new), old, new)
+
+
+async def inclusion(tx: AsyncConnection, index: int, size: int) -> list[bytes]:
+    """The proof that the leaf stands in the tree. Malformed: a tile is torn."""
+    return merkle.inclusion(await _nodes(tx, merkle.inclusion_spans(index, size), size), index, size)
+
+
+async def event(tx: AsyncConnection, event_id: str) -> tuple[int, bytes] | None:
+    """Index and leaf of an event; None: not logged."""
+    row = (await tx.execute(EVENT, {"event_id": event_id})).one_or_none()
+    return (row.idx, row.leaf) if row else None
+
+
+async def _nodes(tx: AsyncConnection, spans: Iterable[Span], size: int) -> merkle.Nodes:
+    held = await fetch(tx, tile_path.for_spans(spans, size))
+    return tiles.nodes(lambda tile: held.get(tile, b""), size)
+
+
+def _signed(row: Row[Any]) -> Signed:
+    return Signed(**row._mapping)

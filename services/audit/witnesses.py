@@ -1,0 +1,84 @@
+"""Asking one witness over HTTP (C2SP tlog-witness): what it has cosigned, or why not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from referral.errors import Malformed, Unavailable, Unproven
+from referral.proof import checkpoint, note, witness
+from referral.proof.checkpoint import Checkpoint
+from referral.proof.note import Note, Signature
+from referral.proof.note_keys import VerifierKey
+from referral.proof.witness_policy import Party
+
+TIMEOUT_S = 1.0
+"""How long an answer may take (AUDIT.md §2); a slow witness sees the next checkpoint."""
+TRIES = 3
+"""Posts in one asking: one with a stale size, one with the witness's, and one for another instance of ours in between (ours)."""
+MOST_BYTES = 64 * 1024
+"""Of an answer (ours): cosignature lines have some hundred bytes."""
+
+Proof = Callable[[int, int], Awaitable[list[bytes]]]
+"""(old size, new size) → consistency proof."""
+
+
+class Fork(Exception):
+    """What this witness has cosigned does not lead to our tree. shown: its newest checkpoint, signed by our key; None: it only says so."""
+
+    def __init__(self, name: str, what: str, shown: Checkpoint | None) -> None:
+        super().__init__(f"witness {name} {what}")
+        self.shown = shown
+
+
+class Witness:
+    """One witness, and the size that it has cosigned last, as far as we know."""
+
+    def __init__(self, party: Party, client: httpx.AsyncClient) -> None:
+        self.name, self.key, self._url, self._client = party.name, party.key, party.url.rstrip("/"), client
+        self._old = 0
+
+    async def ask(self, said: Checkpoint, signed: Note, proof: Proof, own: VerifierKey) -> tuple[Signature, ...]:
+        """Its cosignatures of the checkpoint. Unavailable: it is away or busy; Malformed: it answers what no witness should; Fork."""
+        for _ in range(TRIES):
+            if self._old > said.size:
+                raise await self._fork(said, own, f"has cosigned {self._old} entries, this log has {said.size}")
+            hashes = await proof(self._old, said.size)
+            status, body = await self._send("POST", "/add-checkpoint", witness.body(self._old, hashes, signed))
+            match status:
+                case 200:
+                    found = witness.cosigned(signed, body, [self.key])
+                    self._old = said.size
+                    return found
+                case 409 if (size := witness.size(body)) != self._old:
+                    self._old = size
+                case 422:
+                    raise await self._fork(said, own, f"says that {said.size} entries do not continue the {self._old} that it has cosigned")
+                case _:
+                    raise Malformed("witness", f"{self.name} answers {status}")
+        raise Unavailable(f"witness {self.name} (it sees other checkpoints in between)")
+
+    async def _fork(self, said: Checkpoint, own: VerifierKey, what: str) -> Fork:
+        """What it says is no proof, for anybody can say 409; a checkpoint with our own signature is."""
+        self._old = 0
+        try:
+            status, body = await self._send("GET", f"/checkpoint/{hashlib.sha256(said.origin.encode()).hexdigest()}", b"")
+            shown = checkpoint.verify(note.parse(body), [own])[0] if status == 200 else None
+        except (Malformed, Unavailable):
+            shown = None
+        return Fork(self.name, what, shown)
+
+    async def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        try:
+            async with asyncio.timeout(TIMEOUT_S), self._client.stream(method, self._url + path, content=body) as answer:
+                got = b""
+                async for part in answer.aiter_raw():
+                    got += part
+                    if len(got) > MOST_BYTES:
+                        raise Unproven("witness", f"{self.name} answers without end")
+                return answer.status_code, got
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise Unavailable(f"witness {self.name} ({type(error).__name__})", 1) from None
