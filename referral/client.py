@@ -10,6 +10,8 @@ key with the same body always gives the same receipt.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import secrets
 import time
@@ -47,14 +49,25 @@ class Away(Exception):
 
 
 class Client:
-    """One agency's connection. url: base address of intake. token: the agency's bearer token. Not for use by several threads at once."""
+    """One agency's connection. url: base address of intake. token: the agency's bearer token. Not for use by several threads at once.
+
+    signing_key: what `referral agency key` wrote; then everything that changes something is signed (RFC 9421).
+    """
 
     def __init__(
-        self, url: str, token: str, *, transport: httpx.BaseTransport | None = None, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        token: str,
+        *,
+        signing_key: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        seconds: Callable[[], float] = time.time,  # noqa: TID251 - this is the agency's machine, and its clock
     ) -> None:
+        self._key = SigningKey(signing_key) if signing_key else None
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
-        self._sleep = sleep
+        self._sleep, self._seconds = sleep, seconds
 
     def __enter__(self) -> Self:
         return self
@@ -149,8 +162,11 @@ class Client:
             headers["Content-Type"] = media
             content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
         for wait in _waits():
+            request = self._http.build_request(method, path, content=content, headers=headers)
+            if self._key and method != "GET":
+                request.headers.update(_signature(self._key, request, int(self._seconds())))
             try:
-                answer = self._http.request(method, path, content=content, headers=headers)
+                answer = self._http.send(request)
             except httpx.TransportError as error:
                 if wait is None:
                     raise Away(f"{method} {path.split('/')[2]}: no answer ({type(error).__name__})") from error
@@ -185,6 +201,26 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
+class SigningKey:
+    """Your agency's key from its written form, `PRIVATE+KEY+<agency>+<id>+…`. ValueError: it is none. id: as in the directory."""
+
+    def __init__(self, written: str) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        words = written.strip().removeprefix("PRIVATE+KEY+").split("+", 2)
+        data = base64.b64decode(words[2], validate=True) if len(words) == 3 else b""
+        if not written.startswith("PRIVATE+KEY+") or len(data) != 33:
+            raise ValueError("a signing key is one line that begins with PRIVATE+KEY+")
+        self.id = f"{words[0]}+{words[1]}"
+        self._key = Ed25519PrivateKey.from_private_bytes(data[1:])
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.id})"
+
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data)
+
+
 def encrypt(public_key: bytes, topic: str, body: bytes) -> bytes:
     """Encrypt one record for your topic `ingress.<agency>`: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM.
 
@@ -197,3 +233,51 @@ def encrypt(public_key: bytes, topic: str, body: bytes) -> bytes:
 
     suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
     return suite.encrypt(body, X25519PublicKey.from_public_bytes(public_key), info=b"referral-ingress-v1\0" + topic.encode())
+
+
+def _signature(key: SigningKey, request: httpx.Request, created: int) -> dict[str, str]:
+    """The headers that sign a request. created: Unix time, seconds."""
+    digest = base64.b64encode(hashlib.sha256(request.content).digest()).decode()
+    covered = {
+        "@method": request.method,
+        "@path": request.url.raw_path.partition(b"?")[0].decode(),
+        "content-digest": f"sha-256=:{digest}:",
+    }
+    covered |= {name: request.headers[name] for name in ("content-type", "idempotency-key") if name in request.headers}
+    params = '({});created={};keyid="{}"'.format(" ".join(f'"{name}"' for name in covered), created, key.id)
+    base = "\n".join(f'"{name}": {value}' for name, value in {**covered, "@signature-params": params}.items())
+    value = base64.b64encode(key.sign(base.encode())).decode()
+    return {"Content-Digest": covered["content-digest"], "Signature-Input": f"sig1={params}", "Signature": f"sig1=:{value}:"}
+
+
+DSSE = "https://cloudevents.io/verifiability/dsse/v0.1"
+
+
+def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence: int, record_key: str = "") -> list[tuple[str, bytes]]:
+    """Headers of a signed record of your topic (CloudEvents, binary mode, with the verifiability extension).
+
+    value: as `encrypt` gave it. id: your own number (ce_id). sequence: 1, 2, 3 … of your signed records, without a gap. record_key: the
+    record's key, as text.
+    """
+    attributes = {
+        "id": id,
+        "source": f"urn:referral:{topic}",
+        "specversion": "1.0",
+        "type": "referral.referral-submitted.v1",
+        "datacontenttype": JSON,
+    }
+    more = {"topic": topic, "key": record_key, "sequence": str(sequence)}
+    core = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
+    parts = [*(attributes.get(name, "").encode() for name in core), value]
+    parts += [part.encode() for pair in more.items() for part in pair]
+    payload = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+    signature = key.sign(b"DSSEv1 %d %s %d %s" % (len(DSSE), DSSE.encode(), len(payload), payload))
+    envelope = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": DSSE,
+        "signatures": [{"keyid": key.id, "sig": base64.b64encode(signature).decode()}],
+    }
+    material = base64.b64encode(json.dumps(envelope).encode()).decode()
+    del attributes["datacontenttype"]
+    said = {**attributes, **more, "signedextattrs": ",".join(more), "dssematerial": material}
+    return [("content-type", JSON.encode()), *((f"ce_{name}", text.encode()) for name, text in said.items())]

@@ -12,6 +12,7 @@ import typer
 
 from referral.cli import show
 from referral.domain import hsds, hsds_read, policy
+from referral.domain.agency_text import keeping_keys
 from referral.domain.policy import PolicyErrors
 from referral.errors import Rejected
 from referral.runtime import settings
@@ -66,18 +67,19 @@ def import_command(
     if read.faults:
         return _wrong((f"{file.name}: {fault}" for fault in read.faults), "nothing was written")
     where, files = _folder(into)
+    new = {path: keeping_keys(data, files.get(path)) for path, data in read.files.items()}
     try:
-        policy.compile({**files, **read.files})
+        policy.compile({**files, **new})
     except PolicyErrors as error:
         return _wrong(error.errors, "nothing was written; the lines are those of the files that would have been")
-    changed = {path: data for path, data in read.files.items() if files.get(path) != data}
+    changed = {path: data for path, data in new.items() if files.get(path) != data}
     for path in sorted(changed):
         show.console.print(f"{'changed' if path in files else 'new'}  {path}", markup=False, highlight=False, soft_wrap=True)
-    absent = sum(path.startswith("directory/") and path not in read.files for path in files)
+    absent = sum(path.startswith("directory/") and path not in new for path in files)
     if into is not None:
         _write(where, changed)
     done = "written" if into is not None else "would be written; say --into to write them"
-    show.console.print(f"{len(changed)} of {len(read.files)} agencies {done}; {absent} that it does not name stay as they are")
+    show.console.print(f"{len(changed)} of {len(new)} agencies {done}; {absent} that it does not name stay as they are")
     return 0
 
 

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from referral.cli import (
     agency,
+    agency_key,
     audit,
     case,
     check,
@@ -46,6 +47,7 @@ app.command("submit")(submit.submit)
 app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)
 app.add_typer(case.app, name="case")
+agency.app.command("key")(agency_key.key_command)
 app.add_typer(agency.app, name="agency")
 app.add_typer(staff.app, name="staff")
 app.add_typer(duty.app, name="duty")

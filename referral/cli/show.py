@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -30,10 +32,14 @@ errors = Console(stderr=True, highlight=False)
 
 
 def client(url: str, token: str) -> Client:
-    """The connection that a command uses; a missing token is a usage error."""
+    """The connection that a command uses; a missing token is a usage error. It signs with the key of the file REFERRAL_SIGNING_KEY_FILE."""
     if not token:
         raise typer.BadParameter("set REFERRAL_TOKEN to your agency's token (an operator makes one with `referral agency token`)")
-    return Client(url, token)
+    file = os.environ.get("REFERRAL_SIGNING_KEY_FILE")
+    try:
+        return Client(url, token, signing_key=Path(file).read_text("ascii") if file else None)
+    except ValueError as error:
+        raise typer.BadParameter(f"REFERRAL_SIGNING_KEY_FILE: {error}") from None
 
 
 def document(value: object) -> None:

@@ -31,6 +31,22 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningKey:
+    """id: `name+8 hex digits`, by which a signature names it. public: 32 bytes of Ed25519."""
+
+    id: str
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """must: what its systems send is taken only with a signature. People in the inbox and desks on the telephone sign nothing."""
+
+    must: bool = False
+    keys: tuple[SigningKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Agency:
     """Who answers. ladder: its rungs, lowest first. desk: it gets what no rule can place. above: its supervising body, or empty.
 
@@ -46,6 +62,7 @@ class Agency:
     desk: bool
     above: str
     hours: Hours | None = None
+    signing: Signing = Signing()
 
 
 @dataclass(frozen=True, slots=True)

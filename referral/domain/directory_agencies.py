@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from referral.domain.deadline import MINUTE
 from referral.domain.directory import Agency, Hours, Municipality, Names, Service
 from referral.domain.directory_codes import id_of, names
+from referral.domain.directory_keys import read_signing
 from referral.domain.events import Reach
 from referral.domain.language import Node
 from referral.domain.procedure_words import TAGS
@@ -23,7 +24,7 @@ def read_agency(
     root: Node, path: str, codes: Mapping[str, tuple[str, ...]], places: Mapping[str, Municipality]
 ) -> tuple[Agency, tuple[Service, ...]]:
     """The agency and what it does where; what is wrong is noted in the reader."""
-    must, may = ("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above", "hours")
+    must, may = ("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above", "hours", "signing")
     fields = root.fields(must, may, why=NO_PERSON)
     id = id_of(fields["agency"])
     if path != f"directory/{id}.yaml":
@@ -51,6 +52,7 @@ def read_agency(
         desk=fields["desk"].yes(),
         above=above,
         hours=_hours(fields["hours"]) if "hours" in fields else None,
+        signing=read_signing(fields["signing"], id),
     )
     return agency, tuple(services.values())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from msgspec import Struct, field
 
 from referral.domain import policy
@@ -19,6 +21,8 @@ class Bundles(Struct, kw_only=True):
     report: Report
     activated: dict[int, PolicyActivated] = field(default_factory=dict)
     compiled: dict[int, Policy] = field(default_factory=dict)
+    logged: list[int] = field(default_factory=list)
+    """Index of the entry of bundle 1, 2, 3 …"""
 
     def take(self, entry: Entry) -> None:
         """Keep the bundle of an entry of kind POLICY, if it is what it says and the next one."""
@@ -38,6 +42,7 @@ class Bundles(Struct, kw_only=True):
             self._bad("HASH_DIFFERS", entry, f"bundle {body.number} does not hold the files that its digest names")
         else:
             self.activated[body.number] = body
+            self.logged.append(entry.idx)
             self.report.counts["policy bundles"] += 1
 
     def policy(self, number: int | None) -> Policy | None:
@@ -50,6 +55,14 @@ class Bundles(Struct, kw_only=True):
             except PolicyErrors:
                 return None
         return self.compiled[number]
+
+    def at(self, idx: int) -> int:
+        """The newest bundle whose entry stands before this index; 0 where none does."""
+        return bisect_left(self.logged, idx)
+
+    def since(self, number: int) -> int:
+        """When a bundle was activated, µs UTC."""
+        return self.activated[number].at
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
         self.report.say(finding(Weight.BAD, code, entry, what))

@@ -5,16 +5,17 @@ Pure and offline: entries and keys in, a report out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.density import Density
 from referral.proof.entry import SEQUENCED, Entry, Kind
 from referral.proof.genuine import TORN, genuine
-from referral.proof.history import unseal
+from referral.proof.history import Read, unseal
 from referral.proof.reexecute import Reexecution
 from referral.proof.report import Report, Weight, finding
+from referral.proof.signed import Signatures
 
 
 class Verification:
@@ -29,6 +30,7 @@ class Verification:
         self._judged = genuine(torn, keys)
         self._density = Density(report=self.report, forged=self._judged.forged)
         self._bundles = Bundles(report=self.report)
+        self._signatures = Signatures(bundles=self._bundles, report=self.report)
         self._broken: set[str] = set()
 
     def take(self, entry: Entry) -> None:
@@ -56,7 +58,8 @@ class Verification:
         elif key is None:
             _without_key(of_case, self.report)
         else:
-            _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in self._density.lost], key, self.report)
+            for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in self._density.lost], key, self.report):
+                self._signatures.look(read)
             Reexecution(case_id=case_id, key=key, bundles=self._bundles, report=self.report).run(of_case)
 
 
@@ -77,13 +80,13 @@ def verify(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Report:
     return proof.report
 
 
-def _readable(entries: list[Entry], key: bytes, report: Report) -> None:
+def _readable(entries: list[Entry], key: bytes, report: Report) -> Iterator[Read]:
     """Every sealed body opens under the case's key and is what its type says; routing's own are opened when they are judged."""
     for entry in entries:
         if entry.kind is Kind.DECISION:
             continue
         try:
-            unseal(entry, key)
+            yield unseal(entry, key)
         except Malformed as error:
             report.say(finding(Weight.BAD, "SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}"))
         except NewerVersion:

@@ -34,7 +34,7 @@ ALLOWED = {
 LOGICAL = {"string": "uuid", "long": "timestamp-micros"}
 PLAIN = {"int", "long", "boolean"}
 # What bytes may hold: they could hide anything.
-HOLDS = {"ciphertext", "digest", "nonce", "public"}
+HOLDS = {"ciphertext", "digest", "nonce", "public", "signed"}
 
 
 def check(schemas: Schemas) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 
 from cryptography.hazmat.primitives import serialization
@@ -24,6 +25,11 @@ CONNECTIONS = 8
 def new_id() -> str:
     """A random id: nothing about a person can be read from it."""
     return str(uuid.uuid4())  # noqa: TID251 - the wiring is where ids come from
+
+
+def seconds() -> int:
+    """Unix time of this machine."""
+    return int(time.time())  # noqa: TID251 - the wiring is where time comes from
 
 
 def ingress_key(settings: Settings) -> X25519PrivateKey | None:
@@ -62,7 +68,7 @@ async def main(settings: Settings) -> None:
     followed = bundles.follow(settings)
     in_force = InForce(followed)
     private = ingress_key(settings)
-    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id)
+    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds)
     app = application(door, in_force, private, secure=settings.inbox_url.startswith("https:"))
     try:
         await run(service(door, private), app=app, background=(followed.run, in_force.follow), settings=settings)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import Door as By
+from referral.domain.events import Signed
 from referral.domain.record import derived
 from referral.errors import Rejected
 from referral.runtime import clock, queue
@@ -30,6 +31,7 @@ class Posting(Struct, frozen=True, kw_only=True):
     door: By
     found: submit.Submission
     same: tuple[bytes, ...] = ()
+    signed: Signed | None = None
 
 
 _CASE = text("INSERT INTO intake.casefile (case_id, desk, drill, opened_at, sealed) VALUES (:case_id, :desk, :drill, :opened_at, :sealed)")
@@ -159,4 +161,4 @@ def _queued(one: _New, key: bytes, drill: bool) -> dict[str, Any]:
         received_at=receipt.received_at,
         claim=one.claim.said(),
     )
-    return queue.row(receipt.case_id, event, one.queue_id, key, drill)
+    return queue.row(receipt.case_id, structs.replace(event, signed=posting.signed), one.queue_id, key, drill)

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import Via, Word
+from referral.domain.events import Signed, Via, Word
 from referral.domain.record import derived
 from referral.errors import Rejected
 from referral.runtime import clock, queue
@@ -22,11 +22,13 @@ from services.intake.standing import Case, Place, forbidden
 
 
 class Post(Struct, frozen=True, kw_only=True):
-    """Who does it. account: of the person; None for the agency's system. key: the Idempotency-Key's digest; None when none was sent."""
+    """Who does it. account: of the person; None for the agency's system. key: the Idempotency-Key's digest; None when none was sent.
+    signed: the system's signature; None where it did not sign."""
 
     agency: str
     account: str | None = None
     key: bytes | None = None
+    signed: Signed | None = None
 
 
 class Begun(Struct, frozen=True, kw_only=True):
@@ -34,6 +36,7 @@ class Begun(Struct, frozen=True, kw_only=True):
 
     receipt: Receipt
     queue_id: str
+    signed: Signed | None = None
     claim: Claim | None = None
     known: Receipt | None = None
 
@@ -190,17 +193,17 @@ async def _begin(tx: AsyncConnection, door: Door, post: Post, kind: str, case_id
     event_id = derived(queue_id, 0)
     receipt = Receipt(kind=kind, id=event_id, case_id=case_id, event_id=event_id, received_at=now)
     if post.key is None:
-        return Begun(receipt=receipt, queue_id=queue_id)
+        return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed)
     body = door.keys.hmac("submission", kind.encode(), post.agency.encode(), case_id.encode(), *same)
     claim = Claim(agency=post.agency, key=post.key, body=body, receipt=receipt)
     [answer] = await receipts.claim(tx, [claim])
     if isinstance(answer, Rejected):
         raise answer
-    return Begun(receipt=receipt, queue_id=queue_id, claim=claim, known=answer)
+    return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed, claim=claim, known=answer)
 
 
 async def _say(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
-    said = structs.replace(event, claim=begun.claim.said()) if begun.claim else event
+    said = structs.replace(event, claim=begun.claim.said() if begun.claim else None, signed=begun.signed)
     await queue.put(tx, case.case_id, said, begun.queue_id, case.key, drill=case.drill)
     return begun.receipt
 

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from referral.domain.events import Signed
 from referral.errors import Rejected
-from services.intake import receipts, strict
+from services.intake import receipts, signatures, strict
 from services.intake.acts import Post
 from services.intake.door import Door
 from services.intake.store import unknown
@@ -28,7 +29,8 @@ KEY = "Idempotency-Key"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call:
-    """path, query: as the router found them. key: digest of the Idempotency-Key, None when none was sent. media: type of the body."""
+    """path, query: as the router found them. key: digest of the Idempotency-Key, None when none was sent. media: type of the body.
+    signed: the signature of a request that changes something, None where it has none."""
 
     door: Door
     agency: str
@@ -37,20 +39,22 @@ class Call:
     data: bytes
     key: bytes | None
     media: str = "application/json"
+    signed: Signed | None = None
 
     def body(self, kind: type[T]) -> T:
         """The body as a struct. Rejected names the field."""
         return strict.parse(self.data, kind)
 
     def post(self) -> Post:
-        return Post(agency=self.agency, key=self.key)
+        return Post(agency=self.agency, key=self.key, signed=self.signed)
 
     def __repr__(self) -> str:
         return f"Call({self.agency})"
 
 
 async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) -> Call:
-    """Read a request whole. taken: media types of a body, JSON first. Rejected: too large (413), another type (415), a bad key."""
+    """Read a request whole. taken: media types of a body, JSON first. Rejected: too large (413), another type (415), a bad key, or a
+    signature that is needed or does not hold."""
     has_body = request.method in ("POST", "PUT")
     data = await _bounded(request) if has_body else b""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -60,7 +64,16 @@ async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) 
     if len(sent) > 1:
         raise Rejected("bad-key", KEY, "send one key", status=400)
     key = receipts.key_digest(door.keys, agency, sent[0], KEY) if sent else None
-    return Call(door, agency, request.path_params, request.query_params, data, key, kind)
+    signed = signatures.of_request(_whole(request, data), agency, door.lists().signing_of(agency), door.seconds()) if has_body else None
+    return Call(door, agency, request.path_params, request.query_params, data, key, kind, signed)
+
+
+def _whole(request: Request, body: bytes) -> signatures.Request:
+    path = request.scope.get("raw_path") or request.url.path.encode()
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name, []).append(value)
+    return signatures.Request(method=request.method, path=path.partition(b"?")[0].decode("ascii", "replace"), headers=headers, body=body)
 
 
 async def _bounded(request: Request) -> bytes:

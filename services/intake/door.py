@@ -23,12 +23,14 @@ ANSWER_S = 4.5
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text."""
+    """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text. seconds: the true Unix time, by
+    which the clocks of agencies' systems are compared; a drill does not move it."""
 
     engine: AsyncEngine
     keys: Keys
     lists: Callable[[], Lists]
     new_id: Callable[[], str]
+    seconds: Callable[[], int]
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

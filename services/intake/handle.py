@@ -11,7 +11,7 @@ from referral.domain.events import CaseRaised
 from referral.domain.record import Input, Raw, RecordLost
 from referral.errors import Rejected
 from referral.runtime.service import Batch, Outcome
-from services.intake import accepting, holding, ingress, keeping, raising, receipts
+from services.intake import accepting, holding, ingress, keeping, numbering, raising, receipts
 from services.intake.door import Door
 
 ROUTING = "referral-routing"
@@ -65,15 +65,20 @@ async def _ingress(
     if private is None:
         raise Rejected("missing", "REFERRAL_INGRESS_KEY_FILE", "a stack with ingress topics needs the key that opens them")
     good: list[tuple[Input, accepting.Posting]] = []
+    numbers = await numbering.last(tx, {record.body.agency for record in records if isinstance(record.body, Raw)})
     for record in records:
         assert isinstance(record.body, Raw)
-        found = ingress.posting(record.body, private, door.keys, lists)
+        agency = record.body.agency
+        found = ingress.posting(record.body, private, door.keys, lists, numbers.get(agency, 0))
+        if found.signed is not None:
+            numbers[agency] = found.signed.sequence
         if isinstance(found, accepting.Posting):
             good.append((record, found))
             continue
         outcome.quarantine(record, found.reason)
         if found.key is not None:
-            await receipts.refuse(tx, record.body.agency, found.key, found.why, now)
+            await receipts.refuse(tx, agency, found.key, found.why, now)
+    await numbering.keep(tx, numbers)
     answers = await accepting.accept(tx, door, lists, [found for _, found in good]) if good else []
     for (record, found), answer in zip(good, answers, strict=True):
         if isinstance(answer, Rejected):

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from msgspec import Struct, convert, to_builtins
 
-from referral.domain.events import Door, ReferralSubmitted
+from referral.domain.events import Door, ReferralSubmitted, Signed
 from referral.domain.record import Raw
 from referral.errors import Malformed, NewerVersion, Rejected
 from referral.runtime.keys import Keys
 from referral.wire import codec
 from referral.wire import ingress as envelope
-from services.intake import receipts, strict, submit
+from services.intake import receipts, signatures, strict, submit
 from services.intake.accepting import Posting
 from services.intake.lists import Lists
 
@@ -26,15 +26,17 @@ AVRO = "application/avro"
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
-    """What is quarantined. reason: for the record of it. key: None when the record had none that can be used. why: for its sender."""
+    """What is quarantined. reason: for the record of it. key: None when the record had none that can be used. why: for its sender.
+    signed: its signature, where that holds and its number was the next one: the number is used."""
 
     reason: str
     key: bytes | None
     why: Rejected
+    signed: Signed | None = None
 
 
-def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists) -> Posting | Unreadable:
-    """What a record asks, or why it cannot be taken."""
+def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last: int = 0) -> Posting | Unreadable:
+    """What a record asks, or why it cannot be taken. last: number of the agency's last signed record, 0 before the first."""
     headers = {name.lower(): value for name, value in raw.headers}
     if len(headers) != len(raw.headers):
         why = Rejected("repeated-header", "headers", "send each header once")
@@ -43,14 +45,23 @@ def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists) -> Po
         key = receipts.key_digest(keys, raw.agency, _text(headers, "ce_id"), "ce_id")
     except Rejected as why:
         return Unreadable(reason="no-key", key=None, why=why)
+    attributes = {name.removeprefix("ce_"): value.decode("utf-8", "replace") for name, value in headers.items() if name.startswith("ce_")}
+    if "content-type" in headers:
+        attributes["datacontenttype"] = headers["content-type"].decode("utf-8", "replace")
+    try:
+        signed = signatures.of_record(raw.agency, raw.key, raw.value, attributes, lists.signing_of(raw.agency))
+        if signed is not None:
+            signatures.next_number(signed.sequence, last)
+    except Rejected as why:
+        return Unreadable(reason=why.code, key=key, why=why)
     try:
         found = _found(raw, headers, private, lists)
     except Rejected as why:
-        return Unreadable(reason=why.code, key=key, why=why)
+        return Unreadable(reason=why.code, key=key, why=why, signed=signed)
     except Malformed as error:
         hint = "encrypt the submission to the key of GET /v1/ingress-key, for this topic's name (see docs/agencies.md)"
-        return Unreadable(reason=error.reason, key=key, why=Rejected(error.reason, "value", hint))
-    return Posting(agency=raw.agency, key=key, door=Door.KAFKA, found=found)
+        return Unreadable(reason=error.reason, key=key, why=Rejected(error.reason, "value", hint), signed=signed)
+    return Posting(agency=raw.agency, key=key, door=Door.KAFKA, found=found, signed=signed)
 
 
 def _found(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, lists: Lists) -> submit.Submission:

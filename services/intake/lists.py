@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 
 from msgspec import Struct
 
+from referral.domain.directory import Signing
 from referral.domain.language import allowed
 from referral.domain.policy import Policy
 from referral.domain.standing import SETTLED
@@ -31,6 +32,12 @@ class Lists(Struct, frozen=True, kw_only=True):
     """Sections that tell who the person is."""
     without_consent: frozenset[tuple[str, str]] = frozenset()
     """(pathway, step) of what is done also when consent is withdrawn."""
+    signing: Mapping[str, Signing] = {}
+    """Agencies that sign what their systems send, each with its keys."""
+
+    def signing_of(self, agency: str) -> Signing:
+        """Whether it must sign, and with which keys; an agency without keys need not."""
+        return self.signing.get(agency, Signing())
 
     def place(self, name: str) -> str:
         """The municipality of this id or name; empty when it is none."""
@@ -86,5 +93,6 @@ def of(policy: Policy, number: int) -> Lists:
         without_consent=frozenset((one.id, step.id) for one in every for step in one.steps if step.without_consent),
         places={name.casefold(): id for id, place in policy.municipalities.items() for name in place.names.values()},
         oversight=policy.oversight,
+        signing={id: agency.signing for id, agency in policy.agencies.items() if agency.signing.keys},
         country_desk=policy.country_desk,
     )

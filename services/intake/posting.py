@@ -30,7 +30,7 @@ class Referrals:
         if call.key is None:
             raise Rejected("missing-key", KEY, "send your own number for this referral, so that it is safe to send again", status=400)
         found = submit.submission(call.data, self._door.lists())
-        answer = await self._together(Posting(agency=call.agency, key=call.key, door=By.HTTP, found=found))
+        answer = await self._together(Posting(agency=call.agency, key=call.key, door=By.HTTP, found=found, signed=call.signed))
         if isinstance(answer, Rejected):
             raise answer
         return shown.referral_receipt(answer)

@@ -30,7 +30,7 @@ from referral.runtime import refold
 from referral.runtime.settings import Settings, load
 from referral.runtime.tape import Tape
 from referral.wire import codec, seal
-from services.intake import casefile, receipts
+from services.intake import casefile, numbering, receipts
 from services.intake.kept import Receipt
 from services.intake.lists import of
 from services.intake.reading import Standing
@@ -70,6 +70,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     claims: list[Claim] = []
     exclusions: list[dict[str, Any]] = []
     withdrawn: list[dict[str, Any]] = []
+    numbers: dict[str, int] = {}
     for taped in tape.records[TOPIC]:
         meta = taped.meta
         if meta.case_id not in keys or meta.type in seal.UNSEALED:
@@ -78,6 +79,8 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
         now = standing.get(meta.case_id)
         if (claim := _claim(meta, body)) is not None:
             claims.append(claim)
+        if isinstance(body, ReferralSubmitted) and body.signed is not None and body.signed.sequence:
+            numbers[body.agency] = max(body.signed.sequence, numbers.get(body.agency, 0))
         match body:
             case ReferralSubmitted():
                 ids = {"referral_id": body.referral_id, "case_id": meta.case_id, "agency": body.agency, "event_id": meta.event_id}
@@ -112,6 +115,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
         if rows:
             await tx.execute(sql, rows)
     await receipts.put_back(tx, claims)
+    await numbering.keep(tx, numbers)
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
     return {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "sections to ask for again": len(promised - filled)}
 

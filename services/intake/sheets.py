@@ -104,7 +104,8 @@ class Sheets:
         scope = call.key.hex() if call.key else ""
         key = found.key or f"htcds:{hashlib.sha256(f'{scope} {occurrence} '.encode() + found.same).hexdigest()}"
         digest = receipts.key_digest(self._door.keys, call.agency, key, f"{record.place}ref_Key")
-        return Posting(agency=call.agency, key=digest, door=By.HTTP, found=found.submission, same=(b"htcds", found.same))
+        same = (b"htcds", found.same)
+        return Posting(agency=call.agency, key=digest, door=By.HTTP, found=found.submission, same=same, signed=call.signed)
 
 
 def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -162,7 +163,7 @@ def track(case_track: str = "11111111-1111-4111-8111-111111111111", pathway: str
 async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8) -> AsyncIterator[Stack]:
     """The application on this database, with a token for every agency."""
     engine = database.engine(settings, "intake", size=size)
-    door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id)
+    door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()))
     app = Starlette(routes=[*api.routes(door, None)], exception_handlers=dict(api.ERRORS))  # type: ignore[arg-type]
     async with engine.begin() as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]

@@ -65,7 +65,7 @@ class World:
         self._loop = asyncio.new_event_loop()
         self._seq = 0
         self._engine = self._here(lambda: database.engine(settings, "intake"))
-        self.door = Door(self._engine, keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()))
+        self.door = Door(self._engine, keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0)
         self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off"))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 

@@ -53,6 +53,8 @@ from referral.domain.events.response_submitted import Via
 from referral.domain.events.response_submitted import Word
 from referral.domain.events.rung_failed import RungFailed
 from referral.domain.events.section_disclosed import SectionDisclosed
+from referral.domain.events.signed import Scheme
+from referral.domain.events.signed import Signed
 from referral.domain.events.step_done import StepDone
 from referral.domain.events.step_opened import StepKind
 from referral.domain.events.step_opened import StepOpened
@@ -151,7 +153,9 @@ __all__ = [
     "ReferralWithdrawn",
     "ResponseSubmitted",
     "RungFailed",
+    "Scheme",
     "SectionDisclosed",
+    "Signed",
     "StepDone",
     "StepKind",
     "StepOpened",

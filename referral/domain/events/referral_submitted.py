@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from referral.domain.events.claim import Claim
 from referral.domain.events.consent import Consent
+from referral.domain.events.signed import Signed
 from referral.domain.events.traits import Traits
 from referral.domain.value import Value
 
@@ -48,3 +49,5 @@ class ReferralSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=
     """When the door took it."""
     claim: Claim | None = None
     """The key that it was sent under; null where it had none."""
+    signed: Signed | None = None
+    """The agency's signature of what it sent; null where it did not sign, or a person did it."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from referral.domain.events.claim import Claim
+from referral.domain.events.signed import Signed
 from referral.domain.value import Value
 
 
@@ -63,3 +64,5 @@ class ResponseSubmitted(Value, frozen=True, kw_only=True, forbid_unknown_fields=
     """When the door took it."""
     claim: Claim | None = None
     """The key that it was sent under; null where it had none."""
+    signed: Signed | None = None
+    """The agency's signature of what it sent; null where it did not sign, or a person did it."""

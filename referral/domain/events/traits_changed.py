@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from referral.domain.events.claim import Claim
+from referral.domain.events.signed import Signed
 from referral.domain.events.traits import Traits
 from referral.domain.value import Value
 
@@ -26,3 +27,5 @@ class TraitsChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     """When the door took it."""
     claim: Claim | None = None
     """The key that it was sent under; null where it had none."""
+    signed: Signed | None = None
+    """The agency's signature of what it sent; null where it did not sign, or a person did it."""

@@ -47,6 +47,7 @@ from referral.wire.compiled import referral_withdrawn
 from referral.wire.compiled import response_submitted
 from referral.wire.compiled import rung_failed
 from referral.wire.compiled import section_disclosed
+from referral.wire.compiled import signed
 from referral.wire.compiled import step_done
 from referral.wire.compiled import step_opened
 from referral.wire.compiled import track_changed
@@ -55,7 +56,7 @@ from referral.wire.compiled import traits_changed
 from referral.wire.compiled import why
 
 FINGERPRINTS = {
-    "actor-excluded.v1": 768598937995026211,
+    "actor-excluded.v1": -4421981727998345176,
     "case-changed.v1": 621906282370676571,
     "case-closed.v1": -8958679653239091702,
     "case-erased.v1": -938371900409926525,
@@ -65,14 +66,14 @@ FINGERPRINTS = {
     "case-opened.v1": 2437435815398576646,
     "case-raised.v1": -4404043213737500516,
     "claim.v1": -5303069421361513362,
-    "consent-changed.v1": 7578461428986295509,
+    "consent-changed.v1": 855161976666262391,
     "consent.v1": 2078319248597939007,
     "deadline-passed.v1": -5443881282869276783,
     "decision-recorded.v1": -5513107833183527350,
     "facts.v1": -7418124646854443554,
     "head.v1": 725859280912230612,
     "input-ignored.v1": 8166195143366387227,
-    "instruction-given.v1": -7405471975406643866,
+    "instruction-given.v1": -1616713294164667394,
     "knock-failed.v1": 387856051343050515,
     "knock-sent.v1": -2093424176418181721,
     "leaf.v1": 1645209244519438441,
@@ -90,22 +91,23 @@ FINGERPRINTS = {
     "policy-activated.v1": -858678549514275396,
     "quarantined.v1": 7719928095000935047,
     "referral-attached.v1": -6716535971413402687,
-    "referral-submitted.v1": -14894068276167080,
-    "referral-withdrawn.v1": 7174985440727449554,
-    "response-submitted.v1": 3699823042607400484,
+    "referral-submitted.v1": -923104350086175150,
+    "referral-withdrawn.v1": -7286849571957443288,
+    "response-submitted.v1": -2703843390454981339,
     "rung-failed.v1": 5981256200875020575,
     "sealed.v1": -8432922871647502632,
     "section-disclosed.v1": 5534290302212687549,
+    "signed.v1": -3728815708809776247,
     "step-done.v1": 3175322365600057189,
     "step-opened.v1": -5194724344244462576,
     "track-changed.v1": -4531027455271491141,
-    "traits-changed.v1": 1280976977782200173,
+    "traits-changed.v1": -1158964745305761832,
     "traits.v1": -9213293569509141260,
     "why.v1": -8558118471590480678,
 }
 
 READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
-    "actor-excluded.v1": (768598937995026211, actor_excluded.read_v1),
+    "actor-excluded.v1": (-4421981727998345176, actor_excluded.read_v1),
     "case-changed.v1": (621906282370676571, case_changed.read_v1),
     "case-closed.v1": (-8958679653239091702, case_closed.read_v1),
     "case-erased.v1": (-938371900409926525, case_erased.read_v1),
@@ -114,11 +116,11 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "case-linked.v1": (6222442492616847950, case_linked.read_v1),
     "case-opened.v1": (2437435815398576646, case_opened.read_v1),
     "case-raised.v1": (-4404043213737500516, case_raised.read_v1),
-    "consent-changed.v1": (7578461428986295509, consent_changed.read_v1),
+    "consent-changed.v1": (855161976666262391, consent_changed.read_v1),
     "deadline-passed.v1": (-5443881282869276783, deadline_passed.read_v1),
     "decision-recorded.v1": (-5513107833183527350, decision_recorded.read_v1),
     "input-ignored.v1": (8166195143366387227, input_ignored.read_v1),
-    "instruction-given.v1": (-7405471975406643866, instruction_given.read_v1),
+    "instruction-given.v1": (-1616713294164667394, instruction_given.read_v1),
     "knock-failed.v1": (387856051343050515, knock_failed.read_v1),
     "knock-sent.v1": (-2093424176418181721, knock_sent.read_v1),
     "needs-person.v1": (5524754876861207023, needs_person.read_v1),
@@ -133,15 +135,15 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "policy-activated.v1": (-858678549514275396, policy_activated.read_v1),
     "quarantined.v1": (7719928095000935047, quarantined.read_v1),
     "referral-attached.v1": (-6716535971413402687, referral_attached.read_v1),
-    "referral-submitted.v1": (-14894068276167080, referral_submitted.read_v1),
-    "referral-withdrawn.v1": (7174985440727449554, referral_withdrawn.read_v1),
-    "response-submitted.v1": (3699823042607400484, response_submitted.read_v1),
+    "referral-submitted.v1": (-923104350086175150, referral_submitted.read_v1),
+    "referral-withdrawn.v1": (-7286849571957443288, referral_withdrawn.read_v1),
+    "response-submitted.v1": (-2703843390454981339, response_submitted.read_v1),
     "rung-failed.v1": (5981256200875020575, rung_failed.read_v1),
     "section-disclosed.v1": (5534290302212687549, section_disclosed.read_v1),
     "step-done.v1": (3175322365600057189, step_done.read_v1),
     "step-opened.v1": (-5194724344244462576, step_opened.read_v1),
     "track-changed.v1": (-4531027455271491141, track_changed.read_v1),
-    "traits-changed.v1": (1280976977782200173, traits_changed.read_v1),
+    "traits-changed.v1": (-1158964745305761832, traits_changed.read_v1),
 }
 
 WRITERS: dict[type, Callable[[Any], bytes]] = {
@@ -184,6 +186,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.ResponseSubmitted: response_submitted.write,
     events.RungFailed: rung_failed.write,
     events.SectionDisclosed: section_disclosed.write,
+    events.Signed: signed.write,
     events.StepDone: step_done.write,
     events.StepOpened: step_opened.write,
     events.TrackChanged: track_changed.write,

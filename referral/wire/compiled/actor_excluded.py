@@ -5,6 +5,7 @@ from __future__ import annotations
 from referral.domain.events import ActorExcluded, ActorKind
 from referral.wire import atoms
 from referral.wire.compiled import claim
+from referral.wire.compiled import signed
 
 ActorKind_V1 = {0: ActorKind.UNKNOWN, 2: ActorKind.AGENCY, 4: ActorKind.STAFF, 6: ActorKind.RELATION}
 ActorKind_BYTES = {ActorKind.UNKNOWN: b"\x00", ActorKind.AGENCY: b"\x02", ActorKind.STAFF: b"\x04", ActorKind.RELATION: b"\x06"}
@@ -31,7 +32,14 @@ def read_v1(d: bytes, i: int) -> tuple[ActorExcluded, int]:
         if n != 2:
             atoms.fail("union")
         f_claim, i = claim.read_v1(d, i)
-    return ActorExcluded(agency=f_agency, by=f_by, kind=f_kind, actor=f_actor, received_at=f_received_at, claim=f_claim), i
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signed, i = signed.read_v1(d, i)
+    return ActorExcluded(agency=f_agency, by=f_by, kind=f_kind, actor=f_actor, received_at=f_received_at, claim=f_claim, signed=f_signed), i
 
 
 def write(x: ActorExcluded) -> bytes:
@@ -43,4 +51,5 @@ def write(x: ActorExcluded) -> bytes:
         atoms.CODES[x.actor],
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
+        b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
     ))

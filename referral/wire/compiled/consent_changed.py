@@ -6,6 +6,7 @@ from referral.domain.events import ConsentChanged
 from referral.wire import atoms
 from referral.wire.compiled import claim
 from referral.wire.compiled import consent
+from referral.wire.compiled import signed
 
 
 def read_v1(d: bytes, i: int) -> tuple[ConsentChanged, int]:
@@ -20,7 +21,14 @@ def read_v1(d: bytes, i: int) -> tuple[ConsentChanged, int]:
         if n != 2:
             atoms.fail("union")
         f_claim, i = claim.read_v1(d, i)
-    return ConsentChanged(agency=f_agency, consent=f_consent, received_at=f_received_at, claim=f_claim), i
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signed, i = signed.read_v1(d, i)
+    return ConsentChanged(agency=f_agency, consent=f_consent, received_at=f_received_at, claim=f_claim, signed=f_signed), i
 
 
 def write(x: ConsentChanged) -> bytes:
@@ -30,4 +38,5 @@ def write(x: ConsentChanged) -> bytes:
         consent.write(x.consent),
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
+        b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
     ))

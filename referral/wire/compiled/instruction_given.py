@@ -5,6 +5,7 @@ from __future__ import annotations
 from referral.domain.events import Instruction, InstructionGiven
 from referral.wire import atoms
 from referral.wire.compiled import claim
+from referral.wire.compiled import signed
 
 Instruction_V1 = {0: Instruction.UNKNOWN, 2: Instruction.OFFER, 4: Instruction.REOPEN, 6: Instruction.TRANSFER, 8: Instruction.OVERTAKEN, 10: Instruction.LINK, 12: Instruction.CLOSE, 14: Instruction.RELEASE, 16: Instruction.STOP, 18: Instruction.RESUME, 20: Instruction.SETTLE}
 Instruction_BYTES = {Instruction.UNKNOWN: b"\x00", Instruction.OFFER: b"\x02", Instruction.REOPEN: b"\x04", Instruction.TRANSFER: b"\x06", Instruction.OVERTAKEN: b"\x08", Instruction.LINK: b"\x0a", Instruction.CLOSE: b"\x0c", Instruction.RELEASE: b"\x0e", Instruction.STOP: b"\x10", Instruction.RESUME: b"\x12", Instruction.SETTLE: b"\x14"}
@@ -54,7 +55,14 @@ def read_v1(d: bytes, i: int) -> tuple[InstructionGiven, int]:
         if n != 2:
             atoms.fail("union")
         f_claim, i = claim.read_v1(d, i)
-    return InstructionGiven(instruction_id=f_instruction_id, word=f_word, agency=f_agency, by=f_by, reason=f_reason, track_id=f_track_id, step=f_step, seat=f_seat, target=f_target, other=f_other, received_at=f_received_at, claim=f_claim), i
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signed, i = signed.read_v1(d, i)
+    return InstructionGiven(instruction_id=f_instruction_id, word=f_word, agency=f_agency, by=f_by, reason=f_reason, track_id=f_track_id, step=f_step, seat=f_seat, target=f_target, other=f_other, received_at=f_received_at, claim=f_claim, signed=f_signed), i
 
 
 def write(x: InstructionGiven) -> bytes:
@@ -72,4 +80,5 @@ def write(x: InstructionGiven) -> bytes:
         b"\x00" if (v_other := x.other) is None else b"\x02" + atoms.ident_bytes(v_other),
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
+        b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
     ))

@@ -6,6 +6,7 @@ from referral.domain.events import Door, ReferralSubmitted
 from referral.wire import atoms
 from referral.wire.compiled import claim
 from referral.wire.compiled import consent
+from referral.wire.compiled import signed
 from referral.wire.compiled import traits
 
 Door_V1 = {0: Door.UNKNOWN, 2: Door.HTTP, 4: Door.KAFKA, 6: Door.WEB, 8: Door.SYSTEM}
@@ -46,7 +47,14 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralSubmitted, int]:
         if n != 2:
             atoms.fail("union")
         f_claim, i = claim.read_v1(d, i)
-    return ReferralSubmitted(referral_id=f_referral_id, agency=f_agency, door=f_door, opens=f_opens, traits=f_traits, consent=f_consent, sections=f_sections, excludes=f_excludes, received_at=f_received_at, claim=f_claim), i
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signed, i = signed.read_v1(d, i)
+    return ReferralSubmitted(referral_id=f_referral_id, agency=f_agency, door=f_door, opens=f_opens, traits=f_traits, consent=f_consent, sections=f_sections, excludes=f_excludes, received_at=f_received_at, claim=f_claim, signed=f_signed), i
 
 
 def write(x: ReferralSubmitted) -> bytes:
@@ -62,4 +70,5 @@ def write(x: ReferralSubmitted) -> bytes:
         atoms.codes_bytes(x.excludes),
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
+        b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
     ))

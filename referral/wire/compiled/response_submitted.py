@@ -5,6 +5,7 @@ from __future__ import annotations
 from referral.domain.events import ResponseSubmitted, Via, Word
 from referral.wire import atoms
 from referral.wire.compiled import claim
+from referral.wire.compiled import signed
 
 Word_V1 = {0: Word.UNKNOWN, 2: Word.ACKNOWLEDGE, 4: Word.ACCEPT, 6: Word.ARRIVE, 8: Word.COMPLETE, 10: Word.DECLINE, 12: Word.HOLD, 14: Word.RETURN, 16: Word.DECIDE}
 Via_V1 = {0: Via.UNKNOWN, 2: Via.SYSTEM, 4: Via.WEB, 6: Via.PHONE}
@@ -50,7 +51,14 @@ def read_v1(d: bytes, i: int) -> tuple[ResponseSubmitted, int]:
         if n != 2:
             atoms.fail("union")
         f_claim, i = claim.read_v1(d, i)
-    return ResponseSubmitted(response_id=f_response_id, offer_id=f_offer_id, agency=f_agency, word=f_word, reason=f_reason, code=f_code, recorded=f_recorded, by=f_by, via=f_via, recorded_by=f_recorded_by, received_at=f_received_at, claim=f_claim), i
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signed, i = signed.read_v1(d, i)
+    return ResponseSubmitted(response_id=f_response_id, offer_id=f_offer_id, agency=f_agency, word=f_word, reason=f_reason, code=f_code, recorded=f_recorded, by=f_by, via=f_via, recorded_by=f_recorded_by, received_at=f_received_at, claim=f_claim, signed=f_signed), i
 
 
 def write(x: ResponseSubmitted) -> bytes:
@@ -68,4 +76,5 @@ def write(x: ResponseSubmitted) -> bytes:
         b"\x00" if (v_recorded_by := x.recorded_by) is None else b"\x02" + atoms.ident_bytes(v_recorded_by),
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
+        b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
     ))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from referral.domain.events import TraitsChanged
 from referral.wire import atoms
 from referral.wire.compiled import claim
+from referral.wire.compiled import signed
 from referral.wire.compiled import traits
 
 
@@ -27,7 +28,14 @@ def read_v1(d: bytes, i: int) -> tuple[TraitsChanged, int]:
         if n != 2:
             atoms.fail("union")
         f_claim, i = claim.read_v1(d, i)
-    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at, claim=f_claim), i
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signed, i = signed.read_v1(d, i)
+    return TraitsChanged(agency=f_agency, by=f_by, traits=f_traits, received_at=f_received_at, claim=f_claim, signed=f_signed), i
 
 
 def write(x: TraitsChanged) -> bytes:
@@ -38,4 +46,5 @@ def write(x: TraitsChanged) -> bytes:
         traits.write(x.traits),
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
+        b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
     ))

@@ -163,3 +163,9 @@ CREATE TABLE intake.happening (
     sealed bytea NOT NULL,
     PRIMARY KEY (case_id, seq)
 );
+
+-- The number of each agency's last signed record on its own topic.
+CREATE TABLE intake.numbered (
+    agency text PRIMARY KEY,
+    last bigint NOT NULL
+);
