@@ -1,0 +1,160 @@
+"""From committed to published on a real database, with witnesses over real sockets: in order, once, and whatever a witness answers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from referral.errors import Malformed, Unproven
+from referral.proof import note, tlog_proof, witness_policy
+from referral.proof.merkle import leaf_hash
+from referral.runtime.settings import Settings
+from referral.wire import leaf
+from services.audit.api import application
+from tests.contract.audit_stack import KEY, KEYS, Log, answering, honest, log, policy, serving
+
+pytestmark = pytest.mark.servers
+
+
+async def heads(log: Log) -> list[tuple[int, bytes]]:
+    async with log.engine.connect() as tx:
+        return [(row.size, row.root) for row in await tx.execute(text("SELECT size, root FROM audit.checkpoint ORDER BY size"))]
+
+
+async def test_what_is_committed_is_signed_once_cosigned_and_served(bare: Settings, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        urls = [await stack.enter_async_context(honest(tmp_path, n)) for n in (1, 2, 3)]
+        made = await stack.enter_async_context(log(bare, urls))
+        door = await stack.enter_async_context(
+            httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine)), base_url="http://log")
+        )
+        assert (await door.get("/checkpoint")).json()["code"] == "not-logged-yet"
+        publisher = made.publisher()
+        await publisher.check()
+        for count in (1, 299, 1000):
+            await made.append(count)
+            before = await made.published()
+            assert before is not None and before.checkpoint.size == made.offset - count
+            assert await publisher.round()
+            accepted = await made.published()
+            assert accepted is not None and accepted.checkpoint.size == made.offset and len(accepted.witnesses) >= 2
+            assert await publisher.round()
+        assert [size for size, _ in await heads(made)] == [0, 1, 300, 1300]
+
+        shown = await door.get("/checkpoint")
+        assert witness_policy.accept(made.policy, note.parse(shown.content)) == accepted
+        async with made.engine.connect() as tx:
+            row = (await tx.execute(text("SELECT event_id, leaf FROM audit.entry WHERE idx = 257"))).one()
+        answer = await door.get(f"/proofs/{row.event_id}")
+        proof = tlog_proof.parse(answer.content)
+        assert proof.index == 257 and proof.extra == row.leaf and leaf.decode(proof.extra).event_id == row.event_id
+        assert tlog_proof.check(proof, leaf_hash(row.leaf), made.policy) == accepted
+        for path, status in (("0/004", 200), ("0/005.p/20", 200), ("1/000.p/5", 200), ("0/005", 404), ("0/5", 404), ("entries/000", 404)):
+            assert (await door.get(f"/tile/{path}")).status_code == status, path
+        assert len((await door.get("/tile/0/005.p/7")).content) == 7 * 32, "a narrower tile is the beginning of a wider one"
+        await made.append(1)
+        async with made.engine.connect() as tx:
+            event_id = (await tx.execute(text("SELECT event_id FROM audit.entry ORDER BY idx DESC LIMIT 1"))).scalar_one()
+        later = await door.get(f"/proofs/{event_id}")
+        assert (later.status_code, later.json()["code"], later.headers["retry-after"]) == (404, "not-logged-yet", "1")
+
+
+async def test_two_publishers_at_once_sign_one_root_for_a_size(bare: Settings, tmp_path: Path) -> None:
+    async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, log(bare, [one, two]) as made:
+        first, second = made.publisher(), made.publisher()
+        for count in (3, 4, 5):
+            await made.append(count)
+            await asyncio.gather(first.round(), second.round())
+        while not (await first.round() and await second.round()):
+            await asyncio.sleep(0)
+        assert [size for size, _ in await heads(made)] == [3, 7, 12]
+        assert not made.against, "another instance that is quicker is no fork"
+
+
+LIES = {
+    "it is away": None,
+    "it never answers": answering(200, b"", silent=True),
+    "its answer has no end": answering(200, b"", endless=True),
+    "it answers an empty page": answering(200, b""),
+    "it answers another's signature": answering(200, b"\xe2\x80\x94 w.example AAAAAAAA\n"),
+    "it signs with a broken signature": answering(200, note.Signature(KEYS[2].name, KEYS[2].verifier.id, bytes(72)).line),
+    "it says that it has seen more": answering(409, b"999999999\n"),
+    "it says that it has seen what cannot be": answering(409, b"+1\n"),
+    "it says that nothing continues": answering(422, b"no\n"),
+    "it breaks": answering(500, b"oops"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_one_witness_that_lies_is_slow_or_dead_stops_nothing(bare: Settings, tmp_path: Path, lie: str) -> None:
+    async with AsyncExitStack() as stack:
+        urls = [await stack.enter_async_context(honest(tmp_path, n)) for n in (1, 2)]
+        app = LIES[lie]
+        urls.append(await stack.enter_async_context(serving(app)) if app else "http://127.0.0.1:9")
+        made = await stack.enter_async_context(log(bare, urls))
+        publisher = made.publisher()
+        await made.append(5)
+        await publisher.check()
+        for count in (1, 7):
+            await made.append(count)
+            assert await publisher.round()
+            accepted = await made.published()
+            assert accepted is not None and accepted.checkpoint.size == made.offset and set(accepted.witnesses) == {"w1", "w2"}
+        assert not made.against
+
+
+async def test_without_a_quorum_entries_are_appended_and_signed_and_nothing_is_published(bare: Settings, tmp_path: Path) -> None:
+    async with honest(tmp_path, 1) as one, log(bare, [one, "http://127.0.0.1:9", "http://127.0.0.1:9"]) as made:
+        publisher = made.publisher()
+        await publisher.check()
+        for count in (2, 3):
+            await made.append(count)
+            assert not await publisher.round()
+        assert [size for size, _ in await heads(made)] == [0, 2, 5] and await made.published() is None
+
+
+async def test_a_damaged_tree_takes_no_further_leaf_and_names_the_tile(bare: Settings) -> None:
+    async with log(bare, []) as made:
+        await made.append(300)
+        for damage, named in (
+            ("SET data = set_byte(data, 40, get_byte(data, 40) # 1) WHERE number = 1", "tile/0/001.p/44 (leaves 256 to 299)"),
+            ("SET data = substr(data, 1, 100) WHERE number = 1", "tile/0/001.p/44"),
+        ):
+            async with made.engine.begin() as tx:
+                await tx.execute(text("ALTER TABLE audit.tile DISABLE TRIGGER only_longer"))
+                await tx.execute(text(f"UPDATE audit.tile {damage}"))
+            with pytest.raises(Malformed, match="tile") as told:
+                await made.append(1)
+            assert named in str(told.value) and named in made.against["tree"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit.tile SET data = '\\x00'",
+        "DELETE FROM audit.tile",
+        "UPDATE audit.checkpoint SET root = ''",
+        "DELETE FROM audit.checkpoint",
+    ],
+)
+async def test_tiles_only_grow_and_a_checkpoint_stays(bare: Settings, statement: str) -> None:
+    async with log(bare, []) as made:
+        await made.append(3)
+        assert await made.publisher().round()
+        with pytest.raises(DBAPIError, match=r"only grows|append-only"):
+            async with made.engine.begin() as tx:
+                await tx.execute(text(statement))
+
+
+def test_a_signature_of_another_log_is_none(bare: Settings) -> None:
+    stranger = note.Note(b"log.example/made-up\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", ())
+    signed = note.Note(stranger.text, (note.sign(stranger.text, KEYS[0], 1),))
+    assert KEY.name == "log.example/made-up"
+    with pytest.raises(Unproven):
+        witness_policy.accept(policy([]), signed)
