@@ -7,9 +7,9 @@ from referral.runtime import erasure
 from referral.runtime.keys import Keys
 
 PLAIN = CaseErased(
-    requested_by="00000000-0000-4000-8000-0000000000a1",
+    requested_by="a1a1a1a1-0000-4000-8000-000000000001",
     requested_at=1,
-    approved_by="00000000-0000-4000-8000-0000000000a2",
+    approved_by="a2a2a2a2-0000-4000-8000-000000000002",
     approved_at=2,
     basis="storage-ended",
     records=1,

@@ -18,6 +18,11 @@ from referral.wire import seal
 SECOND = 1_000_000
 LATE = 30 * SECOND
 """µs; longer than any batch, publication or poll of a healthy stack (DESIGN §8: ready again in 30 s)."""
+DAY = 24 * 3600 * SECOND
+UNDECIDED = 7 * DAY
+"""µs; a second person has had a week (ours)."""
+UNLOGGED = 600 * SECOND
+"""µs; audit publishes within seconds, and a minute without a quorum is its own alarm (ours)."""
 OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
 SHOWN = 3
 
@@ -58,6 +63,11 @@ def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
 
 def _erased(vitals: Vitals) -> set[str]:
     return {r.meta.case_id for r in vitals.records if r.meta.type in seal.UNSEALED}
+
+
+def _destroyed(vitals: Vitals) -> set[str]:
+    """Of the erased cases those that must be gone: not those whose rows and key wait until the log proves the erasure."""
+    return _erased(vitals) - {case_id for case_id, _, approved, done in vitals.erasures if approved and not done}
 
 
 def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
@@ -185,12 +195,33 @@ def keys(vitals: Vitals) -> Check:
     bad = [vitals.wrong_keys] if vitals.wrong_keys else []
     known = {r.meta.case_id for r in vitals.records}
     bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(known - vitals.keys - erased)]
-    bad += [f"the key of case {case_id} is still on referral-keys, though it is erased" for case_id in sorted(vitals.kept & erased)]
+    bad += [
+        f"the key of case {case_id} is still on referral-keys, though it is erased" for case_id in sorted(vitals.kept & _destroyed(vitals))
+    ]
     if not vitals.wrong_keys:
         bad += [f"the state of case {case_id} does not open under its key" for case_id in sorted(vitals.sealed - erased)]
     good = f"{len(vitals.keys)} keys, {len(erased)} cases erased"
     do = "check REFERRAL_MASTER_KEY_FILE; `referral recover` puts lost keys back and takes erased ones off"
     return check("keys", bad, good, do)
+
+
+def erasures(vitals: Vitals) -> Check:
+    """No erasure hangs, and nothing that was erased is there again."""
+    bad = [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _back(vitals)]
+    for case_id, asked, approved, done in vitals.erasures:
+        if approved is None and asked < vitals.now - UNDECIDED:
+            bad.append(f"case {case_id}: erasure asked for {(vitals.now - asked) // DAY} days ago, and nobody has approved or refused it")
+        elif approved is not None and done is None and approved < vitals.now - UNLOGGED:
+            bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND} s ago, rows and key are still there")
+    done_ones = sum(1 for *_, done in vitals.erasures if done)
+    do = "asked for: `referral case erasures`. Approved: intake waits for audit's proof, look there. There again: restart intake"
+    return check("erasures", bad, f"{done_ones} cases erased, {len(vitals.erasures) - done_ones} under way", do)
+
+
+def _back(vitals: Vitals) -> list[tuple[str, str]]:
+    gone = _destroyed(vitals)
+    there = {"key": vitals.keys, "case file": vitals.rows, "state": vitals.cases.keys() | vitals.sealed}
+    return sorted((what, case_id) for what, found in there.items() for case_id in found & gone)
 
 
 def topics(vitals: Vitals) -> Check:
@@ -258,6 +289,7 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     sequences,
     alarms,
     keys,
+    erasures,
     topics,
     outbox,
     quarantine,

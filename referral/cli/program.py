@@ -18,6 +18,7 @@ from referral.cli import (
     doctor,
     drill,
     duty,
+    erasing,
     log_key,
     offers,
     pathway_schema,
@@ -46,6 +47,8 @@ app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
 app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)
+for command in (erasing.erase, erasing.hold, erasing.lift, erasing.erasures):
+    case.app.command(command.__name__)(command)
 app.add_typer(case.app, name="case")
 agency.app.command("key")(agency_key.key_command)
 app.add_typer(agency.app, name="agency")

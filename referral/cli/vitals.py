@@ -24,6 +24,8 @@ LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions
 ALIVE = "SELECT count(*) FROM {s}.instance WHERE alive_until > clock_timestamp()"
 OUTBOX = "SELECT partition, records, oldest FROM {s}.outbox"
 QUEUE = "SELECT count(*) AS rows, min(at) AS oldest FROM {s}.queue WHERE NOT sent"
+ERASURES = "SELECT case_id, requested_at, approved_at, destroyed_at FROM intake.erasure WHERE refused_at IS NULL ORDER BY requested_at"
+ROWS = "SELECT case_id FROM intake.casefile"
 SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
 
 
@@ -79,6 +81,10 @@ class Vitals(Struct, kw_only=True):
     """(number, activated, confirmed)."""
     kept: set[str] = field(default_factory=set)
     """Cases whose wrapped key is on referral-keys."""
+    erasures: list[tuple[str, int, int | None, int | None]] = field(default_factory=list)
+    """(case, asked for, approved, destroyed) of every erasure that was not refused."""
+    rows: set[str] = field(default_factory=set)
+    """Cases with a case file."""
     topics: list[str] = field(default_factory=list)
     """What the broker has otherwise than the cards say."""
     kinds: dict[str, int] = field(default_factory=dict)
@@ -110,6 +116,8 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
         policy=[tuple(r) for r in await tx.execute(text("SELECT number, activated, confirmed FROM routing.policy ORDER BY number"))],
         kinds={r.kind: r.n for r in await tx.execute(text("SELECT kind, count(*) AS n FROM audit.entry GROUP BY kind"))},
     )
+    vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
+    vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
         try:
             vitals.cases[row.case_id] = state.unseal(keys[row.case_id], row.case_id, row.state)

@@ -23,18 +23,28 @@ class Density(Struct, kw_only=True):
     """(topic, case, sequence) that is missing → the entry that shows it."""
     lost: set[tuple[str, str, int]] = field(default_factory=set)
     """What a quarantine record accounts for."""
+    missing: list[Entry] = field(default_factory=list)
+    """Entries whose value is gone; the tree still has its digest."""
+    erased: dict[str, int] = field(default_factory=dict)
+    """Case → the entry that says it was erased."""
 
     def take(self, entry: Entry) -> None:
         """Check one entry against those before it."""
         self.report.counts["entries"] += 1
         self._index(entry)
-        if digest(entry.value) != entry.sha256:
+        missing = not entry.value and digest(b"") != entry.sha256
+        if missing:
+            self.missing.append(entry)
+        elif digest(entry.value) != entry.sha256:
             self._bad("HASH_DIFFERS", entry, "the value is not the one that was logged")
         if entry.kind in OWN:
             self._own(entry)
             return
         self._position(entry)
-        self._meta(entry)
+        if not missing:
+            self._meta(entry)
+        if entry.kind is Kind.ERASURE:
+            self.erased.setdefault(entry.case_id, entry.idx)
         if entry.idx in self.forged:
             self._bad("SEAL", entry, "the seal does not open under the case's key: forged, or changed; the case's own records are others")
             return
@@ -53,7 +63,12 @@ class Density(Struct, kw_only=True):
                 self._sequence(entry)
 
     def finish(self) -> None:
-        """Say which gaps nothing accounts for."""
+        """Say which gaps, and which values that are gone, nothing accounts for."""
+        for entry in self.missing:
+            if entry.case_id in self.erased and entry.kind is not Kind.ERASURE:
+                self._note("PAYLOAD_ERASED", entry, f"the value is gone: erased under entry {self.erased[entry.case_id]}")
+            else:
+                self._bad("PAYLOAD_GONE", entry, "the value is gone, and no erasure says why: somebody took it away")
         for place, entry in self.gaps.items():
             topic, _, seq = place
             if place in self.lost:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from referral.domain.events import CaseErased
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.density import Density
@@ -97,7 +98,32 @@ def _without_key(entries: list[Entry], report: Report) -> None:
     erased = next((entry for entry in entries if entry.kind is Kind.ERASURE), None)
     if erased is not None:
         report.counts["cases erased"] += 1
-        report.say(finding(Weight.NOTE, "ERASED", erased, f"integrity of {len(entries)} entries proven, contents can no longer be read"))
+        report.say(finding(Weight.NOTE, "ERASED", erased, f"{_under(erased)}: {len(entries)} entries are whole, no longer to be read"))
+        _counted(erased, report)
     else:
         what = f"no key, and no erasure says why: {len(entries)} entries are whole but cannot be read"
         report.say(finding(Weight.UNCHECKED, "KEY_GONE", entries[0], what))
+
+
+def _under(erased: Entry) -> str:
+    """By whose word a case was erased."""
+    said = _said(erased)
+    if said is None or said.approved_by is None:
+        return f"erased under entry {erased.idx}, which does not say by whom"
+    return f"erased under entry {erased.idx} ({said.basis}), asked for by {said.requested_by}, approved by {said.approved_by}"
+
+
+def _counted(erased: Entry, report: Report) -> None:
+    """The entry says how many records of the case stood before it. One that killed its reader may never have been published."""
+    said = _said(erased)
+    if said is not None and said.approved_by is not None and said.records != erased.case_seq - 1:
+        what = f"the erasure speaks of {said.records} records of the case, the log has {erased.case_seq - 1} before it"
+        report.say(finding(Weight.UNCHECKED, "ERASURE_COUNT", erased, what))
+
+
+def _said(erased: Entry) -> CaseErased | None:
+    try:
+        body = unseal(erased, None).body
+    except (Malformed, NewerVersion):
+        return None
+    return body if isinstance(body, CaseErased) else None

@@ -133,7 +133,11 @@ WORDINGS: dict[type, Any] = {
     e.ActorExcluded: lambda b, _: f"{_who(b)} excludes {b.kind.lower()} {b.actor}",
     e.ReferralWithdrawn: lambda b, _: f"{b.agency} takes the referral back ({b.reason})",
     e.SectionDisclosed: lambda b, _: f"{_who(b)} reads section {b.section} ({READS.get(b.basis, b.basis)})",
-    e.CaseErased: lambda _, __: "the case is erased: its key and rows are destroyed",
+    e.CaseErased: lambda b, _: (
+        f"{short(b.requested_by)} and {short(b.approved_by)} have the case erased ({b.basis}): key and rows are destroyed after this"
+        if b.requested_by and b.approved_by
+        else "the case is erased: its key and rows are destroyed"
+    ),
     e.CaseOpened: lambda b, _: f"a case is opened{' (drill)' if b.drill else ''}",
     e.ReferralAttached: lambda b, _: f"the referral of {b.agency} joins this case",
     e.TrackChanged: lambda b, _: (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Callable, Mapping
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -14,7 +15,8 @@ from referral.errors import Rejected
 from referral.runtime import bundles, database, keys
 from referral.runtime.service import Service, run
 from referral.runtime.settings import Settings, load
-from services.intake import api, handle, pages
+from services.intake import api, api_person, handle, pages
+from services.intake.destroying import Destroying
 from services.intake.door import Door
 from services.intake.in_force import InForce
 
@@ -45,8 +47,8 @@ def ingress_key(settings: Settings) -> X25519PrivateKey | None:
     return found
 
 
-def service(door: Door, private: X25519PrivateKey | None) -> Service:
-    """What the loop is told about intake."""
+def service(door: Door, private: X25519PrivateKey | None, against: Callable[[], Mapping[str, str]] = dict) -> Service:
+    """What the loop is told about intake. against: what else speaks against being ready."""
     return Service(
         name="intake",
         reads=("referral-routing",),
@@ -54,13 +56,15 @@ def service(door: Door, private: X25519PrivateKey | None) -> Service:
         handle=handle.handler(door, private),
         ingress=private is not None,
         fallback=handle.fallback(door, private),
+        against=against,
     )
 
 
 def application(door: Door, in_force: InForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:
     """The doors: the agencies' API and the staff inbox. secure: people reach the pages by https."""
     public = private.public_key().public_bytes_raw() if private else None
-    return pages.application(api.routes(door, public), pages.made(door, lambda: in_force.policy, secure=secure))
+    routes = [*api.routes(door, public), *api_person.routes(door)]
+    return pages.application(routes, pages.made(door, lambda: in_force.policy, secure=secure))
 
 
 async def main(settings: Settings) -> None:
@@ -69,9 +73,11 @@ async def main(settings: Settings) -> None:
     in_force = InForce(followed)
     private = ingress_key(settings)
     door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds)
-    app = application(door, in_force, private, secure=settings.inbox_url.startswith("https:"))
+    destroying = Destroying(door, settings)
+    app = destroying.gate(application(door, in_force, private, secure=settings.inbox_url.startswith("https:")))
     try:
-        await run(service(door, private), app=app, background=(followed.run, in_force.follow), settings=settings)
+        background = (followed.run, in_force.follow, destroying.run)
+        await run(service(door, private, destroying.against), app=app, background=background, settings=settings)
     finally:
         await engine.dispose()
 

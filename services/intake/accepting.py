@@ -63,7 +63,10 @@ async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequen
     await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None])
     for one in sorted(new, key=lambda one: one.receipt.case_id):  # cases are locked in one order by everybody
         if one.posting.found.case_id is not None and id(one) not in refused:
-            await _attach(tx, door, one)
+            try:
+                await _attach(tx, door, one)
+            except Rejected:  # its erasure was approved at this moment; the others are not refused with it
+                refused[id(one)] = await _unclaimed(tx, one)
     return [answer or refused.get(id(one)) or one.receipt for one, answer in zip(fresh, answers, strict=True)]
 
 
@@ -85,11 +88,14 @@ async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Reject
     refused: dict[int, Rejected] = {}
     for one in new:
         if one.posting.found.case_id is not None and not await standing.may_name(tx, one.posting.agency, one.receipt.case_id):
-            hint = "name a case that you referred or hold an offer of, or leave case_id out"
-            refused[id(one)] = Rejected("unknown-case", "$.case_id", hint, status=404)
-            sql = "DELETE FROM intake.submission WHERE agency = :agency AND key = :key"
-            await tx.execute(text(sql), {"agency": one.posting.agency, "key": one.posting.key})
+            refused[id(one)] = await _unclaimed(tx, one)
     return refused
+
+
+async def _unclaimed(tx: AsyncConnection, one: _New) -> Rejected:
+    sql = "DELETE FROM intake.submission WHERE agency = :agency AND key = :key"
+    await tx.execute(text(sql), {"agency": one.posting.agency, "key": one.posting.key})
+    return Rejected("unknown-case", "$.case_id", "name a case that you referred or hold an offer of, or leave case_id out", status=404)
 
 
 async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_New]) -> None:

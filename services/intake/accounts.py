@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected
 from referral.runtime import passwords
+from referral.runtime.keys import Keys
 from services.intake import signin
 
 
@@ -61,6 +62,15 @@ async def add(tx: AsyncConnection, *, id: str, login: str, password: str, agency
     if added.scalar() is None:
         raise Rejected("login-taken", "login", "choose another login, or enable the account that has it", status=409)
     return Account(id=id, login=login, agency=agency, language=language, desk=desk)
+
+
+def subject(keys: Keys, login: str, address: str) -> signin.Subject:
+    """Digests of who tries to sign in: by login and address, by login, by address."""
+    return signin.Subject(
+        pair=keys.hmac("signin", b"pair", login.encode(), address.encode()),
+        login=keys.hmac("signin", b"login", login.encode()),
+        address=keys.hmac("signin", b"address", address.encode()),
+    )
 
 
 async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | None:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake import standing
 from services.intake.kept import Link
 from services.intake.lists import RAISED
-from services.intake.store import rows
+from services.intake.store import STANDS, rows
 
 MOST = 20
 """Links that are looked at (ours): siblings are few."""
@@ -16,8 +16,9 @@ _LINKS = (
     "UNION SELECT case_id, how FROM intake.link WHERE other = :case AND how <> :raised ORDER BY id LIMIT :most"
 )
 _AT_DESK = (
-    "SELECT o.case_id, o.opened_at FROM intake.casefile o WHERE o.desk = :desk AND o.case_id <> :case AND NOT EXISTS "
-    "(SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind IN ('AGENCY', 'STAFF')) ORDER BY o.opened_at DESC LIMIT :most"
+    "SELECT o.case_id, o.opened_at FROM intake.casefile o WHERE o.desk = :desk AND o.case_id <> :case AND NOT EXISTS "  # noqa: S608
+    "(SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind IN ('AGENCY', 'STAFF')) "
+    f"AND {STANDS} ORDER BY o.opened_at DESC LIMIT :most"
 )
 
 

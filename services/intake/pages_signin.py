@@ -31,7 +31,8 @@ async def sign_in(call: Call) -> Response:
     missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
     if missing:
         return _sign_in_form(call, to, status=422, errors=missing)
-    subject = _subject(call, login[: passwords.LOGIN_MAX])
+    address = call.request.client.host if call.request.client else ""
+    subject = accounts.subject(call.pages.door.keys, login[: passwords.LOGIN_MAX], address)
     async with call.pages.door.begin() as tx:
         seconds = await accounts.reserve_attempt(tx, subject, call.visit.now)
         known = await accounts.by_login(tx, login[: passwords.LOGIN_MAX])
@@ -57,17 +58,6 @@ async def _let_in(call: Call, subject: signin.Subject, account: accounts.Account
     cookies.drop(response, "visit")
     pages_visit.speak(response, cookies, account.language)  # so that the page on which a visit ends speaks it too
     return response
-
-
-def _subject(call: Call, login: str) -> signin.Subject:
-    """Digests of who tries: by login and address, by login, by address."""
-    address = call.request.client.host if call.request.client else ""
-    hmac = call.pages.door.keys.hmac
-    return signin.Subject(
-        pair=hmac("signin", b"pair", login.encode(), address.encode()),
-        login=hmac("signin", b"login", login.encode()),
-        address=hmac("signin", b"address", address.encode()),
-    )
 
 
 def _sign_in_form(

@@ -62,10 +62,14 @@ _PLACE = (
     "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency), "
     "EXISTS (SELECT FROM intake.casefile WHERE case_id = :case AND desk = :agency) "
     "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency), "
-    "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case)"
+    "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case), "
+    "EXISTS (SELECT FROM intake.erasure WHERE case_id = :case AND approved_at IS NOT NULL)"
 )
 _EXCLUDE = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING")
-_COLUMNS = "SELECT case_id, desk, drill, closed_at IS NOT NULL, coalesce(sealed_at, 0), sealed FROM intake.casefile WHERE case_id = :case"
+_COLUMNS = (
+    "SELECT case_id, desk, drill, closed_at IS NOT NULL, coalesce(sealed_at, 0), sealed "
+    "FROM intake.casefile WHERE case_id = :case AND erasing_at IS NULL"
+)
 
 
 async def hold(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
@@ -89,7 +93,9 @@ async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[A
 
 async def place(tx: AsyncConnection, agency: str, case_id: str) -> Place:
     """What an agency is to a case, read after `hold` or `take`, so that it sees what they waited for."""
-    sender, holder, held, desk, excluded = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    sender, holder, held, desk, excluded, gone = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    if gone:
+        return Place(False, False, False, False, frozenset())
     pairs = (tuple(one.split(":", 1)) for one in excluded)
     return Place(sender, holder, held, desk, frozenset((kind, actor) for kind, actor in pairs))
 

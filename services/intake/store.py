@@ -19,6 +19,8 @@ from services.intake.kept import Offer, Referral, Task
 _OFFER = ", ".join(Offer.__struct_fields__)
 _TASK = ", ".join(Task.__struct_fields__)
 _REFERRAL = ", ".join(Referral.__struct_fields__)
+STANDS = "NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
+"""From the approval of its erasure on no door shows a case, though its rows are destroyed only when the entry is logged."""
 
 
 def unknown(what: str, where: str) -> Rejected:
@@ -132,9 +134,10 @@ async def happenings(tx: AsyncConnection, case_id: str) -> tuple[tuple[int, int,
 
 
 # Whom a case keeps away, by agency and by account (NULL: an agency's system, which is nobody).
-_MAY = "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency)"
+_MAY = f"NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency) AND {STANDS}"
 _THIS_ONE_MAY = (
-    "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text))"
+    "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text)) "
+    f"AND {STANDS}"
 )
 # Whose desk a case stands at: the desk of its municipality, and every one that a task has climbed to.
 _AT_DESK = (

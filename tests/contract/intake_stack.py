@@ -20,7 +20,7 @@ from referral.domain.record import Input, Source
 from referral.runtime import clock, database, keys
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
-from services.intake import api, handle
+from services.intake import api, api_person, handle
 from services.intake.door import Door
 from services.intake.lists import Lists
 
@@ -51,6 +51,8 @@ LISTS = Lists(
         "target": ("svc-police", "LOW"),
         "instruction-reason": ("OTHER",),
         "withdrawal-reason": ("MISTAKE",),
+        "erasure-basis": ("storage-ended", "person-asked"),
+        "hold-basis": ("court-order",),
     },
     desks={"prizren": "desk-prizren", "gjakova": "desk-gjakova"},
     withdrawal={"trafficking-child": "continue"},
@@ -164,7 +166,7 @@ async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8) -> Asyn
     """The application on this database, with a token for every agency."""
     engine = database.engine(settings, "intake", size=size)
     door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()))
-    app = Starlette(routes=[*api.routes(door, None)], exception_handlers=dict(api.ERRORS))  # type: ignore[arg-type]
+    app = Starlette(routes=[*api.routes(door, None), *api_person.routes(door)], exception_handlers=dict(api.ERRORS))  # type: ignore[arg-type]
     async with engine.begin() as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]
         await tx.execute(text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL) ON CONFLICT DO NOTHING"), rows)

@@ -89,4 +89,4 @@ def test_a_case_whose_key_is_gone_is_told_by_its_clear_part_and_marked() -> None
     log.say(case_id, PLAIN, "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
     erased = timeline([e for e in log.entries if e.case_id == case_id], None)
     assert {line.mark for line in erased} == {"erased", ""}
-    assert erased[-1].what == "the case is erased: its key and rows are destroyed"
+    assert erased[-1].what == "a1a1a1a1 and a2a2a2a2 have the case erased (storage-ended): key and rows are destroyed after this"

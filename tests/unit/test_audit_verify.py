@@ -8,7 +8,7 @@ from msgspec import structs
 from referral.domain.case import next_due, open_offers
 from referral.domain.events import OfferOpened, Word
 from referral.domain.record import due_input
-from referral.proof.entry import ROUTING, Entry, Kind, digest
+from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history import unseal
 from referral.proof.report import Report, Weight
 from referral.proof.verify import verify
@@ -173,14 +173,43 @@ def test_an_input_that_was_passed_over_is_named(log: Log) -> None:
 
 def test_an_erased_case_is_whole_but_unread(log: Log) -> None:
     case_id = story(log, "erased")
-    log.say(case_id, PLAIN, "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
+    erase(log, case_id)
     del log.keys[case_id]
     report = checked(log)
-    assert report.exit_code() == 0
-    assert [(f.code, f.weight) for f in report.findings] == [("ERASED", Weight.NOTE)]
-    entry = [e for e in log.entries if e.case_id == case_id][2]
-    log.entries[entry.idx] = structs.replace(entry, value=entry.value[:-1])
+    mine = [e for e in log.entries if e.case_id == case_id]
+    assert [(f.code, f.weight) for f in report.findings] == [("ERASED", Weight.NOTE)] and report.exit_code() == 0
+    told = report.findings[0].what
+    assert f"erased under entry {mine[-1].idx} (storage-ended)" in told
+    assert PLAIN.requested_by in told and PLAIN.approved_by in told  # type: ignore[operator]
+    log.entries[mine[2].idx] = structs.replace(mine[2], value=mine[2].value[:-1])
     assert checked(log).exit_code() == 1
+
+
+def erase(log: Log, case_id: str, more: int = 0) -> None:
+    """As intake says it. more: records of which the erasure speaks and the log has none."""
+    records = sum(e.case_id == case_id and e.topic == INTAKE for e in log.entries) + more
+    log.say(case_id, structs.replace(PLAIN, records=records), "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
+
+
+def test_an_erasure_that_speaks_of_records_that_the_log_has_not_is_not_fully_checked(log: Log) -> None:
+    case_id = story(log, "erased")
+    erase(log, case_id, more=1)
+    del log.keys[case_id]
+    assert [f.code for f in checked(log).findings] == ["ERASED", "ERASURE_COUNT"] and checked(log).exit_code() == 3
+
+
+def test_a_value_that_is_gone_is_a_note_under_an_erasure_and_tampering_without_one(log: Log) -> None:
+    case_id = story(log, "erased")
+    entry = [e for e in log.entries if e.case_id == case_id][2]
+    log.entries[entry.idx] = structs.replace(entry, value=b"")
+    named(checked(log), "PAYLOAD_GONE", entry.idx)
+    del log.keys[case_id]
+    named(checked(log), "PAYLOAD_GONE", entry.idx)
+    erase(log, case_id)
+    del log.keys[case_id]
+    report = checked(log)
+    assert [(f.code, f.idx) for f in report.findings] == [("PAYLOAD_ERASED", entry.idx), ("ERASED", log.entries[-1].idx)]
+    assert report.exit_code() == 0 and f"erased under entry {log.entries[-1].idx}" in report.findings[0].what
 
 
 def test_a_key_that_is_gone_without_an_erasure_is_not_fully_checked(log: Log) -> None:

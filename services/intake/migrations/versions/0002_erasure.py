@@ -1,0 +1,13 @@
+"""Who wants which case erased, who says that it must be kept, and how far an erasure is."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Run the file beside this one."""
+    op.execute((Path(__file__).parent / "erasure.sql").read_text("utf-8"))
