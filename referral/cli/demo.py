@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from referral.cli import audit, cast, doctor, policy, show, tour, up
+from referral.cli import audit_verify, cast, doctor, policy, show, tour, up
 from referral.cli.stage import Late, Stage
 from referral.cli.story import tell
 from referral.domain import policy as domain
@@ -24,7 +24,7 @@ from referral.local.trouble import Trouble
 from referral.local.wish import Wish
 from referral.runtime.settings import CHECKOUT
 
-VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", audit.verify_command), ("doctor", doctor.doctor))
+VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", audit_verify.verify_command), ("doctor", doctor.doctor))
 Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
 
 

@@ -12,6 +12,9 @@ from referral.cli import (
     agency,
     agency_key,
     audit,
+    audit_export,
+    audit_reader,
+    audit_verify,
     case,
     check,
     demo,
@@ -33,7 +36,7 @@ from referral.cli import (
     witness,
 )
 from referral.client import Away, Problem
-from referral.errors import Rejected, Unavailable
+from referral.errors import Malformed, Rejected, Unavailable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,6 +63,9 @@ policy.app.command("schema")(pathway_schema.schema_command)
 policy.app.command("simulate")(simulate.simulate)
 app.add_typer(policy.app, name="policy")
 audit.app.command("key")(log_key.key_command)
+audit.app.command("export")(audit_export.export_command)
+audit.app.command("verify")(audit_verify.verify_command)
+audit.app.command("reader")(audit_reader.reader_command)
 audit.app.command("witness")(witness.witness_command)
 app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)
@@ -82,6 +88,8 @@ def run(arguments: list[str]) -> int:
     except (Rejected, Problem) as error:
         environment = isinstance(error, Rejected) and error.where.startswith("REFERRAL_")
         return _say(str(error), USAGE if environment else BAD)
+    except Malformed as error:
+        return _say(str(error), BAD)
     except (Unavailable, Away) as error:
         return _say(str(error), USAGE)
     except BrokenPipeError:  # `referral … | head`: the reader has what it wanted

@@ -29,20 +29,26 @@ class Density(Struct, kw_only=True):
     """Case → the entry that says it was erased."""
 
     def take(self, entry: Entry) -> None:
-        """Check one entry against those before it."""
-        self.report.counts["entries"] += 1
-        self._index(entry)
+        """Check one entry against those before it, and against its value."""
         missing = not entry.value and digest(b"") != entry.sha256
         if missing:
             self.missing.append(entry)
         elif digest(entry.value) != entry.sha256:
             self._bad("HASH_DIFFERS", entry, "the value is not the one that was logged")
+        if entry.kind not in OWN and not missing:
+            self._meta(entry)
+            if entry.kind is Kind.QUARANTINE and entry.idx not in self.forged:
+                self._quarantined(entry)
+        self.place(entry)
+
+    def place(self, entry: Entry) -> None:
+        """Check only where it stands; its value is not looked at."""
+        self.report.counts["entries"] += 1
+        self._index(entry)
         if entry.kind in OWN:
             self._own(entry)
             return
         self._position(entry)
-        if not missing:
-            self._meta(entry)
         if entry.kind is Kind.ERASURE:
             self.erased.setdefault(entry.case_id, entry.idx)
         if entry.idx in self.forged:
@@ -57,8 +63,6 @@ class Density(Struct, kw_only=True):
                 self._note(
                     "FOREIGN", entry, "it claims this case, but stands under another key, or in a partition or topic that is not its own"
                 )
-            case Kind.QUARANTINE:
-                self._quarantined(entry)
             case kind if kind in SEQUENCED:
                 self._sequence(entry)
 

@@ -113,7 +113,11 @@ def leaf(entry: Entry) -> bytes:
 
 def entry(idx: int, leaf: bytes, key: bytes | None, value: bytes, headers: Headers) -> Entry:
     """The entry of a leaf with what stands beside it. Whether they belong together is for `verify`. Malformed, NewerVersion: the leaf."""
-    said = wire.decode(leaf)
+    return beside(idx, wire.decode(leaf), key, value, headers)
+
+
+def beside(idx: int, said: Leaf, key: bytes | None, value: bytes, headers: Headers) -> Entry:
+    """The same from a leaf that is read."""
     return Entry(
         idx=idx,
         kind=said.kind,

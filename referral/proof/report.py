@@ -19,6 +19,18 @@ class Weight(IntEnum):
     BAD = 2
 
 
+LAYERS = {
+    "checkpoint": ("CHECKPOINT", "QUORUM", "SIGNATURE", "NO_CHECKPOINT", "FORKED", "TRUNCATED", "ABOVE"),
+    "tree": ("TILE", "BUNDLE", "ROOT", "HEAD", "LEAF"),
+    "payload": ("HASH_DIFFERS", "REST_DIFFERS", "PAYLOAD", "PAYLOAD_GONE"),
+    "search columns": ("COLUMN_DIFFERS",),
+    "order": ("INDEX_GAP", "ORDER", "CLOCK_BACK", "SEQUENCE_GAP", "FORK", "GAP_LOGGED", "LOST"),
+    "record": ("META_DIFFERS", "UNREADABLE", "FOREIGN", "SEAL", "BODY", "ERASED", "KEY_GONE", "NEWER_VERSION"),
+}
+"""What each code is about, from the outside to the inside; every other is about a decision."""
+LAYER = {code: layer for layer, codes in LAYERS.items() for code in codes}
+
+
 class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing found. idx: the entry, None for the log as a whole. code: a stable word. where: position, case and type; never contents."""
 
@@ -29,12 +41,16 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     what: str
     case_id: str = ""
 
+    @property
+    def layer(self) -> str:
+        return LAYER.get(self.code, "decision")
+
     def place(self) -> int:
         """For sorting: what is about the whole log comes first."""
         return -1 if self.idx is None else self.idx
 
     def __str__(self) -> str:
-        return f"{'the log' if self.idx is None else f'entry {self.idx}'}: {self.code}: {self.what} ({self.where})"
+        return f"{'the log' if self.idx is None else f'entry {self.idx}'}: {self.layer}: {self.code}: {self.what} ({self.where})"
 
 
 def finding(weight: Weight, code: str, entry: Entry | None, what: str) -> Finding:
@@ -54,6 +70,11 @@ class Report(Struct, kw_only=True):
     def say(self, found: Finding) -> None:
         self.findings.append(found)
 
+    def add(self, other: Report) -> None:
+        """What another one found too."""
+        self.findings += other.findings
+        self.counts += other.counts
+
     def first_bad(self) -> Finding | None:
         """The bad entry that stands first in the log."""
         return min((f for f in self.findings if f.weight is Weight.BAD), key=Finding.place, default=None)
@@ -68,6 +89,7 @@ class Report(Struct, kw_only=True):
         return {
             "verdict": {0: "good", 1: "bad", 3: "not fully checked"}[self.exit_code()],
             "first_bad": first.idx if first else None,
+            "layer": first.layer if first else None,
             "counts": dict(self.counts),
-            "findings": [{**structs.asdict(f), "weight": f.weight.name.lower()} for f in self.findings],
+            "findings": [{**structs.asdict(f), "weight": f.weight.name.lower(), "layer": f.layer} for f in self.findings],
         }

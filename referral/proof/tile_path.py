@@ -92,9 +92,9 @@ def partial(size: int) -> tuple[Tile, ...]:
     return tuple(Tile(level, count // FULL, count % FULL) for level, count in counts if count % FULL)
 
 
-def bundles(size: int) -> Iterator[Tile]:
-    """Every entry bundle of a log, in order."""
-    return (at(ENTRIES, number, size) for number in range(-(-size // FULL)))
+def bundles(size: int, first: int = 0) -> Iterator[Tile]:
+    """Every entry bundle of a log from number `first`, in order."""
+    return (at(ENTRIES, number, size) for number in range(first, -(-size // FULL)))
 
 
 def every(size: int) -> Iterator[Tile]:

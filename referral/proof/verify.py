@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from referral.domain.events import CaseErased
+from msgspec import Struct
+
+from referral.domain.events import CaseErased, PolicyActivated
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.density import Density
 from referral.proof.entry import SEQUENCED, Entry, Kind
-from referral.proof.genuine import TORN, genuine
+from referral.proof.genuine import TORN, Genuine, genuine
 from referral.proof.history import Read, unseal
 from referral.proof.reexecute import Reexecution
 from referral.proof.report import Report, Weight, finding
@@ -31,8 +33,7 @@ class Verification:
         self._judged = genuine(torn, keys)
         self._density = Density(report=self.report, forged=self._judged.forged)
         self._bundles = Bundles(report=self.report)
-        self._signatures = Signatures(bundles=self._bundles, report=self.report)
-        self._broken: set[str] = set()
+        self._judge: Judge | None = None
 
     def take(self, entry: Entry) -> None:
         """The next entry, in the order of idx."""
@@ -41,27 +42,75 @@ class Verification:
         if entry.kind is Kind.POLICY:
             self._bundles.take(entry)
 
+    def passed(self, entry: Entry) -> None:
+        """The next entry, where its bytes were proven in an earlier run: only its place is looked at."""
+        self._density.place(self._judged.put_right(entry))
+
     def taken(self) -> None:
         """That was the last one."""
         self._density.finish()
+
+    def cases(self) -> Cases:
+        """What the second pass needs, after `taken`; it may be handed to other processes."""
         bad = (found for found in self.report.findings if found.weight is Weight.BAD and found.idx not in self._judged.forged)
-        self._broken = {found.case_id for found in bad}
+        return Cases(
+            keys=self._keys,
+            judged=self._judged,
+            lost=frozenset(self._density.lost),
+            broken=frozenset(found.case_id for found in bad),
+            activated=self._bundles.activated,
+            logged=self._bundles.logged,
+        )
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
         """All entries of one case, in the order of idx, after `taken`."""
-        of_case = [e for entry in entries if (e := self._judged.put_right(entry)).kind in SEQUENCED and e.idx not in self._judged.forged]
+        self._judge = self._judge or Judge(self.cases(), self.report)
+        self._judge.case(case_id, entries)
+
+
+class Cases(Struct, frozen=True, kw_only=True):
+    """What the whole log says about each of its cases. lost: (topic, case, sequence) quarantined. broken: cases that are not whole.
+
+    activated: the policy bundles by number. logged: the index of each.
+    """
+
+    keys: Mapping[str, bytes]
+    judged: Genuine
+    lost: frozenset[tuple[str, str, int]]
+    broken: frozenset[str]
+    activated: dict[int, PolicyActivated]
+    logged: list[int]
+
+
+class Judge:
+    """Judges case after case into a report."""
+
+    def __init__(self, known: Cases, report: Report) -> None:
+        self._known, self.report = known, report
+        self._bundles = Bundles(report=report, activated=known.activated, logged=known.logged)
+        self.signatures = Signatures(bundles=self._bundles, report=report)
+
+    def afresh(self, report: Report) -> None:
+        """From now on into another report, and without knowing the signatures seen so far."""
+        self.report = self._bundles.report = report
+        self.signatures = Signatures(bundles=self._bundles, report=report)
+
+    def case(self, case_id: str, entries: Iterable[Entry]) -> None:
+        """All entries of one case, in the order of idx."""
+        known, right, report = self._known, self._known.judged, self.report
+        of_case = [e for entry in entries if (e := right.put_right(entry)).kind in SEQUENCED and e.idx not in right.forged]
         if not of_case:
             return
-        self.report.counts["cases"] += 1
-        key = self._keys.get(case_id)
-        if case_id in self._broken:  # what is not whole cannot be decided again: what is missing or moved is the finding
-            self.report.counts["cases not decided again"] += 1
+        report.counts["cases"] += 1
+        key = known.keys.get(case_id)
+        if case_id in known.broken:  # what is not whole cannot be decided again: what is missing or moved is the finding
+            report.counts["cases not decided again"] += 1
         elif key is None:
-            _without_key(of_case, self.report)
+            _without_key(of_case, report)
         else:
-            for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in self._density.lost], key, self.report):
-                self._signatures.look(read)
-            Reexecution(case_id=case_id, key=key, bundles=self._bundles, report=self.report).run(of_case)
+            for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
+                self.signatures.look(read)
+            Reexecution(case_id=case_id, key=key, bundles=self._bundles, report=report).run(of_case)
 
 
 def verify(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Report:

@@ -13,18 +13,29 @@ Read = Callable[[Tile], bytes | None]
 """The stored bytes of a tile or bundle; None where it is missing."""
 
 
-def entries(size: int, root: bytes, read: Read) -> Iterator[tuple[int, list[bytes]]]:
+class Differs(Unproven):
+    """A tile or a bundle is missing or another one. leaf: the first that is concerned."""
+
+    def __init__(self, reason: str, detail: str, leaf: int) -> None:
+        super().__init__(reason, detail)
+        self.leaf = leaf
+
+
+def entries(size: int, root: bytes, read: Read, since: tiles.Edge = tiles.Edge()) -> Iterator[tuple[int, list[bytes]]]:  # noqa: B008 (frozen)
     """The entries of each bundle, with the index of the first. What has come out agrees with its leaf tile; the root is compared last.
 
-    Unproven or Malformed at the first tile or bundle that differs, with its path and range of leaves.
+    since: the edge of an older size; then only the entries after it, and that the root leads on from it is proven too.
+    Unproven (Differs) or Malformed at the first tile or bundle that differs, with its path and range of leaves.
     """
-    edge = tiles.Edge()
-    for bundle in tile_path.bundles(size):
-        found = tiles.unpack(bundle, _there(bundle, read))
+    edge = since
+    for bundle in tile_path.bundles(size, since.size // tile_path.FULL):
+        found = tiles.unpack(bundle, _there(bundle, read))[edge.size - bundle.leaves[0] :]
+        first = edge.size
         edge, full = tiles.append(edge, map(leaf_hash, found))
         for tile, expected in (full | edge.tiles if edge.size == size else full).items():
             _same(tile, expected, read)
-        yield bundle.leaves[0], found
+        if found:
+            yield first, found
     if edge.root != root:
         raise Unproven("root", f"{size} entries lead to another root than the checkpoint's")
 
@@ -38,7 +49,7 @@ def check(size: int, root: bytes, read: Read) -> None:
 def _there(tile: Tile, read: Read) -> bytes:
     data = read(tile)
     if data is None:
-        raise Unproven("tile", f"{tile} is missing")
+        raise Differs("tile", f"{tile} is missing", tile.leaves[0])
     return data
 
 
@@ -47,4 +58,5 @@ def _same(tile: Tile, expected: bytes, read: Read) -> None:
     if data != expected:
         first = next(at for at in range(tile.width) if data[at * HASH : (at + 1) * HASH] != expected[at * HASH : (at + 1) * HASH])
         start, each = tile.leaves[0], 1 << tile_path.HEIGHT * tile.level
-        raise Unproven("tile", f"{tile} differs from the entries, first at leaf {start + first * each}")
+        leaf = start + first * each
+        raise Differs("tile", f"{tile} differs from the entries, first at leaf {leaf}", leaf)

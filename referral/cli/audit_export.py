@@ -1,0 +1,145 @@
+"""`referral audit export`: the log as a folder that anybody can judge without us."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from msgspec import Struct
+
+from referral.cli import audit_folder, audit_open, show
+from referral.errors import Malformed, NewerVersion, Rejected, Unproven
+from referral.proof import archive, checkpoint, merkle, note, payload, tile_path, tiles
+from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive, Trusted
+from referral.proof.entry import Kind
+from referral.proof.tile_path import FULL, Tile
+from referral.wire import leaf, lent
+
+Target = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an older export of the same log: what is new is added.")]
+CasesWanted = Annotated[list[str] | None, typer.Option("--case", help="Lend the key of this case; may be given several times.")]
+EveryCase = Annotated[bool, typer.Option("--all-cases", help="Lend the keys of all cases.")]
+Auditor = Annotated[
+    Path | None, typer.Option("--for", metavar="FILE", help="The auditor's public key, to which the lent keys are encrypted.")
+]
+_PLAIN = re.compile(r"[a-z0-9.-]+")
+
+
+class Export(Struct, frozen=True, kw_only=True):
+    """What to write. keys: of the cases that the auditor may read; auditor: whom they are encrypted to."""
+
+    folder: Path
+    there: Archive
+    published: Trusted
+    keys: Mapping[str, bytes]
+    auditor: X25519PublicKey | None
+
+
+def export_command(
+    target: Target, case: CasesWanted = None, every: EveryCase = False, auditor: Auditor = None, as_json: show.Json = False
+) -> int:
+    """Write the log up to its newest witnessed checkpoint into DIR: tiles, entries, payloads, schemas, witness policy, and lent keys.
+
+    The tiles are C2SP tlog-tiles: any verifier reads them. Bodies stay sealed; --case or --all-cases with --for lends their keys.
+    The checkpoint is written last, so what was interrupted is no export; run it again.
+
+    Exit 0 written, 1 no checkpoint has a quorum yet, an unknown case, or DIR is of another log, 2 the database is away or the disk is full.
+
+    Example: referral audit export export --all-cases --for auditor.key.pub
+    """
+    if bool(case or every) != bool(auditor):
+        raise typer.BadParameter("--for names the auditor to whom keys are lent: give it together with --case or --all-cases")
+    public = audit_open.public_key(auditor) if auditor else None
+    with audit_open.opened(None) as source:
+        published = archive.trusted(source.archive, None)
+        if published is None:
+            raise Rejected("not-published-yet", "checkpoint", "no checkpoint has its witnesses' quorum yet: look at `referral doctor`")
+        keys = source.keys(None if every else case or [])
+        for one in case or ():
+            if one not in keys:
+                raise Rejected("unknown-case", "--case", f"{one} has no key: it is erased, or never was")
+        wanted = Export(folder=target, there=source.archive, published=published, keys=keys, auditor=public)
+        with show.progress(quiet=as_json) as bar:
+            task = bar.add_task("files written", total=None)
+            written = write(wanted, lambda: bar.advance(task))
+    told = {"folder": str(target), "size": published.size, "files": written, "keys": len(keys) if public else 0}
+    if as_json:
+        show.document(told)
+    else:
+        show.console.print(
+            f"{target}: {published.size} entries, {written} files written, keys of {told['keys']} cases lent; "
+            f"check it with `referral audit verify {target}`",
+            soft_wrap=True,
+            markup=False,
+        )
+    return 0
+
+
+def write(wanted: Export, tell: Callable[[], None]) -> int:
+    """How many files were written. Rejected: the folder holds something else; Unproven: the stored tiles are not the signed ones."""
+    there, published = wanted.there, wanted.published
+    size, _ = archive.head(there, published)
+    nodes = archive.nodes(there, size)
+    if size < published.size or merkle.root(nodes, published.size) != published.root:
+        raise Unproven("export", "the stored tiles do not make the root of the published checkpoint: `referral audit verify` says where")
+    old, count = _before(wanted, nodes), 0
+    for tile in tile_path.every(published.size):
+        count += _tile(wanted, tile, old, tile.path)
+        tell()
+    for tile in tile_path.bundles(published.size):
+        count += _tile(wanted, tile, old, payload.path(tile)) + _tile(wanted, tile, old, tile.path)
+        _schemas(wanted, tile)
+        tell()
+    last = {POLICY: there.read(POLICY) or b""}
+    if wanted.auditor is not None:
+        last[KEYS] = lent.lend(wanted.auditor, published.accepted.checkpoint.origin, wanted.keys)
+    else:
+        (wanted.folder / KEYS).unlink(missing_ok=True)
+    audit_folder.finish(wanted.folder, {**last, CHECKPOINT: published.signed})
+    return count + len(last) + 1
+
+
+def _before(wanted: Export, nodes: merkle.Nodes) -> int:
+    """The size of the export that stands there, which this log must continue; 0 for a new or unfinished one."""
+    folder, published = wanted.folder, wanted.published
+    signed = audit_folder.Folder(folder).read(CHECKPOINT)
+    if signed is None:
+        if folder.exists() and any(path.name not in ("tile", "payload", "schemas", POLICY, KEYS) for path in folder.iterdir()):
+            raise Rejected("not-empty", str(folder), "it holds something else than an export: name a new folder")
+        return 0
+    try:
+        old = checkpoint.parse(note.parse(signed).text)
+    except Malformed as error:
+        raise Rejected("not-an-export", str(folder), f"its checkpoint cannot be read: {error}") from None
+    if old.size > published.size or merkle.root(nodes, old.size) != old.root:
+        raise Rejected("other-log", str(folder), f"the log does not continue the export of {old.size} entries that stands there")
+    return old.size
+
+
+def _tile(wanted: Export, tile: Tile, old: int, path: str) -> bool:
+    """Write one, unless the older export has it whole."""
+    if tile.width == FULL and tile.leaves[1] <= old:
+        return False
+    data = wanted.there.read(path)
+    if data is None:
+        raise Unproven("export", f"{path} is missing in the database")
+    audit_folder.put(wanted.folder, path, data)
+    return True
+
+
+def _schemas(wanted: Export, bundle: Tile) -> None:
+    """Those that the log says, also as files: by which the bodies are read."""
+    held = audit_folder.Folder(wanted.folder)
+    leaves, beside = held.read(bundle.path), held.read(payload.path(bundle))
+    if leaves is None or beside is None:
+        return
+    for one, kept in zip(tiles.unpack(bundle, leaves), payload.unpack(bundle, beside), strict=True):
+        try:
+            said = leaf.decode(one)
+        except NewerVersion:
+            continue
+        if said.kind is Kind.SCHEMA and kept is not None and _PLAIN.fullmatch(said.type):
+            audit_folder.put(wanted.folder, f"schemas/{said.type}.{said.fingerprint & (1 << 64) - 1:016x}.avsc", kept.value)

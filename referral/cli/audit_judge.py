@@ -1,0 +1,222 @@
+"""A whole archive judged: checkpoint, tree, payloads, order, and every decision made again, on as many cores as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+from rich.progress import Progress
+
+from referral.cli import processes, spool
+from referral.cli.spool import BUCKETS, Spool
+from referral.domain.events import Leaf
+from referral.errors import Malformed, NewerVersion
+from referral.proof import archive, merkle, note, tiles, witness_policy
+from referral.proof.archive import Archive, Trusted
+from referral.proof.checkpoint import Checkpoint
+from referral.proof.entry import Entry, Kind
+from referral.proof.genuine import TORN
+from referral.proof.merkle import Nodes
+from referral.proof.payload import Joined
+from referral.proof.report import Finding, Report, Weight, finding
+from referral.proof.tile_path import FULL
+from referral.proof.verify import Cases, Judge, Verification
+from referral.proof.walk import START, Ended, before, walk
+from referral.wire import leaf as wire
+
+ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE})
+"""What is read also below an older checkpoint: decisions are judged by it."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """keys: case id → key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint. jobs: processes."""
+
+    keys: Mapping[str, bytes]
+    pinned: bytes | None = None
+    since: bytes | None = None
+    jobs: int = 1
+
+
+class Verdict(Struct, frozen=True):
+    """published: what was believed, if anything. size: entries that were there."""
+
+    report: Report
+    published: Trusted | None
+    size: int = 0
+
+
+class Ground(Struct, frozen=True):
+    """What is walked: size and root of all that is there; the edge and size of an older checkpoint that was judged before."""
+
+    size: int
+    root: bytes
+    nodes: Nodes
+    since: tiles.Edge
+
+
+class Part(Struct):
+    """What one bucket of cases led to."""
+
+    report: Report
+
+
+def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
+    """Everything that the arguments allow to be judged."""
+    report = Report()
+    try:
+        published = archive.trusted(there, asked.pinned)
+    except Malformed as error:
+        code = error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"
+        report.say(_about_log(Weight.BAD, code, str(error)))
+        return Verdict(report, None)
+    try:
+        ground = _ground(there, published, asked, report)
+        with Spool() as aside:
+            _all(there, ground, asked, report, aside, bar)
+    except Ended:
+        return Verdict(report, published)
+    if published and merkle.root(ground.nodes, published.size) != published.root:  # after the walk: these hashes are those of the entries
+        report.say(_about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint"))
+    return Verdict(report, published, ground.size)
+
+
+def _ground(there: Archive, published: Trusted | None, asked: Asked, report: Report) -> Ground:
+    """The heads, compared with one another. Ended."""
+    try:
+        size, root = archive.head(there, published)
+        nodes, since = archive.nodes(there, size), START
+        if published is None:
+            weight = Weight.NOTE if asked.pinned is None and there.read(archive.POLICY) is None else Weight.UNCHECKED
+            report.say(_about_log(weight, "NO_CHECKPOINT", "no checkpoint with a quorum of witnesses is there: nobody vouches for the log"))
+        elif published.size > size:
+            raise _Bad("TRUNCATED", f"{published.size} entries are signed and witnessed, {size} are there")
+        elif published.size == size and published.root != root:
+            raise _Bad("FORKED", "the published checkpoint has another root than the log at the same size")
+        elif size > published.size:
+            what = f"{size - published.size} entries stand above the published checkpoint: nobody but the log vouches for them yet"
+            report.say(_about_log(Weight.NOTE, "ABOVE", what))
+        if asked.since is not None:
+            since = _since(there, asked, published, size)
+    except _Bad as bad:
+        report.say(_about_log(Weight.BAD, bad.code, bad.what))
+        raise Ended from None
+    except Malformed as error:
+        report.say(Finding(weight=Weight.BAD, code=error.reason.upper(), idx=getattr(error, "leaf", None), where="log", what=str(error)))
+        raise Ended from None
+    return Ground(size, root, nodes, since)
+
+
+class _Bad(Exception):
+    def __init__(self, code: str, what: str) -> None:
+        super().__init__(what)
+        self.code, self.what = code, what
+
+
+def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -> tiles.Edge:
+    """The edge of the older checkpoint, which the tree of hashes must lead on from. Malformed."""
+    old = accepted(there, asked.since or b"", asked.pinned)
+    if old.size > (published.size if published else size):
+        raise _Bad("TRUNCATED", f"an older checkpoint has {old.size} entries, the log's has fewer")
+    edge = archive.edge(there, old.size, size)
+    if edge.root != old.root:
+        raise _Bad(
+            "FORKED",
+            f"the log does not continue the older checkpoint: its first {old.size} entries have another root, or a tile is damaged",
+        )
+    return edge
+
+
+def accepted(there: Archive, signed: bytes, pinned: bytes | None) -> Checkpoint:
+    """Another checkpoint of the same log. Malformed, Unproven."""
+    rules = there.read(archive.POLICY) if pinned is None else pinned
+    return witness_policy.accept(witness_policy.parse(rules or b""), note.parse(signed)).checkpoint
+
+
+def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Spool, bar: Progress) -> None:
+    """Both passes. Where sequences are torn, the first one once more, knowing which records are genuine. Ended."""
+    task = bar.add_task("entries hashed", total=ground.size)
+    touched = _touched(there, ground, report)
+    torn: set[str] = set()
+    proof = Verification(asked.keys, ())
+    try:
+        for joined, proven in _entries(there, ground, touched, proof.report):
+            entry = joined.entry
+            _take(proof, joined, proven)
+            if entry.case_id and proven:
+                aside.put(entry)
+                if entry.kind in TORN:
+                    torn.add(entry.case_id)
+            bar.advance(task)
+        aside.full()
+        if torn:
+            proof = Verification(asked.keys, spool.of(aside.folder, torn))
+            for joined, proven in _entries(there, ground, touched, proof.report):
+                _take(proof, joined, proven)
+        proof.taken()
+    except Ended:
+        report.add(proof.report)
+        raise
+    known = proof.cases()
+    report.add(proof.report)
+    task = bar.add_task("cases decided again", total=BUCKETS)
+    for part in _parts(aside.folder, known, asked.jobs):
+        report.add(part.report)
+        bar.advance(task)
+
+
+def _entries(there: Archive, ground: Ground, touched: set[str], report: Report) -> Iterator[tuple[Joined, bool]]:
+    def wanted(said: Leaf) -> bool:
+        return said.case_id in touched or said.kind in ALWAYS
+
+    if ground.since.size:
+        yield from before(there, ground.since.size, ground.size, ground.nodes, wanted, report)
+    for joined in walk(there, ground.size, ground.root, report, ground.since):
+        yield joined, True
+
+
+def _take(proof: Verification, joined: Joined, proven: bool) -> None:
+    entry: Entry = joined.entry
+    if not proven:
+        proof.passed(entry)
+    elif not joined.here:
+        proof.absent(entry)
+    else:
+        if not joined.fits:
+            proof.report.say(finding(Weight.BAD, "REST_DIFFERS", entry, "key or headers are not the ones that were logged"))
+        proof.take(entry)
+
+
+def _touched(there: Archive, ground: Ground, report: Report) -> set[str]:
+    """The cases that have an entry after the older checkpoint; their leaves are hashed when their turn comes."""
+    old, found = ground.since.size, set[str]()
+    try:
+        for number in range(old // FULL, -(-ground.size // FULL)) if old else ():
+            for leaf in archive.bundle(there, number, ground.size)[max(0, old - number * FULL) :]:
+                found.add(wire.decode(leaf).case_id or "")
+    except (Malformed, NewerVersion):
+        return found  # the walk names it
+    return found - {""}
+
+
+def _parts(folder: Path, known: Cases, jobs: int) -> Iterator[Part]:
+    if jobs == 1:
+        yield from share(folder, known, 0, 1)
+        return
+    arguments = [(folder, known, number, jobs) for number in range(jobs)]
+    yield from processes.shared(share, arguments, BUCKETS, lambda _: None, Part)
+
+
+def share(folder: Path, known: Cases, first: int, jobs: int) -> Iterator[Part]:
+    """Every so-manieth bucket, from the first on."""
+    judging = Judge(known, Report())
+    for number in range(first, BUCKETS, jobs):
+        report = Report()
+        judging = judging.into(report)
+        for case_id, entries in spool.cases(folder, number).items():
+            judging.case(case_id, entries)
+        yield Part(report)
+
+
+def _about_log(weight: Weight, code: str, what: str) -> Finding:
+    return Finding(weight=weight, code=code, idx=None, where="log", what=what)

@@ -1,0 +1,149 @@
+"""A log to be judged, wherever it lies: an exported folder or the database of audit answer to the same paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from msgspec import DecodeError, Struct, msgpack
+
+from referral.errors import Malformed, NewerVersion, Unproven
+from referral.proof import lines, merkle, note, payload, tile_path, tiles, witness_policy
+from referral.proof.merkle import HASH, Nodes
+from referral.proof.payload import Joined
+from referral.proof.tile_path import ENTRIES, FULL, Tile
+from referral.proof.whole import Differs
+from referral.proof.witness_policy import Accepted
+from referral.wire import leaf as wire
+
+CHECKPOINT, POLICY, KEYS, HEAD = "checkpoint", "witness.policy", "keys", "head"
+"""Files beside the tiles. HEAD (size and root, as in a checkpoint) is of a log that goes on; an export ends at its checkpoint."""
+
+
+class Archive(Protocol):
+    """read: the bytes at a path of tlog-tiles, of payloads, or of a file above; None where there is nothing.
+
+    A database has more: `columns/…` beside each bundle, by what it searches (msgpack), and `case_id/…` and `event_id/…`, the indexes
+    that it finds. Nothing of that is believed.
+    """
+
+    def read(self, path: str) -> bytes | None: ...
+
+
+class Trusted(Struct, frozen=True):
+    """A checkpoint that is believed, with its bytes. pinned: by a policy that the auditor brought along, not by the log's own."""
+
+    signed: bytes
+    accepted: Accepted
+    pinned: bool
+
+    @property
+    def size(self) -> int:
+        return self.accepted.checkpoint.size
+
+    @property
+    def root(self) -> bytes:
+        return self.accepted.checkpoint.root
+
+
+def trusted(archive: Archive, pinned: bytes | None) -> Trusted | None:
+    """The archive's checkpoint under a policy; None where it has none. Malformed, Unproven."""
+    signed = archive.read(CHECKPOINT)
+    if signed is None:
+        return None
+    rules = archive.read(POLICY) if pinned is None else pinned
+    if rules is None:
+        raise Unproven("policy", "no policy file says whose signatures are wanted")
+    accepted = witness_policy.accept(witness_policy.parse(rules), note.parse(signed))
+    return Trusted(signed, accepted, pinned is not None)
+
+
+def head(archive: Archive, published: Trusted | None) -> tuple[int, bytes]:
+    """Size and root of all that is there. Malformed."""
+    said = archive.read(HEAD)
+    if said is None:
+        return (published.size, published.root) if published else (0, merkle.EMPTY)
+    size, root = lines.lines(said, "head")
+    return lines.decimal(size, "head", "the size"), lines.unbase64(root, "head", "the root", HASH)
+
+
+def reader(archive: Archive, size: int) -> Callable[[Tile], bytes]:
+    """Tiles of any smaller size of a log that stands there at `size`: the beginning of what is stored. Malformed; Differs: missing."""
+
+    def read(tile: Tile) -> bytes:
+        stored = tile_path.at(tile.level, tile.number, size)
+        data = archive.read(stored.path)
+        if data is None:
+            raise Differs("tile", f"{stored} is missing", stored.leaves[0])
+        return tile_path.sized(stored, data)[: tile.width * HASH]
+
+    return read
+
+
+def nodes(archive: Archive, size: int) -> Nodes:
+    """The nodes of its tree; a tile is read once."""
+    held: dict[Tile, bytes] = {}
+    read = reader(archive, size)
+
+    def keep(tile: Tile) -> bytes:
+        if tile not in held:
+            held[tile] = read(tile)
+        return held[tile]
+
+    return tiles.nodes(keep, size)
+
+
+def edge(archive: Archive, old: int, size: int) -> tiles.Edge:
+    """The right edge at an older size, from the tiles of a log that stands there at `size`. Malformed, Differs."""
+    read = reader(archive, size)
+    return tiles.edge(old, {tile: read(tile) for tile in tile_path.partial(old)})
+
+
+def bundle(archive: Archive, number: int, size: int) -> list[bytes]:
+    """The leaves of a bundle. Malformed; Differs: missing."""
+    tile = tile_path.at(ENTRIES, number, size)
+    data = archive.read(tile.path)
+    if data is None:
+        raise Differs("bundle", f"{tile} is missing", tile.leaves[0])
+    return tiles.unpack(tile, data)
+
+
+def payloads(archive: Archive, number: int, size: int) -> list[payload.Kept]:
+    """What stands beside a bundle, all absent where the file is not there. Malformed."""
+    tile = tile_path.at(ENTRIES, number, size)
+    data = archive.read(payload.path(tile))
+    return [None] * tile.width if data is None else payload.unpack(tile, data)
+
+
+def joined(archive: Archive, size: int, indexes: Iterator[int] | list[int]) -> Iterator[Joined]:
+    """Entries by index, rising; a bundle is read once. Malformed, NewerVersion."""
+    at, leaves, beside = -1, list[bytes](), list[payload.Kept]()
+    for index in indexes:
+        if index // FULL != at:
+            at = index // FULL
+            leaves, beside = bundle(archive, at, size), payloads(archive, at, size)
+        yield payload.join(index, leaves[index % FULL], beside[index % FULL])
+
+
+def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
+    """Indexes of the entries of a case (`case_id`) or of an event (`event_id`): as the database says, else by reading every leaf."""
+    said = archive.read(f"{column}/{word}")
+    if said is not None:
+        try:
+            return [index for index in msgpack.decode(said, type=list[int]) if index < size]
+        except DecodeError as error:
+            raise Malformed(column, str(error)) from None
+    found = []
+    for number in range(-(-size // FULL)):
+        for place, leaf in enumerate(bundle(archive, number, size)):
+            if word.encode() in leaf and _says(leaf, column) == word:
+                found.append(number * FULL + place)
+    return found
+
+
+def _says(leaf: bytes, column: str) -> str:
+    try:
+        said: str | None = getattr(wire.decode(leaf), column)
+    except (Malformed, NewerVersion):
+        return ""
+    return said or ""
