@@ -22,6 +22,7 @@ from referral.wire import leaf, lent
 Target = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an older export of the same log: what is new is added.")]
 CasesWanted = Annotated[list[str] | None, typer.Option("--case", help="Lend the key of this case; may be given several times.")]
 EveryCase = Annotated[bool, typer.Option("--all-cases", help="Lend the keys of all cases.")]
+Witnesses = Annotated[Path | None, typer.Option("--witnesses", help="The witness policy to hand out with it; by default the log's own.")]
 Auditor = Annotated[
     Path | None, typer.Option("--for", metavar="FILE", help="The auditor's public key, to which the lent keys are encrypted.")
 ]
@@ -29,17 +30,23 @@ _PLAIN = re.compile(r"[a-z0-9.-]+")
 
 
 class Export(Struct, frozen=True, kw_only=True):
-    """What to write. keys: of the cases that the auditor may read; auditor: whom they are encrypted to."""
+    """What to write. policy: whose signatures are wanted. keys: of cases that the auditor may read, encrypted to `auditor`."""
 
     folder: Path
     there: Archive
     published: Trusted
+    policy: bytes
     keys: Mapping[str, bytes]
     auditor: X25519PublicKey | None
 
 
 def export_command(
-    target: Target, case: CasesWanted = None, every: EveryCase = False, auditor: Auditor = None, as_json: show.Json = False
+    target: Target,
+    case: CasesWanted = None,
+    every: EveryCase = False,
+    auditor: Auditor = None,
+    witnesses: Witnesses = None,
+    as_json: show.Json = False,
 ) -> int:
     """Write the log up to its newest witnessed checkpoint into DIR: tiles, entries, payloads, schemas, witness policy, and lent keys.
 
@@ -52,16 +59,17 @@ def export_command(
     """
     if bool(case or every) != bool(auditor):
         raise typer.BadParameter("--for names the auditor to whom keys are lent: give it together with --case or --all-cases")
-    public = audit_open.public_key(auditor) if auditor else None
+    public, pinned = audit_open.public_key(auditor) if auditor else None, audit_open.file(witnesses)
     with audit_open.opened(None) as source:
-        published = archive.trusted(source.archive, None)
-        if published is None:
+        published = archive.trusted(source.archive, pinned)
+        policy = source.archive.read(POLICY) if pinned is None else pinned
+        if published is None or policy is None:
             raise Rejected("not-published-yet", "checkpoint", "no checkpoint has its witnesses' quorum yet: look at `referral doctor`")
         keys = source.keys(None if every else case or [])
         for one in case or ():
             if one not in keys:
                 raise Rejected("unknown-case", "--case", f"{one} has no key: it is erased, or never was")
-        wanted = Export(folder=target, there=source.archive, published=published, keys=keys, auditor=public)
+        wanted = Export(folder=target, there=source.archive, published=published, policy=policy, keys=keys, auditor=public)
         with show.progress(quiet=as_json) as bar:
             task = bar.add_task("files written", total=None)
             written = write(wanted, lambda: bar.advance(task))
@@ -93,7 +101,7 @@ def write(wanted: Export, tell: Callable[[], None]) -> int:
         count += _tile(wanted, tile, old, payload.path(tile)) + _tile(wanted, tile, old, tile.path)
         _schemas(wanted, tile)
         tell()
-    last = {POLICY: there.read(POLICY) or b""}
+    last = {POLICY: wanted.policy}
     if wanted.auditor is not None:
         last[KEYS] = lent.lend(wanted.auditor, published.accepted.checkpoint.origin, wanted.keys)
     else:

@@ -9,11 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from referral.domain.events import OfferAccepted, OfferOpened, Word
+from referral.proof import note
+from referral.proof.checkpoint import Checkpoint
+from referral.proof.note import Note
 from referral.runtime import kafka, reading
 from referral.runtime.settings import Settings
 from services.audit.__main__ import service as audit_service
+from tests import made_log
 from tests.contract.routing_stack import Line, answer, new_id, referral
 
 pytestmark = pytest.mark.servers
@@ -39,7 +44,37 @@ async def command(settings: Settings, *words: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode()
 
 
-async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settings: Settings) -> None:
+async def publish(line: Line) -> None:
+    """What the publisher does, by the keys of tests.made_log."""
+    async with line.admin() as tx:
+        head = (await tx.execute(text("SELECT size, root FROM audit.head"))).one()
+        made = Checkpoint(made_log.ORIGIN, head.size, head.root).sign(made_log.LOG)
+        cosigned = Note(made.text, (*made.signatures, *(note.sign(made.text, key, made_log.NOW) for key in made_log.WITNESSES)))
+        await tx.execute(
+            text("INSERT INTO audit.checkpoint VALUES (:size, :root, :note, 0, :cosigned)"),
+            {"size": head.size, "root": head.root, "note": made.encode(), "cosigned": cosigned.encode()},
+        )
+
+
+async def exported_as_the_database_says(settings: Settings, tmp_path: Path, case_id: str, erased: str) -> None:
+    """The export, judged alone, leads to the same verdict; only what was lent is read."""
+    policy, key, folder = tmp_path / "log.policy", tmp_path / "auditor.key", tmp_path / "export"
+    policy.write_bytes(made_log.policy())
+    assert (await command(settings, "audit", "key", str(key)))[0] == 0
+    words = ("audit", "export", str(folder), "--for", f"{key}.pub", "--witnesses", str(policy), "--json")
+    code, output = await command(settings, *words, "--case", erased)
+    assert code == 1 and "unknown-case" in output
+    code, output = await command(settings, *words, "--case", case_id)
+    assert code == 0 and json.loads(output)["keys"] == 1, output
+    code, output = await command(settings, "audit", "verify", str(folder), "--key", str(key), "--witnesses", str(policy), "--json")
+    offline = json.loads(output)
+    assert (code, offline["verdict"]) == (0, "good"), offline
+    code, output = await command(settings, "audit", "verify", "--witnesses", str(policy), "--json")
+    online = json.loads(output)
+    assert online == offline
+
+
+async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settings: Settings, tmp_path: Path) -> None:
     line = Line(settings)
     try:
         await line.start()
@@ -65,7 +100,7 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settin
     code, output = await command(settings, "audit", "verify", "--json")
     report = json.loads(output)
     assert (code, report["verdict"]) == (0, "good"), report
-    assert {f["code"] for f in report["findings"]} == {"UNREADABLE", "ERASED"}
+    assert {f["code"] for f in report["findings"]} == {"UNREADABLE", "ERASED", "NO_CHECKPOINT"}
     assert report["counts"]["cases"] == 2 and report["counts"]["cases erased"] == 1
     assert report["counts"]["entries"] in (total, total - quarantined)
     code, output = await command(settings, "audit", "verify")
@@ -78,15 +113,20 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settin
     code, output = await command(settings, "audit", "replay", "--case", new_id())
     assert code == 1 and "unknown-case" in output
 
+    await publish(line)
+    await exported_as_the_database_says(settings, tmp_path, case_id, erased)
+
     async with line.admin() as tx:
+        last = (await tx.execute(text("SELECT max(idx) FROM audit.entry WHERE case_id = :case"), {"case": case_id})).scalar_one()
         await (await tx.get_raw_connection()).driver_connection.execute(  # type: ignore[union-attr]
             "ALTER TABLE audit.entry DISABLE TRIGGER append_only;"
-            "UPDATE audit.entry SET value = value || '\\x00' WHERE idx = 5; ALTER TABLE audit.entry ENABLE TRIGGER append_only"
+            f"UPDATE audit.entry SET value = value || '\\x00' WHERE idx = {last}; ALTER TABLE audit.entry ENABLE TRIGGER append_only"
         )
-    code, output = await command(settings, "audit", "verify", "--json")
+    policy = str(tmp_path / "log.policy")
+    code, output = await command(settings, "audit", "verify", "--witnesses", policy, "--json")
     report = json.loads(output)
-    assert (code, report["first_bad"]) == (1, 5)
-    assert "HASH_DIFFERS" in {f["code"] for f in report["findings"] if f["idx"] == 5}
+    assert (code, report["first_bad"], report["layer"]) == (1, last, "payload")
+    assert "HASH_DIFFERS" in {f["code"] for f in report["findings"] if f["idx"] == last}
 
 
 async def test_without_a_database_the_commands_say_so(settings: Settings) -> None:

@@ -72,7 +72,7 @@ def exported(folder: Path, there: Rows, keys: Mapping[str, bytes], tell: Callabl
     """An export with these keys lent to AUDITOR."""
     published = archive.trusted(there, None)
     assert published is not None
-    write(Export(folder=folder, there=there, published=published, keys=keys, auditor=AUDITOR.public_key()), tell)
+    write(Export(folder=folder, there=there, published=published, policy=there.policy, keys=keys, auditor=AUDITOR.public_key()), tell)
     return folder
 
 
