@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -56,9 +56,10 @@ class Ground(Struct, frozen=True):
 
 
 class Part(Struct):
-    """What one bucket of cases led to."""
+    """What some cases led to. once: what was signed → the event that it stands in."""
 
     report: Report
+    once: list[tuple[Hashable, str]]
 
 
 def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
@@ -160,9 +161,8 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
     known = proof.cases()
     report.add(proof.report)
     task = bar.add_task("cases decided again", total=BUCKETS)
-    for part in _parts(aside.folder, known, asked.jobs):
+    for part in _parts(aside.folder, known, asked.jobs, lambda: bar.advance(task)):
         report.add(part.report)
-        bar.advance(task)
 
 
 def _entries(there: Archive, ground: Ground, touched: set[str], report: Report) -> Iterator[tuple[Joined, bool]]:
@@ -179,10 +179,8 @@ def _take(proof: Verification, joined: Joined, proven: bool) -> None:
     entry: Entry = joined.entry
     if not proven:
         proof.passed(entry)
-    elif not joined.here:
-        proof.absent(entry)
     else:
-        if not joined.fits:
+        if joined.here and not joined.fits:
             proof.report.say(finding(Weight.BAD, "REST_DIFFERS", entry, "key or headers are not the ones that were logged"))
         proof.take(entry)
 
@@ -199,23 +197,31 @@ def _touched(there: Archive, ground: Ground, report: Report) -> set[str]:
     return found - {""}
 
 
-def _parts(folder: Path, known: Cases, jobs: int) -> Iterator[Part]:
-    if jobs == 1:
-        yield from share(folder, known, 0, 1)
-        return
+def _parts(folder: Path, known: Cases, jobs: int, tell: Callable[[], None]) -> list[Part]:
+    """Of all buckets. Where one signature stands in two buckets, once more by one process, which sees both."""
     arguments = [(folder, known, number, jobs) for number in range(jobs)]
-    yield from processes.shared(share, arguments, BUCKETS, lambda _: None, Part)
+    found = share(*arguments[0]) if jobs == 1 else processes.shared(share, arguments, BUCKETS, lambda _: None, Part)
+    parts, once = list[Part](), dict[Hashable, str]()
+    for part in found:
+        tell()
+        parts.append(part)
+        if jobs > 1 and any(once.setdefault(sign, event) != event for sign, event in part.once):
+            return list(share(folder, known, 0, 1))
+    return parts
 
 
 def share(folder: Path, known: Cases, first: int, jobs: int) -> Iterator[Part]:
     """Every so-manieth bucket, from the first on."""
     judging = Judge(known, Report())
     for number in range(first, BUCKETS, jobs):
-        report = Report()
-        judging = judging.into(report)
+        if jobs > 1:
+            judging.afresh(Report())
         for case_id, entries in spool.cases(folder, number).items():
             judging.case(case_id, entries)
-        yield Part(report)
+        if jobs > 1:
+            yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
+    if jobs == 1:
+        yield Part(judging.report, [])
 
 
 def _about_log(weight: Weight, code: str, what: str) -> Finding:

@@ -39,7 +39,7 @@ class Verification:
         """The next entry, in the order of idx."""
         entry = self._judged.put_right(entry)
         self._density.take(entry)
-        if entry.kind is Kind.POLICY:
+        if entry.kind is Kind.POLICY and entry.value:
             self._bundles.take(entry)
 
     def passed(self, entry: Entry) -> None:

@@ -60,7 +60,7 @@ async def exported_as_the_database_says(settings: Settings, tmp_path: Path, case
     """The export, judged alone, leads to the same verdict; only what was lent is read."""
     policy, key, folder = tmp_path / "log.policy", tmp_path / "auditor.key", tmp_path / "export"
     policy.write_bytes(made_log.policy())
-    assert (await command(settings, "audit", "key", str(key)))[0] == 0
+    assert (await command(settings, "audit", "reader", str(key)))[0] == 0
     words = ("audit", "export", str(folder), "--for", f"{key}.pub", "--witnesses", str(policy), "--json")
     code, output = await command(settings, *words, "--case", erased)
     assert code == 1 and "unknown-case" in output

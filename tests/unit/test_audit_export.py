@@ -13,7 +13,6 @@ from rich.progress import Progress
 
 from referral.cli import run
 from referral.cli.audit_judge import Asked, Verdict, judge
-from referral.domain.events import CaseErased
 from referral.errors import Rejected
 from referral.proof import archive
 from referral.proof.checkpoint import Checkpoint
@@ -22,6 +21,7 @@ from referral.proof.report import Weight
 from tests.made_log import ORIGIN, WITNESSES, policy
 from tests.unit.audit_archive import Rows, auditor_key, exported, long_log
 from tests.unit.audit_log import Log, story
+from tests.unit.test_audit_verify import checked, erase, forged
 
 
 @pytest.fixture(scope="module")
@@ -211,12 +211,13 @@ def test_a_missing_payload_is_bad_unless_the_case_is_erased() -> None:
     bad(judged(there, log), "PAYLOAD_GONE", 2)
     there.payloads[0] = None
     bad(judged(there, log), "PAYLOAD_GONE", 0)
-    log.say(case_id, CaseErased(), "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
+    erase(log, case_id)
     del log.keys[case_id]
     there = Rows(log.entries)
     there.payloads[2] = there.payloads[4] = None
     verdict = judged(there, log)
-    assert verdict.report.exit_code() == 0 and [f.code for f in verdict.report.findings] == ["ERASED"]
+    assert verdict.report.exit_code() == 0
+    assert [f.code for f in verdict.report.findings] == ["PAYLOAD_ERASED", "PAYLOAD_ERASED", "ERASED"]
 
 
 def test_a_checkpoint_without_its_quorum_or_of_another_key_is_refused(
@@ -235,8 +236,6 @@ def test_a_checkpoint_without_its_quorum_or_of_another_key_is_refused(
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_forged_record_found_late_is_judged_as_it_is_held_whole(jobs: int) -> None:
-    from tests.unit.test_audit_verify import checked, forged
-
     log = Log()
     story(log)
     forged(log, 3)
@@ -264,5 +263,5 @@ def test_usage_errors_are_one_line(tmp_path: Path, folder: Path, capsys: pytest.
 
 def test_an_auditors_key_pair_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "auditor.key"
-    assert run(["audit", "key", str(path)]) == 0 and path.stat().st_mode & 0o777 == 0o600
-    assert run(["audit", "key", str(path)]) == 2 and "File exists" in capsys.readouterr().err
+    assert run(["audit", "reader", str(path)]) == 0 and path.stat().st_mode & 0o777 == 0o600
+    assert run(["audit", "reader", str(path)]) == 2 and "File exists" in capsys.readouterr().err
