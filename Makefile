@@ -28,6 +28,7 @@ test: check
 	$(BIN)/pytest -q tests/faults
 
 faults: setup
+	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q tests/faults/test_log_kills.py tests/faults/test_witness_kills.py
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 interop: setup

@@ -126,6 +126,14 @@ async def database(postgres: str, template: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
+    """A database of its own, and no broker."""
+    from referral.runtime.settings import Settings
+
+    return Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
+
+
+@pytest.fixture
 async def settings(kafka: str, database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
     """A stack of its own on the shared servers: fresh database, fresh topics under a prefix, keys, drill clock."""
     from referral.runtime.kafka import create_topics

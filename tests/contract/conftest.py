@@ -26,11 +26,6 @@ async def relay() -> AsyncIterator[smtp.Relay]:
 
 
 @pytest.fixture
-def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
-    return Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
-
-
-@pytest.fixture
 async def intake(bare: Settings) -> AsyncIterator[intake_stack.Stack]:
     async with intake_stack.stack(bare) as made:
         yield made

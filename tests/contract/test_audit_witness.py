@@ -34,6 +34,7 @@ class Process:
         self._process = subprocess.Popen([*command, *files, *more], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         said = json.loads(self._process.stdout.readline())
+        self.pid = self._process.pid
         self.url, self.keys = said["url"], [note_keys.verifier(key.encode()) for key in said["keys"]]
 
     def post(self, log: Log, old: int, size: int, key: SignerKey = LOG) -> httpx.Response:

@@ -1,0 +1,178 @@
+"""The log is killed, or its connections break, at every system call by which it appends, signs, keeps, asks and publishes.
+
+Each time the next turn puts things right: never two heads of one size, never a head that the entries do not carry, nothing logged twice.
+`make faults` strikes at every call; the tests at every STEP-th.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from referral.proof import checkpoint, merkle, note
+from referral.proof.merkle import leaf_hash
+from referral.runtime.database import away
+from referral.runtime.service import Batch
+from referral.runtime.settings import Settings
+from services.audit.handle import Audit
+from tests.contract.audit_stack import KEY, Log, honest, log
+from tests.unit.test_audit_ingest import record, value
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+STEP = int(os.environ.get("REFERRAL_KILL_STEP", "16"))
+COUNT = 3
+"""Records of a turn; with it the tree passes no full tile and passes one, in different turns."""
+CALLS = ("sendto", "recvfrom")
+"""What asyncio speaks to database and witnesses with. After a `recvfrom` what was asked for may be done, and the asker does not know."""
+FAULTS = ("signal=SIGKILL", "error=ECONNRESET")
+
+
+class Turns:
+    """The process that forks turns, and the strace that strikes them."""
+
+    def __init__(self, settings: Settings, folder: Path, urls: list[str]) -> None:
+        self._told = {"database": settings.database, "master_key_file": str(settings.master_key_file), "kafka": "", "instance": "turn"}
+        self._folder, self._urls = folder, urls
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.log_turn"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.go = folder / "go"
+        os.mkfifo(self.go)
+
+    def run(self, first: int, rule: str = "") -> int:
+        """One turn, its exit code (negative: the signal). rule: of strace, what is done to it."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        told = {"settings": self._told, "first": first, "count": COUNT, "urls": self._urls, "go": str(self.go)}
+        self._process.stdin.write(json.dumps({**told, "said": str(self._folder / "said")}) + "\n")
+        self._process.stdin.flush()
+        child = int(self._process.stdout.readline())
+        tracer = None
+        if rule:
+            trace = ["strace", "-f", "-p", str(child), "-e", f"trace={','.join(CALLS)}", *(("-e", rule) if rule != "count" else ())]
+            tracer = subprocess.Popen([*trace, "-o", str(self._folder / "calls")], stderr=subprocess.PIPE, text=True)
+            assert tracer.stderr is not None and "attached" in tracer.stderr.readline()
+        with self.go.open("w"):
+            pass
+        code = int(self._process.stdout.readline())
+        if tracer is not None:
+            tracer.wait(30)
+        return code
+
+    def calls(self) -> dict[str, int]:
+        """How often each was made in the last turn that was traced."""
+        seen = (self._folder / "calls").read_text(errors="replace")
+        return {call: len(re.findall(rf"\b{call}\(", seen)) for call in CALLS}
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+@pytest_asyncio.fixture
+async def made(bare: Settings, tmp_path: Path) -> AsyncIterator[tuple[Turns, Log, list[str]]]:
+    if shutil.which("strace") is None:
+        pytest.skip("system calls cannot be struck here: apt-get install strace")
+    async with AsyncExitStack() as stack:
+        urls = [await stack.enter_async_context(honest(tmp_path, n)) for n in (1, 2)]
+        database = await stack.enter_async_context(log(bare, urls))
+        turns = Turns(bare, tmp_path, urls)
+        stack.callback(turns.end)
+        yield turns, database, urls
+
+
+async def holds(made: Log, records: int, urls: list[str]) -> None:
+    """Every head that anybody has seen is the head of these entries, and they are the records, each once."""
+    async with made.engine.connect() as tx:
+        rows = (await tx.execute(text('SELECT leaf, "offset" FROM audit.entry ORDER BY idx'))).all()
+        head = (await tx.execute(text("SELECT size, root FROM audit.head"))).one()
+        signed = (await tx.execute(text("SELECT size, root, note FROM audit.checkpoint"))).all()
+    assert [row.offset for row in rows] == list(range(1, records + 1))
+    frontier, roots = merkle.Frontier(), {0: merkle.EMPTY}
+    for row in rows:
+        frontier = merkle.append(frontier, [leaf_hash(row.leaf)])
+        roots[frontier.size] = frontier.root
+    assert (head.size, head.root) == (len(rows), roots[len(rows)])
+    for size, root, data in signed:
+        said, _ = checkpoint.verify(note.parse(data), [KEY.verifier])
+        assert said == checkpoint.Checkpoint(KEY.name, size, root) and root == roots[size]
+    for url in urls:
+        answer = await made.client.get(f"{url}/checkpoint/{hashlib.sha256(KEY.name.encode()).hexdigest()}")
+        said, _ = checkpoint.verify(note.parse(answer.content), [KEY.verifier])
+        assert said.root == roots[said.size]
+    accepted = await made.published()
+    assert accepted is not None and accepted.checkpoint.root == roots[len(rows)]
+
+
+async def test_struck_at_any_call_the_log_goes_on_as_if_nothing_had_been(made: tuple[Turns, Log, list[str]]) -> None:
+    turns, database, urls = made
+    first = itertools.count(1, COUNT)
+    assert await asyncio.to_thread(turns.run, next(first), "count") == 0
+    calls = turns.calls()
+    assert calls["sendto"] > 20, calls
+    struck = 0
+    for fault, call in itertools.product(FAULTS, CALLS):
+        for number in range(1 + struck % STEP, calls[call] + 1, STEP):
+            start = next(first)
+            code = await asyncio.to_thread(turns.run, start, f"inject={call}:{fault}:when={number}")
+            assert code != 0 or fault != "signal=SIGKILL" or turns.calls()[call] < number, (fault, call, number)
+            assert await asyncio.to_thread(turns.run, start) == 0, (fault, call, number)
+            await holds(database, start + COUNT - 1, urls)
+            struck += code != 0
+    assert struck >= 20 // STEP
+
+
+async def test_two_writers_at_once_leave_one_tree(made: tuple[Turns, Log, list[str]]) -> None:
+    _, database, urls = made
+    await database.append(5)
+
+    async def again() -> bool:
+        other = Log(database.engine, database.policy, database.client, offset=5)
+        try:
+            await other.append(4)
+        except Exception as error:
+            assert "entry_pkey" in str(error), error
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(again() for _ in range(4)))) >= 1
+    assert await database.publisher().round()
+    await holds(database, 9, urls)
+
+
+async def test_a_full_disk_of_the_database_stops_the_log_and_changes_nothing(made: tuple[Turns, Log, list[str]], tmp_path: Path) -> None:
+    """ENOSPC where PostgreSQL makes a table longer; what WAL does on a full disk is PostgreSQL's own promise."""
+    _, database, urls = made
+    await database.append(2)
+    large = [record(value(n), n, told=[("padding", os.urandom(40_000))]) for n in range(3, 40)]
+    with pytest.raises(DBAPIError) as told:
+        async with database.engine.begin() as tx:
+            pid = (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            rule = ["-e", "trace=pwritev,fallocate", "-e", "inject=pwritev,fallocate:error=ENOSPC"]
+            tracer = subprocess.Popen(["strace", "-p", str(pid), *rule, "-o", "/dev/null"], stderr=subprocess.PIPE, text=True)
+            assert tracer.stderr is not None and "attached" in tracer.stderr.readline()
+            try:
+                await Audit(lambda _: None).handle(tx, Batch(now=3, inputs=tuple(large), keys={}, owned=frozenset({"all"})))
+            finally:
+                tracer.terminate()
+                tracer.wait(30)
+    assert getattr(told.value.orig, "sqlstate", None) == "53100" and away(told.value), "the loop waits and tries again"
+    database.offset = 2
+    await database.append(3)
+    assert await database.publisher().round()
+    await holds(database, 5, urls)
