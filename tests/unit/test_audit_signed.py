@@ -33,9 +33,9 @@ def activate(log: Log, number: int, *keys: SignerKey, must: bool = False) -> Non
     log.put(e.PolicyActivated.TOPIC, 0, str(number).encode(), codec.encode(body), told)
 
 
-def by_http(path: str = "/v1/referrals", key: SignerKey = KEY, kind: str = "application/json") -> e.Signed:
+def by_http(path: str = "/v1/referrals", key: SignerKey = KEY, kind: str = "application/json", method: str = "POST") -> e.Signed:
     digest = base64.b64encode(hashlib.sha256(b"the body").digest()).decode()
-    said = {"@method": "POST", "@path": path, "content-type": kind, "content-digest": f"sha-256=:{digest}:"}
+    said = {"@method": method, "@path": path, "content-type": kind, "content-digest": f"sha-256=:{digest}:"}
     params = f'({" ".join(f"{chr(34)}{name}{chr(34)}" for name in said)});created=1;keyid="k"'
     base = "\n".join(f'"{name}": {value}' for name, value in {**said, "@signature-params": params}.items()).encode()
     public = key.verifier.public
@@ -88,6 +88,7 @@ def test_every_changed_part_of_a_signature_is_bad() -> None:
         structs.replace(good, scheme=e.Scheme.UNKNOWN),
         structs.replace(good, scheme=e.Scheme.CLOUDEVENT),
         by_http("/v1/offers/x/responses"),
+        by_http(method="PUT"),
         by_kafka(),
     ):
         log = Log()
@@ -100,6 +101,7 @@ def test_a_record_signed_for_another_topic_or_number_is_bad() -> None:
     for wrong in (
         by_kafka(topic="ingress.csw-prizren"),
         structs.replace(by_kafka(), sequence=2),
+        structs.replace(by_kafka(), signature=bytes(64)),
         structs.replace(by_kafka(), base=bytes(500)),
     ):
         log = Log()
