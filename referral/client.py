@@ -97,6 +97,21 @@ class Client:
         """What became of a referral that you published."""
         return self._get(f"/v1/referrals/{_part(referral_id)}")
 
+    def proof(self, referral_id: str, *, wait: float = 60) -> bytes:
+        """The proof that a referral that you published is in the log: a C2SP `.tlog-proof`. Keep it with the receipt.
+
+        `referral receipt` checks both offline. wait: seconds until it is logged and witnessed; a few are enough.
+        Raises Problem (not-logged-yet when it was not in time), Away.
+        """
+        for left in range(int(wait), -1, -1):
+            try:
+                return self._answer("GET", f"/v1/referrals/{_part(referral_id)}/proof").content
+            except Problem as problem:
+                if problem.code != "not-logged-yet" or not left:
+                    raise
+            self._sleep(1)
+        raise AssertionError("the last attempt is told")
+
     def submission(self, key: str) -> Json:
         """What became of the thing that you sent under this key, by HTTP or Kafka."""
         return self._get(f"/v1/submissions/{_part(key)}")
@@ -156,6 +171,11 @@ class Client:
     def _send(
         self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None, media: str = JSON
     ) -> Json:
+        return _body(self._answer(method, path, body, key=key, media=media))
+
+    def _answer(
+        self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None, media: str = JSON
+    ) -> httpx.Response:
         headers = {"Idempotency-Key": key} if key else {}
         content = None
         if body is not None:
@@ -173,7 +193,9 @@ class Client:
                 self._sleep(wait)
                 continue
             if answer.status_code not in AGAIN:
-                return _read(answer)
+                if answer.is_success:
+                    return answer
+                raise Problem(answer.status_code, _body(answer))
             if wait is None:
                 raise Away(f"{method} {path.split('/')[2]}: the pipeline is away; send the same again later")
             asked = answer.headers.get("Retry-After", "")
@@ -187,14 +209,12 @@ def _waits() -> Iterator[float | None]:
     yield None
 
 
-def _read(answer: httpx.Response) -> Json:
+def _body(answer: httpx.Response) -> Json:
     try:
         body = answer.json() if answer.content else {}
     except ValueError:
         body = {"title": "not JSON", "detail": "something between you and the pipeline answered"}
-    if answer.is_success:
-        return dict(body)
-    raise Problem(answer.status_code, body if isinstance(body, dict) else {})
+    return body if isinstance(body, dict) else {}
 
 
 def _part(text: str) -> str:
@@ -259,25 +279,15 @@ def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence:
     value: as `encrypt` gave it. id: your own number (ce_id). sequence: 1, 2, 3 … of your signed records, without a gap. record_key: the
     record's key, as text.
     """
-    attributes = {
-        "id": id,
-        "source": f"urn:referral:{topic}",
-        "specversion": "1.0",
-        "type": "referral.referral-submitted.v1",
-        "datacontenttype": JSON,
-    }
+    attributes = {"id": id, "source": f"urn:referral:{topic}", "specversion": "1.0", "type": "referral.referral-submitted.v1"}
     more = {"topic": topic, "key": record_key, "sequence": str(sequence)}
     core = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
-    parts = [*(attributes.get(name, "").encode() for name in core), value]
+    parts = [*({**attributes, "datacontenttype": JSON}.get(name, "").encode() for name in core), value]
     parts += [part.encode() for pair in more.items() for part in pair]
     payload = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
     signature = key.sign(b"DSSEv1 %d %s %d %s" % (len(DSSE), DSSE.encode(), len(payload), payload))
-    envelope = {
-        "payload": base64.b64encode(payload).decode(),
-        "payloadType": DSSE,
-        "signatures": [{"keyid": key.id, "sig": base64.b64encode(signature).decode()}],
-    }
+    signatures = [{"keyid": key.id, "sig": base64.b64encode(signature).decode()}]
+    envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": DSSE, "signatures": signatures}
     material = base64.b64encode(json.dumps(envelope).encode()).decode()
-    del attributes["datacontenttype"]
     said = {**attributes, **more, "signedextattrs": ",".join(more), "dssematerial": material}
     return [("content-type", JSON.encode()), *((f"ce_{name}", text.encode()) for name, text in said.items())]

@@ -28,6 +28,7 @@ from referral.cli import (
     pathway_show,
     policy,
     prepare,
+    receipt,
     recover,
     simulate,
     staff,
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
+app.command("receipt")(receipt.receipt)
 app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)
 for command in (erasing.erase, erasing.hold, erasing.lift, erasing.erasures):

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 
+import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from referral.errors import Rejected
 from referral.runtime import bundles, database, keys
 from referral.runtime.service import Service, run
 from referral.runtime.settings import Settings, load
-from services.intake import api, api_person, handle, pages
+from services.intake import api, api_person, handle, logged, pages
 from services.intake.destroying import Destroying
 from services.intake.door import Door
 from services.intake.in_force import InForce
@@ -72,13 +73,15 @@ async def main(settings: Settings) -> None:
     followed = bundles.follow(settings)
     in_force = InForce(followed)
     private = ingress_key(settings)
-    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds)
+    log = httpx.AsyncClient(base_url=settings.audit_url, timeout=logged.DOOR_S)
+    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, log)
     destroying = Destroying(door, settings)
     app = destroying.gate(application(door, in_force, private, secure=settings.inbox_url.startswith("https:")))
     try:
         background = (followed.run, in_force.follow, destroying.run)
         await run(service(door, private, destroying.against), app=app, background=background, settings=settings)
     finally:
+        await log.aclose()
         await engine.dispose()
 
 

@@ -45,6 +45,7 @@ def operations(door: Door) -> tuple[Op, ...]:
             ),
         ),
         Op(get, referral, asking.referral, shown.ReferralState),
+        Op(get, f"{referral}/proof", asking.proof, str, own=openapi.PLAIN),
         Op(post, f"{referral}/withdrawal", posting.withdraw, receipt, answers.WithdrawalBody, 202),
         Op(get, "/v1/submissions/{key}", asking.submission, shown.SubmissionState),
         Op(get, case, asking.case, shown.CaseState, forms=(Form(fhir_types.MEDIA, asking.case_as_fhir, fhir_types.Bundle),)),
@@ -102,12 +103,12 @@ def _form(op: Op, request: Request, asked: call.Call) -> Form:
     """What is posted says its form itself; what is asked for comes in the form that the caller wants. Rejected 406: we have none such."""
     if op.method != HTTPMethod.GET:
         return op.form(asked.media)
-    media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media) if op.forms else openapi.JSON
+    media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media) if op.forms else op.own
     if media is None:
         raise Rejected("not-acceptable", "Accept", f"ask for {' or '.join(op.media)}", status=406)
     return op.form(media)
 
 
-def _encoded(answer: msgspec.Struct, status: int = 200, media: str = openapi.JSON) -> Response:
+def _encoded(answer: msgspec.Struct | str, status: int = 200, media: str = openapi.JSON) -> Response:
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
-    return Response(msgspec.json.encode(answer), status, headers, media_type=media)
+    return Response(answer if isinstance(answer, str) else msgspec.json.encode(answer), status, headers, media_type=media)

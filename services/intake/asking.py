@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from referral.errors import Rejected
-from services.intake import casefile, disclosing, fhir, fhir_types, linking, receipts, shown, standing, store
+from services.intake import casefile, disclosing, fhir, fhir_types, linking, logged, receipts, shown, standing, store
 from services.intake.call import Call, known_id
 from services.intake.kept import Referral
 from services.intake.reading import Reader
@@ -29,6 +29,13 @@ async def referral(call: Call) -> shown.ReferralState:
         offers = await store.case_offers(tx, found.case_id)
         case = await standing.hold(tx, call.door.keys, found.case_id)
     return shown.referral(found, _state(found, shown.state(offers, closed=case.closed)))
+
+
+async def proof(call: Call) -> str:
+    """The proof that a referral that you sent is in the log, and that a quorum of witnesses has seen it (C2SP tlog-proof)."""
+    async with call.door.begin() as tx:
+        found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
+    return await logged.proof(call.door.log, found.event_id)
 
 
 async def offers(call: Call) -> shown.Offers:

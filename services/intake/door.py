@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import httpx
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -24,13 +25,14 @@ ANSWER_S = 4.5
 @dataclass(frozen=True, slots=True)
 class Door:
     """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text. seconds: the true Unix time, by
-    which the clocks of agencies' systems are compared; a drill does not move it."""
+    which the clocks of agencies' systems are compared; a drill does not move it. log: to audit's HTTP; None where this stack has none."""
 
     engine: AsyncEngine
     keys: Keys
     lists: Callable[[], Lists]
     new_id: Callable[[], str]
     seconds: Callable[[], int]
+    log: httpx.AsyncClient | None = None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

@@ -12,7 +12,9 @@ import msgspec
 from services.intake.call import KEY, Call
 from services.intake.problems import Problem
 
-JSON = "application/json"
+JSON, PLAIN = "application/json", "text/plain; charset=utf-8"
+SIGNED = ("Content-Digest", "Signature-Input", "Signature")
+"""Headers of a signed request (RFC 9421)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class Form:
     """
 
     media: str
-    act: Callable[[Call], Awaitable[msgspec.Struct]]
-    answer: type[msgspec.Struct]
+    act: Callable[[Call], Awaitable[msgspec.Struct | str]]
+    answer: type[msgspec.Struct] | type[str]
     status: int = 200
     body: dict[str, Any] | None = None
 
@@ -32,27 +34,28 @@ class Form:
 @dataclass(frozen=True, slots=True)
 class Op:
     """One operation. body: struct of the request, dict for a free object, None for none. key: whether the Idempotency-Key must be sent.
-    forms: others besides JSON.
+    own: media type of its answer. forms: others besides that.
     """
 
     method: str
     path: str
-    act: Callable[[Call], Awaitable[msgspec.Struct]]
-    answer: type[msgspec.Struct]
+    act: Callable[[Call], Awaitable[msgspec.Struct | str]]
+    answer: type[msgspec.Struct] | type[str]
     body: type[Any] | None = None
     status: int = 200
     key: bool = False
     query: tuple[tuple[str, tuple[str, ...]], ...] = ()
     forms: tuple[Form, ...] = ()
+    own: str = JSON
 
     @property
     def media(self) -> tuple[str, ...]:
-        """Every form, JSON first."""
-        return (JSON, *(form.media for form in self.forms))
+        """Every form, its own first."""
+        return (self.own, *(form.media for form in self.forms))
 
     def form(self, media: str) -> Form:
         """The form of this media type, which is one of `media`."""
-        return next((one for one in self.forms if one.media == media), Form(JSON, self.act, self.answer, self.status))
+        return next((one for one in self.forms if one.media == media), Form(self.own, self.act, self.answer, self.status))
 
     @property
     def summary(self) -> str:
@@ -89,6 +92,8 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
     parameters += [_parameter(name, "query", {"enum": list(words)}, needed=False) for name, words in op.query]
     if op.method == "POST":
         parameters.append(_parameter(KEY, "header", {"type": "string", "maxLength": 200}, needed=op.key))
+    if op.method != "GET":
+        parameters += [_parameter(name, "header", {"type": "string"}, needed=False) for name in SIGNED]
     problem = {"description": "Refused, or away.", "content": {"application/problem+json": {"schema": refs[Problem]}}}
     found: dict[str, Any] = {
         "operationId": op.act.__name__,
@@ -107,9 +112,13 @@ def _responses(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
     """By status, then by media type."""
     found: dict[str, Any] = {}
     for form in map(op.form, op.media):
-        said = found.setdefault(str(form.status), {"description": form.answer.__doc__ or "", "content": {}})
+        said = found.setdefault(str(form.status), {"description": _told(op, form), "content": {}})
         said["content"][JSON if op.body is not None else form.media] = {"schema": refs[form.answer]}
     return found
+
+
+def _told(op: Op, form: Form) -> str:
+    return op.summary if form.answer is str else form.answer.__doc__ or ""
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any], *, needed: bool) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from starlette.responses import Response
 from referral.errors import Rejected, Unavailable
 from referral.runtime import observe
 
+LATER = {"not-logged-yet": 1}
+"""Refusals that pass by themselves, and after how many seconds to ask again (ours)."""
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """type: urn:referral:problem:<code>. where: JSON path, header or field. hint: what to do."""
@@ -43,7 +46,9 @@ def _problem(status: int, code: str, where: str, hint: str) -> Problem:
 def answer(error: Exception) -> Response:
     """What a caller hears of an error. What should not happen goes to the log by type and place, and nothing of it to the caller."""
     if isinstance(error, Rejected):
-        headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
+        if error.code in LATER:
+            headers["Retry-After"] = str(LATER[error.code])
         return response(error.status, error.code, error.where, error.hint, headers)
     if isinstance(error, Unavailable):
         hint = f"{error.what} is away; send the same again, under the same Idempotency-Key, after {error.retry_after} s"

@@ -162,10 +162,10 @@ def track(case_track: str = "11111111-1111-4111-8111-111111111111", pathway: str
 
 
 @asynccontextmanager
-async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8) -> AsyncIterator[Stack]:
-    """The application on this database, with a token for every agency."""
+async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: httpx.AsyncClient | None = None) -> AsyncIterator[Stack]:
+    """The application on this database, with a token for every agency. log: audit's HTTP."""
     engine = database.engine(settings, "intake", size=size)
-    door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()))
+    door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), log)
     app = Starlette(routes=[*api.routes(door, None), *api_person.routes(door)], exception_handlers=dict(api.ERRORS))  # type: ignore[arg-type]
     async with engine.begin() as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]

@@ -106,6 +106,8 @@ async def test_every_answer_has_the_form_that_is_documented(intake: Stack) -> No
     every = [(path, method, op) for path, methods in document["paths"].items() for method, op in methods.items()]
     for path, method, operation in sorted(every, key=lambda one: one[2]["operationId"] == "withdraw"):  # after it its sender is out
         name = operation["operationId"]
+        if name == "proof":  # needs a log: test_intake_proof.py
+            continue
         agency, body = bodies.get(name, (askers.get(name, "police"), None))
         headers = intake.token(agency) | ({"Idempotency-Key": new_id()} if body else {})
         good = await intake.http.request(method, path.format(**ids), json=body, headers=headers)

@@ -1,0 +1,91 @@
+"""The receipt of a referral becomes provable: intake fetches the proof from audit, for its sender alone, and it is checked offline."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from referral.domain.events import Meta, ReferralSubmitted
+from referral.domain.record import Input, Raw, Source
+from referral.errors import Unproven
+from referral.local import keyfiles
+from referral.proof import receipt as receipts
+from referral.runtime.settings import Settings
+from referral.wire import codec, seal, topics
+from services.audit.api import application
+from tests.contract.audit_stack import KEY, KEYS, honest, log
+from tests.contract.intake_stack import new_id, stack
+
+pytestmark = pytest.mark.servers
+
+
+def logged(receipt: dict[str, Any]) -> Input:
+    """The referral's event as audit reads it from the topic."""
+    case_id, type_ = receipt["case_id"], ReferralSubmitted.TYPE
+    meta = Meta(
+        event_id=receipt["event_id"],
+        case_id=case_id,
+        case_seq=1,
+        type=type_,
+        fingerprint=codec.fingerprint(type_),
+        cause_id=new_id(),
+        recorded_at=5,
+        source="intake",
+        drill=False,
+    )
+    value = seal.seal(bytes(32), ReferralSubmitted.TOPIC, meta, b"body", bytes(12))
+    source = Source(topic=ReferralSubmitted.TOPIC, partition=topics.partition(case_id), offset=0)
+    return Input(id=new_id(), case_id="", body=Raw(key=case_id.encode(), value=value, kafka_time=17), source=source)
+
+
+async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bare: Settings, tmp_path: Path) -> None:
+    async with AsyncExitStack() as opened:
+        urls = [await opened.enter_async_context(honest(tmp_path, n)) for n in (1, 2, 3)]
+        made = await opened.enter_async_context(log(bare, urls))
+        audit = httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine)), base_url="http://log")
+        intake = await opened.enter_async_context(stack(bare, log=await opened.enter_async_context(audit)))
+        receipt, other = await intake.submit(), await intake.submit()
+        path = f"/v1/referrals/{receipt['referral_id']}/proof"
+        publisher = made.publisher()
+        await publisher.check()
+        await made.append(5)
+        await publisher.round()
+        early = await intake.get("school", path)
+        assert (early.status_code, early.json()["code"], early.headers["Retry-After"]) == (404, "not-logged-yet", "1")
+        await made.append(1, lambda _: logged(receipt))
+        assert (await intake.get("school", path)).status_code == 404, "committed is not published"
+        await publisher.round()
+        await made.append(300)
+        await publisher.round()
+
+        answer = await intake.get("school", path)
+        operation = (await intake.http.get("/openapi.json")).json()["paths"]["/v1/referrals/{referral_id}/proof"]["get"]
+        assert answer.status_code == 200 and [*operation["responses"]["200"]["content"]] == [answer.headers["content-type"]]
+        told = [(f"w{n}", key.verifier, url) for n, (key, url) in enumerate(zip(KEYS, urls, strict=True), 1)]
+        policy = keyfiles.policy(KEY.verifier, told)
+        found = receipts.check(receipt, answer.content, policy)
+        assert (found.log, found.index) == (KEY.name, 5) and found.size > 300 and len(found.witnesses) >= 2
+        with pytest.raises(Unproven, match="another event"):
+            receipts.check(other, answer.content, policy)
+
+        foreign, unknown = await intake.get("police", path), await intake.get("police", f"/v1/referrals/{new_id()}/proof")
+        assert (foreign.status_code, foreign.content) == (404, unknown.content)
+        assert foreign.json()["code"] == "unknown-referral"
+        assert (await intake.get("school", f"/v1/referrals/{other['referral_id']}/proof")).json()["code"] == "not-logged-yet"
+
+
+async def test_a_log_that_is_away_is_503_and_no_refusal(bare: Settings) -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"oops"})
+
+    closed = httpx.AsyncClient(base_url="http://127.0.0.1:9", timeout=1)
+    for client in (closed, httpx.AsyncClient(transport=httpx.ASGITransport(broken), base_url="http://log")):
+        async with client, stack(bare, log=client) as intake:
+            receipt = await intake.submit()
+            answer = await intake.get("school", f"/v1/referrals/{receipt['referral_id']}/proof")
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable") and answer.headers["Retry-After"]
