@@ -12,9 +12,8 @@ from referral.cli import processes, spool
 from referral.cli.spool import BUCKETS, Spool
 from referral.domain.events import Leaf
 from referral.errors import Malformed, NewerVersion
-from referral.proof import archive, merkle, note, tiles, witness_policy
+from referral.proof import archive, merkle, tiles
 from referral.proof.archive import Archive, Trusted
-from referral.proof.checkpoint import Checkpoint
 from referral.proof.entry import Entry, Kind
 from referral.proof.genuine import TORN
 from referral.proof.merkle import Nodes
@@ -116,7 +115,7 @@ class _Bad(Exception):
 
 def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -> tiles.Edge:
     """The edge of the older checkpoint, which the tree of hashes must lead on from. Malformed."""
-    old = accepted(there, asked.since or b"", asked.pinned)
+    old = archive.accepted(asked.since or b"", archive.rules(there, asked.pinned))
     if old.size > (published.size if published else size):
         raise _Bad("TRUNCATED", f"an older checkpoint has {old.size} entries, the log's has fewer")
     edge = archive.edge(there, old.size, size)
@@ -126,12 +125,6 @@ def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -
             f"the log does not continue the older checkpoint: its first {old.size} entries have another root, or a tile is damaged",
         )
     return edge
-
-
-def accepted(there: Archive, signed: bytes, pinned: bytes | None) -> Checkpoint:
-    """Another checkpoint of the same log. Malformed, Unproven."""
-    rules = there.read(archive.POLICY) if pinned is None else pinned
-    return witness_policy.accept(witness_policy.parse(rules or b""), note.parse(signed)).checkpoint
 
 
 def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Spool, bar: Progress) -> None:

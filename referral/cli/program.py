@@ -12,7 +12,9 @@ from referral.cli import (
     agency,
     agency_key,
     audit,
+    audit_diff,
     audit_export,
+    audit_prove,
     audit_reader,
     audit_verify,
     case,
@@ -67,6 +69,8 @@ app.add_typer(policy.app, name="policy")
 audit.app.command("key")(log_key.key_command)
 audit.app.command("export")(audit_export.export_command)
 audit.app.command("verify")(audit_verify.verify_command)
+audit.app.command("prove")(audit_prove.prove_command)
+audit.app.command("diff")(audit_diff.diff_command)
 audit.app.command("reader")(audit_reader.reader_command)
 audit.app.command("witness")(witness.witness_command)
 app.add_typer(audit.app, name="audit")

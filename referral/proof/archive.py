@@ -9,6 +9,7 @@ from msgspec import DecodeError, Struct, msgpack
 
 from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof import lines, merkle, note, payload, tile_path, tiles, witness_policy
+from referral.proof.checkpoint import Checkpoint
 from referral.proof.merkle import HASH, Nodes
 from referral.proof.payload import Joined
 from referral.proof.tile_path import ENTRIES, FULL, Tile
@@ -51,11 +52,21 @@ def trusted(archive: Archive, pinned: bytes | None) -> Trusted | None:
     signed = archive.read(CHECKPOINT)
     if signed is None:
         return None
-    rules = archive.read(POLICY) if pinned is None else pinned
-    if rules is None:
-        raise Unproven("policy", "no policy file says whose signatures are wanted")
-    accepted = witness_policy.accept(witness_policy.parse(rules), note.parse(signed))
+    accepted = witness_policy.accept(witness_policy.parse(rules(archive, pinned)), note.parse(signed))
     return Trusted(signed, accepted, pinned is not None)
+
+
+def rules(archive: Archive, pinned: bytes | None) -> bytes:
+    """The policy file that the auditor brought along, else the archive's own. Unproven: there is none."""
+    found = archive.read(POLICY) if pinned is None else pinned
+    if found is None:
+        raise Unproven("policy", "no policy file says whose signatures are wanted")
+    return found
+
+
+def accepted(signed: bytes, rules: bytes) -> Checkpoint:
+    """Another checkpoint, by a policy file. Malformed, Unproven."""
+    return witness_policy.accept(witness_policy.parse(rules), note.parse(signed)).checkpoint
 
 
 def head(archive: Archive, published: Trusted | None) -> tuple[int, bytes]:
