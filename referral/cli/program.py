@@ -16,6 +16,7 @@ from referral.cli import (
     audit_export,
     audit_prove,
     audit_reader,
+    audit_replay,
     audit_verify,
     case,
     check,
@@ -69,6 +70,7 @@ app.add_typer(policy.app, name="policy")
 audit.app.command("key")(log_key.key_command)
 audit.app.command("export")(audit_export.export_command)
 audit.app.command("verify")(audit_verify.verify_command)
+audit.app.command("replay")(audit_replay.replay_command)
 audit.app.command("prove")(audit_prove.prove_command)
 audit.app.command("diff")(audit_diff.diff_command)
 audit.app.command("reader")(audit_reader.reader_command)

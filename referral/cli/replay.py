@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.progress import Progress
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import log, policy, show
+from referral.cli import policy, show
+from referral.cli.audit_open import Keys
 from referral.cli.simulate_table import print_differences
 from referral.domain import policy as domain
 from referral.domain.policy import Policy, PolicyErrors
 from referral.errors import Rejected
 from referral.proof.bundles import Bundles
+from referral.proof.casebook import Casebook
 from referral.proof.elsewhere import Elsewhere
-from referral.proof.entry import Entry, Kind
+from referral.proof.entry import Kind
 from referral.proof.report import Report
-from referral.runtime.settings import Settings
-
-BUNDLES = text(f"SELECT * FROM audit.entry WHERE kind = '{Kind.POLICY.value}' ORDER BY idx")  # noqa: S608 (a constant of ours)
 
 
-def elsewhere(folder: Path, case: str, as_json: bool) -> int:
+def elsewhere(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> int:
     """Compare, and tell. case: only this one; empty for all."""
     try:
         other = domain.compile(policy.read(folder))
@@ -31,7 +28,7 @@ def elsewhere(folder: Path, case: str, as_json: bool) -> int:
         show.wrong(error.errors)
         return 1
     with show.progress(quiet=as_json) as bar:
-        found = log.ask(lambda tx, where: compare(tx, where, other, case, bar))
+        found = compare(book, keys([case] if case else None), other, case, bar)
     if case and not found.cases and not found.unchecked:
         raise Rejected("unknown-case", "--case", "the log has no decision of this case; audit may lag by a second")
     if as_json:
@@ -41,28 +38,19 @@ def elsewhere(folder: Path, case: str, as_json: bool) -> int:
     return 3 if found.unchecked else 0
 
 
-async def compare(tx: AsyncConnection, found: Settings, other: Policy, case: str, bar: Progress | None = None) -> Elsewhere:
-    """Every case of the log, one at a time; nothing else of it is held."""
-    keys = await log.case_keys(tx, found, [case] if case else None)
+def compare(book: Casebook, keys: Mapping[str, bytes], other: Policy, case: str = "", bar: Progress | None = None) -> Elsewhere:
+    """Every case of the log, one at a time; of the others only where they stand is held. Malformed, NewerVersion: an entry."""
     bundles = Bundles(report=Report())
-    for row in await tx.execute(BUNDLES):
-        bundles.take(log.entry(row))
-    _, cases = await log.size(tx)
-    task = bar.add_task("cases decided again", total=1 if case else cases) if bar else None
+    places = book.cases(lambda _, said: said.kind is Kind.POLICY or (bool(said.case_id) and case in ("", said.case_id)))
+    for entry in book.of(places.pop("", []))[0]:
+        bundles.take(entry)
+    task = bar.add_task("cases decided again", total=len(places)) if bar else None
     told = Elsewhere()
-    async for case_id, entries in _cases(tx, case):
-        told.take(case_id, entries, keys.get(case_id), bundles.policy, other)
+    for case_id, where in sorted(places.items()):
+        told.take(case_id, book.of(where)[0], keys.get(case_id), bundles.policy, other)
         if bar and task is not None:
             bar.advance(task)
     return told
-
-
-async def _cases(tx: AsyncConnection, case: str) -> AsyncIterator[tuple[str, list[Entry]]]:
-    if case:
-        yield case, await log.of_case(tx, case)
-        return
-    async for case_id, entries in log.by_case(tx):
-        yield case_id, entries
 
 
 def _print(found: Elsewhere, other: Policy) -> None:

@@ -13,8 +13,8 @@ from referral.proof.timeline import Line
 
 WIDTH = 100
 """Columns (ours): fits two thirds of a laptop's screen, and a printed page."""
-MARGIN = 17
 INDENT = 3
+MARKED = len("unverified") + 2
 
 LIMITS = {"present": "be there", "arrive": "receive the child", "acknowledge": "say that it has seen it"}
 """What a limit is for, where its code is no good word."""
@@ -27,10 +27,10 @@ class Told(Struct, frozen=True, kw_only=True):
     style: str = ""
 
 
-def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True) -> Iterator[Told]:
-    """The timeline, line by line. day: the one that was said last. numbers: of the log's entries, in front."""
+def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: Sequence[str] = ()) -> Iterator[Told]:
+    """The timeline, line by line. day: the one that was said last. numbers: of entries, in front. marks: one for each line."""
     clock = ""
-    for line in lines:
+    for place, line in enumerate(lines):
         at = datetime.fromtimestamp(line.at / 1e6, UTC).astimezone(LOCAL)
         if (today := day_of(line)) != day:
             day, clock = today, ""
@@ -39,11 +39,13 @@ def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True) -> Itera
         shown = now if now != clock or not line.depth else ""
         clock = now
         number = str(line.idx) if line.idx is not None and numbers else ""
-        yield from _wrapped(f"{shown:<8} {number:>6}  ", line.depth, _sentence(line, day), "" if line.depth else "cyan")
+        margin = f"{shown:<8} {number:>6}  " + (f"{marks[place]:<{MARKED}}" if marks else "")
+        blank = " " * len(margin)
+        yield from _wrapped(margin, line.depth, _sentence(line, day, marked=not marks), "" if line.depth else "cyan")
         if line.why:
-            yield from _wrapped(" " * MARGIN, line.depth + 1, f"why: {line.why}", "dim")
+            yield from _wrapped(blank, line.depth + 1, f"why: {line.why}", "dim")
         for candidate in line.passed:
-            yield from _wrapped(" " * MARGIN, line.depth + 1, f"not asked: {candidate}", "yellow")
+            yield from _wrapped(blank, line.depth + 1, f"not asked: {candidate}", "yellow")
 
 
 def day_of(line: Line) -> str:
@@ -51,9 +53,9 @@ def day_of(line: Line) -> str:
     return datetime.fromtimestamp(line.at / 1e6, UTC).astimezone(LOCAL).strftime("%d.%m.%Y")
 
 
-def _sentence(line: Line, day: str) -> str:
+def _sentence(line: Line, day: str, *, marked: bool) -> str:
     limit = f"; it has {_until(line.due, day)} to {LIMITS.get(line.due_what, line.due_what)}" if line.due else ""
-    return f"{line.what}{limit}{f' [{line.mark}]' if line.mark else ''}"
+    return f"{line.what}{limit}{f' [{line.mark}]' if line.mark and marked else ''}"
 
 
 def _until(due: int, day: str) -> str:
@@ -62,6 +64,6 @@ def _until(due: int, day: str) -> str:
 
 
 def _wrapped(margin: str, depth: int, text: str, style: str) -> Iterator[Told]:
-    room = WIDTH - MARGIN - INDENT * depth
+    room = WIDTH - len(margin) - INDENT * depth
     for n, part in enumerate(textwrap.wrap(text, max(room, 40), subsequent_indent="  ") or [""]):
-        yield Told(text=f"{margin if not n else ' ' * MARGIN}{' ' * (INDENT * depth)}{part}", style=style)
+        yield Told(text=f"{margin if not n else ' ' * len(margin)}{' ' * (INDENT * depth)}{part}", style=style)

@@ -40,6 +40,12 @@ class Line(Struct, frozen=True, kw_only=True):
     offer_id: str = ""
 
 
+OWN = {
+    Kind.POLICY: "a policy bundle is in force from here on",
+    Kind.SCHEMA: "by this schema bodies of type {type} are read",
+    Kind.KEYS: "the log's key, its witnesses and their quorum, from here on",
+    Kind.QUARANTINE: "a record that could not be understood is kept apart",
+}
 Body = Struct | Malformed | NewerVersion
 """What an entry says, or why it does not open."""
 
@@ -66,6 +72,12 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
         lines.append(structs.replace(line, depth=depth + below))
         waiting += [(child, depth + below + 1) for child in reversed(children.get(entry.event_id, ()))]
     return lines
+
+
+def own_line(entry: Entry) -> Line:
+    """The line of an entry that belongs to no case."""
+    what = OWN.get(entry.kind, MARKS.get(entry.kind, entry.kind.value)).format(type=entry.type)
+    return structs.replace(_line(entry, 0, None, names(()), False), what=what, mark="", at=entry.logged_at)
 
 
 def _body(entry: Entry, key: bytes | None) -> Body:

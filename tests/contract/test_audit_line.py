@@ -109,7 +109,7 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settin
     code, output = await command(settings, "audit", "replay", "--case", case_id)
     assert code == 0 and "police-prizren is asked (police)" in output and "why: next in the order of the procedure" in output
     code, output = await command(settings, "audit", "replay", "--case", erased, "--json")
-    assert code == 0 and {entry["mark"] for entry in json.loads(output)["lines"]} == {"erased", ""}
+    assert code == 0 and {entry["mark"] for entry in json.loads(output)["lines"]} == {"erased", "unverified"}
     code, output = await command(settings, "audit", "replay", "--case", new_id())
     assert code == 1 and "unknown-case" in output
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from referral.cli import cast, log, policy, replay, up
+from referral.cli import audit_open, cast, policy, replay, up
 from referral.cli.stage import Stage
 from referral.domain.caseload import Caseload
 from referral.domain.events import RungFailed
@@ -18,6 +18,8 @@ from referral.domain.policy import Policy, compile
 from referral.domain.simulate import Decided, World
 from referral.domain.simulate_against import Against
 from referral.local.wish import Wish
+from referral.proof import archive
+from referral.proof.casebook import Casebook
 from referral.proof.elsewhere import Elsewhere
 from referral.wire import bundle
 from tests.contract.simulated_line import SimulatedLine
@@ -114,7 +116,13 @@ def live(stage: Stage, caseload: Caseload = LOADED, rules: Policy = WHOLE) -> Ma
 
 async def replayed(stage: Stage, files: Mapping[str, bytes], cases: Mapping[str, str]) -> tuple[Elsewhere, set[str]]:
     other = compile(files)
-    found = await asyncio.to_thread(lambda: log.ask(lambda tx, where: replay.compare(tx, where, other, ""), stage.settings))
+
+    def ask() -> Elsewhere:
+        with audit_open.opened(None, where=stage.settings) as there:
+            size, _ = archive.head(there.archive, None)
+            return replay.compare(Casebook(there.archive, size, None), there.keys(None), other)
+
+    found = await asyncio.to_thread(ask)
     return found, {cases[id] for id in found.differences.names if id in cases}
 
 
