@@ -17,6 +17,7 @@ from referral.cli import (
     audit_prove,
     audit_reader,
     audit_replay,
+    audit_token,
     audit_verify,
     case,
     check,
@@ -67,6 +68,7 @@ policy.app.command("show")(pathway_show.show_command)
 policy.app.command("schema")(pathway_schema.schema_command)
 policy.app.command("simulate")(simulate.simulate)
 app.add_typer(policy.app, name="policy")
+audit.app.command("token")(audit_token.token_command)
 audit.app.command("key")(log_key.key_command)
 audit.app.command("export")(audit_export.export_command)
 audit.app.command("verify")(audit_verify.verify_command)

@@ -41,7 +41,7 @@ def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: S
         number = str(line.idx) if line.idx is not None and numbers else ""
         margin = f"{shown:<8} {number:>6}  " + (f"{marks[place]:<{MARKED}}" if marks else "")
         blank = " " * len(margin)
-        yield from _wrapped(margin, line.depth, _sentence(line, day, marked=not marks), "" if line.depth else "cyan")
+        yield from _wrapped(margin, line.depth, sentence(line, day, marked=not marks), "" if line.depth else "cyan")
         if line.why:
             yield from _wrapped(blank, line.depth + 1, f"why: {line.why}", "dim")
         for candidate in line.passed:
@@ -53,7 +53,8 @@ def day_of(line: Line) -> str:
     return datetime.fromtimestamp(line.at / 1e6, UTC).astimezone(LOCAL).strftime("%d.%m.%Y")
 
 
-def _sentence(line: Line, day: str, *, marked: bool) -> str:
+def sentence(line: Line, day: str, *, marked: bool) -> str:
+    """What happened, and until when somebody has to act. day: the one on which it is told. marked: with what could not be read."""
     limit = f"; it has {_until(line.due, day)} to {LIMITS.get(line.due_what, line.due_what)}" if line.due else ""
     return f"{line.what}{limit}{f' [{line.mark}]' if line.mark and marked else ''}"
 

@@ -17,6 +17,19 @@ from referral.runtime import database, observe
 
 Answer = tuple[int, str, bytes]
 PROBLEM = "application/problem+json"
+PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""On every page for people. Nothing is kept by a browser or a proxy, nothing foreign is loaded, no script runs."""
 
 
 class Doors:

@@ -14,12 +14,12 @@ from referral.proof import note_keys, witness_policy
 from referral.proof.entry import Entry
 from referral.proof.note_keys import SignerKey
 from referral.proof.witness_policy import Policy
-from referral.runtime import database
+from referral.runtime import database, keys
 from referral.runtime.observe import configure, log
 from referral.runtime.service import Service, run
 from referral.runtime.settings import Settings, load
 from referral.wire import schema
-from services.audit import says
+from services.audit import pages, says
 from services.audit.api import application
 from services.audit.handle import Audit
 from services.audit.ingest import Says
@@ -56,7 +56,10 @@ async def main(settings: Settings) -> None:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
         await publisher.check()
         own = [*says.schemas(schema.load(settings.schemas)), says.keys(told)]
-        await run(service(own, against), app=application(engine), background=[publisher.run], settings=settings)
+        held = keys.read(settings.master_key_file)
+        shown = pages.made(engine, held, policy, drill=settings.drill_clock, secure=settings.audit_url.startswith("https:"))
+        app = application(engine, shown.routes())
+        await run(service(own, against), app=app, background=[publisher.run], settings=settings)
 
 
 def _key(path: Path | None) -> SignerKey:

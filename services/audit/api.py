@@ -1,29 +1,32 @@
-"""The log over HTTP as C2SP tlog-tiles says, and the proof of one event. Whoever asks learns hashes, never an entry that he has not got."""
+"""The log over HTTP as C2SP tlog-tiles says, and the proof of one event. Whoever asks learns hashes; entries are for auditors."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from msgspec import json
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from referral.errors import Malformed
 from referral.proof import tile_path
 from referral.proof.tile_path import ENTRIES
 from referral.proof.tlog_proof import TlogProof
 from referral.runtime.web import PROBLEM
-from services.audit import checkpoints
+from services.audit import checkpoints, readers
 
 SOON_S = 1
 """When to ask again for what is not published yet (ours): a checkpoint takes less."""
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 """A tile never changes (C2SP tlog-tiles)."""
+PRIVATE = {"cache-control": "private, no-store"}
 
 
-def application(engine: AsyncEngine) -> Starlette:
-    """ASGI."""
+def application(engine: AsyncEngine, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """ASGI. more: routes of the pages."""
 
     async def checkpoint(_: Request) -> Response:
         async with engine.connect() as tx:
@@ -37,13 +40,19 @@ def application(engine: AsyncEngine) -> Starlette:
             wanted = tile_path.parse(b"tile/" + request.path_params["path"].encode())
         except Malformed as error:
             return problem(404, "no-such-tile", str(error))
-        if wanted.level == ENTRIES:
-            return problem(404, "no-such-tile", "the entries are for auditors: see `referral audit export`")
         async with engine.connect() as tx:
-            data = (await checkpoints.fetch(tx, [wanted])).get(wanted)
+            if wanted.level == ENTRIES:
+                token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+                if not await readers.reader(tx, token):
+                    return problem(
+                        401, "no-token", "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
+                    )
+                data = await checkpoints.bundle(tx, wanted)
+            else:
+                data = (await checkpoints.fetch(tx, [wanted])).get(wanted)
         if data is None:
             return problem(404, "no-such-tile", "the log is not that large yet")
-        return Response(data, media_type="application/octet-stream", headers=FOR_EVER)
+        return Response(data, media_type="application/octet-stream", headers=PRIVATE if wanted.level == ENTRIES else FOR_EVER)
 
     async def proof(request: Request) -> Response:
         event_id = str(request.path_params["event_id"])
@@ -56,7 +65,7 @@ def application(engine: AsyncEngine) -> Starlette:
         return PlainTextResponse(TlogProof(index, tuple(hashes), newest.cosigned, leaf).encode())
 
     routes = [Route("/checkpoint", checkpoint), Route("/tile/{path:path}", tile), Route("/proofs/{event_id:uuid}", proof)]
-    return Starlette(routes=routes)
+    return Starlette(routes=[*routes, *more])
 
 
 def soon(detail: str) -> Response:

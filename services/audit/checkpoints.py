@@ -119,6 +119,13 @@ async def inclusion(tx: AsyncConnection, index: int, size: int) -> list[bytes]:
     return merkle.inclusion(await _nodes(tx, merkle.inclusion_spans(index, size), size), index, size)
 
 
+async def inclusions(tx: AsyncConnection, indexes: Iterable[int], size: int) -> dict[int, list[bytes]]:
+    """The proofs of several leaves of one tree, from one look at its tiles. Malformed: a tile is torn."""
+    wanted = {index: merkle.inclusion_spans(index, size) for index in indexes}
+    nodes = await _nodes(tx, (span for spans in wanted.values() for span in spans), size)
+    return {index: merkle.inclusion(nodes, index, size) for index in wanted}
+
+
 async def event(tx: AsyncConnection, event_id: str) -> tuple[int, bytes] | None:
     """Index and leaf of an event; None: not logged."""
     row = (await tx.execute(EVENT, {"event_id": event_id})).one_or_none()

@@ -11,25 +11,13 @@ from starlette.responses import Response
 
 from referral.runtime import clock
 from referral.runtime.passwords import LANGUAGES
+from referral.runtime.web import PAGE_HEADERS
 from services.intake import accounts, signin
 from services.intake.accounts import Account
 
 DEFAULT_LANGUAGE = "sq"
 LANGUAGE_S = 365 * 24 * 60 * 60
 """Seconds that a browser remembers the language (ours)."""
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""On every page. Nothing is kept by a browser or a proxy, nothing foreign is loaded, no script runs."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -111,7 +99,7 @@ def language(request: Request, cookies: Cookies) -> str:
 
 def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:
     """The response with its headers, and with the cookie that says when its reader was last here."""
-    response.headers.update(HEADERS)
+    response.headers.update(PAGE_HEADERS)
     if cookies.secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if "set-cookie" in response.headers:  # it signs in or out, or changes the language: its own cookies stand

@@ -1,0 +1,49 @@
+"""`referral audit token`: who may read the log over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Annotated
+
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import show
+from referral.cli.agency import run
+from referral.errors import Rejected
+from referral.runtime import clock, settings
+
+ADD = text("INSERT INTO audit.reader (hash, name, made_at) VALUES (:hash, :name, :at)")
+END = text("UPDATE audit.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
+
+Name = Annotated[str, typer.Argument(help="The auditor, as the log of readings shall call them: an office, no person.")]
+End = Annotated[bool, typer.Option("--end", help="End every token of this auditor; makes none.")]
+
+
+def token_command(name: Name, end: End = False, as_json: show.Json = False) -> int:
+    """Make a token for the auditor's page and for the log's entries over HTTP. It is shown once, and kept as a hash.
+
+    Exit 0 done, 1 no token of this name stands, 2 the database is away.
+
+    Example: referral audit token ombudsperson
+    """
+    made = secrets.token_urlsafe(32)
+    count = run(settings.load(), lambda tx: _end(tx, name) if end else _add(tx, name, made))
+    if not count:
+        raise Rejected("unknown-token", "NAME", "no token of this auditor stands")
+    if end:
+        show.document({"ended": count}) if as_json else show.console.print(f"{count} ended")
+    else:
+        show.document({"name": name, "token": made}) if as_json else show.console.print(made, soft_wrap=True)
+    return 0
+
+
+async def _add(tx: AsyncConnection, name: str, token: str) -> int:
+    await tx.execute(ADD, {"hash": hashlib.sha256(token.encode()).digest(), "name": name, "at": await clock.now(tx)})
+    return 1
+
+
+async def _end(tx: AsyncConnection, name: str) -> int:
+    return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())

@@ -1,0 +1,184 @@
+"""The auditor's pages: search, and one case with what is proven. They only read, and check nothing that a reader could not do offline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from referral.cli.show import LOCAL
+from referral.proof.entry import Kind
+from referral.proof.witness_policy import Policy
+from referral.runtime import clock
+from referral.runtime.keys import Keys
+from referral.runtime.observe import log
+from referral.runtime.web import PAGE_HEADERS
+from services.audit import readers, shown
+
+HOME, COOKIE = "/auditor", "auditor"
+DAYS = 30
+"""What a search shows that names no time and no case (ours)."""
+MOST = 100
+"""Cases in a list (ours)."""
+VISIT_S = 8 * 60 * 60
+"""How long a browser keeps the token (ours): a working day."""
+MOST_BYTES = 2000
+"""Of a form (ours): a token has 43."""
+CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
+DAY_US = 24 * 60 * 60 * 1_000_000
+
+Page = Callable[[Request, str], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the search form says. start, end: dates, the last one included."""
+
+    case: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """keys: to read the cases that are not erased. policy: whose checkpoints are believed. secure: people reach the pages by https."""
+
+    engine: AsyncEngine
+    keys: Keys
+    policy: Policy
+    templates: Environment
+    drill: bool
+    secure: bool
+
+    def routes(self) -> list[BaseRoute]:
+        """All of them."""
+        return [
+            Route(HOME, self._visited(self._cases), methods=["GET"]),
+            Route(f"{HOME}/cases/{{case_id:uuid}}", self._visited(self._case), methods=["GET"]),
+            Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
+            Route(f"{HOME}/signout", self._signout, methods=["GET", "POST"]),
+            Route(f"{HOME}/audit.css", _css, methods=["GET"]),
+        ]
+
+    def _page(self, template: str, reader: str, status: int = 200, **values: object) -> HTMLResponse:
+        text = self.templates.get_template(template).render(reader=reader, time=_shown, **values)
+        return HTMLResponse(text, status, PAGE_HEADERS)
+
+    def _visited(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        """Only for whoever has a token that stands."""
+
+        async def endpoint(request: Request) -> Response:
+            async with self.engine.connect() as tx:
+                reader = await readers.reader(tx, request.cookies.get(COOKIE, ""))
+            return await page(request, reader) if reader else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
+
+        return endpoint
+
+    async def _signin(self, request: Request) -> Response:
+        if request.method == "GET":
+            return self._page("signin.html", "", wrong=False)
+        body = await _body(request)
+        token = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0].strip()
+        async with self.engine.connect() as tx:
+            reader = await readers.reader(tx, token)
+        if not reader:
+            return self._page("signin.html", "", 403, wrong=True)
+        answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
+        answer.set_cookie(COOKIE, token, VISIT_S, path=HOME, secure=self.secure, httponly=True, samesite="strict")
+        return answer
+
+    async def _signout(self, request: Request) -> Response:
+        answer = RedirectResponse(f"{HOME}/signin" if request.method == "POST" else HOME, 303, PAGE_HEADERS)
+        if request.method == "POST":
+            answer.delete_cookie(COOKIE, path=HOME, secure=self.secure, httponly=True, samesite="strict")
+        return answer
+
+    async def _cases(self, request: Request, reader: str) -> Response:
+        async with self.engine.connect() as tx:
+            today = _local(await clock.now(tx)).date()
+            given = request.query_params
+            case = given.get("case", "").strip().lower()
+            first = date(2000, 1, 1) if case else today - timedelta(days=DAYS)
+            asked = Asked(case, given.get("from", "") or first.isoformat(), given.get("to", "") or today.isoformat())
+            problem = _problem(asked)
+            found = [] if problem else await readers.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
+        status = 400 if problem else 200
+        return self._page("cases.html", reader, status, asked=asked, problem=problem, cases=found[:MOST], more=len(found) > MOST)
+
+    async def _case(self, request: Request, reader: str) -> Response:
+        case_id = str(request.path_params["case_id"])
+        async with self.engine.connect() as tx:
+            read = await readers.case(tx, case_id)
+            key = (await self.keys.load(tx, [case_id])).get(case_id)
+        log().info("audit page", service="audit", case_id=case_id, kind=reader)
+        if not read.entries and not read.damaged:
+            asked = Asked(case_id, "", "")
+            return self._page("cases.html", reader, 404, asked=asked, problem="The log has no entry of this case.", cases=[], more=False)
+        believed = shown.accepted(self.policy, read.published.cosigned if read.published else None)
+        marks = shown.marks(read.entries, read.leaves, read.proofs, believed)
+        erased = any(entry.kind is Kind.ERASURE for entry in read.entries)
+        unreadable = "The case is erased: nobody can tell any more." if erased else "" if key else "The case's key is missing."
+        return self._page(
+            "case.html",
+            reader,
+            case_id=case_id,
+            entries=len(read.entries),
+            rows=shown.rows(read.entries, key, marks),
+            readings=shown.readings(read.entries, key),
+            unreadable=unreadable,
+            vouched=shown.vouched(believed, marks),
+            damaged=read.damaged,
+            drill=self.drill,
+        )
+
+
+def made(engine: AsyncEngine, keys: Keys, policy: Policy, *, drill: bool, secure: bool) -> Pages:
+    """Called by wiring."""
+    loader = FileSystemLoader(Path(__file__).with_name("templates"))
+    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Pages(engine, keys, policy, templates, drill, secure)
+
+
+async def _css(_: Request) -> Response:
+    path = Path(__file__).with_name("static") / "audit.css"
+    return FileResponse(path, media_type="text/css; charset=utf-8", headers=PAGE_HEADERS)
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            return b""
+    return body
+
+
+def _problem(asked: Asked) -> str:
+    if not CASE_ID.fullmatch(asked.case):
+        return "A case id has digits, the letters a to f and hyphens."
+    try:
+        return "" if date.fromisoformat(asked.start) <= date.fromisoformat(asked.end) else "The first day is after the last one."
+    except ValueError:
+        return "Write a day as 2026-01-31."
+
+
+def _micros(day: str) -> int:
+    """The beginning of a day in Kosovo."""
+    return int(datetime.combine(date.fromisoformat(day), time(), LOCAL).timestamp() * 1_000_000)
+
+
+def _local(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros / 1e6, UTC).astimezone(LOCAL)
+
+
+def _shown(micros: int) -> str:
+    return _local(micros).strftime("%d.%m.%Y %H:%M")

@@ -1,0 +1,71 @@
+"""What an auditor reads over HTTP: whether the token stands, which cases there are, and one case."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import Entry, entry
+from services.audit import checkpoints
+from services.audit.checkpoints import Signed
+
+READER = text("SELECT name FROM audit.reader WHERE hash = :hash AND ended_at IS NULL")
+CASES = text(
+    "SELECT case_id, count(*) AS entries, min(recorded_at) AS first, max(recorded_at) AS last, bool_or(kind = 'ERASURE') AS erased"
+    " FROM audit.entry WHERE case_id IN (SELECT DISTINCT case_id FROM audit.entry WHERE case_id <> ''"
+    " AND recorded_at >= :start AND recorded_at < :end AND starts_with(case_id, :begin))"
+    " GROUP BY case_id ORDER BY max(recorded_at) DESC LIMIT :most"
+)
+CASE = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
+
+
+class Found(Struct, frozen=True):
+    """A case in a list. first, last: µs UTC, by the writers' clock."""
+
+    case_id: str
+    entries: int
+    first: int
+    last: int
+    erased: bool
+
+
+class Read(Struct, frozen=True):
+    """One case. leaves: exact bytes, by index. proofs: inclusion in the tree of `published`. damaged: indexes whose leaf is none."""
+
+    entries: list[Entry]
+    leaves: dict[int, bytes]
+    proofs: dict[int, list[bytes]]
+    published: Signed | None
+    damaged: list[int]
+
+
+async def reader(tx: AsyncConnection, token: str) -> str:
+    """Whose token it is; empty: nobody's, or it is over."""
+    return (await tx.execute(READER, {"hash": hashlib.sha256(token.encode()).digest()})).scalar_one_or_none() or ""
+
+
+async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int) -> list[Found]:
+    """Cases with something recorded in [start, end), whose id begins so; the newest first."""
+    rows = await tx.execute(CASES, {"begin": begin, "start": start, "end": end, "most": most})
+    return [Found(**row._mapping) for row in rows]
+
+
+async def case(tx: AsyncConnection, case_id: str) -> Read:
+    """Everything that the log has of it."""
+    published, damaged = await checkpoints.cosigned(tx), list[int]()
+    entries, leaves = list[Entry](), dict[int, bytes]()
+    for row in await tx.execute(CASE, {"case_id": case_id}):
+        headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
+        try:
+            entries.append(entry(row.idx, row.leaf, row.key, row.value, headers))
+            leaves[row.idx] = row.leaf
+        except (Malformed, NewerVersion):
+            damaged.append(row.idx)
+    size = published.size if published else 0
+    proofs = await checkpoints.inclusions(tx, [idx for idx in leaves if idx < size], size)
+    return Read(entries, leaves, proofs, published, damaged)
