@@ -101,12 +101,12 @@ class Destroying:
             ends[partition] = record.offset + 1
             if (found := erasure.said(self._door.keys, topic, record.value or b"")) is not None:
                 said[found[0].case_id] = found
-        kept = await keyring.kept(self._settings) if said else {}
+        kept = await keyring.kept(self._settings)
         async with self._door.begin() as tx:
             for meta, body in said.values():
                 await erasures.found(tx, meta.cause_id, meta.case_id, body)
-            gone = await erasures.destroyed(tx) | (said.keys() - kept.keys())
-            back = await erasures.again(tx, gone)
+            gone = await erasures.destroyed(tx)
+            back = await erasures.again(tx, gone | (said.keys() - kept.keys())) | (gone & kept.keys())
         await self.destroy(back)
         async with self._door.begin() as tx:
             await erasures.have_read(tx, ends)

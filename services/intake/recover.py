@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain import policy
 from referral.domain.events import (
     ActorExcluded,
+    CaseErased,
     ConsentChanged,
     InstructionGiven,
     Meta,
@@ -30,7 +31,7 @@ from referral.runtime import refold
 from referral.runtime.settings import Settings, load
 from referral.runtime.tape import Tape
 from referral.wire import codec, seal
-from services.intake import casefile, numbering, receipts
+from services.intake import casefile, erasures, numbering, receipts
 from services.intake.kept import Receipt
 from services.intake.lists import of
 from services.intake.reading import Standing
@@ -116,8 +117,21 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
             await tx.execute(sql, rows)
     await receipts.put_back(tx, claims)
     await numbering.keep(tx, numbers)
+    await _erased(tx, tape)
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
-    return {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "sections to ask for again": len(promised - filled)}
+    counts = {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "cases erased again": len(tape.erased)}
+    return {**counts, "sections to ask for again": len(promised - filled)}
+
+
+async def _erased(tx: AsyncConnection, tape: Tape) -> None:
+    """What the topic says was erased is destroyed, whatever the copy has of it."""
+    for taped in tape.all:
+        if taped.meta.type in seal.UNSEALED:
+            body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(None, TOPIC, seal.open(taped.value)))
+            assert isinstance(body, CaseErased)
+            await erasures.found(tx, taped.meta.cause_id, taped.meta.case_id, body)
+    if tape.erased:
+        await erasures.destroy(tx, tape.erased)
 
 
 def _claim(meta: Meta, body: Any) -> Claim | None:

@@ -62,6 +62,14 @@ class Line:
         self.http = httpx.AsyncClient(base_url=first.split()[-1], headers={"Authorization": f"Bearer token-of-{AGENCY}"}, timeout=10)
         self.clients.append(self.http)
         self.drain = asyncio.create_task(self._drain(self.process.stdout))
+        await until(self._open)
+
+    async def _open(self) -> bool:
+        """Its doors are shut until it has looked for what was erased."""
+        try:
+            return (await self.http.get("/openapi.json")).status_code == 200
+        except httpx.TransportError:
+            return False
 
     async def _drain(self, out: asyncio.StreamReader) -> None:
         while line := await out.readline():
