@@ -183,6 +183,19 @@ def test_parameters_are_looked_at(params: str, code: str) -> None:
     assert refused(signed_with(FULL, params.replace("{}", keyid).replace("{now}", str(NOW)))) == code
 
 
+def test_what_another_library_signs_is_taken() -> None:
+    """Made with http-message-signatures 3.0.0, which in its turn takes what our SDK signs."""
+    request = changed(
+        idempotency_key="our-9",
+        host="intake",
+        signature_input='pyhms=("@method" "@path" "@authority" "content-type" "content-digest" "idempotency-key")'
+        ';created=1700000000;keyid="school+82439384";alg="ed25519"',
+        signature="pyhms=:fXAvjW+JuU8eOo898MXX602NkIDgWo1M0XJEHkdob4A47zzaVIs0K9QQyMO3JiNF5JrrIufIY8wWxWDIaq6PAg==:",
+    )
+    assert signatures.of_request(request, "school", MUST, NOW) is not None
+    assert refused(structs.replace(request, headers={**request.headers, "host": ["elsewhere"]})) == "wrong-signature"
+
+
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_whatever_is_sent_as_a_signature_is_refused_and_never_fails(first: str, second: str) -> None:
     refused(changed(signature_input=first, signature=second))
