@@ -11,8 +11,9 @@ from referral.domain.events import CaseRaised
 from referral.domain.record import Input, Raw, RecordLost
 from referral.errors import Rejected
 from referral.runtime.service import Batch, Outcome
-from services.intake import accepting, holding, ingress, keeping, numbering, raising, receipts
+from services.intake import accepting, holding, ingress, keeping, numbering, raising, receipts, signatures
 from services.intake.door import Door
+from services.intake.kept import Receipt
 
 ROUTING = "referral-routing"
 
@@ -57,6 +58,13 @@ def fallback(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncCon
     return handle
 
 
+async def _came(tx: AsyncConnection, found: accepting.Posting, before: Sequence[tuple[Input, accepting.Posting]]) -> bool:
+    """Whether something was taken under this key before, perhaps in this batch: then it is read again, and gets the receipt that it had."""
+    if any((one.agency, one.key) == (found.agency, found.key) for _, one in before):
+        return True
+    return isinstance(await receipts.became(tx, found.agency, found.key), Receipt)
+
+
 async def _ingress(
     tx: AsyncConnection, door: Door, private: X25519PrivateKey | None, now: int, records: Sequence[Input], outcome: Outcome
 ) -> None:
@@ -69,9 +77,13 @@ async def _ingress(
     for record in records:
         assert isinstance(record.body, Raw)
         agency = record.body.agency
-        found = ingress.posting(record.body, private, door.keys, lists, numbers.get(agency, 0))
-        if found.signed is not None:
-            numbers[agency] = found.signed.sequence
+        last = numbers.get(agency, 0)
+        found = ingress.posting(record.body, private, door.keys, lists, last)
+        sent = found.signed.sequence if found.signed else 0
+        if sent:
+            numbers[agency] = max(last, sent)
+        if isinstance(found, accepting.Posting) and 0 < sent <= last and not await _came(tx, found, good):
+            found = ingress.Unreadable(reason="sequence-repeated", key=found.key, why=signatures.repeated(last))
         if isinstance(found, accepting.Posting):
             good.append((record, found))
             continue

@@ -27,7 +27,7 @@ AVRO = "application/avro"
 
 class Unreadable(Struct, frozen=True, kw_only=True):
     """What is quarantined. reason: for the record of it. key: None when the record had none that can be used. why: for its sender.
-    signed: its signature, where that holds and its number was the next one: the number is used."""
+    signed: its signature, where that holds and leaves no number out: the number is used."""
 
     reason: str
     key: bytes | None
@@ -51,7 +51,7 @@ def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last:
     try:
         signed = signatures.of_record(raw.agency, raw.key, raw.value, attributes, lists.signing_of(raw.agency))
         if signed is not None:
-            signatures.next_number(signed.sequence, last)
+            signatures.no_gap(signed.sequence, last)
     except Rejected as why:
         return Unreadable(reason=why.code, key=key, why=why)
     try:

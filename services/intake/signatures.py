@@ -98,12 +98,13 @@ def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[
     return Signed(agency=agency, public=listed.public, scheme=Scheme.CLOUDEVENT, base=base, signature=signature, sequence=int(number))
 
 
-def next_number(sent: int, last: int) -> None:
-    """Is it the agency's next signed record? Rejected: it came before, or one is missing before it."""
-    if sent <= last:
-        raise Rejected(
-            "sequence-repeated", "ce_sequence", f"the next number is {last + 1}: if this is something new, publish it under that"
-        )
+def repeated(last: int) -> Rejected:
+    """Why a record is refused whose number was used, where it is not the one that was taken under it."""
+    return Rejected("sequence-repeated", "ce_sequence", f"the next number is {last + 1}: if this is something new, publish it under that")
+
+
+def no_gap(sent: int, last: int) -> None:
+    """Rejected: a signed record is missing before this one."""
     if sent > last + 1:
         raise Rejected("sequence-gap", "ce_sequence", f"number {last + 1} never came: publish from there on again, in order", status=409)
 

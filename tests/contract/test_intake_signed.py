@@ -135,10 +135,11 @@ def record(number: int | None, id: str, *, key: bytes | None = b"", body: bytes 
     return Raw(agency="school", key=key, value=value, headers=tuple(headers))
 
 
-async def publish(intake: Stack, *records: Raw) -> None:
-    """One batch of the school's topic, as the loop hands it over."""
+async def publish(intake: Stack, *records: Raw) -> list[str]:
+    """One batch of the school's topic, as the loop hands it over. Why records were quarantined."""
     source = Source(topic="ingress.school", partition=0, offset=0)
-    await intake.batch([Input(id=str(uuid.uuid4()), case_id="", body=one, source=source) for one in records], PRIVATE)
+    outcome = await intake.batch([Input(id=str(uuid.uuid4()), case_id="", body=one, source=source) for one in records], PRIVATE)
+    return [reason for _, reason in outcome.refused]
 
 
 async def state(intake: Stack, key: str) -> str:
@@ -157,6 +158,18 @@ async def test_signed_records_are_taken_in_their_order_and_no_other(intake: Stac
     assert [(one.scheme, one.sequence) for one in taken] == [(e.Scheme.CLOUDEVENT, n) for n in (1, 2, 3)]
     for one in taken:
         assert http_signature.holds(one.public, one.signature, event_signature.signed_bytes(one.base))
+
+
+async def test_a_signed_record_that_is_read_again_has_the_receipt_that_it_had(intake: Stack) -> None:
+    """A producer that sends twice, or a topic read again after the database went back: nothing is refused, and nothing taken twice."""
+    one, broken, two = record(1, "one"), record(2, "broken", body=b"{"), record(3, "two")
+    assert await publish(intake, one, one) == []
+    for _ in range(2):
+        assert await publish(intake, one, broken, two) == ["not-json"]
+    assert [await state(intake, key) for key in ("one", "broken", "two")] == ["TAKEN", "not-json", "TAKEN"]
+    assert [event.signed.sequence for _, event in await events(intake)] == [1, 3]
+    await publish(intake, record(3, "new"), record(4, "two", body=b'{"traits": {}}'))
+    assert await state(intake, "new") == "sequence-repeated"
 
 
 async def test_a_signed_record_that_asks_nothing_possible_uses_its_number(intake: Stack) -> None:
