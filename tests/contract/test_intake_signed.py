@@ -168,8 +168,8 @@ async def test_a_signed_record_that_is_read_again_has_the_receipt_that_it_had(in
         assert await publish(intake, one, broken, two) == ["not-json"]
     assert [await state(intake, key) for key in ("one", "broken", "two")] == ["TAKEN", "not-json", "TAKEN"]
     assert [event.signed.sequence for _, event in await events(intake)] == [1, 3]
-    await publish(intake, record(3, "new"), record(4, "two", body=b'{"traits": {}}'))
-    assert await state(intake, "new") == "sequence-repeated"
+    assert await publish(intake, one, record(4, "four"), record(3, "new")) == ["sequence-repeated"]
+    assert [await state(intake, key) for key in ("four", "new")] == ["TAKEN", "sequence-repeated"]
 
 
 async def test_a_signed_record_that_asks_nothing_possible_uses_its_number(intake: Stack) -> None:
