@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from referral.domain.events import CaseErased
 from referral.runtime import erasure
 from referral.runtime.keys import Keys
@@ -16,6 +18,6 @@ PLAIN = CaseErased(
 )
 
 
-def erased(keys: Keys, case_id: str) -> CaseErased:
-    """With the tag that makes it believed."""
-    return erasure.tagged(keys, case_id, PLAIN)
+def erased(keys: Keys, case_id: str, records: int = 1) -> CaseErased:
+    """With the tag that makes it believed. records: of intake about the case before it."""
+    return erasure.tagged(keys, case_id, structs.replace(PLAIN, records=records))

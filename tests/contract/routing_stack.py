@@ -145,14 +145,14 @@ class Line:
         finally:
             await engine.dispose()
 
-    async def erase(self, case_id: str) -> None:
-        """As intake erases: the event first; the key when routing has passed it, and its copy on referral-keys."""
+    async def erase(self, case_id: str, records: int = 1) -> None:
+        """As intake erases after so many records: the event first; the key when routing has passed it, and its copy on referral-keys."""
         engine = database.engine(self.settings, "intake", size=1)
         try:
             async with engine.begin() as tx:
                 chest = keys.read(self.settings.master_key_file)
                 key = (await chest.load(tx, [case_id]))[case_id]
-                await queue.put(tx, case_id, erased(chest, case_id), new_id(), key)
+                await queue.put(tx, case_id, erased(chest, case_id, records), new_id(), key)
             await until(lambda: self.scalar("SELECT count(*) = 0 FROM routing.case_state WHERE case_id = :c", c=case_id))
             async with engine.begin() as tx:
                 await keys.erase(tx, case_id)

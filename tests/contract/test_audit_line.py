@@ -51,7 +51,7 @@ async def publish(line: Line) -> None:
         made = Checkpoint(made_log.ORIGIN, head.size, head.root).sign(made_log.LOG)
         cosigned = Note(made.text, (*made.signatures, *(note.sign(made.text, key, made_log.NOW) for key in made_log.WITNESSES)))
         await tx.execute(
-            text("INSERT INTO audit.checkpoint VALUES (:size, :root, :note, 0, :cosigned)"),
+            text("INSERT INTO audit.checkpoint VALUES (:size, :root, :note, 0, :cosigned, :cosigned)"),
             {"size": head.size, "root": head.root, "note": made.encode(), "cosigned": cosigned.encode()},
         )
 
@@ -86,7 +86,7 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settin
             (police,) = await line.wait_for(case, OfferOpened, step="police")
             await line.post(case, answer(police, Word.ACCEPT))
             await line.wait_for(case, OfferAccepted)
-        await line.erase(erased)
+        await line.erase(erased, records=2)
         writer = kafka.producer(settings)
         await writer.start()
         await writer.send_and_wait(settings.topic("referral-notification"), b"none of ours", key=b"x", partition=4)
