@@ -12,7 +12,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from bench import alarms, check, deciding, doors, latency, proof, routing, signed, simulate, start
+from bench import alarms, check, deciding, doors, latency, logged, proof, routing, signed, simulate, start
 from bench.ground import Ground, ground, say
 from bench.rows import Row, show, write
 
@@ -22,6 +22,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
     "check": lambda _: check.figures(),
     "proof": lambda _: proof.figures(),
     "signed": lambda _: signed.figures(),
+    "log": logged.logged,
     "routing": routing.throughput,
     "flat": routing.flat,
     "latency": latency.latency,

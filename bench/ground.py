@@ -42,7 +42,7 @@ class Ground:
         self.kafka, self.postgres, self.folder = kafka, postgres, folder
 
     @contextlib.asynccontextmanager
-    async def line(self, *services: str, instances: int = 1) -> AsyncIterator[Stack]:
+    async def line(self, *services: str, instances: int = 1, witnesses: int = 0) -> AsyncIterator[Stack]:
         """A fresh database and fresh topics with a policy in force, and these services. A drill, so that hours can be passed in seconds."""
         name = f"bench_{next(_numbers)}"
         connection = await asyncpg.connect(self.postgres.replace("+asyncpg", ""))
@@ -50,7 +50,16 @@ class Ground:
             await connection.execute(f"CREATE DATABASE {name}")
             url = make_url(self.postgres).set(database=name).render_as_string(hide_password=False)
             data = self.folder / name
-            wish = Wish(data=data, kafka=self.kafka, database=url, prefix=f"{name}.", services=services, instances=instances, drill=True)
+            wish = Wish(
+                data=data,
+                kafka=self.kafka,
+                database=url,
+                prefix=f"{name}.",
+                services=services,
+                instances=instances,
+                witnesses=witnesses,
+                drill=True,
+            )
             async with up.running(wish) as made:
                 await in_force(made)
                 yield made

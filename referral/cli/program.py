@@ -27,6 +27,7 @@ from referral.cli import (
     duty,
     erasing,
     log_key,
+    monitor,
     offers,
     pathway_schema,
     pathway_show,
@@ -76,6 +77,7 @@ audit.app.command("replay")(audit_replay.replay_command)
 audit.app.command("prove")(audit_prove.prove_command)
 audit.app.command("diff")(audit_diff.diff_command)
 audit.app.command("reader")(audit_reader.reader_command)
+audit.app.command("monitor")(monitor.monitor_command)
 audit.app.command("witness")(witness.witness_command)
 app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)
