@@ -12,8 +12,7 @@ from referral.cli.vitals import Seen, Vitals
 from referral.domain.case import holds
 from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
 from referral.domain.record import derived
-from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING
-from referral.wire import seal
+from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
 
 SECOND = 1_000_000
 LATE = 30 * SECOND
@@ -61,13 +60,9 @@ def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
     return max(found, default=0)
 
 
-def _erased(vitals: Vitals) -> set[str]:
-    return {r.meta.case_id for r in vitals.records if r.meta.type in seal.UNSEALED}
-
-
 def _destroyed(vitals: Vitals) -> set[str]:
-    """Of the erased cases those that must be gone: not those whose rows and key wait until the log proves the erasure."""
-    return _erased(vitals) - {case_id for case_id, _, approved, done in vitals.erasures if approved and not done}
+    """The erased cases that must be gone: not those whose rows and key wait until the log proves the erasure."""
+    return vitals.erased - {case_id for case_id, _, approved, done in vitals.erasures if approved and not done}
 
 
 def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
@@ -81,7 +76,7 @@ def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
 
 def conservation(vitals: Vitals) -> Check:
     """Every submission and every response below routing's position has exactly one outcome. Needs no key: ids and types are clear."""
-    said, erased, count = _answered(vitals), _erased(vitals), 0
+    said, erased, count = _answered(vitals), vitals.erased, 0
     waiting = {partition for partition, _, _ in vitals.services["routing"].outbox}
     bad = []
     for record in _once(r for r in vitals.records if r.place[0] == INTAKE):
@@ -191,7 +186,7 @@ def alarms(vitals: Vitals) -> Check:
 
 def keys(vitals: Vitals) -> Check:
     """Every case has a key that opens, or an erasure on record."""
-    erased = _erased(vitals)
+    erased = vitals.erased
     bad = [vitals.wrong_keys] if vitals.wrong_keys else []
     known = {r.meta.case_id for r in vitals.records}
     bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(known - vitals.keys - erased)]
@@ -208,13 +203,14 @@ def keys(vitals: Vitals) -> Check:
 def erasures(vitals: Vitals) -> Check:
     """No erasure hangs, and nothing that was erased is there again."""
     bad = [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _back(vitals)]
+    bad += [f"somebody who is not intake has said that case {case_id} is erased" for case_id in sorted(vitals.forged)]
     for case_id, asked, approved, done in vitals.erasures:
         if approved is None and asked < vitals.now - UNDECIDED:
             bad.append(f"case {case_id}: erasure asked for {(vitals.now - asked) // DAY} days ago, and nobody has approved or refused it")
         elif approved is not None and done is None and approved < vitals.now - UNLOGGED:
             bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND} s ago, rows and key are still there")
     done_ones = sum(1 for *_, done in vitals.erasures if done)
-    do = "asked for: `referral case erasures`. Approved: intake waits for audit's proof, look there. There again: restart intake"
+    do = "asked for: `referral case erasures`. Approved: intake waits for audit's proof, look there. There again: `referral recover`"
     return check("erasures", bad, f"{done_ones} cases erased, {len(vitals.erasures) - done_ones} under way", do)
 
 
@@ -247,7 +243,7 @@ def outbox(vitals: Vitals) -> Check:
 def quarantine(vitals: Vitals) -> Check:
     """Nothing is in quarantine, and audit saw no fork."""
     bad = [f"{vitals.quarantined} records in quarantine"] if vitals.quarantined else []
-    bad += [f"audit logged {vitals.kinds[kind]} of kind {kind}" for kind in ("fork", "gap") if vitals.kinds.get(kind)]
+    bad += [f"audit logged {vitals.kinds[kind]} of kind {kind}" for kind in (Kind.FORK, Kind.GAP) if vitals.kinds.get(kind)]
     do = "`referral audit verify` names them; the desk of each case was asked; find who wrote them"
     return check("quarantine", bad, "empty, no forks, no gaps", do)
 

@@ -14,7 +14,7 @@ from referral.domain.case import Case
 from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.proof.entry import CASE_TOPICS
-from referral.runtime import clock, kafka, keyring, reading
+from referral.runtime import clock, erasure, kafka, keyring, keys, reading
 from referral.runtime.partition import place
 from referral.runtime.reading import Place
 from referral.runtime.settings import SERVICES, Settings
@@ -81,6 +81,10 @@ class Vitals(Struct, kw_only=True):
     """(number, activated, confirmed)."""
     kept: set[str] = field(default_factory=set)
     """Cases whose wrapped key is on referral-keys."""
+    erased: set[str] = field(default_factory=set)
+    """Cases of which intake has said that they are erased."""
+    forged: set[str] = field(default_factory=set)
+    """Cases of which somebody else has said so."""
     erasures: list[tuple[str, int, int | None, int | None]] = field(default_factory=list)
     """(case, asked for, approved, destroyed) of every erasure that was not refused."""
     rows: set[str] = field(default_factory=set)
@@ -94,9 +98,9 @@ class Vitals(Struct, kw_only=True):
 async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     """All of it. The topics are read after the database, so that what a position names is there. OSError, KafkaError: away."""
     services = {name: await _service(tx, name) for name in SERVICES}
-    wrong, keys = "", {}
+    wrong, opened = "", {}
     try:
-        keys = await log.case_keys(tx, found)
+        opened = await log.case_keys(tx, found)
     except Exception as error:  # any trouble with the key file or a key is a finding, not a failure
         wrong = str(error)
     vitals = Vitals(
@@ -120,7 +124,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
         try:
-            vitals.cases[row.case_id] = state.unseal(keys[row.case_id], row.case_id, row.state)
+            vitals.cases[row.case_id] = state.unseal(opened[row.case_id], row.case_id, row.state)
         except Exception:  # whatever keeps it from opening, it does not open
             vitals.sealed.add(row.case_id)
     await _topics(vitals, found)
@@ -148,6 +152,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
 
 async def _topics(vitals: Vitals, found: Settings) -> None:
     """What the broker holds, and whether its topics are as their cards say."""
+    master = None if vitals.wrong_keys else keys.read(found.master_key_file)
     cards = kafka.wanted(found)
     admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)
     await admin.start()
@@ -167,5 +172,8 @@ async def _topics(vitals: Vitals, found: Settings) -> None:
         try:
             meta = seal.open(record.value or b"").meta
             vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
+            if meta.type in seal.UNSEALED:
+                said = master is None or erasure.said(master, place_[0], record.value) is not None
+                (vitals.erased if said else vitals.forged).add(meta.case_id)
         except Malformed:
             vitals.unread.append((place_, record.offset))

@@ -118,14 +118,14 @@ class Pages:
         case_id = str(request.path_params["case_id"])
         async with self.engine.connect() as tx:
             read = await readers.case(tx, case_id)
-            key = (await self.keys.load(tx, [case_id])).get(case_id)
+            erased = any(entry.kind is Kind.ERASURE for entry in read.entries)  # its key is destroyed a moment after that
+            key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=reader)
         if not read.entries and not read.damaged:
             asked = Asked(case_id, "", "")
             return self._page("cases.html", reader, 404, asked=asked, problem="The log has no entry of this case.", cases=[], more=False)
         believed = shown.accepted(self.policy, read.published.cosigned if read.published else None)
         marks = shown.marks(read.entries, read.leaves, read.proofs, believed)
-        erased = any(entry.kind is Kind.ERASURE for entry in read.entries)
         unreadable = "The case is erased: nobody can tell any more." if erased else "" if key else "The case's key is missing."
         return self._page(
             "case.html",

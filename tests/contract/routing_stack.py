@@ -21,13 +21,13 @@ from referral.runtime import database, kafka, keyring, keys, observe, queue, rea
 from referral.runtime.loop import Loop
 from referral.runtime.service import Batch, Outcome, Service
 from referral.runtime.settings import Settings
-from referral.wire import bundle, codec, seal
+from referral.wire import bundle, codec, seal, topics
 from services.audit.__main__ import service as audit_service
 from services.routing.__main__ import service as routing_service
 from services.routing.failure import Breaker
 from services.routing.publish import publish
 from services.routing.rules import Rules
-from tests.erased import erased
+from tests.erased import PLAIN, erased
 
 DEADLINE = 60.0
 CHILD = Traits(
@@ -160,6 +160,15 @@ class Line:
                 await keyring.forget(producer, self.settings, [case_id])
         finally:
             await engine.dispose()
+
+    async def forge(self, case_id: str) -> None:
+        """Somebody who can write the topic, and has no master key, says that a case is erased."""
+        last = (await self.reads(case_id, PLAIN.TOPIC))[-1].meta
+        own = {"type": PLAIN.TYPE, "fingerprint": codec.fingerprint(PLAIN.TYPE), "case_seq": last.case_seq + 1, "event_id": new_id()}
+        value = seal.seal(None, PLAIN.TOPIC, structs.replace(last, **own), codec.encode(PLAIN), b"")
+        async with kafka.producer(self.settings) as producer:
+            where = self.settings.topic(PLAIN.TOPIC)
+            await producer.send_and_wait(where, value, key=case_id.encode(), partition=topics.partition(case_id))
 
     async def said(self, case_id: str, topic: str = ROUTING) -> list[Any]:
         """The bodies of a topic for one case, in order."""

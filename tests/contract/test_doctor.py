@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec import structs
 
-from referral.cli.diagnosis import Check, Result, diagnose
+from referral.cli.diagnosis import UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.doctor import exit_code
 from referral.cli.vitals import Vitals, gather
 from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
@@ -122,12 +122,35 @@ async def test_the_key_of_an_erased_case_beside_the_database_is_found(line: Line
     vitals, _ = await look(line)
     vitals.kept = {case_id}
     assert f"the key of case {case_id} is still on referral-keys" in checks(vitals)["keys"].said
+    vitals.erasures = [(case_id, 1, 2, None)]
+    assert "the key of case" not in checks(vitals)["keys"].said  # it waits for the log
+
+
+async def test_an_erasure_that_hangs_one_that_was_undone_and_one_that_intake_did_not_say_are_found(line: Line) -> None:
+    vitals, found = await look(line)
+    (case_id,) = vitals.cases
+    assert found["erasures"].said == "0 cases erased, 0 under way"
+    now = vitals.now
+    for asked, approved, said in (
+        (now - UNDECIDED, None, ""),
+        (now - UNDECIDED - 1, None, f"case {case_id}: erasure asked for 7 days ago, and nobody has approved or refused it"),
+        (1, now - UNLOGGED, ""),
+        (1, now - UNLOGGED - 1, f"case {case_id}: erasure approved 600 s ago, rows and key are still there"),
+    ):
+        vitals.erasures = [(case_id, asked, approved, None)]
+        assert checks(vitals)["erasures"].said == (said or "0 cases erased, 1 under way")
+    vitals.erasures, vitals.erased = [(case_id, 1, 2, 3)], {case_id}
+    back = checks(vitals)["erasures"]
+    assert back.result is Result.BAD and f"case {case_id} is erased, and its key is there again" in back.said
+    await line.forge(case_id)
+    vitals, found = await look(line)
+    assert not vitals.erased and f"somebody who is not intake has said that case {case_id} is erased" in found["erasures"].said
 
 
 async def test_a_topic_that_differs_from_its_card_and_quarantine_are_told(line: Line) -> None:
     vitals, _ = await look(line)
     vitals.topics = ["referral-routing retention.ms: is 1, must be -1"]
-    vitals.quarantined, vitals.kinds = 2, {"fork": 1}
+    vitals.quarantined, vitals.kinds = 2, {"FORK": 1}
     found = checks(vitals)
     assert "retention.ms" in found["topics"].said
-    assert found["quarantine"].said == "2 records in quarantine; audit logged 1 of kind fork"
+    assert found["quarantine"].said == "2 records in quarantine; audit logged 1 of kind FORK"

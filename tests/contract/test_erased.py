@@ -208,6 +208,8 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         for agency in ("school-drita", "police-prizren", "desk-prizren"):
             answer = httpx.get(f"{stack.url('intake')}/v1/cases/{case_id}", headers={"Authorization": f"Bearer {people.tokens[agency]}"})
             assert answer.status_code == 404
+        shown = await for_auditors(stack, capfd, tmp_path, case_id, other)
+        assert NAME not in shown and "The case is erased: nobody can tell any more." in shown and "erased" in shown
         assert not any(NAME in str(mail.message) or case_id in str(mail.message) for mail in stack.mailbox.mails)
         assert not any(NAME in file.read_text("utf-8", "replace") for file in (wish.data / "log").iterdir())
         await judged(capfd, case_id)
@@ -279,6 +281,29 @@ async def gone(stack: Stack, case_id: str, key: bytes, wrapped: bytes, *, rewoun
     assert rows - KEPT - others == set()
 
 
+async def for_auditors(stack: Stack, capfd: pytest.CaptureFixture[str], folder: Path, case_id: str, other: str) -> str:
+    """The auditor's page of the case. An export with every key that there is holds neither its key nor its name; a verdict says erased."""
+    _, token = await command(capfd, "audit", "token", "ombudsperson", "--json")
+    async with httpx.AsyncClient(base_url=stack.url("audit"), cookies={"auditor": json.loads(token)["token"]}, timeout=20) as browser:
+        page = await browser.get(f"/auditor/cases/{case_id}")
+    export, reader = str(folder / "export"), str(folder / "auditor.key")
+    assert (await command(capfd, "audit", "reader", reader))[0] == 0
+    code, said = await command(capfd, "audit", "export", export, "--case", case_id, "--for", f"{reader}.pub")
+    assert code == 1 and "unknown-case" in said
+    code, said = await command(capfd, "audit", "export", export, "--all-cases", "--for", f"{reader}.pub", "--json")
+    assert (code, json.loads(said)["keys"]) == (0, 1)
+    files = [file.read_bytes() for file in Path(export).rglob("*") if file.is_file()]
+    assert len(files) > 5 and not any(NAME.encode() in data for data in files)
+    code, said = await command(capfd, "audit", "verify", export, "--key", reader, "--json")
+    assert code in (0, 3), said  # 3: nobody named the log's witnesses
+    assert "erased under entry" in said
+    code, said = await command(capfd, "audit", "replay", export, "--case", case_id, "--key", reader, "--json")
+    assert code == 0 and NAME not in said and "have the case erased (storage-ended)" in said
+    assert (await command(capfd, "audit", "replay", export, "--case", other, "--key", reader))[0] == 0
+    assert page.status_code == 200
+    return page.text
+
+
 async def judged(capfd: pytest.CaptureFixture[str], case_id: str) -> None:
     """The log is whole and says erased; doctor finds nothing to do about erasures and keys."""
     code, output = await command(capfd, "audit", "verify", "--json")
@@ -288,7 +313,7 @@ async def judged(capfd: pytest.CaptureFixture[str], case_id: str) -> None:
     assert [f["case_id"] for f in erased] == [case_id] and f"erased under entry {erased[0]['idx']} (storage-ended)" in erased[0]["what"]
     code, output = await command(capfd, "audit", "replay", "--case", case_id, "--json")
     lines = json.loads(output)["lines"]
-    assert code == 0 and {line["mark"] for line in lines} == {"erased", ""} and NAME not in output
+    assert code == 0 and {line["mark"] for line in lines} == {"erased", "verified"} and NAME not in output
     assert "have the case erased (storage-ended)" in lines[-1]["what"]
 
     async def well() -> bool:

@@ -1,0 +1,199 @@
+"""Destroying waits for the log and goes on from wherever it was killed; what comes back is destroyed again, also under a running intake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+import uvicorn
+from msgspec import structs
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from referral.domain.events import CaseErased
+from referral.errors import Rejected, Unavailable
+from referral.runtime import database, erasure, kafka, keyring, keys, queue
+from referral.runtime.loop import Loop
+from referral.runtime.observe import Health
+from referral.runtime.service import Service
+from referral.runtime.settings import Settings
+from services.intake import erasures, handle, standing
+from services.intake.destroying import Destroying
+from services.intake.door import Door
+from services.intake.erasures import Erasure
+from tests.contract.intake_stack import LISTS, new_id
+from tests.contract.runtime_stack import until
+
+pytestmark = pytest.mark.servers
+ANA, BEN = new_id(), new_id()
+
+
+@dataclass
+class Audit:
+    """What stands where audit would: it proves what it was told to."""
+
+    proven: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+
+    async def proof(self, request: Request) -> Response:
+        event_id = request.path_params["event_id"]
+        self.asked.append(event_id)
+        return PlainTextResponse("", 200 if event_id in self.proven else 404)
+
+
+@asynccontextmanager
+async def served(audit: Audit) -> AsyncIterator[str]:
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=[Route("/proofs/{event_id}", audit.proof)]), port=0, log_level="warning"))
+    task = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await task
+
+
+@dataclass
+class Line:
+    """An intake without doors: its loop runs, and destroying is looked at by hand. engine: as its role."""
+
+    door: Door
+    settings: Settings
+    audit: Audit
+
+    async def case(self) -> str:
+        """A case with a row and a key, here and on referral-keys."""
+        case_id = new_id()
+        async with self.door.begin() as tx, kafka.producer(self.settings) as producer:
+            await self.door.keys.create(tx, case_id)
+            await tx.execute(text(FILE), {"case": case_id})
+            await keyring.keep(tx, producer, self.settings, [case_id])
+        return case_id
+
+    async def approved(self, case_id: str) -> Erasure:
+        """Asked for and approved, as two persons would."""
+        wanted = Erasure(id=new_id(), case_id=case_id, desk="desk-prizren", basis="storage-ended", requested_by=ANA, requested_at=1)
+        said = CaseErased(requested_by=ANA, requested_at=1, approved_by=BEN, approved_at=2, basis="storage-ended", records=0)
+        async with self.door.begin() as tx:
+            await erasures.ask(tx, wanted)
+            key = (await self.door.keys.load(tx, [case_id]))[case_id]
+            await queue.put(tx, case_id, erasure.tagged(self.door.keys, case_id, said), wanted.id, key)
+            await erasures.approve(tx, wanted, BEN, 2)
+        return wanted
+
+    async def there(self, case_id: str) -> bool:
+        async with self.door.begin() as tx:
+            return bool(await erasures.again(tx, [case_id]))
+
+    async def destroyed(self) -> set[str]:
+        async with self.door.begin() as tx:
+            return await erasures.destroyed(tx)
+
+    async def said(self, case_id: str) -> bool:
+        """Whether the loop has published it."""
+        async with self.door.begin() as tx:
+            found = await tx.execute(text("SELECT seq FROM seen WHERE case_id = :c AND topic = 'referral-intake'"), {"c": case_id})
+            return found.scalar() == 1 and not (await tx.execute(text("SELECT count(*) FROM outbox"))).scalar()
+
+
+FILE = "INSERT INTO intake.casefile (case_id, desk, drill, opened_at, closed_at, sealed) VALUES (:case, 'desk-prizren', true, 1, 2, '')"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Line]:
+    audit = Audit()
+    async with served(audit) as url:
+        settings = structs.replace(settings, audit_url=url, instance="i1")
+        engine, own = database.engine(settings, "intake"), database.engine(settings, "intake")
+        door = Door(engine, keys.read(settings.master_key_file), lambda: LISTS, new_id, lambda: 0)
+        service = Service(name="intake", reads=("referral-routing",), writes="referral-intake", handle=handle.handler(door, None))
+        loop = Loop(service, settings, own, door.keys, Health())
+        task = asyncio.create_task(loop.run())
+        try:
+            yield Line(door, settings, audit)
+        finally:
+            loop.end()
+            await asyncio.wait_for(task, 20)
+            await engine.dispose()
+            await own.dispose()
+
+
+async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_any_two_steps_goes_on(settings: Settings) -> None:
+    async with running(settings) as line:
+        case_id, stays = await line.case(), await line.case()
+        wanted = await line.approved(case_id)
+        await until(lambda: line.said(case_id))
+
+        away = Destroying(line.door, structs.replace(line.settings, audit_url="http://127.0.0.1:1"))
+        await away.turn()
+        assert not away.against() and await line.there(case_id)
+        await Destroying(line.door, line.settings).turn()
+        assert line.audit.asked == [wanted.event_id] and await line.there(case_id)
+        assert set(await keyring.kept(line.settings)) == {case_id, stays}
+
+        line.audit.proven.add(wanted.event_id)
+        async with kafka.producer(line.settings) as producer:  # as far as it came before it was killed
+            await keyring.forget(producer, line.settings, [case_id])
+        assert await line.there(case_id)
+        await Destroying(line.door, line.settings).turn()
+        assert not await line.there(case_id) and await line.there(stays)
+        assert set(await keyring.kept(line.settings)) == {stays}
+        asked = len(line.audit.asked)
+        await Destroying(line.door, line.settings).turn()
+        assert len(line.audit.asked) == asked
+
+
+async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_under_a_running_intake(settings: Settings) -> None:
+    async with running(settings) as line:
+        case_id = await line.case()
+        wanted = await line.approved(case_id)
+        await until(lambda: line.said(case_id))
+        line.audit.proven.add(wanted.event_id)
+        held = Destroying(line.door, line.settings)
+        await held.turn()
+        line.audit.proven.clear()
+
+        async def back(*forgotten: str) -> None:
+            """The rows of a copy from before, and what it does not know yet."""
+            async with line.door.begin() as tx:
+                await line.door.keys.create(tx, case_id)
+                await tx.execute(text(FILE), {"case": case_id})
+                for table in forgotten:
+                    await tx.execute(text(f"DELETE FROM intake.{table}"))
+
+        await back()  # put back by hand, one by one
+        fresh = Destroying(line.door, line.settings)
+        shut = fresh.gate(Starlette(routes=[Route("/{path:path}", lambda _: PlainTextResponse("open"), methods=["GET", "POST"])]))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(shut), base_url="http://intake") as client:
+            with pytest.raises(Unavailable):
+                await client.get("/v1/cases/x")
+            assert (await client.post("/v1/referrals")).text == "open"
+            assert fresh.against().keys() == {"erasures"}
+            await fresh.turn()
+            assert (await client.get("/v1/cases/x")).text == "open" and not fresh.against()
+        assert not await line.there(case_id)
+
+        await back("erasure", "erasure_read")  # an older copy, in a process that starts
+        await Destroying(line.door, line.settings).turn()
+        assert not await line.there(case_id)
+        assert await line.destroyed() == {case_id}
+        await back("erasure", "erasure_read")  # and in one that runs
+        await held.turn()
+        assert not await line.there(case_id)
+
+        await back("erasure", "erasure_read")  # a copy from before the approval, of a case whose destruction had not begun
+        async with line.door.begin() as tx, kafka.producer(line.settings) as producer:
+            await keyring.keep(tx, producer, line.settings, [case_id])
+        await held.turn()
+        assert await line.there(case_id) and not held.against()
+        async with line.door.begin() as tx:
+            with pytest.raises(Rejected):
+                await standing.hold(tx, line.door.keys, case_id)
+        line.audit.proven.add(wanted.event_id)
+        await held.turn()
+        assert not await line.there(case_id) and await keyring.kept(line.settings) == {}
