@@ -27,6 +27,7 @@ from referral.cli import (
     duty,
     erasing,
     log_key,
+    log_renew,
     monitor,
     offers,
     pathway_schema,
@@ -77,6 +78,7 @@ audit.app.command("replay")(audit_replay.replay_command)
 audit.app.command("prove")(audit_prove.prove_command)
 audit.app.command("diff")(audit_diff.diff_command)
 audit.app.command("reader")(audit_reader.reader_command)
+audit.app.command("renew")(log_renew.renew_command)
 audit.app.command("monitor")(monitor.monitor_command)
 audit.app.command("witness")(witness.witness_command)
 app.add_typer(audit.app, name="audit")

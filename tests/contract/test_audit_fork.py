@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,11 +11,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 from msgspec import structs
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from referral.errors import Misfit
+from referral.local import keyfiles
+from referral.proof import witness_policy
 from referral.runtime.settings import Settings
-from tests.contract.audit_stack import Log, answering, honest, log, serving
+from tests.contract.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
+from tests.contract.test_audit_line import command
 from tests.unit.test_audit_ingest import record, value
 
 pytestmark = pytest.mark.servers
@@ -81,3 +87,43 @@ async def test_an_empty_database_beside_witnesses_that_know_the_log_is_refused(b
         async with log(empty, [one]) as fresh:
             with pytest.raises(Misfit, match="has cosigned 1 entries, this log has 0"):
                 await fresh.publisher().check()
+
+
+async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(bare: Settings, tmp_path: Path) -> None:
+    """As docs/operators.md says it: the old one is exported, the new one quotes what a witness has seen of it last."""
+    old, policy, note_file = tmp_path / "old", tmp_path / "new.policy", tmp_path / "last.note"
+    async with honest(tmp_path, 1) as one:
+        async with log(bare, [one]) as made:
+            await grown(made, 10)
+        async with backup(bare) as copy:
+            async with log(bare, [one]) as made:
+                made.offset = 10
+                await grown(made, 20)
+                answer = await made.client.get(f"{one}/checkpoint/{hashlib.sha256(KEY.name.encode()).hexdigest()}")
+                note_file.write_bytes(answer.content)
+            (tmp_path / "policy").write_bytes(keyfiles.policy(KEY.verifier, [("w1", KEYS[0].verifier, one)]))
+
+            async def referral(*words: str) -> tuple[int, str]:
+                return await command(structs.replace(copy, kafka="127.0.0.1:9"), "audit", *words)
+
+            code, said = await referral("export", str(old), "--witnesses", str(tmp_path / "policy"))
+            assert code == 0, said
+            code, said = await referral("key", "--name", "log.example/after", "--key", str(tmp_path / "new.key"), "--policy", str(policy))
+            assert code == 0, said
+            renew = ("renew", "--export", str(old), "--policy", str(policy), "--last", str(note_file))
+            before = policy.read_bytes()
+            policy.write_bytes((tmp_path / "policy").read_bytes())
+            code, said = await referral(*renew)
+            assert code == 1 and "same-log" in said
+            policy.write_bytes(before)
+            code, said = await referral(*renew, "--json")
+            assert code == 0 and json.loads(said)["size"] == 30 and json.loads(said)["deleted"] == 10, said
+            assert witness_policy.parse(policy.read_bytes()).logs[0].name == "log.example/after"
+            quoted = [line.removeprefix("#   ") for line in policy.read_text().splitlines() if line.startswith("#   ")]
+            assert quoted == note_file.read_text().splitlines(), "whoever reads the first entries can check the old log's signature"
+            async with log(copy, []) as fresh:
+                await fresh.append(3)
+                async with fresh.engine.connect() as tx:
+                    assert (await tx.execute(text("SELECT size FROM audit.head"))).scalar_one() == 3
+                code, said = await referral(*renew)
+                assert code == 0, "a log that nobody has published yet may be begun again"
