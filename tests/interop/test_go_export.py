@@ -1,0 +1,72 @@
+"""An export by `audit export`, and proofs by `audit prove`, before the Go judge: accepted as written, refused by it and us when changed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import typer
+from rich.progress import Progress
+
+from referral.cli import run
+from referral.cli.audit_folder import opened
+from referral.cli.audit_judge import Asked, judge
+from referral.proof import tlog_proof
+from tests.interop.test_go_judge import judge as judge_program
+from tests.interop.test_go_judge import log_changed, theirs
+from tests.made_log import policy
+from tests.unit.audit_archive import Rows, exported, long_log
+from tests.unit.audit_log import Log
+
+go = judge_program
+"""The fixture: the built program."""
+SEED, CHANGED = 20_260_102, 100
+
+
+@pytest.fixture(scope="module")
+def log() -> Log:
+    return long_log()
+
+
+@pytest.fixture(scope="module")
+def folder(log: Log, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an auditor has in one place: the policy, an export, and proofs from it."""
+    place = tmp_path_factory.mktemp("audit")
+    (place / "policy").write_bytes(policy())
+    (place / "continued.old").write_bytes(Rows(log.entries[:300]).read("checkpoint") or b"")
+    written = exported(place / "export", Rows(log.entries), log.keys)
+    for index in (0, 17, 255, 256, len(log.entries) - 1):
+        out = place / f"entry-{index}.tlog-proof"
+        assert run(["audit", "prove", str(written), "--entry", str(index), "--out", str(out)]) == 0
+        out.with_suffix(".entry").write_bytes(tlog_proof.parse(out.read_bytes()).extra or b"")
+    heads = [str(place / "continued.old"), str(written / "checkpoint")]
+    assert run(["audit", "prove", str(written), "--between", *heads, "--out", str(place / "continued.consistency")]) == 0
+    return place
+
+
+def ours(folder: Path) -> bool:
+    """Whether `audit verify` takes it and finds nothing bad."""
+    try:
+        there = opened(folder / "export")
+    except typer.BadParameter:  # without a checkpoint it is no export
+        return False
+    verdict = judge(there, Asked(keys={}, pinned=(folder / "policy").read_bytes()), Progress(disable=True))
+    return verdict.report.exit_code() != 1
+
+
+def test_go_accepts_an_export_and_the_proofs_from_it(go: Path, folder: Path) -> None:
+    found = theirs(go, folder)
+    assert len(found) == 7 and set(found.values()) == {"good"}, found
+    assert ours(folder)
+
+
+def test_go_and_we_refuse_the_same_changed_exports(go: Path, folder: Path) -> None:
+    dice = random.Random(SEED)
+    for _ in range(CHANGED):
+        put_back = log_changed(folder / "export", dice)
+        try:
+            assert theirs(go, folder).get("export/checkpoint") != "good" and not ours(folder)
+        finally:
+            put_back()
+    assert theirs(go, folder)["export/checkpoint"] == "good" and ours(folder)
