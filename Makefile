@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup check test faults interop bench generate stories up demo lock
+.PHONY: setup check test faults interop attacks bench generate stories up demo lock
 
 setup: .venv/ready
 
@@ -24,7 +24,7 @@ check: setup
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/stories tests/contract tests/interop tests/web
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/stories tests/contract tests/interop tests/attacks/test_attacks.py tests/web
 	$(BIN)/pytest -q tests/faults
 
 faults: setup
@@ -33,6 +33,10 @@ faults: setup
 
 interop: setup
 	$(BIN)/pytest -q tests/interop
+
+attacks: setup
+	$(BIN)/python -m tests.attacks
+	$(BIN)/pytest -q -n 2 tests/attacks
 
 bench: setup
 	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +16,7 @@ from referral.proof import archive, checkpoint, merkle, note, payload, tile_path
 from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive, Trusted
 from referral.proof.entry import Kind
 from referral.proof.tile_path import FULL, Tile
-from referral.wire import leaf, lent
+from referral.wire import lent
 
 Target = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an older export of the same log: what is new is added.")]
 CasesWanted = Annotated[list[str] | None, typer.Option("--case", help="Lend the key of this case; may be given several times.")]
@@ -26,7 +25,6 @@ Witnesses = Annotated[Path | None, typer.Option("--witnesses", help="The witness
 Auditor = Annotated[
     Path | None, typer.Option("--for", metavar="FILE", help="The auditor's public key, to which the lent keys are encrypted.")
 ]
-_PLAIN = re.compile(r"[a-z0-9.-]+")
 
 
 class Export(Struct, frozen=True, kw_only=True):
@@ -144,10 +142,11 @@ def _schemas(wanted: Export, bundle: Tile) -> None:
     leaves, beside = held.read(bundle.path), held.read(payload.path(bundle))
     if leaves is None or beside is None:
         return
-    for one, kept in zip(tiles.unpack(bundle, leaves), payload.unpack(bundle, beside), strict=True):
+    start, _ = bundle.leaves
+    for place, (one, kept) in enumerate(zip(tiles.unpack(bundle, leaves), payload.unpack(bundle, beside), strict=True)):
         try:
-            said = leaf.decode(one)
+            entry = payload.join(start + place, one, kept).entry
         except NewerVersion:
             continue
-        if said.kind is Kind.SCHEMA and kept is not None and _PLAIN.fullmatch(said.type):
-            audit_folder.put(wanted.folder, f"schemas/{said.type}.{said.fingerprint & (1 << 64) - 1:016x}.avsc", kept.value)
+        if entry.kind is Kind.SCHEMA and (path := archive.said_in(entry)):
+            audit_folder.put(wanted.folder, path, entry.value)

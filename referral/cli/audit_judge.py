@@ -14,7 +14,7 @@ from referral.domain.events import Leaf
 from referral.errors import Malformed, NewerVersion
 from referral.proof import archive, merkle, tiles
 from referral.proof.archive import Archive, Trusted
-from referral.proof.entry import Entry, Kind
+from referral.proof.entry import Entry, Kind, digest
 from referral.proof.genuine import TORN
 from referral.proof.merkle import Nodes
 from referral.proof.payload import Joined
@@ -24,8 +24,8 @@ from referral.proof.verify import Cases, Judge, Verification
 from referral.proof.walk import START, Ended, before, walk
 from referral.wire import leaf as wire
 
-ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE})
-"""What is read also below an older checkpoint: decisions are judged by it."""
+ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
+"""What is read also below an older checkpoint: decisions are judged by it, and the policy file is compared with it."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -131,12 +131,14 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
     """Both passes. Where sequences are torn, the first one once more, knowing which records are genuine. Ended."""
     task = bar.add_task("entries hashed", total=ground.size)
     touched = _touched(there, ground, report)
-    torn: set[str] = set()
+    torn, said = set[str](), dict[str, Entry]()
     proof = Verification(asked.keys, ())
     try:
         for joined, proven in _entries(there, ground, touched, proof.report):
             entry = joined.entry
             _take(proof, joined, proven)
+            if path := archive.said_in(entry):
+                said[path] = entry
             if entry.case_id and proven:
                 aside.put(entry)
                 if entry.kind in TORN:
@@ -148,6 +150,7 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
             for joined, proven in _entries(there, ground, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()
+        _said_again(there, said, proof.report)
     except Ended:
         report.add(proof.report)
         raise
@@ -156,6 +159,14 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
     task = bar.add_task("cases decided again", total=BUCKETS)
     for part in _parts(aside.folder, known, asked.jobs, lambda: bar.advance(task)):
         report.add(part.report)
+
+
+def _said_again(there: Archive, said: Mapping[str, Entry], report: Report) -> None:
+    """Files of an export that say again what the log says."""
+    for path, entry in said.items():
+        data = there.read(path)
+        if data is not None and digest(data) != entry.sha256:
+            report.say(finding(Weight.BAD, "FILE_DIFFERS", entry, f"{path} is not what this entry says"))
 
 
 def _entries(there: Archive, ground: Ground, touched: set[str], report: Report) -> Iterator[tuple[Joined, bool]]:

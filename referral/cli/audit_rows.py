@@ -28,7 +28,10 @@ COSIGNED = text("SELECT cosigned FROM audit.checkpoint WHERE cosigned IS NOT NUL
 SIZE = text("SELECT size, root FROM audit.head")
 TILE = text("SELECT data FROM audit.tile WHERE level = :level AND number = :number")
 ROWS = text("SELECT * FROM audit.entry WHERE idx >= :start AND idx < :end ORDER BY idx")
-KEYS = text(f"SELECT value FROM audit.entry WHERE kind = '{Kind.KEYS.value}' ORDER BY idx DESC LIMIT 1")  # noqa: S608 (a constant of ours)
+KEYS = text(
+    f"SELECT value FROM audit.entry WHERE kind = '{Kind.KEYS.value}'"  # noqa: S608 (a constant of ours)
+    " AND idx < (SELECT coalesce(max(size), 0) FROM audit.checkpoint WHERE cosigned IS NOT NULL) ORDER BY idx DESC LIMIT 1"
+)
 FIND = {
     "case_id": text("SELECT idx FROM audit.entry WHERE case_id = :word ORDER BY idx"),
     "event_id": text("SELECT idx FROM audit.entry WHERE event_id = :word ORDER BY idx"),

@@ -24,7 +24,7 @@ class Spool:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="referral-audit-")
         self.folder = Path(self._folder.name)
-        self._files: list[BinaryIO] = [(self.folder / str(number)).open("wb") for number in range(BUCKETS)]
+        self._files: dict[int, BinaryIO] = {}
 
     def __enter__(self) -> Spool:
         return self
@@ -35,11 +35,14 @@ class Spool:
 
     def put(self, entry: Entry) -> None:
         data = _ENCODER.encode(entry)
-        self._files[bucket(entry.case_id)].write(len(data).to_bytes(4, "big") + data)
+        number = bucket(entry.case_id)
+        if number not in self._files:
+            self._files[number] = (self.folder / str(number)).open("wb")
+        self._files[number].write(len(data).to_bytes(4, "big") + data)
 
     def full(self) -> None:
         """All are in; others may read."""
-        for file in self._files:
+        for file in self._files.values():
             file.close()
 
 
@@ -51,7 +54,8 @@ def bucket(case_id: str) -> int:
 def cases(folder: Path, number: int) -> dict[str, list[Entry]]:
     """The cases of one bucket, each with its entries in the order of the log."""
     found: dict[str, list[Entry]] = {}
-    data, at = (folder / str(number)).read_bytes(), 0
+    path, at = folder / str(number), 0
+    data = path.read_bytes() if path.exists() else b""
     while at < len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "big")
         entry = _DECODER.decode(data[at + 4 : end])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from msgspec import DecodeError, Struct, msgpack
 from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof import lines, merkle, note, payload, tile_path, tiles, witness_policy
 from referral.proof.checkpoint import Checkpoint
+from referral.proof.entry import Entry, Kind
 from referral.proof.merkle import HASH, Nodes
 from referral.proof.payload import Joined
 from referral.proof.tile_path import ENTRIES, FULL, Tile
@@ -19,6 +21,7 @@ from referral.wire import leaf as wire
 
 CHECKPOINT, POLICY, KEYS, HEAD = "checkpoint", "witness.policy", "keys", "head"
 """Files beside the tiles. HEAD (size and root, as in a checkpoint) is of a log that goes on; an export ends at its checkpoint."""
+_PLAIN = re.compile(r"[a-z0-9.-]+")
 
 
 class Archive(Protocol):
@@ -150,6 +153,15 @@ def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
             if word.encode() in leaf and _says(leaf, column) == word:
                 found.append(number * FULL + place)
     return found
+
+
+def said_in(entry: Entry) -> str:
+    """The file of an export that says again what this entry says; empty where none does."""
+    if entry.kind is Kind.KEYS:
+        return POLICY
+    if entry.kind is Kind.SCHEMA and _PLAIN.fullmatch(entry.type):
+        return f"schemas/{entry.type}.{entry.fingerprint & (1 << 64) - 1:016x}.avsc"
+    return ""
 
 
 def _says(leaf: bytes, column: str) -> str:

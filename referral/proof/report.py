@@ -22,7 +22,7 @@ class Weight(IntEnum):
 LAYERS = {
     "checkpoint": ("CHECKPOINT", "QUORUM", "SIGNATURE", "NO_CHECKPOINT", "FORKED", "TRUNCATED", "ABOVE"),
     "tree": ("TILE", "BUNDLE", "ROOT", "HEAD", "LEAF"),
-    "payload": ("HASH_DIFFERS", "REST_DIFFERS", "PAYLOAD", "PAYLOAD_GONE", "PAYLOAD_ERASED"),
+    "payload": ("HASH_DIFFERS", "REST_DIFFERS", "PAYLOAD", "PAYLOAD_GONE", "PAYLOAD_ERASED", "FILE_DIFFERS"),
     "search columns": ("COLUMN_DIFFERS",),
     "order": ("INDEX_GAP", "ORDER", "CLOCK_BACK", "SEQUENCE_GAP", "FORK", "GAP_LOGGED", "LOST"),
     "record": ("META_DIFFERS", "UNREADABLE", "FOREIGN", "SEAL", "BODY", "ERASED", "ERASURE_COUNT", "KEY_GONE", "NEWER_VERSION"),

@@ -34,12 +34,13 @@ class Rows:
         self.tree = made_log.Log(self.leaves)
         self.published = len(entries) if published is None else published
         self.policy = made_log.policy()
+        self.witnesses = WITNESSES
 
     def read(self, path: str) -> bytes | None:
         first, _, word = path.partition("/")
         match first:
             case archive.CHECKPOINT:
-                return self.tree.signed(self.published, WITNESSES).encode()
+                return self.tree.signed(self.published, self.witnesses).encode()
             case archive.POLICY:
                 return self.policy
             case archive.HEAD:

@@ -1,0 +1,37 @@
+"""Every attack of the audit log's contract, carried out: who must notice, who did, and what they said.
+
+python -m tests.attacks; exit code 1 when somebody who must did not notice.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.attacks import contents, history
+
+WIDTH, MESSAGE = 360, 160
+"""Columns (ours): a terminal scrolls, a file keeps it."""
+
+
+def main() -> int:
+    table, missed = Table(box=None, header_style="bold", pad_edge=False), 0
+    for name in ("attack", "power", "must notice", "noticed", "", "message"):
+        table.add_column(name, no_wrap=True)
+    found = [*history.attacks(), *contents.attacks()]
+    for attack in found:
+        said = attack.run()
+        noticed = [who for who, message in said.items() if message]
+        bad = [who for who in attack.must if not said.get(who)]
+        missed += bool(bad)
+        message = next((said[who] for who in attack.must if said.get(who)), "")
+        table.add_row(attack.what, attack.power, ", ".join(attack.must), ", ".join(noticed), "MISSED" if bad else "ok", message[:MESSAGE])
+    Console(width=WIDTH).print(table, markup=False)
+    print(f"{len(found)} attacks, {missed} missed by one who must notice")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
