@@ -25,8 +25,10 @@ class Density(Struct, kw_only=True):
     """What a quarantine record accounts for."""
     missing: list[Entry] = field(default_factory=list)
     """Entries whose value is gone; the tree still has its digest."""
-    erased: dict[str, int] = field(default_factory=dict)
-    """Case → the entry that says it was erased."""
+    erasures: list[Entry] = field(default_factory=list)
+    """Entries that say of a case that it was erased."""
+    unsealed: set[tuple[str, int, int]] = field(default_factory=set)
+    """(topic, partition, offset) of records that a reader refused for their seal; of an erasure that is the tag under the master key."""
 
     def take(self, entry: Entry) -> None:
         """Check one entry against those before it, and against its value."""
@@ -50,7 +52,7 @@ class Density(Struct, kw_only=True):
             return
         self._position(entry)
         if entry.kind is Kind.ERASURE:
-            self.erased.setdefault(entry.case_id, entry.idx)
+            self.erasures.append(entry)
         if entry.idx in self.forged:
             self._bad("SEAL", entry, "the seal does not open under the case's key: forged, or changed; the case's own records are others")
             return
@@ -67,10 +69,16 @@ class Density(Struct, kw_only=True):
                 self._sequence(entry)
 
     def finish(self) -> None:
-        """Say which gaps, and which values that are gone, nothing accounts for."""
+        """Say which gaps, and which values that are gone, nothing accounts for, and which erasures intake did not say."""
+        erased: dict[str, int] = {}
+        for entry in self.erasures:
+            if (entry.topic, entry.partition, entry.offset) in self.unsealed:
+                self._bad("ERASURE_FORGED", entry, "a reader refused it: intake, which alone has the key for it, did not say it")
+            else:
+                erased.setdefault(entry.case_id, entry.idx)
         for entry in self.missing:
-            if entry.case_id in self.erased and entry.kind is not Kind.ERASURE:
-                self._note("PAYLOAD_ERASED", entry, f"the value is gone: erased under entry {self.erased[entry.case_id]}")
+            if entry.case_id in erased and entry.kind is not Kind.ERASURE:
+                self._note("PAYLOAD_ERASED", entry, f"the value is gone: erased under entry {erased[entry.case_id]}")
             else:
                 self._bad("PAYLOAD_GONE", entry, "the value is gone, and no erasure says why: somebody took it away")
         for place, entry in self.gaps.items():
@@ -135,5 +143,7 @@ class Density(Struct, kw_only=True):
         except (Malformed, NewerVersion) as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
+        if isinstance(body, Quarantined) and body.reason == "seal":
+            self.unsealed.add((body.topic, body.partition, body.offset))
         if isinstance(body, Quarantined) and body.case_id:
             self.lost.add((body.topic, body.case_id, body.case_seq))

@@ -25,7 +25,18 @@ LAYERS = {
     "payload": ("HASH_DIFFERS", "REST_DIFFERS", "PAYLOAD", "PAYLOAD_GONE", "PAYLOAD_ERASED", "FILE_DIFFERS"),
     "search columns": ("COLUMN_DIFFERS",),
     "order": ("INDEX_GAP", "ORDER", "CLOCK_BACK", "SEQUENCE_GAP", "FORK", "GAP_LOGGED", "LOST"),
-    "record": ("META_DIFFERS", "UNREADABLE", "FOREIGN", "SEAL", "BODY", "ERASED", "ERASURE_COUNT", "KEY_GONE", "NEWER_VERSION"),
+    "record": (
+        "META_DIFFERS",
+        "UNREADABLE",
+        "FOREIGN",
+        "SEAL",
+        "BODY",
+        "ERASED",
+        "ERASURE_FORGED",
+        "ERASURE_COUNT",
+        "KEY_GONE",
+        "NEWER_VERSION",
+    ),
     "signature": tuple(f"SIGNATURE_{word}" for word in ("WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "REUSED", "EARLY", "MISSING")),
 }
 """What each code is about, from the outside to the inside; every other is about a decision."""

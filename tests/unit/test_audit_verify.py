@@ -6,13 +6,13 @@ import pytest
 from msgspec import structs
 
 from referral.domain.case import next_due, open_offers
-from referral.domain.events import OfferOpened, Word
+from referral.domain.events import OfferOpened, Quarantined, Word
 from referral.domain.record import due_input
 from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history import unseal
 from referral.proof.report import Report, Weight
 from referral.proof.verify import verify
-from referral.wire import codec, seal
+from referral.wire import codec, headers, seal
 from services.routing import failure
 from tests.erased import PLAIN
 from tests.unit.audit_log import POLICY, Log, response, story
@@ -196,6 +196,30 @@ def test_an_erasure_that_speaks_of_records_that_the_log_has_not_is_not_fully_che
     erase(log, case_id, more=1)
     del log.keys[case_id]
     assert [f.code for f in checked(log).findings] == ["ERASED", "ERASURE_COUNT"] and checked(log).exit_code() == 3
+
+
+def test_an_erasure_that_the_readers_refused_is_forged_and_accounts_for_nothing(log: Log) -> None:
+    case_id = story(log, "erased")
+    erase(log, case_id)
+    said, gone = log.entries[-1], [e for e in log.entries if e.case_id == case_id][2]
+    log.entries[gone.idx] = structs.replace(gone, value=b"")
+    body = Quarantined(
+        topic=INTAKE,
+        partition=said.partition,
+        offset=said.offset,
+        reader="routing",
+        reason="seal",
+        case_seq=0,
+        at=1,
+        nonce=bytes(12),
+        sealed=bytes(20),
+    )
+    told = headers.plain(Quarantined.TYPE, id="routing/x", source="routing", at=1)
+    log.put(Quarantined.TOPIC, 0, b"routing/x", codec.encode(body), told)
+    del log.keys[case_id]
+    report = checked(log)
+    bad = [(f.code, f.idx) for f in report.findings if f.weight is Weight.BAD]
+    assert bad == [("ERASURE_FORGED", said.idx), ("PAYLOAD_GONE", gone.idx)] and report.counts["cases erased"] == 0
 
 
 def test_a_value_that_is_gone_is_a_note_under_an_erasure_and_tampering_without_one(log: Log) -> None:
