@@ -18,7 +18,8 @@ from referral.cli import log
 from referral.domain import events as e
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
-from referral.proof.entry import SEQUENCED
+from referral.proof import merkle
+from referral.proof.entry import SEQUENCED, leaf
 from referral.proof.history import unseal
 from referral.proof.verify import verify
 from referral.runtime.settings import Settings
@@ -27,6 +28,7 @@ from tests.faults.quiet import quiet
 
 SETTLED_S = 20.0
 """Once nothing is under way: leases of instances that were killed run out, and new ones are taken, in 10 s."""
+HEADS = text("SELECT size, root FROM audit.checkpoint UNION ALL SELECT size, root FROM audit.head")
 DELIVERIES = text("SELECT reference, asked, rung, person, channel, again, attempt, state FROM notifier.delivery")
 
 
@@ -107,11 +109,13 @@ async def _receipts(load: Load, verdict: Verdict) -> list[str]:
 
 def _log(stack: Stack, load: Load, sent: list[str], verdict: Verdict) -> None:
     mails = tuple(stack.mailbox.mails)  # before the log: what leaves while that is read has no place in it
-    entries, keys, deliveries = log.ask(_kept, stack.settings)
+    entries, keys, deliveries, heads = log.ask(_kept, stack.settings)
     report = verify(entries, keys)
     bad = [finding for finding in report.findings if finding.weight >= 1]
     verdict.counts["differences, gaps and forks (audit verify)"] = len(bad)
     verdict.notes += [str(finding) for finding in bad[:10]]
+    verdict.counts["heads that the entries do not carry"] = _uncarried(entries, heads)
+    verdict.facts["heads of the log"] = len(heads)
     bodies = [unseal(entry, keys[entry.case_id]).body for entry in entries if entry.kind in SEQUENCED and entry.case_id in keys]
     submitted = Counter(body.referral_id for body in bodies if isinstance(body, e.ReferralSubmitted))
     answered = Counter(body.response_id for body in bodies if isinstance(body, e.ResponseSubmitted))
@@ -156,7 +160,20 @@ def _reference(subject: str) -> str:
     return subject.rpartition("(")[2].rstrip(")").replace("-", "").upper()
 
 
-async def _kept(tx: AsyncConnection, found: Settings) -> tuple[list[log.Entry], dict[str, bytes], list[Delivery]]:
-    """The log, the keys to it, and what the notifier tried."""
+Heads = list[tuple[int, bytes]]
+
+
+async def _kept(tx: AsyncConnection, found: Settings) -> tuple[list[log.Entry], dict[str, bytes], list[Delivery], Heads]:
+    """The log, the keys to it, what the notifier tried, and every head of the log that was committed or signed."""
     entries = [entry async for entry in log.entries(tx)]
-    return entries, await log.case_keys(tx, found), [Delivery(*row) for row in await tx.execute(DELIVERIES)]
+    heads = [(row.size, row.root) for row in await tx.execute(HEADS)]
+    return entries, await log.case_keys(tx, found), [Delivery(*row) for row in await tx.execute(DELIVERIES)], heads
+
+
+def _uncarried(entries: list[log.Entry], heads: Heads) -> int:
+    """Heads that the entries do not make."""
+    frontier, roots = merkle.Frontier(), {0: merkle.EMPTY}
+    for entry in entries:
+        frontier = merkle.append(frontier, [merkle.leaf_hash(leaf(entry))])
+        roots[frontier.size] = frontier.root
+    return sum(roots.get(size) != root for size, root in heads)
