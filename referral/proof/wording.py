@@ -27,10 +27,14 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 def say(body: Struct, names: Names) -> Said:
-    """The sentence of an event. An event without a wording of its own is told by its name and its short fields."""
+    """The sentence of an event. An event without a wording of its own is told by its name and its short fields.
+
+    Signed: by the agency's system; whether that holds `verify` says.
+    """
     why: e.Why | None = getattr(body, "why", None)
     passed = tuple(f"{p.service.partition('.')[0]}: {PASSED.get(p.reason, p.reason)}" for p in why.passed) if why else ()
     what = WORDINGS[type(body)](body, names) if type(body) in WORDINGS else _plain(body)
+    what += ", signed" if getattr(body, "signed", None) is not None else ""
     limit = getattr(body, "due_what", "")
     return Said(
         what=what,

@@ -12,6 +12,7 @@ from referral.client import SigningKey, sign_record
 from referral.domain import events as e
 from referral.proof.note_keys import ED25519, SignerKey
 from referral.proof.report import Report, Weight
+from referral.proof.timeline import timeline
 from referral.proof.verify import verify
 from referral.wire import bundle, codec, event_signature, headers
 from tests.unit.audit_log import CHILD, FILES, Log, _id, story
@@ -75,6 +76,18 @@ def test_what_was_signed_is_counted_and_good() -> None:
     refer(log, by_kafka(), "kafka", door=e.Door.KAFKA)
     report = judged(log)
     assert not report.findings and report.counts["signatures"] == 2 and report.exit_code() == 0
+
+
+def test_the_story_says_what_was_signed() -> None:
+    log = Log()
+    activate(log, 2, KEY)
+    refer(log, by_http())
+    refer(log, None, "bare")
+    told = [timeline([one for one in log.entries if one.case_id == case], key)[0].what for case, key in log.keys.items()]
+    assert told == [
+        "school-drita refers: trafficking, child, urgent, by HTTP, signed",
+        "school-drita refers: trafficking, child, urgent, by HTTP",
+    ]
 
 
 def test_every_changed_part_of_a_signature_is_bad() -> None:
