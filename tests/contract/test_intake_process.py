@@ -83,9 +83,9 @@ class Line:
         await self.process.wait()
         await self.drain
 
-    async def policy(self) -> None:
-        """Put the policy of the checkout into force, as routing does."""
-        files = bundle.read(self.settings.policy)
+    async def policy(self, files: dict[str, bytes] | None = None) -> None:
+        """Put these files into force, as routing does; without them the policy of the checkout."""
+        files = files or bundle.read(self.settings.policy)
         body = e.PolicyActivated(number=1, digest=bundle.digest(files), at=1, files=files)
         sent = headers.plain(body.TYPE, id=str(uuid.uuid4()), source="routing", at=1)
         await self.stack.producer.send_and_wait(

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
+from referral.client import SigningKey, encrypt, sign_record
+from referral.proof.note_keys import ED25519, SignerKey
+from referral.runtime import database as databases
 from referral.runtime import refold
 from referral.runtime.settings import Settings
 from referral.wire import bundle
 from services.intake.recover import hook
 from tests.contract.runtime_stack import until
-from tests.contract.test_intake_process import BODY, OTHER, encoded, line
+from tests.contract.test_intake_process import AGENCY, BODY, OTHER, encoded, line
 from tests.contract.test_recover import copied
 
 pytestmark = pytest.mark.servers
+KEY = SignerKey(AGENCY, ED25519, bytes(32))
 MARKER = {"file": {"identity": {"name": "Marker-Ëmri"}}}
 
 
 async def test_a_key_taken_after_the_copy_still_stands_for_the_same_receipt(settings: Settings) -> None:
     async with line(settings) as intake:
-        await intake.policy()
+        files = bundle.read(settings.policy)
+        files[f"directory/{AGENCY}.yaml"] += f'signing: {{keys: ["{KEY.verifier.encode().decode()}"]}}\n'.encode()
+        await intake.policy(files)
         early = await intake.taken(BODY, "before-the-copy")
         await intake.kill()
-        files = msgspec.msgpack.encode(bundle.read(settings.policy))
-        await intake.stack.sql("INSERT INTO routing.policy VALUES (1, '', :files, 1, 1)", files=files)
+        await intake.stack.sql("INSERT INTO routing.policy VALUES (1, '', :files, 1, 1)", files=msgspec.msgpack.encode(files))
         copy = await copied(settings)
         await intake.start()
         late = await intake.taken(BODY | MARKER, "after-the-copy")
         barred = f"/v1/cases/{late['case_id']}/exclusions", {"kind": "AGENCY", "actor": OTHER}, {"Idempotency-Key": "exclusion"}
         excluded = (await intake.http.post(barred[0], json=barred[1], headers=barred[2])).json()
-        await intake.publish(encoded(BODY), "by-kafka")
+        public = bytes.fromhex((await intake.http.get("/v1/ingress-key")).json()["public_key"])
+        value = encrypt(public, f"ingress.{AGENCY}", encoded(BODY))
+        signed = sign_record(SigningKey(KEY.encode().decode()), f"ingress.{AGENCY}", value, id="by-kafka", sequence=1)
+        await intake.put(value, "by-kafka", tuple(header for header in signed if header[0] != "ce_id"))
         by_kafka = await intake.state("by-kafka")
 
         async def said() -> bool:
@@ -41,6 +50,8 @@ async def test_a_key_taken_after_the_copy_still_stands_for_the_same_receipt(sett
         intake.settings = copy
         counts = await refold.recover(copy, "intake", hook)
         assert (counts["cases"], counts["referrals"], counts["receipts"]) == (3, 3, 4)
+        async with databases.admin(copy).connect() as tx:
+            assert (await tx.execute(text("SELECT agency, last FROM intake.numbered"))).all() == [(AGENCY, 1)]
         await intake.start()
         assert await intake.taken(BODY, "before-the-copy") == early
         assert await intake.taken(BODY | MARKER, "after-the-copy") == late
