@@ -13,11 +13,13 @@ from referral.cli import run
 from referral.cli.audit_folder import opened
 from referral.cli.audit_judge import Asked, judge
 from referral.proof import tlog_proof
+from referral.proof.entry import Kind
 from tests.interop.test_go_judge import judge as judge_program
 from tests.interop.test_go_judge import log_changed, theirs
 from tests.made_log import policy
 from tests.unit.audit_archive import Rows, exported, long_log
 from tests.unit.audit_log import Log
+from tests.unit.test_audit_verify import erase
 
 go = judge_program
 """The fixture: the built program."""
@@ -59,6 +61,25 @@ def test_go_accepts_an_export_and_the_proofs_from_it(go: Path, folder: Path) -> 
     found = theirs(go, folder)
     assert len(found) == 7 and set(found.values()) == {"good"}, found
     assert ours(folder)
+
+
+def test_go_accepts_an_export_in_which_a_case_is_erased_and_its_payloads_are_gone(go: Path, tmp_path: Path) -> None:
+    log = long_log()
+    case_id = next(iter(log.cases))
+    erase(log, case_id)
+    del log.keys[case_id]
+    there = Rows(log.entries)
+    gone = [entry.idx for entry in log.entries if entry.case_id == case_id and entry.kind is not Kind.ERASURE]
+    for number in gone:
+        there.payloads[number] = None
+    written = exported(tmp_path / "export", there, log.keys)
+    (tmp_path / "policy").write_bytes(policy())
+    out = tmp_path / "erased.tlog-proof"
+    assert run(["audit", "prove", str(written), "--entry", str(gone[0]), "--out", str(out)]) == 0
+    out.with_suffix(".entry").write_bytes(tlog_proof.parse(out.read_bytes()).extra or b"")
+    assert theirs(go, tmp_path) == {"erased.tlog-proof": "good", "export/checkpoint": "good"}
+    report = judge(opened(written), Asked(keys=log.keys, pinned=policy()), Progress(disable=True)).report
+    assert report.exit_code() == 0 and [f.code for f in report.findings] == ["PAYLOAD_ERASED"] * len(gone) + ["ERASED"]
 
 
 def test_go_and_we_refuse_the_same_changed_exports(go: Path, folder: Path) -> None:
