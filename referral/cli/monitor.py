@@ -28,7 +28,9 @@ MISSING = "it answers 404"
 
 Witnesses = Annotated[Path, typer.Option("--witnesses", help="C2SP policy file: the log's key, and the witnesses with their addresses.")]
 Url = Annotated[str, typer.Option("--log", envvar="REFERRAL_AUDIT_URL", help="Address of the log.")]
-Every = Annotated[float, typer.Option("--every", min=1, help="Look again after so many seconds, until Ctrl-C or something is wrong.")]
+Every = Annotated[
+    float | None, typer.Option("--every", min=1, help="Look again after so many seconds, until Ctrl-C or something is wrong.")
+]
 Keep = Annotated[Path | None, typer.Option("--keep", help="Folder for the two notes of a split view: the proof of it.")]
 
 
@@ -47,7 +49,7 @@ class Looked(Struct, frozen=True):
 
 
 def monitor_command(
-    witnesses: Witnesses, log: Url = "http://localhost:8084", every: Every = 0, keep: Keep = None, as_json: show.Json = False
+    witnesses: Witnesses, log: Url = "http://localhost:8084", every: Every = None, keep: Keep = None, as_json: show.Json = False
 ) -> int:
     """Compare the views of all witnesses with one another and with the log: two heads that no one tree has are a split view.
 
