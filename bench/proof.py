@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
+from bench import audit
 from bench.rows import Row, at_least, at_most, percentile, show
 from referral.proof import merkle, tile_path, tiles, whole
 from referral.proof.merkle import leaf_hash
@@ -74,9 +75,9 @@ def verification() -> Iterator[Row]:
 
 async def figures() -> AsyncIterator[Row]:
     """What is promised of proofs and of verification."""
-    for row in (*proofs(), *verification()):
+    for row in (*proofs(), *verification(), *audit.rows(), *audit.descent()):
         yield row
 
 
 if __name__ == "__main__":
-    show([*proofs(), *verification()])
+    show([*proofs(), *verification(), *audit.rows(), *audit.descent()])

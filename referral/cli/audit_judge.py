@@ -143,7 +143,9 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
                 aside.put(entry)
                 if entry.kind in TORN:
                     torn.add(entry.case_id)
-            bar.advance(task)
+            if entry.idx % FULL == FULL - 1:
+                bar.advance(task, FULL)
+        bar.update(task, completed=ground.size)
         aside.full()
         if torn:
             proof = Verification(asked.keys, spool.of(aside.folder, torn))

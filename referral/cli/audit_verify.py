@@ -20,8 +20,8 @@ from referral.proof.report import Weight
 
 SHOWN = 20
 """Findings printed for people; --json has all."""
-WORTH = 20_000
-"""Entries from which on starting processes is worth it (ours): each takes a second to start."""
+WORTH = 200_000
+"""Entries from which on starting processes is worth it (ours): each takes some seconds until it has the rules."""
 SINCE = (
     "the payloads below the older checkpoint, but those of the cases that have a new entry",
     "the tiles and leaves below it: they were judged when it was made, and only the hashes on its right edge are compared",

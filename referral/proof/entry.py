@@ -83,10 +83,11 @@ def digest(value: bytes) -> bytes:
 
 def rest(key: bytes | None, headers: Headers) -> bytes:
     """SHA-256 over a record's key and headers: a byte that says whether there is a key, then each part behind its length (8 bytes)."""
-    total = hashlib.sha256(b"\x00" if key is None else b"\x01")
-    for part in (key or b"", *(part for name, value in headers for part in (name.encode(), value))):
-        total.update(len(part).to_bytes(8, "big") + part)
-    return total.digest()
+    found = [b"\x00" if key is None else b"\x01", len(key or b"").to_bytes(8, "big"), key or b""]
+    for name, value in headers:
+        said = name.encode()
+        found += (len(said).to_bytes(8, "big"), said, len(value).to_bytes(8, "big"), value)
+    return hashlib.sha256(b"".join(found)).digest()
 
 
 def leaf(entry: Entry) -> bytes:
