@@ -112,10 +112,8 @@ def erasures(login: Login, url: show.Url = show.DEFAULT_URL, from_input: FromInp
     if as_json:
         show.document(told)
     else:
-        columns = ("case_id", "state", "basis", "requested_by", "requested_at", "approved_by")
-        show.table(
-            ("case", "state", "basis", "account", "asked", "approved by"), [tuple(one.get(name, "") for name in columns) for one in told]
-        )
+        for said in map(_said, told) if told else ("nothing waits at your desk",):
+            show.console.print(said, soft_wrap=True, markup=False)
     return 0
 
 

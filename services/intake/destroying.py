@@ -93,7 +93,7 @@ class Destroying:
         """What the topic says was erased, and what this database says, is not there. Only what is under way still waits for the log:
         its wrapped key is still on referral-keys, for that goes first."""
         async with self._door.begin() as tx:
-            start = await erasures.read_up_to(tx)
+            start, gone = await erasures.read_up_to(tx), await erasures.destroyed(tx)
         ends: dict[int, int] = {}
         said = {}
         begin = {(CaseErased.TOPIC, partition): offset for partition, offset in start.items()}
@@ -101,11 +101,10 @@ class Destroying:
             ends[partition] = record.offset + 1
             if (found := erasure.said(self._door.keys, topic, record.value or b"")) is not None:
                 said[found[0].case_id] = found
-        kept = await keyring.kept(self._settings)
+        kept = await keyring.kept(self._settings) if said or gone else {}
         async with self._door.begin() as tx:
             for meta, body in said.values():
                 await erasures.found(tx, meta.cause_id, meta.case_id, body)
-            gone = await erasures.destroyed(tx)
             back = await erasures.again(tx, gone | (said.keys() - kept.keys())) | (gone & kept.keys())
         await self.destroy(back)
         async with self._door.begin() as tx:

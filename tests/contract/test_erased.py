@@ -193,6 +193,7 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         assert (await person(ANA, "erase", case_id, "--approve"))[0] == 1
         await asyncio.to_thread(dump, stack, "pg_dump", "-Fc", "-f", str(tmp_path / "old"), "referral")
 
+        assert [one["case_id"] for one in json.loads((await person(BEN, "erasures"))[1])] == [case_id]
         code, said = await person(BEN, "erase", case_id, "--approve")
         assert (code, json.loads(said)["state"]) == (0, "APPROVED")
         await stack["intake-1"].kill()
