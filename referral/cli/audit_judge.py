@@ -161,6 +161,7 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
     task = bar.add_task("cases decided again", total=BUCKETS)
     for part in _parts(aside.folder, known, asked.jobs, lambda: bar.advance(task)):
         report.add(part.report)
+    bar.update(task, completed=BUCKETS)  # most hold nothing in a small log
 
 
 def _said_again(there: Archive, said: Mapping[str, Entry], report: Report) -> None:

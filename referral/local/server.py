@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -52,6 +53,16 @@ class Server(ABC):
             child.stop()
             raise Trouble("stopped while it started")
         return child
+
+    def _ready(self, child: Child, name: str, seconds: float) -> str:
+        """Wait until it answers; where it is then. Raises Trouble."""
+        deadline = time.monotonic() + seconds
+        while not self.answers():
+            if child.poll() is not None or time.monotonic() > deadline:
+                child.stop()
+                raise Trouble(f"{name} did not get ready; its last words are in {self.log}")
+            time.sleep(0.05)
+        return self.address
 
     def _tail(self) -> str:
         """The end of what it printed."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import http.client
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from referral.local import keyfiles
 from referral.local.child import Recipe
 from referral.local.server import Server
-from referral.local.trouble import Trouble
 from referral.proof import note_keys
 from referral.proof.note_keys import VerifierKey
 
@@ -49,13 +47,7 @@ class Witness(Server):
             words += ["--name", f"{self.name}.test/{self._log.id.hex()}"]
         self._stopping.clear()
         child = self._spawn(Recipe((sys.executable, "-c", PROGRAM, *words), self.log, keep=self._keep))
-        deadline = time.monotonic() + READY_S
-        while not self.answers():
-            if child.poll() is not None or time.monotonic() > deadline:
-                child.stop()
-                raise Trouble(f"{self.name} did not get ready; its last words are in {self.log}")
-            time.sleep(0.05)
-        return self.address
+        return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:
         """Whether it speaks HTTP."""

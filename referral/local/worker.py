@@ -5,13 +5,11 @@ from __future__ import annotations
 import http.client
 import secrets
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from referral.local.child import Recipe
 from referral.local.server import Server
-from referral.local.trouble import Trouble
 
 READY_S = 120.0
 """2 s on two idle cores, 9 s on two that fifteen processes want (measured); beyond two minutes something else is wrong."""
@@ -42,13 +40,7 @@ class Worker(Server):
         child = self._spawn(
             Recipe((sys.executable, "-m", f"services.{self.service}"), self.log, env={**self._environment, **own}, keep=self._keep)
         )
-        deadline = time.monotonic() + READY_S
-        while not self.answers():
-            if child.poll() is not None or time.monotonic() > deadline:
-                child.stop()
-                raise Trouble(f"{self.name} did not get ready; its last words are in {self.log}")
-            time.sleep(0.05)
-        return self.address
+        return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:
         """Whether it calls itself ready. A stopped process takes the connection and says nothing: 2 s are enough."""
