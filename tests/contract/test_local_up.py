@@ -89,9 +89,10 @@ def test_up_is_ready_restarts_what_dies_and_ends_with_ctrl_c(up: Callable[..., s
         "routing",
         "notifier",
         "audit",
+        "witness",
     }
     assert httpx.get(told["url"] + "/readyz").status_code == 200
-    for key in ("master.key", "ingress.key"):
+    for key in ("master.key", "ingress.key", "log.key"):
         assert (data / "keys" / key).stat().st_mode & 0o077 == 0
 
     people = cast.load(data)
