@@ -13,11 +13,14 @@ import pytest
 from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from starlette.types import Receive, Scope, Send
 
 from referral.errors import Misfit
 from referral.local import keyfiles
-from referral.proof import witness_policy
+from referral.proof import merkle, witness_policy
+from referral.proof.checkpoint import Checkpoint
 from referral.runtime.settings import Settings
+from services.audit import checkpoints
 from tests.contract.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
 from tests.contract.test_audit_line import command
 from tests.unit.test_audit_ingest import record, value
@@ -78,6 +81,25 @@ async def test_who_only_says_so_is_not_believed_unless_no_quorum_is_left(bare: S
         async with log(bare, [one, liar, second]) as made:
             with pytest.raises(Misfit, match="without those who say so there is no quorum"):
                 await made.publisher().check()
+
+
+@pytest.mark.parametrize("size", [0, 3])
+async def test_a_liar_who_shows_what_every_log_has_signed_stops_nothing(bare: Settings, tmp_path: Path, size: int) -> None:
+    async def liar(scope: Scope, receive: Receive, send: Send) -> None:
+        seen = note if scope["method"] == "GET" else b"no\n"
+        await send({"type": "http.response.start", "status": 200 if scope["method"] == "GET" else 422, "headers": []})
+        await send({"type": "http.response.body", "body": seen})
+
+    async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, serving(liar) as three, log(bare, [one, two, three]) as made:
+        async with made.engine.connect() as tx:
+            note = Checkpoint(KEY.name, 0, merkle.EMPTY).sign(KEY).encode()
+            if size:
+                await made.append(size)
+                note = Checkpoint(KEY.name, size, (await checkpoints.head(tx)).root).sign(KEY).encode()
+        await made.publisher().check()
+        for count in (1, 7):
+            await grown(made, count)
+        assert not made.against and await made.published() is not None
 
 
 async def test_an_empty_database_beside_witnesses_that_know_the_log_is_refused(bare: Settings, tmp_path: Path) -> None:
