@@ -178,10 +178,10 @@ class Publisher:
         async with self._engine.begin() as tx:
             kept = await checkpoints.locked(tx, size)
             before = note.parse(kept.collected or kept.note)
-            signatures = dict.fromkeys((*before.signatures, *cosigned.signatures))
-            signers = {(signature.name, signature.id) for signature in signatures}
-            names = {party.name for party in self._policy.witnesses if (party.key.name, party.key.id) in signers}
-            collected = Note(before.text, tuple(signatures)).encode()
+            # of each key the newest alone: who is asked again each second, until others are back, would soon fill the note
+            signatures = {(signature.name, signature.id): signature for signature in (*before.signatures, *cosigned.signatures)}
+            names = {party.name for party in self._policy.witnesses if (party.key.name, party.key.id) in signatures}
+            collected = Note(before.text, tuple(signatures.values())).encode()
             await checkpoints.collect(tx, size, collected, quorum=self._policy.satisfied(names))
 
     async def _proof(self, old: int, new: int) -> list[bytes]:

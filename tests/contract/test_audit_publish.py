@@ -16,6 +16,7 @@ from referral.proof import note, tlog_proof, witness_policy
 from referral.proof.merkle import leaf_hash
 from referral.runtime.settings import Settings
 from referral.wire import leaf
+from services.audit import checkpoints
 from services.audit.api import application
 from tests.contract.audit_stack import KEY, KEYS, Log, answering, honest, log, policy, serving
 
@@ -117,6 +118,21 @@ async def test_without_a_quorum_entries_are_appended_and_signed_and_nothing_is_p
             await made.append(count)
             assert not await publisher.round()
         assert [size for size, _ in await heads(made)] == [0, 2, 5] and await made.published() is None
+
+
+async def test_a_witness_that_is_asked_each_second_does_not_fill_the_note_while_others_are_away(bare: Settings) -> None:
+    async with log(bare, ["http://127.0.0.1:9"] * 3) as made:
+        publisher = made.publisher()
+        await made.append(1)
+        assert not await publisher.round()
+        async with made.engine.connect() as tx:
+            plain = note.parse((await checkpoints.of_size(tx, 1)).note)
+        for seconds in range(1, 120):
+            await publisher._keep(1, note.Note(plain.text, (note.sign(plain.text, KEYS[0], seconds),)))
+        assert await made.published() is None
+        await publisher._keep(1, note.Note(plain.text, (note.sign(plain.text, KEYS[1], 120),)))
+        accepted = await made.published()
+        assert accepted is not None and accepted.witnesses == {"w1": 119, "w2": 120}
 
 
 async def test_a_damaged_tree_takes_no_further_leaf_and_names_the_tile(bare: Settings) -> None:
