@@ -16,7 +16,7 @@ FULL = 1 << HEIGHT
 ENTRIES = -1
 """The level of entry bundles, which stand below the leaf hashes of level 0."""
 
-_PATH = re.compile(rb"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+_PATH = re.compile(rb"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 class Tile(NamedTuple):

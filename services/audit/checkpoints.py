@@ -29,7 +29,7 @@ TILES = text(
     "SELECT level, number, data FROM audit.tile JOIN unnest(CAST(:levels AS int[]), CAST(:numbers AS bigint[]))"
     " AS k(level, number) USING (level, number)"
 )
-LEAVES = text("SELECT leaf FROM audit.entry WHERE idx >= :start AND idx < :end ORDER BY idx")
+LEAVES = text("SELECT leaf FROM audit.entry WHERE idx BETWEEN :start AND :last ORDER BY idx")
 EVENT = text(
     "SELECT idx, leaf FROM audit.entry WHERE event_id = :event_id AND kind IN ('EVENT', 'DECISION', 'DISCLOSURE', 'ERASURE')"
     " ORDER BY idx LIMIT 1"
@@ -105,7 +105,7 @@ async def fetch(tx: AsyncConnection, wanted: Iterable[Tile]) -> dict[Tile, bytes
 async def bundle(tx: AsyncConnection, tile: Tile) -> bytes | None:
     """An entry bundle; None where the log has fewer entries."""
     start = tile.number * FULL
-    leaves = (await tx.execute(LEAVES, {"start": start, "end": start + tile.width})).scalars().all()
+    leaves = (await tx.execute(LEAVES, {"start": start, "last": start + tile.width - 1})).scalars().all()
     return tiles.pack(leaves) if tile.level == ENTRIES and len(leaves) == tile.width else None
 
 

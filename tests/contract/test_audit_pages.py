@@ -132,6 +132,9 @@ async def test_bundles_are_for_auditors_and_make_the_root(bare: Settings) -> Non
         size = len(door.log.entries)
         path = tile_path.at(tile_path.ENTRIES, 0, size).path
         assert (await door.http.get(f"/{path}")).status_code == 401
+        last = tile_path.Tile(tile_path.ENTRIES, 2**55 - 1).path
+        assert (await door.http.get(f"/{last}", headers={"authorization": "Bearer a-token"})).status_code == 404
+        assert (await door.http.get(f"/tile/0/{'x000/' * 1500}000")).status_code == 404
         answer = await door.http.get(f"/{path}", headers={"authorization": "Bearer a-token"})
         edge, _ = tiles.append(tiles.Edge(), map(leaf_hash, tiles.unpack(tile_path.parse(path.encode()), answer.content)))
         accepted = await door.made.published()

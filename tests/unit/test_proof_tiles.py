@@ -63,6 +63,11 @@ def test_any_other_path_is_refused(path: str) -> None:
         tile_path.parse(path.encode())
 
 
+def test_a_number_of_thousands_of_digits_is_refused_before_it_is_read() -> None:
+    with pytest.raises(Malformed):
+        tile_path.parse(b"tile/0/" + b"x001/" * 1500 + b"000")
+
+
 def test_seventy_thousand_leaves_are_the_tiles_of_the_specification() -> None:
     every = list(tile_path.every(70_000))
     assert sum(tile.level == 0 and tile.width == 256 for tile in every) == 273
