@@ -80,5 +80,7 @@ class Witness:
                     if len(got) > MOST_BYTES:
                         raise Unproven("witness", f"{self.name} answers without end")
                 return answer.status_code, got
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable(f"witness {self.name} ({type(error).__name__})", 1) from None
+        finally:
+            self._client.cookies.clear()  # a witness could send new ones for ever

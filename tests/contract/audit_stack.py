@@ -59,14 +59,14 @@ async def honest(folder: Path, number: int, log: VerifierKey = KEY.verifier) -> 
 
 
 def answering(status: int, body: bytes, *, endless: bool = False, silent: bool = False) -> ASGIApp:
-    """A witness that always answers this; endless: and goes on for a megabyte; silent: never."""
+    """A witness that always answers this, with a cookie; endless: and goes on for a megabyte; silent: never."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         if silent:
             await asyncio.Event().wait()
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.start", "status": status, "headers": [(b"set-cookie", b"a=b")]})
         await send({"type": "http.response.body", "body": body, "more_body": endless})
         for _ in range(1000 if endless else 0):
             await send({"type": "http.response.body", "body": b"x" * 1000, "more_body": True})
