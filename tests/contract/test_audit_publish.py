@@ -10,9 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from starlette.types import Receive, Scope, Send
 
 from referral.errors import Malformed, Unproven
-from referral.proof import note, tlog_proof, witness_policy
+from referral.proof import note, tlog_proof, witness, witness_policy
 from referral.proof.merkle import leaf_hash
 from referral.runtime.settings import Settings
 from referral.wire import leaf
@@ -78,7 +79,20 @@ async def test_two_publishers_at_once_sign_one_root_for_a_size(bare: Settings, t
         assert not made.against, "another instance that is quicker is no fork"
 
 
+async def ahead_of_time(scope: Scope, receive: Receive, send: Send) -> None:
+    """A witness with a good signature of a time that no calendar has."""
+    body = b""
+    while scope["method"] == "POST" and (message := await receive()):
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    signed = note.sign(witness.parse(body).signed.text, KEYS[2], 2**62).line if body else b""
+    await send({"type": "http.response.start", "status": 200 if signed else 404, "headers": []})
+    await send({"type": "http.response.body", "body": signed})
+
+
 LIES = {
+    "its clock is ahead of all calendars": ahead_of_time,
     "it is away": None,
     "it never answers": answering(200, b"", silent=True),
     "its answer has no end": answering(200, b"", endless=True),

@@ -33,7 +33,7 @@ def test_a_witness_has_one_key_in_two_encodings_that_sign_differently() -> None:
     assert not plain.holds(GOOD.text, signed.value[8:])
 
 
-@pytest.mark.parametrize("value", [b"", bytes(71), bytes(73), b"\x80" + bytes(71)])
+@pytest.mark.parametrize("value", [b"", bytes(71), bytes(73), b"\x80" + bytes(71), b"\0\0\0\x10" + bytes(68)])
 def test_a_cosignature_of_another_length_or_age_does_not_hold(value: bytes) -> None:
     with pytest.raises(Malformed):
         cosignature.unpack(value)
