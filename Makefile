@@ -24,7 +24,7 @@ check: setup
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/stories tests/contract tests/interop tests/attacks/test_attacks.py tests/web
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/stories tests/contract tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web
 	$(BIN)/pytest -q tests/faults
 
 faults: setup

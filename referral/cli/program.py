@@ -43,7 +43,7 @@ from referral.cli import (
     witness,
 )
 from referral.client import Away, Problem
-from referral.errors import Malformed, Rejected, Unavailable
+from referral.errors import Malformed, NewerVersion, Rejected, Unavailable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,7 +87,7 @@ app.command("prepare")(prepare.prepare)
 app.command("recover")(recover.recover)
 app.command("drill")(drill.drill)
 
-BAD, USAGE, INTERRUPTED = 1, 2, 130
+BAD, USAGE, UNCHECKED, INTERRUPTED = 1, 2, 3, 130
 
 
 def run(arguments: list[str]) -> int:
@@ -104,6 +104,8 @@ def run(arguments: list[str]) -> int:
         return _say(str(error), USAGE if environment else BAD)
     except Malformed as error:
         return _say(str(error), BAD)
+    except NewerVersion as error:
+        return _say(f"{error}: take a newer program", UNCHECKED)
     except (Unavailable, Away) as error:
         return _say(str(error), USAGE)
     except BrokenPipeError:  # `referral … | head`: the reader has what it wanted

@@ -31,7 +31,9 @@ class Bundles(Struct, kw_only=True):
         except (Malformed, NewerVersion) as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
-        assert isinstance(body, PolicyActivated)
+        if not isinstance(body, PolicyActivated):
+            self._bad("BODY", entry, "it is said to be a policy bundle, and is none")
+            return
         known = self.activated.get(body.number)
         if known is not None:
             if known != body:

@@ -9,6 +9,9 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import NOWHERE, OWN, SEQUENCED, Entry, Kind, digest, plain, sort
 from referral.proof.report import Report, Weight, finding
 
+NAMED = 1_000
+"""Missing sequences that are named one by one before an entry (ours): a case has some hundred."""
+
 
 class Density(Struct, kw_only=True):
     """Walks the entries once, in the order of idx. forged: indexes of those whose seal does not open; they count for no sequence."""
@@ -19,8 +22,8 @@ class Density(Struct, kw_only=True):
     at: int = 0
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     sequences: dict[tuple[str, str], int] = field(default_factory=dict)
-    gaps: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
-    """(topic, case, sequence) that is missing → the entry that shows it."""
+    gaps: list[tuple[range, Entry]] = field(default_factory=list)
+    """Sequences that are missing, and the entry that shows it; a forged one may claim any number."""
     lost: set[tuple[str, str, int]] = field(default_factory=set)
     """What a quarantine record accounts for."""
     missing: list[Entry] = field(default_factory=list)
@@ -81,12 +84,14 @@ class Density(Struct, kw_only=True):
                 self._note("PAYLOAD_ERASED", entry, f"the value is gone: erased under entry {erased[entry.case_id]}")
             else:
                 self._bad("PAYLOAD_GONE", entry, "the value is gone, and no erasure says why: somebody took it away")
-        for place, entry in self.gaps.items():
-            topic, _, seq = place
-            if place in self.lost:
-                self._note("LOST", entry, f"sequence {seq} of {topic} was quarantined")
-            else:
-                self._bad("SEQUENCE_GAP", entry, f"sequence {seq} of this case in {topic} is missing before this entry")
+        for missing, entry in self.gaps:
+            for seq in missing[:NAMED]:
+                if (entry.topic, entry.case_id, seq) in self.lost:
+                    self._note("LOST", entry, f"sequence {seq} of {entry.topic} was quarantined")
+                else:
+                    self._bad("SEQUENCE_GAP", entry, f"sequence {seq} of this case in {entry.topic} is missing before this entry")
+            if missing[NAMED:]:
+                self._bad("SEQUENCE_GAP", entry, f"and the sequences up to {missing[-1]} with it")
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
         self.report.say(finding(Weight.BAD, code, entry, what))
@@ -132,8 +137,8 @@ class Density(Struct, kw_only=True):
         if entry.case_seq <= last:
             self._bad("ORDER", entry, f"sequence {entry.case_seq} comes after {last}")
             return
-        for missing in range(last + 1, entry.case_seq):
-            self.gaps[(*place, missing)] = entry
+        if entry.case_seq > last + 1:
+            self.gaps.append((range(last + 1, entry.case_seq), entry))
         self.sequences[place] = entry.case_seq
 
     def _quarantined(self, entry: Entry) -> None:

@@ -61,10 +61,14 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
         cause = entry.cause_id if entry.cause_id in own and entry.cause_id != entry.event_id else ""
         children.setdefault(cause, []).append(entry)
     lines: list[Line] = []
-    waiting = [(entry, 0) for entry in reversed(children.get("", ()))]
+    waiting = [(entry, 0) for entry in reversed((*children.get("", ()), *entries))]
     alarms: set[str] = set()
+    told: set[int] = set()
     while waiting:
         entry, depth = waiting.pop()
+        if entry.idx in told:  # each once, also where forged ones name one another as their cause
+            continue
+        told.add(entry.idx)
         line = _line(entry, depth, bodies.get(entry.idx), known, erased)
         if alarm := _alarm(entry, bodies.get(entry.idx), line, alarms):
             lines.append(alarm)
