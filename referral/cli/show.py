@@ -22,6 +22,8 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of
 Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address of intake.")]
 Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Your agency's token; better in the environment than here.")]
 LOCAL = ZoneInfo("Europe/Belgrade")
+EDGE_US = 2**34 * 1_000_000
+"""The years 1425 and 2514 (ours): a record may claim any time, and what no calendar holds is shown at its edge."""
 IDS = ("offer", "case", "account")
 """Columns that are copied into the next command: they stand whole on one line, the others give way."""
 WORD = len("acknowledge")
@@ -68,9 +70,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     console.print(grid)
 
 
+def local(at: int) -> datetime:
+    """µs UTC, as a time in Kosovo."""
+    return datetime.fromtimestamp(max(-EDGE_US, min(at, EDGE_US)) / 1e6, UTC).astimezone(LOCAL)
+
+
 def moment(at: int | str | None) -> str:
     """µs UTC, or RFC 3339, as a time in Kosovo."""
     if not at:
         return ""
-    when = datetime.fromisoformat(at) if isinstance(at, str) else datetime.fromtimestamp(at / 1e6, UTC)
-    return when.astimezone(LOCAL).strftime("%d.%m.%Y %H:%M:%S")
+    when = datetime.fromisoformat(at).astimezone(LOCAL) if isinstance(at, str) else local(at)
+    return when.strftime("%d.%m.%Y %H:%M:%S")

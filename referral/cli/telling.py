@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from referral.cli.show import LOCAL
+from referral.cli.show import local
 from referral.proof.timeline import Line
 
 WIDTH = 100
@@ -31,7 +30,7 @@ def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: S
     """The timeline, line by line. day: the one that was said last. numbers: of entries, in front. marks: one for each line."""
     clock = ""
     for place, line in enumerate(lines):
-        at = datetime.fromtimestamp(line.at / 1e6, UTC).astimezone(LOCAL)
+        at = local(line.at)
         if (today := day_of(line)) != day:
             day, clock = today, ""
             yield Told(text=f"{day} (time in Kosovo, UTC{at:%z})", style="bold")
@@ -50,7 +49,7 @@ def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: S
 
 def day_of(line: Line) -> str:
     """The day in Kosovo on which it happened."""
-    return datetime.fromtimestamp(line.at / 1e6, UTC).astimezone(LOCAL).strftime("%d.%m.%Y")
+    return local(line.at).strftime("%d.%m.%Y")
 
 
 def sentence(line: Line, day: str, *, marked: bool) -> str:
@@ -60,7 +59,7 @@ def sentence(line: Line, day: str, *, marked: bool) -> str:
 
 
 def _until(due: int, day: str) -> str:
-    at = datetime.fromtimestamp(due / 1e6, UTC).astimezone(LOCAL)
+    at = local(due)
     return at.strftime("until %H:%M" if at.strftime("%d.%m.%Y") == day else "until %d.%m.%Y %H:%M")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.cli.show import LOCAL
+from referral.cli.show import LOCAL, local
 from referral.proof.entry import Kind
 from referral.proof.witness_policy import Policy
 from referral.runtime import clock
@@ -104,7 +104,7 @@ class Pages:
 
     async def _cases(self, request: Request, reader: str) -> Response:
         async with self.engine.connect() as tx:
-            today = _local(await clock.now(tx)).date()
+            today = local(await clock.now(tx)).date()
             given = request.query_params
             case = given.get("case", "").strip().lower()
             first = date(2000, 1, 1) if case else today - timedelta(days=DAYS)
@@ -176,9 +176,5 @@ def _micros(day: str) -> int:
     return int(datetime.combine(date.fromisoformat(day), time(), LOCAL).timestamp() * 1_000_000)
 
 
-def _local(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / 1e6, UTC).astimezone(LOCAL)
-
-
 def _shown(micros: int) -> str:
-    return _local(micros).strftime("%d.%m.%Y %H:%M")
+    return local(micros).strftime("%d.%m.%Y %H:%M")

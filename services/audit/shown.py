@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 
 from msgspec import Struct
 
-from referral.cli.show import LOCAL
+from referral.cli.show import local
 from referral.cli.telling import sentence
 from referral.domain.events import SectionDisclosed
 from referral.errors import Malformed, NewerVersion, Unproven
@@ -90,7 +89,7 @@ def rows(entries: Sequence[Entry], key: bytes | None, found: Mapping[int, str]) 
     """The timeline. found: the marks. What cannot be read says so; what is bad says only that."""
     told, day = [], ""
     for line in timeline(entries, key):
-        today = _at(line.at).strftime("%d.%m.%Y")
+        today = local(line.at).strftime("%d.%m.%Y")
         told.append(_row(line, today if today != day else "", found))
         day = today
     return told
@@ -99,8 +98,8 @@ def rows(entries: Sequence[Entry], key: bytes | None, found: Mapping[int, str]) 
 def _row(line: Line, day: str, found: Mapping[int, str]) -> Row:
     proven = found.get(line.idx, "") if line.idx is not None else ""
     mark = "bad" if "bad" in (proven, line.mark) else " · ".join(filter(None, (proven, line.mark)))
-    what = sentence(line, _at(line.at).strftime("%d.%m.%Y"), marked=False)
-    return Row(line.idx, day, _at(line.at).strftime("%H:%M:%S"), line.depth, what, line.who, line.why, line.passed, mark)
+    what = sentence(line, local(line.at).strftime("%d.%m.%Y"), marked=False)
+    return Row(line.idx, day, local(line.at).strftime("%H:%M:%S"), line.depth, what, line.who, line.why, line.passed, mark)
 
 
 def readings(entries: Sequence[Entry], key: bytes | None) -> list[Reading]:
@@ -129,8 +128,4 @@ def vouched(by: Accepted | None, found: Mapping[int, str]) -> Vouched | None:
 
 
 def _time(micros: int) -> str:
-    return _at(micros).strftime("%d.%m.%Y %H:%M:%S")
-
-
-def _at(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / 1e6, UTC).astimezone(LOCAL)
+    return local(micros).strftime("%d.%m.%Y %H:%M:%S")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 
 from referral.cli import audit_token
@@ -20,10 +21,12 @@ from referral.proof.merkle import leaf_hash
 from referral.proof.timeline import timeline
 from referral.runtime import keys
 from referral.runtime.settings import Settings
+from referral.wire import codec, seal
 from services.audit import pages
 from services.audit.api import application
 from tests.contract import audit_stack
 from tests.unit import audit_log
+from tests.unit.test_audit_ingest import CASE, record, value
 
 pytestmark = pytest.mark.servers
 
@@ -114,6 +117,19 @@ async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_
             await tx.execute(text("UPDATE audit.entry SET leaf = 'no leaf' WHERE idx = 5"))
         page = await door.get(f"/auditor/cases/{door.case_id}")
         assert "1 of its entries are not the ones that were logged" in page and "The leaves of entries 5 cannot be read" in page
+
+
+async def test_a_record_of_a_time_that_no_calendar_has_is_shown_all_the_same(bare: Settings) -> None:
+    async with opened(bare) as door:
+        inputs = []
+        for n, at in enumerate((1_767_225_600_000_000, 2**63 - 1, -(2**63)), 1):
+            sealed = seal.open(value(n))
+            meta = codec.encode(structs.replace(sealed.meta, recorded_at=at))
+            inputs.append(record(meta + value(n)[len(sealed.meta_bytes) :], 1000 + n))
+        before = door.made.offset
+        await door.made.append(len(inputs), lambda n: inputs[n - before - 1])
+        assert CASE in await door.get(f"/auditor?case={CASE}")
+        assert "sealed" in await door.get(f"/auditor/cases/{CASE}")
 
 
 async def test_search_by_case_and_time(bare: Settings) -> None:
