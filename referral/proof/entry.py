@@ -26,6 +26,8 @@ bodies are read) and KEYS (the log's own key, its witnesses and their quorum fro
 SEQUENCED = frozenset({Kind.EVENT, Kind.DECISION, Kind.DISCLOSURE, Kind.ERASURE})
 OWN = frozenset({Kind.GAP, Kind.SCHEMA, Kind.KEYS})
 """What audit itself says; a GAP stands at the place of the record that shows it."""
+MOST_KEY = 1000
+"""Bytes of the key of a record without a case (ours have below 200): a longer one is none of ours, and no index of a database takes it."""
 NOWHERE = -1
 """Partition and offset of what was read from no topic."""
 
@@ -145,6 +147,8 @@ def sort(topic: str, partition: int, key: bytes | None, value: bytes, headers: H
     """What a record is, by what can be seen without a key: case topics have meta, the others only a type."""
     try:
         if topic not in CASE_TOPICS:
+            if len(key or b"") > MOST_KEY:
+                return Kind.UNREADABLE, None
             return OPEN.get(type_of(headers), Kind.UNREADABLE), None
         meta = seal.open(value).meta
     except Malformed:

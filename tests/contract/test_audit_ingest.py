@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -46,6 +47,13 @@ async def test_entries_come_back_byte_for_byte(engine: AsyncEngine) -> None:
     first, second = await entries(engine)
     assert (first.value, first.headers, first.case_seq, first.kind) == (value(1), (("ce_id", b"\x00\xff"),), 1, Kind.EVENT)
     assert (second.value, second.key, second.kind, second.idx) == (b"", None, Kind.UNREADABLE, 1)
+
+
+async def test_a_key_of_any_length_stops_nothing(engine: AsyncEngine) -> None:
+    told = [("ce_type", b"referral.quarantined.v1")]
+    for offset, topic in enumerate(("referral-quarantine", TOPIC)):
+        await take(engine, record(b"x", offset, topic, random.Random(1).randbytes(9000), told))
+    assert [e.kind for e in await entries(engine)] == [Kind.UNREADABLE, Kind.UNREADABLE]
 
 
 async def test_repeats_forks_and_gaps_are_told_across_batches(engine: AsyncEngine) -> None:
