@@ -21,7 +21,7 @@ from referral.proof.views import Split, View
 from referral.proof.witness_policy import Policy
 
 TIMEOUT_S = 10.0
-"""For one answer (ours)."""
+"""For one whole answer (ours): who sends a byte now and then is away too."""
 MOST_BYTES = 64 * 1024
 """Of an answer (ours): a tile has 8 KB."""
 MISSING = "it answers 404"
@@ -123,14 +123,14 @@ async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: Vi
 async def _get(client: httpx.AsyncClient, url: str) -> bytes | str:
     """What is there, or why not."""
     try:
-        async with client.stream("GET", url) as answer:
+        async with asyncio.timeout(TIMEOUT_S), client.stream("GET", url) as answer:
             data = b""
             async for part in answer.aiter_bytes():
                 data += part
                 if len(data) > MOST_BYTES:
                     return "its answer has no end"
             return data if answer.status_code == 200 else f"it answers {answer.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         return f"{type(error).__name__}"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from referral.cli import monitor
 from referral.local import keyfiles
@@ -84,6 +86,19 @@ async def test_a_log_that_was_set_back_does_not_hold_what_its_witnesses_show(bar
             async with serving(application(old.engine)) as address:
                 looked = await monitor.look(watching([one]), address)
                 assert looked.exit_code() == 1 and "it was cut, or set back" in looked.wrong["the log"]
+
+
+async def test_a_witness_that_never_ends_its_answer_is_away(bare: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dripping(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            await asyncio.sleep(monitor.TIMEOUT_S / 10)
+
+    monkeypatch.setattr(monitor, "TIMEOUT_S", 0.3)
+    async with serving(dripping) as liar:
+        looked = await asyncio.wait_for(monitor.look(watching([liar]), "http://127.0.0.1:9"), 30)
+        assert looked.away["w1"] == "TimeoutError" and looked.exit_code() == 3
 
 
 async def test_a_note_that_a_witness_has_not_cosigned_is_wrong(bare: Settings, tmp_path: Path) -> None:
