@@ -35,7 +35,7 @@ class Found(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
-    """One case. leaves: exact bytes, by index. proofs: inclusion in the tree of `published`. damaged: indexes whose leaf is none."""
+    """One case. leaves: exact bytes, by index. proofs: inclusion in the tree of `published`. damaged: indexes that nobody can read."""
 
     entries: list[Entry]
     leaves: dict[int, bytes]
@@ -60,11 +60,11 @@ async def case(tx: AsyncConnection, case_id: str) -> Read:
     published, damaged = await checkpoints.cosigned(tx), list[int]()
     entries, leaves = list[Entry](), dict[int, bytes]()
     for row in await tx.execute(CASE, {"case_id": case_id}):
-        headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
         try:
+            headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
             entries.append(entry(row.idx, row.leaf, row.key, row.value, headers))
             leaves[row.idx] = row.leaf
-        except (Malformed, NewerVersion):
+        except (Malformed, NewerVersion, msgspec.DecodeError):
             damaged.append(row.idx)
     size = published.size if published else 0
     proofs = await checkpoints.inclusions(tx, [idx for idx in leaves if idx < size], size)

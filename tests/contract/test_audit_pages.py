@@ -115,8 +115,10 @@ async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_
             await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
             await tx.execute(text("UPDATE audit.entry SET leaf = set_byte(leaf, length(leaf) - 1, 4) WHERE idx = 4"))
             await tx.execute(text("UPDATE audit.entry SET leaf = 'no leaf' WHERE idx = 5"))
+            await tx.execute(text("UPDATE audit.entry SET headers = 'none' WHERE idx = 6"))
         page = await door.get(f"/auditor/cases/{door.case_id}")
-        assert "1 of its entries are not the ones that were logged" in page and "The leaves of entries 5 cannot be read" in page
+        assert "1 of its entries are not the ones that were logged" in page
+        assert "The leaves or headers of entries 5, 6 cannot be read" in page
 
 
 async def test_a_record_of_a_time_that_no_calendar_has_is_shown_all_the_same(bare: Settings) -> None:
