@@ -74,7 +74,7 @@ def witness_command(
     try:
         bound = web.listen(host, int(port))
         bound.listen(AT_ONCE)  # who connects from now on waits
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise typer.BadParameter(f"--http {http}: {error}") from None
     public = [secret.verifier.as_kind(kind).encode().decode() for kind in (COSIGNATURE, ED25519)]
     url = f"http://{host}:{bound.getsockname()[1]}"
