@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Route
 
 from referral.cli.show import LOCAL, local
+from referral.errors import Malformed
 from referral.proof.entry import Kind
 from referral.proof.witness_policy import Policy
 from referral.runtime import clock
@@ -117,7 +118,11 @@ class Pages:
     async def _case(self, request: Request, reader: str) -> Response:
         case_id = str(request.path_params["case_id"])
         async with self.engine.connect() as tx:
-            read = await readers.case(tx, case_id)
+            try:
+                read = await readers.case(tx, case_id)
+            except Malformed as error:
+                told = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
+                return self._page("cases.html", reader, 500, asked=Asked(case_id, "", ""), problem=told, cases=[], more=False)
             erased = any(entry.kind is Kind.ERASURE for entry in read.entries)  # its key is destroyed a moment after that
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=reader)

@@ -56,7 +56,7 @@ async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int
 
 
 async def case(tx: AsyncConnection, case_id: str) -> Read:
-    """Everything that the log has of it."""
+    """Everything that the log has of it. Malformed: a tile is torn, so nothing of it is proven."""
     published, damaged = await checkpoints.cosigned(tx), list[int]()
     entries, leaves = list[Entry](), dict[int, bytes]()
     for row in await tx.execute(CASE, {"case_id": case_id}):
