@@ -25,10 +25,12 @@ End = Annotated[bool, typer.Option("--end", help="End every token of this audito
 def token_command(name: Name, end: End = False, as_json: show.Json = False) -> int:
     """Make a token for the auditor's page and for the log's entries over HTTP. It is shown once, and kept as a hash.
 
-    Exit 0 done, 1 no token of this name stands, 2 the database is away.
+    Exit 0 done, 1 no token of this name stands, 2 the name is none, or the database is away.
 
     Example: referral audit token ombudsperson
     """
+    if not name.isprintable() or not name.strip():
+        raise typer.BadParameter("NAME: an auditor has a name, without control characters")
     made = secrets.token_urlsafe(32)
     count = run(settings.load(), lambda tx: _end(tx, name) if end else _add(tx, name, made))
     if not count:

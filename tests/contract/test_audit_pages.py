@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+import typer
 from msgspec import structs
 from sqlalchemy import text
 
@@ -162,3 +163,9 @@ async def test_bundles_are_for_auditors_and_make_the_root(bare: Settings) -> Non
         edge, _ = tiles.append(tiles.Edge(), map(leaf_hash, tiles.unpack(tile_path.parse(path.encode()), answer.content)))
         accepted = await door.made.published()
         assert accepted is not None and edge.root == accepted.checkpoint.root
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\0b", "a\nb"])
+def test_a_token_is_for_somebody(name: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        audit_token.token_command(name)
