@@ -22,7 +22,7 @@ from referral.proof.note_keys import ED25519, SignerKey
 from referral.proof.report import Report
 from referral.proof.signed import Signatures
 from referral.runtime.settings import CHECKOUT
-from referral.wire import bundle, http_signature
+from referral.wire import bundle, codec, http_signature
 from services.intake.signatures import Request, of_request
 
 SIGNED = 5_000
@@ -59,10 +59,18 @@ def read(signed: Signed | None, number: int) -> Read:
     id = str(uuid.UUID(int=number))
     body = ConsentChanged(agency=AGENCY, consent=CONSENT, received_at=0, signed=signed)
     meta = Meta(
-        event_id=id, case_id=CASE, case_seq=number, type=body.TYPE, fingerprint=0, cause_id=id, recorded_at=0, source="", drill=False
+        event_id=id,
+        case_id=CASE,
+        case_seq=number,
+        type=body.TYPE,
+        fingerprint=codec.fingerprint(body.TYPE),
+        cause_id=id,
+        recorded_at=0,
+        source="",
+        drill=False,
     )
     place = {"topic": body.TOPIC, "partition": 0, "offset": number, "kafka_time": 0, "key": b""}
-    return Read(entry=Entry(idx=number, kind=Kind.EVENT, value=b"", sha256=b"", **place), meta=meta, body=body, body_bytes=b"")
+    return Read(entry=Entry(idx=number, kind=Kind.EVENT, value=b"", sha256=b"", **place), meta=meta, body_bytes=codec.encode(body))
 
 
 def rows() -> Iterator[Row]:

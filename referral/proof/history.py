@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 from msgspec import Struct
@@ -18,13 +20,18 @@ from referral.wire import codec, seal
 DECIDED = frozenset(body.TYPE for body in DECIDES if hasattr(body, "TYPE"))
 
 
-class Read(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Read:
     """A record of the case, unsealed. body_bytes: the exact Avro body."""
 
     entry: Entry
     meta: Meta
-    body: Struct
     body_bytes: bytes
+
+    @cached_property
+    def body(self) -> Struct:
+        """What it says, decoded when it is asked for. Malformed: it is no such body; NewerVersion."""
+        return codec.decode(self.meta.type, self.meta.fingerprint, self.body_bytes)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -39,11 +46,16 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 def unseal(entry: Entry, key: bytes | None) -> Read:
-    """Open an entry of a case topic. Malformed: the seal does not fit or the body is no such body; NewerVersion."""
+    """Open an entry of a case topic, and decode it. Malformed: the seal does not fit or the body is no such body; NewerVersion."""
+    read = opened(entry, key)
+    _ = read.body
+    return read
+
+
+def opened(entry: Entry, key: bytes | None) -> Read:
+    """Open an entry of a case topic; its body is not looked at yet. Malformed: the seal does not fit."""
     envelope = seal.open(entry.value)
-    data = seal.unseal(key, entry.topic, envelope)
-    body = codec.decode(envelope.meta.type, envelope.meta.fingerprint, data)
-    return Read(entry=entry, meta=envelope.meta, body=body, body_bytes=data)
+    return Read(entry=entry, meta=envelope.meta, body_bytes=seal.unseal(key, entry.topic, envelope))
 
 
 def decisions(entries: Sequence[Entry]) -> list[Entry]:

@@ -8,14 +8,14 @@ from msgspec import Struct, field
 
 from referral.domain.case import Case
 from referral.domain.decide import decide
-from referral.domain.events import Head, Why
+from referral.domain.events import EVENTS, Head, Why
 from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE
 from referral.domain.record import Input, derived
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.entry import Entry
-from referral.proof.history import Answer, Read, answers, cause, decisions, inputs, unseal
+from referral.proof.history import Answer, Read, answers, cause, decisions, inputs, opened
 from referral.proof.report import Report, Weight, finding
 from referral.wire import codec
 
@@ -53,14 +53,22 @@ class Reexecution(Struct, kw_only=True):
 
     def _read(self, entry: Entry) -> Read:
         try:
-            return unseal(entry, self.key)
+            return opened(entry, self.key)
         except Malformed as error:
             raise self._stop("SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}") from error
+
+    def _body(self, read: Read) -> Struct:
+        """What it says; of an event that is what the rules lead to, nobody needs to ask."""
+        try:
+            return read.body
+        except Malformed as error:
+            raise self._stop("BODY", read.entry, f"the body was changed: {error}") from error
         except NewerVersion:
-            raise self._stop("NEWER_VERSION", entry, "written by a newer program than this one", Weight.UNCHECKED) from None
+            raise self._stop("NEWER_VERSION", read.entry, "written by a newer program than this one", Weight.UNCHECKED) from None
 
     def _judge(self, answer: Answer, asked: dict[Position, Entry], decided: set[Position]) -> None:
         first = answer.events[0]
+        self._body(first)
         head = answer.head
         if head is None:
             raise self._stop("HEAD_MISSING", first.entry, "the first event of an input does not say what was decided upon")
@@ -75,12 +83,12 @@ class Reexecution(Struct, kw_only=True):
             raise self._stop("DECIDED_TWICE", first.entry, "this input was decided before")
         self.judged.add(again.id)
         decided.add(place)
-        self._compare(answer, again, head)
-        for read in answer.events:
-            self.case = evolve(self.case, read.body, self.case_id)
+        for event in self._compare(answer, again, head):
+            self.case = evolve(self.case, event, self.case_id)
         self.report.counts["decisions"] += 1
 
-    def _compare(self, answer: Answer, again: Input, head: Head) -> None:
+    def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:
+        """The events of the answer, proven or not."""
         first = answer.events[0]
         rules = self.bundles.policy(head.facts.bundle)
         why: Why | None = getattr(first.body, "why", None)
@@ -91,8 +99,11 @@ class Reexecution(Struct, kw_only=True):
         elif rules is None:
             raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
         else:
-            self._same(answer, decide(self.case, again, head.facts, rules))
+            expected = decide(self.case, again, head.facts, rules)
+            self._same(answer, expected)
             self.report.counts["decisions re-executed"] += 1
+            return expected
+        return [self._body(read) for read in answer.events]
 
     def _same(self, answer: Answer, expected: Sequence[Struct]) -> None:
         for index, read in enumerate(answer.events):
@@ -101,11 +112,17 @@ class Reexecution(Struct, kw_only=True):
             if index >= len(expected):
                 raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to {len(expected)} events, not to this one")
             name = type(expected[index]).__name__
-            if codec.encode(expected[index]) != read.body_bytes or name != type(read.body).__name__:
+            if codec.encode(expected[index]) != read.body_bytes or name != self._name(read):
+                self._body(read)
                 raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to another {name} here")
         if len(expected) > len(answer.events):
             missing = type(expected[len(answer.events)]).__name__
             raise self._stop("DECISION_DIFFERS", answer.events[-1].entry, f"the rules lead to one more event after it: {missing}")
+
+    def _name(self, read: Read) -> str:
+        """The struct that the record's type is of; an older version of it has the same."""
+        known = EVENTS.get(read.meta.type)
+        return known.__name__ if known is not None else type(self._body(read)).__name__
 
     def _undecided(self, asked: dict[Position, Entry], decided: set[Position]) -> None:
         """An input that routing went past without an answer; the newest ones are in flight."""

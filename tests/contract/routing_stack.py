@@ -181,8 +181,7 @@ class Line:
             if record.key == case_id.encode():
                 envelope = seal.open(record.value)
                 data = seal.unseal(key, topic, envelope)
-                body = codec.decode(envelope.meta.type, envelope.meta.fingerprint, data)
-                found.append(Read(entry=None, meta=envelope.meta, body=body, body_bytes=data))  # type: ignore[arg-type]
+                found.append(Read(entry=None, meta=envelope.meta, body_bytes=data))  # type: ignore[arg-type]
         return found
 
     async def wait_for(self, case_id: str, kind: type, number: int = 1, **fields: Any) -> list[Any]:
