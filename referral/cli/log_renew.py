@@ -42,7 +42,8 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_jso
     kept = there.read(archive.CHECKPOINT) or b""
     shown = _read(last) if last else kept
     try:
-        quoted = checkpoint.parse(note.parse(shown).text)
+        logs = witness_policy.parse(there.read(archive.POLICY) or b"").logs
+        quoted, _ = checkpoint.verify(note.parse(shown), [log.key for log in logs])
         own = _own(_read(policy))
     except Malformed as error:
         raise Rejected("file", "--last or --policy", str(error)) from None
@@ -51,7 +52,13 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_jso
     count = run(settings.load(), lambda tx: _renew(tx, kept))
     lines = [f"# follows {quoted.origin}, which had {quoted.size} entries; its last known checkpoint:"]
     lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").splitlines()]
-    policy.write_bytes("\n".join(lines).encode() + b"\n" + _read(policy))
+    told = "\n".join(lines)
+    try:
+        policy.write_bytes(told.encode() + b"\n" + _read(policy))
+    except OSError as error:
+        raise Rejected(
+            "file", "--policy", f"{error.strerror}; the new log has begun, so write these lines into it by hand:\n{told}"
+        ) from None
     if as_json:
         show.document({"log": own, "follows": quoted.origin, "size": quoted.size, "deleted": count})
     else:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from referral.cli import show
 from referral.errors import Malformed, Rejected
-from referral.proof import merkle, tile_path, tiles, views, witness_policy
+from referral.proof import merkle, note, tile_path, tiles, views, witness_policy
 from referral.proof.note_keys import VerifierKey
 from referral.proof.views import Split, View
 from referral.proof.witness_policy import Policy
@@ -92,10 +92,21 @@ async def look(policy: Policy, log: str) -> Looked:
                     looked.views.append(views.view(who, answer, own, key))
             except Malformed as error:
                 looked.wrong[who] = str(error)
+        for shown in looked.views:
+            if shown.seconds is None:
+                _published(policy, shown, looked)
         looked.splits.extend(views.same_size(looked.views))
         for older, newer in itertools.pairwise(views.sizes(looked.views)):
             await _continues(client, log, older, newer, looked)
     return looked
+
+
+def _published(policy: Policy, shown: View, looked: Looked) -> None:
+    """What the log publishes has its quorum, or it is not published."""
+    try:
+        witness_policy.accept(policy, note.parse(shown.shown))
+    except Malformed as error:
+        looked.wrong[shown.who] = f"it publishes a checkpoint without its quorum: {error}"
 
 
 async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: View, looked: Looked) -> None:

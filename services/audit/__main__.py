@@ -51,14 +51,16 @@ async def main(settings: Settings) -> None:
     if key.verifier not in [party.key for party in policy.logs]:
         raise Rejected("log-key", "REFERRAL_WITNESS_POLICY", f"no line names this log: log {key.verifier.encode().decode()}")
     against: dict[str, str] = {}
-    engine = database.engine(settings, "audit", size=6)
+    engine, doors = (
+        database.engine(settings, "audit", size=size) for size in (6, 4)
+    )  # a crowd at the door does not keep the log from signing
     async with httpx.AsyncClient() as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
         await publisher.check()
         own = [*says.schemas(schema.load(settings.schemas)), says.keys(told)]
         held = keys.read(settings.master_key_file)
-        shown = pages.made(engine, held, policy, drill=settings.drill_clock, secure=settings.audit_url.startswith("https:"))
-        app = application(engine, shown.routes())
+        shown = pages.made(doors, held, policy, drill=settings.drill_clock, secure=settings.audit_url.startswith("https:"))
+        app = application(doors, shown.routes())
         await run(service(own, against), app=app, background=[publisher.run], settings=settings)
 
 

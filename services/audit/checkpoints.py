@@ -9,12 +9,16 @@ from msgspec import Struct
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.errors import Unproven
 from referral.proof import merkle, tile_path, tiles
 from referral.proof.checkpoint import Checkpoint
 from referral.proof.merkle import HASH, Span
 from referral.proof.tile_path import ENTRIES, FULL, Tile
 
-HEAD = text("SELECT size, root, (SELECT max(size) FROM audit.checkpoint) AS signed FROM audit.head")
+HEAD = text(
+    "SELECT head.size, head.root, last.size AS signed, last.root AS signed_root FROM audit.head"
+    " LEFT JOIN LATERAL (SELECT size, root FROM audit.checkpoint ORDER BY size DESC LIMIT 1) AS last ON true"
+)
 OWNER = text("SELECT owner FROM audit.lease WHERE unit = 'all'")
 INSERT = text("INSERT INTO audit.checkpoint (size, root, note, at) VALUES (:size, :root, :note, :at) ON CONFLICT (size) DO NOTHING")
 OF_SIZE = text("SELECT size, root, note, at, collected, cosigned FROM audit.checkpoint WHERE size = :size")
@@ -37,11 +41,12 @@ EVENT = text(
 
 
 class Head(Struct, frozen=True):
-    """size, root: of the committed tree. signed: the largest size that was ever signed, None before the first."""
+    """size, root: of the committed tree. signed, signed_root: the largest that was ever signed, None before the first."""
 
     size: int
     root: bytes
     signed: int | None
+    signed_root: bytes | None
 
 
 class Signed(Struct, frozen=True):
@@ -57,8 +62,16 @@ class Signed(Struct, frozen=True):
 
 async def head(tx: AsyncConnection) -> Head:
     """What is committed now."""
-    size, root, signed = (await tx.execute(HEAD)).one()
-    return Head(size, root, signed)
+    return Head(*(await tx.execute(HEAD)).one())
+
+
+async def carried(tx: AsyncConnection, head: Head) -> None:
+    """Unproven, Malformed: the tiles do not lead from what was signed to what is committed; somebody changed one of the three."""
+    if head.signed and head.signed_root is not None:
+        proof = await consistency(tx, head.signed, head.size)
+        merkle.check_consistency(head.signed, head.size, proof, head.signed_root, head.root)
+    elif merkle.root(await _nodes(tx, [(0, head.size)] if head.size else [], head.size), head.size) != head.root:
+        raise Unproven("tiles", "they do not make the committed root")
 
 
 async def owner(tx: AsyncConnection) -> str | None:

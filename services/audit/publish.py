@@ -128,6 +128,10 @@ class Publisher:
             if head.signed == head.size:
                 kept = await checkpoints.of_size(tx, head.size)
             else:
+                try:
+                    await checkpoints.carried(tx, head)
+                except Malformed as error:
+                    raise Misfit(f"what would be signed for {head.size} entries is not what the log holds: {error}") from None
                 kept = await checkpoints.insert(tx, said, said.sign(self._key).encode(), await clock.now(tx))
             if kept.root != head.root:
                 raise Misfit(f"another root was signed for {head.size} entries; one of the two histories is false")

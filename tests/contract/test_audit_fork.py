@@ -149,3 +149,18 @@ async def test_after_a_restore_a_new_log_begins_that_says_which_one_it_follows(b
                     assert (await tx.execute(text("SELECT size FROM audit.head"))).scalar_one() == 3
                 code, said = await referral(*renew)
                 assert code == 0, "a log that nobody has published yet may be begun again"
+
+
+@pytest.mark.parametrize("signed", [0, 5])
+async def test_a_head_that_somebody_wrote_into_the_table_is_not_signed(bare: Settings, signed: int) -> None:
+    async with log(bare, []) as made:
+        if signed:
+            await made.append(signed)
+            assert await made.publisher().round()
+        await made.append(3)
+        async with made.engine.begin() as tx:
+            await tx.execute(text("UPDATE audit.head SET root = sha256('another history')"))
+        with pytest.raises(Misfit, match="is not what the log holds"):
+            await made.publisher().round()
+        async with made.engine.connect() as tx:
+            assert (await tx.execute(text("SELECT count(*) FROM audit.checkpoint"))).scalar_one() == bool(signed)
