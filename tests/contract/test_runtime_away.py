@@ -77,6 +77,7 @@ async def ready_again(counter: Counter, answers: float) -> None:
     assert time.monotonic() - answers <= READY
 
 
+@pytest.mark.long
 async def test_a_broker_that_dies_while_it_is_written_to_and_comes_back(settings: Settings, folder: Path) -> None:
     broker = Kafka(folder)
     try:

@@ -44,6 +44,7 @@ async def keep(line: Stack, born: list[str], erased: list[str]) -> None:
     await keyring.forget(line.producer, line.settings, erased)
 
 
+@pytest.mark.long
 async def test_the_key_of_an_erased_case_leaves_the_broker_though_no_other_case_begins(line: Stack) -> None:
     await hasten(line.settings)
     gone, stays = await line.case(), await line.case()

@@ -27,7 +27,12 @@ from tests.contract.told_line import alike
 from tests.servers import prefix
 from tests.stories.teller import POLICY
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("simulated"), pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.xdist_group("simulated"),
+    pytest.mark.timeout(900),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 FILES = bundle.read(POLICY)
 WHOLE = compile(FILES)
 CHILDREN = replace(WHOLE, current=tuple(p for p in WHOLE.current if p.id == "trafficking-child"))
@@ -88,7 +93,7 @@ OTHERS: dict[str, dict[str, bytes]] = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stage]:
     data = tmp_path_factory.mktemp("simulated")
     async with up.running(Wish(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
@@ -97,7 +102,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIt
         made.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cases(stage: Stage) -> Mapping[str, str]:
     """Case id of the line → name of the simulation, once all of them have been lived through."""
     return await asyncio.to_thread(live, stage)
