@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from referral.runtime import clock, settings
 ADD = text("INSERT INTO audit.reader (hash, name, made_at) VALUES (:hash, :name, :at)")
 END = text("UPDATE audit.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
 
+OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 Name = Annotated[str, typer.Argument(help="The auditor, as the log of readings shall call them: an office, no person.")]
 End = Annotated[bool, typer.Option("--end", help="End every token of this auditor; makes none.")]
 
@@ -29,8 +31,8 @@ def token_command(name: Name, end: End = False, as_json: show.Json = False) -> i
 
     Example: referral audit token ombudsperson
     """
-    if not name.isprintable() or not name.strip():
-        raise typer.BadParameter("NAME: an auditor has a name, without control characters")
+    if not OFFICE.fullmatch(name):  # it stands in log lines, where nobody's name may
+        raise typer.BadParameter("NAME: an office as one word, e.g. ombudsperson or court-prizren: a to z, digits and hyphens, at most 63")
     made = secrets.token_urlsafe(32)
     count = run(settings.load(), lambda tx: _end(tx, name) if end else _add(tx, name, made))
     if not count:

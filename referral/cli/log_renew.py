@@ -51,7 +51,7 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_jso
         raise Rejected("same-log", "--policy", f"the new log must have another name than {own}: `referral audit key --name …`")
     count = run(settings.load(), lambda tx: _renew(tx, kept))
     lines = [f"# follows {quoted.origin}, which had {quoted.size} entries; its last known checkpoint:"]
-    lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").splitlines()]
+    lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").removesuffix("\n").split("\n")]
     told = "\n".join(lines)
     try:
         policy.write_bytes(told.encode() + b"\n" + _read(policy))

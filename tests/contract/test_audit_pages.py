@@ -165,7 +165,7 @@ async def test_bundles_are_for_auditors_and_make_the_root(bare: Settings) -> Non
         assert accepted is not None and edge.root == accepted.checkpoint.root
 
 
-@pytest.mark.parametrize("name", ["", " ", "a\0b", "a\nb"])
-def test_a_token_is_for_somebody(name: str) -> None:
+@pytest.mark.parametrize("name", ["", " ", "a\0b", "a\nb", "Testa Shembull", "ë"])
+def test_a_token_is_for_an_office_and_no_words_get_into_the_log_lines(name: str) -> None:
     with pytest.raises(typer.BadParameter):
         audit_token.token_command(name)

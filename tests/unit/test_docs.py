@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from referral.cli.diagnosis import CHECKS
 from referral.runtime import observe
 from services.audit.__main__ import ALARMS
+from services.audit.publish import REFUSED, SIZE, UNWITNESSED
 from services.routing.failure import ENGINE_FAILURES
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def test_every_setting_that_the_code_reads_is_told() -> None:
 
 def test_every_metric_is_told_with_when_to_worry() -> None:
     made = [one for one in vars(observe).values() if isinstance(one, Counter | Gauge | Histogram)]
-    names = {next(iter(metric.describe())).name for metric in (*made, ENGINE_FAILURES, ALARMS)}
+    names = {next(iter(metric.describe())).name for metric in (*made, ENGINE_FAILURES, ALARMS, SIZE, UNWITNESSED, REFUSED)}
     names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/figures.py"]))
     assert table("## Metrics") == names
 
@@ -47,6 +48,7 @@ def test_every_word_against_readiness_is_told() -> None:
     text = "".join(SOURCES.values())
     words = set(re.findall(r'health\.red\("([a-z-]+)"', text)) | set(re.findall(r'found\["([a-z-]+)"\] = f?"', text)) | {"start"}
     words |= set(re.findall(r'return \{"([a-z-]+)": f', SOURCES["services/routing/failure.py"]))
+    words |= set(re.findall(r'against\["([a-z-]+)"\] = ', text))
     assert table("## Is it ready?") == words
     causes = re.search(r"for cause in \(([^)]*)\)", SOURCES["referral/runtime/own.py"])
     assert causes is not None
