@@ -112,3 +112,12 @@ async def test_a_note_that_a_witness_has_not_cosigned_is_wrong(bare: Settings, t
         async with serving(application(made.engine)) as address, serving(answering(200, plain)) as liar:
             looked = await monitor.look(watching([liar]), address)
             assert looked.exit_code() == 1 and "has not cosigned" in looked.wrong["w1"]
+
+
+async def test_a_log_that_publishes_without_the_quorum_is_wrong(bare: Settings, tmp_path: Path) -> None:
+    async with honest(tmp_path, 1) as one, log(bare, []) as made:  # by its own policy it needs no witness, by the watcher's it does
+        await made.append(1)
+        assert await made.publisher().round()
+        async with serving(application(made.engine)) as address:
+            looked = await monitor.look(watching([one]), address)
+            assert looked.exit_code() == 1 and "without its quorum" in looked.wrong["the log"]
