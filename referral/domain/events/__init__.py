@@ -15,10 +15,14 @@ from referral.domain.events.claim import Claim
 from referral.domain.events.consent import Consent
 from referral.domain.events.consent import ConsentState
 from referral.domain.events.consent_changed import ConsentChanged
+from referral.domain.events.counted import Counted
 from referral.domain.events.deadline_passed import DeadlinePassed
 from referral.domain.events.decision_recorded import Decided
 from referral.domain.events.decision_recorded import DecisionRecorded
 from referral.domain.events.facts import Facts
+from referral.domain.events.figure_released import FigureReleased
+from referral.domain.events.figure_released import Mark
+from referral.domain.events.figure_released import Unit
 from referral.domain.events.head import CauseKind
 from referral.domain.events.head import Head
 from referral.domain.events.input_ignored import InputIgnored
@@ -48,6 +52,7 @@ from referral.domain.events.referral_attached import ReferralAttached
 from referral.domain.events.referral_submitted import Door
 from referral.domain.events.referral_submitted import ReferralSubmitted
 from referral.domain.events.referral_withdrawn import ReferralWithdrawn
+from referral.domain.events.release_made import ReleaseMade
 from referral.domain.events.response_submitted import ResponseSubmitted
 from referral.domain.events.response_submitted import Via
 from referral.domain.events.response_submitted import Word
@@ -76,6 +81,7 @@ EVENTS = {
     ConsentChanged.TYPE: ConsentChanged,
     DeadlinePassed.TYPE: DeadlinePassed,
     DecisionRecorded.TYPE: DecisionRecorded,
+    FigureReleased.TYPE: FigureReleased,
     InputIgnored.TYPE: InputIgnored,
     InstructionGiven.TYPE: InstructionGiven,
     KnockFailed.TYPE: KnockFailed,
@@ -94,6 +100,7 @@ EVENTS = {
     ReferralAttached.TYPE: ReferralAttached,
     ReferralSubmitted.TYPE: ReferralSubmitted,
     ReferralWithdrawn.TYPE: ReferralWithdrawn,
+    ReleaseMade.TYPE: ReleaseMade,
     ResponseSubmitted.TYPE: ResponseSubmitted,
     RungFailed.TYPE: RungFailed,
     SectionDisclosed.TYPE: SectionDisclosed,
@@ -118,6 +125,7 @@ __all__ = [
     "Consent",
     "ConsentChanged",
     "ConsentState",
+    "Counted",
     "DeadlinePassed",
     "Decided",
     "DecisionRecorded",
@@ -125,6 +133,7 @@ __all__ = [
     "EVENTS",
     "EntryKind",
     "Facts",
+    "FigureReleased",
     "Head",
     "How",
     "InputIgnored",
@@ -133,6 +142,7 @@ __all__ = [
     "KnockFailed",
     "KnockSent",
     "Leaf",
+    "Mark",
     "Meta",
     "NeedsPerson",
     "OfferAccepted",
@@ -151,6 +161,7 @@ __all__ = [
     "ReferralAttached",
     "ReferralSubmitted",
     "ReferralWithdrawn",
+    "ReleaseMade",
     "ResponseSubmitted",
     "RungFailed",
     "Scheme",
@@ -163,6 +174,7 @@ __all__ = [
     "TrackState",
     "Traits",
     "TraitsChanged",
+    "Unit",
     "Via",
     "Why",
     "Word",

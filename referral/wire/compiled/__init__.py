@@ -19,9 +19,11 @@ from referral.wire.compiled import case_raised
 from referral.wire.compiled import claim
 from referral.wire.compiled import consent
 from referral.wire.compiled import consent_changed
+from referral.wire.compiled import counted
 from referral.wire.compiled import deadline_passed
 from referral.wire.compiled import decision_recorded
 from referral.wire.compiled import facts
+from referral.wire.compiled import figure_released
 from referral.wire.compiled import head
 from referral.wire.compiled import input_ignored
 from referral.wire.compiled import instruction_given
@@ -44,6 +46,7 @@ from referral.wire.compiled import quarantined
 from referral.wire.compiled import referral_attached
 from referral.wire.compiled import referral_submitted
 from referral.wire.compiled import referral_withdrawn
+from referral.wire.compiled import release_made
 from referral.wire.compiled import response_submitted
 from referral.wire.compiled import rung_failed
 from referral.wire.compiled import section_disclosed
@@ -68,9 +71,11 @@ FINGERPRINTS = {
     "claim.v1": -5303069421361513362,
     "consent-changed.v1": 855161976666262391,
     "consent.v1": 2078319248597939007,
+    "counted.v1": -6139686268546950970,
     "deadline-passed.v1": -5443881282869276783,
     "decision-recorded.v1": -5513107833183527350,
     "facts.v1": -7418124646854443554,
+    "figure-released.v1": -2756706793969339097,
     "head.v1": 725859280912230612,
     "input-ignored.v1": 8166195143366387227,
     "instruction-given.v1": -1616713294164667394,
@@ -93,6 +98,7 @@ FINGERPRINTS = {
     "referral-attached.v1": -6716535971413402687,
     "referral-submitted.v1": -923104350086175150,
     "referral-withdrawn.v1": -7286849571957443288,
+    "release-made.v1": -2053079638189357190,
     "response-submitted.v1": -2703843390454981339,
     "rung-failed.v1": 5981256200875020575,
     "sealed.v1": -8432922871647502632,
@@ -119,6 +125,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "consent-changed.v1": (855161976666262391, consent_changed.read_v1),
     "deadline-passed.v1": (-5443881282869276783, deadline_passed.read_v1),
     "decision-recorded.v1": (-5513107833183527350, decision_recorded.read_v1),
+    "figure-released.v1": (-2756706793969339097, figure_released.read_v1),
     "input-ignored.v1": (8166195143366387227, input_ignored.read_v1),
     "instruction-given.v1": (-1616713294164667394, instruction_given.read_v1),
     "knock-failed.v1": (387856051343050515, knock_failed.read_v1),
@@ -137,6 +144,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "referral-attached.v1": (-6716535971413402687, referral_attached.read_v1),
     "referral-submitted.v1": (-923104350086175150, referral_submitted.read_v1),
     "referral-withdrawn.v1": (-7286849571957443288, referral_withdrawn.read_v1),
+    "release-made.v1": (-2053079638189357190, release_made.read_v1),
     "response-submitted.v1": (-2703843390454981339, response_submitted.read_v1),
     "rung-failed.v1": (5981256200875020575, rung_failed.read_v1),
     "section-disclosed.v1": (5534290302212687549, section_disclosed.read_v1),
@@ -158,9 +166,11 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.Claim: claim.write,
     events.Consent: consent.write,
     events.ConsentChanged: consent_changed.write,
+    events.Counted: counted.write,
     events.DeadlinePassed: deadline_passed.write,
     events.DecisionRecorded: decision_recorded.write,
     events.Facts: facts.write,
+    events.FigureReleased: figure_released.write,
     events.Head: head.write,
     events.InputIgnored: input_ignored.write,
     events.InstructionGiven: instruction_given.write,
@@ -183,6 +193,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.ReferralAttached: referral_attached.write,
     events.ReferralSubmitted: referral_submitted.write,
     events.ReferralWithdrawn: referral_withdrawn.write,
+    events.ReleaseMade: release_made.write,
     events.ResponseSubmitted: response_submitted.write,
     events.RungFailed: rung_failed.write,
     events.SectionDisclosed: section_disclosed.write,

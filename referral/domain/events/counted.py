@@ -1,0 +1,14 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.value import Value
+
+
+class Counted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that a release met and did not guess about: records, never children."""
+
+    what: str
+    """What, e.g. unreadable, gap, repeat, late, erased, drill."""
+    count: int | None = None
+    """How many; null where it is more than none and below k."""

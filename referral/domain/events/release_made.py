@@ -1,0 +1,38 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from referral.domain.events.counted import Counted
+from referral.domain.value import Value
+
+
+class ReleaseMade(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last record of a release: without it the release is not there."""
+
+    TYPE: ClassVar[str] = "release-made.v1"
+    TOPIC: ClassVar[str] = "oversight-feed"
+
+    release: int
+    """Number, dense from 1."""
+    month: str
+    """The period that it closes, e.g. 2027-01."""
+    corrects: int | None = None
+    """Number of the release that this one corrects; null for the one release of a period."""
+    threshold: int
+    """No figure tells about fewer children than this."""
+    figures: int
+    """How many figure-released records belong to it."""
+    digest: str
+    """SHA-256 over the Avro bodies of these records, in the order of their keys."""
+    shown: int
+    """Figures with a value."""
+    hidden: int
+    """Figures that are hidden."""
+    waiting: int
+    """Procedures that wait for more children."""
+    narrowest: int | None = None
+    """How many values the attacker leaves possible for the hidden figure that it bounds best; null where nothing is hidden."""
+    counted: tuple[Counted, ...]
+    """What was met and not guessed about."""
