@@ -11,7 +11,7 @@ class Course(Struct, frozen=True):
     """One child on one procedure, as its events tell.
 
     began_at: µs UTC. municipality, sex, age_band: codes as they were known then, empty where not known.
-    first: fact → when it was first so, e.g. `stage:accepted`, `wait:bed`, `rung:2`, `declined:NO_CAPACITY`, `late:csw-prizren`, `unanswered`.
+    first: fact → when it was first so, e.g. `stage:accepted`, `wait:bed`, `rung:2`, `declined:NO_CAPACITY`, `late:csw-prizren`.
     """
 
     pathway: str
