@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from referral.runtime.words import Words
 from services.intake import words_time
 from services.intake.kept import Offer, Spot
 from services.intake.pages_view import URGENCIES, Name, Time, line, state, text, time
-from services.intake.words import Words
 
 # Which of the offer's words make sense as it stands; routing decides whether an answer counts, this only keeps the page short.
 _NOW = {

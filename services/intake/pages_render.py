@@ -10,13 +10,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from referral.domain.policy import Policy
-from services.intake import words, words_time
+from referral.runtime import words
+from referral.runtime.words import Words
+from services.intake import words_time
 from services.intake.pages_form import Fields
 from services.intake.pages_view import Name
 from services.intake.pages_visit import Visit
-from services.intake.words import Words
 
 FOLDER = Path(__file__).with_name("templates")
+WORDS = Path(__file__).with_name("words.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +76,4 @@ def load(policy: Callable[[], Policy]) -> Renderer:
     templates = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return Renderer(policy=policy, words=words.load(), templates=templates)
+    return Renderer(policy=policy, words=words.load(WORDS), templates=templates)

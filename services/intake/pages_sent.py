@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from starlette.datastructures import QueryParams
 
 from referral.errors import Rejected
+from referral.runtime.words import Words
 from services.intake import words_time
 from services.intake.pages_form import Entered
 from services.intake.pages_visit import Visit
-from services.intake.words import Words
 
 _FIELDS = {"$.reason": ("reason", "error.reason"), "$.code": ("code", "error.code"), "$.word": ("top", "error.word")}
 _KEYS = {"key-reused": "error.key"}

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from referral.domain.stopping import STAYS
+from referral.runtime.words import Words
 from services.intake import words_time
 from services.intake.kept import Situation, Spot, Task
 from services.intake.pages_view import Name
-from services.intake.words import Words
 
 FIELDS = {"OFFER": "service", "TRANSFER": "service", "SETTLE": "code", "REOPEN": "pathway", "LINK": "other"}
 """What an order has to choose from besides its reason."""

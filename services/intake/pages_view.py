@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from referral.runtime.words import Words
 from services.intake import words_time
 from services.intake.kept import Offer, Spot, Task
-from services.intake.words import Words
 
 SOON_US = 15 * 60 * 1_000_000
 """A limit nearer than this is marked (ours): the shortest limit of the procedures, time to acknowledge, is 15 minutes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from services.intake.words import Words
+from referral.runtime.words import Words
 
 ZONE = ZoneInfo("Europe/Belgrade")
 _MINUTE_US = 60_000_000

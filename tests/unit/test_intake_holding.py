@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.record import Input, Source
-from services.intake import holding, shown, timeline, words
+from referral.runtime import words
+from services.intake import holding, pages_render, shown, timeline
 from services.intake.kept import Offer
 from tests.contract.intake_stack import WHY, offer
 
@@ -67,7 +68,7 @@ def test_an_offer_is_closed_exactly_when_its_last_event_closed_it(after: list[St
 
 
 def test_how_an_offer_ended_has_its_own_word_and_text() -> None:
-    said = words.load()["sq"]
+    said = words.load(pages_render.WORDS)["sq"]
     for how in e.How:
         row = applied([[record(offer("police", OFFER), 1), record(e.OfferClosed(why=WHY, offer_id=OFFER, how=how, reason=""), 2)]])
         assert row["state"] == (how if how is not e.How.UNKNOWN else "CANCELLED")

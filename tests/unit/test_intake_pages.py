@@ -8,12 +8,13 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from referral.errors import Rejected
-from services.intake import pages_form, pages_offer, pages_sent, pages_view, words
+from referral.runtime import words
+from services.intake import pages_form, pages_offer, pages_render, pages_sent, pages_view
 from services.intake.kept import Offer, Spot
 from services.intake.pages_form import Entered
 from services.intake.pages_visit import Visit
 
-SAY = words.load()["en"]
+SAY = words.load(pages_render.WORDS)["en"]
 NOW = 1_764_036_000_000_000
 MINUTE = 60_000_000
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.intake import pages_form, pages_task, words
+from referral.runtime import words
+from services.intake import pages_form, pages_render, pages_task
 from services.intake.kept import Situation, Spot, Task
 from services.intake.pages_task import FIELDS, Choices, offered
 
-ALL = words.load()
+ALL = words.load(pages_render.WORDS)
 NOW = 1_764_036_000_000_000
 STEP = Choices(services=(("s", "csw"), ("t", "csw"), ("u", "dsw")), reasons=("other",), pathways=("p",), links=("sibling",), acts=True)
 DECISION = Choices(services=(("s", "csw"),), codes=("LOW", "HIGH"), reasons=("other",), pathways=("p",), links=("sibling",))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 import re
 import string
-from pathlib import Path
 
 import pytest
 import yaml
 
-from services.intake import words, words_time
-from services.intake.words_script import cyrillic
+from referral.domain.cyrillic import cyrillic
+from referral.runtime import words
+from services.intake import pages_render, words_time
 
-INTAKE = Path(words.__file__).parent
-ALL = words.load()
+INTAKE = pages_render.WORDS.parent
+ALL = words.load(pages_render.WORDS)
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 NIGHT = 1_764_036_000_000_000
 """2025-11-25 03:00 in Belgrade."""
@@ -27,7 +27,7 @@ def test_every_text_exists_in_four_languages() -> None:
 
 
 def test_a_missing_language_or_placeholder_refuses_to_load() -> None:
-    file = yaml.safe_load(words.FILE.read_text("utf-8"))
+    file = yaml.safe_load(pages_render.WORDS.read_text("utf-8"))
     with pytest.raises(ValueError, match=r"left: .*missing: sq"):
         words.compiled(file | {"texts": {"left": {"en": "{time}", "sr": "{time}"}}})
     with pytest.raises(ValueError, match="placeholders"):

@@ -1,4 +1,4 @@
-"""The texts of the staff inbox in the reader's language. Loaded once by wiring; a text that one language lacks refuses to load."""
+"""The texts of pages in the reader's language. Loaded once by wiring; a text that one language lacks refuses to load."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 import yaml
 
-from services.intake.words_script import cyrillic
+from referral.domain.cyrillic import cyrillic
 
-FILE = Path(__file__).with_name("words.yaml")
 WRITTEN = ("en", "sq", "sr")
 """Languages as the file holds them."""
 ENDONYMS: Mapping[str, str] = {"sq": "Shqip", "sr-Latn": "Srpski", "sr-Cyrl": "Српски", "en": "English"}
@@ -51,7 +50,7 @@ class Words:
         return f"{number} {self.nouns[noun][_PLURAL[self.language[:2]](number)]}"
 
 
-def load(path: Path = FILE) -> dict[str, Words]:
+def load(path: Path) -> dict[str, Words]:
     """All four languages. Raises ValueError naming the text and the language that is missing or has other placeholders."""
     return compiled(yaml.safe_load(path.read_text(encoding="utf-8")))
 
@@ -62,7 +61,7 @@ def compiled(file: Mapping[str, Any]) -> dict[str, Words]:
         _complete(key, forms)
         if len({frozenset(_placeholders(forms[tongue])) for tongue in WRITTEN}) > 1:
             raise ValueError(f"words.yaml: {key}: the languages have different placeholders")
-    for key, forms in file["count"].items():
+    for key, forms in file.get("count", {}).items():
         _complete(key, forms)
     return {language: _words(language, file) for language in ENDONYMS}
 
@@ -73,8 +72,8 @@ def _words(language: str, file: Mapping[str, Any]) -> Words:
     return Words(
         language=language,
         texts={key: script(forms[tongue]) for key, forms in file["texts"].items()},
-        nouns={key: tuple(map(script, forms[tongue])) for key, forms in file["count"].items()},
-        weekdays=tuple(map(script, file["weekdays"][tongue])),
+        nouns={key: tuple(map(script, forms[tongue])) for key, forms in file.get("count", {}).items()},
+        weekdays=tuple(map(script, file.get("weekdays", {}).get(tongue, ()))),
     )
 
 
