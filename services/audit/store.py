@@ -33,7 +33,8 @@ OPEN = text("SELECT topic, key, sha256 FROM audit.entry WHERE kind IN ('POLICY',
 OWN = text("SELECT kind, sha256 FROM audit.entry WHERE kind IN ('SCHEMA', 'KEYS') ORDER BY idx")
 HEAD = text(
     "SELECT size, root, at, level, number, data FROM audit.head LEFT JOIN LATERAL"
-    " (SELECT level, number, data FROM generate_series(0, 7) AS level JOIN audit.tile USING (level) WHERE number = size >> (8 * (level + 1)) AND (size >> (8 * level)) & 255 > 0) AS edge ON true"
+    " (SELECT level, number, data FROM generate_series(0, 7) AS level JOIN audit.tile USING (level)"
+    " WHERE number = size >> (8 * (level + 1)) AND (size >> (8 * level)) & 255 > 0) AS edge ON true"
 )
 """The tree and the partial tiles of its right edge, in one statement: one look at both, whoever else writes."""
 COLUMNS = {
