@@ -1,0 +1,72 @@
+"""All of Faust: a worker that reads the case topics from their start, each time it starts, and hands on what it reads in batches.
+
+It keeps no table: a Faust table has a changelog, and small counts in clear would stand in that topic. It commits no position: what it has
+counted lives in memory and is rebuilt from the topics. Its windows are calendar months, which Faust's (of fixed length) are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import faust
+from mode.supervisors import CrashingSupervisor
+
+from referral.runtime.settings import Settings
+from referral.wire.topics import PARTITIONS
+
+TOPICS = ("referral-intake", "referral-routing", "referral-notification")
+BATCH = 1000
+"""Records that are opened together, with one question for their keys."""
+EVERY = 0.2
+"""Seconds until fewer are taken too."""
+LOOK = 1.0
+"""Seconds between two looks whether a period is closed."""
+
+Take = Callable[[list[faust.types.Message]], Awaitable[None]]
+Look = Callable[[], Awaitable[None]]
+
+
+def worker(settings: Settings, take: Take, look: Look) -> faust.App:
+    """The app, not started. take: is given the records, in order per partition, never twice at once. look: called now and then.
+
+    Whatever either raises ends the app: an agent that goes on after an error would have lost the record (0017).
+    """
+    app = faust.App(
+        f"oversight-{settings.instance}",  # a group of its own at each start: nothing is committed, everything is read
+        broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=PARTITIONS,
+        consumer_auto_offset_reset="earliest",
+        broker_check_crcs=True,
+        stream_wait_empty=False,
+        loghandlers=[],
+    )
+    waiting: list[faust.types.Message] = []
+    turn = asyncio.Lock()
+
+    async def take_all() -> None:
+        async with turn:
+            while waiting:
+                batch = waiting[:BATCH]
+                await take(batch)
+                del waiting[: len(batch)]
+
+    async def count(stream: faust.Stream[bytes]) -> None:
+        async for event in stream.noack().events():
+            waiting.append(event.message)
+            if len(waiting) >= BATCH:
+                await take_all()
+
+    app.agent(
+        app.topic(*map(settings.topic, TOPICS), value_type=bytes, value_serializer="raw", key_serializer="raw", acks=False),
+        name="count",
+        concurrency=1,
+        supervisor_strategy=CrashingSupervisor,
+    )(count)
+    app.timer(interval=EVERY)(take_all)
+    app.timer(interval=LOOK)(look)
+    return app

@@ -1,0 +1,140 @@
+"""Three things that Faust does with a real broker, and why it does not carry the line (docs/decisions/0017). Red: look again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import faust
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+DEADLINE = 60.0
+"""Seconds until what must happen has happened, on a machine that does much else."""
+
+
+async def until(look: Callable[[], Awaitable[int | None]], good: Callable[[int], bool]) -> int:
+    """The first place that is good."""
+    async with asyncio.timeout(DEADLINE):
+        while (found := await look()) is None or not good(found):
+            await asyncio.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+async def topic(kafka: str) -> AsyncIterator[str]:
+    """A fresh topic with three messages, m0 to m2, in one partition."""
+    name = f"faust-{uuid.uuid4().hex[:10]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(each, 1, 1) for each in (name, f"{name}-out")])
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    for number in range(3):
+        await producer.send_and_wait(name, b"m%d" % number, partition=0)
+    await producer.stop()
+    yield name
+    await admin.delete_topics([name, f"{name}-out"])
+    await admin.close()
+
+
+def made(kafka: str, group: str, **more: object) -> faust.App:
+    """An app as its documentation makes one: only where it stands is set."""
+    return faust.App(
+        group,
+        broker=f"kafka://{kafka}",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=0.2,
+        loghandlers=[],
+        **more,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(app: faust.App) -> AsyncIterator[None]:
+    app.in_worker = True  # what faust.Worker says of it: without that it makes no transactions
+    await app.start()
+    try:
+        yield
+    finally:
+        await app.stop()
+
+
+async def committed(kafka: str, group: str, topic: str) -> int | None:
+    """What the broker would give the group's next reader as the place to go on from."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        found = await admin.list_consumer_group_offsets(group)
+    finally:
+        await admin.close()
+    place = found.get(TopicPartition(topic, 0))
+    return None if place is None or place.offset < 0 else place.offset
+
+
+async def test_a_message_whose_handling_raised_is_acknowledged(kafka: str, topic: str) -> None:
+    group, handled = f"{topic}-raises", list[bytes]()
+    app = made(kafka, group)
+
+    @app.agent(app.topic(topic, value_serializer="raw"))
+    async def handle(stream: faust.Stream[bytes]) -> None:
+        async for value in stream:
+            if value == b"m1":
+                raise RuntimeError("this message was not handled")
+            handled.append(value)
+
+    async with running(app):
+        await until(lambda: committed(kafka, group, topic), lambda place: place == 3)
+    assert handled == [b"m0", b"m2"]  # m1 is lost to everybody who goes on from there
+
+
+async def test_what_exactly_once_yields_to_a_sink_is_outside_its_transaction(kafka: str, topic: str) -> None:
+    group, out = f"{topic}-once", f"{topic}-out"
+    app = made(kafka, group, processing_guarantee="exactly_once")
+    app.conf.broker_commit_interval = 3600.0  # its transaction stays open while we look
+    reached = asyncio.Event()
+
+    @app.agent(app.topic(topic, value_serializer="raw"), sink=[app.topic(out, value_serializer="raw")])
+    async def handle(stream: faust.Stream[bytes]) -> AsyncIterator[bytes]:
+        async for value in stream:
+            yield value
+            if value == b"m2":
+                reached.set()
+
+    reader = AIOKafkaConsumer(out, bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest")
+    async with running(app):
+        await asyncio.wait_for(reached.wait(), DEADLINE)
+        assert app.consumer.in_transaction, "the promise was asked for"
+        await reader.start()
+        try:
+            first = await asyncio.wait_for(reader.getone(), DEADLINE)
+        finally:
+            await reader.stop()
+        assert await committed(kafka, group, topic) is None
+    assert first.value == b"m0"  # seen by a reader of what is committed, though nothing is
+
+
+async def test_with_two_at_once_a_message_that_is_not_handled_is_passed_over(kafka: str, topic: str) -> None:
+    group, blocked, free = f"{topic}-two", list[bytes](), asyncio.Event()
+    app = made(kafka, group)
+
+    @app.agent(app.topic(topic, value_serializer="raw"), concurrency=2)
+    async def handle(stream: faust.Stream[bytes]) -> None:
+        async for value in stream:
+            if value == b"m0":
+                blocked.append(value)
+                await free.wait()
+                blocked.clear()
+
+    async with running(app):
+        await until(lambda: committed(kafka, group, topic), lambda place: place > 0)
+        assert blocked == [b"m0"], "it is still being handled, and whoever goes on from there never sees it"
+        free.set()
