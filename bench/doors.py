@@ -16,7 +16,7 @@ from bench.rows import Row, at_least, at_most, percentile
 from bench.weight import cpu, peak
 from referral.cli import cast
 from referral.local.stack import Stack
-from referral.runtime.settings import CHECKOUT, SERVICES
+from referral.runtime.settings import CHECKOUT, LINE
 
 SENDER = "school-drita"
 BODY = CHECKOUT / "examples" / "referral.json"
@@ -79,10 +79,10 @@ async def _knows_policy(made: Stack) -> bool:
 
 async def knock(at: Ground) -> AsyncIterator[Row]:
     """The whole line at 50 referrals a second: from the 202 to the mail in the mail server's hands; and what the services weigh then."""
-    async with at.line(*SERVICES) as made, admin(made) as connection:
+    async with at.line(*LINE) as made, admin(made) as connection:
         await until(lambda: _knows_policy(made))
         say(f"{KNOCKS} referrals at {KNOCK_RATE} a second through the whole line")
-        before = {service: cpu(made[f"{service}-1"].pid) for service in SERVICES}
+        before = {service: cpu(made[f"{service}-1"].pid) for service in LINE}
         found = await post(made, KNOCK_RATE, KNOCKS)
         await until(lambda: connection.fetchval(TOLD, KNOCKS + 1))
         rows = await connection.fetch("SELECT reference, case_id FROM notifier.delivery")
@@ -95,7 +95,7 @@ async def knock(at: Ground) -> AsyncIterator[Row]:
         waited = [told[case_id] - end for _, end, _, case_id in found]
         yield Row(name=f"accepted to first knock at {KNOCK_RATE} a second, p50", value=percentile(waited, 0.5), unit="s")
         yield at_most(f"accepted to first knock at {KNOCK_RATE} a second, p99", percentile(waited, 0.99), "s", 1)
-        for service in SERVICES:
+        for service in LINE:
             used = (cpu(made[f"{service}-1"].pid) - before[service]) / KNOCKS * 1000
             yield Row(name=f"  CPU of {service} for one referral", value=used, unit="ms")
             yield at_most(f"memory of {service} under this load", peak(made[f"{service}-1"].pid), "MB", MEMORY_MB)

@@ -17,7 +17,7 @@ from referral.proof.entry import CASE_TOPICS
 from referral.runtime import clock, erasure, kafka, keyring, keys, reading
 from referral.runtime.partition import place
 from referral.runtime.reading import Place
-from referral.runtime.settings import SERVICES, Settings
+from referral.runtime.settings import LINE, Settings
 from referral.wire import seal, state
 
 LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
@@ -97,7 +97,7 @@ class Vitals(Struct, kw_only=True):
 
 async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     """All of it. The topics are read after the database, so that what a position names is there. OSError, KafkaError: away."""
-    services = {name: await _service(tx, name) for name in SERVICES}
+    services = {name: await _service(tx, name) for name in LINE}
     wrong, opened = "", {}
     try:
         opened = await log.case_keys(tx, found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from referral.local.folder import default_data
-from referral.runtime.settings import SERVICES
+from referral.runtime.settings import LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Wish:
     """data: folder of everything it keeps. instances: of each service. Ports: 0 for a free one, kept for the next start.
 
     kafka, database: servers that run already (the address, the administrator's URL); None for embedded ones.
-    drill: hours may be passed in seconds. prefix: of every topic. services: which to start.
+    drill: hours may be passed in seconds. prefix: of every topic. services: which to start, as a rule without oversight.
     witnesses: of the log, most of which must cosign.
     """
 
@@ -28,7 +28,7 @@ class Wish:
     http_port: int = 0
     smtp_port: int = 0
     prefix: str = ""
-    services: tuple[str, ...] = SERVICES
+    services: tuple[str, ...] = LINE
     policy: Path | None = None
     witnesses: int = 0
 

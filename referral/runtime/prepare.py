@@ -16,7 +16,7 @@ from sqlalchemy.util import await_only
 
 from referral.errors import Rejected
 from referral.runtime import database, kafka
-from referral.runtime.settings import CHECKOUT, SERVICES, Settings
+from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
 from referral.wire import topics
 
 RUNTIME = Path(__file__).parent / "migrations"
@@ -81,10 +81,11 @@ async def _remember(connection: AsyncConnection, name: str, value: str) -> None:
 
 
 def _tables(connection: Connection, service: str) -> None:
-    """Runtime's migrations, then the service's own, as its role and in its schema; each keeps its version there."""
+    """Runtime's migrations where it has the loop, then its own, as its role and in its schema; each keeps its version there."""
     connection.exec_driver_sql(f"SET LOCAL ROLE {service}")
     connection.exec_driver_sql(f"SET LOCAL search_path = {service}, runtime")
-    _migrate(connection, RUNTIME, service, "runtime_version")
+    if service in LINE:
+        _migrate(connection, RUNTIME, service, "runtime_version")
     own = CHECKOUT / "services" / service / "migrations"
     if (own / "versions").is_dir():
         _migrate(connection, own, service, "version")

@@ -12,7 +12,9 @@ from msgspec import Struct
 from referral.errors import Rejected
 
 CHECKOUT = Path(__file__).parents[2]
-SERVICES = ("intake", "routing", "notifier", "audit")
+LINE = ("intake", "routing", "notifier", "audit")
+"""The services that run on the loop, with its leases and positions."""
+SERVICES = (*LINE, "oversight")
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,6 @@ CREATE OR REPLACE FUNCTION runtime.clock() RETURNS bigint LANGUAGE sql VOLATILE 
 CREATE SCHEMA IF NOT EXISTS keys AUTHORIZATION intake;
 CREATE TABLE IF NOT EXISTS keys.case_key (case_id text PRIMARY KEY, wrapped bytea NOT NULL);
 ALTER TABLE keys.case_key OWNER TO intake;
-GRANT USAGE ON SCHEMA keys, runtime TO intake, routing, notifier, audit;
-GRANT SELECT ON ALL TABLES IN SCHEMA runtime TO intake, routing, notifier, audit;
-GRANT SELECT ON keys.case_key TO routing, notifier, audit;
+GRANT USAGE ON SCHEMA keys, runtime TO intake, routing, notifier, audit, oversight;
+GRANT SELECT ON ALL TABLES IN SCHEMA runtime TO intake, routing, notifier, audit, oversight;
+GRANT SELECT ON keys.case_key TO routing, notifier, audit, oversight;

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from referral.domain.events import PolicyActivated
 from referral.errors import Rejected, Unavailable
 from referral.runtime import bundles, database, kafka, observe, prepare, web
-from referral.runtime.settings import SERVICES, Settings
+from referral.runtime.settings import LINE, SERVICES, Settings
 from referral.wire import codec, headers
 from tests.contract.runtime_stack import Stack, stack, until
 
@@ -56,7 +56,7 @@ async def test_no_service_reads_another_s_schema_but_for_the_view_and_the_keys(s
         async with database.engine(settings, role).connect() as own:
             await own.execute(text("SELECT * FROM keys.case_key"))
             await own.execute(text("SELECT runtime.clock()"))
-            for other in set(SERVICES) - {role}:
+            for other in set(LINE) - {role}:
                 with pytest.raises(DBAPIError):
                     await own.execute(text(f"SELECT * FROM {other}.lease"))
                 await own.rollback()

@@ -17,7 +17,7 @@ import httpx
 
 from referral.local.process import Process
 from referral.local.stack import Stack
-from referral.runtime.settings import SERVICES
+from referral.runtime.settings import LINE
 
 SERVERS = ("kafka", "postgres")
 TARGETS = {"intake": 5, "routing": 5, "notifier": 4, "audit": 4, "postgres": 3, "kafka": 2}
@@ -130,7 +130,7 @@ async def _backend(stack: Stack, draw: random.Random) -> int | None:
     with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         connection = await asyncpg.connect(stack.settings.database.replace("+asyncpg", ""), timeout=5)
         try:
-            leases = " UNION ".join(f"SELECT pid FROM {service}.lease WHERE lease_until > clock_timestamp()" for service in SERVICES)
+            leases = " UNION ".join(f"SELECT pid FROM {service}.lease WHERE lease_until > clock_timestamp()" for service in LINE)
             rows = await connection.fetch(f"SELECT pid FROM ({leases}) JOIN pg_stat_activity USING (pid) ORDER BY pid")
             found = [row["pid"] for row in rows]
             return draw.choice(found) if found else None

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.local.stack import Stack
 from referral.runtime import database, reading
 from referral.runtime.partition import place
-from referral.runtime.settings import SERVICES
+from referral.runtime.settings import LINE
 from referral.wire import topics
 
 QUIET_S = 420.0
@@ -40,8 +40,8 @@ async def waiting(stack: Stack) -> list[str]:
     engine = database.admin(stack.settings)
     try:
         async with engine.connect() as tx:
-            found = [line for service in SERVICES for line in await _kept(tx, service)]
-            positions = {service: await _positions(tx, service) for service in SERVICES}
+            found = [line for service in LINE for line in await _kept(tx, service)]
+            positions = {service: await _positions(tx, service) for service in LINE}
             knocks = (await tx.execute(KNOCKS)).scalar_one()
     finally:
         await engine.dispose()
