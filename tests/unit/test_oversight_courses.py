@@ -1,0 +1,256 @@
+"""Children on procedures, folded from told stories and a simulated year; in whatever order the topics come."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from referral.domain import events as e
+from referral.domain.deadline import DAY, HOUR, MINUTE
+from services.oversight.courses import Courses
+from services.oversight.months import begins, month
+from tests.stories.teller import CASE, START
+from tests.stories.test_stories import TOLD
+from tests.unit.oversight_log import AGO, NEVER, WHOLE, Log, Record, everybody, folded, interleaved, story, told, year
+
+CHILD = "trafficking-child"
+CALM = ("refer", "wait 10 min", "police: ACKNOWLEDGE", "wait 5 min", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
+
+
+def since(records: list[Record], pathway: str = CHILD) -> dict[str, int]:
+    """Minutes after its beginning, by fact, of the one child."""
+    (course,) = folded(records).of(pathway, AGO, NEVER)
+    return {fact: (at - course.began_at) // MINUTE for fact, at in course.first.items()}
+
+
+def changed(records: list[Record], kind: type, **fields: Any) -> list[Record]:
+    """The same records, bodies of one kind with other fields."""
+    return [(t, m, replace(body, **fields) if isinstance(body, kind) else body) for t, m, body in records]
+
+
+def test_each_stage_and_wait_has_the_time_of_its_event() -> None:
+    moved = (*CALM, "wait 3 h", "shelter: ACCEPT", "wait 1 h", "shelter: ARRIVE")
+    assert since(told(*moved)) == {
+        "stage:acknowledged": 10,
+        "wait:acknowledged": 10,
+        "stage:accepted": 15,
+        "wait:accepted": 15,
+        "stage:arrived": 255,
+        "wait:bed": 255,
+    }
+
+
+def test_a_seat_taken_without_a_word_before_was_seen_then_and_a_notice_is_no_acknowledgement() -> None:
+    quick = told("refer", "wait 4 min", "police: ACCEPT")
+    assert since(quick)["wait:acknowledged"] == since(quick)["wait:accepted"] == 4
+    noticed = [r for r in told(*CALM, "coordinator: ACKNOWLEDGE") if not isinstance(r[2], e.OfferAccepted)]
+    notices = {body.offer_id for _, _, body in noticed if isinstance(body, e.OfferOpened) and body.kind is e.OfferKind.NOTIFY}
+    only = [r for r in noticed if not isinstance(r[2], e.OfferAcknowledged) or r[2].offer_id in notices]
+    assert any(isinstance(body, e.OfferAcknowledged) for _, _, body in only)
+    assert "wait:acknowledged" not in since(only)
+
+
+def test_a_procedure_that_did_all_is_completed_and_any_other_end_is_an_end() -> None:
+    assert {"stage:completed", "wait:interview", "wait:plan", "wait:bed"} <= set(since(story("calm-path")))
+    assert "stage:ended" not in since(story("calm-path"))
+    assert "stage:ended" in since(told(*CALM, "desk CLOSE"))
+    assert "stage:ended" in since(story("adult-found-to-be-a-child"), "trafficking-adult")
+
+
+def test_a_settled_or_overtaken_interview_is_none() -> None:
+    records = changed(story("calm-path"), e.StepDone, outcome="settled")
+    assert not {"wait:interview", "wait:plan"} & set(since(records))
+
+
+def test_silence_is_late_and_unanswered_and_a_late_answer_that_was_seen_is_only_late() -> None:
+    silent = since(told("refer", "alarm"))
+    assert silent == {"late:police-prishtine": 15, "unanswered": 15, "rung:1": 15}
+    seen = since(told("refer", "police: ACKNOWLEDGE", "alarm"))
+    assert seen["late:police-prishtine"] == 60
+    assert "unanswered" not in seen
+
+
+def test_every_rung_that_was_used_is_kept() -> None:
+    assert {fact: at for fact, at in since(told("refer", "alarm", "alarm")).items() if fact.startswith("rung")} == {
+        "rung:1": 15,
+        "rung:2": 30,
+    }
+
+
+def test_a_decline_by_duty_counts_and_a_return_does_not() -> None:
+    assert since(told("refer", "wait 2 min", "police: DECLINE OUT_OF_AREA"))["declined:OUT_OF_AREA"] == 2
+    assert since(told(*CALM, "wait 5 min", "shelter: DECLINE NO_CAPACITY"))["declined:NO_CAPACITY"] == 20
+    assert not any(fact.startswith("declined") for fact in since(told(*CALM, "shelter: ACCEPT", "shelter: RETURN NO_CAPACITY")))
+
+
+def test_a_withdrawal_and_a_join_are_of_the_whole_case() -> None:
+    records = [*story("same-person")]
+    assert "duplicate" in since(records)
+    assert "duplicate" not in since(changed(records, e.CaseLinked, how="sibling"))
+    assert since(told("refer", "wait 7 min", "withdraw"))["withdrawn"] == 7
+    (course,) = folded(told("refer", "wait 9 min", "consent WITHDRAWN")).of(CHILD, AGO, NEVER)
+    assert course.first["withdrawn"] == START + 9 * MINUTE
+    assert "withdrawn" not in since(told("refer", "consent REFUSED"))
+
+
+def test_what_is_known_when_it_began_stays_and_a_second_time_is_no_second_child() -> None:
+    (course,) = folded(told("refer", "wait 1 h", "traits found_in=prizren age_band=15-17")).of(CHILD, AGO, NEVER)
+    assert (course.municipality, course.sex, course.age_band) == ("prishtine", "female", "12-14")
+    again = folded(told(*CALM, "desk CLOSE", "wait 40d", "desk REOPEN"))
+    (once,) = again.of(CHILD, AGO, NEVER)
+    assert once.began_at == START
+    assert len(again.months()) == 1
+
+
+def test_the_whole_year_is_one_child_for_each_that_came_and_all_that_a_case_raised_is_that_child() -> None:
+    records = year(300)
+    above = {body.new_case_id: meta.case_id for _, meta, body in records if isinstance(body, e.CaseRaised)}
+    began: dict[str, dict[str, int]] = defaultdict(dict)
+    for _, meta, body in records:
+        if isinstance(body, e.TrackChanged) and body.state is e.TrackState.OPENED:
+            child = meta.case_id
+            while child in above:
+                child = above[child]
+            began[body.pathway].setdefault(child, meta.recorded_at)
+    courses = folded(records)
+    assert len(above) > len(began["rights-violation"]), "one child has several complaints"
+    assert {p: [c.began_at for c in found] for p, found in everybody(courses).items()} == {p: sorted(b.values()) for p, b in began.items()}
+    assert courses.pathways() == tuple(sorted(began))
+    assert courses.months() == tuple(sorted({month(at) for all in began.values() for at in all.values()}))
+
+
+def test_a_period_takes_who_began_in_it() -> None:
+    courses = folded(year(300))
+    whole = sum(len(courses.of(p, AGO, NEVER)) for p in courses.pathways())
+    months = courses.months()
+    parts = [courses.of(p, begins(m), begins(n)) for p in courses.pathways() for m, n in zip(months, (*months[1:], "2099-01"), strict=True)]
+    assert sum(map(len, parts)) == whole
+
+
+@given(seed=st.integers(0, 1 << 30))
+@settings(max_examples=15, deadline=None)
+def test_the_result_does_not_depend_on_how_topics_and_cases_interleave(seed: int) -> None:
+    records = list(year(60))
+    met = [(t, replace(m, recorded_at=0), b) if n % 97 == 0 else (t, m, b) for n, (t, m, b) in enumerate(records)]
+    gone = {met[len(met) // 2][1].case_id, met[len(met) // 3][1].case_id}
+    met = [(t, m, None if m.case_id in gone and n > len(met) // 2 else b) for n, (t, m, b) in enumerate(met)]
+    one, other = folded(met), folded(interleaved(met, seed))
+    assert everybody(one) == everybody(other)
+    assert one.counted(NEVER) == other.counted(NEVER)
+    assert one.counted(NEVER)["erased"] == len(gone)
+    assert [one.fulls(m, WHOLE, NEVER) for m in one.months()] == [other.fulls(m, WHOLE, NEVER) for m in other.months()]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in TOLD])
+def test_every_story_is_told_without_a_guess_and_facts_only_accrue(name: str) -> None:
+    records = story(name)
+    courses, before = Courses(), everybody(Courses())
+    for topic, meta, body in records:
+        courses.note(topic, meta, body)
+        now = everybody(courses)
+        for pathway, found in before.items():
+            assert [c.began_at for c in found] == [c.began_at for c in now[pathway]]
+            assert all(old.first.items() <= new.first.items() for old, new in zip(found, now[pathway], strict=True))
+        before = now
+    assert set(courses.counted(NEVER)) <= {"unknown-offer", "unknown-track", "unknown-value"}, "a lost record leaves its offers unknown"
+    assert not courses.counted(NEVER) or name in ("before-the-first-record", "record-lost", "unheard-of")
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_as_of_a_time_is_folding_what_came_before_it(cut: int) -> None:
+    records = year(150)
+    until = begins("2026-01") + cut * 90 * DAY
+    early = everybody(folded(r for r in records if r[1].recorded_at < until))
+    late = everybody(folded(records))
+    for pathway, found in early.items():
+        assert [dict(c.first) for c in found] == [
+            {fact: at for fact, at in c.first.items() if at < until} for c in late[pathway] if c.began_at < until
+        ]
+
+
+def test_a_drill_counts_nowhere() -> None:
+    log = Log()
+    for _, meta, body in told(*CALM):
+        log.put(meta.case_id, body, meta.recorded_at, drill=True)
+    courses = folded(log.records)
+    assert (courses.pathways(), courses.counted(NEVER)) == ((), Counter(drill=len(log.records)))
+
+
+def test_an_erased_child_is_counted_as_erased_and_as_nothing_else() -> None:
+    records = told(*CALM)
+    erased = e.CaseErased(requested_at=START, approved_at=START, basis="x", records=1)
+    log = Log()
+    for _, meta, body in records:
+        log.put(meta.case_id, body, meta.recorded_at)
+    log.put(CASE, erased, START + DAY)
+    lived = folded(log.records)
+    again = folded((t, m, b if isinstance(b, e.CaseErased) else None) for t, m, b in log.records)
+    for courses in (lived, again):
+        assert (courses.pathways(), courses.months()) == ((), ())
+        assert courses.counted(NEVER) == Counter(erased=1)
+        assert courses.counted(START) == Counter()
+        assert not any(full.days for full in courses.fulls("2026-10", WHOLE, NEVER) if full.places > 1)
+
+
+def test_what_an_erased_case_has_raised_stands_for_itself() -> None:
+    records = year(300)
+    raiser = next(meta.case_id for _, meta, body in records if isinstance(body, e.CaseRaised))
+    raised = {body.new_case_id for _, meta, body in records if isinstance(body, e.CaseRaised) and meta.case_id == raiser}
+    before = folded(records).of("rights-violation", AGO, NEVER)
+    after = folded((t, m, None if m.case_id == raiser else b) for t, m, b in records).of("rights-violation", AGO, NEVER)
+    assert len(after) == len(before) + len(raised) - 1
+
+
+def test_what_cannot_be_told_is_counted_by_word() -> None:
+    records = told(*CALM)
+    (opened,) = (m for _, m, b in records if isinstance(b, e.CaseOpened))
+
+    def counted(more: list[Record]) -> Counter[str]:
+        return folded([*records, *more]).counted(NEVER)
+
+    topic = "referral-routing"
+    track = next(b for _, _, b in records if isinstance(b, e.TrackChanged))
+    assert counted([(topic, opened, replace(track, state=e.TrackState.UNKNOWN))]) == Counter({"unknown-value": 1})
+    assert counted([(topic, opened, replace(track, track_id="other", state=e.TrackState.ENDED))]) == Counter({"unknown-track": 1})
+    offer = next(b for _, _, b in records if isinstance(b, e.OfferAccepted))
+    assert counted([(topic, opened, replace(offer, offer_id="other"))]) == Counter({"unknown-offer": 1})
+    assert counted([("referral-intake", opened, offer)]) == Counter({"unknown-type": 1})
+    assert counted([(topic, opened, e.Passed(service="x", reason="y"))]) == Counter({"unknown-type": 1})
+    assert counted([(topic, replace(opened, recorded_at=1), offer)]) == Counter({"out-of-period": 1})
+    assert counted([(topic, replace(opened, recorded_at=START - HOUR), offer)]) == Counter({"clock-back": 1})
+
+
+def test_days_on_which_no_place_was_free_at_their_end() -> None:
+    """The secure facility has two places: a story holds one, another case both from the 3rd to the 5th of October."""
+    log = Log()
+    by = next(b for _, _, b in told(*CALM) if isinstance(b, e.OfferOpened) and b.kind is e.OfferKind.PLACE)
+    track = next(b for _, _, b in told(*CALM) if isinstance(b, e.TrackChanged))
+    day = begins("2026-10")
+    for number in range(2):
+        case_id = str(uuid.UUID(int=number + 1))
+        offer = replace(by, service="isf.beds", role="state-secure-facility")
+        closed = e.OfferClosed(why=by.why, offer_id=by.offer_id, how=e.How.EXPIRED, reason="accept")
+        log.put(case_id, track, day)
+        log.put(case_id, offer, day + 2 * DAY + number * HOUR)
+        log.put(case_id, closed, day + 4 * DAY + HOUR)
+        if number:
+            log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 6 * DAY)
+            log.put(case_id, replace(closed, how=e.How.RELEASED), day + 9 * DAY)
+        else:
+            log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 7 * DAY + HOUR)
+
+    def days(month: str, now: int = NEVER) -> int:
+        return next(f.days for f in folded(log.records).fulls(month, WHOLE, now) if f.group == "state-secure-facility")
+
+    assert days("2026-10") == 2 + 2  # ends of the 3rd and 4th; of the 8th and 9th
+    assert days("2026-10", day + 5 * DAY) == 2
+    assert days("2026-11") == days("2026-09") == 0
+    places = {f.group: f.places for f in folded(log.records).fulls("2026-10", WHOLE, NEVER)}
+    assert places["state-secure-facility"] == 2
+    assert places["children-shelter"] == sum(s.places or 0 for s in WHOLE.services.values() if "children-shelter" in s.roles)
