@@ -30,6 +30,7 @@ from referral.cli import (
     log_renew,
     monitor,
     offers,
+    oversight,
     pathway_schema,
     pathway_show,
     policy,
@@ -82,6 +83,7 @@ audit.app.command("renew")(log_renew.renew_command)
 audit.app.command("monitor")(monitor.monitor_command)
 audit.app.command("witness")(witness.witness_command)
 app.add_typer(audit.app, name="audit")
+app.add_typer(oversight.app, name="oversight")
 app.command("doctor")(doctor.doctor)
 app.command("prepare")(prepare.prepare)
 app.command("recover")(recover.recover)

@@ -12,6 +12,7 @@ import yaml
 
 from referral.domain.cyrillic import cyrillic
 
+DEFAULT = "sq"
 WRITTEN = ("en", "sq", "sr")
 """Languages as the file holds them."""
 ENDONYMS: Mapping[str, str] = {"sq": "Shqip", "sr-Latn": "Srpski", "sr-Cyrl": "Српски", "en": "English"}
@@ -48,6 +49,19 @@ class Words:
     def count(self, noun: str, number: int) -> str:
         """ "1 minute", "5 minuta"."""
         return f"{number} {self.nouns[noun][_PLURAL[self.language[:2]](number)]}"
+
+
+def spoken(chosen: str, accepted: str) -> str:
+    """The language of a page: the one chosen before, else the browser's (its Accept-Language), else Albanian."""
+    if chosen in ENDONYMS:
+        return chosen
+    for wish in accepted.lower().split(","):
+        tag = wish.partition(";")[0].strip()
+        if tag.startswith("sr"):
+            return "sr-Latn" if "latn" in tag else "sr-Cyrl"
+        if tag[:2] in ("sq", "en"):
+            return tag[:2]
+    return DEFAULT
 
 
 def load(path: Path) -> dict[str, Words]:

@@ -10,12 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from referral.runtime import clock
-from referral.runtime.passwords import LANGUAGES
 from referral.runtime.web import PAGE_HEADERS
+from referral.runtime.words import spoken
 from services.intake import accounts, signin
 from services.intake.accounts import Account
 
-DEFAULT_LANGUAGE = "sq"
 LANGUAGE_S = 365 * 24 * 60 * 60
 """Seconds that a browser remembers the language (ours)."""
 
@@ -85,16 +84,7 @@ def stranger(request: Request, cookies: Cookies, now: int, *, ended: bool = Fals
 
 def language(request: Request, cookies: Cookies) -> str:
     """The language of somebody whom we do not know: chosen before, else the browser's, else Albanian."""
-    chosen = cookies.get(request, "language")
-    if chosen in LANGUAGES:
-        return chosen
-    for wish in request.headers.get("accept-language", "").lower().split(","):
-        tag = wish.partition(";")[0].strip()
-        if tag.startswith("sr"):
-            return "sr-Latn" if "latn" in tag else "sr-Cyrl"
-        if tag[:2] in ("sq", "en"):
-            return tag[:2]
-    return DEFAULT_LANGUAGE
+    return spoken(cookies.get(request, "language"), request.headers.get("accept-language", ""))
 
 
 def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:

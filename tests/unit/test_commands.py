@@ -37,6 +37,7 @@ DESIGNED = (
     "prepare",
     "recover",
     "doctor",
+    "oversight show",
 )
 ASKS_DATABASE = (
     ("doctor",),
@@ -53,6 +54,8 @@ ASKS_DATABASE = (
     ("staff", "list"),
     ("staff", "disable", "somebody"),
     ("duty", "show"),
+    ("oversight", "releases"),
+    ("oversight", "reader", "end", "office"),
     ("duty", "pause", "--reason", "test"),
 )
 ASKS_BROKER = (("agency", "topic", "school-drita"),)

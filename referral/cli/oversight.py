@@ -1,0 +1,160 @@
+"""`referral oversight`: who may read the figures, which releases are out, and one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import oversight_rows, show
+from referral.cli.agency import run
+from referral.cli.oversight_rows import Published
+from referral.domain.events import FigureReleased, Mark
+from referral.errors import Rejected
+from referral.runtime import clock, settings
+
+app = typer.Typer(help="The figures for the Committee and the Adviser, and who may read them.", no_args_is_help=True)
+readers = typer.Typer(help="Tokens for the oversight pages.", no_args_is_help=True)
+app.add_typer(readers, name="reader")
+
+ADD = text("INSERT INTO oversight.reader (hash, name, role, created_at) VALUES (:hash, :name, :role, :at)")
+LIST = text("SELECT name, role, created_at, ended_at FROM oversight.reader ORDER BY name, created_at")
+END = text("UPDATE oversight.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
+OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+class Role(StrEnum):
+    """What the pages show first; both may read all."""
+
+    COMMITTEE = "committee"
+    ADVISER = "adviser"
+
+
+Name = Annotated[str, typer.Argument(help="An office as one word, no person, e.g. committee-secretariat.")]
+RoleOf = Annotated[Role, typer.Argument(help="committee begins with the country, adviser with the deadlines.")]
+Number = Annotated[int | None, typer.Argument(help="Of the release; without it the newest.")]
+All = Annotated[bool, typer.Option("--all", help="Hidden figures too, each on its line.")]
+
+
+@readers.command("add")
+def add_command(name: Name, role: RoleOf, as_json: show.Json = False) -> int:
+    """Make a token for the oversight pages. It is shown once, and kept as a hash.
+
+    Exit 0 made, 2 the name is none, or the database is away.
+
+    Example: referral oversight reader add childrens-rights-adviser adviser
+    """
+    if not OFFICE.fullmatch(name):  # nobody's name may stand there
+        raise typer.BadParameter("NAME: an office as one word, e.g. committee-secretariat: a to z, digits and hyphens, at most 63")
+    made = secrets.token_urlsafe(32)
+    run(settings.load(), lambda tx: add(tx, name, role.value, made))
+    show.document({"name": name, "role": role.value, "token": made}) if as_json else show.console.print(made, soft_wrap=True)
+    return 0
+
+
+@readers.command("list")
+def list_command(as_json: show.Json = False) -> int:
+    """Who has or had a token.
+
+    Exit 0 done, 2 the database is away.
+
+    Example: referral oversight reader list
+    """
+    found = run(settings.load(), _list)
+    if as_json:
+        show.document(found)
+        return 0
+    rows = [(each["name"], each["role"], show.moment(each["created_at"]), show.moment(each["ended_at"])) for each in found]
+    show.table(("office", "role", "since", "ended"), rows)
+    return 0
+
+
+@readers.command("end")
+def end_command(name: Name, as_json: show.Json = False) -> int:
+    """End every token of an office, at once.
+
+    Exit 0 ended, 1 no token of this name stands, 2 the database is away.
+
+    Example: referral oversight reader end committee-secretariat
+    """
+    count = run(settings.load(), lambda tx: end(tx, name))
+    if not count:
+        raise Rejected("unknown-reader", "NAME", "no token of this office stands")
+    show.document({"ended": count}) if as_json else show.console.print(f"{count} ended")
+    return 0
+
+
+@app.command("releases")
+def releases_command(as_json: show.Json = False) -> int:
+    """List the releases that are out, with the report of each.
+
+    Exit 0 done, 1 one of them was changed in the database, 2 the database is away.
+
+    Example: referral oversight releases
+    """
+    found = run(settings.load(), oversight_rows.published)
+    if as_json:
+        show.document([{"published_at": each.at, **msgspec.to_builtins(each.made)} for each in found])
+        return 0
+    show.table(("release", "closes", "corrects", "shown", "hidden", "waiting", "narrowest", "published"), [_listed(each) for each in found])
+    return 0
+
+
+@app.command("show")
+def show_command(number: Number = None, every: All = False, as_json: show.Json = False) -> int:
+    """Show a release: what is told, what waits, and how much is hidden.
+
+    Exit 0 done, 1 there is no such release, or it was changed in the database, 2 the database is away.
+
+    Example: referral oversight show 3
+    """
+    found = run(settings.load(), oversight_rows.published)
+    chosen = next((each for each in reversed(found) if number in (None, each.number)), None)
+    if chosen is None:
+        raise Rejected("unknown-release", "NUMBER", "none of this number is out" if number is not None else "none is out yet")
+    if as_json:
+        show.document({"made": msgspec.to_builtins(chosen.made), "figures": [msgspec.to_builtins(figure) for figure in chosen.figures]})
+        return 0
+    made = chosen.made
+    corrects = f", corrects release {made.corrects}" if made.corrects else ""
+    show.console.print(f"release {made.release}: {made.month}{corrects}; hidden: fewer than {made.threshold} or protected", soft_wrap=True)
+    told = [figure for figure in chosen.figures if every or figure.mark is not Mark.HIDDEN]
+    show.table(("months", "procedure", "measure", "group", "figure", "unit"), [_told(figure) for figure in told])
+    if not every:
+        show.console.print(f"{made.hidden} hidden (--all names them)", soft_wrap=True)
+    for each in made.counted:
+        count = f"fewer than {made.threshold}" if each.count is None else str(each.count)
+        show.console.print(f"{each.what}: {count}", soft_wrap=True)
+    return 0
+
+
+async def add(tx: AsyncConnection, name: str, role: str, token: str) -> None:
+    """An office's token, from now on."""
+    await tx.execute(ADD, {"hash": hashlib.sha256(token.encode()).digest(), "name": name, "role": role, "at": await clock.now(tx)})
+
+
+async def end(tx: AsyncConnection, name: str) -> int:
+    """How many tokens of it stood until now."""
+    return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())
+
+
+async def _list(tx: AsyncConnection) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in await tx.execute(LIST)]
+
+
+def _listed(each: Published) -> tuple[object, ...]:
+    made = each.made
+    return made.release, made.month, made.corrects, made.shown, made.hidden, made.waiting, made.narrowest, show.moment(each.at)
+
+
+def _told(figure: FigureReleased) -> tuple[object, ...]:
+    months = figure.first if figure.first == figure.last else f"{figure.first}..{figure.last}"
+    value = figure.value if figure.mark is Mark.SHOWN else figure.mark.value.lower()
+    return months, figure.pathway, figure.measure, figure.group, value, figure.unit.value.lower()

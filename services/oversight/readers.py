@@ -1,0 +1,40 @@
+"""Who may read the pages, and the releases that are out, opened once."""
+
+from __future__ import annotations
+
+import hashlib
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import oversight_rows
+from referral.cli.oversight_rows import Published
+
+READER = text("SELECT name, role FROM oversight.reader WHERE hash = :hash AND ended_at IS NULL")
+
+
+class Reader(Struct, frozen=True):
+    """name: an office in one word. role: committee or adviser."""
+
+    name: str
+    role: str
+
+
+async def reader(tx: AsyncConnection, token: str) -> Reader | None:
+    """Whose token it is; None: nobody's, or it is over."""
+    found = (await tx.execute(READER, {"hash": hashlib.sha256(token.encode("utf-8", "replace")).digest()})).one_or_none()
+    return Reader(found.name, found.role) if found else None
+
+
+class Shelf:
+    """Every release that was ever seen here: a release is never changed, so none is read twice."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Published] = {}
+
+    async def all(self, tx: AsyncConnection) -> tuple[Published, ...]:
+        """In the order of their numbers. Malformed: one of them was changed in the database."""
+        for published in await oversight_rows.published(tx, self._kept):
+            self._kept[published.number] = published
+        return tuple(published for _, published in sorted(self._kept.items()))
