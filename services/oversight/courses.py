@@ -90,8 +90,8 @@ class Courses:
         full = []
         for role in sorted({role for _, roles in places.values() for role in roles}):
             having = [(id, many) for id, (many, roles) in places.items() if role in roles]
-            if there := sum(many for _, many in having):
-                full.append(Full(role, there, sum(sum(taken[id] for id, _ in having) >= there for taken in held)))
+            there = sum(many for _, many in having)
+            full.append(Full(role, there, sum(sum(taken[id] for id, _ in having) >= there for taken in held)))
         return tuple(full)
 
     def counted(self, until: int) -> Counter[str]:
