@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # They strike one process at a time, so they can stand beside others; the rest of tests/faults wants the machine for itself.
-STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py
+STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py
 
 .PHONY: setup check test faults interop attacks bench generate stories up demo lock
 

@@ -24,7 +24,7 @@ from referral.local.stack import Stack
 from referral.local.trouble import Trouble
 from referral.local.wish import Wish
 from referral.runtime import database
-from referral.runtime.settings import Settings
+from referral.runtime.settings import SERVICES, Settings
 
 DEFAULT_PORT = 8080
 WITNESSES = 3
@@ -65,6 +65,7 @@ def up(
         prefix=os.environ.get("REFERRAL_TOPIC_PREFIX", ""),
         policy=policy_folder,
         witnesses=WITNESSES,
+        services=SERVICES,
     )
     try:
         asyncio.run(_until_told(wish, Screen(as_json)))

@@ -1,1 +1,40 @@
 """Oversight's process: the only wiring."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from referral.runtime import bundles, clock, database, kafka, keys
+from referral.runtime.observe import Health, configure
+from referral.runtime.settings import Settings, load
+from services.oversight import counts
+from services.oversight.closing import Closing
+from services.oversight.courses import Courses
+from services.oversight.making import Making
+from services.oversight.reading import Reading
+from services.oversight.serving import serve
+
+
+async def main(settings: Settings) -> None:
+    """Know what was released first: nothing is told twice in two ways."""
+    configure()
+    engine, health = database.engine(settings, "oversight", size=4), Health()
+    master, followed, courses = keys.read(settings.master_key_file), bundles.follow(settings), Courses()
+    reading = Reading(courses.note, master)
+    making = Making(courses, reading, followed)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        async with engine.connect() as tx:
+            await clock.check(tx, settings)
+        probe = kafka.consumer(settings)
+        stack.push_async_callback(kafka.halt, probe)
+        await probe.start()
+        closing = Closing(settings, engine, master, reading, health, probe, making.due, making.make)
+        await closing.start()
+        worker = counts.worker(settings, closing.take, closing.look)
+        await serve(worker, settings, health, None, [followed.run])
+
+
+if __name__ == "__main__":
+    asyncio.run(main(load()))

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import faust
+from faust.types.tuples import Message
 from mode.supervisors import CrashingSupervisor
 
 from referral.runtime.settings import Settings
@@ -23,7 +24,7 @@ EVERY = 0.2
 LOOK = 1.0
 """Seconds between two looks whether a period is closed."""
 
-Take = Callable[[list[faust.types.Message]], Awaitable[None]]
+Take = Callable[[list[Message]], Awaitable[None]]
 Look = Callable[[], Awaitable[None]]
 
 
@@ -45,7 +46,7 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
         stream_wait_empty=False,
         loghandlers=[],
     )
-    waiting: list[faust.types.Message] = []
+    waiting: list[Message] = []
     turn = asyncio.Lock()
 
     async def take_all() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,10 +13,10 @@ from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.runtime import erasure
 from referral.runtime.keys import Keys
+from referral.runtime.partition import Place
 from referral.runtime.sequence import NONE, Last, Verdict, judge
 from referral.runtime.understand import Opened, fingerprint
 from referral.wire import codec, seal
-from services.oversight.months import month
 
 Note = Callable[[str, Meta, Struct | None], None]
 """Told of each record: its topic, its clear part, and its body; None where the case's key is gone."""
@@ -23,13 +24,15 @@ Note = Callable[[str, Meta, Struct | None], None]
 
 @dataclass(slots=True)
 class Reading:
-    """What was read so far. met: (word, month) → how many records, e.g. (gap, 2027-03)."""
+    """What was read so far. master: to tell a true erasure."""
 
     note: Note
     master: Keys
-    met: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _met: defaultdict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _seen: dict[tuple[str, str], Last] = field(default_factory=dict)
-    _time: dict[tuple[str, int], int] = field(default_factory=dict)
+    _time: dict[Place, int] = field(default_factory=dict)
+    _closed: tuple[int, Mapping[Place, int]] = (0, {})
+    _late: int = 0
 
     def take(self, records: Sequence[Opened], keys: Mapping[str, bytes]) -> None:
         """Take records in the order of their partitions. keys: of every case among them that is not erased.
@@ -39,33 +42,46 @@ class Reading:
         for record in records:
             place = record.taken[1]
             if record.envelope is None:
-                self._meet(record.reason if record.reason == "foreign" else "unreadable", self._time.get(place, 0))
+                self._met["foreign" if record.reason == "foreign" else "unreadable"].append(self._time.get(place, 0))
                 continue
-            meta = record.envelope.meta
-            self._time[place] = meta.recorded_at  # tells when a record was written that says no time itself
-            self._one(place[0], record, meta, keys)
+            at = record.envelope.meta.recorded_at
+            self._time[place] = at  # tells when a record was written that says no time itself
+            if at < self._closed[0] and record.taken[2].offset >= self._closed[1].get(place, 0):
+                self._late += 1
+            if word := self._one(place[0], record, keys):
+                self._met[word].append(at)
 
-    def _one(self, topic: str, record: Opened, meta: Meta, keys: Mapping[str, bytes]) -> None:
+    def told(self, closed: int, cut: Mapping[Place, int]) -> None:
+        """A release has told everything before this time, µs UTC; each partition was read up to its cut. What comes behind it is late."""
+        self._closed, self._late = (closed, cut), 0
+
+    def late(self) -> int:
+        """Records of a time that was told already, which came after it."""
+        return self._late
+
+    def counted(self, until: int) -> Counter[str]:
+        """What was met before a time, µs UTC, and not guessed about."""
+        return +Counter({word: sum(at < until for at in times) for word, times in self._met.items()})
+
+    def _one(self, topic: str, record: Opened, keys: Mapping[str, bytes]) -> str:
+        """Note it, or say what was met instead."""
         assert record.envelope is not None
+        meta = record.envelope.meta
         case, print_ = (topic, meta.case_id), fingerprint(record.taken[2].value)
         last = self._seen.get(case, NONE)
         verdict = judge(last, meta.case_seq, print_)
         if verdict in (Verdict.REPEAT, Verdict.FORK):
-            self._meet(verdict.value, meta.recorded_at)
-            return
+            return str(verdict.value)
         body, trouble = self._body(topic, record.envelope, keys)
         if trouble == "seal":  # nothing proves that its sequence is true: believing it would hide the true record
-            self._meet("unreadable", meta.recorded_at)
-            return
+            return "unreadable"
         self._seen[case] = Last(meta.case_seq, print_, meta.drill)
         if verdict is Verdict.GAP:
-            self._meet("gap", meta.recorded_at)
+            self._met["gap"].append(meta.recorded_at)
         if trouble:
-            self._meet("unknown-type" if trouble == "type" else "unreadable", meta.recorded_at)
-        elif meta.drill:
-            self._meet("drill", meta.recorded_at)
-        else:
-            self.note(topic, meta, body)
+            return trouble if trouble == "unknown-type" else "unreadable"
+        self.note(topic, meta, body)
+        return ""
 
     def _body(self, topic: str, envelope: seal.Envelope, keys: Mapping[str, bytes]) -> tuple[Struct | None, str]:
         """(body, "") · (None, "") where the key is gone · (None, why it cannot be read)."""
@@ -78,6 +94,3 @@ class Reading:
         except Malformed as error:
             return None, error.reason
         return (None, "seal") if unsealed and not erasure.genuine(self.master, meta.case_id, body) else (body, "")
-
-    def _meet(self, word: str, at: int) -> None:
-        self.met[word, month(at)] += 1

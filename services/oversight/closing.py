@@ -1,0 +1,177 @@
+"""What oversight does, in turn: take records, and when a period is closed make its release, store it, publish it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.errors import Rejected
+from referral.runtime import clock, database, understand
+from referral.runtime.keys import Keys
+from referral.runtime.observe import Health, log
+from referral.runtime.partition import Place, Unit
+from referral.runtime.settings import Settings
+from referral.wire.topics import PARTITIONS
+from services.oversight import feed, store
+from services.oversight.counts import TOPICS
+from services.oversight.months import closes
+from services.oversight.reading import Reading
+from services.oversight.release import Release
+
+READ = Counter("referral_oversight_records", "Records that were read, also those that say nothing new.", ["topic"])
+"""Worry when it stands still while the line works."""
+BEHIND = Gauge("referral_oversight_behind", "Records that are not read yet, as of the last look.")
+"""Worry above 10000 for an hour: a period cannot be closed."""
+STEPS = (0.1, 0.25, 0.5, 1, 2, 5, 15, 60)
+DELAY = Histogram("referral_oversight_delay_seconds", "From an event to its place in an open period.", buckets=STEPS)
+"""Do not worry: a period is told a month after its end."""
+RELEASES = Gauge("referral_oversight_releases", "Releases that are stored.")
+"""Worry when it does not grow in a month."""
+
+GRACE = 3_600_000_000
+"""µs after a period's close until its release is made (ours): whatever a service has recorded by then is on its topic."""
+UNIT = Unit("all", 0, {})
+"""Oversight owns nothing; the opener of records wants one."""
+
+BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the next try while the database is away, the last one again and again."""
+Due = Callable[[Sequence[Release]], str | None]
+"""The next period, given what was released; None before the first child."""
+Make = Callable[[Sequence[Release], str], list[Release]]
+"""Its release, and behind it the corrections of what came late."""
+
+
+class Hole(Exception):
+    """A record between two that were read did not come: the process starts anew and reads all of them."""
+
+
+@dataclass(slots=True)
+class Closing:
+    """reading: what was read so far. probe: asked where the topics end. done: the next record of each partition."""
+
+    settings: Settings
+    engine: AsyncEngine
+    keys: Keys
+    reading: Reading
+    health: Health
+    probe: AIOKafkaConsumer
+    due: Due
+    make: Make
+    releases: list[Release] = field(default_factory=list)
+    unpublished: set[int] = field(default_factory=set)
+    done: dict[Place, int] = field(default_factory=dict)
+    _target: dict[Place, int] | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def start(self) -> None:
+        """Know what was released. Rejected: the feed says otherwise than the database, which went back in time or was changed."""
+        async with self.engine.begin() as tx:
+            self.releases, self.unpublished = await store.releases(tx)
+            for told in await feed.read(self.settings):
+                number = told.made.release
+                if number > len(self.releases):
+                    if number != len(self.releases) + 1 or not feed.whole(told):
+                        raise Rejected("release", str(number), "it is on the feed and not in the database, and not all of it is left")
+                    await store.keep(tx, told, {}, published_at=await clock.now(tx))
+                    self.releases.append(told)
+                elif self.releases[number - 1].made != told.made:
+                    raise Rejected("release", str(number), "it is another one on the feed than in the database: find out who writes there")
+            await self._remember(await store.cut(tx))
+
+    async def _remember(self, cut: Mapping[Place, int]) -> None:
+        RELEASES.set(len(self.releases))
+        if self.releases:
+            self.reading.told(closes(self.releases[-1].made.month), cut)
+
+    async def take(self, messages: Sequence[Any]) -> None:
+        """Read a batch of records: one question for their keys, then each to what counts it. Hole: one is missing."""
+        async with self._turn:
+            opened = understand.open_all([(UNIT, place, message) for place, message in self._new(messages)], unread=False)
+            now, keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
+            self.reading.take(opened, keys)
+            for record in opened:
+                READ.labels(record.taken[1][0]).inc()
+            if opened and opened[-1].envelope is not None:
+                DELAY.observe(max(now - opened[-1].envelope.meta.recorded_at, 0) / 1e6)
+
+    def _new(self, messages: Sequence[Any]) -> list[tuple[Place, Any]]:
+        """Each offset once: as nothing is committed, a group that was formed anew begins at the beginning."""
+        new = []
+        for message in messages:
+            place = self.settings.plain(message.topic), message.partition
+            expected = self.done.get(place, 0)
+            if message.offset > expected:
+                raise Hole(f"{place[0]}/{place[1]} goes on at {message.offset} instead of {expected}")
+            if message.offset == expected:
+                self.done[place] = expected + 1
+                new.append((place, message))
+        return new
+
+    async def _keys(self, ids: set[str]) -> tuple[int, dict[str, bytes]]:
+        """(now, the keys of these cases); a database that is away is waited for."""
+        for pause in chain(BACK_OFF, repeat(BACK_OFF[-1])):
+            try:
+                async with self.engine.connect() as tx:
+                    return await clock.now(tx), await self.keys.load(tx, ids)
+            except Exception as error:
+                if not database.away(error):
+                    raise
+                self.health.red("away", f"waits for the database ({type(error).__name__})")
+                await asyncio.sleep(pause)
+        raise AssertionError("it never ends")
+
+    async def look(self) -> None:
+        """Go on with what is to be released; what is away comes back."""
+        try:
+            await self._look()
+            self.health.green("away")
+        except (KafkaError, OSError) as error:
+            self.health.red("away", f"waits for broker or database ({type(error).__name__})")
+        except Exception as error:
+            if not database.away(error):
+                raise
+            self.health.red("away", f"waits for broker or database ({type(error).__name__})")
+
+    async def _look(self) -> None:
+        for release in [r for r in self.releases if r.made.release in self.unpublished]:
+            await feed.publish(self.settings, release)
+            async with self.engine.begin() as tx:
+                await store.published(tx, release.made.release, await clock.now(tx))
+            self.unpublished.discard(release.made.release)
+            log().info("release published", service="oversight", number=release.made.release, count=len(release.figures))
+        async with self.engine.connect() as tx:
+            now = await clock.now(tx)
+        month = self.due(self.releases)
+        ends = self._target or await self._ends()
+        behind = sum(max(end - self.done.get(place, 0), 0) for place, end in ends.items())
+        BEHIND.set(behind)
+        self._target = ends if behind else None  # an end that was asked for is reached, whatever is written meanwhile
+        self.health.green("start")
+        if behind or month is None or now < closes(month) + GRACE:
+            return
+        async with self._turn:
+            await self._close(month)
+
+    async def _close(self, month: str) -> None:
+        """Nothing is read meanwhile: everything up to `done` is in it."""
+        made = await asyncio.to_thread(self.make, self.releases, month)
+        async with self.engine.begin() as tx:
+            for release in made:
+                if not await store.keep(tx, release, self.done):
+                    raise Rejected("release", str(release.made.release), "another process has stored it: run one oversight")
+        self.releases += made
+        self.unpublished |= {release.made.release for release in made}
+        await self._remember(self.done)
+        log().info("release made", service="oversight", number=made[0].made.release, count=len(made[0].figures))
+
+    async def _ends(self) -> dict[Place, int]:
+        places = {TopicPartition(self.settings.topic(topic), n): (topic, n) for topic in TOPICS for n in range(PARTITIONS)}
+        return {places[tp]: end for tp, end in (await self.probe.end_offsets(list(places))).items()}

@@ -1,0 +1,67 @@
+"""Oversight is killed wherever it speaks to broker or database: the releases are byte for byte those of a run that nobody disturbed.
+
+`make faults` kills twenty times, `make test` fewer (REFERRAL_KILL_STEP). Each time it starts anew, reads the topics from their beginning,
+and goes on with the release that it was at: half stored is not stored, and half published is published again with the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from referral.runtime.settings import Settings
+from services.oversight import feed
+from services.oversight.months import closes
+from services.oversight.release import Release
+from tests.contract.oversight_stack import Line, line, process
+from tests.unit.oversight_log import year
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+SEED = 7
+KILLS = max(20 // int(os.environ.get("REFERRAL_KILL_STEP", "10")), 2)
+CHILDREN = 60
+HOUR = 3_600_000_000
+
+
+async def undisturbed(made: Line, folder: Path) -> tuple[list[Release], int]:
+    """What it tells of the year, and how many messages it sends until then."""
+    calls = folder / "calls"
+    async with process(made.settings, folder, "strace", "-D", "-f", "-e", "trace=sendto", "-o", str(calls)) as oversight:
+        await oversight.ready()
+        told = await made.published(12)
+        await oversight.stop()
+    return told, len(re.findall(r"\bsendto\(", calls.read_text(errors="replace")))
+
+
+async def test_killed_anywhere_it_tells_the_same(settings: Settings, tmp_path: Path) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("system calls cannot be struck here: apt-get install strace")
+    async with line(settings) as made:
+        await made.write(year(CHILDREN))
+        await made.at(closes("2026-12") + 2 * HOUR)
+        expected, calls = await undisturbed(made, tmp_path)
+        on_the_feed = await feed.read(settings)
+        assert on_the_feed == expected and calls > 50
+        await made.forget(feed_too=True)
+        dice, struck, stages = random.Random(SEED), 0, set[tuple[int, int]]()
+        while struck < KILLS:
+            rule = f"inject=sendto:signal=SIGKILL:when={dice.randrange(1, calls)}"
+            async with process(settings, tmp_path, "strace", "-D", "-f", "-e", "trace=sendto", "-e", rule, "-o", "/dev/null") as oversight:
+                await oversight.ended_or(made, 12)
+                struck += 1
+            stored, waiting = await made.releases()
+            stages.add((len(stored), len(waiting)))
+            assert stored == expected[: len(stored)], "a release is another one"
+            assert all(feed.whole(told) for told in await feed.read(settings)), "half of a release was published as a whole"
+            if len(stored) == 12 and not waiting:
+                await made.forget(feed_too=True)
+        async with process(settings, tmp_path) as oversight:
+            await made.published(12)
+            await oversight.stop()
+        assert (await made.releases())[0] == expected == await feed.read(settings)
+        assert len(stages) > 1, "each kill was at the same place"
