@@ -14,6 +14,7 @@ from referral.cli import (
     audit,
     audit_diff,
     audit_export,
+    audit_figures,
     audit_prove,
     audit_reader,
     audit_replay,
@@ -76,6 +77,7 @@ audit.app.command("key")(log_key.key_command)
 audit.app.command("export")(audit_export.export_command)
 audit.app.command("verify")(audit_verify.verify_command)
 audit.app.command("replay")(audit_replay.replay_command)
+audit.app.command("figures")(audit_figures.figures_command)
 audit.app.command("prove")(audit_prove.prove_command)
 audit.app.command("diff")(audit_diff.diff_command)
 audit.app.command("reader")(audit_reader.reader_command)

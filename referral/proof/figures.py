@@ -1,0 +1,265 @@
+"""The figures of oversight by hand: every event of every case, looked at once for each measure. Slow, obvious, and nobody else's code.
+
+What each counts stands in docs/decisions/0018-measures.md; this file follows it line by line. The small counts that it knows must not
+leave the room.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
+
+from referral.domain import events as e
+from referral.domain.policy import Policy
+
+LOCAL = ZoneInfo("Europe/Belgrade")
+FOLLOW_UP = timedelta(days=30)
+DECLINED = (e.How.DECLINED_BY_AGENCY, e.How.DECLINED_BY_PERSON)
+ANSWERED = (e.OfferAcknowledged, e.OfferAccepted, e.OfferArrived, e.OfferHeld)
+STAGES = ("acknowledged", "accepted", "arrived", "completed", "ended")
+WAITS = ("acknowledged", "accepted", "bed", "interview", "plan")
+Figures = dict[tuple[str, str], int]
+"""Measure and group → the figure, small ones too. Of a wait: `count`, `half`, `most`."""
+
+
+class Said(Struct, frozen=True):
+    """One event of a case, opened; no exercise, no repeat. topic without prefix; at: recorded_at, µs UTC."""
+
+    case_id: str
+    topic: str
+    seq: int
+    at: int
+    body: Any
+
+    def __repr__(self) -> str:
+        return f"Said({self.case_id} {self.topic} {self.seq})"
+
+
+class Child(Struct):
+    """One child on one procedure. first: fact → when it was first so."""
+
+    pathway: str
+    began: int
+    case_id: str
+    traits: e.Traits
+    first: dict[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Child({self.case_id} {self.pathway})"
+
+    def by(self, fact: str, close: int) -> bool:
+        """Whether it was so before this moment."""
+        return fact in self.first and self.first[fact] < close
+
+
+def children(said: Iterable[Said], erased: frozenset[str]) -> list[Child]:
+    """Every child on every procedure; of erased cases nothing."""
+    cases: dict[str, list[Said]] = {}
+    for one in said:
+        if one.case_id not in erased:
+            cases.setdefault(one.case_id, []).append(one)
+    raiser = {one.body.new_case_id: case_id for case_id, told in cases.items() for one in told if isinstance(one.body, e.CaseRaised)}
+    found: dict[tuple[str, str], Child] = {}
+    began = [child for case_id, told in cases.items() for child in _of_case(case_id, told)]
+    for child in sorted(began, key=lambda c: (c.began, c.case_id)):
+        root = child.case_id
+        while root in raiser:
+            root = raiser[root]
+        known = found.setdefault((root, child.pathway), child)
+        for fact, at in child.first.items():
+            known.first[fact] = min(at, known.first.get(fact, at))
+    return list(found.values())
+
+
+def _of_case(case_id: str, told: list[Said]) -> Iterator[Child]:
+    """The procedures that one case is on."""
+    routing = sorted((one for one in told if one.topic == "referral-routing"), key=lambda one: one.seq)
+    traits, on = None, dict[str, Child]()
+    for one in routing:
+        if isinstance(one.body, e.CaseOpened | e.CaseChanged):
+            traits = one.body.traits
+        if isinstance(one.body, e.TrackChanged) and one.body.state is e.TrackState.OPENED and one.body.pathway not in on:
+            on[one.body.pathway] = Child(one.body.pathway, one.at, case_id, traits or _nothing())
+    pathway = {one.body.track_id: one.body.pathway for one in routing if _opens(one.body)}
+    offers = {one.body.offer_id: one for one in routing if isinstance(one.body, e.OfferOpened)}
+    for one in routing:
+        offer = offers.get(getattr(one.body, "offer_id", None) or "")
+        track = getattr(one.body, "track_id", None) or (offer.body.track_id if offer else None)
+        if track in pathway:
+            for fact in _facts(one, offer, routing):
+                _first(on[pathway[track]], fact, one.at)
+    whole = [(fact, one.at) for one in told for fact in _of_whole(one.body)]
+    for child in on.values():
+        for fact, at in whole:
+            _first(child, fact, at)
+        yield child
+
+
+def _opens(body: Any) -> bool:
+    return isinstance(body, e.TrackChanged) and body.state is e.TrackState.OPENED
+
+
+def _nothing() -> e.Traits:
+    words = dict.fromkeys(("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum"), "")
+    return e.Traits(**words, languages=(), flags=())
+
+
+def _first(child: Child, fact: str, at: int) -> None:
+    child.first[fact] = min(at, child.first.get(fact, at))
+
+
+def _facts(one: Said, opened: Said | None, routing: Sequence[Said]) -> Iterator[str]:
+    """What an event says about its procedure. opened: its offer, where it names one that was opened."""
+    body = one.body
+    if isinstance(body, e.StepDone) and body.step in ("interview", "plan") and body.outcome == "done":
+        yield f"wait:{body.step}"
+    if isinstance(body, e.TrackChanged) and body.state in (e.TrackState.ENDED, e.TrackState.SWITCHED):
+        done = body.state is e.TrackState.ENDED and body.outcome == "done"
+        yield "stage:completed" if done else "stage:ended"
+    if isinstance(body, e.OfferOpened | e.OfferEscalated) and body.rung > 0 and opened is not None:
+        yield f"rung:{body.rung}"
+    if opened is None:
+        return
+    offer: e.OfferOpened = opened.body
+    if isinstance(body, e.OfferAcknowledged | e.OfferAccepted) and offer.kind is not e.OfferKind.NOTIFY:
+        yield from ("stage:acknowledged", "wait:acknowledged")
+    if isinstance(body, e.OfferAccepted):
+        yield from ("stage:accepted", "wait:accepted")
+        if offer.kind is e.OfferKind.PLACE and "ARRIVE" not in offer.words:
+            yield "wait:bed"
+    if isinstance(body, e.OfferArrived):
+        yield "stage:arrived"
+        if offer.kind is e.OfferKind.PLACE:
+            yield "wait:bed"
+    declines = (isinstance(body, e.OfferClosed) and body.how in DECLINED) or (isinstance(body, e.OfferHeld) and body.due is None)
+    if declines and body.reason:
+        yield f"declined:{body.reason}"
+    if isinstance(body, e.DeadlinePassed):
+        yield f"late:{offer.agency}"
+        before = (other for other in routing if other.seq < one.seq and isinstance(other.body, ANSWERED))
+        if not any(other.body.offer_id == offer.offer_id for other in before):
+            yield "unanswered"
+
+
+def _of_whole(body: Any) -> Iterator[str]:
+    """What an event says about its case as a whole."""
+    if isinstance(body, e.CaseLinked) and body.how == "same-person":
+        yield "duplicate"
+    if isinstance(body, e.ReferralWithdrawn) or (isinstance(body, e.ConsentChanged) and body.consent.state is e.ConsentState.WITHDRAWN):
+        yield "withdrawn"
+
+
+def tables(there: Sequence[Child], policy: Policy, close: int) -> Figures:
+    """Every figure about these children, as of a moment."""
+    told: Figures = {("children", "all"): len(there)}
+    for measure in ("municipality", "sex-age", "stage", "rung"):
+        told[measure, "all"] = len(there)
+    regions = sorted({f"region:{place.region}" for place in policy.municipalities.values()})
+    told |= {("municipality", place): 0 for place in (*policy.municipalities, "unknown", *regions)}
+    sexes, bands = {*policy.codes["sex"], "unknown"}, {*policy.codes["age-band"], "unknown"}
+    told |= {("sex-age", group): 0 for sex in sexes for band in bands for group in _sex_age(sex, band, sexes & bands)}
+    told |= {("stage", stage): 0 for stage in ("begun", *STAGES)} | {("rung", rung): 0 for rung in ("0", "1", "2", "3+")}
+    for child in there:
+        place = child.traits.found_in if child.traits.found_in in policy.municipalities else "unknown"
+        told["municipality", place] += 1
+        if place != "unknown":
+            told["municipality", f"region:{policy.municipalities[place].region}"] += 1
+        sex = child.traits.sex if child.traits.sex in sexes else "unknown"
+        band = child.traits.age_band if child.traits.age_band in bands else "unknown"
+        for group in _sex_age(sex, band, sexes & bands):
+            told["sex-age", group] += 1
+        told["stage", next((s for s in reversed(STAGES) if child.by(f"stage:{s}", close)), "begun")] += 1
+        rungs = [int(fact.removeprefix("rung:")) for fact in child.first if fact.startswith("rung:") and child.by(fact, close)]
+        highest = max(rungs, default=0)
+        told["rung", str(highest) if highest < 3 else "3+"] += 1
+    facts = [f"declined:{reason}" for reason in policy.codes["reason"]] + [f"late:{agency}" for agency in policy.agencies]
+    for fact in (*facts, "unanswered", "duplicate", "withdrawn"):
+        yes = sum(child.by(fact, close) for child in there)
+        measure = fact.replace(":", ".", 1)
+        told |= {(measure, "yes"): yes, (measure, "no"): len(there) - yes, (measure, "all"): len(there)}
+    for what in WAITS:
+        waited = sorted((child.first[fact] - child.began) // 60_000_000 for child in there if child.by(fact := f"wait:{what}", close))
+        told[f"wait.{what}", "count"] = len(waited)
+        if waited:
+            told[f"wait.{what}", "half"] = rounded(waited[-(-50 * len(waited) // 100) - 1])
+            told[f"wait.{what}", "most"] = rounded(waited[-(-90 * len(waited) // 100) - 1])
+    return told
+
+
+def _sex_age(sex: str, band: str, both: set[str]) -> tuple[str, str, str]:
+    """The groups that somebody is in. both: codes that are a sex and an age band."""
+    return f"sex:{sex}" if sex in both else sex, f"age:{band}" if band in both else band, f"{sex}/{band}"
+
+
+def rounded(minutes: int) -> int:
+    """To two significant digits, half up."""
+    unit: int = 10 ** max(len(str(minutes)) - 2, 0)
+    return (minutes + unit // 2) // unit * unit
+
+
+def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: str) -> dict[str, int]:
+    """Role → days of the month at whose end none of its places was free; of roles that have places."""
+    offers: dict[str, e.OfferOpened] = {}
+    changes: list[tuple[int, str, int, str, bool]] = []
+    for one in said:
+        if one.case_id in erased or one.topic != "referral-routing":
+            continue
+        if isinstance(one.body, e.OfferOpened) and one.body.kind is e.OfferKind.PLACE:
+            offers[one.body.offer_id] = one.body
+        if isinstance(one.body, e.OfferOpened | e.OfferAccepted | e.OfferClosed):
+            changes.append((one.at, one.case_id, one.seq, one.body.offer_id, not isinstance(one.body, e.OfferClosed)))
+    changes.sort()
+    places = Counter[str]()
+    for service in policy.services.values():
+        for role in service.roles if service.places is not None else ():
+            places[role] += service.places or 0
+    days = dict.fromkeys(sorted(places), 0)
+    for midnight in _midnights(month):
+        held = {offer: held for at, _, _, offer, held in changes if at < midnight}
+        taken = Counter[str]()
+        for id, is_held in held.items():
+            bed = policy.services.get(offers[id].service) if is_held and id in offers else None
+            for role in bed.roles if bed is not None and bed.places is not None else ():
+                taken[role] += 1
+        for role in days:
+            days[role] += taken[role] >= places[role]
+    return days
+
+
+def _midnights(month: str) -> Iterator[int]:
+    day = date(int(month[:4]), int(month[5:]), 2)
+    while True:
+        yield _micros(datetime(day.year, day.month, day.day, tzinfo=LOCAL))
+        if day.day == 1:
+            return
+        day += timedelta(days=1)
+
+
+def month_of(at: int) -> str:
+    """The month of a moment, in Kosovo. at: µs UTC."""
+    return datetime.fromtimestamp(at // 1_000_000, LOCAL).strftime("%Y-%m")
+
+
+def next_month(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
+def close_of(month: str) -> int:
+    """When a month closes, µs UTC."""
+    after = next_month(month)
+    return _micros(datetime(int(after[:4]), int(after[5:]), 1, tzinfo=LOCAL)) + int(FOLLOW_UP.total_seconds()) * 1_000_000
+
+
+def _micros(at: datetime) -> int:
+    return int(at.timestamp()) * 1_000_000
+
+
+def during(there: Iterable[Child], pathway: str, first: str, last: str) -> list[Child]:
+    """The children who began on a procedure in these months."""
+    return [child for child in there if child.pathway == pathway and first <= month_of(child.began) <= last]
