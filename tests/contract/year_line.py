@@ -95,11 +95,18 @@ class Line:
     async def post(self, agency: str, path: str, body: Mapping[str, Any], key: str) -> dict[str, Any]:
         """The answer of a door; empty where it was refused."""
         headers = {"Authorization": f"Bearer {self.cast.tokens[agency]}", "Idempotency-Key": key}
-        return self._answer(await self.http.post(path, json=body, headers=headers))
+        return self._answer(await self._sent(path, json=body, headers=headers))
 
     async def person(self, login: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """As somebody of the cast, by login and password."""
-        return self._answer(await self.http.post(path, json=body, auth=httpx.BasicAuth(login, self.cast.password)))
+        return self._answer(await self._sent(path, json=body, auth=httpx.BasicAuth(login, self.cast.password)))
+
+    async def _sent(self, path: str, **more: Any) -> httpx.Response:
+        """As the SDK does: a connection that was lost (one that had been idle) is tried again under the same key."""
+        try:
+            return await self.http.post(path, **more)
+        except httpx.TransportError:
+            return await self.http.post(path, **more)
 
     def _answer(self, answer: httpx.Response) -> dict[str, Any]:
         if answer.is_success:
