@@ -39,6 +39,7 @@ interop: setup
 
 attacks: setup
 	$(BIN)/python -m tests.attacks
+	$(BIN)/python -m tests.attacks.figures
 	$(BIN)/pytest -q -n 2 tests/attacks
 
 bench: setup

@@ -12,7 +12,7 @@ from itertools import combinations
 from msgspec import Struct
 
 from referral.domain.events import FigureReleased, Mark, Unit
-from services.oversight.months import after
+from services.oversight.months import span
 from services.oversight.release import key
 from services.oversight.system import System, solve
 
@@ -25,11 +25,10 @@ BEYOND = ("acknowledged", "accepted", "arrived", "completed", "ended")
 IMPLIED: tuple[tuple[Part, Part], ...] = (
     (("wait.acknowledged", frozenset({COUNT})), ("stage", frozenset(BEYOND))),
     *(((f"wait.{what}", frozenset({COUNT})), ("stage", frozenset(BEYOND[1:]))) for what in ("accepted", "bed", "interview", "plan")),
-    (("withdrawn", frozenset({"yes"})), ("stage", frozenset({"ended"}))),
-    (("duplicate", frozenset({"yes"})), ("stage", frozenset({"ended"}))),
-    (("unanswered", frozenset({"yes"})), ("rung", frozenset({"1", "2", "3+"}))),
+    (("stage", frozenset(BEYOND[:3])), ("wait.acknowledged", frozenset({COUNT}))),
+    (("stage", frozenset(BEYOND[1:3])), ("wait.accepted", frozenset({COUNT}))),
 )
-"""Whoever is in the first is in the second, by what the measures mean; where the figures contradict one it is left out."""
+"""Whoever is in the first is in the second, by what the measures mean (0018); where the figures contradict that it is left out."""
 
 
 class Bound(Struct, frozen=True):
@@ -102,14 +101,6 @@ def attack(
         time=len({(figure.pathway, month) for figure in last.values() if figure.pathway for month in _rolled(figure)}),
         doubted=doubted,
     )
-
-
-def span(first: str, last: str) -> tuple[str, ...]:
-    """The months from the first to the last, both of them."""
-    found = [first]
-    while found[-1] < last:
-        found.append(after(found[-1]))
-    return tuple(found)
 
 
 def _rolled(figure: FigureReleased) -> tuple[str, ...]:
@@ -218,7 +209,11 @@ def _changed(
 
 
 def _times(figures: Sequence[FigureReleased], k: int) -> list[System]:
-    """How many children each month held: the months before the last of a block, and those that wait, held fewer than k together."""
+    """How many children each month held: a block is told as soon as it has 3k children, or k from its twelfth month on."""
+
+    def few(months: int) -> int:
+        return (k if months >= 12 else 3 * k) - 1
+
     systems: dict[str, System] = {}
     seen: set[tuple[str, str, str]] = set()
     for figure in figures:
@@ -228,12 +223,12 @@ def _times(figures: Sequence[FigureReleased], k: int) -> list[System]:
         seen.add(block)
         system, months = systems.setdefault(figure.pathway, System()), span(figure.first, figure.last)
         if figure.mark is Mark.WAITING:
-            system.row(dict.fromkeys(months, 1), None, k - 1)
+            system.row(dict.fromkeys(months, 1), None, few(len(months)), assumed=True)
             system.ask(key(figure), dict.fromkeys(months, 1))
         else:
             system.row(dict.fromkeys(months, 1), figure.value, figure.value)
             if len(months) > 1:
-                system.row(dict.fromkeys(months[:-1], 1), None, k - 1)
+                system.row(dict.fromkeys(months[:-1], 1), None, few(len(months) - 1), assumed=True)
                 for month in months:
                     system.ask(f"{month}/{month}/{figure.pathway}/children/all", {month: 1})
     return list(systems.values())

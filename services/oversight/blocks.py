@@ -9,11 +9,15 @@ from msgspec import Struct
 from referral.domain.events import FigureReleased, Mark, Unit
 from services.oversight.attack import Sums, attack
 from services.oversight.course import Course, Spread, Table
-from services.oversight.months import closes, month
+from services.oversight.months import closes, month, span
 from services.oversight.suppress import ALL, K, Told, hide, suppress, waits
 
 FIRST = ("children", "municipality", "sex-age", "stage", "rung")
 """Where two measures betray one another, the later one is hidden; all others come after these, by name."""
+GATHER = 3
+"""Thresholds of children that a block gathers (ours): of fewer, hardly anything but their number could be told."""
+LONGEST = 12
+"""Months after which the threshold itself is enough (ours): a rare procedure is told once a year."""
 OPEN = ("declined.", "late.")
 """Measures of lists that are long: one of which nothing can be told is not named at all."""
 
@@ -54,6 +58,10 @@ class Block(Struct, frozen=True):
             mark=mark,
         )
 
+    def wants(self, k: int) -> int:
+        """How many children it takes to be told."""
+        return k if len(span(self.first, self.last)) >= LONGEST else GATHER * k
+
     def holds(self, course: Course) -> bool:
         """Whether a child is one of it."""
         return course.pathway == self.pathway and self.first <= month(course.began_at) <= self.last
@@ -67,7 +75,7 @@ def waiting(block: Block) -> FigureReleased:
 def tell(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[FigureReleased, ...] | None:
     """The figures of a block; None where it has too few children, or an attacker would bound a hidden one whatever else is hidden."""
     held, until, k = [course for course in courses if block.holds(course)], closes(block.last), measures.k
-    if len(held) < k:
+    if len(held) < block.wants(k):
         return None
     tables = sorted(measures.tables(held, until), key=_rank)
     spreads = sorted(measures.spreads(held, until), key=lambda spread: spread.measure)

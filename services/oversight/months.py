@@ -29,6 +29,14 @@ def after(name: str, count: int = 1) -> str:
     return f"{year:04}-{number + 1:02}"
 
 
+def span(first: str, last: str) -> tuple[str, ...]:
+    """The months from the first to the last, both of them."""
+    found = [first]
+    while found[-1] < last:
+        found.append(after(found[-1]))
+    return tuple(found)
+
+
 @lru_cache(maxsize=256)
 def begins(name: str) -> int:
     """Its first moment, µs UTC."""

@@ -119,9 +119,13 @@ def _may(was: Told, now: Told, before: Sequence[Release], measures: Measures) ->
 
 
 def _safe(before: Sequence[Release], figures: Sequence[FigureReleased], measures: Measures) -> bool:
-    """Whether these figures, after all that was released, leave k values for everything that is hidden."""
-    narrowest = attack([*(figure for release in before for figure in release.figures), *figures], measures.sums(), measures.k).narrowest
-    return narrowest is None or narrowest >= measures.k
+    """Whether these figures, after all that was released, leave k values for everything hidden that had them without."""
+    earlier = [figure for release in before for figure in release.figures]
+    return _narrow([*earlier, *figures], measures) <= _narrow(earlier, measures)
+
+
+def _narrow(figures: Sequence[FigureReleased], measures: Measures) -> set[str]:
+    return {bound.key for bound in attack(figures, measures.sums(), measures.k).bounds if bound.values < measures.k}
 
 
 def _release(

@@ -54,7 +54,7 @@ def solve(system: System) -> tuple[list[tuple[str, int, int]], bool]:
     return [(name, low, high) for (name, _), (low, high) in zip(system.asks, found or [(0, FAR)] * len(asked), strict=True)], sure
 
 
-@lru_cache(100_000)
+@lru_cache(10_000)
 def _solve(width: int, rows: tuple[Row, ...], asked: tuple[Sum, ...]) -> tuple[tuple[int, int], ...] | None:
     """The bounds of each asked sum; None: the rows contradict one another. Sums over columns that stand in the same rows are alike."""
     met: list[list[tuple[int, int]]] = [[] for _ in range(width)]

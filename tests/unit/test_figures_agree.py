@@ -82,9 +82,11 @@ def test_a_release_says_what_the_log_says_and_what_is_changed_in_it_is_named() -
     )
     everybody = [course for pathway in courses.pathways() for course in courses.of(pathway, 0, plain.close_of("2028-01"))]
     made = list[Release]()
-    for month in MONTHS[:2]:
+    for month in MONTHS:
         full = courses.fulls(month, RULES, plain.close_of(month))
         made.append(releases.make(month, everybody, full, made, {}, measures))
+        if any(one.measure == "stage" for one in made[-1].figures):
+            break
     published = [released.Release(one.made, one.figures) for one in made]
     for number, one in enumerate(published):
         found = released.check(one, published[:number], log, RULES)

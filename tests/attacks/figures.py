@@ -1,0 +1,207 @@
+"""The attack on the figures of oversight: a simulated year, twelve releases, and what can be computed from all of them together.
+
+python -m tests.attacks.figures [--seed N]; exit code 1 when a hidden figure can be bounded to fewer values than the threshold, or when the
+attacker does not break what is told without complementary suppression (then it would prove nothing).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+from rich.console import Console
+from rich.table import Table as Lines
+
+from referral.domain.events import FigureReleased, Mark, Unit
+from services.oversight.attack import Found, attack
+from services.oversight.blocks import Block
+from services.oversight.course import Course
+from services.oversight.courses import Courses
+from services.oversight.figures import known, spreads, tables
+from services.oversight.months import after, begins, closes, span
+from services.oversight.release import Release
+from services.oversight.releases import Measures, correct, kept, make
+from tests.unit.oversight_log import AGO, NEVER, WHOLE, folded, year
+
+MONTHS = span("2026-01", "2026-12")
+MEASURES = Measures(tuple(sorted(pathway.id for pathway in WHOLE.current)), partial(tables, known=known(WHOLE)), spreads)
+K = MEASURES.k
+
+
+def everybody(courses: Courses) -> list[Course]:
+    """All children of the year."""
+    return [course for pathway in courses.pathways() for course in courses.of(pathway, AGO, NEVER)]
+
+
+def twelve(courses: Courses) -> list[Release]:
+    """The releases of a year."""
+    made: list[Release] = []
+    for month in MONTHS:
+        end = closes(month)
+        made.append(make(month, everybody(courses), courses.fulls(month, WHOLE, end), made, courses.counted(end), MEASURES))
+    return made
+
+
+def said(releases: Sequence[Release]) -> list[FigureReleased]:
+    """All that a stranger has."""
+    return [figure for release in releases for figure in release.figures]
+
+
+def unprotected(releases: Sequence[Release], courses: Sequence[Course]) -> list[FigureReleased]:
+    """The same releases with complementary suppression off: only what is below the threshold is hidden."""
+    found = []
+    for figure in said(releases):
+        if figure.pathway and figure.mark is not Mark.WAITING and figure.unit is Unit.CHILDREN:
+            block = Block(figure.release, figure.first, figure.last, figure.pathway)
+            held = tuple(course for course in courses if block.holds(course))
+            value = _raw(held, closes(figure.last))[figure.measure, figure.group]
+            figure = block.figure(figure.measure, figure.group, Unit.CHILDREN, value if value >= K else None)
+        found.append(figure)
+    return found
+
+
+def _raw(held: tuple[Course, ...], until: int) -> dict[tuple[str, str], int]:
+    key = (held[0].pathway, held[0].began_at, len(held), until)
+    if key not in RAW:
+        RAW[key] = {
+            (table.measure, group): sum(table.atoms[atom] for atom in atoms)
+            for table in MEASURES.tables(held, until)
+            for group, atoms in [("all", table.atoms.keys()), *((atom, {atom}) for atom in table.atoms), *table.groups.items()]
+        }
+    return RAW[key]
+
+
+RAW: dict[tuple[str, int, int, int], dict[tuple[str, str], int]] = {}
+
+
+def cumulative(releases: Sequence[Release], courses: Sequence[Course]) -> list[FigureReleased]:
+    """What a monthly feed usually is: every month, all children since January."""
+    return [
+        Block(number, MONTHS[0], month, pathway).figure("children", "all", Unit.CHILDREN, count)
+        for number, month in enumerate(MONTHS, 1)
+        for pathway in MEASURES.pathways
+        if (count := sum(course.pathway == pathway and course.began_at < begins(after(month)) for course in courses)) >= K
+    ]
+
+
+def found(figures: Sequence[FigureReleased]) -> Found:
+    """What the attacker makes of it."""
+    return attack(figures, MEASURES.sums(), K)
+
+
+def more(courses: Sequence[Course], block: Block, count: int) -> list[Course]:
+    """The children, and so many more like the first one of a block."""
+    like = next(course for course in courses if block.holds(course))
+    return [*courses, *[like] * count]
+
+
+def forced(release: Release, courses: Sequence[Course], block: Block, number: int) -> list[FigureReleased]:
+    """A correction of a block that nobody weighs: every told figure as it counts now."""
+    held = tuple(course for course in courses if block.holds(course))
+    now = [figure for figure in release.figures if (figure.first, figure.last, figure.pathway) == (block.first, block.last, block.pathway)]
+    raw = _raw(held, closes(block.last))
+    return [
+        msgspec.structs.replace(figure, release=number, value=raw[figure.measure, figure.group] if figure.value is not None else None)
+        for figure in now
+        if figure.unit is Unit.CHILDREN
+    ]
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--cases", type=int, default=400)
+    chosen = options.parse_args()
+    console = Console(width=160)
+    began = time.monotonic()
+    courses = folded(year(chosen.cases, chosen.seed))
+    there = everybody(courses)
+    lived = time.monotonic()
+    releases = twelve(courses)
+    done = time.monotonic()
+    rows = [("as released", found(said(releases))), ("complementary suppression off", found(unprotected(releases, there)))]
+    rows.append(("every month, all since January", found(cumulative(releases, there))))
+    lines = Lines(box=None, header_style="bold", pad_edge=False, title="All twelve releases together", title_justify="left")
+    for name in ("version", "published", "hidden", "rolled up: region", "time", "narrowest", f"below {K} values", "exact"):
+        lines.add_column(name)
+    for name, what in rows:
+        narrow, exact = sum(bound.values < K for bound in what.bounds), sum(bound.values == 1 for bound in what.bounds)
+        lines.add_row(name, *map(str, (what.shown, what.hidden, what.region, what.time, what.narrowest, narrow, exact)))
+    console.print(lines)
+    console.print(
+        f"\n{chosen.cases} made-up cases, seed {chosen.seed}: {len(there)} children on procedures; lived in {lived - began:.1f} s,"
+        f" twelve releases made (and attacked) in {done - lived:.1f} s, attacked again in {time.monotonic() - done:.1f} s\n"
+    )
+    console.print(differencing(releases, there))
+    broken = rows[1][1].narrowest == 1
+    return 0 if (rows[0][1].narrowest or K) >= K and broken and rows[2][1].narrowest == 1 else 1
+
+
+def differencing(releases: Sequence[Release], courses: Sequence[Course]) -> Lines:
+    """What each way of subtracting figures from one another tells."""
+    block, release = _first(releases)
+    one, many = more(courses, block, 1), more(courses, block, K + 1)
+    after_one = correct(release.made.release, one, releases, {}, MEASURES)
+    after_many = correct(release.made.release, many, releases, {}, MEASURES)
+    number = len(releases) + 1
+    lines = Lines(box=None, header_style="bold", pad_edge=False, title="What subtracting tells", title_justify="left")
+    for name in ("attack", "told", "narrowest", "the same without the rule", "narrowest "):
+        lines.add_column(name)
+    lines.add_row(
+        "one more case between two releases",
+        f"{_twice(releases)} children told of twice",
+        str(found(said(releases)).narrowest),
+        "every month, all since January",
+        str(found(cumulative(releases, courses)).narrowest),
+    )
+    lines.add_row(
+        "a corrected release, one child more",
+        "no correction" if after_one is None else "A CORRECTION",
+        str(found(said([*releases, after_one] if after_one else releases)).narrowest),
+        "the block as it counts now",
+        str(found([*said(releases), *forced(release, one, block, number)]).narrowest),
+    )
+    lines.add_row(
+        f"a corrected release, {K + 1} children more",
+        f"no correction, {kept(many, releases, MEASURES)} kept" if after_many is None else f"{after_many.made.shown} figures told again",
+        str(found(said([*releases, after_many] if after_many else releases)).narrowest),
+        "the block as it counts now",
+        str(found([*said(releases), *forced(release, many, block, number)]).narrowest),
+    )
+    lines.add_row(
+        "two overlapping breakdowns (regions and municipalities, sex and age)",
+        "both, with margins",
+        str(_overlapping(found(said(releases)))),
+        "complementary suppression off",
+        str(_overlapping(found(unprotected(releases, courses)))),
+    )
+    return lines
+
+
+def _first(releases: Sequence[Release]) -> tuple[Block, Release]:
+    """The first block that is told."""
+    for release in releases:
+        for figure in release.figures:
+            if figure.measure == "children" and figure.mark is Mark.SHOWN:
+                return Block(release.made.release, figure.first, figure.last, figure.pathway), release
+    raise ValueError("nothing is told")
+
+
+def _twice(releases: Sequence[Release]) -> int:
+    """Months of a procedure that stand in two blocks, in children: none, or they could be subtracted."""
+    told = [
+        (f.pathway, month) for f in said(releases) if f.measure == "children" and f.mark is Mark.SHOWN for month in span(f.first, f.last)
+    ]
+    return len(told) - len(set(told))
+
+
+def _overlapping(what: Found) -> int | None:
+    return min((b.values for b in what.bounds if "/municipality/" in b.key or "/sex-age/" in b.key), default=None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
