@@ -53,7 +53,7 @@ class Reading:
 
     def told(self, closed: int, cut: Mapping[Place, int]) -> None:
         """A release has told everything before this time, µs UTC; each partition was read up to its cut. What comes behind it is late."""
-        self._closed, self._late = (closed, cut), 0
+        self._closed, self._late = (closed, dict(cut)), 0
 
     def late(self) -> int:
         """Records of a time that was told already, which came after it."""

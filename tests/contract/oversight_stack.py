@@ -65,7 +65,7 @@ class Line:
         records = list(records)
         new = sorted({meta.case_id for _, meta, _ in records} - set(self.keys))
         async with self.admin.begin() as tx:
-            self.keys |= await keys.read(self.settings.master_key_file).create_all(tx, new)
+            self.keys |= {} if not new else await keys.read(self.settings.master_key_file).create_all(tx, new)
         batches: dict[tuple[str, int], list[tuple[bytes, bytes]]] = defaultdict(list)
         for topic, meta, body in records:
             meta = structs.replace(meta, fingerprint=codec.fingerprint(meta.type))
@@ -89,12 +89,12 @@ class Line:
         async with self.admin.connect() as tx:
             return await store.releases(tx)
 
-    async def published(self, count: int) -> list[Release]:
-        """So many are stored and on the feed."""
+    async def published(self, month: str) -> list[Release]:
+        """All of them, once that of a month is stored and on the feed."""
 
         async def look() -> list[Release]:
             found, waiting = await self.releases()
-            return found if len(found) >= count and not waiting else []
+            return found if not waiting and any(release.made.month == month for release in found) else []
 
         return await until(look)  # type: ignore[no-any-return]
 
@@ -158,14 +158,12 @@ class Process:
         """Its exit code, once it has ended by itself."""
         return await asyncio.wait_for(asyncio.to_thread(self.process.wait), DEADLINE)
 
-    async def ended_or(self, made: Line, releases: int) -> None:
-        """Until it has ended, or all is done."""
+    async def ended_or(self, made: Line, month: str) -> None:
+        """Until it has ended, or that month's release is published."""
 
         async def look() -> bool:
-            if self.process.poll() is not None:
-                return True
             stored, waiting = await made.releases()
-            return len(stored) == releases and not waiting
+            return self.process.poll() is not None or (not waiting and any(release.made.month == month for release in stored))
 
         await until(look)
 

@@ -33,7 +33,7 @@ async def undisturbed(made: Line, folder: Path) -> tuple[list[Release], int]:
     calls = folder / "calls"
     async with process(made.settings, folder, "strace", "-D", "-f", "-e", "trace=sendto", "-o", str(calls)) as oversight:
         await oversight.ready()
-        told = await made.published(12)
+        told = await made.published("2026-12")
         await oversight.stop()
     return told, len(re.findall(r"\bsendto\(", calls.read_text(errors="replace")))
 
@@ -52,7 +52,7 @@ async def test_killed_anywhere_it_tells_the_same(settings: Settings, tmp_path: P
         while struck < KILLS:
             rule = f"inject=sendto:signal=SIGKILL:when={dice.randrange(1, calls)}"
             async with process(settings, tmp_path, "strace", "-D", "-f", "-e", "trace=sendto", "-e", rule, "-o", "/dev/null") as oversight:
-                await oversight.ended_or(made, 12)
+                await oversight.ended_or(made, "2026-12")
                 struck += 1
             stored, waiting = await made.releases()
             stages.add((len(stored), len(waiting)))
@@ -61,7 +61,7 @@ async def test_killed_anywhere_it_tells_the_same(settings: Settings, tmp_path: P
             if len(stored) == 12 and not waiting:
                 await made.forget(feed_too=True)
         async with process(settings, tmp_path) as oversight:
-            await made.published(12)
+            await made.published("2026-12")
             await oversight.stop()
         assert (await made.releases())[0] == expected == await feed.read(settings)
         assert len(stages) > 1, "each kill was at the same place"
