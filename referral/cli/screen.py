@@ -39,6 +39,8 @@ class Screen:
             return
         print_ = partial(show.console.print, soft_wrap=True)
         print_(f"inbox and agencies' API  {made.url('intake')}   (all instances: {', '.join(p.address for p in made.of('intake'))})")
+        for process in made.of("oversight"):
+            print_(f"figures for oversight    http://{process.address}/oversight   (`referral oversight reader add` makes a token)")
         print_(f"Kafka                    {made.addresses.kafka}")
         print_(f"mail                     {made.addresses.smtp}, kept in {made.wish.data / 'mail'}")
         print_(f"logs                     {made.wish.data / 'log'}")

@@ -6,7 +6,17 @@ import hashlib
 
 from msgspec import Struct, json
 
-from referral.domain.events import EVENTS, EntryKind, Leaf, Meta, PolicyActivated, Quarantined, SectionDisclosed
+from referral.domain.events import (
+    EVENTS,
+    EntryKind,
+    FigureReleased,
+    Leaf,
+    Meta,
+    PolicyActivated,
+    Quarantined,
+    ReleaseMade,
+    SectionDisclosed,
+)
 from referral.errors import Malformed
 from referral.wire import codec, seal, topics
 from referral.wire import leaf as wire
@@ -18,7 +28,8 @@ CASE_TOPICS = (INTAKE, ROUTING, NOTIFICATION)
 Kind = EntryKind
 """What an entry is.
 
-UNREADABLE: no record of ours. FOREIGN: it claims a case, but stands under another key, or in a partition or topic that is not its own.
+FIGURE: one of oversight, or the end of its release. UNREADABLE: no record of ours. FOREIGN: it claims a case, but stands under another
+key, or in a partition or topic that is not its own.
 FORK: a sequence that exists already, with other bytes. Audit itself says GAP (a sequence is missing here), SCHEMA (a schema by which
 bodies are read) and KEYS (the log's own key, its witnesses and their quorum from here on, as a C2SP policy file).
 """
@@ -62,7 +73,12 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 SPECIAL = {**dict.fromkeys(seal.UNSEALED, Kind.ERASURE), SectionDisclosed.TYPE: Kind.DISCLOSURE}
-OPEN = {PolicyActivated.TYPE: Kind.POLICY, Quarantined.TYPE: Kind.QUARANTINE}
+OPEN = {
+    PolicyActivated.TYPE: Kind.POLICY,
+    Quarantined.TYPE: Kind.QUARANTINE,
+    FigureReleased.TYPE: Kind.FIGURE,
+    ReleaseMade.TYPE: Kind.FIGURE,
+}
 Headers = tuple[tuple[str, bytes], ...]
 
 

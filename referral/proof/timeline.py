@@ -44,6 +44,7 @@ OWN = {
     Kind.POLICY: "a policy bundle is in force from here on",
     Kind.SCHEMA: "by this schema bodies of type {type} are read",
     Kind.KEYS: "the log's key, its witnesses and their quorum, from here on",
+    Kind.FIGURE: "a figure of oversight, or the end of its release",
     Kind.QUARANTINE: "a record that could not be understood is kept apart",
 }
 Body = Struct | Malformed | NewerVersion

@@ -39,7 +39,7 @@ def alarm(entries: Sequence[Entry]) -> None:
 
 def service(own: Sequence[Says] = (), against: dict[str, str] | None = None) -> Service:
     """What the loop is told about audit. own: what it says itself. against: shared with the publisher."""
-    topics = ("referral-intake", "referral-routing", "referral-notification", "referral-policy", "referral-quarantine")
+    topics = ("referral-intake", "referral-routing", "referral-notification", "referral-policy", "referral-quarantine", "oversight-feed")
     audit = Audit(alarm, own, against if against is not None else {})
     return Service(name="audit", reads=topics, handle=audit.handle, one_unit=True, against=lambda: audit.against)
 

@@ -29,7 +29,9 @@ POSITIONS = text(
     " JOIN unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:offsets AS bigint[]))"
     " AS k(topic, partition, \"offset\") USING (topic, partition, \"offset\") WHERE kind NOT IN ('GAP', 'SCHEMA', 'KEYS')"
 )
-OPEN = text("SELECT topic, key, sha256 FROM audit.entry WHERE kind IN ('POLICY', 'QUARANTINE') AND key = ANY(CAST(:keys AS bytea[]))")
+OPEN = text(
+    "SELECT topic, key, sha256 FROM audit.entry WHERE kind IN ('POLICY', 'QUARANTINE', 'FIGURE') AND key = ANY(CAST(:keys AS bytea[]))"
+)
 OWN = text("SELECT kind, sha256 FROM audit.entry WHERE kind IN ('SCHEMA', 'KEYS') ORDER BY idx")
 HEAD = text(
     "SELECT size, root, at, level, number, data FROM audit.head LEFT JOIN LATERAL"

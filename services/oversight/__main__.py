@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+from starlette.applications import Starlette
+
 from referral.runtime import bundles, clock, database, kafka, keys
 from referral.runtime.observe import Health, configure
 from referral.runtime.settings import Settings, load
-from services.oversight import counts
+from services.oversight import counts, measures, pages
 from services.oversight.closing import Closing
 from services.oversight.courses import Courses
 from services.oversight.making import Making
 from services.oversight.reading import Reading
 from services.oversight.serving import serve
+from services.oversight.suppress import K
 
 
 async def main(settings: Settings) -> None:
@@ -33,7 +36,14 @@ async def main(settings: Settings) -> None:
         closing = Closing(settings, engine, master, reading, health, probe, making.due, making.make)
         await closing.start()
         worker = counts.worker(settings, closing.take, closing.look)
-        await serve(worker, settings, health, None, [followed.run])
+        shown = pages.made(
+            engine,
+            making.policy,
+            measures.load(K).measures,
+            drill=settings.drill_clock,
+            secure=settings.inbox_url.startswith("https:"),
+        )
+        await serve(worker, settings, health, Starlette(routes=shown.routes()), [followed.run])
 
 
 if __name__ == "__main__":

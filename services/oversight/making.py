@@ -8,6 +8,7 @@ from functools import partial
 
 from referral.domain import policy as domain
 from referral.domain.policy import Policy
+from referral.errors import Unavailable
 from referral.runtime.bundles import Bundles
 from services.oversight import figures, releases
 from services.oversight.blocks import Measures
@@ -24,6 +25,7 @@ class Making:
     courses: Courses
     reading: Reading
     bundles: Bundles
+    _policy: tuple[int, Policy] | None = None
 
     def due(self, before: Sequence[Release]) -> str | None:
         """The next period to be told; None before the first child, or before a policy is in force."""
@@ -34,7 +36,7 @@ class Making:
 
     def make(self, before: Sequence[Release], month: str) -> list[Release]:
         """The release of a month; behind it, where records came late, the corrections of those before."""
-        policy, until = self._policy(), closes(month)
+        policy, until = self.policy(), closes(month)
         measures = _measures(policy, self.courses.pathways())
         courses = [course for pathway in measures.pathways for course in self.courses.of(pathway, 0, begins(after(month)))]
         counted = self.courses.counted(until) + self.reading.counted(until)
@@ -49,10 +51,14 @@ class Making:
                 made += [corrected] if corrected else []
         return made
 
-    def _policy(self) -> Policy:
+    def policy(self) -> Policy:
+        """In force now, compiled once. Unavailable: none is."""
         bundle = self.bundles.current
-        assert bundle is not None
-        return domain.compile(bundle.files)
+        if bundle is None:
+            raise Unavailable("a policy in force")
+        if self._policy is None or self._policy[0] != bundle.number:
+            self._policy = bundle.number, domain.compile(bundle.files)
+        return self._policy[1]
 
 
 def _measures(policy: Policy, told: Sequence[str]) -> Measures:

@@ -24,6 +24,7 @@ class EntryKind(StrEnum):
     FOREIGN = "FOREIGN"
     FORK = "FORK"
     GAP = "GAP"
+    FIGURE = "FIGURE"
 
 
 class Leaf(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

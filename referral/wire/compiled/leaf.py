@@ -5,8 +5,8 @@ from __future__ import annotations
 from referral.domain.events import EntryKind, Leaf
 from referral.wire import atoms
 
-EntryKind_V1 = {0: EntryKind.UNKNOWN, 2: EntryKind.EVENT, 4: EntryKind.DECISION, 6: EntryKind.DISCLOSURE, 8: EntryKind.ERASURE, 10: EntryKind.POLICY, 12: EntryKind.QUARANTINE, 14: EntryKind.KEYS, 16: EntryKind.SCHEMA, 18: EntryKind.UNREADABLE, 20: EntryKind.FOREIGN, 22: EntryKind.FORK, 24: EntryKind.GAP}
-EntryKind_BYTES = {EntryKind.UNKNOWN: b"\x00", EntryKind.EVENT: b"\x02", EntryKind.DECISION: b"\x04", EntryKind.DISCLOSURE: b"\x06", EntryKind.ERASURE: b"\x08", EntryKind.POLICY: b"\x0a", EntryKind.QUARANTINE: b"\x0c", EntryKind.KEYS: b"\x0e", EntryKind.SCHEMA: b"\x10", EntryKind.UNREADABLE: b"\x12", EntryKind.FOREIGN: b"\x14", EntryKind.FORK: b"\x16", EntryKind.GAP: b"\x18"}
+EntryKind_V1 = {0: EntryKind.UNKNOWN, 2: EntryKind.EVENT, 4: EntryKind.DECISION, 6: EntryKind.DISCLOSURE, 8: EntryKind.ERASURE, 10: EntryKind.POLICY, 12: EntryKind.QUARANTINE, 14: EntryKind.KEYS, 16: EntryKind.SCHEMA, 18: EntryKind.UNREADABLE, 20: EntryKind.FOREIGN, 22: EntryKind.FORK, 24: EntryKind.GAP, 26: EntryKind.FIGURE}
+EntryKind_BYTES = {EntryKind.UNKNOWN: b"\x00", EntryKind.EVENT: b"\x02", EntryKind.DECISION: b"\x04", EntryKind.DISCLOSURE: b"\x06", EntryKind.ERASURE: b"\x08", EntryKind.POLICY: b"\x0a", EntryKind.QUARANTINE: b"\x0c", EntryKind.KEYS: b"\x0e", EntryKind.SCHEMA: b"\x10", EntryKind.UNREADABLE: b"\x12", EntryKind.FOREIGN: b"\x14", EntryKind.FORK: b"\x16", EntryKind.GAP: b"\x18", EntryKind.FIGURE: b"\x1a"}
 
 
 def read_v1(d: bytes, i: int) -> tuple[Leaf, int]:

@@ -24,7 +24,7 @@ CREATE UNIQUE INDEX entry_position ON audit.entry (topic, partition, "offset") W
 CREATE UNIQUE INDEX entry_sequence ON audit.entry (topic, case_id, case_seq) WHERE kind IN ('EVENT', 'DECISION', 'DISCLOSURE', 'ERASURE');
 CREATE INDEX entry_case ON audit.entry (case_id) WHERE case_id <> '';
 CREATE INDEX entry_event ON audit.entry (event_id) WHERE event_id <> '';
-CREATE INDEX entry_open ON audit.entry (key) WHERE kind IN ('POLICY', 'QUARANTINE');
+CREATE INDEX entry_open ON audit.entry (key) WHERE kind IN ('POLICY', 'QUARANTINE', 'FIGURE');
 CREATE INDEX entry_own ON audit.entry (idx) WHERE kind IN ('SCHEMA', 'KEYS');
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.entry EXECUTE FUNCTION audit.refuse();
 
