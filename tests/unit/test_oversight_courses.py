@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import uuid
 from collections import Counter, defaultdict
 from typing import Any
@@ -63,6 +64,34 @@ def test_a_procedure_that_did_all_is_completed_and_any_other_end_is_an_end() -> 
     assert "stage:ended" in since(story("adult-found-to-be-a-child"), "trafficking-adult")
 
 
+def test_a_procedure_that_another_took_over_is_an_end_whatever_it_was_called() -> None:
+    records = changed(story("adult-found-to-be-a-child"), e.TrackChanged, outcome="done")
+    assert "stage:ended" in since(records, "trafficking-adult")
+    assert "stage:completed" not in since(records, "trafficking-adult")
+
+
+def test_a_place_to_which_nobody_has_to_say_that_a_child_came_is_taken_when_it_is_accepted() -> None:
+    records = told(*CALM, "wait 3 h", "shelter: ACCEPT", "wait 1 h", "shelter: ARRIVE")
+    without = changed(records, e.OfferOpened, words=("ACKNOWLEDGE", "ACCEPT", "DECLINE"))
+    assert since(records)["wait:bed"] == 255
+    assert since(without)["wait:bed"] == 195
+
+
+def test_a_pause_is_an_answer_and_no_decline_and_so_is_coming() -> None:
+    held = told(*CALM, "health: HOLD NO_CAPACITY")
+    assert any(isinstance(body, e.OfferHeld) and body.due and body.reason for _, _, body in held)
+    assert not any(fact.startswith("declined") for fact in since(held))
+    offer = next(body for _, _, body in held if isinstance(body, e.OfferHeld))
+    came = e.OfferArrived(why=offer.why, offer_id=offer.offer_id, due_what="")
+    for answer in ([offer], [came], []):
+        log = Log()
+        for _, meta, body in told(*CALM):
+            log.put(meta.case_id, body, meta.recorded_at)
+        for body in (*answer, e.DeadlinePassed(why=offer.why, offer_id=offer.offer_id, what="accept", was_due=START)):
+            log.put(CASE, body, START + DAY)
+        assert ("unanswered" in since(log.records)) == (not answer)
+
+
 def test_a_settled_or_overtaken_interview_is_none() -> None:
     records = changed(story("calm-path"), e.StepDone, outcome="settled")
     assert not {"wait:interview", "wait:plan"} & set(since(records))
@@ -102,6 +131,9 @@ def test_a_withdrawal_and_a_join_are_of_the_whole_case() -> None:
 def test_what_is_known_when_it_began_stays_and_a_second_time_is_no_second_child() -> None:
     (course,) = folded(told("refer", "wait 1 h", "traits found_in=prizren age_band=15-17")).of(CHILD, AGO, NEVER)
     assert (course.municipality, course.sex, course.age_band) == ("prishtine", "female", "12-14")
+    adult = folded(story("child-turns-out-adult"))
+    assert [c.age_band for c in adult.of("trafficking-adult", AGO, NEVER)] == ["18-120"]
+    assert [c.age_band for c in adult.of(CHILD, AGO, NEVER)] == ["unknown"]
     again = folded(told(*CALM, "desk CLOSE", "wait 40d", "desk REOPEN"))
     (once,) = again.of(CHILD, AGO, NEVER)
     assert once.began_at == START
@@ -198,6 +230,22 @@ def test_an_erased_child_is_counted_as_erased_and_as_nothing_else() -> None:
         assert not any(full.days for full in courses.fulls("2026-10", WHOLE, NEVER) if full.places > 1)
 
 
+def test_where_among_its_records_an_erasure_is_read_makes_no_difference() -> None:
+    log = Log()
+    for _, meta, body in told(*CALM):
+        log.put(meta.case_id, body, meta.recorded_at)
+    log.put(CASE, e.CaseLinked(why=log.records[1][2].why, other=CASE, how="sibling"), 1)  # out of every period
+    erased = e.CaseErased(requested_at=START, approved_at=START, basis="x", records=1)
+    log.put(CASE, erased, START + DAY)
+    *records, last = log.records
+    topic, meta, _ = records[-1]
+    for order in ([*records, last], [last, *records], [*records[:3], last, *records[3:]], [last, (topic, meta, None)]):
+        courses = folded(order)
+        assert courses.pathways() == ()
+        assert courses.counted(START + DAY) == Counter()
+        assert courses.counted(NEVER) == Counter(erased=1)
+
+
 def test_what_an_erased_case_has_raised_stands_for_itself() -> None:
     records = year(300)
     raiser = next(meta.case_id for _, meta, body in records if isinstance(body, e.CaseRaised))
@@ -223,7 +271,23 @@ def test_what_cannot_be_told_is_counted_by_word() -> None:
     assert counted([("referral-intake", opened, offer)]) == Counter({"unknown-type": 1})
     assert counted([(topic, opened, e.Passed(service="x", reason="y"))]) == Counter({"unknown-type": 1})
     assert counted([(topic, replace(opened, recorded_at=1), offer)]) == Counter({"out-of-period": 1})
-    assert counted([(topic, replace(opened, recorded_at=START - HOUR), offer)]) == Counter({"clock-back": 1})
+    back = [(topic, replace(opened, recorded_at=START - HOUR), offer)]
+    assert counted(back) == Counter({"clock-back": 1})
+    assert folded([*records, *back]).counted(START - HOUR) == Counter()
+
+
+def test_what_is_over_is_forgotten() -> None:
+    def kept(records: list[Record]) -> int:
+        tracemalloc.start()
+        courses = folded(records)
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert courses.pathways()
+        return size
+
+    records = list(year(60))
+    folded(records)
+    assert kept(records) < 0.8 * kept([r for r in records if not isinstance(r[2], e.CaseClosed)])
 
 
 def test_days_on_which_no_place_was_free_at_their_end() -> None:
@@ -237,7 +301,7 @@ def test_days_on_which_no_place_was_free_at_their_end() -> None:
         offer = replace(by, service="isf.beds", role="state-secure-facility")
         closed = e.OfferClosed(why=by.why, offer_id=by.offer_id, how=e.How.EXPIRED, reason="accept")
         log.put(case_id, track, day)
-        log.put(case_id, offer, day + 2 * DAY + number * HOUR)
+        log.put(case_id, offer, day + 2 * DAY)
         log.put(case_id, closed, day + 4 * DAY + HOUR)
         if number:
             log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 6 * DAY)
