@@ -11,7 +11,7 @@ import msgspec
 
 from referral.cli.oversight_rows import Published
 from referral.domain.events import FigureReleased, Mark, Unit
-from services.oversight.naming import Measure
+from services.oversight.measures import Measures
 
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "release": (
@@ -52,16 +52,16 @@ def figures_json(releases: Iterable[Published]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
 
 
-def dictionary_csv(measures: Mapping[str, Measure], language: str) -> bytes:
-    """Columns, units, marks and measures; the measures in one language. It begins with a byte order mark, for spreadsheets."""
+def dictionary_csv(defined: Measures, language: str) -> bytes:
+    """Columns, units, marks, terms and measures; the last two in one language. It begins with a byte order mark, for spreadsheets."""
     rows = [
-        (kind, name, type_, meaning, unit, source, query) for kind, name, type_, meaning, unit, source, query in _rows(measures, language)
+        (kind, name, type_, meaning, unit, source, query) for kind, name, type_, meaning, unit, source, query in _rows(defined, language)
     ]
     return "\ufeff".encode() + _csv(("kind", "name", "type", "meaning", "unit", "source", "query"), rows)
 
 
-def dictionary_json(measures: Mapping[str, Measure]) -> bytes:
-    """The same, the measures in all languages."""
+def dictionary_json(defined: Measures) -> bytes:
+    """The same, terms and measures in all languages."""
     told = {
         "columns": [{"name": name, "type": type_, "meaning": meaning} for name, (type_, meaning) in COLUMNS.items()],
         "marks": [{"mark": mark.value, "meaning": meaning} for mark, meaning in MARKS.items()],
@@ -74,8 +74,9 @@ def dictionary_json(measures: Mapping[str, Measure]) -> bytes:
                 "source": one.source,
                 "query": one.query,
             }
-            for id, one in measures.items()
+            for id, one in defined.measures.items()
         ],
+        "terms": [{"term": id, "name": dict(one.name), "definition": dict(one.definition)} for id, one in defined.terms.items()],
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
 
@@ -99,14 +100,16 @@ def _field(figure: FigureReleased, published: Published, name: str) -> str:
     return safe(str(value))
 
 
-def _rows(measures: Mapping[str, Measure], language: str) -> Iterable[Sequence[str]]:
+def _rows(defined: Measures, language: str) -> Iterable[Sequence[str]]:
     for name, (type_, meaning) in COLUMNS.items():
         yield "column", name, type_, meaning, "", "", ""
     for mark, meaning in MARKS.items():
         yield "mark", mark.value, "", meaning, "", "", ""
     for unit in (Unit.CHILDREN, Unit.MINUTES, Unit.DAYS):
         yield "unit", unit.value, "", "", "", "", ""
-    for id, one in measures.items():
+    for id, term in defined.terms.items():
+        yield "term", id, "", f"{term.name[language]}. {term.definition[language]}", "", "", ""
+    for id, one in defined.measures.items():
         yield "measure", id, "", f"{one.name[language]}. {one.definition[language]}", str(one.unit), one.source, one.query
 
 

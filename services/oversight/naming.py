@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from referral.domain.events import FigureReleased, Unit
 from referral.domain.policy import Policy
 from referral.runtime.words import Words
+from services.oversight.measures import Measure
 
 PARTS = {"late": "agency", "declined": "reason"}
 """Measures of several parts: what the word after the dot is a code of."""
 HOUR, DAY = 60, 60 * 24
-
-
-class Measure(Protocol):
-    """As measures.yaml defines it. name, definition: by language."""
-
-    @property
-    def name(self) -> Mapping[str, str]: ...
-    @property
-    def definition(self) -> Mapping[str, str]: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def query(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from referral.runtime import words
 from referral.runtime.web import PAGE_HEADERS
 from referral.runtime.words import ENDONYMS, Words, spoken
 from services.oversight import charts, downloads, panels, readers, sections, shown
-from services.oversight.naming import Measure, Naming
+from services.oversight.measures import Measures
+from services.oversight.naming import Naming
 from services.oversight.readers import Reader, Shelf
 
 HOME, COOKIE, LANGUAGE = "/oversight", "oversight", "oversight-language"
@@ -65,7 +66,7 @@ class Pages:
 
     engine: AsyncEngine
     policy: Callable[[], Policy]
-    measures: Mapping[str, Measure]
+    defined: Measures
     words: Mapping[str, Words]
     templates: Environment
     shelf: Shelf
@@ -117,9 +118,9 @@ class Pages:
     def _naming(self, request: Request) -> Naming:
         language = spoken(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
         try:
-            return Naming(self.words[language], self.policy(), self.measures)
+            return Naming(self.words[language], self.policy(), self.defined.measures)
         except Unavailable:  # figures are worth more than names
-            return Naming(self.words[language], None, self.measures)
+            return Naming(self.words[language], None, self.defined.measures)
 
     def _html(self, template: str, naming: Naming, reader: Reader | None, here: str, status: int = 200, **values: object) -> HTMLResponse:
         shared = {
@@ -178,10 +179,11 @@ class Pages:
 
     def _measures(self, call: Call) -> Response:
         wanted = call.request.path_params.get("measure", "")
-        if wanted and wanted not in self.measures:
+        measures = {id: one for id, one in self.defined.measures.items() if wanted in ("", id)}
+        terms = {id: one for id, one in self.defined.terms.items() if wanted in ("", id)}
+        if not measures and not terms:
             return self._lost(call)
-        chosen = {id: one for id, one in self.measures.items() if wanted in ("", id)}
-        return self._page(call, "measures.html", wanted=wanted, chosen=chosen)
+        return self._page(call, "measures.html", wanted=wanted, measures=measures, terms=terms)
 
     def _downloads(self, call: Call) -> Response:
         return self._page(call, "downloads.html", releases=call.releases[::-1])
@@ -198,10 +200,10 @@ class Pages:
     def _dictionary(self, call: Call) -> Response:
         kind = call.request.path_params["kind"]
         if kind == "json":
-            return _file(call.request, downloads.dictionary_json(self.measures), JSON, "dictionary.json")
+            return _file(call.request, downloads.dictionary_json(self.defined), JSON, "dictionary.json")
         if kind != "csv":
             return self._lost(call)
-        return _file(call.request, downloads.dictionary_csv(self.measures, call.naming.say.language), CSV, "dictionary.csv")
+        return _file(call.request, downloads.dictionary_csv(self.defined, call.naming.say.language), CSV, "dictionary.csv")
 
     def _lost(self, call: Call) -> Response:
         return self._page(call, "lost.html", 404)
@@ -234,12 +236,12 @@ class Pages:
         return answer
 
 
-def made(engine: AsyncEngine, policy: Callable[[], Policy], measures: Mapping[str, Measure], *, drill: bool, secure: bool) -> Pages:
+def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
     """Called by wiring."""
     here = Path(__file__)
     loader = FileSystemLoader(here.with_name("templates"))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Pages(engine, policy, measures, words.load(here.with_name("words.yaml")), templates, Shelf(), drill, secure)
+    return Pages(engine, policy, defined, words.load(here.with_name("words.yaml")), templates, Shelf(), drill, secure)
 
 
 def _home(call: Call) -> Response:

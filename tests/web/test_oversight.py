@@ -1,0 +1,83 @@
+"""The oversight pages in a browser without JavaScript, on a phone: signed in and read by keyboard, nothing wider than the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
+from starlette.applications import Starlette
+
+from referral.cli import oversight
+from referral.domain import policy
+from referral.runtime import database as databases
+from referral.runtime.settings import CHECKOUT, Settings
+from referral.wire import bundle
+from services.oversight import measures, pages
+from tests import made_releases
+from tests.web.steps import field, leaving, picture, send, tab_to, text
+
+POLICY = policy.compile(bundle.read(CHECKOUT / "policy"))
+
+
+@pytest.fixture
+def oversight_url(database: str, key_files: tuple[Path, Path]) -> Iterator[str]:
+    """The pages with a made-up year behind them, served in a thread of their own."""
+    settings = Settings(kafka="", database=database, master_key_file=key_files[0], instance="web", drill_clock=True)
+    bound, ready = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    server: list[uvicorn.Server] = []
+
+    async def serve() -> None:
+        admin = databases.admin(settings)
+        async with admin.begin() as tx:
+            await made_releases.store(tx, made_releases.year(POLICY))
+            await oversight.add(tx, "committee-secretariat", "committee", "a-token")
+        await admin.dispose()
+        engine = databases.engine(settings, "oversight")
+        made = pages.made(engine, lambda: POLICY, measures.load(made_releases.K), drill=True, secure=False)
+        server.append(uvicorn.Server(uvicorn.Config(Starlette(routes=made.routes()), log_level="warning", lifespan="off")))
+        ready.set()
+        await server[0].serve(sockets=[bound])
+        await engine.dispose()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    assert ready.wait(30)
+    yield f"http://127.0.0.1:{bound.getsockname()[1]}/oversight"
+    server[0].should_exit = True
+    thread.join(20)
+
+
+def test_the_committee_reads_a_year_on_a_phone_by_keyboard(oversight_url: str, browser: Chrome, pictures: Path) -> None:
+    browser.get(oversight_url)
+    Select(field(browser, "language")).select_by_value("en")
+    send(browser, "form.language button")
+    field(browser, "token").send_keys("a-token")
+    with leaving(browser):
+        field(browser, "token").send_keys(Keys.ENTER)
+    assert "The country" in text(browser) and "token" not in browser.current_url
+    tab_to(browser, "h2#stage a.definition")
+    with leaving(browser):
+        browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert "furthest" in text(browser), "the definition, one press away"
+    for path in ("country", "procedures/child-labour", "releases"):
+        browser.get(f"{oversight_url}/{path}")
+        width = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["width"]
+        assert width <= 375, f"{path} is {width} pixels wide"
+        picture(browser, pictures / f"oversight-{path.replace('/', '-')}.png")
+    browser.get(f"{oversight_url}/procedures/child-labour")
+    tab_to(browser, "details summary")
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert "Police" in text(browser, "details[open] p"), "the names of what is hidden"
+    tab_to(browser, "footer form:last-child button")
+    with leaving(browser):
+        browser.switch_to.active_element.send_keys(Keys.ENTER)
+    browser.get(f"{oversight_url}/country")
+    assert "signin" in browser.current_url
