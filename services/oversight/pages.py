@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -17,8 +18,9 @@ from starlette.routing import BaseRoute, Route
 from referral.cli.oversight_rows import Published
 from referral.cli.show import local
 from referral.domain.policy import Policy
-from referral.errors import Unavailable
+from referral.errors import Malformed, Unavailable
 from referral.runtime import words
+from referral.runtime.observe import log
 from referral.runtime.web import PAGE_HEADERS
 from referral.runtime.words import ENDONYMS, Words, spoken
 from services.oversight import charts, downloads, panels, readers, sections, shown
@@ -110,8 +112,12 @@ class Pages:
                     return (
                         Response(status_code=401, headers=PAGE_HEADERS) if bearer else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
                     )
-                releases = await self.shelf.all(tx)
-            return page(Call(request, reader, releases, self._naming(request)))
+                try:
+                    releases = await self.shelf.all(tx)
+                except Malformed as error:
+                    log().error("release is not as it was made", service="oversight", reason=str(error))
+                    return self._html("broken.html", self._naming(request), reader, HOME, 500)
+            return await run_in_threadpool(page, Call(request, reader, releases, self._naming(request)))  # who counts goes on meanwhile
 
         return endpoint
 
