@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -102,7 +102,7 @@ class Pages:
         ]
 
     def _visited(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
-        """Only for whoever has a token that stands: a browser's cookie, or a program's header."""
+        """Only for whoever has a token that stands: a browser's cookie, or a program's header. Drawn in a thread: counting goes on."""
 
         async def endpoint(request: Request) -> Response:
             bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
@@ -116,17 +116,24 @@ class Pages:
                     releases = await self.shelf.all(tx)
                 except Malformed as error:
                     log().error("release is not as it was made", service="oversight", reason=str(error))
-                    return self._html("broken.html", self._naming(request), reader, HOME, 500)
-            return await run_in_threadpool(page, Call(request, reader, releases, self._naming(request)))  # who counts goes on meanwhile
+                    return self._html("broken.html", self._nameless(request), reader, HOME, 500)
+            return await run_in_threadpool(
+                lambda: page(Call(request, reader, releases, self._naming(request)))
+            )  # counting goes on meanwhile
 
         return endpoint
 
-    def _naming(self, request: Request) -> Naming:
+    def _nameless(self, request: Request) -> Naming:
+        """The reader's language, without the policy's names."""
         language = spoken(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
+        return Naming(self.words[language], None, self.defined.measures)
+
+    def _naming(self, request: Request) -> Naming:
+        nameless = self._nameless(request)
         try:
-            return Naming(self.words[language], self.policy(), self.defined.measures)
+            return replace(nameless, policy=self.policy())
         except Unavailable:  # figures are worth more than names
-            return Naming(self.words[language], None, self.defined.measures)
+            return nameless
 
     def _html(self, template: str, naming: Naming, reader: Reader | None, here: str, status: int = 200, **values: object) -> HTMLResponse:
         shared = {
@@ -215,7 +222,7 @@ class Pages:
         return self._page(call, "lost.html", 404)
 
     async def _signin(self, request: Request) -> Response:
-        naming = self._naming(request)
+        naming = self._nameless(request)
         if request.method == "GET":
             return self._html("signin.html", naming, None, f"{HOME}/signin", wrong=False)
         token = (await _form(request)).get("token", "").strip()

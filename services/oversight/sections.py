@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from referral.domain.events import FigureReleased, Mark
 from services.oversight.naming import Naming
@@ -41,7 +41,9 @@ class Row(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """measures: with their names; the definition of each is one click away. few: key of the text for what is hidden. rest: hidden rows."""
+    """measures: with their names; the definition of each is one click away. few: key of the text for what is hidden. rest: names of
+    rows that are hidden. open: of a long list, whose hidden ones are not all named.
+    """
 
     id: str
     measures: Sequence[tuple[str, str]]
@@ -49,10 +51,7 @@ class Table(Struct, frozen=True):
     rows: Sequence[Row]
     rest: Sequence[str] = ()
     few: str = "hidden"
-
-    @property
-    def empty(self) -> bool:
-        return not self.rows and not self.rest
+    open: bool = False
 
 
 def of_all(told: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> dict[str, Table]:
@@ -65,7 +64,7 @@ def of_all(told: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased
         _matrix("where", "municipality", regions, blocks, naming),
         waits(blocks, naming),
         _matrix("rung", "rung", RUNGS, blocks, naming),
-        Table("told", singles, [name for _, name in singles], [_row(block, _yes(block, naming), naming) for block in blocks]),
+        _sorted_out("told", singles, [name for _, name in singles], [_row(block, _yes(block, naming), naming) for block in blocks]),
         _ranked("late", blocks, naming, named=True),
         _ranked("declined", blocks, naming, named=True),
         of_places(full, naming),
@@ -81,7 +80,7 @@ def of_block(block: Block, naming: Naming) -> list[Table]:
         _bars("stage", block, "stage", STAGES, naming),
         waits([block], naming),
         _bars("rung", block, "rung", RUNGS, naming),
-        Table("told", singles, (), told),
+        _alone(Table("told", singles, (), told)),
         _ranked("late", [block], naming),
         _ranked("declined", [block], naming),
         _places(block, naming),
@@ -96,7 +95,7 @@ def waits(blocks: Sequence[Block], naming: Naming) -> Table:
         return [_wait(block, f"wait.{what}", naming) for what in WAITS]
 
     rows = [_row(block, cells(block), naming) for block in blocks]
-    return Table("wait", _named(naming, "wait"), [naming.part(f"wait.{what}") for what in WAITS], rows, few="hidden.few")
+    return _sorted_out("wait", _named(naming, "wait"), [naming.part(f"wait.{what}") for what in WAITS], rows, "hidden.few")
 
 
 def of_places(full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> Table:
@@ -104,7 +103,7 @@ def of_places(full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) 
     months = sorted({month for row in full.values() for month in row})[-6:]
     rows = [Row(naming.group("full", role), [cell(row.get(month), 31, naming) for month in months]) for role, row in full.items()]
     rows.sort(key=lambda row: row.name)
-    return Table("full", _named(naming, "full"), [naming.month(month) for month in months], rows, few="hidden.places")
+    return _sorted_out("full", _named(naming, "full"), [naming.month(month) for month in months], rows, "hidden.places")
 
 
 def cell(figure: FigureReleased | None, most: int, naming: Naming) -> Cell:
@@ -127,7 +126,13 @@ def _matrix(id: str, measure: str, groups: Sequence[str], blocks: Sequence[Block
         return [cell(block.figure(measure, group), block.children, naming) for group in groups]
 
     columns = [naming.group(measure, group) for group in groups]
-    return Table(id, _named(naming, measure), columns, [_row(block, cells(block), naming) for block in blocks])
+    return _sorted_out(id, _named(naming, measure), columns, [_row(block, cells(block), naming) for block in blocks])
+
+
+def _sorted_out(id: str, measures: Sequence[tuple[str, str]], columns: Sequence[str], rows: Sequence[Row], few: str = "hidden") -> Table:
+    """Rows of which something is shown; of the others the names."""
+    told = [row for row in rows if any(one.text for one in row.cells)]
+    return Table(id, measures, columns, told, [row.name for row in rows if row not in told], few)
 
 
 def _yes(block: Block, naming: Naming) -> list[Cell]:
@@ -144,13 +149,16 @@ def _row(block: Block, cells: Sequence[Cell], naming: Naming) -> Row:
 
 
 def _bars(id: str, block: Block, measure: str, groups: Sequence[str], naming: Naming) -> Table:
+    """Every group, hidden ones among them; where nothing is shown, their names alone."""
     told = [group for group in groups if block.figure(measure, group)]
-    return Table(
-        id,
-        _named(naming, measure),
-        (),
-        [Row(naming.group(measure, g), [cell(block.figure(measure, g), block.children, naming)]) for g in told],
-    )
+    rows = [Row(naming.group(measure, group), [cell(block.figure(measure, group), block.children, naming)]) for group in told]
+    return _alone(Table(id, _named(naming, measure), (), rows))
+
+
+def _alone(table: Table) -> Table:
+    if any(one.text for row in table.rows for one in row.cells):
+        return table
+    return structs.replace(table, rows=(), rest=[row.name for row in table.rows])
 
 
 def _ranked(start: str, blocks: Sequence[Block], naming: Naming, *, named: bool = False) -> Table:
@@ -166,7 +174,7 @@ def _ranked(start: str, blocks: Sequence[Block], naming: Naming, *, named: bool 
             else:
                 row = Row(name, [one], f"{place.name} · {place.note}" if named else "")
                 found.append((-one.value / max(block.children, 1), name, row))
-    return Table(start, _named(naming, start), (), [row for _, _, row in sorted(found, key=lambda item: item[:2])], sorted(rest))
+    return Table(start, _named(naming, start), (), [row for _, _, row in sorted(found, key=lambda item: item[:2])], sorted(rest), open=True)
 
 
 def _places(block: Block, naming: Naming) -> Table:
@@ -175,6 +183,8 @@ def _places(block: Block, naming: Naming) -> Table:
     regions = sorted(group for group in table if group.startswith("region:"))
     single = sorted((naming.group("municipality", group), group) for group in table if group != "all" and not group.startswith("region:"))
     rows = [Row(naming.group("municipality", group), [cell(table[group], block.children, naming)]) for group in regions]
+    if not any(row.cells[0].text for row in rows):
+        return Table("where", _named(naming, "municipality"), (), (), [*(row.name for row in rows), *(name for name, _ in single)])
     shown = [Row(name, [cell(table[group], block.children, naming)]) for name, group in single if table[group].mark is Mark.SHOWN]
     rest = [name for name, group in single if table[group].mark is not Mark.SHOWN]
     return Table("where", _named(naming, "municipality"), (), [*rows, *shown], rest)

@@ -213,7 +213,7 @@ async def test_a_release_is_out_when_it_is_published_and_then_nothing_changes_it
         changes = [
             f"UPDATE oversight.release SET {to} WHERE number = 14" for to in ("month = 'x'", "made = ''", "figures = ''", "number = 15")
         ]
-        changes += ["UPDATE oversight.release SET published_at = 6", "DELETE FROM oversight.release", "TRUNCATE oversight.release"]
+        changes += ["UPDATE oversight.release SET published_at = 6", "DELETE FROM oversight.release", "TRUNCATE oversight.release CASCADE"]
         forged = made_releases.row(made_releases.renumbered(YEAR[1], 15)) | {"made": made_releases.row(YEAR[1])["made"]}
         for change in changes:
             with pytest.raises(DBAPIError, match="append-only"):

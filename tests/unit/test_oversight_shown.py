@@ -67,6 +67,16 @@ def test_rows_come_in_the_order_of_shown_shares_and_hidden_ones_in_that_of_the_a
     assert set(sections.COUNTRY) == set(sections.DEADLINES)
 
 
+def test_what_is_hidden_throughout_is_one_line_and_no_wall_of_hatching() -> None:
+    few = made_releases.block(POLICY, 1, "disability", "2027-01", "2027-01", 12)
+    [block] = shown.blocks(out(made_releases.made(1, "2027-01", few.figures)))
+    of_all = sections.of_all([block, shown.newest(shown.blocks(YEAR))["child-labour"]], {}, SAY)
+    assert [row.name for row in of_all["stage"].rows] == ["Worst forms of child labour"] and of_all["stage"].rest == ["Disability"]
+    tables = {table.id: table for table in sections.of_block(block, SAY)}
+    assert all(not table.rows and table.rest for id, table in tables.items() if id != "wait")
+    assert "Prizren" in tables["where"].rest and tables["late"].open, "a list that names no agency says that the others are hidden too"
+
+
 def test_bars_are_as_long_as_their_values_and_hidden_ones_all_alike() -> None:
     assert 'width="25.0%"' in charts.bar(11, 44) and 'width="100.0%"' in charts.bar(50, 44) and "%" in charts.bar(3, 0)
     assert charts.bar(None, 44) == charts.bar(None, 7) and "hatch" in charts.bar(None, 1)
