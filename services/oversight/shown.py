@@ -12,6 +12,8 @@ from referral.domain.events import FigureReleased, Mark
 CHILDREN, ALL = "children", "all"
 LONGEST = 24
 """Months of a chart over time (ours): what is older stands in the tables."""
+SHORTEST = 12
+"""What is not yet told stays empty, at the right."""
 
 
 class Block(Struct, frozen=True):
@@ -107,8 +109,8 @@ def window(told: Sequence[Block], waits: Sequence[FigureReleased]) -> tuple[str,
     """First and last month of the charts over time. ValueError: nothing is told or waits."""
     ends = [*(block.last for block in told), *(figure.last for figure in waits)]
     starts = [*(block.first for block in told), *(figure.first for figure in waits)]
-    last = max(ends)
-    return max(min(starts), month(index(last) - LONGEST + 1)), last
+    first = max(min(starts), month(index(max(ends)) - LONGEST + 1))
+    return first, max(*ends, month(index(first) + SHORTEST - 1))
 
 
 def index(month: str) -> int:
