@@ -4,7 +4,7 @@ BIN := .venv/bin
 # They strike one process at a time, so they can stand beside others; the rest of tests/faults wants the machine for itself.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py
 
-.PHONY: setup check test faults interop attacks bench generate stories up demo lock
+.PHONY: setup check test faults interop attacks bench year generate stories up demo lock
 
 setup: .venv/ready
 
@@ -44,6 +44,9 @@ attacks: setup
 
 bench: setup
 	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))
+
+year: setup
+	$(BIN)/python -m tests.contract.year
 
 stories: setup
 	$(BIN)/pytest -q tests/stories --update

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from rich.progress import Progress
 from rich.table import Table
 
-from referral.cli import audit_open, show
+from referral.cli import audit_open, log, oversight_rows, show
 from referral.cli.audit_open import AuditorKey, Export, Witnesses
 from referral.cli.audit_replay import casebook
 from referral.domain.events import FigureReleased, ReleaseMade
@@ -30,7 +30,10 @@ from referral.proof.report import Report
 
 Month = Annotated[str, typer.Option(metavar="YYYY-MM", help="Without a release: of the children of this month, as of its close.")]
 Which = Annotated[
-    str, typer.Option("--release", metavar="FILE|NUMBER", help="Compare: releases of a JSON download, or one of the log; `all` of the log.")
+    str,
+    typer.Option(
+        "--release", metavar="FILE|NUMBER", help="Compare: the releases of a JSON download, or one that is out, or `all` of them."
+    ),
 ]
 FEED = ReleaseMade.TOPIC
 LISTED = 20
@@ -38,7 +41,7 @@ LISTED = 20
 
 
 class Book(Struct):
-    """What was read. releases: by number, of the topic oversight-feed, as far as audit has logged it."""
+    """What was read. releases: by number, of the topic oversight-feed as far as it is logged, else of the running system."""
 
     log: Log
     bundles: Bundles
@@ -81,6 +84,8 @@ def figures_command(
     with audit_open.opened(export, key) as there, show.progress(quiet=as_json) as bar:
         book, head = casebook(there.archive, pinned)
         read = gather(book, there.keys(None), bar)
+        if there.live and not read.releases:
+            read.releases = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: oversight_rows.published(tx))}
     if not release:
         return _raw(read, month, as_json)
     wanted = _wanted(read, release)
@@ -154,7 +159,7 @@ def _wanted(read: Book, which: str) -> list[Release]:
     if which == "all" or which.isdigit():
         found = [one for number, one in sorted(read.releases.items()) if which in ("all", str(number))]
         if not found:
-            raise Rejected("unknown-release", "--release", "the log has no such release; audit may lag by a second")
+            raise Rejected("unknown-release", "--release", "there is no such release; of an export, name a JSON download")
         return found
     path = Path(which)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -13,15 +14,18 @@ from typing import Any
 
 from msgspec import Struct
 
-from referral.cli import audit_export, audit_open, audit_reader, cast, up
+from referral.cli import audit_export, audit_figures, audit_open, audit_reader, cast, oversight_rows, up
 from referral.domain import events as e
-from referral.domain.deadline import DAY
+from referral.domain.deadline import DAY, HOUR
 from referral.domain.policy import Policy, compile
 from referral.domain.simulate_live import Live
 from referral.local.stack import Stack
 from referral.local.wish import Wish
-from referral.proof import archive
+from referral.proof import archive, figures
+from referral.runtime import database
+from referral.runtime.settings import SERVICES
 from referral.wire import bundle
+from services.oversight import downloads
 from tests.contract.told_line import TEXTS, agreed, said
 from tests.contract.year_line import Line
 from tests.contract.year_people import Besides, Crowd, People
@@ -37,7 +41,7 @@ class Year:
 
     def __init__(self, people: People, line: Line, policy: Policy, tell: Callable[[str], None]) -> None:
         self.people, self.line, self.policy, self.tell = people, line, policy, tell
-        self.lived, self.moments = Counter[str](), 0
+        self.lived, self.moments, self.acts = Counter[str](), 0, 0
         self.twins: dict[str, str] = {}
         self.referrals: dict[str, str] = {}
         self.erased: list[str] = []
@@ -88,7 +92,8 @@ class Year:
     async def _in_turn(self, steps: list[tuple[Live, Struct]]) -> None:
         for live, body in steps:
             self.lived[f"did {type(body).__name__}"] += 1
-            await self._act(live, body, f"{live.name}-{live.inputs}-{self.people.now}-{type(body).__name__}")
+            self.acts += 1
+            await self._act(live, body, f"{live.name}-{self.acts}")
 
     async def _act(self, live: Live, body: Any, key: str) -> None:
         """What an agency's system would send."""
@@ -166,9 +171,19 @@ async def lived(stack: Stack, data: Path, cases: int, days: int, seed: int, tell
         year = time.gmtime(await line.now() / 1e6).tm_year + 1
         crowd = Crowd(policy=policy, seed=seed, world=0, cases=cases, year=year, days=days)
         made = Year(People(crowd, policy), line, policy, tell)
-        await made.live(crowd.start + days * DAY + FOLLOWED)
+        until = crowd.start + days * DAY + FOLLOWED
+        await made.live(until)
         await line.logged()
+        await line.released(closed(crowd.start, until))
         return made
+
+
+def closed(start: int, until: int) -> int:
+    """How many months since then are closed by then; the first referral comes in the first hours of the first."""
+    month, count = figures.month_of(start), 0
+    while figures.close_of(month) + HOUR < until:
+        month, count = figures.next_month(month), count + 1
+    return count
 
 
 def export(stack: Stack, folder: Path) -> Path:
@@ -191,22 +206,36 @@ def export(stack: Stack, folder: Path) -> Path:
     return key
 
 
-async def main() -> None:
+async def releases(stack: Stack, path: Path) -> Path:
+    """All of them, as readers download them."""
+    engine = database.admin(stack.settings)
+    try:
+        async with engine.connect() as tx:
+            path.write_bytes(downloads.figures_json(await oversight_rows.published(tx)))
+    finally:
+        await engine.dispose()
+    return path
+
+
+async def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.contract.year", description=__doc__)
     parser.add_argument("--cases", type=int, default=400)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--into", type=Path, help="folder for the stack's data and the export; a new temporary one by default")
-    told = parser.parse_args()
-    into = told.into or Path(tempfile.mkdtemp(prefix="referral-year-"))
-    async with up.running(Wish(data=into / "data", drill=True, witnesses=up.WITNESSES)) as stack:
-        year = await lived(stack, into / "data", told.cases, told.days, told.seed, print)
+    wanted = parser.parse_args()
+    into = wanted.into or Path(tempfile.mkdtemp(prefix="referral-year-"))
+    async with up.running(Wish(data=into / "data", drill=True, witnesses=up.WITNESSES, services=SERVICES)) as stack:
+        year = await lived(stack, into / "data", wanted.cases, wanted.days, wanted.seed, print)
         for word, count in sorted(year.lived.items()):
             print(f"{count:7} {word}")
         print(f"the doors refused {dict(year.line.refused)}")
         key = await asyncio.to_thread(export, stack, into / "export")
+        told = await releases(stack, into / "releases.json")
+        code = await asyncio.to_thread(audit_figures.figures_command, into / "export", release=str(told), key=key)
         print(f"the log: {into / 'export'}, opened by {key}")
+    return code
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))

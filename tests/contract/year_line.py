@@ -46,6 +46,7 @@ OPEN = text(
     + " UNION ALL ".join(f"SELECT '{s}' AS service, unit, positions FROM {s}.lease" for s in ("intake", "routing", "notifier", "audit"))
     + ") AS leases) AS positions"
 )
+RELEASED = text("SELECT count(DISTINCT month) FROM oversight.release WHERE published_at IS NOT NULL")
 BELL = text(f"NOTIFY {queue.channel('routing')}")
 Said = tuple[Meta, Struct]
 
@@ -130,6 +131,18 @@ class Line:
         while (waits := await self._waits((*READS, ("audit", INTAKE, "intake"), ("audit", ROUTING, "routing")))) is not None:
             if time.monotonic() > until:
                 raise Late(waits)
+            await asyncio.sleep(LOOK_S)
+
+    async def released(self, months: int) -> None:
+        """Return when so many periods are released and published."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            async with self._engine.connect() as tx:
+                done = (await tx.execute(RELEASED)).scalar_one()
+            if done >= months:
+                return
+            if time.monotonic() > until:
+                raise Late(f"{done} of {months} releases are out")
             await asyncio.sleep(LOOK_S)
 
     async def _waits(self, reads: tuple[tuple[str, str, str], ...]) -> str | None:
