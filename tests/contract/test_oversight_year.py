@@ -1,4 +1,4 @@
-"""A year (here: a few weeks of it) lived on the real line, released by the real Faust worker, and computed again from the log by hand: equal."""
+"""Some weeks lived on the real line, released by the real Faust worker, and computed again from the log by hand: equal."""
 
 from __future__ import annotations
 
