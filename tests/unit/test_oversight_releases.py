@@ -206,6 +206,16 @@ def test_fewer_are_none(count: int) -> None:
         assert kept(late, was, STAGES) == 1
 
 
+def test_what_was_hidden_is_not_told_later() -> None:
+    """With so many who ended, these can be the complement, and who had only begun could be told."""
+    was, ended = released([DONE] * 40 + [BEGUN] * 20, MONTHS[:1], STAGES), Course("busy", begins("2027-01"), "", "", "", {"stage:ended": 1})
+    late = [DONE] * 40 + [BEGUN] * 20 + [ended] * K
+    now = released(late, MONTHS[:1], STAGES)
+    begun = [next(f.value for f in said(one) if f.group == "begun") for one in (was, now)]
+    assert begun == [None, 20]
+    assert correct(1, late, was, {}, STAGES) is None
+
+
 def test_children_that_move_between_figures_are_no_correction_either() -> None:
     """As many as before: the told figures change by one."""
     was = released([DONE] * 40 + [BEGUN] * 20, MONTHS[:1], STAGES)
