@@ -21,10 +21,11 @@ AGAIN = 1.0  # seconds before another try when the broker is away
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One activation. number: dense from 1. files: path below policy/ → exact bytes."""
+    """One activation. number: dense from 1. at: when, µs UTC. files: path below policy/ → exact bytes."""
 
     number: int
     digest: str
+    at: int
     files: Mapping[str, bytes]
 
     def __repr__(self) -> str:
@@ -104,4 +105,4 @@ def _bundle(record: ConsumerRecord) -> Bundle:
     body = codec.decode(type_, codec.fingerprint(type_) if type_ == PolicyActivated.TYPE else 0, record.value or b"")
     if not isinstance(body, PolicyActivated):
         raise Malformed("policy-type", type_)
-    return Bundle(body.number, body.digest, body.files)
+    return Bundle(body.number, body.digest, body.at, body.files)

@@ -9,7 +9,7 @@ from functools import partial
 from referral.domain import policy as domain
 from referral.domain.policy import Policy
 from referral.errors import Unavailable
-from referral.runtime.bundles import Bundles
+from referral.runtime.bundles import Bundle, Bundles
 from services.oversight import figures, releases
 from services.oversight.blocks import Measures
 from services.oversight.courses import Courses
@@ -36,7 +36,8 @@ class Making:
 
     def make(self, before: Sequence[Release], month: str) -> list[Release]:
         """The release of a month; behind it, where records came late, the corrections of those before."""
-        policy, until = self.policy(), closes(month)
+        until = closes(month)
+        policy = self._at(until)
         measures = _measures(policy, self.courses.pathways())
         courses = [course for pathway in measures.pathways for course in self.courses.of(pathway, 0, begins(after(month)))]
         counted = self.courses.counted(until) + self.reading.counted(until)
@@ -52,10 +53,17 @@ class Making:
         return made
 
     def policy(self) -> Policy:
-        """In force now, compiled once. Unavailable: none is."""
-        bundle = self.bundles.current
-        if bundle is None:
+        """In force now. Unavailable: none is."""
+        if self.bundles.current is None:
             raise Unavailable("a policy in force")
+        return self._compiled(self.bundles.current)
+
+    def _at(self, close: int) -> Policy:
+        """In force when a period closed, or else the first that ever was: what comes later renames nobody in it."""
+        known = self.bundles.all
+        return self._compiled(next((bundle for bundle in reversed(known) if bundle.at < close), known[0]))
+
+    def _compiled(self, bundle: Bundle) -> Policy:
         if self._policy is None or self._policy[0] != bundle.number:
             self._policy = bundle.number, domain.compile(bundle.files)
         return self._policy[1]
