@@ -58,7 +58,9 @@ def _offer(d: Decision, body: InstructionGiven) -> None:
     if current is not None:
         d.close(current, How.CANCELLED, "DESK", "instruction", track)
     track = next(t for t in d.case.tracks if t.track_id == track.track_id)
-    return offer(d, track, step, run, number, service, role, (), "instruction")
+    offer(d, track, step, run, number, service, role, (), "instruction")
+    d.moved = True  # whom a desk has told may have been the last that a notice waits for
+    return None
 
 
 def _release(d: Decision, body: InstructionGiven) -> None:
