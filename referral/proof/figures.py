@@ -214,11 +214,8 @@ def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: st
         if isinstance(one.body, e.OfferOpened | e.OfferAccepted | e.OfferClosed):
             changes.append((one.at, one.case_id, one.seq, one.body.offer_id, not isinstance(one.body, e.OfferClosed)))
     changes.sort()
-    places = Counter[str]()
-    for service in policy.services.values():
-        for role in service.roles if service.places is not None else ():
-            places[role] += service.places or 0
-    days = dict.fromkeys(sorted(places), 0)
+    there = places(policy)
+    days = dict.fromkeys(sorted(there), 0)
     for midnight in _midnights(month):
         held = {offer: held for at, _, _, offer, held in changes if at < midnight}
         taken = Counter[str]()
@@ -227,8 +224,17 @@ def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: st
             for role in bed.roles if bed is not None and bed.places is not None else ():
                 taken[role] += 1
         for role in days:
-            days[role] += taken[role] >= places[role]
+            days[role] += taken[role] >= there[role]
     return days
+
+
+def places(policy: Policy) -> Counter[str]:
+    """Role → how many places there are in the whole country, of services that have a number of places."""
+    found = Counter[str]()
+    for service in policy.services.values():
+        for role in service.roles if service.places is not None else ():
+            found[role] += service.places or 0
+    return found
 
 
 def _midnights(month: str) -> Iterator[int]:

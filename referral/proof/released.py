@@ -91,8 +91,9 @@ def check(release: Release, before: Sequence[Release], log: Log, policy: Policy)
             there = plain.during(log.children, pathway, first, last)
             _figures(found, made, group, plain.tables(there, policy, plain.close_of(last)))
         else:
-            days = plain.full(log.said, frozenset(log.erased), policy, last)
-            _figures(found, made, group, {("full", role): count for role, count in days.items()})
+            days, places = plain.full(log.said, frozenset(log.erased), policy, last), plain.places(policy)
+            few = {("places", role): count for role, count in places.items()}
+            _figures(found, made, group, {("full", role): count for role, count in days.items()} | few)
     return found
 
 
@@ -144,9 +145,9 @@ def _figures(found: Checked, made: ReleaseMade, told: Iterable[FigureReleased], 
 
 
 def _may_be_shown(one: FigureReleased, ours: plain.Figures, k: int) -> bool:
-    """Whether it tells about k children at least, and half and most about k on either side."""
+    """Whether it tells about k children (or places) at least, and half and most about k on either side."""
     if one.measure == "full":
-        return True
+        return ours["places", one.group] >= k
     if one.measure.startswith("wait."):
         return ours[one.measure, "count"] >= k * {"half": HALF, "most": MOST}.get(one.group, 1)
     return ours[one.measure, one.group] >= k

@@ -61,7 +61,7 @@ class Waiting(NamedTuple):
 
 
 class People(World):
-    """ids: of cases on the line. drills: names of exercises. known: case id → its live case."""
+    """drills: names of exercises. known: case id of the line → its live case. agreed: name → how it came."""
 
     def __init__(self, caseload: Caseload, policy: Policy) -> None:
         self.now, self._waiting = 0, dict[int, Waiting]()
