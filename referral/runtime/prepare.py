@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -94,6 +91,10 @@ def _tables(connection: Connection, service: str) -> None:
 
 def _migrate(connection: Connection, folder: Path, schema: str, version_table: str) -> None:
     """A folder with `versions/NNNN_*.py`, each with revision, down_revision and upgrade(); run by path, without an env.py."""
+    from alembic.config import Config  # a tenth of a second, which no command needs that makes no tables
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
     script = ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
     head = script.get_current_head()
 
