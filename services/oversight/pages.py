@@ -24,6 +24,7 @@ from referral.runtime.observe import log
 from referral.runtime.web import PAGE_HEADERS
 from referral.runtime.words import ENDONYMS, Words, spoken
 from services.oversight import charts, downloads, panels, readers, sections, shown
+from services.oversight.blocks import GATHER
 from services.oversight.measures import Measures
 from services.oversight.naming import Naming
 from services.oversight.readers import Reader, Shelf
@@ -144,6 +145,7 @@ class Pages:
             "endonyms": ENDONYMS,
             "drill": self.drill,
             "bar": charts.bar,
+            "gather": GATHER,
             "hatch": charts.HATCH,
             "day": _day,
         }
