@@ -46,7 +46,7 @@ def test_numbers_are_filled_in_and_no_text_is_in_another_language() -> None:
             assert not re.search("[A-Za-zđžćčš]", texts["sr-Cyrl"])
         assert not re.search("[Ѐ-ӿ]", one.definition["sq"] + one.definition["en"] + one.definition["sr-Latn"])
     assert "11" in ALL.terms["hidden"].definition["sq"]
-    assert "13" in load(13).terms["waiting"].definition["sr-Cyrl"]
+    assert "13" in load(13).terms["hidden"].definition["sr-Cyrl"]
     assert f"{measures.FOLLOW_UP.days} days" in ALL.terms["month"].definition["en"]
 
 
