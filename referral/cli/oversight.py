@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import secrets
 from enum import StrEnum
@@ -125,8 +126,11 @@ def show_command(number: Number = None, every: All = False, as_json: show.Json =
     made = chosen.made
     corrects = f", corrects release {made.corrects}" if made.corrects else ""
     show.console.print(f"release {made.release}: {made.month}{corrects}; hidden: fewer than {made.threshold} or protected", soft_wrap=True)
-    told = [figure for figure in chosen.figures if every or figure.mark is not Mark.HIDDEN]
-    show.table(("months", "procedure", "measure", "group", "figure", "unit"), [_told(figure) for figure in told])
+    for (first, last, pathway), figures in itertools.groupby(chosen.figures, lambda figure: (figure.first, figure.last, figure.pathway)):
+        months = first if first == last else f"{first}..{last}"
+        rows = [_told(figure) for figure in figures if every or _worth(figure)]
+        if rows:
+            show.table(("measure", "group", "figure", "unit"), rows, title=f"\n{pathway or 'the country'} {months}")
     if not every:
         show.console.print(f"{made.hidden} hidden (--all names them)", soft_wrap=True)
     for each in made.counted:
@@ -151,10 +155,14 @@ async def _list(tx: AsyncConnection) -> list[dict[str, Any]]:
 
 def _listed(each: Published) -> tuple[object, ...]:
     made = each.made
-    return made.release, made.month, made.corrects, made.shown, made.hidden, made.waiting, made.narrowest, show.moment(each.at)
+    return made.release, made.month, made.corrects, made.shown, made.hidden, made.waiting, made.narrowest, show.moment(each.at)[:10]
+
+
+def _worth(figure: FigureReleased) -> bool:
+    """Not hidden, and not once more how many children there are, or all others."""
+    return figure.mark is not Mark.HIDDEN and figure.group != "no" and (figure.group != "all" or figure.measure == "children")
 
 
 def _told(figure: FigureReleased) -> tuple[object, ...]:
-    months = figure.first if figure.first == figure.last else f"{figure.first}..{figure.last}"
     value = figure.value if figure.mark is Mark.SHOWN else figure.mark.value.lower()
-    return months, figure.pathway, figure.measure, figure.group, value, figure.unit.value.lower()
+    return figure.measure, figure.group, value, figure.unit.value.lower()

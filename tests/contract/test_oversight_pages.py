@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 
-from referral.cli import oversight, oversight_rows
+from referral.cli import agency, oversight, oversight_rows, run
 from referral.domain import policy
 from referral.domain.events import Mark
 from referral.errors import Malformed, Unavailable
@@ -257,3 +258,31 @@ async def test_a_reader_is_an_office_and_a_token_is_kept_as_a_hash(bare: Setting
         kept = (await tx.execute(text("SELECT string_agg(t::text, ' ') FROM oversight.reader t"))).scalar_one()
         assert "token-c" not in kept and hashlib.sha256(b"token-c").hexdigest() in kept
         assert await readers.reader(tx, "") is None and await readers.reader(tx, "\udcff") is None
+
+
+def test_an_operator_gives_tokens_and_sees_releases_in_the_terminal(
+    bare: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("DATABASE", bare.database), ("KAFKA", "nowhere:1"), ("MASTER_KEY_FILE", str(bare.master_key_file))):
+        monkeypatch.setenv(f"REFERRAL_{name}", value)
+
+    def told(*arguments: str, code: int = 0) -> str:
+        assert run(["oversight", *arguments]) == code
+        return capfd.readouterr().out
+
+    agency.run(bare, lambda tx: made_releases.store(tx, YEAR))
+    made = json.loads(told("reader", "add", "committee-secretariat", "committee", "--json"))
+    assert json.loads(told("reader", "list", "--json"))[0] == {
+        "name": "committee-secretariat",
+        "role": "committee",
+        "created_at": ANY,
+        "ended_at": None,
+    }
+    assert made["token"] not in told("reader", "list") and "1 ended" in told("reader", "end", "committee-secretariat")
+    told("reader", "end", "committee-secretariat", code=1)
+    assert [each["release"] for each in json.loads(told("releases", "--json"))] == list(range(1, 14))
+    shown = told("show", "12")
+    assert "child-labour 2027-11..2027-12" in shown and "waiting" in shown and "drill: fewer than 11" in shown and "hidden (--all" in shown
+    assert "late.csw-viti" not in shown and "late.csw-viti" in told("show", "12", "--all")
+    assert json.loads(told("show", "--json"))["made"]["corrects"] == 12
+    told("show", "99", code=1)
