@@ -23,7 +23,7 @@ async def test_what_is_released_of_a_lived_year_is_what_its_log_says(tmp_path: P
     data, folder = tmp_path / "data", tmp_path / "export"
     wish = Wish(data=data, kafka=kafka, prefix=prefix(), drill=True, witnesses=up.WITNESSES, services=SERVICES)
     async with up.running(wish) as stack:
-        year = await lived(stack, data, cases=60, days=45, seed=1, tell=lambda _: None)
+        year = await lived(stack, data, cases=60, days=45, seed=10, tell=lambda _: None)
         assert not {word for word in LIVED if not year.lived[word]}, year.lived
         assert year.erased and year.people.drills and year.twins
         key = await asyncio.to_thread(export, stack, folder)
