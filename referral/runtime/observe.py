@@ -78,12 +78,23 @@ def configure() -> None:
     sys.excepthook = died
 
 
+AGAIN_S = 10.0
+"""Seconds until the same line of a library is said again: a client whose broker is away has warned 160 times a second (measured)."""
+
+
 class _Quiet(logging.Handler):
     """A library's warning: which logger and line, not its text, which may hold values."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else record.levelname
-        log().warning("library", where=f"{record.name}:{record.lineno}", kind=kind)
+        where = f"{record.name}:{record.lineno}"
+        if record.created >= self._said.get((where, kind), 0.0) + AGAIN_S:
+            self._said[where, kind] = record.created
+            log().warning("library", where=where, kind=kind)
 
 
 def where(error: BaseException | None) -> str:
