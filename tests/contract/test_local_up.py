@@ -89,6 +89,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_with_ctrl_c(up: Callable[..., s
         "routing",
         "notifier",
         "audit",
+        "oversight",
         "witness",
     }
     assert httpx.get(told["url"] + "/readyz").status_code == 200

@@ -46,7 +46,8 @@ async def test_a_year_is_told_and_told_alike_by_whoever_starts_anew(settings: Se
             await oversight.ready()
             told = await made.published("2026-12")
             assert await oversight.stop() == 0
-        assert {name for name in await everywhere(settings.kafka) - before if "oversight" in name} == set(), "no changelog holds a count"
+        made_since = {name for name in await everywhere(settings.kafka) - before if not name.endswith("oversight-feed")}
+        assert not [name for name in made_since if "oversight" in name], "no changelog holds a count"
         figures = [figure for release in told for figure in release.figures]
         assert [release.made.month for release in told] == [f"2026-{month:02}" for month in range(1, 13)]
         assert any(figure.mark is Mark.SHOWN and figure.unit is Unit.CHILDREN for figure in figures), "nothing was told"

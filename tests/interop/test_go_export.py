@@ -26,6 +26,10 @@ go = judge_program
 SEED, CHANGED = 20_260_102, 100
 
 
+pytestmark = pytest.mark.xdist_group("go")
+"""One worker builds the program, and nobody else has to."""
+
+
 @pytest.fixture(scope="module")
 def log() -> Log:
     return long_log()

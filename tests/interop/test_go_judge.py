@@ -33,6 +33,10 @@ def log() -> Log:
     return made(SIZE, "an entry of the log, number")
 
 
+pytestmark = pytest.mark.xdist_group("go")
+"""One worker builds the program, and nobody else has to."""
+
+
 @pytest.fixture(scope="session")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built program; skips where Go, or the modules that go.sum names, cannot be had."""
