@@ -41,21 +41,21 @@ async def test_a_year_is_told_and_told_alike_by_whoever_starts_anew(settings: Se
     async with line(settings) as made:
         await made.write(year(CHILDREN))
         before = await everywhere(settings.kafka)
-        await made.at(closes("2026-12") + 2 * HOUR)
+        await made.at(closes("2054-12") + 2 * HOUR)
         async with process(settings, tmp_path) as oversight:
             await oversight.ready()
-            told = await made.published("2026-12")
+            told = await made.published("2054-12")
             assert await oversight.stop() == 0
         made_since = {name for name in await everywhere(settings.kafka) - before if not name.endswith("oversight-feed")}
         assert not [name for name in made_since if "oversight" in name], "no changelog holds a count"
         figures = [figure for release in told for figure in release.figures]
-        assert [release.made.month for release in told] == [f"2026-{month:02}" for month in range(1, 13)]
+        assert [release.made.month for release in told] == [f"2054-{month:02}" for month in range(1, 13)]
         assert any(figure.mark is Mark.SHOWN and figure.unit is Unit.CHILDREN for figure in figures), "nothing was told"
         assert all((figure.value or K) >= K for figure in figures if figure.unit is Unit.CHILDREN)
         assert await feed.read(settings) == told and all(feed.whole(release) for release in told)
         await made.forget()  # a database that has lost them
         async with process(settings, tmp_path) as oversight:
-            assert await made.published("2026-12") == told
+            assert await made.published("2054-12") == told
 
 
 def one_by_one(records: list[Record]) -> dict[str, list[Record]]:
@@ -94,17 +94,17 @@ async def test_what_is_bad_is_counted_and_named_and_stops_nothing(settings: Sett
         odd = structs.replace(meta, type="case-moved.v1", fingerprint=5, case_seq=999)
         unknown = seal.seal(made.keys[meta.case_id], topic, odd, codec.encode(body), os.urandom(12))
         await asyncio.gather(*[await made.raw(topic, place, key, value) for value in (b"nonsense", unknown)])
-        await made.at(closes("2026-12") + 2 * HOUR)
+        await made.at(closes("2054-12") + 2 * HOUR)
         async with process(settings, tmp_path) as oversight:
             await oversight.ready()
-            told = await made.published("2026-12")
+            told = await made.published("2054-12")
             counted = {one.what: one.count for one in told[-1].made.counted}
             assert {"erased", "gap", "drill", "repeat", "fork", "unreadable", "unknown-type"} <= set(counted), counted
             assert all(count is None or count >= K or count == 0 for count in counted.values())
             topic, meta, body = rest[0][0]
             await made.write([(topic, structs.replace(meta, case_id=derived(meta.case_id, "late")), body)])
-            await made.at(closes("2027-01") + 2 * HOUR)
-            after = await made.published("2027-01")
+            await made.at(closes("2055-01") + 2 * HOUR)
+            after = await made.published("2055-01")
             assert "late" in {one.what for one in after[-1].made.counted} - {one.what for one in told[-1].made.counted}
             assert await oversight.stop() == 0
             assert "nonsense" not in oversight.log.read_text()
