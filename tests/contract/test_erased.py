@@ -226,8 +226,8 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         async def applied() -> bool:
             async with httpx.AsyncClient(base_url=url, timeout=5) as client:
                 try:
-                    against = (await client.get("/readyz")).json()["against"]
                     answer = await client.get(f"/v1/cases/{case_id}", headers={"Authorization": f"Bearer {people.tokens['desk-prizren']}"})
+                    against = (await client.get("/readyz")).json()["against"]  # asked behind it: what is still red was red before
                 except httpx.TransportError:
                     return False
                 assert answer.status_code == (503 if "erasures" in against else 404) or answer.status_code == 503
