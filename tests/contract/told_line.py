@@ -27,6 +27,7 @@ WEEK = 7 * 24 * 3600 * 1_000_000
 TEXTS = {"reason": "Made up.", "child-view": "Made up."}
 SPAN = re.compile(r"\+(\d+) (d|h|min|µs)")
 DECIDED = text("SELECT seq FROM routing.seen WHERE case_id = :case AND topic = 'referral-routing'")
+AT_THE_DOORS = text("SELECT seq FROM intake.seen WHERE case_id = :case AND topic = 'referral-routing'")
 
 
 def alike(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -128,7 +129,7 @@ class ToldLine(World):
         return self.stage.agency(self.policy.country_desk if f"agency:{first}" in self.case.excluded else first)
 
     def decided(self, before: int) -> tuple[Struct, ...] | None:
-        """All events after this sequence, once the log holds everything that routing has said."""
+        """All events after this sequence, once the log holds, and the doors know, everything that routing has said."""
         return asyncio.run(self._decided(before))
 
     async def _decided(self, before: int) -> tuple[Struct, ...] | None:
@@ -139,7 +140,8 @@ class ToldLine(World):
             async with engine.connect() as tx:
                 last = (await tx.execute(DECIDED, {"case": self.case_id})).scalar() or 0
                 entries = [x for x in await log.of_case(tx, self.case_id) if x.topic == ROUTING and x.case_seq > before]
-                if last == before or len(entries) < last - before:
+                known = (await tx.execute(AT_THE_DOORS, {"case": self.case_id})).scalar() or 0
+                if last == before or len(entries) < last - before or known < last:
                     return None
                 keys = await log.case_keys(tx, self.stage.settings, [self.case_id])
         finally:
