@@ -1,4 +1,4 @@
-"""A service's process: its loop, its doors and its background work, started together and ended together."""
+"""A service's process: its work, its doors and what runs beside them, started together and ended together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 
+import uvicorn
 from starlette.types import ASGIApp
 
 from referral.runtime import database, keys, observe, web
@@ -18,27 +19,34 @@ Background = Callable[[], Coroutine[None, None, None]]
 
 
 async def serve(service: Service, settings: Settings, app: ASGIApp | None, background: Sequence[Background]) -> None:
-    """Until SIGTERM or SIGINT. Raises what stopped it otherwise. Work in the background runs until it is cancelled."""
+    """A service whose work is the loop. Ends and raises as `stand` does."""
     observe.configure()
     health = observe.Health(service.against)
     engine = database.engine(settings, service.name, size=4)
-    bound = web.listen(settings.http_host, settings.http_port)
-    sys.stdout.write(f"{service.name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
-    sys.stdout.flush()
-    server = web.server(health, app)
     loop = Loop(service, settings, engine, keys.read(settings.master_key_file), health)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, loop.end)
     try:
-        async with asyncio.TaskGroup() as group:
-            doors = group.create_task(web.serve(server, bound))
-            helpers = [group.create_task(work()) for work in background]
-            await loop.run()
-            server.should_exit = True
-            await doors
-            for helper in helpers:
-                helper.cancel()
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
+        await stand(service.name, settings, web.server(health, app), loop.run, loop.end, background)
     finally:
         await engine.dispose()
+
+
+async def stand(
+    name: str, settings: Settings, doors: uvicorn.Server, work: Background, end: Callable[[], None], background: Sequence[Background]
+) -> None:
+    """Until the work ends, which SIGTERM and SIGINT ask for by `end`. Raises what stopped it otherwise; what runs beside ends with it."""
+    bound = web.listen(settings.http_host, settings.http_port)
+    sys.stdout.write(f"{name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
+    sys.stdout.flush()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    try:
+        async with asyncio.TaskGroup() as group:
+            answering = group.create_task(web.serve(doors, bound))
+            beside = [group.create_task(one()) for one in background]
+            await work()
+            doors.should_exit = True
+            await answering
+            for task in beside:
+                task.cancel()
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None

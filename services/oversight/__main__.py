@@ -7,15 +7,15 @@ from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
 
-from referral.runtime import bundles, clock, database, kafka, keys
+from referral.runtime import bundles, clock, database, kafka, keys, web
 from referral.runtime.observe import Health, configure
+from referral.runtime.serve import stand
 from referral.runtime.settings import Settings, load
 from services.oversight import counts, measures, pages
 from services.oversight.closing import Closing
 from services.oversight.courses import Courses
 from services.oversight.making import Making
 from services.oversight.reading import Reading
-from services.oversight.serving import serve
 from services.oversight.suppress import K
 
 
@@ -40,7 +40,8 @@ async def main(settings: Settings) -> None:
         worker = counts.worker(settings, closing.take, closing.look)
         secure = settings.inbox_url.startswith("https:")
         shown = pages.made(doors, making.policy, measures.load(K), drill=settings.drill_clock, secure=secure)
-        await serve(worker, settings, health, Starlette(routes=shown.routes()), [followed.run])
+        answers, ended = web.server(health, Starlette(routes=shown.routes())), asyncio.Event()
+        await stand("oversight", settings, answers, lambda: counts.run(worker, ended), ended.set, [followed.run])
 
 
 if __name__ == "__main__":

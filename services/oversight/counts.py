@@ -74,3 +74,14 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
     app.timer(interval=EVERY)(take_some)
     app.timer(interval=LOOK)(look)
     return app
+
+
+async def run(worker: faust.App, ended: asyncio.Event) -> None:
+    """Until it is ended. Raises what its agent or one of its timers raised."""
+    worker.in_worker = True  # what faust.Worker says of it, which would take signals, logs and standard output for itself
+    await worker.start()
+    await worker.wait_first(ended)
+    reason = worker.crash_reason
+    await worker.stop()
+    if reason is not None:
+        raise reason
