@@ -32,7 +32,7 @@ Month = Annotated[str, typer.Option(metavar="YYYY-MM", help="Without a release: 
 Which = Annotated[
     str,
     typer.Option(
-        "--release", metavar="FILE|NUMBER", help="Compare: the releases of a JSON download, or one that is out, or `all` of them."
+        "--release", metavar="FILE|NUMBER", help="Compare: the releases of a JSON download, or one that is out or logged, or `all` of them."
     ),
 ]
 FEED = ReleaseMade.TOPIC
@@ -41,11 +41,17 @@ LISTED = 20
 
 
 class Book(Struct):
-    """What was read. releases: by number, of the topic oversight-feed as far as it is logged, else of the running system."""
+    """What was read. Releases by number. logged: as they stand in the log, of the topic oversight-feed. out: as pages show them."""
 
     log: Log
     bundles: Bundles
-    releases: dict[int, Release] = field(default_factory=dict)
+    logged: dict[int, Release] = field(default_factory=dict)
+    out: dict[int, Release] = field(default_factory=dict)
+
+    @property
+    def releases(self) -> dict[int, Release]:
+        """Those that are out; of an export, and of numbers that are not out any more, those of the log."""
+        return self.logged | self.out
 
     def policy(self, close: int) -> Policy:
         """That was in force at this moment. Rejected: none was."""
@@ -84,8 +90,8 @@ def figures_command(
     with audit_open.opened(export, key) as there, show.progress(quiet=as_json) as bar:
         book, head = casebook(there.archive, pinned)
         read = gather(book, there.keys(None), bar)
-        if there.live and not read.releases:
-            read.releases = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: oversight_rows.published(tx))}
+        if there.live:
+            read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: oversight_rows.published(tx))}
     if not release:
         return _raw(read, month, as_json)
     wanted = _wanted(read, release)
@@ -93,7 +99,8 @@ def figures_command(
     checked = []
     for one in wanted:
         before = [other for number, other in sorted(known.items()) if number < one.made.release]
-        checked.append(released.check(one, before, read.log, read.policy(plain.close_of(one.made.month))))
+        policy = read.policy(plain.close_of(one.made.month))
+        checked.append(released.check(one, before, read.log, policy, read.logged.get(one.made.release)))
     return _tell(checked, read.log, head, as_json)
 
 
@@ -109,7 +116,7 @@ def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = Non
             bundles.take(entry)
         elif entry.topic == FEED:
             _feed(entry, figures, made)
-    found.releases = {n: Release(one, tuple(figures.get(n, {}).values())) for n, one in sorted(made.items())}
+    found.logged = {n: Release(one, tuple(figures.get(n, {}).values())) for n, one in sorted(made.items())}
     task = bar.add_task("cases read", total=len(places)) if bar else None
     for case_id, where in sorted(places.items()):
         entries, marks = book.of(where)
@@ -159,7 +166,7 @@ def _wanted(read: Book, which: str) -> list[Release]:
     if which == "all" or which.isdigit():
         found = [one for number, one in sorted(read.releases.items()) if which in ("all", str(number))]
         if not found:
-            raise Rejected("unknown-release", "--release", "there is no such release; of an export, name a JSON download")
+            raise Rejected("unknown-release", "--release", "the log has no such release; name a JSON download, or an export that is newer")
         return found
     path = Path(which)
     try:

@@ -74,8 +74,11 @@ def name(figure: FigureReleased) -> str:
     return "/".join((figure.first, figure.last, figure.pathway, figure.measure, figure.group))
 
 
-def check(release: Release, before: Sequence[Release], log: Log, policy: Policy) -> Checked:
-    """Compare one release with the log. before: those with smaller numbers. policy: that was in force when its month closed."""
+def check(release: Release, before: Sequence[Release], log: Log, policy: Policy, logged: Release | None = None) -> Checked:
+    """Compare one release with the log. before: those with smaller numbers. policy: that was in force when its month closed.
+
+    logged: the same release as the log has it; None where it does not have it, or not yet.
+    """
     made, told, close = release.made, release.figures, plain.close_of(release.made.month)
     found = Checked(made.release, made.month, later=sum(at >= close for at in log.erased.values()))
     ordered = sorted(told, key=name)
@@ -85,6 +88,8 @@ def check(release: Release, before: Sequence[Release], log: Log, policy: Policy)
     found.say("figures, shown, hidden, waiting", counts, (len(told), *(marks[m] for m in (Mark.SHOWN, Mark.HIDDEN, Mark.WAITING))))
     found.say("figures of this number", sum(one.release == made.release for one in told), len(told))
     found.say("figures told twice", len(told) - len({name(one) for one in told}), 0)
+    if logged is not None:
+        _as_logged(found, release, logged)
     _blocks(found, release, before, log)
     for (first, last, pathway), group in _by_block(told).items():
         if pathway:
@@ -95,6 +100,15 @@ def check(release: Release, before: Sequence[Release], log: Log, policy: Policy)
             few = {("places", role): count for role, count in places.items()}
             _figures(found, made, group, {("full", role): count for role, count in days.items()} | few)
     return found
+
+
+def _as_logged(found: Checked, release: Release, logged: Release) -> None:
+    """Whether it is word for word the one that went into the log: somebody could show another one, or write a second one to the topic."""
+    for part in ReleaseMade.__struct_fields__:
+        found.say(f"{part}, as it was logged", getattr(release.made, part), getattr(logged.made, part))
+    said, ours = ({name(one): (one.value, one.mark.value) for one in each.figures} for each in (release, logged))
+    for figure in sorted(said.keys() | ours.keys()):
+        found.say(f"{figure}, as it was logged", said.get(figure), ours.get(figure))
 
 
 def _by_block(told: Iterable[FigureReleased]) -> Mapping[tuple[str, str, str], list[FigureReleased]]:

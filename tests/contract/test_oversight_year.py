@@ -7,10 +7,17 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
+from sqlalchemy import text
 
-from referral.cli import audit_figures, up
+from referral.cli import audit_figures, oversight_rows, up
+from referral.domain.events import Mark
 from referral.local.wish import Wish
-from referral.runtime.settings import SERVICES
+from referral.runtime import database
+from referral.runtime.settings import SERVICES, Settings
+from services.oversight.release import Release, digest
+from services.oversight.suppress import K
+from tests import made_releases
 from tests.contract.year import export, lived, releases
 from tests.servers import prefix
 
@@ -19,7 +26,26 @@ LIVED = ("CaseOpened", "OfferAcknowledged", "OfferAccepted", "OfferArrived", "Of
 LIVED += ("CaseLinked", "DecisionRecorded", "NeedsPerson", "CaseClosed", "did Besides", "did ConsentChanged", "did InstructionGiven")
 
 
-async def test_what_is_released_of_a_lived_year_is_what_its_log_says(tmp_path: Path, kafka: str) -> None:
+async def running() -> int:
+    """What the auditor's command says of the releases of the running system."""
+    return await asyncio.to_thread(audit_figures.figures_command, release="all", as_json=True)
+
+
+async def show_another(settings: Settings) -> None:
+    """Who may do anything in the database changes what the pages show, digest and all; the log has what was released."""
+    engine = database.admin(settings)
+    async with engine.begin() as tx:
+        one = (await oversight_rows.published(tx))[0]
+        shown = next(figure for figure in one.figures if figure.mark is Mark.SHOWN)
+        figures = [structs.replace(shown, value=(shown.value or 0) + K) if figure is shown else figure for figure in one.figures]
+        other = Release(structs.replace(one.made, digest=digest(figures)), tuple(figures))
+        await tx.execute(text("ALTER TABLE oversight.release DISABLE TRIGGER USER"))
+        row = made_releases.row(other)
+        await tx.execute(text("UPDATE oversight.release SET made = :made, figures = :figures WHERE number = 1"), row)
+    await engine.dispose()
+
+
+async def test_what_is_released_of_a_lived_year_is_what_its_log_says(tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data, folder = tmp_path / "data", tmp_path / "export"
     wish = Wish(data=data, kafka=kafka, prefix=prefix(), drill=True, witnesses=up.WITNESSES, services=SERVICES)
     async with up.running(wish) as stack:
@@ -28,11 +54,16 @@ async def test_what_is_released_of_a_lived_year_is_what_its_log_says(tmp_path: P
         assert year.erased and year.people.drills and year.twins
         key = await asyncio.to_thread(export, stack, folder)
         told = await releases(stack, tmp_path / "releases.json")
+        for name, value in (("DATABASE", stack.settings.database), ("KAFKA", kafka), ("MASTER_KEY_FILE", stack.settings.master_key_file)):
+            monkeypatch.setenv(f"REFERRAL_{name}", str(value))
+        assert await running() == 0
+        await show_another(stack.settings)
+        assert await running() == 1
 
-    def compared(which: Path, opened_by: Path | None = key) -> int:
+    def compared(which: Path | str, opened_by: Path | None = key) -> int:
         return audit_figures.figures_command(folder, release=str(which), key=opened_by, as_json=True)
 
-    assert compared(told) == 0
+    assert compared(told) == compared("all") == 0, "what was downloaded, and what the log holds"
     assert compared(told, None) == 3
     published = json.loads(told.read_bytes())
     shown = next(figure for figure in published[0]["figures"] if figure["mark"] == "SHOWN")

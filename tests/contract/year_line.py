@@ -46,7 +46,11 @@ OPEN = text(
     + " UNION ALL ".join(f"SELECT '{s}' AS service, unit, positions FROM {s}.lease" for s in ("intake", "routing", "notifier", "audit"))
     + ") AS leases) AS positions"
 )
-RELEASED = text("SELECT count(DISTINCT month) FROM oversight.release WHERE published_at IS NOT NULL")
+RELEASED = text(
+    "SELECT count(DISTINCT month) FROM oversight.release WHERE published_at IS NOT NULL AND EXISTS (SELECT FROM audit.entry"
+    " WHERE kind = 'FIGURE' AND key = convert_to('release/' || number, 'UTF8')"
+    " AND idx < (SELECT max(size) FROM audit.checkpoint WHERE cosigned IS NOT NULL))"
+)
 BELL = text(f"NOTIFY {queue.channel('routing')}")
 Said = tuple[Meta, Struct]
 
@@ -134,7 +138,7 @@ class Line:
             await asyncio.sleep(LOOK_S)
 
     async def released(self, months: int) -> None:
-        """Return when so many periods are released and published."""
+        """Return when so many periods are released, published, and in the log below a checkpoint that witnesses have seen."""
         until = time.monotonic() + PATIENCE_S
         while True:
             async with self._engine.connect() as tx:
