@@ -150,7 +150,8 @@ class Closing:
         async with self.engine.connect() as tx:
             now = await clock.now(tx)
         month = self.due(self.releases)
-        ends = self._target or await self._ends()
+        now_there = await self._ends()  # asked each time, which is how a broker that is away is missed, also while much is to be read
+        ends = self._target or now_there
         behind = sum(max(end - self.done.get(place, 0), 0) for place, end in ends.items())
         BEHIND.set(behind)
         self._target = ends if behind else None  # an end that was asked for is reached, whatever is written meanwhile

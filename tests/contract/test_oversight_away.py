@@ -1,0 +1,98 @@
+"""A broker that dies under oversight and comes back: its readiness says so meanwhile, and the same process reads and tells on."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from msgspec import structs
+
+from referral.local.kafka import Kafka
+from referral.runtime import database, kafka, keys
+from referral.runtime.observe import Health
+from referral.runtime.settings import Settings
+from services.oversight.closing import Closing
+from services.oversight.courses import Courses
+from services.oversight.months import begins, closes
+from services.oversight.reading import Reading
+from tests.contract.oversight_stack import LATER, Process, line, process, until
+from tests.unit.oversight_log import year
+
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(300)]
+FEW = 6
+HOUR = 3_600_000_000
+
+
+@pytest.fixture
+async def folder() -> AsyncIterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="away-"))  # short: a socket's path has 107 bytes
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+async def against(oversight: Process) -> dict[str, str]:
+    """What its readiness says, from a process that runs."""
+    assert oversight.process.poll() is None, oversight.log.read_text()[-2000:]
+    async with httpx.AsyncClient() as client:
+        return dict((await client.get(f"{oversight.url}/readyz")).json()["against"])
+
+
+async def behind(settings: Settings) -> Closing:
+    """Somebody who has read nothing yet of what is there, and knows how much that is."""
+    probe, master, health = kafka.consumer(settings), keys.read(settings.master_key_file), Health()
+    await probe.start()
+    made = Closing(settings, database.engine(settings, "oversight"), master, Reading(Courses().note, master), health, probe, never, never)
+    await made.start()
+    await made.look()
+    assert not health.against(), "it works, and is not done"
+    return made
+
+
+def never(*_: Any) -> Any:
+    """No period is due."""
+
+
+async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Settings, folder: Path) -> None:
+    broker = Kafka(folder)
+    try:
+        mine = structs.replace(settings, kafka=await asyncio.to_thread(broker.start))
+        await kafka.create_topics(mine)
+        records = list(year(FEW))
+        early = [record for record in records if record[1].recorded_at + LATER < begins("2054-02")]
+        later = [record for record in records if record not in early]
+        async with line(mine) as made:
+            await made.write(early)
+            await made.at(closes("2054-01") + 2 * HOUR)
+            async with process(mine, folder) as oversight:
+                await oversight.ready()
+                await made.published("2054-01")
+                late = await behind(mine)
+                assert broker.child is not None
+                broker.child.signal(signal.SIGKILL)
+                await asyncio.to_thread(broker.child.wait)
+
+                async def missed() -> bool:
+                    return "away" in await against(oversight)
+
+                async def missed_by_who_is_behind() -> bool:
+                    await late.look()
+                    return "away" in late.health.against()
+
+                await asyncio.gather(until(missed), until(missed_by_who_is_behind))
+                await asyncio.to_thread(broker.start)
+                await made.write(later)  # a release is made when all of them are read
+                await made.at(closes("2054-02") + 2 * HOUR)
+                await made.published("2054-02")
+                await oversight.ready()
+                assert await oversight.stop() == 0
+                await kafka.halt(late.probe)
+                await late.engine.dispose()
+    finally:
+        await asyncio.to_thread(broker.stop)
