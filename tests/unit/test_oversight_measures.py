@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
+import json
 import re
 from typing import Any
 
@@ -11,6 +14,8 @@ import yaml
 
 from referral.domain.events import Unit
 from services.oversight import measures
+from services.oversight.blocks import OPEN
+from services.oversight.downloads import dictionary_csv, dictionary_json
 from services.oversight.figures import known, spreads, tables
 from services.oversight.measures import FILE, compiled, load
 from tests.unit.oversight_log import WHOLE
@@ -48,6 +53,17 @@ def test_numbers_are_filled_in_and_no_text_is_in_another_language() -> None:
     assert "11" in ALL.terms["hidden"].definition["sq"]
     assert "13" in load(13).terms["hidden"].definition["sr-Cyrl"]
     assert f"{measures.FOLLOW_UP.days} days" in ALL.terms["month"].definition["en"]
+
+
+def test_what_has_no_row_when_it_is_hidden_is_defined_so_and_the_dictionary_says_it() -> None:
+    hidden = {"sq": "pa rresht është", "sr-Latn": "bez reda je skriven", "sr-Cyrl": "без реда је скривен", "en": "without a row is hidden"}
+    saying = {id for id, one in ALL.measures.items() if all(word in one.definition[tongue] for tongue, word in hidden.items())}
+    assert saying == {start.removesuffix(".") for start in OPEN}
+    for language, word in hidden.items():
+        rows = csv.DictReader(io.StringIO(dictionary_csv(ALL, language).decode("utf-8-sig"), newline=""))
+        assert {row["name"] for row in rows if row["kind"] == "measure" and word in row["meaning"]} == saying
+    (mark,) = (one["meaning"] for one in json.loads(dictionary_json(ALL))["marks"] if one["mark"] == "HIDDEN")
+    assert all(f"{id}.…" in mark for id in saying)
 
 
 @pytest.mark.parametrize("field", ["name", "definition"])
