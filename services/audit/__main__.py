@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 from prometheus_client import Counter
 
 from referral.errors import Malformed, Rejected
@@ -19,7 +18,7 @@ from referral.runtime.observe import configure, log
 from referral.runtime.service import Service, run
 from referral.runtime.settings import Settings, load
 from referral.wire import schema
-from services.audit import pages, says
+from services.audit import pages, says, witnesses
 from services.audit.api import application
 from services.audit.handle import Audit
 from services.audit.ingest import Says
@@ -54,7 +53,7 @@ async def main(settings: Settings) -> None:
     engine, doors = (
         database.engine(settings, "audit", size=size) for size in (6, 4)
     )  # a crowd at the door does not keep the log from signing
-    async with httpx.AsyncClient() as client:
+    async with witnesses.client() as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
         await publisher.check()
         own = [*says.schemas(schema.load(settings.schemas)), says.keys(told)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -24,6 +25,11 @@ MOST_BYTES = 64 * 1024
 
 Proof = Callable[[int, int], Awaitable[list[bytes]]]
 """(old size, new size) → consistency proof."""
+
+
+def client() -> httpx.AsyncClient:
+    """For asking witnesses. It takes no cookie: one of them could send new ones for ever."""
+    return httpx.AsyncClient(cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))
 
 
 class Fork(Exception):
@@ -82,5 +88,3 @@ class Witness:
                 return answer.status_code, got
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable(f"witness {self.name} ({type(error).__name__})", 1) from None
-        finally:
-            self._client.cookies.clear()  # a witness could send new ones for ever

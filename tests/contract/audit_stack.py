@@ -24,7 +24,7 @@ from referral.proof.witness_policy import Accepted, Policy
 from referral.runtime import database, web
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
-from services.audit import checkpoints
+from services.audit import checkpoints, witnesses
 from services.audit.handle import Audit
 from services.audit.publish import Publisher
 from tests.unit.test_audit_ingest import record, value
@@ -113,7 +113,7 @@ class Log:
 async def log(settings: Settings, urls: list[str]) -> AsyncIterator[Log]:
     """The log of this database, asking these witnesses."""
     engine = database.engine(settings, "audit")
-    async with httpx.AsyncClient() as client:
+    async with witnesses.client() as client:
         try:
             yield Log(engine, policy(urls), client)
         finally:
