@@ -22,6 +22,8 @@ from tests.stories.test_stories import read
 Record = tuple[str, e.Meta, Any]
 WHOLE = teller.policy()
 AGO, NEVER = 0, 1 << 60
+CALM = ("refer", "wait 10 min", "police: ACKNOWLEDGE", "wait 5 min", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
+"""A referral that is taken up at once, as lines of a story."""
 
 
 class Log:
