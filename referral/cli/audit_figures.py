@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,13 +29,21 @@ from referral.proof.figures import Said
 from referral.proof.released import Checked, Log, Release
 from referral.proof.report import Report
 
-Month = Annotated[str, typer.Option(metavar="YYYY-MM", help="Without a release: of the children of this month, as of its close.")]
+Months = Annotated[
+    str,
+    typer.Option(
+        "--month",
+        metavar="YYYY-MM[..YYYY-MM]",
+        help="Without a release: of the children of this month, or of these months together, as of the close of the last one.",
+    ),
+]
 Which = Annotated[
     str,
     typer.Option(
         "--release", metavar="FILE|NUMBER", help="Compare: the releases of a JSON download, or one that is out or logged, or `all` of them."
     ),
 ]
+MONTHS = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))(?:\.\.(\d{4}-(?:0[1-9]|1[0-2])))?")
 FEED = ReleaseMade.TOPIC
 LISTED = 20
 """Differences of one release that are printed."""
@@ -71,7 +80,7 @@ class Downloaded(Struct):
 
 def figures_command(
     export: Export = None,
-    month: Month = "",
+    month: Months = "",
     release: Which = "",
     witnesses: Witnesses = None,
     key: AuditorKey = None,
@@ -86,14 +95,14 @@ def figures_command(
 
     Example: referral audit figures export --key auditor.key --release all
     """
-    pinned = audit_open.file(witnesses)
+    months, pinned = _span(month), audit_open.file(witnesses)
     with audit_open.opened(export, key) as there, show.progress(quiet=as_json) as bar:
         book, head = casebook(there.archive, pinned)
         read = gather(book, there.keys(None), bar)
         if there.live:
             read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: oversight_rows.published(tx))}
     if not release:
-        return _raw(read, month, as_json)
+        return _raw(read, months, as_json)
     wanted = _wanted(read, release)
     known = dict(read.releases) | {one.made.release: one for one in wanted}
     checked = []
@@ -176,30 +185,43 @@ def _wanted(read: Book, which: str) -> list[Release]:
     return sorted((Release(one.release, one.figures) for one in listed), key=lambda one: one.made.release)
 
 
-def _raw(read: Book, month: str, as_json: bool) -> int:
-    """The figures of one month, or of all months together as of the last event."""
-    last = max((one.at for one in read.log.said), default=0)
-    months = sorted({plain.month_of(child.began) for child in read.log.children})
-    first, until = (month, month) if month else (months[0], months[-1]) if months else ("", "")
-    close = plain.close_of(month) if month else last + 1
+def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
+    """The figures of some months as of the close of the last one, or of all months together as of the last event."""
+    lived = months or sorted({plain.month_of(child.began) for child in read.log.children}) or ("",)
+    first, until = lived[0], lived[-1]
+    close = plain.close_of(until) if months else max((one.at for one in read.log.said), default=0) + 1
     policy, told = read.policy(close), list[dict[str, Any]]()
     for pathway in sorted({child.pathway for child in read.log.children}):
         there = plain.during(read.log.children, pathway, first, until)
         for (measure, group), value in plain.tables(there, policy, close).items() if there else ():
-            told.append({"pathway": pathway, "measure": measure, "group": group, "value": value})
-    if month:
-        days = plain.full(read.log.said, frozenset(read.log.erased), policy, month)
-        told += [{"pathway": "", "measure": "full", "group": role, "value": count} for role, count in days.items()]
+            told.append({"first": first, "last": until, "pathway": pathway, "measure": measure, "group": group, "value": value})
+    for month in months:
+        place = {"first": month, "last": month, "pathway": "", "measure": "full"}
+        days = plain.full(read.log.said, frozenset(read.log.erased), read.policy(plain.close_of(month)), month)
+        told += [{**place, "group": role, "value": count} for role, count in days.items()]
     if as_json:
         show.document({"first": first, "last": until, "figures": told, "erased": len(read.log.erased), "sealed": len(read.log.sealed)})
     else:
-        table = Table("procedure", "measure", "group", "value", title=f"{first} to {until}: SMALL COUNTS, for your eyes only")
+        table = Table("procedure or month", "measure", "group", "value", title=f"{first} to {until}: SMALL COUNTS, for your eyes only")
         for row in told:
             if row["value"]:
-                table.add_row(*(str(value) for value in row.values()))
+                table.add_row(row["pathway"] or row["first"], row["measure"], row["group"], str(row["value"]))
         show.console.print(table)
         _unread(read.log)
     return 3 if read.log.sealed else 0
+
+
+def _span(months: str) -> tuple[str, ...]:
+    """Every month of `2027-01` or `2027-01..2027-03`; none of an empty one. typer.BadParameter: it is neither."""
+    if not months:
+        return ()
+    named = MONTHS.fullmatch(months)
+    if not named or (last := named[2] or named[1]) < named[1]:
+        raise typer.BadParameter(f"--month: {months}: write 2027-01, or 2027-01..2027-03")
+    found = [named[1]]
+    while found[-1] < last:
+        found.append(plain.next_month(found[-1]))
+    return tuple(found)
 
 
 def _tell(checked: list[Checked], log: Log, head: str, as_json: bool) -> int:

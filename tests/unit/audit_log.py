@@ -130,8 +130,8 @@ def _id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
-def story(log: Log, name: str = "one") -> str:
-    """A child's referral: police do not answer, the back-up accepts, and support is asked. The case's id."""
+def asked(log: Log, name: str) -> tuple[str, OfferOpened]:
+    """A child is referred, and nobody has answered. The case's id, and what the police are asked."""
     case_id = _id(f"case {name}")
     submitted = ReferralSubmitted(
         referral_id=_id(f"referral {name}"),
@@ -142,7 +142,12 @@ def story(log: Log, name: str = "one") -> str:
         sections=(),
         received_at=log.now,
     )
-    police = next(e for e in log.input(case_id, submitted, f"submit {name}") if isinstance(e, OfferOpened))
+    return case_id, next(e for e in log.input(case_id, submitted, f"submit {name}") if isinstance(e, OfferOpened))
+
+
+def story(log: Log, name: str = "one") -> str:
+    """A child's referral: police do not answer, the back-up accepts, and support is asked. The case's id."""
+    case_id, police = asked(log, name)
     log.alarm(case_id)
     log.now += MINUTE
     log.input(case_id, response(police, Word.ACCEPT, name), f"accept {name}")

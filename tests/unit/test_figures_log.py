@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
+import shlex
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from referral.cli import run
 from referral.cli.oversight_rows import Published
-from referral.domain.events import FigureReleased, Mark, ReleaseMade
-from referral.proof import figures as plain
+from referral.domain.events import FigureReleased, Mark, ReleaseMade, Word
 from referral.proof import history, released
 from referral.proof.entry import SEQUENCED
 from referral.wire import codec, headers
-from services.oversight import downloads, releases
+from services.oversight import downloads, measures, releases
 from services.oversight import figures as folded
 from services.oversight import release as oversight
 from services.oversight.blocks import Measures
 from services.oversight.courses import Courses
+from services.oversight.months import after, begins, closes
 from tests.unit.audit_archive import Rows, auditor_key, exported
-from tests.unit.audit_log import POLICY, Log, story
+from tests.unit.audit_log import POLICY, Log, asked, response, story
 
 CHILDREN = 40
 """Enough to be told in one month."""
@@ -41,15 +45,22 @@ def cases() -> Log:
 @pytest.fixture(scope="module")
 def told(cases: Log) -> oversight.Release:
     """What oversight makes of them."""
-    courses, known = Courses(), folded.known(POLICY)
+    [made] = made_of(cases, [MONTH])
+    assert any(one.mark is Mark.SHOWN for one in made.figures) and any(one.mark is Mark.HIDDEN for one in made.figures)
+    return made
+
+
+def made_of(cases: Log, months: Iterable[str]) -> list[oversight.Release]:
+    """The releases of these months."""
+    courses, known, made = Courses(), folded.known(POLICY), list[oversight.Release]()
     for entry in cases.entries:
         if entry.kind in SEQUENCED:
             read = history.unseal(entry, cases.keys[entry.case_id])
             courses.note(entry.topic, read.meta, read.body)
-    measures = Measures(tuple(one.id for one in POLICY.current), partial(folded.tables, known=known), folded.spreads)
-    everybody = [course for pathway in courses.pathways() for course in courses.of(pathway, 0, plain.close_of(MONTH))]
-    made = releases.make(MONTH, everybody, courses.fulls(MONTH, POLICY, plain.close_of(MONTH)), [], {}, measures)
-    assert any(one.mark is Mark.SHOWN for one in made.figures) and any(one.mark is Mark.HIDDEN for one in made.figures)
+    counting = Measures(tuple(one.id for one in POLICY.current), partial(folded.tables, known=known), folded.spreads)
+    for month in months:
+        everybody = [course for pathway in courses.pathways() for course in courses.of(pathway, 0, begins(after(month)))]
+        made.append(releases.make(month, everybody, courses.fulls(month, POLICY, closes(month)), made, {}, counting))
     return made
 
 
@@ -79,6 +90,15 @@ class Auditor:
         export = exported(self.folder / f"export-{len([*self.folder.iterdir()])}", there, keys)
         code = run(["audit", "figures", str(export), "--key", str(self.key), "--release", which])
         return code, "".join(self.capsys.readouterr())
+
+    def asks(self, export: Path, query: str) -> list[dict[str, Any]]:
+        """What a query of the definitions prints, its `jq` done by hand."""
+        command, _, chosen = query.partition(" | ")
+        command = command.replace(" export ", f" {export} ").replace("auditor.key", str(self.key))
+        assert run(shlex.split(command)[1:]) == 0
+        [(start, named)] = re.findall(r"""^jq '\.figures\[\] \| select\(\.measure (==|\|) (?:startswith\()?"([a-z.-]+)"\)+'$""", chosen)
+        figures = json.loads(self.capsys.readouterr().out)["figures"]
+        return [one for one in figures if (one["measure"].startswith(named) if start == "|" else one["measure"] == named)]
 
 
 @pytest.fixture
@@ -147,3 +167,40 @@ def test_a_download_with_a_true_figure_that_was_hidden_is_not_the_release_that_w
     code, said = auditor.compares(Rows(log.entries), log.keys, download(made, figures))
     assert code == 1 and "1: digest, as it was logged: " in said, said
     assert f"1: {released.name(hidden)}, as it was logged: the release says ({CHILDREN}, 'SHOWN'), the log (None, 'HIDDEN')" in said
+
+
+def test_the_printed_query_gives_the_figures_of_a_block_of_several_months(auditor: Auditor) -> None:
+    """As of the close of the last one: twelve came in January and wait until April, twelve in February for ever."""
+    log, months = Log(), ["2026-01", "2026-02", "2026-03"]
+    slow = [asked(log, f"January {number}") for number in range(12)]
+    log.now = begins("2026-02")
+    for number in range(12):
+        asked(log, f"February {number}")
+    log.now = begins("2026-03")
+    for number in range(12):
+        story(log, f"March {number}")
+    log.now = begins("2026-04")
+    for case_id, police in slow:
+        log.input(case_id, response(police, Word.ACCEPT, case_id), f"accept {case_id}")
+    *waits, last = made_of(log, months)
+    shown = {(f.pathway, f.measure, f.group): f.value for f in last.figures if f.mark is Mark.SHOWN and f.first == months[0]}
+    assert not any(f.value for one in waits for f in one.figures if f.pathway)
+    assert shown["trafficking-child", "stage", "accepted"] == 24 and ("trafficking-child", "wait.accepted", "half") in shown
+    export = exported(auditor.folder / "export", Rows(log.entries), log.keys)
+    found: dict[tuple[str, str, str], int] = {}
+    defined = measures.load(11).measures
+    for id in ("stage", "wait"):
+        assert "--month 2027-01..2027-03 " in defined[id].query
+        for row in auditor.asks(export, defined[id].query.replace("2027-", "2026-")):
+            assert (row["first"], row["last"]) == (months[0], months[-1])
+            found[row["pathway"], row["measure"], row["group"]] = row["value"]
+    assert found.items() >= {key: value for key, value in shown.items() if key[1].partition(".")[0] in ("stage", "wait")}.items()
+    rows = auditor.asks(export, defined["full"].query.replace("2027-", "2026-"))
+    ours = {f.group: f.value for f in last.figures if f.measure == "full" and f.mark is Mark.SHOWN}
+    assert {row["first"] for row in rows} == {months[-1]} and ours.items() <= {row["group"]: row["value"] for row in rows}.items() and ours
+
+
+@pytest.mark.parametrize("months", ["2027", "2027-13", "2027-03..2027-01", "2027-01...2027-03", "2027-01.."])
+def test_months_that_are_none_are_refused(months: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["audit", "figures", str(tmp_path), "--month", months]) == 2
+    assert "write 2027-01, or 2027-01..2027-03" in capsys.readouterr().err.replace("\n", " ")
