@@ -131,7 +131,8 @@ def _blocks(found: Checked, release: Release, before: Sequence[Release], log: Lo
         found.say("blocks that were not told before", sorted(told - known), [])
         return
     ours = set[tuple[str, str, str]]()
-    for pathway in {one.pathway for one in release.figures if one.pathway} | {child.pathway for child in log.children}:
+    began = {child.pathway for child in log.children if plain.month_of(child.began) <= made.month}
+    for pathway in {one.pathway for one in release.figures if one.pathway} | began:
         last = max((month for other, _, month in known if other == pathway), default="")
         ours.add((pathway, plain.next_month(last) if last else begins, made.month))
     found.say("blocks", sorted(told), sorted(ours))

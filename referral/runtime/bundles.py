@@ -47,6 +47,11 @@ class Bundles:
         return self._known.get(len(self._known))
 
     @property
+    def caught_up(self) -> bool:
+        """Whether everything that the topic held at the start has been read."""
+        return self._caught_up
+
+    @property
     def all(self) -> tuple[Bundle, ...]:
         """Every bundle, in order."""
         return tuple(self._known[number] for number in sorted(self._known))

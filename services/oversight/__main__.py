@@ -26,7 +26,7 @@ async def main(settings: Settings) -> None:
     health = Health()
     master, followed, courses = keys.read(settings.master_key_file), bundles.follow(settings), Courses()
     reading = Reading(courses.note, master)
-    making = Making(courses, reading, followed)
+    making = Making(courses, reading, lambda: followed.all if followed.caught_up else ())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(doors.dispose)

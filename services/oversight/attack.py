@@ -6,7 +6,8 @@ secret), the rule by which months are put together, and what holds between measu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import combinations
 
 from msgspec import Struct
@@ -18,6 +19,8 @@ from services.oversight.system import System, solve
 
 Sums = Mapping[str, Mapping[str, frozenset[str]]]
 """Measure → name of a group → the atoms whose sum it is."""
+SumsOf = Callable[[str], Sums]
+"""Of the blocks that end with this month: a later policy may have moved a municipality."""
 Part = tuple[str, frozenset[str]]
 COUNT = "count"
 """How many children a spread counts: never told, but that the spread is told or not says something of it."""
@@ -66,7 +69,7 @@ class Found(Struct, frozen=True):
 
 def attack(
     figures: Sequence[FigureReleased],
-    sums: Sums,
+    sums: SumsOf,
     k: int,
     implied: Sequence[tuple[Part, Part]] = IMPLIED,
     known: Mapping[str, int] | None = None,
@@ -75,14 +78,15 @@ def attack(
 
     figures: of all releases, corrections after what they correct. known: key of a figure → its value, known from elsewhere.
     """
+    sums = cache(sums)
     blocks: dict[tuple[str, str, str], dict[str, dict[int, dict[str, FigureReleased]]]] = {}
     for figure in figures:
         if figure.pathway and figure.mark is not Mark.WAITING:
             measures = blocks.setdefault((figure.first, figure.last, figure.pathway), {})
             measures.setdefault(figure.measure, {}).setdefault(figure.release, {})[figure.group] = figure
     systems = [
-        _system({measure: measures[measure] for measure in together}, _wholes(measures), sums, k, implied, known or {})
-        for _, measures in sorted(blocks.items())
+        _system({measure: measures[measure] for measure in together}, _wholes(measures), sums(last), k, implied, known or {})
+        for (_, last, _), measures in sorted(blocks.items())
         for together in _together(measures, implied)
     ]
     systems += _times(figures, k)
@@ -92,13 +96,13 @@ def attack(
         found, sure = solve(system)
         doubted += not sure
         bounds += (Bound(name, low, high) for name, low, high in found if not (name.endswith("/change") and low == high == 0))
-    last = {key(figure): figure for figure in figures}
+    newest = {key(figure): figure for figure in figures}
     return Found(
         bounds=tuple(bounds),
-        shown=sum(figure.mark is Mark.SHOWN for figure in last.values()),
-        hidden=sum(figure.mark is Mark.HIDDEN for figure in last.values()),
-        region=_in_region(last, sums),
-        time=len({(figure.pathway, month) for figure in last.values() if figure.pathway for month in _rolled(figure)}),
+        shown=sum(figure.mark is Mark.SHOWN for figure in newest.values()),
+        hidden=sum(figure.mark is Mark.HIDDEN for figure in newest.values()),
+        region=_in_region(newest.values(), sums),
+        time=len({(figure.pathway, month) for figure in newest.values() if figure.pathway for month in _rolled(figure)}),
         doubted=doubted,
     )
 
@@ -108,19 +112,16 @@ def _rolled(figure: FigureReleased) -> tuple[str, ...]:
     return months if len(months) > 1 or figure.mark is Mark.WAITING else ()
 
 
-def _in_region(last: Mapping[str, FigureReleased], sums: Sums) -> int:
+def _in_region(newest: Iterable[FigureReleased], sums: SumsOf) -> int:
     """Hidden atoms of the municipalities that stand in a told region."""
-    regions = sums.get("municipality", {})
+    figures = [figure for figure in newest if figure.measure == "municipality"]
     told = {
         (f.first, f.last, f.pathway, atom)
-        for f in last.values()
+        for f in figures
         if f.mark is Mark.SHOWN
-        for atom in regions.get(f.group, ())
-        if f.measure == "municipality"
+        for atom in sums(f.last).get("municipality", {}).get(f.group, ())
     }
-    return sum(
-        (f.first, f.last, f.pathway, f.group) in told for f in last.values() if f.mark is Mark.HIDDEN and f.measure == "municipality"
-    )
+    return sum((f.first, f.last, f.pathway, f.group) in told for f in figures if f.mark is Mark.HIDDEN)
 
 
 def _wholes(measures: Mapping[str, Mapping[int, Mapping[str, FigureReleased]]]) -> dict[int, int]:

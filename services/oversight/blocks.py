@@ -9,7 +9,7 @@ from msgspec import Struct
 from referral.domain.events import FigureReleased, Mark, Unit
 from services.oversight.attack import Sums, attack
 from services.oversight.course import Course, Spread, Table
-from services.oversight.months import closes, month, span
+from services.oversight.months import month, span
 from services.oversight.suppress import ALL, K, Told, hide, suppress, waits
 
 FIRST = ("children", "municipality", "sex-age", "stage", "rung")
@@ -23,16 +23,16 @@ OPEN = ("declined.", "late.")
 
 
 class Measures(Struct, frozen=True):
-    """What is counted. pathways: every procedure of the policy. tables, spreads: of these children, as things stood at a time (µs UTC)."""
+    """What is counted. pathways: that are told or wait. tables, spreads: of these children, as things stood when a month closed."""
 
     pathways: tuple[str, ...]
-    tables: Callable[[Sequence[Course], int], Sequence[Table]]
-    spreads: Callable[[Sequence[Course], int], Sequence[Spread]]
+    tables: Callable[[Sequence[Course], str], Sequence[Table]]
+    spreads: Callable[[Sequence[Course], str], Sequence[Spread]]
     k: int = K
 
-    def sums(self) -> Sums:
-        """Which groups are sums of which atoms: the same for every block."""
-        return {table.measure: table.groups for table in self.tables((), 0)}
+    def sums(self, month: str) -> Sums:
+        """Which groups are sums of which atoms in a block that ends with this month: a later policy changes nothing in it."""
+        return {table.measure: table.groups for table in self.tables((), month)}
 
 
 class Block(Struct, frozen=True):
@@ -74,12 +74,12 @@ def waiting(block: Block) -> FigureReleased:
 
 def tell(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[FigureReleased, ...] | None:
     """The figures of a block; None where it has too few children, or an attacker would bound a hidden one whatever else is hidden."""
-    held, until, k = [course for course in courses if block.holds(course)], closes(block.last), measures.k
+    held, k = [course for course in courses if block.holds(course)], measures.k
     if len(held) < block.wants(k):
         return None
-    tables = sorted(measures.tables(held, until), key=_rank)
-    spreads = sorted(measures.spreads(held, until), key=lambda spread: spread.measure)
-    sums = measures.sums()
+    tables = sorted(measures.tables(held, block.last), key=_rank)
+    spreads = sorted(measures.spreads(held, block.last), key=lambda spread: spread.measure)
+    sums = measures.sums(block.last)
 
     def figures(told: Mapping[str, Told]) -> tuple[FigureReleased, ...]:
         named = [table.measure for table in tables if _named(table.measure, told[table.measure])]
@@ -89,7 +89,7 @@ def tell(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[F
         return tuple(found)
 
     def safe(told: Mapping[str, Told]) -> bool:
-        narrowest = attack(figures(told), sums, k).narrowest
+        narrowest = attack(figures(told), lambda _: sums, k).narrowest
         return narrowest is None or narrowest >= k
 
     best = {table.measure: suppress(table, k) for table in tables}

@@ -49,8 +49,12 @@ class Spread(Struct, frozen=True):
 
 
 class Full(Struct, frozen=True):
-    """Days of a month on which no place of a kind was free. places: how many there are."""
+    """Days of a month on which no place of a kind was free. places: how many there are.
+
+    fewest: of a kind that is wholly among these, for whoever hears that all are taken hears that those are.
+    """
 
     group: str
     places: int
+    fewest: int
     days: int

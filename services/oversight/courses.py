@@ -87,11 +87,13 @@ class Courses:
         stays = [stay for case in self._cases.values() for stay in case.stays if ends and stay.meets(ends[0], ends[-1])]
         held = [Counter(stay.service for stay in stays if stay.holds(at)) for at in ends]
         places = {service.id: (service.places, service.roles) for service in policy.services.values() if service.places is not None}
+        every = sorted({role for _, roles in places.values() for role in roles})
+        having = {role: {id for id, (_, roles) in places.items() if role in roles} for role in every}
+        there = {role: sum(places[id][0] for id in ids) for role, ids in having.items()}
         full = []
-        for role in sorted({role for _, roles in places.values() for role in roles}):
-            having = [(id, many) for id, (many, roles) in places.items() if role in roles]
-            there = sum(many for _, many in having)
-            full.append(Full(role, there, sum(sum(taken[id] for id, _ in having) >= there for taken in held)))
+        for role, ids in having.items():
+            days = sum(sum(taken[id] for id in ids) >= there[role] for taken in held)
+            full.append(Full(role, there[role], min(there[other] for other in every if having[other] <= ids), days))
         return tuple(full)
 
     def counted(self, until: int) -> Counter[str]:

@@ -67,11 +67,6 @@ def spreads(courses: Sequence[Course], until: int) -> tuple[Spread, ...]:
     return tuple(_spread(what, sorted(_waits(courses, f"wait:{what}", until))) for what in WAITS)
 
 
-def elsewhere(courses: Iterable[Course], known: Known) -> int:
-    """How many were found in a municipality that the policy does not know (by this name): they are counted as `unknown`."""
-    return sum(course.municipality != "" and course.municipality not in known.regions for course in courses)
-
-
 def _municipality(courses: Sequence[Course], known: Known) -> Table:
     atoms = _counted((*known.regions, UNKNOWN), (c.municipality if c.municipality in known.regions else UNKNOWN for c in courses))
     regions = sorted(set(known.regions.values()))

@@ -1,18 +1,18 @@
-"""What a release is made of: the children as they have been read, the policy in force, and the releases before."""
+"""What a release is made of: the children as they have been read, the policies that were in force, and the releases before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from referral.domain import policy as domain
 from referral.domain.policy import Policy
 from referral.errors import Unavailable
-from referral.runtime.bundles import Bundle, Bundles
+from referral.runtime.bundles import Bundle
 from services.oversight import figures, releases
 from services.oversight.blocks import Measures
 from services.oversight.courses import Courses
+from services.oversight.figures import Known
 from services.oversight.months import after, begins, closes
 from services.oversight.reading import Reading
 from services.oversight.release import Release
@@ -20,28 +20,33 @@ from services.oversight.release import Release
 
 @dataclass(slots=True)
 class Making:
-    """bundles: the policy that is in force names procedures, municipalities and places."""
+    """bundles: every policy that ever came into force, in order; empty until all of them are read."""
 
     courses: Courses
     reading: Reading
-    bundles: Bundles
+    bundles: Callable[[], Sequence[Bundle]]
+    _known: dict[int, Known] = field(default_factory=dict)
     _policy: tuple[int, Policy] | None = None
 
     def due(self, before: Sequence[Release]) -> str | None:
         """The next period to be told; None before the first child, or before a policy is in force."""
         months = [release.made.month for release in before if release.made.corrects is None]
-        if self.bundles.current is None:
+        if not self.bundles():
             return None
         return after(months[-1]) if months else next(iter(self.courses.months()), None)
 
     def make(self, before: Sequence[Release], month: str) -> list[Release]:
         """The release of a month; behind it, where records came late, the corrections of those before."""
         until = closes(month)
-        policy = self._at(until)
-        measures = _measures(policy, self.courses.pathways())
-        courses = [course for pathway in measures.pathways for course in self.courses.of(pathway, 0, begins(after(month)))]
+        bundle = self._at(until)
+        policy = self._compiled(bundle)
+        every = (self.courses.of(pathway, 0, begins(after(month))) for pathway in self.courses.pathways())
+        courses = [course for children in every for course in children]
+        pathways = {pathway.id for pathway in policy.current} | {course.pathway for course in courses}
+        measures = measured(sorted(pathways), lambda month: self._known_of(self._at(closes(month))))
         counted = self.courses.counted(until) + self.reading.counted(until)
-        counted["unknown-municipality"] = figures.elsewhere(courses, figures.known(policy))
+        if gone := self._gone(bundle):
+            counted["municipality-gone"] = gone
         late = self.reading.late()
         if late:
             counted["late"], counted["kept"] = late, releases.kept(courses, before, measures)
@@ -53,15 +58,25 @@ class Making:
         return made
 
     def policy(self) -> Policy:
-        """In force now. Unavailable: none is."""
-        if self.bundles.current is None:
+        """In force now. Unavailable: none is, or not all are read."""
+        if not (known := self.bundles()):
             raise Unavailable("a policy in force")
-        return self._compiled(self.bundles.current)
+        return self._compiled(known[-1])
 
-    def _at(self, close: int) -> Policy:
+    def _at(self, close: int) -> Bundle:
         """In force when a period closed, or else the first that ever was: what comes later renames nobody in it."""
-        known = self.bundles.all
-        return self._compiled(next((bundle for bundle in reversed(known) if bundle.at < close), known[0]))
+        known = self.bundles()
+        return next((bundle for bundle in reversed(known) if bundle.at < close), known[0])
+
+    def _gone(self, bundle: Bundle) -> int:
+        """How many municipalities an earlier policy had and this one has not (by this name): a child of one counts as `unknown`."""
+        earlier = (self._known_of(other).regions.keys() for other in self.bundles() if other.number < bundle.number)
+        return len(set().union(*earlier) - self._known_of(bundle).regions.keys())
+
+    def _known_of(self, bundle: Bundle) -> Known:
+        if bundle.number not in self._known:
+            self._known[bundle.number] = figures.known(self._compiled(bundle))
+        return self._known[bundle.number]
 
     def _compiled(self, bundle: Bundle) -> Policy:
         if self._policy is None or self._policy[0] != bundle.number:
@@ -69,7 +84,10 @@ class Making:
         return self._policy[1]
 
 
-def _measures(policy: Policy, told: Sequence[str]) -> Measures:
-    """told: procedures that somebody has been on, also those that are in force no more."""
-    pathways = tuple(sorted({pathway.id for pathway in policy.current} | set(told)))
-    return Measures(pathways, partial(figures.tables, known=figures.known(policy)), figures.spreads)
+def measured(pathways: Sequence[str], known: Callable[[str], Known]) -> Measures:
+    """What is counted of these procedures. known: when a month closed."""
+    return Measures(
+        tuple(pathways),
+        lambda courses, month: figures.tables(courses, closes(month), known(month)),
+        lambda courses, month: figures.spreads(courses, closes(month)),
+    )

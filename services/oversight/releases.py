@@ -16,8 +16,10 @@ from services.oversight.release import Release, digest, key
 from services.oversight.suppress import ALL, K, full
 
 __all__ = ["FOLLOW_UP", "K", "Measures", "closes", "correct", "kept", "make"]
-CHILDREN = frozenset({"erased", "kept", "unknown-municipality"})
-"""Counts that are about children: none is not told either."""
+CHILDREN = ("erased", "kept")
+"""Counts that are about children: always told, and none is told like few."""
+PUBLIC = ("municipality-gone",)
+"""Counts of what the policies say, which everybody may read."""
 
 
 def make(
@@ -125,7 +127,7 @@ def _safe(before: Sequence[Release], figures: Sequence[FigureReleased], measures
 
 
 def _narrow(figures: Sequence[FigureReleased], measures: Measures) -> set[str]:
-    return {bound.key for bound in attack(figures, measures.sums(), measures.k).bounds if bound.values < measures.k}
+    return {bound.key for bound in attack(figures, measures.sums, measures.k).bounds if bound.values < measures.k}
 
 
 def _release(
@@ -138,7 +140,8 @@ def _release(
 ) -> Release:
     ordered = tuple(sorted(figures, key=key))
     marks = [figure.mark for figure in ordered]
-    found = attack([*(figure for release in before for figure in release.figures), *ordered], measures.sums(), measures.k)
+    met = dict.fromkeys(CHILDREN, 0) | dict(counted)
+    found = attack([*(figure for release in before for figure in release.figures), *ordered], measures.sums, measures.k)
     made = ReleaseMade(
         release=len(before) + 1,
         month=month,
@@ -150,13 +153,15 @@ def _release(
         hidden=marks.count(Mark.HIDDEN),
         waiting=marks.count(Mark.WAITING),
         narrowest=found.narrowest,
-        counted=tuple(Counted(what=what, count=_rounded(what, count, measures.k)) for what, count in sorted(counted.items())),
+        counted=tuple(Counted(what=what, count=_rounded(what, count, measures.k)) for what, count in sorted(met.items())),
     )
     return Release(made, ordered)
 
 
 def _rounded(what: str, count: int, k: int) -> int | None:
     """A count as it is told: down to a multiple of k, so that two releases do not tell of one more."""
+    if what in PUBLIC:
+        return count
     if count < k and (count or what in CHILDREN):
         return None
     return count // k * k

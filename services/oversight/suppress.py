@@ -61,7 +61,7 @@ def waits(spread: Spread, whole: int, k: int = K) -> Told:
 
 def full(kind: Full, k: int = K) -> int | None:
     """Days without a free place, where there are at least k places: what is told by the places, which are no secret, not by the days."""
-    return kind.days if kind.places >= k else None
+    return kind.days if kind.fewest >= k else None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 
 import msgspec
 from rich.console import Console
@@ -21,14 +20,16 @@ from services.oversight.attack import Found, attack
 from services.oversight.blocks import Block
 from services.oversight.course import Course
 from services.oversight.courses import Courses
-from services.oversight.figures import known, spreads, tables
+from services.oversight.figures import known
+from services.oversight.making import measured
 from services.oversight.months import after, begins, closes, span
 from services.oversight.release import Release
-from services.oversight.releases import Measures, correct, make
+from services.oversight.releases import correct, make
 from tests.unit.oversight_log import AGO, NEVER, WHOLE, folded, year
 
 MONTHS = span("2026-01", "2026-12")
-MEASURES = Measures(tuple(sorted(pathway.id for pathway in WHOLE.current)), partial(tables, known=known(WHOLE)), spreads)
+KNOWN = known(WHOLE)
+MEASURES = measured(sorted(pathway.id for pathway in WHOLE.current), lambda _: KNOWN)
 K = MEASURES.k
 
 
@@ -58,24 +59,24 @@ def unprotected(releases: Sequence[Release], courses: Sequence[Course]) -> list[
         if figure.pathway and figure.mark is not Mark.WAITING and figure.unit is Unit.CHILDREN:
             block = Block(figure.release, figure.first, figure.last, figure.pathway)
             held = tuple(course for course in courses if block.holds(course))
-            value = _raw(held, closes(figure.last))[figure.measure, figure.group]
+            value = _raw(held, figure.last)[figure.measure, figure.group]
             figure = block.figure(figure.measure, figure.group, Unit.CHILDREN, value if value >= K else None)
         found.append(figure)
     return found
 
 
-def _raw(held: tuple[Course, ...], until: int) -> dict[tuple[str, str], int]:
-    key = (held[0].pathway, held[0].began_at, len(held), until)
+def _raw(held: tuple[Course, ...], month: str) -> dict[tuple[str, str], int]:
+    key = (held[0].pathway, held[0].began_at, len(held), month)
     if key not in RAW:
         RAW[key] = {
             (table.measure, group): sum(table.atoms[atom] for atom in atoms)
-            for table in MEASURES.tables(held, until)
+            for table in MEASURES.tables(held, month)
             for group, atoms in [("all", table.atoms.keys()), *((atom, {atom}) for atom in table.atoms), *table.groups.items()]
         }
     return RAW[key]
 
 
-RAW: dict[tuple[str, int, int, int], dict[tuple[str, str], int]] = {}
+RAW: dict[tuple[str, int, int, str], dict[tuple[str, str], int]] = {}
 
 
 def cumulative(releases: Sequence[Release], courses: Sequence[Course]) -> list[FigureReleased]:
@@ -90,7 +91,7 @@ def cumulative(releases: Sequence[Release], courses: Sequence[Course]) -> list[F
 
 def found(figures: Sequence[FigureReleased]) -> Found:
     """What the attacker makes of it."""
-    return attack(figures, MEASURES.sums(), K)
+    return attack(figures, MEASURES.sums, K)
 
 
 def forced(release: Release, courses: Sequence[Course], block: Block, number: int) -> list[FigureReleased]:

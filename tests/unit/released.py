@@ -25,7 +25,7 @@ def attacked(table: Table, told: Told, k: int, known: Mapping[str, int] | None =
     """What the attacker makes of one table. known: group → value that he knows from elsewhere."""
     at = f"2027-01/2027-01/trafficking-child/{table.measure}/"
     sure = {at + group: value for group, value in (known or {}).items()}
-    return attack(figures(told, table.measure), {table.measure: table.groups}, k, known=sure)
+    return attack(figures(told, table.measure), lambda _: {table.measure: table.groups}, k, known=sure)
 
 
 def value(table: Table, name: str) -> int:

@@ -15,8 +15,8 @@ from referral.proof import released
 from referral.proof.released import Log
 from services.oversight import figures as folded
 from services.oversight import releases
-from services.oversight.blocks import Measures
 from services.oversight.course import Course
+from services.oversight.making import measured
 from services.oversight.release import Release
 from tests.unit.figures_year import RULES, both
 
@@ -75,11 +75,7 @@ def test_a_release_says_what_the_log_says_and_what_is_changed_in_it_is_named() -
     courses, said, children, erased = both(seed=3, cases=200)
     log = Log(said, children, dict.fromkeys(erased, 0), frozenset())
     known = folded.known(RULES)
-    measures = Measures(
-        pathways=tuple(pathway.id for pathway in RULES.current),
-        tables=lambda held, until: folded.tables(held, until, known),
-        spreads=folded.spreads,
-    )
+    measures = measured(sorted(pathway.id for pathway in RULES.current), lambda _: known)
     everybody = [course for pathway in courses.pathways() for course in courses.of(pathway, 0, plain.close_of("2028-01"))]
     made = list[Release]()
     for month in MONTHS:

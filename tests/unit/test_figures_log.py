@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from referral.wire import codec, headers
 from services.oversight import downloads, measures, releases
 from services.oversight import figures as folded
 from services.oversight import release as oversight
-from services.oversight.blocks import Measures
 from services.oversight.courses import Courses
+from services.oversight.making import measured
 from services.oversight.months import after, begins, closes
 from tests.unit.audit_archive import Rows, auditor_key, exported
 from tests.unit.audit_log import POLICY, Log, asked, response, story
@@ -57,7 +56,7 @@ def made_of(cases: Log, months: Iterable[str]) -> list[oversight.Release]:
         if entry.kind in SEQUENCED:
             read = history.unseal(entry, cases.keys[entry.case_id])
             courses.note(entry.topic, read.meta, read.body)
-    counting = Measures(tuple(one.id for one in POLICY.current), partial(folded.tables, known=known), folded.spreads)
+    counting = measured([one.id for one in POLICY.current], lambda _: known)
     for month in months:
         everybody = [course for pathway in courses.pathways() for course in courses.of(pathway, 0, begins(after(month)))]
         made.append(releases.make(month, everybody, courses.fulls(month, POLICY, closes(month)), made, {}, counting))

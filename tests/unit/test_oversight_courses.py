@@ -245,6 +245,8 @@ def test_days_on_which_no_place_was_free_at_their_end() -> None:
     assert days("2026-10") == 2 + 2  # ends of the 3rd and 4th; of the 8th and 9th
     assert days("2026-10", day + 5 * DAY) == 2
     assert days("2026-11") == days("2026-09") == 0
-    places = {f.group: f.places for f in folded(log.records).fulls("2026-10", WHOLE, NEVER)}
+    found = {f.group: f for f in folded(log.records).fulls("2026-10", WHOLE, NEVER)}
+    places = {group: f.places for group, f in found.items()}
     assert places["state-secure-facility"] == 2
+    assert found["children-shelter"].fewest == places["children-shelter-with-protection"] < places["children-shelter"]
     assert places["children-shelter"] == sum(s.places or 0 for s in WHOLE.services.values() if "children-shelter" in s.roles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
 from random import Random
 
@@ -13,14 +13,15 @@ from referral.domain.events import FigureReleased, Mark, Unit
 from services.oversight.attack import Found, attack
 from services.oversight.blocks import Block, Measures, tell
 from services.oversight.course import Course, Full, Spread, Table
-from services.oversight.figures import Known, spreads, tables
-from services.oversight.months import begins, closes, span
+from services.oversight.figures import Known
+from services.oversight.making import measured
+from services.oversight.months import begins, span
 from services.oversight.release import Release, digest, key
 from services.oversight.releases import K, correct, kept, make
 
 REGIONS = {"prizren": "prizren", "dragash": "prizren", "peje": "peje", "istog": "peje", "decan": "peje"}
 KNOWN = Known(REGIONS, ("female", "male", "unknown"), ("6-11", "12-14", "15-17", "unknown"), ("NO_CAPACITY", "OTHER"), ("iom", "dsw"))
-MEASURES = Measures(("busy", "rare", "seldom"), partial(tables, known=KNOWN), spreads)
+MEASURES = measured(("busy", "rare", "seldom"), lambda _: KNOWN)
 MONTHS = span("2027-01", "2027-12")
 HOUR = 3_600_000_000
 
@@ -52,9 +53,9 @@ def released(courses: Sequence[Course], months: Sequence[str] = MONTHS, measures
             make(
                 month,
                 courses,
-                [Full("shelter", 12, 3), Full("isf", 4, 30)],
+                [Full("shelter", 12, 12, 3), Full("isf", 4, 4, 30)],
                 made,
-                {"gap": 3, "repeat": 25, "erased": 0, "drill": 0},
+                {"gap": 3, "repeat": 25, "drill": 0},
                 measures,
             )
         )
@@ -66,7 +67,7 @@ def said(releases: Sequence[Release]) -> list[FigureReleased]:
 
 
 def attacked(figures: Sequence[FigureReleased]) -> Found:
-    return attack(figures, MEASURES.sums(), K)
+    return attack(figures, MEASURES.sums, K)
 
 
 def blocks(releases: Sequence[Release], pathway: str) -> list[tuple[str, str, int | None]]:
@@ -100,7 +101,7 @@ def _bare(figure: FigureReleased) -> FigureReleased:
     if not figure.pathway or figure.unit is not Unit.CHILDREN or figure.mark is Mark.WAITING:
         return figure
     block = Block(figure.release, figure.first, figure.last, figure.pathway)
-    table = next(t for t in MEASURES.tables([c for c in COURSES if block.holds(c)], closes(figure.last)) if t.measure == figure.measure)
+    table = next(t for t in MEASURES.tables([c for c in COURSES if block.holds(c)], figure.last) if t.measure == figure.measure)
     parts = table.atoms.keys() if figure.group == "all" else table.groups.get(figure.group, {figure.group})
     count = sum(table.atoms[atom] for atom in parts)
     return block.figure(figure.measure, figure.group, Unit.CHILDREN, count if count >= K else None)
@@ -129,7 +130,7 @@ def test_no_small_count_is_told() -> None:
 
 
 def test_what_was_met_is_told_rounded_down_and_of_children_not_even_none() -> None:
-    assert {one.what: one.count for one in year()[0].made.counted} == {"gap": None, "repeat": 22, "erased": None, "drill": 0}
+    assert {one.what: one.count for one in year()[0].made.counted} == {"gap": None, "repeat": 22, "erased": None, "kept": None, "drill": 0}
 
 
 def test_the_record_of_a_release_agrees_with_its_figures() -> None:
@@ -174,7 +175,7 @@ def test_one_child_more_makes_no_correction_and_would_be_found_in_one() -> None:
 
 
 STAGES = Measures(
-    ("busy",), lambda courses, until: [t for t in tables(courses, until, KNOWN) if t.measure in ("children", "stage")], lambda *_: []
+    ("busy",), lambda courses, month: [t for t in MEASURES.tables(courses, month) if t.measure in ("children", "stage")], lambda *_: []
 )
 DONE, BEGUN = (
     Course("busy", begins("2027-01"), "", "", "", dict.fromkeys(facts, begins("2027-01"))) for facts in (["stage:completed"], [])
@@ -247,7 +248,7 @@ def test_a_figure_that_is_known_from_elsewhere_is_taken_into_account() -> None:
     block = Block(1, "2027-01", "2027-01", "busy")
     figures = [block.figure("stage", group, Unit.CHILDREN, value) for group, value in {"all": 40, "begun": None, "ended": None}.items()]
     assert attacked(figures).narrowest == 41
-    assert attack(figures, {}, K, known={key(figures[1]): 4}).narrowest == 1
+    assert attack(figures, lambda _: {}, K, known={key(figures[1]): 4}).narrowest == 1
 
 
 def test_figures_that_contradict_one_another_are_named() -> None:

@@ -162,4 +162,5 @@ def test_waits_are_told_with_k_children_on_each_side(count: int, whole: int, tol
 
 
 def test_days_are_told_by_the_places_and_not_by_the_days() -> None:
-    assert [full(Full("shelter", places, days)) for places, days in ((10, 3), (11, 3), (11, 0))] == [None, 3, 0]
+    assert [full(Full("shelter", places, places, days)) for places, days in ((10, 3), (11, 3), (11, 0))] == [None, 3, 0]
+    assert full(Full("shelter", 14, 3, 30)) is None, "it would say that the three of another kind, which are among these, were taken too"
