@@ -28,6 +28,7 @@ app.add_typer(readers, name="reader")
 ADD = text("INSERT INTO oversight.reader (hash, name, role, created_at) VALUES (:hash, :name, :role, :at)")
 LIST = text("SELECT name, role, created_at, ended_at FROM oversight.reader ORDER BY name, created_at")
 END = text("UPDATE oversight.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
+BEGIN = text("INSERT INTO runtime.settings VALUES (:name, '1') ON CONFLICT DO NOTHING")
 OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
@@ -92,6 +93,21 @@ def end_command(name: Name, as_json: show.Json = False) -> int:
     return 0
 
 
+@app.command("begin")
+def begin_command(as_json: show.Json = False) -> int:
+    """Say that no release was ever made, where the first month closed more than two months ago: oversight makes them all.
+
+    Never after releases were lost: made again, they are without who was erased since, and next to the old ones tell of that child.
+
+    Exit 0 said, 2 the database is away.
+
+    Example: referral oversight begin
+    """
+    run(settings.load(), begin)
+    show.document({"begins": True}) if as_json else show.console.print("oversight may begin: it does so at its next start", soft_wrap=True)
+    return 0
+
+
 @app.command("releases")
 def releases_command(as_json: show.Json = False) -> int:
     """List the releases that are out, with the report of each.
@@ -147,6 +163,11 @@ async def add(tx: AsyncConnection, name: str, role: str, token: str) -> None:
 async def end(tx: AsyncConnection, name: str) -> int:
     """How many tokens of it stood until now."""
     return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())
+
+
+async def begin(tx: AsyncConnection) -> None:
+    """The releases begin now, though months have closed long ago."""
+    await tx.execute(BEGIN, {"name": oversight_rows.BEGINS})
 
 
 async def _list(tx: AsyncConnection) -> list[dict[str, Any]]:

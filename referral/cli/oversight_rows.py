@@ -18,6 +18,8 @@ OUT = text(
     "SELECT number, made, figures, published_at FROM oversight.release"
     " WHERE published_at IS NOT NULL AND number <> ALL(CAST(:known AS int[])) ORDER BY number"
 )
+BEGINS = "oversight-begins"
+"""A row of runtime.settings: somebody said that no release was ever made. It is lost with the database, so it allows this once."""
 T = TypeVar("T", bound=Struct)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Rejected
@@ -19,20 +19,17 @@ from referral.runtime.keys import Keys
 from referral.runtime.observe import Health, log
 from referral.runtime.partition import Place, Unit
 from referral.runtime.settings import Settings
-from referral.wire.topics import PARTITIONS
 from services.oversight import feed, store
-from services.oversight.counts import TOPICS
-from services.oversight.months import closes
+from services.oversight.months import after, closes
 from services.oversight.reading import Reading
 from services.oversight.release import Release
 
-READ = Counter("referral_oversight_records", "Records that were read, also those that say nothing new.", ["topic"])
-"""Worry when it stands still while the line works."""
-BEHIND = Gauge("referral_oversight_behind", "Records that are not read yet, as of the last look.")
+READ = Counter("referral_oversight_records", "Of an exercise only: records that were read, also those that say nothing new.", ["topic"])
+"""Do not worry. Nobody needs a token for a metric, and asked every second this one would tell when a child's answer came."""
+BEHIND = Gauge("referral_oversight_behind", "Records that are not read yet, as of the last look, down to a full thousand.")
 """Worry above 10000 for an hour: a period cannot be closed."""
-STEPS = (0.1, 0.25, 0.5, 1, 2, 5, 15, 60)
-DELAY = Histogram("referral_oversight_delay_seconds", "From an event to its place in an open period.", buckets=STEPS)
-"""Do not worry: a period is told a month after its end."""
+COARSE = 1000
+"""BEHIND in steps of so many (ours): no step tells of one event."""
 RELEASES = Gauge("referral_oversight_releases", "Releases that are stored.")
 """Worry when it does not grow in a month."""
 
@@ -40,6 +37,9 @@ GRACE = 3_600_000_000
 """µs after a period's close until its release is made (ours): whatever a service has recorded by then is on its topic."""
 UNIT = Unit("all", 0, {})
 """Oversight owns nothing; the opener of records wants one."""
+
+LONG = 2
+"""Periods (ours): who begins the releases so long after the first could have been told has probably lost those that were made."""
 
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next try while the database is away, the last one again and again."""
@@ -72,35 +72,39 @@ class Closing:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
-        """Know what was released. Rejected: the feed says otherwise than the database, which went back in time or was changed."""
+        """Know what was released. What the feed lacks is published again; what the database lacks is taken from the feed, with its cut.
+
+        Rejected: the feed says otherwise than the database, which went back in time or was changed.
+        """
+        there, cuts = await feed.read(self.settings), await feed.cuts(self.settings, self.keys)
         async with self.engine.begin() as tx:
             self.releases, self.unpublished = await store.releases(tx)
-            for told in await feed.read(self.settings):
+            self.unpublished |= {one.made.release for one in self.releases} - {one.made.release for one in there if feed.whole(one)}
+            for told in there:
                 number = told.made.release
                 if number > len(self.releases):
                     if number != len(self.releases) + 1 or not feed.whole(told):
                         raise Rejected("release", str(number), "it is on the feed and not in the database, and not all of it is left")
-                    await store.keep(tx, told, {}, published_at=await clock.now(tx))
+                    await store.keep(tx, told, cuts.get(number, {}), published_at=await clock.now(tx))
                     self.releases.append(told)
                 elif self.releases[number - 1].made != told.made:
                     raise Rejected("release", str(number), "it is another one on the feed than in the database: find out who writes there")
-            await self._remember(await store.cut(tx))
+            # where nobody knows its cut any more, nothing that is there now came late: else everything would have
+            self._remember(await store.cut(tx, len(self.releases)) or await self._ends())
 
-    async def _remember(self, cut: Mapping[Place, int]) -> None:
+    def _remember(self, cut: Mapping[Place, int]) -> None:
         RELEASES.set(len(self.releases))
-        if self.releases:
-            self.reading.told(closes(self.releases[-1].made.month), cut)
+        if self.releases:  # the last ones may be corrections, of earlier months
+            self.reading.told(closes(max(release.made.month for release in self.releases)), cut)
 
     async def take(self, messages: Sequence[Any]) -> None:
         """Read a batch of records: one question for their keys, then each to what counts it. Hole: one is missing."""
         async with self._turn:
             opened = understand.open_all([(UNIT, place, message) for place, message in self._new(messages)], unread=False)
-            now, keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
+            keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
             self.reading.take(opened, keys)
-            for record in opened:
+            for record in opened if self.settings.drill_clock else ():
                 READ.labels(record.taken[1][0]).inc()
-            if opened and opened[-1].envelope is not None:
-                DELAY.observe(max(now - opened[-1].envelope.meta.recorded_at, 0) / 1e6)
 
     def _new(self, messages: Sequence[Any]) -> list[tuple[Place, Any]]:
         """Each offset once: as nothing is committed, a group that was formed anew begins at the beginning."""
@@ -115,12 +119,12 @@ class Closing:
                 new.append((place, message))
         return new
 
-    async def _keys(self, ids: set[str]) -> tuple[int, dict[str, bytes]]:
-        """(now, the keys of these cases); a database that is away is waited for."""
+    async def _keys(self, ids: set[str]) -> dict[str, bytes]:
+        """The keys of these cases; a database that is away is waited for."""
         for pause in chain(BACK_OFF, repeat(BACK_OFF[-1])):
             try:
                 async with self.engine.connect() as tx:
-                    return await clock.now(tx), await self.keys.load(tx, ids)
+                    return await self.keys.load(tx, ids)
             except Exception as error:
                 if not database.away(error):
                     raise
@@ -142,7 +146,9 @@ class Closing:
 
     async def _look(self) -> None:
         for release in [r for r in self.releases if r.made.release in self.unpublished]:
-            await feed.publish(self.settings, release)
+            async with self.engine.connect() as tx:
+                cut = await store.cut(tx, release.made.release)
+            await feed.publish(self.settings, self.keys, release, cut)
             async with self.engine.begin() as tx:
                 await store.published(tx, release.made.release, await clock.now(tx))
             self.unpublished.discard(release.made.release)
@@ -153,13 +159,29 @@ class Closing:
         now_there = await self._ends()  # asked each time, which is how a broker that is away is missed, also while much is to be read
         ends = self._target or now_there
         behind = sum(max(end - self.done.get(place, 0), 0) for place, end in ends.items())
-        BEHIND.set(behind)
+        BEHIND.set(behind // COARSE * COARSE)
         self._target = ends if behind else None  # an end that was asked for is reached, whatever is written meanwhile
         self.health.green("start")
         if behind or month is None or now < closes(month) + GRACE:
             return
+        if not self.releases and now >= closes(after(month, LONG)):
+            await self._may_begin(month)
         async with self._turn:
             await self._close(month)
+
+    async def _may_begin(self, month: str) -> None:
+        """Rejected: the releases are probably lost. Made again, they would be without who was erased since, and so tell of that child.
+
+        In an exercise no child is real, and its clock jumps.
+        """
+        async with self.engine.connect() as tx:
+            if self.settings.drill_clock or await store.begun(tx):
+                return
+        raise Rejected(
+            "release",
+            month,
+            "closed long ago and no release is left: restore database or feed; if none was made: referral oversight begin",
+        )
 
     async def _close(self, month: str) -> None:
         """Nothing is read meanwhile: everything up to `done` is in it."""
@@ -170,9 +192,9 @@ class Closing:
                     raise Rejected("release", str(release.made.release), "another process has stored it: run one oversight")
         self.releases += made
         self.unpublished |= {release.made.release for release in made}
-        await self._remember(self.done)
+        self._remember(self.done)
         log().info("release made", service="oversight", number=made[0].made.release, count=len(made[0].figures))
 
     async def _ends(self) -> dict[Place, int]:
-        places = {TopicPartition(self.settings.topic(topic), n): (topic, n) for topic in TOPICS for n in range(PARTITIONS)}
+        places = {TopicPartition(self.settings.topic(topic), n): (topic, n) for topic, n in feed.PLACES}
         return {places[tp]: end for tp, end in (await self.probe.end_offsets(list(places))).items()}

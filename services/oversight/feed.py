@@ -1,10 +1,15 @@
-"""Topic `oversight-feed`: a release goes out figure by figure, and its record `release-made` last. Without that one it is not there."""
+"""Topic `oversight-feed`: a release goes out figure by figure, and its record `release-made` last. Without that one it is not there.
+
+The topic is compacted, so every key begins with the release's number: no release takes the place of another's figures. A release carries in
+a header up to where each partition was read for it, sealed: a database that is lost gets back what it needs to tell what came late, and
+makes the same next release. In clear it would be a small count.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from msgspec import Struct
@@ -12,8 +17,12 @@ from msgspec import Struct
 from referral.domain.events import FigureReleased, ReleaseMade
 from referral.domain.record import derived
 from referral.runtime import kafka
+from referral.runtime.keys import Keys
+from referral.runtime.partition import Place
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
+from referral.wire.topics import PARTITIONS
+from services.oversight.courses import TOPICS
 from services.oversight.months import closes
 from services.oversight.release import Release, digest, key
 
@@ -21,47 +30,70 @@ FAMILY = "2f3b8a52-4a0c-5d0e-8a1b-0e6a3c1d9f77"
 """Any fixed id: event ids of figures are derived from it, so that a figure that is published again is the same event."""
 AHEAD = 500
 """Records that are sent before they are awaited: a few hundred kilobytes."""
+PLACES: tuple[Place, ...] = tuple((topic, n) for topic in sorted(TOPICS) for n in range(PARTITIONS))
+"""Every partition that is read, in the order of a cut."""
+CUT, WIDTH = "cut", 8
+"""The header, and the bytes of each offset in it: always as long, so that its length tells nothing."""
+Body = FigureReleased | ReleaseMade
 
 
-async def publish(settings: Settings, release: Release) -> None:
-    """All of it, in order. Harmless to repeat: the same keys, the same bytes. KafkaError: the broker is away, nothing is lost."""
+async def publish(settings: Settings, master: Keys, release: Release, read: Mapping[Place, int]) -> None:
+    """All of it, in order. Harmless to repeat: the same keys, the same bytes. read: up to where each partition was read for it.
+
+    KafkaError: the broker is away, nothing is lost.
+    """
+    seal, _ = master.box("oversight-cut")
+    cut = b"".join(read.get(at, 0).to_bytes(WIDTH) for at in PLACES)
+    more = [(CUT, seal(cut, place(release.made).encode()))] if read else []
     writer = kafka.producer(settings)
     await writer.start()
     try:
         for start in range(0, len(release.figures), AHEAD):
             await asyncio.gather(*[await _send(writer, settings, release, figure) for figure in release.figures[start : start + AHEAD]])
-        await (await _send(writer, settings, release, release.made))
+        await (await _send(writer, settings, release, release.made, more))
     finally:
         await kafka.throw_away(writer)
 
 
 async def _send(
-    writer: AIOKafkaProducer, settings: Settings, release: Release, body: FigureReleased | ReleaseMade
+    writer: AIOKafkaProducer, settings: Settings, release: Release, body: Body, more: headers.Headers | None = None
 ) -> asyncio.Future[object]:
-    name = f"release/{body.release}" if isinstance(body, ReleaseMade) else key(body)
-    number = release.made.release
+    name = place(body)
     # its time is that of the period, so that a release has the same bytes whenever it is published
-    told = headers.plain(body.TYPE, id=derived(FAMILY, f"{number}/{name}"), source="oversight", at=closes(release.made.month))
+    told = headers.plain(body.TYPE, id=derived(FAMILY, name), source="oversight", at=closes(release.made.month))
     future: asyncio.Future[object] = await writer.send(
-        settings.topic(body.TOPIC), codec.encode(body), key=name.encode(), partition=0, headers=told
+        settings.topic(body.TOPIC), codec.encode(body), key=name.encode(), partition=0, headers=[*told, *(more or [])]
     )
     return future
 
 
+def place(body: Body) -> str:
+    """The key of its record, e.g. `release/3` and `release/3/2027-01/2027-03/trafficking-child/stage/all`."""
+    return f"release/{body.release}" + (f"/{key(body)}" if isinstance(body, FigureReleased) else "")
+
+
 async def read(settings: Settings) -> list[Release]:
-    """What the feed says now: the newest of each figure. A release whose figures are not all there has what is left of them."""
-    figures: dict[bytes, FigureReleased] = {}
-    made: dict[int, ReleaseMade] = {}
+    """What the feed says now: the newest of each key. A release whose figures are not all there has what is left of them."""
+    newest = {record.key: record async for record in _records(settings)}
+    bodies = [_body(record) for record in newest.values()]
+    figures = defaultdict[int, dict[str, FigureReleased]](dict)
+    for body in bodies:
+        if isinstance(body, FigureReleased):
+            figures[body.release][key(body)] = body
+    made = {body.release: body for body in bodies if isinstance(body, ReleaseMade)}
+    return [Release(made=made[number], figures=tuple(one for _, one in sorted(figures[number].items()))) for number in sorted(made)]
+
+
+async def cuts(settings: Settings, master: Keys) -> dict[int, dict[Place, int]]:
+    """By release, up to where each partition was read for it. Malformed: somebody without the master key wrote one."""
+    _, opened = master.box("oversight-cut")
+    found: dict[int, dict[Place, int]] = {}
     async for record in _records(settings):
         body = _body(record)
-        if isinstance(body, ReleaseMade):
-            made[body.release] = body
-        elif isinstance(body, FigureReleased) and record.key is not None:
-            figures[record.key] = body
-    by_release = defaultdict[int, list[FigureReleased]](list)
-    for _, figure in sorted(figures.items()):
-        by_release[figure.release].append(figure)
-    return [Release(made=made[number], figures=tuple(by_release[number])) for number in sorted(made)]
+        if isinstance(body, ReleaseMade) and (sealed := dict(record.headers).get(CUT)):
+            cut = opened(sealed, place(body).encode())
+            found[body.release] = {at: int.from_bytes(cut[n * WIDTH : (n + 1) * WIDTH]) for n, at in enumerate(PLACES)}
+    return found
 
 
 def whole(release: Release) -> bool:

@@ -9,13 +9,14 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.cli import oversight_rows
 from referral.domain.events import FigureReleased, ReleaseMade
 from referral.runtime.partition import Place
 from referral.wire import codec
 from services.oversight.release import Release
 
 ALL = text("SELECT number, month, made, figures, published_at FROM oversight.release ORDER BY number")
-CUT = text('SELECT topic, partition, "offset" FROM oversight.cut WHERE number = (SELECT max(number) FROM oversight.cut)')
+CUT = text('SELECT topic, partition, "offset" FROM oversight.cut WHERE number = :number')
 KEEP = text(
     "INSERT INTO oversight.release (number, month, made, figures, published_at) VALUES (:number, :month, :made, :figures, :published_at)"
     " ON CONFLICT (number) DO NOTHING"
@@ -24,6 +25,7 @@ KEEP_CUT = text(
     "INSERT INTO oversight.cut SELECT CAST(:number AS int), * FROM unnest(CAST(:topics AS text[]),"
     " CAST(:partitions AS int[]), CAST(:offsets AS bigint[]))"
 )
+BEGUN = text("SELECT count(*) FROM runtime.settings WHERE name = :name")
 PUBLISHED = text("UPDATE oversight.release SET published_at = :at WHERE number = :number AND published_at IS NULL")
 
 
@@ -33,9 +35,9 @@ async def releases(tx: AsyncConnection) -> tuple[list[Release], set[int]]:
     return [_release(row) for row in rows], {row.number for row in rows if row.published_at is None}
 
 
-async def cut(tx: AsyncConnection) -> dict[Place, int]:
-    """Up to where the last release has read each partition."""
-    return {(topic, partition): offset for topic, partition, offset in await tx.execute(CUT)}
+async def cut(tx: AsyncConnection, number: int) -> dict[Place, int]:
+    """Up to where each partition was read for this release; empty where nobody knows any more."""
+    return {(topic, partition): offset for topic, partition, offset in await tx.execute(CUT, {"number": number})}
 
 
 async def keep(tx: AsyncConnection, release: Release, read: Mapping[Place, int], published_at: int | None = None) -> bool:
@@ -49,6 +51,11 @@ async def keep(tx: AsyncConnection, release: Release, read: Mapping[Place, int],
     at = {"topics": [t for t, _ in places], "partitions": [p for _, p in places], "offsets": [read[place] for place in places]}
     await tx.execute(KEEP_CUT, {"number": made.release, **at})
     return True
+
+
+async def begun(tx: AsyncConnection) -> bool:
+    """Whether somebody said in this database that the releases begin now, though months have closed long ago."""
+    return bool((await tx.execute(BEGUN, {"name": oversight_rows.BEGINS})).scalar_one())
 
 
 async def published(tx: AsyncConnection, number: int, at: int) -> None:

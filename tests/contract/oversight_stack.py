@@ -156,6 +156,11 @@ class Process:
 
         await until(look)
 
+    async def metrics(self) -> list[str]:
+        """What it tells of itself and not of Python, to whoever asks."""
+        async with httpx.AsyncClient() as client:
+            return [row for row in (await client.get(f"{self.url}/metrics")).text.splitlines() if row.startswith("referral_")]
+
     async def ended(self) -> int:
         """Its exit code, once it has ended by itself."""
         return await asyncio.wait_for(asyncio.to_thread(self.process.wait), DEADLINE)
@@ -184,7 +189,7 @@ async def process(settings: Settings, folder: Path, *before: str) -> AsyncIterat
         "REFERRAL_DATABASE": as_role(settings.database, "oversight"),
         "REFERRAL_MASTER_KEY_FILE": str(settings.master_key_file),
         "REFERRAL_TOPIC_PREFIX": settings.topic_prefix,
-        "REFERRAL_DRILL_CLOCK": "1",
+        "REFERRAL_DRILL_CLOCK": str(int(settings.drill_clock)),
         "REFERRAL_HTTP": f"127.0.0.1:{port}",
     }
     log = folder / f"oversight-{port}.log"

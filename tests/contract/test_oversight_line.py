@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import structs
+from sqlalchemy import text
 
 from referral.domain.events import CaseErased, CaseOpened, Mark, Unit
 from referral.domain.record import derived
@@ -18,7 +19,7 @@ from referral.wire import codec, seal, topics
 from services.oversight import feed
 from services.oversight.months import closes
 from services.oversight.suppress import K
-from tests.contract.oversight_stack import Line, line, process
+from tests.contract.oversight_stack import Line, line, process, until
 from tests.unit.oversight_log import Record, year
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -26,6 +27,7 @@ CHILDREN = 120
 """Enough for some of the procedures to be told."""
 FEW = 6
 HOUR = 3_600_000_000
+LOOKUPS = text("SELECT coalesce(idx_scan, 0) + seq_scan FROM pg_stat_all_tables WHERE schemaname = 'keys' AND relname = 'case_key'")
 
 
 async def everywhere(kafka: str) -> set[str]:
@@ -56,6 +58,31 @@ async def test_a_year_is_told_and_told_alike_by_whoever_starts_anew(settings: Se
         await made.forget()  # a database that has lost them
         async with process(settings, tmp_path) as oversight:
             assert await made.published("2054-12") == told
+
+
+async def lookups(made: Line) -> int:
+    """How often keys were looked for, by anybody."""
+    async with made.admin.connect() as tx:
+        return int((await tx.execute(LOOKUPS)).scalar_one())
+
+
+async def test_neither_metrics_nor_log_tell_when_something_was_said(settings: Settings, tmp_path: Path) -> None:
+    real = structs.replace(settings, drill_clock=False)
+    async with line(settings) as made, process(real, tmp_path) as oversight:
+        await oversight.ready()
+        before, logged, looked = await oversight.metrics(), oversight.log.read_text(), await lookups(made)
+        await made.write(year(FEW))
+        seen = set[str]()
+
+        async def read() -> bool:
+            seen.update(await oversight.metrics())
+            return await lookups(made) > looked
+
+        await until(read)
+        seen.update(await oversight.metrics())
+        assert seen == set(before)
+        assert all(float(row.split()[-1]) == 0 for row in before if "_created" not in row), before
+        assert oversight.log.read_text() == logged, "no line tells of an event"
 
 
 def one_by_one(records: list[Record]) -> dict[str, list[Record]]:

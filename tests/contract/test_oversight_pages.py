@@ -280,6 +280,7 @@ def test_an_operator_gives_tokens_and_sees_releases_in_the_terminal(
     }
     assert made["token"] not in told("reader", "list") and "1 ended" in told("reader", "end", "committee-secretariat")
     told("reader", "end", "committee-secretariat", code=1)
+    assert json.loads(told("begin", "--json")) == {"begins": True} and "may begin" in told("begin")
     assert [each["release"] for each in json.loads(told("releases", "--json"))] == list(range(1, 14))
     shown = told("show", "12")
     assert "child-labour 2027-11..2027-12" in shown and "waiting" in shown and "drill: fewer than 11" in shown and "hidden (--all" in shown

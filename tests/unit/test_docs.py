@@ -12,7 +12,7 @@ from referral.cli.diagnosis import CHECKS
 from referral.runtime import observe
 from services.audit.__main__ import ALARMS
 from services.audit.publish import REFUSED, SIZE, UNWITNESSED
-from services.oversight.closing import BEHIND, DELAY, READ, RELEASES
+from services.oversight.closing import BEHIND, READ, RELEASES
 from services.routing.failure import ENGINE_FAILURES
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
     made = [one for one in vars(observe).values() if isinstance(one, Counter | Gauge | Histogram)]
     names = {
         next(iter(metric.describe())).name
-        for metric in (*made, ENGINE_FAILURES, ALARMS, SIZE, UNWITNESSED, REFUSED, BEHIND, DELAY, READ, RELEASES)
+        for metric in (*made, ENGINE_FAILURES, ALARMS, SIZE, UNWITNESSED, REFUSED, BEHIND, READ, RELEASES)
     }
     names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/figures.py"]))
     assert table("## Metrics") == names

@@ -19,7 +19,7 @@ from referral.domain.events import FigureReleased, Mark, ReleaseMade, Word
 from referral.proof import history, released
 from referral.proof.entry import SEQUENCED
 from referral.wire import codec, headers
-from services.oversight import downloads, measures, releases
+from services.oversight import downloads, feed, measures, releases
 from services.oversight import figures as folded
 from services.oversight import release as oversight
 from services.oversight.courses import Courses
@@ -66,7 +66,7 @@ def made_of(cases: Log, months: Iterable[str]) -> list[oversight.Release]:
 def publish(log: Log, bodies: Iterable[FigureReleased | ReleaseMade]) -> None:
     """As oversight does, on its topic."""
     for body in bodies:
-        key = f"release/{body.release}" if isinstance(body, ReleaseMade) else oversight.key(body)
+        key = feed.place(body)
         log.put(body.TOPIC, 0, key.encode(), codec.encode(body), headers.plain(body.TYPE, id=key, source="oversight", at=log.now))
 
 
@@ -138,7 +138,7 @@ def test_a_figure_that_is_written_to_the_topic_once_more_is_named(log: Log, told
 def test_a_figure_that_is_changed_in_the_log_is_named(log: Log, told: oversight.Release, auditor: Auditor) -> None:
     other, line = wrong(told)
     there = Rows(log.entries)
-    place = next(entry.idx for entry in log.entries if entry.key == oversight.key(other).encode())
+    place = next(entry.idx for entry in log.entries if entry.key == feed.place(other).encode())
     kept = there.payloads[place]
     assert kept is not None
     there.payloads[place] = structs.replace(kept, value=codec.encode(other))
