@@ -140,6 +140,7 @@ class Pages:
         shared = {
             "say": naming.say,
             "naming": naming,
+            "defined": self.defined,
             "reader": reader,
             "here": here,
             "endonyms": ENDONYMS,

@@ -55,13 +55,18 @@ def oversight_url(database: str, key_files: tuple[Path, Path]) -> Iterator[str]:
     thread.join(20)
 
 
-def test_the_committee_reads_a_year_on_a_phone_by_keyboard(oversight_url: str, browser: Chrome, pictures: Path) -> None:
-    browser.get(oversight_url)
+def sign_in(browser: Chrome, url: str) -> None:
+    """By keyboard, in English."""
+    browser.get(url)
     Select(field(browser, "language")).select_by_value("en")
     send(browser, "form.language button")
     field(browser, "token").send_keys("a-token")
     with leaving(browser):
         field(browser, "token").send_keys(Keys.ENTER)
+
+
+def test_the_committee_reads_a_year_on_a_phone_by_keyboard(oversight_url: str, browser: Chrome, pictures: Path) -> None:
+    sign_in(browser, oversight_url)
     assert "The country" in text(browser) and "token" not in browser.current_url
     tab_to(browser, "h2#stage a.definition")
     with leaving(browser):
@@ -81,3 +86,25 @@ def test_the_committee_reads_a_year_on_a_phone_by_keyboard(oversight_url: str, b
         browser.switch_to.active_element.send_keys(Keys.ENTER)
     browser.get(f"{oversight_url}/country")
     assert "signin" in browser.current_url
+
+
+def test_what_is_one_press_away_stands_on_the_paper_in_black_on_white(oversight_url: str, browser: Chrome) -> None:
+    """Also for a reader whose screen is dark."""
+    sign_in(browser, oversight_url)
+    browser.get(f"{oversight_url}/procedures/child-labour")
+    defined = measures.load(made_releases.K)
+    told = [one.definition["en"] for one in (*defined.measures.values(), *defined.terms.values())]
+    few = POLICY.names("agency", "police-prizren", "en")
+    assert not any(each in text(browser) for each in (*told, few)), "on the screen they are one press away"
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+    for path in ("procedures/child-labour", "country", "releases/12"):
+        browser.get(f"{oversight_url}/{path}")
+        paper = text(browser)
+        assert [each for each in told if each not in paper] == [] and "what is counted" not in paper, path
+        assert (few in paper) == (path != "country"), "the names of what is hidden"
+        body = browser.find_element("css selector", "body")
+        assert body.value_of_css_property("color") == "rgba(0, 0, 0, 1)"
+        assert body.value_of_css_property("background-color") == "rgba(255, 255, 255, 1)"
+        bars = {bar.value_of_css_property("print-color-adjust") for bar in browser.find_elements("css selector", "svg.bar")}
+        assert bars == {"exact"}, "or hatching is not printed"
