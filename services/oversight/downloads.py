@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
 MARKS: Mapping[Mark, str] = {
     Mark.SHOWN: "The value stands.",
     Mark.HIDDEN: "It is below the threshold, none included, or another that is could be computed from it. Which of the two is not told."
-    " A late.… or declined.… without rows is hidden too, not zero.",
+    " A late.… or declined.… without rows is hidden too, not zero. Of a wait or of days: too few children, or places, are behind it.",
     Mark.WAITING: "Too few children yet: these months are told together with later ones.",
 }
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -14,9 +14,10 @@ from referral.cli.oversight_rows import Published
 from referral.domain import policy
 from referral.domain.events import FigureReleased, Mark, Unit
 from referral.runtime import words
+from referral.runtime.sequence import Verdict
 from referral.runtime.settings import CHECKOUT
 from referral.wire import bundle
-from services.oversight import charts, downloads, measures, pages, panels, sections, shown
+from services.oversight import charts, downloads, measures, pages, panels, releases, sections, shown
 from services.oversight.charts import Span
 from services.oversight.naming import Naming
 from services.oversight.release import Release
@@ -153,3 +154,26 @@ def test_every_text_that_code_and_templates_name_exists() -> None:
                 named |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
     assert len(named) > 60
     assert sorted(named - set(WORDS["en"].texts)) == []
+
+
+def test_whatever_a_release_can_have_met_has_words_and_nothing_else_has() -> None:
+    """Words are told where they are met: `_met["gap"]`, `_meet("clock-back", …)`, `counted["late"]`, what `_one` and rules return."""
+    told = {str(Verdict.REPEAT.value), str(Verdict.FORK.value), *releases.CHILDREN, *releases.PUBLIC}
+    for name in ("reading", "courses", "meaning", "making"):
+        for node in ast.walk(ast.parse((OVERSIGHT / f"{name}.py").read_text("utf-8"))):
+            match node:
+                case ast.Subscript(value=ast.Attribute(attr="_met") | ast.Name(id="met" | "counted"), slice=where):
+                    told |= _texts(where)
+                case ast.Call(func=ast.Attribute(attr="_meet"), args=[ast.Constant(value=str(word)), *_]):
+                    told.add(word)
+                case ast.FunctionDef(name="_one"):
+                    told |= {word for each in ast.walk(node) if isinstance(each, ast.Return) for word in _texts(each)}
+                case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=first), *_])], value=words) if first.startswith("UNKNOWN"):
+                    told |= _texts(words)
+    assert {"gap", "clock-back", "late", "unreadable", "unknown-offer"} <= told
+    named = {key.removeprefix("counted.") for key in WORDS["en"].texts if key.startswith("counted.")}
+    assert named == told - {""} | {"key-gone"}
+
+
+def _texts(node: ast.AST) -> set[str]:
+    return {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
