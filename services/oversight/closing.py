@@ -76,10 +76,12 @@ class Closing:
 
         Rejected: the feed says otherwise than the database, which went back in time or was changed.
         """
-        there, cuts = await feed.read(self.settings), await feed.cuts(self.settings, self.keys)
+        there = await feed.read(self.settings)
         async with self.engine.begin() as tx:
             self.releases, self.unpublished = await store.releases(tx)
             self.unpublished |= {one.made.release for one in self.releases} - {one.made.release for one in there if feed.whole(one)}
+            lacking = any(one.made.release > len(self.releases) for one in there)
+            cuts = await feed.cuts(self.settings, self.keys) if lacking else {}
             for told in there:
                 number = told.made.release
                 if number > len(self.releases):

@@ -51,7 +51,7 @@ async def test_killed_anywhere_it_tells_the_same(settings: Settings, tmp_path: P
         assert on_the_feed == expected and calls > 50
         await made.forget(feed_too=True)
         dice, struck, stages = random.Random(SEED), 0, set[tuple[int, int]]()
-        while struck < KILLS:
+        while struck < KILLS or len(stages) < 2:  # two kills may be at the same place
             rule = f"inject=sendto:signal=SIGKILL:when={dice.randrange(1, calls)}"
             async with process(settings, tmp_path, "strace", "-D", "-f", "-e", "trace=sendto", "-e", rule, "-o", "/dev/null") as oversight:
                 await oversight.ended_or(made, LAST)
@@ -66,4 +66,3 @@ async def test_killed_anywhere_it_tells_the_same(settings: Settings, tmp_path: P
             await made.published(LAST)
             await oversight.stop()
         assert (await made.releases())[0] == expected == await feed.read(settings)
-        assert len(stages) > 1, "each kill was at the same place"
