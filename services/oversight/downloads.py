@@ -11,6 +11,7 @@ import msgspec
 
 from referral.cli.oversight_rows import Published
 from referral.domain.events import FigureReleased, Mark, Unit
+from referral.runtime.words import Words
 from services.oversight.measures import Measures
 
 COLUMNS: Mapping[str, tuple[str, str]] = {
@@ -53,16 +54,14 @@ def figures_json(releases: Iterable[Published]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
 
 
-def dictionary_csv(defined: Measures, language: str) -> bytes:
-    """Columns, units, marks, terms and measures; the last two in one language. It begins with a byte order mark, for spreadsheets."""
-    rows = [
-        (kind, name, type_, meaning, unit, source, query) for kind, name, type_, meaning, unit, source, query in _rows(defined, language)
-    ]
+def dictionary_csv(defined: Measures, words: Words) -> bytes:
+    """Columns, units, marks, and in one language terms, measures and what a release met. A byte order mark begins it, for spreadsheets."""
+    rows = [(kind, name, type_, meaning, unit, source, query) for kind, name, type_, meaning, unit, source, query in _rows(defined, words)]
     return "\ufeff".encode() + _csv(("kind", "name", "type", "meaning", "unit", "source", "query"), rows)
 
 
-def dictionary_json(defined: Measures) -> bytes:
-    """The same, terms and measures in all languages."""
+def dictionary_json(defined: Measures, words: Mapping[str, Words]) -> bytes:
+    """The same in all languages."""
     told = {
         "columns": [{"name": name, "type": type_, "meaning": meaning} for name, (type_, meaning) in COLUMNS.items()],
         "marks": [{"mark": mark.value, "meaning": meaning} for mark, meaning in MARKS.items()],
@@ -78,6 +77,10 @@ def dictionary_json(defined: Measures) -> bytes:
             for id, one in defined.measures.items()
         ],
         "terms": [{"term": id, "name": dict(one.name), "definition": dict(one.definition)} for id, one in defined.terms.items()],
+        "counted": [
+            {"what": what, "meaning": {language: _met(said)[what] for language, said in words.items()}}
+            for what in _met(next(iter(words.values())))
+        ],
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
 
@@ -101,7 +104,14 @@ def _field(figure: FigureReleased, published: Published, name: str) -> str:
     return safe(str(value))
 
 
-def _rows(defined: Measures, language: str) -> Iterable[Sequence[str]]:
+def _met(words: Words) -> dict[str, str]:
+    """What a release can have met, and what that is."""
+    start = "counted."
+    return {key.removeprefix(start): text for key, text in words.texts.items() if key.startswith(start)}
+
+
+def _rows(defined: Measures, words: Words) -> Iterable[Sequence[str]]:
+    language = words.language
     for name, (type_, meaning) in COLUMNS.items():
         yield "column", name, type_, meaning, "", "", ""
     for mark, meaning in MARKS.items():
@@ -112,6 +122,8 @@ def _rows(defined: Measures, language: str) -> Iterable[Sequence[str]]:
         yield "term", id, "", f"{term.name[language]}. {term.definition[language]}", "", "", ""
     for id, one in defined.measures.items():
         yield "measure", id, "", f"{one.name[language]}. {one.definition[language]}", str(one.unit), one.source, one.query
+    for what, text in _met(words).items():
+        yield "counted", what, "", text, "", "", ""
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

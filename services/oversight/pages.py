@@ -216,10 +216,10 @@ class Pages:
     def _dictionary(self, call: Call) -> Response:
         kind = call.request.path_params["kind"]
         if kind == "json":
-            return _file(call.request, downloads.dictionary_json(self.defined), JSON, "dictionary.json")
+            return _file(call.request, downloads.dictionary_json(self.defined, self.words), JSON, "dictionary.json")
         if kind != "csv":
             return self._lost(call)
-        return _file(call.request, downloads.dictionary_csv(self.defined, call.naming.say.language), CSV, "dictionary.csv")
+        return _file(call.request, downloads.dictionary_csv(self.defined, call.naming.say), CSV, "dictionary.csv")
 
     def _lost(self, call: Call) -> Response:
         return self._page(call, "lost.html", 404)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from referral.domain.events import Unit
+from referral.runtime import words
 from services.oversight import measures
 from services.oversight.blocks import OPEN
 from services.oversight.downloads import dictionary_csv, dictionary_json
@@ -21,6 +22,7 @@ from services.oversight.measures import FILE, compiled, load
 from tests.unit.oversight_log import WHOLE
 
 ALL = load(11)
+WORDS = words.load(FILE.with_name("words.yaml"))
 WRITTEN: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
 
 
@@ -60,10 +62,20 @@ def test_what_has_no_row_when_it_is_hidden_is_defined_so_and_the_dictionary_says
     saying = {id for id, one in ALL.measures.items() if all(word in one.definition[tongue] for tongue, word in hidden.items())}
     assert saying == {start.removesuffix(".") for start in OPEN}
     for language, word in hidden.items():
-        rows = csv.DictReader(io.StringIO(dictionary_csv(ALL, language).decode("utf-8-sig"), newline=""))
+        rows = csv.DictReader(io.StringIO(dictionary_csv(ALL, WORDS[language]).decode("utf-8-sig"), newline=""))
         assert {row["name"] for row in rows if row["kind"] == "measure" and word in row["meaning"]} == saying
-    (mark,) = (one["meaning"] for one in json.loads(dictionary_json(ALL))["marks"] if one["mark"] == "HIDDEN")
+    (mark,) = (one["meaning"] for one in json.loads(dictionary_json(ALL, WORDS))["marks"] if one["mark"] == "HIDDEN")
     assert all(f"{id}.…" in mark for id in saying)
+
+
+def test_what_a_release_met_stands_in_the_dictionary_in_every_language() -> None:
+    told = {one["what"]: one["meaning"] for one in json.loads(dictionary_json(ALL, WORDS))["counted"]}
+    assert {"gap", "kept", "erased"} <= told.keys()
+    for language, said in WORDS.items():
+        rows = csv.DictReader(io.StringIO(dictionary_csv(ALL, said).decode("utf-8-sig"), newline=""))
+        assert {row["name"]: row["meaning"] for row in rows if row["kind"] == "counted"} == {
+            what: each[language] for what, each in told.items()
+        }
 
 
 @pytest.mark.parametrize("field", ["name", "definition"])
