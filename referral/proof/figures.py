@@ -12,13 +12,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from referral.domain import events as e
 from referral.domain.policy import Policy
 
 LOCAL = ZoneInfo("Europe/Belgrade")
 FOLLOW_UP = timedelta(days=30)
+EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=LOCAL).timestamp()) * 1_000_000 for year in (2000, 2100))
+AHEAD = 365 * 86_400_000_000
+"""µs before the first policy: who began earlier than that is out of every period."""
 DECLINED = (e.How.DECLINED_BY_AGENCY, e.How.DECLINED_BY_PERSON)
 ANSWERED = (e.OfferAcknowledged, e.OfferAccepted, e.OfferArrived, e.OfferHeld)
 STAGES = ("acknowledged", "accepted", "arrived", "completed", "ended")
@@ -28,25 +31,30 @@ Figures = dict[tuple[str, str], int]
 
 
 class Said(Struct, frozen=True):
-    """One event of a case, opened; no exercise, no repeat. topic without prefix; at: recorded_at, µs UTC."""
+    """One event of a case, opened; no exercise, no repeat. topic without prefix; at: recorded_at, µs UTC.
+
+    set_back: routing wrote a later time into the case before, and `at` is that one (`in_order` says so).
+    """
 
     case_id: str
     topic: str
     seq: int
     at: int
     body: Any
+    set_back: bool = False
 
     def __repr__(self) -> str:
         return f"Said({self.case_id} {self.topic} {self.seq})"
 
 
 class Child(Struct):
-    """One child on one procedure. first: fact → when it was first so."""
+    """One child on one procedure. first: fact → when it was first so. timed: no clock was set back when it began."""
 
     pathway: str
     began: int
     case_id: str
     traits: e.Traits
+    timed: bool
     first: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -57,12 +65,23 @@ class Child(Struct):
         return fact in self.first and self.first[fact] < close
 
 
-def children(said: Iterable[Said], erased: frozenset[str]) -> list[Child]:
-    """Every child on every procedure; of erased cases nothing."""
+def in_order(said: Iterable[Said], erased: frozenset[str]) -> Iterator[Said]:
+    """All that is not of an erased case, nor out of every period. What routing says is never earlier than what it said before."""
+    latest = dict[str, int]()
+    for one in sorted(said, key=lambda one: (one.case_id, one.topic, one.seq)):
+        if one.case_id in erased or not EARLIEST <= one.at < LATEST:
+            continue
+        before = latest.get(one.case_id, 0) if one.topic == "referral-routing" else 0
+        if one.topic == "referral-routing":
+            latest[one.case_id] = max(one.at, before)
+        yield structs.replace(one, at=before, set_back=True) if one.at < before else one
+
+
+def children(said: Iterable[Said], erased: frozenset[str], first_policy: int) -> list[Child]:
+    """Every child on every procedure; of erased cases nothing. first_policy: when it came into force, µs UTC."""
     cases: dict[str, list[Said]] = {}
-    for one in said:
-        if one.case_id not in erased:
-            cases.setdefault(one.case_id, []).append(one)
+    for one in in_order(said, erased):
+        cases.setdefault(one.case_id, []).append(one)
     raiser = {one.body.new_case_id: case_id for case_id, told in cases.items() for one in told if isinstance(one.body, e.CaseRaised)}
     found: dict[tuple[str, str], Child] = {}
     began = [child for case_id, told in cases.items() for child in _of_case(case_id, told)]
@@ -73,7 +92,7 @@ def children(said: Iterable[Said], erased: frozenset[str]) -> list[Child]:
         known = found.setdefault((root, child.pathway), child)
         for fact, at in child.first.items():
             known.first[fact] = min(at, known.first.get(fact, at))
-    return list(found.values())
+    return [child for child in found.values() if child.began >= first_policy - AHEAD]
 
 
 def _of_case(case_id: str, told: list[Said]) -> Iterator[Child]:
@@ -84,7 +103,7 @@ def _of_case(case_id: str, told: list[Said]) -> Iterator[Child]:
         if isinstance(one.body, e.CaseOpened | e.CaseChanged):
             traits = one.body.traits
         if isinstance(one.body, e.TrackChanged) and one.body.state is e.TrackState.OPENED and one.body.pathway not in on:
-            on[one.body.pathway] = Child(one.body.pathway, one.at, case_id, traits or _nothing())
+            on[one.body.pathway] = Child(one.body.pathway, one.at, case_id, traits or _nothing(), timed=not one.set_back)
     pathway = {one.body.track_id: one.body.pathway for one in routing if _opens(one.body)}
     offers = {one.body.offer_id: one for one in routing if isinstance(one.body, e.OfferOpened)}
     for one in routing:
@@ -92,6 +111,8 @@ def _of_case(case_id: str, told: list[Said]) -> Iterator[Child]:
         track = getattr(one.body, "track_id", None) or (offer.body.track_id if offer else None)
         if track in pathway:
             for fact in _facts(one, offer, routing):
+                if one.set_back and fact.startswith("wait:"):
+                    continue
                 _first(on[pathway[track]], fact, one.at)
     whole = [(fact, one.at) for one in told for fact in _of_whole(one.body)]
     for child in on.values():
@@ -183,7 +204,8 @@ def tables(there: Sequence[Child], policy: Policy, close: int) -> Figures:
         measure = fact.replace(":", ".", 1)
         told |= {(measure, "yes"): yes, (measure, "no"): len(there) - yes, (measure, "all"): len(there)}
     for what in WAITS:
-        waited = sorted((child.first[fact] - child.began) // 60_000_000 for child in there if child.by(fact := f"wait:{what}", close))
+        who = [child for child in there if child.timed and child.by(f"wait:{what}", close)]
+        waited = sorted((child.first[f"wait:{what}"] - child.began) // 60_000_000 for child in who)
         told[f"wait.{what}", "count"] = len(waited)
         if waited:
             told[f"wait.{what}", "half"] = rounded(waited[-(-50 * len(waited) // 100) - 1])
@@ -206,8 +228,8 @@ def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: st
     """Role → days of the month at whose end none of its places was free; of roles that have places."""
     offers: dict[str, e.OfferOpened] = {}
     changes: list[tuple[int, str, int, str, bool]] = []
-    for one in said:
-        if one.case_id in erased or one.topic != "referral-routing":
+    for one in in_order(said, erased):
+        if one.topic != "referral-routing":
             continue
         if isinstance(one.body, e.OfferOpened) and one.body.kind is e.OfferKind.PLACE:
             offers[one.body.offer_id] = one.body

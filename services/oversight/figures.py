@@ -105,9 +105,9 @@ def _counted(atoms: Sequence[str], said: Iterable[str]) -> dict[str, int]:
 
 
 def _waits(courses: Iterable[Course], fact: str, until: int) -> Iterator[int]:
-    """Whole minutes; none from a clock that was set back."""
+    """Whole minutes."""
     for course in courses:
-        if (at := course.first.get(fact)) is not None and course.began_at <= at < until:
+        if (at := course.first.get(fact)) is not None and at < until:
             yield (at - course.began_at) // MINUTE
 
 

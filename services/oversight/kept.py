@@ -12,12 +12,12 @@ NEVER = 0
 
 
 class Run:
-    """One case on one procedure. facts, times: what is so, and since when."""
+    """One case on one procedure. facts, times: what is so, and since when. timed: whether the clock told when it began."""
 
-    __slots__ = ("age_band", "began_at", "case", "facts", "municipality", "pathway", "sex", "times")
+    __slots__ = ("age_band", "began_at", "case", "facts", "municipality", "pathway", "sex", "timed", "times")
 
     def __init__(self, case: Case, pathway: str, at: int) -> None:
-        self.case, self.pathway, self.began_at = case, intern(pathway), at
+        self.case, self.pathway, self.began_at, self.timed = case, intern(pathway), at, not case.back
         self.municipality, self.sex, self.age_band = case.traits
         self.facts: list[str] = []
         self.times = array("q")
@@ -29,6 +29,11 @@ class Run:
             self.times.append(at)
         elif at < self.times[here := self.facts.index(fact)]:
             self.times[here] = at
+
+    def waited(self, what: str, at: int) -> None:
+        """So long it waited for this; a clock that was set back cannot tell."""
+        if not self.case.back:
+            self.so(f"wait:{what}", at)
 
 
 class Offer:
@@ -60,12 +65,15 @@ class Stay:
 
 
 class Case:
-    """tracks, offers: by id, while they can matter. joined, withdrawn: when it was first so. raised: cases about the same child."""
+    """tracks, offers: by id, while they can matter. joined, withdrawn: when it was first so. raised: cases about the same child.
 
-    __slots__ = ("id", "joined", "offers", "raised", "runs", "since", "stays", "tracks", "traits", "withdrawn")
+    since: the latest time that routing wrote into it so far. back: whether its last record by routing says an earlier one.
+    """
+
+    __slots__ = ("back", "id", "joined", "offers", "raised", "runs", "since", "stays", "tracks", "traits", "withdrawn")
 
     def __init__(self, id: str) -> None:
-        self.id, self.since, self.joined, self.withdrawn = id, NEVER, NEVER, NEVER
+        self.id, self.since, self.back, self.joined, self.withdrawn = id, NEVER, False, NEVER, NEVER
         self.traits = ("", "", "")
         self.runs: tuple[Run, ...] = ()
         self.raised: tuple[str, ...] = ()

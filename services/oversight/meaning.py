@@ -42,7 +42,7 @@ def step_done(case: Case, body: e.StepDone, at: int) -> str | None:
     if body.step in PLANNED and body.outcome == "done":
         if (run := (case.tracks or {}).get(body.track_id)) is None:
             return UNKNOWN_TRACK
-        run.so(f"wait:{body.step}", at)
+        run.waited(body.step, at)
     return None
 
 
@@ -67,17 +67,17 @@ def acknowledged(case: Case, offer: Offer, body: e.OfferAcknowledged | e.OfferAc
     offer.answered = True
     if not offer.notice:
         offer.run.so("stage:acknowledged", at)
-        offer.run.so("wait:acknowledged", at)
+        offer.run.waited("acknowledged", at)
 
 
 def accepted(case: Case, offer: Offer, body: e.OfferAccepted, at: int) -> None:
     """Where nobody has to say that a child has come, a place is taken with this."""
     acknowledged(case, offer, body, at)
     offer.run.so("stage:accepted", at)
-    offer.run.so("wait:accepted", at)
+    offer.run.waited("accepted", at)
     if offer.beds:
         if not offer.arrives:
-            offer.run.so("wait:bed", at)
+            offer.run.waited("bed", at)
         if (last := case.stays[offer.stay]).until != NEVER:  # late: the place is held again
             _takes(case, offer, last.service, at)
 
@@ -86,7 +86,7 @@ def arrived(case: Case, offer: Offer, body: e.OfferArrived, at: int) -> None:
     offer.answered = True
     offer.run.so("stage:arrived", at)
     if offer.beds:
-        offer.run.so("wait:bed", at)
+        offer.run.waited("bed", at)
 
 
 def held(case: Case, offer: Offer, body: e.OfferHeld, at: int) -> None:

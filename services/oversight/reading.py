@@ -18,8 +18,8 @@ from referral.runtime.sequence import NONE, Last, Verdict, judge
 from referral.runtime.understand import Opened, fingerprint
 from referral.wire import codec, seal
 
-Note = Callable[[str, Meta, Struct | None], None]
-"""Told of each record: its topic, its clear part, and its body; None where the case's key is gone."""
+Note = Callable[[str, Meta, Struct | None], bool]
+"""Told of each record: its topic, its clear part, and its body; None where the case's key is gone. Whether it can count in a period."""
 
 
 @dataclass(slots=True)
@@ -46,8 +46,6 @@ class Reading:
                 continue
             at = record.envelope.meta.recorded_at
             self._time[place] = at  # tells when a record was written that says no time itself
-            if at < self._closed[0] and record.taken[2].offset >= self._closed[1].get(place, 0):
-                self._late += 1
             if word := self._one(place[0], record, keys):
                 self._met[word].append(at)
 
@@ -56,7 +54,7 @@ class Reading:
         self._closed, self._late = (closed, dict(cut)), 0
 
     def late(self) -> int:
-        """Records of a time that was told already, which came after it."""
+        """Records of a time that was told already, which came after it, and would have counted."""
         return self._late
 
     def counted(self, until: int) -> Counter[str]:
@@ -80,8 +78,14 @@ class Reading:
             self._met["gap"].append(meta.recorded_at)
         if trouble:
             return trouble if trouble == "unknown-type" else "unreadable"
-        self.note(topic, meta, body)
+        if self.note(topic, meta, body) and self._behind(record, meta.recorded_at):
+            self._late += 1
         return ""
+
+    def _behind(self, record: Opened, at: int) -> bool:
+        """Whether its time was told before it came."""
+        _, place, message = record.taken
+        return at < self._closed[0] and message.offset >= self._closed[1].get(place, 0)
 
     def _body(self, topic: str, envelope: seal.Envelope, keys: Mapping[str, bytes]) -> tuple[Struct | None, str]:
         """(body, "") · (None, "") where the key is gone · (None, why it cannot be read)."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from referral.domain import events as e
 from referral.domain.caseload import Caseload
+from referral.domain.deadline import DAY, HOUR, MINUTE
 from referral.domain.policy import compile
 from referral.domain.record import derived
 from referral.domain.simulate import World
@@ -24,6 +25,9 @@ from tests.stories.teller import POLICY
 RULES = compile(bundle.read(POLICY))
 INTAKE, ROUTING = "referral-intake", "referral-routing"
 FAMILY = "2d9a8c1e-0000-4000-8000-000000000018"
+FIRST = 1_798_675_200_000_000
+"""When the first policy came into force, µs UTC: shortly before the year began."""
+AGES = 24 * 365 * DAY
 
 
 class Record(Struct, frozen=True):
@@ -33,11 +37,22 @@ class Record(Struct, frozen=True):
 
 
 def year(seed: int, cases: int = 150) -> Iterator[Record]:
-    """A year of simulated cases as their records; some are exercises, some are joined, some are taken back, some are erased."""
-    chance, seqs = random.Random(seed), Counter[tuple[str, str]]()
+    """A year of simulated cases as their records; some are exercises, some are joined, some are taken back, some are erased.
+
+    The clock of some records was set back, of a few by ages; some cases began while it still stood there.
+    """
+    chance, clock, seqs = random.Random(seed), random.Random(-seed), Counter[tuple[str, str]]()
     world = World(Caseload(policy=RULES, seed=seed, world=0, cases=cases, year=2027), RULES)
     ids, drills, last = dict[str, str](), set[str](), dict[str, int]()
-    raised = Counter[str]()
+    raised, asleep = Counter[str](), set[str]()
+
+    def dated(topic: str, case_id: str, at: int) -> int:
+        if seqs[topic, case_id] == 1 and topic == ROUTING and clock.random() < 0.05:
+            asleep.add(case_id)
+        if topic == ROUTING and seqs[topic, case_id] > 6:
+            asleep.discard(case_id)
+        back = clock.choice((MINUTE, HOUR, 3 * DAY, AGES, at - 1)) if clock.random() < 0.03 else 0
+        return at - (AGES if case_id in asleep else back)
 
     def record(topic: str, case_id: str, at: int, body: Any) -> Record:
         seqs[topic, case_id] += 1
@@ -49,7 +64,7 @@ def year(seed: int, cases: int = 150) -> Iterator[Record]:
             type=body.TYPE,
             fingerprint=0,
             cause_id=FAMILY,
-            recorded_at=at,
+            recorded_at=dated(topic, case_id, at),
             source="test",
             drill=case_id in drills,
         )
@@ -92,4 +107,4 @@ def both(seed: int, cases: int = 150) -> tuple[Courses, list[Said], list[plain.C
         elif not record.meta.drill:
             said.append(Said(record.meta.case_id, record.topic, record.meta.case_seq, record.meta.recorded_at, record.body))
     random.Random(seed).shuffle(said)
-    return one, said, plain.children(said, frozenset(erased)), frozenset(erased)
+    return one, said, plain.children(said, frozenset(erased), FIRST), frozenset(erased)

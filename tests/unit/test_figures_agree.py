@@ -16,9 +16,10 @@ from referral.proof.released import Log
 from services.oversight import figures as folded
 from services.oversight import releases
 from services.oversight.course import Course
+from services.oversight.courses import AHEAD
 from services.oversight.making import measured
 from services.oversight.release import Release
-from tests.unit.figures_year import RULES, both
+from tests.unit.figures_year import FIRST, RULES, both
 
 FEW = {id: replace(one, places=None if one.places is None else one.places % 2) for id, one in RULES.services.items()}
 NARROW = replace(RULES, services=FEW)
@@ -29,6 +30,10 @@ MONTHS = [f"2027-{n:02}" for n in range(1, 13)]
 def test_every_table_of_every_procedure_over_any_months_is_the_same() -> None:
     courses, said, children, erased = both(seed=1, cases=120)
     assert erased and set(courses.pathways()) >= {child.pathway for child in children}
+    start = FIRST - AHEAD
+    assert courses.months(start) == tuple(sorted({plain.month_of(child.began) for child in children})) != courses.months()
+    met = courses.counted(plain.close_of("2028-12"), start)
+    assert met["clock-back"] and met["out-of-period"], "no clock was set back: the comparison proves nothing about it"
     seen = Counter[str]()
     for pathway in courses.pathways():
         for first, last in (("2027-01", "2027-01"), ("2027-10", "2027-10"), ("2027-03", "2027-12")):

@@ -103,8 +103,7 @@ def test_half_and_nine_in_ten_waited_no_longer(minutes: list[int]) -> None:
 
 
 def test_waits_are_whole_minutes_of_those_who_have_waited() -> None:
-    courses = [*waited(149, 1250, 3, 3), Course("trafficking-child", 5, "", "", "", {"wait:bed": 4})]
-    bed = {spread.measure: spread for spread in spreads(courses, NEVER)}["wait.bed"]
+    bed = {spread.measure: spread for spread in spreads([*waited(149, 1250, 3, 3), child()], NEVER)}["wait.bed"]
     assert (bed.count, bed.half, bed.most) == (4, 3, 1300)
     assert [s.measure for s in spreads([], NEVER)] == [f"wait.{what}" for what in WAITS]
     assert spreads(waited(5, 7), 2 * MINUTE)[2].count == 0

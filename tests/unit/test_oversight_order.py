@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.deadline import DAY
+from referral.domain.deadline import DAY, HOUR
 from services.oversight.months import begins
 from tests.stories.teller import CASE, START
 from tests.unit.oversight_log import AGO, CALM, NEVER, WHOLE, Log, everybody, folded, interleaved, told, year
@@ -21,12 +21,17 @@ from tests.unit.oversight_log import AGO, CALM, NEVER, WHOLE, Log, everybody, fo
 def test_the_result_does_not_depend_on_how_topics_and_cases_interleave(seed: int) -> None:
     records = list(year(60))
     met = [(t, replace(m, recorded_at=0), b) if n % 97 == 0 else (t, m, b) for n, (t, m, b) in enumerate(records)]
+    met = [
+        (t, replace(m, recorded_at=max(m.recorded_at - n * HOUR, 0)), b) if n % 11 == 0 else (t, m, b) for n, (t, m, b) in enumerate(met)
+    ]
     gone = {met[len(met) // 2][1].case_id, met[len(met) // 3][1].case_id}
     met = [(t, m, None if m.case_id in gone and n > len(met) // 2 else b) for n, (t, m, b) in enumerate(met)]
     one, other = folded(met), folded(interleaved(met, seed))
     assert everybody(one) == everybody(other)
     assert one.counted(NEVER) == other.counted(NEVER)
-    assert one.counted(NEVER)["erased"] == len(gone)
+    assert one.counted(NEVER)["key-gone"] == len(gone) and one.counted(NEVER)["clock-back"]
+    bounded, bound = one.counted(NEVER, start := begins("2026-03")), other.counted(NEVER, start)
+    assert bounded == bound != one.counted(NEVER) and one.months(start) == other.months(start) != one.months() == other.months()
     assert [one.fulls(m, WHOLE, NEVER) for m in one.months()] == [other.fulls(m, WHOLE, NEVER) for m in other.months()]
 
 
