@@ -139,7 +139,8 @@ def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = Non
             sealed.add(case_id)
         if bar and task is not None:
             bar.advance(task)
-    found.log = Log(said, plain.children(said, frozenset(erased)), erased, frozenset(sealed))
+    first = bundles.since(1) if bundles.activated else 0
+    found.log = Log(said, plain.children(said, frozenset(erased), first), erased, frozenset(sealed))
     return found
 
 

@@ -11,7 +11,7 @@ from referral.errors import Unavailable
 from referral.runtime.bundles import Bundle
 from services.oversight import figures, releases
 from services.oversight.blocks import Measures
-from services.oversight.courses import Courses
+from services.oversight.courses import AHEAD, Courses
 from services.oversight.figures import Known
 from services.oversight.months import after, begins, closes
 from services.oversight.reading import Reading
@@ -33,18 +33,18 @@ class Making:
         months = [release.made.month for release in before if release.made.corrects is None]
         if not self.bundles():
             return None
-        return after(months[-1]) if months else next(iter(self.courses.months()), None)
+        return after(months[-1]) if months else next(iter(self.courses.months(self._start())), None)
 
     def make(self, before: Sequence[Release], month: str) -> list[Release]:
         """The release of a month; behind it, where records came late, the corrections of those before."""
         until = closes(month)
         bundle = self._at(until)
         policy = self._compiled(bundle)
-        every = (self.courses.of(pathway, 0, begins(after(month))) for pathway in self.courses.pathways())
+        every = (self.courses.of(pathway, self._start(), begins(after(month))) for pathway in self.courses.pathways())
         courses = [course for children in every for course in children]
         pathways = {pathway.id for pathway in policy.current} | {course.pathway for course in courses}
         measures = measured(sorted(pathways), lambda month: self._known_of(self._at(closes(month))))
-        counted = self.courses.counted(until) + self.reading.counted(until)
+        counted = self.courses.counted(until, self._start()) + self.reading.counted(until)
         if gone := self._gone(bundle):
             counted["municipality-gone"] = gone
         late = self.reading.late()
@@ -62,6 +62,10 @@ class Making:
         if not (known := self.bundles()):
             raise Unavailable("a policy in force")
         return self._compiled(known[-1])
+
+    def _start(self) -> int:
+        """Who began before it is in no period, µs UTC."""
+        return self.bundles()[0].at - AHEAD
 
     def _at(self, close: int) -> Bundle:
         """In force when a period closed, or else the first that ever was: what comes later renames nobody in it."""

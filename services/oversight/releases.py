@@ -16,7 +16,7 @@ from services.oversight.release import Release, digest, key
 from services.oversight.suppress import ALL, K, full
 
 __all__ = ["FOLLOW_UP", "K", "Measures", "closes", "correct", "kept", "make"]
-CHILDREN = ("erased", "kept")
+CHILDREN = ("erased", "kept", "key-gone")
 """Counts that are about children: always told, and none is told like few."""
 PUBLIC = ("municipality-gone",)
 """Counts of what the policies say, which everybody may read."""

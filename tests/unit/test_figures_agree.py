@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import msgspec
 
+from referral.domain import events as e
 from referral.domain.deadline import DAY
 from referral.domain.events import Mark
 from referral.proof import figures as plain
 from referral.proof import released
-from referral.proof.released import Log
+from referral.proof.figures import Said
 from services.oversight import figures as folded
 from services.oversight import releases
 from services.oversight.course import Course
@@ -20,6 +21,8 @@ from services.oversight.courses import AHEAD
 from services.oversight.making import measured
 from services.oversight.release import Release
 from tests.unit.figures_year import FIRST, RULES, both
+from tests.unit.oversight_log import CALM, NEVER, Log, told
+from tests.unit.oversight_log import folded as folded_log
 
 FEW = {id: replace(one, places=None if one.places is None else one.places % 2) for id, one in RULES.services.items()}
 NARROW = replace(RULES, services=FEW)
@@ -54,6 +57,24 @@ def test_every_table_of_every_procedure_over_any_months_is_the_same() -> None:
     assert full.total(), "no place was ever full"
 
 
+def test_a_place_is_held_and_left_in_the_order_of_its_records_whatever_a_clock_said() -> None:
+    log, day = Log(), plain.close_of("2026-09") - 30 * DAY
+    by = next(b for _, _, b in told(*CALM) if isinstance(b, e.OfferOpened) and b.kind is e.OfferKind.PLACE)
+    track = next(b for _, _, b in told(*CALM) if isinstance(b, e.TrackChanged))
+    for id in ("one", "other"):  # there are two places
+        left = e.OfferClosed(why=by.why, offer_id=id, how=e.How.EXPIRED, reason="")
+        log.put(id, track, day + 2 * DAY)
+        log.put(id, msgspec.structs.replace(by, offer_id=id, service="isf.beds"), day + 3 * DAY + 1)
+        log.put(id, left, day)
+        log.put(id, e.OfferAccepted(why=by.why, offer_id=id, late=True, due_what=""), day + 4 * DAY + 1)
+        log.put(id, left, 1)  # out of every period
+        log.put(id, left, day + 6 * DAY)
+        log.put(id, left, day + 2 * DAY)
+    said = [Said(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in log.records]
+    (ours,) = (one for one in folded_log(log.records).fulls("2026-10", RULES, NEVER) if one.group == "state-secure-facility")
+    assert ours.days == plain.full(said, frozenset(), RULES, "2026-10")["state-secure-facility"] == 2
+
+
 def alike(there: Sequence[plain.Child], held: Sequence[Course], moment: int) -> Counter[str]:
     """Both programs about the same children as of a moment; how many are counted where."""
     seen, ours = Counter[str](), plain.tables(there, RULES, moment)
@@ -78,7 +99,7 @@ def _before(month: str) -> str:
 
 def test_a_release_says_what_the_log_says_and_what_is_changed_in_it_is_named() -> None:
     courses, said, children, erased = both(seed=3, cases=200)
-    log = Log(said, children, dict.fromkeys(erased, 0), frozenset())
+    log = released.Log(said, children, dict.fromkeys(erased, 0), frozenset())
     known = folded.known(RULES)
     measures = measured(sorted(pathway.id for pathway in RULES.current), lambda _: known)
     everybody = [course for pathway in courses.pathways() for course in courses.of(pathway, 0, plain.close_of("2028-01"))]

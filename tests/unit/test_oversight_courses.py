@@ -241,21 +241,6 @@ def test_also_a_record_that_no_figure_asks_for_shows_that_a_clock_was_set_back()
     assert behind and folded(back).counted(NEVER) == Counter({"clock-back": behind})
 
 
-def test_a_place_is_held_and_left_in_the_order_of_its_records_whatever_a_clock_said() -> None:
-    log, day = Log(), begins("2026-10")
-    by = next(b for _, _, b in told(*CALM) if isinstance(b, e.OfferOpened) and b.kind is e.OfferKind.PLACE)
-    track = next(b for _, _, b in told(*CALM) if isinstance(b, e.TrackChanged))
-    for number in range(2):
-        case_id = str(uuid.UUID(int=number + 1))
-        log.put(case_id, track, day + 2 * DAY)
-        log.put(case_id, replace(by, service="isf.beds", role="state-secure-facility"), day + 3 * DAY + HOUR)
-        log.put(case_id, e.OfferClosed(why=by.why, offer_id=by.offer_id, how=e.How.EXPIRED, reason="accept"), day)
-        log.put(case_id, e.OfferAccepted(why=by.why, offer_id=by.offer_id, late=True, due_what=""), day + 4 * DAY + HOUR)
-        log.put(case_id, e.OfferClosed(why=by.why, offer_id=by.offer_id, how=e.How.RELEASED, reason=""), day + 2 * DAY)
-    (full,) = (f for f in folded(log.records).fulls("2026-10", WHOLE, NEVER) if f.group == "state-secure-facility")
-    assert full.days == 0
-
-
 def test_who_began_long_before_there_was_a_policy_is_in_no_period() -> None:
     """A clock that stood in 2003 until somebody set it."""
     wrong = START - begins("2003-05")

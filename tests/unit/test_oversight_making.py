@@ -95,7 +95,7 @@ def test_that_a_first_child_is_erased_adds_no_word() -> None:
             body = e.CaseErased(requested_at=1, approved_at=1, basis="x", records=1)
             topic, meta, _ = child(1)[0]
             office.courses.note(topic, replace(meta, type=body.TYPE, case_seq=99), body)
-        assert said(office.makes(MONTH)[0]) == {"erased": None, "kept": None}
+        assert said(office.makes(MONTH)[0]) == {"erased": None, "kept": None, "key-gone": None}
 
 
 def test_what_comes_later_is_not_in_an_earlier_month() -> None:
