@@ -25,6 +25,7 @@ from tests.stories.teller import START, files
 from tests.unit.oversight_log import CALM, Record, told
 
 KEY = bytes(32)
+YEAR = 365 * 86400 * 10**6
 MONTH = month(START)
 FILES = files()
 SHORT = {path: data for path, data in FILES.items() if path != "pathways/disability.yaml"}
@@ -149,3 +150,32 @@ def test_nothing_is_due_before_the_policies_are_read() -> None:
     assert office.making.due([]) == MONTH
     office.bundles.clear()
     assert office.making.due([]) is None
+
+
+def test_a_case_that_began_while_a_clock_stood_in_another_year_is_in_no_month_and_is_counted() -> None:
+    first_policy = START - 40 * 86400 * 10**6
+    as_ever, other, soon = (Office((first_policy, FILES)) for _ in range(3))
+    for office in (as_ever, other, soon):
+        office.reads(children(1, 40))
+    other.reads([record for number in range(50, 62) for record in child(number, -24 * YEAR)])
+    soon.reads(child(50, first_policy - START - YEAR))
+    assert as_ever.making.due([]) == other.making.due([]) == MONTH
+    assert soon.making.due([]) == month(first_policy - YEAR), "a year before is not too early"
+    ours, theirs = as_ever.makes(MONTH)[0], other.makes(MONTH)[0]
+    assert ours.figures == theirs.figures
+    assert said(theirs) == {**said(ours), "out-of-period": 11}
+
+
+def test_records_that_a_clock_set_back_has_dated_are_counted_and_change_no_stage() -> None:
+    as_ever, other = Office((0, FILES)), Office((0, FILES))
+    records = children(1, 40)
+    as_ever.reads(records)
+    other.reads(
+        [(t, replace(m, recorded_at=m.recorded_at - 7 * 60 * 10**6) if isinstance(b, e.OfferAccepted) else m, b) for t, m, b in records]
+    )
+    ours, theirs = as_ever.makes(MONTH)[0], other.makes(MONTH)[0]
+    assert said(theirs) == {**said(ours), "clock-back": 39 * 3 // 11 * 11}
+    stages = [[f for f in one.figures if f.measure == "stage"] for one in (ours, theirs)]
+    assert stages[0] == stages[1] != []
+    assert {f.value for f in ours.figures if (f.measure, f.group) == ("wait.accepted", "half")} == {15}
+    assert not any(f.measure == "wait.accepted" and f.value for f in theirs.figures)

@@ -130,7 +130,14 @@ def test_no_small_count_is_told() -> None:
 
 
 def test_what_was_met_is_told_rounded_down_and_of_children_not_even_none() -> None:
-    assert {one.what: one.count for one in year()[0].made.counted} == {"gap": None, "repeat": 22, "erased": None, "kept": None, "drill": 0}
+    assert {one.what: one.count for one in year()[0].made.counted} == {
+        "gap": None,
+        "repeat": 22,
+        "erased": None,
+        "kept": None,
+        "key-gone": None,
+        "drill": 0,
+    }
 
 
 def test_the_record_of_a_release_agrees_with_its_figures() -> None:
