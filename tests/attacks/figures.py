@@ -98,7 +98,7 @@ def forced(release: Release, courses: Sequence[Course], block: Block, number: in
     """A correction of a block that nobody weighs: every told figure as it counts now."""
     held = tuple(course for course in courses if block.holds(course))
     now = [figure for figure in release.figures if (figure.first, figure.last, figure.pathway) == (block.first, block.last, block.pathway)]
-    raw = _raw(held, closes(block.last))
+    raw = _raw(held, block.last)
     return [
         msgspec.structs.replace(figure, release=number, value=raw[figure.measure, figure.group] if figure.value is not None else None)
         for figure in now
