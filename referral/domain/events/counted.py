@@ -6,9 +6,9 @@ from referral.domain.value import Value
 
 
 class Counted(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that a release met and did not guess about: records, never children."""
+    """Something that a release met and did not guess about; the data dictionary says of each word what is counted."""
 
     what: str
     """What, e.g. unreadable, gap, repeat, late, erased, drill."""
     count: int | None = None
-    """How many; null where it is more than none and below k."""
+    """How many, down to a multiple of k; null where it is below k, and for cases also where it is none."""
