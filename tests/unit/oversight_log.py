@@ -13,6 +13,7 @@ from typing import Any
 from referral.domain import events as e
 from referral.domain import simulate
 from referral.domain.caseload import Caseload
+from referral.domain.deadline import MINUTE
 from referral.domain.record import derived
 from services.oversight.course import Course
 from services.oversight.courses import TOPICS, Courses
@@ -22,6 +23,7 @@ from tests.stories.test_stories import read
 Record = tuple[str, e.Meta, Any]
 WHOLE = teller.policy()
 AGO, NEVER = 0, 1 << 60
+CHILD = "trafficking-child"
 CALM = ("refer", "wait 10 min", "police: ACKNOWLEDGE", "wait 5 min", "police: ACCEPT", "support.0: ACCEPT", "support.1: ACCEPT")
 """A referral that is taken up at once, as lines of a story."""
 
@@ -116,3 +118,9 @@ def interleaved(records: Iterable[Record], seed: int) -> list[Record]:
     dice.shuffle(turns)
     heads = {lane: iter(held) for lane, held in lanes.items()}
     return [next(heads[lane]) for lane in turns]
+
+
+def since(records: list[Record], pathway: str = CHILD) -> dict[str, int]:
+    """Minutes after its beginning, by fact, of the one child."""
+    (course,) = folded(records).of(pathway, AGO, NEVER)
+    return {fact: (at - course.began_at) // MINUTE for fact, at in course.first.items()}
