@@ -43,7 +43,8 @@ Which = Annotated[
         "--release", metavar="FILE|NUMBER", help="Compare: the releases of a JSON download, or one that is out or logged, or `all` of them."
     ),
 ]
-MONTHS = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))(?:\.\.(\d{4}-(?:0[1-9]|1[0-2])))?")
+MONTHS = re.compile(r"(20\d\d-(?:0[1-9]|1[0-2]))(?:\.\.(20\d\d-(?:0[1-9]|1[0-2])))?")
+"""Of the years in which anything counts (0018)."""
 FEED = ReleaseMade.TOPIC
 LISTED = 20
 """Differences of one release that are printed."""

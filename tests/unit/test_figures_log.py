@@ -199,7 +199,7 @@ def test_the_printed_query_gives_the_figures_of_a_block_of_several_months(audito
     assert {row["first"] for row in rows} == {months[-1]} and ours.items() <= {row["group"]: row["value"] for row in rows}.items() and ours
 
 
-@pytest.mark.parametrize("months", ["2027", "2027-13", "2027-03..2027-01", "2027-01...2027-03", "2027-01.."])
+@pytest.mark.parametrize("months", ["2027", "0000-01", "2027-01..9999-12", "2027-13", "2027-03..2027-01", "2027-01...2027-03", "2027-01.."])
 def test_months_that_are_none_are_refused(months: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", "figures", str(tmp_path), "--month", months]) == 2
     assert "write 2027-01, or 2027-01..2027-03" in capsys.readouterr().err.replace("\n", " ")
