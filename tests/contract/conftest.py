@@ -1,7 +1,9 @@
-"""What contract tests share: a notifier and a door of intake, each on a database of its own, and a mail server."""
+"""What contract tests share: a notifier and a door of intake, each on a database of its own, a mail server, a folder for own servers."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +19,14 @@ from tests.contract.notifier_stack import Stack, stack
 async def notifier(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Stack]:
     async with stack(database, key_files[0]) as made:
         yield made
+
+
+@pytest.fixture
+async def folder() -> AsyncIterator[Path]:
+    """Of a server that a test starts for itself. Short: a socket's path has 107 bytes."""
+    made = Path(tempfile.mkdtemp(prefix="away-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture

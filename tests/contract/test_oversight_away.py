@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import signal
-import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +19,12 @@ from services.oversight.courses import Courses
 from services.oversight.months import begins, closes
 from services.oversight.reading import Reading
 from tests.contract.oversight_stack import LATER, Process, line, process, until
+from tests.contract.test_runtime_away import kill
 from tests.unit.oversight_log import year
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(300)]
 FEW = 6
 HOUR = 3_600_000_000
-
-
-@pytest.fixture
-async def folder() -> AsyncIterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="away-"))  # short: a socket's path has 107 bytes
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 async def against(oversight: Process) -> dict[str, str]:
@@ -74,9 +64,7 @@ async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Setting
                 await oversight.ready()
                 await made.published("2054-01")
                 late = await behind(mine)
-                assert broker.child is not None
-                broker.child.signal(signal.SIGKILL)
-                await asyncio.to_thread(broker.child.wait)
+                await kill(broker)
 
                 async def missed() -> bool:
                     return "away" in await against(oversight)

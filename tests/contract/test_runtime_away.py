@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +23,6 @@ from tests.contract.runtime_stack import OUT, Counter, Stack, came, counting, st
 pytestmark = pytest.mark.servers
 READY = 30.0
 """Seconds from when the server answers again (DESIGN §8)."""
-
-
-@pytest.fixture
-async def folder() -> AsyncIterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="away-"))  # short: a socket's path has 107 bytes
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 async def blocking(call):
