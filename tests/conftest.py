@@ -14,6 +14,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
+from referral.local import wish
 from tests import servers
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ TEMPLATE_LOCK = 742_051
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the process that controls the run: hold the servers."""
+    """Forget a running stack that the shell has sourced. In the process that controls the run: hold the servers."""
+    wish.forget(os.environ)
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()
         if config.getoption("numprocesses", None):

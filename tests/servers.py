@@ -1,7 +1,8 @@
-"""The servers that tests run against: named in the environment, else Docker where an engine answers, else embedded. All are the real thing.
+"""The servers that tests run against: embedded ones, or such as the environment names for tests, or Docker's. All are the real thing.
 
-REFERRAL_KAFKA and REFERRAL_DATABASE name servers; REFERRAL_TEST_SERVERS=embedded or docker chooses one way. Under pytest-xdist the servers
-live in the controlling process, and its workers ask it through a socket, so that there is one broker and one database for all of them.
+REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers; the product's own variables never do, because a running stack's may stand in the
+shell. REFERRAL_TEST_SERVERS=docker takes containers: it must be asked for, as an engine may answer where no image can be pulled. Under
+pytest-xdist the servers live in the controlling process, and its workers ask it through a socket, so that all share one broker and database.
 """
 
 from __future__ import annotations
@@ -53,11 +54,10 @@ class Servers:
 
 
 def _start(name: str, stack: contextlib.ExitStack) -> tuple[str, str]:
-    named = os.environ.get({"kafka": "REFERRAL_KAFKA", "postgres": "REFERRAL_DATABASE"}[name])
+    named = os.environ.get({"kafka": "REFERRAL_TEST_KAFKA", "postgres": "REFERRAL_TEST_DATABASE"}[name])
     if named:
         return "named in the environment", named
-    way = os.environ.get("REFERRAL_TEST_SERVERS", "")
-    if way == "docker" or (way == "" and _engine_answers()):
+    if os.environ.get("REFERRAL_TEST_SERVERS") == "docker":
         return "Docker", (_docker_kafka if name == "kafka" else _docker_postgres)(stack)
     # Short, so that the socket of PostgreSQL fits below it.
     folder = Path(tempfile.mkdtemp(prefix="referral-tests-"))
@@ -65,16 +65,6 @@ def _start(name: str, stack: contextlib.ExitStack) -> tuple[str, str]:
     server = Kafka(folder) if name == "kafka" else Postgres(folder)
     stack.callback(server.stop)
     return "embedded", server.start()
-
-
-def _engine_answers() -> bool:
-    import docker
-
-    try:
-        docker.from_env(timeout=3).ping()
-    except Exception:  # whatever is wrong with Docker, embedded servers are as good
-        return False
-    return True
 
 
 def _docker_kafka(stack: contextlib.ExitStack) -> str:

@@ -21,6 +21,7 @@ from referral.domain import policy as domain
 from referral.domain.procedure import Pathway
 from referral.errors import Rejected
 from referral.local.trouble import Trouble
+from referral.local.wish import forget
 from referral.local.wish import Wish
 from referral.runtime.settings import CHECKOUT
 
@@ -45,6 +46,7 @@ def demo(data: Data = None, pathways: Named = "", as_json: show.Json = False) ->
     with contextlib.ExitStack() as kept:
         if data is None:
             data = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="referral-", ignore_cleanup_errors=True)))
+        forget(os.environ)
         try:
             rules = domain.compile(policy.read(CHECKOUT / "policy"))
             toured = tour.chosen(rules, pathways) if pathways else ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from aiokafka.errors import KafkaError
 from sqlalchemy import text
 
 from referral.cli import cast, policy, show
@@ -22,7 +23,7 @@ from referral.local import stack as local
 from referral.local.folder import default_data
 from referral.local.stack import Stack
 from referral.local.trouble import Trouble
-from referral.local.wish import Wish
+from referral.local.wish import Wish, forget
 from referral.runtime import database
 from referral.runtime.settings import SERVICES, Settings
 
@@ -47,12 +48,16 @@ def up(
 ) -> int:
     """Start broker, database, mail server and services, keep them running, show their state.
 
-    Servers named by REFERRAL_KAFKA and REFERRAL_DATABASE are used instead of embedded ones. With --json: one line when ready.
+    Servers named by REFERRAL_KAFKA and REFERRAL_DATABASE are used instead of embedded ones; what a stack's `environment` file has set
+    is not taken for such. With --json: one line when ready.
 
     Exit 0 ended by Ctrl-C, 2 it could not start.
 
     Example: referral up --data /tmp/trial --drill
     """
+    screen = Screen(as_json)
+    if forget(os.environ):
+        screen.told("this shell has a local stack's addresses (`. <data>/environment`); they are not used to start one")
     wish = Wish(
         data=(data or default_data()).expanduser().absolute(),
         instances=instances,
@@ -68,14 +73,23 @@ def up(
         services=SERVICES,
     )
     try:
-        asyncio.run(_until_told(wish, Screen(as_json)))
-    except (Trouble, Rejected, ExceptionGroup) as error:
-        cause = _first(error)
+        asyncio.run(_until_told(wish, screen))
+    except (Trouble, Rejected, OSError, KafkaError, ExceptionGroup) as error:
+        cause = _named_and_away(wish, _first(error))
         if not isinstance(cause, Trouble | Rejected):
             raise
         show.errors.print(f"referral: {cause}", soft_wrap=True)
         return 2
     return 0
+
+
+def _named_and_away(wish: Wish, error: BaseException) -> BaseException:
+    """Return Trouble in place of the failure to reach a server that the environment names; any other error as it is."""
+    if wish.kafka and isinstance(error, KafkaError):
+        return Trouble("the broker that REFERRAL_KAFKA names does not answer; start it, or unset the variable: an embedded one is started")
+    if wish.database and isinstance(error, Exception) and database.away(error):
+        return Trouble("the database that REFERRAL_DATABASE names does not answer; start it, or unset the variable: an embedded one is started")
+    return error
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,19 @@ def as_role(url: str, role: str) -> str:
     return make_url(url).set(username=role).render_as_string(hide_password=False)
 
 
+STACK = "REFERRAL_STACK"
+"""Names the variables that a stack's `environment` file has set: they are this stack's own, no servers that somebody names to another one."""
+
+
 def exports(told: Mapping[str, str]) -> str:
-    """A file for the shell: `. file` lets other commands find the stack."""
-    return "".join(f"export {name}='{value}'\n" for name, value in told.items() if value)
+    """Return a file for the shell: `. file` lets other commands find the stack, and STACK says which variables came from it."""
+    said = {name: value for name, value in told.items() if value}
+    return "".join(f"export {name}='{value}'\n" for name, value in {**said, STACK: " ".join(said)}.items())
+
+
+def forget(environment: MutableMapping[str, str]) -> bool:
+    """Take out of an environment what a stack's `environment` file has set. Return whether there was anything."""
+    names = environment.pop(STACK, "").split()
+    for name in names:
+        environment.pop(name, None)
+    return bool(names)

@@ -56,9 +56,13 @@ def up(data: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_") or name == "REFERRAL_JARS"}
 
-    def start(*more: str) -> subprocess.Popen[str]:
+    def start(*more: str, sourced: dict[str, str] | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*COMMAND, "--data", str(data), *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            [*COMMAND, "--data", str(data), *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment | (sourced or {}),
         )
         started.append(process)
         return process
@@ -131,16 +135,34 @@ def test_ctrl_c_during_the_start_ends_everything(up: Callable[..., subprocess.Po
     assert not mentioning(data)
 
 
-def test_sigkill_leaves_no_process_and_the_next_start_works(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+def sourced(data: Path) -> dict[str, str]:
+    """What a shell has after `. <data>/environment`."""
+    lines = (line.removeprefix("export ").partition("=") for line in (data / "environment").read_text().splitlines())
+    return {name: value.strip("'") for name, _, value in lines}
+
+
+def test_sigkill_leaves_no_process_and_the_next_start_works_in_a_shell_that_has_sourced_the_first(
+    up: Callable[..., subprocess.Popen[str]], data: Path
+) -> None:
     process = up("--json", "--drill")
     before = first_line(process)
     process.kill()
     process.wait()
-    again = first_line(up("--json", "--drill"))
+    again = first_line(up("--json", "--drill", sourced=sourced(data)))
+    assert {"kafka", "postgres"} <= set(again["processes"])
     assert again["url"] == before["url"]
     assert again["kafka"] == before["kafka"]
     assert again["environment"] == before["environment"]
     assert not [pid for name, p in before["processes"].items() if Path(f"/proc/{(pid := p['pid'])}").exists() and name]
+
+
+def test_a_named_database_that_is_away_is_one_line(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    process = up(sourced={"REFERRAL_DATABASE": f"postgresql+asyncpg://postgres@/nowhere?host={data}/none"})
+    assert process.wait(60) == 2
+    assert process.stderr is not None
+    said = process.stderr.read().strip()
+    assert "the database that REFERRAL_DATABASE names does not answer" in said
+    assert "Traceback" not in said
 
 
 def test_a_port_that_is_taken_is_one_line(up: Callable[..., subprocess.Popen[str]]) -> None:

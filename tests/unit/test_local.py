@@ -14,7 +14,7 @@ from referral.local import folder, jars, java, kafka, ports
 from referral.local.backoff import CALM_S, LONGEST_S, Backoff
 from referral.local.jars import Jar
 from referral.local.trouble import Trouble
-from referral.local.wish import Addresses, Wish, as_role, environment, exports
+from referral.local.wish import STACK, Addresses, Wish, as_role, environment, exports, forget
 
 GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
 AT = Addresses(
@@ -94,7 +94,14 @@ def test_a_password_stays_with_the_role() -> None:
 
 
 def test_exports_leave_out_what_is_empty() -> None:
-    assert exports({"A": "1", "B": ""}) == "export A='1'\n"
+    assert exports({"A": "1", "B": ""}) == "export A='1'\nexport REFERRAL_STACK='A'\n"
+
+
+def test_a_stack_that_a_shell_has_sourced_is_forgotten_and_nothing_else() -> None:
+    shell = {"A": "1", "C": "mine", STACK: "A B"}
+    assert forget(shell)
+    assert shell == {"C": "mine"}
+    assert not forget(shell)
 
 
 def test_names_of_two_instances() -> None:
