@@ -1,8 +1,8 @@
 """The servers that tests run against: embedded ones, or such as the environment names for tests, or Docker's. All are the real thing.
 
-REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers; the product's own variables never do, because a running stack's may stand in the
-shell. REFERRAL_TEST_SERVERS=docker takes containers: it must be asked for, as an engine may answer where no image can be pulled. Under
-pytest-xdist the servers live in the controlling process, and its workers ask it through a socket, so that all share one broker and database.
+REFERRAL_TEST_KAFKA and REFERRAL_TEST_DATABASE name servers; the product's own variables never do, because a running stack's may stand in
+the shell. REFERRAL_TEST_SERVERS=docker takes containers: it must be asked for, as an engine may answer where no image can be pulled.
+Under pytest-xdist the servers live in the controlling process, and its workers ask it through a socket, so that all share them.
 """
 
 from __future__ import annotations

@@ -21,8 +21,7 @@ from referral.domain import policy as domain
 from referral.domain.procedure import Pathway
 from referral.errors import Rejected
 from referral.local.trouble import Trouble
-from referral.local.wish import forget
-from referral.local.wish import Wish
+from referral.local.wish import Wish, forget
 from referral.runtime.settings import CHECKOUT
 
 VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", audit_verify.verify_command), ("doctor", doctor.doctor))

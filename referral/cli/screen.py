@@ -16,6 +16,8 @@ from referral.cli import cast, show
 from referral.local.stack import Stack
 
 REFRESH_S = 0.5
+SHOWN = ("police-prizren", "csw-prizren", "desk-prizren", "school-drita")
+"""The agencies whose accounts and tokens docs/agencies.md works with."""
 COLOURS = (
     dict.fromkeys(("starting", "waiting", "paused"), "yellow") | dict.fromkeys(("unready", "failed", "down"), "red") | {"ready": "green"}
 )
@@ -41,6 +43,8 @@ class Screen:
         print_(f"inbox and agencies' API  {made.url('intake')}   (all instances: {', '.join(p.address for p in made.of('intake'))})")
         for process in made.of("oversight"):
             print_(f"figures for oversight    http://{process.address}/oversight   (`referral oversight reader add` makes a token)")
+        for process in made.of("audit"):
+            print_(f"the auditor's page       http://{process.address}/auditor   (`referral audit token` makes a token)")
         print_(f"Kafka                    {made.addresses.kafka}")
         print_(f"mail                     {made.addresses.smtp}, kept in {made.wish.data / 'mail'}")
         print_(f"logs                     {made.wish.data / 'log'}")
@@ -48,9 +52,9 @@ class Screen:
         people = made.wish.data / cast.FILE
         if people.exists():
             found = cast.load(made.wish.data)
-            some = ", ".join(member.login for member in found.staff[:: max(1, len(found.staff) // 4)][:4])
-            print_(f"made-up people           {len(found.staff)} accounts, password {found.password}: {some} …")
-            print_(f"made-up agencies' tokens {people}")
+            some = ", ".join(member.login for agency in SHOWN for member in found.of(agency)[:1])
+            print_(f"made-up people           {len(found.staff)} accounts, each <agency>.<rung>, password {found.password}: {some} …")
+            print_(f"made-up agencies' tokens {people}   (`referral agency token` makes another)")
         print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
         if made.wish.drill:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")

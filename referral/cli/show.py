@@ -24,9 +24,8 @@ Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Yo
 LOCAL = ZoneInfo("Europe/Belgrade")
 EDGE_US = 2**34 * 1_000_000
 """The years 1425 and 2514 (ours): a record may claim any time, and what no calendar holds is shown at its edge."""
-IDS = ("offer", "case", "account")
-"""Columns that are copied into the next command: they stand whole on one line, the others give way."""
-WORD = len("acknowledge")
+PROSE = 16
+"""Columns on the screen that a column of sentences keeps at least (ours)."""
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 console = Console(highlight=False)
@@ -62,12 +61,23 @@ def wrong(lines: Iterable[str]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+    """Print rows below their columns. An id, a login, any single word stands whole: it is copied into the next command, or searched for.
+
+    For a program (no terminal) a row is one line, however long. On a narrow terminal sentences fold; words make the line longer instead.
+    """
+    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        grid.add_column(name, no_wrap=name in IDS, overflow="fold", min_width=WORD if name == "until" else None)
-    for row in rows:
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
-    console.print(grid)
+    needed = 0
+    for column, name in enumerate(columns):
+        words = not any(" " in line[column] for line in lines)
+        longest = max(map(len, (name, *(line[column] for line in lines))))
+        width = longest if words or not console.is_terminal else min(longest, PROSE)
+        grid.add_column(name, no_wrap=words, overflow="fold", min_width=width)
+        needed += width + 2
+    for line in lines:
+        grid.add_row(*line)
+    wide = max(console.width, needed) if console.is_terminal else needed
+    Console(file=console.file, width=wide, force_terminal=console.is_terminal, no_color=console.no_color, highlight=False).print(grid)
 
 
 def local(at: int) -> datetime:

@@ -39,7 +39,7 @@ Port = typer.Option(min=0, max=65535, help="0: any free one, kept for the next s
 def up(
     data: Data = None,
     instances: Annotated[int, typer.Option(min=1, max=9, help="Instances of each service.")] = 1,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the inbox and the API: 8080 unless it is taken.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the inbox: the last one, at first 8080, unless taken.")] = None,
     kafka_port: Annotated[int, Port] = 0,
     smtp_port: Annotated[int, Port] = 0,
     drill: Annotated[bool, typer.Option("--drill", help="A drill: hours may be passed in seconds. Never with real cases.")] = False,
@@ -58,14 +58,15 @@ def up(
     screen = Screen(as_json)
     if forget(os.environ):
         screen.told("this shell has a local stack's addresses (`. <data>/environment`); they are not used to start one")
+    folder = (data or default_data()).expanduser().absolute()
     wish = Wish(
-        data=(data or default_data()).expanduser().absolute(),
+        data=folder,
         instances=instances,
         drill=drill,
         kafka=os.environ.get("REFERRAL_KAFKA"),
         database=os.environ.get("REFERRAL_DATABASE"),
         kafka_port=kafka_port,
-        http_port=port if port is not None else DEFAULT_PORT if ports.is_free(DEFAULT_PORT) else 0,
+        http_port=_port(folder) if port is None else port,
         smtp_port=smtp_port,
         prefix=os.environ.get("REFERRAL_TOPIC_PREFIX", ""),
         policy=policy_folder,
@@ -83,12 +84,20 @@ def up(
     return 0
 
 
+def _port(data: Path) -> int:
+    """Return the inbox's port: 0 (the last one) where it has one, so that links in old knocks stay good; else 8080 unless it is taken."""
+    known = "intake-1" in ports.before(data / "ports.json")
+    return 0 if known or not ports.is_free(DEFAULT_PORT) else DEFAULT_PORT
+
+
 def _named_and_away(wish: Wish, error: BaseException) -> BaseException:
     """Return Trouble in place of the failure to reach a server that the environment names; any other error as it is."""
     if wish.kafka and isinstance(error, KafkaError):
-        return Trouble("the broker that REFERRAL_KAFKA names does not answer; start it, or unset the variable: an embedded one is started")
+        return Trouble("the broker that REFERRAL_KAFKA names does not answer; start it, or unset the variable for an embedded one")
     if wish.database and isinstance(error, Exception) and database.away(error):
-        return Trouble("the database that REFERRAL_DATABASE names does not answer; start it, or unset the variable: an embedded one is started")
+        return Trouble(
+            "the database that REFERRAL_DATABASE names does not answer; start it, or unset the variable: an embedded one is started"
+        )
     return error
 
 

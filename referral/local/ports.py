@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from referral.local.trouble import Trouble
 
@@ -38,13 +39,22 @@ def insist(port: int, what: str) -> int:
     return port
 
 
-def remembered(file: Path, names: Sequence[str]) -> dict[str, int]:
-    """A port for each name: the one of the last time while nobody else has it, else a new one; remembered in the file."""
+def before(file: Path) -> dict[str, int]:
+    """Return the ports of the last time by name; none where the file is missing or is no such thing."""
     try:
-        before = {name: int(port) for name, port in json.loads(file.read_text()).items()}
+        return {name: int(port) for name, port in json.loads(file.read_text()).items()}
     except (OSError, ValueError, AttributeError):
-        before = {}
+        return {}
+
+
+def remembered(file: Path, names: Sequence[str], named: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
+    """Return a port for each name and remember it: the one that the user named, else the last one while it is free, else a new one.
+
+    Raises Trouble where a named port is taken.
+    """
+    last = before(file)
     fresh = iter(free(len(names)))
-    chosen = {name: before[name] if name in before and is_free(before[name]) else next(fresh) for name in names}
-    file.write_text(json.dumps({**before, **chosen}, indent=1))
+    chosen = {name: last[name] if name in last and is_free(last[name]) else next(fresh) for name in names}
+    chosen |= {name: insist(port, "HTTP") for name, port in named.items() if name in chosen}
+    file.write_text(json.dumps({**last, **chosen}, indent=1))
     return chosen

@@ -151,9 +151,8 @@ class _Start:
         self.policy.write_bytes(policy(key, made))
 
     def stack(self, broker: str, base: str) -> Stack:
-        known = ports.remembered(self.wish.data / "ports.json", [name for name, _ in self.wish.names()])
-        if self.wish.http_port and "intake-1" in known:
-            known["intake-1"] = ports.insist(self.wish.http_port, "HTTP")
+        named = {"intake-1": self.wish.http_port} if self.wish.http_port else {}
+        known = ports.remembered(self.wish.data / "ports.json", [name for name, _ in self.wish.names()], named)
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
         made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))

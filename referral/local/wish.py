@@ -89,7 +89,7 @@ def as_role(url: str, role: str) -> str:
 
 
 STACK = "REFERRAL_STACK"
-"""Names the variables that a stack's `environment` file has set: they are this stack's own, no servers that somebody names to another one."""
+"""Names the variables that a stack's `environment` file has set: they are this stack's own, no servers named to another."""
 
 
 def exports(told: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +77,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
-        instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}",
+        instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
         http_host=host or "127.0.0.1",
         http_port=int(port),
         drill_clock=environment.get("REFERRAL_DRILL_CLOCK") == "1",

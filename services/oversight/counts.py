@@ -7,7 +7,10 @@ counted lives in memory and is rebuilt from the topics. Its windows are calendar
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import faust
 from faust.types.tuples import Message
@@ -39,6 +42,7 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
         f"oversight-{settings.instance}",  # a group of its own at each start: nothing is committed, everything is read
         broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
         store="memory://",
+        datadir=Path(tempfile.gettempdir()) / f"referral-oversight-{os.getuid()}",  # else it makes empty ones where it runs
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -125,6 +125,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_with_ctrl_c(up: Callable[..., s
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
     assert not mentioning(data)
+    assert not list(Path.cwd().glob("oversight-*")), "Faust left a folder in the working folder"
 
 
 def test_ctrl_c_during_the_start_ends_everything(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,3 +139,9 @@ def test_intake_away_is_said_after_some_tries(
     assert run(list(words)) == 2
     said = capsys.readouterr().err
     assert said.startswith("referral: ") and said.count("\n") == 1
+
+
+def test_the_command_runs_as_a_module() -> None:
+    ran = subprocess.run([sys.executable, "-m", "referral.cli", "--help"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "policy" in ran.stdout

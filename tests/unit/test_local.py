@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from referral.cli import up
 from referral.local import folder, jars, java, kafka, ports
 from referral.local.backoff import CALM_S, LONGEST_S, Backoff
 from referral.local.jars import Jar
@@ -111,6 +112,19 @@ def test_names_of_two_instances() -> None:
         ("audit-1", "audit"),
         ("audit-2", "audit"),
     )
+
+
+def test_a_named_port_is_remembered_and_the_inbox_keeps_its_port_when_8080_comes_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ports.json"
+    assert up._port(tmp_path) in (0, up.DEFAULT_PORT)
+    named = ports.free(1)[0]
+    assert ports.remembered(file, ["intake-1", "audit-1"], {"intake-1": named})["intake-1"] == named
+    assert ports.before(file)["intake-1"] == named
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    assert up._port(tmp_path) == 0, "links in old knocks name the remembered port"
+    assert ports.remembered(file, ["intake-1"])["intake-1"] == named
 
 
 def test_ports_differ_are_kept_and_change_when_taken(tmp_path: Path) -> None:

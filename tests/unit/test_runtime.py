@@ -224,3 +224,9 @@ def test_recover_believes_no_sequence_whose_seal_does_not_open() -> None:
     tape.settle({case: key})
     assert [t.meta.case_seq for t in tape.records[topic]] == [1, 2, 3]
     assert tape.last[topic, case].offset == 4 and tape.ends[topic, partition_][0] == 5
+
+
+def test_two_processes_of_one_container_have_two_names() -> None:
+    good = {"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "x://", "REFERRAL_MASTER_KEY_FILE": "f"}
+    assert settings.load(good).instance != settings.load(good).instance, "a lease of the one would pass for the other's"
+    assert settings.load({**good, "REFERRAL_INSTANCE": "intake-1"}).instance == "intake-1"
