@@ -90,4 +90,4 @@ def moment(at: int | str | None) -> str:
     if not at:
         return ""
     when = datetime.fromisoformat(at).astimezone(LOCAL) if isinstance(at, str) else local(at)
-    return when.strftime("%d.%m.%Y %H:%M:%S")
+    return when.strftime("%d.%m.%Y %H:%M:%S %Z")

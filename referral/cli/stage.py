@@ -80,7 +80,7 @@ class Stage:
         at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
         minutes = round(by.total_seconds() / 60)
         passed = f"{minutes} minutes" if minutes < DAY_MIN else f"{minutes // DAY_MIN} days and {minutes % DAY_MIN // 60} hours"
-        now = show.moment(at)[-8:] if minutes < DAY_MIN else show.moment(at)
+        now = f"{show.local(at):%H:%M:%S}" if minutes < DAY_MIN else show.moment(at)
         show.console.print(f"[yellow]… {passed} pass by the drill clock ({why}); it is {now}[/]", soft_wrap=True)
 
     def wait(self, what: str, look: Callable[[], T | None]) -> T:

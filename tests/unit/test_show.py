@@ -32,3 +32,8 @@ def test_a_terminal_folds_sentences_and_never_a_word(monkeypatch: pytest.MonkeyP
     said = "\n".join(printed(monkeypatch, terminal=True, width=width))
     for word in (ID, ID[::-1], LOGIN, *SAID.split()):
         assert word in said
+
+
+def test_a_time_names_its_zone() -> None:
+    assert show.moment("2026-11-27T00:11:35Z") == "27.11.2026 01:11:35 CET"
+    assert show.moment("2026-07-27T00:11:35Z") == "27.07.2026 02:11:35 CEST"
