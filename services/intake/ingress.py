@@ -1,7 +1,8 @@
 """A record of `ingress.<agency>` → a posting, or why not. Pure but for the key that opens it. Codes only: no case file on Kafka.
 
 Headers (CloudEvents, binary mode): ce_id is needed, the agency's own number; ce_type, when sent, is referral.referral-submitted.v1;
-content-type application/json (what POST /v1/referrals takes, the default) or application/avro (the body of that event).
+content-type application/json (what POST /v1/referrals takes, the default) or application/avro (the body of that event). The event has no
+field for an exercise, which every other event says in its envelope: an Avro record says it in ce_drill.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ from services.intake.lists import Lists
 
 TYPE = f"referral.{ReferralSubmitted.TYPE}"
 AVRO = "application/avro"
+DRILL = "ce_drill"
+_DRILLS = {"": False, "false": False, "true": True}
+"""A Boolean of CloudEvents as a header writes it; without the header it is a real person."""
+_ENCRYPT = "encrypt the submission to the key of GET /v1/ingress-key, for this topic's name (see docs/agencies.md)"
+_HINTS = {"seal": _ENCRYPT, "too-large": f"a record's value has at most {envelope.VALUE_LIMIT} bytes"}
+_FRAMES = {b"\x00": "a schema registry's magic byte and schema id", b"\xc3\x01": "the marker and fingerprint of a single object"}
+"""How an Avro body begins that somebody put into a frame. Ours begins with the length of an id."""
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
@@ -59,8 +67,9 @@ def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last:
     except Rejected as why:
         return Unreadable(reason=why.code, key=key, why=why, signed=signed)
     except Malformed as error:
-        hint = "encrypt the submission to the key of GET /v1/ingress-key, for this topic's name (see docs/agencies.md)"
-        return Unreadable(reason=error.reason, key=key, why=Rejected(error.reason, "value", hint), signed=signed)
+        return Unreadable(
+            reason=error.reason, key=key, why=Rejected(error.reason, "value", _HINTS.get(error.reason, _ENCRYPT)), signed=signed
+        )
     return Posting(agency=raw.agency, key=key, door=Door.KAFKA, found=found, signed=signed)
 
 
@@ -72,19 +81,41 @@ def _found(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, li
     body = envelope.decrypt(private, f"ingress.{raw.agency}", raw.value)
     content = _text(headers, "content-type").partition(";")[0].strip().lower()
     if content in ("", "application/json"):
+        if DRILL in headers:
+            raise Rejected("not-asked", DRILL, "JSON says it in its own field, drill; leave the header out")
         return submit.codes_only(body, lists)
     if content == AVRO:
-        return _avro(body, raw.agency, lists)
+        return _avro(body, raw.agency, _drill(headers), lists)
     raise Rejected("unknown-content", "content-type", f"send application/json or {AVRO}")
 
 
-def _avro(body: bytes, agency: str, lists: Lists) -> submit.Submission:
-    """The event's own body; its ids, door and time are the sender's and are not kept. A further referral of a case goes by JSON."""
+def _drill(headers: Mapping[str, bytes]) -> bool:
+    """Whether an Avro record is an exercise. Rejected: a word that is neither, or a header that a signed record does not sign."""
+    said = _text(headers, DRILL)
+    if said not in _DRILLS or (DRILL in headers and not said):
+        raise Rejected("wrong-type", DRILL, "send true or false; without the header it is a real person")
+    if DRILL in headers and "ce_dssematerial" in headers and "drill" not in _text(headers, "ce_signedextattrs").split(","):
+        raise Rejected("bad-signature", "ce_signedextattrs", "sign drill too, or leave the header out", status=400)
+    return _DRILLS[said]
+
+
+def _body(body: bytes) -> ReferralSubmitted:
+    """The event that an Avro body is. Rejected: another version, or bytes that are no such body, with what they look like."""
     try:
         event = codec.decode(ReferralSubmitted.TYPE, codec.fingerprint(ReferralSubmitted.TYPE), body)
     except NewerVersion:
         raise Rejected("unknown-version", "ce_type", f"publish {TYPE}") from None
+    except Malformed as error:
+        frame = next((f"it begins with {words}; " for start, words in _FRAMES.items() if body.startswith(start)), "")
+        hint = f"{frame}send the bare Avro body of schemas/avro/{ReferralSubmitted.TYPE}.avsc: no frame, no schema id, nothing after it"
+        raise Rejected(error.reason, "value", hint) from None
     assert isinstance(event, ReferralSubmitted)
+    return event
+
+
+def _avro(body: bytes, agency: str, drill: bool, lists: Lists) -> submit.Submission:
+    """The event's own body; its ids, door and time are the sender's and are not kept. A further referral of a case goes by JSON."""
+    event = _body(body)
     if event.agency != agency:
         raise Rejected("not-yours", "agency", "publish as your own agency")
     if event.sections or not event.opens:
@@ -97,7 +128,8 @@ def _avro(body: bytes, agency: str, lists: Lists) -> submit.Submission:
         plain = {**to_builtins(event.consent), "until": None}
         checked = submit.consent(strict.shape(plain, submit.ConsentBody), lists, "consent")
         consent = submit.until(checked, event.consent.until)
-    return submit.Submission(traits=traits, consent=consent, case_id=None, drill=False, sections=())
+    excludes = submit.excludes(event.excludes, lists, "excludes")
+    return submit.Submission(traits=traits, consent=consent, case_id=None, drill=drill, sections=(), excludes=excludes)
 
 
 def _text(headers: Mapping[str, bytes], name: str) -> str:
