@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from referral.domain.contradicting import fits
 from referral.domain.events import Consent, ConsentState, Traits
 from referral.domain.policy import Policy
 from referral.domain.procedure import Marks, Pathway, Step
@@ -57,7 +58,7 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
     names = list(choices)
     for words in product(*choices.values()):
         one = dict(zip(names, words, strict=True))
-        if not _fits(one["age"], one["age_band"]):
+        if not fits(one["age"], one["age_band"]):
             continue
         for flags, languages, state in product(_flags(looks_at, pathway), _languages(looks_at, pathway), states):
             traits = structs.replace(USUAL, **one, flags=flags, languages=languages)
@@ -195,11 +196,3 @@ def _languages(said: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str
     marks = {*said, *(mark for group in pathway.applies for mark in group)}
     words = sorted(mark.partition("=")[2] for mark in marks if mark.startswith("languages="))
     return [("sq",), *((word,) for word in words if word != "sq")]
-
-
-def _fits(age: str, band: str) -> bool:
-    """Whether somebody of this age can be in this band."""
-    low = int(band.partition("-")[0]) if band.partition("-")[0].isdigit() else None
-    if age == "adult":
-        return low is None or low >= 18
-    return low is None or low < 18

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from referral.domain.contradicting import contradictions, fits
 from referral.domain.events import Consent, ConsentState, Traits
 from referral.errors import Rejected
 from services.intake import htcds_cells, submit
@@ -19,6 +20,15 @@ from services.intake.strict import canonical
 
 OLDEST = 120
 """Years after which a birthdate is a slip (ours)."""
+COLUMNS = {
+    "age": "ref_Age",
+    "age_band": "prs_Birthdate",
+    "sex": "prs_Gender",
+    "origin": "prs_Citizenship",
+    "asylum": "ref_Asylum",
+    "flags": "ref_Flags",
+}
+"""Traits that can contradict one another, and the columns that say them."""
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -89,7 +99,7 @@ class _Reading:
     def _traits(self) -> Traits:
         home = self._lists.place(str(self._values.get("prs_MailingCity", "")))
         age, band = self._age()
-        return Traits(
+        traits = Traits(
             concern=self._coded("concern", "trafficking"),
             age=age,
             age_band=band,
@@ -102,6 +112,16 @@ class _Reading:
             languages=self._all("languages"),
             flags=self._all("flags"),
         )
+        for one in contradictions(traits):
+            first, second = (self._record.place + self._column(name) for name in (one.one, one.other))
+            self.faults.append(submit.contradiction(first, second, one.why))
+        return traits
+
+    def _column(self, trait: str) -> str:
+        """The column that said a trait."""
+        if trait == "age" and "ref_Age" not in self._record.cells:
+            return "prs_Birthdate"
+        return COLUMNS[trait]
 
     def _sections(self) -> Iterable[tuple[str, bytes]]:
         file: dict[str, dict[str, Any]] = {}
@@ -149,6 +169,8 @@ class _Reading:
             self._fault("out-of-range", "prs_Birthdate", f"a birthdate lies 0 to {OLDEST} years before the referral")
         bands = (band for band in self._lists.codes.get("age-band", ()) if "-" in band)
         band = next((one for one in bands if int(one.split("-")[0]) <= years <= int(one.split("-")[1])), "unknown")
+        if told == "uncertain" and not fits(told, band):
+            band = "unknown"  # the sender's word stands above the papers: who doubts them gets a child's protection
         return told or ("child" if years < 18 else "adult"), band
 
     def _found_in(self, home: str) -> str:

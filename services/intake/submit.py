@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
+from referral.domain.contradicting import contradictions
 from referral.domain.events import ActorKind, Claim, Consent, ConsentState, Door, ReferralSubmitted, Traits
 from referral.errors import Rejected
 from referral.wire import codec
@@ -125,8 +126,8 @@ def codes_only(data: bytes, lists: Lists) -> Submission:
 
 
 def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
-    """All of a case's traits, each a word of its list."""
-    return Traits(
+    """All of a case's traits, each a word of its list. Rejected(contradiction): two that cannot both hold."""
+    found = Traits(
         concern=lists.word("concern", body.concern, f"{where}.concern"),
         age=lists.word("age", body.age, f"{where}.age"),
         age_band=lists.word("age-band", body.age_band, f"{where}.age_band"),
@@ -138,6 +139,16 @@ def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
         asylum=lists.word("asylum", body.asylum, f"{where}.asylum"),
         languages=lists.words("language", body.languages, f"{where}.languages"),
         flags=lists.words("flag", body.flags, f"{where}.flags"),
+    )
+    for one in contradictions(found):
+        raise contradiction(f"{where}.{one.one}", f"{where}.{one.other}", one.why)
+    return found
+
+
+def contradiction(one: str, other: str, why: str) -> Rejected:
+    """Two fields of which only one can be right: which, the sender knows."""
+    return Rejected(
+        "contradiction", one, f"{one} and {other} cannot both hold: {why}; correct the wrong one, and send unknown where it is not known"
     )
 
 

@@ -66,7 +66,7 @@ async def test_each_sees_only_its_part_of_the_timeline(intake: Stack) -> None:
 async def test_traits_are_recorded_by_who_stands_in_the_case(intake: Stack) -> None:
     case_id, _ = await opened(intake)
     path = f"/v1/cases/{case_id}/traits"
-    assert (await intake.post("police", path, {**BODY["traits"], "age": "adult"})).status_code == 202
+    assert (await intake.post("police", path, {**BODY["traits"], "age": "adult", "age_band": "unknown"})).status_code == 202
     assert (await intake.post("csw", path, BODY["traits"])).status_code == 404
     assert (await intake.post("police", path, {"age": "adult"})).json()["code"] == "missing-field"
     instruction = {"word": "STOP", "reason": "OTHER"}

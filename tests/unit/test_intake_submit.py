@@ -36,6 +36,11 @@ def referrals(draw: st.DrawFn) -> dict[str, Any]:
             traits[field] = word(name)
     for field, name in (("languages", "language"), ("flags", "flag")):
         traits[field] = draw(st.lists(st.sampled_from(CODES[name]), unique=True, max_size=3))
+    if traits["age"] == "adult":  # these lists have bands and flags of children alone
+        traits.pop("age_band", None)
+        traits["flags"] = []
+    if (traits.get("origin"), traits.get("asylum")) == ("domestic", "claimed"):
+        del traits["asylum"]
     body: dict[str, Any] = {"traits": traits, "drill": draw(st.booleans())}
     if draw(st.booleans()):
         body["consent"] = {
