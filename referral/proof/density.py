@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import NOWHERE, OWN, SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.genuine import Genuine
 from referral.proof.report import Report, Weight, finding
 
 NAMED = 1_000
@@ -14,10 +15,10 @@ NAMED = 1_000
 
 
 class Density(Struct, kw_only=True):
-    """Walks the entries once, in the order of idx. forged: indexes of those whose seal does not open; they count for no sequence."""
+    """Walks the entries once, in the order of idx. judged: of cases with torn sequences, which entries are the case's own."""
 
     report: Report
-    forged: frozenset[int] = frozenset()
+    judged: Genuine = field(default_factory=Genuine)
     size: int = 0
     at: int = 0
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Density(Struct, kw_only=True):
             self._bad("HASH_DIFFERS", entry, "the value is not the one that was logged")
         if entry.kind not in OWN and not missing:
             self._meta(entry)
-            if entry.kind is Kind.QUARANTINE and entry.idx not in self.forged:
+            if entry.kind is Kind.QUARANTINE and entry.idx not in self.judged.forged:
                 self._quarantined(entry)
         self.place(entry)
 
@@ -56,8 +57,15 @@ class Density(Struct, kw_only=True):
         self._position(entry)
         if entry.kind is Kind.ERASURE:
             self.erasures.append(entry)
-        if entry.idx in self.forged:
+        if entry.idx in self.judged.forged:
             self._bad("SEAL", entry, "the seal does not open under the case's key: forged, or changed; the case's own records are others")
+            return
+        if entry.idx in self.judged.ahead:
+            what = "it stood in the topic before an earlier sequence of its case: its owner writes in order, so somebody else wrote this"
+            self._bad("SEQUENCE_AHEAD", entry, what)
+            return
+        if entry.idx in self.judged.twins:  # re-execution says which of the two is false
+            self._twin(entry)
             return
         match entry.kind:
             case Kind.FORK:
@@ -140,6 +148,12 @@ class Density(Struct, kw_only=True):
         if entry.case_seq > last + 1:
             self.gaps.append((range(last + 1, entry.case_seq), entry))
         self.sequences[place] = entry.case_seq
+
+    def _twin(self, entry: Entry) -> None:
+        """A sequence that is given twice is not missing."""
+        place = (entry.topic, entry.case_id)
+        if entry.case_seq == self.sequences.get(place, 0) + 1:
+            self.sequences[place] = entry.case_seq
 
     def _quarantined(self, entry: Entry) -> None:
         self.report.counts["quarantined"] += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from referral.domain.case import Case
 from referral.domain.decide import decide
@@ -13,8 +14,10 @@ from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE
 from referral.domain.record import Input, derived
 from referral.errors import Malformed, NewerVersion
+from referral.proof import branches
+from referral.proof.branches import Branch
 from referral.proof.bundles import Bundles
-from referral.proof.entry import Entry
+from referral.proof.entry import ROUTING, Entry
 from referral.proof.history import Answer, Read, answers, cause, decisions, inputs, opened
 from referral.proof.report import Report, Weight, finding
 from referral.wire import codec
@@ -29,7 +32,7 @@ class Stop(Exception):
 
 
 class Reexecution(Struct, kw_only=True):
-    """One case. case: its state after the decisions judged so far."""
+    """One case. case: its state after the decisions judged so far. decided: where the inputs stand that routing has answered."""
 
     case_id: str
     key: bytes
@@ -38,18 +41,81 @@ class Reexecution(Struct, kw_only=True):
     case: Case | None = None
     judged: set[str] = field(default_factory=set)
     """Cause ids so far."""
+    decided: set[Position] = field(default_factory=set)
+    jumps: frozenset[int] = frozenset()
+    """Sequences of routing after which one is missing: that is the finding, and not the decision that lacks its end."""
+    known: frozenset[int] = frozenset()
+    """Indexes of inputs against which something was found: that nobody decided upon them is no finding of its own."""
 
     def run(self, entries: Sequence[Entry]) -> None:
-        """Judge every decision; stop at the first that is bad, for nothing after it has a known state before it."""
-        asked = inputs(entries)
-        decided: set[Position] = set()
+        """Judge every decision; stop at the first that is bad, for nothing after it has a known state before it.
+
+        Where a sequence stands twice, both branches are decided again: the one that the rules lead to goes on, the other is named.
+        """
+        asked, twins = inputs(entries), branches.twins(entries)
         try:
-            reads = [self._read(entry) for entry in decisions(entries)]
-            for answer in answers(reads):
-                self._judge(answer, asked, decided)
+            self._decisions([self._read(entry) for entry in decisions(entries)], asked)
+            self._undecided(asked, self.known.union(entry.idx for place in twins for entry in place))
         except Stop:
+            pass
+        for place in twins:
+            if place[0].topic != ROUTING:
+                self._twins(place)
+
+    def _decisions(self, reads: Sequence[Read], asked: dict[Position, Entry]) -> None:
+        places = branches.places(reads)
+        seqs = [place[0].meta.case_seq for place in places]
+        self.jumps = frozenset(seq for seq, after in pairwise(seqs) if after != seq + 1)
+        if len(places) == len(reads):
+            for answer in answers(reads):
+                self._judge(answer, asked)
             return
-        self._undecided(asked, decided)
+        at = 0
+        while at < len(places):
+            answer = self._branch(places[at:], asked)
+            self._judge(answer, asked)
+            at += len(answer.events)
+
+    def _branch(self, places: Sequence[Sequence[Read]], asked: dict[Position, Entry]) -> Answer:
+        """The answer that goes on from here: the first that the rules lead to, else the first that stands there."""
+        tried = [self._try(places, head, asked) for head in places[0]]
+        chosen = max(tried, key=lambda branch: (branch.holds, branch.own))  # of equals the first
+        if len(tried) == 1 and all(len(place) == 1 for place in places[: len(chosen.answer.events)]):
+            return chosen.answer
+        for weight, code, entry, what in branches.losers(places, chosen, tried):
+            self.report.say(finding(weight, code, entry, what))
+        return chosen.answer
+
+    def _try(self, places: Sequence[Sequence[Read]], head: Read, asked: dict[Position, Entry]) -> Branch:
+        """One branch from its first event on, as it stands and by the rules; nothing of it is kept."""
+        expected = self._expected(head, asked)
+        own = branches.written(places, head, None if expected is None else len(expected))
+        for answer in (own,) if expected is None else (own, branches.matching(places, head, expected)):
+            trial = structs.replace(self, report=Report(), judged=set(self.judged), decided=set())
+            try:
+                trial._judge(answer, asked)
+            except Stop:
+                continue
+            return Branch(answer, True, answer is own)
+        return Branch(own, False, True)
+
+    def _expected(self, first: Read, asked: dict[Position, Entry]) -> Sequence[Struct] | None:
+        """What the rules lead to upon the input that this event names; None where they cannot be asked."""
+        try:
+            head: Head | None = getattr(first.body, "head", None)
+            if head is None or head.facts.engine != ENGINE or (rules := self.bundles.policy(head.facts.bundle)) is None:
+                return None
+            again = cause(head, self.case_id, self.case, asked.get((head.topic, head.partition, head.offset)), self.key)
+        except (Malformed, NewerVersion):
+            return None
+        return decide(self.case, again, head.facts, rules)
+
+    def _twins(self, place: Sequence[Entry]) -> None:
+        """Two records of one sequence that no rule can tell apart: both are named, and which of them routing took."""
+        taken = [entry for entry in place if (entry.topic, entry.partition, entry.offset) in self.decided]
+        what = branches.told(place, taken)
+        for entry in place:
+            self.report.say(finding(Weight.BAD, "FORK", entry, what))
 
     def _read(self, entry: Entry) -> Read:
         try:
@@ -66,7 +132,7 @@ class Reexecution(Struct, kw_only=True):
         except NewerVersion:
             raise self._stop("NEWER_VERSION", read.entry, "written by a newer program than this one", Weight.UNCHECKED) from None
 
-    def _judge(self, answer: Answer, asked: dict[Position, Entry], decided: set[Position]) -> None:
+    def _judge(self, answer: Answer, asked: dict[Position, Entry]) -> None:
         first = answer.events[0]
         self._body(first)
         head = answer.head
@@ -82,7 +148,7 @@ class Reexecution(Struct, kw_only=True):
         if again.id in self.judged:
             raise self._stop("DECIDED_TWICE", first.entry, "this input was decided before")
         self.judged.add(again.id)
-        decided.add(place)
+        self.decided.add(place)
         for event in self._compare(answer, again, head):
             self.case = evolve(self.case, event, self.case_id)
         self.report.counts["decisions"] += 1
@@ -116,6 +182,8 @@ class Reexecution(Struct, kw_only=True):
                 self._body(read)
                 raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to another {name} here")
         if len(expected) > len(answer.events):
+            if answer.events[-1].meta.case_seq in self.jumps:
+                raise Stop
             missing = type(expected[len(answer.events)]).__name__
             raise self._stop("DECISION_DIFFERS", answer.events[-1].entry, f"the rules lead to one more event after it: {missing}")
 
@@ -124,12 +192,12 @@ class Reexecution(Struct, kw_only=True):
         known = EVENTS.get(read.meta.type)
         return known.__name__ if known is not None else type(self._body(read)).__name__
 
-    def _undecided(self, asked: dict[Position, Entry], decided: set[Position]) -> None:
+    def _undecided(self, asked: dict[Position, Entry], known: frozenset[int]) -> None:
         """An input that routing went past without an answer; the newest ones are in flight."""
         for place, entry in asked.items():
-            if place in decided:
+            if place in self.decided or entry.idx in known:
                 continue
-            later = any(topic == entry.topic and offset > entry.offset for topic, _, offset in decided)
+            later = any(topic == entry.topic and offset > entry.offset for topic, _, offset in self.decided)
             if later:
                 self.report.say(finding(Weight.BAD, "NOT_DECIDED", entry, "routing answered later inputs of this case, but not this one"))
             else:

@@ -10,6 +10,7 @@ from referral.domain.events import Head
 from referral.domain.events.head import CauseKind
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import SEQUENCED, Entry, Kind
+from referral.proof.genuine import TORN, Genuine, genuine
 from referral.proof.history import unseal
 from referral.proof.naming import Names, names
 from referral.proof.wording import MARKS, Said, say
@@ -47,12 +48,15 @@ OWN = {
     Kind.FIGURE: "a figure of oversight, or the end of its release",
     Kind.QUARANTINE: "a record that could not be understood is kept apart",
 }
+TWIN = "a second record has this sequence: `audit verify` says which of the two the rules lead to"
 Body = Struct | Malformed | NewerVersion
 """What an entry says, or why it does not open."""
 
 
 def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
     """The lines of one case, in the order of the log, what followed below its cause. entries: all of the case, in the order of idx."""
+    right = genuine(entries, {entry.case_id: key for entry in entries if key}) if any(e.kind in TORN for e in entries) else Genuine()
+    entries = [right.put_right(entry) for entry in entries]
     erased = any(entry.kind is Kind.ERASURE for entry in entries)
     bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKS and (key or entry.kind is Kind.ERASURE)}
     known = names(body for body in bodies.values() if isinstance(body, Struct))
@@ -71,6 +75,8 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
             continue
         told.add(entry.idx)
         line = _line(entry, depth, bodies.get(entry.idx), known, erased)
+        if entry.idx in right.twins:
+            line = structs.replace(line, mark="bad", what=f"{line.what} ({TWIN})")
         if alarm := _alarm(entry, bodies.get(entry.idx), line, alarms):
             lines.append(alarm)
         below = 1 if entry.cause_id in alarms else 0

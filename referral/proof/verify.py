@@ -31,7 +31,7 @@ class Verification:
     def __init__(self, keys: Mapping[str, bytes], torn: Iterable[Entry]) -> None:
         self.report, self._keys = Report(), keys
         self._judged = genuine(torn, keys)
-        self._density = Density(report=self.report, forged=self._judged.forged)
+        self._density = Density(report=self.report, judged=self._judged)
         self._bundles = Bundles(report=self.report)
         self._judge: Judge | None = None
 
@@ -52,12 +52,12 @@ class Verification:
 
     def cases(self) -> Cases:
         """What the second pass needs, after `taken`; it may be handed to other processes."""
-        bad = (found for found in self.report.findings if found.weight is Weight.BAD and found.idx not in self._judged.forged)
+        bad = (found.case_id for found in self.report.findings if found.weight is Weight.BAD)
         return Cases(
             keys=self._keys,
             judged=self._judged,
             lost=frozenset(self._density.lost),
-            broken=frozenset(found.case_id for found in bad),
+            broken=frozenset(bad),
             activated=self._bundles.activated,
             logged=self._bundles.logged,
         )
@@ -69,7 +69,9 @@ class Verification:
 
 
 class Cases(Struct, frozen=True, kw_only=True):
-    """What the whole log says about each of its cases. lost: (topic, case, sequence) quarantined. broken: cases that are not whole.
+    """What the whole log says about each of its cases. lost: (topic, case, sequence) quarantined.
+
+    broken: cases that are not whole; one without its key is then taken for neither erased nor whole.
 
     activated: the policy bundles by number. logged: the index of each.
     """
@@ -103,14 +105,14 @@ class Judge:
             return
         report.counts["cases"] += 1
         key = known.keys.get(case_id)
-        if case_id in known.broken:  # what is not whole cannot be decided again: what is missing or moved is the finding
-            report.counts["cases not decided again"] += 1
-        elif key is None:
+        if key is None and case_id not in known.broken:
             _without_key(of_case, report)
+        elif key is None:
+            report.counts["cases not decided again"] += 1
         else:
             for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
                 self.signatures.look(read)
-            Reexecution(case_id=case_id, key=key, bundles=self._bundles, report=report).run(of_case)
+            Reexecution(case_id=case_id, key=key, bundles=self._bundles, report=report, known=right.ahead).run(of_case)
 
 
 def verify(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Report:

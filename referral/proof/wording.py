@@ -170,7 +170,7 @@ WORDINGS: dict[type, Any] = {
 }
 
 MARKS: dict[Kind, str] = {
-    Kind.FORK: "a second record with this sequence: a fork, never applied",
+    Kind.FORK: "a second record with this sequence: a fork",
     Kind.FOREIGN: "a record in the wrong place, never applied",
     Kind.GAP: "a sequence is missing here",
     Kind.UNREADABLE: "a record that is none of ours",
