@@ -113,7 +113,10 @@ class Client:
         raise AssertionError("the last attempt is told")
 
     def submission(self, key: str) -> Json:
-        """What became of the thing that you sent under this key, by HTTP or Kafka."""
+        """What became of the things that you sent under this key, by HTTP or Kafka.
+
+        Look at `refusals` also where `state` is TAKEN: another child whose record has a used number stands there, and nobody has it.
+        """
         return self._get(f"/v1/submissions/{_part(key)}")
 
     def withdraw(self, referral_id: str, reason: str, *, key: str | None = None) -> Json:

@@ -57,6 +57,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
+app.command("submission")(submit.submission)
 app.command("receipt")(receipt.receipt)
 app.command("offers")(offers.offers)
 app.command("respond")(offers.respond)

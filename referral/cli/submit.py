@@ -111,3 +111,23 @@ def _send(client: Client, line: Line) -> Told:
         return Told(line.where, {"key": line.key, **client.submit(line.body, key=line.key)}, "received", False)
     except Problem as problem:
         return Told(line.where, {"key": line.key}, str(problem), True)
+
+
+def submission(key: str, url: show.Url = show.DEFAULT_URL, token: show.Token = "", as_json: show.Json = False) -> int:
+    """Tell what became of what your agency sent under a number of its own, by HTTP or Kafka.
+
+    Exit 0 taken, 1 something sent under this number was refused, also beside what was taken, or nothing came; 2 intake cannot be reached.
+
+    Example: referral submission drita-2026-0004
+    """
+    with show.client(url, token) as client:
+        found = client.submission(key)
+    refusals = found.get("refusals", ())
+    if as_json:
+        show.document(found)
+    else:
+        rows = [(show.moment(one["at"]), "REFUSED", "", f"{one['code']} at {one['where']}: {one['hint']}") for one in refusals]
+        if found["state"] == "TAKEN":
+            rows.append((show.moment(found["received_at"]), "TAKEN", found["case_id"], found["kind"]))
+        show.table(("when", "state", "case", "what"), rows)
+    return 1 if refusals else 0

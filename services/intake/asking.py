@@ -13,13 +13,14 @@ from services.intake.timeline import Line
 
 
 async def submission(call: Call) -> shown.SubmissionState:
-    """What became of the thing sent under this key, by either door."""
+    """What became of the things sent under this key, by either door: what was taken, and what came later and was refused."""
     key = receipts.key_digest(call.door.keys, call.agency, call.path["key"], "key")
     async with call.door.begin() as tx:
-        found = await receipts.became(tx, call.agency, key)
-    if found is None:
+        found = await receipts.taken(tx, call.agency, key)
+        refused = await receipts.refusals(tx, call.agency, key)
+    if found is None and not refused:
         raise store.unknown("submission", "key")
-    return shown.submission(found)
+    return shown.submission(found, refused)
 
 
 async def referral(call: Call) -> shown.ReferralState:

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.events import CaseRaised
 from referral.domain.record import Input, Raw, RecordLost
 from referral.errors import Rejected
+from referral.runtime import clock
 from referral.runtime.service import Batch, Outcome
 from services.intake import accepting, holding, ingress, keeping, numbering, raising, receipts, signatures
 from services.intake.door import Door
-from services.intake.kept import Receipt
+from services.intake.kept import REUSED
 
 ROUTING = "referral-routing"
 
@@ -62,7 +63,7 @@ async def _came(tx: AsyncConnection, found: accepting.Posting, before: Sequence[
     """Whether something was taken under this key before, perhaps in this batch: then it is read again, and gets the receipt that it had."""
     if any((one.agency, one.key) == (found.agency, found.key) for _, one in before):
         return True
-    return isinstance(await receipts.became(tx, found.agency, found.key), Receipt)
+    return await receipts.taken(tx, found.agency, found.key) is not None
 
 
 async def _ingress(
@@ -73,6 +74,7 @@ async def _ingress(
     if private is None:
         raise Rejected("missing", "REFERRAL_INGRESS_KEY_FILE", "a stack with ingress topics needs the key that opens them")
     good: list[tuple[Input, accepting.Posting]] = []
+    behind: list[tuple[Input, str, bytes, Rejected]] = []
     numbers = await numbering.last(tx, {record.body.agency for record in records if isinstance(record.body, Raw)})
     for record in records:
         assert isinstance(record.body, Raw)
@@ -88,11 +90,20 @@ async def _ingress(
             good.append((record, found))
             continue
         outcome.quarantine(record, found.reason)
-        if found.key is not None:
-            await receipts.refuse(tx, agency, found.key, found.why, now)
+        if found.key is not None and any((one.agency, one.key) == (agency, found.key) for _, one in good):
+            behind.append((record, agency, found.key, found.why))
+        elif found.key is not None:
+            await receipts.refuse(tx, agency, found.key, found.why, now, record.id)
     await numbering.keep(tx, numbers)
     answers = await accepting.accept(tx, door, lists, [found for _, found in good]) if good else []
     for (record, found), answer in zip(good, answers, strict=True):
         if isinstance(answer, Rejected):
             outcome.quarantine(record, answer.code)
-            await receipts.refuse(tx, found.agency, found.key, answer, now)
+            await receipts.refuse(tx, found.agency, found.key, _told(answer), now, record.id)
+    for record, agency, key, why in behind:  # later than what was taken under their key in this batch, so told beside it
+        await receipts.refuse(tx, agency, key, why, await clock.now(tx), record.id)
+
+
+def _told(why: Rejected) -> Rejected:
+    """The same refusal in the words of this door, where the key is a header of another name."""
+    return Rejected(why.code, "ce_id", why.hint, status=why.status) if why.code == REUSED else why

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+REUSED = "key-reused"
+"""The code of a refusal whose key stands for something else that was taken."""
+
 
 class Offer(Struct, frozen=True, kw_only=True):
     """A seat that was put to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or how it ended. Times: µs UTC."""

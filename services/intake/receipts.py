@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain import events
 from referral.errors import Rejected
 from referral.runtime.keys import Keys
-from services.intake.kept import Receipt, Refusal
+from services.intake.kept import REUSED, Receipt, Refusal
 from services.intake.store import rows
 
 KEY_LIMIT = 200
 """Characters of a key (ours): room for any record number, no room for a story."""
+REFUSALS = 20
+"""Refusals of one key that are told (ours): who has more has a broken sender, and the newest say why."""
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ def _verdict(one: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, 
     body, receipt = taken[one.agency, one.key]
     if hmac.compare_digest(body, one.body):
         return receipt
-    return Rejected("key-reused", "Idempotency-Key", "this key stands for something else that you sent; use a new key", status=409)
+    return Rejected(REUSED, "Idempotency-Key", "this key stands for something else that you sent; use a new key", status=409)
 
 
 async def put_back(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
@@ -94,21 +96,23 @@ async def put_back(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
         await tx.execute(_CLAIM, _values(claims))
 
 
-async def became(tx: AsyncConnection, agency: str, key: bytes) -> Receipt | Refusal | None:
-    """What was taken under a key, else why it was not."""
+async def taken(tx: AsyncConnection, agency: str, key: bytes) -> Receipt | None:
+    """What was taken under a key."""
     found = await rows(tx, _TAKEN, {"agency": [agency], "key": [key]})
-    if found:
-        return Receipt(**dict(zip(Receipt.__struct_fields__, found[0][3:], strict=True)))
-    sql = "SELECT code, place, hint, at FROM intake.refusal WHERE agency = :agency AND key = :key"
-    refused = await rows(tx, sql, {"agency": agency, "key": key})
-    return Refusal(**refused[0]._mapping) if refused else None
+    return Receipt(**dict(zip(Receipt.__struct_fields__, found[0][3:], strict=True))) if found else None
 
 
-async def refuse(tx: AsyncConnection, agency: str, key: bytes, why: Rejected, at: int) -> None:
-    """Keep why something was not taken, so that its sender can ask."""
+async def refusals(tx: AsyncConnection, agency: str, key: bytes) -> tuple[Refusal, ...]:
+    """What came in through ingress.<agency> under a key and was not taken, the newest first."""
+    sql = "SELECT code, place, hint, at FROM intake.refusal WHERE agency = :agency AND key = :key ORDER BY n DESC LIMIT :most"
+    return tuple(Refusal(**row._mapping) for row in await rows(tx, sql, {"agency": agency, "key": key, "most": REFUSALS}))
+
+
+async def refuse(tx: AsyncConnection, agency: str, key: bytes, why: Rejected, at: int, record: str) -> None:
+    """Keep why a record was not taken, so that its sender can ask. record: its id; read again it is told once."""
     sql = (
-        "INSERT INTO intake.refusal (agency, key, code, place, hint, at) VALUES (:agency, :key, :code, :place, :hint, :at) "
-        "ON CONFLICT (agency, key) DO UPDATE SET code = excluded.code, place = excluded.place, hint = excluded.hint, at = excluded.at"
+        "INSERT INTO intake.refusal (agency, key, code, place, hint, at, record) "
+        "VALUES (:agency, :key, :code, :place, :hint, :at, :record) ON CONFLICT DO NOTHING"
     )
-    values = {"agency": agency, "key": key, "code": why.code, "place": why.where, "hint": why.hint, "at": at}
+    values = {"agency": agency, "key": key, "code": why.code, "place": why.where, "hint": why.hint, "at": at, "record": record}
     await tx.execute(text(sql), values)

@@ -7,9 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from referral.domain.events import Door
 from services.intake.holding import UNTOLD
 from services.intake.instants import when
-from services.intake.kept import Offer, Receipt, Referral, Refusal, Task
+from services.intake.kept import REUSED, Offer, Receipt, Referral, Refusal, Task
 from services.intake.timeline import Line
 
 
@@ -39,8 +40,22 @@ class ConsentReceipt(ActReceipt, frozen=True, kw_only=True):
     follows: tuple[str, ...] = ()
 
 
+class RefusalState(Struct, frozen=True, kw_only=True):
+    """Something that came under a key and was not taken, so nobody has it. at: when it was read. door: by which it came."""
+
+    at: str
+    door: str
+    code: str
+    where: str
+    hint: str
+
+
 class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why it was refused."""
+    """What became of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why the newest was refused.
+
+    refusals: the newest first; beside what was TAKEN those that came after it, such as another child under the same number. HTTP answers
+    at once, so that they are Kafka's.
+    """
 
     state: str
     kind: str = ""
@@ -51,6 +66,7 @@ class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str = ""
     where: str = ""
     hint: str = ""
+    refusals: tuple[RefusalState, ...] = ()
 
 
 class ReferralState(Struct, frozen=True, kw_only=True):
@@ -183,9 +199,12 @@ def act_receipt(receipt: Receipt) -> ActReceipt:
     return ActReceipt(id=receipt.id, case_id=receipt.case_id, event_id=receipt.event_id, received_at=when(receipt.received_at))
 
 
-def submission(found: Receipt | Refusal) -> SubmissionState:
-    if isinstance(found, Refusal):
-        return SubmissionState(state="REFUSED", received_at=when(found.at), code=found.code, where=found.place, hint=found.hint)
+def submission(found: Receipt | None, refused: Sequence[Refusal]) -> SubmissionState:
+    """What was taken with the refusals that came after it, or the refusals alone: one of both is there."""
+    if found is None:
+        newest, refusals = refused[0], tuple(map(_refusal, refused))
+        why = {"code": newest.code, "where": newest.place, "hint": newest.hint}
+        return SubmissionState(state="REFUSED", received_at=when(newest.at), refusals=refusals, **why)
     return SubmissionState(
         state="TAKEN",
         kind=found.kind,
@@ -193,7 +212,12 @@ def submission(found: Receipt | Refusal) -> SubmissionState:
         case_id=found.case_id,
         event_id=found.event_id,
         received_at=when(found.received_at),
+        refusals=tuple(_refusal(one) for one in refused if one.code == REUSED or one.at >= found.received_at),
     )
+
+
+def _refusal(one: Refusal) -> RefusalState:
+    return RefusalState(at=when(one.at), door=Door.KAFKA, code=one.code, where=one.place, hint=one.hint)
 
 
 def referral(found: Referral, state: str) -> ReferralState:

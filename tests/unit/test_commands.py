@@ -61,7 +61,7 @@ ASKS_DATABASE = (
     ("duty", "pause", "--reason", "test"),
 )
 ASKS_BROKER = (("agency", "topic", "school-drita"),)
-ASKS_INTAKE = (("offers",), ("case", "show", "c"), ("respond", "o", "ACCEPT"))
+ASKS_INTAKE = (("offers",), ("submission", "k"), ("case", "show", "c"), ("respond", "o", "ACCEPT"))
 
 
 def commands() -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from referral.cli import submit_file
+from referral.cli import submit, submit_file
 from referral.client import Client
 from tests.htcds_values import EXAMPLE, ROOT
 
@@ -79,3 +79,25 @@ def test_a_file_that_is_refused_whole_is_one_line() -> None:
     problem: dict[str, Any] = {"code": "not-htcds", "where": "row 1", "hint": "name the fields"}
     [told] = sent(httpx.Response(422, content=json.dumps(problem)), [])
     assert (told.where, told.bad) == ("week.csv", True) and told.result == "422 not-htcds at row 1: name the fields"
+
+
+REFUSAL = {"at": "2026-11-27T08:00:00.000000Z", "door": "KAFKA", "code": "key-reused", "where": "ce_id", "hint": "use a new key"}
+TAKEN = {"state": "TAKEN", "kind": "referral", "id": "r", "case_id": "c1", "event_id": "e", "received_at": "2026-11-27T07:00:00.000000Z"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [
+        (TAKEN, 0, ["TAKEN", "c1"]),
+        ({**TAKEN, "refusals": [REFUSAL]}, 1, ["TAKEN", "REFUSED", "key-reused at ce_id: use a new key"]),
+        ({"state": "REFUSED", "refusals": [REFUSAL]}, 1, ["REFUSED", "key-reused"]),
+    ],
+)
+def test_the_command_tells_what_was_refused_beside_what_was_taken(
+    answer: dict[str, Any], code: int, said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    monkeypatch.setattr(submit.show, "client", lambda url, token: Client(url, token, transport=transport))
+    assert submit.submission("k", "http://127.0.0.1:1", "token") == code
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(word in out for word in said)
