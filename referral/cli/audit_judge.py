@@ -29,12 +29,17 @@ ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """keys: case id → key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint. jobs: processes."""
+    """keys: case id → case key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint. jobs: processes.
+
+    max_age: seconds within which a quorum must have seen the log, counted from now (Unix seconds); None: a log of any age is judged.
+    """
 
     keys: Mapping[str, bytes]
     pinned: bytes | None = None
     since: bytes | None = None
     jobs: int = 1
+    max_age: int | None = None
+    now: int = 0
 
 
 class Verdict(Struct, frozen=True):
@@ -46,12 +51,16 @@ class Verdict(Struct, frozen=True):
 
 
 class Ground(Struct, frozen=True):
-    """What is walked: size and root of all that is there; the edge and size of an older checkpoint that was judged before."""
+    """What is walked: size and root of all that is there; the edge and size of an older checkpoint that was judged before.
+
+    seen: when a quorum signed how many of the entries, Unix seconds.
+    """
 
     size: int
     root: bytes
     nodes: Nodes
     since: tiles.Edge
+    seen: tuple[int | None, int]
 
 
 class Part(Struct):
@@ -70,6 +79,8 @@ def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
         code = error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"
         report.say(_about_log(Weight.BAD, code, str(error)))
         return Verdict(report, None)
+    if published and asked.max_age is not None and (why := published.accepted.old(asked.now, asked.max_age)):
+        report.say(_about_log(Weight.UNCHECKED, "STALE", f"the log may stand still: {why}"))
     try:
         ground = _ground(there, published, asked, report)
         with Spool() as aside:
@@ -104,7 +115,7 @@ def _ground(there: Archive, published: Trusted | None, asked: Asked, report: Rep
     except Malformed as error:
         report.say(Finding(weight=Weight.BAD, code=error.reason.upper(), idx=getattr(error, "leaf", None), where="log", what=str(error)))
         raise Ended from None
-    return Ground(size, root, nodes, since)
+    return Ground(size, root, nodes, since, (published.accepted.seen, published.size) if published else (None, 0))
 
 
 class _Bad(Exception):
@@ -132,7 +143,7 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
     task = bar.add_task("entries hashed", total=ground.size)
     touched = _touched(there, ground, report)
     torn, said = set[str](), dict[str, Entry]()
-    proof = Verification(asked.keys, ())
+    proof = Verification(asked.keys, (), *ground.seen)
     try:
         for joined, proven in _entries(there, ground, touched, proof.report):
             entry = joined.entry
@@ -148,7 +159,7 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
         bar.update(task, completed=ground.size)
         aside.full()
         if torn:
-            proof = Verification(asked.keys, spool.of(aside.folder, torn))
+            proof = Verification(asked.keys, spool.of(aside.folder, torn), *ground.seen)
             for joined, proven in _entries(there, ground, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()

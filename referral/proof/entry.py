@@ -31,11 +31,12 @@ Kind = EntryKind
 FIGURE: one of oversight, or the end of its release. UNREADABLE: no record of ours. FOREIGN: it claims a case, but stands under another
 key, or in a partition or topic that is not its own.
 FORK: a sequence that exists already, with other bytes. Audit itself says GAP (a sequence is missing here), SCHEMA (a schema by which
-bodies are read) and KEYS (the log's own key, its witnesses and their quorum from here on, as a C2SP policy file).
+bodies are read), KEYS (the log's own key, its witnesses and their quorum from here on, as a C2SP policy file) and HEARTBEAT (it is alive,
+and how far the topics reach; referral/proof/heartbeat.py).
 """
 
 SEQUENCED = frozenset({Kind.EVENT, Kind.DECISION, Kind.DISCLOSURE, Kind.ERASURE})
-OWN = frozenset({Kind.GAP, Kind.SCHEMA, Kind.KEYS})
+OWN = frozenset({Kind.GAP, Kind.SCHEMA, Kind.KEYS, Kind.HEARTBEAT})
 """What audit itself says; a GAP stands at the place of the record that shows it."""
 MOST_KEY = 1000
 """Bytes of the key of a record without a case (ours have below 200): a longer one is none of ours, and no index of a database takes it."""

@@ -31,6 +31,10 @@ class Genuine(Struct, frozen=True, kw_only=True):
     twins: frozenset[int] = frozenset()
     ahead: frozenset[int] = frozenset()
 
+    def own(self, entry: Entry) -> bool:
+        """Whether nothing speaks against its being the case's own."""
+        return not (entry.idx in self.forged or entry.idx in self.twins or entry.idx in self.ahead)
+
     def put_right(self, entry: Entry) -> Entry:
         """The entry as it is meant."""
         return structs.replace(entry, kind=self.kinds[entry.idx]) if entry.idx in self.kinds else entry

@@ -25,6 +25,18 @@ LAYERS = {
     "payload": ("HASH_DIFFERS", "REST_DIFFERS", "PAYLOAD", "PAYLOAD_GONE", "PAYLOAD_ERASED", "FILE_DIFFERS"),
     "search columns": ("COLUMN_DIFFERS",),
     "order": ("INDEX_GAP", "ORDER", "CLOCK_BACK", "SEQUENCE_GAP", "SEQUENCE_AHEAD", "FORK", "GAP_LOGGED", "LOST"),
+    "clocks": (
+        "LOGGED_AHEAD",
+        "LOGGED_EARLY",
+        "RECORDED_AHEAD",
+        "RECORDED_BACK",
+        "RECORDED_LATE",
+        "STALE",
+        "STOOD_STILL",
+        "PAUSED",
+        "BROKER_AWAY",
+        "NOT_READ",
+    ),
     "record": (
         "META_DIFFERS",
         "UNREADABLE",

@@ -12,6 +12,7 @@ from msgspec import Struct
 from referral.domain.events import CaseErased, PolicyActivated
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
+from referral.proof.clocks import Clocks
 from referral.proof.density import Density
 from referral.proof.entry import SEQUENCED, Entry, Kind
 from referral.proof.genuine import TORN, Genuine, genuine
@@ -25,13 +26,14 @@ class Verification:
     """A proof in two passes, so that a long log need not be held: every entry by idx, then each case. keys: case id → case key.
 
     torn: the entries of cases with a fork or a gap (genuine.TORN). A case without a key is erased if the log says so (its integrity is
-    proven, its contents stay unread), else unchecked.
+    proven, its contents stay unread), else unchecked. seen, size: when a quorum signed how many entries, Unix seconds.
     """
 
-    def __init__(self, keys: Mapping[str, bytes], torn: Iterable[Entry]) -> None:
+    def __init__(self, keys: Mapping[str, bytes], torn: Iterable[Entry], seen: int | None = None, size: int = 0) -> None:
         self.report, self._keys = Report(), keys
         self._judged = genuine(torn, keys)
         self._density = Density(report=self.report, judged=self._judged)
+        self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report)
         self._judge: Judge | None = None
 
@@ -39,6 +41,7 @@ class Verification:
         """The next entry, in the order of idx."""
         entry = self._judged.put_right(entry)
         self._density.take(entry)
+        self._clocks.take(entry, own=self._judged.own(entry))
         if entry.kind is Kind.POLICY and entry.value:
             self._bundles.take(entry)
 
@@ -49,6 +52,7 @@ class Verification:
     def taken(self) -> None:
         """That was the last one."""
         self._density.finish()
+        self._clocks.finish()
 
     def cases(self) -> Cases:
         """What the second pass needs, after `taken`; it may be handed to other processes."""

@@ -16,6 +16,8 @@ from referral.proof.note_keys import COSIGNATURE, ED25519, VerifierKey
 
 NONE = "none"
 MOST_BYTES = 1_000_000
+AHEAD_S = 60
+"""How far a witness's clock may be ahead of the reader's (ours): clocks of honest machines differ by less."""
 
 
 class Party(Struct, frozen=True):
@@ -51,10 +53,27 @@ class Policy(Struct, frozen=True):
 
 
 class Accepted(Struct, frozen=True):
-    """A checkpoint that a policy believes. witnesses: name → Unix seconds at which it was seen."""
+    """A checkpoint that a policy believes. witnesses: name → Unix seconds at which it was seen.
+
+    seen: when a quorum had seen it last, Unix seconds; None where the policy asks for nobody, so that nobody says when.
+    """
 
     checkpoint: Checkpoint
     witnesses: dict[str, int]
+    seen: int | None = None
+
+    def old(self, now: int, most: int) -> str:
+        """Why it says nothing about the present; empty where a quorum has seen it within `most` seconds. now: Unix seconds.
+
+        A signature from more than AHEAD_S in the future is no fresher than an old one: that witness's clock, or yours, is wrong.
+        """
+        if self.seen is None:
+            return "no witness is asked for, so nobody says when it was seen"
+        if self.seen > now + AHEAD_S:
+            return f"its witnesses signed it {self.seen - now} seconds from now: a clock is wrong, theirs or yours"
+        if now - self.seen > most:
+            return f"a quorum of witnesses has seen nothing newer for {now - self.seen} seconds, at most {most} are wanted"
+        return ""
 
 
 def accept(policy: Policy, signed: Note) -> Accepted:
@@ -63,7 +82,15 @@ def accept(policy: Policy, signed: Note) -> Accepted:
     seen = {witness.name: cosignature.unpack(found[witness.key].value)[0] for witness in policy.witnesses if witness.key in found}
     if not policy.satisfied(seen.keys()):
         raise Unproven("quorum", f"{_shown(policy.quorum)} is wanted, seen by {', '.join(map(_shown, seen)) or 'nobody'}")
-    return Accepted(said, seen)
+    return Accepted(said, seen, _quorum_at(policy, seen))
+
+
+def _quorum_at(policy: Policy, seen: dict[str, int]) -> int | None:
+    """The latest time at which or after which a quorum had signed."""
+    if policy.satisfied(frozenset()):
+        return None
+    times = sorted(seen.values(), reverse=True)
+    return next(at for at in times if policy.satisfied({name for name, signed in seen.items() if signed >= at}))
 
 
 def parse(data: bytes) -> Policy:

@@ -11,7 +11,11 @@ from referral.wire import codec
 from referral.wire.compiled import leaf
 
 MARK = b"\xc3\x01"
-HEAD = MARK + codec.fingerprint("leaf.v1").to_bytes(8, "little", signed=True)
+READ = {
+    MARK + codec.fingerprint(f"leaf.v{n}").to_bytes(8, "little", signed=True): read for n, read in ((1, leaf.read_v1), (2, leaf.read_v2))
+}
+"""The first bytes of each version → its reader. Leaves of every version stand in one tree for ever."""
+HEAD = MARK + codec.fingerprint("leaf.v2").to_bytes(8, "little", signed=True)
 
 
 def encode(said: Leaf) -> bytes:
@@ -21,12 +25,13 @@ def encode(said: Leaf) -> bytes:
 
 def decode(data: bytes) -> Leaf:
     """Malformed("leaf"): no such bytes, or not the only ones that say this. NewerVersion: a program newer than this wrote them."""
-    if not data.startswith(HEAD):
+    read = READ.get(data[: len(HEAD)])
+    if read is None:
         if data.startswith(MARK) and len(data) > len(HEAD):
             raise NewerVersion("the leaf has a schema that this program does not know")
         raise Malformed("leaf", "it does not begin as one")
     try:
-        said, end = leaf.read_v1(data, len(HEAD))
+        said, end = read(data, len(HEAD))
     except (ValueError, IndexError, KeyError) as error:
         raise Malformed("leaf", codec.reason(error)) from None
     if end != len(data):

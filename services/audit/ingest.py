@@ -81,9 +81,9 @@ def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> 
 
 
 def _own(own: Says, read: Read) -> None:
-    """A schema is said once; keys whenever they are others than before."""
+    """A schema is said once; keys whenever they are others than before; a heartbeat each time."""
     said, sha256 = read.known.own.setdefault(own.kind, []), digest(own.value)
-    if sha256 in (said if own.kind is Kind.SCHEMA else said[-1:]):
+    if own.kind is not Kind.HEARTBEAT and sha256 in (said if own.kind is Kind.SCHEMA else said[-1:]):
         return
     said.append(sha256)
     place = {"topic": "", "partition": NOWHERE, "offset": NOWHERE, "kafka_time": 0, "key": None}

@@ -27,9 +27,10 @@ from referral.domain.events import (
 )
 from referral.domain.fold import evolve
 from referral.domain.record import Input, Raw, Source, due_input, record_input
-from referral.proof.entry import Entry
+from referral.proof.entry import Entry, Kind
+from referral.proof.heartbeat import Heartbeat
 from referral.wire import bundle, codec, headers, seal, topics
-from services.audit.ingest import Known, ingest
+from services.audit.ingest import Known, Says, ingest
 
 FILES = bundle.read(Path(__file__).parents[2] / "policy")
 POLICY = policy.compile(FILES)
@@ -52,12 +53,13 @@ CHILD = Traits(
 
 @dataclass
 class Log:
-    """One stack's topics, as far as audit reads them. now: of the next decision."""
+    """One stack's topics, as far as audit reads them. now: of the next decision, by the database. ahead: of the broker, by so much."""
 
     entries: list[Entry] = field(default_factory=list)
     keys: dict[str, bytes] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     now: int = START
+    ahead: int = 0
     _known: Known = field(default_factory=Known)
     _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -72,9 +74,17 @@ class Log:
         offset = self._offsets.get((topic, partition), 0)
         self._offsets[topic, partition] = offset + 1
         source = Source(topic=topic, partition=partition, offset=offset)
-        raw = Raw(key=key, value=value, headers=tuple(told), kafka_time=self.now // 1000)
+        raw = Raw(key=key, value=value, headers=tuple(told), kafka_time=(self.now - self.ahead) // 1000)
+        self._known.now = max(self._known.now, self.now)
         self.entries += ingest([Input(id=_id("raw"), case_id="", body=raw, source=source)], self._known).entries
         return source
+
+    def beat(self, ends: dict[str, list[int]] | None, drill: bool = False, **unread: int) -> Entry:
+        """Audit says that it is alive."""
+        self._known.now = max(self._known.now, self.now)
+        value = Heartbeat(ends=ends, unread={place.replace("_", "/"): at for place, at in unread.items()}, drill=drill).encode()
+        self.entries += ingest([], self._known, [Says(Kind.HEARTBEAT, value)]).entries
+        return self.entries[-1]
 
     def say(self, case_id: str, body: Struct, event_id: str, cause_id: str, source: str) -> tuple[Meta, Source]:
         """One event of a case, numbered and sealed."""

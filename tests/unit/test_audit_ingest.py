@@ -8,8 +8,9 @@ from msgspec import Struct, structs
 
 from referral.domain.events import CaseErased, Meta, PolicyActivated, RungFailed
 from referral.domain.record import Input, Raw, Source
-from referral.proof.entry import Kind, digest
+from referral.proof.entry import Kind, digest, leaf
 from referral.wire import bundle, codec, headers, seal, topics
+from referral.wire import leaf as wire
 from services.audit.ingest import Known, ingest
 from tests.erased import PLAIN
 
@@ -110,3 +111,11 @@ def test_erasure_and_policy_have_their_kinds() -> None:
     read = ingest([first, again, other, record(erased, 0, CaseErased.TOPIC)], Known())
     assert [e.kind for e in read.entries] == [Kind.POLICY, Kind.POLICY, Kind.ERASURE]
     assert read.repeats == {(PolicyActivated.TOPIC, PARTITION): (1, 1)}
+
+
+def test_a_leaf_of_the_first_version_is_still_read() -> None:
+    """Leaves stand in the tree for ever: what was hashed is what is read, whatever version a program writes now."""
+    (entry,) = ingest([record(value(1), 40)], Known(size=8, now=3)).entries
+    now = leaf(entry)
+    then = wire.MARK + codec.fingerprint("leaf.v1").to_bytes(8, "little", signed=True) + now[len(wire.HEAD) :]
+    assert now.startswith(wire.HEAD) and then != now and wire.decode(then) == wire.decode(now)

@@ -25,6 +25,7 @@ class EntryKind(StrEnum):
     FORK = "FORK"
     GAP = "GAP"
     FIGURE = "FIGURE"
+    HEARTBEAT = "HEARTBEAT"
 
 
 class Leaf(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ class Leaf(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sha256: bytes
     """SHA-256 of the exact bytes of the value, which stand beside the tree."""
     rest: bytes
-    """SHA-256 over the record's key and headers."""
+    """SHA-256 over the record's key and headers: byte 0 where there is no key, else 1; the length of the key and the key; of each header in order the length and the bytes of its name (UTF-8), the length and the bytes of its value. Every length is an unsigned 64-bit big-endian integer."""
     event_id: str | None = None
     """From the record's clear part, as all that follows; null where it has none."""
     type: str

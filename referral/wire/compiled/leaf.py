@@ -6,7 +6,8 @@ from referral.domain.events import EntryKind, Leaf
 from referral.wire import atoms
 
 EntryKind_V1 = {0: EntryKind.UNKNOWN, 2: EntryKind.EVENT, 4: EntryKind.DECISION, 6: EntryKind.DISCLOSURE, 8: EntryKind.ERASURE, 10: EntryKind.POLICY, 12: EntryKind.QUARANTINE, 14: EntryKind.KEYS, 16: EntryKind.SCHEMA, 18: EntryKind.UNREADABLE, 20: EntryKind.FOREIGN, 22: EntryKind.FORK, 24: EntryKind.GAP, 26: EntryKind.FIGURE}
-EntryKind_BYTES = {EntryKind.UNKNOWN: b"\x00", EntryKind.EVENT: b"\x02", EntryKind.DECISION: b"\x04", EntryKind.DISCLOSURE: b"\x06", EntryKind.ERASURE: b"\x08", EntryKind.POLICY: b"\x0a", EntryKind.QUARANTINE: b"\x0c", EntryKind.KEYS: b"\x0e", EntryKind.SCHEMA: b"\x10", EntryKind.UNREADABLE: b"\x12", EntryKind.FOREIGN: b"\x14", EntryKind.FORK: b"\x16", EntryKind.GAP: b"\x18", EntryKind.FIGURE: b"\x1a"}
+EntryKind_V2 = {0: EntryKind.UNKNOWN, 2: EntryKind.EVENT, 4: EntryKind.DECISION, 6: EntryKind.DISCLOSURE, 8: EntryKind.ERASURE, 10: EntryKind.POLICY, 12: EntryKind.QUARANTINE, 14: EntryKind.KEYS, 16: EntryKind.SCHEMA, 18: EntryKind.UNREADABLE, 20: EntryKind.FOREIGN, 22: EntryKind.FORK, 24: EntryKind.GAP, 26: EntryKind.FIGURE, 28: EntryKind.HEARTBEAT}
+EntryKind_BYTES = {EntryKind.UNKNOWN: b"\x00", EntryKind.EVENT: b"\x02", EntryKind.DECISION: b"\x04", EntryKind.DISCLOSURE: b"\x06", EntryKind.ERASURE: b"\x08", EntryKind.POLICY: b"\x0a", EntryKind.QUARANTINE: b"\x0c", EntryKind.KEYS: b"\x0e", EntryKind.SCHEMA: b"\x10", EntryKind.UNREADABLE: b"\x12", EntryKind.FOREIGN: b"\x14", EntryKind.FORK: b"\x16", EntryKind.GAP: b"\x18", EntryKind.FIGURE: b"\x1a", EntryKind.HEARTBEAT: b"\x1c"}
 
 
 def read_v1(d: bytes, i: int) -> tuple[Leaf, int]:
@@ -53,8 +54,52 @@ def read_v1(d: bytes, i: int) -> tuple[Leaf, int]:
     return Leaf(kind=f_kind, logged_at=f_logged_at, topic=f_topic, partition=f_partition, offset=f_offset, kafka_time=f_kafka_time, sha256=f_sha256, rest=f_rest, event_id=f_event_id, type=f_type, fingerprint=f_fingerprint, case_id=f_case_id, case_seq=f_case_seq, cause_id=f_cause_id, recorded_at=f_recorded_at), i
 
 
+def read_v2(d: bytes, i: int) -> tuple[Leaf, int]:
+    """leaf.v2"""
+    f_kind = EntryKind_V2[d[i]]
+    i += 1
+    f_logged_at, i = atoms.long(d, i)
+    f_topic = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    if n > 0x7F:
+        f_partition, i = atoms.int32(d, i)
+    else:
+        f_partition = (n >> 1) ^ -(n & 1)
+        i += 1
+    f_offset, i = atoms.long(d, i)
+    f_kafka_time, i = atoms.long(d, i)
+    f_sha256, i = atoms.fixed(d, i, 32)
+    f_rest, i = atoms.fixed(d, i, 32)
+    n = d[i]
+    i += 1
+    f_event_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_event_id = atoms.ident(d[i : (i := i + 37)])
+    f_type = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_fingerprint, i = atoms.long(d, i)
+    n = d[i]
+    i += 1
+    f_case_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_case_id = atoms.ident(d[i : (i := i + 37)])
+    f_case_seq, i = atoms.long(d, i)
+    n = d[i]
+    i += 1
+    f_cause_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_cause_id = atoms.ident(d[i : (i := i + 37)])
+    f_recorded_at, i = atoms.long(d, i)
+    return Leaf(kind=f_kind, logged_at=f_logged_at, topic=f_topic, partition=f_partition, offset=f_offset, kafka_time=f_kafka_time, sha256=f_sha256, rest=f_rest, event_id=f_event_id, type=f_type, fingerprint=f_fingerprint, case_id=f_case_id, case_seq=f_case_seq, cause_id=f_cause_id, recorded_at=f_recorded_at), i
+
+
 def write(x: Leaf) -> bytes:
-    """leaf.v1"""
+    """leaf.v2"""
     return b"".join((
         EntryKind_BYTES[x.kind],
         atoms.LONGS[x.logged_at],

@@ -1,0 +1,47 @@
+"""The entry by which audit says each minute that it is alive, and how far the topics reach: a log that stands still shows it."""
+
+from __future__ import annotations
+
+from msgspec import DecodeError, Struct, json
+
+from referral.errors import Malformed
+from referral.proof.entry import Entry
+
+EVERY_S = 60
+"""Seconds between two heartbeats (ours): 525,600 a year, some 300 bytes each beside the tree; an alarm needs no finer measure."""
+STILL_S = 5 * EVERY_S
+"""Five heartbeats (ours): a log without a newer one for so long stands still. One may be late while audit or its database restarts."""
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The value of a HEARTBEAT entry (JSON). It names no case.
+
+    ends: topic → the end offset of each partition, as the broker told audit; null: the broker did not answer.
+    unread: `topic/partition` → the offset that audit reads next, where that is below the end.
+    drill: the clock of this stack may be moved by its people, so its times prove nothing.
+    """
+
+    ends: dict[str, list[int]] | None
+    unread: dict[str, int]
+    drill: bool
+
+    def encode(self) -> bytes:
+        return json.encode(self, order="sorted")
+
+    def left(self, before: Heartbeat) -> dict[str, int]:
+        """`topic/partition` → records (at most) that stood there at an earlier heartbeat and are still not read at this one."""
+        found = {}
+        for topic, ends in (before.ends or {}).items():
+            for partition, end in enumerate(ends):
+                place = f"{topic}/{partition}"
+                if self.unread.get(place, end) < end:
+                    found[place] = end - self.unread[place]
+        return found
+
+
+def read(entry: Entry) -> Heartbeat:
+    """Malformed."""
+    try:
+        return json.decode(entry.value, type=Heartbeat)
+    except DecodeError as error:
+        raise Malformed("heartbeat", str(error)) from None
