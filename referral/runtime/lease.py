@@ -52,6 +52,7 @@ _TRY = text(  # undone by the fence of that batch, so it stays only if the proce
     "UPDATE lease SET clean = false FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
 )
+_HELD = text("SELECT positions::text FROM lease WHERE unit = :unit AND owner = :me AND lease_until > clock_timestamp() FOR UPDATE")
 _RELEASE = text(
     "UPDATE lease SET owner = NULL, lease_until = '-infinity', clean = true FROM"
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
@@ -108,6 +109,15 @@ async def fence(tx: AsyncConnection, units: list[Unit]) -> tuple[frozenset[str],
     """Renew what is still ours inside the batch's transaction: (units, batch clock in µs)."""
     rows = (await tx.execute(_FENCE, _held(units))).all()
     return frozenset(r[0] for r in rows), (rows[0][1] if rows else 0)
+
+
+async def held(tx: AsyncConnection, me: str, unit: str) -> dict[Place, Position] | None:
+    """The positions of a unit that this instance owns; None: it does not. The row stays locked until the transaction ends.
+
+    For what writes beside the loop: no batch of the unit commits meanwhile.
+    """
+    found = (await tx.execute(_HELD, {"me": me, "unit": unit})).scalar_one_or_none()
+    return None if found is None else _positions(found)
 
 
 async def try_first(tx: AsyncConnection, units: list[Unit]) -> None:

@@ -21,7 +21,7 @@ from referral.wire import schema
 from services.audit import pages, says, witnesses
 from services.audit.api import application
 from services.audit.handle import Audit
-from services.audit.ingest import Says
+from services.audit.heartbeat import Heartbeats
 from services.audit.publish import Publisher
 
 ALARMS = Counter("referral_audit_alarms", "Forks and gaps among the entries.", ["kind"])
@@ -36,11 +36,13 @@ def alarm(entries: Sequence[Entry]) -> None:
         log().error("audit alarm", service="audit", reason=entry.kind, number=entry.idx, case_id=entry.case_id, seq=entry.case_seq, **place)
 
 
-def service(own: Sequence[Says] = (), against: dict[str, str] | None = None) -> Service:
-    """What the loop is told about audit. own: what it says itself. against: shared with the publisher."""
-    topics = ("referral-intake", "referral-routing", "referral-notification", "referral-policy", "referral-quarantine", "oversight-feed")
-    audit = Audit(alarm, own, against if against is not None else {})
-    return Service(name="audit", reads=topics, handle=audit.handle, one_unit=True, against=lambda: audit.against)
+TOPICS = ("referral-intake", "referral-routing", "referral-notification", "referral-policy", "referral-quarantine", "oversight-feed")
+
+
+def service(audit: Audit | None = None) -> Service:
+    """What the loop is told about audit. audit: shared with what runs beside the loop."""
+    told = audit or Audit(alarm)
+    return Service(name="audit", reads=TOPICS, handle=told.handle, one_unit=True, against=lambda: told.against)
 
 
 async def main(settings: Settings) -> None:
@@ -60,7 +62,9 @@ async def main(settings: Settings) -> None:
         held = keys.read(settings.master_key_file)
         shown = pages.made(doors, held, policy, drill=settings.drill_clock, secure=settings.audit_url.startswith("https:"))
         app = application(doors, shown.routes())
-        await run(service(own, against), app=app, background=[publisher.run], settings=settings)
+        audit = Audit(alarm, own, against)
+        heartbeats = Heartbeats(engine, settings, audit, TOPICS)
+        await run(service(audit), app=app, background=[publisher.run, heartbeats.run], settings=settings)
 
 
 def _key(path: Path | None) -> SignerKey:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.record import Input
 from referral.errors import Malformed
 from referral.proof.entry import Entry, leaf
 from referral.runtime.service import Batch, Outcome
 from services.audit import store
-from services.audit.ingest import Says, ingest
+from services.audit.ingest import Read, Says, ingest
 from services.audit.tree import grow
 
 
@@ -24,11 +25,22 @@ class Audit:
     against: dict[str, str] = field(default_factory=dict)
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        read = await self.append(tx, batch.now, batch.inputs)
+        await store.count(tx, read)
+        if read.alarms:
+            self.alarm(read.alarms)
+        return Outcome()
+
+    async def append(self, tx: AsyncConnection, now: int, inputs: Sequence[Input], more: Sequence[Says] = ()) -> Read:
+        """The next leaves: what audit has to say and has not yet, `more` of it, and these records. Malformed: the tree is damaged.
+
+        The caller holds the log's lease in this transaction. now: µs UTC.
+        """
         try:
             head = await store.head(tx)
-            known = await store.known(tx, batch.inputs)
-            known.size, known.now = head.edge.size, max(batch.now, head.at)  # a clock that was set back does not set the log back
-            read = ingest(batch.inputs, known, self.says)
+            known = await store.known(tx, inputs)
+            known.size, known.now = head.edge.size, max(now, head.at)  # a clock that was set back does not set the log back
+            read = ingest(inputs, known, (*self.says, *more))
             if read.entries:
                 leaves = [leaf(entry) for entry in read.entries]
                 grown = grow(head, leaves, known.now)
@@ -38,7 +50,4 @@ class Audit:
             self.against["tree"] = f"{error}: nothing is appended to it; find out who changed it with `referral audit verify`"
             raise
         self.against.pop("tree", None)
-        await store.count(tx, read)
-        if read.alarms:
-            self.alarm(read.alarms)
-        return Outcome()
+        return read

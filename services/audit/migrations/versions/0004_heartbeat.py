@@ -1,0 +1,17 @@
+"""Audit says each minute that it is alive: such an entry has no place in a topic, and the newest is looked up."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.execute("DROP INDEX audit.entry_position")
+    op.execute(
+        'CREATE UNIQUE INDEX entry_position ON audit.entry (topic, partition, "offset")'
+        " WHERE kind NOT IN ('GAP', 'SCHEMA', 'KEYS', 'HEARTBEAT')"
+    )
+    op.execute("CREATE INDEX entry_heartbeat ON audit.entry (idx) WHERE kind = 'HEARTBEAT'")
