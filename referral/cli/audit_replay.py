@@ -15,12 +15,12 @@ from msgspec import Struct, structs
 from referral.cli import audit_open, audit_standing, replay, show
 from referral.cli.audit_open import AuditorKey, Export, Keys, Witnesses
 from referral.cli.telling import tell
-from referral.domain.events import Leaf
+from referral.domain.events import Leaf, PolicyActivated
 from referral.errors import Malformed, NewerVersion, Rejected
 from referral.proof import archive
 from referral.proof.archive import Archive
 from referral.proof.casebook import BAD, UNVERIFIED, Casebook
-from referral.proof.entry import Entry
+from referral.proof.entry import OPEN, Entry, Kind, plain
 from referral.proof.proven import Proven
 from referral.proof.standing import standing
 from referral.proof.timeline import Line, own_line, timeline
@@ -28,7 +28,8 @@ from referral.proof.timeline import Line, own_line, timeline
 CaseId = Annotated[str, typer.Option("--case", help="One case, what followed indented below its cause.")]
 Agency = Annotated[str, typer.Option("--agency", help="Lines that name this agency.")]
 TypeName = Annotated[
-    str, typer.Option("--type", help="Events of a type, as offer-opened or offer-opened.v1, or entries of a kind, as POLICY.")
+    str,
+    typer.Option("--type", help="Events of a type, as offer-opened or policy-activated.v1, or entries of a kind, as POLICY or HEARTBEAT."),
 ]
 First = Annotated[int, typer.Option("--first", help="From this entry on.")]
 Last = Annotated[int | None, typer.Option("--last", help="Up to this entry.")]
@@ -38,6 +39,9 @@ After = Annotated[
 Before = Annotated[str, typer.Option("--before", help="Before this time.")]
 At = Annotated[str, typer.Option("--at", help="With --case: how it stood after this entry, or at this time.")]
 Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: which recorded cases would go elsewhere under it.")]
+
+OPEN_TYPES = {kind: tuple(type_ for type_, other in OPEN.items() if other is kind) for kind in set(OPEN.values())}
+"""Types of the records that name theirs in a header alone, so that their leaves do not."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -53,7 +57,10 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     def leaf(self, index: int, said: Leaf) -> bool:
         """As far as a leaf says it."""
-        kinds = (said.type, said.type.partition(".")[0], said.kind.value)
+        if said.kind is Kind.HEARTBEAT and self.type != Kind.HEARTBEAT.value:
+            return False  # one a minute, for ever: only who asks for them wants them
+        types = OPEN_TYPES.get(said.kind, ("" if said.kind is Kind.SCHEMA else said.type,))
+        kinds = {said.kind.value, *types, *(type_.partition(".")[0] for type_ in types)}
         inside = self.first <= index and (self.last is None or index <= self.last)
         return inside and (not self.type or self.type in kinds) and (not self.case or said.case_id == self.case)
 
@@ -162,7 +169,19 @@ def _case(book: Casebook, key: bytes | None, where: Sequence[int]) -> list[Line]
 
 def _own(book: Casebook, where: Sequence[int]) -> list[Line]:
     entries, marks = book.of(where)
-    return [structs.replace(own_line(entry), mark=marks[entry.idx]) for entry in entries]
+    bundles = list(_bundles(book)) if any(entry.kind is Kind.POLICY for entry in entries) else []
+    return [structs.replace(own_line(entry, bundles), mark=marks[entry.idx]) for entry in entries]
+
+
+def _bundles(book: Casebook) -> Iterator[PolicyActivated]:
+    """Every bundle that the log holds, as far as it can be read."""
+    for index in [index for index, said in book.leaves() if said.kind is Kind.POLICY]:
+        try:
+            body = plain(book.entry(index)[0])
+        except (Malformed, NewerVersion):
+            continue
+        if isinstance(body, PolicyActivated):
+            yield body
 
 
 def _mark(line: Line, proven: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from referral.cli.audit_open import AuditorKey, Export, Witnesses
 from referral.errors import Malformed
 from referral.proof import archive
 from referral.proof.archive import Archive, Trusted
+from referral.proof.heartbeat import STILL_S
 from referral.proof.report import Weight
 
 SHOWN = 20
@@ -31,6 +33,14 @@ SINCE = (
 Since = Annotated[
     Path | None, typer.Option("--since", metavar="CHECKPOINT", help="A checkpoint that was verified before: only what is new is judged.")
 ]
+MaxAge = Annotated[
+    float | None,
+    typer.Option(
+        "--max-age",
+        min=0,
+        help="Minutes within which a quorum of witnesses must have seen the log; of the running system 5. 0: a log of any age is judged.",
+    ),
+]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes that decide again; by default one for each core when it is worth it.")]
 
 
@@ -39,6 +49,7 @@ def verify_command(
     witnesses: Witnesses = None,
     key: AuditorKey = None,
     since: Since = None,
+    max_age: MaxAge = None,
     jobs: Jobs = 0,
     as_json: show.Json = False,
 ) -> int:
@@ -46,13 +57,16 @@ def verify_command(
 
     The first bad entry is named, and the layer: checkpoint, tree, payload, order, record or decision. Needs nothing but the folder.
 
-    Exit 0 good, 1 bad, 2 no such folder or key or the database is away, 3 something could not be checked (a case without its key).
+    Exit 0 good, 1 bad, 2 no such folder or key or the database is away, 3 something could not be checked (a case without its key, a log
+    that stands still).
 
     Example: referral audit verify export --witnesses ombudsperson.policy --key auditor.key
     """
     pinned, older = audit_open.file(witnesses), audit_open.file(since)
     with audit_open.opened(export, key) as there:
-        asked = Asked(keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive))
+        age = seconds(STILL_S / 60 if max_age is None and there.live else max_age)
+        now = int(time.time())  # noqa: TID251 - an auditor's own clock says how old a signature is
+        asked = Asked(keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now)
         with show.progress(quiet=as_json) as bar:
             verdict = judge(there.archive, asked, bar)
     if as_json:
@@ -60,6 +74,11 @@ def verify_command(
     else:
         _print(verdict, asked)
     return verdict.report.exit_code()
+
+
+def seconds(minutes: float | None) -> int | None:
+    """An age as it is judged by; None: of any age."""
+    return int(minutes * 60) if minutes else None
 
 
 def processes(there: Archive) -> int:
@@ -82,6 +101,7 @@ def document(verdict: Verdict, asked: Asked) -> dict[str, Any]:
             "size": said.size,
             "root": said.root.hex(),
             "witnesses": published.accepted.witnesses,
+            "seen": published.accepted.seen,
             "policy": "yours" if published.pinned else "the log's own",
         }
     return {**told, "entries": verdict.size, **verdict.report.as_json(), "not_checked": list(SINCE) if asked.since else []}

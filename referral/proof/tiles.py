@@ -15,6 +15,14 @@ from referral.proof.tile_path import FULL, HEIGHT, Tile
 BYTES = FULL * HASH
 
 
+class Torn(Malformed):
+    """An entry bundle whose bytes end too early or too late. leaf: the entry where that shows."""
+
+    def __init__(self, detail: str, leaf: int) -> None:
+        super().__init__("bundle", detail)
+        self.leaf = leaf
+
+
 class Edge(Struct, frozen=True):
     """The right edge of a log, which is all that appending needs: at most 255 hashes a level.
 
@@ -105,8 +113,8 @@ def unpack(tile: Tile, data: bytes) -> list[bytes]:
         start = at + 2
         at = start + int.from_bytes(data[at:start], "big")
         if at > end or start > end:
-            raise Malformed("bundle", f"{tile} ends within entry {number} of it")
+            raise Torn(f"{tile} ends within entry {tile.leaves[0] + number}", tile.leaves[0] + number)
         entries.append(data[start:at])
     if at != end:
-        raise Malformed("bundle", f"{tile} has {end - at} bytes after its last entry")
+        raise Torn(f"{tile} has {end - at} bytes after its last entry", tile.leaves[1] - 1)
     return entries

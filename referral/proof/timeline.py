@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from referral.domain.events import Head
+from referral.domain.events import Head, PolicyActivated
 from referral.domain.events.head import CauseKind
 from referral.errors import Malformed, NewerVersion
-from referral.proof.entry import SEQUENCED, Entry, Kind
+from referral.proof.entry import SEQUENCED, Entry, Kind, plain
 from referral.proof.genuine import TORN, Genuine, genuine
 from referral.proof.history import unseal
 from referral.proof.naming import Names, names
 from referral.proof.wording import MARKS, Said, say
+from referral.wire import bundle
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,7 @@ class Line(Struct, frozen=True, kw_only=True):
 OWN = {
     Kind.POLICY: "a policy bundle is in force from here on",
     Kind.SCHEMA: "by this schema bodies of type {type} are read",
+    Kind.HEARTBEAT: "audit is alive",
     Kind.KEYS: "the log's key, its witnesses and their quorum, from here on",
     Kind.FIGURE: "a figure of oversight, or the end of its release",
     Kind.QUARANTINE: "a record that could not be understood is kept apart",
@@ -85,10 +87,25 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
     return lines
 
 
-def own_line(entry: Entry) -> Line:
-    """The line of an entry that belongs to no case."""
+def own_line(entry: Entry, activated: Sequence[PolicyActivated] = ()) -> Line:
+    """The line of an entry that belongs to no case. activated: the policy bundles of the log, against which one is told."""
     what = OWN.get(entry.kind, MARKS.get(entry.kind, entry.kind.value)).format(type=entry.type)
+    if entry.kind is Kind.POLICY:
+        what = _activated(entry, activated) or what
     return structs.replace(_line(entry, 0, None, names(()), False), what=what, mark="", at=entry.logged_at)
+
+
+def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
+    """Number, digest and changes of a bundle; empty where it cannot be read."""
+    try:
+        body = plain(entry)
+    except (Malformed, NewerVersion):
+        return ""
+    if not isinstance(body, PolicyActivated):
+        return ""
+    before = next((one.files for one in activated if one.number == body.number - 1), None)
+    said = f"policy bundle {body.number} is in force from here on, digest {body.digest[:16]}"
+    return f"{said}: {bundle.changes(before, body.files)}"
 
 
 def _body(entry: Entry, key: bytes | None) -> Body:

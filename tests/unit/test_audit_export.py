@@ -14,7 +14,7 @@ from rich.progress import Progress
 from referral.cli import run
 from referral.cli.audit_judge import Asked, Verdict, judge
 from referral.errors import Rejected
-from referral.proof import archive
+from referral.proof import archive, tile_path, tiles
 from referral.proof.checkpoint import Checkpoint
 from referral.proof.payload import Payload
 from referral.proof.report import Weight
@@ -265,3 +265,28 @@ def test_an_auditors_key_pair_is_made_once(tmp_path: Path, capsys: pytest.Captur
     path = tmp_path / "auditor.key"
     assert run(["audit", "reader", str(path)]) == 0 and path.stat().st_mode & 0o777 == 0o600
     assert run(["audit", "reader", str(path)]) == 2 and "File exists" in capsys.readouterr().err
+
+
+class Lost(Rows):
+    """The last eight entries are gone, the tiles stay."""
+
+    def read(self, path: str) -> bytes | None:
+        start, end = tile_path.parse(path.encode()).leaves if path.startswith("tile/entries/") else (0, 0)
+        return tiles.pack(self.leaves[start:-8]) if end == len(self.leaves) else super().read(path)
+
+
+def test_a_log_that_lost_the_end_of_a_bundle_is_named_where_it_ends(log: Log) -> None:
+    """It said "the first bad entry is entry 0 … ends within entry 122"."""
+    first = judged(Lost(log.entries), log).report.first_bad()
+    ends = len(log.entries) - 8
+    assert first is not None and first.idx == ends and f"ends within entry {ends}" in first.what, first
+
+
+def test_an_export_of_any_age_is_good_and_one_that_must_be_fresh_is_not(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The made log's witnesses sign at a fixed time, which is not now."""
+    key = auditor_key(tmp_path)
+    assert verify(capsys, folder, "--key", key)[0] == 0
+    code, said = verify(capsys, folder, "--key", key, "--max-age", "0.5")
+    assert (code, said["verdict"]) == (3, "not fully checked") and {f["code"] for f in said["findings"]} == {"STALE"}, said

@@ -14,6 +14,7 @@ from referral.cli import run
 from referral.cli.audit_replay import Wanted, casebook, told
 from tests.unit.audit_archive import Rows, auditor_key, exported, long_log
 from tests.unit.audit_log import Log, story
+from tests.unit.test_audit_signed import KEY, PATH, activate
 from tests.unit.test_audit_verify import erase
 
 
@@ -128,3 +129,30 @@ def test_how_a_case_stood_at_an_entry_and_at_a_time(folder: Path, log: Log, caps
 def test_another_policy_is_tried_on_an_export(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = replay(capsys, folder, "--policy", "policy")
     assert (code, said["cases"], said["elsewhere"]) == (0, 20, [])
+
+
+def test_activations_are_found_by_their_type_with_number_digest_and_what_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--type policy-activated.v1` found the line of its schema alone, and a bundle's own line said neither number nor difference."""
+    made = Log()
+    activate(made, 2, KEY)
+    auditor_key(tmp_path)
+    place = exported(tmp_path / "log", Rows(made.entries), made.keys)
+    for words in (("policy-activated.v1",), ("policy-activated",), ("POLICY",)):
+        code, said = replay(capsys, place, "--type", *words)
+        lines = [line["what"] for line in said["lines"]]
+        assert code == 0 and len(lines) == 2, said
+        assert lines[0].startswith("policy bundle 1 is in force from here on, digest ") and lines[0].endswith(" files")
+        assert lines[1].endswith(f": changed {PATH} (+1 -0 lines)") and lines[1].startswith("policy bundle 2 is in force")
+    assert len(replay(capsys, place, "--type", "POLICY", "--first", 1)[1]["lines"]) == 1
+
+
+def test_heartbeats_are_told_only_to_who_asks_for_them(log: Log) -> None:
+    made = Log()
+    story(made)
+    before = len(made.entries)
+    made.beat({"referral-intake": [1]})
+    book, _ = casebook(Rows(made.entries), None)
+    assert len([line for line in told(book, lambda ids: made.keys, Wanted()) if line.idx is not None]) == before and log.entries
+    assert [line.what for line in told(book, lambda ids: made.keys, Wanted(type="HEARTBEAT"))] == ["audit is alive"]
