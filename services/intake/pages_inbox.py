@@ -138,4 +138,5 @@ def offer_page(
         sent=pages_sent.told(call.request.query_params, where, visit, say, "word"),
         key=secrets.token_hex(16),
         action_href=f"{where}/answer",
+        words_limit=WORDS_LIMIT,
     )

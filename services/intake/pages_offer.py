@@ -66,6 +66,7 @@ class OfferView:
     ended: str
     ended_reason: str
     call: str
+    notice: bool
     time: Time | None
     facts: tuple[tuple[str, str], ...]
     sections: tuple[str, ...]
@@ -98,6 +99,7 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
         ended=text(say, "ended", offer.state, "UNKNOWN") if ended else "",
         ended_reason=_ended_reason(offer, say, name, reasons) if ended else "",
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
+        notice=offer.kind == "NOTIFY",
         time=None if ended else time(say, offer.due, "call" if call else offer.due_what, now),
         facts=_facts(offer, spot, say, name, now),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),
@@ -129,13 +131,12 @@ def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int) -> tuple[
 def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...], *, call: bool) -> Action:
     """call: the texts that speak to the agency itself are left out."""
     late = offer.closed_at is not None
-    duty = word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"}
     allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
     deciding = word == "DECIDE"
     return Action(
         word=word,
         label=say("ended.late") if late and word == "ACCEPT" else say("word." + word),
-        means="" if call else say("ended.late.means") if late else say("word.DECLINE.duty" if duty else f"word.{word}.means"),
+        means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer)}"),
         first=word in _FIRST,
         stop=word in ("DECLINE", "RETURN"),
         folded=word in _FOLDED,
@@ -144,6 +145,13 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
         codes=tuple((code, name("decision", code)) for code in offer.codes) if deciding else (),
         needs=tuple(need(code, say, name) for code in offer.needs) if deciding else (),
     )
+
+
+def _means(word: str, offer: Offer) -> str:
+    """Return the ending of the text that explains a word: nobody waits for the answer to a notice, and a duty is kept when it is declined."""
+    if word == "ACKNOWLEDGE" and offer.kind == "NOTIFY":
+        return "notice"
+    return "duty" if word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"} else "means"
 
 
 def need(code: str, say: Words, name: Name) -> Need:

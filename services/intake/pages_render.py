@@ -34,13 +34,14 @@ class Renderer:
         return self.words[visit.language]
 
     def name(self, visit: Visit) -> Name:
-        """The policy's names in the reader's language; a code without a name is shown as it is, its hyphens as spaces."""
+        """Return the policy's names in the reader's language; a code that the policy does not name is shown with spaces for hyphens."""
         policy = self.policy()
         language = visit.language
 
         def name(kind: str, code: str) -> str:
             found = policy.names(kind, code, language)
-            return found if found != code else code.replace("-", " ").replace("_", " ")
+            named = found != code or code in policy.labels.get(kind, {})  # an age band's name may be its code: 12-14
+            return found if named else code.replace("-", " ").replace("_", " ")
 
         return name
 
@@ -53,6 +54,7 @@ class Renderer:
             "account": visit.account,
             "form": visit.form,
             "here": here,
+            "bad": status >= 400,
             "back": "nav.back" if here != "/inbox" and visit.account else "",
             "endonyms": words.ENDONYMS,
             "asof": words_time.clock(say, visit.now, visit.now),

@@ -42,11 +42,19 @@ def left(words: Words, due: int | None, now: int) -> str:
     return words("left", time=span(words, due - now)) if due > now else words("late", time=span(words, now - due))
 
 
+def _end(words: Words, due: int, now: int) -> str:
+    """Return a limit's time of day. Midnight is the end of the day before it: "Fri 11.12. 24:00" is read right, "Sat 12.12. 00:00" is not."""
+    then = _local(due)
+    if then.hour or then.minute:
+        return clock(words, due, now)
+    return clock(words, due - 1, now).replace("23:59", "24:00")
+
+
 def limit(words: Words, due: int | None, now: int) -> str:
     """The limit as a time of day: "until 03:24", "the limit was 03:24"; empty where there is none."""
     if due is None:
         return ""
-    return words("until" if due > now else "was", time=clock(words, due, now))
+    return words("until" if due > now else "was", time=_end(words, due, now))
 
 
 def machine(at: int) -> str:
