@@ -66,9 +66,11 @@ async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, bo
     )
     at = begun.receipt.received_at
     await casefile.record(tx, case.cipher, body.texts, case_id=case.case_id, response_id=event.response_id, offer_id=offer_id, at=at)
+    decided = derived(begun.receipt.event_id, 0)
+    await store.answered(tx, decided, case_id=case.case_id, offer_id=offer_id, account=post.account, word=event.word.value, at=at)
     if event.word == Word.DECLINE:
         sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
-        await tx.execute(text(sql), {"ignored": derived(begun.receipt.event_id, 0), "id": offer_id})
+        await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
     return await _say(tx, case, begun, event)
 
 

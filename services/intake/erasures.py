@@ -91,7 +91,7 @@ _GONE = tuple(
     for sql in (
         *(
             f"DELETE FROM intake.{table} WHERE case_id = ANY(CAST(:ids AS text[]))"  # noqa: S608 - the names below
-            for table in ("section", "recorded", "happening", "offer", "task", "track", "exclusion", "referral", "casefile")
+            for table in ("section", "recorded", "happening", "answer", "offer", "task", "track", "exclusion", "referral", "casefile")
         ),
         "DELETE FROM intake.link WHERE case_id = ANY(CAST(:ids AS text[])) OR other = ANY(CAST(:ids AS text[]))",
         # The keys that were used stay used, so that what is sent again opens no new case; what was sent under them is forgotten.

@@ -22,6 +22,7 @@ from referral.domain.events import (
     OfferOpened,
     PersonNotNeeded,
     ReferralAttached,
+    ReferralSubmitted,
     TrackChanged,
     TrackState,
 )
@@ -57,7 +58,7 @@ class Closing(Struct, frozen=True, kw_only=True):
 @dataclass(slots=True)
 class Changes:
     """What a batch of routing's events changes. became: referral id → word, by referral or by the event that brought it.
-    links: case, other case, how."""
+    links: case, other case, how. answered: first event of a decision → why it changed nothing; empty where it took effect."""
 
     offers: dict[str, Held] = field(default_factory=dict)
     tasks: dict[tuple[str, str], tuple[Input, NeedsPerson]] = field(default_factory=dict)
@@ -67,10 +68,14 @@ class Changes:
     closed: dict[str, Closing] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     links: list[tuple[str, str, str]] = field(default_factory=list)
+    answered: dict[str, str] = field(default_factory=dict)
 
 
 def fold(changes: Changes, record: Input) -> None:
     """Take one event of routing in."""
+    head = getattr(record.body, "head", None)
+    if head is not None and head.topic == ReferralSubmitted.TOPIC:
+        changes.answered[record.id] = record.body.reason if isinstance(record.body, InputIgnored) else ""
     match record.body:
         case OfferOpened() as body:
             changes.offers[body.offer_id] = _opened(record, body)

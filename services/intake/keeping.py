@@ -66,6 +66,10 @@ _CLOSED = text(
     "WHERE case_id = :id AND (closed_at IS DISTINCT FROM CAST(:at AS bigint) OR CAST(:sealed_at AS bigint) IS NOT NULL)"
 )
 _LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case, :other, :how) ON CONFLICT DO NOTHING")
+_ANSWERED = text(
+    "UPDATE intake.answer SET became = found.became "
+    "FROM unnest(CAST(:ids AS text[]), CAST(:became AS text[])) AS found(id, became) WHERE decided_id = found.id"
+)
 _LINE = text("INSERT INTO intake.happening (case_id, seq, at, sealed) VALUES (:case, :seq, :at, :sealed) ON CONFLICT DO NOTHING")
 
 
@@ -83,6 +87,8 @@ async def keep(tx: AsyncConnection, changes: Changes) -> None:
     await _many(tx, _TRACK, ({"id": id, "case": case, "pathway": pathway} for id, (case, pathway) in sorted(changes.tracks.items())))
     await _many(tx, _BECAME, ({"id": id, "became": word} for id, word in sorted(changes.became.items())))
     await _many(tx, _LINK, ({"case": case, "other": other, "how": how} for case, other, how in changes.links))
+    if changes.answered:
+        await tx.execute(_ANSWERED, {"ids": list(changes.answered), "became": list(changes.answered.values())})
     if changes.ignored:
         await _undecline(tx, changes.ignored)
 

@@ -45,6 +45,19 @@ class Offer(Struct, frozen=True, kw_only=True):
         return f"Offer({self.offer_id} {self.state})"
 
 
+class Answer(Struct, frozen=True, kw_only=True):
+    """An answer to an offer. at: µs UTC. became: None until routing has decided, empty: it took effect, else why it changed nothing.
+    login: of the account that gave it; empty for an agency's system."""
+
+    word: str
+    at: int
+    became: str | None
+    login: str
+
+    def __repr__(self) -> str:
+        return f"Answer({self.word} {self.became})"
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """What a desk must look at. rung: how far above the first desk it has climbed. Times: µs UTC."""
 

@@ -24,13 +24,15 @@ from services.intake.pages_visit import Cookies
 
 STATIC = Path(__file__).with_name("static")
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+PATIENCE_S = 2.0
+"""Seconds that a page waits to learn what became of an answer (ours): a person waits so long without pressing again."""
 HASHES_AT_ONCE = 2
 """Passwords checked at a time: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
 
-def made(door: Door, policy: Callable[[], Policy], *, secure: bool) -> Pages:
+def made(door: Door, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PATIENCE_S) -> Pages:
     """What all pages share. policy: for names, Unavailable until one is in force. secure: people reach them by https."""
-    return Pages(door, pages_render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE))
+    return Pages(door, pages_render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:

@@ -23,12 +23,16 @@ from services.intake.submit import is_id
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What every page needs; made by `pages.routes`. hashing: bounds the passwords that are checked at a time."""
+    """What every page needs; made by `pages.routes`. hashing: bounds the passwords that are checked at a time.
+
+    patience_s: how long a page waits for routing's decision about an answer.
+    """
 
     door: Door
     render: Renderer
     cookies: Cookies
     hashing: asyncio.Semaphore
+    patience_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,20 +25,20 @@ from services.intake import (
     whereabouts,
 )
 from services.intake.acts import Post
-from services.intake.kept import Offer, Situation, Spot, Task
+from services.intake.kept import Answer, Offer, Situation, Spot, Task
 from services.intake.pages_call import Call, known_id
 from services.intake.pages_form import Entered
 
 
 async def call(call: Call) -> Response:
     """An offer whose agency is telephoned."""
-    found, spot = await _called(call)
-    return pages_inbox.offer_page(call, found, spot, where=f"/calls/{found.offer_id}", by_phone=True)
+    found, spot, said = await _called(call)
+    return pages_inbox.offer_page(call, found, spot, said, where=f"/calls/{found.offer_id}", by_phone=True)
 
 
 async def answer_call(call: Call) -> Response:
     """Write down what the agency said: via PHONE, recorded by this account."""
-    found, spot = await _called(call)
+    found, spot, said = await _called(call)
     entered = pages_form.answer(call.form, found)
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
@@ -47,7 +47,9 @@ async def answer_call(call: Call) -> Response:
             return sent
         entered, status = sent
     where = f"/calls/{found.offer_id}"
-    return pages_inbox.offer_page(call, found, spot, where=where, by_phone=True, entered=entered, errors=entered.errors, status=status)
+    return pages_inbox.offer_page(
+        call, found, spot, said, where=where, by_phone=True, entered=entered, errors=entered.errors, status=status
+    )
 
 
 async def task(call: Call) -> Response:
@@ -85,15 +87,14 @@ async def instruct(call: Call) -> Response:
     return RedirectResponse(pages_sent.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
-async def _called(call: Call) -> tuple[Offer, Spot]:
+async def _called(call: Call) -> tuple[Offer, Spot, tuple[Answer, ...]]:
     """Rejected 404 for who has no desk's account."""
     who = call.visit.who
     if not who.desk:
         raise store.unknown("offer", "offer_id")
     async with call.pages.door.begin() as tx:
         found = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
-        spots = await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])
-    return found, spots.get(found.case_id, Spot())
+        return found, *await pages_inbox.beside(tx, call, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,6 @@ def _page(
         view=pages_task.view(asked.task, asked.spot, asked.choices, asked.now, say, render.name(visit), visit.now),
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
-        sent=pages_sent.told(call.request.query_params, where, visit, say, "instruct"),
+        sent=pages_sent.ordered(call.request.query_params, where, visit, say),
         key=secrets.token_hex(16),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +15,13 @@ from referral.errors import Rejected
 from services.intake import acts, disclosing, pages_form, pages_offer, pages_sent, pages_view, receipts, store, whereabouts
 from services.intake.acts import Post
 from services.intake.answers import WORDS_LIMIT
-from services.intake.kept import Offer, Spot
+from services.intake.kept import Answer, Offer, Spot
 from services.intake.pages_call import Call, known_id
 from services.intake.pages_form import Entered
 from services.intake.reading import Reader
+
+LOOK_S = 0.1
+"""Seconds between two looks whether an answer was decided (ours): routing takes some 20 ms."""
 
 
 async def inbox(call: Call) -> Response:
@@ -40,8 +45,8 @@ async def offer(call: Call) -> Response:
     """One offer that my agency holds or held. The case file stays closed until it is asked for with the form."""
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        spot = await _spot(tx, call, found)
-    return _page(call, found, spot)
+        spot, said = await beside(tx, call, found)
+    return _page(call, found, spot, said)
 
 
 async def show(call: Call) -> Response:
@@ -49,21 +54,21 @@ async def show(call: Call) -> Response:
     who = call.visit.who
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
-        spot = await _spot(tx, call, found)
+        spot, said = await beside(tx, call, found)
         try:
             shown = await disclosing.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), found.case_id, found.offer_id)
         except Rejected as why:
             if why.code != "reading-ended":
                 raise
-            return _page(call, found, spot, errors={"top": "show.ended"}, status=403)
-    return _page(call, found, spot, shown={**shown.sections, **dict.fromkeys(shown.empty)})
+            return _page(call, found, spot, said, errors={"top": "show.ended"}, status=403)
+    return _page(call, found, spot, said, shown={**shown.sections, **dict.fromkeys(shown.empty)})
 
 
 async def answer(call: Call) -> Response:
     """Take an answer, once for each form. What is wrong with it stands beside the field, and what was entered stays."""
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        spot = await _spot(tx, call, found)
+        spot, said = await beside(tx, call, found)
     entered = pages_form.answer(call.form, found)
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
@@ -72,7 +77,7 @@ async def answer(call: Call) -> Response:
         if isinstance(sent, Response):
             return sent
         entered, status = sent
-    return _page(call, found, spot, entered=entered, errors=entered.errors, status=status)
+    return _page(call, found, spot, said, entered=entered, errors=entered.errors, status=status)
 
 
 async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
@@ -88,17 +93,32 @@ async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Respo
             raise
         return pages_sent.refused(entered, why), why.status
     where = call.request.url.path.rpartition("/")[0]
+    await _decided(call, found.offer_id, entered.word, receipt.received_at)
     return RedirectResponse(pages_sent.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
-async def _spot(tx: AsyncConnection, call: Call, found: Offer) -> Spot:
-    return (await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])).get(found.case_id, Spot())
+async def _decided(call: Call, offer_id: str, word: str, at: int) -> None:
+    """Wait until routing has decided about an answer, at most as long as a person waits for a page. at: when it was taken, µs UTC."""
+    until = time.monotonic() + call.pages.patience_s
+    while time.monotonic() < until:
+        async with call.pages.door.begin() as tx:
+            said = await store.answers(tx, offer_id)
+        if any(one.became is not None for one in said if (one.word, one.at) == (word, at)):
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+async def beside(tx: AsyncConnection, call: Call, found: Offer) -> tuple[Spot, tuple[Answer, ...]]:
+    """Return where the child was found, and what was answered so far."""
+    spots = await whereabouts.spots(tx, call.pages.door.keys, [found.case_id])
+    return spots.get(found.case_id, Spot()), await store.answers(tx, found.offer_id)
 
 
 def _page(
     call: Call,
     found: Offer,
     spot: Spot,
+    said: tuple[Answer, ...],
     *,
     shown: Mapping[str, Any] | None = None,
     entered: Entered | None = None,
@@ -107,13 +127,15 @@ def _page(
 ) -> Response:
     name = call.pages.render.name(call.visit)
     sections = None if shown is None else [(name("section", one), pages_view.content(one, found, name)) for one, found in shown.items()]
-    return offer_page(call, found, spot, where=f"/offers/{found.offer_id}", shown=sections, entered=entered, errors=errors, status=status)
+    where = f"/offers/{found.offer_id}"
+    return offer_page(call, found, spot, said, where=where, shown=sections, entered=entered, errors=errors, status=status)
 
 
 def offer_page(
     call: Call,
     found: Offer,
     spot: Spot,
+    said: tuple[Answer, ...],
     *,
     where: str,
     by_phone: bool = False,
@@ -135,7 +157,8 @@ def offer_page(
         shown=shown,
         entered=entered or Entered(),
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
-        sent=pages_sent.told(call.request.query_params, where, visit, say, "word"),
+        sent=pages_sent.became(call.request.query_params, where, visit, say, said),
+        said=[pages_sent.line(one, said, say, visit.now) for one in said],
         key=secrets.token_hex(16),
         action_href=f"{where}/answer",
         words_limit=WORDS_LIMIT,

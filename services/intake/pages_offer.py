@@ -148,7 +148,7 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
 
 
 def _means(word: str, offer: Offer) -> str:
-    """Return the ending of the text that explains a word: nobody waits for the answer to a notice, and a duty is kept when it is declined."""
+    """Return the ending of the text that explains a word: nobody waits for an answer to a notice, and a declined duty stays."""
     if word == "ACKNOWLEDGE" and offer.kind == "NOTIFY":
         return "notice"
     return "duty" if word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"} else "means"

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected
-from services.intake.kept import Offer, Referral, Task
+from services.intake.kept import Answer, Offer, Referral, Task
 
 _OFFER = ", ".join(Offer.__struct_fields__)
 _TASK = ", ".join(Task.__struct_fields__)
@@ -103,6 +103,26 @@ async def referral(tx: AsyncConnection, agency: str, referral_id: str) -> Referr
     if not found:
         raise unknown("referral", "referral_id")
     return Referral(**found[0]._mapping)
+
+
+_ANSWERED = text(
+    "INSERT INTO intake.answer (decided_id, case_id, offer_id, account, word, at) "
+    "VALUES (:decided, :case_id, :offer_id, :account, :word, :at) ON CONFLICT DO NOTHING"
+)
+
+
+async def answered(tx: AsyncConnection, decided: str, **values: object) -> None:
+    """Keep that an offer was answered. decided: id of the event with which routing will say what became of it."""
+    await tx.execute(_ANSWERED, {"decided": decided, **values})
+
+
+async def answers(tx: AsyncConnection, offer_id: str) -> tuple[Answer, ...]:
+    """Return every answer to an offer, the oldest first, with the login of whoever gave it."""
+    sql = (
+        "SELECT a.word, a.at, a.became, coalesce(who.login, '') AS login FROM intake.answer a "
+        "LEFT JOIN intake.account who ON who.id = a.account WHERE a.offer_id = :id ORDER BY a.at, a.decided_id"
+    )
+    return tuple(Answer(**row._mapping) for row in await rows(tx, sql, {"id": offer_id}))
 
 
 async def case_offers(tx: AsyncConnection, case_id: str) -> tuple[Offer, ...]:

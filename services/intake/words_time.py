@@ -43,7 +43,7 @@ def left(words: Words, due: int | None, now: int) -> str:
 
 
 def _end(words: Words, due: int, now: int) -> str:
-    """Return a limit's time of day. Midnight is the end of the day before it: "Fri 11.12. 24:00" is read right, "Sat 12.12. 00:00" is not."""
+    """Return a limit's time of day. Midnight is the end of the day before: "Fri 11.12. 24:00", where "Sat 12.12. 00:00" misleads."""
     then = _local(due)
     if then.hour or then.minute:
         return clock(words, due, now)

@@ -14,9 +14,9 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from referral.domain.events import How, OfferKind, Reach, ResponseSubmitted, SectionDisclosed, Via, Word
+from referral.domain.events import How, InputIgnored, OfferKind, Reach, ResponseSubmitted, SectionDisclosed, Via, Word
 from tests.web.steps import field, leaving, picture, press, send, sign_in, tab_to, text, word
-from tests.web.world import MINUTE, NAMED, PASSWORD, World, accepted, acknowledged, closed
+from tests.web.world import MINUTE, NAMED, PASSWORD, WHY, World, accepted, acknowledged, closed
 
 POLICE, DESK = "police-prizren", "desk-prizren"
 MENTIONED = {"sq": "Kanë mbetur 11 minuta", "sr-Cyrl": "Преостало: 11 минута"}
@@ -111,7 +111,7 @@ def test_a_form_sent_twice_counts_once_and_with_another_answer_is_refused(world:
         answers = [person.post(f"/offers/{offer}/answer", data=form | {"word": "ACCEPT"}) for _ in range(3)]
         assert {answer.headers["location"] for answer in answers} == {answers[0].headers["location"]}
         other = person.post(f"/offers/{offer}/answer", data=form | {"word": "ACKNOWLEDGE"})
-        assert other.status_code == 409 and "already sent with another answer" in other.text
+        assert other.status_code == 409 and "already sent a different answer" in other.text
     assert len([event for event in world.queued() if isinstance(event, ResponseSubmitted)]) == 1
 
 
@@ -265,3 +265,39 @@ def fields(page: str) -> dict[str, str]:
     """The hidden fields of a page: form and key."""
     found = dict(re.findall(r'<input type="hidden" name="(form|key)" value="([^"]+)">', page))
     return {"form": found["form"]} | ({"key": found["key"]} if "key" in found else {})
+
+
+def test_who_answers_second_is_told_by_name_that_it_changed_nothing(world: World) -> None:
+    world.account("first.officer", POLICE)
+    world.account("second.officer", POLICE)
+    case = world.case("prizren")
+    offer = world.offer(case, POLICE, "police")
+    with signed_in(world, "first.officer") as first, signed_in(world, "second.officer") as second:
+        forms = [fields(person.get(f"/offers/{offer}").text) for person in (first, second)]
+        took = first.post(f"/offers/{offer}/answer", data=forms[0] | {"word": "ACCEPT"}).headers["location"]
+        assert "We do not know yet" in first.get(took).text, "nothing is claimed before routing has decided"
+        world.decide(case, accepted(offer, world.now() + MINUTE))
+        assert "it took effect" in first.get(took).text
+        for word, named, more in (("ACCEPT", "Accept", {}), ("DECLINE", "Decline", {"reason": "OUT_OF_AREA"})):
+            form = fields(second.get(f"/offers/{offer}").text) if word == "ACCEPT" else forms[1]
+            late = second.post(f"/offers/{offer}/answer", data=form | {"key": word, "word": word} | more)
+            world.decide(case, InputIgnored(why=WHY, reason="REPEATED", offer_id=offer))
+            told = second.get(late.headers["location"]).text
+            assert f"{named}: this changed nothing" in told
+            assert "first.officer had answered “Accept”" in told
+            assert "took effect" not in told
+        stays = second.get(f"/offers/{offer}").text
+        assert "second.officer · Decline: first.officer had answered “Accept”" in stays, "it can be read later too"
+        assert "signed in as second.officer" in stays
+
+
+def test_nobody_learns_from_an_answer_that_somebody_was_excluded(world: World) -> None:
+    world.account("duty", POLICE)
+    case = world.case("prizren")
+    offer = world.offer(case, POLICE, "police")
+    with signed_in(world, "duty") as person:
+        form = fields(person.get(f"/offers/{offer}").text)
+        where = person.post(f"/offers/{offer}/answer", data=form | {"word": "ACCEPT"}).headers["location"]
+        world.decide(case, InputIgnored(why=WHY, reason="EXCLUDED", offer_id=offer))
+        told = person.get(where).text
+        assert "it was not possible any more" in told and "xclu" not in told

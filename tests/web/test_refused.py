@@ -13,10 +13,10 @@ from tests.web.test_inbox import POLICE, fields, signed_in
 from tests.web.world import World
 
 LANGUAGES = {
-    "sq": "Këtu nuk ka asgjë për ju",
-    "sr-Latn": "Ovde nema ničega za vas",
-    "sr": "Овде нема ничега за вас",
-    "en": "There is nothing",
+    "sq": "Faqja nuk u gjet",
+    "sr-Latn": "Stranica nije pronađena",
+    "sr": "Страница није пронађена",
+    "en": "Page not found",
 }
 
 
@@ -68,7 +68,7 @@ def test_a_visit_that_ends_while_somebody_writes_gives_the_words_back(world: Wor
         world.run(lambda tx: tx.execute(text("DELETE FROM intake.session")))
         written = {"word": "DECIDE", "need.reason": "She <b>trusts</b> nobody"}
         answer = person.post(f"/offers/{offer}/answer", data=form | written)
-        assert answer.status_code == 403 and "Your visit has ended" in answer.text
+        assert answer.status_code == 403 and "You were signed out" in answer.text
         assert "She &lt;b&gt;trusts&lt;/b&gt; nobody" in answer.text
         [back] = re.findall(r'href="(/signin[^"]*)"', answer.text)
         assert back == f"/signin?to=/offers/{offer}"

@@ -20,8 +20,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 
-from referral.domain.events import Door as By
 from referral.domain.events import (
+    CauseKind,
+    Facts,
+    Head,
     How,
     NeedsPerson,
     OfferAccepted,
@@ -30,8 +32,10 @@ from referral.domain.events import (
     OfferKind,
     OfferOpened,
     Reach,
+    ReferralSubmitted,
     Why,
 )
+from referral.domain.events import Door as By
 from referral.domain.policy import Policy
 from referral.domain.record import Input, Source
 from referral.runtime import clock, database, keys
@@ -76,7 +80,9 @@ class World:
         return self._loop.run_until_complete(made())
 
     def _app(self) -> Starlette:
-        return self._here(lambda: pages.application(api.routes(self.door, None), pages.made(self.door, lambda: self.policy, secure=False)))
+        return self._here(
+            lambda: pages.application(api.routes(self.door, None), pages.made(self.door, lambda: self.policy, secure=False, patience_s=0))
+        )
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -128,22 +134,35 @@ class World:
         assert not isinstance(receipt, Exception), receipt
         return receipt.case_id
 
-    def say(self, case_id: str, *events: msgspec.Struct, at: int | None = None) -> None:
-        """routing says this about a case."""
+    def decide(self, case_id: str, *events: msgspec.Struct) -> None:
+        """Routing's decision about the newest answer that nothing was decided about."""
+
+        async def newest(tx: AsyncConnection) -> str:
+            return str(
+                (await tx.execute(text("SELECT decided_id FROM intake.answer WHERE became IS NULL ORDER BY at DESC"))).scalars().first()
+            )
+
+        first, *others = events
+        facts = Facts(now=self.now(), engine=1, free={})
+        head = Head(kind=CauseKind.RECORD, topic=ReferralSubmitted.TOPIC, partition=0, offset=self._seq, facts=facts)
+        self.say(case_id, msgspec.structs.replace(first, head=head), *others, id=self.run(newest))
+
+    def say(self, case_id: str, *events: msgspec.Struct, at: int | None = None, id: str = "") -> None:
+        """Routing says this about a case. id: of the first event."""
         then = at or self.now()
         handler = handle.handler(self.door, None)
 
         async def said(tx: AsyncConnection) -> None:
             found = await self.door.keys.load(tx, [case_id])
-            inputs = tuple(self._record(case_id, event, then) for event in events)
+            inputs = tuple(self._record(case_id, event, then, "" if n else id) for n, event in enumerate(events))
             await handler(tx, Batch(now=then, inputs=inputs, keys=found, owned=frozenset()))
 
         self.run(said)
 
-    def _record(self, case_id: str, event: msgspec.Struct, at: int) -> Input:
+    def _record(self, case_id: str, event: msgspec.Struct, at: int, id: str) -> Input:
         self._seq += 1
         source = Source(topic="referral-routing", partition=0, offset=self._seq)
-        return Input(id=str(uuid.uuid4()), case_id=case_id, body=event, source=source, seq=self._seq, at=at)
+        return Input(id=id or str(uuid.uuid4()), case_id=case_id, body=event, source=source, seq=self._seq, at=at)
 
     def offer(self, case_id: str, agency: str, step: str, **more: Any) -> str:
         """An offer put to an agency; its id."""

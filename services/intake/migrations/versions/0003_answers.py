@@ -1,0 +1,13 @@
+"""What became of each answer to an offer."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Run the file beside this one."""
+    op.execute((Path(__file__).parent / "answers.sql").read_text("utf-8"))
