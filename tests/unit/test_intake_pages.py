@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from referral.errors import Rejected
 from referral.runtime import words
-from services.intake import pages_form, pages_offer, pages_render, pages_sent, pages_view
+from services.intake import pages_form, pages_offer, pages_render, pages_sent, pages_view, words_time
 from services.intake.kept import Offer, Spot
 from services.intake.pages_form import Entered
 from services.intake.pages_visit import Visit
@@ -130,13 +130,24 @@ def test_what_the_door_refuses_is_told_beside_its_field() -> None:
 def test_nobody_can_send_a_link_that_claims_an_answer() -> None:
     visit = Visit("token", None, b"", "en", NOW)
     query = QueryParams(pages_sent.link("/offers/o", "ACCEPT", NOW, "token").partition("?")[2])
-    found = pages_sent.told(query, "/offers/o", visit, SAY, "word")
-    assert found is not None and found.title == "Sent: Accept" and found.time == "03:00"
-    assert pages_sent.told(query, "/offers/other", visit, SAY, "word") is None
-    assert pages_sent.told(query, "/offers/o", Visit("another", None, b"", "en", NOW), SAY, "word") is None
-    assert pages_sent.told(QueryParams("sent=ACCEPT.1.x"), "/offers/o", visit, SAY, "word") is None
+    found = pages_sent.became(query, "/offers/o", visit, SAY, ())
+    assert found is not None and found.title == "Sent: Accept" and "at 03:00" in found.means
+    assert pages_sent.became(query, "/offers/other", visit, SAY, ()) is None
+    assert pages_sent.became(query, "/offers/o", Visit("another", None, b"", "en", NOW), SAY, ()) is None
+    assert pages_sent.became(QueryParams("sent=ACCEPT.1.x"), "/offers/o", visit, SAY, ()) is None
 
 
 def test_codes_told_from_traits_have_names_and_what_was_written_stays() -> None:
     assert pages_view.content("language", {"languages": ["sq", "rom"]}, name) == "language:sq, language:rom"
     assert pages_view.content("identity", {"given_name": "Z"}, name) == {"given_name": "Z"}
+
+
+def test_a_limit_at_midnight_ends_the_day_before() -> None:
+    midnight = NOW - 3 * 60 * MINUTE + 18 * 24 * 60 * MINUTE
+    assert words_time.limit(SAY, midnight, NOW) == "until Fri 12.12. 24:00"
+    assert words_time.limit(SAY, midnight + MINUTE, NOW) == "until Sat 13.12. 00:01"
+
+
+def test_nobody_waits_for_an_answer_to_a_notice() -> None:
+    [action] = pages_offer.view(offer(kind="NOTIFY", words=("ACKNOWLEDGE",)), Spot(), SAY, name, (), NOW).actions
+    assert action.means == SAY("word.ACKNOWLEDGE.notice")

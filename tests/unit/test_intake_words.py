@@ -8,10 +8,15 @@ import string
 
 import pytest
 import yaml
+from jinja2 import Environment
 
+from referral.domain import policy
 from referral.domain.cyrillic import cyrillic
 from referral.runtime import words
+from referral.runtime.settings import CHECKOUT
+from referral.wire import bundle
 from services.intake import pages_render, words_time
+from services.intake.pages_visit import Visit
 
 INTAKE = pages_render.WORDS.parent
 ALL = words.load(pages_render.WORDS)
@@ -105,3 +110,26 @@ def test_the_clock_is_belgrades_and_names_the_day() -> None:
     assert words_time.clock(ALL["sr-Cyrl"], NIGHT + 3 * DAY, NIGHT) == "петак 28.11. у 03:00"
     summer = NIGHT - 150 * DAY
     assert words_time.clock(ALL["en"], summer, summer) == "04:00"
+
+
+POLICY = policy.compile(bundle.read(CHECKOUT / "policy"))
+LOCKED = {"sq": "mbyllur", "sr-Latn": "zatvorenog tipa", "sr-Cyrl": "затвореног типа", "en": "locked"}
+"""What a guardian must read where a child would be locked up."""
+
+
+@pytest.mark.parametrize("language", words.ENDONYMS)
+def test_every_name_of_the_policy_is_shown_as_it_is(language: str) -> None:
+    name = pages_render.Renderer(lambda: POLICY, ALL, Environment()).name(Visit("t", None, b"", language, NIGHT))
+    wrong = [(kind, code) for kind, codes in POLICY.labels.items() for code, said in codes.items() if name(kind, code) != said[language]]
+    assert not wrong, "the age band 12-14 is not 12 14"
+
+
+@pytest.mark.parametrize(("language", "word"), LOCKED.items())
+def test_a_locked_facility_is_never_called_a_safe_place(language: str, word: str) -> None:
+    for kind, code in (("role", "state-secure-facility"), ("step", "secure")):
+        assert word in POLICY.names(kind, code, language), (kind, code)
+
+
+def test_a_desk_is_no_piece_of_furniture() -> None:
+    files = [*(CHECKOUT / "policy").rglob("*.yaml"), *(CHECKOUT / "services").rglob("*.yaml")]
+    assert not [path.name for path in files if re.search(r"[Tt]avolin|dežurn\w+ st[oa]\b|дежурн\w+ ст[оа]\b", path.read_text("utf-8"))]
