@@ -16,6 +16,9 @@ from services.intake.htcds_table import Field, Fields
 
 ROWS = 500
 """Records of one file (ours): half a megabyte of full rows, taken in well under the time that a caller is let wait."""
+COLUMNS = 200
+"""Columns of a file, fields of a record and names in a file (ours): more than twice the 92 fields that we know. Counted before anything is
+split or looked at, so that a file of commas costs no time."""
 UNNAMED = "no field of HTCDS has this name; nothing of it is kept"
 _FIELD_LIKE = re.compile(r"[a-z]{3}_[A-Za-z]{1,60}")
 
@@ -82,6 +85,8 @@ def from_json(data: bytes, table: Fields) -> Sheet:
             raise Rejected("wrong-type", f"$[{i}]", "a record is a JSON object with the fields of HTCDS")
         faults: list[Rejected] = []
         cells: dict[str, str] = {}
+        if len(one) > COLUMNS or len(left) > COLUMNS:
+            raise _too_wide(f"$[{i}]")
         for name, inner in one.items():
             field = table.fields.get(name)
             if field is None or field.left:
@@ -92,6 +97,8 @@ def from_json(data: bytes, table: Fields) -> Sheet:
             except Rejected as fault:
                 faults.append(fault)
         records.append(Record(row=i + 1, place=f"$[{i}].", cells=cells, faults=tuple(faults)))
+    if len(left) > COLUMNS:
+        raise _too_wide("$")
     ignored = (_note(f"$[{at[0]}]", name, len(at), table.fields.get(name)) for name, at in left.items())
     return Sheet(records=tuple(records), ignored=tuple(ignored))
 
@@ -103,7 +110,10 @@ def _lines(data: bytes) -> list[list[str]]:
         raise Rejected("not-utf-8", "$", "save the file as CSV in UTF-8", status=400) from None
     if "\0" in text:
         raise Rejected("bad-text", "$", "a text holds a character that is none (U+0000)", status=400)
-    delimiter = next((sign for sign in text.partition("\n")[0] if sign in ",;\t"), ",")
+    first = text.partition("\n")[0]
+    delimiter = next((sign for sign in first if sign in ",;\t"), ",")
+    if first.count(delimiter) >= COLUMNS:
+        raise _too_wide("row 1")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     return list(_bounded(reader)) or [[]]
 
@@ -113,6 +123,8 @@ def _bounded(reader: Any) -> Iterator[list[str]]:
         for number, cells in enumerate(reader):
             if number > ROWS:
                 raise _too_many("$")
+            if number == 0 and len(cells) > COLUMNS:  # a name with a line end in it
+                raise _too_wide("row 1")
             yield cells
     except csv.Error:
         hint = "this is no CSV: a quote is left open or a cell is too long"
@@ -151,6 +163,10 @@ def _note(where: str, name: str, filled: int, field: Field | None) -> Note:
 
 def _too_many(where: str) -> Rejected:
     return Rejected("too-large", where, f"a file has at most {ROWS} records; send it in parts", status=413)
+
+
+def _too_wide(where: str) -> Rejected:
+    return Rejected("too-large", where, f"a file has at most {COLUMNS} columns, a record as many fields", status=413)
 
 
 def _letters(index: int) -> str:

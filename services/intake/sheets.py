@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from msgspec import Struct, structs
+from starlette.concurrency import run_in_threadpool
 
 from referral.domain.events import Door as By
 from referral.errors import Rejected
@@ -65,7 +66,7 @@ class Sheets:
         return await self._take(call, htcds_read.from_json)
 
     async def _take(self, call: Call, read: Callable[[bytes, Fields], Sheet]) -> SheetReceipt:
-        sheet = read(call.data, self._table)
+        sheet = await run_in_threadpool(read, call.data, self._table)  # up to a mebibyte: the doors answer meanwhile
         seen: Counter[bytes] = Counter()
         rows: list[RowReceipt] = []
         for start in range(0, len(sheet.records), TOGETHER):
@@ -76,7 +77,7 @@ class Sheets:
             taken=count["TAKEN"], repeated=count["REPEATED"], refused=count["REFUSED"], rows=tuple(rows), ignored=sheet.ignored
         )
 
-    async def _some(self, call: Call, records: Iterable[Record], seen: Counter[bytes]) -> list[RowReceipt]:
+    async def _some(self, call: Call, records: Sequence[Record], seen: Counter[bytes]) -> list[RowReceipt]:
         """One transaction. seen: how often a record's content came before in the file, so that two equal rows are two persons."""
         lists = self._door.lists()
         answers: dict[int, RowReceipt] = {}
@@ -84,8 +85,8 @@ class Sheets:
         async with self._door.begin() as tx:
             now = await clock.now(tx)
             today = (EPOCH + timedelta(microseconds=now)).date()
-            for record in records:
-                found = htcds.read(record, self._table, lists, today)
+            read = await run_in_threadpool(lambda: [htcds.read(record, self._table, lists, today) for record in records])
+            for record, found in zip(records, read, strict=True):
                 if isinstance(found, htcds.Faulty):
                     answers[record.row] = _refused(record.row, found.faults)
                     continue

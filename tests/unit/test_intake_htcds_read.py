@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from referral.errors import Rejected
+from services.intake import htcds_read
 from services.intake.htcds_read import ROWS, Sheet, from_csv, from_json
 from tests.htcds_values import EXAMPLE, MARKER, table
 
@@ -142,3 +145,40 @@ def test_any_damage_to_the_example_is_answered(data: st.DataObject) -> None:
         from_csv(hurt, table())
     except Rejected as error:
         assert error.where and error.hint
+
+
+def wide(columns: int, rows: int, first: str = "ref_FoundIn", quote: str = "") -> bytes:
+    """A CSV with so many columns, of which only the first is named, and rows of one cell."""
+    return (f"{quote}{first}{quote}" + "," * (columns - 1) + "\n" + "x\n" * rows).encode()
+
+
+@pytest.mark.parametrize("data", [wide(htcds_read.COLUMNS + 1, 1), wide(htcds_read.COLUMNS + 1, 1, "ref_FoundIn\n", '"')])
+def test_a_file_has_at_most_so_many_columns(data: bytes) -> None:
+    with pytest.raises(Rejected) as refused:
+        htcds_read.from_csv(data, table())
+    assert (refused.value.code, refused.value.where, refused.value.status) == ("too-large", "row 1", 413)
+    assert str(htcds_read.COLUMNS) in refused.value.hint
+
+
+def test_a_file_with_as_many_columns_as_are_allowed_is_read() -> None:
+    assert len(htcds_read.from_csv(wide(htcds_read.COLUMNS, 2), table()).records) == 2
+
+
+def test_a_record_of_json_has_at_most_so_many_fields_and_a_file_so_many_names() -> None:
+    one = {f"xyz_A{'b' * (i % 40)}{'c' * (i // 40)}": 1 for i in range(htcds_read.COLUMNS + 1)}
+    assert len(one) == htcds_read.COLUMNS + 1
+    half = len(one) // 2 + 1
+    parts = [dict([*one.items()][:half]), dict([*one.items()][half:])]
+    for value in ([one], parts):
+        with pytest.raises(Rejected) as refused:
+            htcds_read.from_json(json.dumps(value).encode(), table())
+        assert (refused.value.code, refused.value.status) == ("too-large", 413)
+
+
+def test_a_hostile_file_of_a_mebibyte_costs_a_moment() -> None:
+    """200,000 columns and 500 rows of one cell took twelve seconds for 196 KiB."""
+    began = time.process_time()
+    for data in (wide(1_000_000, 500), wide(htcds_read.COLUMNS, 500) + b"," * 900_000 + b"\n"):
+        with contextlib.suppress(Rejected):
+            htcds_read.from_csv(data, table())
+    assert time.process_time() - began < 1.0
