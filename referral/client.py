@@ -65,7 +65,7 @@ class Client:
         seconds: Callable[[], float] = time.time,  # noqa: TID251 - this is the agency's machine, and its clock
     ) -> None:
         self._key = SigningKey(signing_key) if signing_key else None
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
         self._sleep, self._seconds = sleep, seconds
 
@@ -105,7 +105,7 @@ class Client:
         """
         for left in range(int(wait), -1, -1):
             try:
-                return self._answer("GET", f"/v1/referrals/{_part(referral_id)}/proof").content
+                return self._answer("GET", f"/v1/referrals/{_part(referral_id)}/proof", accept="text/plain").content
             except Problem as problem:
                 if problem.code != "not-logged-yet" or not left:
                     raise
@@ -177,9 +177,16 @@ class Client:
         return _body(self._answer(method, path, body, key=key, media=media))
 
     def _answer(
-        self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None, media: str = JSON
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | bytes | None = None,
+        *,
+        key: str | None = None,
+        media: str = JSON,
+        accept: str = JSON,
     ) -> httpx.Response:
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = {"Accept": accept} | ({"Idempotency-Key": key} if key else {})
         content = None
         if body is not None:
             headers["Content-Type"] = media

@@ -30,7 +30,7 @@ from referral.errors import Malformed
 from referral.proof import note_keys, witness_policy
 from referral.proof.note_keys import COSIGNATURE, ED25519, SignerKey, VerifierKey
 from referral.proof.witness import MOST_BYTES
-from referral.runtime import web
+from referral.runtime import connection, web
 
 SLOW_S = 20.0
 """A body that takes longer is given up (ours); it has at most some 60 KB."""
@@ -84,7 +84,13 @@ def witness_command(
     else:
         _tell(url, public, logs, heads)
     config = uvicorn.Config(
-        application(heads, logs, secret), log_config=None, access_log=False, server_header=False, limit_concurrency=AT_ONCE
+        application(heads, logs, secret),
+        http=connection.Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=AT_ONCE,
     )
     try:
         uvicorn.Server(config).run(sockets=[bound])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
@@ -13,10 +14,15 @@ from msgspec import json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from referral.errors import Unavailable
-from referral.runtime import database, observe
+from referral.runtime import connection, database, observe
+from referral.runtime.connection import PROBLEM, problem
 
 Answer = tuple[int, str, bytes]
-PROBLEM = "application/problem+json"
+BODY_S = 20.0
+"""Seconds that a body may take to come (ours): the largest one of a door at 400 kbit/s. Who sends slower holds nothing of ours."""
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+ONCE = (b"authorization", b"content-type", b"content-encoding", b"content-length", b"host", b"transfer-encoding")
+"""Headers that one request has at most once: of two values each reader would take another."""
 PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -40,15 +46,61 @@ class Doors:
         self._own: dict[str, Callable[[], Answer]] = {"/healthz": _alive, "/readyz": lambda: _ready(health), "/metrics": _metrics}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] in self._own:
+        if scope["type"] != "http":
+            return await (self._app or _lifespan)(scope, receive, send)
+        send = _unsniffed(send)
+        if (why := ambiguous(scope["headers"])) is not None:
+            return await _send(send, (400, PROBLEM, why), [(b"connection", b"close")])
+        if scope["path"] in self._own:
             return await _send(send, self._own[scope["path"]]())
         if self._app is None:
-            if scope["type"] == "lifespan":
-                return await _lifespan(receive, send)
-            return await _send(send, (404, PROBLEM, json.encode({"title": "Not found", "status": 404})))
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        return await _guarded(self._app, scope, receive, send)
+            return await _send(send, (404, PROBLEM, problem(404, "not-found", "this address has /healthz, /readyz and /metrics")))
+        return await _guarded(self._app, scope, _in_time(receive), send)
+
+
+class TooSlow(TimeoutError):
+    """A body did not come within BODY_S; nothing was kept. A door that waits for one may answer itself."""
+
+
+def ambiguous(headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    """The problem of a head that two readers would understand differently; None where there is none."""
+    names = [name for name, _ in headers]
+    if b"content-length" in names and b"transfer-encoding" in names:
+        hint = "send the body's length, or send it in chunks: of both, what stands between us may take the other"
+        return problem(400, "two-lengths", hint, "Content-Length")
+    twice = next((name for name in ONCE if names.count(name) > 1), None)
+    return None if twice is None else problem(400, "repeated-header", "send this header once", twice.decode().title())
+
+
+def _unsniffed(send: Send) -> Send:
+    """With the header by which a browser believes the type that we name."""
+
+    async def sent(message: Any) -> None:
+        if message["type"] == "http.response.start" and NOSNIFF not in message["headers"]:
+            message = {**message, "headers": [*message["headers"], NOSNIFF]}
+        await send(message)
+
+    return sent
+
+
+def _in_time(receive: Receive) -> Receive:
+    """The same body, or TooSlow."""
+    loop = asyncio.get_running_loop()
+    end, whole = loop.time() + BODY_S, False
+
+    async def received() -> Any:
+        nonlocal whole
+        if whole:  # what is waited for now is the caller's going away
+            return await receive()
+        try:
+            async with asyncio.timeout_at(end):
+                message = await receive()
+        except TimeoutError:
+            raise TooSlow(f"no body within {BODY_S:g} s") from None
+        whole = not message.get("more_body", False)
+        return message
+
+    return received
 
 
 async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,12 +119,15 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
     try:
         await app(scope, receive, watched)
     except Exception as error:
-        if begun or not (isinstance(error, Unavailable) or database.away(error)):
+        if begun or not (isinstance(error, TooSlow | Unavailable) or database.away(error)):
             await _flush(send, held)
             raise
+        if isinstance(error, TooSlow):
+            why = problem(408, "too-slow", f"send a body whole within {BODY_S:g} s")
+            return await _send(send, (408, PROBLEM, why), [(b"connection", b"close")])
         after = error.retry_after if isinstance(error, Unavailable) else 5
-        problem = {"title": "Service unavailable", "status": 503, "code": "unavailable", "detail": "Nothing was kept. Send the same again."}
-        await _send(send, (503, PROBLEM, json.encode(problem)), [(b"retry-after", str(after).encode())])
+        why = problem(503, "unavailable", f"nothing was kept; send the same again after {after} s")
+        await _send(send, (503, PROBLEM, why), [(b"retry-after", str(after).encode())])
     else:
         await _flush(send, held)
 
@@ -102,7 +157,7 @@ async def _send(send: Send, answer: Answer, more: list[tuple[bytes, bytes]] | No
     await send({"type": "http.response.body", "body": body})
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(_: Scope, receive: Receive, send: Send) -> None:
     for kind in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{kind}.complete"})
@@ -126,7 +181,15 @@ def listen(host: str, port: int) -> socket.socket:
 def server(health: observe.Health, app: ASGIApp | None) -> uvicorn.Server:
     """Not started. End it by `should_exit = True`."""
     config = uvicorn.Config(
-        Doors(health, app), log_config=None, access_log=False, lifespan="on", server_header=False, timeout_graceful_shutdown=5
+        Doors(health, app),
+        http=connection.Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_keep_alive=connection.KEEP_ALIVE_S,
+        timeout_graceful_shutdown=5,
     )
     return _Server(config)
 

@@ -15,7 +15,7 @@ from referral.errors import Malformed
 from referral.proof import tile_path
 from referral.proof.tile_path import ENTRIES
 from referral.proof.tlog_proof import TlogProof
-from referral.runtime.web import PROBLEM
+from referral.runtime.connection import PROBLEM
 from services.audit import checkpoints, readers
 
 SOON_S = 1

@@ -103,7 +103,7 @@ def _form(op: Op, request: Request, asked: call.Call) -> Form:
     """What is posted says its form itself; what is asked for comes in the form that the caller wants. Rejected 406: we have none such."""
     if op.method != HTTPMethod.GET:
         return op.form(asked.media)
-    media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media) if op.forms else op.own
+    media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media)
     if media is None:
         raise Rejected("not-acceptable", "Accept", f"ask for {' or '.join(op.media)}", status=406)
     return op.form(media)

@@ -25,6 +25,9 @@ DRAIN_LIMIT = 8 * BODY_LIMIT
 BODY_S = 20
 """Seconds that a body may take to come (ours): the largest one at 400 kbit/s. Who sends slower holds nothing of ours."""
 KEY = "Idempotency-Key"
+ENCODINGS = ("gzip", "deflate", "br", "zstd", "compress", "x-gzip", "aws-chunked")
+"""Encodings that a refusal names; another word is not repeated."""
+UTF_8 = ("utf-8", "utf8")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,15 +60,28 @@ async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) 
     signature that is needed or does not hold."""
     has_body = request.method in ("POST", "PUT")
     data = await _bounded(request) if has_body else b""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if has_body and kind not in taken:
-        raise Rejected("not-json", "Content-Type", f"send Content-Type: {' or '.join(taken)}", status=415)
+    kind = _media(request, taken) if has_body else ""
     sent = request.headers.getlist(KEY)
     if len(sent) > 1:
         raise Rejected("bad-key", KEY, "send one key", status=400)
     key = receipts.key_digest(door.keys, agency, sent[0], KEY) if sent else None
     signed = signatures.of_request(_whole(request, data), agency, door.lists().signing_of(agency), door.seconds()) if has_body else None
-    return Call(door, agency, request.path_params, request.query_params, data, key, kind, signed)
+    return Call(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed)
+
+
+def _media(request: Request, taken: Sequence[str]) -> str:
+    """The media type of a body in UTF-8, as it was written. Rejected 415: another type, another charset, or encoded besides."""
+    kind, *parameters = (part.strip() for part in request.headers.get("content-type", "").lower().split(";"))
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        named = encoding if encoding in ENCODINGS else "this encoding"
+        raise Rejected("encoded", "Content-Encoding", f"{named} is not taken; send the body as it is", status=415)
+    if kind not in taken:
+        raise Rejected("not-json", "Content-Type", f"send Content-Type: {' or '.join(taken)}", status=415)
+    charset = next((value.strip('"') for name, _, value in (part.partition("=") for part in parameters) if name == "charset"), UTF_8[0])
+    if charset not in UTF_8:
+        raise Rejected("not-utf-8", "Content-Type", "send the body as UTF-8, and name no other charset", status=415)
+    return kind
 
 
 def _whole(request: Request, body: bytes) -> signatures.Request:

@@ -50,6 +50,6 @@ def _range(part: str) -> tuple[str, str, float] | None:
 
 def _weight(form: str, ranges: Sequence[tuple[str, str, float]]) -> float:
     """The weight that the most specific range which covers a form gives it; 0 when none does."""
-    kind, _, sub = form.partition("/")
+    kind, _, sub = form.partition(";")[0].partition("/")
     covering = [((r[0] != "*") + (r[1] != "*"), r[2]) for r in ranges if r[0] in (kind, "*") and r[1] in (sub, "*")]
     return max(covering, default=(0, 0.0))[1]

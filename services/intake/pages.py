@@ -26,6 +26,8 @@ STATIC = Path(__file__).with_name("static")
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 PATIENCE_S = 2.0
 """Seconds that a page waits to learn what became of an answer (ours): a person waits so long without pressing again."""
+PROGRAMS = ("v1", "openapi.json", "staff", "metadata")
+"""First words of paths that only programs ask for, also where they are written wrongly: //v1, /V1, FHIR's /metadata."""
 HASHES_AT_ONCE = 2
 """Passwords checked at a time: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
@@ -65,17 +67,21 @@ def routes(pages: Pages) -> list[BaseRoute]:
 
 
 def application(agencies: Sequence[BaseRoute], pages: Pages) -> Starlette:
-    """The inbox beside the agencies' API. What no route takes is a problem below /v1 and a page everywhere else."""
+    """The inbox beside the agencies' API. What no route takes is a page for a browser that lost its way, and a problem for a program."""
     no_page = lost(pages)
 
     async def refused(request: Request, error: Exception) -> Response:
-        if request.url.path.startswith(("/v1", "/openapi.json")):
-            return problems.http(request, error)
-        return await no_page(request, error)
+        return await no_page(request, error) if _browsing(request) else problems.http(request, error)
 
     app = Starlette(routes=[*agencies, *routes(pages)], exception_handlers={HTTPException: refused})
     app.router.redirect_slashes = False  # it would answer with the host that the request claims
     return app
+
+
+def _browsing(request: Request) -> bool:
+    """Whether a browser asks, which always says that it wants HTML, and for no path that is meant for the API."""
+    first = request.url.path.lstrip("/").partition("/")[0].lower()
+    return "text/html" in request.headers.get("accept", "").lower() and first not in PROGRAMS
 
 
 def _file(path: Path) -> Route:

@@ -30,9 +30,9 @@ def parse(data: bytes, kind: type[T], where: str = "$") -> T:
 
 
 def read(data: bytes, where: str = "$") -> Any:
-    """The plain value that a JSON text holds, with every ambiguity refused."""
+    """The plain value that a JSON text holds, with every ambiguity refused. A byte order mark before it says nothing (RFC 8259 §8.1)."""
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_constant)
+        value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_constant)
     except UnicodeDecodeError:
         raise Rejected("not-utf-8", where, "send the body as UTF-8", status=400) from None
     except _Twice:

@@ -279,6 +279,40 @@ async def test_a_file_with_a_million_columns_leaves_the_doors_answering(doors: S
     assert slowest < 1.0, slowest
 
 
+GOOD = msgspec.json.encode({"traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}})
+
+
+async def test_what_an_ordinary_client_gets_wrong_is_named(doors: Served) -> None:
+    """Of the hostile and sloppy inputs of the trial: each was taken, or refused with a hint that led nowhere."""
+    key, form = (b"Idempotency-Key", b"k"), b"application/json"
+    made: dict[str, tuple[bytes, int, str]] = {
+        "charset": (request("POST", b"/v1/referrals", [TOKEN, key, (b"Content-Type", form + b"; charset=utf-16")], GOOD), 415, "not-utf-8"),
+        "gzip": (request("POST", b"/v1/referrals", [TOKEN, key, JSON, (b"Content-Encoding", b"gzip")], b"\x1f\x8b"), 415, "encoded"),
+        "two tokens": (request("GET", b"/v1/offers", [TOKEN, TOKEN], b""), 400, "repeated-header"),
+        "two lengths": (
+            request("POST", b"/v1/referrals", [TOKEN, key, JSON, (b"Content-Length", b"9")], GOOD, chunked=True),
+            400,
+            "two-lengths",
+        ),
+        "xml": (request("GET", b"/v1/offers", [TOKEN, (b"Accept", b"application/xml")], b""), 406, "not-acceptable"),
+        "double slash": (request("GET", b"//v1/offers", [TOKEN], b""), 404, "not-found"),
+        "capitals": (request("GET", b"/V1/offers", [TOKEN, (b"Accept", b"text/html")], b""), 404, "not-found"),
+        "metadata": (request("GET", b"/metadata", [TOKEN, (b"Accept", b"text/html")], b""), 404, "not-found"),
+    }
+    for name, (sent, status, code) in made.items():
+        answer = await doors.raw(sent)
+        assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json"), name
+        problem = msgspec.json.decode(answer.body)
+        assert problem["code"] == code and problem["hint"], name
+        assert name != "gzip" or "gzip" in problem["hint"]
+    for charset, body in ((b"", b"\xef\xbb\xbf" + GOOD), (b"; charset=UTF-8", GOOD), (b'; charset="utf-8"', GOOD)):
+        answer = await doors.raw(request("POST", b"/v1/referrals", [TOKEN, key, (b"Content-Type", form + charset)], body))
+        assert answer.status == 202, (charset, answer)
+    assert (await doors.raw(request("GET", b"/v1/offers", [TOKEN, (b"Accept", b"text/html, */*;q=0.1")], b""))).status == 200
+    lost = await doors.raw(request("GET", b"/nowhere", [(b"Accept", b"text/html")], b""))
+    assert (lost.status, lost.headers["content-type"]) == (404, "text/html; charset=utf-8"), "a person who lost their way"
+
+
 async def test_unknown_and_foreign_ids_have_one_answer(doors: Served) -> None:
     made = doors.stack
     receipt = await made.submit(agency="school", key="theirs")

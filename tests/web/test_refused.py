@@ -21,7 +21,7 @@ LANGUAGES = {
 
 
 def test_an_unknown_path_is_a_page_in_the_readers_language_and_a_problem_for_programs(world: World) -> None:
-    with httpx.Client(base_url=world.url) as browser:
+    with httpx.Client(base_url=world.url, headers={"accept": "text/html,*/*;q=0.8"}) as browser:
         for wish, said in LANGUAGES.items():
             for path in ("/nothing", "/offers", "/offers/1/2/3", "/INBOX", "/inbox/", "/static/../api.py", "/offers/%00", "/%F0%9F"):
                 answer = browser.get(path, headers={"accept-language": wish})

@@ -1,0 +1,106 @@
+"""One connection of an HTTP server of ours: a deadline for every head, a limit of connections, and an answer that says what is wrong.
+
+uvicorn waits for a head for ever and takes any number of connections, so silence costs whoever is silent nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from msgspec import json
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEAD_S = 5.0
+"""Seconds that a request's head may take to come, from the first byte or the connection (ours): a head is one packet or two."""
+KEEP_ALIVE_S = 5
+"""Seconds that a connection is kept between two requests (uvicorn's default): a client with idle ones must expect their end."""
+CONNECTIONS = 512
+"""Connections of one server (ours): half of the 1,024 files that a process may open by default. Agencies hold a few each."""
+PROBLEM = "application/problem+json"
+
+
+def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
+    """A refusal as every door gives it (RFC 9457)."""
+    title = code.replace("-", " ")
+    detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
+    told = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
+    return json.encode({**told, "hint": hint})
+
+
+class Connection(H11Protocol):
+    """uvicorn's, with the two limits above. since: when it last became idle, by the event loop's clock."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.since = 0.0
+        self._heard = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.since = self.loop.time()
+        self._await_head()
+        if len(self.connections) > CONNECTIONS:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        super().data_received(data)
+        if not self.idle:
+            self._stop()
+            self._heard = False
+        elif self._deadline is None and self.timeout_keep_alive_task is None:
+            self._await_head()
+
+    def on_response_complete(self) -> None:
+        self.since = self.loop.time()
+        super().on_response_complete()
+
+    def _await_head(self) -> None:
+        if not self.transport.is_closing():
+            self._deadline = self.loop.call_later(HEAD_S, self._too_slow)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing() or not self.idle:
+            return
+        if self._heard and self.conn.our_state is h11.IDLE:
+            self._refuse(408, "too-slow", f"send a request's head whole within {HEAD_S:g} s")
+        else:
+            self.transport.close()
+
+    def _make_room(self) -> None:
+        """End the connection that has been idle the longest; this one, where every other is at work."""
+        others = [one for one in self.connections if isinstance(one, Connection) and one is not self and one.idle]
+        min(others, key=lambda one: one.since, default=self).transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: a server need not take an upgrade (RFC 9110 §7.8), and the Java client offers one with each connection."""
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is refused like everything else: as a problem."""
+        self._refuse(400, "no-http", "send one request of HTTP/1.1: one Host, one length, no TLS on a plain port")
+
+    def _refuse(self, status: int, code: str, hint: str) -> None:
+        body = problem(status, code, hint)
+        headers = [("content-type", PROBLEM), ("content-length", str(len(body))), ("connection", "close")]
+        events = (h11.Response(status_code=status, headers=headers, reason=b""), h11.Data(data=body), h11.EndOfMessage())
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
