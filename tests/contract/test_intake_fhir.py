@@ -78,7 +78,7 @@ async def test_the_form_is_negotiated_and_json_stays_the_usual_one(intake: Stack
         assert (answer.status_code, answer.json()["code"], answer.json()["where"]) == (406, "not-acceptable", "Accept")
         assert MEDIA in answer.json()["hint"]
     other = await intake.http.get("/v1/offers", headers=intake.token("school") | {"Accept": "text/html"})
-    assert other.status_code == 200, "where there is one form only, it is given as before"
+    assert other.status_code == 406, "where there is one form only, another is not given in its place"
 
 
 async def test_the_answer_has_the_form_that_openapi_tells(intake: Stack) -> None:
