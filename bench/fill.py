@@ -39,7 +39,7 @@ async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
 
 def seal(planned: Plan, chest: dict[str, bytes], now: int) -> Sealed:
     """The records, numbered and sealed by intake's own code."""
-    composed, _ = compose(planned.inputs, "intake", TOPIC, now, chest, {})
+    composed, _ = compose(planned.inputs, "intake", TOPIC, now, chest, {}, bytes(32))
     waiting = {partition: iter(records) for partition, records in composed.items()}
     places = [topics.partition(cause.case_id) for cause, _ in planned.inputs]
     return [(place, next(waiting[place])) for place in places]

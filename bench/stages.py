@@ -22,7 +22,7 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
     """CPU seconds for one input of a plan, of each stage that needs no server. Every one is what the process really calls."""
     asked = plan.asked[:SOME]
     key = dict.fromkeys(plan.cases, os.urandom(32))
-    composed, _ = compose(plan.inputs[:SOME], "intake", TOPIC, 1, key, {})
+    composed, _ = compose(plan.inputs[:SOME], "intake", TOPIC, 1, key, {}, bytes(32))
     values = [record.value for records in composed.values() for record in records]
     events = [(case, cause, decide(case, cause, facts, rules)) for case, cause, facts in asked]
     emitted = [(cause, event) for _, cause, said in events for event in said]
@@ -45,7 +45,7 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
         "decide": lambda: [decide(case, cause, facts, rules) for case, cause, facts in asked],
         "fold": fold,
         "keep the case's state": lambda: [state.seal(key[case.case_id], case, os.urandom(12)) for case in cases],
-        "number, encode, seal": lambda: compose(emitted, "routing", "referral-routing", 1, key, {}),
+        "number, encode, seal": lambda: compose(emitted, "routing", "referral-routing", 1, key, {}, bytes(32)),
     }
     return {name: _cpu(stage) / len(asked) for name, stage in stages.items()}
 

@@ -24,6 +24,8 @@ UNLOGGED = 600 * SECOND
 """µs; audit publishes within seconds, and a minute without a quorum is its own alarm (ours)."""
 OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
 SHOWN = 3
+OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
+"""Topic → the one service that writes it."""
 
 
 class Result(StrEnum):
@@ -128,16 +130,17 @@ def sequences(vitals: Vitals) -> Check:
             bad.append(f"{place[0]} case {place[1]}: sequence {seq} exists twice with other bytes (fork)")
         last[place] = max(seq, last.get(place, 0))
         values[*place, seq] = record.value
-    for name, topic in (("intake", INTAKE), ("routing", ROUTING), ("notifier", NOTIFICATION)):
+    for topic, name in OWNERS.items():
         if vitals.services[name].outbox:  # what is committed and not published yet is no gap
             continue
         for (of, case_id), seq in vitals.services[name].seen.items():
             if of == topic and last.get((topic, case_id), 0) < seq:
                 bad.append(f"{topic} case {case_id}: {name} wrote up to {seq}, the topic ends at {last.get((topic, case_id), 0)}")
     bad += [f"{topic}[{partition}]@{offset} is no record of ours" for (topic, partition), offset in vitals.unread]
-    return check(
-        "sequences", bad, f"{len(last)} sequences, all dense", "`referral audit verify` names the entry; look who else may write the topic"
-    )
+    foreign = [at for at in vitals.foreign if at not in vitals.unread]
+    bad = [f"{topic}[{partition}]@{offset}: {OWNERS[topic]} did not write it" for (topic, partition), offset in foreign] + bad
+    do = "find out who else writes that topic; tell the case's desk; it needs no `recover`. `referral audit verify` names forks and gaps"
+    return check("sequences", bad, f"{len(last)} sequences, all dense and by their owners", do)
 
 
 def positions(vitals: Vitals) -> Check:
@@ -244,7 +247,9 @@ def quarantine(vitals: Vitals) -> Check:
     """Nothing is in quarantine, and audit saw no fork."""
     bad = [f"{vitals.quarantined} records in quarantine"] if vitals.quarantined else []
     bad += [f"audit logged {vitals.kinds[kind]} of kind {kind}" for kind in (Kind.FORK, Kind.GAP) if vitals.kinds.get(kind)]
-    do = "`referral audit verify` names them; the desk of each case was asked; find who wrote them"
+    do = (
+        "`referral audit verify` names them; the desks were asked, save about foreign ones (see sequences): tell those; find who wrote them"
+    )
     return check("quarantine", bad, "empty, no forks, no gaps", do)
 
 

@@ -14,9 +14,10 @@ from referral.domain.case import Case
 from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.proof.entry import CASE_TOPICS
-from referral.runtime import clock, erasure, kafka, keyring, keys, reading
+from referral.runtime import clock, erasure, kafka, keyring, keys, mark, reading
 from referral.runtime.partition import place
 from referral.runtime.reading import Place
+from referral.runtime.refold import WRITES
 from referral.runtime.settings import LINE, Settings
 from referral.wire import seal, state
 
@@ -67,6 +68,8 @@ class Vitals(Struct, kw_only=True):
     ends: dict[Place, int]
     records: list[Seen]
     unread: list[tuple[Place, int]]
+    foreign: list[tuple[Place, int]]
+    """Records of case topics that the topic's owner did not write."""
     quarantined: int
     cases: dict[str, Case]
     sealed: set[str]
@@ -110,6 +113,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
         ends={},
         records=[],
         unread=[],
+        foreign=[],
         quarantined=0,
         cases={},
         sealed=set(),
@@ -127,7 +131,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
             vitals.cases[row.case_id] = state.unseal(opened[row.case_id], row.case_id, row.state)
         except Exception:  # whatever keeps it from opening, it does not open
             vitals.sealed.add(row.case_id)
-    await _topics(vitals, found)
+    await _topics(vitals, found, {topic: await mark.secret(tx, owner) for owner, topic in WRITES.items()})
     return vitals
 
 
@@ -150,7 +154,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
     )
 
 
-async def _topics(vitals: Vitals, found: Settings) -> None:
+async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) -> None:
     """What the broker holds, and whether its topics are as their cards say."""
     master = None if vitals.wrong_keys else keys.read(found.master_key_file)
     cards = kafka.wanted(found)
@@ -168,7 +172,12 @@ async def _topics(vitals: Vitals, found: Settings) -> None:
     vitals.ends = await reading.ends(found, [*cards, *ingress])
     vitals.kept = set(await keyring.kept(found))
     vitals.quarantined = vitals.ends.get(("referral-quarantine", 0), 0)
+    marked, unmarked = [], []
     async for place_, record in reading.whole(found, CASE_TOPICS):
+        if mark.carries(secrets[place_[0]], record.value, record.headers):
+            marked.append((place_[0], record.timestamp))
+        else:
+            unmarked.append((place_, record.offset, record.timestamp))
         try:
             meta = seal.open(record.value or b"").meta
             vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
@@ -177,3 +186,5 @@ async def _topics(vitals: Vitals, found: Settings) -> None:
                 (vitals.erased if said else vitals.forged).add(meta.case_id)
         except Malformed:
             vitals.unread.append((place_, record.offset))
+    began = mark.since(marked)
+    vitals.foreign = [(place_, offset) for place_, offset, at in unmarked if at >= began.get(place_[0], at + 1)]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.record import Input, Source, due_input
 from referral.errors import Fenced, Malformed
-from referral.runtime import attempt, commit, keyring, lease, observe, outbox, quarantine, queue, understand
+from referral.runtime import attempt, commit, keyring, lease, ledger, observe, outbox, quarantine, queue, understand
 from referral.runtime.compose import compose
 from referral.runtime.keys import Keys
 from referral.runtime.outbox import Blob
@@ -37,13 +37,14 @@ class Done:
 
 @dataclass(slots=True)
 class Transaction:
-    """What every batch of one tenure shares. quarantine_key: 32 bytes."""
+    """What every batch of one tenure shares. secret: with which this service marks what it writes."""
 
     service: Service
     settings: Settings
     keys: Keys
     tx: AsyncConnection
     producer: AIOKafkaProducer
+    secret: bytes
 
     async def run(self, work: Work, units: Mapping[str, Unit], handle: Handle) -> Done:
         """Fenced: nothing of it was ours any more."""
@@ -55,14 +56,21 @@ class Transaction:
             done = await self._fenced(work, held, now, handle)
         for name, positions in work.moved().items():
             units[name].positions.update(positions)
+            units[name].left.update(positions)
         return done
 
     async def _fenced(self, work: Work, held: frozenset[str], now: int, handle: Handle) -> Done:
         opened = understand.open_all([t for t in work.records if t[0].partition is not None], work.unread)
-        ids = {o.envelope.meta.case_id for o in opened if o.envelope} | {r.case_id for r in work.rows} | {d.case_id for d in work.dues}
+        foreign = ledger.strangers(work.own, self.secret)
+        ids = (
+            {o.envelope.meta.case_id for o in (*opened, *foreign) if o.envelope}
+            | {r.case_id for r in work.rows}
+            | {d.case_id for d in work.dues}
+        )
         seen: Seen = await commit.seen(self.tx, ids) if ids else {}
         keys = await self.keys.load(self.tx, ids) if ids else {}
         known = understand.understand(opened, seen, keys, self.keys, self.service.name)
+        ledger.disown(foreign, seen, keys, self.keys, self.service.name, known)
         inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys, known.refused)
         inputs += [] if work.unread else _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
         started = time.monotonic()
@@ -100,7 +108,7 @@ class Transaction:
         if fresh:  # cases that the handler opened in this transaction
             keys |= await self.keys.load(self.tx, fresh)
             seen |= await commit.seen(self.tx, fresh)
-        records, last = compose(outcome.emitted, self.service.name, self.service.writes or "", now, keys, seen)
+        records, last = compose(outcome.emitted, self.service.name, self.service.writes or "", now, keys, seen, self.secret)
         foreign = {f"p{n}" for n in records} - held
         if foreign:
             raise ValueError(f"{self.service.name} spoke on {sorted(foreign)}, which it does not own: enqueue there instead")

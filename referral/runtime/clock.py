@@ -5,13 +5,35 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.errors import Rejected
+from referral.errors import Rejected, Unavailable
 from referral.runtime.settings import Settings
+
+_NOW = text("SELECT runtime.clock(), runtime.moved()")
+_MOVED = text("SELECT runtime.moved()")
+
+
+class FalseClock(Unavailable):
+    """Somebody moved the clock of a database that holds real cases. Nothing is decided, received or logged by it.
+
+    Find out who wrote to runtime.clock, then set it right: UPDATE runtime.clock SET offset_us = 0. Services go on by themselves.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the true time of this database (somebody moved runtime.clock)")
 
 
 async def now(tx: AsyncConnection) -> int:
-    """Now, µs UTC."""
-    return int((await tx.execute(text("SELECT runtime.clock()"))).scalar_one())
+    """Now, µs UTC. FalseClock: the database's clock was moved, and it is no drill."""
+    at, moved = (await tx.execute(_NOW)).one()
+    if moved:
+        raise FalseClock
+    return int(at)
+
+
+async def true(tx: AsyncConnection) -> None:
+    """FalseClock: the database's clock was moved, and it is no drill."""
+    if (await tx.execute(_MOVED)).scalar_one():
+        raise FalseClock
 
 
 async def offset(tx: AsyncConnection) -> int:
@@ -30,6 +52,7 @@ async def advance(tx: AsyncConnection, settings: Settings, by: int) -> int:
 
 
 async def check(tx: AsyncConnection, settings: Settings) -> None:
-    """At start. Rejected: the database's clock was moved by a drill, and this process is none."""
+    """At start. Rejected: the database's clock was moved by a drill, and this process is none. FalseClock: somebody else moved it."""
+    await true(tx)
     if not settings.drill_clock and await offset(tx):
         raise Rejected("drill-clock", "runtime.clock", "this database belongs to a drill: start with REFERRAL_DRILL_CLOCK=1 or use another")

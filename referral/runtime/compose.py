@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from referral.domain.events import Meta
 from referral.domain.record import Input, derived
-from referral.runtime import observe
+from referral.runtime import mark, observe
 from referral.runtime.outbox import RECORD, Record
-from referral.runtime.sequence import NONE, Last
+from referral.runtime.sequence import NONE
 from referral.runtime.understand import Seen, fingerprint
 from referral.wire import codec, headers, seal, topics
 
-HEADERS = 1024  # bytes; ours are about 400
+HEADERS = 1024  # bytes; ours are about 440
 
 
 class TooLarge(Exception):
@@ -24,9 +24,12 @@ class TooLarge(Exception):
 
 
 def compose(
-    emitted: list[tuple[Input, Struct]], service: str, topic: str, now: int, keys: Mapping[str, bytes], seen: Seen
+    emitted: list[tuple[Input, Struct]], service: str, topic: str, now: int, keys: Mapping[str, bytes], seen: Seen, secret: bytes
 ) -> tuple[dict[int, list[Record]], Seen]:
-    """(partition → records in order, the last sequences). seen: of the service's own topic, for every case here. TooLarge."""
+    """(partition → records in order, the last sequences). seen: of the service's own topic, for every case here. TooLarge.
+
+    secret: the service's own, with which each record is marked as written by it.
+    """
     out: defaultdict[int, list[Record]] = defaultdict(list)
     last: Seen = {}
     index: defaultdict[str, int] = defaultdict(int)
@@ -50,9 +53,9 @@ def compose(
             drill=cause.drill or before.drill,
         )
         value = seal.seal(keys.get(case_id), topic, meta, codec.encode(event), os.urandom(seal.NONCE))
-        head = headers.of(meta)
+        head = [*headers.of(meta), mark.of(secret, value)]
         if len(value) + HEADERS > RECORD:
             raise TooLarge(type_)
-        last[topic, case_id] = Last(meta.case_seq, fingerprint(value), meta.drill)
+        last[topic, case_id] = before.after(meta.case_seq, fingerprint(value), meta.drill)
         out[topics.partition(case_id)].append(Record(case_id.encode(), value, head))
     return dict(out), last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac as hmac_
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -55,6 +55,16 @@ class Keys:
         """Case id → key. A case that is missing from the answer is erased, or never was."""
         rows = (await tx.execute(_LOAD, {"ids": list(ids)})).all()
         return {case_id: self._unwrap(case_id, wrapped) for case_id, wrapped in rows}
+
+    def unwrap(self, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Case id → key, of wrapped keys that are kept beside the database. One that does not open is nobody's, and is left out."""
+        found = {}
+        for case_id, value in wrapped.items():
+            try:
+                found[case_id] = self._unwrap(case_id, value)
+            except (Rejected, ValueError):
+                continue
+        return found
 
     def _unwrap(self, case_id: str, wrapped: bytes) -> bytes:
         try:

@@ -10,6 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.errors import Fenced
+from referral.runtime.clock import FalseClock
 from referral.runtime.partition import Place, Position, Unit, place, word
 
 SECONDS = 10  # a lease (in the statements below); renewed every RENEW by the heart and by every batch
@@ -46,7 +48,13 @@ _STOPPED = text(
 _FENCE = text(
     "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s', clean = true FROM"
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
-    " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, runtime.clock()"
+    " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, runtime.clock(), lease.positions::text,"
+    " runtime.moved()"
+)
+_STANDING = text(
+    "SELECT lease.unit, lease.positions::text FROM lease"
+    " JOIN unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
+    " ON lease.unit = held.unit AND lease.epoch = held.epoch"
 )
 _TRY = text(  # undone by the fence of that batch, so it stays only if the process dies of it
     "UPDATE lease SET clean = false FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
@@ -106,8 +114,14 @@ async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place
 
 
 async def fence(tx: AsyncConnection, units: list[Unit]) -> tuple[frozenset[str], int]:
-    """Renew what is still ours inside the batch's transaction: (units, batch clock in µs)."""
+    """Renew what is still ours inside the batch's transaction: (units, batch clock in µs). Fenced: the database was set back meanwhile.
+
+    FalseClock: somebody moved its clock.
+    """
     rows = (await tx.execute(_FENCE, _held(units))).all()
+    _compare(units, [(r[0], r[2]) for r in rows])
+    if rows and rows[0][3]:
+        raise FalseClock
     return frozenset(r[0] for r in rows), (rows[0][1] if rows else 0)
 
 
@@ -118,6 +132,19 @@ async def held(tx: AsyncConnection, me: str, unit: str) -> dict[Place, Position]
     """
     found = (await tx.execute(_HELD, {"me": me, "unit": unit})).scalar_one_or_none()
     return None if found is None else _positions(found)
+
+
+async def standing(tx: AsyncConnection, units: list[Unit]) -> None:
+    """Fenced: the database does not stand where these units left it. An older copy in its place may show the same owner and epoch."""
+    if units:
+        _compare(units, [(r[0], r[1]) for r in (await tx.execute(_STANDING, _held(units))).all()])
+
+
+def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:
+    left = {unit.name: unit.left for unit in units}
+    moved = [name for name, stored in rows if _positions(stored) != left[name]]
+    if moved:
+        raise Fenced(f"the database is not where this instance left it: {' '.join(sorted(moved))}; was it set back?")
 
 
 async def try_first(tx: AsyncConnection, units: list[Unit]) -> None:

@@ -11,19 +11,23 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Fenced, Misfit, NewerVersion, Rejected, Unavailable
-from referral.runtime import alarm, attempt, clock, commit, database, heart, kafka, lease, observe, outbox
+from referral.runtime import alarm, attempt, clock, commit, database, heart, kafka, lease, mark, observe, outbox
 from referral.runtime.batch import Done, Transaction
+from referral.runtime.clock import FalseClock
 from referral.runtime.keys import Keys
+from referral.runtime.ledger import Ledger
 from referral.runtime.own import Owner, monotonic
 from referral.runtime.partition import Unit
 from referral.runtime.quarantine import WINDOW, Ceiling, QuarantineAway
 from referral.runtime.read import LIMIT, POLL, Reader
 from referral.runtime.service import Handle, Service
 from referral.runtime.settings import Settings
+from referral.runtime.waiting import Waiting
 from referral.runtime.work import Work
 from referral.wire import topics
 
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the next try, the last one again and again
+CLOCK = "somebody moved runtime.clock, and this is no drill: find out who; then UPDATE runtime.clock SET offset_us = 0"
 STALL = 45.0  # seconds of one turn; statements and publications end after 30, so beyond this a handler hangs: let others take over
 
 
@@ -36,8 +40,8 @@ class Loop:
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
         self._tries = 0
-        self._moved, self._publishing = monotonic(), 0.0
-        observe.OUTBOX_AGE.labels(service.name).set_function(lambda: monotonic() - self._publishing if self._publishing else 0.0)
+        self._moved, self._waiting = monotonic(), Waiting(engine)
+        observe.OUTBOX_AGE.labels(service.name).set_function(self._waiting.seconds)
 
     def _moves(self) -> bool:
         return monotonic() - self._moved < STALL
@@ -48,6 +52,13 @@ class Loop:
 
     async def run(self) -> None:
         """Until `end`. Raises what must stop the service: NewerVersion of a case topic, QuarantineAway, Misfit."""
+        watching = asyncio.create_task(self._waiting.follow())
+        try:
+            await self._tenures()
+        finally:
+            watching.cancel()
+
+    async def _tenures(self) -> None:
         while not self._ending.is_set():
             try:
                 await self._tenure()
@@ -59,6 +70,8 @@ class Loop:
                 what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
                 observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=observe.where(error))
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
+                if isinstance(error, FalseClock):
+                    self.health.red("clock", CLOCK)
                 await self._rest(pause)
 
     async def _rest(self, seconds: float) -> None:
@@ -74,7 +87,8 @@ class Loop:
             self.tx = await stack.enter_async_context(self.engine.connect())
             await self._fits()
             consumer, probe, producer = kafka.consumer(self.settings), kafka.consumer(self.settings), kafka.producer(self.settings)
-            for reading in (consumer, probe):
+            book = kafka.consumer(self.settings, isolation_level="read_uncommitted")
+            for reading in (consumer, probe, book):
                 stack.push_async_callback(kafka.halt, reading)
                 await reading.start()
             stack.push_async_callback(kafka.throw_away, producer)
@@ -85,8 +99,11 @@ class Loop:
             beating = heart.beating(self.engine, self.service.name, self.settings.instance, self.units, wake, self._moves)
             self._heart = await stack.enter_async_context(beating)
             counts = {name: card.partitions for name, card in kafka.wanted(self.settings).items()}
-            self.owner = Owner(self.service, self.settings, self.health, self.tx, self.reader, producer, self.units, counts)
-            self.batch = Transaction(self.service, self.settings, self.keys, self.tx, producer)
+            of = (self.service, self.settings)
+            self.owner = Owner(*of, self.health, self.tx, self.reader, producer, book, self.keys, self.units, counts)
+            self.batch = Transaction(*of, self.keys, self.tx, producer, await mark.secret(self.tx))
+            await self.tx.commit()
+            self.ledger = Ledger(book, self.settings, self.service.writes) if self.service.writes else None
             self.producer, self.gate, self._poll = producer, alarm.Gate(), 0.0
             stack.push_async_callback(self._leave)
             while not self._ending.is_set():
@@ -98,8 +115,8 @@ class Loop:
         against = self.health.against().keys()
         if self._tries or against & {"loop", "start"}:
             self._tries = 0
-            self.health.green("loop")
-            self.health.green("start")
+            for word in ("loop", "clock", "start"):
+                self.health.green(word)
         if "quarantine" in against and not self._ceiling.reached(monotonic()):
             self.health.green("quarantine")
 
@@ -129,6 +146,8 @@ class Loop:
         if self._heart.done():
             raise Fenced("nobody renews our leases")
         await self.owner.look(monotonic())
+        if self.ledger and (own := await self.ledger.look(self.owner.active().values(), monotonic())):
+            await self.turn(Work(own=own))
         work = await self.read()
         if any(unit.wary is not None for unit in self.units.values()) and (work.rows or work.dues):
             await self._warily(work)
@@ -272,11 +291,10 @@ class Loop:
         """The blobs of this batch; confirmed before the next one."""
         if not done.blobs or self.service.writes is None:
             return
-        started = self._publishing = monotonic()
-        ends = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs)
-        self._publishing = 0.0
+        started = monotonic()
+        spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs)
         parts = {u.partition: u for u in self.units.values() if u.partition is not None}
-        await outbox.confirm(self.tx, self.service.writes, parts, done.blobs, ends)
+        await outbox.confirm(self.tx, self.service.writes, parts, done.blobs, spans)
         observe.BATCH_SECONDS.labels(self.service.name, "publish").observe(monotonic() - started)
         observe.RECORDS_OUT.labels(self.service.name).inc(sum(len(b.records) for b in done.blobs))
 

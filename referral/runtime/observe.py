@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
@@ -20,7 +21,7 @@ LAG = Gauge("referral_lag", "Records of a partition that are not handled yet.", 
 """Worry above 1000 for a minute: decisions are late."""
 BATCH_SECONDS = Histogram("referral_batch_seconds", "One turn of the loop: handle, commit, publish.", ["service", "stage"])
 """Worry when handle or commit passes 5 s: a lease lasts 10 s."""
-OUTBOX_AGE = Gauge("referral_outbox_age_seconds", "Age of the blob that is being published.", ["service"])
+OUTBOX_AGE = Gauge("referral_outbox_age_seconds", "Age of the oldest thing that was taken and is not on its topic.", ["service"])
 """Worry above 30 s: the broker does not take what is committed."""
 ALARMS_OVERDUE = Gauge("referral_alarms_overdue", "Due alarms that still wait for their inputs, or for their turn.", ["service"])
 """Worry above 0 for two minutes: deadlines pass and nobody is woken."""
@@ -30,6 +31,8 @@ LOST = Counter("referral_records_lost", "Gaps in a case's sequence.", ["service"
 """Worry at the first: a record is missing; the case stands at its desk."""
 FORKS = Counter("referral_forks", "The same sequence with other bytes; nothing of it was applied.", ["service", "topic"])
 """Worry at the first, at once: two writers, or somebody tampers."""
+FOREIGN = Counter("referral_foreign", "Records on the service's own topic that it did not write.", ["service", "topic"])
+"""Worry at the first, at once: somebody else writes there. `referral doctor` names the record; do not `recover`."""
 REPEATS = Counter("referral_repeats", "Records that came again and were dropped.", ["service", "topic"])
 """Do not worry: each crash repeats a few."""
 REWOUND = Gauge("referral_units_stopped", "Units that do not go on, by cause.", ["service", "cause"])
@@ -63,7 +66,7 @@ def allow(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[s
 
 
 def configure() -> None:
-    """Logs as JSON lines on stderr; libraries only from WARNING, by class and logger and without their text."""
+    """Logs as JSON lines on stderr; libraries only from WARNING, by class and logger and without the values in their text."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -83,7 +86,7 @@ AGAIN_S = 10.0
 
 
 class _Quiet(logging.Handler):
-    """A library's warning: which logger and line, not its text, which may hold values."""
+    """A library's warning: which logger and line, and its text without values, which may be about a person."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +97,20 @@ class _Quiet(logging.Handler):
         where = f"{record.name}:{record.lineno}"
         if record.created >= self._said.get((where, kind), 0.0) + AGAIN_S:
             self._said[where, kind] = record.created
-            log().warning("library", where=where, kind=kind)
+            log().warning("library", where=where, kind=kind, hint=plain(record))
+
+
+TEXT = 120
+"""Characters of a library's text (ours)."""
+_VALUE = re.compile(r"""'[^']*'|"[^"]*"|<[^>]*>?|(?<!\S)(?!\S*%)\S*(?:[0-9@/\\=]|:\S)\S*""")
+"""What may be a value where a library has put its text together itself: quoted, in brackets, or a word with a digit, address or path."""
+
+
+def plain(record: logging.LogRecord) -> str:
+    """A library's text as it stands in its source: the template without its arguments, its first line, and nothing that may be a value."""
+    template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+    first = template.split("\n", 1)[0]
+    return _VALUE.sub("…", first)[:TEXT]
 
 
 def where(error: BaseException | None) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -40,6 +40,8 @@ class Blob(NamedTuple):
     records: list[Record]
 
 
+Span = tuple[int, int]
+"""A record batch on the topic: its first offset, and the one after its last."""
 _decoder = msgspec.msgpack.Decoder(list[Record])
 _encode = msgspec.msgpack.Encoder().encode
 _LOAD = text("SELECT partition, id, blob FROM outbox WHERE partition = ANY(CAST(:parts AS int[])) ORDER BY id")
@@ -78,36 +80,55 @@ async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest:
     return [Blob(p, i, records[p]) for p, i in (await tx.execute(_KEEP, values)).all()]
 
 
-async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob]) -> dict[int, int]:
-    """Partition → the offset after its last record, when the broker has all. TimeoutError, KafkaError: throw the producer away."""
+async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob]) -> dict[int, list[Span]]:
+    """Partition → where its record batches stand, once the broker has all. TimeoutError, KafkaError: throw the producer away."""
     async with asyncio.timeout(LIMIT):
         return dict(await asyncio.gather(*(_send(producer, topic, blob) for blob in blobs)))
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, blob: Blob) -> tuple[int, int]:
+async def _send(producer: AIOKafkaProducer, topic: str, blob: Blob) -> tuple[int, list[Span]]:
     """Prebuilt batches: one future for each, not one for each record."""
-    futures = []
+    futures, counts = [], []
     batch = producer.create_batch()
     for record in blob.records:
         if batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is None:
+            counts.append(batch.record_count())
             batch.close()
             futures.append(await producer.send_batch(batch, topic, partition=blob.partition))
             batch = producer.create_batch()
             batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
-    count = batch.record_count()
+    counts.append(batch.record_count())
     batch.close()
     futures.append(await producer.send_batch(batch, topic, partition=blob.partition))
     done = await asyncio.gather(*futures)
-    if done[-1].offset < 0:  # the broker had it already and does not say where: publish again and know
+    if any(one.offset < 0 for one in done):  # the broker had it already and does not say where: publish again and know
         raise KafkaError("no offset")
-    return blob.partition, done[-1].offset + count
+    return blob.partition, [(one.offset, one.offset + count) for one, count in zip(done, counts, strict=True)]
 
 
-async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], blobs: list[Blob], ends: Mapping[int, int]) -> None:
-    """Published. Fenced: somebody else took over meanwhile (the records are the same bytes that it repeats)."""
+def joined(start: int, spans: Iterable[Span]) -> int | None:
+    """The end of spans that follow `start` without a hole; None: something else stands between them. KafkaError: the topic went back."""
+    for begin, end in spans:
+        if begin < start:
+            raise KafkaError("the topic ends before what it has acknowledged")
+        if begin > start:
+            return None
+        start = end
+    return start
+
+
+async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], blobs: list[Blob], spans: Mapping[int, list[Span]]) -> None:
+    """Published. The confirmed position moves over what is this service's alone; before a hole it stays, and the ledger looks into it.
+
+    Fenced: somebody else took over meanwhile (the records are the same bytes that it repeats).
+    """
     for blob in blobs:
+        unit, place = units[blob.partition], (topic, blob.partition)
+        before = unit.positions.get(place, (0, ""))
+        end = joined(max(before[0], unit.explained), spans[blob.partition])
+        unit.suspect |= end is None
         last = blob.records[-1]
-        units[blob.partition].positions[topic, blob.partition] = (ends[blob.partition], digest(last.key, last.value))
+        unit.positions[place] = before if end is None else (end, digest(last.key, last.value))
     owned = [units[b.partition] for b in blobs]
     values = {
         "parts": [b.partition for b in blobs],
@@ -118,5 +139,7 @@ async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], bl
     }
     confirmed = (await tx.execute(_CONFIRM, values)).all()
     await tx.commit()
+    for unit, blob in zip(owned, blobs, strict=True):
+        unit.left[topic, blob.partition] = unit.positions[topic, blob.partition]
     if len(confirmed) < len(blobs):
         raise Fenced("another instance owns a partition of this batch")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import keyring, lease, observe, outbox, queue, rewind
+from referral.runtime.keys import Keys
 from referral.runtime.partition import Place, Unit, names, places
 from referral.runtime.read import LIMIT, Reader
 from referral.runtime.service import Service
@@ -34,6 +35,8 @@ class Owner:
     tx: AsyncConnection
     reader: Reader
     producer: AIOKafkaProducer
+    book: AIOKafkaConsumer
+    keys: Keys
     units: dict[str, Unit]
     counts: dict[str, int]
     stopped: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class Owner:
             self._look = mono + EVERY
             await self._discovered(mono)
             self._resume(mono)
+            await lease.standing(self.tx, list(self.units.values()))
             found = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
             await self.tx.commit()
             await self._share(found)
@@ -126,7 +130,7 @@ class Owner:
             return None
         epoch, positions, wary = row
         self.stopped.pop(name, None)
-        unit = Unit(name, epoch, positions, wary=wary)
+        unit = Unit(name, epoch, positions, wary=wary, left=dict(positions))
         if wary is not None:
             ends = await self.reader.ends(self.places(name))
             starts = {p: positions.get(p, (0, ""))[0] for p in ends}
@@ -139,7 +143,7 @@ class Owner:
         for unit in taken:
             self.units[unit.name] = unit  # from now on the heart renews it
         wanted = {u.name: (u, self.places(u.name)) for u in taken}
-        for found in await rewind.check(self.tx, self.settings, self.reader.probe, self.service.writes, wanted):
+        for found in await rewind.check(self.tx, self.settings, self.book, self.keys, self.service.writes, wanted):
             self.stop(found.unit, f"rewound-{found.cause}")
         await self.tx.commit()
         observe.log().info("took over", service=self.service.name, count=len(taken))
@@ -153,8 +157,8 @@ class Owner:
         blobs = await outbox.load(self.tx, list(parts))
         await self.tx.commit()
         if blobs:
-            ends = await outbox.publish(self.producer, self.settings.topic(self.service.writes), blobs)
-            await outbox.confirm(self.tx, self.service.writes, parts, blobs, ends)
+            spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), blobs)
+            await outbox.confirm(self.tx, self.service.writes, parts, blobs, spans)
 
     async def assign(self) -> None:
         """Read exactly what we own and what goes on, all positions anew."""

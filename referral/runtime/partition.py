@@ -20,7 +20,10 @@ class Unit:
     """An owned unit. epoch: as captured at take-over. positions: committed; of the service's own topic, what is confirmed.
 
     careful: up to which offset records are read one at a time, because one of them may kill the process; wary: up to which batch clock
-    rows and alarms are. tried: a batch of this tenure was begun.
+    rows and alarms are. tried: a batch of this tenure was begun. left: positions as last committed: the database must show them.
+
+    explained: offset of the service's own topic up to which every record has its writer. suspect: the broker put a record of this service
+    elsewhere than behind the last one, so somebody else wrote there.
     """
 
     name: str
@@ -29,6 +32,9 @@ class Unit:
     careful: dict[Place, int] = field(default_factory=dict)
     wary: int | None = None
     tried: bool = False
+    left: dict[Place, Position] = field(default_factory=dict)
+    explained: int = 0
+    suspect: bool = False
 
     @property
     def partition(self) -> int | None:

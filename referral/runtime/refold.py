@@ -14,7 +14,7 @@ from msgspec import msgpack
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import database, keyring, keys, outbox, tape
+from referral.runtime import database, keyring, keys, mark, outbox, tape
 from referral.runtime.partition import word
 from referral.runtime.settings import Settings
 from referral.runtime.tape import Tape, Taped
@@ -52,25 +52,28 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
         async with engine.begin() as tx:
             await tx.execute(text(FENCE.format(s=service)))
             master = keys.read(settings.master_key_file)
-            made = await tape.read(settings, master)
+            secrets = {topic: await mark.secret(tx, owner) for owner, topic in WRITES.items()}
+            made = await tape.read(settings, master, secrets)
             await keyring.restore(tx, settings, made.erased)
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
             found = await master.load(tx, {taped.meta.case_id for taped in made.all})
             made.settle(found)
-            counts = await _spoken(tx, service, made) if service in WRITES else {}
+            counts = await _spoken(tx, service, made, found) if service in WRITES else {}
+            if made.foreign:
+                counts["records of others passed over"] = len(made.foreign)
             return {**counts, **await hook(tx, settings, made, found)}
     finally:
         await engine.dispose()
 
 
-async def _spoken(tx: AsyncConnection, service: str, made: Tape) -> dict[str, int]:
+async def _spoken(tx: AsyncConnection, service: str, made: Tape, found: dict[str, bytes]) -> dict[str, int]:
     """How far the service had spoken: sequences, the end of its topic, queue rows and blobs that are on the topic already."""
     topic = WRITES[service]
     for place, (offset, before) in made.ends.items():
         if place[0] == topic:
             values = {"unit": f"p{place[1]}", "position": json.dumps({word(place): [offset, before]})}
             await tx.execute(text(POSITION.format(s=service)), values)
-    await seen(tx, service, (taped for (of, _), taped in made.last.items() if of == topic))
+    await seen(tx, service, made.numbered(topic, found))
     queued = await _queued(tx, service, made.records[topic]) if service != "routing" else 0
     waiting = msgpack.Decoder(list[outbox.Record])
     gone = []

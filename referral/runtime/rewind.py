@@ -1,26 +1,30 @@
 """Rewound: does SQL, or Kafka, stand where it stood? Asked before anything is published after a take-over.
 
-Everything on the service's own topic was committed first. So a record there with a sequence beyond SQL's says that SQL went back,
-and a position beyond the topic, or with another record before it, that Kafka did.
+Everything on the service's own topic was committed first. So a record there that this service wrote, with a sequence beyond SQL's, says
+that SQL went back; and a position beyond the topic, or with another record before it, that Kafka did. A record that somebody else wrote
+says nothing about SQL: the ledger names it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
-from referral.runtime import commit
+from referral.runtime import commit, keyring, ledger, mark
+from referral.runtime.keys import Keys
 from referral.runtime.partition import Place, Unit, digest
 from referral.runtime.sequence import NONE
 from referral.runtime.settings import Settings
 from referral.wire import seal
 
 LIMIT = 60.0  # seconds for one check; a broker that needs longer is away
+_WROTE = text("SELECT EXISTS (SELECT FROM seen WHERE topic = :topic)")
 Range = tuple[int, int]
 
 
@@ -36,24 +40,35 @@ class Rewound:
 async def check(
     tx: AsyncConnection,
     settings: Settings,
-    probe: AIOKafkaConsumer,
+    book: AIOKafkaConsumer,
+    keys: Keys,
     writes: str | None,
     units: Mapping[str, tuple[Unit, tuple[Place, ...]]],
 ) -> list[Rewound]:
-    """The units that must stop. A unit's position before the beginning of a topic that it never read is moved there."""
+    """The units that must stop. A unit's position before the beginning of a topic that it never read is moved there.
+
+    book: a reader that sees open transactions: a record of ours may stand above one.
+    """
     async with asyncio.timeout(LIMIT):
         try:
-            return [found for unit, places in units.values() if (found := await _check(tx, settings, probe, writes, unit, places))]
+            asked = [await _check(tx, settings, book, keys, writes, unit, places) for unit, places in units.values()]
+            return [found for found in asked if found]
         finally:
-            probe.unsubscribe()
+            book.unsubscribe()
 
 
 async def _check(
-    tx: AsyncConnection, settings: Settings, probe: AIOKafkaConsumer, writes: str | None, unit: Unit, places: tuple[Place, ...]
+    tx: AsyncConnection,
+    settings: Settings,
+    book: AIOKafkaConsumer,
+    keys: Keys,
+    writes: str | None,
+    unit: Unit,
+    places: tuple[Place, ...],
 ) -> Rewound | None:
     own = (writes, unit.partition) if writes and unit.partition is not None else None
     tps = {TopicPartition(settings.topic(p[0]), p[1]): p for p in (*places, *([own] if own else []))}
-    begins, ends = await probe.beginning_offsets(list(tps)), await probe.end_offsets(list(tps))
+    begins, ends = await book.beginning_offsets(list(tps)), await book.end_offsets(list(tps))
     ranges: dict[TopicPartition, Range] = {}
     for tp, place in tps.items():
         offset, before = unit.positions.get(place, (0, ""))
@@ -64,7 +79,7 @@ async def _check(
             return Rewound(unit.name, "kafka", place)
         start = max(begins[tp], offset - 1) if before or place == own else offset
         ranges[tp] = (start, ends[tp] if place == own else offset)
-    records = await _read(probe, {tp: r for tp, r in ranges.items() if r[0] < r[1]})
+    records, _ = await ledger.read(book, {tp: r for tp, r in ranges.items() if r[0] < r[1]})
     for tp, place in tps.items():
         offset, before = unit.positions.get(place, (0, ""))
         for record in records.get(tp, []):
@@ -74,34 +89,33 @@ async def _check(
         return None
     confirmed = unit.positions.get(own, (0, ""))[0]
     beyond = [r for tp, place in tps.items() if place == own for r in records.get(tp, []) if r.offset >= confirmed]
-    return Rewound(unit.name, "sql", own) if await _beyond(tx, own[0], beyond) else None
+    return Rewound(unit.name, "sql", own) if beyond and await _beyond(tx, settings, keys, own[0], beyond) else None
 
 
-async def _read(probe: AIOKafkaConsumer, ranges: Mapping[TopicPartition, Range]) -> dict[TopicPartition, list[ConsumerRecord]]:
-    """The records of each [start, stop)."""
-    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ranges}
-    if not ranges:
-        return found
-    probe.assign(list(ranges))
-    for tp, (start, _) in ranges.items():
-        probe.seek(tp, start)
-    left = set(ranges)
-    while left:
-        for tp, records in (await probe.getmany(*left, timeout_ms=1000)).items():
-            found[tp] += [r for r in records if r.offset < ranges[tp][1]]
-            if records and records[-1].offset >= ranges[tp][1] - 1:
-                left.discard(tp)
-                probe.pause(tp)
-    return found
+async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: str, records: list[ConsumerRecord]) -> bool:
+    """Whether this service wrote a record that SQL does not know.
 
-
-async def _beyond(tx: AsyncConnection, topic: str, records: list[ConsumerRecord]) -> bool:
-    """Whether a record has a sequence that SQL does not know."""
-    metas = []
+    A database that never wrote to the topic was emptied or made anew, and its secret with it: then the seal has to do for the mark.
+    """
+    secret, wrote = await mark.secret(tx), (await tx.execute(_WROTE, {"topic": topic})).scalar_one()
+    envelopes = []
     for record in records:
         try:
-            metas.append(seal.open(record.value or b"").meta)
+            envelope = seal.open(record.value or b"")
         except Malformed:  # not ours: its readers quarantine it
             continue
-    seen = await commit.seen(tx, {m.case_id for m in metas})
-    return any(m.case_seq > seen.get((topic, m.case_id), NONE).seq for m in metas)
+        if not wrote or mark.carries(secret, record.value, record.headers):
+            envelopes.append(envelope)
+    if not wrote and envelopes:
+        known = await _keys(tx, settings, keys, {e.meta.case_id for e in envelopes})
+        envelopes = [e for e in envelopes if ledger.opens(e, topic, known, keys)]
+    seen = await commit.seen(tx, {e.meta.case_id for e in envelopes})
+    return any(e.meta.case_seq > seen.get((topic, e.meta.case_id), NONE).seq for e in envelopes)
+
+
+async def _keys(tx: AsyncConnection, settings: Settings, keys: Keys, ids: Iterable[str]) -> dict[str, bytes]:
+    """The keys of these cases, also of such as begin after the copy that the database is."""
+    found, wanted = await keys.load(tx, ids), set(ids)
+    if wanted - found.keys():
+        found |= keys.unwrap({case: key for case, key in (await keyring.kept(settings)).items() if case in wanted - found.keys()})
+    return found

@@ -5,6 +5,9 @@ CREATE TABLE IF NOT EXISTS runtime.clock (one boolean PRIMARY KEY DEFAULT true C
 INSERT INTO runtime.clock VALUES (true, 0) ON CONFLICT DO NOTHING;
 CREATE OR REPLACE FUNCTION runtime.clock() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + offset_us FROM runtime.clock';
+-- Somebody moved the clock of a database that is no drill's.
+CREATE OR REPLACE FUNCTION runtime.moved() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS
+    'SELECT offset_us <> 0 AND EXISTS (SELECT FROM runtime.settings WHERE name = ''drill'' AND value = ''0'') FROM runtime.clock';
 CREATE SCHEMA IF NOT EXISTS keys AUTHORIZATION intake;
 CREATE TABLE IF NOT EXISTS keys.case_key (case_id text PRIMARY KEY, wrapped bytea NOT NULL);
 ALTER TABLE keys.case_key OWNER TO intake;

@@ -94,8 +94,8 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], mast
         at = (place[0], meta.case_id)
         print_ = fingerprint(record.value)
         verdict = judge(seen.get(at, NONE), meta.case_seq, print_)
-        if verdict in (Verdict.REPEAT, Verdict.FORK):
-            _dropped(verdict, service, place, record)
+        if verdict is Verdict.REPEAT:
+            observe.REPEATS.labels(service, place[0]).inc()
             continue
         body, reason = _body(item.envelope, place[0], keys, master)
         if reason == "seal":
@@ -104,10 +104,15 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], mast
             if verdict is Verdict.NEXT:  # it may have been true and was damaged: then no other comes in its place
                 out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
             continue
+        if verdict in (Verdict.FORK, Verdict.FAR):  # nothing tells which of two is true, so neither takes the other's place: a person looks
+            _forked(verdict, service, place, record)
+            if not isinstance(body, Erased):
+                out.inputs.append(_lost(item, place[0], meta.case_seq, verdict.value))
+            continue
         if verdict is Verdict.GAP:
             out.inputs.append(_lost(item, place[0], seen.get(at, NONE).seq + 1, "gap"))
             observe.LOST.labels(service, place[0]).inc()
-        out.seen[at] = seen[at] = Last(meta.case_seq, print_, meta.drill)
+        out.seen[at] = seen[at] = seen.get(at, NONE).after(meta.case_seq, print_, meta.drill)
         if body is None:
             out.refused.append(refused(item.taken, reason, meta))
             out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
@@ -136,12 +141,9 @@ def _lost(item: Opened, topic: str, seq: int, reason: str) -> Input:
     return lost_input(item.envelope.meta.case_id, RecordLost(topic=topic, seq=seq, reason=reason), _source(place, record))
 
 
-def _dropped(verdict: Verdict, service: str, place: Place, record: ConsumerRecord) -> None:
-    if verdict is Verdict.FORK:
-        observe.FORKS.labels(service, place[0]).inc()
-        observe.log().error("fork", service=service, topic=place[0], partition=place[1], offset=record.offset)
-    else:
-        observe.REPEATS.labels(service, place[0]).inc()
+def _forked(verdict: Verdict, service: str, place: Place, record: ConsumerRecord) -> None:
+    observe.FORKS.labels(service, place[0]).inc()
+    observe.log().error(verdict.value, service=service, topic=place[0], partition=place[1], offset=record.offset)
 
 
 def _source(place: Place, record: ConsumerRecord) -> Source:

@@ -16,17 +16,19 @@ from referral.wire import topics
 class Work:
     """Records, queue rows and due alarms, in the order of handling.
 
+    own: records of the service's own topic that none of its acknowledgements covers: was it really this service that wrote them?
     attempt: the how-manieth of the one input in it, where it is counted. unread: it has killed the process too often to be looked at.
     """
 
     records: list[Taken] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     dues: list[Due] = field(default_factory=list)
+    own: list[Taken] = field(default_factory=list)
     attempt: int = 0
     unread: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.rows or self.dues)
+        return bool(self.records or self.rows or self.dues or self.own)
 
     def place(self) -> tuple[str, Place, int]:
         """Unit, place and offset of its one input; a row's and an alarm's place names it."""
@@ -42,7 +44,7 @@ class Work:
     def units(self) -> frozenset[str]:
         """Whose inputs these are."""
         parts = {topics.partition(row.case_id) for row in self.rows} | {due.partition for due in self.dues}
-        return frozenset({taken[0].name for taken in self.records} | {f"p{number}" for number in parts})
+        return frozenset({taken[0].name for taken in (*self.records, *self.own)} | {f"p{number}" for number in parts})
 
     def of(self, units: frozenset[str]) -> Work:
         """Only what belongs to these units."""
@@ -51,18 +53,21 @@ class Work:
             records=[t for t in self.records if t[0].name in units],
             rows=[r for r in self.rows if f"p{topics.partition(r.case_id)}" in units],
             dues=[d for d in self.dues if f"p{d.partition}" in units],
+            own=[t for t in self.own if t[0].name in units],
         )
 
     def singly(self) -> Iterator[Work]:
         """One input at a time, in the same order."""
-        yield from (replace(self, records=[t], rows=[], dues=[]) for t in self.records)
-        yield from (replace(self, records=[], rows=[r], dues=[]) for r in self.rows)
-        yield from (replace(self, records=[], rows=[], dues=[d]) for d in self.dues)
+        nothing = replace(self, records=[], rows=[], dues=[], own=[])
+        yield from (replace(nothing, own=[t]) for t in self.own)
+        yield from (replace(nothing, records=[t]) for t in self.records)
+        yield from (replace(nothing, rows=[r]) for r in self.rows)
+        yield from (replace(nothing, dues=[d]) for d in self.dues)
 
     def moved(self) -> dict[str, dict[Place, Position]]:
         """Unit → its positions after this work."""
         out: dict[str, dict[Place, Position]] = {}
-        for (unit, place), record in {(t[0].name, t[1]): t for t in self.records}.items():
+        for (unit, place), record in {(t[0].name, t[1]): t for t in (*self.own, *self.records)}.items():
             positions = out.setdefault(unit, dict(record[0].positions))
             positions[place] = (record[2].offset + 1, digest(record[2].key, record[2].value))
         return out

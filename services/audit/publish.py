@@ -196,7 +196,7 @@ class Publisher:
         """A proof stops the log; a claim only when no quorum is left without those who make it."""
         if fork.shown is not None and await self._contradicted(fork.shown):
             self._against["fork"] = (
-                f"{fork}, and shows it with this log's own signature: this is a fork, or an old copy; see docs/auditors.md"
+                f"{fork}, and shows it with this log's own signature: this is a fork, or an old copy; see docs/operators.md"
             )
         else:
             async with self._engine.connect() as tx:
@@ -204,7 +204,7 @@ class Publisher:
                     return  # another instance of ours was quicker
             self._claims.add(name)
             if not self._policy.satisfied({party.name for party in self._policy.witnesses} - self._claims):
-                self._against["fork"] = f"{fork}, and without those who say so there is no quorum; see docs/auditors.md"
+                self._against["fork"] = f"{fork}, and without those who say so there is no quorum; see docs/operators.md"
         self._failed(name, "fork", str(fork))
 
     async def _contradicted(self, shown: Checkpoint) -> bool:

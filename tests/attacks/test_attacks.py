@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import contents, history
+from tests.attacks import contents, history, own_topic
 from tests.attacks.ground import Attack, copy, verify
 
-ALL = [*history.attacks(), *contents.attacks()]
+ALL = [*history.attacks(), *contents.attacks(), *own_topic.attacks()]
 
 
 @pytest.mark.parametrize("attack", ALL, ids=lambda attack: f"{attack.what}, {attack.power}")
@@ -18,3 +18,8 @@ def test_it_is_noticed_by_whom_it_must(attack: Attack) -> None:
 
 def test_without_an_attack_nobody_says_anything() -> None:
     assert verify(copy()) == ""
+
+
+def test_what_the_owner_wrote_is_foreign_to_nobody() -> None:
+    true = [own_topic.record(n, by_owner=True) for n in (2, 3)]
+    assert own_topic.owner(true) == own_topic.recover(true) == "" == own_topic.acknowledged(3, [(3, 5), (5, 6)])

@@ -11,9 +11,10 @@ from referral.cli.diagnosis import UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.doctor import exit_code
 from referral.cli.vitals import Vitals, gather
 from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
-from referral.proof.entry import ROUTING
+from referral.proof.entry import INTAKE, ROUTING
 from referral.runtime import kafka
 from referral.runtime.settings import Settings
+from referral.wire import seal, topics
 from tests.contract.routing_stack import Line, answer, new_id, referral
 
 pytestmark = pytest.mark.servers
@@ -54,6 +55,20 @@ async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line
     assert bad == {"leases": "no instance of notifier runs"}
     assert exit_code(list(found.values())) == 1
     assert "2 submissions and responses" in found["conservation"].said
+
+
+async def test_a_record_that_its_owner_did_not_write_is_named(line: Line) -> None:
+    """Sealed under the case's key, so that every reader believes it; only the owner's mark is missing."""
+    case_id = await line.scalar("SELECT case_id FROM routing.case_state")
+    key, last = (await line.keys([case_id]))[case_id], (await line.reads(case_id, INTAKE))[-1]
+    meta = structs.replace(last.meta, case_seq=last.meta.case_seq + 1, event_id=new_id())
+    value = seal.seal(key, INTAKE, meta, last.body_bytes, bytes(12))
+    async with kafka.producer(line.settings) as producer:
+        place = topics.partition(case_id)
+        done = await producer.send_and_wait(line.settings.topic(INTAKE), value, key=case_id.encode(), partition=place)
+    _, found = await look(line)
+    assert f"{INTAKE}[{place}]@{done.offset}: intake did not write it" in found["sequences"].said
+    assert "no `recover`" in found["sequences"].do
 
 
 SQL = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import uuid
 
 import pytest
 from aiokafka.errors import KafkaError
+from msgspec import structs
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseErased, ReferralWithdrawn
@@ -76,14 +79,19 @@ async def test_a_repeat_is_dropped_and_a_gap_is_told_to_its_case(line: Stack) ->
     assert isinstance(lost, RecordLost) and (lost.topic, lost.seq, lost.reason) == (IN, 3, "gap")
 
 
-async def test_the_same_sequence_with_other_bytes_is_a_fork_and_nothing_of_it_is_applied(line: Stack) -> None:
+async def test_the_same_sequence_with_other_bytes_is_a_fork_not_applied_and_its_desk_is_asked(line: Stack) -> None:
     before = metric(observe.FORKS, "routing", IN)
     case = await line.case()
     await line.write(case, await line.value(case, 1), await line.value(case, 1), await line.value(case, 2))
     counter = line.counter()
     counter.start()
-    await until(lambda: len(counter.inputs) == 2)
-    assert [i.seq for i in counter.inputs] == [1, 2]
+    await until(lambda: len(counter.inputs) == 3)
+    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [
+        ("ReferralWithdrawn", 1),
+        ("RecordLost", 1),
+        ("ReferralWithdrawn", 2),
+    ]
+    assert counter.inputs[1].body.reason == "fork"  # type: ignore[attr-defined]
     assert metric(observe.FORKS, "routing", IN) == before + 1
 
 
@@ -442,3 +450,17 @@ async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stac
     await until(lambda: line.metas())
     assert made[0]._closed
     assert [m.case_seq for m in await line.metas()] == [1]
+
+
+async def test_what_waits_for_a_broker_that_does_not_answer_grows_old(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.waiting.EVERY", 0.1, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes the connection and says nothing, as a stopped broker
+        line.settings = structs.replace(line.settings, kafka=f"127.0.0.1:{silent.getsockname()[1]}")
+        case, counter = await line.case(), line.counter()
+        counter.start()
+        async with line.admin.begin() as tx:
+            key = (await line.keys.load(tx, [case]))[case]
+            await tx.exec_driver_sql("SET LOCAL search_path = routing, runtime")
+            await queue.put(tx, case, came(), str(uuid.uuid4()), key)
+        await until(lambda: REGISTRY.get_sample_value("referral_outbox_age_seconds", {"service": "routing"}) > 1.0)
+        await counter.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import uuid
@@ -10,17 +11,20 @@ import uuid
 import pytest
 import structlog
 from aiokafka import ConsumerRecord
+from hypothesis import given
+from hypothesis import strategies as st
 
 from referral.domain.events import Meta, RungFailed
 from referral.errors import Malformed, Rejected
-from referral.runtime import kafka, observe, partition, settings
+from referral.runtime import kafka, mark, observe, partition, settings
 from referral.runtime.alarm import Barrier, Due, Gate
 from referral.runtime.keys import Keys, read, write
 from referral.runtime.quarantine import MANY, WINDOW, Ceiling
 from referral.runtime.queue import seal, unseal
-from referral.runtime.sequence import NONE, Last, Verdict, judge
+from referral.runtime.sequence import DEPTH, FAR, FULL, NONE, SHORT, Last, Verdict, judge
 from referral.runtime.service import Service
 from referral.runtime.tape import Tape
+from referral.runtime.understand import fingerprint
 from referral.wire import codec, topics
 from referral.wire import seal as sealing
 
@@ -66,6 +70,8 @@ async def test_the_clients_are_made_with_them() -> None:
         (Last(3, b"c"), 3, b"x", Verdict.FORK),
         (Last(3, b"c"), 1, b"x", Verdict.REPEAT),
         (Last(3, b"c"), 6, b"f", Verdict.GAP),
+        (Last(3, b"c"), 3 + FAR, b"f", Verdict.GAP),
+        (Last(3, b"c"), 4 + FAR, b"f", Verdict.FAR),
     ],
 )
 def test_a_sequence_proves(last: Last, seq: int, digest: bytes, verdict: Verdict) -> None:
@@ -129,6 +135,34 @@ def test_the_last_words_of_a_process_are_where_it_died_and_never_what_was_sent(e
     said = json.loads(done.stderr)
     assert done.returncode == 1 and "Arta" not in done.stderr
     assert (said["event"], said["kind"], said["where"], said["hint"]) == ("died", error.partition("(")[0], "<string>:7", hint)
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "said"),
+    [
+        ("Unable connect to node with id %s: %s", ("bootstrap-0", "Arta"), "Unable connect to node with id %s: %s"),
+        ("Topic %s is not available", ("x",), "Topic %s is not available"),
+        ("could not reach db.example:5432 as 'Arta' with {'name': 'Arta'}", (), "could not reach … as … with {…: …}"),
+        ('refused "Arta Gashi" from <Arta Gashi>', (), "refused … from …"),
+        ("case 7f3c-11 of arta@example", (), "case … of …"),
+        ("Task exception was never retrieved\nfuture: Arta", (), "Task exception was never retrieved"),
+        (ValueError("Arta"), (), "ValueError"),
+    ],
+)
+def test_a_library_s_line_has_its_text_and_no_value(message: object, arguments: tuple[object, ...], said: str) -> None:
+    record = logging.LogRecord("aiokafka", logging.ERROR, "client.py", 435, message, arguments, None)
+    assert observe.plain(record) == said
+
+
+def test_a_library_s_line_tells_an_operator_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        observe.configure()
+        logging.getLogger("aiokafka").error("Unable connect to node with id %s: %s", "Arta", "Arta")
+        line = json.loads(capsys.readouterr().err)
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+    assert (line["event"], line["kind"], line["hint"]) == ("library", "ERROR", "Unable connect to node with id %s: %s")
 
 
 def test_readiness_says_what_speaks_against_it() -> None:
@@ -198,12 +232,16 @@ def test_a_queued_body_opens_only_as_the_row_that_it_is() -> None:
         seal(b"body", "id", None)
 
 
-def test_recover_believes_no_sequence_whose_seal_does_not_open() -> None:
-    case, key, topic = str(uuid.UUID(int=7)), bytes(32), "referral-notification"
+TAPED = "referral-notification"
+SECRETS = dict.fromkeys(("referral-intake", "referral-routing", TAPED), b"w" * 32)
+
+
+def taped(*records: tuple[int, bytes, bool]) -> Tape:
+    """A case's topic of these (sequence, key, does it carry the owner's mark), one a millisecond."""
+    case, tape = str(uuid.UUID(int=7)), Tape()
     body = RungFailed(offer_id=case, rung=0, reason="nobody-on-duty", at=1)
     partition_ = topics.partition(case)
-
-    def record(seq: int, under: bytes, offset: int) -> ConsumerRecord:
+    for offset, (seq, under, marked) in enumerate(records):
         meta = Meta(
             event_id=case,
             case_id=case,
@@ -215,15 +253,60 @@ def test_recover_believes_no_sequence_whose_seal_does_not_open() -> None:
             source="notifier",
             drill=False,
         )
-        value = sealing.seal(under, topic, meta, codec.encode(body), bytes(12))
-        return ConsumerRecord(topic, partition_, offset, 0, 0, case.encode(), value, None, 0, 0, ())
+        value = sealing.seal(under, TAPED, meta, codec.encode(body), bytes(12))
+        head = (mark.of(SECRETS[TAPED], value),) if marked else ()
+        record = ConsumerRecord(TAPED, partition_, offset, offset, 0, case.encode(), value, None, 0, 0, head)
+        tape.take((TAPED, partition_), record, Keys(bytes(32)), SECRETS)
+    tape.believe()
+    tape.settle({case: bytes(32)})
+    return tape
 
-    tape = Tape()
-    for offset, (seq, under) in enumerate([(1, key), (9, bytes([1] * 32)), (2, key), (2, key), (3, key)]):
-        tape.take((topic, partition_), record(seq, under, offset), Keys(bytes(32)))
-    tape.settle({case: key})
-    assert [t.meta.case_seq for t in tape.records[topic]] == [1, 2, 3]
-    assert tape.last[topic, case].offset == 4 and tape.ends[topic, partition_][0] == 5
+
+def offsets(tape: Tape) -> list[int]:
+    return [t.offset for t in tape.records[TAPED]]
+
+
+def test_recover_believes_no_sequence_whose_seal_does_not_open() -> None:
+    key, other = bytes(32), bytes([1] * 32)
+    tape = taped((1, key, False), (9, other, False), (2, key, False), (2, key, False), (3, key, False))
+    assert offsets(tape) == [0, 2, 4]
+    assert tape.ends[TAPED, topics.partition(str(uuid.UUID(int=7)))][0] == 5
+
+
+def test_recover_adopts_nothing_that_the_owner_did_not_write() -> None:
+    key, case = bytes(32), str(uuid.UUID(int=7))
+    tape = taped((1, key, False), (2, key, True), (3, key, False), (3, key, True), (4, key, False))
+    assert offsets(tape) == [0, 1, 3], "what stands before the first mark is believed by its seal"
+    assert [t.offset for t in tape.foreign] == [2, 4]
+    (behind,) = tape.numbered(TAPED, {case: key})
+    assert behind.meta.case_seq == 4, "readers believed the last foreign one: the next true record gets a number behind it"
+
+
+def test_a_database_made_anew_has_another_secret_and_the_seal_decides() -> None:
+    assert offsets(taped(*((n, bytes(32), False) for n in (1, 2, 3)))) == [0, 1, 2]
+
+
+def test_a_mark_is_of_one_writer_and_one_value() -> None:
+    name, value = mark.of(b"w" * 32, b"value")
+    assert mark.carries(b"w" * 32, b"value", [("ce_id", b""), (name, value)])
+    for secret, of in ((b"x" * 32, b"value"), (b"w" * 32, b"other")):
+        assert not mark.carries(secret, of, [(name, value)])
+    assert not mark.carries(b"w" * 32, b"value", [(name, b"")]) and not mark.carries(b"w" * 32, None, [])
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=20), st.data())
+def test_the_last_records_are_remembered_by_their_bytes(jumps: list[int], data: st.DataObject) -> None:
+    last, applied = NONE, {}
+    for jump in jumps:
+        seq = last.seq + jump
+        applied[seq] = fingerprint(str(seq).encode())
+        last = last.after(seq, applied[seq])
+    assert len(last.digest) <= FULL + (DEPTH - 1) * SHORT
+    seq = data.draw(st.integers(1, last.seq))
+    within = last.seq - seq < DEPTH
+    if seq in applied:
+        assert judge(last, seq, applied[seq]) is Verdict.REPEAT
+    assert judge(last, seq, b"x" * FULL) is (Verdict.FORK if within else Verdict.REPEAT)
 
 
 def test_two_processes_of_one_container_have_two_names() -> None:

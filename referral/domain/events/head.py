@@ -33,6 +33,6 @@ class Head(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lost_seq: int | None = None
     """Sequence of a lost record in its topic, 0 where unknown; null where none was lost."""
     lost_reason: str | None = None
-    """Why it was lost: a word of quarantine-reason, or gap; null where none was lost."""
+    """Why it was lost: a word of quarantine-reason, gap, fork or far; null where none was lost."""
     facts: Facts
     """The whole of it."""

@@ -1,0 +1,46 @@
+"""Mark each record with its writer's own secret, so that a service can prove which records of its topic it wrote.
+
+The case keys and the master key open every record for every service, so a seal does not prove the writer. The secret is in the
+service's own schema: a copy of the database has it too, whoever has only the broker and the master key has not. docs/decisions/0020.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+HEADER = "referral-mark"
+SIZE = 16
+"""Bytes of a mark: 128 bits, as of every digest of the runtime."""
+_OWN = "SELECT secret FROM {s}writer"
+
+
+async def secret(tx: AsyncConnection, schema: str = "") -> bytes:
+    """Return the secret of the connection's own service. schema: another service's, for the administrator."""
+    return bytes((await tx.execute(text(_OWN.format(s=f"{schema}." if schema else "")))).scalar_one())
+
+
+def of(secret: bytes, value: bytes) -> tuple[str, bytes]:
+    """Return the header that a writer adds to a record. secret: 32 bytes. value: the record's, which names topic, case and sequence."""
+    return HEADER, blake2b(value, key=secret, digest_size=SIZE).digest()
+
+
+def carries(secret: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> bool:
+    """Return whether the owner of this secret wrote the record."""
+    true = of(secret, value or b"")[1]
+    return any(name == HEADER and hmac.compare_digest(found or b"", true) for name, found in headers)
+
+
+def since(marked: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return for each topic when its first marked record came, by the broker's clock. marked: (topic, LogAppendTime) of the marked ones.
+
+    What came before it was written before marks were, or under the secret of a database that is lost: no mark tells whose it is.
+    """
+    found: dict[str, int] = {}
+    for topic, at in marked:
+        found[topic] = min(at, found.get(topic, at))
+    return found

@@ -1,0 +1,89 @@
+"""Attacks on a service's own topic by whoever reaches the broker: its owner names the record, and nothing takes it for the owner's."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+
+from aiokafka import ConsumerRecord
+from msgspec import structs
+
+from referral.domain.events import Meta, RungFailed
+from referral.runtime import ledger, mark, outbox
+from referral.runtime.keys import Keys
+from referral.runtime.partition import Unit
+from referral.runtime.tape import Tape
+from referral.wire import codec, seal, topics
+from tests.attacks.ground import Attack, Noticed
+
+TOPIC, CASE, KEY = "referral-notification", str(uuid.UUID(int=7)), bytes(32)
+SECRETS = dict.fromkeys(("referral-intake", "referral-routing", TOPIC), b"w" * 32)
+PARTITION = topics.partition(CASE)
+META = Meta(
+    event_id=CASE,
+    case_id=CASE,
+    case_seq=1,
+    type=RungFailed.TYPE,
+    fingerprint=codec.fingerprint(RungFailed.TYPE),
+    cause_id=CASE,
+    recorded_at=1,
+    source="notifier",
+    drill=False,
+)
+
+
+def record(seq: int, *, key: bytes = KEY, by_owner: bool = False) -> ConsumerRecord:
+    """The case's record of this sequence. key: under which it is sealed."""
+    body = codec.encode(RungFailed(offer_id=CASE, rung=0, reason="nobody-on-duty", at=1))
+    value = seal.seal(key, TOPIC, structs.replace(META, case_seq=seq), body, os.urandom(12))
+    head = (mark.of(SECRETS[TOPIC], value),) if by_owner else ()
+    return ConsumerRecord(TOPIC, PARTITION, seq - 1, seq, 0, CASE.encode(), value, None, 0, 0, head)
+
+
+def owner(records: Sequence[ConsumerRecord]) -> str:
+    """What the topic's owner says of what its acknowledgements do not cover."""
+    unit = Unit(f"p{PARTITION}", 1, {})
+    found = ledger.strangers([(unit, (TOPIC, PARTITION), r) for r in records], SECRETS[TOPIC])
+    return f"foreign record at {TOPIC}[{PARTITION}]@{found[0].taken[2].offset}, and {len(found) - 1} more" if found else ""
+
+
+def recover(records: Sequence[ConsumerRecord]) -> str:
+    """What `referral recover` passes over."""
+    tape = Tape()
+    for one in (record(1, by_owner=True), *records):
+        tape.take((TOPIC, PARTITION), one, Keys(bytes(32)), SECRETS)
+    tape.believe()
+    tape.settle({CASE: KEY})
+    return f"{len(tape.foreign)} records of others passed over" if len(tape.records[TOPIC]) == 1 else ""
+
+
+def acknowledged(start: int, spans: list[outbox.Span]) -> str:
+    """What the broker's acknowledgement tells the owner."""
+    return "" if outbox.joined(start, spans) == spans[-1][1] else f"somebody else wrote behind offset {start}"
+
+
+def attacks() -> list[Attack]:
+    many = [record(n, key=os.urandom(32)) for n in range(7, 19)]
+    forged = [record(2)]
+
+    def both(records: Sequence[ConsumerRecord]) -> Noticed:
+        return {"owner": owner(records), "recover": recover(records)}
+
+    return [
+        Attack(
+            what="12 records under a random key on a service's topic (F2c)",
+            power="broker",
+            must=("owner", "recover"),
+            run=lambda: both(many),
+        ),
+        Attack(
+            what="a record under the case's own key (A3)", power="broker, master key", must=("owner", "recover"), run=lambda: both(forged)
+        ),
+        Attack(
+            what="an ended transaction, whose marker stays (F2d)",
+            power="broker",
+            must=("owner",),
+            run=lambda: {"owner": acknowledged(3, [(5, 7)])},
+        ),
+    ]
