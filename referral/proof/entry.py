@@ -77,6 +77,7 @@ SPECIAL = {**dict.fromkeys(seal.UNSEALED, Kind.ERASURE), SectionDisclosed.TYPE: 
 OPEN = {
     PolicyActivated.TYPE: Kind.POLICY,
     Quarantined.TYPE: Kind.QUARANTINE,
+    "quarantined.v1": Kind.QUARANTINE,  # logs of before have it
     FigureReleased.TYPE: Kind.FIGURE,
     ReleaseMade.TYPE: Kind.FIGURE,
 }

@@ -14,6 +14,7 @@ from referral.domain.record import Input, Source, due_input
 from referral.errors import Fenced, Malformed
 from referral.runtime import attempt, commit, keyring, lease, ledger, observe, outbox, quarantine, queue, understand
 from referral.runtime.compose import compose
+from referral.runtime.fetched import Undecodable
 from referral.runtime.keys import Keys
 from referral.runtime.outbox import Blob
 from referral.runtime.partition import ALL, Unit
@@ -90,6 +91,9 @@ class Transaction:
         if work.unread:
             refused += (quarantine.record(t, "kills-process") for t in taken)
             return []
+        if not self.service.one_unit:  # audit keeps them: they are what the topic holds
+            refused += (quarantine.record(t, t[2].reason) for t in taken if isinstance(t[2], Undecodable))
+            taken = [t for t in taken if not isinstance(t[2], Undecodable)]
         return [understand.raw(t) for t in taken]
 
     async def _keep(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from referral.domain.events import PolicyActivated
-from referral.errors import Malformed
+from referral.errors import Malformed, NewerVersion
 from referral.runtime import kafka, observe
 from referral.runtime.settings import Settings
+from referral.wire import bundle as files
 from referral.wire import codec, headers
 
 TOPIC = "referral-policy"
@@ -32,19 +33,46 @@ class Bundle:
         return f"Bundle({self.number} {self.digest[:12]})"
 
 
+@dataclass(slots=True)
+class Chain:
+    """Decide which records of the topic are believed: of each next number the first bundle; it is in force from then on."""
+
+    known: dict[int, Bundle] = field(default_factory=dict)
+
+    def take(self, record: ConsumerRecord) -> str:
+        """Believe a record, or say in a word why it is passed over; empty where it is believed, or the same once more."""
+        try:
+            bundle = _bundle(record)
+        except Malformed as error:
+            return error.reason
+        except NewerVersion:  # nothing is missed: each start reads the topic from its beginning
+            return "newer-version"
+        known = self.known.get(bundle.number)
+        if known is None and bundle.number == len(self.known) + 1:
+            self.known[bundle.number] = bundle
+            return ""
+        return "" if known is not None and known.digest == bundle.digest else "policy-sequence"
+
+    @property
+    def newest(self) -> Bundle | None:
+        """In force; None before the first."""
+        return self.known.get(len(self.known))
+
+
 class Bundles:
     """Grows while `run` runs; run it in the background of the service."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[int, Bundle] = {}
+        self._chain = Chain()
+        self._known = self._chain.known
         self._news = asyncio.Condition()
         self._caught_up = False
 
     @property
     def current(self) -> Bundle | None:
         """The newest bundle in force; None before the first."""
-        return self._known.get(len(self._known))
+        return self._chain.newest
 
     @property
     def caught_up(self) -> bool:
@@ -64,7 +92,7 @@ class Bundles:
         return self.current
 
     async def run(self) -> None:
-        """Follow until cancelled; the broker may come and go. Malformed: the topic holds what is not ours; the service must stop."""
+        """Follow until cancelled; the broker may come and go. What is no bundle is passed over aloud: what was in force stays in force."""
         while True:
             try:
                 await self._follow()
@@ -88,11 +116,9 @@ class Bundles:
     async def _take(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
         records = (await consumer.getmany(tp, timeout_ms=1000 if self._caught_up else 50)).get(tp, [])
         for record in records:
-            bundle = _bundle(record)
-            known = self._known.get(bundle.number)
-            if known.digest != bundle.digest if known else bundle.number != len(self._known) + 1:
-                raise Malformed("policy-sequence", f"bundle {bundle.number}")
-            self._known.setdefault(bundle.number, bundle)
+            if reason := self._chain.take(record):
+                observe.POLICY_PASSED_OVER.labels(reason).inc()
+                observe.log().error("policy passed over", topic=TOPIC, offset=record.offset, reason=reason)
         caught_up = self._caught_up or await consumer.position(tp) >= end
         if records or caught_up != self._caught_up:
             async with self._news:
@@ -106,8 +132,11 @@ def follow(settings: Settings) -> Bundles:
 
 
 def _bundle(record: ConsumerRecord) -> Bundle:
+    """Malformed, NewerVersion: it is none, or its files are not those that its digest names."""
     type_ = headers.type_of(record.headers)
     body = codec.decode(type_, codec.fingerprint(type_) if type_ == PolicyActivated.TYPE else 0, record.value or b"")
     if not isinstance(body, PolicyActivated):
         raise Malformed("policy-type", type_)
+    if files.digest(body.files) != body.digest:
+        raise Malformed("policy-digest", type_)
     return Bundle(body.number, body.digest, body.at, body.files)

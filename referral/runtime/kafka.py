@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from referral.errors import Rejected
+from referral.runtime import fetched
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
@@ -49,7 +50,8 @@ PRODUCER: Mapping[str, Any] = {
 
 
 def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
-    """A reader of partitions that somebody assigns by hand; start and stop it."""
+    """A reader of partitions that somebody assigns by hand; start and stop it. What it cannot decode comes as `fetched.Undecodable`."""
+    fetched.protect()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **{**CONSUMER, "client_rack": None, **more}
     )
@@ -128,7 +130,9 @@ async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Map
             hint = f"{counts[topic]} partitions, must be {card.partitions}: make the topic anew, its order is not what it must be"
             problems.append(Rejected("topic", topic, hint))
         problems += [
-            Rejected("topic", f"{topic} {setting}", f"is {configs[topic].get(setting)}, must be {value}")
+            Rejected(
+                "topic", f"{topic} {setting}", f"is {configs[topic].get(setting)}, must be {value}: set it with kafka-configs.sh --alter"
+            )
             for setting, value in card.config.items()
             if configs[topic].get(setting) != value
         ]

@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseKey
-from referral.runtime import kafka, reading
+from referral.errors import Malformed
+from referral.runtime import kafka, observe, reading
+from referral.runtime.fetched import Undecodable
+from referral.runtime.keys import Keys
 from referral.runtime.settings import Settings
 from referral.wire import codec
 
@@ -53,27 +56,40 @@ async def _write(producer: AIOKafkaProducer, settings: Settings, wanted: Mapping
         await asyncio.gather(*sent)  # flush() would wait for them too, and keep to itself that one has failed
 
 
-async def kept(settings: Settings) -> dict[str, bytes]:
-    """What the topic holds: case id → wrapped key."""
+async def kept(settings: Settings, master: Keys | None = None) -> dict[str, bytes]:
+    """What the topic holds: case id → wrapped key. What is none is passed over aloud; master: so is what does not open under it."""
     found: dict[str, bytes] = {}
     async for _, record in reading.whole(settings, [CaseKey.TOPIC]):
-        case_id = (record.key or b"").decode()
-        if record.value is None:
-            found.pop(case_id, None)
-        else:
-            body = codec.decode(CaseKey.TYPE, codec.fingerprint(CaseKey.TYPE), record.value)
-            assert isinstance(body, CaseKey)
-            found[case_id] = body.wrapped
+        try:
+            _take(record, found, master)
+        except (Malformed, UnicodeDecodeError) as error:
+            reason = error.reason if isinstance(error, Malformed) else "key"
+            observe.log().error("key passed over", topic=CaseKey.TOPIC, offset=record.offset, reason=reason)
     return found
 
 
-async def restore(tx: AsyncConnection, settings: Settings, erased: set[str]) -> int:
+def _take(record: ConsumerRecord, found: dict[str, bytes], master: Keys | None) -> None:
+    """Malformed, UnicodeDecodeError: nothing of ours."""
+    if isinstance(record, Undecodable):
+        raise Malformed(record.reason)
+    case_id = (record.key or b"").decode()
+    if record.value is None:
+        found.pop(case_id, None)
+        return
+    body = codec.decode(CaseKey.TYPE, codec.fingerprint(CaseKey.TYPE), record.value)
+    assert isinstance(body, CaseKey)
+    if master is not None and not master.opens(case_id, body.wrapped):
+        raise Malformed("seal")
+    found[case_id] = body.wrapped
+
+
+async def restore(tx: AsyncConnection, settings: Settings, erased: set[str], master: Keys | None = None) -> int:
     """Put back keys that the database does not have; how many are on the topic.
 
     The key of an erased case is destroyed again, here and there: the copy may be older than the erasure, and a process that was stopped
     in the middle and woke after it may have left one on the topic.
     """
-    found = await kept(settings)
+    found = await kept(settings, master)
     wanted = {case_id: wrapped for case_id, wrapped in found.items() if case_id not in erased}
     await tx.execute(_GONE, {"ids": list(erased)})
     await tx.execute(_RESTORE, {"ids": list(wanted), "wrapped": list(wanted.values())})

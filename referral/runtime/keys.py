@@ -72,6 +72,14 @@ class Keys:
         except InvalidTag:
             raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "it is not the key that this database was made with") from None
 
+    def opens(self, case_id: str, wrapped: bytes) -> bool:
+        """Whether it is this case's key under this master key."""
+        try:
+            self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode())
+        except (InvalidTag, ValueError):
+            return False
+        return True
+
     def hmac(self, purpose: str, *parts: bytes) -> bytes:
         """A keyed digest (SHA-256) of parts; each part is counted, so that no two lists of parts meet."""
         digest = hmac_.new(self._derived(purpose), digestmod=hashlib.sha256)

@@ -66,6 +66,8 @@ _RELEASE = text(
     " unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
 )
+_FORGET = text("DELETE FROM lease WHERE unit = ANY(CAST(:units AS text[])) AND lease_until < clock_timestamp()")
+_ANEW = text("UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp()")
 RENEW_SQL = (  # asyncpg, on the heart's own connection; a row that a batch has locked is renewed by that batch
     "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s' WHERE unit IN"
     " (SELECT lease.unit FROM lease JOIN unnest($1::text[], $2::bigint[]) AS held(unit, epoch)"
@@ -161,6 +163,16 @@ async def leave(tx: AsyncConnection, me: str, units: list[Unit]) -> None:
     """Go in order: let everything go, and no longer count as alive."""
     await release(tx, units)
     await tx.execute(_GONE, {"me": me})
+
+
+async def forget(tx: AsyncConnection, units: list[str]) -> None:
+    """Units that nobody owns and that will not come back; should they, they begin at the first record."""
+    await tx.execute(_FORGET, {"units": units})
+
+
+async def anew(tx: AsyncConnection, unit: str) -> None:
+    """A unit that nobody owns begins at the first record again."""
+    await tx.execute(_ANEW, {"unit": unit})
 
 
 def _held(units: list[Unit]) -> dict[str, Any]:

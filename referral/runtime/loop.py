@@ -17,7 +17,7 @@ from referral.runtime.clock import FalseClock
 from referral.runtime.keys import Keys
 from referral.runtime.ledger import Ledger
 from referral.runtime.own import Owner, monotonic
-from referral.runtime.partition import Unit
+from referral.runtime.partition import Place, Unit
 from referral.runtime.quarantine import WINDOW, Ceiling, QuarantineAway
 from referral.runtime.read import LIMIT, POLL, Reader
 from referral.runtime.service import Handle, Service
@@ -28,6 +28,8 @@ from referral.wire import topics
 
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the next try, the last one again and again
 CLOCK = "somebody moved runtime.clock, and this is no drill: find out who; then UPDATE runtime.clock SET offset_us = 0"
+QUIET = 5.0
+"""Seconds (ours) for a record that is read carefully: behind an open transaction none comes, and the other units wait meanwhile."""
 STALL = 45.0  # seconds of one turn; statements and publications end after 30, so beyond this a handler hangs: let others take over
 
 
@@ -40,6 +42,7 @@ class Loop:
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
         self._tries = 0
+        self._quiet: dict[str, float] = {}
         self._moved, self._waiting = monotonic(), Waiting(engine)
         observe.OUTBOX_AGE.labels(service.name).set_function(self._waiting.seconds)
 
@@ -83,6 +86,7 @@ class Loop:
     async def _tenure(self) -> None:
         """From connected to disconnected. Whatever breaks, nothing of it is carried over in memory."""
         self.units.clear()
+        self._quiet.clear()
         async with AsyncExitStack() as stack:
             self.tx = await stack.enter_async_context(self.engine.connect())
             await self._fits()
@@ -170,21 +174,25 @@ class Loop:
         now, dues = await alarm.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
         await self.tx.commit()
         self._less_wary(Work(rows=rows, dues=dues))
-        fire = await self._fire(now, dues)
+        fire = await self._fire(now, dues, frozenset(place for _, place, _ in records))
         if rows or fire:
             self._poll = 0.0  # there may be more
         return Work(records, rows, fire)
 
     async def _read_careful(self, name: str, unit: Unit) -> Work:
-        """One record of one unit, counted before it is decoded."""
-        unit.careful = {p: end for p, end in unit.careful.items() if unit.positions.get(p, (0, ""))[0] < end}
-        if not unit.careful:
-            await self.owner.assign()
-            return Work()
-        taken = await self.reader.one(unit.careful)
-        if not taken:
-            return Work()
-        return await self._counted(Work(taken))
+        """One record of one unit, counted before it is decoded. What nobody can read has killed nobody: it is waited for QUIET seconds."""
+        at = {p: position[0] for p, position in unit.positions.items()} | await self.reader.reached()
+        unit.careful = {p: end for p, end in unit.careful.items() if at.get(p, 0) < end}
+        if unit.careful and monotonic() - self._quiet.setdefault(name, monotonic()) < QUIET:
+            taken = await self.reader.one(unit.careful)
+            if not taken:
+                return Work()
+            self._quiet.pop(name)
+            return await self._counted(Work(taken))
+        unit.careful = {}
+        self._quiet.pop(name, None)
+        await self.owner.assign()
+        return Work()
 
     async def _warily(self, work: Work) -> None:
         """Rows and alarms while a unit is wary: each alone, and those of that unit counted before they are looked at."""
@@ -211,8 +219,8 @@ class Loop:
     def _handle(self, work: Work) -> Handle:
         return self.service.fallback if work.attempt == attempt.LAST and self.service.fallback else self.service.handle
 
-    async def _fire(self, now: int, dues: list[alarm.Due]) -> list[alarm.Due]:
-        """The alarms that may fire; the others wait for their inputs."""
+    async def _fire(self, now: int, dues: list[alarm.Due], busy: frozenset[Place]) -> list[alarm.Due]:
+        """The alarms that may fire; the others wait for their inputs. busy: places whose records this turn has yet to handle."""
         observe.ALARMS_OVERDUE.labels(self.service.name).set(len(dues))
         unheld = self.gate.unheld(dues, monotonic())
         unasked = self.gate.unasked(unheld)
@@ -221,6 +229,8 @@ class Loop:
             for n in unasked:
                 self.gate.barriers[n] = alarm.Barrier(now, {p: end for p, end in ends.items() if p[1] == n})
         read = {p: position[0] for u in self.owner.active().values() for p, position in u.positions.items()}
+        if dues:
+            read |= {p: at for p, at in (await self.reader.reached()).items() if p not in busy and at > read.get(p, 0)}
         fire = self.gate.ready(unheld, read)
         if len(fire) < len(unheld):
             self._poll = 0.0
@@ -274,7 +284,8 @@ class Loop:
             observe.QUARANTINED.labels(self.service.name, item.reason).inc()
             at = {"topic": item.place[0], "partition": item.place[1], "offset": item.offset}
             observe.log().error("quarantined", service=self.service.name, reason=item.reason, **at)
-            self._ceiling.count(item.unit, monotonic())
+            if item.ours or item.unit.startswith(topics.INGRESS):
+                self._ceiling.count(item.unit, monotonic())
         if done.refused:
             self._too_many()
         return done

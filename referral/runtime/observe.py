@@ -41,6 +41,8 @@ OWNED = Gauge("referral_units_owned", "Units that this instance owns.", ["servic
 """Worry when the sum over the instances is below the number of units for 30 s."""
 FENCED = Counter("referral_fenced", "Times that another instance had taken over.", ["service"])
 """Worry when it grows by the minute: instances stall for longer than a lease."""
+POLICY_PASSED_OVER = Counter("referral_policy_passed_over", "Records of referral-policy that are no bundle in force.", ["reason"])
+"""Worry at the first: somebody else writes there. The policy in force stays."""
 ERASED = Counter("referral_erased_dropped", "Events for a case whose key is destroyed; not published.", ["service"])
 """Worry when no case was erased lately."""
 

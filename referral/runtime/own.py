@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime import keyring, lease, observe, outbox, queue, rewind
@@ -20,13 +22,23 @@ EVERY = 1.0  # seconds between two looks at who is alive and what is free
 DISCOVER = 10.0  # seconds between two looks for new ingress topics
 TIDY = 3600.0  # seconds between two looks for what is no longer needed
 FOREVER = float("inf")
+GONE = 3600.0
+"""Seconds (ours) that an agency's unit outlives its topic: a topic deleted by mistake and made again is nobody's new one by then."""
+BEGIN = 10.0
+"""Seconds for one unit to begin (ours): a broker that answers at all has answered by then, and the other units wait meanwhile."""
+CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "unreadable")
+TOGETHER = 20.0
+"""Seconds for all units of one take-over (ours), because a turn of 45 s is no longer renewed. The rest waits for the next turn."""
+AGAIN = 30.0
+"""Seconds (ours) until a unit that could not begin is tried again: longer than TOGETHER, so that each of the others has its turn."""
 
 
 @dataclass(slots=True)
 class Owner:
     """Leases of one instance. units: owned, by name. counts: partitions by topic.
 
-    stopped: owned and not read → (cause, monotonic second of the next try).
+    stopped: owned and not read → (cause, monotonic second of the next try). resting: not owned, because it could not begin → as stopped.
+    gone: units of agencies without a topic, or out of the directory → monotonic second from which nobody knows them any more.
     """
 
     service: Service
@@ -40,11 +52,15 @@ class Owner:
     units: dict[str, Unit]
     counts: dict[str, int]
     stopped: dict[str, tuple[str, float]] = field(default_factory=dict)
+    resting: dict[str, tuple[str, float]] = field(default_factory=dict)
+    gone: dict[str, float] = field(default_factory=dict)
     _ingress: list[str] = field(default_factory=list)
     _look: float = 0.0
     _discover: float = 0.0
     _tidy: float = 0.0
     _stale: bool = False
+    _known: bool = False
+    _there: frozenset[str] = frozenset()
 
     def active(self) -> dict[str, Unit]:
         """The owned units that go on."""
@@ -73,7 +89,8 @@ class Owner:
             await lease.standing(self.tx, list(self.units.values()))
             found = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
             await self.tx.commit()
-            await self._share(found)
+            await self._without_topic(found, mono)
+            await self._share(found, mono)
             await self._tidied(mono)
         if self._stale:
             await self.assign()
@@ -81,9 +98,28 @@ class Owner:
     async def _discovered(self, mono: float) -> None:
         if mono < self._discover:
             return
-        self._discover = mono + DISCOVER
         there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
-        self._ingress = sorted(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else []
+        self._there = frozenset(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else frozenset()
+        listed = self.service.agencies() if self.service.agencies else {t.removeprefix(topics.INGRESS) for t in self._there}
+        self._known = listed is not None
+        self._discover = mono + (DISCOVER if self._known else EVERY)
+        self._ingress = sorted(t for t in self._there if t.removeprefix(topics.INGRESS) in (listed or ()))
+
+    async def _without_topic(self, found: lease.Survey, mono: float) -> None:
+        """Let go of agencies' units whose topic is gone, or whose agency is out of the directory; forget them when that is sure."""
+        if not self._known:
+            return
+        lost = {unit for unit in found.units if unit.startswith(topics.INGRESS)} - set(self._ingress)
+        for unit in lost - self.gone.keys():
+            self.gone[unit] = mono if unit in self._there else mono + GONE  # its topic is there: the directory has no such agency
+            observe.log().error("unit without a topic", service=self.service.name, unit=unit)
+        self.gone = {unit: until for unit, until in self.gone.items() if unit in lost}
+        await self._let_go([self.units[unit] for unit in self.units.keys() & lost])
+        over = [unit for unit, until in self.gone.items() if mono >= until]
+        if over:
+            await lease.forget(self.tx, over)
+            await self.tx.commit()
+        self._tell()
 
     async def _tidied(self, mono: float) -> None:
         """Sent rows that nobody will repeat, and keys of erased cases."""
@@ -96,32 +132,42 @@ class Owner:
                 await keyring.roll(self.producer, self.settings)
 
     def _resume(self, mono: float) -> None:
+        if any(mono >= until for _, until in self.resting.values()):
+            self.resting = {name: held for name, held in self.resting.items() if mono < held[1]}
+            self._tell()
         for name in [n for n, (_, until) in self.stopped.items() if mono >= until or n not in self.units]:
             del self.stopped[name]
             self._stale = True
             self._tell()
 
-    async def _share(self, found: lease.Survey) -> None:
+    async def _share(self, found: lease.Survey, mono: float) -> None:
         for name in self.stopped.keys() & set(found.free) & self.units.keys():  # somebody fenced it: `referral recover` has put it right
             del self.units[name], self.stopped[name]
             self._stale = True
             self._tell()
         too_many = len(self.units) - found.share
         if too_many > 0:
-            excess = list(self.units.values())[-too_many:]
-            await lease.release(self.tx, excess)
-            await self.tx.commit()
-            for unit in excess:
-                del self.units[unit.name]
-            self._stale = True
+            await self._let_go(list(self.units.values())[-too_many:])
         taken: list[Unit] = []
-        for name in found.free[: max(0, -too_many)]:
+        free = [name for name in found.free if name not in self.resting and name not in self.gone]
+        for name in free[: max(0, -too_many)]:
             got = await self._take(name)
             if got is not None:
                 taken.append(got)
         if taken:
-            await self._begin(taken)
+            await self._begin(taken, mono)
             self._stale = True
+
+    async def _let_go(self, units: list[Unit]) -> None:
+        """Release them: another instance need not wait for their leases to end."""
+        if not units:
+            return
+        await lease.release(self.tx, units)
+        await self.tx.commit()
+        for unit in units:
+            self.units.pop(unit.name, None)
+            self.stopped.pop(unit.name, None)
+        self._stale = True
 
     async def _take(self, name: str) -> Unit | None:
         row = await lease.take(self.tx, self.settings.instance, name)
@@ -130,24 +176,56 @@ class Owner:
             return None
         epoch, positions, wary = row
         self.stopped.pop(name, None)
-        unit = Unit(name, epoch, positions, wary=wary, left=dict(positions))
-        if wary is not None:
-            ends = await self.reader.ends(self.places(name))
-            starts = {p: positions.get(p, (0, ""))[0] for p in ends}
-            unit.careful = {p: min(end, starts[p] + LIMIT) for p, end in ends.items() if end > starts[p]}
-            observe.log().warning("careful", service=self.service.name, unit=name)
-        return unit
+        return Unit(name, epoch, positions, wary=wary, left=dict(positions))
 
-    async def _begin(self, taken: list[Unit]) -> None:
+    async def _begin(self, taken: list[Unit], mono: float) -> None:
         """Before anything of them is read: is anything rewound? Then what the owner before us did not publish."""
         for unit in taken:
             self.units[unit.name] = unit  # from now on the heart renews it
-        wanted = {u.name: (u, self.places(u.name)) for u in taken}
-        for found in await rewind.check(self.tx, self.settings, self.book, self.keys, self.service.writes, wanted):
-            self.stop(found.unit, f"rewound-{found.cause}")
-        await self.tx.commit()
-        observe.log().info("took over", service=self.service.name, count=len(taken))
+        started, failed, late = monotonic(), list[Unit](), list[Unit]()
+        for unit in taken:
+            if monotonic() - started >= TOGETHER:
+                late.append(unit)
+            elif not await self._begun(unit):
+                failed.append(unit)
+        for unit in failed:
+            self.resting[unit.name] = ("unreadable", mono + AGAIN)
+        await self._let_go([*failed, *late])
+        self._tell()
+        observe.log().info("took over", service=self.service.name, count=len(taken) - len(failed) - len(late))
         await self.publish({u.name for u in taken} - self.stopped.keys())
+
+    async def _begun(self, unit: Unit) -> bool:
+        """Look where it stands. False: it cannot begin now, and the broker answers, so that nothing is the matter with the others."""
+        wanted = {unit.name: (unit, self.places(unit.name))}
+        try:
+            async with asyncio.timeout(BEGIN):
+                rewound = await rewind.check(self.tx, self.settings, self.book, self.keys, self.service.writes, wanted)
+                await self._careful(unit)
+        except (KafkaError, TimeoutError) as error:
+            await self.tx.rollback()
+            await self.reader.probe.topics()  # raises when the broker is away
+            observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name, kind=type(error).__name__)
+            return False
+        await self.tx.commit()
+        for found in rewound:
+            if unit.partition is None and unit.name.startswith(topics.INGRESS):  # made anew: what is there has not been read
+                observe.log().warning("topic made anew", service=self.service.name, unit=unit.name)
+                await self._let_go([unit])
+                await lease.anew(self.tx, unit.name)
+                await self.tx.commit()
+            else:
+                self.stop(found.unit, f"rewound-{found.cause}")
+        return True
+
+    async def _careful(self, unit: Unit) -> None:
+        """Its owner before us died of its first batch: up to which offset is each record read alone?"""
+        if unit.wary is None:
+            return
+        ends = await self.reader.ends(self.places(unit.name))
+        starts = {p: unit.positions.get(p, (0, ""))[0] for p in ends}
+        unit.careful = {p: min(end, starts[p] + LIMIT) for p, end in ends.items() if end > starts[p]}
+        observe.log().warning("careful", service=self.service.name, unit=unit.name)
 
     async def publish(self, owned: set[str]) -> None:
         """The blobs that wait in the outbox."""
@@ -170,12 +248,14 @@ class Owner:
         return places(self.service, unit, self.counts)
 
     def _tell(self) -> None:
-        causes = {cause for cause, _ in self.stopped.values()}
-        for cause in ("rewound-sql", "rewound-kafka", "newer-version", "quarantine"):
-            count = sum(1 for c, _ in self.stopped.values() if c == cause)
-            observe.REWOUND.labels(self.service.name, cause).set(count)
-        if causes:
-            self.health.red("stopped", f"{', '.join(sorted(causes))}: {' '.join(sorted(self.stopped))}; docs/operators.md says what to do")
+        """An agency's own topic is in the metric and the log only: one that is broken must not shut the doors on all others (0019)."""
+        found = {name: cause for name, (cause, _) in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
+        for cause in CAUSES:
+            observe.REWOUND.labels(self.service.name, cause).set(sum(c == cause for c in found.values()))
+        ours = {name: cause for name, cause in found.items() if not name.startswith(topics.INGRESS)}
+        if ours:
+            causes = ", ".join(sorted(set(ours.values())))
+            self.health.red("stopped", f"{causes}: {' '.join(sorted(ours))}; docs/operators.md says what to do")
         else:
             self.health.green("stopped")
 

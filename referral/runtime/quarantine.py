@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from aiokafka.errors import KafkaError
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from referral.domain.events import Meta, Quarantined
+from referral.runtime.fetched import Undecodable
 from referral.runtime.partition import Place
 from referral.runtime.read import Taken
 from referral.runtime.settings import Settings
@@ -19,12 +21,14 @@ from referral.wire import codec, headers
 TOPIC = "referral-quarantine"
 MANY = 20  # in WINDOW, of one unit: no longer somebody's mistake but a bad deploy or an attack
 WINDOW = 600.0  # seconds
+KEPT = 256 * 1024
+"""Bytes of a value that are kept (ours): of a case's record all of it; the topic takes 2 MiB, so that no value is too large to pass."""
 
 
 class Refused(NamedTuple):
     """A record that could not be understood, or a queue row that nobody may look at. reason: a word of the list quarantine-reason.
 
-    case_id, case_seq: where they could be read.
+    case_id, case_seq: where they could be read. length, sha256: of a batch of which value has only the beginning.
     """
 
     unit: str
@@ -34,12 +38,25 @@ class Refused(NamedTuple):
     reason: str
     case_id: str | None = None
     case_seq: int = 0
+    length: int = -1
+    sha256: bytes = b""
+
+    @property
+    def ours(self) -> bool:
+        """Whether its seal proves that a program of ours wrote it: only then does it say anything against a deploy."""
+        return self.case_id is not None and self.reason not in ("kills-process", "foreign")
+
+    def whole(self) -> tuple[int, bytes]:
+        """Length and SHA-256 of all of the value, of which KEPT bytes are kept at most."""
+        return (self.length, self.sha256) if self.sha256 else (len(self.value), hashlib.sha256(self.value).digest())
 
 
 def record(taken: Taken, reason: str, meta: Meta | None = None) -> Refused:
     """A record as it was read."""
     unit, place, found = taken
-    return Refused(unit.name, place, found.offset, found.value or b"", reason, *((meta.case_id, meta.case_seq) if meta else ()))
+    case_id, case_seq = (meta.case_id, meta.case_seq) if meta else (None, 0)
+    length, sha256 = (found.length, found.sha256) if isinstance(found, Undecodable) else (-1, b"")
+    return Refused(unit.name, place, found.offset, found.value or b"", reason, case_id, case_seq, length, sha256)
 
 
 class QuarantineAway(Exception):
@@ -71,6 +88,7 @@ async def write(producer: AIOKafkaProducer, settings: Settings, key: bytes, serv
 def _sealed(item: Refused, key: bytes, service: str, now: int) -> Quarantined:
     nonce = os.urandom(12)
     name = position(item.place, item.offset)
+    length, sha256 = item.whole()
     return Quarantined(
         topic=item.place[0],
         partition=item.place[1],
@@ -81,7 +99,9 @@ def _sealed(item: Refused, key: bytes, service: str, now: int) -> Quarantined:
         case_seq=item.case_seq,
         at=now,
         nonce=nonce,
-        sealed=AESGCM(key).encrypt(nonce, item.value, name.encode()),
+        sealed=AESGCM(key).encrypt(nonce, item.value[:KEPT], name.encode()),
+        length=length,
+        sha256=sha256 if length > min(len(item.value), KEPT) else None,
     )
 
 

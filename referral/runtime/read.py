@@ -86,6 +86,12 @@ class Reader:
                 observe.LAG.labels(self._service, *map(str, place)).set(mark - records[-1].offset - 1)
         return out
 
+    async def reached(self) -> dict[Place, int]:
+        """The next offset of each place, behind everything that was taken and behind a transaction's marker, which is no record."""
+        if self._fetch is not None and self._fetch.done():
+            return {}  # what it brought is not taken yet
+        return {place: await self.consumer.position(tp) for tp, (_, place, _) in self._at.items()}
+
     async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The end offsets as the broker has them now."""
         tps = {self.tp(p): p for p in places}

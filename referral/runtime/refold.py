@@ -54,7 +54,7 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
             master = keys.read(settings.master_key_file)
             secrets = {topic: await mark.secret(tx, owner) for owner, topic in WRITES.items()}
             made = await tape.read(settings, master, secrets)
-            await keyring.restore(tx, settings, made.erased)
+            await keyring.restore(tx, settings, made.erased, master)
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
             found = await master.load(tx, {taped.meta.case_id for taped in made.all})
             made.settle(found)

@@ -117,5 +117,5 @@ async def _keys(tx: AsyncConnection, settings: Settings, keys: Keys, ids: Iterab
     """The keys of these cases, also of such as begin after the copy that the database is."""
     found, wanted = await keys.load(tx, ids), set(ids)
     if wanted - found.keys():
-        found |= keys.unwrap({case: key for case, key in (await keyring.kept(settings)).items() if case in wanted - found.keys()})
+        found |= keys.unwrap({case: key for case, key in (await keyring.kept(settings, keys)).items() if case in wanted - found.keys()})
     return found

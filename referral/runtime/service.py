@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -56,7 +56,8 @@ Handle = Callable[[AsyncConnection, Batch], Awaitable[Outcome]]
 class Service:
     """One service. reads: topics whose records it handles. writes: the one topic it writes, if any.
 
-    ingress: it also reads every `ingress.<agency>`. one_unit: a single order over everything (audit).
+    ingress: it also reads every `ingress.<agency>`; one_unit: a single order over everything (audit).
+    agencies: whose `ingress.<agency>` are read; None while nobody knows. Without it all are.
     waits_for: the view (partition, oldest) whose older rows must be read before an alarm may fire.
     fallback: handles one input, alone and in a new transaction, for which `handle` has raised; without it the loop tries for ever.
     against: what else speaks against being ready, word → what an operator can do.
@@ -67,6 +68,7 @@ class Service:
     handle: Handle
     writes: str | None = None
     ingress: bool = False
+    agencies: Callable[[], Collection[str] | None] | None = None
     one_unit: bool = False
     waits_for: str | None = None
     fallback: Handle | None = None

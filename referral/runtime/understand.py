@@ -14,6 +14,7 @@ from referral.domain.events import EVENTS
 from referral.domain.record import Erased, Input, Raw, RecordLost, Source, lost_input, record_input
 from referral.errors import Malformed
 from referral.runtime import erasure, observe
+from referral.runtime.fetched import Undecodable
 from referral.runtime.keys import Keys
 from referral.runtime.partition import Place
 from referral.runtime.quarantine import Refused
@@ -56,6 +57,8 @@ def open_all(taken: list[Taken], unread: bool) -> list[Opened]:
 
 def _open(taken: Taken) -> Opened:
     _, place, record = taken
+    if isinstance(record, Undecodable):
+        return Opened(taken, None, record.reason)
     try:
         envelope = seal.open(record.value or b"")
     except Malformed as error:

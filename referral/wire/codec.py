@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from referral.domain.events import Meta, PolicyActivated
+from referral.domain.events import Meta, PolicyActivated, Quarantined
 from referral.errors import Malformed, NewerVersion
 from referral.wire.compiled import FINGERPRINTS, READERS, WRITERS, meta
 
 # A body is a few hundred bytes: 32 candidates, 200 seats and every list of codes at its longest stay below this.
 BODY_LIMIT = 128 * 1024
-# A policy bundle holds files (topics.yaml: referral-policy takes 8 MiB).
-BODY_LIMITS = {PolicyActivated.TYPE: 8 * 1024 * 1024}
+# A policy bundle holds files (topics.yaml: referral-policy takes 8 MiB), a quarantine record 256 KiB of a value, before that a whole one.
+BODY_LIMITS = {PolicyActivated.TYPE: 8 * 1024 * 1024, Quarantined.TYPE: 512 * 1024, "quarantined.v1": 2 * 1024 * 1024}
 STEMS = frozenset(type_.rpartition(".v")[0] for type_ in READERS)
 
 

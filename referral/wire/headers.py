@@ -40,10 +40,10 @@ def plain(type_: str, *, id: str, source: str, at: int, schema_id: str | None = 
     return headers
 
 
-def type_of(headers: Iterable[tuple[str, bytes]]) -> str:
+def type_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """The event type that ce_type names, e.g. policy-activated.v1. Malformed: none, two, or another family's."""
     found = [value for name, value in headers if name == "ce_type"]
-    if len(found) != 1 or not found[0].startswith(PREFIX.encode()):
+    if len(found) != 1 or found[0] is None or not found[0].startswith(PREFIX.encode()):
         raise Malformed("headers", "ce_type is missing, repeated, or not referral.<type>.v<N>")
     try:
         return found[0].decode("ascii").removeprefix(PREFIX)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from starlette.applications import Starlette
 
-from referral.errors import Rejected
+from referral.errors import Rejected, Unavailable
 from referral.runtime import bundles, database, keys
 from referral.runtime.service import Service, run
 from referral.runtime.settings import Settings, load
@@ -56,9 +56,18 @@ def service(door: Door, private: X25519PrivateKey | None, against: Callable[[], 
         writes="referral-intake",
         handle=handle.handler(door, private),
         ingress=private is not None,
+        agencies=lambda: _agencies(door),
         fallback=handle.fallback(door, private),
         against=against,
     )
+
+
+def _agencies(door: Door) -> frozenset[str] | None:
+    """Whose own topic is read: the agencies of the directory in force; None before the first policy."""
+    try:
+        return frozenset(door.lists().codes["agency"])
+    except Unavailable:
+        return None
 
 
 def application(door: Door, in_force: InForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from referral.domain import policy
-from referral.domain.policy import Policy
+from referral.domain.policy import Policy, PolicyErrors
 from referral.errors import Unavailable
+from referral.runtime import observe
 from referral.runtime.bundles import Bundles
 from services.intake import lists
 from services.intake.lists import Lists
@@ -30,14 +31,19 @@ class InForce:
         return self._both()[1]
 
     async def follow(self) -> None:
-        """Until cancelled. PolicyErrors: a bundle in force that this program cannot compile; the service must stop."""
+        """Until cancelled. A bundle that this program cannot compile is passed over aloud: the policy before it stays in force."""
         number, before = 0, None
         while True:
             await self._bundles.wait(number + 1)
             for bundle in self._bundles.all[number:]:
-                before = await asyncio.to_thread(policy.compile, bundle.files, before)
                 number = bundle.number
-                self._now = before, lists.of(before, number)
+                try:
+                    before = await asyncio.to_thread(policy.compile, bundle.files, before)
+                except PolicyErrors:
+                    observe.POLICY_PASSED_OVER.labels("policy-errors").inc()
+                    observe.log().error("policy passed over", number=number, reason="policy-errors")
+                else:
+                    self._now = before, lists.of(before, number)
 
     def _both(self) -> tuple[Policy, Lists]:
         if self._now is None:

@@ -15,6 +15,7 @@ from msgspec import Struct, convert, to_builtins
 from referral.domain.events import Door, ReferralSubmitted, Signed
 from referral.domain.record import Raw
 from referral.errors import Malformed, NewerVersion, Rejected
+from referral.runtime.fetched import NAMELESS
 from referral.runtime.keys import Keys
 from referral.wire import codec
 from referral.wire import ingress as envelope
@@ -45,8 +46,9 @@ class Unreadable(Struct, frozen=True, kw_only=True):
 
 def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last: int = 0) -> Posting | Unreadable:
     """What a record asks, or why it cannot be taken. last: number of the agency's last signed record, 0 before the first."""
-    headers = {name.lower(): value for name, value in raw.headers}
-    if len(headers) != len(raw.headers):
+    named = [(name.lower(), value) for name, value in raw.headers if name not in NAMELESS]  # it says nothing to us
+    headers = dict(named)
+    if len(headers) != len(named):
         why = Rejected("repeated-header", "headers", "send each header once")
         return Unreadable(reason=why.code, key=None, why=why)
     try:

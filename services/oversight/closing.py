@@ -41,6 +41,8 @@ UNIT = Unit("all", 0, {})
 LONG = 2
 """Periods (ours): who begins the releases so long after the first could have been told has probably lost those that were made."""
 
+ASK = 500
+"""Milliseconds until a topic that gives nothing has nothing to give (ours): a broker waits for 250."""
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next try while the database is away, the last one again and again."""
 Due = Callable[[Sequence[Release]], str | None]
@@ -69,6 +71,8 @@ class Closing:
     unpublished: set[int] = field(default_factory=set)
     done: dict[Place, int] = field(default_factory=dict)
     _target: dict[Place, int] | None = None
+    _behind: int = 0
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
@@ -102,24 +106,45 @@ class Closing:
     async def take(self, messages: Sequence[Any]) -> None:
         """Read a batch of records: one question for their keys, then each to what counts it. Hole: one is missing."""
         async with self._turn:
-            opened = understand.open_all([(UNIT, place, message) for place, message in self._new(messages)], unread=False)
+            opened = understand.open_all([(UNIT, place, message) for place, message in await self._new(messages)], unread=False)
             keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
             self.reading.take(opened, keys)
             for record in opened if self.settings.drill_clock else ():
                 READ.labels(record.taken[1][0]).inc()
 
-    def _new(self, messages: Sequence[Any]) -> list[tuple[Place, Any]]:
+    async def _new(self, messages: Sequence[Any]) -> list[tuple[Place, Any]]:
         """Each offset once: as nothing is committed, a group that was formed anew begins at the beginning."""
         new = []
         for message in messages:
             place = self.settings.plain(message.topic), message.partition
             expected = self.done.get(place, 0)
-            if message.offset > expected:
+            if message.offset > expected and await self._next(place, expected) < message.offset:
                 raise Hole(f"{place[0]}/{place[1]} goes on at {message.offset} instead of {expected}")
-            if message.offset == expected:
-                self.done[place] = expected + 1
+            if message.offset >= expected:
+                self.done[place] = message.offset + 1
                 new.append((place, message))
         return new
+
+    async def _next(self, place: Place, offset: int) -> int:
+        """The first record from an offset on, or where the topic can be read to: what stands before it is a transaction's marker."""
+        where = TopicPartition(self.settings.topic(place[0]), place[1])
+        async with self._asking:
+            self.probe.assign([where])
+            try:
+                self.probe.seek(where, offset)
+                found = (await self.probe.getmany(where, timeout_ms=ASK, max_records=1)).get(where)
+                return int(found[0].offset if found else await self.probe.position(where))
+            finally:
+                self.probe.unsubscribe()
+
+    async def _pass_markers(self, ends: Mapping[Place, int]) -> None:
+        """At the end of a partition no record tells that a marker stands there: ask."""
+        for place in [place for place, end in ends.items() if self.done.get(place, 0) < end]:
+            at = self.done.get(place, 0)
+            further = await self._next(place, at)
+            async with self._turn:
+                if self.done.get(place, 0) == at:
+                    self.done[place] = further
 
     async def _keys(self, ids: set[str]) -> dict[str, bytes]:
         """The keys of these cases; a database that is away is waited for."""
@@ -162,6 +187,9 @@ class Closing:
         ends = self._target or now_there
         behind = sum(max(end - self.done.get(place, 0), 0) for place, end in ends.items())
         BEHIND.set(behind // COARSE * COARSE)
+        if behind and behind == self._behind:  # nothing has come since the last look
+            await self._pass_markers(ends)
+        self._behind = behind
         self._target = ends if behind else None  # an end that was asked for is reached, whatever is written meanwhile
         self.health.green("start")
         if behind or month is None or now < closes(month) + GRACE:

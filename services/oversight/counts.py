@@ -16,6 +16,7 @@ import faust
 from faust.types.tuples import Message
 from mode.supervisors import CrashingSupervisor
 
+from referral.runtime import fetched
 from referral.runtime.settings import Settings
 from referral.wire.topics import PARTITIONS
 
@@ -38,6 +39,7 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
 
     Whatever either raises ends the app: an agent that goes on after an error would have lost the record (0017).
     """
+    fetched.protect()
     app = faust.App(
         f"oversight-{settings.instance}",  # a group of its own at each start: nothing is committed, everything is read
         broker=[f"kafka://{address}" for address in settings.kafka.split(",")],

@@ -16,8 +16,10 @@ from msgspec import Struct
 
 from referral.domain.events import FigureReleased, ReleaseMade
 from referral.domain.record import derived
+from referral.errors import Malformed
 from referral.runtime import kafka
 from referral.runtime.keys import Keys
+from referral.runtime.observe import log
 from referral.runtime.partition import Place
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
@@ -75,7 +77,7 @@ def place(body: Body) -> str:
 async def read(settings: Settings) -> list[Release]:
     """What the feed says now: the newest of each key. A release whose figures are not all there has what is left of them."""
     newest = {record.key: record async for record in _records(settings)}
-    bodies = [_body(record) for record in newest.values()]
+    bodies = [body for record in newest.values() if (body := _body(record)) is not None]
     figures = defaultdict[int, dict[str, FigureReleased]](dict)
     for body in bodies:
         if isinstance(body, FigureReleased):
@@ -85,13 +87,17 @@ async def read(settings: Settings) -> list[Release]:
 
 
 async def cuts(settings: Settings, master: Keys) -> dict[int, dict[Place, int]]:
-    """By release, up to where each partition was read for it. Malformed: somebody without the master key wrote one."""
+    """By release, up to where each partition was read for it. One that somebody without the master key wrote is none."""
     _, opened = master.box("oversight-cut")
     found: dict[int, dict[Place, int]] = {}
     async for record in _records(settings):
         body = _body(record)
         if isinstance(body, ReleaseMade) and (sealed := dict(record.headers).get(CUT)):
-            cut = opened(sealed, place(body).encode())
+            try:
+                cut = opened(sealed, place(body).encode())
+            except Malformed as error:
+                _passed_over(record, error.reason)
+                continue
             found[body.release] = {at: int.from_bytes(cut[n * WIDTH : (n + 1) * WIDTH]) for n, at in enumerate(PLACES)}
     return found
 
@@ -116,6 +122,17 @@ async def _records(settings: Settings) -> AsyncIterator[ConsumerRecord]:
         await kafka.halt(reader)
 
 
-def _body(record: ConsumerRecord) -> Struct:
-    type_ = headers.type_of(record.headers)
-    return codec.decode(type_, codec.fingerprint(type_), record.value or b"")
+def _body(record: ConsumerRecord) -> Struct | None:
+    """None: nothing of oversight's, passed over aloud. Where it took the place of a figure, that release is published again."""
+    try:
+        type_ = headers.type_of(record.headers)
+        if type_ not in (FigureReleased.TYPE, ReleaseMade.TYPE):
+            raise Malformed("unknown-type")
+        return codec.decode(type_, codec.fingerprint(type_), record.value or b"")
+    except Malformed as error:
+        _passed_over(record, error.reason)
+        return None
+
+
+def _passed_over(record: ConsumerRecord, reason: str) -> None:
+    log().error("feed passed over", service="oversight", topic=ReleaseMade.TOPIC, offset=record.offset, reason=reason)

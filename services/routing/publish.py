@@ -9,7 +9,6 @@ import asyncio
 from typing import Any
 
 import msgspec
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -19,13 +18,14 @@ from referral.domain import policy
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import Policy
 from referral.domain.record import derived
-from referral.runtime import clock, database, kafka
+from referral.runtime import clock, database, kafka, reading
+from referral.runtime.bundles import Bundle, Chain
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 
 log = get_logger("routing")
 EVERY = 0.5  # seconds between looks; an activation is a rare, manual thing
-READ = 10.0  # seconds to read the topic's last record
+READ = 30.0  # seconds to read the topic
 FAMILY = "6f1f3f7e-6a7c-5f0e-9d0a-0d4b4d0f5f5e"
 """Any fixed id: event ids of bundles are derived from it, so that a republished bundle is the same event."""
 
@@ -81,23 +81,13 @@ async def once(settings: Settings, engine: AsyncEngine) -> bool:
     return True
 
 
-async def newest(settings: Settings) -> PolicyActivated | None:
-    """The last record of referral-policy."""
-    place = TopicPartition(settings.topic(PolicyActivated.TOPIC), 0)
-    reader = kafka.consumer(settings, max_partition_fetch_bytes=kafka.POLICY_FETCH)
-    await reader.start()
-    try:
-        reader.assign([place])
-        end = (await reader.end_offsets([place]))[place]
-        if end == 0:
-            return None
-        reader.seek(place, end - 1)
-        record = await asyncio.wait_for(reader.getone(place), READ)
-        body = codec.decode(PolicyActivated.TYPE, codec.fingerprint(PolicyActivated.TYPE), record.value)
-        assert isinstance(body, PolicyActivated)
-        return body
-    finally:
-        await reader.stop()
+async def newest(settings: Settings) -> Bundle | None:
+    """The bundle that referral-policy ends with, as its readers see it: what is none of ours is passed over."""
+    chain = Chain()
+    async with asyncio.timeout(READ):
+        async for _, record in reading.whole(settings, [PolicyActivated.TOPIC]):
+            chain.take(record)
+    return chain.newest
 
 
 async def _send(settings: Settings, row: Row[Any]) -> None:

@@ -17,6 +17,7 @@ from referral.domain.case import Case, holds, next_due
 from referral.domain.events import Head, PolicyActivated
 from referral.domain.fold import evolve
 from referral.runtime import reading, refold
+from referral.runtime.bundles import Chain
 from referral.runtime.settings import Settings, load
 from referral.runtime.tape import Tape, Taped
 from referral.wire import codec, seal, topics
@@ -78,16 +79,14 @@ async def _alarms(tx: AsyncConnection, cases: dict[str, Case], erased: set[str])
 
 async def _policy(tx: AsyncConnection, settings: Settings) -> int:
     """Every bundle that was ever in force; a stored one that the topic holds otherwise was never in force."""
-    number = 0
+    chain = Chain()
     async for _, record in reading.whole(settings, [PolicyActivated.TOPIC]):
-        body = codec.decode(PolicyActivated.TYPE, codec.fingerprint(PolicyActivated.TYPE), record.value or b"")
-        assert isinstance(body, PolicyActivated)
-        if body.number > number:
-            number = body.number
-            values = {"number": number, "digest": body.digest, "files": msgspec.msgpack.encode(body.files), "at": body.at}
-            await tx.execute(POLICY, values)
-            await publish.confirm(tx, number)
-    return number
+        chain.take(record)
+    for number, bundle in chain.known.items():
+        values = {"number": number, "digest": bundle.digest, "files": msgspec.msgpack.encode(bundle.files), "at": bundle.at}
+        await tx.execute(POLICY, values)
+        await publish.confirm(tx, number)
+    return len(chain.known)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import random
 
 import httpx
 import msgspec
@@ -21,7 +21,8 @@ from referral.domain.events import PolicyActivated
 from referral.errors import Rejected, Unavailable
 from referral.runtime import bundles, database, kafka, observe, prepare, web
 from referral.runtime.settings import LINE, SERVICES, Settings
-from referral.wire import codec, headers
+from referral.wire import bundle, codec, headers
+from tests import malformed
 from tests.contract.runtime_stack import Stack, stack, until
 
 pytestmark = pytest.mark.servers
@@ -43,7 +44,8 @@ async def test_a_topic_with_another_setting_is_refused_by_name(settings: Setting
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(other.topic("referral-intake"), 12, 1, topic_configs={"retention.ms": "1000"})])
+        spoilt = {"retention.ms": "1000", "compression.type": "uncompressed"}
+        await admin.create_topics([NewTopic(other.topic("referral-intake"), 12, 1, topic_configs=spoilt)])
         with pytest.raises(Rejected, match=r"referral-intake retention.ms: is 1000, must be -1"):
             await kafka.create_topics(other)
         await admin.delete_topics([other.topic("referral-intake")])
@@ -69,19 +71,39 @@ async def test_no_service_reads_another_s_schema_but_for_the_view_and_the_keys(s
 
 
 async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:
+    """Whatever else stands on the topic is passed over: a torn byte, a bundle without its files, a number of somebody's own."""
     followed = bundles.follow(line.settings)
+    topic = line.settings.topic("referral-policy")
+
+    async def send(number: int, content: bytes, digest: str = "", type_: str = PolicyActivated.TYPE) -> None:
+        files = {"a.yaml": content}
+        body = PolicyActivated(number=number, digest=digest or bundle.digest(files), at=1, files=files)
+        head = [(name, b"referral." + type_.encode() if name == "ce_type" else value) for name, value in _head(number)]
+        await line.producer.send_and_wait(topic, codec.encode(body), partition=0, headers=head)
+
+    await line.producer.send_and_wait(topic, b"x", partition=0)
     task = asyncio.create_task(followed.run())
     try:
         assert followed.current is None
-        for number in (1, 2, 2):
-            body = PolicyActivated(number=number, digest=hashlib.sha256(bytes([number])).hexdigest(), at=1, files={"a.yaml": b"x"})
-            head = headers.plain(body.TYPE, id=str(number), source="routing", at=1)
-            await line.producer.send_and_wait(line.settings.topic("referral-policy"), codec.encode(body), partition=0, headers=head)
-        assert (await asyncio.wait_for(followed.wait(2), 20)).number == 2
-        assert [b.number for b in followed.all] == [1, 2] and followed.all[0].files == {"a.yaml": b"x"}
+        await send(1, b"x")
+        await send(2, b"forged", digest="0" * 64)
+        await send(9, b"forged")
+        await send(2, b"forged", type_="policy-activated.v9")
+        await line.producer.send_and_wait(topic, b"", partition=0, headers=_head(2))
+        assert await malformed.produce(line.producer, topic, 0, malformed.header_name(random.Random(1))) == ""
+        for number in (2, 2):
+            await send(number, b"y")
+        await send(1, b"another one")
+        await send(3, b"z")
+        assert (await asyncio.wait_for(followed.wait(3), 20)).number == 3
+        assert [(b.number, b.files["a.yaml"]) for b in followed.all] == [(1, b"x"), (2, b"y"), (3, b"z")]
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _head(number: int) -> headers.Headers:
+    return headers.plain(PolicyActivated.TYPE, id=str(number), source="routing", at=1)
 
 
 @pytest.fixture
