@@ -35,6 +35,10 @@ class Misfit(Exception):
     """This process and this database do not belong together; the text says why. Nothing was touched: correct the settings."""
 
 
+class ReadOnly(Misfit):
+    """This process may write nothing more; its doors go on showing what there is. The text says why, and readiness too."""
+
+
 class Malformed(Exception):
     """Bytes that are not what they claim to be. `reason` is a stable word; quarantined once, never applied."""
 

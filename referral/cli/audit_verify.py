@@ -64,7 +64,7 @@ def verify_command(
     """
     pinned, older = audit_open.file(witnesses), audit_open.file(since)
     with audit_open.opened(export, key) as there:
-        age = seconds(STILL_S / 60 if max_age is None and there.live else max_age)
+        age = seconds(STILL_S / 60 if max_age is None and there.live and vouched(there.archive, pinned) else max_age)
         now = int(time.time())  # noqa: TID251 - an auditor's own clock says how old a signature is
         asked = Asked(keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now)
         with show.progress(quiet=as_json) as bar:
@@ -79,6 +79,15 @@ def verify_command(
 def seconds(minutes: float | None) -> int | None:
     """An age as it is judged by; None: of any age."""
     return int(minutes * 60) if minutes else None
+
+
+def vouched(there: Archive, pinned: bytes | None) -> bool:
+    """Whether a policy asks for witnesses, who say when they have seen the log."""
+    try:
+        published = archive.trusted(there, pinned)
+    except Malformed:
+        return False
+    return published is not None and published.accepted.seen is not None
 
 
 def processes(there: Archive) -> int:

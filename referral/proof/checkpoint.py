@@ -35,10 +35,20 @@ class Checkpoint(Struct, frozen=True):
 
 def parse(text: bytes) -> Checkpoint:
     """The checkpoint that a note's text is. Ours have three lines, and others are refused: nobody audits an extension. Malformed."""
+    said = extended(text)
+    if (count := text.count(b"\n")) > 3:
+        raise Malformed("checkpoint", f"it has {count} lines instead of origin, size and root")
+    return said
+
+
+def extended(text: bytes) -> Checkpoint:
+    """The same of a log whose checkpoints may have extension lines, none of them empty (C2SP tlog-checkpoint). Malformed."""
     found = lines(text, "checkpoint")
-    if len(found) != 3:
+    if len(found) < 3:
         raise Malformed("checkpoint", f"it has {len(found)} lines instead of origin, size and root")
-    origin, size, root = found
+    origin, size, root, *more = found
+    if not all(more):
+        raise Malformed("checkpoint", "an extension line is empty")
     return Checkpoint(
         origin=named(origin, "checkpoint", "the origin"),
         size=decimal(size, "checkpoint", "the size"),
@@ -51,10 +61,17 @@ def verify(
 ) -> tuple[Checkpoint, dict[VerifierKey, Signature]]:
     """What a log of this origin signed, and who of logs and others signed it too. Malformed, Unproven."""
     said = parse(signed.text)
+    return said, signers(said, signed, logs, others)
+
+
+def signers(
+    said: Checkpoint, signed: Note, logs: Iterable[VerifierKey], others: Iterable[VerifierKey] = ()
+) -> dict[VerifierKey, Signature]:
+    """Who of logs and others signed the note of a checkpoint; a log of its origin has. Malformed, Unproven."""
     own = [key for key in logs if key.name == said.origin]
     if not own:
         raise Unproven("checkpoint", f"no key is known for the log {said.origin}")
     found = note.check(signed, [*own, *others])
     if not any(key in found for key in own):
         raise Unproven("checkpoint", f"the log {said.origin} has not signed it")
-    return said, found
+    return found

@@ -62,7 +62,7 @@ def parse(body: bytes) -> Request:
         raise Malformed("witness", f"more than {MOST_HASHES} hashes")
     proof = tuple(unbase64(line, "witness", f"hash {number}", merkle.HASH) for number, line in enumerate(hashes, 1))
     old, signed = decimal(first.removeprefix(b"old "), "witness", "the old size"), note.parse(rest)
-    return Request(old, proof, signed, checkpoint.parse(signed.text))
+    return Request(old, proof, signed, checkpoint.extended(signed.text))
 
 
 def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None, keys: Sequence[SignerKey], seconds: int) -> Answer:
@@ -75,7 +75,7 @@ def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None
     if not log:
         return _no(404, "this log is not one that is witnessed here")
     try:
-        new, by_log = checkpoint.verify(request.signed, log)
+        new, by_log = request.said, checkpoint.signers(request.said, request.signed, log)
     except Unproven as error:
         return _no(403, str(error))
     if request.old > new.size:
@@ -87,8 +87,9 @@ def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None
         _continues(new, last, request.proof)
     except Unproven as error:
         return _no(422, str(error))
-    own = tuple(note.sign(new.text, key, seconds) for key in keys)
-    seen = Note(new.text, (*by_log.values(), *own)).encode()
+    text = request.signed.text  # with its extension lines, where it has some
+    own = tuple(note.sign(text, key, seconds) for key in keys)
+    seen = Note(text, (*by_log.values(), *own)).encode()
     return Answer(200, b"".join(signature.line for signature in own), keep=new, note=seen)
 
 

@@ -82,11 +82,11 @@ def accept(policy: Policy, signed: Note) -> Accepted:
     seen = {witness.name: cosignature.unpack(found[witness.key].value)[0] for witness in policy.witnesses if witness.key in found}
     if not policy.satisfied(seen.keys()):
         raise Unproven("quorum", f"{_shown(policy.quorum)} is wanted, seen by {', '.join(map(_shown, seen)) or 'nobody'}")
-    return Accepted(said, seen, _quorum_at(policy, seen))
+    return Accepted(said, seen, quorum_at(policy, seen))
 
 
-def _quorum_at(policy: Policy, seen: dict[str, int]) -> int | None:
-    """The latest time at which or after which a quorum had signed."""
+def quorum_at(policy: Policy, seen: dict[str, int]) -> int | None:
+    """When a quorum had signed last, Unix seconds, of witnesses that make one; None where the policy asks for nobody."""
     if policy.satisfied(frozenset()):
         return None
     times = sorted(seen.values(), reverse=True)

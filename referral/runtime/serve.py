@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
+from referral.errors import ReadOnly
 from referral.runtime import database, keys, observe, web
 from referral.runtime.loop import Loop
 from referral.runtime.service import Service
@@ -33,19 +34,41 @@ async def serve(service: Service, settings: Settings, app: ASGIApp | None, backg
 async def stand(
     name: str, settings: Settings, doors: uvicorn.Server, work: Background, end: Callable[[], None], background: Sequence[Background]
 ) -> None:
-    """Until the work ends, which SIGTERM and SIGINT ask for by `end`. Raises what stopped it otherwise; what runs beside ends with it."""
+    """Until the work ends, which SIGTERM and SIGINT ask for by `end`. Raises what stopped it otherwise; what runs beside ends with it.
+
+    After ReadOnly the doors alone go on, until a signal.
+    """
     bound = web.listen(settings.http_host, settings.http_port)
     sys.stdout.write(f"{name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
     sys.stdout.flush()
+    signalled = asyncio.Event()
+
+    def ending() -> None:
+        signalled.set()
+        end()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, end)
+        asyncio.get_running_loop().add_signal_handler(number, ending)
     try:
         async with asyncio.TaskGroup() as group:
             answering = group.create_task(web.serve(doors, bound))
-            beside = [group.create_task(one()) for one in background]
-            await work()
+            try:
+                await _working(work, background)
+            except ReadOnly as error:
+                observe.log().error("only reading goes on", service=name, hint=str(error))
+                await signalled.wait()
             doors.should_exit = True
             await answering
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+async def _working(work: Background, background: Sequence[Background]) -> None:
+    """The work, and what runs beside it until it ends. Raises the first that stopped either."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(one()) for one in background]
+            await work()
             for task in beside:
                 task.cancel()
     except BaseExceptionGroup as several:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prometheus_client import Counter
+from starlette.types import ASGIApp
 
-from referral.errors import Malformed, Rejected
+from referral.errors import Malformed, ReadOnly, Rejected
 from referral.proof import note_keys, witness_policy
 from referral.proof.entry import Entry
 from referral.proof.note_keys import SignerKey
 from referral.proof.witness_policy import Policy
-from referral.runtime import database, keys
-from referral.runtime.observe import configure, log
+from referral.runtime import database, keys, web
+from referral.runtime.observe import Health, configure, log
+from referral.runtime.serve import stand
 from referral.runtime.service import Service, run
 from referral.runtime.settings import Settings, load
 from referral.wire import schema
@@ -46,7 +48,7 @@ def service(audit: Audit | None = None) -> Service:
 
 
 async def main(settings: Settings) -> None:
-    """Compare with the witnesses first: nothing is appended to a fork."""
+    """Compare with the witnesses first: nothing is appended to a fork. Such a log is still read, so that others can prove what it is."""
     configure()
     key, policy, told = _key(settings.log_key_file), *_policy(settings.witness_policy)
     if key.verifier not in [party.key for party in policy.logs]:
@@ -55,16 +57,31 @@ async def main(settings: Settings) -> None:
     engine, doors = (
         database.engine(settings, "audit", size=size) for size in (6, 4)
     )  # a crowd at the door does not keep the log from signing
+    held = keys.read(settings.master_key_file)
+    shown = pages.made(doors, held, policy, drill=settings.drill_clock, secure=settings.audit_url.startswith("https:"))
+    app = application(doors, shown.routes())
     async with witnesses.client() as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
-        await publisher.check()
-        own = [*says.schemas(schema.load(settings.schemas)), says.keys(told)]
-        held = keys.read(settings.master_key_file)
-        shown = pages.made(doors, held, policy, drill=settings.drill_clock, secure=settings.audit_url.startswith("https:"))
-        app = application(doors, shown.routes())
-        audit = Audit(alarm, own, against)
+        audit = Audit(alarm, [*says.schemas(schema.load(settings.schemas)), says.keys(told)], against)
         heartbeats = Heartbeats(engine, settings, audit, TOPICS)
-        await run(service(audit), app=app, background=[publisher.run, heartbeats.run], settings=settings)
+        try:
+            await publisher.check()
+        except ReadOnly as error:
+            against["fork"] = str(error)
+            await reading(settings, app, against, error)
+        else:
+            await run(service(audit), app=app, background=[publisher.run, heartbeats.run], settings=settings)
+
+
+async def reading(settings: Settings, app: ASGIApp, against: dict[str, str], error: ReadOnly) -> None:
+    """Show checkpoint, hashes and pages, and write nothing, until SIGTERM: whoever compares histories needs this one's hashes."""
+    health = Health(lambda: against)
+    health.green("start")
+
+    async def work() -> None:
+        raise error
+
+    await stand("audit", settings, web.server(health, app), work, lambda: None, [])
 
 
 def _key(path: Path | None) -> SignerKey:

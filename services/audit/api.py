@@ -44,9 +44,8 @@ def application(engine: AsyncEngine, more: Sequence[BaseRoute] = ()) -> Starlett
             if wanted.level == ENTRIES:
                 token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
                 if not await readers.reader(tx, token):
-                    return problem(
-                        401, "no-token", "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
-                    )
+                    hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
+                    return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)
             else:
                 data = (await checkpoints.fetch(tx, [wanted])).get(wanted)

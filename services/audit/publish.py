@@ -12,7 +12,7 @@ import httpx
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.errors import Malformed, Misfit, Unavailable, Unproven
+from referral.errors import Malformed, ReadOnly, Unavailable, Unproven
 from referral.proof import merkle, note
 from referral.proof.checkpoint import Checkpoint
 from referral.proof.note import Note
@@ -55,7 +55,7 @@ class Publisher:
         self._alarmed = 0.0
 
     async def check(self) -> None:
-        """At the start: Misfit when a witness shows that our key signed what this log does not hold; nothing is appended to a fork.
+        """At the start: ReadOnly when a witness shows that our key signed what this log does not hold; nothing is appended to a fork.
 
         A witness that is away or only says so is no reason to stop, unless no quorum is left without those that say so.
         """
@@ -64,7 +64,7 @@ class Publisher:
             for witness in self._witnesses:
                 group.create_task(self._ask(witness, signed))
         if "fork" in self._against:
-            raise Misfit(self._against["fork"])
+            raise ReadOnly(self._against["fork"])
 
     async def _patiently(self) -> Signed:
         while True:
@@ -76,10 +76,13 @@ class Publisher:
                 await asyncio.sleep(AGAIN_S)
 
     async def run(self) -> None:
-        """Until cancelled. Misfit: this log is a fork."""
+        """Until cancelled. ReadOnly: this log is a fork."""
         while True:
             try:
                 await self._listening()
+            except ReadOnly as error:
+                self._against.setdefault("fork", str(error))
+                raise
             except Exception as error:
                 if not (database.away(error) or isinstance(error, Unavailable)):
                     raise
@@ -114,7 +117,7 @@ class Publisher:
                     self._busy[witness.name] = asyncio.get_running_loop().create_task(self._ask(witness, signed))
             signed = await self._quorum(signed)
         if "fork" in self._against:
-            raise Misfit(self._against["fork"])
+            raise ReadOnly(self._against["fork"])
         self._watch(signed)
         return signed.cosigned is not None
 
@@ -123,7 +126,7 @@ class Publisher:
         async with self._engine.begin() as tx:
             head = await checkpoints.head(tx)
             if head.signed is not None and head.signed > head.size:
-                raise Misfit(f"this log has signed {head.signed} entries and holds {head.size}: its tables do not belong together")
+                raise ReadOnly(f"this log has signed {head.signed} entries and holds {head.size}: its tables do not belong together")
             said = Checkpoint(self._key.name, head.size, head.root)
             if head.signed == head.size:
                 kept = await checkpoints.of_size(tx, head.size)
@@ -131,10 +134,10 @@ class Publisher:
                 try:
                     await checkpoints.carried(tx, head)
                 except Malformed as error:
-                    raise Misfit(f"what would be signed for {head.size} entries is not what the log holds: {error}") from None
+                    raise ReadOnly(f"what would be signed for {head.size} entries is not what the log holds: {error}") from None
                 kept = await checkpoints.insert(tx, said, said.sign(self._key).encode(), await clock.now(tx))
             if kept.root != head.root:
-                raise Misfit(f"another root was signed for {head.size} entries; one of the two histories is false")
+                raise ReadOnly(f"another root was signed for {head.size} entries; one of the two histories is false")
             if kept.cosigned is None and self._policy.satisfied(frozenset()):
                 await checkpoints.collect(tx, kept.size, kept.note, quorum=True)
                 kept = await checkpoints.of_size(tx, kept.size)

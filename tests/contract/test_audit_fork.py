@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from starlette.types import Receive, Scope, Send
 
+from referral.cli import witness_heads
 from referral.errors import Misfit
-from referral.local import keyfiles
-from referral.proof import merkle, witness_policy
+from referral.local import keyfiles, ports
+from referral.proof import checkpoint, merkle, note, tile_path, witness_policy
 from referral.proof.checkpoint import Checkpoint
+from referral.proof.note import Note
+from referral.runtime import kafka
 from referral.runtime.settings import Settings
 from services.audit import checkpoints
+from services.audit.__main__ import main
 from tests.contract.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
 from tests.contract.test_audit_line import command
 from tests.unit.test_audit_ingest import record, value
@@ -164,3 +172,61 @@ async def test_a_head_that_somebody_wrote_into_the_table_is_not_signed(bare: Set
             await made.publisher().round()
         async with made.engine.connect() as tx:
             assert (await tx.execute(text("SELECT count(*) FROM audit.checkpoint"))).scalar_one() == bool(signed)
+
+
+def another_history(heads: Path, size: int) -> None:
+    """What a witness holds to whom a program with the log's key has shown another continuation."""
+    made = Checkpoint(KEY.name, size, bytes(32)).sign(KEY)
+    note_ = Note(made.text, (*made.signatures, note.sign(made.text, KEYS[1], 1))).encode()
+    with contextlib.closing(sqlite3.connect(heads)) as file, file:
+        file.execute(witness_heads.KEEP, (KEY.name, size, bytes(32), note_))
+
+
+async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, tmp_path: Path) -> None:
+    """Audit ended, and with it the hashes by which everybody else could have proven the split view."""
+    (tmp_path / "log.key").write_bytes(KEY.encode() + b"\n")
+    policy = tmp_path / "policy"
+    async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, httpx.AsyncClient() as client:
+        policy.write_bytes(keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))]))
+        port = ports.free(1)[0]
+        url = f"http://127.0.0.1:{port}"
+        here = structs.replace(settings, log_key_file=tmp_path / "log.key", witness_policy=policy, http_port=port)
+
+        async def until(path: str, status: int, word: str) -> httpx.Response:
+            async with asyncio.timeout(60):
+                while True:
+                    with contextlib.suppress(httpx.TransportError):
+                        answer = await client.get(url + path)
+                        if answer.status_code == status and word in answer.text:
+                            return answer
+                    await asyncio.sleep(0.05)
+
+        async def stands_still_and_shows(size: int) -> None:
+            against = (await until("/readyz", 503, "own signature")).json()["against"]
+            assert "shows it with this log's own signature" in against["fork"] and against.keys() == {"fork"}
+            shown = checkpoint.parse(note.parse((await until("/checkpoint", 200, KEY.name)).content).text)
+            assert shown.size == size
+            for tile in tile_path.for_spans(merkle.consistency_spans(1, size), size):
+                assert (await client.get(f"{url}/{tile.path}")).status_code == 200
+
+        running = asyncio.create_task(main(here))
+        try:
+            size = 0
+            while not size:  # the empty tree is signed first; then comes a heartbeat, with what audit says of itself
+                published = await until("/checkpoint", 200, KEY.name)
+                size = checkpoint.parse(note.parse(published.content).text).size
+            another_history(tmp_path / "heads-2", size + 1)
+            writer = kafka.producer(settings)
+            await writer.start()
+            await writer.send_and_wait(settings.topic("referral-notification"), b"x", key=b"x", partition=0)
+            await writer.stop()
+            await stands_still_and_shows(size)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        again = asyncio.create_task(main(here))
+        try:
+            await stands_still_and_shows(size)
+        finally:
+            again.cancel()
+            await asyncio.gather(again, return_exceptions=True)

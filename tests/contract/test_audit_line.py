@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ async def publish(line: Line) -> None:
     async with line.admin() as tx:
         head = (await tx.execute(text("SELECT size, root FROM audit.head"))).one()
         made = Checkpoint(made_log.ORIGIN, head.size, head.root).sign(made_log.LOG)
-        cosigned = Note(made.text, (*made.signatures, *(note.sign(made.text, key, made_log.NOW) for key in made_log.WITNESSES)))
+        cosigned = Note(made.text, (*made.signatures, *(note.sign(made.text, key, int(time.time())) for key in made_log.WITNESSES)))
         await tx.execute(
             text("INSERT INTO audit.checkpoint VALUES (:size, :root, :note, 0, :cosigned, :cosigned)"),
             {"size": head.size, "root": head.root, "note": made.encode(), "cosigned": cosigned.encode()},

@@ -11,9 +11,13 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from referral.cli import monitor
+from referral.cli import monitor, run
+from referral.cli import witness as witnessing
+from referral.cli.monitor_verdict import PATIENCE_S, Looked, verdict
+from referral.cli.witness_heads import Heads
 from referral.local import keyfiles
 from referral.proof import note, views, witness, witness_policy
+from referral.proof.note import Note
 from referral.proof.witness_policy import Policy
 from referral.runtime.settings import Settings
 from services.audit.api import application
@@ -24,6 +28,10 @@ from tests.made_log import Log as Made
 pytestmark = pytest.mark.servers
 OTHER = Made([f"other {n}".encode() for n in range(40)])
 """Another history, which this log's key could sign for somebody else."""
+
+
+def code(looked: Looked, silent: float = 0) -> int:
+    return verdict(looked, silent, PATIENCE_S)[0]
 
 
 def watching(urls: list[str]) -> Policy:
@@ -50,19 +58,20 @@ async def test_one_log_is_good_and_a_split_view_is_shown_with_both_notes(
             await made.append(count)
             assert await made.publisher().round()
         good = await monitor.look(watching(urls[:2]), address)
-        assert good.exit_code() == 0 and {v.who for v in good.views} == {"the log", "w1", "w2"}
+        assert code(good) == 0 and {v.who for v in good.views} == {"the log", "w1", "w2"}
         later = await monitor.look(watching(urls), address)
-        assert later.exit_code() == 3 and set(later.away) == {"w3"}, "a witness that has seen nothing proves nothing"
+        assert code(later) == 3 and set(later.away) == {"w3"}, "a witness that has seen nothing proves nothing"
 
         await shown_another(urls[2], 20)
         split = await monitor.look(watching(urls), address)
-        assert split.exit_code() == 1 and [{s.first.who, s.second.who} & {"w3"} for s in split.splits] == [{"w3"}]
-        monitor._tell(split, as_json=True)
+        assert code(split) == 1 and [{s.first.who, s.second.who} & {"w3"} for s in split.splits] == [{"w3"}]
+        monitor._tell(split, *verdict(split, 0, PATIENCE_S), as_json=True)
         notes = json.loads(capsys.readouterr().out)["splits"][0]["notes"]
         for text in notes:
             assert views.view("anybody", text.encode(), KEY.verifier, None).said.origin == KEY.name, "the log's own signature is the proof"
         monitor._keep(split, tmp_path / "kept")
-        assert sorted(path.read_text() for path in (tmp_path / "kept").iterdir()) == sorted(notes)
+        kept = [path.read_text() for path in (tmp_path / "kept").iterdir()]
+        assert set(notes) < set(kept) and len(kept) == 4, "every note that was seen, not only the two"
 
 
 async def test_two_roots_of_one_size_need_no_proof_of_the_log(bare: Settings, tmp_path: Path) -> None:
@@ -71,7 +80,7 @@ async def test_two_roots_of_one_size_need_no_proof_of_the_log(bare: Settings, tm
         assert await made.publisher().round()
         await shown_another(two, 20)
         looked = await monitor.look(watching([one, two]), "http://127.0.0.1:9")
-        assert looked.exit_code() == 1 and "20 entries have two roots" in looked.splits[0].why and "the log" in looked.away
+        assert code(looked) == 1 and "20 entries have two roots" in looked.splits[0].why and "the log" in looked.away
 
 
 async def test_a_log_that_was_set_back_does_not_hold_what_its_witnesses_show(bare: Settings, tmp_path: Path) -> None:
@@ -85,7 +94,7 @@ async def test_a_log_that_was_set_back_does_not_hold_what_its_witnesses_show(bar
             assert await old.publisher().round()
             async with serving(application(old.engine)) as address:
                 looked = await monitor.look(watching([one]), address)
-                assert looked.exit_code() == 1 and "it was cut, or set back" in looked.wrong["the log"]
+                assert code(looked) == 1 and "it was cut, or set back" in looked.wrong["the log"]
 
 
 async def test_a_witness_that_never_ends_its_answer_is_away(bare: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +107,7 @@ async def test_a_witness_that_never_ends_its_answer_is_away(bare: Settings, monk
     monkeypatch.setattr(monitor, "TIMEOUT_S", 0.3)
     async with serving(dripping) as liar:
         looked = await asyncio.wait_for(monitor.look(watching([liar]), "http://127.0.0.1:9"), 30)
-        assert looked.away["w1"] == "TimeoutError" and looked.exit_code() == 3
+        assert looked.away["w1"] == "TimeoutError" and code(looked) == 3
 
 
 async def test_a_note_that_a_witness_has_not_cosigned_is_wrong(bare: Settings, tmp_path: Path) -> None:
@@ -111,7 +120,7 @@ async def test_a_note_that_a_witness_has_not_cosigned_is_wrong(bare: Settings, t
         assert note.parse(plain)
         async with serving(application(made.engine)) as address, serving(answering(200, plain)) as liar:
             looked = await monitor.look(watching([liar]), address)
-            assert looked.exit_code() == 1 and "has not cosigned" in looked.wrong["w1"]
+            assert code(looked) == 1 and "has not cosigned" in looked.wrong["w1"]
 
 
 async def test_a_log_that_publishes_without_the_quorum_is_wrong(bare: Settings, tmp_path: Path) -> None:
@@ -120,4 +129,65 @@ async def test_a_log_that_publishes_without_the_quorum_is_wrong(bare: Settings, 
         assert await made.publisher().round()
         async with serving(application(made.engine)) as address:
             looked = await monitor.look(watching([one]), address)
-            assert looked.exit_code() == 1 and "without its quorum" in looked.wrong["the log"]
+            assert code(looked) == 1 and "without its quorum" in looked.wrong["the log"]
+
+
+async def test_heads_that_a_silent_log_does_not_lead_to_one_another_are_never_one_log(
+    bare: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A split view whose log answers nothing: it was "all who could be asked see one log", exit code 3, and no note was kept."""
+    async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, log(bare, [one]) as made:
+        await made.append(21)
+        assert await made.publisher().round()
+        await shown_another(two, 20)
+        looked = await monitor.look(watching([one, two]), "http://127.0.0.1:9")
+        exit_code, line = verdict(looked, 0, PATIENCE_S)
+        assert exit_code == 3 and "one log" not in line.replace("heads of one log", "") and "GOOD" not in line
+        assert "has not shown that 21 entries (w1) continue 20 (w2): ConnectError" in line and "Nothing says" in line
+        exit_code, line = verdict(looked, PATIENCE_S, PATIENCE_S)
+        assert exit_code == 1 and line.startswith("BAD: for 300 seconds the log has not shown") and "split view" in line
+        monkeypatch.setattr(monitor, "AGAIN_S", 0.05)
+        policy, keep = tmp_path / "policy", tmp_path / "kept"
+        policy.write_bytes(keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))]))
+        words = ["audit", "monitor", "--witnesses", str(policy), "--log", "http://127.0.0.1:9", "--keep", str(keep), "--patience", "0.2"]
+        assert await asyncio.to_thread(run, words) == 1
+        out = capfd.readouterr()
+        assert (
+            "it is asked again for" in out.err and "BAD: for 0 seconds the log has not shown" in out.out and "sees one log" not in out.out
+        )
+        assert len([*keep.iterdir()]) == 2, "both notes, also while nothing is proven"
+
+
+async def test_a_foreign_witness_that_shows_nothing_is_seen_through_the_log(bare: Settings, tmp_path: Path) -> None:
+    """C2SP's witnesses have one call: with one of them the monitor ended with 3 for ever."""
+    heads = Heads(tmp_path / "heads-2")
+    app = witnessing.application(heads, {KEY.name: [KEY.verifier]}, KEYS[1])
+    del app.router.routes[1:]
+    async with AsyncExitStack() as stack:
+        one, foreign = await stack.enter_async_context(honest(tmp_path, 1)), await stack.enter_async_context(serving(app))
+        made = await stack.enter_async_context(log(bare, [one, foreign]))
+        address = await stack.enter_async_context(serving(application(made.engine)))
+        await made.append(9)
+        publisher = made.publisher()
+        async with asyncio.timeout(20):
+            while (found := await made.published()) is None or len(found.witnesses) < 2:
+                await publisher.round()
+        looked = await monitor.look(watching([one, foreign]), address)
+        exit_code, line = verdict(looked, 0, PATIENCE_S)
+        assert exit_code == 0 and looked.lent == {"w2"} and not looked.away, looked
+        assert "What w2 has seen was taken from the log" in line
+    heads.close()
+
+
+async def test_a_log_that_no_witness_has_seen_for_long_stands_still(bare: Settings) -> None:
+    """It was "GOOD: everybody sees one log" for as long as nobody wrote."""
+    made = Made([b"x"])
+    said = type(made.checkpoint())(KEY.name, 1, made.checkpoint().root).sign(KEY)
+    shown = Note(said.text, (*said.signatures, note.sign(said.text, KEYS[0], 1_700_000_000))).encode()
+    async with serving(answering(200, shown)) as everybody:
+        looked = await monitor.look(watching([everybody]), everybody)
+        exit_code, line = verdict(looked, 0, PATIENCE_S)
+        assert exit_code == 1 and line.startswith("BAD: the log stands still: a quorum of witnesses has seen nothing newer for "), line
+        assert code(await monitor.look(watching([everybody]), everybody, 0)) == 0, "of any age"
+        alone = await monitor.look(watching([everybody]), "http://127.0.0.1:9")
+        assert alone.still and code(alone) == 1, "the witnesses say it also where the log is silent"

@@ -61,6 +61,7 @@ async def test_what_is_committed_is_signed_once_cosigned_and_served(bare: Settin
         assert tlog_proof.check(proof, leaf_hash(row.leaf), made.policy).checkpoint == accepted.checkpoint
         for path, status in (("0/004", 200), ("0/005.p/20", 200), ("1/000.p/5", 200), ("0/005", 404), ("0/5", 404), ("entries/000", 401)):
             assert (await door.get(f"/tile/{path}")).status_code == status, path
+        assert (await door.get("/tile/entries/000")).headers["www-authenticate"].startswith("Bearer "), "RFC 9110, 11.6.1"
         assert len((await door.get("/tile/0/005.p/7")).content) == 7 * 32, "a narrower tile is the beginning of a wider one"
         await made.append(1)
         async with made.engine.connect() as tx:

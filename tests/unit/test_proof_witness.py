@@ -204,3 +204,29 @@ def test_a_restored_witness_signs_the_same_again() -> None:
     again = ask(body(30, 30), answer.keep)
     assert again.body == answer.body
     assert checkpoint.parse(signed(TREE, 30).text) == again.keep
+
+
+def extended(size: int, *more: bytes) -> Note:
+    """The log's checkpoint with lines of its own behind it, signed with them."""
+    text = TREE.checkpoint(size).text + b"".join(line + b"\n" for line in more)
+    return Note(text, (note.sign(text, LOG, 0),))
+
+
+def test_a_checkpoint_with_extension_lines_is_cosigned_with_them() -> None:
+    """tlog-checkpoint allows them; it was 400, while docs/auditors.md says that any log may ask."""
+    asked = extended(7, b"some 1", b"other 2")
+    answer = ask(witness.body(0, (), asked))
+    assert (answer.status, answer.keep) == (200, TREE.checkpoint(7)), answer.body
+    (cosigned,) = witness.cosigned(asked, answer.body, [KEYS[0].verifier])
+    assert cosignature.unpack(cosigned.value)[0] == NOW
+    shown = note.parse(answer.note)
+    assert shown.text == asked.text and note.check(shown, [LOG.verifier, KEYS[0].verifier]).keys() == {LOG.verifier, KEYS[0].verifier}
+    assert ask(witness.body(7, proof(TREE, 7, 31), extended(31, b"x")), answer.keep).status == 200
+    assert ask(witness.body(7, (), extended(7, b"another")), answer.keep).status == 200, "it is the same tree"
+    with pytest.raises(Malformed):
+        checkpoint.parse(asked.text)  # who audits takes none
+
+
+def test_an_extension_line_that_is_empty_is_none() -> None:
+    text = TREE.checkpoint(7).text + b"\n"
+    assert ask(witness.body(0, (), Note(text + b"x\n", (note.sign(text + b"x\n", LOG, 0),)))).status == 400
