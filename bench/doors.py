@@ -85,14 +85,15 @@ async def knock(at: Ground) -> AsyncIterator[Row]:
         before = {service: cpu(made[f"{service}-1"].pid) for service in LINE}
         found = await post(made, KNOCK_RATE, KNOCKS)
         await until(lambda: connection.fetchval(TOLD, KNOCKS + 1))
-        rows = await connection.fetch("SELECT reference, case_id FROM notifier.delivery")
+        # Of those that left alone: whoever was woken often is told of the rest by one message a minute.
+        rows = await connection.fetch("SELECT reference, case_id FROM notifier.delivery WHERE attempt > 0")
         cases = {row["reference"]: row["case_id"] for row in rows}
         told: dict[str, float] = {}
         for mail in made.mailbox.mails:
             reference = re.search(r"<([0-9a-f-]{36})@", str(mail.message["Message-ID"]))
             assert reference is not None
             told.setdefault(cases[reference.group(1)], mail.at)
-        waited = [told[case_id] - end for _, end, _, case_id in found]
+        waited = [told[case_id] - end for _, end, _, case_id in found if case_id in told]
         yield Row(name=f"accepted to first knock at {KNOCK_RATE} a second, p50", value=percentile(waited, 0.5), unit="s")
         yield at_most(f"accepted to first knock at {KNOCK_RATE} a second, p99", percentile(waited, 0.99), "s", 1)
         for service in LINE:

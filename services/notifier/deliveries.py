@@ -8,28 +8,43 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.often import GATHER_S, MANY, WINDOW_S
+
 LEASE_SECONDS = 60
 """How long a claim holds, by the database's true clock: three times the longest message (channels.email.WHOLE_SECONDS)."""
 
 # The offer must be open, at this rung, for a person who may still be told, and sending must not be paused: asked at the claim, and again
 # just before the message leaves.
-_STILL = (
+STILL = (
     "a.state = 'OPEN' AND a.rung = d.rung AND NOT d.person = ANY(a.skip) AND coalesce(NOT p.disabled, false)"
     " AND NOT EXISTS (SELECT FROM pause)"
 )
 _CLAIM = text(
     # What was under way when its sender died is claimed even if nobody waits for it any more: it may have left, and the log must say so.
-    "WITH free AS (SELECT d.id, d.lease_until IS NOT NULL AS lapsed FROM delivery d JOIN asked a ON a.id = d.asked"
-    " WHERE d.state = 'WAITING' AND (d.lease_until < clock_timestamp()"
-    " OR (d.lease_until IS NULL AND d.due_at <= (SELECT runtime.clock()) AND a.state = 'OPEN' AND a.rung = d.rung))"
-    " AND NOT EXISTS (SELECT FROM pause) ORDER BY d.due_at, d.id LIMIT :most FOR UPDATE OF d SKIP LOCKED),"
+    "WITH clock AS (SELECT runtime.clock() AS now),"
+    " ripe AS (SELECT d.id, d.due_at, d.lease_until IS NOT NULL AS lapsed, d.person, d.channel, d.drill, row_number() OVER"
+    " (PARTITION BY d.person, d.channel, d.drill, d.lease_until IS NULL ORDER BY d.due_at, d.id) AS place FROM delivery d"
+    " JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING' AND (d.lease_until < clock_timestamp()"
+    " OR (d.lease_until IS NULL AND d.due_at <= (SELECT now FROM clock) AND a.state = 'OPEN' AND a.rung = d.rung))"
+    " AND NOT EXISTS (SELECT FROM pause)),"
+    # Messages that left in the window, or are under way, to whom something is ripe for.
+    " told AS (SELECT w.person, w.channel, w.drill, count(DISTINCT s.reference) AS messages,"
+    " max(coalesce(s.ended_at, (SELECT now FROM clock))) AS latest"
+    " FROM (SELECT DISTINCT person, channel, drill FROM ripe) w JOIN delivery s USING (person, channel, drill)"
+    " WHERE s.ended_at > (SELECT now FROM clock) - :window AND s.state = 'SENT'"
+    " OR s.ended_at IS NULL AND s.state = 'WAITING' AND s.lease_until >= clock_timestamp() GROUP BY w.person, w.channel, w.drill),"
+    " free AS (SELECT d.id, r.lapsed FROM delivery d JOIN ripe r USING (id) LEFT JOIN told t"
+    " ON (t.person, t.channel, t.drill) = (r.person, r.channel, r.drill)"
+    " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"  # another sender may have been first
+    " AND (r.lapsed OR r.place + coalesce(t.messages, 0) <= :many OR (r.place = 1 AND t.latest <= (SELECT now FROM clock) - :gather))"
+    " ORDER BY r.due_at, r.id LIMIT :most FOR UPDATE OF d SKIP LOCKED),"
     " mine AS (UPDATE delivery d SET attempt = attempt + 1, lease_until = clock_timestamp() + make_interval(secs => :lease)"
     " FROM free WHERE d.id = free.id RETURNING d.*, free.lapsed)"
     " SELECT m.id, m.asked, m.case_id, m.task, m.rung, m.again, m.person, m.channel, m.language, m.drill, m.reference, m.attempt,"
     " m.planned_at, m.lapsed, c.address FROM mine m LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) ORDER BY m.id"
 )
 _CHECK = text(
-    f"SELECT d.id, d.lease_until > clock_timestamp() AS held, coalesce({_STILL}, false) AS still,"  # noqa: S608 - the words above
+    f"SELECT d.id, d.lease_until > clock_timestamp() AS held, coalesce({STILL}, false) AS still,"  # noqa: S608 - the words above
     " EXISTS (SELECT FROM pause) AS paused, runtime.clock() AS now"
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt) JOIN delivery d USING (id, attempt)"
     " LEFT JOIN asked a ON a.id = d.asked LEFT JOIN person p ON p.account = d.person WHERE d.state = 'WAITING'"
@@ -103,8 +118,10 @@ class Backlog:
 
 
 async def claim(tx: AsyncConnection, most: int) -> list[Claimed]:
-    """Lease up to so many deliveries that are due, wanted and nobody else's."""
-    return [Claimed(*row) for row in await tx.execute(_CLAIM, {"most": most, "lease": LEASE_SECONDS})]
+    """Lease up to so many deliveries that are due, wanted and nobody else's. Of somebody who was woken often only the oldest, now and then:
+    its message carries the others (`grouping`)."""
+    values = {"most": most, "lease": LEASE_SECONDS, "many": MANY, "window": WINDOW_S * 1_000_000, "gather": GATHER_S * 1_000_000}
+    return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
 
 
 async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Standing | None]:

@@ -19,6 +19,8 @@ class Figures:
         self._failed = Counter(
             "referral_knocks_failed", "Deliveries that ended without a message", ["channel", "reason"], registry=registry
         )
+        # Worry when it grows: somebody is woken often. `referral_many_referrals` of intake says whether one agency sends much.
+        self._grouped = Counter("referral_knocks_grouped", "Knocks that the message of another one carried", registry=registry)
         # Worry above 1 s at the 99th percentile.
         self._seconds = Histogram("referral_knock_seconds", "From planned to handed over", buckets=SECONDS, registry=registry)
         # Worry when it grows.
@@ -31,6 +33,9 @@ class Figures:
     def sent(self, channel: str, seconds: float) -> None:
         self._sent.labels(channel).inc()
         self._seconds.observe(max(0.0, seconds))
+
+    def grouped(self, count: int) -> None:
+        self._grouped.inc(count)
 
     def failed(self, channel: str, reason: str) -> None:
         self._failed.labels(channel, reason).inc()

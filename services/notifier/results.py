@@ -14,7 +14,7 @@ from referral.domain.events import KnockFailed, KnockSent, RungFailed
 from referral.domain.record import derived
 from referral.runtime import clock, queue
 from referral.runtime.keys import Keys
-from services.notifier import deliveries
+from services.notifier import deliveries, grouping
 from services.notifier.deliveries import Claimed
 from services.notifier.figures import Figures
 
@@ -59,9 +59,13 @@ class Results:
             await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind in (Kind.FAILED, Kind.LATER, Kind.UNWANTED)})
             done = await deliveries.sent(tx, [r.claimed for r in results if r.kind is Kind.SENT], now)
             said = [_row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
+            carried = [one for r in results if r.claimed.id in done for one in await grouping.ride(tx, r.claimed, now)]
+            keys |= await self._keys.load(tx, {one.claimed.case_id for one in carried} - set(keys)) if carried else {}
+            said += [_row(one.claimed, "sent", sent(one.claimed, now), keys, one.own) for one in carried]
             for result in results:
                 said += [_row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]
             await queue.put_all(tx, [row for row in said if row is not None])
+        self._figures.grouped(len(carried))
         for result in results:
             if result.claimed.id in done:
                 self._figures.sent(result.claimed.channel, (now - result.claimed.planned_at) / SECOND)
@@ -94,10 +98,10 @@ async def _rung(tx: AsyncConnection, claimed: Claimed, now: int) -> list[tuple[s
     return [("rung-failed", RungFailed(offer_id=claimed.asked, rung=claimed.rung, reason="all-channels-failed", at=now))]
 
 
-def _row(claimed: Claimed, name: str, event: Struct, keys: Mapping[str, bytes]) -> dict[str, Any] | None:
-    """A row of our queue; None when the case was erased: nothing can be said about it any more."""
+def _row(claimed: Claimed, name: str, event: Struct, keys: Mapping[str, bytes], own: str = "") -> dict[str, Any] | None:
+    """A row of our queue; None when the case was erased: nothing can be said about it any more. own: of a knock that another carried."""
     key = keys.get(claimed.case_id)
-    return None if key is None else queue.row(claimed.case_id, event, derived(claimed.reference, name), key, claimed.drill)
+    return None if key is None else queue.row(claimed.case_id, event, derived(own or claimed.reference, name), key, claimed.drill)
 
 
 def sent(claimed: Claimed, now: int) -> KnockSent:

@@ -139,7 +139,9 @@ def _knocks(mails: tuple[Mail, ...], bodies: list[object], sent: list[Delivery],
     verdict.counts["knocks without an offer"] = sum(k.offer_id not in opened and k.task_id not in tasks for k in knocks)
     told = {knock.reference for knock in knocks}
     unsure = {_of(body) for body in bodies if isinstance(body, e.KnockFailed) and body.reason == "interrupted"}
-    known = {row.reference[:8].upper(): row for row in sent}
+    known = {
+        row.reference[:8].upper(): row for row in sorted(sent, key=lambda row: row.attempt)
+    }  # of those that share a mail the one that sent it
     shown = Counter(_reference(mail.message["Subject"]) for mail in mails)
     rows = {shorter: known.get(shorter) for shorter in shown}
     missing = [s for s, row in rows.items() if row is None or (row.reference not in told and row[1:6] not in unsure)]

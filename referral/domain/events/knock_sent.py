@@ -29,4 +29,4 @@ class KnockSent(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at: int
     """When."""
     reference: str
-    """Random reference that the message shows."""
+    """Random reference that the message shows; the same in several knocks that one message carried."""

@@ -1,0 +1,13 @@
+"""An index for how often somebody was woken."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Run the file beside this one."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))
