@@ -43,6 +43,8 @@ FENCED = Counter("referral_fenced", "Times that another instance had taken over.
 """Worry when it grows by the minute: instances stall for longer than a lease."""
 POLICY_PASSED_OVER = Counter("referral_policy_passed_over", "Records of referral-policy that are no bundle in force.", ["reason"])
 """Worry at the first: somebody else writes there. The policy in force stays."""
+SIGNINS = Counter("referral_signins", "Sign-ins of people, by result: in, out, refused, throttled.", ["service", "result"])
+"""Worry when `refused` or `throttled` grows by the minute: somebody guesses."""
 ERASED = Counter("referral_erased_dropped", "Events for a case whose key is destroyed; not published.", ["service"])
 """Worry when no case was erased lately."""
 
@@ -53,7 +55,7 @@ ALLOWED = frozenset(
         "event", "level", "timestamp", "service", "instance", "unit", "topic", "partition", "offset", "seq",
         "case_id", "event_id", "cause_id", "epoch", "reason", "kind", "count", "seconds", "port", "where",
         "hint", "code", "number", "digest", "attempt", "status", "method", "route", "channel", "delivery_id",
-        "offer_id", "agency",
+        "offer_id", "agency", "account", "place",
     }
 )
 # fmt: on
@@ -65,6 +67,12 @@ def allow(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[s
     if isinstance(error, BaseException):
         fields["kind"] = type(error).__name__
     return {name: value for name, value in fields.items() if name in ALLOWED}
+
+
+def signed(service: str, result: str, account: str, place: str = "") -> None:
+    """Log and count what became of a sign-in. account: an account's id or an office; empty where nobody is known. place: a keyed digest."""
+    SIGNINS.labels(service, result).inc()
+    log().info("sign-in", service=service, reason=result, account=account, place=place)
 
 
 def configure() -> None:

@@ -26,7 +26,7 @@ async def serve(service: Service, settings: Settings, app: ASGIApp | None, backg
     engine = database.engine(settings, service.name, size=4)
     loop = Loop(service, settings, engine, keys.read(settings.master_key_file), health)
     try:
-        await stand(service.name, settings, web.server(health, app), loop.run, loop.end, background)
+        await stand(service.name, settings, web.server(health, app, proxy=settings.proxy), loop.run, loop.end, background)
     finally:
         await engine.dispose()
 

@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -15,6 +16,8 @@ from referral.errors import Rejected
 CHECKOUT = Path(__file__).parents[2]
 LINE = ("intake", "routing", "notifier", "audit")
 """The services that run on the loop, with its leases and positions."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Hosts that a browser reaches without a network, so that plain http shows nothing to anybody."""
 SERVICES = (*LINE, "oversight")
 
 
@@ -22,6 +25,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """One process's surroundings. http: host and port (0: any free one, printed). prefix: of every topic, for several stacks on a broker.
 
     log_key_file, witness_policy: what audit signs with, and who cosigns. audit_url: base of the log's HTTP.
+    public_url: where people reach this service's pages; proxy: address in front of it, whose X-Forwarded-For is believed.
     database: SQLAlchemy URL; a service connects as the role of its own name. drill_clock: hours may be passed in seconds (demo, tests).
     """
 
@@ -35,12 +39,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     instance: str
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    public_url: str = ""
+    proxy: str = ""
     drill_clock: bool = False
     topic_prefix: str = ""
     smtp: str = "localhost:25"
     inbox_url: str = "http://localhost:8080"
     schemas: Path = CHECKOUT / "schemas" / "avro"
     policy: Path = CHECKOUT / "policy"
+
+    def is_secure(self, url: str) -> bool:
+        """Tell whether cookies are for https alone: always, but where people reach the pages by plain http on loopback.
+
+        url: where people reach them; empty: at the address that the service listens on.
+        """
+        reached = urlsplit(url or f"http://{self.http_host}")
+        return reached.scheme != "http" or reached.hostname not in LOOPBACK
 
     def topic(self, name: str) -> str:
         """The name on the broker."""
@@ -80,6 +94,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
         http_host=host or "127.0.0.1",
         http_port=int(port),
+        public_url=environment.get("REFERRAL_PUBLIC_URL", ""),
+        proxy=environment.get("REFERRAL_PROXY", ""),
         drill_clock=environment.get("REFERRAL_DRILL_CLOCK") == "1",
         topic_prefix=environment.get("REFERRAL_TOPIC_PREFIX", ""),
         smtp=environment.get("REFERRAL_SMTP", "localhost:25"),

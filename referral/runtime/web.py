@@ -178,8 +178,8 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def server(health: observe.Health, app: ASGIApp | None) -> uvicorn.Server:
-    """Not started. End it by `should_exit = True`."""
+def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "") -> uvicorn.Server:
+    """Not started. End it by `should_exit = True`. proxy: the address whose X-Forwarded-For is believed; without one nobody's is."""
     config = uvicorn.Config(
         Doors(health, app),
         http=connection.Connection,
@@ -190,6 +190,8 @@ def server(health: observe.Health, app: ASGIApp | None) -> uvicorn.Server:
         server_header=False,
         timeout_keep_alive=connection.KEEP_ALIVE_S,
         timeout_graceful_shutdown=5,
+        proxy_headers=bool(proxy),
+        forwarded_allow_ips=proxy,
     )
     return _Server(config)
 

@@ -58,7 +58,7 @@ async def main(settings: Settings) -> None:
         database.engine(settings, "audit", size=size) for size in (6, 4)
     )  # a crowd at the door does not keep the log from signing
     held = keys.read(settings.master_key_file)
-    shown = pages.made(doors, held, policy, drill=settings.drill_clock, secure=settings.audit_url.startswith("https:"))
+    shown = pages.made(doors, held, policy, drill=settings.drill_clock, secure=settings.is_secure(settings.public_url))
     app = application(doors, shown.routes())
     async with witnesses.client() as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
@@ -81,7 +81,7 @@ async def reading(settings: Settings, app: ASGIApp, against: dict[str, str], err
     async def work() -> None:
         raise error
 
-    await stand("audit", settings, web.server(health, app), work, lambda: None, [])
+    await stand("audit", settings, web.server(health, app, proxy=settings.proxy), work, lambda: None, [])
 
 
 def _key(path: Path | None) -> SignerKey:

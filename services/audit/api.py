@@ -16,6 +16,7 @@ from referral.proof import tile_path
 from referral.proof.tile_path import ENTRIES
 from referral.proof.tlog_proof import TlogProof
 from referral.runtime.connection import PROBLEM
+from referral.runtime.visits import digest
 from services.audit import checkpoints, readers
 
 SOON_S = 1
@@ -43,7 +44,7 @@ def application(engine: AsyncEngine, more: Sequence[BaseRoute] = ()) -> Starlett
         async with engine.connect() as tx:
             if wanted.level == ENTRIES:
                 token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-                if not await readers.reader(tx, token):
+                if not await readers.reader(tx, digest(token)):
                     hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
                     return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)

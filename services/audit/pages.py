@@ -21,17 +21,16 @@ from referral.proof.entry import Kind
 from referral.proof.witness_policy import Policy
 from referral.runtime import clock
 from referral.runtime.keys import Keys
-from referral.runtime.observe import log
+from referral.runtime.observe import log, signed
+from referral.runtime.visits import Visits, digest
 from referral.runtime.web import PAGE_HEADERS
 from services.audit import readers, shown
 
-HOME, COOKIE = "/auditor", "auditor"
+HOME = "/auditor"
 DAYS = 30
 """What a search shows that names no time and no case (ours)."""
 MOST = 100
 """Cases in a list (ours)."""
-VISIT_S = 8 * 60 * 60
-"""How long a browser keeps the token (ours): a working day."""
 MOST_BYTES = 2000
 """Of a form (ours): a token has 43."""
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
@@ -51,14 +50,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """keys: to read the cases that are not erased. policy: whose checkpoints are believed. secure: people reach the pages by https."""
+    """keys: to read the cases that are not erased. policy: whose checkpoints are believed."""
 
     engine: AsyncEngine
     keys: Keys
     policy: Policy
     templates: Environment
     drill: bool
-    secure: bool
+    visits: Visits
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
@@ -79,7 +78,7 @@ class Pages:
 
         async def endpoint(request: Request) -> Response:
             async with self.engine.connect() as tx:
-                reader = await readers.reader(tx, request.cookies.get(COOKIE, ""))
+                reader = await readers.reader(tx, await self.visits.reader(tx, request))
             return await page(request, reader) if reader else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
 
         return endpoint
@@ -89,18 +88,21 @@ class Pages:
             return self._page("signin.html", "", wrong=False)
         body = await _body(request)
         token = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0].strip()
-        async with self.engine.connect() as tx:
-            reader = await readers.reader(tx, token)
-        if not reader:
-            return self._page("signin.html", "", 403, wrong=True)
         answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
-        answer.set_cookie(COOKIE, token, VISIT_S, path=HOME, secure=self.secure, httponly=True, samesite="strict")
-        return answer
+        async with self.engine.begin() as tx:
+            reader = await readers.reader(tx, digest(token))
+            if reader:
+                await self.visits.begin(tx, token, answer)
+        signed("audit", "in" if reader else "refused", reader)
+        return answer if reader else self._page("signin.html", "", 403, wrong=True)
 
     async def _signout(self, request: Request) -> Response:
         answer = RedirectResponse(f"{HOME}/signin" if request.method == "POST" else HOME, 303, PAGE_HEADERS)
         if request.method == "POST":
-            answer.delete_cookie(COOKIE, path=HOME, secure=self.secure, httponly=True, samesite="strict")
+            async with self.engine.begin() as tx:
+                reader = await readers.reader(tx, await self.visits.reader(tx, request))
+                await self.visits.end(tx, request, answer)
+            signed("audit", "out", reader)
         return answer
 
     async def _cases(self, request: Request, reader: str) -> Response:
@@ -147,10 +149,10 @@ class Pages:
 
 
 def made(engine: AsyncEngine, keys: Keys, policy: Policy, *, drill: bool, secure: bool) -> Pages:
-    """Called by wiring."""
+    """Called by wiring. secure: people reach the pages by https."""
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Pages(engine, keys, policy, templates, drill, secure)
+    return Pages(engine, keys, policy, templates, drill, Visits("audit", "auditor", HOME, secure))
 
 
 async def _css(_: Request) -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 from msgspec import Struct
 from sqlalchemy import text
@@ -44,9 +42,9 @@ class Read(Struct, frozen=True):
     damaged: list[int]
 
 
-async def reader(tx: AsyncConnection, token: str) -> str:
-    """Whose token it is; empty: nobody's, or it is over."""
-    return (await tx.execute(READER, {"hash": hashlib.sha256(token.encode()).digest()})).scalar_one_or_none() or ""
+async def reader(tx: AsyncConnection, digest: bytes | None) -> str:
+    """Return the office whose token has this digest; empty: nobody's, or it is over."""
+    return (await tx.execute(READER, {"hash": digest})).scalar_one_or_none() or ""
 
 
 async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int) -> list[Found]:

@@ -85,7 +85,7 @@ async def main(settings: Settings) -> None:
     log = httpx.AsyncClient(base_url=settings.audit_url, timeout=logged.DOOR_S)
     door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, log)
     destroying = Destroying(door, settings)
-    app = destroying.gate(application(door, in_force, private, secure=settings.inbox_url.startswith("https:")))
+    app = destroying.gate(application(door, in_force, private, secure=settings.is_secure(settings.inbox_url)))
     try:
         background = (followed.run, in_force.follow, destroying.run)
         await run(service(door, private, destroying.against), app=app, background=background, settings=settings)

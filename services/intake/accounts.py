@@ -64,8 +64,21 @@ async def add(tx: AsyncConnection, *, id: str, login: str, password: str, agency
     return Account(id=id, login=login, agency=agency, language=language, desk=desk)
 
 
+def device(keys: Keys, login: str, at: int) -> str:
+    """Return the mark of a browser in which this login has signed in. at: µs UTC."""
+    return f"{at}-{keys.hmac('signin', b'device', login.encode(), str(at).encode()).hex()}"
+
+
+def is_known(keys: Keys, login: str, mark: str, now: int) -> bool:
+    """Tell whether a mark is ours, of this login, and young enough."""
+    text_, _, _ = mark.partition("-")
+    if not (text_.isascii() and text_.isdecimal() and len(text_) <= 18):
+        return False
+    return now - int(text_) < signin.DEVICE_US and signin.same(device(keys, login, int(text_)), mark)
+
+
 def subject(keys: Keys, login: str, address: str) -> signin.Subject:
-    """Digests of who tries to sign in: by login and address, by login, by address."""
+    """Digests of who tries to sign in: by login and address, by login, by address. address: a network, or the mark of a known device."""
     return signin.Subject(
         pair=keys.hmac("signin", b"pair", login.encode(), address.encode()),
         login=keys.hmac("signin", b"login", login.encode()),
@@ -84,10 +97,10 @@ async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | Non
     return (Account(*row[:5]), row[5]) if row else None
 
 
-async def reserve_attempt(tx: AsyncConnection, subject: signin.Subject, now: int) -> int:
+async def reserve_attempt(tx: AsyncConnection, subject: signin.Subject, now: int) -> tuple[int, float]:
     """Count one more attempt as failed before its password is looked at, so that many at once gain nothing.
 
-    Returns `signin.wait`; above 0 it was not counted and must not be looked at.
+    Returns `signin.wait` and `signin.delay`; with a wait above 0 it was not counted and must not be looked at.
     """
     await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(encode(:login, 'hex'), 7))"), {"login": subject.login})
     rows = await tx.execute(
@@ -100,7 +113,8 @@ async def reserve_attempt(tx: AsyncConnection, subject: signin.Subject, now: int
     times: dict[str, list[int]] = {"pair": [], "login": [], "address": []}
     for kind, at in rows:
         times[kind].append(at)
-    seconds = signin.wait(signin.Failures(pair=tuple(times["pair"]), login=tuple(times["login"]), address=tuple(times["address"])), now)
+    failures = signin.Failures(pair=tuple(times["pair"]), login=tuple(times["login"]), address=tuple(times["address"]))
+    seconds = signin.wait(failures, now)
     if seconds == 0:
         await tx.execute(
             text(
@@ -110,15 +124,15 @@ async def reserve_attempt(tx: AsyncConnection, subject: signin.Subject, now: int
             {"pair": subject.pair, "login": subject.login, "address": subject.address, "now": now},
         )
     await tx.execute(text("DELETE FROM intake.signin_failure WHERE at <= :since"), {"since": now - signin.WINDOW_US})
-    return seconds
+    return seconds, signin.delay(failures, now)
 
 
 async def forget_attempt(tx: AsyncConnection, subject: signin.Subject, at: int) -> None:
-    """The attempt reserved at this time succeeded: it and the pair's earlier failures do not count; the login's and the address's do."""
+    """The attempt reserved at this time succeeded: the login's failures count no more; of the address only this attempt."""
     await tx.execute(
         text(
-            "DELETE FROM intake.signin_failure WHERE (kind = 'pair' AND subject = :pair) "
-            "OR (at = :at AND ((kind = 'login' AND subject = :login) OR (kind = 'address' AND subject = :address)))"
+            "DELETE FROM intake.signin_failure WHERE (kind = 'pair' AND subject = :pair) OR (kind = 'login' AND subject = :login) "
+            "OR (at = :at AND kind = 'address' AND subject = :address)"
         ),
         {"pair": subject.pair, "login": subject.login, "address": subject.address, "at": at},
     )

@@ -52,11 +52,11 @@ def _clash(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and str(state).startswith("40")
 
 
-async def in_time(work: Awaitable[T]) -> T:
-    """The result, or Unavailable after ANSWER_S: a hung server is not waited for, nor is the end of the work that it holds up."""
+async def in_time(work: Awaitable[T], within: float = ANSWER_S) -> T:
+    """The result, or Unavailable after so many seconds: a hung server is not waited for, nor is the end of the work that it holds up."""
     task = asyncio.ensure_future(work)
     try:
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_S)
+        done, _ = await asyncio.wait({task}, timeout=within)
     except asyncio.CancelledError:
         task.cancel()
         raise

@@ -19,20 +19,18 @@ from starlette.routing import BaseRoute, Route
 from referral.domain.policy import Policy
 from services.intake import pages_desk, pages_form, pages_inbox, pages_render, pages_signin, problems
 from services.intake.door import Door
-from services.intake.pages_call import Call, Page, Pages, endpoint, lost
+from services.intake.pages_call import PAUSE_S, Call, Page, Pages, endpoint, lost
 from services.intake.pages_visit import Cookies
 
 STATIC = Path(__file__).with_name("static")
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
-PATIENCE_S = 2.0
-"""Seconds that a page waits to learn what became of an answer (ours): a person waits so long without pressing again."""
 PROGRAMS = ("v1", "openapi.json", "staff", "metadata")
 """First words of paths that only programs ask for, also where they are written wrongly: //v1, /V1, FHIR's /metadata."""
 HASHES_AT_ONCE = 2
 """Passwords checked at a time: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
 
-def made(door: Door, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PATIENCE_S) -> Pages:
+def made(door: Door, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S) -> Pages:
     """What all pages share. policy: for names, Unavailable until one is in force. secure: people reach them by https."""
     return Pages(door, pages_render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s)
 

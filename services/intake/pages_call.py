@@ -13,12 +13,15 @@ from starlette.responses import RedirectResponse, Response
 from referral.errors import Rejected, Unavailable
 from services.intake import pages_form, pages_visit, problems, signin
 from services.intake.call import BODY_S
-from services.intake.door import Door, in_time
+from services.intake.door import ANSWER_S, Door, in_time
 from services.intake.pages_form import BODY_LIMIT, Fields
 from services.intake.pages_render import Renderer
 from services.intake.pages_visit import Cookies, Visit
 from services.intake.store import unknown
 from services.intake.submit import is_id
+
+PAUSE_S = 2.0
+"""The longest that a form waits on purpose, beside its work: for routing's decision about an answer, or after guesses of a login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ def endpoint(pages: Pages, page: Page, *, strangers: bool) -> Callable[[Request]
         try:
             body = await _body(request) if request.method == "POST" else b""
             visit = await in_time(_visit(pages, request))
-            response = await in_time(_page(Call(pages, request, visit, pages_form.fields(body) or {}), page, strangers))
+            within = ANSWER_S + (PAUSE_S if request.method == "POST" else 0)
+            response = await in_time(_page(Call(pages, request, visit, pages_form.fields(body) or {}), page, strangers), within)
         except Exception as error:
             response = _failed(pages, request, visit, error)
         return pages_visit.leave(response, visit, pages.cookies)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from referral.runtime import passwords
+from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
 from services.intake import accounts, pages_form, pages_visit, signin, words_time
 from services.intake.pages_call import Call
@@ -31,21 +33,35 @@ async def sign_in(call: Call) -> Response:
     missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
     if missing:
         return _sign_in_form(call, to, status=422, errors=missing)
-    address = call.request.client.host if call.request.client else ""
-    subject = accounts.subject(call.pages.door.keys, login[: passwords.LOGIN_MAX], address)
+    keys, login = call.pages.door.keys, login[: passwords.LOGIN_MAX]
+    place, device = _place(call, login)
+    subject = accounts.subject(keys, login, place)
     async with call.pages.door.begin() as tx:
-        seconds = await accounts.reserve_attempt(tx, subject, call.visit.now)
-        known = await accounts.by_login(tx, login[: passwords.LOGIN_MAX])
+        seconds, delay = await accounts.reserve_attempt(tx, subject, call.visit.now)
+        known = await accounts.by_login(tx, login)
+    seen = known[0].id if known else ""
     if seconds:
+        signed("intake", "throttled", seen, subject.place)
         told = say("signin.throttled", time=words_time.span(say, (seconds + 59) // 60 * 60 * signin.SECOND_US))
         response = _sign_in_form(call, to, status=429, problem=told)
         response.headers["Retry-After"] = str(seconds)
         return response
+    if not device:
+        await asyncio.sleep(delay)
     async with call.pages.hashing:
         right = await run_in_threadpool(signin.matches, known[1] if known else None, password)
     if known is None or not right:
+        signed("intake", "refused", seen, subject.place)
         return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
     return await _let_in(call, subject, known[0], to)
+
+
+def _place(call: Call, login: str) -> tuple[str, bool]:
+    """Return from where a login is tried, and whether that is a browser in which it has signed in before."""
+    mark = call.pages.cookies.get(call.request, "device")
+    if accounts.is_known(call.pages.door.keys, login, mark, call.visit.now):
+        return f"device {mark}", True
+    return signin.network(call.request.client.host if call.request.client else ""), False
 
 
 async def _let_in(call: Call, subject: signin.Subject, account: accounts.Account, to: str) -> Response:
@@ -53,8 +69,10 @@ async def _let_in(call: Call, subject: signin.Subject, account: accounts.Account
     async with call.pages.door.begin() as tx:
         await accounts.forget_attempt(tx, subject, now)
         token, seal = await accounts.start_session(tx, account.id, now)
+    signed("intake", "in", account.id, subject.place)
     response = RedirectResponse(to, status_code=303)
     cookies.put(response, "session", f"{token}.{signin.seen_mark(seal, now)}")
+    cookies.put(response, "device", accounts.device(call.pages.door.keys, account.login, now), signin.DEVICE_US // signin.SECOND_US)
     cookies.drop(response, "visit")
     pages_visit.speak(response, cookies, account.language)  # so that the page on which a visit ends speaks it too
     return response
@@ -73,6 +91,8 @@ async def sign_out(call: Call) -> Response:
     """The session ends in the database, so that a copy of its cookie is worth nothing."""
     async with call.pages.door.begin() as tx:
         await accounts.end_session(tx, call.visit.token)
+    if call.visit.account is not None:
+        signed("intake", "out", call.visit.account.id)
     response = RedirectResponse("/signin?out=1", status_code=303)
     call.pages.cookies.drop(response, "session")
     return response

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from referral.errors import Rejected
 from referral.runtime import clock, passwords
+from referral.runtime.observe import signed
 from services.intake import accounts, signin
 from services.intake.accounts import Account
 from services.intake.door import Door
@@ -19,19 +20,24 @@ from services.intake.door import Door
 async def person(door: Door, hashing: asyncio.Semaphore, request: Request) -> Account:
     """The account of a Basic Authorization header. Rejected 401: none, or a wrong one. 429: tried too often; as at the sign-in page."""
     login, password = _read(request.headers.get("authorization", ""))
-    subject = accounts.subject(door.keys, login, request.client.host if request.client else "")
+    subject = accounts.subject(door.keys, login, signin.network(request.client.host if request.client else ""))
     async with door.begin() as tx:
         now = await clock.now(tx)
-        seconds = await accounts.reserve_attempt(tx, subject, now)
+        seconds, delay = await accounts.reserve_attempt(tx, subject, now)
         known = await accounts.by_login(tx, login)
+    seen = known[0].id if known else ""
     if seconds:
+        signed("intake", "throttled", seen, subject.place)
         raise Rejected("throttled", "Authorization", f"too many wrong passwords; try again in {seconds} s", status=429)
+    await asyncio.sleep(delay)
     async with hashing:
         right = await run_in_threadpool(signin.matches, known[1] if known else None, password)
     if known is None or not right:
+        signed("intake", "refused", seen, subject.place)
         raise Rejected("wrong-password", "Authorization", "no account has this login and password", status=401)
     async with door.begin() as tx:
         await accounts.forget_attempt(tx, subject, now)
+    signed("intake", "in", seen, subject.place)
     return known[0]
 
 

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -23,11 +24,17 @@ ABSOLUTE_US = 13 * 60 * 60 * SECOND_US
 WINDOW_US = 15 * 60 * SECOND_US
 """Failures older than this are forgotten."""
 PAIR_LIMIT = 5
-"""Failures of one login from one address. Another address is not slowed: nobody locks an officer out by guessing."""
-LOGIN_LIMIT = 30
-"""Failures of one login from everywhere: a guesser with many addresses gets 120 tries an hour, against twelve characters."""
+"""Failures of one login from one address. Another address is not refused: nobody locks an officer out by guessing."""
 ADDRESS_LIMIT = 50
 """Failures from one address. An agency's staff often share one, so this is wide."""
+SLOW_AFTER = 5
+"""Failures of one login from everywhere, after which each further try of it waits."""
+SLOWEST_S = 2.0
+"""The longest such wait: a guesser with many addresses has 1,800 tries an hour, against twelve characters; an officer is never refused."""
+DEVICE_US = 90 * 24 * 60 * 60 * SECOND_US
+"""A browser in which somebody has signed in is known for so long: guesses from elsewhere neither slow nor refuse it."""
+PREFIX_V6 = 64
+"""Bits of an IPv6 address that one subscriber holds (RFC 6177): whoever has them has all addresses behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +45,15 @@ class Subject:
     login: bytes
     address: bytes
 
+    @property
+    def place(self) -> str:
+        """Return what a log line keeps of the address: enough of its keyed digest to tell two apart."""
+        return self.address.hex()[:12]
+
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Times of the failures still in the window, each list in any order."""
+    """Times of the failures still in the window, each list in any order. login: from everywhere; it slows and never refuses."""
 
     pair: tuple[int, ...] = ()
     login: tuple[int, ...] = ()
@@ -63,12 +75,24 @@ def _nobody() -> str:
 
 def wait(failures: Failures, now: int) -> int:
     """Seconds until this sign-in may be tried; 0 when it may be tried at once."""
-    waits = (
-        _wait(failures.pair, PAIR_LIMIT, now),
-        _wait(failures.login, LOGIN_LIMIT, now),
-        _wait(failures.address, ADDRESS_LIMIT, now),
-    )
-    return max(waits)
+    return max(_wait(failures.pair, PAIR_LIMIT, now), _wait(failures.address, ADDRESS_LIMIT, now))
+
+
+def delay(failures: Failures, now: int) -> float:
+    """Seconds that a try waits before its password is looked at: it doubles with each failure of the login, up to SLOWEST_S."""
+    recent = sum(at > now - WINDOW_US for at in failures.login)
+    return 0.0 if recent < SLOW_AFTER else min(SLOWEST_S, 0.125 * 2 ** min(recent - SLOW_AFTER, 10))
+
+
+def network(address: str) -> str:
+    """Return what counts as one address: IPv4 whole, of IPv6 the subscriber's part."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(ip_network((found, PREFIX_V6), strict=False))
+    return str(found)
 
 
 def _wait(times: Iterable[int], limit: int, now: int) -> int:

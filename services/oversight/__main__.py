@@ -38,9 +38,10 @@ async def main(settings: Settings) -> None:
         closing = Closing(settings, engine, master, reading, health, probe, making.due, making.make)
         await closing.start()
         worker = counts.worker(settings, closing.take, closing.look)
-        secure = settings.inbox_url.startswith("https:")
-        shown = pages.made(doors, making.policy, measures.load(K), drill=settings.drill_clock, secure=secure)
-        answers, ended = web.server(health, Starlette(routes=shown.routes())), asyncio.Event()
+        shown = pages.made(
+            doors, making.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
+        )
+        answers, ended = web.server(health, Starlette(routes=shown.routes()), proxy=settings.proxy), asyncio.Event()
         await stand("oversight", settings, answers, lambda: counts.run(worker, ended), ended.set, [followed.run])
 
 

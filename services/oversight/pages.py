@@ -20,7 +20,8 @@ from referral.cli.show import local
 from referral.domain.policy import Policy
 from referral.errors import Malformed, Unavailable
 from referral.runtime import words
-from referral.runtime.observe import log
+from referral.runtime.observe import log, signed
+from referral.runtime.visits import Visits, digest
 from referral.runtime.web import PAGE_HEADERS
 from referral.runtime.words import ENDONYMS, Words, spoken
 from services.oversight import charts, downloads, panels, readers, sections, shown
@@ -29,9 +30,7 @@ from services.oversight.measures import Measures
 from services.oversight.naming import Naming
 from services.oversight.readers import Reader, Shelf
 
-HOME, COOKIE, LANGUAGE = "/oversight", "oversight", "oversight-language"
-VISIT_S = 8 * 60 * 60
-"""How long a browser keeps the token (ours): a working day."""
+HOME, LANGUAGE = "/oversight", "oversight-language"
 LANGUAGE_S = 365 * 24 * 60 * 60
 """How long it remembers the language (ours)."""
 MOST_BYTES = 2000
@@ -65,7 +64,7 @@ Page = Callable[[Call], Response]
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """policy: in force, for names; Unavailable where there is none yet. drill: all children here are made up. secure: reached by https."""
+    """policy: in force, for names; Unavailable where there is none yet. drill: all children here are made up."""
 
     engine: AsyncEngine
     policy: Callable[[], Policy]
@@ -74,7 +73,7 @@ class Pages:
     templates: Environment
     shelf: Shelf
     drill: bool
-    secure: bool
+    visits: Visits
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
@@ -108,11 +107,11 @@ class Pages:
         async def endpoint(request: Request) -> Response:
             bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
             async with self.engine.connect() as tx:
-                reader = await readers.reader(tx, bearer or request.cookies.get(COOKIE, ""))
+                reader = await readers.reader(tx, digest(bearer) if bearer else await self.visits.reader(tx, request))
+                if reader is None and bearer:
+                    return Response(status_code=401, headers=PAGE_HEADERS | {"WWW-Authenticate": "Bearer"})
                 if reader is None:
-                    return (
-                        Response(status_code=401, headers=PAGE_HEADERS) if bearer else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
-                    )
+                    return RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
                 try:
                     releases = await self.shelf.all(tx)
                 except Malformed as error:
@@ -229,17 +228,20 @@ class Pages:
         if request.method == "GET":
             return self._html("signin.html", naming, None, f"{HOME}/signin", wrong=False)
         token = (await _form(request)).get("token", "").strip()
-        async with self.engine.connect() as tx:
-            reader = await readers.reader(tx, token)
-        if reader is None:
-            return self._html("signin.html", naming, None, f"{HOME}/signin", 403, wrong=True)
         answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
-        answer.set_cookie(COOKIE, token, VISIT_S, path=HOME, secure=self.secure, httponly=True, samesite="strict")
-        return answer
+        async with self.engine.begin() as tx:
+            reader = await readers.reader(tx, digest(token))
+            if reader is not None:
+                await self.visits.begin(tx, token, answer)
+        signed("oversight", "in" if reader else "refused", reader.name if reader else "")
+        return answer if reader else self._html("signin.html", naming, None, f"{HOME}/signin", 403, wrong=True)
 
-    async def _signout(self, _: Request) -> Response:
+    async def _signout(self, request: Request) -> Response:
         answer = RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
-        answer.delete_cookie(COOKIE, path=HOME, secure=self.secure, httponly=True, samesite="strict")
+        async with self.engine.begin() as tx:
+            reader = await readers.reader(tx, await self.visits.reader(tx, request))
+            await self.visits.end(tx, request, answer)
+        signed("oversight", "out", reader.name if reader else "")
         return answer
 
     async def _language(self, request: Request) -> Response:
@@ -248,16 +250,17 @@ class Pages:
         answer = RedirectResponse(to if HERE.fullmatch(to) else HOME, 303, PAGE_HEADERS)
         if form.get("language") in ENDONYMS:
             chosen = form["language"]
-            answer.set_cookie(LANGUAGE, chosen, LANGUAGE_S, path=HOME, secure=self.secure, httponly=True, samesite="strict")
+            answer.set_cookie(LANGUAGE, chosen, LANGUAGE_S, path=HOME, secure=self.visits.secure, httponly=True, samesite="strict")
         return answer
 
 
 def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
     """Called by wiring."""
     here = Path(__file__)
+    visits = Visits("oversight", "oversight", HOME, secure)
     loader = FileSystemLoader(here.with_name("templates"))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Pages(engine, policy, defined, words.load(here.with_name("words.yaml")), templates, Shelf(), drill, secure)
+    return Pages(engine, policy, defined, words.load(here.with_name("words.yaml")), templates, Shelf(), drill, visits)
 
 
 def _home(call: Call) -> Response:

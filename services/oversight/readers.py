@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,9 +19,9 @@ class Reader(Struct, frozen=True):
     role: str
 
 
-async def reader(tx: AsyncConnection, token: str) -> Reader | None:
-    """Whose token it is; None: nobody's, or it is over."""
-    found = (await tx.execute(READER, {"hash": hashlib.sha256(token.encode("utf-8", "replace")).digest()})).one_or_none()
+async def reader(tx: AsyncConnection, digest: bytes | None) -> Reader | None:
+    """Return the office whose token has this digest; None: nobody's, or it is over."""
+    found = (await tx.execute(READER, {"hash": digest})).one_or_none()
     return Reader(found.name, found.role) if found else None
 
 

@@ -43,7 +43,9 @@ class Door:
     token: str
 
     async def get(self, path: str) -> str:
-        answer = await self.http.get(path, headers={"cookie": f"auditor={self.token}"})
+        if not self.http.cookies:
+            await self.http.post("/auditor/signin", data={"token": self.token})
+        answer = await self.http.get(path)
         assert answer.headers["content-security-policy"].startswith("default-src 'none'") and "<script" not in answer.text
         return html.unescape(re.sub(r"<[^>]+>", "", answer.text))
 
@@ -84,11 +86,17 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         signed = await door.http.post("/auditor/signin", data={"token": "a-token"})
         cookie = signed.headers["set-cookie"].lower()
         assert signed.status_code == 303 and "httponly" in cookie and "samesite=strict" in cookie
+        assert "a-token" not in cookie, "whoever steals a cookie has a visit, not the office's token"
+        assert (await door.http.get("/auditor", headers={"cookie": "auditor=a-token"})).status_code == 303, "a token is no visit"
         assert (await door.http.get("/auditor")).status_code == 200
+        stolen = {"cookie": f"auditor={door.http.cookies['auditor']}"}
         assert (await door.http.post("/auditor/signout")).headers["set-cookie"].startswith('auditor=""')
+        assert (await door.http.get("/auditor", headers=stolen)).status_code == 303, "a copy is worth nothing after signing out"
+        await door.http.post("/auditor/signin", data={"token": "a-token"})
+        assert (await door.http.get("/auditor")).status_code == 200
         async with audit_stack.database.admin(bare).begin() as tx:
             assert await audit_token._end(tx, "ombudsperson") == 1
-        assert (await door.http.get("/auditor", headers={"cookie": "auditor=a-token"})).status_code == 303
+        assert (await door.http.get("/auditor")).status_code == 303, "the visit ends with its token"
 
 
 async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(bare: Settings) -> None:

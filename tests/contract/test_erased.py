@@ -285,7 +285,8 @@ async def gone(stack: Stack, case_id: str, key: bytes, wrapped: bytes, *, rewoun
 async def for_auditors(stack: Stack, capfd: pytest.CaptureFixture[str], folder: Path, case_id: str, other: str) -> str:
     """The auditor's page of the case. An export with every key that there is holds neither its key nor its name; a verdict says erased."""
     _, token = await command(capfd, "audit", "token", "ombudsperson", "--json")
-    async with httpx.AsyncClient(base_url=stack.url("audit"), cookies={"auditor": json.loads(token)["token"]}, timeout=20) as browser:
+    async with httpx.AsyncClient(base_url=stack.url("audit"), timeout=20) as browser:
+        await browser.post("/auditor/signin", data={"token": json.loads(token)["token"]})
         page = await browser.get(f"/auditor/cases/{case_id}")
     export, reader = str(folder / "export"), str(folder / "auditor.key")
     assert (await command(capfd, "audit", "reader", reader))[0] == 0

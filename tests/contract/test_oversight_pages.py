@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import ANY
 
@@ -28,6 +28,7 @@ from referral.domain.events import Mark
 from referral.errors import Malformed, Unavailable
 from referral.runtime import database
 from referral.runtime.settings import CHECKOUT, Settings
+from referral.runtime.visits import digest
 from referral.wire import bundle
 from services.oversight import measures, pages, readers
 from tests import made_releases
@@ -54,9 +55,14 @@ FILES = ("/figures.csv", "/figures.json", "/releases/3/figures.csv", "/dictionar
 class Door:
     http: httpx.AsyncClient
     settings: Settings
+    visits: dict[str, str] = field(default_factory=dict)
 
     async def get(self, path: str, token: str = "token-c", language: str = "en", **headers: str) -> httpx.Response:
-        cookie = f"oversight={token}; oversight-language={language}"
+        if token.startswith("token-") and token not in self.visits:
+            await self.http.post("/oversight/signin", data={"token": token})
+            self.visits[token] = self.http.cookies.get("oversight", "")
+            self.http.cookies.clear()
+        cookie = f"oversight={self.visits.get(token, token)}; oversight-language={language}"
         return await self.http.get(f"/oversight{path}", headers={"cookie": cookie} | headers)
 
     async def page(self, path: str, **more: Any) -> str:
@@ -96,7 +102,13 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         assert "httponly" in cookie and "samesite=strict" in cookie and "path=/oversight" in cookie
         assert (await door.get("", "token-c")).headers["location"] == "/oversight/country"
         assert (await door.get("", "token-a")).headers["location"] == "/oversight/deadlines"
-        assert (await door.http.post("/oversight/signout")).headers["set-cookie"].startswith('oversight=""')
+        assert "token-c" not in cookie, "whoever steals a cookie has a visit, not the office's token"
+        assert (await door.http.get("/oversight", headers={"cookie": "oversight=token-c"})).headers["location"] == "/oversight/signin"
+        again = await door.http.post("/oversight/signin", data={"token": "token-c"})
+        stolen = {"cookie": again.headers["set-cookie"].partition(";")[0]}
+        assert (await door.http.get("/oversight/country", headers=stolen)).status_code == 200
+        assert (await door.http.post("/oversight/signout", headers=stolen)).headers["set-cookie"].startswith('oversight=""')
+        assert (await door.http.get("/oversight/country", headers=stolen)).status_code == 303, "a copy is worth nothing after signing out"
         async with database.admin(bare).begin() as tx:
             assert await oversight.end(tx, "committee-secretariat") == 1
         assert (await door.get("/country")).status_code == 303
@@ -174,10 +186,11 @@ async def test_four_languages_and_codes_where_no_policy_is_known(bare: Settings)
             assert region in await door.page("/procedures/child-labour", language=language)
         made = pages.made(database.engine(bare, "oversight"), unavailable, MEASURES, drill=False, secure=True)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=made.routes())), base_url="http://oversight") as http:
-            cookie = {"cookie": "oversight=token-c; oversight-language=en"}
+            signed = (await http.post("/oversight/signin", data={"token": "token-a"})).headers["set-cookie"]
+            assert signed.startswith("__Host-oversight=") and "; secure" in signed.lower() and "path=/;" in signed.lower()
+            cookie = {"cookie": f"{signed.partition(';')[0]}; oversight-language=en"}
             page = await http.get("/oversight/procedures/child-labour", headers=cookie)
             assert "<h1>child labour</h1>" in page.text and "Exercise. No real child." not in page.text
-            assert "secure" in (await http.post("/oversight/signin", data={"token": "token-a"})).headers["set-cookie"].lower()
         await made.engine.dispose()
 
 
@@ -257,7 +270,7 @@ async def test_a_reader_is_an_office_and_a_token_is_kept_as_a_hash(bare: Setting
     async with opened(bare), database.engine(bare, "oversight").connect() as tx:
         kept = (await tx.execute(text("SELECT string_agg(t::text, ' ') FROM oversight.reader t"))).scalar_one()
         assert "token-c" not in kept and hashlib.sha256(b"token-c").hexdigest() in kept
-        assert await readers.reader(tx, "") is None and await readers.reader(tx, "\udcff") is None
+        assert await readers.reader(tx, None) is None and await readers.reader(tx, digest("\udcff")) is None
 
 
 def test_an_operator_gives_tokens_and_sees_releases_in_the_terminal(

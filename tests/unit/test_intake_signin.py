@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from referral.runtime import passwords
 from services.intake import pages_form, signin
-from services.intake.signin import ADDRESS_LIMIT, LOGIN_LIMIT, PAIR_LIMIT, WINDOW_US, Failures
+from services.intake.signin import ADDRESS_LIMIT, PAIR_LIMIT, SLOWEST_S, WINDOW_US, Failures
 
 NOW = 1_764_036_000_000_000
 S = signin.SECOND_US
@@ -26,10 +26,30 @@ def test_a_throttled_sign_in_is_free_when_its_wait_is_over_and_not_before(
     assert seconds <= 1 or signin.wait(failures, NOW + (seconds - 1) * S) > 0
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("pair", PAIR_LIMIT), ("login", LOGIN_LIMIT), ("address", ADDRESS_LIMIT)])
+@pytest.mark.parametrize(("kind", "limit"), [("pair", PAIR_LIMIT), ("address", ADDRESS_LIMIT)])
 def test_each_limit_stops_at_its_number(kind: str, limit: int) -> None:
     assert signin.wait(Failures(**{kind: (NOW - S,) * (limit - 1)}), NOW) == 0
     assert signin.wait(Failures(**{kind: (NOW - S,) * limit}), NOW) == WINDOW_US // S - 1
+
+
+@given(times)
+def test_guesses_from_elsewhere_slow_a_login_and_never_refuse_it(login: tuple[int, ...]) -> None:
+    failures = Failures(login=login)
+    assert signin.wait(failures, NOW) == 0
+    assert 0 <= signin.delay(failures, NOW) <= SLOWEST_S
+    assert signin.delay(Failures(login=(*login, NOW)), NOW) >= signin.delay(failures, NOW)
+
+
+def test_the_delay_of_a_login_grows_to_its_limit() -> None:
+    assert signin.delay(Failures(login=(NOW,) * 4), NOW) == 0
+    assert signin.delay(Failures(login=(NOW,) * 30), NOW) == SLOWEST_S
+
+
+def test_a_subscriber_of_ipv6_is_one_address() -> None:
+    assert signin.network("2001:db8:1:2::7") == signin.network("2001:db8:1:2:ffff::9") != signin.network("2001:db8:1:3::7")
+    assert signin.network("192.0.2.7") != signin.network("192.0.2.8")
+    assert signin.network("::ffff:192.0.2.7") != signin.network("::ffff:192.0.2.8")
+    assert signin.network("no address") == "no address"
 
 
 def test_a_session_ends_by_rest_and_by_age() -> None:

@@ -313,3 +313,19 @@ def test_two_processes_of_one_container_have_two_names() -> None:
     good = {"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "x://", "REFERRAL_MASTER_KEY_FILE": "f"}
     assert settings.load(good).instance != settings.load(good).instance, "a lease of the one would pass for the other's"
     assert settings.load({**good, "REFERRAL_INSTANCE": "intake-1"}).instance == "intake-1"
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "secure"),
+    [
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "http://localhost:8080", False),
+        ("127.0.0.1", "https://inbox.example.org", True),
+        ("127.0.0.1", "http://inbox.example.org", True),
+        ("0.0.0.0", "", True),
+    ],
+)
+def test_cookies_are_for_https_alone_but_on_loopback(host: str, url: str, secure: bool) -> None:
+    good = {"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "x://", "REFERRAL_MASTER_KEY_FILE": "f", "REFERRAL_HTTP": f"{host}:1"}
+    made = settings.load({**good, "REFERRAL_PUBLIC_URL": url})
+    assert made.is_secure(made.public_url) is secure

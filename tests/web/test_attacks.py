@@ -7,10 +7,13 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import OfferKind, ResponseSubmitted
+from referral.runtime import clock
+from services.intake import accounts, signin
 from tests.web.test_inbox import DESK, POLICE, fields, signed_in
 from tests.web.world import PASSWORD, World
 
@@ -126,8 +129,7 @@ def test_signing_in_leads_nowhere_else(world: World) -> None:
 def test_a_guesser_gains_nothing_by_writing_the_login_differently_or_claiming_addresses(world: World) -> None:
     world.account("duty", POLICE)
     spellings = ["duty", " DUTY", "Duty ", "du\u200bty", "\tdUTY", "dutY\u00a0"]
-    transport = httpx.HTTPTransport(local_address="127.0.0.2")  # no proxy of ours: what it claims of others counts for nothing
-    with httpx.Client(base_url=world.url, transport=transport) as guesser:
+    with httpx.Client(base_url=world.url) as guesser:  # no proxy of ours: what it claims of others counts for nothing, also on loopback
         form = fields(guesser.get("/signin").text)
         answers = [
             guesser.post(
@@ -166,3 +168,47 @@ def test_an_account_that_is_disabled_is_out_at_once_and_its_agencys_offers_stay(
         world.run(disabled)
         assert person.get("/inbox").headers["location"] == "/signin"
         assert f"/offers/{offer}" in colleague.get("/inbox").text
+
+
+def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_browser_is_not_even_slowed(world: World) -> None:
+    world.account("duty", POLICE)
+
+    async def guessed(tx: AsyncConnection) -> list[tuple[int, float]]:
+        now = await clock.now(tx)
+        subjects = [accounts.subject(world.door.keys, "duty", f"192.0.2.{n % 6}") for n in range(30)]
+        return [await accounts.reserve_attempt(tx, one, now) for one in subjects]
+
+    async def crowded(tx: AsyncConnection) -> None:
+        now = await clock.now(tx)
+        for n in range(signin.ADDRESS_LIMIT):
+            await accounts.reserve_attempt(tx, accounts.subject(world.door.keys, f"somebody-{n}", "127.0.0.1"), now)
+
+    waits = world.run(guessed)
+    assert {seconds for seconds, _ in waits} == {0} and waits[-1][1] == signin.SLOWEST_S, "each guess waits, none is refused"
+    with httpx.Client(base_url=world.url) as officer:
+        form = fields(officer.get("/signin").text)
+        entered = officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD})
+        assert entered.status_code == 303, "the officer with the right password gets in"
+        device = entered.cookies["device"]
+    world.run(crowded)
+    with httpx.Client(base_url=world.url) as stranger:
+        form = fields(stranger.get("/signin").text)
+        assert stranger.post("/signin", data=form | {"login": "duty", "password": PASSWORD}).status_code == 429, "the address is throttled"
+    with httpx.Client(base_url=world.url, cookies={"device": device}) as officer:
+        form = fields(officer.get("/signin").text)
+        assert officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD}).status_code == 303
+    for wrong in (device.replace("-", "-0"), "1-" + device.partition("-")[2], "", "x"):
+        assert not accounts.is_known(world.door.keys, "duty", wrong, world.now())
+    assert not accounts.is_known(world.door.keys, "other", device, world.now()), "another login is not known there"
+
+
+def test_signing_in_leaves_a_trace_without_what_was_typed(world: World) -> None:
+    account = world.account("duty", POLICE)
+    with structlog.testing.capture_logs() as said, httpx.Client(base_url=world.url) as person:
+        form = fields(person.get("/signin").text)
+        for login, password in (("duty", "wrong-password"), ("zorica.made-up", "x"), ("duty", PASSWORD)):
+            person.post("/signin", data=form | {"login": login, "password": password})
+        person.post("/signout", data={"form": fields(person.get("/inbox").text)["form"]})
+    told = [(line["reason"], line["account"]) for line in said if line["event"] == "sign-in"]
+    assert told == [("refused", account), ("refused", ""), ("in", account), ("out", account)]
+    assert not [line for line in said for typed in ("zorica", "wrong-password", PASSWORD, "127.0.0.1") if typed in str(line)]

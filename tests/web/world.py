@@ -70,7 +70,7 @@ class World:
         self._seq = 0
         self._engine = self._here(lambda: database.engine(settings, "intake"))
         self.door = Door(self._engine, keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0)
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off"))
+        self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off", proxy_headers=False))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _here(self, make: Callable[[], T]) -> T:
