@@ -1,4 +1,7 @@
-"""A tiny service in a process of its own, which one case kills: `python -m tests.contract.poison CASE [gentle]`."""
+"""A tiny service in a process of its own, which one case kills, or a batch that nobody can decode.
+
+`python -m tests.contract.poison CASE [gentle]`, or `python -m tests.contract.poison undecodable`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import asyncio
 import os
 import signal
 import sys
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import database, keys, observe
+from referral.runtime import database, keys, observe, quarantine
+from referral.runtime.fetched import REASONS
 from referral.runtime.loop import Loop
 from referral.runtime.service import Batch, Outcome, Service
 from referral.runtime.settings import load
@@ -17,6 +22,20 @@ from tests.contract.runtime_stack import IN, OUT, counting, said
 
 KILLED = 9
 """Exit code of the process that the case killed, as suddenly as by the out-of-memory killer: nothing is let go, nothing flushed."""
+
+UNDECODABLE = "undecodable"
+
+
+def _die_of_undecodable() -> None:
+    """The process dies while such a batch is put into the quarantine."""
+    write = quarantine.write
+
+    async def dying(*more: Any) -> None:
+        if any(item.reason in REASONS for item in more[-1]):
+            os._exit(KILLED)
+        await write(*more)
+
+    quarantine.write = dying
 
 
 async def main(poison: str, gentle: bool) -> None:
@@ -32,6 +51,8 @@ async def main(poison: str, gentle: bool) -> None:
         outcome.emit(batch.inputs[0], said("fallback"))
         return outcome
 
+    if poison == UNDECODABLE:
+        _die_of_undecodable()
     settings = load()
     service = Service(name="routing", reads=(IN,), writes=OUT, handle=handle, fallback=fallback if gentle else None)
     loop = Loop(service, settings, database.engine(settings, "routing"), keys.read(settings.master_key_file), observe.Health())

@@ -7,17 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from msgspec import structs
 from prometheus_client import REGISTRY
 
 from referral.cli import oversight
-from referral.domain.events import Counted
+from referral.domain.events import Counted, ReleaseMade
 from referral.domain.record import derived
 from referral.errors import Rejected
 from referral.runtime import database, kafka, keys
 from referral.runtime.observe import Health
 from referral.runtime.settings import Settings
+from referral.wire.topics import partition
 from services.oversight import feed, store
 from services.oversight.closing import GRACE, Closing, Hole
 from services.oversight.courses import Courses
@@ -198,3 +199,46 @@ def _record(settings: Settings, offset: int) -> ConsumerRecord:
 async def _start(settings: Settings) -> None:
     async with started(settings):
         pass
+
+
+async def transaction(settings: Settings, topic: str, partition: int, *, abort: bool) -> None:
+    """Somebody's, who may write there; its marker stays for ever."""
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=settings.topic_prefix) as writer:
+        await writer.begin_transaction()
+        await writer.send_and_wait(settings.topic(topic), b"x", key=b"k", partition=partition)
+        await (writer.abort_transaction() if abort else writer.commit_transaction())
+
+
+async def test_a_transaction_s_marker_is_no_hole_and_holds_back_no_release(settings: Settings) -> None:
+    """One in the middle of a partition, one at its end, where no record tells that something stands there."""
+    first, second = at(begins(JAN), "first"), at(begins(JAN) + DAY, "first")
+    topic, meta, body = second
+    place = first[0], partition(first[1].case_id)
+    async with line(settings) as made, started(settings) as told:
+        await made.write([first])
+        await transaction(settings, *place, abort=False)
+        await made.write([(topic, structs.replace(meta, case_seq=meta.case_seq + 1), body)])
+        await transaction(settings, *place, abort=True)
+        await told.read()
+        assert told.closing.done[place] == 4, "an aborted record and two markers are passed"
+        await made.at(closes(JAN) + GRACE)
+        await told.look()
+        await told.look()
+        assert [one.made.month for one in told.releases] == [JAN]
+
+
+async def test_what_is_torn_on_the_feed_is_passed_over_and_its_release_published_again(settings: Settings) -> None:
+    async with line(settings) as made, started(settings) as told:
+        await made.write([at(begins(JAN), "first")])
+        await told.read()
+        await made.at(closes(JAN) + GRACE)
+        await told.look()
+        topic = settings.topic(ReleaseMade.TOPIC)
+        for key in (b"release/1", b"\xff"):
+            await made.producer.send_and_wait(topic, b"x", key=key, partition=0)
+        assert await feed.read(settings) == [], "its last record is torn"
+        async with started(settings) as other:
+            assert other.releases == told.releases
+            await other.read()
+            await other.look()
+        assert await feed.read(settings) == told.releases

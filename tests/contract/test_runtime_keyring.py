@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 
 import pytest
@@ -13,6 +14,8 @@ from referral.domain.events import CaseKey
 from referral.runtime import kafka, keyring, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
+from referral.wire import codec
+from tests import malformed
 from tests.contract.runtime_stack import Stack, came, stack, until
 from tests.erased import erased
 
@@ -110,3 +113,18 @@ async def test_a_key_that_a_stopped_process_left_after_the_erasure_is_taken_off_
         assert await keyring.restore(tx, line.settings, {erased}) == 1
     assert {row[0] for row in await line.sql("SELECT case_id FROM keys.case_key")} == {lost}
     assert set(await keyring.kept(line.settings)) == {lost}
+
+
+async def test_what_is_no_key_is_passed_over_and_the_true_ones_are_put_back(line: Stack) -> None:
+    """Whoever may write there cannot stop recover, nor put a key of his own in a true one's place."""
+    stays, lost = await line.case(), await line.case()
+    await keep(line, [stays, lost], [])
+    topic = line.settings.topic("referral-keys")
+    forged = codec.encode(CaseKey(wrapped=bytes(60)))
+    for key, value in ((b"\xff\xfe", b"x"), (b"\xff", None), (lost.encode(), b"x"), (lost.encode(), forged), (b"x", forged)):
+        await line.producer.send_and_wait(topic, value, key=key, partition=0)
+    assert await malformed.produce(line.producer, topic, 0, malformed.deltas(random.Random(1))) == ""
+    await line.sql("DELETE FROM keys.case_key WHERE case_id = :c", c=lost)
+    async with line.admin.begin() as tx:
+        assert await keyring.restore(tx, line.settings, set(), line.keys) == 2
+        assert (await line.keys.load(tx, [stays, lost])).keys() == {stays, lost}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,12 +12,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from referral.domain.events import Quarantined
 from referral.runtime import attempt, queue
 from referral.runtime.settings import Settings
-from referral.wire import topics
+from referral.wire import codec, topics
+from tests import malformed
 from tests.contract import poison
-from tests.contract.runtime_stack import OUT, QUARANTINE, Stack, came, stack, until
+from tests.contract.runtime_stack import IN, OUT, QUARANTINE, Stack, came, stack, until
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[2]
@@ -89,6 +93,44 @@ async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) 
         await until(said_by(line, good), 30)
     assert [r.key for r in await line.records(QUARANTINE)] == [b"routing/referral-intake/5/0"]
     assert {m.case_id for m in await line.metas()} == {good}
+
+
+async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
+    """Behind it stands a transaction's marker, which no reading one at a time may wait for."""
+    good, topic = await line.case(5), line.settings.topic(IN)
+    torn = malformed.deltas(random.Random(1))
+    assert await malformed.produce(line.producer, topic, 5, torn) == ""
+    async with AIOKafkaProducer(bootstrap_servers=line.settings.kafka, transactional_id=topic) as writer:
+        await writer.begin_transaction()
+        await writer.send_and_wait(topic, b"x", key=b"k", partition=5)
+        await writer.abort_transaction()
+    async with survivor(line, poison.UNDECODABLE, deaths=attempt.LAST):
+        await until(lambda: _kept(line), 30)
+        await line.write(good, await line.value(good, 1))
+        await until(said_by(line, good), 30)
+    [kept] = await line.records(QUARANTINE)
+    assert kept.key == b"routing/referral-intake/5/1"
+    body = codec.decode(Quarantined.TYPE, codec.fingerprint(Quarantined.TYPE), kept.value)
+    assert isinstance(body, Quarantined) and body.reason == "kills-process" and body.length == len(torn)
+
+
+async def _kept(line: Stack) -> bool:
+    return bool(await line.records(QUARANTINE))
+
+
+async def test_a_marker_at_a_topic_s_end_holds_back_no_alarm(line: Stack) -> None:
+    """It is no record, so no record says that everything was read."""
+    case = await line.case(5)
+    await line.write(case, await line.value(case, 1))
+    async with AIOKafkaProducer(bootstrap_servers=line.settings.kafka, transactional_id=line.settings.topic(IN)) as writer:
+        await writer.begin_transaction()
+        await writer.send_and_wait(line.settings.topic(IN), b"x", key=b"k", partition=5)
+        await writer.abort_transaction()
+    await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=5)
+    counter = line.counter()
+    counter.start()
+    await until(lambda: any(i.source.topic == "alarm" for i in counter.inputs))
+    assert await line.sql("SELECT * FROM routing.alarm") == []
 
 
 @pytest.mark.parametrize(("words", "deaths", "kept"), [((), 3, 1), (("gentle",), 3, 0)])

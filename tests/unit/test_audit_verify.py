@@ -213,6 +213,7 @@ def test_an_erasure_that_the_readers_refused_is_forged_and_accounts_for_nothing(
         at=1,
         nonce=bytes(12),
         sealed=bytes(20),
+        length=4,
     )
     told = headers.plain(Quarantined.TYPE, id="routing/x", source="routing", at=1)
     log.put(Quarantined.TOPIC, 0, b"routing/x", codec.encode(body), told)

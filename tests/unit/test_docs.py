@@ -54,7 +54,7 @@ def test_every_word_against_readiness_is_told() -> None:
     words |= set(re.findall(r'return \{"([a-z-]+)": f', SOURCES["services/routing/failure.py"]))
     words |= set(re.findall(r'against\["([a-z-]+)"\] = ', text))
     assert table("## Is it ready?") == words
-    causes = re.search(r"for cause in \(([^)]*)\)", SOURCES["referral/runtime/own.py"])
+    causes = re.search(r"^CAUSES = \(([^)]*)\)", SOURCES["referral/runtime/own.py"], re.M)
     assert causes is not None
     told = set(re.findall(r"^\| `([a-z-]+)` \|", OPERATORS.partition("| cause of `stopped` |")[2].partition("\n\n")[0], re.M))
     assert told == set(re.findall(r'"([a-z-]+)"', causes[1]))
