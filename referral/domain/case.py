@@ -102,6 +102,19 @@ class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
     due: int | None = None
 
 
+class Proposal(Val, frozen=True, kw_only=True, omit_defaults=True):
+    """A change that one party has said, and that waits for a second one. kind: TRAITS CONSENT EXCLUSION LIFT. base: the traits of then."""
+
+    task_id: str
+    kind: str
+    agency: str
+    by: str | None = None
+    traits: Traits | None = None
+    base: Traits | None = None
+    consent: Consent | None = None
+    actor: str = ""
+
+
 class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     """The life of one person's referrals. seq and at: of its last event. opened: its first referral has been read."""
 
@@ -123,6 +136,9 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     """Number of the policy that its last event was decided under."""
     sealed: bool = False
     """What was written before it closed is never disclosed again."""
+    consent_by: str = ""
+    """The agency that recorded the consent that holds."""
+    proposals: tuple[Proposal, ...] = ()
 
     def __repr__(self) -> str:
         return f"Case({self.case_id} seq={self.seq} tracks={len(self.tracks)} tasks={len(self.tasks)}{' closed' if self.closed else ''})"

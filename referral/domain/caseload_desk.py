@@ -36,6 +36,9 @@ def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, poli
     if task.about == "consent-missing":
         state = ConsentState.GIVEN if throw[1] < rates.OBTAINS else ConsentState.REFUSED
         return ConsentChanged(agency=task.desk, consent=consent(state), received_at=now)
+    if task.about == "confirm-change":
+        word = Instruction.CONFIRM if throw[1] < rates.CONFIRMS else Instruction.REFUSE
+        return structs.replace(_order(word, task, now), task_id=task.task_id)
     if task.about == "standing-still" and (vacant := _vacant(case)):
         task = structs.replace(task, track_id=vacant[0], step=vacant[1], seat=vacant[2])
     if task.about == "confirm-default":

@@ -95,5 +95,7 @@ CODES: Mapping[str, float] = {
 """Weight of a decision's code beside the other codes of its step (P where not D); else 0.5."""
 DESK = 40 * MINUTE
 """Median time until a desk has acted on a task (P)."""
+CONFIRMS = 0.9
+"""Chance that a desk confirms what one party has said (P)."""
 OBTAINS = 0.8
 """Chance that a desk which asks for consent gets it (P)."""

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from referral.domain.case import Proposal
 from referral.domain.consent import GIVEN
 from referral.domain.decision import Decision
+from referral.domain.duties import ends_duty, given, narrows, widens
 from referral.domain.eligible import fitting
-from referral.domain.events import ActorExcluded, CaseChanged, ConsentChanged, ConsentState, How, StepKind, TraitsChanged
-from referral.domain.excluding import exclude
+from referral.domain.events import (
+    ActorExcluded,
+    ChangeKind,
+    Consent,
+    ConsentChanged,
+    ConsentState,
+    How,
+    ReferralSubmitted,
+    StepKind,
+    Traits,
+    TraitsChanged,
+)
+from referral.domain.excluding import allowed, confirm_exclusion, exclude
 from referral.domain.marks import marks
-from referral.domain.referrals import change_case, open_tracks, unknown_traits
+from referral.domain.progress import progress
+from referral.domain.proposing import is_desk, is_live, merged, overtake, seconded, settle, wait
+from referral.domain.referrals import open_tracks, submitted, unknown_traits
 from referral.domain.standing import RANK, case_marks, latest
 from referral.domain.switching import follow_changes
 from referral.domain.unfit import banned
@@ -16,9 +35,29 @@ from referral.domain.withdrawing import narrowed
 
 
 def traits_changed(d: Decision, body: TraitsChanged) -> None:
+    """Traits that would end a duty wait for a second party; that the case is an emergency holds at once."""
+    said = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: body.traits in (known.traits, merged(d.case, known)))
+    if said is not None:
+        return confirm_traits(d, said)
+    if is_live(d) and not is_desk(d, body.agency) and _would_end(d, lambda trial: _traits(trial, body.traits, "recorded")):
+        if body.traits.urgency == "emergency" != d.case.traits.urgency:
+            _traits(d, replace(d.case.traits, urgency="emergency"), "more-urgent")
+        return wait(d, ChangeKind.TRAITS, body.agency, body.by, traits=body.traits)
+    overtake(d, body.traits)
+    return _traits(d, body.traits, "recorded")
+
+
+def confirm_traits(d: Decision, proposal: Proposal) -> None:
+    """A second party says so too: what was proposed holds, beside what became known meanwhile."""
+    traits = merged(d.case, proposal)
+    settle(d, proposal, "confirmed")
+    _traits(d, traits, "confirmed")
+
+
+def _traits(d: Decision, traits: Traits, rule: str) -> None:
     """What is taken stays taken. What is only asked is asked anew where the place or age calls for other people."""
     before = case_marks(d.case, d.facts.now)
-    change_case(d, "recorded", traits=body.traits)
+    d.change(rule, traits=traits)
     if not d.case.opened or d.case.closed:
         return
     unknown_traits(d)
@@ -62,15 +101,71 @@ def _look_again(d: Decision) -> None:
                             d.needs_person("transfer-failed", track, run.step)
 
 
+def _would_end(d: Decision, change: Callable[[Decision], None]) -> bool:
+    """Whether a duty would end by this change and all that follows from it: decided as a trial, of which nothing stays."""
+    trial = Decision(d.case, d.cause, d.facts, d.policy)
+    change(trial)
+    progress(trial)
+    return ends_duty(d.case, trial.case, d.policy)
+
+
+def referred(d: Decision, body: ReferralSubmitted) -> None:
+    """A referral; the consent that comes with a further one is treated like one that its sender records by itself."""
+    further = d.case.opened and body.referral_id not in d.case.referrals
+    submitted(d, body)
+    if further and body.consent is not None:
+        agreed(d, body.agency, body.consent)
+
+
 def consent_changed(d: Decision, body: ConsentChanged) -> None:
-    """What holds from now on. Whom the person agrees to no longer is asked nothing more; what else ends is for each procedure."""
+    """What an agency records of the person's agreement."""
+    return agreed(d, body.agency, body.consent)
+
+
+def agreed(d: Decision, agency: str, consent: Consent) -> None:
+    """Whoever recorded the person's word may record that it was taken back: that counts at once. What another says, or an agency says
+    so that it may read more itself, waits for a second party where a duty or a limit would end by it."""
+    if (said := seconded(d, ChangeKind.CONSENT, agency, lambda known: known.consent == consent)) is not None:
+        return confirm_consent(d, said)
+    if is_live(d) and _needs_second(d, agency, consent):
+        return wait(d, ChangeKind.CONSENT, agency, None, consent=consent)
+    answers = agency == d.case.consent_by or is_desk(d, agency)
+    for known in d.case.proposals:  # what the person says now answers what was said before
+        if known.kind == ChangeKind.CONSENT.value and (answers or known.agency == agency):
+            settle(d, known, "overtaken")
+    return _consent(d, consent, agency, "recorded")
+
+
+def confirm_consent(d: Decision, proposal: Proposal) -> None:
+    """A second party says so too."""
+    assert proposal.consent is not None
+    settle(d, proposal, "confirmed")
+    _consent(d, proposal.consent, proposal.agency, "confirmed")
+
+
+def _needs_second(d: Decision, agency: str, consent: Consent) -> bool:
+    if widens(d.case, agency, consent, d.policy, d.facts.now):
+        return True
+    if agency == d.case.consent_by or is_desk(d, agency):
+        return False
+    if narrows(d.case, consent, d.policy, d.facts.now):
+        return True
+    return _would_end(d, lambda trial: _consent(trial, consent, agency, "recorded"))
+
+
+def _consent(d: Decision, consent: Consent, agency: str, rule: str) -> None:
+    """What holds from now on. Whom the person agrees to no longer is asked nothing more; what else ends is for each procedure.
+
+    Who repeats a consent that stands has not obtained it.
+    """
     case, before = d.case, case_marks(d.case, d.facts.now)
-    d.say(CaseChanged(why=d.why("recorded"), traits=case.traits, consent=body.consent, excluded=case.excluded))
+    repeats = given(case.consent, d.facts.now) is not None and consent.state is ConsentState.GIVEN
+    d.change(rule, consent=consent, consent_by=case.consent_by if repeats else agency)
     if not case.opened:
         return
     if case.closed:
         ended = any(track.outcome == "consent-withdrawn" for track in case.tracks)
-        if ended and body.consent.state is ConsentState.GIVEN and GIVEN not in before:
+        if ended and consent.state is ConsentState.GIVEN and GIVEN not in before:
             d.needs_person("consent-again")
         return
     narrowed(d)
@@ -78,8 +173,12 @@ def consent_changed(d: Decision, body: ConsentChanged) -> None:
 
 
 def actor_excluded(d: Decision, body: ActorExcluded) -> None:
-    """The actor is asked nothing and sees nothing from now on, whatever it has accepted."""
+    """The actor is asked nothing more and sees nothing from now on. A duty that it has taken ends when a second party says so too."""
     actor = f"{body.kind.value.lower()}:{body.actor}"
+    if (said := seconded(d, ChangeKind.EXCLUSION, body.agency, lambda known: known.actor == actor)) is not None:
+        return confirm_exclusion(d, said)
     if actor in d.case.excluded:
         return d.ignore("REPEATED")
-    return exclude(d, (actor,))
+    if not allowed(d, (actor,), d.case.traits.found_in):
+        return d.ignore("LAST_DESK")
+    return exclude(d, (actor,), body.agency, body.by)

@@ -82,6 +82,8 @@ def complain(d: Decision, at: At, what: str) -> None:
     """A deadline of a statutory duty against a child was broken: once per step, a new case about it begins."""
     if not at.rule.statutory or not at.pathway.raises or what == "all-excluded":
         return
+    if f"agency:{at.offer.agency}" in d.case.excluded:  # we have kept it from answering
+        return
     new = derived(at.track.track_id, f"raised:{at.step.id}")
     if new not in d.case.raised:
         traits = replace(d.case.traits, concern=at.pathway.raises)

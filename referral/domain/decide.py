@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from referral.domain.answers import answered
 from referral.domain.case import Case
-from referral.domain.changes import actor_excluded, consent_changed, traits_changed
+from referral.domain.changes import actor_excluded, consent_changed, referred, traits_changed
 from referral.domain.decision import Decision
 from referral.domain.events import (
     ActorExcluded,
@@ -34,7 +34,7 @@ from referral.domain.places import places_wanted
 from referral.domain.policy import Policy
 from referral.domain.progress import progress
 from referral.domain.record import Due, Input, RecordLost
-from referral.domain.referrals import lost, raised, submitted, withdrawn
+from referral.domain.referrals import lost, raised, withdrawn
 from referral.domain.silence import due, rung_failed
 
 __all__ = ["DECIDES", "decide", "decided", "places_wanted"]
@@ -65,7 +65,7 @@ def _unknown(d: Decision, body: Struct) -> None:
 
 
 HANDLERS: dict[type, Callable[[Decision, Any], None]] = {
-    ReferralSubmitted: submitted,
+    ReferralSubmitted: referred,
     CaseRaised: raised,
     ResponseSubmitted: answered,
     TraitsChanged: traits_changed,

@@ -12,7 +12,10 @@ from referral.domain import deadline
 from referral.domain.case import Case, Offer, Task, Track, holds
 from referral.domain.deadline import Limit
 from referral.domain.events import (
+    CaseChanged,
     CaseLinked,
+    ChangeProposed,
+    Consent,
     Facts,
     How,
     InputIgnored,
@@ -25,6 +28,7 @@ from referral.domain.events import (
     PersonNotNeeded,
     ReferralAttached,
     StepOpened,
+    Traits,
     Why,
 )
 from referral.domain.fold import evolve
@@ -34,7 +38,18 @@ from referral.domain.record import Input, derived, head_of
 TOP = 2
 """The highest rung above a desk: 0 the desk, 1 its supervising body, 2 oversight."""
 QUIET = frozenset(
-    {InputIgnored, StepOpened, OfferOpened, OfferAcknowledged, OfferEscalated, NeedsPerson, PersonNotNeeded, CaseLinked, ReferralAttached}
+    {
+        InputIgnored,
+        StepOpened,
+        OfferOpened,
+        OfferAcknowledged,
+        OfferEscalated,
+        NeedsPerson,
+        PersonNotNeeded,
+        CaseLinked,
+        ReferralAttached,
+        ChangeProposed,
+    }
 )
 """Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
 PATIENT = ("stopped", "consent-missing", "confirm-default")
@@ -101,15 +116,47 @@ class Decision:
         """The input changes nothing."""
         self.say(InputIgnored(why=self.why("ignored"), reason=reason, offer_id=offer_id, referral_id=referral_id))
 
+    def change(
+        self,
+        rule: str,
+        *,
+        traits: Traits | None = None,
+        consent: Consent | None = None,
+        consent_by: str = "",
+        excluded: tuple[str, ...] | None = None,
+        lifted: tuple[str, ...] = (),
+    ) -> None:
+        """What is known of the case, with one thing of it changed."""
+        case = self.case
+        self.say(
+            CaseChanged(
+                why=self.why(rule),
+                traits=traits or case.traits,
+                consent=consent or case.consent,
+                excluded=case.excluded if excluded is None else excluded,
+                consent_by=consent_by or case.consent_by,
+                lifted=lifted,
+            )
+        )
+
     def close(self, offer: Offer, how: How, reason: str, rule: str, track: Track | None) -> None:
         """An offer ends."""
         self.say(OfferClosed(why=self.why(rule, track), offer_id=offer.offer_id, how=how, reason=reason))
 
+    @property
+    def chain(self) -> tuple[str, str, str]:
+        """The agencies that answer for this case: its desk, the supervising body, oversight."""
+        return self.chain_at(self.case.traits.found_in)
+
+    def chain_at(self, found_in: str) -> tuple[str, str, str]:
+        """Those that answer for a case of this municipality."""
+        policy, place = self.policy, self.policy.municipalities.get(found_in)
+        first = place.desk if place else policy.country_desk
+        return first, policy.agencies[first].above or policy.country_desk, policy.oversight
+
     def desk(self, rung: int) -> str:
         """The agency that answers for this case at a rung above every rule: never one that is excluded, while there is another."""
-        policy, place = self.policy, self.policy.municipalities.get(self.case.traits.found_in)
-        first = place.desk if place else policy.country_desk
-        chain = (first, policy.agencies[first].above or policy.country_desk, policy.oversight)
+        policy, chain = self.policy, self.chain
         above_first = (*chain[rung:], *reversed(chain[:rung]))
         open_to = [agency for agency in above_first if f"agency:{agency}" not in self.case.excluded]
         return open_to[0] if open_to else policy.oversight

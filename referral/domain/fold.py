@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.case import Case, Run, Seat, Task, Track
+from referral.domain.case import Case, Proposal, Run, Seat, Task, Track
 from referral.domain.fold_offers import (
     deadline_passed,
     offer_accepted,
@@ -44,6 +44,7 @@ def case_opened(case: Case, event: e.CaseOpened) -> Changes:
         "closed": "",
         "traits": event.traits,
         "consent": event.consent,
+        "consent_by": case.consent_by if event.consent == case.consent else event.agency,
         "excluded": tuple(dict.fromkeys((*case.excluded, *event.excluded))),
         "referrals": (*case.referrals, event.referral_id),
         "drill": event.drill,
@@ -51,7 +52,21 @@ def case_opened(case: Case, event: e.CaseOpened) -> Changes:
 
 
 def case_changed(case: Case, event: e.CaseChanged) -> Changes:
-    return {"traits": event.traits, "consent": event.consent, "excluded": event.excluded}
+    return {"traits": event.traits, "consent": event.consent, "consent_by": event.consent_by, "excluded": event.excluded}
+
+
+def change_proposed(case: Case, event: e.ChangeProposed) -> Changes:
+    proposal = Proposal(
+        task_id=event.task_id,
+        kind=event.kind.value,
+        agency=event.agency,
+        by=event.by,
+        traits=event.traits,
+        base=case.traits if event.traits else None,
+        consent=event.consent,
+        actor=event.actor,
+    )
+    return {"proposals": (*case.proposals, proposal)}
 
 
 def track_changed(case: Case, event: e.TrackChanged) -> Changes:
@@ -110,13 +125,17 @@ def needs_person(case: Case, event: e.NeedsPerson) -> Changes:
 
 
 def person_not_needed(case: Case, event: e.PersonNotNeeded) -> Changes:
-    return {"tasks": tuple(t for t in case.tasks if t.task_id != event.task_id)}
+    changes: Changes = {"tasks": tuple(t for t in case.tasks if t.task_id != event.task_id)}
+    if case.proposals:
+        changes["proposals"] = tuple(p for p in case.proposals if p.task_id != event.task_id)
+    return changes
 
 
 FOLDS: dict[type, Callable[[Case, Any], Changes]] = {
     e.CaseOpened: case_opened,
     e.ReferralAttached: lambda case, event: {"referrals": (*case.referrals, event.referral_id)},
     e.CaseChanged: case_changed,
+    e.ChangeProposed: change_proposed,
     e.TrackChanged: track_changed,
     e.StepOpened: step_opened,
     e.OfferOpened: offer_opened,

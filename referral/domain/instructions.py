@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from referral.domain.case import offers_of
+from referral.domain.confirming import answer, lift
 from referral.domain.decision import Decision
 from referral.domain.events import CaseLinked, How, Instruction, InstructionGiven
 from referral.domain.offering import offer
@@ -99,4 +100,7 @@ ORDERS: dict[Instruction, Callable[[Decision, InstructionGiven], None]] = {
     Instruction.TRANSFER: transfer,
     Instruction.OVERTAKEN: overtaken,
     Instruction.REOPEN: reopen,
+    Instruction.CONFIRM: answer,
+    Instruction.REFUSE: answer,
+    Instruction.LIFT: lift,
 }

@@ -10,6 +10,7 @@ from referral.domain.events import (
     ReferralSubmitted,
     ReferralWithdrawn,
     ResponseSubmitted,
+    Traits,
     TraitsChanged,
     Word,
 )
@@ -28,13 +29,13 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
     body = cause.body
     begins = isinstance(body, ReferralSubmitted | CaseRaised) and (case is None or not case.opened)
     found_in = "" if case is None else case.traits.found_in
-    if begins or isinstance(body, TraitsChanged):
-        found_in = body.traits.found_in  # type: ignore[attr-defined]
+    if (traits := _traits(case, body)) is not None:
+        found_in = traits.found_in
     if begins:
         pathways = [p for p in policy.current if p.places_at_once]
     elif case is None or not _may_ask(case, body, policy):
         return ()
-    elif isinstance(body, TraitsChanged) or (isinstance(body, InstructionGiven) and body.word is Instruction.REOPEN):
+    elif isinstance(body, TraitsChanged) or (isinstance(body, InstructionGiven) and body.word in (Instruction.REOPEN, Instruction.CONFIRM)):
         pathways = [*_pathways(case, policy), *policy.current]
     else:
         pathways = _reached(_pathways(case, policy), policy)
@@ -42,6 +43,15 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
     named |= {o.service for _, _, run, seat in seats(case) if run.kind is PLACE for o in seat.past} if case else set()
     named = {id for id in named if id in policy.services and policy.services[id].places is not None}
     return tuple(sorted(named.union(*(policy.placing(pathway, found_in) for pathway in pathways))))
+
+
+def _traits(case: Case | None, body: object) -> Traits | None:
+    """The traits that this input may make hold."""
+    if isinstance(body, ReferralSubmitted | CaseRaised):
+        return body.traits if case is None or not case.opened else None
+    if isinstance(body, InstructionGiven) and body.word is Instruction.CONFIRM and case is not None:
+        return next((p.traits for p in case.proposals if p.task_id == body.task_id), None)
+    return body.traits if isinstance(body, TraitsChanged) else None
 
 
 def _pathways(case: Case, policy: Policy) -> list[Pathway]:

@@ -15,7 +15,7 @@ from referral.domain.procedure_file import read_procedure
 
 __all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
-ENGINE: int = 2
+ENGINE: int = 3
 """Behaviour version of decide(): raised when the same case, input, facts and policy yield other events."""
 
 

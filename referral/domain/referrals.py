@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from referral.domain.consent import GIVEN
 from referral.domain.decision import Decision
 from referral.domain.events import (
-    CaseChanged,
     CaseOpened,
     CaseRaised,
     Consent,
@@ -18,7 +17,7 @@ from referral.domain.events import (
     TrackState,
     Traits,
 )
-from referral.domain.excluding import exclude
+from referral.domain.excluding import allowed, confirm_desks, exclude
 from referral.domain.procedure import Marks, Pathway, met
 from referral.domain.record import RecordLost
 from referral.domain.standing import case_marks
@@ -32,16 +31,18 @@ def submitted(d: Decision, body: ReferralSubmitted) -> None:
     """The first referral opens the case; a further one is attached, and can only make it more urgent by itself."""
     case = d.case
     if not case.opened:
-        return _open(d, body.referral_id, body.agency, body.traits, body.consent, body.excludes)
+        kept_away = allowed(d, body.excludes, body.traits.found_in)
+        _open(d, body.referral_id, body.agency, body.traits, body.consent, kept_away)
+        return confirm_desks(d, kept_away, body.agency, None)
     if body.referral_id in case.referrals:
         return d.ignore("REPEATED", referral_id=body.referral_id)
     d.say(ReferralAttached(why=d.why("same-case"), referral_id=body.referral_id, agency=body.agency))
-    if kept_away := [actor for actor in body.excludes if actor not in case.excluded]:
-        exclude(d, kept_away)
+    if new := allowed(d, [actor for actor in body.excludes if actor not in case.excluded], case.traits.found_in):
+        exclude(d, new, body.agency, None)
     if case.closed:
         return d.needs_person("referral-for-closed-case")
     if body.traits.urgency == "emergency" != case.traits.urgency:
-        change_case(d, "more-urgent", traits=replace(case.traits, urgency="emergency"))
+        d.change("more-urgent", traits=replace(case.traits, urgency="emergency"))
     if replace(body.traits, urgency="") != replace(case.traits, urgency=""):
         d.needs_person("traits-differ")
     return None
@@ -113,15 +114,6 @@ def unknown_traits(d: Decision) -> None:
     said += [("language", word) for word in traits.languages] + [("flag", flag) for flag in traits.flags]
     if any(code not in d.policy.codes.get(name, ()) for name, code in said):
         d.needs_person("unknown-traits")
-
-
-def change_case(d: Decision, rule: str, *, traits: Traits | None = None, excluded: tuple[str, ...] | None = None) -> None:
-    case = d.case
-    d.say(
-        CaseChanged(
-            why=d.why(rule), traits=traits or case.traits, consent=case.consent, excluded=case.excluded if excluded is None else excluded
-        )
-    )
 
 
 def withdrawn(d: Decision, body: ReferralWithdrawn) -> None:

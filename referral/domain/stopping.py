@@ -7,7 +7,7 @@ from referral.domain.events import CaseClosed, InstructionGiven
 from referral.domain.finishing import end_track, seals
 from referral.domain.pausing import DESK, go_on, pause
 
-STAYS = ("consent-missing", "confirm-default")
+STAYS = ("consent-missing", "confirm-default", "confirm-change")
 """Tasks that only their own answer settles."""
 
 

@@ -63,6 +63,10 @@ def _parts(case: Case, event: Any, now: int) -> Iterator[str]:
             yield f"case opened{' (drill)' if event.drill else ''}"
         case e.CaseChanged():
             yield f"case changed {event.why.rule} {','.join(event.excluded)}"
+            if event.lifted:
+                yield f"lifted {', '.join(event.lifted)}"
+        case e.ChangeProposed():
+            yield f"proposed {event.kind.value.lower()} {event.actor} by {event.agency}"
         case e.CaseLinked():
             yield f"linked {event.how}"
         case e.CaseRaised():

@@ -136,6 +136,9 @@ WORDINGS: dict[type, Any] = {
     e.TraitsChanged: lambda b, _: f"{_who(b)} records: {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, in {b.traits.found_in}",
     e.ActorExcluded: lambda b, _: f"{_who(b)} excludes {b.kind.lower()} {b.actor}",
     e.ReferralWithdrawn: lambda b, _: f"{b.agency} takes the referral back ({b.reason})",
+    e.SectionWritten: lambda b, _: (
+        f"{_who(b)} writes section {b.section}, " + (f"version {b.version}" if b.version > 0 else "put aside: others wrote it before")
+    ),
     e.SectionDisclosed: lambda b, _: f"{_who(b)} reads section {b.section} ({READS.get(b.basis, b.basis)})",
     e.CaseErased: lambda b, _: (
         f"{short(b.requested_by)} and {short(b.approved_by)} have the case erased ({b.basis}): key and rows are destroyed after this"
@@ -144,6 +147,10 @@ WORDINGS: dict[type, Any] = {
     ),
     e.CaseOpened: lambda b, _: f"a case is opened{' (drill)' if b.drill else ''}",
     e.ReferralAttached: lambda b, _: f"the referral of {b.agency} joins this case",
+    e.CaseChanged: lambda b, _: f"keeps away no longer: {', '.join(b.lifted)}" if b.lifted else "what is known of the case has changed",
+    e.ChangeProposed: lambda b, _: (
+        f"{_who(b)} says what would end a duty or a protection ({f'{b.kind.lower()} {b.actor}'.strip()}): a second party is asked"
+    ),
     e.TrackChanged: lambda b, _: (
         f"procedure {b.pathway} {TRACKS.get(b.state, b.state)}{f': {b.outcome}' if b.outcome else ''} (text {b.digest[:16]})"
     ),

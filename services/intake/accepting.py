@@ -14,7 +14,7 @@ from referral.domain.events import Signed
 from referral.domain.record import derived
 from referral.errors import Rejected
 from referral.runtime import clock, queue
-from services.intake import casefile, receipts, standing, submit
+from services.intake import casefile, reading, receipts, standing, submit, writing
 from services.intake.door import Door
 from services.intake.kept import Receipt
 from services.intake.lists import Lists
@@ -108,7 +108,7 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
     for one in new:
         found, case_id = one.posting.found, one.receipt.case_id
         cipher = casefile.box(keys[case_id])
-        kept = Standing(traits=found.traits, consent=found.consent)
+        kept = Standing(traits=found.traits, consent=found.consent, consent_by=one.posting.agency if found.consent else "")
         cases.append(
             {
                 "case_id": case_id,
@@ -130,17 +130,16 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
 
 
 async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
-    """A further referral for a case that exists: its sections become the newest, its consent holds from now on."""
-    found, case_id = one.posting.found, one.receipt.case_id
+    """A further referral for a case that exists. Its sections become the newest where its sender may write them, and are put aside for
+    the desk where others wrote before; what its consent changes is routing's to decide."""
+    found, case_id, at = one.posting.found, one.receipt.case_id, one.receipt.received_at
     case = await standing.take(tx, door.keys, case_id)
+    writer = writing.Writer(agency=one.posting.agency)
     for name, content in found.sections:
-        version = await casefile.next_version(tx, case_id, name)
-        row = casefile.row(
-            case.cipher, case_id, name, content, version=version, agency=one.posting.agency, by=None, at=one.receipt.received_at
-        )
-        await casefile.write(tx, [row])
+        await writing.put(tx, door, case, writer, name, content, at, aside=not await writing.may(tx, door, case, writer, name, at))
     if found.consent is not None:
-        await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=found.consent), case.desk)
+        capped = reading.capped(case.standing, found.consent, one.posting.agency, one.receipt.event_id)
+        await standing.keep(tx, case, capped, case.desk)
     await standing.exclude(tx, {case_id: found.excludes})
     await tx.execute(_REFERRAL, _referral(one))
     await queue.put_all(tx, [_queued(one, case.key, case.drill)])

@@ -9,16 +9,16 @@ from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import Signed, Via, Word
+from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
 from referral.domain.record import derived
 from referral.errors import Rejected
 from referral.runtime import clock, queue
-from services.intake import answers, casefile, receipts, standing, store, strict, submit
+from services.intake import answers, casefile, reading, receipts, standing, store, strict, submit, writing
 from services.intake.door import Door
 from services.intake.kept import Receipt
-from services.intake.reading import Standing
 from services.intake.receipts import Claim
 from services.intake.standing import Case, Place, forbidden
+from services.intake.writing import Writer
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -75,35 +75,42 @@ async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, bo
 
 
 async def consent(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submit.ConsentBody) -> Receipt:
-    """Record a consent given, refused or withdrawn; reading that rests on it ends with this transaction."""
+    """Record a consent given, refused or withdrawn.
+
+    Reading that rests on it ends with this transaction where it comes from whoever recorded the consent that holds, or from a desk. What
+    another agency says routing decides: a duty ends only when a second party says so too.
+    """
     begun = await _begin(tx, door, post, "consent", case_id, strict.canonical(body))
     if begun.known:
         return begun.known
-    case, _ = await _involved(tx, door, post, case_id)
+    case, place = await _involved(tx, door, post, case_id)
     event = answers.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
-    await standing.keep(tx, case, Standing(traits=case.standing.traits, consent=event.consent), case.desk)
+    capped = reading.capped(case.standing, event.consent, post.agency, begun.receipt.event_id, desk=place.desk)
+    await standing.keep(tx, case, capped, case.desk)
     return await _say(tx, case, begun, event)
 
 
 async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submit.TraitsBody) -> Receipt:
-    """Record all traits as they hold from now on: age settled, child moved, exploitation found."""
+    """Record all traits as they are now: age settled, child moved, exploitation found. They hold when routing has decided so: what would
+    end a duty waits until a second party says so too."""
     begun = await _begin(tx, door, post, "traits", case_id, strict.canonical(body))
     if begun.known:
         return begun.known
-    case, place = await _involved(tx, door, post, case_id)
+    case, _ = await _involved(tx, door, post, case_id)
     event = answers.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    desk = door.lists().desk(event.traits.found_in, place.agencies)
-    await standing.keep(tx, case, Standing(traits=event.traits, consent=case.standing.consent), desk)
     return await _say(tx, case, begun, event)
 
 
 async def exclude(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: answers.ExclusionBody) -> Receipt:
-    """Exclude an agency, a member of staff or a relation; what it could read it cannot read after this transaction."""
+    """Exclude an agency, a member of staff or a relation; what it could read it cannot read after this transaction. A duty that it has
+    taken ends when a second party says so too. Rejected 409: it is the last desk that could look at the case."""
     begun = await _begin(tx, door, post, "exclusion", case_id, strict.canonical(body))
     if begun.known:
         return begun.known
     case, place = await _involved(tx, door, post, case_id)
     event = answers.exclusion(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
+    if event.kind is ActorKind.AGENCY and door.lists().is_last_desk(case.standing.traits.found_in, place.agencies, event.actor):
+        raise Rejected("last-desk", "$.actor", "no other desk is left for this case: exclude the member of staff instead", status=409)
     await standing.exclude(tx, {case_id: [f"{event.kind}:{event.actor}"]})
     if event.actor == case.desk:
         desk = door.lists().desk(case.standing.traits.found_in, {*place.agencies, event.actor})
@@ -123,6 +130,8 @@ async def instruct(tx: AsyncConnection, door: Door, post: Post, case_id: str, bo
     if not place.desk:
         raise forbidden("only a desk of this case instructs")
     event = answers.instruction(body, door.lists(), id=begun.receipt.id, agency=post.agency, by=post.account, at=begun.receipt.received_at)
+    if event.word is Instruction.LIFT:
+        _liftable(post, place, event.target)
     if event.other is not None:
         await _other(tx, post, case_id, place, event.other)
     return await _say(tx, case, begun, event)
@@ -143,38 +152,42 @@ async def withdraw(tx: AsyncConnection, door: Door, post: Post, referral_id: str
 
 
 async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, section: str, content: bytes) -> int:
-    """A new version of one section, by the sender or an agency whose live offer names it. The same content again is no new version.
+    """A new version of one section, by who may read it now, or by the sender until another agency has written it.
 
     Returns the version. Rejected 403: the agency knows the case but may not write here.
     """
-    case, place = await _involved(tx, door, post, case_id)
-    if not place.sender and not await store.rows(tx, _NAMES, {"case": case_id, "agency": post.agency, "section": section}):
-        raise forbidden("no live offer of yours names this section")
-    known = await casefile.newest(tx, case.cipher, case_id, [section], case.sealed_at)
-    version = await casefile.next_version(tx, case_id, section)
-    if section in known and strict.canonical(known[section]) == content:
-        return version - 1
-    at = await clock.now(tx)
-    await casefile.write(
-        tx, [casefile.row(case.cipher, case_id, section, content, version=version, agency=post.agency, by=post.account, at=at)]
-    )
-    return version
+    case, _ = await _involved(tx, door, post, case_id)
+    writer, at = Writer(agency=post.agency, account=post.account), await clock.now(tx)
+    if not await writing.may(tx, door, case, writer, section, at):
+        raise forbidden("you may not read this section now, and another agency has written it: tell them, or the desk")
+    return await writing.put(tx, door, case, writer, section, content, at)
 
 
 _EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"
-_NAMES = (
-    "SELECT 1 FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL "
-    "AND :section = ANY(shows)"
-)
 
 
 async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -> tuple[Case, Place]:
-    """The case, taken, for an agency that stands in it now: its sender, holder of an open offer, or desk. Rejected 404 for every other."""
+    """The case, taken, for an agency that stands in it now: its sender, holder of an open offer, or desk.
+
+    Rejected 403 for who only held one, and may see the case still; 404 for every other.
+    """
     case = await standing.take(tx, door.keys, case_id)
     place = await standing.place(tx, post.agency, case_id)
-    if place.barred(post.agency, post.account) or not (place.sender or place.holder or place.desk):
+    if place.barred(post.agency, post.account) or not (place.sender or place.held or place.desk):
         raise store.unknown("case", "case_id")
+    if not (place.sender or place.holder or place.desk):
+        raise forbidden("your offers of this case have ended: tell an agency that holds one, or the desk")
     return case, place
+
+
+def _liftable(post: Post, place: Place, target: str) -> None:
+    """Two members of a desk's staff lift an exclusion, each by their own password; a system is nobody."""
+    if post.account is None:
+        hint = "two persons of the desk lift it: POST /staff/cases/{case_id}/exclusions/lifting"
+        raise Rejected("person-needed", "Authorization", hint, status=403)
+    kind, _, actor = target.partition(":")
+    if (kind.upper(), actor) not in place.excluded:
+        raise Rejected("not-excluded", "$.target", "this case keeps no such actor away; send kind:id, as in agency:csw-prizren", status=409)
 
 
 async def _other(tx: AsyncConnection, post: Post, case_id: str, place: Place, other: str) -> None:

@@ -57,7 +57,7 @@ class ExclusionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class InstructionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a desk decides. seat -1: of the step as a whole, or its only one. target: service to ask or to hand over to (OFFER, TRANSFER),
     code to settle or to confirm, or `settled` (SETTLE), procedure to begin anew (REOPEN; none: those that apply), sibling or same-person
-    (LINK). other: the case of a link."""
+    (LINK). other: the case of a link. task_id: the task confirm-change that a CONFIRM or REFUSE answers."""
 
     word: str
     reason: str
@@ -66,6 +66,7 @@ class InstructionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     seat: int = -1
     target: str = ""
     other: submit.Id | None = None
+    task_id: submit.Id | None = None
 
 
 class WithdrawalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,6 +133,8 @@ def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by
         raise Rejected("missing-field", "$.other", "name the other case")
     if word in (Instruction.OFFER, Instruction.TRANSFER, Instruction.SETTLE) and not (body.target and body.step):
         raise Rejected("missing-field", "$.target" if body.step else "$.step", f"{word} needs a step and a target")
+    if word in (Instruction.CONFIRM, Instruction.REFUSE) and body.task_id is None:
+        raise Rejected("missing-field", "$.task_id", f"{word} needs the task that it answers")
     if word == Instruction.RELEASE and not body.step:
         raise Rejected("missing-field", "$.step", f"{word} needs a step")
     return InstructionGiven(
@@ -143,10 +146,16 @@ def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by
         track_id=body.track_id,
         step=lists.word("step", body.step, "$.step", empty=True),
         seat=_seat(body.seat),
-        target=lists.word(TARGETS.get(Instruction(word), "target"), body.target, "$.target", empty=True),
+        target=_target(Instruction(word), body.target, lists),
         other=body.other,
         received_at=at,
+        task_id=body.task_id,
     )
+
+
+def _target(word: Instruction, target: str, lists: Lists) -> str:
+    """An actor is looked for among those whom the case keeps away, by who knows it."""
+    return target if word is Instruction.LIFT else lists.word(TARGETS.get(word, "target"), target, "$.target", empty=True)
 
 
 def withdrawal(body: WithdrawalBody, lists: Lists, *, referral_id: str, agency: str, at: int) -> ReferralWithdrawn:

@@ -51,6 +51,7 @@ def operations(door: Door) -> tuple[Op, ...]:
         Op(get, case, asking.case, shown.CaseState, forms=(Form(fhir_types.MEDIA, asking.case_as_fhir, fhir_types.Bundle),)),
         Op(get, f"{case}/file", asking.file, shown.FileState),
         Op(put, f"{case}/file/{{section}}", posting.write, shown.Written, dict),
+        Op(get, f"{case}/file/{{section}}/versions", asking.versions, shown.SectionVersions),
         Op(post, f"{case}/consent", posting.consent, shown.ConsentReceipt, submit.ConsentBody, 202),
         Op(post, f"{case}/traits", posting.traits, receipt, submit.TraitsBody, 202),
         Op(post, f"{case}/exclusions", posting.exclude, receipt, answers.ExclusionBody, 202),

@@ -1,4 +1,7 @@
-"""The doors that only a person may use, over HTTP: erasing a case, and holding it. Beside the agencies' API, whose callers are systems."""
+"""The doors that only a person may use, over HTTP: erasing a case, holding it, and keeping somebody away no longer.
+
+They stand beside the agencies' API, whose callers are systems.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.intake import call, erasing, problems, strict
+from referral.domain.events import Instruction
+from services.intake import acts, answers, call, erasing, problems, standing, strict
 from services.intake.accounts import Account
 from services.intake.door import Door, in_time
 from services.intake.erasures import Erasure, Hold
@@ -61,6 +65,20 @@ class Waiting(Struct, frozen=True, kw_only=True):
     erasures: tuple[ErasureState, ...]
 
 
+class LiftingBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """actor: whom the case keeps away, as kind:id. reason: of the instruction."""
+
+    actor: str
+    reason: str
+
+
+class LiftingState(Struct, frozen=True, kw_only=True):
+    """Taken. The first of two persons proposes it, which makes a task of the desk; the second lifts it."""
+
+    case_id: str
+    event_id: str
+
+
 Act = Callable[[AsyncConnection, Door, Account, str, Any], Awaitable[Struct]]
 
 
@@ -89,6 +107,14 @@ async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, body
     return _kept(await erasing.lift(tx, door, who, case_id, body.basis))
 
 
+async def lift_exclusion(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: LiftingBody) -> LiftingState:
+    if not who.desk:
+        raise standing.forbidden("an account that works its desk is needed (`referral staff add … --desk`)")
+    order = answers.InstructionBody(word=Instruction.LIFT.value, reason=body.reason, target=body.actor)
+    receipt = await acts.instruct(tx, door, acts.Post(agency=who.agency, account=who.id), case_id, order)
+    return LiftingState(case_id=case_id, event_id=receipt.event_id)
+
+
 async def waiting(tx: AsyncConnection, door: Door, who: Account, _: str, __: None) -> Waiting:
     return Waiting(erasures=tuple(_told(one) for one in await erasing.waiting(tx, door, who)))
 
@@ -108,6 +134,7 @@ def routes(door: Door) -> list[Route]:
         one("POST", f"{case}/erasure/refusal", refuse, NoBody),
         one("POST", f"{case}/holds", hold, BasisBody),
         one("POST", f"{case}/holds/lifting", lift, BasisBody),
+        one("POST", f"{case}/exclusions/lifting", lift_exclusion, LiftingBody),
     ]
 
 

@@ -7,6 +7,7 @@ import msgspec
 from referral.errors import Rejected
 from services.intake import casefile, disclosing, fhir, fhir_types, linking, logged, receipts, shown, standing, store
 from services.intake.call import Call, known_id
+from services.intake.instants import when
 from services.intake.kept import Referral
 from services.intake.reading import Reader
 from services.intake.timeline import Line
@@ -28,8 +29,9 @@ async def referral(call: Call) -> shown.ReferralState:
     async with call.door.begin() as tx:
         found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
         offers = await store.case_offers(tx, found.case_id)
+        about = await store.open_about(tx, found.case_id)
         case = await standing.hold(tx, call.door.keys, found.case_id)
-    return shown.referral(found, _state(found, shown.state(offers, closed=case.closed)))
+    return shown.referral(found, _state(found, shown.state(offers, closed=case.closed, tasks=about)), shown.waits_for(about))
 
 
 async def proof(call: Call) -> str:
@@ -65,23 +67,25 @@ async def case(call: Call) -> shown.CaseState:
             raise store.unknown("case", "case_id")
         every = await store.case_offers(tx, case_id)
         sent = [one for one in await store.case_referrals(tx, case_id) if one.agency == agency]
-        tasks = await store.case_tasks(tx, agency, case_id)
+        tasks = await store.case_tasks(tx, agency, case_id) if place.desk else ()
+        about = await store.open_about(tx, case_id)
         told = await store.happenings(tx, case_id)
         linked = await linking.links(tx, case_id, agency)
     lines = [
         (at, msgspec.msgpack.decode(casefile.unseal(found.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
         for seq, at, sealed in told
     ]
-    state = shown.state(every, closed=found.closed)
+    state, waits = shown.state(every, closed=found.closed, tasks=about), shown.waits_for(about)
     return shown.CaseState(
         case_id=case_id,
         state=state,
         drill=found.drill,
-        referrals=tuple(shown.referral(one, _state(one, state)) for one in sent),
+        referrals=tuple(shown.referral(one, _state(one, state), waits) for one in sent),
         offers=tuple(shown.offer(one) for one in every if place.desk or one.agency == agency),
         tasks=tuple(shown.task(one) for one in tasks),
         timeline=shown.timeline(lines, every, agency, all_of_it=place.desk),
         links=tuple(shown.LinkState(case_id=one.case_id, how=one.how) for one in linked),
+        waits_for=waits if state == shown.WAITING else "",
     )
 
 
@@ -96,6 +100,16 @@ async def file(call: Call) -> shown.FileState:
     async with call.door.begin() as tx:
         found = await disclosing.disclose(tx, call.door, Reader(agency=call.agency), case_id)
     return shown.FileState(case_id=case_id, sections=found.sections, empty=found.empty)
+
+
+async def versions(call: Call) -> shown.SectionVersions:
+    """Every version of a section, for a desk of the case. The reading is recorded, and durable, before the answer leaves."""
+    case_id, section = known_id(call, "case_id", "case"), call.path["section"]
+    call.door.lists().word("written", section, "section")
+    async with call.door.begin() as tx:
+        found = await disclosing.versions(tx, call.door, Reader(agency=call.agency), case_id, section)
+    kept = tuple(shown.SectionVersion(version=one.version, agency=one.agency, at=when(one.at), content=one.content) for one in found)
+    return shown.SectionVersions(case_id=case_id, section=section, versions=kept)
 
 
 def _state(sent: Referral, state: str) -> str:

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,9 +26,18 @@ _WRITE = text(
 )
 _NEWEST = text(
     "SELECT DISTINCT ON (section) section, version, sealed FROM intake.section "
-    "WHERE case_id = :case_id AND section = ANY(CAST(:sections AS text[])) AND at > :after ORDER BY section, version DESC"
+    "WHERE version > 0 AND case_id = :case_id AND section = ANY(CAST(:sections AS text[])) AND at > :after ORDER BY section, version DESC"
 )
-_NEXT = text("SELECT coalesce(max(version), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_NEXT = text("SELECT greatest(coalesce(max(version), 0), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_ASIDE = text("SELECT least(min(version), 0) - 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_EVERY = text(
+    "SELECT version, agency, by, at, sealed FROM intake.section "
+    "WHERE case_id = :case_id AND section = :section AND at > :after ORDER BY version"
+)
+_OTHERS = text(
+    "SELECT EXISTS (SELECT FROM intake.section WHERE case_id = :case_id AND section = :section AND agency <> :agency "
+    "AND at > :after AND version > 0)"
+)
 _SAID = text(
     "SELECT r.response_id, r.need, o.step, r.at, r.sealed FROM intake.recorded r JOIN intake.offer o ON o.offer_id = r.offer_id "
     "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) AND r.at > :after ORDER BY r.at, r.response_id"
@@ -36,6 +46,19 @@ _RECORD = text(
     "INSERT INTO intake.recorded (case_id, response_id, need, offer_id, at, sealed) "
     "VALUES (:case_id, :response_id, :need, :offer_id, :at, :sealed)"
 )
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One version of a section as somebody wrote it, in clear. version: below 0 where it was put aside."""
+
+    version: int
+    agency: str
+    by: str | None
+    at: int
+    content: Any
+
+    def __repr__(self) -> str:
+        return f"Version({self.version})"
 
 
 def box(case_key: bytes) -> AESGCM:
@@ -83,6 +106,32 @@ async def write(tx: AsyncConnection, rows: list[dict[str, Any]]) -> None:
 async def next_version(tx: AsyncConnection, case_id: str, section: str) -> int:
     """The version that a writer of this section writes, who has locked the case."""
     return int((await tx.execute(_NEXT, {"case_id": case_id, "section": section})).scalar_one())
+
+
+async def aside_version(tx: AsyncConnection, case_id: str, section: str) -> int:
+    """The version under which something is put aside, which never becomes the newest: -1, -2 and so on."""
+    return int((await tx.execute(_ASIDE, {"case_id": case_id, "section": section})).scalar_one())
+
+
+async def others_wrote(tx: AsyncConnection, case_id: str, section: str, agency: str, after: int) -> bool:
+    """Whether another agency has written a section, as far as it is not sealed."""
+    values = {"case_id": case_id, "section": section, "agency": agency, "after": after}
+    return bool((await tx.execute(_OTHERS, values)).scalar_one())
+
+
+async def versions(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, after: int) -> tuple[Version, ...]:
+    """Every version of a section, in clear. As with `newest`, the caller records the reading."""
+    found = (await tx.execute(_EVERY, {"case_id": case_id, "section": section, "after": after})).all()
+    return tuple(
+        Version(
+            version=version,
+            agency=agency,
+            by=by,
+            at=at,
+            content=msgspec.json.decode(unseal(cipher, bytes(sealed), case_id, section, str(version))),
+        )
+        for version, agency, by, at, sealed in found
+    )
 
 
 async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: Iterable[str], after: int) -> dict[str, Any]:

@@ -43,6 +43,7 @@ OFFER: Mapping[str, Said] = {
 
 REQUEST: Mapping[str, str] = {
     "RECEIVED": "active",
+    "WAITING": "on-hold",
     "OFFERED": "active",
     "ACKNOWLEDGED": "active",
     "ACCEPTED": "active",

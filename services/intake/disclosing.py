@@ -31,7 +31,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 _GRANTS = text(
     "SELECT o.offer_id, o.agency, o.step, o.shows, o.skip, o.closed_at IS NULL, o.declined_by IS NOT NULL, "
     "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') "
-    "FROM intake.offer o WHERE o.case_id = :case AND o.agency = :agency AND (:offer = '' OR o.offer_id = :offer) "
+    "FROM intake.offer o WHERE o.case_id = :case AND (:agency = '' OR o.agency = :agency) AND (:offer = '' OR o.offer_id = :offer) "
     "ORDER BY o.offer_id FOR SHARE OF o"
 )
 
@@ -43,13 +43,48 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
     Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): it holds none that lets it read now.
     """
     case = await standing.hold(tx, door.keys, case_id)
-    grants = (await tx.execute(_GRANTS, {"case": case_id, "agency": reader.agency, "offer": offer_id})).all()
-    if not grants:
+    lists = door.lists()
+    rules = await grants(tx, lists, case_id, reader.agency, offer_id)
+    if not rules:
         raise store.unknown("offer" if offer_id else "case", "offer_id" if offer_id else "case_id")
     excluded = (await standing.place(tx, reader.agency, case_id)).excluded
-    lists = door.lists()
     now = await clock.now(tx)
-    rules = {
+    allowed: dict[str, str] = {}
+    for offer, grant in rules.items():
+        for section in reading.allowed(reader, grant, case.standing, excluded, now):
+            allowed.setdefault(section, offer)
+    if not allowed and (reading.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
+        raise _ended()
+    found = await _found(tx, case, allowed, lists)
+    rows = [_row(door, case, reader, section, allowed[section], now) for section in found]
+    await queue.put_all(tx, rows)
+    return Shown(sections=found, empty=tuple(section for section in allowed if section not in found))
+
+
+async def versions(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:
+    """Every version of a section that agencies wrote, the oldest first, for a desk of the case; those put aside come before all others.
+
+    Rejected 404: the agency knows nothing of the case. Rejected 403: it is no desk of it.
+    """
+    case = await standing.hold(tx, door.keys, case_id)
+    place = await standing.place(tx, reader.agency, case_id)
+    if place.barred(reader.agency, reader.account) or not (place.desk or place.sender or place.held):
+        raise store.unknown("case", "case_id")
+    if not place.desk:
+        raise standing.forbidden("only a desk of this case reads older versions")
+    found = await casefile.versions(tx, case.cipher, case_id, section, case.sealed_at)
+    if found:
+        event = SectionDisclosed(
+            offer_id=None, agency=reader.agency, by=reader.account, section=section, basis="desk", at=await clock.now(tx)
+        )
+        await queue.put_all(tx, [queue.row(case_id, event, door.new_id(), case.key, case.drill)])
+    return found
+
+
+async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = "", offer_id: str = "") -> dict[str, Grant]:
+    """What reading depends on, by offer: of one agency, or of all (empty), or of one offer."""
+    found = (await tx.execute(_GRANTS, {"case": case_id, "agency": agency, "offer": offer_id})).all()
+    return {
         offer: Grant(
             agency=agency,
             shows=tuple(shows),
@@ -59,18 +94,8 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
             withdrawal=lists.withdrawal.get(pathway, "stop"),
             bare=tuple(s for s in shows if s not in lists.personal) if (pathway, step) in lists.without_consent else (),
         )
-        for offer, agency, step, shows, skip, open_, declined, pathway in grants
+        for offer, agency, step, shows, skip, open_, declined, pathway in found
     }
-    allowed: dict[str, str] = {}
-    for offer, grant in rules.items():
-        for section in reading.readable(reader, grant, case.standing.consent, excluded, now):
-            allowed.setdefault(section, offer)
-    if not allowed and (reading.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
-        raise _ended()
-    found = await _found(tx, case, allowed, lists)
-    rows = [_row(door, case, reader, section, allowed[section], now) for section in found]
-    await queue.put_all(tx, rows)
-    return Shown(sections=found, empty=tuple(section for section in allowed if section not in found))
 
 
 async def _found(tx: AsyncConnection, case: standing.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from referral.domain.record import Input, Raw, RecordLost
 from referral.errors import Rejected
 from referral.runtime import clock
 from referral.runtime.service import Batch, Outcome
-from services.intake import accepting, holding, ingress, keeping, numbering, raising, receipts, signatures
+from services.intake import accepting, following, holding, ingress, keeping, numbering, raising, receipts, signatures
 from services.intake.door import Door
 from services.intake.kept import REUSED
 
@@ -31,6 +31,7 @@ def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConn
                 outcome.emit(record, record.body)
         for record in decided:
             holding.fold(changes, record)
+        await following.follow(tx, door.keys, door.lists(), decided, batch.keys, changes.closed)
         await keeping.keep(tx, changes)
         await keeping.tell(tx, decided, batch.keys)
         for record in decided:

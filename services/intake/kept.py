@@ -83,13 +83,16 @@ class Link(Struct, frozen=True, kw_only=True):
 
 class Situation(Struct, frozen=True, kw_only=True):
     """How the case of a task stands. asked, taken: whether an offer of its step and seat is open, and is taken. default: the code that
-    silence took. others: (case, opened at) that the case could be linked with."""
+    silence took. proposed: what one party has said, in codes, and proposer: which. others: (case, opened at) that the case could be
+    linked with."""
 
     closed: bool = False
     pathway: str = ""
     asked: bool = False
     taken: bool = False
     default: str = ""
+    proposed: str = ""
+    proposer: str = ""
     links: tuple[Link, ...] = ()
     others: tuple[tuple[str, int], ...] = ()
 

@@ -45,8 +45,13 @@ class Lists(Struct, frozen=True, kw_only=True):
 
     def desk(self, municipality: str, kept_away: Container[str] = ()) -> str:
         """Whose desk a case stands at: where the directory does not know the place, or the case keeps its desk away, the country's."""
-        chain = (self.desks.get(municipality, self.country_desk), self.country_desk)
+        chain = (self.desks.get(municipality, self.country_desk), self.country_desk, self.oversight)
         return next((desk for desk in chain if desk not in kept_away), self.oversight)
+
+    def is_last_desk(self, municipality: str, kept_away: Container[str], agency: str) -> bool:
+        """Whether an agency is the only one that is left to look at a case of this place."""
+        chain = {self.desks.get(municipality, self.country_desk), self.country_desk, self.oversight}
+        return agency in chain and not any(desk not in kept_away for desk in chain - {agency})
 
     def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
         """The value itself, when the list has it. Rejected(unknown-code) names the allowed words."""

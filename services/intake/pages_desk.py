@@ -73,6 +73,7 @@ async def instruct(call: Call) -> Response:
         seat=found.seat,
         target=entered.how if linking else SETTLED if entered.word == "SETTLE" and not asked.choices.codes else entered.target,
         other=entered.target if linking else None,
+        task_id=found.task_id if entered.word in ("CONFIRM", "REFUSE") else None,
     )
     try:
         key = receipts.key_digest(door.keys, who.agency, call.form.get("key", ""), "form")

@@ -13,6 +13,8 @@ from services.intake.pages_view import Name
 
 FIELDS = {"OFFER": "service", "TRANSFER": "service", "SETTLE": "code", "REOPEN": "pathway", "LINK": "other"}
 """What an order has to choose from besides its reason."""
+PROPOSED = "confirm-change"
+"""What a task is about that asks whether something holds that one party has said."""
 STOPS = ("CLOSE", "STOP", "RELEASE", "OVERTAKEN")
 """Orders that end something."""
 
@@ -65,6 +67,8 @@ def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
     link = ("LINK",) if now.others else ()
     if now.closed:
         return ("REOPEN", "RESUME", *link)
+    if task.about == PROPOSED:
+        return ("CONFIRM", "REFUSE", "STOP", "CLOSE", *link)
     known = {
         "OFFER": bool(choices.services) and not now.taken and not now.default,
         "SETTLE": bool(choices.codes) or choices.acts,
@@ -94,11 +98,21 @@ def view(task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, n
         title=name("about", task.about),
         drill=spot.drill,
         settled=task.closed_at is not None,
-        default=say("task.default", code=name("decision", now.default)) if now.default else "",
+        default=say("task.default", code=name("decision", now.default)) if now.default else _proposed(now, say, name),
         facts=tuple((say(term), value) for term, value in known if value),
         orders=tuple(_order(word, task, choices, now, say, name, at) for word in offered(task, choices, now)),
         reasons=tuple((code, name("instruction-reason", code)) for code in choices.reasons),
     )
+
+
+def _proposed(now: Situation, say: Words, name: Name) -> str:
+    """What one party has said, in words; its codes stay codes, as in the timeline."""
+    if not now.proposed:
+        return ""
+    kind, _, rest = now.proposed.partition(" ")
+    actor = rest.partition(":")
+    said = name("agency", actor[2]) if actor[0] == "agency" else ", ".join(rest.split())
+    return say(f"task.proposed.{kind}", agency=name("agency", now.proposer), said=said)
 
 
 def _order(word: str, task: Task, choices: Choices, now: Situation, say: Words, name: Name, at: int) -> Order:

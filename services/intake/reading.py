@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from referral.domain.events import Consent, ConsentState, Traits
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """What the doors keep of a case, sealed: its traits and consent as they hold from now on."""
+    """What the doors keep of a case, sealed: its traits and consent as routing has decided them. consent_by: who recorded that consent.
+
+    cap: a consent that the doors have taken and routing has not answered yet; reading needs both, so a withdrawal counts at once.
+    cap_of: id of the event that brought it; empty where there is none. cap_by: who recorded it.
+    """
 
     traits: Traits
     consent: Consent | None = None
+    consent_by: str = ""
+    cap: Consent | None = None
+    cap_of: str = ""
+    cap_by: str = ""
 
     def __repr__(self) -> str:
         return "Standing()"
+
+
+def capped(standing: Standing, consent: Consent, agency: str, event_id: str, *, desk: bool = False) -> Standing:
+    """How a case stands with a consent that routing has yet to decide upon. It counts at once when it comes from whoever recorded the one
+    that holds, from a desk, or is the first; what another agency says waits for routing."""
+    first = standing.consent is None and standing.cap_by in ("", agency)
+    if not (first or desk or agency == standing.consent_by):
+        return standing
+    return structs.replace(standing, cap=consent, cap_of=event_id, cap_by=agency)
 
 
 class Reader(Struct, frozen=True, kw_only=True):
@@ -41,8 +58,17 @@ class Grant(Struct, frozen=True, kw_only=True):
     bare: tuple[str, ...] = ()
 
 
+def allowed(reader: Reader, grant: Grant, standing: Standing, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
+    """The sections that may be read as the case stands, in the procedure's order; empty when none. excluded: (kind, actor) of the case."""
+    found = readable(reader, grant, standing.consent, excluded, now)
+    if not standing.cap_of:
+        return found
+    capped = readable(reader, grant, standing.cap, excluded, now)
+    return tuple(section for section in found if section in capped)
+
+
 def readable(reader: Reader, grant: Grant, consent: Consent | None, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
-    """The sections that may be read, in the procedure's order; empty when none. excluded: (kind, actor) of the case."""
+    """The sections that one consent lets somebody read."""
     if reader.agency != grant.agency or not grant.open or grant.declined or barred(reader, excluded):
         return ()
     if reader.account is not None and not {reader.account, f"staff:{reader.account}"}.isdisjoint(grant.skip):

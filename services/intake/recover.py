@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain import policy
 from referral.domain.events import (
     ActorExcluded,
+    CaseChanged,
     CaseErased,
     ConsentChanged,
     InstructionGiven,
@@ -37,7 +38,8 @@ from services.intake.lists import of
 from services.intake.reading import Standing
 from services.intake.receipts import Claim
 
-TOPIC = "referral-intake"
+TOPIC, ROUTING = "referral-intake", "referral-routing"
+CHANGES = ("case-changed.v1", "case-changed.v2")
 POLICY = text("SELECT files FROM routing.policy WHERE confirmed IS NOT NULL ORDER BY number DESC LIMIT 1")
 CASE = text(
     "INSERT INTO intake.casefile (case_id, desk, drill, opened_at, sealed) VALUES (:case_id, :desk, :drill, :at, :sealed)"
@@ -48,6 +50,7 @@ REFERRAL = text(
     " VALUES (:referral_id, :case_id, :agency, :event_id, :at) ON CONFLICT DO NOTHING"
 )
 EXCLUSION = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case_id, :kind, :actor) ON CONFLICT DO NOTHING")
+LIFTED = text("DELETE FROM intake.exclusion WHERE case_id = :case_id AND kind = :kind AND actor = :actor")
 WITHDRAWN = text("UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL")
 KINDS: dict[type[Any], str] = {
     ReferralSubmitted: "referral",
@@ -63,7 +66,8 @@ FILLED = text("SELECT case_id, section FROM intake.section WHERE case_id = ANY(C
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
-    """Fold what stands of each case, its traits and consent, referrals, exclusions, and what was taken under which key."""
+    """Fold what stands of each case, as routing has decided it: its traits and consent, referrals, exclusions, and what was taken under
+    which key."""
     cases: dict[str, dict[str, Any]] = {}
     standing: dict[str, Standing] = {}
     referrals: list[dict[str, Any]] = []
@@ -91,17 +95,14 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
                 promised |= {(meta.case_id, section) for section in body.sections}
                 if now is None:
                     cases[meta.case_id] = {"case_id": meta.case_id, "drill": meta.drill, "at": body.received_at}
-                    standing[meta.case_id] = Standing(traits=body.traits, consent=body.consent)
-                elif body.consent is not None:
-                    standing[meta.case_id] = Standing(traits=now.traits, consent=body.consent)
-            case TraitsChanged() if now:
-                standing[meta.case_id] = Standing(traits=body.traits, consent=now.consent)
-            case ConsentChanged() if now:
-                standing[meta.case_id] = Standing(traits=now.traits, consent=body.consent)
+                    by = body.agency if body.consent else ""
+                    standing[meta.case_id] = Standing(traits=body.traits, consent=body.consent, consent_by=by)
             case ActorExcluded():
                 exclusions.append({"case_id": meta.case_id, "kind": body.kind, "actor": body.actor})
             case ReferralWithdrawn():
                 withdrawn.append({"id": body.referral_id, "at": body.received_at})
+    lifted = _decided(tape, keys, standing)
+    exclusions = [one for one in exclusions if (one["case_id"], one["kind"], one["actor"]) not in lifted]
     lists = of(await _policy(tx), 1)
     kept_away: dict[str, set[str]] = {}
     for one in exclusions:
@@ -112,7 +113,8 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     if cases:
         await tx.execute(CASE, list(cases.values()))
         await tx.execute(REFERRAL, referrals)
-    for sql, rows in ((EXCLUSION, exclusions), (WITHDRAWN, withdrawn)):
+    gone = [{"case_id": case_id, "kind": kind, "actor": actor} for case_id, kind, actor in sorted(lifted)]
+    for sql, rows in ((EXCLUSION, exclusions), (LIFTED, gone), (WITHDRAWN, withdrawn)):
         if rows:
             await tx.execute(sql, rows)
     await receipts.put_back(tx, claims)
@@ -121,6 +123,21 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
     counts = {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "cases erased again": len(tape.erased)}
     return {**counts, "sections to ask for again": len(promised - filled)}
+
+
+def _decided(tape: Tape, keys: dict[str, bytes], standing: dict[str, Standing]) -> set[tuple[str, str, str]]:
+    """Put what routing decided last into how each case stands. Returns who is kept away no longer: (case, kind, actor)."""
+    gone: dict[str, set[str]] = {}
+    for taped in tape.records[ROUTING]:
+        meta = taped.meta
+        if meta.type not in CHANGES or meta.case_id not in keys or meta.case_id not in standing:
+            continue
+        body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], ROUTING, seal.open(taped.value)))
+        assert isinstance(body, CaseChanged)
+        standing[meta.case_id] = Standing(traits=body.traits, consent=body.consent, consent_by=body.consent_by)
+        gone[meta.case_id] = (gone.get(meta.case_id, set()) | set(body.lifted)) - set(body.excluded)
+    pairs = ((case_id, actor.partition(":")) for case_id, actors in gone.items() for actor in actors)
+    return {(case_id, kind.upper(), actor) for case_id, (kind, _, actor) in pairs}
 
 
 async def _erased(tx: AsyncConnection, tape: Tape) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -70,7 +70,9 @@ class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReferralState(Struct, frozen=True, kw_only=True):
-    """state: RECEIVED until somebody is asked, then the status words. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
+    """state: RECEIVED for the second or two until it is decided upon, WAITING while nobody is asked and a person at a desk must act first,
+    then the status words. waits_for: of WAITING, consent (the person has to be asked) or desk. became: RECEIVED, OPENED, ATTACHED or
+    IGNORED."""
 
     referral_id: str
     case_id: str
@@ -79,10 +81,12 @@ class ReferralState(Struct, frozen=True, kw_only=True):
     state: str
     became: str
     withdrawn_at: str | None
+    waits_for: str = ""
 
 
 class OfferState(Struct, frozen=True, kw_only=True):
-    """An offer that your agency holds or held. words: answers that are possible now or later. due: the next limit, which due_what names."""
+    """An offer that your agency holds or held. words: answers that are possible now or later; none once it has ended, but a late ACCEPT of
+    one that expired, which counts while nobody else has accepted. due: the next limit, which due_what names."""
 
     offer_id: str
     case_id: str
@@ -147,7 +151,8 @@ class LinkState(Struct, frozen=True, kw_only=True):
 
 
 class CaseState(Struct, frozen=True, kw_only=True):
-    """A case as far as your agency may see it: its own referrals and offers; for its desk also the tasks and the whole timeline."""
+    """A case as far as your agency may see it: its own referrals and offers; for its desk also the tasks and the whole timeline.
+    waits_for: of a case that is WAITING, consent or desk."""
 
     case_id: str
     state: str
@@ -157,6 +162,7 @@ class CaseState(Struct, frozen=True, kw_only=True):
     tasks: tuple[TaskState, ...]
     timeline: tuple[Moment, ...]
     links: tuple[LinkState, ...] = ()
+    waits_for: str = ""
 
 
 class FileState(Struct, frozen=True, kw_only=True):
@@ -167,8 +173,25 @@ class FileState(Struct, frozen=True, kw_only=True):
     empty: tuple[str, ...]
 
 
+class SectionVersion(Struct, frozen=True, kw_only=True):
+    """One version as it was written. version: below 0 where it was put aside, because its sender may not replace what others wrote."""
+
+    version: int
+    agency: str
+    at: str
+    content: dict[str, Any]
+
+
+class SectionVersions(Struct, frozen=True, kw_only=True):
+    """Every version of a section that agencies wrote, the oldest first. That you read them is recorded."""
+
+    case_id: str
+    section: str
+    versions: tuple[SectionVersion, ...]
+
+
 class Written(Struct, frozen=True, kw_only=True):
-    """version: of this section, from 1. The same content again is no new version."""
+    """version: of this section, from 1. Every writing counts, the same content too."""
 
     case_id: str
     section: str
@@ -220,7 +243,7 @@ def _refusal(one: Refusal) -> RefusalState:
     return RefusalState(at=when(one.at), door=Door.KAFKA, code=one.code, where=one.place, hint=one.hint)
 
 
-def referral(found: Referral, state: str) -> ReferralState:
+def referral(found: Referral, state: str, waits_for: str = "") -> ReferralState:
     return ReferralState(
         referral_id=found.referral_id,
         case_id=found.case_id,
@@ -229,13 +252,22 @@ def referral(found: Referral, state: str) -> ReferralState:
         state=state,
         became=found.became,
         withdrawn_at=maybe(found.withdrawn_at),
+        waits_for=waits_for if state == WAITING else "",
     )
 
 
 def offer(found: Offer) -> OfferState:
     times: dict[str, Any] = {"due": maybe(found.due), "opened_at": when(found.opened_at), "closed_at": maybe(found.closed_at)}
-    same = {name: getattr(found, name) for name in OfferState.__struct_fields__ if name not in times}
-    return OfferState(**same, **times)
+    same = {name: getattr(found, name) for name in OfferState.__struct_fields__ if name not in (*times, "words")}
+    return OfferState(**same, **times, words=possible(found))
+
+
+def possible(found: Offer) -> tuple[str, ...]:
+    """The answers that can still count."""
+    if found.closed_at is None:
+        return found.words
+    late = found.state == "EXPIRED" and "DECIDE" not in found.words
+    return tuple(word for word in found.words if late and word == "ACCEPT")
 
 
 def task(found: Task) -> TaskState:
@@ -260,12 +292,29 @@ def timeline(lines: Iterable[tuple[int, Line]], offers: Sequence[Offer], agency:
     return tuple(shown)
 
 
-def state(offers: Sequence[Offer], *, closed: bool) -> str:
-    """How a case stands, in the status words: how far the furthest of its offers has come. RECEIVED: nobody was asked yet."""
+WAITING = "WAITING"
+"""State of a case of which nobody is asked, because a person at a desk must act first."""
+CONSENT_MISSING = "consent-missing"
+
+
+def waits_for(about: Iterable[str]) -> str:
+    """What a case of which nobody is asked waits for, by its open tasks: the person's consent, or a desk. No more is told: what a desk
+    looks at may be about somebody who must not know."""
+    open_ = set(about)
+    return "" if not open_ else "consent" if open_ == {CONSENT_MISSING} else "desk"
+
+
+def state(offers: Sequence[Offer], *, closed: bool, tasks: Collection[str] = ()) -> str:
+    """How a case stands, in the status words: how far the furthest of its offers has come. RECEIVED: nothing was decided yet.
+
+    tasks: what the open tasks of the case are about.
+    """
     states = {one.state for one in offers if one.kind != "NOTIFY"}
     if closed:
         return "COMPLETED" if "COMPLETED" in states else "CANCELLED"
     for word in ("ACCEPTED", "ON_HOLD", "ACKNOWLEDGED", "OFFERED"):
         if word in states or (word == "ACCEPTED" and "COMPLETED" in states):
             return word
+    if tasks:
+        return WAITING
     return "OFFERED" if states else "RECEIVED"

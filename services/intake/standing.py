@@ -39,7 +39,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an agency is to a case. sender: of a referral that stands. holder: of an open offer; held: of any. excluded: (kind, actor)."""
+    """What an agency is to a case. sender: of a referral that stands. holder: of an open offer; held: of any.
+
+    desk: the case stands at it, or a task of the case is open there. excluded: (kind, actor).
+    """
 
     sender: bool
     holder: bool
@@ -61,11 +64,12 @@ _PLACE = (
     "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL), "
     "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency), "
     "EXISTS (SELECT FROM intake.casefile WHERE case_id = :case AND desk = :agency) "
-    "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency), "
+    "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency AND closed_at IS NULL), "
     "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case), "
     "EXISTS (SELECT FROM intake.erasure WHERE case_id = :case AND approved_at IS NOT NULL)"
 )
 _EXCLUDE = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING")
+_LIFT = text("DELETE FROM intake.exclusion WHERE case_id = :case AND kind = :kind AND actor = :actor")
 _COLUMNS = (
     "SELECT case_id, desk, drill, closed_at IS NOT NULL, coalesce(sealed_at, 0), sealed "
     "FROM intake.casefile WHERE case_id = :case AND erasing_at IS NULL"
@@ -80,6 +84,18 @@ async def hold(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
 async def take(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
     """The case, for changing what may be read: waits for those who are reading. Rejected 404: unknown or erased."""
     return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR UPDATE", {"case": case_id}))
+
+
+async def known(tx: AsyncConnection, keys: Keys, case_id: str) -> Case | None:
+    """The case, whose row this transaction has locked already; None: unknown, or being erased."""
+    found = await rows(tx, _COLUMNS, {"case": case_id})
+    return await _case(tx, keys, case_id, found) if found else None
+
+
+async def kept_away(tx: AsyncConnection, case_id: str) -> frozenset[str]:
+    """Agencies that a case keeps away."""
+    sql = "SELECT actor FROM intake.exclusion WHERE case_id = :case AND kind = 'AGENCY'"
+    return frozenset(row[0] for row in await rows(tx, sql, {"case": case_id}))
 
 
 async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[Any]) -> Case:
@@ -111,6 +127,13 @@ async def keep(tx: AsyncConnection, case: Case, standing: Standing, desk: str) -
     sealed = casefile.seal_standing(case.cipher, case.case_id, standing)
     sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"
     await tx.execute(text(sql), {"sealed": sealed, "desk": desk, "case": case.case_id})
+
+
+async def lift(tx: AsyncConnection, case_id: str, actors: Iterable[str]) -> None:
+    """Keep actors (kind:id) away no longer."""
+    pairs = [actor.split(":", 1) for actor in actors]
+    if pairs:
+        await tx.execute(_LIFT, [{"case": case_id, "kind": kind.upper(), "actor": actor} for kind, actor in pairs])
 
 
 async def exclude(tx: AsyncConnection, kept_away: Mapping[str, Iterable[str]]) -> None:

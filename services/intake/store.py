@@ -142,6 +142,12 @@ async def case_tasks(tx: AsyncConnection, desk: str, case_id: str) -> tuple[Task
     return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": case_id, "desk": desk}))
 
 
+async def open_about(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
+    """What the open tasks of a case are about, at whatever desk."""
+    sql = "SELECT DISTINCT about FROM intake.task WHERE case_id = :case AND closed_at IS NULL ORDER BY about"
+    return tuple(row[0] for row in await rows(tx, sql, {"case": case_id}))
+
+
 async def pathways(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
     """The procedures that have run or run for a case."""
     return tuple(row[0] for row in await rows(tx, "SELECT DISTINCT pathway FROM intake.track WHERE case_id = :case", {"case": case_id}))
@@ -159,10 +165,10 @@ _THIS_ONE_MAY = (
     "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text)) "
     f"AND {STANDS}"
 )
-# Whose desk a case stands at: the desk of its municipality, and every one that a task has climbed to.
+# Whose desk a case stands at: the desk of its municipality, and every one where a task of it is open.
 _AT_DESK = (
     "(EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.desk = :agency) "
-    "OR EXISTS (SELECT FROM intake.task t WHERE t.case_id = o.case_id AND t.desk = :agency))"
+    "OR EXISTS (SELECT FROM intake.task t WHERE t.case_id = o.case_id AND t.desk = :agency AND t.closed_at IS NULL))"
 )
 
 

@@ -10,13 +10,15 @@ from services.intake.holding import ended
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One line. what: a word. offer_id: where the line is about an offer; step and agency are then the offer's. detail: codes."""
+    """One line. what: a word. offer_id: where the line is about an offer; step and agency are then the offer's. detail: codes.
+    task_id: of the task that asks whether a proposal holds."""
 
     what: str
     step: str = ""
     agency: str = ""
     offer_id: str = ""
     detail: str = ""
+    task_id: str = ""
 
     def __repr__(self) -> str:
         return f"Line({self.what})"
@@ -52,6 +54,10 @@ def _of_case(record: Input) -> Line | None:
             return Line(what="CASE_OPENED", agency=b.agency, detail=f"{b.traits.concern} {b.traits.urgency}")
         case e.ReferralAttached() as b:
             return Line(what="REFERRAL_ATTACHED", agency=b.agency)
+        case e.ChangeProposed() as b:
+            return Line(what="PROPOSED", agency=b.agency, detail=_proposed(b), task_id=b.task_id)
+        case e.CaseChanged() as b if b.lifted:
+            return Line(what="LIFTED", detail=", ".join(b.lifted))
         case e.TrackChanged() as b:
             return Line(what=f"TRACK_{b.state}", detail=" ".join(word for word in (b.pathway, b.outcome) if word))
         case e.DecisionRecorded() as b:
@@ -72,3 +78,14 @@ def _of_case(record: Input) -> Line | None:
             return Line(what="CASE_CLOSED", detail=b.outcome)
         case _:
             return None
+
+
+def _proposed(body: e.ChangeProposed) -> str:
+    """What would hold, in codes."""
+    if body.traits is not None:
+        said = body.traits
+        return f"{body.kind} {said.concern} {said.age} {said.age_band} {said.urgency} {said.found_in}"
+    if body.consent is not None:
+        limits = [*body.consent.scope, *body.consent.recipients]
+        return " ".join([str(body.kind), str(body.consent.state), f"by {body.consent.giver}", *limits])
+    return f"{body.kind} {body.actor}"

@@ -19,7 +19,7 @@ CONNECTIONS = 6
 
 
 def service(watch: Watch) -> Service:
-    """What the loop is told about the notifier. It reads intake for CaseErased alone: nothing of an erased case may stay."""
+    """What the loop is told about the notifier. It reads intake for what was written (others who may read it are knocked) and erased."""
     reads = ("referral-routing", "referral-intake")
     return Service(name="notifier", reads=reads, writes="referral-notification", handle=handle, against=watch.against)
 

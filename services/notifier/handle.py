@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFailed, RungFailed
+from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFailed, RungFailed, SectionWritten
 from referral.domain.record import Due, Input
 from referral.runtime.service import Batch, Outcome
 from services.notifier import bell, roster, store
-from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject
+from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject, written
 
 FRESH = 10 * 1_000_000
 """µs. What was decided longer ago is not knocked for while it is read, because the answer may stand further on in the topic: the case's
@@ -66,6 +66,11 @@ def fold(board: Board, record: Input, now: int) -> None:
             board.touched |= {a.id: record for a in board.of(record.case_id)}
         case CaseErased():
             board.erased.add(record.case_id)
+        case SectionWritten():
+            for offer_id in record.body.offers:
+                if offer_id in board.asked and now - record.at <= FRESH:
+                    touch(board, written(board.asked[offer_id], now), record)
+                    board.look[offer_id] = record
         case CaseChanged() | CaseOpened():
             if accounts := excluded_staff(record.body.excluded):
                 board.bar[record.case_id], board.barring[record.case_id] = accounts, record

@@ -20,6 +20,7 @@ from referral.domain.events import (
     OfferOpened,
     PersonNotNeeded,
     Reach,
+    SectionDisclosed,
 )
 from services.notifier.duty import Duty, Person, Roster, at_desk, on_duty
 
@@ -109,11 +110,22 @@ def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: 
             return replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at)
         case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld():
             return replace(asked, state=State.ANSWERED, next_at=None)
+        case SectionDisclosed():
+            news = asked.state is State.OPEN and asked.due is None and asked.failed == asked.rung
+            return replace(asked, state=State.ANSWERED, next_at=None) if news else asked
         case OfferClosed(how=How.COMPLETED) if asked.once:
             return asked  # a notice is complete when it is put: that does not make the knock needless
         case OfferClosed() | PersonNotNeeded():
             return replace(asked, state=State.CLOSED, next_at=None)
     return asked
+
+
+def written(asked: Asked, at: int) -> Asked:
+    """Another agency has written what this one may read: who has answered is knocked once more, until it has read; who has not answered
+    is knocked anyway. No limit runs, and nothing follows where nobody is on duty."""
+    if asked.task or asked.state is not State.ANSWERED:
+        return asked
+    return replace(asked, state=State.OPEN, next_at=at, due=None, failed=asked.rung)
 
 
 def exclude(asked: Asked, accounts: tuple[str, ...]) -> Asked:

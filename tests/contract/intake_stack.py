@@ -17,9 +17,10 @@ from starlette.applications import Starlette
 
 from referral.domain import events as e
 from referral.domain.record import Input, Source
-from referral.runtime import clock, database, keys
+from referral.runtime import clock, database, keys, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
+from referral.wire import codec
 from services.intake import api, api_person, handle
 from services.intake.door import Door
 from services.intake.lists import Lists
@@ -123,6 +124,14 @@ class Stack:
             sql = text("SELECT type FROM queue WHERE case_id = :case ORDER BY n")
             return [row[0] for row in await tx.execute(sql, {"case": case_id})]
 
+    async def queued_bodies(self, case_id: str) -> list[Struct]:
+        """The events themselves."""
+        async with self.door.begin() as tx:
+            key = (await self.door.keys.load(tx, [case_id]))[case_id]
+            sql = text("SELECT id, type, fingerprint, body FROM queue WHERE case_id = :case ORDER BY n")
+            rows = await tx.execute(sql, {"case": case_id})
+            return [codec.decode(row.type, row.fingerprint, queue.unseal(row.body, row.id, key)) for row in rows]
+
     async def scalar(self, sql: str, **values: Any) -> Any:
         async with self.door.begin() as tx:
             return (await tx.execute(text(sql), values)).scalar()
@@ -159,6 +168,12 @@ def offer(agency: str, offer_id: str, **more: Any) -> e.OfferOpened:
 
 def track(case_track: str = "11111111-1111-4111-8111-111111111111", pathway: str = "trafficking-child") -> e.TrackChanged:
     return e.TrackChanged(why=WHY, track_id=case_track, pathway=pathway, digest="", state=e.TrackState.OPENED, paused_by="", outcome="")
+
+
+def changed(*, consent: e.Consent | None = None, excluded: tuple[str, ...] = (), **traits: Any) -> e.CaseChanged:
+    """What routing says holds from now on of a case that was opened with BODY."""
+    plain = {**dict.fromkeys(("sex", "origin", "asylum"), "unknown"), **BODY["traits"], "home": "", "languages": (), "flags": ()}
+    return e.CaseChanged(why=WHY, traits=e.Traits(**(plain | traits)), consent=consent, excluded=excluded, consent_by="", lifted=())
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from referral.domain import events as e
 from services.intake import store
-from tests.contract.intake_stack import BODY, WHY, Stack, new_id, offer, opened, track
+from tests.contract.intake_stack import BODY, WHY, Stack, changed, new_id, offer, opened, track
 
 pytestmark = pytest.mark.servers
 
@@ -50,7 +50,7 @@ async def test_a_desk_instructs_and_nobody_else(intake: Stack) -> None:
     assert [t["about"] for t in seen["tasks"]] == ["NO_CANDIDATE"]
     assert [line["what"] for line in seen["timeline"]] == ["TRACK_OPENED", "OFFERED", "NEEDS_PERSON"]
     await intake.decided(case_id, e.PersonNotNeeded(why=WHY, task_id=task.task_id, how="settled"))
-    assert (await intake.get("oversight", f"/v1/cases/{case_id}")).json()["tasks"][0]["closed_at"] is not None
+    assert (await intake.get("oversight", f"/v1/cases/{case_id}")).status_code == 404, "its right ends with its last open task"
 
 
 async def test_each_sees_only_its_part_of_the_timeline(intake: Stack) -> None:
@@ -72,6 +72,8 @@ async def test_traits_are_recorded_by_who_stands_in_the_case(intake: Stack) -> N
     instruction = {"word": "STOP", "reason": "OTHER"}
     assert (await intake.post("desk-gjakova", f"/v1/cases/{case_id}/instructions", instruction)).status_code == 404
     assert (await intake.post("police", path, {**BODY["traits"], "found_in": "gjakova"})).status_code == 202
+    assert (await intake.post("desk-gjakova", f"/v1/cases/{case_id}/instructions", instruction)).status_code == 404, "routing decides first"
+    await intake.decided(case_id, changed(found_in="gjakova"))
     assert (await intake.post("desk-gjakova", f"/v1/cases/{case_id}/instructions", instruction)).status_code == 202, "the child has moved"
 
 

@@ -102,7 +102,7 @@ async def test_every_answer_has_the_form_that_is_documented(intake: Stack) -> No
         "instruct": ("desk-prizren", {"word": "STOP", "reason": "OTHER"}),
         "withdraw": ("school", {"reason": "MISTAKE"}),
     }
-    askers = {"referral": "school", "submission": "school", "case": "desk-prizren", "offers": "police"}
+    askers = {"referral": "school", "submission": "school", "case": "desk-prizren", "versions": "desk-prizren", "offers": "police"}
     every = [(path, method, op) for path, methods in document["paths"].items() for method, op in methods.items()]
     for path, method, operation in sorted(every, key=lambda one: one[2]["operationId"] == "withdraw"):  # after it its sender is out
         name = operation["operationId"]

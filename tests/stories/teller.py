@@ -159,11 +159,14 @@ class World:
             case "traits":
                 assert self.case is not None
                 traits = changed_traits(self.case.traits, words)
-                return e.TraitsChanged(agency="csw-prishtine", by=None, traits=traits, received_at=self.now)
+                return e.TraitsChanged(agency=options(words).get("by", "csw-prishtine"), by=None, traits=traits, received_at=self.now)
             case "consent":
-                return e.ConsentChanged(agency="csw-prishtine", consent=consent_of(words[0], words, self.now), received_at=self.now)
+                obtained = self.case.consent_by if self.case else ""
+                by = options(words).get("by", obtained or "school-drita")
+                return e.ConsentChanged(agency=by, consent=consent_of(words[0], words, self.now), received_at=self.now)
             case "exclude":
-                return e.ActorExcluded(agency="dsw", by=None, kind=e.ActorKind(words[0].upper()), actor=words[1], received_at=self.now)
+                by = options(words).get("by", "dsw")
+                return e.ActorExcluded(agency=by, by=None, kind=e.ActorKind(words[0].upper()), actor=words[1], received_at=self.now)
             case "withdraw":
                 assert self.case is not None
                 known = str(uuid.UUID(int=0xBAD)) if "unknown" in words else self.case.referrals[0]
@@ -181,15 +184,16 @@ class World:
         raise AssertionError(f"no such line: {line}")
 
     def order(self, words: list[str]) -> e.InstructionGiven:
-        """`desk WORD [step[.seat]] [target] [in=pathway] [as=agency] [how=link]`."""
+        """`desk WORD [step[.seat]] [target] [in=pathway] [as=agency] [how=link] [person=N]`; CONFIRM, REFUSE: of the newest proposal."""
         named, plain = options(words), [word for word in words if "=" not in word]
         step, _, seat = (plain[1] if len(plain) > 1 else "").partition(".")
+        proposals = self.case.proposals if self.case else ()
         linked = str(uuid.UUID(int=0xFF)) if plain[0] == "LINK" else None
         return e.InstructionGiven(
             instruction_id=str(uuid.UUID(int=0xD0000 + self.count)),
             word=e.Instruction(plain[0]),
             agency=named.get("as", "dsw"),
-            by=None,
+            by=str(uuid.UUID(int=int(named["person"]))) if "person" in named else None,
             reason="best-interest",
             track_id=self.track(named["in"]) if "in" in named else None,
             step=step,
@@ -197,6 +201,7 @@ class World:
             target=named.get("how", plain[2] if len(plain) > 2 else ""),
             other=linked,
             received_at=self.now,
+            task_id=proposals[-1].task_id if proposals and plain[0] in ("CONFIRM", "REFUSE") else None,
         )
 
     def track(self, pathway: str) -> str:

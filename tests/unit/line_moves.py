@@ -36,8 +36,8 @@ WORDS = [w for w in e.Instruction if w not in (e.Instruction.UNKNOWN, e.Instruct
 AGREE = e.Consent(state=e.ConsentState.GIVEN, basis="consent", giver="person", scope=(), recipients=(), until=None)
 
 
-class Moves(Cases):
-    """Inputs, each chosen freely, and some that help a case on."""
+class Sends(Cases):
+    """Inputs as they are made, and the answer that helps a case on."""
 
     def referral(self, traits: e.Traits, consent: e.Consent | None = None, excludes: tuple[str, ...] = ()) -> e.ReferralSubmitted:
         return e.ReferralSubmitted(
@@ -51,34 +51,6 @@ class Moves(Cases):
             excludes=excludes,
             received_at=self.now,
         )
-
-    @rule(who=st.sampled_from(CASES), traits=traits, consent=st.sampled_from([None, AGREE]), pick=chosen)
-    def refer(self, who: str, traits: e.Traits, consent: e.Consent | None, pick: int) -> None:
-        agencies = sorted(self.whole.agencies)
-        self.put(who, self.referral(traits, consent, () if pick % 4 else (f"agency:{agencies[pick % len(agencies)]}",)))
-
-    @rule(
-        who=st.sampled_from(CASES),
-        pick=chosen,
-        word=st.sampled_from([w for w in e.Word if w is not e.Word.UNKNOWN]),
-        reason=st.sampled_from(["NO_CAPACITY", "OUT_OF_AREA", "CONFLICT_OF_INTEREST", "PERSON_DECLINED", "nonsense"]),
-        code=chosen,
-        ended=st.booleans(),
-        stranger=st.booleans(),
-        recorded=st.sampled_from([("reason", "child-view"), ("reason",)]),
-    )
-    def answer(
-        self, who: str, pick: int, word: e.Word, reason: str, code: int, ended: bool, stranger: bool, recorded: tuple[str, ...]
-    ) -> None:
-        offer = self.an_offer(who, pick, ended=ended and pick % 3 == 0)
-        if offer is None:
-            return
-        agency = "iom" if stranger and pick % 5 == 0 else offer.agency
-        self.respond(who, offer.offer_id, agency, word, reason, code, recorded)
-
-    @rule(who=st.sampled_from(CASES), pick=chosen, code=chosen)
-    def helpful(self, who: str, pick: int, code: int) -> None:
-        self.helpful_answer(who, pick, code)
 
     def helpful_answer(self, who: str, pick: int, code: int) -> None:
         """The answer that moves the case on."""
@@ -111,6 +83,43 @@ class Moves(Cases):
         answer: dict[str, Any] = {"response_id": str(uuid.UUID(int=self.count)), "offer_id": offer_id, "agency": agency, "word": word}
         answer |= {"reason": reason, "code": codes[code % len(codes)], "recorded": recorded, "by": None, "via": e.Via.WEB}
         self.put(who, e.ResponseSubmitted(**answer, recorded_by=None, received_at=self.now))
+
+    def order(self, word: e.Instruction, step: str, seat: int, target: str, desk: str) -> e.InstructionGiven:
+        order: dict[str, Any] = {"instruction_id": str(uuid.UUID(int=self.count)), "word": word, "agency": desk, "by": None}
+        order |= {"reason": "best-interest", "track_id": None, "step": step, "seat": seat, "target": target, "other": CASES[0]}
+        return e.InstructionGiven(**order, received_at=self.now)
+
+
+class Moves(Sends):
+    """Inputs, each chosen freely, and some that help a case on."""
+
+    @rule(who=st.sampled_from(CASES), traits=traits, consent=st.sampled_from([None, AGREE]), pick=chosen)
+    def refer(self, who: str, traits: e.Traits, consent: e.Consent | None, pick: int) -> None:
+        agencies = sorted(self.whole.agencies)
+        self.put(who, self.referral(traits, consent, () if pick % 4 else (f"agency:{agencies[pick % len(agencies)]}",)))
+
+    @rule(
+        who=st.sampled_from(CASES),
+        pick=chosen,
+        word=st.sampled_from([w for w in e.Word if w is not e.Word.UNKNOWN]),
+        reason=st.sampled_from(["NO_CAPACITY", "OUT_OF_AREA", "CONFLICT_OF_INTEREST", "PERSON_DECLINED", "nonsense"]),
+        code=chosen,
+        ended=st.booleans(),
+        stranger=st.booleans(),
+        recorded=st.sampled_from([("reason", "child-view"), ("reason",)]),
+    )
+    def answer(
+        self, who: str, pick: int, word: e.Word, reason: str, code: int, ended: bool, stranger: bool, recorded: tuple[str, ...]
+    ) -> None:
+        offer = self.an_offer(who, pick, ended=ended and pick % 3 == 0)
+        if offer is None:
+            return
+        agency = "iom" if stranger and pick % 5 == 0 else offer.agency
+        self.respond(who, offer.offer_id, agency, word, reason, code, recorded)
+
+    @rule(who=st.sampled_from(CASES), pick=chosen, code=chosen)
+    def helpful(self, who: str, pick: int, code: int) -> None:
+        self.helpful_answer(who, pick, code)
 
     @rule(minutes=st.integers(1, 600))
     def time_passes(self, minutes: int) -> None:
@@ -197,11 +206,6 @@ class Moves(Cases):
     @rule(who=st.sampled_from(CASES))
     def close(self, who: str) -> None:
         self.put(who, self.order(e.Instruction.CLOSE, "", 0, "", "dsw"))
-
-    def order(self, word: e.Instruction, step: str, seat: int, target: str, desk: str) -> e.InstructionGiven:
-        order: dict[str, Any] = {"instruction_id": str(uuid.UUID(int=self.count)), "word": word, "agency": desk, "by": None}
-        order |= {"reason": "best-interest", "track_id": None, "step": step, "seat": seat, "target": target, "other": CASES[0]}
-        return e.InstructionGiven(**order, received_at=self.now)
 
     @rule(who=st.sampled_from(CASES))
     def withdraw(self, who: str) -> None:

@@ -30,7 +30,7 @@ def told(world: World, *lines: str) -> list[str]:
 
 def consent(world: World, state: str = "GIVEN", **more: object) -> list[str]:
     values = {"state": e.ConsentState(state), "basis": "consent", "giver": "person", "scope": (), "recipients": (), "until": None, **more}
-    said = world.put(e.ConsentChanged(agency="csw-prishtine", consent=e.Consent(**values), received_at=world.now))  # type: ignore[arg-type]
+    said = world.put(e.ConsentChanged(agency="desk-prishtine", consent=e.Consent(**values), received_at=world.now))  # type: ignore[arg-type]
     replayed(world)
     return [world.short(event) for event in said]
 

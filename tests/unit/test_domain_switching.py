@@ -53,7 +53,7 @@ def test_a_case_that_belongs_elsewhere_goes_there_with_whoever_is_there_already(
 def test_nobody_is_woken_for_what_is_carried_over() -> None:
     world = World(two(changes=(ADULT,)))
     told(world, "refer", "police: ACCEPT", "shelter: ACCEPT")
-    told(world, "traits age=adult")
+    told(world, "traits age=adult by=dsw")
     opened = [event for event in world.log[-1][3] if isinstance(event, e.OfferOpened)]
     assert {event.step for event in opened if event.why.rule == "carried-over"} == {"police", "shelter"}
     assert {event.step for event in opened if event.why.rule != "carried-over"} == {"plan"}
@@ -69,7 +69,7 @@ def test_a_decision_of_the_same_codes_is_not_asked_again_and_its_holder_is_known
     second = pathway(guardian, stay, id="trafficking-adult", applies=(frozenset({"concern=disability"}),))
     world = World(with_pathways(first, second))
     told(world, "refer", "guardian: DECIDE relative")
-    said = told(world, "traits age=adult")
+    said = told(world, "traits age=adult by=dsw")
     assert "decided guardian relative PERSON" in said and any(line.startswith("offer best-interest to csw-prishtine") for line in said)
 
 

@@ -11,6 +11,8 @@ from referral.domain.events.case_key import CaseKey
 from referral.domain.events.case_linked import CaseLinked
 from referral.domain.events.case_opened import CaseOpened
 from referral.domain.events.case_raised import CaseRaised
+from referral.domain.events.change_proposed import ChangeKind
+from referral.domain.events.change_proposed import ChangeProposed
 from referral.domain.events.claim import Claim
 from referral.domain.events.consent import Consent
 from referral.domain.events.consent import ConsentState
@@ -58,6 +60,7 @@ from referral.domain.events.response_submitted import Via
 from referral.domain.events.response_submitted import Word
 from referral.domain.events.rung_failed import RungFailed
 from referral.domain.events.section_disclosed import SectionDisclosed
+from referral.domain.events.section_written import SectionWritten
 from referral.domain.events.signed import Scheme
 from referral.domain.events.signed import Signed
 from referral.domain.events.step_done import StepDone
@@ -78,6 +81,7 @@ EVENTS = {
     CaseLinked.TYPE: CaseLinked,
     CaseOpened.TYPE: CaseOpened,
     CaseRaised.TYPE: CaseRaised,
+    ChangeProposed.TYPE: ChangeProposed,
     ConsentChanged.TYPE: ConsentChanged,
     DeadlinePassed.TYPE: DeadlinePassed,
     DecisionRecorded.TYPE: DecisionRecorded,
@@ -104,6 +108,7 @@ EVENTS = {
     ResponseSubmitted.TYPE: ResponseSubmitted,
     RungFailed.TYPE: RungFailed,
     SectionDisclosed.TYPE: SectionDisclosed,
+    SectionWritten.TYPE: SectionWritten,
     StepDone.TYPE: StepDone,
     StepOpened.TYPE: StepOpened,
     TrackChanged.TYPE: TrackChanged,
@@ -121,6 +126,8 @@ __all__ = [
     "CaseOpened",
     "CaseRaised",
     "CauseKind",
+    "ChangeKind",
+    "ChangeProposed",
     "Claim",
     "Consent",
     "ConsentChanged",
@@ -166,6 +173,7 @@ __all__ = [
     "RungFailed",
     "Scheme",
     "SectionDisclosed",
+    "SectionWritten",
     "Signed",
     "StepDone",
     "StepKind",

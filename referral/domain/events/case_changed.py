@@ -14,7 +14,7 @@ from referral.domain.value import Value
 class CaseChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Traits, consent or exclusions of the case, as they hold from now on."""
 
-    TYPE: ClassVar[str] = "case-changed.v1"
+    TYPE: ClassVar[str] = "case-changed.v2"
     TOPIC: ClassVar[str] = "referral-routing"
 
     head: Head | None = None
@@ -27,3 +27,7 @@ class CaseChanged(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Consent."""
     excluded: tuple[str, ...]
     """All excluded actors as kind:id, e.g. agency:csw-prizren, relation:parent."""
+    consent_by: str
+    """The agency that recorded the consent that holds: what it takes back for the person counts at once. Empty where none did."""
+    lifted: tuple[str, ...] = ()
+    """Actors that are kept away no longer since this event, as kind:id."""

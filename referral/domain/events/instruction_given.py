@@ -24,14 +24,17 @@ class Instruction(StrEnum):
     STOP = "STOP"
     RESUME = "RESUME"
     SETTLE = "SETTLE"
+    CONFIRM = "CONFIRM"
+    REFUSE = "REFUSE"
+    LIFT = "LIFT"
 
 
 class InstructionGiven(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person at a desk decides what no rule can."""
 
-    TYPE: ClassVar[str] = "instruction-given.v1"
+    TYPE: ClassVar[str] = "instruction-given.v2"
     TOPIC: ClassVar[str] = "referral-intake"
-    IDS: ClassVar[tuple[str, ...]] = ("instruction_id", "by", "track_id", "other",)
+    IDS: ClassVar[tuple[str, ...]] = ("instruction_id", "by", "track_id", "other", "task_id",)
 
     instruction_id: str
     """This instruction."""
@@ -50,7 +53,7 @@ class InstructionGiven(Value, frozen=True, kw_only=True, forbid_unknown_fields=T
     seat: int
     """Seat of that step."""
     target: str
-    """Service to ask, or decision code to settle; else empty."""
+    """Service to ask, decision code to settle, or actor (kind:id) whose exclusion is lifted; else empty."""
     other: str | None = None
     """The other case of a link."""
     received_at: int
@@ -59,3 +62,5 @@ class InstructionGiven(Value, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The key that it was sent under; null where it had none."""
     signed: Signed | None = None
     """The agency's signature of what it sent; null where it did not sign, or a person did it."""
+    task_id: str | None = None
+    """The task that a CONFIRM or REFUSE answers."""

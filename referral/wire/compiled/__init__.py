@@ -16,6 +16,7 @@ from referral.wire.compiled import case_key
 from referral.wire.compiled import case_linked
 from referral.wire.compiled import case_opened
 from referral.wire.compiled import case_raised
+from referral.wire.compiled import change_proposed
 from referral.wire.compiled import claim
 from referral.wire.compiled import consent
 from referral.wire.compiled import consent_changed
@@ -50,6 +51,7 @@ from referral.wire.compiled import release_made
 from referral.wire.compiled import response_submitted
 from referral.wire.compiled import rung_failed
 from referral.wire.compiled import section_disclosed
+from referral.wire.compiled import section_written
 from referral.wire.compiled import signed
 from referral.wire.compiled import step_done
 from referral.wire.compiled import step_opened
@@ -61,6 +63,7 @@ from referral.wire.compiled import why
 FINGERPRINTS = {
     "actor-excluded.v1": -4421981727998345176,
     "case-changed.v1": 621906282370676571,
+    "case-changed.v2": -1037514604680346356,
     "case-closed.v1": -8958679653239091702,
     "case-erased.v1": -938371900409926525,
     "case-erased.v2": 4433471736724350974,
@@ -68,6 +71,7 @@ FINGERPRINTS = {
     "case-linked.v1": 6222442492616847950,
     "case-opened.v1": 2437435815398576646,
     "case-raised.v1": -4404043213737500516,
+    "change-proposed.v1": -7126132360965341267,
     "claim.v1": -5303069421361513362,
     "consent-changed.v1": 855161976666262391,
     "consent.v1": 2078319248597939007,
@@ -79,6 +83,7 @@ FINGERPRINTS = {
     "head.v1": 725859280912230612,
     "input-ignored.v1": 8166195143366387227,
     "instruction-given.v1": -1616713294164667394,
+    "instruction-given.v2": -4465239921855106696,
     "knock-failed.v1": 387856051343050515,
     "knock-sent.v1": -2093424176418181721,
     "leaf.v1": -76331536571386477,
@@ -105,6 +110,7 @@ FINGERPRINTS = {
     "rung-failed.v1": 5981256200875020575,
     "sealed.v1": -8432922871647502632,
     "section-disclosed.v1": 5534290302212687549,
+    "section-written.v1": 5262337778049864599,
     "signed.v1": -3728815708809776247,
     "step-done.v1": 3175322365600057189,
     "step-opened.v1": -5194724344244462576,
@@ -117,6 +123,7 @@ FINGERPRINTS = {
 READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "actor-excluded.v1": (-4421981727998345176, actor_excluded.read_v1),
     "case-changed.v1": (621906282370676571, case_changed.read_v1),
+    "case-changed.v2": (-1037514604680346356, case_changed.read_v2),
     "case-closed.v1": (-8958679653239091702, case_closed.read_v1),
     "case-erased.v1": (-938371900409926525, case_erased.read_v1),
     "case-erased.v2": (4433471736724350974, case_erased.read_v2),
@@ -124,12 +131,14 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "case-linked.v1": (6222442492616847950, case_linked.read_v1),
     "case-opened.v1": (2437435815398576646, case_opened.read_v1),
     "case-raised.v1": (-4404043213737500516, case_raised.read_v1),
+    "change-proposed.v1": (-7126132360965341267, change_proposed.read_v1),
     "consent-changed.v1": (855161976666262391, consent_changed.read_v1),
     "deadline-passed.v1": (-5443881282869276783, deadline_passed.read_v1),
     "decision-recorded.v1": (-5513107833183527350, decision_recorded.read_v1),
     "figure-released.v1": (-2756706793969339097, figure_released.read_v1),
     "input-ignored.v1": (8166195143366387227, input_ignored.read_v1),
     "instruction-given.v1": (-1616713294164667394, instruction_given.read_v1),
+    "instruction-given.v2": (-4465239921855106696, instruction_given.read_v2),
     "knock-failed.v1": (387856051343050515, knock_failed.read_v1),
     "knock-sent.v1": (-2093424176418181721, knock_sent.read_v1),
     "needs-person.v1": (5524754876861207023, needs_person.read_v1),
@@ -151,6 +160,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "response-submitted.v1": (-2703843390454981339, response_submitted.read_v1),
     "rung-failed.v1": (5981256200875020575, rung_failed.read_v1),
     "section-disclosed.v1": (5534290302212687549, section_disclosed.read_v1),
+    "section-written.v1": (5262337778049864599, section_written.read_v1),
     "step-done.v1": (3175322365600057189, step_done.read_v1),
     "step-opened.v1": (-5194724344244462576, step_opened.read_v1),
     "track-changed.v1": (-4531027455271491141, track_changed.read_v1),
@@ -166,6 +176,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.CaseLinked: case_linked.write,
     events.CaseOpened: case_opened.write,
     events.CaseRaised: case_raised.write,
+    events.ChangeProposed: change_proposed.write,
     events.Claim: claim.write,
     events.Consent: consent.write,
     events.ConsentChanged: consent_changed.write,
@@ -200,6 +211,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.ResponseSubmitted: response_submitted.write,
     events.RungFailed: rung_failed.write,
     events.SectionDisclosed: section_disclosed.write,
+    events.SectionWritten: section_written.write,
     events.Signed: signed.write,
     events.StepDone: step_done.write,
     events.StepOpened: step_opened.write,

@@ -8,7 +8,8 @@ from referral.wire.compiled import claim
 from referral.wire.compiled import signed
 
 Instruction_V1 = {0: Instruction.UNKNOWN, 2: Instruction.OFFER, 4: Instruction.REOPEN, 6: Instruction.TRANSFER, 8: Instruction.OVERTAKEN, 10: Instruction.LINK, 12: Instruction.CLOSE, 14: Instruction.RELEASE, 16: Instruction.STOP, 18: Instruction.RESUME, 20: Instruction.SETTLE}
-Instruction_BYTES = {Instruction.UNKNOWN: b"\x00", Instruction.OFFER: b"\x02", Instruction.REOPEN: b"\x04", Instruction.TRANSFER: b"\x06", Instruction.OVERTAKEN: b"\x08", Instruction.LINK: b"\x0a", Instruction.CLOSE: b"\x0c", Instruction.RELEASE: b"\x0e", Instruction.STOP: b"\x10", Instruction.RESUME: b"\x12", Instruction.SETTLE: b"\x14"}
+Instruction_V2 = {0: Instruction.UNKNOWN, 2: Instruction.OFFER, 4: Instruction.REOPEN, 6: Instruction.TRANSFER, 8: Instruction.OVERTAKEN, 10: Instruction.LINK, 12: Instruction.CLOSE, 14: Instruction.RELEASE, 16: Instruction.STOP, 18: Instruction.RESUME, 20: Instruction.SETTLE, 22: Instruction.CONFIRM, 24: Instruction.REFUSE, 26: Instruction.LIFT}
+Instruction_BYTES = {Instruction.UNKNOWN: b"\x00", Instruction.OFFER: b"\x02", Instruction.REOPEN: b"\x04", Instruction.TRANSFER: b"\x06", Instruction.OVERTAKEN: b"\x08", Instruction.LINK: b"\x0a", Instruction.CLOSE: b"\x0c", Instruction.RELEASE: b"\x0e", Instruction.STOP: b"\x10", Instruction.RESUME: b"\x12", Instruction.SETTLE: b"\x14", Instruction.CONFIRM: b"\x16", Instruction.REFUSE: b"\x18", Instruction.LIFT: b"\x1a"}
 
 
 def read_v1(d: bytes, i: int) -> tuple[InstructionGiven, int]:
@@ -62,11 +63,72 @@ def read_v1(d: bytes, i: int) -> tuple[InstructionGiven, int]:
         if n != 2:
             atoms.fail("union")
         f_signed, i = signed.read_v1(d, i)
-    return InstructionGiven(instruction_id=f_instruction_id, word=f_word, agency=f_agency, by=f_by, reason=f_reason, track_id=f_track_id, step=f_step, seat=f_seat, target=f_target, other=f_other, received_at=f_received_at, claim=f_claim, signed=f_signed), i
+    return InstructionGiven(instruction_id=f_instruction_id, word=f_word, agency=f_agency, by=f_by, reason=f_reason, track_id=f_track_id, step=f_step, seat=f_seat, target=f_target, other=f_other, received_at=f_received_at, claim=f_claim, signed=f_signed, task_id=None), i
+
+
+def read_v2(d: bytes, i: int) -> tuple[InstructionGiven, int]:
+    """instruction-given.v2"""
+    f_instruction_id = atoms.ident(d[i : (i := i + 37)])
+    f_word = Instruction_V2[d[i]]
+    i += 1
+    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_by = atoms.ident(d[i : (i := i + 37)])
+    f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_track_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_track_id = atoms.ident(d[i : (i := i + 37)])
+    f_step = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    if n > 0x7F:
+        f_seat, i = atoms.int32(d, i)
+    else:
+        f_seat = (n >> 1) ^ -(n & 1)
+        i += 1
+    f_target = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    n = d[i]
+    i += 1
+    f_other = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_other = atoms.ident(d[i : (i := i + 37)])
+    f_received_at, i = atoms.long(d, i)
+    n = d[i]
+    i += 1
+    f_claim = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_claim, i = claim.read_v1(d, i)
+    n = d[i]
+    i += 1
+    f_signed = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signed, i = signed.read_v1(d, i)
+    n = d[i]
+    i += 1
+    f_task_id = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_task_id = atoms.ident(d[i : (i := i + 37)])
+    return InstructionGiven(instruction_id=f_instruction_id, word=f_word, agency=f_agency, by=f_by, reason=f_reason, track_id=f_track_id, step=f_step, seat=f_seat, target=f_target, other=f_other, received_at=f_received_at, claim=f_claim, signed=f_signed, task_id=f_task_id), i
 
 
 def write(x: InstructionGiven) -> bytes:
-    """instruction-given.v1"""
+    """instruction-given.v2"""
     return b"".join((
         atoms.ident_bytes(x.instruction_id),
         Instruction_BYTES[x.word],
@@ -81,4 +143,5 @@ def write(x: InstructionGiven) -> bytes:
         atoms.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
         b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
+        b"\x00" if (v_task_id := x.task_id) is None else b"\x02" + atoms.ident_bytes(v_task_id),
     ))
