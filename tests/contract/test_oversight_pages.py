@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Any
 from unittest.mock import ANY
 
@@ -48,6 +49,8 @@ PATHS = (
     "/measures/hidden",
     "/downloads",
 )
+VOID = ("meta", "link", "input", "br", "img", "hr")
+"""Elements without an end."""
 FILES = ("/figures.csv", "/figures.json", "/releases/3/figures.csv", "/dictionary.csv", "/dictionary.json")
 
 
@@ -300,3 +303,49 @@ def test_an_operator_gives_tokens_and_sees_releases_in_the_terminal(
     assert "late.csw-viti" not in shown and "late.csw-viti" in told("show", "12", "--all")
     assert json.loads(told("show", "--json"))["made"]["corrects"] == 12
     told("show", "99", code=1)
+
+
+class Outline(HTMLParser):
+    """What a screen reader walks through: text outside every landmark, headers without a word, landmarks with one name."""
+
+    LANDMARKS = ("header", "main", "footer", "aside", "nav")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.within: list[str] = []
+        self.outside, self.empty = list[str](), 0
+        self.named: list[tuple[str, str]] = []
+        self._header: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag in self.LANDMARKS or found.get("role") == "region":
+            self.named.append((found.get("role") or tag, found.get("aria-label") or found.get("aria-labelledby") or ""))
+        if tag == "th":
+            self._header = ""
+        if tag not in VOID:
+            self.within.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "th":
+            self.empty += self._header == ""
+            self._header = None
+        while self.within and self.within.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._header is not None:
+            self._header += data.strip()
+        inside = {*self.LANDMARKS, "head", "a"} & set(self.within)  # the skip link stands before them, as it must
+        if data.strip() and not inside and "svg" not in self.within:
+            self.outside.append(data.strip())
+
+
+async def test_a_screen_reader_finds_every_word_in_a_landmark_and_no_header_without_one(bare: Settings) -> None:
+    """axe-core's `region`, `empty-table-header` and `landmark-unique`, which a trial found on these pages."""
+    async with opened(bare) as door:
+        for path in PATHS:
+            outline = Outline()
+            outline.feed((await door.get(path)).text)
+            assert (outline.outside, outline.empty) == ([], 0), path
+            assert len(set(outline.named)) == len(outline.named), path
