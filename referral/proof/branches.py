@@ -6,7 +6,7 @@ Of decisions the rules say which branch is true. Of what came through a door not
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from msgspec import Struct
 
@@ -34,6 +34,11 @@ def twins(entries: Sequence[Entry]) -> list[list[Entry]]:
         if entry.kind in SEQUENCED:
             found.setdefault((entry.topic, entry.case_seq), {}).setdefault(entry.sha256, entry)
     return [[*place.values()] for place in found.values() if len(place) > 1]
+
+
+def jumps(entries: Sequence[Entry]) -> frozenset[int]:
+    """The sequences behind which the next one is missing. entries: of one topic, sorted by sequence."""
+    return frozenset(one.case_seq for one, after in pairwise(entries) if after.case_seq > one.case_seq + 1)
 
 
 def places(reads: Sequence[Read]) -> list[list[Read]]:

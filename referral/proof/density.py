@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
-from referral.proof.entry import NOWHERE, OWN, SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, digest, plain, sort
 from referral.proof.genuine import Genuine
 from referral.proof.report import Report, Weight, finding
 
@@ -27,6 +27,8 @@ class Density(Struct, kw_only=True):
     """Sequences that are missing, and the entry that shows it; a forged one may claim any number."""
     lost: set[tuple[str, str, int]] = field(default_factory=set)
     """What a quarantine record accounts for."""
+    disowned: set[tuple[str, int, int]] = field(default_factory=set)
+    """(topic, partition, offset) of records of which the topic's owner says that it did not write them (docs/decisions/0020)."""
     missing: list[Entry] = field(default_factory=list)
     """Entries whose value is gone; the tree still has its digest."""
     erasures: list[Entry] = field(default_factory=list)
@@ -164,5 +166,7 @@ class Density(Struct, kw_only=True):
             return
         if isinstance(body, Quarantined) and body.reason == "seal":
             self.unsealed.add((body.topic, body.partition, body.offset))
-        if isinstance(body, Quarantined) and body.case_id:
+        if isinstance(body, Quarantined) and body.reason == "foreign" and body.reader == OWNERS.get(body.topic):
+            self.disowned.add((body.topic, body.partition, body.offset))
+        elif isinstance(body, Quarantined) and body.case_id:
             self.lost.add((body.topic, body.case_id, body.case_seq))

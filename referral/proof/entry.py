@@ -24,6 +24,8 @@ from referral.wire.headers import type_of
 
 INTAKE, ROUTING, NOTIFICATION = "referral-intake", "referral-routing", "referral-notification"
 CASE_TOPICS = (INTAKE, ROUTING, NOTIFICATION)
+OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
+"""The one service that writes each topic of cases."""
 
 Kind = EntryKind
 """What an entry is.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from msgspec import Struct, field, structs
 
 from referral.domain.case import Case
 from referral.domain.decide import decide
-from referral.domain.events import EVENTS, Head, Why
+from referral.domain.events import EVENTS, CauseKind, Head, Why
 from referral.domain.fold import evolve
 from referral.domain.policy import ENGINE
-from referral.domain.record import Input, derived
+from referral.domain.record import Input, derived, due_input
 from referral.errors import Malformed, NewerVersion
 from referral.proof import branches
 from referral.proof.branches import Branch
@@ -46,15 +45,19 @@ class Reexecution(Struct, kw_only=True):
     """Sequences of routing after which one is missing: that is the finding, and not the decision that lacks its end."""
     known: frozenset[int] = frozenset()
     """Indexes of inputs against which something was found: that nobody decided upon them is no finding of its own."""
+    disowned: frozenset[int] = frozenset()
+    """Indexes of records that their topic's owner did not write. Of inputs routing may have decided upon them; decisions they are none."""
 
     def run(self, entries: Sequence[Entry]) -> None:
         """Judge every decision; stop at the first that is bad, for nothing after it has a known state before it.
 
         Where a sequence stands twice, both branches are decided again: the one that the rules lead to goes on, the other is named.
         """
-        asked, twins = inputs(entries), branches.twins(entries)
+        own = [entry for entry in entries if entry.idx not in self.disowned]
+        asked, twins = inputs(entries), branches.twins(own)
         try:
-            self._decisions([self._read(entry) for entry in decisions(entries)], asked)
+            self.jumps = branches.jumps(decisions(entries))
+            self._decisions([self._read(entry) for entry in decisions(own)], asked)
             self._undecided(asked, self.known.union(entry.idx for place in twins for entry in place))
         except Stop:
             pass
@@ -64,8 +67,6 @@ class Reexecution(Struct, kw_only=True):
 
     def _decisions(self, reads: Sequence[Read], asked: dict[Position, Entry]) -> None:
         places = branches.places(reads)
-        seqs = [place[0].meta.case_seq for place in places]
-        self.jumps = frozenset(seq for seq, after in pairwise(seqs) if after != seq + 1)
         if len(places) == len(reads):
             for answer in answers(reads):
                 self._judge(answer, asked)
@@ -105,10 +106,16 @@ class Reexecution(Struct, kw_only=True):
             head: Head | None = getattr(first.body, "head", None)
             if head is None or head.facts.engine != ENGINE or (rules := self.bundles.policy(head.facts.bundle)) is None:
                 return None
-            again = cause(head, self.case_id, self.case, asked.get((head.topic, head.partition, head.offset)), self.key)
+            again = self._cause(first, head, asked.get((head.topic, head.partition, head.offset)))
         except (Malformed, NewerVersion):
             return None
         return decide(self.case, again, head.facts, rules)
+
+    def _cause(self, first: Read, head: Head, found: Entry | None) -> Input:
+        """The input again. An alarm is named by the number before its answer, which routing steps over where somebody else took it."""
+        if head.kind is CauseKind.DUE and head.due is not None:
+            return due_input(self.case_id, head.due, first.meta.case_seq - 1)
+        return cause(head, self.case_id, self.case, found, self.key)
 
     def _twins(self, place: Sequence[Entry]) -> None:
         """Two records of one sequence that no rule can tell apart: both are named, and which of them routing took."""
@@ -140,7 +147,7 @@ class Reexecution(Struct, kw_only=True):
             raise self._stop("HEAD_MISSING", first.entry, "the first event of an input does not say what was decided upon")
         place = (head.topic, head.partition, head.offset)
         try:
-            again = cause(head, self.case_id, self.case, asked.get(place), self.key)
+            again = self._cause(first, head, asked.get(place))
         except (Malformed, NewerVersion) as error:
             raise self._stop("INPUT", first.entry, f"the input at {place[0]}[{place[1]}]@{place[2]}: {error}") from error
         if again.id != first.meta.cause_id:

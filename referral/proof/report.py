@@ -24,7 +24,7 @@ LAYERS = {
     "tree": ("TILE", "BUNDLE", "ROOT", "HEAD", "LEAF"),
     "payload": ("HASH_DIFFERS", "REST_DIFFERS", "PAYLOAD", "PAYLOAD_GONE", "PAYLOAD_ERASED", "FILE_DIFFERS"),
     "search columns": ("COLUMN_DIFFERS",),
-    "order": ("INDEX_GAP", "ORDER", "CLOCK_BACK", "SEQUENCE_GAP", "SEQUENCE_AHEAD", "FORK", "GAP_LOGGED", "LOST"),
+    "order": ("INDEX_GAP", "ORDER", "CLOCK_BACK", "SEQUENCE_GAP", "SEQUENCE_AHEAD", "FORK", "DISOWNED", "GAP_LOGGED", "LOST"),
     "clocks": (
         "LOGGED_AHEAD",
         "LOGGED_EARLY",

@@ -14,7 +14,7 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.clocks import Clocks
 from referral.proof.density import Density
-from referral.proof.entry import SEQUENCED, Entry, Kind
+from referral.proof.entry import OWNERS, SEQUENCED, Entry, Kind
 from referral.proof.genuine import TORN, Genuine, genuine
 from referral.proof.history import Read, unseal
 from referral.proof.reexecute import Reexecution
@@ -62,6 +62,7 @@ class Verification:
             judged=self._judged,
             lost=frozenset(self._density.lost),
             broken=frozenset(bad),
+            disowned=frozenset(self._density.disowned),
             activated=self._bundles.activated,
             logged=self._bundles.logged,
         )
@@ -75,7 +76,8 @@ class Verification:
 class Cases(Struct, frozen=True, kw_only=True):
     """What the whole log says about each of its cases. lost: (topic, case, sequence) quarantined.
 
-    broken: cases that are not whole; one without its key is then taken for neither erased nor whole.
+    broken: cases that are not whole; one without its key is then taken for neither erased nor whole. disowned: (topic, partition, offset)
+    of records that their topic's owner did not write.
 
     activated: the policy bundles by number. logged: the index of each.
     """
@@ -84,6 +86,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     judged: Genuine
     lost: frozenset[tuple[str, str, int]]
     broken: frozenset[str]
+    disowned: frozenset[tuple[str, int, int]]
     activated: dict[int, PolicyActivated]
     logged: list[int]
 
@@ -108,6 +111,11 @@ class Judge:
         if not of_case:
             return
         report.counts["cases"] += 1
+        disowned = frozenset(e.idx for e in of_case if (e.topic, e.partition, e.offset) in known.disowned)
+        for entry in of_case:
+            if entry.idx in disowned:
+                what = f"{OWNERS[entry.topic]}, which alone writes this topic, says that it did not write it: forged"
+                report.say(finding(Weight.BAD, "DISOWNED", entry, what))
         key = known.keys.get(case_id)
         if key is None and case_id not in known.broken:
             _without_key(of_case, report)
@@ -116,7 +124,9 @@ class Judge:
         else:
             for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
                 self.signatures.look(read)
-            Reexecution(case_id=case_id, key=key, bundles=self._bundles, report=report, known=right.ahead).run(of_case)
+            Reexecution(
+                case_id=case_id, key=key, bundles=self._bundles, report=report, known=right.ahead | disowned, disowned=disowned
+            ).run(of_case)
 
 
 def verify(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Report:

@@ -10,14 +10,16 @@ import uuid
 import pytest
 from msgspec import Struct, structs
 
-from referral.domain.events import OfferOpened, Word
+from referral.domain.case import next_due
+from referral.domain.events import OfferOpened, Quarantined, Word
+from referral.domain.record import due_input
 from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history import unseal
 from referral.proof.report import Report, Weight
 from referral.proof.timeline import timeline
 from referral.proof.verify import verify
 from referral.wire import codec, headers, seal, topics
-from tests.unit.audit_log import Log, asked, response, story
+from tests.unit.audit_log import MINUTE, Log, asked, response, story
 
 
 def write(log: Log, case_id: str, body: Struct, seq: int, *, cause: str, event_id: str = "") -> Entry:
@@ -177,3 +179,51 @@ def test_a_fork_of_a_case_without_its_key_is_named_as_one() -> None:
     _, forged = forged_answer(log)
     log.keys.clear()
     assert {code for code, _ in bad(verify(log.entries, log.keys))} == {"FORK"} and forged
+
+
+def disown(log: Log, entry: Entry) -> None:
+    """Its owner finds a record on its topic that it has not written (docs/decisions/0020)."""
+    body = Quarantined(
+        topic=entry.topic,
+        partition=entry.partition,
+        offset=entry.offset,
+        reader=entry.topic.removeprefix("referral-"),
+        reason="foreign",
+        case_id=entry.case_id,
+        case_seq=entry.case_seq,
+        at=1,
+        nonce=bytes(12),
+        sealed=bytes(20),
+        length=20,
+    )
+    key = f"{body.reader}/{entry.topic}/{entry.partition}/{entry.offset}"
+    log.put(Quarantined.TOPIC, 0, key.encode(), codec.encode(body), headers.plain(Quarantined.TYPE, id=key, source=body.reader, at=1))
+
+
+def test_what_the_owner_disowns_is_forged_and_everything_true_is_decided_again() -> None:
+    log = Log()
+    case_id, forged = forged_answer(log)
+    for entry in forged:
+        disown(log, entry)
+    log.alarm(case_id)
+    report = verify(log.entries, log.keys)
+    assert bad(report) == [("DISOWNED", e.idx) for e in forged], report.findings
+    assert report.counts["decisions re-executed"] == report.counts["decisions"] == 2
+
+
+def test_a_number_that_the_owner_stepped_over_hides_no_later_decision() -> None:
+    """A forged record took the next number before routing answered the alarm: the true answer stands behind it."""
+    log = Log()
+    case_id, offer = asked(log, "child")
+    log.now += MINUTE
+    seq = log._seqs[ROUTING, case_id] = log._seqs[ROUTING, case_id] + 1
+    forged = write(log, case_id, structs.replace(offer, agency="police-prishtine"), seq, cause=str(uuid.UUID(int=9)))
+    assert forged.kind is Kind.DECISION, "audit cannot tell"
+    disown(log, forged)
+    case = log.cases[case_id]
+    at = next_due(case) or 0
+    log.now = at
+    log.answer(due_input(case_id, at, seq))
+    report = verify(log.entries, log.keys)
+    assert bad(report) == [("DISOWNED", forged.idx)], report.findings
+    assert report.counts["decisions re-executed"] == 2
