@@ -283,6 +283,12 @@ def policy(vitals: Vitals) -> Check:
     return check("policy", bad, f"bundle {newest} is in force", "`referral policy activate`; does routing run?")
 
 
+def clock(vitals: Vitals) -> Check:
+    """Nobody moved the clock of a database that holds real cases."""
+    bad = [f"somebody moved it by {vitals.ahead / SECOND:+.0f} s, and this is no drill: nothing is decided"] if vitals.moved else []
+    return check("clock", bad, "as the database server's", "find out who wrote to runtime.clock; UPDATE runtime.clock SET offset_us = 0")
+
+
 CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     conservation,
     positions,
@@ -296,4 +302,5 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     quarantine,
     places,
     policy,
+    clock,
 )

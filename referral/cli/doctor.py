@@ -12,7 +12,7 @@ from referral.errors import Unavailable
 
 
 def doctor(as_json: show.Json = False) -> int:
-    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places and policy.
+    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy and clock.
 
     Exit 0 all good, 1 something is bad, 2 database or broker away, 3 something could not be checked.
 

@@ -64,6 +64,8 @@ class Vitals(Struct, kw_only=True):
 
     now: int
     ahead: int
+    moved: bool
+    """Somebody moved the clock, and this is no drill."""
     services: dict[str, Service]
     ends: dict[Place, int]
     records: list[Seen]
@@ -106,8 +108,10 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
         opened = await log.case_keys(tx, found)
     except Exception as error:  # any trouble with the key file or a key is a finding, not a failure
         wrong = str(error)
+    at, moved = await clock.shown(tx)
     vitals = Vitals(
-        now=await clock.now(tx),
+        now=at,
+        moved=moved,
         ahead=await clock.offset(tx),
         services=services,
         ends={},

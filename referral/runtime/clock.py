@@ -24,10 +24,16 @@ class FalseClock(Unavailable):
 
 async def now(tx: AsyncConnection) -> int:
     """Now, µs UTC. FalseClock: the database's clock was moved, and it is no drill."""
-    at, moved = (await tx.execute(_NOW)).one()
+    at, moved = await shown(tx)
     if moved:
         raise FalseClock
-    return int(at)
+    return at
+
+
+async def shown(tx: AsyncConnection) -> tuple[int, bool]:
+    """For a diagnosis: (the time as the database has it, µs UTC; whether somebody moved it, though it is no drill)."""
+    at, moved = (await tx.execute(_NOW)).one()
+    return int(at), bool(moved)
 
 
 async def true(tx: AsyncConnection) -> None:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from referral.errors import Rejected
+from referral.errors import Rejected, Unavailable
 from referral.runtime import clock, database, understand
 from referral.runtime.keys import Keys
 from referral.runtime.observe import Health, log
@@ -167,7 +167,7 @@ class Closing:
         except (KafkaError, OSError) as error:
             self.health.red("away", f"waits for broker or database ({type(error).__name__})")
         except Exception as error:
-            if not database.away(error):
+            if not (database.away(error) or isinstance(error, Unavailable)):
                 raise
             self.health.red("away", f"waits for broker or database ({type(error).__name__})")
 

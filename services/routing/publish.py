@@ -18,6 +18,7 @@ from referral.domain import policy
 from referral.domain.events import PolicyActivated
 from referral.domain.policy import Policy
 from referral.domain.record import derived
+from referral.errors import Unavailable
 from referral.runtime import clock, database, kafka, reading
 from referral.runtime.bundles import Bundle, Chain
 from referral.runtime.settings import Settings
@@ -58,7 +59,7 @@ async def publish(settings: Settings, engine: AsyncEngine) -> None:
         except (KafkaError, OSError) as error:
             log.warning("policy_publish_failed", reason=type(error).__name__)
         except Exception as error:
-            if not database.away(error):
+            if not (database.away(error) or isinstance(error, Unavailable)):
                 raise
             log.warning("policy_publish_failed", reason=type(error).__name__)
         await asyncio.sleep(EVERY)

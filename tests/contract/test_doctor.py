@@ -76,6 +76,10 @@ SQL = {
     "keys": ("DELETE FROM keys.case_key", "no erasure says why"),
     "places": ("UPDATE routing.place SET held = 1 WHERE service_id = 'isf.beds'", "isf.beds: 1 held by the row, 0 by the cases"),
     "policy": ("UPDATE routing.policy SET confirmed = NULL, number = 2", "no policy is in force"),
+    "clock": (
+        "UPDATE runtime.settings SET value = '0' WHERE name = 'drill'; UPDATE runtime.clock SET offset_us = 7200000000",
+        "somebody moved it by +7200 s",
+    ),
     "outbox": (
         "INSERT INTO routing.queue (id, partition, case_id, type, fingerprint, body, at) VALUES ('x', 99, 'c', 't', 0, '', 1)",
         "1 rows of routing's queue wait",
