@@ -93,7 +93,7 @@ def table(made: Stack) -> Table:
 def report(made: Stack) -> dict[str, object]:
     """The same for a program."""
     return {
-        "ready": True,
+        "ready": all(process.state == "ready" for process in made.processes.values()),
         "data": str(made.wish.data),
         "url": made.url("intake"),
         "kafka": made.addresses.kafka,

@@ -30,6 +30,8 @@ from referral.runtime.settings import SERVICES, Settings
 DEFAULT_PORT = 8080
 WITNESSES = 3
 """Of the local log (ours): any two must have seen a checkpoint, so that one may be away."""
+SPARE = ("audit", "oversight")
+"""Services that end by themselves where the database is an older copy; nothing waits for them, and `referral recover` needs the rest."""
 ACTIVE = text("SELECT count(*) FROM routing.policy")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything it keeps; by default below the user's data folder.")]
@@ -72,6 +74,7 @@ def up(
         policy=policy_folder,
         witnesses=WITNESSES,
         services=SERVICES,
+        spare=SPARE,
     )
     try:
         asyncio.run(_until_told(wish, screen))

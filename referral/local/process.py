@@ -47,11 +47,14 @@ class Process:
         return self.server.address
 
     async def start(self) -> None:
-        """Start it, wait until it is ready, keep it running from then on. Raises Trouble when the first starts fail."""
+        """Start it, wait until it is ready, keep it running from then on. Raises Trouble when the first starts fail.
+
+        One that stands still until an operator has looked counts as started: it says at /readyz what to do, and must be there for that.
+        """
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name=self.name)
         async with self._changed:
-            await self._changed.wait_for(lambda: self.state in ("ready", "failed"))
+            await self._changed.wait_for(lambda: self.state in ("ready", "unready", "failed"))
         if self.state == "failed":
             raise Trouble(self.trouble)
 
@@ -121,7 +124,7 @@ class Process:
                     return
             else:
                 started, began = True, time.monotonic()
-                await self._enter("ready")
+                await self._enter("ready" if await self._blocking(self.server.answers) else "unready")
                 await self._watch()
                 self._backoff = self._backoff.died(time.monotonic() - began)
             await self._enter("waiting" if self._wanted else "down")

@@ -38,6 +38,10 @@ class Server(ABC):
     def answers(self) -> bool:
         """Whether it answers now."""
 
+    def stands(self) -> bool:
+        """Whether it runs, and waits for an operator: it is not ready, and no start will make it so."""
+        return False
+
     def stop(self) -> None:
         """End it in order; a start under way ends with Trouble."""
         self._stopping.set()
@@ -57,7 +61,7 @@ class Server(ABC):
     def _ready(self, child: Child, name: str, seconds: float) -> str:
         """Wait until it answers; where it is then. Raises Trouble."""
         deadline = time.monotonic() + seconds
-        while not self.answers():
+        while not (self.answers() or self.stands()):
             if child.poll() is not None or time.monotonic() > deadline:
                 child.stop()
                 raise Trouble(f"{name} did not get ready; its last words are in {self.log}")

@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import asyncpg
 
@@ -16,7 +17,7 @@ from referral.local.kafka import Kafka
 from referral.local.mailbox import Mailbox
 from referral.local.postgres import Postgres
 from referral.local.process import Process
-from referral.local.trouble import of_os
+from referral.local.trouble import Trouble, of_os
 from referral.local.wish import Addresses, Wish, environment, exports
 from referral.local.witness import Witness, policy
 from referral.local.worker import Worker
@@ -148,7 +149,8 @@ class _Start:
         for witness in made:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
         await asyncio.gather(*(self.processes[name].start() for name in names))
-        self.policy.write_bytes(policy(key, made))
+        quoted = _comments(self.policy)  # `referral audit renew` says there which log this one follows
+        self.policy.write_bytes(quoted + policy(key, made))
 
     def stack(self, broker: str, base: str) -> Stack:
         named = {"intake-1": self.wish.http_port} if self.wish.http_port else {}
@@ -167,8 +169,16 @@ class _Start:
         await topics.create_topics(made.settings)
         async with asyncio.TaskGroup() as group:
             group.create_task(first(made.settings))
-            for name, _ in self.wish.names():
-                group.create_task(self.processes[name].start())
+            for name, service in self.wish.names():
+                group.create_task(self._worker(name, service))
+
+    async def _worker(self, name: str, service: str) -> None:
+        try:
+            await self.processes[name].start()
+        except Trouble as error:
+            if service not in self.wish.spare:
+                raise
+            self.told(f"{error}\n{name} does not run, the rest does. What to do: docs/operators.md, Recover, and quarantine")
 
     async def stop(self) -> None:
         """Services first: they release their leases while broker and database still answer."""
@@ -182,6 +192,12 @@ class _Start:
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):
             self.told(f"fetched {done} of the broker's {of} jars (44 MB, once)")
+
+
+def _comments(path: Path) -> bytes:
+    """The comment lines of a policy file; none where there is no file."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return b"".join(line for line in lines if line.startswith(b"#"))
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ class Wish:
 
     kafka, database: servers that run already (the address, the administrator's URL); None for embedded ones.
     drill: hours may be passed in seconds. prefix: of every topic. services: which to start, as a rule without oversight.
-    witnesses: of the log, most of which must cosign.
+    witnesses: of the log, most of which must cosign. spare: services without which the rest goes on.
     """
 
     data: Path = default_data()  # noqa: RUF009 (the environment's folder does not change while we run)
@@ -31,6 +31,7 @@ class Wish:
     services: tuple[str, ...] = LINE
     policy: Path | None = None
     witnesses: int = 0
+    spare: tuple[str, ...] = ()
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """(name, service) of every worker: intake-1, intake-2, routing-1 …"""

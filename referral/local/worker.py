@@ -43,12 +43,22 @@ class Worker(Server):
         return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:
-        """Whether it calls itself ready. A stopped process takes the connection and says nothing: 2 s are enough."""
+        """Whether it calls itself ready."""
+        return self._asked()[0] == 200
+
+    def stands(self) -> bool:
+        """Whether units of it have stopped, as after a restored database."""
+        status, said = self._asked()
+        return status == 503 and b'"stopped"' in said
+
+    def _asked(self) -> tuple[int, bytes]:
+        """What /readyz says; 0 where nobody answers. A stopped process takes the connection and says nothing: 2 s are enough."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             line.request("GET", "/readyz")
-            return line.getresponse().status == 200
+            answer = line.getresponse()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
-            return False
+            return 0, b""
         finally:
             line.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,3 +178,82 @@ def test_a_port_that_is_taken_is_one_line(up: Callable[..., subprocess.Popen[str
     said = process.stderr.read().strip()
     assert said.endswith("stop that, or name another port (0: any free one)")
     assert "Traceback" not in said
+
+
+STEPS = re.compile(r"^ *```sh restore\n(.*?)^ *```$", re.M | re.S)
+OPERATORS = Path(__file__).parents[2] / "docs" / "operators.md"
+
+
+def refer(told: dict[str, Any], data: Path, key: str) -> None:
+    """One made-up referral, taken."""
+    token = cast.load(data).tokens["school-drita"]
+    body = (Path(__file__).parents[2] / "examples" / "referral.json").read_bytes()
+    head = {"Authorization": f"Bearer {token}", "Idempotency-Key": key, "Content-Type": "application/json"}
+    answer = httpx.post(told["url"] + "/v1/referrals", content=body, headers=head)
+    assert answer.status_code == 202, answer.text
+
+
+def shell(told: dict[str, Any], data: Path, script: str) -> str:
+    """What a person types in another shell, in the folder of the data's parent."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DATA": str(data)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f'. "$DATA/environment"\n{script}'],
+        cwd=data.parent,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def settled(told: dict[str, Any], data: Path) -> bool:
+    """Everything that was sent stands in the log."""
+    return "good" in shell(told, data, "referral doctor >/dev/null 2>&1 && echo good || true")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)  # four starts of everything
+def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    """As docs/operators.md says it, by its own commands."""
+    recover, renew, swap = STEPS.findall(OPERATORS.read_text("utf-8"))
+
+    def ended(process: subprocess.Popen[str]) -> None:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+    first = up("--json", "--drill")
+    told = first_line(first)
+    assert told["ready"] is True
+    refer(told, data, "before-the-copy")
+    assert until(lambda: settled(told, data), within=60)
+    ended(first)
+    base, copy = data / "postgres" / "data", data.parent / "copy"
+    shutil.copytree(base, copy, symlinks=True)
+
+    second = up("--json", "--drill")
+    told = first_line(second)
+    refer(told, data, "after-the-copy")
+    assert until(lambda: settled(told, data), within=60)
+    ended(second)
+    shutil.rmtree(base)
+    copy.rename(base)
+
+    third = up("--json", "--drill")
+    told = first_line(third)
+    states = {name: process["state"] for name, process in told["processes"].items()}
+    assert told["ready"] is False and states["audit-1"] == "failed", states
+    assert "rewound-sql" in httpx.get(told["url"] + "/readyz").text
+    shell(told, data, recover)
+    assert until(lambda: httpx.get(told["url"] + "/readyz").status_code == 200, within=60)
+    refer(told, data, "after-recover")
+    shell(told, data, renew)
+    ended(third)
+    shell(told, data, swap)
+
+    told = first_line(up("--json", "--drill"))
+    assert until(lambda: settled(told, data), within=60), shell(told, data, "referral doctor || true")
+    shell(told, data, "referral audit verify")
