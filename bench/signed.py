@@ -48,7 +48,7 @@ def requests(key: SignerKey) -> list[Request]:
         return httpx.Response(202, json={})
 
     transport = httpx.MockTransport(answer)
-    with Client("http://intake", "token", signing_key=key.encode().decode(), transport=transport, seconds=lambda: 0) as school:
+    with Client("https://intake", "token", signing_key=key.encode().decode(), transport=transport, seconds=lambda: 0) as school:
         for number in range(SIGNED):
             school.consent(CASE, {"state": "GIVEN"}, key=str(number))
     return [Request(method=r.method, path=r.url.path, headers={n: [v] for n, v in r.headers.items()}, body=r.content) for r in caught]

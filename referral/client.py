@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import json
 import secrets
 import time
@@ -49,7 +50,9 @@ class Away(Exception):
 
 
 class Client:
-    """One agency's connection. url: base address of intake. token: the agency's bearer token. Not for use by several threads at once.
+    """One agency's connection. token: the agency's bearer token. Not for use by several threads at once.
+
+    url: base address of intake: https, or on this machine, else ValueError.
 
     signing_key: what `referral agency key` wrote; then everything that changes something is signed (RFC 9421).
     """
@@ -64,6 +67,8 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         seconds: Callable[[], float] = time.time,  # noqa: TID251 - this is the agency's machine, and its clock
     ) -> None:
+        if not _safe(url):
+            raise ValueError("a token travels by https only, or to this machine: write https:// before the host")
         self._key = SigningKey(signing_key) if signing_key else None
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
@@ -213,6 +218,19 @@ class Client:
         raise AssertionError("the last wait is None")
 
 
+def _safe(url: str) -> bool:
+    """Whether nobody between here and there can read a token."""
+    where = httpx.URL(url)
+    return bool(where.host) and (where.scheme == "https" or (where.scheme == "http" and _this_machine(where.host)))
+
+
+def _this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _waits() -> Iterator[float | None]:
     """Seconds before each further attempt; None after the last."""
     yield from (0.5 * 2**n for n in range(ATTEMPTS - 1))
@@ -271,6 +289,7 @@ def _signature(key: SigningKey, request: httpx.Request, created: int) -> dict[st
     covered = {
         "@method": request.method,
         "@path": request.url.raw_path.partition(b"?")[0].decode(),
+        "@authority": request.headers["host"].lower(),
         "content-digest": f"sha-256=:{digest}:",
     }
     covered |= {name: request.headers[name] for name in ("content-type", "idempotency-key") if name in request.headers}

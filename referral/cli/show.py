@@ -40,7 +40,7 @@ def client(url: str, token: str) -> Client:
     try:
         return Client(url, token, signing_key=Path(file).read_text("ascii") if file else None)
     except ValueError as error:
-        raise typer.BadParameter(f"REFERRAL_SIGNING_KEY_FILE: {error}") from None
+        raise typer.BadParameter(f"--url, or REFERRAL_SIGNING_KEY_FILE: {error}") from None
 
 
 def document(value: object) -> None:

@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.errors import Malformed, Rejected
 
 NONCE = 12
+OTHERS = 0o077
+"""Rights of a key's file that nobody but its owner may have: who reads it opens every case."""
 Box = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes], bytes]]
 _INSERT = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped)")
 _LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
@@ -110,8 +112,11 @@ async def erase(tx: AsyncConnection, case_id: str) -> None:
 
 
 def read(path: Path) -> Keys:
-    """The master key of a file: 64 hexadecimal digits. Rejected: no such file, or something else in it."""
+    """The master key of a file: 64 hexadecimal digits. Rejected: no such file, something else in it, or a file that others may read too."""
     try:
+        if path.stat().st_mode & OTHERS:
+            hint = f"others than its owner may read the file: chmod 600 {path}; if somebody may have read it, tell your security officer"
+            raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", hint)
         return Keys(bytes.fromhex(path.read_text("ascii").strip()))
     except (OSError, ValueError):
         raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "a readable file with 64 hexadecimal digits is needed") from None

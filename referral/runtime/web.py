@@ -21,6 +21,9 @@ Answer = tuple[int, str, bytes]
 BODY_S = 20.0
 """Seconds that a body may take to come (ours): the largest one of a door at 400 kbit/s. Who sends slower holds nothing of ours."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
+"""A browser believes the type that we name."""
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""A year, as on the pages."""
 ONCE = (b"authorization", b"content-type", b"content-encoding", b"content-length", b"host", b"transfer-encoding")
 """Headers that one request has at most once: of two values each reader would take another."""
 PAGE_HEADERS = {
@@ -48,7 +51,7 @@ class Doors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await (self._app or _lifespan)(scope, receive, send)
-        send = _unsniffed(send)
+        send = _with(send, NOSNIFF)
         if (why := ambiguous(scope["headers"])) is not None:
             return await _send(send, (400, PROBLEM, why), [(b"connection", b"close")])
         if scope["path"] in self._own:
@@ -56,6 +59,16 @@ class Doors:
         if self._app is None:
             return await _send(send, (404, PROBLEM, problem(404, "not-found", "this address has /healthz, /readyz and /metrics")))
         return await _guarded(self._app, scope, _in_time(receive), send)
+
+
+class Strict:
+    """ASGI. A service that people and programs reach by https says in every answer that they never do otherwise (RFC 6797)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, _with(send, HSTS))
 
 
 class TooSlow(TimeoutError):
@@ -72,12 +85,12 @@ def ambiguous(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     return None if twice is None else problem(400, "repeated-header", "send this header once", twice.decode().title())
 
 
-def _unsniffed(send: Send) -> Send:
-    """With the header by which a browser believes the type that we name."""
+def _with(send: Send, header: tuple[bytes, bytes]) -> Send:
+    """The same answers with this header, where they have none of its name."""
 
     async def sent(message: Any) -> None:
-        if message["type"] == "http.response.start" and NOSNIFF not in message["headers"]:
-            message = {**message, "headers": [*message["headers"], NOSNIFF]}
+        if message["type"] == "http.response.start" and header[0] not in {name.lower() for name, _ in message["headers"]}:
+            message = {**message, "headers": [*message["headers"], header]}
         await send(message)
 
     return sent

@@ -83,7 +83,9 @@ async def main(settings: Settings) -> None:
     in_force = InForce(followed)
     private = ingress_key(settings)
     log = httpx.AsyncClient(base_url=settings.audit_url, timeout=logged.DOOR_S)
-    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, log)
+    url = httpx.URL(settings.inbox_url)
+    authority = url.netloc.decode().lower() if url.scheme == "https" else ""
+    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, log, authority)
     destroying = Destroying(door, settings)
     app = destroying.gate(application(door, in_force, private, secure=settings.is_secure(settings.inbox_url)))
     try:

@@ -47,8 +47,9 @@ async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, bo
     A decline ends the agency's reading here and now; everything else is routing's to decide.
     """
     by_phone = body.via == Via.PHONE
-    if body.via not in (Via.SYSTEM, Via.WEB, Via.PHONE):
-        raise Rejected("unknown-code", "$.via", "use one of: SYSTEM, WEB, PHONE")
+    own = Via.SYSTEM if post.account is None else Via.WEB
+    if body.via not in (own, Via.PHONE):
+        raise Rejected("unknown-code", "$.via", f"use one of: {own}, PHONE")
     offer = await (store.call if by_phone else store.offer)(tx, post.agency, offer_id, post.account)
     begun = await _begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict.canonical(body))
     if begun.known:

@@ -65,7 +65,10 @@ async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) 
     if len(sent) > 1:
         raise Rejected("bad-key", KEY, "send one key", status=400)
     key = receipts.key_digest(door.keys, agency, sent[0], KEY) if sent else None
-    signed = signatures.of_request(_whole(request, data), agency, door.lists().signing_of(agency), door.seconds()) if has_body else None
+    signed = None
+    if has_body:
+        policy = door.lists().signing_of(agency)
+        signed = signatures.of_request(_whole(request, data), agency, policy, door.seconds(), authority=door.authority)
     return Call(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed)
 
 

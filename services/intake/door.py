@@ -25,7 +25,8 @@ ANSWER_S = 4.5
 @dataclass(frozen=True, slots=True)
 class Door:
     """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text. seconds: the true Unix time, by
-    which the clocks of agencies' systems are compared; a drill does not move it. log: to audit's HTTP; None where this stack has none."""
+    which the clocks of agencies' systems are compared; a drill does not move it. log: to audit's HTTP; None where this stack has none.
+    authority: host by which agencies reach it over https, empty in a trial."""
 
     engine: AsyncEngine
     keys: Keys
@@ -33,6 +34,7 @@ class Door:
     new_id: Callable[[], str]
     seconds: Callable[[], int]
     log: httpx.AsyncClient | None = None
+    authority: str = ""
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

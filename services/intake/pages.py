@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.policy import Policy
+from referral.runtime.web import Strict
 from services.intake import pages_desk, pages_form, pages_inbox, pages_render, pages_signin, problems
 from services.intake.door import Door
 from services.intake.pages_call import PAUSE_S, Call, Page, Pages, endpoint, lost
@@ -72,6 +73,8 @@ def application(agencies: Sequence[BaseRoute], pages: Pages) -> Starlette:
         return await no_page(request, error) if _browsing(request) else problems.http(request, error)
 
     app = Starlette(routes=[*agencies, *routes(pages)], exception_handlers={HTTPException: refused})
+    if pages.cookies.secure:
+        app.add_middleware(Strict)
     app.router.redirect_slashes = False  # it would answer with the host that the request claims
     return app
 

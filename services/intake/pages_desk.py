@@ -76,7 +76,7 @@ async def instruct(call: Call) -> Response:
         task_id=found.task_id if entered.word in ("CONFIRM", "REFUSE") else None,
     )
     try:
-        key = receipts.key_digest(door.keys, who.agency, call.form.get("key", ""), "form")
+        key = receipts.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
             receipt = await acts.instruct(tx, door, Post(agency=who.agency, account=who.id, key=key), found.case_id, body)
     except Rejected as why:

@@ -85,7 +85,7 @@ async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Respo
     door, who = call.pages.door, call.visit.who
     try:
         body = acts.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=via)
-        key = receipts.key_digest(door.keys, who.agency, call.form.get("key", ""), "form")
+        key = receipts.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
             receipt = await acts.respond(tx, door, Post(agency=who.agency, account=who.id, key=key), found.offer_id, body)
     except Rejected as why:

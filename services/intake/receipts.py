@@ -58,6 +58,13 @@ def key_digest(keys: Keys, agency: str, key: str, where: str) -> bytes:
     return keys.hmac("idempotency-key", agency.encode(), key.encode())
 
 
+def form_digest(keys: Keys, agency: str, account: str, key: str) -> bytes:
+    """What is kept of a form's key: in a space of its own, so that what a person posts takes no number of the agency's systems, nor of a
+    colleague's. Rejected as `key_digest`."""
+    key_digest(keys, agency, key, "form")
+    return keys.hmac("form-key", agency.encode(), account.encode(), key.encode())
+
+
 async def claim(tx: AsyncConnection, claims: Sequence[Claim]) -> list[Receipt | Rejected | None]:
     """For each claim: None when it is new and now taken; else the receipt it had, or Rejected(key-reused).
 

@@ -16,8 +16,9 @@ from referral.wire.http_signature import Said
 
 CLOCKS_S = 300
 """By how much the clock of an agency's system may differ from ours, both ways (ours): also how old a request may be when it comes."""
-COVERED = ("@method", "@path", "content-type", "content-digest")
-"""What every signature of a request covers; and the Idempotency-Key where one is sent."""
+COVERED = ("@method", "@path", "@authority", "content-type", "content-digest")
+"""What every signature of a request covers; and the Idempotency-Key where one is sent. @authority: what was signed for a trial holds there
+alone."""
 INPUT, SIGNATURE = "signature-input", "signature"
 
 
@@ -30,8 +31,9 @@ class Request(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-def of_request(request: Request, agency: str, policy: Signing, now: int) -> Signed | None:
+def of_request(request: Request, agency: str, policy: Signing, now: int, *, authority: str = "") -> Signed | None:
     """The signature of a request that changes something; None where there is none and none is needed. now: Unix seconds.
+    authority: host of this door as agencies know it; empty where it has no name of its own, as in a trial.
 
     Rejected: none and one is needed, or one that does not hold.
     """
@@ -58,6 +60,8 @@ def of_request(request: Request, agency: str, policy: Signing, now: int) -> Sign
         raise _wrong(
             SIGNATURE.title(), "it is not the key's signature of this base, whose lines end in one newline but the last: " + _shown(said)
         )
+    if authority and _authority(request) != authority:
+        raise _wrong("@authority", "it was signed for another host than this one")
     _digest(request)
     if not now - CLOCKS_S <= said.created <= now + CLOCKS_S or 0 < said.expires < now:
         hint = f"sign each request when you send it: created is Unix time in seconds, within {CLOCKS_S} s of our clock, which says {now}"
@@ -126,8 +130,8 @@ def _media(request: Request) -> str:
 def _values(request: Request, said: Said) -> dict[str, str]:
     """Each covered component's value. Rejected: a field that came twice."""
     values = {"@method": request.method, "@path": request.path}
-    if host := request.headers.get("host"):
-        values["@authority"] = host[0].strip().lower()
+    if host := _authority(request):
+        values["@authority"] = host
     for name in said.covered:
         found = request.headers.get(name, ())
         if len(found) > 1:
@@ -135,6 +139,11 @@ def _values(request: Request, said: Said) -> dict[str, str]:
         if found:
             values[name] = found[0].strip()
     return values
+
+
+def _authority(request: Request) -> str:
+    """The host that a request names, as RFC 9421 §2.2.3 writes it."""
+    return "".join(request.headers.get("host", ())[:1]).strip().lower()
 
 
 def _digest(request: Request) -> None:

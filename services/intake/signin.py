@@ -63,7 +63,9 @@ class Failures:
 def matches(stored: str | None, password: str) -> bool:
     """Whether this is the password. stored None (no such account): the same work, then False, so that time tells nothing."""
     try:
-        return passwords.hasher().verify(stored or _nobody(), password[: passwords.PASSWORD_MAX]) and stored is not None
+        if len(password) > passwords.PASSWORD_MAX:  # nobody has one so long, and a part of it is another password
+            stored, password = None, ""
+        return passwords.hasher().verify(stored or _nobody(), password) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 

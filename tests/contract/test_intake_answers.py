@@ -24,6 +24,7 @@ ILLEGAL: list[tuple[dict[str, Any], str, str]] = [
     ({"word": "ACCEPT", "texts": {"reason": "  "}}, "not-recorded", "$.texts.reason"),
     ({"word": "ACCEPT", "texts": {"reason": "x" * 10_001}}, "wrong-type", "$.texts[...]"),
     ({"word": "ACCEPT", "via": "PIGEON"}, "unknown-code", "$.via"),
+    ({"word": "ACCEPT", "via": "WEB"}, "unknown-code", "$.via"),  # a system is no person at a page
     ({"reason": "OUT_OF_AREA"}, "missing-field", "$.word"),
 ]
 

@@ -52,7 +52,7 @@ async def send(intake: Stack, agency: str, do: Callable[[Client], Any], **other:
         return httpx.Response(202, json={})
 
     transport = httpx.MockTransport(answer)
-    with Client("http://intake", f"token-of-{agency}", signing_key=KEYS[agency].encode().decode(), transport=transport) as client:
+    with Client("https://intake", f"token-of-{agency}", signing_key=KEYS[agency].encode().decode(), transport=transport) as client:
         do(client)
     sent = caught[0]
     return await intake.http.request(

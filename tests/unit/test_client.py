@@ -14,7 +14,7 @@ RECEIPT = {"referral_id": "r", "case_id": "c", "event_id": "e", "received_at": "
 
 
 def client(answer: Callable[[httpx.Request], httpx.Response], slept: list[float]) -> Client:
-    return Client("http://intake", "token", transport=httpx.MockTransport(answer), sleep=slept.append)
+    return Client("https://intake", "token", transport=httpx.MockTransport(answer), sleep=slept.append)
 
 
 def test_what_is_away_is_asked_again_under_the_same_key_and_as_late_as_it_says() -> None:
@@ -37,6 +37,17 @@ def test_what_is_away_is_asked_again_under_the_same_key_and_as_late_as_it_says()
         assert school.submit({"traits": {}}) == RECEIPT
     assert len(keys) == 4 and len(set(keys)) == 1
     assert slept == [0.5, 5, 2]
+
+
+@pytest.mark.parametrize("url", ["http://intake.example", "http://10.0.0.7:8080", "http://127.0.0.1.example", "ftp://127.0.0.1", "intake"])
+def test_a_token_never_travels_in_clear_to_another_machine(url: str) -> None:
+    with pytest.raises(ValueError, match="https"):
+        Client(url, "Marker-token")
+
+
+@pytest.mark.parametrize("url", ["https://intake.example", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:8080"])
+def test_to_this_machine_it_may(url: str) -> None:
+    Client(url, "token").close()
 
 
 def test_it_ends_after_some_attempts_and_says_that_the_same_may_be_sent_later() -> None:

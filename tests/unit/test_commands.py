@@ -84,6 +84,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A complete environment in which nothing answers."""
     closed = ports.free(3)
     (tmp_path / "key").write_text("ab" * 32)
+    (tmp_path / "key").chmod(0o600)
     monkeypatch.setenv("REFERRAL_DATABASE", f"postgresql+asyncpg://postgres@127.0.0.1:{closed[0]}/nowhere")
     monkeypatch.setenv("REFERRAL_KAFKA", f"127.0.0.1:{closed[1]}")
     monkeypatch.setenv("REFERRAL_MASTER_KEY_FILE", str(tmp_path / "key"))

@@ -86,3 +86,9 @@ def test_nobody_is_led_out_by_a_link(path: str) -> None:
 def test_any_bytes_are_a_form_or_none(body: bytes) -> None:
     found = pages_form.fields(body)
     assert found is None or all(c == "\n" or c.isprintable() for value in found.values() for c in value)
+
+
+def test_a_password_that_is_longer_than_any_is_refused_not_cut() -> None:
+    stored = passwords.hashed("x" * passwords.PASSWORD_MAX)
+    assert signin.matches(stored, "x" * passwords.PASSWORD_MAX)
+    assert not signin.matches(stored, "x" * passwords.PASSWORD_MAX + "y")

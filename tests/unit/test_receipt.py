@@ -124,7 +124,7 @@ def test_the_sdk_waits_until_it_is_logged_and_no_longer() -> None:
             httpx.Response(status, json={"code": "not-logged-yet"}) if (status := answers.pop(0)) == 404 else httpx.Response(200, text="p")
         )
 
-    with Client("http://intake", "token", transport=httpx.MockTransport(answer), sleep=slept.append) as school:
+    with Client("https://intake", "token", transport=httpx.MockTransport(answer), sleep=slept.append) as school:
         assert school.proof("r") == b"p" and slept == [1, 1]
         answers[:] = [404] * 3
         with pytest.raises(Problem, match="not-logged-yet"):

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 import structlog
@@ -329,3 +330,13 @@ def test_cookies_are_for_https_alone_but_on_loopback(host: str, url: str, secure
     good = {"REFERRAL_KAFKA": "k", "REFERRAL_DATABASE": "x://", "REFERRAL_MASTER_KEY_FILE": "f", "REFERRAL_HTTP": f"{host}:1"}
     made = settings.load({**good, "REFERRAL_PUBLIC_URL": url})
     assert made.is_secure(made.public_url) is secure
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+def test_a_master_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "master"
+    write(path)
+    read(path)
+    path.chmod(mode)
+    with pytest.raises(Rejected, match="chmod 600"):
+        read(path)

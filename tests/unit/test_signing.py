@@ -58,7 +58,7 @@ def sent(do: Callable[[Client], Any], key: str | None = WRITTEN, seconds: int = 
         return httpx.Response(202, json={})
 
     transport = httpx.MockTransport(answer)
-    with Client("http://intake", "token", signing_key=key, transport=transport, seconds=lambda: seconds) as school:
+    with Client("https://intake", "token", signing_key=key, transport=transport, seconds=lambda: seconds) as school:
         do(school)
     [one] = caught
     headers: dict[str, list[str]] = {}
@@ -147,14 +147,16 @@ def test_another_body_another_key_and_another_clock_are_told_apart() -> None:
 def signed_with(covered: str, params: str = f';created={NOW};keyid="{KEY.verifier.encode().decode().rpartition("+")[0]}"') -> Request:
     """A request whose Signature-Input says this, signed as it says."""
     said = f"({covered}){params}"
-    values = {"@method": SUBMITTED.method, "@path": SUBMITTED.path} | {name: values[0] for name, values in SUBMITTED.headers.items()}
+    values = {"@method": SUBMITTED.method, "@path": SUBMITTED.path, "@authority": SUBMITTED.headers["host"][0]} | {
+        name: values[0] for name, values in SUBMITTED.headers.items()
+    }
     names = [name.strip('"') for name in covered.split()]
     base = "\n".join([*(f'"{name}": {values.get(name, "")}' for name in names), f'"@signature-params": {said}'])
     signature = base64.b64encode(Ed25519PrivateKey.from_private_bytes(KEY.seed).sign(base.encode())).decode()
     return changed(signature_input=f"s={said}", signature=f"s=:{signature}:")
 
 
-FULL = '"@method" "@path" "content-type" "content-digest" "idempotency-key"'
+FULL = '"@method" "@path" "@authority" "content-type" "content-digest" "idempotency-key"'
 
 
 def test_a_signature_covers_what_it_must_and_nothing_that_may_be_about_a_person() -> None:
@@ -164,6 +166,14 @@ def test_a_signature_covers_what_it_must_and_nothing_that_may_be_about_a_person(
     for more in ("user-agent", "@query", "@method", "date"):
         assert refused(signed_with(f'{FULL} "{more}"')) == "bad-signature"
     assert refused(changed(signature=SUBMITTED.headers["signature"][0].replace("sig1=", "sig2="))) == "bad-signature"
+
+
+def test_a_request_that_was_signed_for_a_trial_does_not_hold_at_the_real_one() -> None:
+    assert signatures.of_request(SUBMITTED, "school", MUST, NOW, authority="intake") is not None
+    with pytest.raises(Rejected) as caught:
+        signatures.of_request(SUBMITTED, "school", MUST, NOW, authority="intake.real.example")
+    assert (caught.value.code, caught.value.where) == ("wrong-signature", "@authority")
+    assert refused(changed(host="intake.real.example")) == "wrong-signature", "nor with another Host"
 
 
 @pytest.mark.parametrize(

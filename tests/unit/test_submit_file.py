@@ -57,7 +57,7 @@ def sent(answer: httpx.Response, asked: list[httpx.Request]) -> list[submit_file
         asked.append(request)
         return answer
 
-    with Client("http://intake", "token", transport=httpx.MockTransport(told)) as client:
+    with Client("https://intake", "token", transport=httpx.MockTransport(told)) as client:
         return list(submit_file.send(client, Path("week.csv"), b"the file", "text/csv"))
 
 

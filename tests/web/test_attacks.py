@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -111,6 +112,25 @@ def test_a_session_begins_anew_with_signing_in_and_knows_no_other_form(world: Wo
         ) as mixed:
             assert mixed.get("/inbox").status_code == 303, "a mark of another session does not keep one alive"
     assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
+
+
+def test_a_number_that_somebody_puts_into_a_form_takes_none_of_the_systems(world: World) -> None:
+    """The agency's system was then refused its own referral as `key-reused`."""
+    world.account("duty", POLICE)
+    world.account("other", POLICE)
+    case = world.case("prizren")
+    offers = [world.offer(case, POLICE, "police") for _ in range(2)]
+    number = "police-2026-0042"
+    for login, offer in zip(("duty", "other"), offers, strict=True):
+        with signed_in(world, login) as person:
+            form = fields(person.get(f"/offers/{offer}").text)
+            assert person.post(f"/offers/{offer}/answer", data=form | {"word": "ACCEPT", "key": number}).status_code == 303, login
+    traits = {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}
+    sql = text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL)")
+    world.run(lambda tx: tx.execute(sql, {"hash": hashlib.sha256(b"token").digest(), "agency": POLICE}))
+    headers = {"Authorization": "Bearer token", "Idempotency-Key": number}
+    answer = httpx.post(f"{world.url}/v1/referrals", json={"traits": traits}, headers=headers)
+    assert answer.status_code == 202, answer.text
 
 
 ELSEWHERE = ("//evil.example", "https://evil.example/inbox", "/\\evil.example", "javascript:alert(1)", "/inbox\r\nX: y", "/signout")
