@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import auditors, broker, contents, history, own_topic
+from tests.attacks import auditors, broker, contents, history, one_agency, own_topic
 
 WIDTH, MESSAGE = 360, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
@@ -20,7 +20,16 @@ def main() -> int:
     table, missed = Table(box=None, header_style="bold", pad_edge=False), 0
     for name in ("attack", "power", "must notice", "noticed", "", "message"):
         table.add_column(name, no_wrap=True)
-    found = [*history.attacks(), *contents.attacks(), *own_topic.attacks(), *auditors.attacks(), *auditors.watched(), *broker.attacks()]
+    found = [
+        *history.attacks(),
+        *contents.attacks(),
+        *own_topic.attacks(),
+        *auditors.attacks(),
+        *auditors.watched(),
+        *broker.attacks(),
+        *one_agency.attacks(),
+        *one_agency.doors(),
+    ]
     for attack in found:
         said = attack.run()
         noticed = [who for who, message in said.items() if message]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import auditors, broker, contents, history, own_topic
+from tests.attacks import auditors, broker, contents, history, one_agency, own_topic
 from tests.attacks.ground import Attack, copy, verify
 
-ALL = [*history.attacks(), *contents.attacks(), *own_topic.attacks(), *auditors.attacks(), *auditors.watched(), *broker.attacks()]
+ALL = [
+    *history.attacks(),
+    *contents.attacks(),
+    *own_topic.attacks(),
+    *auditors.attacks(),
+    *auditors.watched(),
+    *broker.attacks(),
+    *one_agency.attacks(),
+]
 
 
 @pytest.mark.parametrize("attack", ALL, ids=lambda attack: f"{attack.what}, {attack.power}")

@@ -21,10 +21,11 @@ from referral.domain.events import (
     OfferOpened,
     PersonNotNeeded,
     Reach,
+    SectionDisclosed,
     Why,
 )
 from services.notifier.duty import Person, Roster
-from services.notifier.plan import REPEAT_GAP, REPEATS, Asked, Plan, State, exclude, follow, plan
+from services.notifier.plan import REPEAT_GAP, REPEATS, Asked, Plan, State, exclude, follow, plan, written
 
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
@@ -153,6 +154,22 @@ def test_a_desk_hears_of_its_task_whenever_routing_repeats_it() -> None:
     ]
     settled = known(PersonNotNeeded(why=WHY, task_id="task", how=""), asked)
     assert plan(settled, DESKS, 10**15).knocks == ()
+
+
+def test_who_has_answered_is_knocked_once_for_what_another_wrote_until_it_is_read() -> None:
+    accepted = OfferAccepted(why=WHY, offer_id="offer", by=None, late=False, due=None, due_what="")
+    read = SectionDisclosed(offer_id="offer", agency="police", by=None, section="location", basis="offer", at=0)
+    asked = plan(known(opened()), STAFF, 0).asked
+    assert written(asked, 1) == asked, "who has not answered is knocked anyway"
+    assert follow(asked, read, case_id="case", at=1, drill=False) == asked, "to read is not to answer"
+    asked = known(accepted, asked)
+    news = written(asked, MINUTE)
+    made = plan(news, STAFF, MINUTE)
+    assert people(made) == ["duty-0", "duty-1"] and made.failed is None and made.asked.next_at is None
+    assert plan(news, Roster(()), MINUTE).failed is None, "no rung fails by it"
+    assert known(read, made.asked).state is State.ANSWERED
+    again = plan(written(known(read, made.asked), 2 * MINUTE), STAFF, 2 * MINUTE)
+    assert {k.again for k in again.knocks}.isdisjoint(k.again for k in made.knocks), "another knock, not the same one"
 
 
 def test_events_of_an_unknown_offer_say_nothing() -> None:
