@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPMethod
 
 import msgspec
@@ -13,25 +14,33 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from referral.errors import Rejected
-from referral.wire import ingress
 from services.intake import answers, asking, call, fhir_types, negotiate, openapi, posting, problems, sheets, shown, submit
 from services.intake.door import Door, in_time
 from services.intake.openapi import Form, Op
 from services.intake.tokens import Tokens
 
 VERSION = "1"
+WORD = re.compile(r"[a-z_-]{1,40}", re.IGNORECASE)
+"""A parameter's name that is repeated in the refusal: no other, as it may be about a person."""
+EXAMPLE = {
+    "traits": {"concern": "trafficking", "age": "child", "age_band": "12-14", "found_in": "prizren", "urgency": "urgent"},
+    "file": {"identity": {"name": "Testa Shembull (made up)"}},
+    "drill": True,
+}
+"""The first referral of docs/agencies.md."""
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
 ERRORS: Mapping[type[Exception], Handler] = {HTTPException: problems.http}
 """For the application that these routes stand in: what its router refuses."""
 
 
-def operations(door: Door) -> tuple[Op, ...]:
-    """All that an agency may do."""
+def operations(door: Door, public_key: bytes | None = None) -> tuple[Op, ...]:
+    """All that an agency may do. public_key: of ingress.*, None where this stack has no such door."""
     get, post, put = HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PUT
     case, offer, referral = "/v1/cases/{case_id}", "/v1/offers/{offer_id}", "/v1/referrals/{referral_id}"
     receipt, files = shown.ActReceipt, sheets.Sheets(door)
     return (
         Op(
+            "submitReferral",
             post,
             "/v1/referrals",
             posting.Referrals(door).submit,
@@ -39,58 +48,50 @@ def operations(door: Door) -> tuple[Op, ...]:
             submit.ReferralBody,
             202,
             key=True,
+            example=EXAMPLE,
             forms=(
                 Form(sheets.CSV, files.csv, sheets.SheetReceipt, 207, {"type": "string"}),
                 Form(sheets.HTCDS, files.json, sheets.SheetReceipt, 207, {"type": "array", "items": {"type": "object"}}),
             ),
         ),
-        Op(get, referral, asking.referral, shown.ReferralState),
-        Op(get, f"{referral}/proof", asking.proof, str, own=openapi.PLAIN),
-        Op(post, f"{referral}/withdrawal", posting.withdraw, receipt, answers.WithdrawalBody, 202),
-        Op(get, "/v1/submissions/{key}", asking.submission, shown.SubmissionState),
-        Op(get, case, asking.case, shown.CaseState, forms=(Form(fhir_types.MEDIA, asking.case_as_fhir, fhir_types.Bundle),)),
-        Op(get, f"{case}/file", asking.file, shown.FileState),
-        Op(put, f"{case}/file/{{section}}", posting.write, shown.Written, dict),
-        Op(get, f"{case}/file/{{section}}/versions", asking.versions, shown.SectionVersions),
-        Op(post, f"{case}/consent", posting.consent, shown.ConsentReceipt, submit.ConsentBody, 202),
-        Op(post, f"{case}/traits", posting.traits, receipt, submit.TraitsBody, 202),
-        Op(post, f"{case}/exclusions", posting.exclude, receipt, answers.ExclusionBody, 202),
-        Op(post, f"{case}/instructions", posting.instruct, receipt, answers.InstructionBody, 202),
-        Op(get, "/v1/offers", asking.offers, shown.Offers, query=(("state", ("open", "all")),)),
-        Op(get, offer, asking.offer, shown.OfferState),
-        Op(post, f"{offer}/responses", posting.respond, receipt, answers.AnswerBody, 202),
+        Op("getReferral", get, referral, asking.referral, shown.ReferralState),
+        Op("getReceiptProof", get, f"{referral}/proof", asking.proof, str, own=openapi.PLAIN),
+        Op("withdrawReferral", post, f"{referral}/withdrawal", posting.withdraw, receipt, answers.WithdrawalBody, 202),
+        Op("getSubmission", get, "/v1/submissions/{key}", asking.submission, shown.SubmissionState),
+        Op("getCase", get, case, asking.case, shown.CaseState, forms=(Form(fhir_types.MEDIA, asking.case_as_fhir, fhir_types.Bundle),)),
+        Op("readCaseFile", get, f"{case}/file", asking.file, shown.FileState),
+        Op("writeSection", put, f"{case}/file/{{section}}", posting.write, shown.Written, dict),
+        Op("listSectionVersions", get, f"{case}/file/{{section}}/versions", asking.versions, shown.SectionVersions),
+        Op("recordConsent", post, f"{case}/consent", posting.consent, shown.ConsentReceipt, submit.ConsentBody, 202),
+        Op("recordTraits", post, f"{case}/traits", posting.traits, receipt, submit.TraitsBody, 202),
+        Op("excludeActor", post, f"{case}/exclusions", posting.exclude, receipt, answers.ExclusionBody, 202),
+        Op("giveInstruction", post, f"{case}/instructions", posting.instruct, receipt, answers.InstructionBody, 202),
+        Op("listOffers", get, "/v1/offers", asking.offers, shown.Offers, query=(("state", ("open", "all")),)),
+        Op("getOffer", get, offer, asking.offer, shown.OfferState),
+        Op("listCodes", get, "/v1/codes", asking.codes, shown.Codes),
+        Op("getIngressKey", get, "/v1/ingress-key", asking.IngressKeys(public_key).published, shown.IngressKey, open=True),
+        Op("respondToOffer", post, f"{offer}/responses", posting.respond, receipt, answers.AnswerBody, 202),
     )
 
 
 def routes(door: Door, public_key: bytes | None) -> list[Route]:
     """The routes of the agencies' API. public_key: of ingress.*, None where this stack has no such door."""
     tokens = Tokens(door, asyncio.get_running_loop().time)
-    ops = operations(door)
+    ops = operations(door, public_key)
     found = [Route(op.path.replace("{key}", "{key:path}"), _endpoint(op, door, tokens), methods=[op.method]) for op in ops]
     text = msgspec.json.encode(openapi.document(ops, VERSION))
 
     async def described(_: Request) -> Response:
         return Response(text, media_type="application/json")
 
-    async def published(_: Request) -> Response:
-        if public_key is None:
-            return problems.answer(Rejected("unknown-key", "", "this stack has no door on Kafka", status=404))
-        key = shown.IngressKey(
-            kem="DHKEM(X25519, HKDF-SHA256)",
-            kdf="HKDF-SHA256",
-            aead="AES-256-GCM",
-            info=ingress.INFO.decode() + "ingress.<agency>",
-            public_key=public_key.hex(),
-        )
-        return _encoded(key)
-
-    return [*found, Route("/openapi.json", described), Route("/v1/ingress-key", published)]
+    return [*found, Route("/openapi.json", described)]
 
 
 def _endpoint(op: Op, door: Door, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            agency = await in_time(tokens.agency(request.headers.get("authorization", "")))
+            agency = "" if op.open else await in_time(tokens.agency(request.headers.get("authorization", "")))
+            _known(request, [name for name, _ in op.query])
             asked = await call.read(request, door, agency, op.media)
             form = _form(op, request, asked)
             return _encoded(await in_time(form.act(asked)), form.status, openapi.JSON if op.method != HTTPMethod.GET else form.media)
@@ -98,6 +99,14 @@ def _endpoint(op: Op, door: Door, tokens: Tokens) -> Callable[[Request], Awaitab
             return problems.answer(error)
 
     return endpoint
+
+
+def _known(request: Request, names: Collection[str]) -> None:
+    """Refuse a query parameter that the operation does not know, as an unknown field of a body is refused. Rejected 400."""
+    if unknown := [name for name in request.query_params if name not in names]:
+        told = f"send none but {', '.join(names)}" if names else "this call has none"
+        where = f"query parameter {unknown[0]}" if WORD.fullmatch(unknown[0]) else "query"
+        raise Rejected("unknown-parameter", where, told, status=400)
 
 
 def _form(op: Op, request: Request, asked: call.Call) -> Form:

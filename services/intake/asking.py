@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
 from referral.errors import Rejected
+from referral.wire import ingress
 from services.intake import casefile, disclosing, fhir, fhir_types, linking, logged, receipts, shown, standing, store
 from services.intake.call import Call, known_id
 from services.intake.instants import when
 from services.intake.kept import Referral
 from services.intake.reading import Reader
 from services.intake.timeline import Line
+
+SHOWN = 200
+"""Offers of state=all in one answer (ours); `more` says that there are older ones."""
 
 
 async def submission(call: Call) -> shown.SubmissionState:
@@ -41,14 +47,43 @@ async def proof(call: Call) -> str:
     return await logged.proof(call.door.log, found.event_id)
 
 
+async def codes(call: Call) -> shown.Codes:
+    """The words of every code list of the policy in force: what a form may offer instead of learning it from a refusal."""
+    lists = call.door.lists()
+    return shown.Codes(bundle=lists.number, codes=dict(lists.codes))
+
+
+@dataclass(frozen=True, slots=True)
+class IngressKeys:
+    """public_key: of ingress.*; None where this stack has no door on Kafka."""
+
+    public_key: bytes | None
+
+    async def published(self, _: Call) -> shown.IngressKey:
+        """The key to which an agency encrypts what it publishes on its own topic. Needs no token."""
+        if self.public_key is None:
+            raise Rejected("unknown-key", "", "this stack has no door on Kafka", status=404)
+        return shown.IngressKey(
+            kem="DHKEM(X25519, HKDF-SHA256)",
+            kdf="HKDF-SHA256",
+            aead="AES-256-GCM",
+            info=ingress.INFO.decode() + "ingress.<agency>",
+            public_key=self.public_key.hex(),
+        )
+
+
 async def offers(call: Call) -> shown.Offers:
-    """The offers that your agency holds: state=open (default), or all."""
+    """The offers that your agency holds: state=open (default), or all, of which the newest 200."""
     state = call.query.get("state", "open")
     if state not in ("open", "all"):
         raise Rejected("unknown-code", "state", "use one of: open, all", status=400)
     async with call.door.begin() as tx:
-        found = await (store.open_offers if state == "open" else store.all_offers)(tx, call.agency)
-    return shown.Offers(offers=tuple(shown.offer(one) for one in found))
+        if state == "open":
+            found = await store.open_offers(tx, call.agency)
+        else:
+            found = await store.all_offers(tx, call.agency, limit=SHOWN + 1)
+    shown_ = found if state == "open" else found[:SHOWN]
+    return shown.Offers(offers=tuple(shown.offer(one) for one in shown_), more=len(found) > len(shown_))
 
 
 async def offer(call: Call) -> shown.OfferState:

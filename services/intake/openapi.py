@@ -13,6 +13,8 @@ from services.intake.call import KEY, Call
 from services.intake.problems import Problem
 
 JSON, PLAIN = "application/json", "text/plain; charset=utf-8"
+TIMES = ("at", "due", "until", "signature_expires")
+"""Fields that hold a time, beside those that end with _at."""
 SIGNED = ("Content-Digest", "Signature-Input", "Signature")
 """Headers of a signed request (RFC 9421)."""
 
@@ -33,10 +35,12 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation. body: struct of the request, dict for a free object, None for none. key: whether the Idempotency-Key must be sent.
-    own: media type of its answer. forms: others besides that.
+    """One operation. id: its name in the document, from which generators make the names of methods. body: struct of the request, dict for
+    a free object, None for none. key: whether the Idempotency-Key must be sent with JSON. own: media type of its answer. forms: others
+    besides that. open: asked without a token. example: of the body.
     """
 
+    id: str
     method: str
     path: str
     act: Callable[[Call], Awaitable[msgspec.Struct | str]]
@@ -47,6 +51,8 @@ class Op:
     query: tuple[tuple[str, tuple[str, ...]], ...] = ()
     forms: tuple[Form, ...] = ()
     own: str = JSON
+    open: bool = False
+    example: dict[str, Any] | None = None
 
     @property
     def media(self) -> tuple[str, ...]:
@@ -70,6 +76,8 @@ def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
     )
     ordered = sorted(structs, key=lambda kind: kind.__name__)
     schemas, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for component in components.values():
+        _plain(component)
     refs = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for op in ops:
@@ -79,8 +87,12 @@ def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
         "info": {
             "title": "Referral intake",
             "version": version,
-            "description": "The doors of the referral pipeline for agencies' systems.",
+            "description": "The doors of the referral pipeline for agencies' systems. Times are RFC 3339: what we send is UTC, ends with Z "
+            "and has microseconds; what you send names its offset.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "The host that this document comes from."}],
+        "tags": [{"name": name} for name in sorted({_tag(op) for op in ops})],
         "security": [{"token": []}],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
@@ -89,23 +101,45 @@ def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
 
 def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
     parameters = [_parameter(name, "path", {"type": "string"}, needed=True) for name in re.findall(r"{(\w+)}", op.path)]
-    parameters += [_parameter(name, "query", {"enum": list(words)}, needed=False) for name, words in op.query]
+    parameters += [_parameter(name, "query", {"type": "string", "enum": list(words)}, needed=False) for name, words in op.query]
     if op.method == "POST":
-        parameters.append(_parameter(KEY, "header", {"type": "string", "maxLength": 200}, needed=op.key))
+        key = _parameter(KEY, "header", {"type": "string", "maxLength": 200}, needed=op.key and not op.forms)
+        needed = "Your own number for this. Needed with JSON; each row of a file has its own." if op.forms else "Your own number for this."
+        parameters.append(key | {"description": needed})
     if op.method != "GET":
         parameters += [_parameter(name, "header", {"type": "string"}, needed=False) for name in SIGNED]
     problem = {"description": "Refused, or away.", "content": {"application/problem+json": {"schema": refs[Problem]}}}
     found: dict[str, Any] = {
-        "operationId": op.act.__name__,
+        "operationId": op.id,
+        "tags": [_tag(op)],
         "summary": op.summary,
         "parameters": parameters,
-        "responses": {**_responses(op, refs), "default": problem},
+        "responses": {**_responses(op, refs), "4XX": problem, "default": problem},
     }
+    if op.open:
+        found["security"] = []
     if op.body is not None:
         schema = {"type": "object"} if op.body is dict else refs[op.body]
-        content = {JSON: {"schema": schema}, **{form.media: {"schema": form.body} for form in op.forms}}
+        content = {
+            JSON: {"schema": schema} | ({"example": op.example} if op.example else {}),
+            **{form.media: {"schema": form.body} for form in op.forms},
+        }
         found["requestBody"] = {"required": True, "content": content}
     return found
+
+
+def _tag(op: Op) -> str:
+    """Return the group of an operation: the first word of its path after the version."""
+    return op.path.split("/")[2]
+
+
+def _plain(schema: dict[str, Any]) -> None:
+    """Make a schema one that generators understand: times are date-times, and no default, which some take for a field that must be sent."""
+    for name, field in schema.get("properties", {}).items():
+        field.pop("default", None)
+        for kind in (field, *field.get("anyOf", ())):
+            if kind.get("type") == "string" and (name.endswith("_at") or name in TIMES):
+                kind["format"] = "date-time"
 
 
 def _responses(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:

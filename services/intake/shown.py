@@ -114,9 +114,17 @@ class OfferState(Struct, frozen=True, kw_only=True):
 
 
 class Offers(Struct, frozen=True, kw_only=True):
-    """The next limit first."""
+    """Open ones: the next limit first, all of them. state=all: the newest first. more: there are older ones that are not shown."""
 
     offers: tuple[OfferState, ...]
+    more: bool = False
+
+
+class Codes(Struct, frozen=True, kw_only=True):
+    """The code lists of the policy in force: list → its words. bundle: number of the policy, which changes when a list may have changed."""
+
+    bundle: int
+    codes: dict[str, tuple[str, ...]]
 
 
 class TaskState(Struct, frozen=True, kw_only=True):

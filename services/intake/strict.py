@@ -19,6 +19,18 @@ _PLACE = re.compile(r" - at `(?P<place>(?:key in )?[^`]*)`$")
 _EXPECTED = re.compile(r"^Expected `([^`]*)`(?:, got `([^`]*)`)?")
 
 
+WORDS = {
+    "bool": "true or false",
+    "str": "a text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "array": "a list in brackets",
+    "object": "an object in braces",
+    "datetime": "a time with its offset, such as 2026-12-01T10:00:00+01:00",
+}
+"""The decoder's names of types in words of JSON."""
+
+
 class _Twice(Exception):
     """A name stands twice in one object."""
 
@@ -100,8 +112,10 @@ def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
     if "unknown field" in message:
         raise Rejected("unknown-field", place, f"a field here is not known; allowed: {_allowed(kind, place, where)}")
     if expected := _EXPECTED.match(message):
-        got = f", not {expected[2]}" if expected[2] else ""
-        raise Rejected("wrong-type", place, f"send {expected[1]}{got}")
+        got = f", not {WORDS.get(expected[2], expected[2])}" if expected[2] else ""
+        raise Rejected("wrong-type", place, f"send {WORDS.get(expected[1], expected[1])}{got}")
+    if "RFC3339" in message:
+        raise Rejected("wrong-type", place, f"send {WORDS['datetime']}")
     raise Rejected("wrong-type", place, "this value has another form than the one asked for (see /openapi.json)")
 
 
