@@ -45,8 +45,19 @@ class Problem(Exception):
         super().__init__(f"{status} {self.code}" + (f" at {self.where}" if self.where else "") + (f": {self.hint}" if self.hint else ""))
 
 
+class Unsigned(Exception):
+    """A receipt is not signed by intake: something between you and intake answered in its place. Telephone the desk, and the operator."""
+
+
 class Away(Exception):
-    """The pipeline did not answer, however often it was asked. Send the same again later: nothing is doubled."""
+    """The pipeline did not answer, however often it was asked. Send the same again later: nothing is doubled.
+
+    answered: somebody did answer, and said that the pipeline is away.
+    """
+
+    def __init__(self, what: str, *, answered: bool = False) -> None:
+        super().__init__(what)
+        self.answered = answered
 
 
 class Client:
@@ -55,6 +66,7 @@ class Client:
     url: base address of intake: https, or on this machine, else ValueError.
 
     signing_key: what `referral agency key` wrote; then everything that changes something is signed (RFC 9421).
+    policy: the witness policy file that the operator gave you; then each receipt is checked, and Unsigned raised where it is not intake's.
     """
 
     def __init__(
@@ -63,6 +75,7 @@ class Client:
         token: str,
         *,
         signing_key: str | None = None,
+        policy: bytes | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         seconds: Callable[[], float] = time.time,  # noqa: TID251 - this is the agency's machine, and its clock
@@ -70,6 +83,7 @@ class Client:
         if not _safe(url):
             raise ValueError("a token travels by https only, or to this machine: write https:// before the host")
         self._key = SigningKey(signing_key) if signing_key else None
+        self._policy = policy
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
         self._sleep, self._seconds = sleep, seconds
@@ -83,11 +97,20 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
+    def _checked(self, receipt: Json) -> Json:
+        """A receipt, or a file's receipts, as it came; Unsigned where intake has not signed it."""
+        if self._policy is not None:
+            for one in receipt.get("rows", [receipt]):
+                if "event_id" in one:
+                    check_receipt(one, self._policy)
+        return receipt
+
     # ---- publish
     def submit(self, referral: Json | bytes, *, key: str | None = None) -> Json:
         """Publish one referral. key: your own number for it (Idempotency-Key); without one a random key protects this call only.
 
-        Returns {referral_id, case_id, event_id, received_at}. Raises Problem, Away.
+        Returns {referral_id, case_id, event_id, received_at, logged_by, signature}: a promise, signed by intake, that it is in the log at
+        `logged_by`. Keep it. Raises Problem, Away; Unsigned, where the client has the policy file.
         """
         return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16))
 
@@ -122,7 +145,7 @@ class Client:
 
         Look at `refusals` also where `state` is TAKEN: another child whose record has a used number stands there, and nobody has it.
         """
-        return self._get(f"/v1/submissions/{_part(key)}")
+        return self._checked(self._get(f"/v1/submissions/{_part(key)}"))
 
     def withdraw(self, referral_id: str, reason: str, *, key: str | None = None) -> Json:
         """Take a referral back. For a child this ends nothing by itself: a desk decides."""
@@ -179,7 +202,8 @@ class Client:
     def _send(
         self, method: str, path: str, body: Mapping[str, object] | bytes | None = None, *, key: str | None = None, media: str = JSON
     ) -> Json:
-        return _body(self._answer(method, path, body, key=key, media=media))
+        answer = _body(self._answer(method, path, body, key=key, media=media))
+        return self._checked(answer) if method == "POST" else answer
 
     def _answer(
         self,
@@ -212,7 +236,7 @@ class Client:
                     return answer
                 raise Problem(answer.status_code, _body(answer))
             if wait is None:
-                raise Away(f"{method} {path.split('/')[2]}: the pipeline is away; send the same again later")
+                raise Away(f"{method} {path.split('/')[2]}: the pipeline is away; send the same again later", answered=True)
             asked = answer.headers.get("Retry-After", "")
             self._sleep(max(wait, float(asked) if asked.isascii() and asked.isdigit() else 0))
         raise AssertionError("the last wait is None")
@@ -247,6 +271,30 @@ def _body(answer: httpx.Response) -> Json:
 
 def _part(text: str) -> str:
     return quote(text, safe="")
+
+
+def check_receipt(receipt: Json, policy: bytes) -> None:
+    """Intake has signed this receipt. policy: the witness policy file that you have from the operator. Unsigned: it has not.
+
+    Needs cryptography. Whether the promise was kept `referral receipt` says, or any C2SP verifier by the proof.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    id = receipt.get("referral_id") or receipt.get("id") or ""
+    said = [str(receipt.get(name)) for name in ("case_id", "event_id", "received_at", "logged_by")]
+    data = "".join(f"{line}\n" for line in ("referral-receipt-v1", id, *said)).encode()
+    named = [line.split() for line in policy.splitlines()]
+    for key in [words[3] for words in named if words[:3] == [b"#", b"intake", b"ed25519"] and len(words) == 4]:
+        try:
+            signature = base64.b64decode(str(receipt.get("signature", "")), validate=True)
+            Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True)).verify(signature, data)
+        except (InvalidSignature, ValueError):
+            continue
+        return
+    raise Unsigned(
+        f"no key of intake has signed the receipt {receipt.get('event_id', '')}: compare the policy file, then tell the operator"
+    )
 
 
 class SigningKey:

@@ -77,6 +77,24 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
+def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
+    """Intake's own key of `tests.erased`, and the witness policy of `tests.made_log` with a line that names it: (key, policy)."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    from referral.local import keyfiles
+    from referral.wire import intake_key
+    from tests import made_log
+    from tests.erased import INTAKE, KEY
+
+    folder = key_files[0].parent
+    key, policy = folder / "intake.key", folder / "witness.policy"
+    if not key.exists():
+        keyfiles.write(key, KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        policy.write_bytes(made_log.policy() + intake_key.line(INTAKE[0]))
+    return key, policy
+
+
+@pytest.fixture(scope="session")
 def template(postgres: str, key_files: tuple[Path, Path]) -> str:
     """Name of a database that `prepare` filled, made once a run by whichever worker comes first."""
     name = f"referral_template_{RUN}"
@@ -128,15 +146,23 @@ async def database(postgres: str, template: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
+def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]) -> Settings:
     """A database of its own, and no broker."""
     from referral.runtime.settings import Settings
 
-    return Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
+    return Settings(
+        kafka="",
+        database=database,
+        master_key_file=key_files[0],
+        intake_key_file=intake_files[0],
+        witness_policy=intake_files[1],
+        instance="test",
+        drill_clock=True,
+    )
 
 
 @pytest.fixture
-async def settings(kafka: str, database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
+async def settings(kafka: str, database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
     """A stack of its own on the shared servers: fresh database, fresh topics under a prefix, keys, drill clock."""
     from referral.runtime.kafka import create_topics
     from referral.runtime.settings import Settings
@@ -146,6 +172,8 @@ async def settings(kafka: str, database: str, key_files: tuple[Path, Path]) -> A
         database=database,
         master_key_file=key_files[0],
         ingress_key_file=key_files[1],
+        intake_key_file=intake_files[0],
+        witness_policy=intake_files[1],
         instance=f"test-{uuid.uuid4().hex[:8]}",
         topic_prefix=servers.prefix(),
         drill_clock=True,

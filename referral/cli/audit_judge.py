@@ -22,6 +22,7 @@ from referral.proof.report import Finding, Report, Weight, finding
 from referral.proof.tile_path import FULL
 from referral.proof.verify import Cases, Judge, Verification
 from referral.proof.walk import START, Ended, before, walk
+from referral.wire import intake_key
 from referral.wire import leaf as wire
 
 ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
@@ -143,7 +144,8 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
     task = bar.add_task("entries hashed", total=ground.size)
     touched = _touched(there, ground, report)
     torn, said = set[str](), dict[str, Entry]()
-    proof = Verification(asked.keys, (), *ground.seen)
+    intake = intake_key.named(asked.pinned or b"")
+    proof = Verification(asked.keys, (), *ground.seen, intake=intake)
     try:
         for joined, proven in _entries(there, ground, touched, proof.report):
             entry = joined.entry
@@ -159,7 +161,7 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
         bar.update(task, completed=ground.size)
         aside.full()
         if torn:
-            proof = Verification(asked.keys, spool.of(aside.folder, torn), *ground.seen)
+            proof = Verification(asked.keys, spool.of(aside.folder, torn), *ground.seen, intake=intake)
             for joined, proven in _entries(there, ground, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()

@@ -13,6 +13,7 @@ from referral.domain.case import holds
 from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
 from referral.domain.record import derived
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
+from referral.proof.receipt import PROMISE_S
 
 SECOND = 1_000_000
 LATE = 30 * SECOND
@@ -22,6 +23,8 @@ UNDECIDED = 7 * DAY
 """µs; a second person has had a week (ours)."""
 UNLOGGED = 600 * SECOND
 """µs; audit publishes within seconds, and a minute without a quorum is its own alarm (ours)."""
+PROMISED = PROMISE_S * SECOND
+"""µs; what a receipt promises, and what `referral receipt` waits for."""
 OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
 SHOWN = 3
 OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
@@ -93,8 +96,22 @@ def conservation(vitals: Vitals) -> Check:
         count += 1
         if problem := _outcome(meta.type, meta.event_id, answers):
             bad.append(f"{meta.type} {meta.event_id} of case {meta.case_id}: {problem}")
-    good = f"{count} submissions and responses, each with one outcome"
-    return check("conservation", bad, good, "`referral audit verify` names the entry; then `referral recover`, if the database went back")
+    bad += _broken(vitals)
+    good = f"{count} submissions and responses, each with one outcome; {len(vitals.promises)} receipts"
+    do = "`referral audit verify` names the entry; then `referral recover`, if the database went back. A receipt: telephone its desk now"
+    return check("conservation", bad, good, do)
+
+
+def _broken(vitals: Vitals) -> Iterable[str]:
+    """Receipts that intake has given, and did not make true in the time that it promised. Of an erased case none is owed any more."""
+    said = {record.meta.event_id for record in vitals.records if record.place[0] == INTAKE}
+    for event, case, at in vitals.promises:
+        if at >= vitals.now - PROMISED or case in vitals.erased:
+            continue
+        if event not in said:
+            yield f"intake gave a receipt for event {event} of case {case}, and never published it: somebody swallowed it"
+        elif event not in vitals.logged:
+            yield f"event {event} of case {case} has a receipt, and is not in the log"
 
 
 def _once(records: Iterable[Seen]) -> Iterable[Seen]:

@@ -18,13 +18,21 @@ KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file
 Name = Annotated[
     str, typer.Option("--name", help="The log's name for ever, its origin: a host of yours and a path, as audit.example/referral.")
 ]
+IntakeFile = Annotated[Path, typer.Option("--intake-key", help="Intake's own secret key; made if it is not there, never overwritten.")]
 PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file that is begun; a new file too.")]
 
 
-def key_command(name: Name, key: KeyFile = Path("log.key"), policy: PolicyFile = Path("witness.policy"), as_json: show.Json = False) -> int:
-    """Make the key that signs the log, and begin the policy file in which you name its witnesses.
+def key_command(
+    name: Name,
+    key: KeyFile = Path("log.key"),
+    policy: PolicyFile = Path("witness.policy"),
+    intake: IntakeFile = Path("intake.key"),
+    as_json: show.Json = False,
+) -> int:
+    """Make the key that signs the log and the one with which intake signs, and begin the policy file in which you name the witnesses.
 
-    A log keeps its key and its name for its whole life. Keep the key on audit's machine alone; a lost key ends the log.
+    A log keeps its key and its name for its whole life. Keep its key on audit's machine alone; a lost key ends the log. Keep intake's on
+    intake's machines alone: whoever has it can sign receipts and erasures. The policy file names the public half of both.
 
     Exit 0 made, 2 a file is there already or cannot be written.
 
@@ -35,17 +43,23 @@ def key_command(name: Name, key: KeyFile = Path("log.key"), policy: PolicyFile =
     except Malformed as error:
         raise typer.BadParameter(str(error)) from None
     made = SignerKey(name, ED25519, os.urandom(keyfiles.SEED))
-    for path, data in ((policy, keyfiles.policy(made.verifier, ())), (key, made.encode() + b"\n")):
+    try:
+        known = keyfiles.intake(intake)
+    except OSError as error:
+        raise typer.BadParameter(f"{intake}: {error.strerror}") from None
+    for path, data in ((policy, keyfiles.policy(made.verifier, (), known)), (key, made.encode() + b"\n")):
         try:
             keyfiles.write(path, data)
         except OSError as error:
             raise typer.BadParameter(f"{path}: {error.strerror}") from None
     public = made.verifier.encode().decode()
     if as_json:
-        show.document({"origin": name, "key": public, "key_file": str(key), "policy_file": str(policy)})
+        show.document({"origin": name, "key": public, "key_file": str(key), "policy_file": str(policy), "intake_key_file": str(intake)})
     else:
         show.console.print(f"public key of the log, for witnesses and auditors:\n  {public}", soft_wrap=True, markup=False)
         show.console.print(
-            f"now: name witnesses and a quorum in {policy}, set REFERRAL_LOG_KEY_FILE and REFERRAL_WITNESS_POLICY", soft_wrap=True
+            f"now: name witnesses and a quorum in {policy}; set REFERRAL_WITNESS_POLICY for every service, REFERRAL_LOG_KEY_FILE for audit "
+            f"and REFERRAL_INTAKE_KEY_FILE ({intake}) for intake",
+            soft_wrap=True,
         )
     return 0

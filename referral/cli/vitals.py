@@ -14,7 +14,7 @@ from referral.domain.case import Case
 from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.proof.entry import CASE_TOPICS
-from referral.runtime import clock, erasure, kafka, keyring, keys, mark, reading
+from referral.runtime import clock, erasure, kafka, keyring, mark, reading
 from referral.runtime.partition import place
 from referral.runtime.reading import Place
 from referral.runtime.refold import WRITES
@@ -27,6 +27,8 @@ OUTBOX = "SELECT partition, records, oldest FROM {s}.outbox"
 QUEUE = "SELECT count(*) AS rows, min(at) AS oldest FROM {s}.queue WHERE NOT sent"
 ERASURES = "SELECT case_id, requested_at, approved_at, destroyed_at FROM intake.erasure WHERE refused_at IS NULL ORDER BY requested_at"
 ROWS = "SELECT case_id FROM intake.casefile"
+PROMISES = "SELECT event_id, case_id, received_at FROM intake.submission"
+LOGGED = "SELECT event_id FROM audit.entry WHERE topic = 'referral-intake' AND event_id <> ''"
 SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
 
 
@@ -94,6 +96,10 @@ class Vitals(Struct, kw_only=True):
     """(case, asked for, approved, destroyed) of every erasure that was not refused."""
     rows: set[str] = field(default_factory=set)
     """Cases with a case file."""
+    promises: list[tuple[str, str, int]] = field(default_factory=list)
+    """(event, case, received) of every receipt that intake has given."""
+    logged: set[str] = field(default_factory=set)
+    """Events of intake that stand in the log."""
     topics: list[str] = field(default_factory=list)
     """What the broker has otherwise than the cards say."""
     kinds: dict[str, int] = field(default_factory=dict)
@@ -129,6 +135,8 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
         kinds={r.kind: r.n for r in await tx.execute(text("SELECT kind, count(*) AS n FROM audit.entry GROUP BY kind"))},
     )
     vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
+    vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
+    vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
     vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
         try:
@@ -160,7 +168,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
 
 async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) -> None:
     """What the broker holds, and whether its topics are as their cards say."""
-    master = None if vitals.wrong_keys else keys.read(found.master_key_file)
+    intake = erasure.intake_keys(found)
     cards = kafka.wanted(found)
     admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)
     await admin.start()
@@ -186,7 +194,7 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
             meta = seal.open(record.value or b"").meta
             vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
             if meta.type in seal.UNSEALED:
-                said = master is None or erasure.said(master, place_[0], record.value) is not None
+                said = not intake or erasure.said(intake, place_[0], record.value) is not None
                 (vitals.erased if said else vitals.forged).add(meta.case_id)
         except Malformed:
             vitals.unread.append((place_, record.offset))

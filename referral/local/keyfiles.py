@@ -6,11 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from referral.proof.note_keys import ED25519, SignerKey, VerifierKey
 from referral.runtime import keys
+from referral.wire import intake_key
 
 SEED = 32
 
@@ -23,6 +25,13 @@ def ensure(folder: Path) -> tuple[Path, Path]:
     if not ingress.exists():
         write(ingress, X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return master, ingress
+
+
+def intake(path: Path) -> bytes:
+    """Intake's own key in a file, made if missing: Ed25519, PKCS 8 in PEM. Its public half, which the witness policy names."""
+    if not path.exists():
+        write(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return keys.signing(path).public_key().public_bytes_raw()
 
 
 def log(folder: Path) -> Path:
@@ -40,9 +49,14 @@ def write(path: Path, secret: bytes) -> None:
         file.write(secret)
 
 
-def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]]) -> bytes:
-    """A C2SP policy file: most of the witnesses (name, key, address) must have seen a checkpoint; without any, none."""
+def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]], intake: bytes | None = None) -> bytes:
+    """A C2SP policy file: most of the witnesses (name, key, address) must have seen a checkpoint; without any, none.
+
+    intake: the public half of intake's key, in a line that other programs pass over.
+    """
     lines = [b"log " + log.encode()]
+    if intake is not None:
+        lines.append(intake_key.line(intake).removesuffix(b"\n"))
     lines += [b"witness %s %s %s" % (name.encode(), key.encode(), url.encode()) for name, key, url in witnesses]
     if witnesses:
         names = " ".join(name for name, _, _ in witnesses).encode()

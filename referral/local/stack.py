@@ -25,6 +25,7 @@ from referral.proof import note_keys
 from referral.runtime import kafka as topics
 from referral.runtime.prepare import prepare_database
 from referral.runtime.settings import CHECKOUT, Settings
+from referral.wire import intake_key
 
 DATABASE = "referral"
 Told = Callable[[str], None]
@@ -121,6 +122,7 @@ class _Start:
         self.folder = folder.make(wish.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
         self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
+        self.intake_key = self.folder / "intake.key"
 
     async def broker(self) -> str:
         if self.wish.kafka:
@@ -150,7 +152,7 @@ class _Start:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
         await asyncio.gather(*(self.processes[name].start() for name in names))
         quoted = _comments(self.policy)  # `referral audit renew` says there which log this one follows
-        self.policy.write_bytes(quoted + policy(key, made))
+        self.policy.write_bytes(quoted + policy(key, made, keyfiles.intake(self.intake_key)))
 
     def stack(self, broker: str, base: str) -> Stack:
         named = {"intake-1": self.wish.http_port} if self.wish.http_port else {}
@@ -187,7 +189,7 @@ class _Start:
         await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
 
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "") -> Addresses:
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *self.keys, self.log_key, self.policy)
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *self.keys, self.intake_key, self.log_key, self.policy)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):
@@ -195,9 +197,9 @@ class _Start:
 
 
 def _comments(path: Path) -> bytes:
-    """The comment lines of a policy file; none where there is no file."""
+    """The comment lines of a policy file but those that name intake's key; none where there is no file."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    return b"".join(line for line in lines if line.startswith(b"#"))
+    return b"".join(line for line in lines if line.startswith(b"#") and not intake_key.named(line))
 
 
 @contextlib.asynccontextmanager

@@ -52,12 +52,16 @@ class Addresses:
     audit: str
     master_key: Path
     ingress_key: Path
+    intake_key: Path
     log_key: Path
     witness_policy: Path
 
 
 def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[str, str]:
-    """The REFERRAL_* variables of a service, or (None) of a person's commands beside the stack. Only intake can open `ingress.<agency>`."""
+    """The REFERRAL_* variables of a service, or (None) of a person's commands beside the stack.
+
+    Only intake can open `ingress.<agency>`, and only intake has its signing key: no person's command needs it.
+    """
     told = {
         "REFERRAL_KAFKA": at.kafka,
         "REFERRAL_DATABASE": as_role(at.database, service) if service else at.database,
@@ -71,8 +75,9 @@ def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[s
         told["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
     if service in (None, "intake"):
         told["REFERRAL_AUDIT_URL"] = at.audit
-    if service in (None, "audit"):
-        told["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
+    told["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
+    if service == "intake":
+        told["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
     if service == "audit":
         told["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
     if service is None:

@@ -61,6 +61,6 @@ class Witness(Server):
             line.close()
 
 
-def policy(log: VerifierKey, witnesses: Sequence[Witness]) -> bytes:
-    """The log's policy file, with their addresses."""
-    return keyfiles.policy(log, [(witness.name, witness.key, f"http://{witness.address}") for witness in witnesses])
+def policy(log: VerifierKey, witnesses: Sequence[Witness], intake: bytes) -> bytes:
+    """The log's policy file, with their addresses. intake: the public half of intake's key."""
+    return keyfiles.policy(log, [(witness.name, witness.key, f"http://{witness.address}") for witness in witnesses], intake)

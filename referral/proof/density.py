@@ -8,7 +8,9 @@ from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, digest, plain, sort
 from referral.proof.genuine import Genuine
+from referral.proof.history import unseal
 from referral.proof.report import Report, Weight, finding
+from referral.wire import intake_key
 
 NAMED = 1_000
 """Missing sequences that are named one by one before an entry (ours): a case has some hundred."""
@@ -34,7 +36,13 @@ class Density(Struct, kw_only=True):
     erasures: list[Entry] = field(default_factory=list)
     """Entries that say of a case that it was erased."""
     unsealed: set[tuple[str, int, int]] = field(default_factory=set)
-    """(topic, partition, offset) of records that a reader refused for their seal; of an erasure that is the tag under the master key."""
+    """(topic, partition, offset) of records that a reader refused for their seal; of an erasure that is intake's signature."""
+    pinned: tuple[bytes, ...] = ()
+    """Keys of intake by the auditor's own policy; where it names none, those count that the log names."""
+    named: tuple[bytes, ...] = ()
+    """Keys of intake by the newest policy file in the log so far."""
+    unsigned: dict[int, str] = field(default_factory=dict)
+    """Index of an erasure that intake did not sign → why it is not believed."""
 
     def take(self, entry: Entry) -> None:
         """Check one entry against those before it, and against its value."""
@@ -43,6 +51,10 @@ class Density(Struct, kw_only=True):
             self.missing.append(entry)
         elif digest(entry.value) != entry.sha256:
             self._bad("HASH_DIFFERS", entry, "the value is not the one that was logged")
+        if entry.kind is Kind.KEYS and not missing:
+            self._named(entry)
+        if entry.kind is Kind.ERASURE and not missing:
+            self._signed(entry)
         if entry.kind not in OWN and not missing:
             self._meta(entry)
             if entry.kind is Kind.QUARANTINE and entry.idx not in self.judged.forged:
@@ -86,7 +98,9 @@ class Density(Struct, kw_only=True):
         erased: dict[str, int] = {}
         for entry in self.erasures:
             if (entry.topic, entry.partition, entry.offset) in self.unsealed:
-                self._bad("ERASURE_FORGED", entry, "a reader refused it: intake, which alone has the key for it, did not say it")
+                self._bad("ERASURE_FORGED", entry, "a reader refused it: intake did not sign it")
+            elif entry.idx in self.unsigned:
+                self._bad("ERASURE_FORGED", entry, self.unsigned[entry.idx])
             else:
                 erased.setdefault(entry.case_id, entry.idx)
         for entry in self.missing:
@@ -108,6 +122,34 @@ class Density(Struct, kw_only=True):
 
     def _note(self, code: str, entry: Entry, what: str) -> None:
         self.report.say(finding(Weight.NOTE, code, entry, what))
+
+    def _named(self, entry: Entry) -> None:
+        """Whose signature of an erasure counts from here on."""
+        try:
+            found = intake_key.named(entry.value)
+        except Malformed as error:
+            self._bad("BODY", entry, f"cannot be read: {error}")
+            return
+        if self.named and found != self.named:
+            what = "the log names other keys of intake from here on: compare them with what you were given"
+            self._note("INTAKE_KEY", entry, what)
+        self.named = found
+
+    def _signed(self, entry: Entry) -> None:
+        """Intake has signed it, under a key that counts here."""
+        try:
+            body = unseal(entry, None).body
+        except (Malformed, NewerVersion) as error:
+            self.unsigned[entry.idx] = f"it cannot be read, so nobody knows who said it: {error}"
+            return
+        keys = self.pinned or self.named
+        if getattr(body, "signature", None) is None:
+            self.unsigned[entry.idx] = "it has no signature of intake: whoever has the master key and the broker could have written it"
+        elif not keys:
+            what = "neither the log nor your policy names a key of intake: whether intake said it cannot be told"
+            self.report.say(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
+        elif not intake_key.genuine(keys, entry.case_id, body):
+            self.unsigned[entry.idx] = "it is signed with another key than intake's, or says another thing than was signed"
 
     def _index(self, entry: Entry) -> None:
         if entry.idx != self.size:

@@ -5,18 +5,53 @@ Pure and offline: what an agency keeps is enough, for ever. What is read here is
 
 from __future__ import annotations
 
+from base64 import b64decode
+from binascii import Error
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
-from referral.errors import Unproven
+from referral.errors import Malformed, Unproven
 from referral.proof import tlog_proof, witness_policy
 from referral.proof.entry import INTAKE
 from referral.proof.merkle import leaf_hash
+from referral.wire import intake_key
 from referral.wire import leaf as wire
 
+PROMISE_S = 600
+"""Seconds within which intake promises that what it took is in the log (ours): longer than any restart of the line, shorter than the
+shortest first limit of a procedure (15 minutes), so that a referral that was swallowed is found before its silence would count."""
+PROMISE = "referral-receipt-v1"
+"""What a signed receipt begins with, so that it is never the signature of something else."""
+SAID = ("case_id", "event_id", "received_at", "logged_by")
+"""What intake signs of a receipt, behind its id, each in a line of its own and as it stands in the JSON."""
 NAMED = ("event_id", "case_id")
 """What of a receipt the leaf must name."""
+
+
+def statement(id: str, said: Mapping[str, object]) -> bytes:
+    """The bytes that intake signs. id: of the referral, or of what else was sent."""
+    return "".join(f"{line}\n" for line in (PROMISE, id, *(said.get(name) for name in SAID))).encode()
+
+
+def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
+    """Until when intake has promised, with its signature, that the event is in the log. policy: the file that names intake's key.
+
+    Malformed: the policy names no key. Unproven: no key of it has signed this receipt.
+    """
+    keys = intake_key.named(policy)
+    if not keys:
+        raise Malformed("policy", "no line `# intake ed25519 …` names the key with which intake signs receipts")
+    try:
+        signature = b64decode(str(receipt.get("signature", "")), validate=True)
+        until = datetime.fromisoformat(str(receipt.get("logged_by", "")))
+    except (Error, ValueError):
+        raise Unproven("receipt", "it has no signature of intake, or no time until which it must be logged") from None
+    id = str(receipt.get("referral_id") or receipt.get("id") or "")
+    if until.tzinfo is None or not intake_key.signs(keys, signature, statement(id, receipt)):
+        raise Unproven("receipt", "intake has not signed this: something in it was changed, or somebody else wrote it")
+    return until
 
 
 class Proven(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from referral.domain.events import CaseErased, PolicyActivated
+from referral.domain.events import CaseClosed, CaseErased, PolicyActivated, TrackChanged
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.clocks import Clocks
@@ -21,18 +21,31 @@ from referral.proof.reexecute import Reexecution
 from referral.proof.report import Report, Weight, finding
 from referral.proof.signed import Signatures
 
+CLOSED, TRACK = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE))
+ENDS = frozenset({CLOSED, TRACK})
+"""What tells whether a case is closed: after its end only a track that is opened changes one, and that opens the case again."""
+
 
 class Verification:
     """A proof in two passes, so that a long log need not be held: every entry by idx, then each case. keys: case id → case key.
 
     torn: the entries of cases with a fork or a gap (genuine.TORN). A case without a key is erased if the log says so (its integrity is
     proven, its contents stay unread), else unchecked. seen, size: when a quorum signed how many entries, Unix seconds.
+    intake: its keys by the auditor's own policy, if that names any.
     """
 
-    def __init__(self, keys: Mapping[str, bytes], torn: Iterable[Entry], seen: int | None = None, size: int = 0) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, bytes],
+        torn: Iterable[Entry],
+        seen: int | None = None,
+        size: int = 0,
+        *,
+        intake: tuple[bytes, ...] = (),
+    ) -> None:
         self.report, self._keys = Report(), keys
         self._judged = genuine(torn, keys)
-        self._density = Density(report=self.report, judged=self._judged)
+        self._density = Density(report=self.report, judged=self._judged, pinned=intake)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report)
         self._judge: Judge | None = None
@@ -117,6 +130,8 @@ class Judge:
                 what = f"{OWNERS[entry.topic]}, which alone writes this topic, says that it did not write it: forged"
                 report.say(finding(Weight.BAD, "DISOWNED", entry, what))
         key = known.keys.get(case_id)
+        for erased in (entry for entry in of_case if entry.kind is Kind.ERASURE and case_id not in known.broken):
+            _closed_before(of_case, erased, report)
         if key is None and case_id not in known.broken:
             _without_key(of_case, report)
         elif key is None:
@@ -129,15 +144,15 @@ class Judge:
             ).run(of_case)
 
 
-def verify(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Report:
-    """Judge a log that is held whole. entries: all of them, in the order of idx."""
+def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[bytes, ...] = ()) -> Report:
+    """Judge a log that is held whole. entries: all of them, in the order of idx. intake: its keys by the auditor's own policy."""
     cases: dict[str, list[Entry]] = {}
     held = list(entries)
     for entry in held:
         if entry.case_id:
             cases.setdefault(entry.case_id, []).append(entry)
     torn = {entry.case_id for entry in held if entry.kind in TORN}
-    proof = Verification(keys, (entry for entry in held if entry.case_id in torn))
+    proof = Verification(keys, (entry for entry in held if entry.case_id in torn), intake=intake)
     for entry in held:
         proof.take(entry)
     proof.taken()
@@ -168,6 +183,20 @@ def _without_key(entries: list[Entry], report: Report) -> None:
     else:
         what = f"no key, and no erasure says why: {len(entries)} entries are whole but cannot be read"
         report.say(finding(Weight.UNCHECKED, "KEY_GONE", entries[0], what))
+
+
+def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
+    """The case was closed when its erasure was approved. Types and times are clear, so this needs no key.
+
+    Times, not indexes: audit may log another topic's older record later.
+    """
+    said = _said(erased)
+    at = said.approved_at if said is not None else erased.recorded_at
+    told = [e for e in entries if e.kind is Kind.DECISION and e.recorded_at <= at and e.type.rpartition(".v")[0] in ENDS]
+    last = max(told, key=lambda entry: entry.case_seq, default=None)
+    if last is None or last.type.rpartition(".v")[0] != CLOSED:
+        what = "the case was open when its erasure was approved: a child's open case was destroyed, and no deadline of it passes any more"
+        report.say(finding(Weight.BAD, "ERASURE_OPEN", erased, what))
 
 
 def _under(erased: Entry) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
@@ -38,11 +38,13 @@ class Done:
 
 @dataclass(slots=True)
 class Transaction:
-    """What every batch of one tenure shares. secret: with which this service marks what it writes."""
+    """What every batch of one tenure shares. intake: keys by which an erasure is believed. secret: with which this service marks what it
+    writes."""
 
     service: Service
     settings: Settings
     keys: Keys
+    intake: Collection[bytes]
     tx: AsyncConnection
     producer: AIOKafkaProducer
     secret: bytes
@@ -70,8 +72,8 @@ class Transaction:
         )
         seen: Seen = await commit.seen(self.tx, ids) if ids else {}
         keys = await self.keys.load(self.tx, ids) if ids else {}
-        known = understand.understand(opened, seen, keys, self.keys, self.service.name)
-        ledger.disown(foreign, seen, keys, self.keys, self.service.name, known)
+        known = understand.understand(opened, seen, keys, self.intake, self.service.name)
+        ledger.disown(foreign, seen, keys, self.intake, self.service.name, known)
         inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys, known.refused)
         inputs += [] if work.unread else _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
         started = time.monotonic()

@@ -1,35 +1,21 @@
-"""The one event that travels unsealed, because its key will be gone: a tag under the master key says that intake said it.
+"""The one event that travels unsealed, because its key will be gone: intake's signature says that intake said it.
 
-Whoever can only write to the topic can so neither have a case destroyed nor take its next sequence away from the true record.
+Whoever can write to the topic, and whoever has the master key too, can neither have a case destroyed nor take its next sequence away from
+the true record.
 """
 
 from __future__ import annotations
 
-import hmac
-
-from msgspec import Struct, structs
+from collections.abc import Collection
 
 from referral.domain.events import CaseErased, Meta
-from referral.errors import Malformed, NewerVersion
-from referral.runtime.keys import Keys
-from referral.wire import codec, seal
-
-PURPOSE = "case-erased"
+from referral.errors import Malformed, NewerVersion, Rejected
+from referral.runtime.settings import Settings
+from referral.wire import codec, intake_key, seal
 
 
-def tagged(keys: Keys, case_id: str, body: CaseErased) -> CaseErased:
-    """The event with its tag."""
-    plain = structs.replace(body, tag=None)
-    return structs.replace(body, tag=keys.hmac(PURPOSE, case_id.encode(), codec.encode(plain)))
-
-
-def genuine(keys: Keys, case_id: str, body: Struct) -> bool:
-    """Whether intake said this of this case. The first version had no tag, and no program ever wrote one."""
-    return isinstance(body, CaseErased) and body.tag is not None and hmac.compare_digest(body.tag, tagged(keys, case_id, body).tag or b"")
-
-
-def said(keys: Keys, topic: str, value: bytes) -> tuple[Meta, CaseErased] | None:
-    """The erasure that a record of a topic says; None: it says something else, or intake did not say it."""
+def said(intake: Collection[bytes], topic: str, value: bytes) -> tuple[Meta, CaseErased] | None:
+    """The erasure that a record of a topic says; None: it says something else, or intake did not say it. intake: its public keys."""
     try:
         envelope = seal.open(value)
         meta = envelope.meta
@@ -38,4 +24,25 @@ def said(keys: Keys, topic: str, value: bytes) -> tuple[Meta, CaseErased] | None
         body = codec.decode(meta.type, meta.fingerprint, seal.unseal(None, topic, envelope))
     except (Malformed, NewerVersion):
         return None
-    return (meta, body) if isinstance(body, CaseErased) and genuine(keys, meta.case_id, body) else None
+    return (meta, body) if isinstance(body, CaseErased) and intake_key.genuine(intake, meta.case_id, body) else None
+
+
+def intake_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The keys by which this process believes an erasure; none where it has no witness policy: then it believes no erasure at all.
+
+    Rejected: the file cannot be read, or one of its lines names no key.
+    """
+    if settings.witness_policy is None:
+        return ()
+    try:
+        return intake_key.named(settings.witness_policy.read_bytes())
+    except (OSError, Malformed) as error:
+        raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None
+
+
+def needed_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The same for who cannot do without. Rejected also: the policy names no key of intake."""
+    if not (found := intake_keys(settings)):
+        hint = "name the witness policy; its line `# intake ed25519 …` names intake's key (`referral audit key` writes it)"
+        raise Rejected("intake-key", "REFERRAL_WITNESS_POLICY", f"without intake's key no erasure can be believed: {hint}")
+    return found

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import text
@@ -89,6 +90,10 @@ class Keys:
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.digest()
 
+    def lookup(self, event_id: str) -> str:
+        """The token for which audit gives out the proof of this one event. An id alone gives nothing: ids of decisions can be computed."""
+        return self.hmac("proof-of-event", event_id.encode()).hex()
+
     def box(self, purpose: str) -> Box:
         """(seal, open) for rows of a service: each takes bytes and a context that must be the same at opening. open: Malformed("seal")."""
         key = AESGCM(self._derived(purpose))
@@ -120,6 +125,18 @@ def read(path: Path) -> Keys:
         return Keys(bytes.fromhex(path.read_text("ascii").strip()))
     except (OSError, ValueError):
         raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "a readable file with 64 hexadecimal digits is needed") from None
+
+
+def signing(path: Path | None) -> Ed25519PrivateKey:
+    """Intake's own key: Ed25519, PKCS 8 in PEM. Rejected: no such file, or something else in it."""
+    try:
+        found = serialization.load_pem_private_key(path.read_bytes(), None) if path else None
+    except (OSError, ValueError, TypeError):
+        found = None
+    if not isinstance(found, Ed25519PrivateKey):
+        hint = "intake signs with a key of its own: name a readable Ed25519 private key, PKCS 8 in PEM (`referral audit key` makes it)"
+        raise Rejected("intake-key", "REFERRAL_INTAKE_KEY_FILE", hint)
+    return found
 
 
 def write(path: Path) -> None:

@@ -13,14 +13,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from referral.domain.record import Input, RecordLost, Source, lost_input
 from referral.errors import Malformed
-from referral.runtime import erasure, mark, observe, quarantine
-from referral.runtime.keys import Keys
+from referral.runtime import mark, observe, quarantine
 from referral.runtime.partition import Unit
 from referral.runtime.read import Taken
 from referral.runtime.sequence import FAR, NONE
 from referral.runtime.settings import Settings
 from referral.runtime.understand import Opened, Seen, Understood, fingerprint, open_all
-from referral.wire import codec, seal
+from referral.wire import codec, intake_key, seal
 
 EVERY = 1.0
 """Seconds between two looks at the ends of the own partitions (ours): one request to the broker, whatever their number."""
@@ -96,7 +95,7 @@ def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
     return open_all([t for t in own if not mark.carries(secret, t[2].value, t[2].headers)], unread=False)
 
 
-def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], master: Keys, service: str, out: Understood) -> None:
+def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Understood) -> None:
     """Log each, and where its seal opens, so that readers believe it: keep it apart, have the case's desk asked, and step over its number.
 
     The next true record gets a number behind the foreign one, so readers apply it instead of taking it for a repeat or a fork.
@@ -107,7 +106,7 @@ def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], master: K
         if count < LINES:
             at = {"topic": place[0], "partition": place[1], "offset": record.offset}
             observe.log().error("foreign record", service=service, hint=f"{service} did not write it; find out who did", **at)
-        if item.envelope is None or not opens(item.envelope, place[0], keys, master):
+        if item.envelope is None or not opens(item.envelope, place[0], keys, intake):
             continue  # its readers refuse it by themselves
         meta = item.envelope.meta
         out.refused.append(quarantine.record(item.taken, REASON, meta))
@@ -124,11 +123,11 @@ def _asked(item: Opened, case_id: str, seq: int) -> Input:
     return lost_input(case_id, RecordLost(topic=place[0], seq=seq, reason=REASON), source)
 
 
-def opens(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], master: Keys) -> bool:
+def opens(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> bool:
     """Whether readers believe this record: it opens under its case's key, or is an erasure that proves itself."""
     meta = envelope.meta
     try:
         data = seal.unseal(keys.get(meta.case_id), topic, envelope)
-        return meta.type not in seal.UNSEALED or erasure.genuine(master, meta.case_id, codec.decode(meta.type, meta.fingerprint, data))
+        return meta.type not in seal.UNSEALED or intake_key.genuine(intake, meta.case_id, codec.decode(meta.type, meta.fingerprint, data))
     except Malformed:
         return False

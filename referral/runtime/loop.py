@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Fenced, Misfit, NewerVersion, Rejected, Unavailable
-from referral.runtime import alarm, attempt, clock, commit, database, heart, kafka, lease, mark, observe, outbox
+from referral.runtime import alarm, attempt, clock, commit, database, erasure, heart, kafka, lease, mark, observe, outbox
 from referral.runtime.batch import Done, Transaction
 from referral.runtime.clock import FalseClock
 from referral.runtime.keys import Keys
@@ -38,6 +38,7 @@ class Loop:
 
     def __init__(self, service: Service, settings: Settings, engine: AsyncEngine, keys: Keys, health: observe.Health) -> None:
         self.service, self.settings, self.engine, self.keys, self.health = service, settings, engine, keys, health
+        self._intake = erasure.intake_keys(settings)
         self.units: dict[str, Unit] = {}
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
@@ -105,7 +106,7 @@ class Loop:
             counts = {name: card.partitions for name, card in kafka.wanted(self.settings).items()}
             of = (self.service, self.settings)
             self.owner = Owner(*of, self.health, self.tx, self.reader, producer, book, self.keys, self.units, counts)
-            self.batch = Transaction(*of, self.keys, self.tx, producer, await mark.secret(self.tx))
+            self.batch = Transaction(*of, self.keys, self._intake, self.tx, producer, await mark.secret(self.tx))
             await self.tx.commit()
             self.ledger = Ledger(book, self.settings, self.service.writes) if self.service.writes else None
             self.producer, self.gate, self._poll = producer, alarm.Gate(), 0.0

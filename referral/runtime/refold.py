@@ -14,7 +14,7 @@ from msgspec import msgpack
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import database, keyring, keys, mark, outbox, tape
+from referral.runtime import database, erasure, keyring, keys, mark, outbox, tape
 from referral.runtime.partition import word
 from referral.runtime.settings import Settings
 from referral.runtime.tape import Tape, Taped
@@ -53,7 +53,7 @@ async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int
             await tx.execute(text(FENCE.format(s=service)))
             master = keys.read(settings.master_key_file)
             secrets = {topic: await mark.secret(tx, owner) for owner, topic in WRITES.items()}
-            made = await tape.read(settings, master, secrets)
+            made = await tape.read(settings, erasure.needed_keys(settings), secrets)
             await keyring.restore(tx, settings, made.erased, master)
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
             found = await master.load(tx, {taped.meta.case_id for taped in made.all})

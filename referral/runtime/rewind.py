@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
-from referral.runtime import commit, keyring, ledger, mark
+from referral.runtime import commit, erasure, keyring, ledger, mark
 from referral.runtime.keys import Keys
 from referral.runtime.partition import Place, Unit, digest
 from referral.runtime.sequence import NONE
@@ -108,7 +108,7 @@ async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: st
             envelopes.append(envelope)
     if not wrote and envelopes:
         known = await _keys(tx, settings, keys, {e.meta.case_id for e in envelopes})
-        envelopes = [e for e in envelopes if ledger.opens(e, topic, known, keys)]
+        envelopes = [e for e in envelopes if ledger.opens(e, topic, known, erasure.intake_keys(settings))]
     seen = await commit.seen(tx, {e.meta.case_id for e in envelopes})
     return any(e.meta.case_seq > seen.get((topic, e.meta.case_id), NONE).seq for e in envelopes)
 

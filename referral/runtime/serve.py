@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from referral.errors import ReadOnly
-from referral.runtime import database, keys, observe, web
+from referral.runtime import database, erasure, keys, observe, web
 from referral.runtime.loop import Loop
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
@@ -22,6 +22,7 @@ Background = Callable[[], Coroutine[None, None, None]]
 async def serve(service: Service, settings: Settings, app: ASGIApp | None, background: Sequence[Background]) -> None:
     """A service whose work is the loop. Ends and raises as `stand` does."""
     observe.configure()
+    erasure.needed_keys(settings)
     health = observe.Health(service.against)
     engine = database.engine(settings, service.name, size=4)
     loop = Loop(service, settings, engine, keys.read(settings.master_key_file), health)

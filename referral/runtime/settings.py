@@ -24,7 +24,8 @@ SERVICES = (*LINE, "oversight")
 class Settings(Struct, frozen=True, kw_only=True):
     """One process's surroundings. http: host and port (0: any free one, printed). prefix: of every topic, for several stacks on a broker.
 
-    log_key_file, witness_policy: what audit signs with, and who cosigns. audit_url: base of the log's HTTP.
+    intake_key_file: what intake signs with; no other service has it. log_key_file: what audit signs with. witness_policy: who is believed
+    of the log, and of intake. audit_url: base of the log's HTTP.
     public_url: where people reach this service's pages; proxy: address in front of it, whose X-Forwarded-For is believed.
     database: SQLAlchemy URL; a service connects as the role of its own name. drill_clock: hours may be passed in seconds (demo, tests).
     """
@@ -33,6 +34,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     database: str
     master_key_file: Path
     ingress_key_file: Path | None = None
+    intake_key_file: Path | None = None
     log_key_file: Path | None = None
     witness_policy: Path | None = None
     audit_url: str = "http://localhost:8084"
@@ -88,6 +90,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         database=need("REFERRAL_DATABASE"),
         master_key_file=Path(need("REFERRAL_MASTER_KEY_FILE")),
         ingress_key_file=file("REFERRAL_INGRESS_KEY_FILE"),
+        intake_key_file=file("REFERRAL_INTAKE_KEY_FILE"),
         log_key_file=file("REFERRAL_LOG_KEY_FILE"),
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),

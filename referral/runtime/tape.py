@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiokafka import ConsumerRecord
 from msgspec import Struct, field
@@ -10,7 +10,6 @@ from msgspec import Struct, field
 from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.runtime import erasure, mark, reading
-from referral.runtime.keys import Keys
 from referral.runtime.partition import Place, digest
 from referral.runtime.sequence import FAR
 from referral.runtime.settings import Settings
@@ -47,14 +46,17 @@ class Tape(Struct, kw_only=True):
     records: dict[str, list[Taped]] = field(default_factory=lambda: {topic: [] for topic in CASE_TOPICS})
     last: dict[tuple[str, str], Taped] = field(default_factory=dict)
 
-    def take(self, place: Place, record: ConsumerRecord, master: Keys, secrets: Mapping[str, bytes]) -> None:
-        """One more record; what is none of ours is passed over, as every reader does. secrets: topic → its owner's."""
+    def take(self, place: Place, record: ConsumerRecord, intake: Collection[bytes], secrets: Mapping[str, bytes]) -> None:
+        """One more record; what is none of ours is passed over, as every reader does.
+
+        intake: keys by which an erasure is believed. secrets: topic → its owner's.
+        """
         self.ends[place] = (record.offset + 1, digest(record.key, record.value))
         try:
             meta = seal.open(record.value or b"").meta
         except Malformed:
             return
-        if meta.type in seal.UNSEALED and erasure.said(master, place[0], record.value) is None:
+        if meta.type in seal.UNSEALED and erasure.said(intake, place[0], record.value) is None:
             return
         if record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]:
             marked = mark.carries(secrets[place[0]], record.value, record.headers)
@@ -98,10 +100,10 @@ def _opens(taped: Taped, found: Mapping[str, bytes]) -> bool:
     return True
 
 
-async def read(settings: Settings, master: Keys, secrets: Mapping[str, bytes]) -> Tape:
+async def read(settings: Settings, intake: Collection[bytes], secrets: Mapping[str, bytes]) -> Tape:
     """Read the case topics to their ends. secrets: topic → its owner's, by which the owner's records are told from others'."""
     made = Tape()
     async for place, record in reading.whole(settings, CASE_TOPICS):
-        made.take(place, record, master, secrets)
+        made.take(place, record, intake, secrets)
     made.believe()
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -13,15 +13,14 @@ from msgspec import Struct
 from referral.domain.events import EVENTS
 from referral.domain.record import Erased, Input, Raw, RecordLost, Source, lost_input, record_input
 from referral.errors import Malformed
-from referral.runtime import erasure, observe
+from referral.runtime import observe
 from referral.runtime.fetched import Undecodable
-from referral.runtime.keys import Keys
 from referral.runtime.partition import Place
 from referral.runtime.quarantine import Refused
 from referral.runtime.quarantine import record as refused
 from referral.runtime.read import Taken
 from referral.runtime.sequence import NONE, Last, Verdict, judge
-from referral.wire import codec, seal, topics
+from referral.wire import codec, intake_key, seal, topics
 
 _POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed one: names the id of a record that has none
 Seen = dict[tuple[str, str], Last]
@@ -85,8 +84,11 @@ def raw(taken: Taken) -> Input:
     return Input(id=str(uuid.uuid5(_POSITION, name)), case_id="", body=body, source=_source(place, record))
 
 
-def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], master: Keys, service: str) -> Understood:
-    """In order. seen, keys: of every case here. NewerVersion: deploy this consumer first; nothing of the batch is applied."""
+def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> Understood:
+    """In order. seen, keys: of every case here. intake: keys by which an erasure is believed.
+
+    NewerVersion: deploy this consumer first; nothing of the batch is applied.
+    """
     out = Understood()
     for item in opened:
         _, place, record = item.taken
@@ -100,7 +102,7 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], mast
         if verdict is Verdict.REPEAT:
             observe.REPEATS.labels(service, place[0]).inc()
             continue
-        body, reason = _body(item.envelope, place[0], keys, master)
+        body, reason = _body(item.envelope, place[0], keys, intake)
         if reason == "seal":
             # nothing proves that its sequence is true, and believing it would make the true records look like repeats or forks
             out.refused.append(refused(item.taken, reason))
@@ -124,14 +126,14 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], mast
     return out
 
 
-def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], master: Keys) -> tuple[Struct | None, str]:
+def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> tuple[Struct | None, str]:
     """(body, "") or (None, why it cannot be read)."""
     meta = envelope.meta
     if meta.type not in seal.UNSEALED and meta.case_id not in keys:
         return Erased(), ""
     try:
         body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope))
-        if meta.type in seal.UNSEALED and not erasure.genuine(master, meta.case_id, body):
+        if meta.type in seal.UNSEALED and not intake_key.genuine(intake, meta.case_id, body):
             return None, "seal"
         return body, ""
     except Malformed as error:

@@ -14,7 +14,7 @@ from referral.proof import note_keys, witness_policy
 from referral.proof.entry import Entry
 from referral.proof.note_keys import SignerKey
 from referral.proof.witness_policy import Policy
-from referral.runtime import database, keys, web
+from referral.runtime import database, erasure, keys, web
 from referral.runtime.observe import Health, configure, log
 from referral.runtime.serve import stand
 from referral.runtime.service import Service, run
@@ -58,8 +58,9 @@ async def main(settings: Settings) -> None:
         database.engine(settings, "audit", size=size) for size in (6, 4)
     )  # a crowd at the door does not keep the log from signing
     held = keys.read(settings.master_key_file)
-    shown = pages.made(doors, held, policy, drill=settings.drill_clock, secure=settings.is_secure(settings.public_url))
-    app = application(doors, shown.routes())
+    secure = settings.is_secure(settings.public_url)
+    shown = pages.made(doors, held, policy, erasure.needed_keys(settings), drill=settings.drill_clock, secure=secure)
+    app = application(doors, held, shown.routes())
     async with witnesses.client() as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
         audit = Audit(alarm, [*says.schemas(schema.load(settings.schemas)), says.keys(told)], against)

@@ -1,7 +1,12 @@
-"""The log over HTTP as C2SP tlog-tiles says, and the proof of one event. Whoever asks learns hashes; entries are for auditors."""
+"""The log over HTTP as C2SP tlog-tiles says, and the proof of one event. Whoever asks learns hashes; entries are for auditors.
+
+So are proofs: an id of a decision can be computed from that of its cause, and whether it is logged would tell that it was made. Intake,
+which gives an agency the proofs of its own receipts, shows for each the token that only the master key makes.
+"""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 
 from msgspec import json
@@ -16,6 +21,7 @@ from referral.proof import tile_path
 from referral.proof.tile_path import ENTRIES
 from referral.proof.tlog_proof import TlogProof
 from referral.runtime.connection import PROBLEM
+from referral.runtime.keys import Keys
 from referral.runtime.visits import digest
 from services.audit import checkpoints, readers
 
@@ -23,11 +29,12 @@ SOON_S = 1
 """When to ask again for what is not published yet (ours): a checkpoint takes less."""
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 """A tile never changes (C2SP tlog-tiles)."""
+ASK_INTAKE = "proofs are for auditors (a token of `referral audit token`); an agency asks intake: GET /v1/referrals/{referral_id}/proof"
 PRIVATE = {"cache-control": "private, no-store"}
 
 
-def application(engine: AsyncEngine, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """ASGI. more: routes of the pages."""
+def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """ASGI. keys: make the token of each proof. more: routes of the pages."""
 
     async def checkpoint(_: Request) -> Response:
         async with engine.connect() as tx:
@@ -43,8 +50,7 @@ def application(engine: AsyncEngine, more: Sequence[BaseRoute] = ()) -> Starlett
             return problem(404, "no-such-tile", str(error))
         async with engine.connect() as tx:
             if wanted.level == ENTRIES:
-                token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-                if not await readers.reader(tx, digest(token)):
+                if not await readers.reader(tx, digest(_token(request))):
                     hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
                     return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)
@@ -55,17 +61,23 @@ def application(engine: AsyncEngine, more: Sequence[BaseRoute] = ()) -> Starlett
         return Response(data, media_type="application/octet-stream", headers=PRIVATE if wanted.level == ENTRIES else FOR_EVER)
 
     async def proof(request: Request) -> Response:
-        event_id = str(request.path_params["event_id"])
+        event_id, token = str(request.path_params["event_id"]), _token(request)
         async with engine.connect() as tx:
+            if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await readers.reader(tx, digest(token)):
+                return problem(401, "no-token", ASK_INTAKE, {"www-authenticate": "Bearer"})
             found, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
             if found is None or newest is None or newest.cosigned is None or found[0] >= newest.size:
                 return soon("no published checkpoint covers an event of this id yet")
             index, leaf = found
             hashes = await checkpoints.inclusion(tx, index, newest.size)
-        return PlainTextResponse(TlogProof(index, tuple(hashes), newest.cosigned, leaf).encode())
+        return PlainTextResponse(TlogProof(index, tuple(hashes), newest.cosigned, leaf).encode(), headers=PRIVATE)
 
     routes = [Route("/checkpoint", checkpoint), Route("/tile/{path:path}", tile), Route("/proofs/{event_id:uuid}", proof)]
     return Starlette(routes=[*routes, *more])
+
+
+def _token(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ").strip()
 
 
 def soon(detail: str) -> Response:

@@ -17,7 +17,6 @@ from starlette.routing import BaseRoute, Route
 
 from referral.cli.show import LOCAL, local
 from referral.errors import Malformed
-from referral.proof.entry import Kind
 from referral.proof.witness_policy import Policy
 from referral.runtime import clock
 from referral.runtime.keys import Keys
@@ -50,11 +49,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """keys: to read the cases that are not erased. policy: whose checkpoints are believed."""
+    """keys: to read the cases that are not erased. policy: whose checkpoints are believed. intake: whose erasures."""
 
     engine: AsyncEngine
     keys: Keys
     policy: Policy
+    intake: tuple[bytes, ...]
     templates: Environment
     drill: bool
     visits: Visits
@@ -125,7 +125,7 @@ class Pages:
             except Malformed as error:
                 told = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
                 return self._page("cases.html", reader, 500, asked=Asked(case_id, "", ""), problem=told, cases=[], more=False)
-            erased = any(entry.kind is Kind.ERASURE for entry in read.entries)  # its key is destroyed a moment after that
+            erased = any(shown.erased(entry, self.intake) for entry in read.entries)  # its key is destroyed a moment after that
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=reader)
         if not read.entries and not read.damaged:
@@ -148,11 +148,11 @@ class Pages:
         )
 
 
-def made(engine: AsyncEngine, keys: Keys, policy: Policy, *, drill: bool, secure: bool) -> Pages:
+def made(engine: AsyncEngine, keys: Keys, policy: Policy, intake: tuple[bytes, ...], *, drill: bool, secure: bool) -> Pages:
     """Called by wiring. secure: people reach the pages by https."""
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Pages(engine, keys, policy, templates, drill, Visits("audit", "auditor", HOME, secure))
+    return Pages(engine, keys, policy, intake, templates, drill, Visits("audit", "auditor", HOME, secure))
 
 
 async def _css(_: Request) -> Response:

@@ -17,7 +17,7 @@ from referral.proof.history import unseal
 from referral.proof.merkle import leaf_hash
 from referral.proof.timeline import Line, timeline
 from referral.proof.witness_policy import Accepted, Policy
-from referral.wire import leaf
+from referral.wire import intake_key, leaf
 
 
 class Row(Struct, frozen=True):
@@ -83,6 +83,14 @@ def _mark(entry: Entry, data: bytes, proof: Sequence[bytes] | None, by: Accepted
     except Unproven:
         return "bad"
     return "verified"
+
+
+def erased(entry: Entry, intake: tuple[bytes, ...]) -> bool:
+    """Whether this says, with intake's signature, that the case is erased. intake: its public keys."""
+    try:
+        return entry.kind is Kind.ERASURE and intake_key.genuine(intake, entry.case_id, unseal(entry, None).body)
+    except (Malformed, NewerVersion):
+        return False
 
 
 def rows(entries: Sequence[Entry], key: bytes | None, found: Mapping[int, str]) -> list[Row]:

@@ -9,17 +9,19 @@ from collections.abc import Callable, Mapping
 
 import httpx
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from starlette.applications import Starlette
 
 from referral.errors import Rejected, Unavailable
-from referral.runtime import bundles, database, keys
+from referral.runtime import bundles, database, erasure, keys
 from referral.runtime.service import Service, run
 from referral.runtime.settings import Settings, load
 from services.intake import api, api_person, handle, logged, pages
 from services.intake.destroying import Destroying
 from services.intake.door import Door
 from services.intake.in_force import InForce
+from services.intake.promising import Promising
 
 CONNECTIONS = 8
 """Of the doors' pool (ours): two carry referrals, the others answers, readings and pages."""
@@ -45,6 +47,17 @@ def ingress_key(settings: Settings) -> X25519PrivateKey | None:
         found = None
     if not isinstance(found, X25519PrivateKey):
         raise Rejected("ingress-key", "REFERRAL_INGRESS_KEY_FILE", "a readable X25519 private key, PKCS 8 in PEM, is needed")
+    return found
+
+
+def signing_key(settings: Settings) -> Ed25519PrivateKey:
+    """Intake's own key. Rejected: no file holds it, or the witness policy names another, so that nobody would believe what it signs."""
+    found = keys.signing(settings.intake_key_file)
+    if found.public_key().public_bytes_raw() not in erasure.needed_keys(settings):
+        hint = (
+            "the witness policy names another key of intake than this file holds: bring the line `# intake ed25519 …` and the file together"
+        )
+        raise Rejected("intake-key", "REFERRAL_INTAKE_KEY_FILE", hint)
     return found
 
 
@@ -85,11 +98,12 @@ async def main(settings: Settings) -> None:
     log = httpx.AsyncClient(base_url=settings.audit_url, timeout=logged.DOOR_S)
     url = httpx.URL(settings.inbox_url)
     authority = url.netloc.decode().lower() if url.scheme == "https" else ""
-    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, log, authority)
+    own = signing_key(settings)
+    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, own, log, authority)
     destroying = Destroying(door, settings)
     app = destroying.gate(application(door, in_force, private, secure=settings.is_secure(settings.inbox_url)))
     try:
-        background = (followed.run, in_force.follow, destroying.run)
+        background = (followed.run, in_force.follow, destroying.run, Promising(door).run)
         await run(service(door, private, destroying.against), app=app, background=background, settings=settings)
     finally:
         await log.aclose()

@@ -27,7 +27,7 @@ async def submission(call: Call) -> shown.SubmissionState:
         refused = await receipts.refusals(tx, call.agency, key)
     if found is None and not refused:
         raise store.unknown("submission", "key")
-    return shown.submission(found, refused)
+    return shown.submission(found, refused, call.door.key)
 
 
 async def referral(call: Call) -> shown.ReferralState:
@@ -44,7 +44,7 @@ async def proof(call: Call) -> str:
     """The proof that a referral that you sent is in the log, and that a quorum of witnesses has seen it (C2SP tlog-proof)."""
     async with call.door.begin() as tx:
         found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
-    return await logged.proof(call.door.log, found.event_id)
+    return await logged.proof(call.door.log, call.door.keys, found.event_id)
 
 
 async def codes(call: Call) -> shown.Codes:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
+import httpx
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from referral.domain.events import CaseErased
-from referral.errors import Unavailable
+from referral.errors import Malformed, Rejected, Unavailable
 from referral.runtime import database, erasure, kafka, keyring, observe, reading
 from referral.runtime.settings import Settings
+from referral.wire import intake_key
 from services.intake import erasures, logged
 from services.intake.door import Door
+from services.intake.erasures import Erasure
 
 EVERY = 1.0
 """Seconds between two looks (ours): audit publishes a checkpoint within seconds."""
@@ -26,10 +29,12 @@ NEW = ("POST", "/v1/referrals")
 
 
 class Destroying:
-    """One instance's. Several do no harm: each step is the same done twice."""
+    """One instance's. Several do no harm: each step is the same done twice. Rejected: the witness policy cannot be read."""
 
     def __init__(self, door: Door, settings: Settings) -> None:
         self._door, self._settings = door, settings
+        self._policy = _policy(settings)
+        self._intake = intake_key.named(self._policy)
         self._applied = False
         self._known = 0
 
@@ -73,10 +78,20 @@ class Destroying:
             self._applied = True
         async with self._door.begin() as tx:
             waiting = await erasures.under_way(tx)
-        covered = [one.case_id for one in waiting if await logged.covered(self._settings.audit_url, one.event_id)]
+        async with httpx.AsyncClient(base_url=self._settings.audit_url, timeout=logged.ANSWER_S) as audit:
+            covered = [one.case_id for one in waiting if await self._proven(audit, one)]
         await self.destroy(covered)
         async with self._door.begin() as tx:
             self._known = len(await erasures.destroyed(tx))
+
+    async def _proven(self, audit: httpx.AsyncClient, one: Erasure) -> bool:
+        """Whether the log holds this erasure, by a proof that the witness policy believes. A false one destroys nothing."""
+        try:
+            return await logged.covered(audit, self._door.keys, self._policy, one.event_id, one.case_id)
+        except Malformed as error:
+            hint = f"{error}: nothing is destroyed; find out who answers at REFERRAL_AUDIT_URL in the place of audit"
+            observe.log().error("the proof of an erasure does not hold", service="intake", case_id=one.case_id, hint=hint)
+            return False
 
     async def destroy(self, cases: Collection[str]) -> None:
         """The wrapped keys beside the database first, which is the last that a restored copy could get them from; then rows and keys."""
@@ -99,7 +114,7 @@ class Destroying:
         begin = {(CaseErased.TOPIC, partition): offset for partition, offset in start.items()}
         async for (topic, partition), record in reading.whole(self._settings, [CaseErased.TOPIC], begin):
             ends[partition] = record.offset + 1
-            if (found := erasure.said(self._door.keys, topic, record.value or b"")) is not None:
+            if (found := erasure.said(self._intake, topic, record.value or b"")) is not None:
                 said[found[0].case_id] = found
         kept = await keyring.kept(self._settings) if said or gone else {}
         async with self._door.begin() as tx:
@@ -109,3 +124,14 @@ class Destroying:
         await self.destroy(back)
         async with self._door.begin() as tx:
             await erasures.have_read(tx, ends)
+
+
+def _policy(settings: Settings) -> bytes:
+    try:
+        if settings.witness_policy is not None:
+            return settings.witness_policy.read_bytes()
+    except OSError as error:
+        raise Rejected("missing", "REFERRAL_WITNESS_POLICY", f"the file cannot be read: {error.strerror}") from None
+    raise Rejected(
+        "missing", "REFERRAL_WITNESS_POLICY", "set it to the file that names the log's witnesses: without it no proof can be checked"
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -25,14 +26,15 @@ ANSWER_S = 4.5
 @dataclass(frozen=True, slots=True)
 class Door:
     """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text. seconds: the true Unix time, by
-    which the clocks of agencies' systems are compared; a drill does not move it. log: to audit's HTTP; None where this stack has none.
-    authority: host by which agencies reach it over https, empty in a trial."""
+    which the clocks of agencies' systems are compared; a drill does not move it. key: intake's own, which signs receipts and erasures.
+    log: to audit's HTTP; None where this stack has none. authority: host by which agencies reach it over https, empty in a trial."""
 
     engine: AsyncEngine
     keys: Keys
     lists: Callable[[], Lists]
     new_id: Callable[[], str]
     seconds: Callable[[], int]
+    key: Ed25519PrivateKey
     log: httpx.AsyncClient | None = None
     authority: str = ""
 

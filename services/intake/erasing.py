@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseErased
 from referral.errors import Rejected
-from referral.runtime import clock, erasure, queue
+from referral.runtime import clock, queue
+from referral.wire import intake_key
 from services.intake import erasures, standing, store
 from services.intake.accounts import Account
 from services.intake.door import Door
@@ -59,7 +60,7 @@ async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str) -
         basis=known.basis,
         records=await erasures.records(tx, case_id),
     )
-    await queue.put(tx, case_id, erasure.tagged(door.keys, case_id, body), known.id, case.key, drill=case.drill)
+    await queue.put(tx, case_id, intake_key.signed(door.key, case_id, body), known.id, case.key, drill=case.drill)
     await erasures.approve(tx, known, who.id, at)
     approved = await erasures.of_case(tx, case_id)
     assert approved is not None

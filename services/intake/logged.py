@@ -1,10 +1,12 @@
-"""Is it logged? Intake asks audit whether a published checkpoint covers an event, and for the proof; nothing else here asks audit."""
+"""Is it logged? Intake asks audit for the proof of an event; nothing else here asks audit. What it acts upon itself it checks first."""
 
 from __future__ import annotations
 
 import httpx
 
-from referral.errors import Rejected, Unavailable
+from referral.errors import Malformed, NewerVersion, Rejected, Unavailable
+from referral.proof import receipt
+from referral.runtime.keys import Keys
 
 ANSWER_S = 5.0
 """Longest that audit is waited for (ours); it is asked again later."""
@@ -14,10 +16,13 @@ PROOF_LIMIT = 64 * 1024
 """Bytes of a proof (ours): 63 hashes and a hundred signatures take a quarter of it."""
 
 
-async def proof(log: httpx.AsyncClient | None, event_id: str) -> str:
-    """The `.tlog-proof` of an event. log: None where this stack has none. Rejected 404: not logged yet. Unavailable: audit is away."""
+async def proof(log: httpx.AsyncClient | None, keys: Keys, event_id: str) -> str:
+    """The `.tlog-proof` of an event, as audit gives it: whoever uses it checks it. log: None where this stack has none.
+
+    Rejected 404: not logged yet. Unavailable: audit is away.
+    """
     try:
-        answer = await log.get(f"/proofs/{event_id}") if log else None
+        answer = await log.get(f"/proofs/{event_id}", headers={"authorization": f"Bearer {keys.lookup(event_id)}"}) if log else None
     except httpx.HTTPError:
         answer = None
     if answer is not None and answer.status_code == httpx.codes.NOT_FOUND:
@@ -27,10 +32,18 @@ async def proof(log: httpx.AsyncClient | None, event_id: str) -> str:
     return answer.text
 
 
-async def covered(url: str, event_id: str) -> bool:
-    """Whether the log proves that it holds this event: then nobody can take it out again unseen. False also while audit is away."""
+async def covered(log: httpx.AsyncClient, keys: Keys, policy: bytes, event_id: str, case_id: str) -> bool:
+    """Whether the witnesses of this policy have seen the event in the log: then nobody can take it out again unseen.
+
+    policy: the witness policy file. False: not yet, or audit is away. Malformed: what audit gave proves nothing; somebody answers in its
+    place, or it lies.
+    """
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=ANSWER_S) as audit:
-            return (await audit.get(f"/proofs/{event_id}")).status_code == httpx.codes.OK
-    except httpx.HTTPError:
+        found = await proof(log, keys, event_id)
+    except (Rejected, Unavailable):
         return False
+    try:
+        receipt.check({"event_id": event_id, "case_id": case_id}, found.encode(), policy)
+    except NewerVersion as error:
+        raise Malformed("proof", str(error)) from None
+    return True

@@ -33,7 +33,7 @@ class Referrals:
         answer = await self._together(Posting(agency=call.agency, key=call.key, door=By.HTTP, found=found, signed=call.signed))
         if isinstance(answer, Rejected):
             raise answer
-        return shown.referral_receipt(answer)
+        return shown.referral_receipt(answer, self._door.key)
 
     async def _accept(self, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
         async with self._door.begin() as tx:
@@ -50,7 +50,7 @@ def act(do: Act, kind: type[Struct], name: str, what: str) -> Callable[[Call], A
         id, body = known_id(call, name, what), call.body(kind)
         async with call.door.begin() as tx:
             receipt = await do(tx, call.door, call.post(), id, body)
-        return shown.act_receipt(receipt)
+        return shown.act_receipt(receipt, call.door.key)
 
     handler.__name__, handler.__doc__ = do.__name__, do.__doc__
     return handler
@@ -70,7 +70,7 @@ async def consent(call: Call) -> shown.ConsentReceipt:
         receipt = await acts.consent(tx, call.door, call.post(), case_id, body)
         running = await store.pathways(tx, case_id) if body.state in (ConsentState.WITHDRAWN, ConsentState.REFUSED) else ()
     follows = tuple(sorted({lists.withdrawal.get(pathway, "stop") for pathway in running}))
-    return shown.ConsentReceipt(**structs.asdict(shown.act_receipt(receipt)), follows=follows)
+    return shown.ConsentReceipt(**structs.asdict(shown.act_receipt(receipt, call.door.key)), follows=follows)
 
 
 async def write(call: Call) -> shown.Written:

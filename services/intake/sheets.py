@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct, structs
 from starlette.concurrency import run_in_threadpool
 
 from referral.domain.events import Door as By
 from referral.errors import Rejected
 from referral.runtime import clock
-from services.intake import accepting, htcds, htcds_read, htcds_table, problems, receipts
+from services.intake import accepting, htcds, htcds_read, htcds_table, problems, receipts, shown
 from services.intake.accepting import Posting
 from services.intake.call import Call
 from services.intake.door import Door
@@ -37,6 +38,8 @@ class RowReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     case_id: str = ""
     event_id: str = ""
     received_at: str = ""
+    logged_by: str = ""
+    signature: str = ""
     problems: tuple[Problem, ...] = ()
 
 
@@ -97,7 +100,7 @@ class Sheets:
                     answers[record.row] = _refused(record.row, (fault,))
             given = await accepting.accept(tx, self._door, lists, [*postings.values()]) if postings else []
         for row, answer in zip(postings, given, strict=True):
-            answers[row] = _answer(row, answer, now)
+            answers[row] = _answer(row, answer, now, self._door.key)
         return [answers[row] for row in sorted(answers)]
 
     def _posting(self, call: Call, record: Record, found: htcds.Found, occurrence: int) -> Posting:
@@ -117,9 +120,10 @@ def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:
         known.add(row.referral_id)
 
 
-def _answer(row: int, receipt: Receipt | Rejected, now: int) -> RowReceipt:
+def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519PrivateKey) -> RowReceipt:
     if isinstance(receipt, Rejected):  # its key stands for something else
         return _refused(row, (Rejected(receipt.code, "ref_Key", receipt.hint, status=receipt.status),))
+    said = shown.signed(receipt, key)
     return RowReceipt(
         row=row,
         state="REPEATED" if receipt.received_at < now else "TAKEN",
@@ -127,6 +131,8 @@ def _answer(row: int, receipt: Receipt | Rejected, now: int) -> RowReceipt:
         case_id=receipt.case_id,
         event_id=receipt.event_id,
         received_at=when(receipt.received_at),
+        logged_by=said["logged_by"],
+        signature=said["signature"],
     )
 
 

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from referral.domain.events import Door
+from referral.proof.receipt import PROMISE_S, statement
 from services.intake.holding import UNTOLD
 from services.intake.instants import when
 from services.intake.kept import REUSED, Offer, Receipt, Referral, Refusal, Task
 from services.intake.timeline import Line
 
+SECOND = 1_000_000
+"""µs."""
+
 
 class ReferralReceipt(Struct, frozen=True, kw_only=True):
-    """A referral is taken and durable. The same key and body always give the same receipt."""
+    """A referral is taken and durable. The same key and body always give the same receipt. logged_by: until when it is in the log; from
+    then on a receipt without a proof proves that a promise was broken. signature: intake's, base64 (docs/agencies.md says over what)."""
 
     referral_id: str
     case_id: str
     event_id: str
     received_at: str
+    logged_by: str
+    signature: str
 
 
 class ActReceipt(Struct, frozen=True, kw_only=True):
-    """What was sent is taken and durable; what it leads to shows in the offer, the case or the referral."""
+    """What was sent is taken and durable; what it leads to shows in the offer, the case or the referral. logged_by, signature: as of a
+    referral's receipt."""
 
     id: str
     case_id: str
     event_id: str
     received_at: str
+    logged_by: str
+    signature: str
 
 
 class ConsentReceipt(ActReceipt, frozen=True, kw_only=True):
@@ -52,6 +64,7 @@ class RefusalState(Struct, frozen=True, kw_only=True):
 
 class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why the newest was refused.
+    logged_by, signature: as of a receipt, for what came by Kafka too.
 
     refusals: the newest first; beside what was TAKEN those that came after it, such as another child under the same number. HTTP answers
     at once, so that they are Kafka's.
@@ -63,6 +76,8 @@ class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     case_id: str = ""
     event_id: str = ""
     received_at: str = ""
+    logged_by: str = ""
+    signature: str = ""
     code: str = ""
     where: str = ""
     hint: str = ""
@@ -220,17 +235,26 @@ def maybe(at: int | None) -> str | None:
     return None if at is None else when(at)
 
 
-def referral_receipt(receipt: Receipt) -> ReferralReceipt:
-    return ReferralReceipt(
-        referral_id=receipt.id, case_id=receipt.case_id, event_id=receipt.event_id, received_at=when(receipt.received_at)
-    )
+def signed(receipt: Receipt, key: Ed25519PrivateKey) -> dict[str, str]:
+    """What every receipt says but its id: what was taken, until when it is in the log, and intake's signature. key: intake's own."""
+    said = {
+        "case_id": receipt.case_id,
+        "event_id": receipt.event_id,
+        "received_at": when(receipt.received_at),
+        "logged_by": when(receipt.received_at + PROMISE_S * SECOND),
+    }
+    return {**said, "signature": b64encode(key.sign(statement(receipt.id, said))).decode()}
 
 
-def act_receipt(receipt: Receipt) -> ActReceipt:
-    return ActReceipt(id=receipt.id, case_id=receipt.case_id, event_id=receipt.event_id, received_at=when(receipt.received_at))
+def referral_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ReferralReceipt:
+    return ReferralReceipt(referral_id=receipt.id, **signed(receipt, key))
 
 
-def submission(found: Receipt | None, refused: Sequence[Refusal]) -> SubmissionState:
+def act_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ActReceipt:
+    return ActReceipt(id=receipt.id, **signed(receipt, key))
+
+
+def submission(found: Receipt | None, refused: Sequence[Refusal], key: Ed25519PrivateKey) -> SubmissionState:
     """What was taken with the refusals that came after it, or the refusals alone: one of both is there."""
     if found is None:
         newest, refusals = refused[0], tuple(map(_refusal, refused))
@@ -240,9 +264,7 @@ def submission(found: Receipt | None, refused: Sequence[Refusal]) -> SubmissionS
         state="TAKEN",
         kind=found.kind,
         id=found.id,
-        case_id=found.case_id,
-        event_id=found.event_id,
-        received_at=when(found.received_at),
+        **signed(found, key),
         refusals=tuple(_refusal(one) for one in refused if one.code == REUSED or one.at >= found.received_at),
     )
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
 
-from referral.runtime import bundles, clock, database, kafka, keys, web
+from referral.runtime import bundles, clock, database, erasure, kafka, keys, web
 from referral.runtime.observe import Health, configure
 from referral.runtime.serve import stand
 from referral.runtime.settings import Settings, load
@@ -25,7 +25,7 @@ async def main(settings: Settings) -> None:
     engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # a crowd at the door keeps nobody from counting
     health = Health()
     master, followed, courses = keys.read(settings.master_key_file), bundles.follow(settings), Courses()
-    reading = Reading(courses.note, master)
+    reading = Reading(courses.note, erasure.needed_keys(settings))
     making = Making(courses, reading, lambda: followed.all if followed.caught_up else ())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)

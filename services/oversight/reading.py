@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 from referral.domain.events import Meta
 from referral.errors import Malformed
-from referral.runtime import erasure
-from referral.runtime.keys import Keys
 from referral.runtime.partition import Place
 from referral.runtime.sequence import NONE, Last, Verdict, judge
 from referral.runtime.understand import Opened, fingerprint
-from referral.wire import codec, seal
+from referral.wire import codec, intake_key, seal
 
 Note = Callable[[str, Meta, Struct | None], bool]
 """Told of each record: its topic, its clear part, and its body; None where the case's key is gone. Whether it can count in a period."""
@@ -24,10 +22,10 @@ Note = Callable[[str, Meta, Struct | None], bool]
 
 @dataclass(slots=True)
 class Reading:
-    """What was read so far. master: to tell a true erasure."""
+    """What was read so far. intake: keys by which an erasure is believed."""
 
     note: Note
-    master: Keys
+    intake: Collection[bytes]
     _met: defaultdict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _seen: dict[tuple[str, str], Last] = field(default_factory=dict)
     _time: dict[Place, int] = field(default_factory=dict)
@@ -97,4 +95,4 @@ class Reading:
             body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope))
         except Malformed as error:
             return None, error.reason
-        return (None, "seal") if unsealed and not erasure.genuine(self.master, meta.case_id, body) else (body, "")
+        return (None, "seal") if unsealed and not intake_key.genuine(self.intake, meta.case_id, body) else (body, "")

@@ -18,6 +18,8 @@ ENGINE_FAILED = "engine-failed"
 """The rule and the task, as the code lists name them."""
 ENGINE_FAILURES = Counter("referral_engine_failures", "Inputs for which the rules raised an exception; their desk was asked.")
 """Worry at the first: a rule is wrong. At four in ten minutes readiness turns red."""
+ERASURES_REFUSED = Counter("referral_erasures_refused", "Erasures of cases that are open; each such case goes on.")
+"""Worry at the first, at once: somebody has intake's key, or intake has a fault. `referral audit verify` names the entry."""
 MINUTE = 60_000_000
 # DESIGN §5: four in ten minutes are more than one odd case; readiness turns red, and nothing stops.
 LIMIT = 4
@@ -54,6 +56,13 @@ def desk(case: Case | None, cause: Input, policy: Policy) -> str:
 def facts(case: Case | None, now: int, bundle: int) -> Facts:
     """The facts of an input that no rule has looked at."""
     return Facts(now=max(now, case.at if case else 0), engine=ENGINE, free={}, bundle=bundle)
+
+
+def erasure_refused(cause: Input) -> None:
+    """Say aloud that somebody wants an open case erased."""
+    ERASURES_REFUSED.inc()
+    hint = "the case is open and goes on; find out who has intake's key, and compare the accounts that the entry names"
+    log().error("erasure refused", service="routing", case_id=cause.case_id, event_id=cause.id, hint=hint)
 
 
 class Breaker(Struct, kw_only=True):

@@ -36,6 +36,8 @@ class Routing:
             outcome.wake(case_id, next_due(case))
         for case_id in turn.erased:
             outcome.wake(case_id, None)
+        for cause in turn.refused:
+            failure.erasure_refused(cause)
         await store.save(tx, [case for case_id, case in turn.cases.items() if case is not before.get(case_id)], batch.keys)
         await store.remove(tx, sorted(turn.erased))
         await store.move_places(tx, turn.places.moved)

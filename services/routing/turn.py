@@ -19,7 +19,9 @@ from services.routing.rules import Bundle
 
 
 class Turn(Struct, kw_only=True):
-    """cases: as they are now. said: input → its events. erased: cases to forget. failed: inputs for which the rules raised an exception.
+    """cases: as they are now. said: input → its events. erased: cases to forget. refused: erasures of cases that are open.
+
+    failed: inputs for which the rules raised an exception.
 
     unlocked: services whose free places a decision wanted, but whose rows were not locked; then nothing here may be kept.
     """
@@ -29,6 +31,7 @@ class Turn(Struct, kw_only=True):
     places: Places
     said: list[tuple[Input, tuple[Struct, ...]]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
+    refused: list[Input] = field(default_factory=list)
     failed: list[tuple[Input, Exception]] = field(default_factory=list)
     unlocked: set[str] = field(default_factory=set)
 
@@ -36,10 +39,18 @@ class Turn(Struct, kw_only=True):
         """Decide every input that rules are about; one whose case has no key any more was erased, and is only taken note of."""
         for cause in batch.inputs:
             if isinstance(cause.body, CaseErased):
-                self.erased.add(cause.case_id)
-                self.places.move(self.cases.pop(cause.case_id, None), None)
+                self.erase(cause)
             elif type(cause.body) in DECIDES and cause.case_id in batch.keys and cause.case_id not in self.erased:
                 self.answer(cause, batch.now)
+
+    def erase(self, cause: Input) -> None:
+        """Forget a case; an open one is kept with its alarm, whoever has signed: intake asks for the erasure of closed cases only."""
+        case = self.cases.get(cause.case_id)
+        if case is not None and not case.closed:
+            self.refused.append(cause)
+            return
+        self.erased.add(cause.case_id)
+        self.places.move(self.cases.pop(cause.case_id, None), None)
 
     def answer(self, cause: Input, now: int) -> None:
         """Decide one input, and let its case and the places follow."""

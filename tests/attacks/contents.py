@@ -18,9 +18,8 @@ from tests.attacks.ground import Attack, Noticed, copy, honest, signed, verify
 from tests.attacks.history import ABOVE
 from tests.made_log import WITNESSES
 from tests.unit.audit_archive import Rows
-from tests.unit.audit_log import MINUTE, Log, story
+from tests.unit.audit_log import MINUTE, Log, closed, erase, story
 from tests.unit.test_audit_signed import KEY, activate, by_http, refer
-from tests.unit.test_audit_verify import erase
 
 TABLE = "writes the table or the folder"
 CASE_KEY = "with the keys of the log and of the case, above the witnessed size"
@@ -40,6 +39,7 @@ def stolen_after_erasure() -> Noticed:
     log = Log()
     erased = story(log, "erased")
     story(log, "other")
+    closed(log, erased)
     erase(log, erased)
     del log.keys[erased]
     there = copy(log.entries)

@@ -22,6 +22,7 @@ from referral.proof import note, witness_policy
 from referral.proof.note_keys import COSIGNATURE, ED25519, SignerKey, VerifierKey
 from referral.proof.witness_policy import Accepted, Policy
 from referral.runtime import database, web
+from referral.runtime.keys import Keys
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
 from services.audit import checkpoints, witnesses
@@ -30,6 +31,8 @@ from services.audit.publish import Publisher
 from tests.unit.test_audit_ingest import record, value
 
 KEY = SignerKey("log.example/made-up", ED25519, bytes(32))
+MASTER = Keys(bytes(32))
+"""Of audit and of whoever asks it for proofs."""
 KEYS = [SignerKey(f"witness-{n}.example", COSIGNATURE, bytes([n]) * 32) for n in (1, 2, 3)]
 
 

@@ -24,6 +24,7 @@ from referral.wire import codec
 from services.intake import api, api_person, handle
 from services.intake.door import Door
 from services.intake.lists import Lists
+from tests.erased import KEY
 
 LISTS = Lists(
     number=1,
@@ -180,7 +181,7 @@ def changed(*, consent: e.Consent | None = None, excluded: tuple[str, ...] = (),
 async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: httpx.AsyncClient | None = None) -> AsyncIterator[Stack]:
     """The application on this database, with a token for every agency. log: audit's HTTP."""
     engine = database.engine(settings, "intake", size=size)
-    door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), log)
+    door = Door(engine, keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), KEY, log)
     app = Starlette(routes=[*api.routes(door, None), *api_person.routes(door)], exception_handlers=dict(api.ERRORS))  # type: ignore[arg-type]
     async with engine.begin() as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]

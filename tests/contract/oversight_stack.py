@@ -188,6 +188,7 @@ async def process(settings: Settings, folder: Path, *before: str) -> AsyncIterat
         "REFERRAL_KAFKA": settings.kafka,
         "REFERRAL_DATABASE": as_role(settings.database, "oversight"),
         "REFERRAL_MASTER_KEY_FILE": str(settings.master_key_file),
+        "REFERRAL_WITNESS_POLICY": str(settings.witness_policy),
         "REFERRAL_TOPIC_PREFIX": settings.topic_prefix,
         "REFERRAL_DRILL_CLOCK": str(int(settings.drill_clock)),
         "REFERRAL_HTTP": f"127.0.0.1:{port}",

@@ -14,15 +14,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log, policy
-from referral.domain.events import Door, ReferralSubmitted, ResponseSubmitted, Traits, Via, Word
+from referral.domain.events import CaseClosed, Door, Instruction, InstructionGiven, ReferralSubmitted, ResponseSubmitted, Traits, Via, Word
 from referral.proof.entry import ROUTING
 from referral.proof.history import Read, unseal
-from referral.runtime import database, kafka, keyring, keys, observe, queue, reading
+from referral.runtime import clock, database, kafka, keyring, keys, observe, queue, reading
 from referral.runtime.loop import Loop
 from referral.runtime.service import Batch, Outcome, Service
 from referral.runtime.settings import Settings
 from referral.wire import bundle, codec, seal, topics
+from services.audit import says
 from services.audit.__main__ import service as audit_service
+from services.audit.handle import Audit
 from services.routing.__main__ import service as routing_service
 from services.routing.failure import Breaker
 from services.routing.publish import publish
@@ -117,7 +119,8 @@ class Line:
         """Intake's queue, routing and audit, without a policy."""
         await self.run(INTAKE, "i1")
         await self.run(routing_service(Rules(), breaker or Breaker()), instance)
-        await self.run(audit_service(), "a1")
+        assert self.settings.witness_policy is not None
+        await self.run(audit_service(Audit(lambda _: None, [says.keys(self.settings.witness_policy.read_bytes())])), "a1")
 
     def publisher(self, instance: str = "r1") -> None:
         """Routing's work beside the loop."""
@@ -145,14 +148,30 @@ class Line:
         finally:
             await engine.dispose()
 
+    async def close_case(self, case_id: str) -> None:
+        """Its desk closes it."""
+        order = InstructionGiven(
+            instruction_id=new_id(),
+            word=Instruction.CLOSE,
+            agency="desk-prizren",
+            reason="error",
+            step="",
+            seat=0,
+            target="",
+            received_at=1,
+        )
+        await self.post(case_id, order)
+        await self.wait_for(case_id, CaseClosed)
+
     async def erase(self, case_id: str, records: int = 1) -> None:
-        """As intake erases after so many records: the event first; the key when routing has passed it, and its copy on referral-keys."""
+        """As intake erases a closed case after so many records: the event first, then, when routing has passed it, the key and its copy."""
         engine = database.engine(self.settings, "intake", size=1)
         try:
             async with engine.begin() as tx:
                 chest = keys.read(self.settings.master_key_file)
                 key = (await chest.load(tx, [case_id]))[case_id]
-                await queue.put(tx, case_id, erased(chest, case_id, records), new_id(), key)
+                said = erased(case_id, records, approved_at=await clock.now(tx))
+                await queue.put(tx, case_id, said, new_id(), key)
             await until(lambda: self.scalar("SELECT count(*) = 0 FROM routing.case_state WHERE case_id = :c", c=case_id))
             async with engine.begin() as tx:
                 await keys.erase(tx, case_id)
@@ -162,7 +181,7 @@ class Line:
             await engine.dispose()
 
     async def forge(self, case_id: str) -> None:
-        """Somebody who can write the topic, and has no master key, says that a case is erased."""
+        """Somebody who can write the topic, and has the master key too, says that a case is erased: no signature of intake is on it."""
         last = (await self.reads(case_id, PLAIN.TOPIC))[-1].meta
         own = {"type": PLAIN.TYPE, "fingerprint": codec.fingerprint(PLAIN.TYPE), "case_seq": last.case_seq + 1, "event_id": new_id()}
         value = seal.seal(None, PLAIN.TOPIC, structs.replace(last, **own), codec.encode(PLAIN), b"")

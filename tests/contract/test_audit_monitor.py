@@ -21,7 +21,7 @@ from referral.proof.note import Note
 from referral.proof.witness_policy import Policy
 from referral.runtime.settings import Settings
 from services.audit.api import application
-from tests.contract.audit_stack import KEY, KEYS, answering, honest, log, serving
+from tests.contract.audit_stack import KEY, KEYS, MASTER, answering, honest, log, serving
 from tests.contract.test_audit_fork import backup
 from tests.made_log import Log as Made
 
@@ -53,7 +53,7 @@ async def test_one_log_is_good_and_a_split_view_is_shown_with_both_notes(
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(honest(tmp_path, n)) for n in (1, 2, 3)]
         made = await stack.enter_async_context(log(bare, urls[:2]))
-        address = await stack.enter_async_context(serving(application(made.engine)))
+        address = await stack.enter_async_context(serving(application(made.engine, MASTER)))
         for count in (5, 300):
             await made.append(count)
             assert await made.publisher().round()
@@ -118,7 +118,7 @@ async def test_a_note_that_a_witness_has_not_cosigned_is_wrong(bare: Settings, t
         assert accepted is not None
         plain = accepted.checkpoint.sign(KEY).encode()
         assert note.parse(plain)
-        async with serving(application(made.engine)) as address, serving(answering(200, plain)) as liar:
+        async with serving(application(made.engine, MASTER)) as address, serving(answering(200, plain)) as liar:
             looked = await monitor.look(watching([liar]), address)
             assert code(looked) == 1 and "has not cosigned" in looked.wrong["w1"]
 
@@ -127,7 +127,7 @@ async def test_a_log_that_publishes_without_the_quorum_is_wrong(bare: Settings, 
     async with honest(tmp_path, 1) as one, log(bare, []) as made:  # by its own policy it needs no witness, by the watcher's it does
         await made.append(1)
         assert await made.publisher().round()
-        async with serving(application(made.engine)) as address:
+        async with serving(application(made.engine, MASTER)) as address:
             looked = await monitor.look(watching([one]), address)
             assert code(looked) == 1 and "without its quorum" in looked.wrong["the log"]
 

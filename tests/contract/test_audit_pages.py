@@ -26,6 +26,7 @@ from referral.wire import codec, seal
 from services.audit import pages
 from services.audit.api import application
 from tests.contract import audit_stack
+from tests.erased import INTAKE
 from tests.unit import audit_log
 from tests.unit.test_audit_ingest import CASE, record, value
 
@@ -70,8 +71,8 @@ async def opened(settings: Settings) -> AsyncIterator[Door]:
         ]
         await made.append(len(inputs), lambda n: inputs[n - 1])
         assert await made.publisher().round()
-        shown = pages.made(made.engine, held, made.policy, drill=True, secure=False)
-        transport = httpx.ASGITransport(application(made.engine, shown.routes()))
+        shown = pages.made(made.engine, held, made.policy, INTAKE, drill=True, secure=False)
+        transport = httpx.ASGITransport(application(made.engine, held, shown.routes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http:
             yield Door(http, log, case_id, made, "a-token")
 

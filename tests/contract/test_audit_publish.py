@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.types import Receive, Scope, Send
 
+from referral.domain.record import derived
 from referral.errors import Malformed
 from referral.proof import note, tlog_proof, witness, witness_policy
 from referral.proof.merkle import leaf_hash
@@ -19,7 +21,7 @@ from referral.runtime.settings import Settings
 from referral.wire import leaf
 from services.audit import checkpoints
 from services.audit.api import application
-from tests.contract.audit_stack import KEYS, Log, answering, honest, log, serving
+from tests.contract.audit_stack import KEYS, MASTER, Log, answering, honest, log, serving
 
 pytestmark = pytest.mark.servers
 
@@ -34,7 +36,7 @@ async def test_what_is_committed_is_signed_once_cosigned_and_served(bare: Settin
         urls = [await stack.enter_async_context(honest(tmp_path, n)) for n in (1, 2, 3)]
         made = await stack.enter_async_context(log(bare, urls))
         door = await stack.enter_async_context(
-            httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine)), base_url="http://log")
+            httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine, MASTER)), base_url="http://log")
         )
         assert (await door.get("/checkpoint")).json()["code"] == "not-logged-yet"
         publisher = made.publisher()
@@ -55,7 +57,7 @@ async def test_what_is_committed_is_signed_once_cosigned_and_served(bare: Settin
         assert served.witnesses.keys() >= accepted.witnesses.keys(), "a witness that is late is added to what is published"
         async with made.engine.connect() as tx:
             row = (await tx.execute(text("SELECT event_id, leaf FROM audit.entry WHERE idx = 257"))).one()
-        answer = await door.get(f"/proofs/{row.event_id}")
+        answer = await door.get(f"/proofs/{row.event_id}", headers=shows(row.event_id))
         proof = tlog_proof.parse(answer.content)
         assert proof.index == 257 and proof.extra == row.leaf and leaf.decode(proof.extra).event_id == row.event_id
         assert tlog_proof.check(proof, leaf_hash(row.leaf), made.policy).checkpoint == accepted.checkpoint
@@ -66,8 +68,33 @@ async def test_what_is_committed_is_signed_once_cosigned_and_served(bare: Settin
         await made.append(1)
         async with made.engine.connect() as tx:
             event_id = (await tx.execute(text("SELECT event_id FROM audit.entry ORDER BY idx DESC LIMIT 1"))).scalar_one()
-        later = await door.get(f"/proofs/{event_id}")
+        later = await door.get(f"/proofs/{event_id}", headers=shows(event_id))
         assert (later.status_code, later.json()["code"], later.headers["retry-after"]) == (404, "not-logged-yet", "1")
+
+
+def shows(event_id: str) -> dict[str, str]:
+    """What somebody shows who may ask for the proof of this event."""
+    return {"Authorization": f"Bearer {MASTER.lookup(event_id)}"}
+
+
+async def test_a_proof_tells_a_stranger_nothing_also_not_whether_an_id_that_can_be_computed_is_logged(
+    bare: Settings, tmp_path: Path
+) -> None:
+    async with honest(tmp_path, 1) as one, log(bare, [one]) as made:
+        await made.append(3)
+        await made.publisher().round()
+        async with made.engine.begin() as tx:
+            ids = (await tx.execute(text("SELECT event_id FROM audit.entry ORDER BY idx"))).scalars().all()
+            auditor = {"name": "committee", "hash": hashlib.sha256(b"auditor").digest()}
+            await tx.execute(text("INSERT INTO audit.reader (name, hash, made_at) VALUES (:name, :hash, 0)"), auditor)
+        strangers = ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer \u00e9".encode("latin-1")}, shows(ids[1]))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine, MASTER)), base_url="http://log") as door:
+            for headers in strangers:
+                there, not_there = [await door.get(f"/proofs/{id}", headers=headers) for id in (ids[0], derived(ids[0], 5))]
+                assert (there.status_code, there.content, there.headers) == (401, not_there.content, not_there.headers)
+                assert there.headers["www-authenticate"] == "Bearer" and there.json()["code"] == "no-token"
+            for headers in (shows(ids[0]), {"Authorization": "Bearer auditor"}):
+                assert (await door.get(f"/proofs/{ids[0]}", headers=headers)).status_code == 200
 
 
 async def test_two_publishers_at_once_sign_one_root_for_a_size(bare: Settings, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec import structs
 
-from referral.cli.diagnosis import UNDECIDED, UNLOGGED, Check, Result, diagnose
+from referral.cli.diagnosis import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.doctor import exit_code
 from referral.cli.vitals import Vitals, gather
 from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
@@ -122,6 +122,28 @@ async def test_an_input_that_was_decided_twice_is_found(line: Line) -> None:
     assert "its events are not those of one decision" in checks(vitals)["conservation"].said
 
 
+async def test_a_receipt_that_nobody_made_true_is_found_once_its_time_is_over(line: Line) -> None:
+    """The swallowed referral: a trigger on intake's queue, say. The topic knows nothing of it; intake's own receipts do."""
+    owed = {"case": new_id(), "event": new_id()}
+    await line.sql(
+        "INSERT INTO intake.submission VALUES ('school', '\\x01', '\\x02', 'referral', 'r', :case, :event, runtime.clock())", **owed
+    )
+    vitals, found = await look(line)
+    assert found["conservation"].result is Result.GOOD and "1 receipts" in found["conservation"].said, "it has ten minutes"
+    vitals.now += PROMISED
+    swallowed = checks(vitals)["conservation"]
+    assert swallowed.result is Result.BAD and f"event {owed['event']} of case {owed['case']}" in swallowed.said
+    assert "never published it" in swallowed.said and "telephone its desk" in swallowed.do
+    vitals.erased.add(owed["case"])
+    assert checks(vitals)["conservation"].result is Result.GOOD
+
+    there = next(r.meta for r in vitals.records if r.place[0] == "referral-intake")
+    vitals.promises.append((there.event_id, there.case_id, 1))
+    assert checks(vitals)["conservation"].result is Result.GOOD
+    vitals.logged.remove(there.event_id)
+    assert f"event {there.event_id} of case {there.case_id} has a receipt, and is not in the log" in checks(vitals)["conservation"].said
+
+
 async def test_a_foreign_record_on_a_case_topic_is_found(line: Line) -> None:
     writer = kafka.producer(line.settings)
     await writer.start()
@@ -137,7 +159,8 @@ async def test_the_key_of_an_erased_case_beside_the_database_is_found(line: Line
     vitals, _ = await look(line)
     (case_id,) = vitals.cases
     assert vitals.kept <= vitals.keys
-    await line.erase(case_id)
+    await line.close_case(case_id)
+    await line.erase(case_id, records=2)
     vitals, _ = await look(line)
     vitals.kept = {case_id}
     assert f"the key of case {case_id} is still on referral-keys" in checks(vitals)["keys"].said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,20 +16,28 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
-from referral.domain.events import CaseErased
+from referral.domain.events import CaseErased, EntryKind
 from referral.errors import Rejected, Unavailable
-from referral.runtime import database, erasure, kafka, keyring, keys, queue
+from referral.proof.note_keys import SignerKey
+from referral.runtime import database, kafka, keyring, keys, queue
 from referral.runtime.loop import Loop
 from referral.runtime.observe import Health
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
+from referral.wire import intake_key
+from referral.wire import leaf as wire
 from services.intake import erasures, handle, standing
 from services.intake.destroying import Destroying
 from services.intake.door import Door
 from services.intake.erasures import Erasure
 from tests.contract.intake_stack import LISTS, new_id
 from tests.contract.runtime_stack import until
+from tests.erased import KEY
+from tests.made_log import WITNESSES
+from tests.made_log import Log as Made
+from tests.unit.test_receipt import LEAF
 
 pytestmark = pytest.mark.servers
 ANA, BEN = new_id(), new_id()
@@ -37,15 +45,26 @@ ANA, BEN = new_id(), new_id()
 
 @dataclass
 class Audit:
-    """What stands where audit would: it proves what it was told to."""
+    """What stands where audit would: it proves what it was told to, by event id and case. lies: it answers this to everything."""
 
-    proven: set[str] = field(default_factory=set)
+    proven: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    lies: bytes | None = None
 
     async def proof(self, request: Request) -> Response:
         event_id = request.path_params["event_id"]
         self.asked.append(event_id)
-        return PlainTextResponse("", 200 if event_id in self.proven else 404)
+        if self.lies is not None:
+            return Response(self.lies)
+        if event_id not in self.proven:
+            return PlainTextResponse("", 404)
+        return Response(proof(event_id, self.proven[event_id]))
+
+
+def proof(event_id: str, case_id: str, witnesses: Sequence[SignerKey] = WITNESSES) -> bytes:
+    """That an erasure is in the log of `tests.made_log`."""
+    leaf = wire.encode(structs.replace(LEAF, kind=EntryKind.ERASURE, type=CaseErased.TYPE, event_id=event_id, case_id=case_id))
+    return structs.replace(Made([b"a", leaf, b"b"]).proof(1, witnesses=witnesses), extra=leaf).encode()
 
 
 @asynccontextmanager
@@ -82,7 +101,7 @@ class Line:
         async with self.door.begin() as tx:
             await erasures.ask(tx, wanted)
             key = (await self.door.keys.load(tx, [case_id]))[case_id]
-            await queue.put(tx, case_id, erasure.tagged(self.door.keys, case_id, said), wanted.id, key)
+            await queue.put(tx, case_id, intake_key.signed(self.door.key, case_id, said), wanted.id, key)
             await erasures.approve(tx, wanted, BEN, 2)
         return wanted
 
@@ -110,7 +129,7 @@ async def running(settings: Settings) -> AsyncIterator[Line]:
     async with served(audit) as url:
         settings = structs.replace(settings, audit_url=url, instance="i1")
         engine, own = database.engine(settings, "intake"), database.engine(settings, "intake")
-        door = Door(engine, keys.read(settings.master_key_file), lambda: LISTS, new_id, lambda: 0)
+        door = Door(engine, keys.read(settings.master_key_file), lambda: LISTS, new_id, lambda: 0, KEY)
         service = Service(name="intake", reads=("referral-routing",), writes="referral-intake", handle=handle.handler(door, None))
         loop = Loop(service, settings, own, door.keys, Health())
         task = asyncio.create_task(loop.run())
@@ -136,7 +155,7 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_
         assert line.audit.asked == [wanted.event_id] and await line.there(case_id)
         assert set(await keyring.kept(line.settings)) == {case_id, stays}
 
-        line.audit.proven.add(wanted.event_id)
+        line.audit.proven[wanted.event_id] = case_id
         async with kafka.producer(line.settings) as producer:  # as far as it came before it was killed
             await keyring.forget(producer, line.settings, [case_id])
         assert await line.there(case_id)
@@ -148,12 +167,43 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_
         assert len(line.audit.asked) == asked
 
 
+async def test_an_audit_that_lies_destroys_nothing_and_the_log_line_says_whom_to_look_for(settings: Settings) -> None:
+    async with running(settings) as line:
+        case_id = await line.case()
+        wanted = await line.approved(case_id)
+        await until(lambda: line.said(case_id))
+        held = Destroying(line.door, line.settings)
+        good = proof(wanted.event_id, case_id)
+        lies = {
+            "an empty 200": b"",
+            "of another event": proof(new_id(), case_id),
+            "of another case": proof(wanted.event_id, new_id()),
+            "too few witnesses": proof(wanted.event_id, case_id, WITNESSES[:1]),
+            "a hash changed": good.replace(b"index 1", b"index 2"),
+        }
+        for name, lie in lies.items():
+            line.audit.lies = lie
+            with capture_logs() as said:
+                await held.turn()
+            assert await line.there(case_id) and set(await keyring.kept(line.settings)) == {case_id}, name
+            [told] = [one for one in said if one["event"] == "the proof of an erasure does not hold"]
+            assert told["case_id"] == case_id and "REFERRAL_AUDIT_URL" in told["hint"], name
+        line.audit.lies = good
+        await held.turn()
+        assert not await line.there(case_id)
+
+
+async def test_without_a_witness_policy_no_intake_starts_that_could_destroy(bare: Settings) -> None:
+    with pytest.raises(Rejected, match="REFERRAL_WITNESS_POLICY"):
+        Destroying(None, structs.replace(bare, witness_policy=None))  # type: ignore[arg-type]
+
+
 async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_under_a_running_intake(settings: Settings) -> None:
     async with running(settings) as line:
         case_id = await line.case()
         wanted = await line.approved(case_id)
         await until(lambda: line.said(case_id))
-        line.audit.proven.add(wanted.event_id)
+        line.audit.proven[wanted.event_id] = case_id
         held = Destroying(line.door, line.settings)
         await held.turn()
         line.audit.proven.clear()
@@ -194,6 +244,6 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
         async with line.door.begin() as tx:
             with pytest.raises(Rejected):
                 await standing.hold(tx, line.door.keys, case_id)
-        line.audit.proven.add(wanted.event_id)
+        line.audit.proven[wanted.event_id] = case_id
         await held.turn()
         assert not await line.there(case_id) and await keyring.kept(line.settings) == {}

@@ -9,10 +9,11 @@ import pytest
 
 from referral.domain import events as e
 from referral.domain.record import derived
-from referral.runtime import erasure, queue
-from referral.wire import codec
+from referral.runtime import queue
+from referral.wire import codec, intake_key
 from services.intake import accounts, erasures, standing, store
 from tests.contract.intake_stack import BODY, Stack, new_id, opened
+from tests.erased import INTAKE
 
 pytestmark = pytest.mark.servers
 WORD = "a-long-made-up-password"
@@ -85,10 +86,10 @@ async def test_one_asks_another_approves_and_no_door_shows_the_case_any_more(sta
     async with staffed.door.begin() as tx:
         with pytest.raises(Exception, match="unknown-referral"):
             await store.referral(tx, "school", (await store.case_referrals(tx, case_id))[0].referral_id)
-        row = (await store.rows(tx, "SELECT * FROM queue WHERE type = 'case-erased.v2'", {}))[0]
+        row = (await store.rows(tx, "SELECT * FROM queue WHERE type = 'case-erased.v3'", {}))[0]
         key = (await staffed.door.keys.load(tx, [case_id]))[case_id]
     read = codec.decode(e.CaseErased.TYPE, row.fingerprint, queue.unseal(row.body, row.id, key))
-    assert isinstance(read, e.CaseErased) and erasure.genuine(staffed.door.keys, case_id, read)
+    assert isinstance(read, e.CaseErased) and intake_key.genuine(INTAKE, case_id, read)
     assert (read.requested_by, read.approved_by, read.basis) == (approved["requested_by"], approved["approved_by"], "storage-ended")
     assert read.records == before and derived(row.id, 0) == approved["event_id"]
 

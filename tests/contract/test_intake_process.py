@@ -47,6 +47,8 @@ class Line:
             "REFERRAL_KAFKA": self.settings.kafka,
             "REFERRAL_DATABASE": self.settings.database,
             "REFERRAL_MASTER_KEY_FILE": str(self.settings.master_key_file),
+            "REFERRAL_WITNESS_POLICY": str(self.settings.witness_policy),
+            "REFERRAL_INTAKE_KEY_FILE": str(self.settings.intake_key_file),
             "REFERRAL_INGRESS_KEY_FILE": str(self.settings.ingress_key_file),
             "REFERRAL_TOPIC_PREFIX": self.settings.topic_prefix,
             "REFERRAL_INSTANCE": uuid.uuid4().hex,

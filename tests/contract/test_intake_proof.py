@@ -8,17 +8,24 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
-from referral.domain.events import Meta, ReferralSubmitted
+from referral.domain.events import CaseOpened, Meta, ReferralSubmitted
 from referral.domain.record import Input, Raw, Source
 from referral.errors import Unproven
 from referral.local import keyfiles
 from referral.proof import receipt as receipts
+from referral.runtime import keys
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
 from services.audit.api import application
+from services.intake.promising import Promising
 from tests.contract.audit_stack import KEY, KEYS, honest, log
-from tests.contract.intake_stack import new_id, stack
+from tests.contract.intake_stack import WHY, new_id, stack
+from tests.erased import INTAKE
+from tests.unit.audit_log import CHILD
 
 pytestmark = pytest.mark.servers
 
@@ -46,7 +53,9 @@ async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bar
     async with AsyncExitStack() as opened:
         urls = [await opened.enter_async_context(honest(tmp_path, n)) for n in (1, 2, 3)]
         made = await opened.enter_async_context(log(bare, urls))
-        audit = httpx.AsyncClient(transport=httpx.ASGITransport(application(made.engine)), base_url="http://log")
+        audit = httpx.AsyncClient(
+            transport=httpx.ASGITransport(application(made.engine, keys.read(bare.master_key_file))), base_url="http://log"
+        )
         intake = await opened.enter_async_context(stack(bare, log=await opened.enter_async_context(audit)))
         receipt, other = await intake.submit(), await intake.submit()
         path = f"/v1/referrals/{receipt['referral_id']}/proof"
@@ -76,6 +85,44 @@ async def test_a_receipt_is_proven_to_its_sender_once_witnesses_have_seen_it(bar
         assert (foreign.status_code, foreign.content) == (404, unknown.content)
         assert foreign.json()["code"] == "unknown-referral"
         assert (await intake.get("school", f"/v1/referrals/{other['referral_id']}/proof")).json()["code"] == "not-logged-yet"
+
+
+def late(stage: str) -> float | None:
+    return REGISTRY.get_sample_value("referral_promises_late", {"stage": stage})
+
+
+async def test_a_referral_that_nobody_answers_for_a_minute_is_an_alarm_and_its_receipt_says_what_was_promised(bare: Settings) -> None:
+    """It is swallowed behind the door: its row leaves intake's queue and no event is said. doctor and the receipt find it too."""
+    proven: set[str] = set()
+
+    async def audit(scope: Any, receive: Any, send: Any) -> None:
+        status = 200 if scope["path"].removeprefix("/proofs/") in proven else 404
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(audit), base_url="http://log") as client, stack(bare, log=client) as intake:
+        key = new_id()
+        receipt, other = await intake.submit(key=key), await intake.submit()
+        policy = keyfiles.policy(KEY.verifier, (), INTAKE[0])
+        assert receipts.promised(receipt, policy)
+        assert receipts.promised((await intake.get("school", f"/v1/submissions/{key}")).json(), policy)
+        look = Promising(intake.door)
+        await look.turn()
+        assert (late("decided"), late("logged")) == (0, 0)
+        async with intake.door.begin() as tx:
+            await tx.execute(text("DELETE FROM intake.queue"))
+            for table in ("referral", "submission"):
+                await tx.execute(text(f"UPDATE intake.{table} SET received_at = received_at - 61000000"))
+        with capture_logs() as said:
+            await look.turn()
+        assert (late("decided"), late("logged")) == (2, 1)
+        assert [(one["reason"], one["log_level"]) for one in said] == [("decided", "error"), ("logged", "error")]
+        proven |= {receipt["event_id"], other["event_id"]}
+        for one in (receipt, other):
+            opened = CaseOpened(why=WHY, referral_id=one["referral_id"], agency="school", traits=CHILD, drill=True)
+            await intake.decided(one["case_id"], opened)
+        await look.turn()
+        assert (late("decided"), late("logged")) == (0, 0)
 
 
 async def test_a_log_that_is_away_is_503_and_no_refusal(bare: Settings) -> None:

@@ -240,7 +240,7 @@ async def test_a_token_that_nobody_can_look_up_is_503_not_401(bare: Settings) ->
     async with stack(bare) as made:
         gone = bare.database.rpartition("?host=")[0] + "?host=/nowhere"
     engine = databases.engine(structs.replace(bare, database=gone), "intake")
-    door = Door(engine, made.door.keys, made.door.lists, made.door.new_id, made.door.seconds)
+    door = Door(engine, made.door.keys, made.door.lists, made.door.new_id, made.door.seconds, made.door.key)
     app = Starlette(routes=[*api.routes(door, None)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake") as client:
         async with asyncio.timeout(5):

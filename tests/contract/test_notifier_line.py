@@ -47,6 +47,7 @@ async def process(line: Stack, port: int, name: str = "a") -> AsyncIterator[asyn
         "REFERRAL_KAFKA": line.settings.kafka,
         "REFERRAL_DATABASE": line.settings.database,
         "REFERRAL_MASTER_KEY_FILE": str(line.settings.master_key_file),
+        "REFERRAL_WITNESS_POLICY": str(line.settings.witness_policy),
         "REFERRAL_TOPIC_PREFIX": line.settings.topic_prefix,
         "REFERRAL_DRILL_CLOCK": "1",
         "REFERRAL_INSTANCE": name,

@@ -20,6 +20,7 @@ from services.oversight.months import begins, closes
 from services.oversight.reading import Reading
 from tests.contract.oversight_stack import LATER, Process, line, process, until
 from tests.contract.test_runtime_away import kill
+from tests.erased import INTAKE
 from tests.unit.oversight_log import year
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(300)]
@@ -38,7 +39,7 @@ async def behind(settings: Settings) -> Closing:
     """Somebody who has read nothing yet of what is there, and knows how much that is."""
     probe, master, health = kafka.consumer(settings), keys.read(settings.master_key_file), Health()
     await probe.start()
-    made = Closing(settings, database.engine(settings, "oversight"), master, Reading(Courses().note, master), health, probe, never, never)
+    made = Closing(settings, database.engine(settings, "oversight"), master, Reading(Courses().note, INTAKE), health, probe, never, never)
     await made.start()
     await made.look()
     assert not health.against(), "it works, and is not done"

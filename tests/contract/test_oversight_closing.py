@@ -27,6 +27,7 @@ from services.oversight.reading import Reading
 from services.oversight.release import Release
 from tests import made_releases
 from tests.contract.oversight_stack import LATER, line
+from tests.erased import INTAKE
 from tests.unit.oversight_log import Record, year
 
 pytestmark = pytest.mark.servers
@@ -101,7 +102,7 @@ async def started(settings: Settings) -> AsyncIterator[Teller]:
     master, engine, probe = keys.read(settings.master_key_file), database.engine(settings, "oversight"), kafka.consumer(settings)
     await probe.start()
     try:
-        reading = Reading(Courses().note, master)
+        reading = Reading(Courses().note, INTAKE)
         closing = Closing(settings, engine, master, reading, Health(), probe, lambda _: None, lambda *_: [])
         made = Teller(closing)
         closing.due, closing.make = made.due, made.make

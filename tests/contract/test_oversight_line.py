@@ -13,13 +13,14 @@ from sqlalchemy import text
 
 from referral.domain.events import CaseErased, CaseOpened, Mark, Unit
 from referral.domain.record import derived
-from referral.runtime import erasure, keys
+from referral.runtime import keys
 from referral.runtime.settings import Settings
-from referral.wire import codec, seal, topics
+from referral.wire import codec, intake_key, seal, topics
 from services.oversight import feed
 from services.oversight.months import closes
 from services.oversight.suppress import K
 from tests.contract.oversight_stack import Line, line, process, until
+from tests.erased import KEY
 from tests.unit.oversight_log import Record, year
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -95,11 +96,10 @@ def one_by_one(records: list[Record]) -> dict[str, list[Record]]:
 async def erased(made: Line, records: list[Record]) -> None:
     """As intake erases: the event, then the key."""
     meta = max((m for topic, m, _ in records if topic == CaseErased.TOPIC), key=lambda m: m.case_seq)
-    master = keys.read(made.settings.master_key_file)
     nobody = CaseErased(
-        requested_by=None, requested_at=1, approved_by=None, approved_at=1, basis="consent-withdrawn", records=meta.case_seq, tag=None
+        requested_by=None, requested_at=1, approved_by=None, approved_at=1, basis="consent-withdrawn", records=meta.case_seq
     )
-    body = erasure.tagged(master, meta.case_id, nobody)
+    body = intake_key.signed(KEY, meta.case_id, nobody)
     said = structs.replace(meta, type=body.TYPE, case_seq=meta.case_seq + 1)
     await made.write([(CaseErased.TOPIC, said, body)])
     async with made.admin.begin() as tx:

@@ -9,6 +9,7 @@ from itertools import islice
 
 import pytest
 from msgspec import Struct
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from referral.cli import policy
@@ -24,6 +25,7 @@ from services.routing.__main__ import service as routing_service
 from services.routing.failure import Breaker
 from services.routing.rules import Rules
 from tests.contract.routing_stack import Line, answer, new_id, referral, until
+from tests.erased import erased
 
 pytestmark = pytest.mark.servers
 
@@ -172,11 +174,41 @@ async def test_an_erased_case_is_forgotten_and_what_still_comes_changes_nothing(
     await line.post(case_id, answer(last, Word.ACCEPT))
     await line.wait_for(case_id, OfferOpened, step="shelter")
     assert await line.scalar("SELECT sum(held) FROM routing.place") == 1
+    await line.close_case(case_id)
     await line.erase(case_id)
     await until(lambda: line.scalar("SELECT count(*) = 0 FROM routing.case_state"))
     assert await line.scalar("SELECT sum(held) FROM routing.place") == 0
     assert await line.scalar("SELECT count(*) FROM routing.alarm") == 0
     assert not line.loops["r1"][0].health.against()
+
+
+def refused() -> float:
+    """Erasures of open cases that routing has refused."""
+    return REGISTRY.get_sample_value("referral_erasures_refused_total") or 0
+
+
+async def test_an_open_case_is_kept_with_its_alarm_whoever_says_that_it_is_erased(line: Line) -> None:
+    """The first by who has the master key and the broker; the second signed with intake's own key."""
+    await line.activate()
+    case_id, beside = new_id(), new_id()
+    await line.post(case_id, referral())
+    (police,) = await line.wait_for(case_id, OfferOpened, step="police")
+    before = refused()
+    await line.forge(case_id)
+    await line.wait_for(case_id, NeedsPerson, about="record-lost")
+    assert refused() == before
+    await line.post(case_id, erased(case_id))
+
+    async def said_aloud() -> bool:
+        return refused() == before + 1
+
+    await until(said_aloud)
+    assert await line.scalar("SELECT count(*) FROM routing.case_state WHERE case_id = :c", c=case_id) == 1
+    assert await line.scalar("SELECT count(*) FROM routing.alarm WHERE case_id = :c", c=case_id) == 1
+    await line.post(case_id, answer(police, Word.ACCEPT))
+    await line.wait_for(case_id, OfferAccepted)
+    await line.post(beside, referral())
+    await line.wait_for(beside, OfferOpened, step="police")
 
 
 async def test_a_state_that_does_not_open_asks_the_desk_and_stops_nobody_else(line: Line) -> None:

@@ -96,7 +96,7 @@ async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stay
     assert set(await keyring.kept(line.settings)) == {case}
     async with line.admin.begin() as tx:
         await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
-        await queue.put(tx, case, erased(line.keys, case), str(uuid.uuid4()), key)
+        await queue.put(tx, case, erased(case), str(uuid.uuid4()), key)
     await until(lambda: _metas(line, 2))
     assert set(await keyring.kept(line.settings)) == {case}
 

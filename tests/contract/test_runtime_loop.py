@@ -172,7 +172,7 @@ async def test_an_erasure_that_intake_did_not_say_erases_nothing_and_takes_no_se
 
 async def test_a_record_of_an_erased_case_is_neither_read_nor_quarantined(line: Stack) -> None:
     case = await line.case()
-    await line.write(case, await line.value(case, 1), await line.value(case, 2, erased(line.keys, case)))
+    await line.write(case, await line.value(case, 1), await line.value(case, 2, erased(case)))
     async with line.admin.begin() as tx:
         await keys.erase(tx, case)
     counter = line.counter()

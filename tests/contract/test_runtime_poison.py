@@ -43,6 +43,7 @@ async def child(line: Stack, case: str, *words: str) -> asyncio.subprocess.Proce
         "REFERRAL_KAFKA": found.kafka,
         "REFERRAL_DATABASE": found.database,
         "REFERRAL_MASTER_KEY_FILE": str(found.master_key_file),
+        "REFERRAL_WITNESS_POLICY": str(found.witness_policy),
         "REFERRAL_TOPIC_PREFIX": found.topic_prefix,
         "REFERRAL_DRILL_CLOCK": "1",
         "REFERRAL_INSTANCE": str(uuid.uuid4()),

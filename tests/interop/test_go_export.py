@@ -18,8 +18,7 @@ from tests.interop.test_go_judge import judge as judge_program
 from tests.interop.test_go_judge import log_changed, theirs
 from tests.made_log import policy
 from tests.unit.audit_archive import Rows, exported, long_log
-from tests.unit.audit_log import Log
-from tests.unit.test_audit_verify import erase
+from tests.unit.audit_log import Log, closed, erase
 
 go = judge_program
 """The fixture: the built program."""
@@ -70,6 +69,7 @@ def test_go_accepts_an_export_and_the_proofs_from_it(go: Path, folder: Path) -> 
 def test_go_accepts_an_export_in_which_a_case_is_erased_and_its_payloads_are_gone(go: Path, tmp_path: Path) -> None:
     log = long_log()
     case_id = next(iter(log.cases))
+    closed(log, case_id)
     erase(log, case_id)
     del log.keys[case_id]
     there = Rows(log.entries)

@@ -11,7 +11,7 @@ from msgspec import msgpack
 
 from referral.cli.audit_export import Export, write
 from referral.proof import archive, lines, payload, tile_path, tiles
-from referral.proof.entry import Entry, leaf
+from referral.proof.entry import Entry, Kind, leaf
 from referral.proof.merkle import HASH
 from referral.proof.payload import Kept, Payload
 from referral.proof.tile_path import ENTRIES, FULL, Tile
@@ -33,7 +33,7 @@ class Rows:
         self.columns = [[getattr(entry, name) for name in COLUMNS] for entry in entries]
         self.tree = made_log.Log(self.leaves)
         self.published = len(entries) if published is None else published
-        self.policy = made_log.policy()
+        self.policy = next((e.value for e in reversed(entries) if e.kind is Kind.KEYS), made_log.policy())
         self.witnesses = WITNESSES
 
     def read(self, path: str) -> bytes | None:

@@ -16,6 +16,8 @@ from referral.domain.events import (
     CaseErased,
     Door,
     Facts,
+    Instruction,
+    InstructionGiven,
     Meta,
     OfferOpened,
     PolicyActivated,
@@ -29,8 +31,10 @@ from referral.domain.fold import evolve
 from referral.domain.record import Input, Raw, Source, due_input, record_input
 from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import Heartbeat
-from referral.wire import bundle, codec, headers, seal, topics
+from referral.wire import bundle, codec, headers, intake_key, seal, topics
 from services.audit.ingest import Known, Says, ingest
+from tests import made_log
+from tests.erased import INTAKE, erased
 
 FILES = bundle.read(Path(__file__).parents[2] / "policy")
 POLICY = policy.compile(FILES)
@@ -162,6 +166,37 @@ def story(log: Log, name: str = "one") -> str:
     log.now += MINUTE
     log.input(case_id, response(police, Word.ACCEPT, name), f"accept {name}")
     return case_id
+
+
+def closed(log: Log, case_id: str) -> None:
+    """The desk closes the case."""
+    order = InstructionGiven(
+        instruction_id=_id(f"close {case_id}"),
+        word=Instruction.CLOSE,
+        agency="desk-prizren",
+        by=_id("desk officer"),
+        reason="error",
+        step="",
+        seat=0,
+        target="",
+        received_at=log.now,
+    )
+    log.input(case_id, order, f"close {case_id}")
+    assert log.cases[case_id].closed
+
+
+def named(log: Log, *intake: bytes) -> None:
+    """Audit says whom to believe, of intake too."""
+    log.entries += ingest([], log._known, [Says(Kind.KEYS, made_log.policy() + b"".join(map(intake_key.line, intake)))]).entries
+
+
+def erase(log: Log, case_id: str, **other: object) -> Entry:
+    """As intake says it of a case that is closed now. other: fields that it says otherwise. The entry of it."""
+    named(log, *INTAKE)
+    records = sum(e.case_id == case_id and e.topic == CaseErased.TOPIC for e in log.entries)
+    body = erased(case_id, **{"records": records, "requested_at": log.now, "approved_at": log.now, **other})  # type: ignore[arg-type]
+    log.say(case_id, body, _id(f"erased {case_id}"), case_id, "intake")
+    return log.entries[-1]
 
 
 def response(offer: OfferOpened, word: Word, name: str) -> ResponseSubmitted:

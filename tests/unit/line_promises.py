@@ -37,7 +37,9 @@ def kept(case: Case | None, cause: Input, facts: e.Facts, events: tuple[Struct, 
     for index, event in enumerate(events):
         assert (event.head is not None) == (index == 0)  # type: ignore[attr-defined]
         _codes_are_known(event, policy)
-        case = evolve(case, event, cause.case_id)
+        was, case = case is not None and bool(case.closed), evolve(case, event, cause.case_id)
+        # By this an auditor without the case's key tells whether an erased case was closed (referral.proof.verify).
+        assert bool(case.closed) == (isinstance(event, e.CaseClosed) or (was and not isinstance(event, e.TrackChanged)))
         standing |= set(case.excluded)
         if isinstance(event, e.OfferOpened):
             _offer_is_allowed(case, event, standing, policy)

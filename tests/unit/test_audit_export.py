@@ -20,8 +20,8 @@ from referral.proof.payload import Payload
 from referral.proof.report import Weight
 from tests.made_log import ORIGIN, WITNESSES, policy
 from tests.unit.audit_archive import Rows, auditor_key, exported, long_log
-from tests.unit.audit_log import Log, story
-from tests.unit.test_audit_verify import checked, erase, forged
+from tests.unit.audit_log import Log, closed, erase, story
+from tests.unit.test_audit_verify import checked, forged
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +211,7 @@ def test_a_missing_payload_is_bad_unless_the_case_is_erased() -> None:
     bad(judged(there, log), "PAYLOAD_GONE", 2)
     there.payloads[0] = None
     bad(judged(there, log), "PAYLOAD_GONE", 0)
+    closed(log, case_id)
     erase(log, case_id)
     del log.keys[case_id]
     there = Rows(log.entries)

@@ -13,9 +13,8 @@ import pytest
 from referral.cli import run
 from referral.cli.audit_replay import Wanted, casebook, told
 from tests.unit.audit_archive import Rows, auditor_key, exported, long_log
-from tests.unit.audit_log import Log, story
+from tests.unit.audit_log import Log, closed, erase, story
 from tests.unit.test_audit_signed import KEY, PATH, activate
-from tests.unit.test_audit_verify import erase
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +62,7 @@ def test_sealed_and_erased_lines_say_so(log: Log, folder: Path, capsys: pytest.C
     assert {line["mark"] for line in json.loads(capsys.readouterr().out)["lines"]} == {"sealed"}
     small = Log()
     erased = story(small)
+    closed(small, erased)
     erase(small, erased)
     del small.keys[erased]
     book, _ = casebook(Rows(small.entries), None)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from referral.domain.case import next_due, open_offers
-from referral.domain.events import OfferOpened, Quarantined, Word
+from referral.domain.events import CaseClosed, Instruction, InstructionGiven, OfferOpened, Quarantined, Word
 from referral.domain.record import due_input
 from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history import unseal
 from referral.proof.report import Report, Weight
 from referral.proof.verify import verify
-from referral.wire import codec, headers, seal
+from referral.wire import codec, headers, intake_key, seal
 from services.routing import failure
-from tests.erased import PLAIN
-from tests.unit.audit_log import POLICY, Log, response, story
+from tests.erased import INTAKE as OURS
+from tests.erased import PLAIN, erased
+from tests.unit.audit_log import MINUTE, POLICY, Log, closed, erase, response, story
+from tests.unit.audit_log import named as log_keys
+
+MADE_UP = "00000000-0000-4000-8000-0000000000ee"
 
 
 @pytest.fixture
@@ -173,6 +178,7 @@ def test_an_input_that_was_passed_over_is_named(log: Log) -> None:
 
 def test_an_erased_case_is_whole_but_unread(log: Log) -> None:
     case_id = story(log, "erased")
+    closed(log, case_id)
     erase(log, case_id)
     del log.keys[case_id]
     report = checked(log)
@@ -185,23 +191,19 @@ def test_an_erased_case_is_whole_but_unread(log: Log) -> None:
     assert checked(log).exit_code() == 1
 
 
-def erase(log: Log, case_id: str, more: int = 0) -> None:
-    """As intake says it. more: records of which the erasure speaks and the log has none."""
-    records = sum(e.case_id == case_id and e.topic == INTAKE for e in log.entries) + more
-    log.say(case_id, structs.replace(PLAIN, records=records), "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
-
-
 def test_an_erasure_that_speaks_of_records_that_the_log_has_not_is_not_fully_checked(log: Log) -> None:
     case_id = story(log, "erased")
-    erase(log, case_id, more=1)
+    closed(log, case_id)
+    erase(log, case_id, records=7)
     del log.keys[case_id]
     assert [f.code for f in checked(log).findings] == ["ERASED", "ERASURE_COUNT"] and checked(log).exit_code() == 3
 
 
 def test_an_erasure_that_the_readers_refused_is_forged_and_accounts_for_nothing(log: Log) -> None:
     case_id = story(log, "erased")
-    erase(log, case_id)
-    said, gone = log.entries[-1], [e for e in log.entries if e.case_id == case_id][2]
+    closed(log, case_id)
+    said = erase(log, case_id)
+    gone = [e for e in log.entries if e.case_id == case_id][2]
     log.entries[gone.idx] = structs.replace(gone, value=b"")
     body = Quarantined(
         topic=INTAKE,
@@ -223,13 +225,111 @@ def test_an_erasure_that_the_readers_refused_is_forged_and_accounts_for_nothing(
     assert bad == [("ERASURE_FORGED", said.idx), ("PAYLOAD_GONE", gone.idx)] and report.counts["cases erased"] == 0
 
 
+def test_an_erasure_of_an_open_case_is_bad_whoever_signed_it(log: Log) -> None:
+    case_id = story(log, "erased")
+    at = erase(log, case_id).idx
+    named(checked(log), "ERASURE_OPEN", at)
+    del log.keys[case_id]
+    named(checked(log), "ERASURE_OPEN", at)
+
+
+def test_a_case_that_was_closed_after_the_approval_or_opened_again_before_it_was_open(log: Log) -> None:
+    case_id = story(log, "erased")
+    before = log.now
+    log.now += MINUTE
+    closed(log, case_id)
+    at = erase(log, case_id, approved_at=before).idx
+    named(checked(log), "ERASURE_OPEN", at)
+
+    case_id = story(log, "again")
+    closed(log, case_id)
+    log.now += MINUTE
+    reopened(log, case_id)
+    assert not log.cases[case_id].closed
+    at = erase(log, case_id).idx
+    assert ("ERASURE_OPEN", at) in [(f.code, f.idx) for f in checked(log).findings]
+
+
+def test_an_erasure_that_audit_logs_before_the_older_record_of_the_closing_is_good(log: Log) -> None:
+    """Topics are read beside one another: only the times tell."""
+    case_id = story(log, "erased")
+    closed(log, case_id)
+    shut = next(e for e in log.entries if e.case_id == case_id and e.type == CaseClosed.TYPE)
+    erase(log, case_id)
+    log.entries = numbered([*(e for e in log.entries if e.idx != shut.idx), shut])
+    del log.keys[case_id]
+    assert checked(log).exit_code() == 0
+
+
+@pytest.mark.parametrize("keys", [(), OURS])
+def test_an_erasure_without_intake_s_signature_is_forged_and_accounts_for_nothing(log: Log, keys: tuple[bytes, ...]) -> None:
+    """The attack: the master key, which five services hold, and the broker; two innocent accounts stand in it."""
+    case_id = story(log, "erased")
+    closed(log, case_id)
+    entry = [e for e in log.entries if e.case_id == case_id][2]
+    log.entries[entry.idx] = structs.replace(entry, value=b"")
+    log_keys(log, *keys)
+    records = sum(e.case_id == case_id and e.topic == INTAKE for e in log.entries)
+    log.say(case_id, structs.replace(PLAIN, records=records, approved_at=log.now), MADE_UP, case_id, "intake")
+    at = log.entries[-1].idx
+    del log.keys[case_id]
+    report = checked(log)
+    assert [(f.code, f.idx) for f in report.findings if f.weight is Weight.BAD] == [("ERASURE_FORGED", at), ("PAYLOAD_GONE", entry.idx)]
+    assert report.counts["cases erased"] == 0 and "no signature of intake" in report.findings[0].what
+
+
+def test_an_erasure_that_another_key_signed_is_forged_also_where_the_log_names_that_key_and_the_auditor_does_not(log: Log) -> None:
+    case_id = story(log, "erased")
+    closed(log, case_id)
+    other = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
+    theirs = other.public_key().public_bytes_raw()
+    log_keys(log, *OURS)
+    records = sum(e.case_id == case_id and e.topic == INTAKE for e in log.entries)
+    body = intake_key.signed(other, case_id, structs.replace(PLAIN, records=records, approved_at=log.now))
+    log.say(case_id, body, MADE_UP, case_id, "intake")
+    named(checked(log), "ERASURE_FORGED", log.entries[-1].idx)
+
+    log.entries = numbered([*log.entries[:-1]])
+    log_keys(log, theirs)
+    log.say(case_id, body, MADE_UP, case_id, "intake")
+    report = verify(log.entries, log.keys)
+    assert "INTAKE_KEY" in [f.code for f in report.findings], "whoever changes the key is seen to"
+    assert "ERASURE_FORGED" in [f.code for f in verify(log.entries, log.keys, OURS).findings]
+
+
+def test_whether_intake_said_an_erasure_is_not_known_where_nobody_names_its_key(log: Log) -> None:
+    case_id = story(log, "erased")
+    closed(log, case_id)
+    log.say(case_id, erased(case_id, 2, approved_at=log.now), MADE_UP, case_id, "intake")
+    assert "ERASURE_KEY" in [f.code for f in checked(log).findings] and checked(log).exit_code() == 3
+    report = verify(log.entries, log.keys, OURS)
+    assert "ERASURE_KEY" not in [f.code for f in report.findings]
+
+
+def reopened(log: Log, case_id: str) -> None:
+    """The desk opens it again."""
+    order = InstructionGiven(
+        instruction_id=MADE_UP,
+        word=Instruction.REOPEN,
+        agency="desk-prizren",
+        reason="error",
+        step="",
+        seat=0,
+        target="",
+        received_at=log.now,
+    )
+    log.input(case_id, order, f"reopen {case_id}")
+
+
 def test_a_value_that_is_gone_is_a_note_under_an_erasure_and_tampering_without_one(log: Log) -> None:
     case_id = story(log, "erased")
     entry = [e for e in log.entries if e.case_id == case_id][2]
     log.entries[entry.idx] = structs.replace(entry, value=b"")
     named(checked(log), "PAYLOAD_GONE", entry.idx)
-    del log.keys[case_id]
+    key = log.keys.pop(case_id)
     named(checked(log), "PAYLOAD_GONE", entry.idx)
+    log.keys[case_id] = key
+    closed(log, case_id)
     erase(log, case_id)
     del log.keys[case_id]
     report = checked(log)

@@ -10,7 +10,6 @@ from referral.domain.deadline import DAY
 from referral.proof import history
 from referral.proof.entry import SEQUENCED
 from referral.runtime.bundles import Bundle
-from referral.runtime.keys import Keys
 from services.oversight.courses import Courses
 from services.oversight.making import Making
 from services.oversight.reading import Reading
@@ -46,7 +45,7 @@ def made(log: Log) -> Release:
         if entry.kind in SEQUENCED:
             read = history.unseal(entry, log.keys[entry.case_id])
             courses.note(entry.topic, read.meta, read.body)
-    making = Making(courses, Reading(courses.note, Keys(bytes(32))), lambda: [Bundle(1, "1", START, FILES)])
+    making = Making(courses, Reading(courses.note, ()), lambda: [Bundle(1, "1", START, FILES)])
     assert making.due([]) == MONTH
     [made] = making.make([], MONTH)
     return made

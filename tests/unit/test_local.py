@@ -24,7 +24,7 @@ AT = Addresses(
     "127.0.0.1:25",
     "http://i",
     "http://a",
-    *map(Path, ("/m", "/i", "/l", "/w")),
+    *map(Path, ("/m", "/i", "/s", "/l", "/w")),
 )
 
 

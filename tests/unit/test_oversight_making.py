@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from referral.domain import events as e
 from referral.runtime.bundles import Bundle
-from referral.runtime.keys import Keys
 from referral.runtime.partition import Unit
 from referral.runtime.understand import Opened
 from referral.wire import codec, seal
@@ -69,7 +68,7 @@ class Office:
 
     def __init__(self, *policies: tuple[int, Mapping[str, bytes]]) -> None:
         self.courses, self.offset = Courses(), 0
-        self.reading = Reading(self.courses.note, Keys(KEY))
+        self.reading = Reading(self.courses.note, ())
         self.bundles = [Bundle(number, str(number), at, files) for number, (at, files) in enumerate(policies, 1)]
         self.making = Making(self.courses, self.reading, lambda: self.bundles)
         self.made: list[Release] = []

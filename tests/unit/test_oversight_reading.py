@@ -10,18 +10,17 @@ import pytest
 from aiokafka import ConsumerRecord
 from msgspec.structs import replace
 
-from referral.runtime.keys import Keys
 from referral.runtime.partition import Unit
 from referral.runtime.understand import open_all
 from referral.wire import codec, seal
 from referral.wire.topics import partition
 from services.oversight.courses import Courses
 from services.oversight.reading import Reading
-from tests.erased import erased
+from tests.erased import INTAKE, erased
 from tests.stories.teller import CASE
 from tests.unit.oversight_log import CALM, NEVER, Record, told
 
-KEY, MASTER = os.urandom(32), Keys(os.urandom(32))
+KEY = os.urandom(32)
 PARTITION = partition(CASE)
 OF_NOBODY = Unit("all", 0, {})
 
@@ -31,7 +30,7 @@ class Topics:
 
     def __init__(self) -> None:
         self.courses, self.ends = Courses(), Counter[tuple[str, int]]()
-        self.reading = Reading(self.courses.note, MASTER)
+        self.reading = Reading(self.courses.note, INTAKE)
 
     def write(self, records: Iterable[Record], key: bytes = KEY, known: bool = True) -> None:
         for topic, meta, body in records:
@@ -94,7 +93,7 @@ def test_what_is_left_of_an_erased_case_or_of_one_whose_key_is_gone_is_not_late(
     meta = RECORDS[-1][1]
     topics.write(RECORDS[-1:], known=False)
     assert topics.courses.counted(NEVER)["key-gone"] == 1
-    said, seq = erased(MASTER, CASE), sum(t == "referral-intake" for t, _, _ in RECORDS) + 1
+    said, seq = erased(CASE), sum(t == "referral-intake" for t, _, _ in RECORDS) + 1
     topics.write([("referral-intake", replace(meta, type=said.TYPE, case_seq=seq), said)], known=False)
     met = topics.courses.counted(NEVER)
     assert (topics.reading.late(), met["key-gone"], met["erased"]) == (0, 0, 1)

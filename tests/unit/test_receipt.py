@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from msgspec import structs
 
+from referral import client
+from referral.cli import show
 from referral.cli.program import run
 from referral.client import Client, Problem
 from referral.domain.events import EntryKind, Leaf
 from referral.errors import Malformed, NewerVersion, Unproven
 from referral.proof import receipt as receipts
+from referral.wire import intake_key
 from referral.wire import leaf as wire
+from services.intake import shown
+from services.intake.instants import micros
+from services.intake.kept import Receipt
 from tests import made_log
+from tests.erased import INTAKE, KEY
 
 CASE, EVENT, OTHER = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+REFERRAL = "00000000-0000-4000-8000-00000000000a"
 RECEIPT = {"referral_id": "r", "case_id": CASE, "event_id": EVENT, "received_at": "2026-01-01T00:00:00Z"}
 LEAF = Leaf(
     kind=EntryKind.EVENT,
@@ -112,6 +122,72 @@ def test_the_command_checks_what_was_kept_without_a_network(tmp_path: Path, caps
     assert run(command) == 3
     receipt.write_text("no receipt")
     assert run(command) == 2
+
+
+def signed(**other: object) -> dict[str, object]:
+    """A receipt as the door gives it. other: what was changed since."""
+    made = Receipt(kind="referral", id=REFERRAL, case_id=CASE, event_id=EVENT, received_at=1_800_000_000_000_000)
+    return {**structs.asdict(shown.referral_receipt(made, KEY)), **other}
+
+
+TRUSTED = made_log.policy() + intake_key.line(INTAKE[0])
+
+
+def test_a_receipt_is_signed_and_says_until_when_it_must_be_logged() -> None:
+    told = signed()
+    until = receipts.promised(told, TRUSTED)
+    assert until - datetime.fromisoformat(str(told["received_at"])) == timedelta(seconds=receipts.PROMISE_S)
+    client.check_receipt(told, TRUSTED)
+    act = Receipt(kind="response", id=OTHER, case_id=CASE, event_id=EVENT, received_at=1)
+    for one in (shown.act_receipt(act, KEY), shown.submission(act, (), KEY)):
+        assert receipts.promised(structs.asdict(one), TRUSTED) and client.check_receipt(structs.asdict(one), TRUSTED) is None
+
+
+@pytest.mark.parametrize("name", ["referral_id", "case_id", "event_id", "received_at", "logged_by", "signature"])
+def test_a_receipt_that_was_changed_or_that_intake_did_not_sign_is_nobodys_promise(name: str) -> None:
+    lies: list[dict[str, object]] = [signed(**{name: "2030-01-01T00:00:00Z" if name in ("received_at", "logged_by") else "AAAA"})]
+    lies.append({key: value for key, value in signed().items() if key != name})
+    for told in lies:
+        with pytest.raises(Unproven):
+            receipts.promised(told, TRUSTED)
+        with pytest.raises(client.Unsigned):
+            client.check_receipt(told, TRUSTED)
+    other = made_log.policy() + intake_key.line(bytes(range(32)))
+    with pytest.raises(Unproven):
+        receipts.promised(signed(), other)
+    with pytest.raises(Malformed, match="no line"):
+        receipts.promised(signed(), made_log.policy())
+
+
+def test_the_command_says_bad_when_the_promised_time_is_over_and_no_proof_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The swallowed referral: taken with 202, and never said. The agency holds what proves it."""
+    receipt, policy = tmp_path / "receipt.json", tmp_path / "log.policy"
+    policy.write_bytes(TRUSTED)
+    now = datetime.now(UTC)
+    codes = {"code": "not-logged-yet"}, {"code": "unavailable"}
+    for status, code in zip((404, 503), codes, strict=True):
+        transport = httpx.MockTransport(lambda _, status=status, code=code: httpx.Response(status, json=code))  # type: ignore[misc]
+        monkeypatch.setattr(show, "client", lambda *_: Client("http://i", "t", transport=transport, sleep=lambda _: None))  # noqa: B023
+        for age, result, words in ((590, 3, "intake has promised it by"), (610, 1, "BAD: intake promised, and signed")):
+            made = Receipt(kind="referral", id=REFERRAL, case_id=CASE, event_id=EVENT, received_at=micros(now - timedelta(seconds=age)))
+            receipt.write_bytes(msgspec.json.encode(shown.referral_receipt(made, KEY)))
+            assert run(["receipt", str(receipt), "--policy", str(policy), "--wait", "0"]) == result
+            said = capsys.readouterr().err
+            assert words in said and ("telephone the desk now" in said) == (result == 1)
+    receipt.write_text(json.dumps(signed(case_id=OTHER)))
+    assert run(["receipt", str(receipt), "--policy", str(policy)]) == 1
+    assert "intake has not signed this" in capsys.readouterr().err
+
+
+def test_the_sdk_refuses_a_receipt_that_intake_has_not_signed() -> None:
+    answers = [signed(), signed(logged_by="2031-01-01T00:00:00Z")]
+    transport = httpx.MockTransport(lambda _: httpx.Response(202, json=answers.pop(0)))
+    with Client("http://intake", "token", policy=TRUSTED, transport=transport) as school:
+        assert school.submit({"traits": {}})["referral_id"] == REFERRAL
+        with pytest.raises(client.Unsigned, match=EVENT):
+            school.submit({"traits": {}})
 
 
 def test_the_sdk_waits_until_it_is_logged_and_no_longer() -> None:

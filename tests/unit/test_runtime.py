@@ -257,7 +257,7 @@ def taped(*records: tuple[int, bytes, bool]) -> Tape:
         value = sealing.seal(under, TAPED, meta, codec.encode(body), bytes(12))
         head = (mark.of(SECRETS[TAPED], value),) if marked else ()
         record = ConsumerRecord(TAPED, partition_, offset, offset, 0, case.encode(), value, None, 0, 0, head)
-        tape.take((TAPED, partition_), record, Keys(bytes(32)), SECRETS)
+        tape.take((TAPED, partition_), record, (), SECRETS)
     tape.believe()
     tape.settle({case: bytes(32)})
     return tape

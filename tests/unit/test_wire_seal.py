@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from typing import Any
 
 import fastavro
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from referral.domain.events import CaseErased, Meta
 from referral.errors import Malformed
-from referral.runtime import erasure
-from referral.runtime.keys import Keys
-from referral.wire import codec, seal
+from referral.wire import codec, intake_key, seal
 from referral.wire.schema import written
-from tests.erased import PLAIN, erased
+from tests.erased import INTAKE, PLAIN, erased
 from tests.wire_values import ANY_BODY, METAS, SCHEMAS, plain
 
 KEY, NONCE, TOPIC = bytes(range(32)), bytes(range(12)), "referral-routing"
@@ -35,6 +35,9 @@ META = Meta(
 VALUE = seal.seal(KEY, TOPIC, META, b"the body", NONCE)
 ERASED = replace(META, type=CaseErased.TYPE, fingerprint=codec.fingerprint(CaseErased.TYPE))
 FIRST = replace(META, type="case-erased.v1", fingerprint=codec.fingerprint("case-erased.v1"))
+SECOND = replace(META, type="case-erased.v2", fingerprint=codec.fingerprint("case-erased.v2"))
+SECOND_BODY = codec.encode(PLAIN).removesuffix(b"\x00") + b"\x02\x40" + bytes(32)
+"""As version 2 was written: a tag of 32 bytes in the place of the signature."""
 
 
 @given(METAS, ANY_BODY, st.binary(min_size=32, max_size=32), st.binary(min_size=12, max_size=12))
@@ -121,19 +124,40 @@ def test_case_erased_travels_unsealed() -> None:
 def test_the_first_version_of_case_erased_is_empty_and_read_as_one_that_nobody_said() -> None:
     envelope = seal.open(seal.seal(None, "referral-intake", FIRST, b"", b""))
     body = codec.decode(FIRST.type, FIRST.fingerprint, seal.unseal(None, "referral-intake", envelope))
-    assert isinstance(body, CaseErased) and (body.approved_by, body.tag) == (None, None)
-    assert not erasure.genuine(Keys(KEY), META.case_id, body)
+    assert isinstance(body, CaseErased) and (body.approved_by, body.signature) == (None, None)
+    assert not intake_key.genuine(INTAKE, META.case_id, body)
 
 
 def test_an_erasure_that_intake_did_not_say_or_said_of_another_case_is_not_genuine() -> None:
-    keys, case = Keys(KEY), META.case_id
-    said = erased(keys, case)
-    assert erasure.genuine(keys, case, said)
-    assert not erasure.genuine(keys, case, PLAIN)
-    assert not erasure.genuine(keys, META.event_id, said)
-    assert not erasure.genuine(Keys(bytes([1]) * 32), case, said)
-    for changed in ({"basis": "other"}, {"records": 7}, {"approved_by": said.requested_by}, {"requested_at": 9}):
-        assert not erasure.genuine(keys, case, replace(said, **changed))
+    case = META.case_id
+    said = erased(case)
+    assert intake_key.genuine(INTAKE, case, said)
+    assert not intake_key.genuine(INTAKE, case, PLAIN)
+    assert not intake_key.genuine(INTAKE, META.event_id, said)
+    other = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
+    assert not intake_key.genuine((other.public_key().public_bytes_raw(),), case, said)
+    assert not intake_key.genuine((), case, said) and not intake_key.genuine(INTAKE, case, intake_key.signed(other, case, PLAIN))
+    changes: list[dict[str, object]] = [{"basis": "other"}, {"records": 7}, {"requested_at": 9}, {"approved_at": 9}]
+    for changed in (*changes, {"approved_by": said.requested_by}, {"requested_by": said.approved_by}):
+        assert not intake_key.genuine(INTAKE, case, replace(said, **changed))
+
+
+def test_a_tag_that_the_master_key_makes_erases_nothing_any_more() -> None:
+    """Version 2 had an HMAC that every one of five services could make: records of old logs are read, and nobody believes them."""
+    data = SECOND_BODY
+    envelope = seal.open(seal.seal(None, "referral-intake", SECOND, data, b""))
+    body = codec.decode(SECOND.type, SECOND.fingerprint, seal.unseal(None, "referral-intake", envelope))
+    assert isinstance(body, CaseErased) and body.approved_by == PLAIN.approved_by and body.signature is None
+    assert not intake_key.genuine(INTAKE, SECOND.case_id, body)
+
+
+def test_the_witness_policy_names_the_keys_of_intake_in_lines_that_others_pass_over() -> None:
+    more = bytes(range(32))
+    policy = b"# a remark\nlog x\n" + intake_key.line(INTAKE[0]) + b"quorum none\n  # intake  ed25519 " + b64encode(more) + b"\n"
+    assert intake_key.named(policy) == (*INTAKE, more) and intake_key.named(b"quorum none\n") == ()
+    for bad in (b"# intake", b"# intake ed25519 AAAA", b"# intake rsa " + b64encode(more), b"# intake ed25519 " + b64encode(more) + b" x"):
+        with pytest.raises(Malformed, match="line 2 does not name a key of intake"):
+            intake_key.named(b"quorum none\n" + bad)
 
 
 def test_nothing_hides_in_case_erased_and_nothing_else_travels_unsealed() -> None:

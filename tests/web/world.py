@@ -44,6 +44,7 @@ from referral.runtime.settings import Settings
 from referral.wire import codec
 from services.intake import accepting, accounts, api, handle, lists, pages, submit
 from services.intake.door import Door
+from tests.erased import KEY
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
@@ -69,7 +70,7 @@ class World:
         self._loop = asyncio.new_event_loop()
         self._seq = 0
         self._engine = self._here(lambda: database.engine(settings, "intake"))
-        self.door = Door(self._engine, keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0)
+        self.door = Door(self._engine, keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY)
         self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off", proxy_headers=False))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 

@@ -8,9 +8,9 @@ from referral.domain.value import Value
 
 
 class CaseErased(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Two persons have had the case erased: after this entry its key and rows are destroyed. Travels unsealed, because its key will be gone, and says nothing about the child."""
+    """Two persons have had the case erased: after this entry its key and rows are destroyed. Travels unsealed, because its key will be gone, and says nothing about the child. Intake signs it with a key of its own."""
 
-    TYPE: ClassVar[str] = "case-erased.v2"
+    TYPE: ClassVar[str] = "case-erased.v3"
     TOPIC: ClassVar[str] = "referral-intake"
     IDS: ClassVar[tuple[str, ...]] = ("requested_by", "approved_by",)
 
@@ -26,5 +26,5 @@ class CaseErased(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Legal basis."""
     records: int
     """How many records of the case stand on referral-intake before this one."""
-    tag: bytes | None = None
-    """HMAC-SHA256 under a key that the master key yields, over the case and the fields above: who can only write to the topic erases nothing."""
+    signature: bytes | None = None
+    """Ed25519 signature of intake, under a key that no other service holds, over the case and the fields above (both persons among them): the master key and the broker erase nothing."""

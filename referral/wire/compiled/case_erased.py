@@ -8,7 +8,7 @@ from referral.wire import atoms
 
 def read_v1(d: bytes, i: int) -> tuple[CaseErased, int]:
     """case-erased.v1"""
-    return CaseErased(requested_by=None, requested_at=0, approved_by=None, approved_at=0, basis='', records=0, tag=None), i
+    return CaseErased(requested_by=None, requested_at=0, approved_by=None, approved_at=0, basis='', records=0, signature=None), i
 
 
 def read_v2(d: bytes, i: int) -> tuple[CaseErased, int]:
@@ -38,11 +38,41 @@ def read_v2(d: bytes, i: int) -> tuple[CaseErased, int]:
         if n != 2:
             atoms.fail("union")
         f_tag, i = atoms.blob(d, i)
-    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, tag=f_tag), i
+    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=None), i
+
+
+def read_v3(d: bytes, i: int) -> tuple[CaseErased, int]:
+    """case-erased.v3"""
+    n = d[i]
+    i += 1
+    f_requested_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_requested_by = atoms.ident(d[i : (i := i + 37)])
+    f_requested_at, i = atoms.long(d, i)
+    n = d[i]
+    i += 1
+    f_approved_by = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_approved_by = atoms.ident(d[i : (i := i + 37)])
+    f_approved_at, i = atoms.long(d, i)
+    f_basis = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_records, i = atoms.long(d, i)
+    n = d[i]
+    i += 1
+    f_signature = None
+    if n:
+        if n != 2:
+            atoms.fail("union")
+        f_signature, i = atoms.fixed(d, i, 64)
+    return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=f_signature), i
 
 
 def write(x: CaseErased) -> bytes:
-    """case-erased.v2"""
+    """case-erased.v3"""
     return b"".join((
         b"\x00" if (v_requested_by := x.requested_by) is None else b"\x02" + atoms.ident_bytes(v_requested_by),
         atoms.LONGS[x.requested_at],
@@ -50,5 +80,5 @@ def write(x: CaseErased) -> bytes:
         atoms.LONGS[x.approved_at],
         atoms.CODES[x.basis],
         atoms.LONGS[x.records],
-        b"\x00" if (v_tag := x.tag) is None else b"\x02" + atoms.blob_bytes(v_tag),
+        b"\x00" if (v_signature := x.signature) is None else b"\x02" + atoms.fixed_bytes(v_signature, 64),
     ))

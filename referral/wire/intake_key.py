@@ -1,0 +1,81 @@
+"""Intake's own key as others know it: the lines of the witness policy that name it, and what it signs of an erasure. Pure.
+
+A line `# intake ed25519 <base64 of 32 bytes>` is a comment to every C2SP reader. So the one file that says whom to believe of the log says
+it of intake too, and the log pins it, because the log holds that file. Why there: docs/decisions/0025.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Collection
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Struct, structs
+
+from referral.domain.events import CaseErased
+from referral.errors import Malformed
+from referral.wire import codec
+
+BEGIN = [b"#", b"intake"]
+KIND = b"ed25519"
+PUBLIC = 32
+"""Bytes of a public key of Ed25519 (RFC 8032)."""
+ERASURE = b"referral-case-erased-v3\n"
+"""What a signed erasure begins with, so that it is never the signature of something else."""
+
+
+def line(public: bytes) -> bytes:
+    """The line of a witness policy that names a key. public: 32 bytes."""
+    return b" ".join((*BEGIN, KIND, b64encode(public))) + b"\n"
+
+
+def named(policy: bytes) -> tuple[bytes, ...]:
+    """Every key of intake that a witness policy names: the one in use, and older ones whose erasures stay true. Malformed: a bad line."""
+    found: list[bytes] = []
+    for number, text in enumerate(policy.split(b"\n"), 1):
+        words = text.split()
+        if words[:2] == BEGIN:
+            found.append(_key(words[2:], number))
+    return tuple(found)
+
+
+def _key(words: list[bytes], number: int) -> bytes:
+    try:
+        kind, written = words
+        public = b64decode(written, validate=True)
+    except (ValueError, Error):
+        kind, public = b"", b""
+    if kind != KIND or len(public) != PUBLIC:
+        raise Malformed("policy", f"line {number} does not name a key of intake: write `# intake ed25519 <base64 of {PUBLIC} bytes>`")
+    return public
+
+
+def signed(key: Ed25519PrivateKey, case_id: str, body: CaseErased) -> CaseErased:
+    """The erasure with intake's signature."""
+    return structs.replace(body, signature=key.sign(_statement(case_id, body)))
+
+
+def genuine(keys: Collection[bytes], case_id: str, body: Struct) -> bool:
+    """Return True where intake signed this erasure of this case. keys: as `named` gives them. Versions 1 and 2 had no signature."""
+    if not isinstance(body, CaseErased) or body.signature is None:
+        return False
+    return signs(keys, body.signature, _statement(case_id, body))
+
+
+def signs(keys: Collection[bytes], signature: bytes, data: bytes) -> bool:
+    """Whether one of these public keys has signed these bytes."""
+    return any(_holds(key, signature, data) for key in keys)
+
+
+def _statement(case_id: str, body: CaseErased) -> bytes:
+    return ERASURE + case_id.encode() + b"\n" + codec.encode(structs.replace(body, signature=None))
+
+
+def _holds(public: bytes, signature: bytes, data: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
+    except InvalidSignature:
+        return False
+    return True
