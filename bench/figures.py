@@ -114,7 +114,7 @@ async def caught_up(made: Stack, count: int, every: float = 0.2) -> float:
 
     async def done() -> bool:
         nonlocal began
-        read = await asyncio.to_thread(_metric, made.url("oversight"), READ)
+        read = await asyncio.to_thread(_metric, made.inner("oversight"), READ)
         began = began or (time.perf_counter() if read else 0.0)
         return read >= count
 
@@ -169,7 +169,7 @@ async def figures(at: Ground) -> AsyncIterator[Row]:
             say(f"oversight reads {count:,} events of {len(chest):,} cases")
             await process.start()
             ours = await caught_up(made, count)
-            memory = await asyncio.to_thread(_metric, made.url("oversight"), MEMORY)
+            memory = await asyncio.to_thread(_metric, made.inner("oversight"), MEMORY)
             say("the bare loop does the same")
             theirs = await bare(made, chest, count)
             more = await fill.case_keys(made, [derived(FAMILY, f"more {n}") for n in range(ONES)])

@@ -61,7 +61,7 @@ async def run(made: Stack, cases: int, seed: int) -> Run:
         say(f"routing decides {len(sealed)} inputs of {cases} cases")
         await process.start()
         await until(lambda: reached(connection, target))
-    seconds, cpu = await asyncio.to_thread(_metrics, made.url("routing"))
+    seconds, cpu = await asyncio.to_thread(_metrics, made.inner("routing"))
     outs = await topic.read(made.settings.kafka, made.settings.topic(OUT), since)
     found = {meta.event_id: meta.type for meta in (seal.open(record.value).meta for record in outs)}
     assert found == planned.types, f"{len(found.items() ^ planned.types.items())} of {len(planned.types)} decisions are not those foreseen"

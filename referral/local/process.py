@@ -46,6 +46,11 @@ class Process:
         """Where it answers."""
         return self.server.address
 
+    @property
+    def inner(self) -> str:
+        """Where it answers operators."""
+        return self.server.inner
+
     async def start(self) -> None:
         """Start it, wait until it is ready, keep it running from then on. Raises Trouble when the first starts fail.
 

@@ -30,6 +30,11 @@ class Server(ABC):
     def address(self) -> str:
         """Where it answers, once started."""
 
+    @property
+    def inner(self) -> str:
+        """Where it answers operators, once started; as a rule the same."""
+        return self.address
+
     @abstractmethod
     def start(self) -> str:
         """Start it (again), wait until it answers, return its address. Raises Trouble."""

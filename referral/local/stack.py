@@ -55,6 +55,10 @@ class Stack:
         """Base address of an instance's HTTP server."""
         return f"http://{self.processes[f'{service}-{number}'].address}"
 
+    def inner(self, service: str, number: int = 1) -> str:
+        """Base address of an instance's health and metrics, for operators alone."""
+        return f"http://{self.processes[f'{service}-{number}'].inner}"
+
     def of(self, service: str) -> tuple[Process, ...]:
         """Every instance of a service."""
         return tuple(process for name, process in self.processes.items() if name.rpartition("-")[0] == service)
@@ -80,6 +84,11 @@ def settings(wish: Wish, at: Addresses) -> Settings:
         witness_policy=at.witness_policy,
         policy=wish.policy or CHECKOUT / "policy",
     )
+
+
+def inner(name: str) -> str:
+    """The name under which `ports.json` has the port of a worker's health and metrics."""
+    return f"{name} inner"
 
 
 async def _nothing(_: Settings) -> None:
@@ -156,14 +165,15 @@ class _Start:
 
     def stack(self, broker: str, base: str) -> Stack:
         named = {"intake-1": self.wish.http_port} if self.wish.http_port else {}
-        known = ports.remembered(self.wish.data / "ports.json", [name for name, _ in self.wish.names()], named)
+        names = [name for name, _ in self.wish.names()]
+        known = ports.remembered(self.wish.data / "ports.json", [*names, *map(inner, names)], named)
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
         made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
         logs = folder.make(self.wish.data / "log")
         for name, service in self.wish.names():
             told = environment(self.wish, made.addresses, service)
-            worker = Worker(name, service, known[name], told, logs / f"{name}.log", keep=(self.lock,))
+            worker = Worker(name, service, known[name], known[inner(name)], told, logs / f"{name}.log", keep=(self.lock,))
             self.processes[name] = Process(name, worker, self.pool)
         return made
 

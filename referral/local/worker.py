@@ -21,11 +21,11 @@ class Worker(Server):
     tries = 2
 
     def __init__(
-        self, name: str, service: str, port: int, environment: Mapping[str, str], log: Path, *, keep: tuple[int, ...] = ()
+        self, name: str, service: str, port: int, inner: int, environment: Mapping[str, str], log: Path, *, keep: tuple[int, ...] = ()
     ) -> None:
-        """name: `routing-1`. environment: what it gets beside ours. keep: descriptors it holds."""
+        """name: `routing-1`. inner: port of its health and metrics. environment: what it gets beside ours. keep: descriptors it holds."""
         super().__init__(log)
-        self.name, self.service, self.port = name, service, port
+        self.name, self.service, self.port, self._inner = name, service, port, inner
         self._environment, self._keep = environment, keep
 
     @property
@@ -33,9 +33,15 @@ class Worker(Server):
         """host:port of its HTTP server."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def inner(self) -> str:
+        """host:port of its health and metrics."""
+        return f"127.0.0.1:{self._inner}"
+
     def start(self) -> str:
         """Start it (again) and wait until /readyz says yes. Each start is another instance to the rest of the line. Raises Trouble."""
-        own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", "REFERRAL_HTTP": self.address, "PYTHONUNBUFFERED": "1"}
+        own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", "PYTHONUNBUFFERED": "1"}
+        own |= {"REFERRAL_HTTP": self.address, "REFERRAL_INNER": self.inner}
         self._stopping.clear()
         child = self._spawn(
             Recipe((sys.executable, "-m", f"services.{self.service}"), self.log, env={**self._environment, **own}, keep=self._keep)

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from referral.errors import ReadOnly
@@ -27,20 +26,28 @@ async def serve(service: Service, settings: Settings, app: ASGIApp | None, backg
     engine = database.engine(settings, service.name, size=4)
     loop = Loop(service, settings, engine, keys.read(settings.master_key_file), health)
     try:
-        await stand(service.name, settings, web.server(health, app, proxy=settings.proxy), loop.run, loop.end, background)
+        await stand(service.name, settings, health, app, loop.run, loop.end, background)
     finally:
         await engine.dispose()
 
 
 async def stand(
-    name: str, settings: Settings, doors: uvicorn.Server, work: Background, end: Callable[[], None], background: Sequence[Background]
+    name: str,
+    settings: Settings,
+    health: observe.Health,
+    app: ASGIApp | None,
+    work: Background,
+    end: Callable[[], None],
+    background: Sequence[Background],
 ) -> None:
     """Until the work ends, which SIGTERM and SIGINT ask for by `end`. Raises what stopped it otherwise; what runs beside ends with it.
 
-    After ReadOnly the doors alone go on, until a signal.
+    app: for everybody; operators have health and metrics at an address of their own. After ReadOnly both alone go on, until a signal.
     """
-    bound = web.listen(settings.http_host, settings.http_port)
+    doors, inner = web.server(health, app, proxy=settings.proxy), web.inner(health)
+    bound, within = web.listen(settings.http_host, settings.http_port), web.listen(settings.inner_host, settings.inner_port)
     sys.stdout.write(f"{name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
+    sys.stdout.write(f"{name} shows operators /readyz and /metrics at http://{settings.inner_host}:{within.getsockname()[1]}\n")
     sys.stdout.flush()
     signalled = asyncio.Event()
 
@@ -52,14 +59,14 @@ async def stand(
         asyncio.get_running_loop().add_signal_handler(number, ending)
     try:
         async with asyncio.TaskGroup() as group:
-            answering = group.create_task(web.serve(doors, bound))
+            answering = [group.create_task(web.serve(one, at)) for one, at in ((doors, bound), (inner, within))]
             try:
                 await _working(work, background)
             except ReadOnly as error:
                 observe.log().error("only reading goes on", service=name, hint=str(error))
                 await signalled.wait()
-            doors.should_exit = True
-            await answering
+            doors.should_exit = inner.should_exit = True
+            await asyncio.gather(*answering)
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
 

@@ -22,7 +22,8 @@ SERVICES = (*LINE, "oversight")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """One process's surroundings. http: host and port (0: any free one, printed). prefix: of every topic, for several stacks on a broker.
+    """One process's surroundings. http: host and port (0: any free one, printed). inner: the same, for operators' health and metrics.
+    prefix: of every topic, for several stacks on a broker.
 
     intake_key_file: what intake signs with; no other service has it. log_key_file: what audit signs with. witness_policy: who is believed
     of the log, and of intake. audit_url: base of the log's HTTP.
@@ -41,6 +42,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     instance: str
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    inner_host: str = "127.0.0.1"
+    inner_port: int = 0
     public_url: str = ""
     proxy: str = ""
     drill_clock: bool = False
@@ -78,9 +81,13 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
             raise Rejected("missing", name, "set it in the environment; beside `referral up`: . <its data folder>/environment")
         return environment[name]
 
-    host, _, port = environment.get("REFERRAL_HTTP", "127.0.0.1:0").rpartition(":")
-    if not port.isdigit():
-        raise Rejected("malformed", "REFERRAL_HTTP", "write host:port")
+    def address(name: str) -> tuple[str, int]:
+        host, _, port = environment.get(name, "127.0.0.1:0").rpartition(":")
+        if not port.isdigit():
+            raise Rejected("malformed", name, "write host:port")
+        return host or "127.0.0.1", int(port)
+
+    (host, port), (inner_host, inner_port) = address("REFERRAL_HTTP"), address("REFERRAL_INNER")
 
     def file(name: str) -> Path | None:
         return Path(environment[name]) if environment.get(name) else None
@@ -95,8 +102,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         witness_policy=file("REFERRAL_WITNESS_POLICY"),
         audit_url=environment.get("REFERRAL_AUDIT_URL", "http://localhost:8084"),
         instance=environment.get("REFERRAL_INSTANCE") or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
-        http_host=host or "127.0.0.1",
-        http_port=int(port),
+        http_host=host,
+        http_port=port,
+        inner_host=inner_host,
+        inner_port=inner_port,
         public_url=environment.get("REFERRAL_PUBLIC_URL", ""),
         proxy=environment.get("REFERRAL_PROXY", ""),
         drill_clock=environment.get("REFERRAL_DRILL_CLOCK") == "1",

@@ -1,11 +1,15 @@
-"""The service's HTTP: its own app, with health and metrics beside it, in the loop's event loop and without signal handlers."""
+"""The service's HTTP in the loop's event loop, without signal handlers: its app for everybody; health and metrics at an inner address.
+
+A stranger at the public address learns whether the service is ready, and no more: a counter of records would tell that somebody referred
+a child just now.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import prometheus_client
@@ -42,11 +46,10 @@ PAGE_HEADERS = {
 
 
 class Doors:
-    """ASGI. /healthz: the process runs. /readyz: it does its work, else why not. /metrics: for Prometheus. The rest is the service's."""
+    """ASGI. own: path → answer of the listener itself. The rest is the service's."""
 
-    def __init__(self, health: observe.Health, app: ASGIApp | None) -> None:
-        self._app = app
-        self._own: dict[str, Callable[[], Answer]] = {"/healthz": _alive, "/readyz": lambda: _ready(health), "/metrics": _metrics}
+    def __init__(self, own: Mapping[str, Callable[[], Answer]], app: ASGIApp | None) -> None:
+        self._app, self._own = app, own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,7 +60,7 @@ class Doors:
         if scope["path"] in self._own:
             return await _send(send, self._own[scope["path"]]())
         if self._app is None:
-            return await _send(send, (404, PROBLEM, problem(404, "not-found", "this address has /healthz, /readyz and /metrics")))
+            return await _send(send, (404, PROBLEM, problem(404, "not-found", f"this address has {', '.join(self._own)}")))
         return await _guarded(self._app, scope, _in_time(receive), send)
 
 
@@ -155,6 +158,13 @@ def _alive() -> Answer:
 
 
 def _ready(health: observe.Health) -> Answer:
+    """Whether it does its work; for a load balancer, and for anybody."""
+    ready = not health.against()
+    return (200 if ready else 503), "application/json", json.encode({"ready": ready})
+
+
+def _why(health: observe.Health) -> Answer:
+    """The same with the reasons, for operators."""
     against = health.against()
     return (503 if against else 200), "application/json", json.encode({"ready": not against, "against": against})
 
@@ -192,9 +202,21 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "") -> uvicorn.Server:
-    """Not started. End it by `should_exit = True`. proxy: the address whose X-Forwarded-For is believed; without one nobody's is."""
+    """For everybody who reaches the service: its app, /healthz and /readyz. Not started. End it by `should_exit = True`.
+
+    proxy: the address whose X-Forwarded-For is believed; without one nobody's is.
+    """
+    return _server(Doors({"/healthz": _alive, "/readyz": lambda: _ready(health)}, app), proxy)
+
+
+def inner(health: observe.Health) -> uvicorn.Server:
+    """For operators alone: /readyz with what speaks against it, and /metrics for Prometheus. Not started."""
+    return _server(Doors({"/healthz": _alive, "/readyz": lambda: _why(health), "/metrics": _metrics}, None))
+
+
+def _server(doors: Doors, proxy: str = "") -> uvicorn.Server:
     config = uvicorn.Config(
-        Doors(health, app),
+        doors,
         http=connection.Connection,
         ws="none",
         log_config=None,

@@ -14,7 +14,7 @@ from referral.proof import note_keys, witness_policy
 from referral.proof.entry import Entry
 from referral.proof.note_keys import SignerKey
 from referral.proof.witness_policy import Policy
-from referral.runtime import database, erasure, keys, web
+from referral.runtime import database, erasure, keys
 from referral.runtime.observe import Health, configure, log
 from referral.runtime.serve import stand
 from referral.runtime.service import Service, run
@@ -82,7 +82,7 @@ async def reading(settings: Settings, app: ASGIApp, against: dict[str, str], err
     async def work() -> None:
         raise error
 
-    await stand("audit", settings, web.server(health, app, proxy=settings.proxy), work, lambda: None, [])
+    await stand("audit", settings, health, app, work, lambda: None, [])
 
 
 def _key(path: Path | None) -> SignerKey:

@@ -30,6 +30,7 @@ SOON_S = 1
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 """A tile never changes (C2SP tlog-tiles)."""
 ASK_INTAKE = "proofs are for auditors (a token of `referral audit token`); an agency asks intake: GET /v1/referrals/{referral_id}/proof"
+ASK = {"www-authenticate": "Bearer"}
 PRIVATE = {"cache-control": "private, no-store"}
 
 
@@ -62,9 +63,11 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
 
     async def proof(request: Request) -> Response:
         event_id, token = str(request.path_params["event_id"]), _token(request)
+        if not token:  # it is not worth a connection
+            return problem(401, "no-token", ASK_INTAKE, ASK)
         async with engine.connect() as tx:
             if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await readers.reader(tx, digest(token)):
-                return problem(401, "no-token", ASK_INTAKE, {"www-authenticate": "Bearer"})
+                return problem(401, "no-token", ASK_INTAKE, ASK)
             found, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
             if found is None or newest is None or newest.cosigned is None or found[0] >= newest.size:
                 return soon("no published checkpoint covers an event of this id yet")

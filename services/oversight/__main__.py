@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
 
-from referral.runtime import bundles, clock, database, erasure, kafka, keys, web
+from referral.runtime import bundles, clock, database, erasure, kafka, keys
 from referral.runtime.observe import Health, configure
 from referral.runtime.serve import stand
 from referral.runtime.settings import Settings, load
@@ -41,8 +41,8 @@ async def main(settings: Settings) -> None:
         shown = pages.made(
             doors, making.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
         )
-        answers, ended = web.server(health, Starlette(routes=shown.routes()), proxy=settings.proxy), asyncio.Event()
-        await stand("oversight", settings, answers, lambda: counts.run(worker, ended), ended.set, [followed.run])
+        app, ended = Starlette(routes=shown.routes()), asyncio.Event()
+        await stand("oversight", settings, health, app, lambda: counts.run(worker, ended), ended.set, [followed.run])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import auditors, broker, contents, history, one_agency, own_topic
+from tests.attacks import auditors, broker, contents, history, one_agency, own_topic, promises
 
 WIDTH, MESSAGE = 360, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
@@ -29,6 +29,7 @@ def main() -> int:
         *broker.attacks(),
         *one_agency.attacks(),
         *one_agency.doors(),
+        *promises.attacks(),
     ]
     for attack in found:
         said = attack.run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import auditors, broker, contents, history, one_agency, own_topic
+from tests.attacks import auditors, broker, contents, history, one_agency, own_topic, promises
 from tests.attacks.ground import Attack, copy, verify
 
 ALL = [
@@ -15,6 +15,7 @@ ALL = [
     *auditors.watched(),
     *broker.attacks(),
     *one_agency.attacks(),
+    *promises.attacks(),
 ]
 
 

@@ -144,6 +144,7 @@ class Process:
 
     process: subprocess.Popen[bytes]
     url: str
+    inner: str
     log: Path
 
     async def ready(self) -> None:
@@ -157,9 +158,9 @@ class Process:
         await until(look)
 
     async def metrics(self) -> list[str]:
-        """What it tells of itself and not of Python, to whoever asks."""
+        """What it tells operators of itself and not of Python."""
         async with httpx.AsyncClient() as client:
-            return [row for row in (await client.get(f"{self.url}/metrics")).text.splitlines() if row.startswith("referral_")]
+            return [row for row in (await client.get(f"{self.inner}/metrics")).text.splitlines() if row.startswith("referral_")]
 
     async def ended(self) -> int:
         """Its exit code, once it has ended by itself."""
@@ -183,7 +184,7 @@ class Process:
 @contextlib.asynccontextmanager
 async def process(settings: Settings, folder: Path, *before: str) -> AsyncIterator[Process]:
     """A process; killed at the end unless it has ended. before: a command that runs it, such as strace."""
-    port = ports.free(1)[0]
+    port, within = ports.free(2)
     told = {
         "REFERRAL_KAFKA": settings.kafka,
         "REFERRAL_DATABASE": as_role(settings.database, "oversight"),
@@ -192,6 +193,7 @@ async def process(settings: Settings, folder: Path, *before: str) -> AsyncIterat
         "REFERRAL_TOPIC_PREFIX": settings.topic_prefix,
         "REFERRAL_DRILL_CLOCK": str(int(settings.drill_clock)),
         "REFERRAL_HTTP": f"127.0.0.1:{port}",
+        "REFERRAL_INNER": f"127.0.0.1:{within}",
     }
     log = folder / f"oversight-{port}.log"
     with log.open("wb") as out:
@@ -199,7 +201,7 @@ async def process(settings: Settings, folder: Path, *before: str) -> AsyncIterat
             [*before, sys.executable, "-m", "services.oversight"], env={**os.environ, **told}, stdout=out, stderr=subprocess.STDOUT
         )
     try:
-        yield Process(made, f"http://127.0.0.1:{port}", log)
+        yield Process(made, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{within}", log)
     finally:
         if made.poll() is None:
             made.kill()

@@ -31,6 +31,7 @@ from services.audit import checkpoints
 from services.audit.__main__ import main
 from tests.contract.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
 from tests.contract.test_audit_line import command
+from tests.erased import INTAKE
 from tests.unit.test_audit_ingest import record, value
 
 pytestmark = pytest.mark.servers
@@ -187,16 +188,18 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
     (tmp_path / "log.key").write_bytes(KEY.encode() + b"\n")
     policy = tmp_path / "policy"
     async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, httpx.AsyncClient() as client:
-        policy.write_bytes(keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))]))
-        port = ports.free(1)[0]
-        url = f"http://127.0.0.1:{port}"
-        here = structs.replace(settings, log_key_file=tmp_path / "log.key", witness_policy=policy, http_port=port)
+        policy.write_bytes(
+            keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))], INTAKE[0])
+        )
+        port, inner = ports.free(2)
+        url, within = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inner}"
+        here = structs.replace(settings, log_key_file=tmp_path / "log.key", witness_policy=policy, http_port=port, inner_port=inner)
 
         async def until(path: str, status: int, word: str) -> httpx.Response:
             async with asyncio.timeout(60):
                 while True:
                     with contextlib.suppress(httpx.TransportError):
-                        answer = await client.get(url + path)
+                        answer = await client.get((within if path == "/readyz" else url) + path)
                         if answer.status_code == status and word in answer.text:
                             return answer
                     await asyncio.sleep(0.05)

@@ -92,7 +92,7 @@ async def test_a_log_that_was_set_back_does_not_hold_what_its_witnesses_show(bar
         async with log(empty, []) as old:
             await old.append(9)
             assert await old.publisher().round()
-            async with serving(application(old.engine)) as address:
+            async with serving(application(old.engine, MASTER)) as address:
                 looked = await monitor.look(watching([one]), address)
                 assert code(looked) == 1 and "it was cut, or set back" in looked.wrong["the log"]
 
@@ -166,7 +166,7 @@ async def test_a_foreign_witness_that_shows_nothing_is_seen_through_the_log(bare
     async with AsyncExitStack() as stack:
         one, foreign = await stack.enter_async_context(honest(tmp_path, 1)), await stack.enter_async_context(serving(app))
         made = await stack.enter_async_context(log(bare, [one, foreign]))
-        address = await stack.enter_async_context(serving(application(made.engine)))
+        address = await stack.enter_async_context(serving(application(made.engine, MASTER)))
         await made.append(9)
         publisher = made.publisher()
         async with asyncio.timeout(20):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import msgspec
 import pytest
+import uvicorn
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -122,30 +125,50 @@ async def doors(settings: Settings):
 
     health = observe.Health()
     app = Starlette(routes=[Route("/away", away), Route("/unavailable", unavailable), Route("/fine", fine)])
-    server, bound = web.server(health, app), web.listen("127.0.0.1", 0)
-    task = asyncio.create_task(web.serve(server, bound))
-    await until(lambda: server.started)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}") as client:
-        yield client, health
-    server.should_exit = True
-    await asyncio.wait_for(task, 20)
+    async with served(web.server(health, app)) as client, served(web.inner(health)) as operator:
+        yield client, health, operator
     await gone.dispose()
 
 
+@asynccontextmanager
+async def served(server: uvicorn.Server) -> AsyncIterator[httpx.AsyncClient]:
+    bound = web.listen("127.0.0.1", 0)
+    task = asyncio.create_task(web.serve(server, bound))
+    await until(lambda: server.started)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}") as client:
+        yield client
+    server.should_exit = True
+    await asyncio.wait_for(task, 20)
+
+
 async def test_health_readiness_and_metrics_stand_beside_the_service_s_own_doors(doors) -> None:
-    client, health = doors
-    assert (await client.get("/healthz")).status_code == 200
-    assert (await client.get("/readyz")).json() == {"ready": False, "against": {"start": "starting"}}
+    client, health, operator = doors
+    for one in (client, operator):
+        assert (await one.get("/healthz")).status_code == 200
+    assert (await operator.get("/readyz")).json() == {"ready": False, "against": {"start": "starting"}}
+    assert (await client.get("/readyz")).status_code == 503
     health.green("start")
-    assert (await client.get("/readyz")).status_code == 200
-    assert (await client.get("/fine")).text == "fine"
-    metrics = (await client.get("/metrics")).text
+    for one in (client, operator):
+        assert (await one.get("/readyz")).status_code == 200
+    assert (await client.get("/fine")).text == "fine" and (await operator.get("/fine")).status_code == 404
+    metrics = (await operator.get("/metrics")).text
     for name in ("records_in", "records_out", "lag", "batch_seconds", "outbox_age_seconds", "alarms_overdue", "quarantined"):
         assert f"referral_{name}" in metrics
 
 
+async def test_a_stranger_learns_at_the_public_address_whether_it_is_ready_and_nothing_else(doors) -> None:
+    """A counter of records, asked each second, tells that somebody refers a child just now."""
+    client, health, _ = doors
+    health.red("loop", "the database is away: 10.0.0.7")
+    for path in ("/metrics", "/metrics/", "//metrics"):
+        answer = await client.get(path)
+        assert answer.status_code == 404 and "referral_" not in answer.text, path
+    assert (await client.get("/readyz")).json() == {"ready": False}
+    assert (await client.get("/healthz")).json() == {}
+
+
 async def test_what_is_away_is_a_503_that_says_when_to_try_again(doors) -> None:
-    client, _ = doors
+    client, *_ = doors
     for path, after in (("/away", "5"), ("/unavailable", "7")):
         answer = await client.get(path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, after)

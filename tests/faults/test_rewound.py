@@ -91,7 +91,7 @@ async def by_topic(line: Line, case_id: str) -> dict[str, list[Struct]]:
 async def red(line: Line) -> bool:
     """Whether routing, intake and notifier call themselves not ready because units are stopped."""
     for service in ("intake", "routing", "notifier"):
-        answer = await line.http.get(f"{line.stack.url(service)}/readyz")
+        answer = await line.http.get(f"{line.stack.inner(service)}/readyz")
         if answer.status_code == 200 or "rewound" not in answer.text:
             return False
     return True

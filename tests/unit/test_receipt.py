@@ -169,7 +169,7 @@ def test_the_command_says_bad_when_the_promised_time_is_over_and_no_proof_is_the
     codes = {"code": "not-logged-yet"}, {"code": "unavailable"}
     for status, code in zip((404, 503), codes, strict=True):
         transport = httpx.MockTransport(lambda _, status=status, code=code: httpx.Response(status, json=code))  # type: ignore[misc]
-        monkeypatch.setattr(show, "client", lambda *_: Client("http://i", "t", transport=transport, sleep=lambda _: None))  # noqa: B023
+        monkeypatch.setattr(show, "client", lambda *_: Client("https://i", "t", transport=transport, sleep=lambda _: None))  # noqa: B023
         for age, result, words in ((590, 3, "intake has promised it by"), (610, 1, "BAD: intake promised, and signed")):
             made = Receipt(kind="referral", id=REFERRAL, case_id=CASE, event_id=EVENT, received_at=micros(now - timedelta(seconds=age)))
             receipt.write_bytes(msgspec.json.encode(shown.referral_receipt(made, KEY)))
@@ -184,7 +184,7 @@ def test_the_command_says_bad_when_the_promised_time_is_over_and_no_proof_is_the
 def test_the_sdk_refuses_a_receipt_that_intake_has_not_signed() -> None:
     answers = [signed(), signed(logged_by="2031-01-01T00:00:00Z")]
     transport = httpx.MockTransport(lambda _: httpx.Response(202, json=answers.pop(0)))
-    with Client("http://intake", "token", policy=TRUSTED, transport=transport) as school:
+    with Client("https://intake", "token", policy=TRUSTED, transport=transport) as school:
         assert school.submit({"traits": {}})["referral_id"] == REFERRAL
         with pytest.raises(client.Unsigned, match=EVENT):
             school.submit({"traits": {}})

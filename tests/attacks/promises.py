@@ -1,0 +1,120 @@
+"""Attacks upon what intake alone may say, and what a stranger asks: erasures, receipts, proofs and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import structs
+from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.applications import Starlette
+
+from referral.cli import diagnosis, vitals
+from referral.domain.events import CaseErased
+from referral.domain.record import derived, record_input
+from referral.proof import receipt as receipts
+from referral.runtime import erasure, observe, web
+from referral.runtime.keys import Keys
+from referral.runtime.service import Batch
+from referral.wire import intake_key
+from services.audit.api import application
+from services.intake import shown
+from services.intake.instants import EPOCH
+from services.intake.kept import Receipt
+from services.routing import turn
+from services.routing.rules import Bundle
+from tests import made_log
+from tests.attacks.ground import Attack, Noticed, copy, verify
+from tests.erased import INTAKE, KEY, PLAIN
+from tests.unit.audit_log import POLICY, Log, named, story
+
+MASTER_KEY = "with the master key and the broker"
+NOBODY = "nobody: no token"
+STOLEN = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
+
+
+def erased(key: Ed25519PrivateKey | None) -> Noticed:
+    """Two innocent accounts have an open case erased. key: what the attacker signs with, None: nothing."""
+    log = Log()
+    case_id = story(log)
+    named(log, *INTAKE)
+    body = structs.replace(PLAIN, records=2, approved_at=log.now)
+    said = body if key is None else intake_key.signed(key, case_id, body)
+    meta, source = log.say(case_id, said, derived(case_id, 99), case_id, "intake")
+    refused = erasure.said(INTAKE, CaseErased.TOPIC, log.entries[-1].value) is None
+    made = turn.begin(Bundle(number=1, policy=POLICY), log.cases, {}, ())
+    made.take(Batch(log.now, (record_input(meta, said, source),), log.keys, frozenset()))
+    kept = case_id in made.cases and not made.erased
+    return {
+        "verify": verify(copy(log.entries), keys=log.keys),
+        "every reader": "its seal does not open: intake did not sign it" if refused else "",
+        "routing": "the case is open, and goes on with its alarm" if kept else "",
+    }
+
+
+def swallowed() -> Noticed:
+    """A referral is answered with 202, and its row leaves intake's queue before anything is said of it."""
+    made = Receipt(kind="referral", id="r", case_id="c", event_id="e", received_at=0)
+    told = structs.asdict(shown.referral_receipt(made, KEY))
+    until = receipts.promised(told, made_log.policy() + intake_key.line(INTAKE[0]))
+    late = until - EPOCH == timedelta(seconds=receipts.PROMISE_S)
+    seen = vitals.Vitals(
+        now=receipts.PROMISE_S * 1_000_000 + 1,
+        ahead=0,
+        services={"routing": vitals.Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None), seen={})},
+        ends={},
+        records=[],
+        unread=[],
+        quarantined=0,
+        cases={},
+        sealed=set(),
+        alarms={},
+        keys=set(),
+        wrong_keys="",
+        places={},
+        policy=[],
+        promises=[("e", "c", 0)],
+        foreign=[],
+    )
+    found = diagnosis.conservation(seen)
+    return {
+        "the sender's receipt": f"signed by intake, to be in the log by {until}: broken since" if late else "",
+        "doctor": found.said if found.result is diagnosis.Result.BAD else "",
+    }
+
+
+def asked(path: str, *other: str) -> Noticed:
+    """A stranger asks audit and a service for this; the answer is the same for every other id."""
+
+    async def answers() -> list[httpx.Response]:
+        nowhere = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+        app = web.server(observe.Health(), Starlette(routes=application(nowhere, Keys(bytes(32))).routes)).config.app
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://public") as stranger:  # type: ignore[arg-type]
+            return [await stranger.get(one) for one in (path, *other)]
+
+    first, *rest = asyncio.run(answers())
+    told = f"HTTP {first.status_code}: {first.text}"
+    shut = first.status_code in (401, 404) and all((one.status_code, one.content) == (first.status_code, first.content) for one in rest)
+    return {"the public address": told if shut and "referral_records" not in first.text else ""}
+
+
+def attacks() -> Iterator[Attack]:
+    event = derived("00000000-0000-4000-8000-000000000001", 0)
+    alone = (
+        ("an open case erased by one record, unsigned", MASTER_KEY, ("verify", "every reader"), lambda: erased(None)),
+        ("an open case erased by one record, signed with another key", MASTER_KEY, ("verify", "every reader"), lambda: erased(STOLEN)),
+        ("an open case erased", "with intake's own key and the broker", ("verify", "routing"), lambda: erased(KEY)),
+        ("a referral swallowed behind the door", "writes intake's tables", ("the sender's receipt", "doctor"), swallowed),
+        (
+            "whether a decision was made, asked by its computed id",
+            NOBODY,
+            ("the public address",),
+            lambda: asked(f"/proofs/{event}", f"/proofs/{derived(event, 3)}"),
+        ),
+        ("when somebody refers a child, asked of the metrics", NOBODY, ("the public address",), lambda: asked("/metrics")),
+    )
+    for what, power, must, run in alone:
+        yield Attack(what=what, power=power, must=must, run=run)
