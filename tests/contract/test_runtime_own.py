@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaTimeoutError
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.record import Raw
 from referral.errors import NewerVersion
-from referral.runtime import database, kafka, prepare
+from referral.runtime import database, kafka, prepare, rewind
 from referral.runtime.quarantine import MANY
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
@@ -295,6 +298,52 @@ async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack, m
     await until(lambda: len(counter.inputs) == MANY + 2)
     assert counter.inputs[-1].body.value == b"after"
     assert not counter.against
+
+
+async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker answers, and not for one partition."""
+    check, ill = rewind.check, {"p3"}
+
+    async def checked(*more: Any) -> list[rewind.Rewound]:
+        if ill & more[-1].keys():
+            raise KafkaTimeoutError
+        return await check(*more)
+
+    monkeypatch.setattr("referral.runtime.own.rewind.check", checked)
+    monkeypatch.setattr("referral.runtime.own.AGAIN", 0.5)
+    case = await line.case(5)
+    await line.write(case, await line.value(case, 1))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.inputs and len(counter.units) == 11)
+    await until(lambda: "unreadable: p3" in counter.against.get("stopped", ""))
+    ill.clear()
+    await until(lambda: len(counter.units) == 12 and not counter.against)
+
+
+async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.own.DISCOVER", 0.2)
+    await _ingress(line, "gone", "stays")
+    counter = line.counter(name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter.start()
+    await until(lambda: len(counter.units) == 14)
+    admin = AIOKafkaAdminClient(bootstrap_servers=line.settings.kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics([line.settings.topic("ingress.gone")])
+    finally:
+        await admin.close()
+    await until(lambda: counter.loop.owner.gone and "ingress.gone" not in counter.units)
+    await until(lambda: not counter.against)
+    assert await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'"), "for an hour it may have been a mistake"
+    monkeypatch.setattr("referral.runtime.own.GONE", 0.0)
+
+    async def forgotten() -> bool:
+        return not await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'")
+
+    counter.loop.owner.gone.clear()
+    await until(forgotten)
+    assert "ingress.stays" in counter.units
 
 
 async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:

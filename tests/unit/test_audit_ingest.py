@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 
+from aiokafka import TopicPartition
 from msgspec import Struct, structs
 
 from referral.domain.events import CaseErased, Meta, PolicyActivated, RungFailed
 from referral.domain.record import Input, Raw, Source
 from referral.proof.entry import Kind, digest, leaf
+from referral.runtime import understand
+from referral.runtime.fetched import MARK, NAMELESS, TORN, Bytes, Fetched
+from referral.runtime.partition import Unit
 from referral.wire import bundle, codec, headers, seal, topics
 from referral.wire import leaf as wire
 from services.audit.ingest import Known, ingest
+from tests import malformed
 from tests.erased import PLAIN
 
 KEY = bytes(32)
@@ -119,3 +125,15 @@ def test_a_leaf_of_the_first_version_is_still_read() -> None:
     now = leaf(entry)
     then = wire.MARK + codec.fingerprint("leaf.v1").to_bytes(8, "little", signed=True) + now[len(wire.HEAD) :]
     assert now.startswith(wire.HEAD) and then != now and wire.decode(then) == wire.decode(now)
+
+
+def test_a_batch_that_nobody_decodes_is_kept_with_why_and_a_header_name_that_is_no_text_with_its_bytes() -> None:
+    """They are what the topic holds; an export that leaves them out would not be of that topic."""
+    torn, odd = malformed.deltas(random.Random(1)), malformed.batch(malformed.record(headers=((b"\xff", b"1"),)), base=2)
+    found = list(Fetched(TopicPartition(TOPIC, PARTITION), Bytes(torn + odd), None, 0, None, None, True, 1))
+    unit = Unit("all", 1, {})
+    entries = ingest([understand.raw((unit, (TOPIC, PARTITION), one)) for one in found], Known()).entries
+    assert [(e.kind, e.offset) for e in entries] == [(Kind.UNREADABLE, 1), (Kind.UNREADABLE, 2)]
+    assert dict(entries[0].headers)[MARK] == TORN.encode() and entries[0].value == torn
+    assert entries[1].headers == tuple(zip(NAMELESS, (b"\xff", b"1"), strict=True))
+    assert all(wire.decode(leaf(e)).offset == e.offset for e in entries)

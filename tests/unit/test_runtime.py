@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import subprocess
@@ -12,12 +13,14 @@ from pathlib import Path
 import pytest
 import structlog
 from aiokafka import ConsumerRecord
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referral.domain.events import Meta, RungFailed
+from referral.domain.events import Meta, Quarantined, RungFailed
 from referral.errors import Malformed, Rejected
-from referral.runtime import kafka, mark, observe, partition, settings
+from referral.proof import entry
+from referral.runtime import kafka, mark, observe, partition, quarantine, settings
 from referral.runtime.alarm import Barrier, Due, Gate
 from referral.runtime.keys import Keys, read, write
 from referral.runtime.quarantine import MANY, WINDOW, Ceiling
@@ -340,3 +343,24 @@ def test_a_master_key_that_others_may_read_is_refused(tmp_path: Path, mode: int)
     path.chmod(mode)
     with pytest.raises(Rejected, match="chmod 600"):
         read(path)
+
+
+@pytest.mark.parametrize("size", [0, quarantine.KEPT, quarantine.KEPT + 1, 8 * 1024 * 1024])
+def test_a_value_of_any_size_fits_into_the_quarantine_and_is_read_back(size: int) -> None:
+    """Quarantining never fails on size: it is what stands between a record and a service that dies of it."""
+    item = quarantine.Refused("ingress.x", ("ingress.x", 0), 7, bytes(size), "seal")
+    sent = codec.encode(quarantine._sealed(item, bytes(32), "intake", 1))
+    assert len(sent) < 512 * 1024
+    found = codec.decode(Quarantined.TYPE, codec.fingerprint(Quarantined.TYPE), sent)
+    assert isinstance(found, Quarantined) and found.length == size
+    plain = AESGCM(bytes(32)).decrypt(found.nonce, found.sealed, b"ingress.x/0/7")
+    assert plain == bytes(min(size, quarantine.KEPT))
+    whole = hashlib.sha256(bytes(size)).digest()
+    assert found.sha256 == (whole if size > quarantine.KEPT else None), "the digest of a short value could be guessed from"
+
+
+def test_a_quarantine_record_of_before_is_read() -> None:
+    body = b"".join((b"\x04ab", b"\x00", b"\x0e", b"\x04cd", b"\x08seal", b"\x00", b"\x00", b"\x02", bytes(12), b"\x02x"))
+    found = codec.decode("quarantined.v1", codec.fingerprint("quarantined.v1"), body)
+    assert isinstance(found, Quarantined) and (found.sealed, found.length, found.sha256) == (b"x", 0, None)
+    assert entry.sort("referral-quarantine", 0, b"k", body, (("ce_type", b"referral.quarantined.v1"),))[0] is entry.Kind.QUARANTINE
