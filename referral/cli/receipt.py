@@ -14,6 +14,7 @@ from referral.cli import show
 from referral.client import Away, Problem
 from referral.errors import Malformed, NewerVersion
 from referral.proof import receipt as receipts
+from referral.proof import witness_policy
 
 LATE = 3
 """Exit code: neither proven nor disproven."""
@@ -26,11 +27,21 @@ File = Annotated[Path, typer.Argument(help="The receipt, a JSON file as the door
 Policy = Annotated[
     Path, typer.Option("--policy", envvar="REFERRAL_WITNESS_POLICY", help="Log, witnesses, quorum and intake's key that you trust.")
 ]
+MaxAge = Annotated[
+    float,
+    typer.Option("--max-age", min=0, help="Minutes within which a quorum must have seen the log that the proof is of. 0: of any age."),
+]
 Wait = Annotated[int, typer.Option(help="Seconds to wait until it is logged and witnessed.")]
 
 
 def receipt(
-    file: File, policy: Policy, url: show.Url = show.DEFAULT_URL, token: show.Token = "", wait: Wait = 60, as_json: show.Json = False
+    file: File,
+    policy: Policy,
+    url: show.Url = show.DEFAULT_URL,
+    token: show.Token = "",
+    wait: Wait = 60,
+    max_age: MaxAge = 0,
+    as_json: show.Json = False,
 ) -> int:
     """Prove a referral from its receipt: intake has signed it, it is in the log, and a quorum of witnesses has seen that.
 
@@ -38,7 +49,7 @@ def receipt(
     it proves that a promise was broken.
 
     Exit 0 proven, 1 it does not hold, is of another referral, or a promise was broken, 2 a file or intake cannot be reached, 3 not logged
-    yet, and still in time.
+    yet, and still in time, or proven by a log that no quorum has seen within --max-age.
 
     Example: referral receipt receipt.json --policy log.policy
     """
@@ -56,11 +67,16 @@ def receipt(
     except Malformed as error:
         show.document({"ok": False, "why": str(error)}) if as_json else show.errors.print(f"{what}: {error}", markup=False, soft_wrap=True)
         return 1
+    now = int(time.time())  # noqa: TID251 - the reader's own clock says how old a signature is
+    still = witness_policy.old(found.seen, now, int(max_age * 60)) if max_age else ""
     if as_json:
-        show.document({"ok": True, **msgspec.to_builtins(found)})
+        show.document({"ok": True, "still": still, **msgspec.to_builtins(found)})
     else:
         place = f"leaf {found.index} of {found.size} in {found.log}, logged {show.moment(found.logged_at)}"
         show.console.print(f"PROVEN: {place}, seen by {', '.join(found.witnesses)}", soft_wrap=True, markup=False)
+    if still:
+        show.errors.print(f"the log may stand still: {still}", soft_wrap=True, markup=False)
+        return LATE
     return 0
 
 

@@ -55,7 +55,10 @@ def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
 
 
 class Proven(Struct, frozen=True, kw_only=True):
-    """index: of the leaf. size: of the cosigned log. logged_at: µs UTC. sha256: of the sealed record as it was published, in hex."""
+    """index: of the leaf. size: of the cosigned log. logged_at: µs UTC. sha256: of the sealed record as it was published, in hex.
+
+    seen: when a quorum of witnesses had signed the log that holds it, Unix seconds.
+    """
 
     event_id: str
     case_id: str
@@ -65,6 +68,7 @@ class Proven(Struct, frozen=True, kw_only=True):
     witnesses: tuple[str, ...]
     logged_at: int
     sha256: str
+    seen: int | None
 
 
 def check(receipt: Mapping[str, object], proof: bytes, policy: bytes) -> Proven:
@@ -93,4 +97,5 @@ def check(receipt: Mapping[str, object], proof: bytes, policy: bytes) -> Proven:
         witnesses=tuple(accepted.witnesses),
         logged_at=leaf.logged_at,
         sha256=leaf.sha256.hex(),
+        seen=accepted.seen,
     )

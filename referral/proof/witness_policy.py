@@ -63,17 +63,22 @@ class Accepted(Struct, frozen=True):
     seen: int | None = None
 
     def old(self, now: int, most: int) -> str:
-        """Why it says nothing about the present; empty where a quorum has seen it within `most` seconds. now: Unix seconds.
+        """Why it says nothing about the present; empty where a quorum has seen it within `most` seconds. now: Unix seconds."""
+        return old(self.seen, now, most)
 
-        A signature from more than AHEAD_S in the future is no fresher than an old one: that witness's clock, or yours, is wrong.
-        """
-        if self.seen is None:
-            return "no witness is asked for, so nobody says when it was seen"
-        if self.seen > now + AHEAD_S:
-            return f"its witnesses signed it {self.seen - now} seconds from now: a clock is wrong, theirs or yours"
-        if now - self.seen > most:
-            return f"a quorum of witnesses has seen nothing newer for {now - self.seen} seconds, at most {most} are wanted"
-        return ""
+
+def old(seen: int | None, now: int, most: int) -> str:
+    """The same of the time at which a quorum had seen something.
+
+    A signature from more than AHEAD_S in the future is no fresher than an old one: that witness's clock, or yours, is wrong.
+    """
+    if seen is None:
+        return "no witness is asked for, so nobody says when it was seen"
+    if seen > now + AHEAD_S:
+        return f"its witnesses signed it {seen - now} seconds from now: a clock is wrong, theirs or yours"
+    if now - seen > most:
+        return f"a quorum of witnesses has seen nothing newer for {now - seen} seconds, at most {most} are wanted"
+    return ""
 
 
 def accept(policy: Policy, signed: Note) -> Accepted:

@@ -56,7 +56,7 @@ def test_a_broken_promise_is_seen() -> None:
 
 
 async def run_page(page: Path, stack: Stack, folder: Path) -> None:
-    """Every block in one shell after another; what a block exports, the next ones see."""
+    """Every block in one shell after another; what a block exports, the next ones see, and they stand where it stood."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_")}
     environment |= stack.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "160", "NO_COLOR": "1"}
     for name in ("examples", "policy"):
@@ -65,7 +65,7 @@ async def run_page(page: Path, stack: Stack, folder: Path) -> None:
     state.touch()
     for block in blocks(page):
         text = block.text if block.language == "sh" else f"python - <<'PROGRAM'\n{block.text}PROGRAM\n"
-        script = f". ./state\n{text}\nexport -p > ./state\n"
+        script = f'. "{state}"\n{text}\n{{ export -p; echo "cd \\"$PWD\\""; }} > "{state}"\n'
         run = await asyncio.to_thread(
             subprocess.run,
             ["bash", "-eu", "-c", script],

@@ -206,3 +206,15 @@ def test_the_sdk_waits_until_it_is_logged_and_no_longer() -> None:
         with pytest.raises(Problem, match="not-logged-yet"):
             school.proof("r", wait=2)
         assert not answers
+
+
+def test_a_proof_of_a_log_that_no_quorum_has_seen_lately_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The made log's witnesses signed at a fixed time; without --max-age a proof holds for ever."""
+    (tmp_path / "receipt").write_text(json.dumps(RECEIPT))
+    (tmp_path / "receipt.tlog-proof").write_bytes(proof())
+    (tmp_path / "policy").write_bytes(made_log.policy())
+    command = ["receipt", str(tmp_path / "receipt"), "--policy", str(tmp_path / "policy")]
+    assert run(command) == 0 and "may stand still" not in capsys.readouterr().err
+    assert run([*command, "--max-age", "0.5"]) == 3
+    out = capsys.readouterr()
+    assert "PROVEN" in out.out and "the log may stand still" in out.err
