@@ -59,14 +59,17 @@ async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequen
     fresh = [_fresh(door, posting, now) for posting in postings]
     answers = await receipts.claim(tx, [one.claim for one in fresh])
     new = [one for one, answer in zip(fresh, answers, strict=True) if answer is None]
-    refused = await _foreign(tx, new)
-    await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None])
+    refused = await _crowded(tx, door, new) | await _foreign(tx, new)
+    await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None and id(one) not in refused])
     for one in sorted(new, key=lambda one: one.receipt.case_id):  # cases are locked in one order by everybody
         if one.posting.found.case_id is not None and id(one) not in refused:
             try:
                 await _attach(tx, door, one)
             except Rejected:  # its erasure was approved at this moment; the others are not refused with it
                 refused[id(one)] = await _unclaimed(tx, one)
+    for one in new:
+        if id(one) not in refused:
+            door.crowd.took(one.posting.agency)
     return [answer or refused.get(id(one)) or one.receipt for one, answer in zip(fresh, answers, strict=True)]
 
 
@@ -92,9 +95,26 @@ async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Reject
     return refused
 
 
-async def _unclaimed(tx: AsyncConnection, one: _New) -> Rejected:
+async def _crowded(tx: AsyncConnection, door: Door, new: Sequence[_New]) -> dict[int, Rejected]:
+    """Routine ones of an agency that has sent very much. What comes by Kafka is never refused for it: nobody could be told to wait."""
+    refused: dict[int, Rejected] = {}
+    for one in new:
+        posting = one.posting
+        why = door.crowd.refuses(posting.agency, posting.found.traits.urgency) if posting.door is By.HTTP else None
+        if why is not None:
+            await _free(tx, one)
+            refused[id(one)] = why
+    return refused
+
+
+async def _free(tx: AsyncConnection, one: _New) -> None:
+    """Undo a claim, so that its key may be used again."""
     sql = "DELETE FROM intake.submission WHERE agency = :agency AND key = :key"
     await tx.execute(text(sql), {"agency": one.posting.agency, "key": one.posting.key})
+
+
+async def _unclaimed(tx: AsyncConnection, one: _New) -> Rejected:
+    await _free(tx, one)
     return Rejected("unknown-case", "$.case_id", "name a case that you referred or hold an offer of, or leave case_id out", status=404)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
@@ -16,9 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.errors import Unavailable
 from referral.runtime import database
 from referral.runtime.keys import Keys
+from services.intake.crowd import Crowd
 from services.intake.lists import Lists
 
 T = TypeVar("T")
+STRANGERS = 2
+"""Connections of the doors' pool of eight that strangers hold at most (ours): a look takes a millisecond, and the others are for whoever is
+known."""
 ANSWER_S = 4.5
 """Longest a door waits for the database: the caller hears of it within the 5 s of DESIGN §8."""
 
@@ -27,7 +31,8 @@ ANSWER_S = 4.5
 class Door:
     """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text. seconds: the true Unix time, by
     which the clocks of agencies' systems are compared; a drill does not move it. key: intake's own, which signs receipts and erasures.
-    log: to audit's HTTP; None where this stack has none. authority: host by which agencies reach it over https, empty in a trial."""
+    log: to audit's HTTP; None where this stack has none. authority: host by which agencies reach it over https, empty in a trial.
+    crowd: how much each agency sent of late. lanes: what strangers may hold of the pool at once."""
 
     engine: AsyncEngine
     keys: Keys
@@ -37,6 +42,8 @@ class Door:
     key: Ed25519PrivateKey
     log: httpx.AsyncClient | None = None
     authority: str = ""
+    crowd: Crowd = field(default_factory=lambda: Crowd(_tick))
+    lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STRANGERS))
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -48,6 +55,16 @@ class Door:
             if database.away(error) or _clash(error):
                 raise Unavailable("the database") from error
             raise
+
+    @asynccontextmanager
+    async def stranger(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction for somebody whom we do not know yet: of all of these only STRANGERS hold a connection."""
+        async with self.lanes, self.begin() as tx:
+            yield tx
+
+
+def _tick() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _clash(error: Exception) -> bool:

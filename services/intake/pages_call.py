@@ -99,7 +99,10 @@ def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> R
 
 
 async def _visit(pages: Pages, request: Request) -> Visit:
-    async with pages.door.begin() as tx:
+    """Who visits. A page for somebody without a session needs no database."""
+    if request.method == "GET" and not pages.cookies.get(request, "session"):
+        return pages_visit.stranger(request, pages.cookies, 0)
+    async with pages.door.stranger() as tx:
         return await pages_visit.read(tx, request, pages.cookies)
 
 

@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from referral.errors import Rejected, Unavailable
 from referral.runtime import observe
+from services.intake import crowd
 
-LATER = {"not-logged-yet": 1}
+LATER = {"not-logged-yet": 1, "too-many": crowd.LATER_S}
 """Refusals that pass by themselves, and after how many seconds to ask again (ours)."""
 
 

@@ -21,7 +21,7 @@ from services.intake.door import Door
 from services.intake.htcds_read import Note, Record, Sheet
 from services.intake.htcds_table import Fields
 from services.intake.instants import EPOCH, when
-from services.intake.kept import Receipt
+from services.intake.kept import REUSED, Receipt
 from services.intake.problems import Problem
 
 CSV, HTCDS = "text/csv", "application/vnd.htcds+json"
@@ -121,8 +121,9 @@ def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:
 
 
 def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519PrivateKey) -> RowReceipt:
-    if isinstance(receipt, Rejected):  # its key stands for something else
-        return _refused(row, (Rejected(receipt.code, "ref_Key", receipt.hint, status=receipt.status),))
+    if isinstance(receipt, Rejected):  # its key stands for something else, or the agency has sent very much
+        where = "ref_Key" if receipt.code == REUSED else "ref_Urgency"
+        return _refused(row, (Rejected(receipt.code, where, receipt.hint, status=receipt.status),))
     said = shown.signed(receipt, key)
     return RowReceipt(
         row=row,

@@ -46,7 +46,8 @@ class Tokens:
             task.exception()  # those who asked may all have gone away
 
     async def _ask(self, digest: bytes) -> str:
-        async with self._door.begin() as tx:
+        """Whoever was right before does not wait among strangers."""
+        async with (self._door.begin if digest in self._known else self._door.stranger)() as tx:
             found = await store.rows(tx, _SQL, {"hash": digest})
         if not found:
             self._known.pop(digest, None)

@@ -44,6 +44,7 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
         next(iter(metric.describe())).name
         for metric in (*made, ENGINE_FAILURES, ALARMS, SIZE, UNWITNESSED, REFUSED, BEHIND, READ, RELEASES)
     }
+    names |= set(re.findall(r'Counter\("(referral_many_[a-z]+)"', SOURCES["services/intake/crowd.py"]))
     names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/figures.py"]))
     assert table("## Metrics") == names
 

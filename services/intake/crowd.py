@@ -1,0 +1,60 @@
+"""How much one agency sends: counted, told, and bounded only where it is routine. Nobody who is in a hurry is ever refused.
+
+In memory and of one instance: after a restart the count begins anew. Grouping of the knocks is the notifier's (decision 0023).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from prometheus_client import Counter
+
+from referral.errors import Rejected
+from referral.runtime import observe
+
+WINDOW_S = 600.0
+"""Seconds that a referral counts (P)."""
+MANY = 20
+"""Referrals of one agency within WINDOW_S that nobody asks about (P): as many as the country has in a year. Then an operator is told, and
+again after each further MANY."""
+ORDINARY = 2000
+"""Referrals of one agency within WINDOW_S above which a routine one is refused for a while (P): four full files, which no agency has."""
+LATER_S = 60
+"""Seconds after which a refused one may be sent again (ours)."""
+HURRIED = ("urgent", "emergency")
+"""Urgencies that no limit refuses."""
+TOLD = Counter("referral_many_referrals", "Times that one agency had sent another MANY referrals within WINDOW_S.")
+# Worry about any: call the agency that the log line `many referrals` names.
+
+
+class Crowd:
+    """tick: seconds of a clock that only goes forward."""
+
+    def __init__(self, tick: Callable[[], float]) -> None:
+        self._tick = tick
+        self._taken: dict[str, deque[float]] = {}
+
+    def refuses(self, agency: str, urgency: str) -> Rejected | None:
+        """Why a new referral waits; None where it is taken."""
+        if urgency in HURRIED or len(self._recent(agency)) < ORDINARY:
+            return None
+        hint = (
+            f"{ORDINARY} referrals of yours came within {WINDOW_S / 60:g} minutes: send this routine one again after {LATER_S} s, "
+            "under the same key; urgent and emergency ones are always taken"
+        )
+        return Rejected("too-many", "$.traits.urgency", hint, status=429)
+
+    def took(self, agency: str) -> None:
+        """Count a new referral, and tell an operator of a crowd."""
+        taken = self._recent(agency)
+        taken.append(self._tick())
+        if len(taken) % MANY == 0:
+            TOLD.inc()
+            observe.log().warning("many referrals", service="intake", agency=agency, count=len(taken), seconds=WINDOW_S)
+
+    def _recent(self, agency: str) -> deque[float]:
+        taken = self._taken.setdefault(agency, deque())
+        while taken and taken[0] <= self._tick() - WINDOW_S:
+            taken.popleft()
+        return taken
