@@ -74,13 +74,14 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(tls: ssl.SSLContext | None = None) -> AsyncIterator[Relay]:
-    """A server on a free port of this machine; tls: it offers STARTTLS."""
+async def relay(tls: ssl.SSLContext | None = None, authenticator: Any = None) -> AsyncIterator[Relay]:
+    """A server on a free port of this machine. tls: it offers STARTTLS. authenticator: it lets people sign in, also without TLS."""
     made = Relay()
 
     def session() -> SMTP:
         made.sessions += 1
-        return SMTP(made, hostname="relay.test", enable_SMTPUTF8=False, tls_context=tls, timeout=60)
+        asks = {} if authenticator is None else {"authenticator": authenticator, "auth_require_tls": False}
+        return SMTP(made, hostname="relay.test", enable_SMTPUTF8=False, tls_context=tls, timeout=60, **asks)
 
     server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import text
 
-from referral.cli import roster
+from referral.cli import roster, roster_log
 from referral.domain.directory import Agency
 from referral.runtime import clock, database, keys, passwords
 from referral.runtime.settings import Settings
@@ -62,7 +62,7 @@ def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
     """One for each rung, reading in turn those of the agency's languages that staff are written to in."""
     made = []
     for agency in agencies:
-        spoken = [language for language in agency.languages if language in roster.LANGUAGES] or ["en"]
+        spoken = [language for language in agency.languages if language in passwords.LANGUAGES] or ["en"]
         for n, rung in enumerate(agency.ladder):
             login = f"{agency.id}.{rung}"
             member = Member(
@@ -111,8 +111,9 @@ async def seed(settings: Settings, cast: Cast) -> None:
                 password = passwords.hashed(cast.password)
                 await tx.execute(_ACCOUNT, [_row(member, password, at) for member in new])
             people = [_person(member) for member in new]
-            await roster.add_people(tx, box, people)
-            await roster.add_weekly(tx, people, ALWAYS)
+            async with roster_log.change(tx, settings):
+                await roster.add_people(tx, box, people)
+                await roster.add_weekly(tx, people, ALWAYS)
             hashes = [(agency, hashlib.sha256(token.encode()).digest()) for agency, token in cast.tokens.items()]
             await tx.execute(_TOKEN, [{"hash": digest, "agency": agency, "label": LABEL, "at": at} for agency, digest in hashes])
     finally:
@@ -125,5 +126,4 @@ def _row(member: Member, password: str, at: int) -> dict[str, object]:
 
 
 def _person(member: Member) -> roster.Person:
-    own = {"account": member.account, "agency": member.agency, "language": member.language}
-    return roster.Person(**own, rungs=(member.rung,), email=member.email)
+    return roster.Person(account=member.account, agency=member.agency, rungs=(member.rung,), email=member.email)

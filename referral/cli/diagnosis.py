@@ -306,6 +306,12 @@ def clock(vitals: Vitals) -> Check:
     return check("clock", bad, "as the database server's", "find out who wrote to runtime.clock; UPDATE runtime.clock SET offset_us = 0")
 
 
+def duty(vitals: Vitals) -> Check:
+    """No rota has run out without a word: then everybody of the rung is woken."""
+    do = "`referral duty show` prints the shifts; add the next ones with `referral duty shift`"
+    return check("duty", vitals.bare, "every rota that was begun names somebody, or has a hole on purpose", do)
+
+
 CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     conservation,
     positions,
@@ -320,4 +326,5 @@ CHECKS: tuple[Callable[[Vitals], Check], ...] = (
     places,
     policy,
     clock,
+    duty,
 )

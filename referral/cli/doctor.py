@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 from aiokafka.errors import KafkaError
 
-from referral.cli import log, show
+from referral.cli import log, rota_now, show
 from referral.cli.diagnosis import Check, Result, diagnose
 from referral.cli.vitals import Vitals, gather
 from referral.errors import Unavailable
 
 
 def doctor(as_json: show.Json = False) -> int:
-    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy and clock.
+    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock and rotas.
 
     Exit 0 all good, 1 something is bad, 2 database or broker away, 3 something could not be checked.
 
@@ -22,6 +22,7 @@ def doctor(as_json: show.Json = False) -> int:
         vitals: Vitals = log.ask(gather)
     except (KafkaError, OSError) as error:
         raise Unavailable("the broker") from error
+    vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in rota_now.ask()["rungs"] if r["ran_out"]]
     checks = diagnose(vitals)
     if as_json:
         show.document({"now": vitals.now, "clock_ahead_us": vitals.ahead, "checks": [msgspec.to_builtins(c) for c in checks]})

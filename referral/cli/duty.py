@@ -8,10 +8,10 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 
 import typer
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import roster, rota, show
+from referral.cli import ladder, roster, roster_log, rota, rota_now, show
+from referral.domain.language import allowed
 from referral.errors import Rejected, Unavailable
 from referral.runtime import database, settings
 from referral.runtime import keys as keys_
@@ -28,21 +28,24 @@ def person_command(
     account: Account,
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     rung: Annotated[list[str], typer.Option(help="A rung of its ladder, e.g. duty-officer; may be given several times.")],
-    language: Annotated[str, typer.Option(help="sq, sr-Latn, sr-Cyrl or en.")] = "sq",
     email: Annotated[str | None, typer.Option(help="Where knocks go; kept sealed.")] = None,
 ) -> None:
-    """Add a person who can be knocked, or change one.
+    """Add a person who can be knocked, or change one. Knocks speak the language of the inbox account.
 
     Exit 0 done, 1 refused, 2 the database is away.
 
     Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org
     """
 
+    found = settings.load()
+    names = ladder.rungs(found, ladder.agency(found, agency), rung)
+
     async def work(tx: AsyncConnection, keys: Keys) -> None:
-        await roster.add_person(tx, keys, account=account, agency=agency, rungs=rung, language=language, email=email)
+        await roster.owner(tx, account, agency)
+        await roster.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email)
 
     _run(work)
-    show.console.print(f"{account} may be knocked for {agency}: {', '.join(sorted(set(rung)))}")
+    show.console.print(f"{account} may be knocked for {agency}: {', '.join(names)}")
 
 
 @app.command("shift")
@@ -60,8 +63,13 @@ def shift_command(
     Example: referral duty shift ACCOUNT 'mon-fri 20:00-08:00' --rung duty-officer
     """
 
+    found, first, last = settings.load(), _date(since), _date(until)
+    if first is not None and last is not None and last < first:
+        raise Rejected("backwards", "--until", "the last day must not lie before the first")
+
     async def work(tx: AsyncConnection, _: Keys) -> int:
-        return await roster.add_shift(tx, account=account, rung=rung, written=shift, since=_date(since), until=_date(until))
+        ladder.rungs(found, await roster.agency_of(tx, account), [rung])
+        return await roster.add_shift(tx, account=account, rung=rung, written=shift, since=first, until=last)
 
     show.console.print(f"{_run(work)} shifts")
 
@@ -83,21 +91,15 @@ def absence_command(account: Account, begin: str, end: str) -> None:
 
 @app.command("remove")
 def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or absence.")], number: int) -> None:
-    """Take a shift or an absence away, by the number that `referral duty show` prints.
+    """End a shift or an absence, by the number that `referral duty show` prints. Its row stays, for `referral duty history`.
 
     Exit 0 done, 1 no such number, 2 the database is away.
 
     Example: referral duty remove weekly 12
     """
-    if kind not in ("weekly", "single", "absence"):
-        raise typer.BadParameter("weekly, single or absence")
-
-    async def work(tx: AsyncConnection, _: Keys) -> None:
-        done = await tx.execute(text(f"DELETE FROM notifier.{kind} WHERE id = :id RETURNING id"), {"id": number})  # noqa: S608 - checked above
-        if done.one_or_none() is None:
-            raise Rejected("unknown", kind, "`referral duty show` prints the numbers")
-
-    _run(work)
+    if kind not in roster.PARTS:
+        raise Rejected("unknown-kind", "kind", allowed(kind, roster.PARTS))
+    _run(lambda tx, _: roster.end(tx, kind, number))
 
 
 @app.command("disable")
@@ -108,7 +110,7 @@ def disable_command(account: Account) -> None:
 
     Example: referral duty disable ACCOUNT
     """
-    _run(lambda tx, _: roster.set_disabled(tx, account, True))
+    _run(lambda tx, _: _disabled(tx, account, True))
 
 
 @app.command("enable")
@@ -119,7 +121,7 @@ def enable_command(account: Account) -> None:
 
     Example: referral duty enable ACCOUNT
     """
-    _run(lambda tx, _: roster.set_disabled(tx, account, False))
+    _run(lambda tx, _: _disabled(tx, account, False))
 
 
 @app.command("pause")
@@ -152,20 +154,51 @@ def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away
 
 
 @app.command("show")
-def show_command(agency: str | None = None, as_json: show.Json = False) -> None:
-    """The people, their channels (never an address), shifts, absences, and whether sending is paused.
+def show_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: show.Json = False) -> None:
+    """The people, their channels (never an address), shifts, absences, whether sending is paused, and which rungs a rota leaves bare.
 
-    Exit 0 told, 2 the database is away.
+    Exit 0 told, 1 no such agency, 2 the database is away.
 
-    Example: referral duty show
+    Example: referral duty show --agency police-prizren
     """
+    if agency is not None:
+        ladder.agency(settings.load(), agency)
     found = _run(lambda tx, _: roster.read(tx, agency))
+    found["bare"] = rota_now.bare(rota_now.ask(*([] if agency is None else [agency]))["rungs"])
     if as_json:
         return show.document(found)
     for name, rows in found.items():
         if rows:
             show.table(list(rows[0]), [[_cell(k, v) for k, v in row.items()] for row in rows], title=name)
     return None
+
+
+@app.command("history")
+def history_command(
+    agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
+    at: Annotated[str, typer.Option(help="An instant: 2026-11-26 02:00 by the wall clock in Belgrade, or RFC 3339.")],
+    as_json: show.Json = False,
+) -> None:
+    """Who was on duty at an instant, by the roster as it stood then, and who had changed it in the week before.
+
+    Exit 0 told, 1 no such agency or no such time, 2 the database is away.
+
+    Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
+    """
+    ladder.agency(settings.load(), agency)
+    told = rota_now.ask(agency, str(rota.moment(at)))
+    if as_json:
+        return show.document(told)
+    rungs = [(r["rung"], ", ".join(r["people"]) or "nobody", r["said"]) for r in told["rungs"]]
+    show.table(("rung", "on duty", "why"), rungs, title=f"{agency} at {at}")
+    changes = [(show.moment(c["at"]), c["by"], c["did"], c["part"], c["account"], c["what"]) for c in told["changes"]]
+    show.table(("changed at", "by", "did", "part", "account", "what"), changes, title="in the week before")
+    return None
+
+
+async def _disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
+    await roster.agency_of(tx, account)
+    await roster.set_disabled(tx, account, disabled)
 
 
 def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
@@ -175,7 +208,7 @@ def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
         found = settings.load()
         engine = database.admin(found)
         try:
-            async with engine.begin() as tx:
+            async with engine.begin() as tx, roster_log.change(tx, found):
                 return await work(tx, keys_.read(found.master_key_file))
         except Exception as error:
             if not database.away(error):

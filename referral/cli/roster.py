@@ -14,22 +14,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import rota
 from referral.errors import Rejected
-from referral.runtime import clock
 from referral.runtime.keys import Keys
 
-LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
 EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")
 BOX = "notifier-contact"
 """Purpose of the key that seals addresses; the notifier opens them with the same."""
 
+_BY = "coalesce(current_setting('referral.by', true), '')"
+_END = f"SET ended_at = runtime.clock(), ended_by = {_BY}"
+_PERSON_ENDS = text(
+    f"UPDATE notifier.person {_END} WHERE account = :account AND ended_at IS NULL AND (agency, rungs) IS DISTINCT FROM (:agency, :rungs)"
+)
 _PERSON = text(
-    "INSERT INTO notifier.person (account, agency, rungs, language) VALUES (:account, :agency, :rungs, :language)"
-    " ON CONFLICT (account) DO UPDATE SET agency = excluded.agency, rungs = excluded.rungs, language = excluded.language"
+    "INSERT INTO notifier.person (account, agency, rungs, disabled) SELECT :account, :agency, :rungs, coalesce((SELECT disabled FROM"
+    " notifier.person WHERE account = :account AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1), false) ON CONFLICT DO NOTHING"
 )
-_CONTACT = text(
-    "INSERT INTO notifier.contact (account, channel, address, confirmed_at) VALUES (:account, :channel, :address, NULL)"
-    " ON CONFLICT (account, channel) DO UPDATE SET address = excluded.address, confirmed_at = NULL"
-)
+_ADDRESS = text("SELECT account, address FROM notifier.contact WHERE account = ANY(:accounts) AND channel = 'email' AND ended_at IS NULL")
+_CONTACT_ENDS = text(f"UPDATE notifier.contact {_END}, address = NULL WHERE account = :account AND channel = :channel AND ended_at IS NULL")
+_CONTACT = text("INSERT INTO notifier.contact (account, channel, address) VALUES (:account, :channel, :address)")
 _WEEKLY = text(
     "INSERT INTO notifier.weekly (account, agency, rung, weekday, start_minute, end_minute, since, until)"
     " VALUES (:account, :agency, :rung, :weekday, :start, :end, :since, :until) ON CONFLICT DO NOTHING"
@@ -39,75 +41,91 @@ _SINGLE = text(
     " ON CONFLICT DO NOTHING"
 )
 _ABSENCE = text("INSERT INTO notifier.absence (account, starts, ends) VALUES (:account, :starts, :ends) ON CONFLICT DO NOTHING")
-_DISABLE = text("UPDATE notifier.person SET disabled = :disabled WHERE account = :account")
-_PAUSE = text("INSERT INTO notifier.pause (reason, at) VALUES (:reason, :at) ON CONFLICT (one) DO UPDATE SET reason = excluded.reason")
-_DROP = text(
-    "UPDATE notifier.delivery SET state = 'DROPPED', ended_at = :at WHERE state = 'WAITING'"
-    " AND (lease_until IS NULL OR lease_until < clock_timestamp())"
+_DISABLE = text(
+    f"WITH was AS (UPDATE notifier.person {_END} WHERE account = :account AND ended_at IS NULL AND disabled <> :disabled RETURNING *)"  # noqa: S608 - the words above
+    " INSERT INTO notifier.person (account, agency, rungs, disabled) SELECT account, agency, rungs, :disabled FROM was"
 )
+_PAUSE = text("INSERT INTO notifier.pause (reason) VALUES (:reason) ON CONFLICT DO NOTHING")
+_RESUME = text(f"UPDATE notifier.pause {_END} WHERE ended_at IS NULL")
+_DROP = text("UPDATE notifier.delivery SET thrown = true WHERE state = 'WAITING' AND NOT thrown")
+PARTS = ("weekly", "single", "absence")
 
 
 _READ = {
     "people": text(
-        "SELECT account, agency, rungs, language, disabled,"
-        " ARRAY(SELECT channel FROM notifier.contact c WHERE c.account = p.account ORDER BY channel) AS channels FROM notifier.person p"
-        " WHERE CAST(:agency AS text) IS NULL OR agency = :agency ORDER BY agency, account"
+        "SELECT account, agency, rungs, (SELECT language FROM intake.account i WHERE i.id = p.account) AS language, disabled,"
+        " ARRAY(SELECT channel FROM notifier.contact c WHERE c.account = p.account AND c.ended_at IS NULL ORDER BY channel) AS channels"
+        " FROM notifier.person p WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, account"
     ),
     "weekly": text(
-        "SELECT * FROM notifier.weekly WHERE CAST(:agency AS text) IS NULL OR agency = :agency ORDER BY agency, rung, weekday, start_minute"
+        "SELECT id, account, agency, rung, weekday, start_minute, end_minute, since, until FROM notifier.weekly"
+        " WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, rung, weekday, start_minute"
     ),
-    "single": text("SELECT * FROM notifier.single WHERE CAST(:agency AS text) IS NULL OR agency = :agency ORDER BY agency, rung, starts"),
+    "single": text(
+        "SELECT id, account, agency, rung, starts, ends FROM notifier.single"
+        " WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, rung, starts"
+    ),
     "absence": text(
-        "SELECT * FROM notifier.absence WHERE account IN"
-        " (SELECT account FROM notifier.person WHERE CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY starts"
+        "SELECT id, account, starts, ends FROM notifier.absence WHERE ended_at IS NULL AND account IN (SELECT account FROM notifier.person"
+        " WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency)) ORDER BY starts"
     ),
-    "paused": text("SELECT at, reason FROM notifier.pause"),
+    "paused": text("SELECT added_at AS at, reason FROM notifier.pause WHERE ended_at IS NULL"),
 }
 
 
 class Person(Struct, frozen=True, kw_only=True):
-    """Whom the notifier may knock. account: id of the inbox account. rungs: names in the agency's ladder, `desk` for a desk.
+    """Whom the notifier may knock. account: id of the inbox account. rungs: names in the agency's ladder.
 
-    email: sealed before it is stored; None leaves what is known.
+    email: sealed before it is stored; None leaves what is known. The language is the inbox account's.
     """
 
     account: str
     agency: str
     rungs: tuple[str, ...]
-    language: str
     email: str | None = None
 
 
 async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) -> None:
-    """Let the notifier know people, or what has changed about them. Rejected: no uuid, no such language, or no address."""
-    rows, contacts, seal = [], [], keys.box(BOX)[0]
+    """Let the notifier know people, or what has changed about them. Rejected: no uuid, or no address."""
+    rows, addresses = [], {}
     for person in people:
         account = _account(person.account)
-        if person.language not in LANGUAGES:
-            raise Rejected("unknown-language", "language", f"one of {', '.join(LANGUAGES)}")
-        rows.append({"account": account, "agency": person.agency, "rungs": sorted(set(person.rungs)), "language": person.language})
+        rows.append({"account": account, "agency": person.agency, "rungs": sorted(set(person.rungs))})
         if person.email is not None:
             if not EMAIL.fullmatch(person.email):
                 raise Rejected("no-address", "email", "an address like name@example.org, without spaces or brackets")
-            sealed = seal(person.email.encode(), f"{account}/email".encode())
-            contacts.append({"account": account, "channel": "email", "address": sealed})
-    for statement, values in ((_PERSON, rows), (_CONTACT, contacts)):
+            addresses[account] = person.email.encode()
+    contacts = await _new_contacts(tx, keys, addresses)
+    for statement, values in ((_PERSON_ENDS, rows), (_PERSON, rows), (_CONTACT_ENDS, contacts), (_CONTACT, contacts)):
         if values:
             await tx.execute(statement, values)
 
 
-async def add_person(
-    tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], language: str, email: str | None = None
-) -> None:
+async def _new_contacts(tx: AsyncConnection, keys: Keys, addresses: Mapping[str, bytes]) -> list[dict[str, object]]:
+    """Those whose address is another than the one that is known, sealed."""
+    seal, open_ = keys.box(BOX)
+    known = {row.account: open_(row.address, _context(row.account)) for row in await tx.execute(_ADDRESS, {"accounts": list(addresses)})}
+    return [
+        {"account": account, "channel": "email", "address": seal(address, _context(account))}
+        for account, address in addresses.items()
+        if known.get(account) != address
+    ]
+
+
+def _context(account: str) -> bytes:
+    return f"{account}/email".encode()
+
+
+async def add_person(tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], email: str | None = None) -> None:
     """One of add_people."""
-    await add_people(tx, keys, [Person(account=account, agency=agency, rungs=tuple(rungs), language=language, email=email)])
+    await add_people(tx, keys, [Person(account=account, agency=agency, rungs=tuple(rungs), email=email)])
 
 
 async def add_shift(
     tx: AsyncConnection, *, account: str, rung: str, written: str, since: date | None = None, until: date | None = None
 ) -> int:
     """Put a person on duty, as `rota.parse` reads it; the same shift twice is one. Returns how many. Rejected: nobody, or no shift."""
-    who = {"account": _account(account), "agency": await _agency(tx, account), "rung": rung}
+    who = {"account": _account(account), "agency": await agency_of(tx, account), "rung": rung}
     shift = rota.parse(written)
     if isinstance(shift, rota.Single):
         await tx.execute(_SINGLE, {**who, "starts": shift.starts, "ends": shift.ends})
@@ -137,24 +155,32 @@ async def set_disabled(tx: AsyncConnection, account: str, disabled: bool) -> Non
 
 async def add_absence(tx: AsyncConnection, *, account: str, begin: str, end: str) -> None:
     """A person is on no shift between two moments. Rejected: nobody, or no such moments."""
-    await _agency(tx, account)
+    await agency_of(tx, account)
     span = rota.between(begin, end)
     await tx.execute(_ABSENCE, {"account": _account(account), "starts": span.starts, "ends": span.ends})
 
 
+async def end(tx: AsyncConnection, part: str, number: int) -> None:
+    """A shift or an absence holds no longer; its row stays. part: one of PARTS. Rejected: no such row holds."""
+    assert part in PARTS
+    done = await tx.execute(text(f"UPDATE notifier.{part} {_END} WHERE id = :id AND ended_at IS NULL RETURNING id"), {"id": number})
+    if done.one_or_none() is None:
+        raise Rejected("unknown", part, "`referral duty show` prints the numbers")
+
+
 async def pause(tx: AsyncConnection, reason: str) -> None:
     """Hold everything back that has not left."""
-    await tx.execute(_PAUSE, {"reason": reason, "at": await clock.now(tx)})
+    await tx.execute(_PAUSE, {"reason": reason})
 
 
 async def resume(tx: AsyncConnection) -> None:
     """Send again what waits and is still wanted."""
-    await tx.execute(text("DELETE FROM notifier.pause"))
+    await tx.execute(_RESUME)
 
 
 async def drop(tx: AsyncConnection) -> None:
-    """Throw away what waits to be sent."""
-    await tx.execute(_DROP, {"at": await clock.now(tx)})
+    """Throw away what waits to be sent: the notifier's sender ends it, and says so of each."""
+    await tx.execute(_DROP)
 
 
 async def read(tx: AsyncConnection, agency: str | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -166,12 +192,23 @@ async def read(tx: AsyncConnection, agency: str | None = None) -> dict[str, list
     return found
 
 
-async def _agency(tx: AsyncConnection, account: str) -> str:
-    found = await tx.execute(text("SELECT agency FROM notifier.person WHERE account = :account"), {"account": _account(account)})
+async def agency_of(tx: AsyncConnection, account: str) -> str:
+    """The agency for which the notifier knocks a person. Rejected: it knows no such person."""
+    known = text("SELECT agency FROM notifier.person WHERE account = :account AND ended_at IS NULL")
+    found = await tx.execute(known, {"account": _account(account)})
     agency = found.scalar_one_or_none()
     if agency is None:
         raise Rejected("unknown", "account", "add the person first: `referral duty person`")
     return str(agency)
+
+
+async def owner(tx: AsyncConnection, account: str, agency: str) -> None:
+    """The inbox account is there, and of this agency: whoever is knocked must be able to look. Rejected."""
+    row = (await tx.execute(text("SELECT agency FROM intake.account WHERE id = :id"), {"id": _account(account)})).one_or_none()
+    if row is None:
+        raise Rejected("unknown", "account", f"no inbox account has this id; `referral staff list --agency {agency}` prints them")
+    if row.agency != agency:
+        raise Rejected("other-agency", "--agency", f"this account belongs to {row.agency}; nobody else's offers are shown to it")
 
 
 def _account(written: str) -> str:

@@ -10,9 +10,8 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import roster, show
+from referral.cli import ladder, roster, roster_log, show
 from referral.cli.agency import run
-from referral.domain.language import allowed
 from referral.errors import Rejected
 from referral.runtime import clock, keys, passwords, settings
 
@@ -55,17 +54,16 @@ def add_command(
     passwords.language(language)
     if (email is None) != (not rung):
         raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
-    known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
-    if agency not in known:
-        raise Rejected("unknown-agency", "--agency", f"use an id of the directory: {allowed(agency, known)}")
+    rungs = ladder.rungs(found, ladder.agency(found, agency), rung or ())
     values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk}  # noqa: TID251 - an account begins here
     values["password"] = _password(from_input)
 
     async def work(tx: AsyncConnection) -> bool:
         made = (await tx.execute(_ADD, {**values, "at": await clock.now(tx)})).scalar() is not None
         if made and email is not None:
-            box, who = keys.read(found.master_key_file), {"account": str(values["id"]), "agency": agency, "language": language}
-            await roster.add_person(tx, box, **who, rungs=rung or (), email=email)
+            async with roster_log.change(tx, found):
+                box = keys.read(found.master_key_file)
+                await roster.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
         return made
 
     if not run(found, work):
@@ -117,6 +115,8 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
 
     Example: referral staff list --agency police-prizren
     """
+    if agency is not None:
+        ladder.agency(settings.load(), agency)
 
     async def work(tx: AsyncConnection) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in (await tx.execute(_LIST, {"agency": agency})).all()]
@@ -136,7 +136,8 @@ def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what
         if account is not None:
             await tx.execute(_END, {"id": account})
         if account is not None and "disabled" in values:
-            await roster.set_disabled(tx, str(account), bool(values["disabled"]))
+            async with roster_log.change(tx, found):
+                await roster.set_disabled(tx, str(account), bool(values["disabled"]))
         return account is not None
 
     if not run(found, work):

@@ -102,6 +102,8 @@ class Vitals(Struct, kw_only=True):
     """Events of intake that stand in the log."""
     topics: list[str] = field(default_factory=list)
     """What the broker has otherwise than the cards say."""
+    bare: list[str] = field(default_factory=list)
+    """Rungs whose rota has run out or has gaps, each with what follows; asked of the notifier's rules by `referral doctor`."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Kind of audit entry → how many."""
 

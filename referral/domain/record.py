@@ -15,6 +15,8 @@ from referral.domain.events.facts import Facts
 from referral.domain.events.head import CauseKind, Head
 from referral.domain.events.meta import Meta
 
+ROSTER_BOOK = "5f2a1f3e-8d0b-5c51-9a0e-6a1d0f4b7c20"
+"""Under this id stands what belongs to no case: every change of the roster, in one sequence. Any fixed one; no case ever has it."""
 RECORD, DUE, LOST = CauseKind.RECORD, CauseKind.DUE, CauseKind.LOST
 
 

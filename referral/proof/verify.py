@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from referral.domain.events import CaseClosed, CaseErased, PolicyActivated, TrackChanged
+from referral.domain.record import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
 from referral.proof.clocks import Clocks
@@ -123,7 +124,7 @@ class Judge:
         of_case = [e for entry in entries if (e := right.put_right(entry)).kind in SEQUENCED and e.idx not in right.forged]
         if not of_case:
             return
-        report.counts["cases"] += 1
+        report.counts["cases"] += case_id != ROSTER_BOOK
         disowned = frozenset(e.idx for e in of_case if (e.topic, e.partition, e.offset) in known.disowned)
         for entry in of_case:
             if entry.idx in disowned:

@@ -126,6 +126,17 @@ def _settled(b: Any, names: Names) -> str:
     return f"{task.desk} need not look any more ({task.about})" if task else f"the desk's task {short(b.task_id)} is settled"
 
 
+def _roster(b: Any, _: Names) -> str:
+    """Row by row; who is on duty at a time follows from all of them."""
+    rows = (
+        f"{row.part} {row.number} {'ends' if row.ended else 'begins'}{f' at {row.agency}' if row.agency else ''}"
+        f"{f', account {short(row.account)}' if row.account else ''}{''.join(f', {rung}' for rung in row.rungs)}"
+        for row in b.rows
+    )
+    thrown = (f"{b.thrown_away} waiting knocks are thrown away",) if b.thrown_away else ()
+    return f"operator {short(b.changed_by)} changes the roster: {'; '.join((*rows, *thrown))}"
+
+
 WORDINGS: dict[type, Any] = {
     e.ReferralSubmitted: lambda b, _: f"{b.agency} refers: {b.traits.concern}, {b.traits.age}, {b.traits.urgency}, by {b.door.value}",
     e.ResponseSubmitted: _answers,
@@ -173,6 +184,7 @@ WORDINGS: dict[type, Any] = {
     e.KnockSent: lambda b, n: f"knock by {b.channel}: {_knock(b, n)}, reference {short(b.reference)}",
     e.KnockFailed: lambda b, n: f"knock by {b.channel} failed: {_knock(b, n)}, {b.reason}, tried {b.attempts} times",
     e.RungFailed: lambda b, n: f"nobody could be reached: {_knock(b, n)}, {b.reason}",
+    e.RosterChanged: _roster,
     e.CaseClosed: lambda b, _: f"the case is closed: {b.outcome}",
 }
 

@@ -24,6 +24,7 @@ OTHERS = 0o077
 """Rights of a key's file that nobody but its owner may have: who reads it opens every case."""
 Box = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes], bytes]]
 _INSERT = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped)")
+_KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT (case_id) DO NOTHING")
 _LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
 
 
@@ -49,6 +50,12 @@ class Keys:
         made = {case_id: os.urandom(32) for case_id in ids}
         await tx.execute(_INSERT, [{"id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in made.items()])
         return made
+
+    async def book(self, tx: AsyncConnection, book_id: str) -> bytes:
+        """The key of a book, which is no case: kept like a case's, but derived, so that a database that went back has it again."""
+        key = self.hmac("book", book_id.encode())
+        await tx.execute(_KEEP, {"id": book_id, "wrapped": self._wrap(book_id, key)})
+        return key
 
     def _wrap(self, case_id: str, key: bytes) -> bytes:
         nonce = os.urandom(NONCE)

@@ -44,6 +44,9 @@ async def prepare_database(settings: Settings) -> None:
             for name in SERVICES:
                 await connection.run_sync(_tables, name)
             await connection.exec_driver_sql("GRANT USAGE ON SCHEMA intake TO routing; GRANT SELECT ON intake.waiting TO routing")
+            # A person's language has one home, the inbox account: the notifier reads these two columns and no other.
+            language = "GRANT USAGE ON SCHEMA intake TO notifier; GRANT SELECT (id, language) ON intake.account TO notifier"
+            await connection.exec_driver_sql(language)
     finally:
         await engine.dispose()
 

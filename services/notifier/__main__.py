@@ -11,7 +11,8 @@ from referral.runtime.settings import Settings, load
 from services.notifier.channels.email import Email, relay
 from services.notifier.figures import Figures
 from services.notifier.handle import handle
-from services.notifier.send import LINES, Line, Sender
+from services.notifier.lane import Lane
+from services.notifier.send import Sender
 from services.notifier.watch import Watch
 
 CONNECTIONS = 6
@@ -29,8 +30,8 @@ async def main(settings: Settings) -> None:
     mail = relay(settings.smtp, os.environ)
     figures = Figures()
     watch = Watch(engine, figures)
-    lines: list[Line] = [{"email": Email(mail)} for _ in range(LINES)]
-    sender = Sender(engine, keys.read(settings.master_key_file), lines, settings.inbox_url, figures)
+    lanes = {"email": Lane(lambda: Email(mail))}
+    sender = Sender(engine, keys.read(settings.master_key_file), lanes, settings.inbox_url, figures)
     try:
         await run(service(watch), background=(sender.run, watch.run), settings=settings)
     finally:

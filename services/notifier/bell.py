@@ -18,18 +18,28 @@ async def ring(tx: AsyncConnection) -> None:
     await tx.execute(text(f"NOTIFY {CHANNEL}"))
 
 
+async def heard(ear: asyncio.Event, seconds: float) -> None:
+    """Wait until the bell rings, at most so long."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ear.wait(), seconds)
+    ear.clear()
+
+
 class Bell:
     """Rings when a transaction that called `ring` commits, or when the connection was lost and something may have been missed."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._rung = asyncio.Event()
+        self._ears: list[asyncio.Event] = []
 
-    async def wait(self, seconds: float) -> None:
-        """Until it rings, at most so long. A ring between two waits is kept."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), seconds)
-        self._rung.clear()
+    def ear(self) -> asyncio.Event:
+        """One for each who waits: a ring is kept until that one has heard it."""
+        self._ears.append(asyncio.Event())
+        return self._ears[-1]
+
+    def _ring(self) -> None:
+        for ear in self._ears:
+            ear.set()
 
     async def listen(self) -> None:
         """Listen until cancelled, over any number of lost connections."""
@@ -45,8 +55,8 @@ class Bell:
             lost = asyncio.Event()
             line.add_termination_listener(lambda _: lost.set())
             try:
-                await line.add_listener(CHANNEL, lambda *_: self._rung.set())
-                self._rung.set()
+                await line.add_listener(CHANNEL, lambda *_: self._ring())
+                self._ring()
                 await lost.wait()
             finally:
                 await connection.invalidate()

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import text
+import msgspec
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.wire import topics
+from services.notifier import roster
 from services.notifier.often import GATHER_S, MANY, WINDOW_S
+from services.notifier.plan import Asked, State, wanted
 
 LEASE_SECONDS = 60
-"""How long a claim holds, by the database's true clock: three times the longest message (channels.email.WHOLE_SECONDS)."""
+"""How long a claim holds, by the database's true clock: two calls of a channel (lane.CALL_SECONDS) and what the database takes."""
 
-# The offer must be open, at this rung, for a person who may still be told, and sending must not be paused: asked at the claim, and again
-# just before the message leaves.
-STILL = (
-    "a.state = 'OPEN' AND a.rung = d.rung AND NOT d.person = ANY(a.skip) AND coalesce(NOT p.disabled, false)"
-    " AND NOT EXISTS (SELECT FROM pause)"
-)
 _CLAIM = text(
     # What was under way when its sender died is claimed even if nobody waits for it any more: it may have left, and the log must say so.
+    # What an operator threw away is claimed for the same reason.
     "WITH clock AS (SELECT runtime.clock() AS now),"
-    " ripe AS (SELECT d.id, d.due_at, d.lease_until IS NOT NULL AS lapsed, d.person, d.channel, d.drill, row_number() OVER"
-    " (PARTITION BY d.person, d.channel, d.drill, d.lease_until IS NULL ORDER BY d.due_at, d.id) AS place FROM delivery d"
-    " JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING' AND (d.lease_until < clock_timestamp()"
-    " OR (d.lease_until IS NULL AND d.due_at <= (SELECT now FROM clock) AND a.state = 'OPEN' AND a.rung = d.rung))"
-    " AND NOT EXISTS (SELECT FROM pause)),"
+    " ripe AS (SELECT d.id, d.due_at, d.lease_until IS NOT NULL AS lapsed, d.thrown, d.person, d.channel, d.drill,"
+    " row_number() OVER (PARTITION BY d.person, d.channel, d.drill, d.lease_until IS NULL, d.thrown ORDER BY d.due_at, d.id) AS place"
+    " FROM delivery d JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING' AND (d.channel = :channel OR d.channel <> ALL(:strays))"
+    " AND (d.lease_until < clock_timestamp() OR (d.lease_until IS NULL"
+    " AND (d.thrown OR (d.due_at <= (SELECT now FROM clock) AND a.state = 'OPEN' AND a.rung = d.rung))))"
+    " AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL)),"
     # Messages that left in the window, or are under way, to whom something is ripe for.
     " told AS (SELECT w.person, w.channel, w.drill, count(DISTINCT s.reference) AS messages,"
     " max(coalesce(s.ended_at, (SELECT now FROM clock))) AS latest"
@@ -36,18 +37,22 @@ _CLAIM = text(
     " free AS (SELECT d.id, r.lapsed FROM delivery d JOIN ripe r USING (id) LEFT JOIN told t"
     " ON (t.person, t.channel, t.drill) = (r.person, r.channel, r.drill)"
     " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"  # another sender may have been first
-    " AND (r.lapsed OR r.place + coalesce(t.messages, 0) <= :many OR (r.place = 1 AND t.latest <= (SELECT now FROM clock) - :gather))"
+    " AND (r.lapsed OR r.thrown OR r.place + coalesce(t.messages, 0) <= :many"
+    " OR (r.place = 1 AND t.latest <= (SELECT now FROM clock) - :gather))"
     " ORDER BY r.due_at, r.id LIMIT :most FOR UPDATE OF d SKIP LOCKED),"
     " mine AS (UPDATE delivery d SET attempt = attempt + 1, lease_until = clock_timestamp() + make_interval(secs => :lease)"
     " FROM free WHERE d.id = free.id RETURNING d.*, free.lapsed)"
-    " SELECT m.id, m.asked, m.case_id, m.task, m.rung, m.again, m.person, m.channel, m.language, m.drill, m.reference, m.attempt,"
-    " m.planned_at, m.lapsed, c.address FROM mine m LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) ORDER BY m.id"
+    " SELECT m.id, m.asked, m.case_id, m.task, m.rung, m.again, m.person, m.channel, l.language, m.drill, m.reference, m.attempt,"
+    " m.planned_at, m.lapsed, m.thrown, m.reason, c.address FROM mine m"
+    " LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) AND c.ended_at IS NULL"
+    " LEFT JOIN intake.account l ON l.id = m.person ORDER BY m.id"
 )
+ASKED = ", ".join(f"a.{name}" for name in Asked.__dataclass_fields__)
 _CHECK = text(
-    f"SELECT d.id, d.lease_until > clock_timestamp() AS held, coalesce({STILL}, false) AS still,"  # noqa: S608 - the words above
-    " EXISTS (SELECT FROM pause) AS paused, runtime.clock() AS now"
+    f"SELECT d.id AS delivery, d.person, d.rung AS at_rung, d.lease_until > clock_timestamp() AS held, {ASKED},"  # noqa: S608 - field names
+    " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, runtime.clock() AS now"
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt) JOIN delivery d USING (id, attempt)"
-    " LEFT JOIN asked a ON a.id = d.asked LEFT JOIN person p ON p.account = d.person WHERE d.state = 'WAITING'"
+    " JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING'"
 )
 _SENT = text(
     "UPDATE delivery d SET lease_until = NULL, state = 'SENT', ended_at = :now, reason = NULL"
@@ -57,8 +62,9 @@ _SENT = text(
 _RELEASE = text("UPDATE delivery SET lease_until = NULL, attempt = attempt - 1 WHERE id = :id AND attempt = :attempt AND state = 'WAITING'")
 _AGAIN = text(
     "UPDATE delivery d SET lease_until = NULL, due_at = :due, reason = :reason,"
-    " state = CASE WHEN a.state = 'OPEN' AND a.rung = d.rung THEN 'WAITING' ELSE 'DROPPED' END FROM asked a"
-    " WHERE a.id = d.asked AND d.id = :id AND d.attempt = :attempt AND d.state = 'WAITING'"
+    " state = CASE WHEN a.state = 'OPEN' AND a.rung = d.rung THEN 'WAITING' ELSE 'DROPPED' END"
+    ", ended_at = CASE WHEN a.state = 'OPEN' AND a.rung = d.rung THEN NULL ELSE CAST(:now AS bigint) END FROM asked a"
+    " WHERE a.id = d.asked AND d.id = :id AND d.attempt = :attempt AND d.state = 'WAITING' RETURNING d.state"
 )
 _END = text(
     "UPDATE delivery SET lease_until = NULL, state = :state, ended_at = :now, reason = :reason"
@@ -67,18 +73,27 @@ _END = text(
 _LOCK = text("SELECT id FROM asked WHERE id = ANY(:asked) ORDER BY id FOR UPDATE")
 _STANDS = text("SELECT state, rung, failed FROM asked WHERE id = :asked")
 _ALIVE = text("SELECT EXISTS (SELECT FROM delivery WHERE asked = :asked AND rung = :rung AND state IN ('WAITING', 'SENT'))")
-_FAIL = text("UPDATE asked SET failed = rung, next_at = NULL WHERE id = :asked")
-_GAUGES = text(
-    "SELECT count(*) AS waiting, coalesce(runtime.clock() - min(d.due_at), 0) AS oldest, (SELECT max(at) FROM pause) AS paused"
-    " FROM delivery d JOIN asked a ON a.id = d.asked AND a.state = 'OPEN' AND a.rung = d.rung WHERE d.state = 'WAITING'"
+_FAIL = text("UPDATE asked SET failed = rung, next_at = NULL, handover = NULL WHERE id = :asked")
+_LOOK = text("UPDATE asked SET handover = :now WHERE id = :asked AND state = 'OPEN'")
+_ALARM = text(
+    "INSERT INTO alarm AS a (case_id, partition, at) VALUES (:case, :partition, :now)"
+    " ON CONFLICT (case_id) DO UPDATE SET at = least(a.at, excluded.at)"
 )
+_GAUGES = text(
+    "SELECT d.channel, count(*) AS waiting, runtime.clock() - min(d.planned_at) AS oldest,"
+    " coalesce(runtime.clock() - min(d.planned_at) FILTER (WHERE d.attempt > 0), 0) AS tried"
+    " FROM delivery d JOIN asked a ON a.id = d.asked AND a.state = 'OPEN' AND a.rung = d.rung WHERE d.state = 'WAITING' GROUP BY d.channel"
+)
+_PAUSED = text("SELECT max(added_at) FROM pause WHERE ended_at IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """One delivery that is ours for LEASE_SECONDS. attempt: from 1, and the fence of the result. address: sealed; None when taken away.
 
+    language: of the inbox account; None where there is none. reason: of the last attempt in vain; None before the first.
     lapsed: the attempt before this one has no result, because its sender died or the database was away too long: the message may have left.
+    thrown: an operator threw it away; nothing is sent.
     """
 
     id: int
@@ -89,46 +104,78 @@ class Claimed:
     again: int
     person: str
     channel: str
-    language: str
+    language: str | None
     drill: bool
     reference: str
     attempt: int
     planned_at: int
     lapsed: bool
+    thrown: bool
+    reason: str | None
     address: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a claimed delivery stands just before it is sent. held: the lease is still ours. still: the message is still wanted."""
+    """How a claimed delivery stands just before it is sent. held: the lease is still ours. open: its question is open, at its rung.
+
+    wanted: its reader is on duty for the question, and may be told.
+    """
 
     held: bool
-    still: bool
+    open: bool
+    wanted: bool
     paused: bool
     now: int
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits. oldest: age of the oldest that is due, µs. paused: since when sending is switched off."""
+class Waiting:
+    """Deliveries of one channel that wait. oldest: µs since the oldest was first due; retries do not make it younger.
 
-    waiting: int
+    tried: the same of the oldest that was tried in vain, or is being tried; 0 where none is.
+    """
+
+    count: int
     oldest: int
-    paused: int | None
+    tried: int = 0
 
 
-async def claim(tx: AsyncConnection, most: int) -> list[Claimed]:
-    """Lease up to so many deliveries that are due, wanted and nobody else's. Of somebody who was woken often only the oldest, now and then:
-    its message carries the others (`grouping`)."""
-    values = {"most": most, "lease": LEASE_SECONDS, "many": MANY, "window": WINDOW_S * 1_000_000, "gather": GATHER_S * 1_000_000}
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits, by channel. paused: since when sending is switched off."""
+
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    paused: int | None = None
+
+
+async def claim(tx: AsyncConnection, channel: str, most: int, known: Sequence[str] | None = None) -> list[Claimed]:
+    """Lease up to so many deliveries of a channel that are due, wanted and nobody else's. known: also those of channels not among these.
+
+    Of somebody who was woken often only the oldest, now and then: its message carries the others (`grouping`).
+    """
+    values = {"channel": channel, "strays": None if known is None else list(known), "most": most, "lease": LEASE_SECONDS}
+    values |= {"many": MANY, "window": WINDOW_S * 1_000_000, "gather": GATHER_S * 1_000_000}
     return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
 
 
 async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Standing | None]:
-    """How each stands now; None when another has claimed or ended it."""
+    """How each stands now, by the roster of this moment; None when another has claimed or ended it."""
     values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed]}
-    found = {row[0]: Standing(*row[1:]) for row in await tx.execute(_CHECK, values)}
+    rows = (await tx.execute(_CHECK, values)).all()
+    staff = await roster.load(tx, {row.agency for row in rows if row.state == State.OPEN})
+    found = {}
+    for row in rows:
+        asked = question(row)
+        open_ = asked.state is State.OPEN and asked.rung == row.at_rung
+        held = open_ and wanted(asked, row.at_rung, row.person, staff, row.now)
+        found[row.delivery] = Standing(row.held, open_, held, row.paused, row.now)
     return [found.get(c.id) for c in claimed]
+
+
+def question(row: Row[Any]) -> Asked:
+    """The offer or task among the columns of a row."""
+    return msgspec.convert({name: row._mapping[name] for name in Asked.__dataclass_fields__}, Asked)
 
 
 async def sent(tx: AsyncConnection, claimed: Sequence[Claimed], now: int) -> set[int]:
@@ -144,9 +191,16 @@ async def release(tx: AsyncConnection, claimed: Claimed) -> None:
     await tx.execute(_RELEASE, {"id": claimed.id, "attempt": claimed.attempt})
 
 
-async def again(tx: AsyncConnection, claimed: Claimed, due: int, reason: str) -> None:
-    """Try again later, if it is wanted by then."""
-    await tx.execute(_AGAIN, {"id": claimed.id, "attempt": claimed.attempt, "due": due, "reason": reason})
+async def again(tx: AsyncConnection, claimed: Claimed, now: int, due: int, reason: str) -> bool:
+    """Try again at `due`. False: nobody waits for it any more, so it has ended, tried in vain."""
+    values = {"id": claimed.id, "attempt": claimed.attempt, "now": now, "due": due, "reason": reason}
+    return (await tx.execute(_AGAIN, values)).scalar_one_or_none() != "DROPPED"
+
+
+async def look_again(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
+    """Its reader is not on duty any more: have the handler look at once for who is. Call lock() first."""
+    await tx.execute(_LOOK, {"asked": claimed.asked, "now": now})
+    await tx.execute(_ALARM, {"case": claimed.case_id, "partition": topics.partition(claimed.case_id), "now": now})
 
 
 async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reason: str | None = None) -> bool:
@@ -174,4 +228,5 @@ async def exhausted(tx: AsyncConnection, claimed: Claimed) -> bool:
 
 async def backlog(tx: AsyncConnection) -> Backlog:
     """For metrics and readiness."""
-    return Backlog(*(await tx.execute(_GAUGES)).one())
+    waiting = {row.channel: Waiting(row.waiting, row.oldest, row.tried) for row in await tx.execute(_GAUGES)}
+    return Backlog(waiting, (await tx.execute(_PAUSED)).scalar_one_or_none())

@@ -5,7 +5,7 @@ Rota times are wall clock in Europe/Belgrade, the time of every agency of the di
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -24,7 +24,6 @@ class Person:
     account: str
     agency: str
     rungs: tuple[str, ...]
-    language: str
     channels: tuple[str, ...]
     disabled: bool = False
 
@@ -127,30 +126,71 @@ def covers(shift: Weekly | Single, at: int) -> bool:
 
 
 def has_rota(shifts: Iterable[Weekly | Single], at: int) -> bool:
-    """Whether a rota holds: between the begin of its first entry and the end of its last. One that has run out is none at all."""
-    begins: list[int] = []
-    ends: list[int] = []
+    """Whether a weekly rota is in force. One that has not begun or has run out is none at all.
+
+    Single shifts make none: they name people for their own hours, and say nothing about the days between.
+    """
     for shift in shifts:
-        if isinstance(shift, Single):
-            begins.append(shift.starts)
-            ends.append(shift.ends)
-        else:
-            begins.append(0 if shift.since is None else instant(shift.since, 0))
-            ends.append(at + 1 if shift.until is None else instant(shift.until, shift.end))
-    return bool(begins) and min(begins) <= at < max(ends)
+        if isinstance(shift, Weekly):
+            begun = shift.since is None or instant(shift.since, 0) <= at
+            if begun and (shift.until is None or at < instant(shift.until, shift.end)):
+                return True
+    return False
 
 
 def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str] = frozenset()) -> Duty:
     """Who is on duty at a rung. skip: accounts that must not be knocked for this case.
 
-    Without a rota everybody who is registered for the rung is on duty: waking too many is better than waking nobody. With one, a hole
-    in it is a hole: the next rung is asked at once. Disabled accounts are never named; whether an address was confirmed does not matter.
+    With a weekly rota in force, a hole in it is a hole: the next rung is asked at once. Without one, whoever has a single shift is on duty;
+    else everybody who is registered for the rung, because waking too many is better than waking nobody.
+    Disabled accounts are never named; whether an address was confirmed does not matter.
     """
-    shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
-    shifts = [s for s in shifts if (s.agency, s.rung) == (agency, rung)]
-    named = {s.account for s in shifts if covers(s, at)} if has_rota(shifts, at) else None
-    there = [p for p in _able(roster, agency, at) if (p.account in named if named is not None else rung in p.rungs)]
+    shifts = shifts_of(roster, agency, rung)
+    named = {s.account for s in shifts if covers(s, at)}
+    everybody = _able(roster, agency, at)
+    there = [p for p in everybody if p.account in named]
+    if not there and not has_rota(shifts, at):
+        there = [p for p in everybody if rung in p.rungs]
     return _duty(there, skip)
+
+
+def shifts_of(roster: Roster, agency: str, rung: str | None) -> list[Weekly | Single]:
+    """The shifts of one rung of an agency; rung None: of all its rungs."""
+    shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
+    return [s for s in shifts if s.agency == agency and rung in (None, s.rung)]
+
+
+def able(roster: Roster, agency: str, at: int) -> frozenset[str]:
+    """The accounts of an agency that may be told at all: neither disabled nor absent."""
+    return frozenset(p.account for p in _able(roster, agency, at))
+
+
+def next_change(roster: Roster, agency: str, rung: str | None, at: int) -> int | None:
+    """The next instant at which somebody may come on duty: a shift begins or ends, or an absence does. rung None: at any rung. None: never.
+
+    It may be an instant at which nobody new comes; it is never later than the first at which somebody does.
+    """
+    edges = [edge for shift in shifts_of(roster, agency, rung) for edge in _edges(shift, at)]
+    staff = {p.account for p in roster.people if p.agency == agency}
+    edges += [edge for a in roster.absences if a.account in staff for edge in (a.starts, a.ends)]
+    return min((edge for edge in edges if edge > at), default=None)
+
+
+def _edges(shift: Weekly | Single, at: int) -> Iterator[int]:
+    """Begins and ends of a shift around an instant, among them the first after it."""
+    if isinstance(shift, Single):
+        yield from (shift.starts, shift.ends)
+        return
+    first = local_day(at) - timedelta(days=7)
+    if shift.since is not None:
+        first = max(first, shift.since)
+        yield instant(shift.since, 0)  # from here on a hole in the rota is a hole
+    begins = first + timedelta(days=(shift.weekday - first.weekday()) % 7)
+    for day in (begins, begins + timedelta(days=7), begins + timedelta(days=14)):
+        if shift.until is None or day <= shift.until:
+            yield from (instant(day, shift.start), instant(day, shift.end))
+    if shift.until is not None:
+        yield instant(shift.until, shift.end)
 
 
 def at_desk(roster: Roster, agency: str, at: int, skip: frozenset[str] = frozenset()) -> Duty:
@@ -158,11 +198,10 @@ def at_desk(roster: Roster, agency: str, at: int, skip: frozenset[str] = frozens
 
     Nothing stands behind a desk that would be asked at once, so a hole in its rota must not make it deaf.
     """
-    shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
-    rungs = {r for p in roster.people if p.agency == agency for r in p.rungs} | {s.rung for s in shifts if s.agency == agency}
+    rungs = {r for p in roster.people if p.agency == agency for r in p.rungs} | {s.rung for s in shifts_of(roster, agency, None)}
     on = {p.account for rung in rungs for p in on_duty(roster, agency, rung, at, skip).people}
-    able = _able(roster, agency, at)
-    return _duty([p for p in able if p.account in on] or able, skip)
+    everybody = _able(roster, agency, at)
+    return _duty([p for p in everybody if p.account in on] or everybody, skip)
 
 
 def _able(roster: Roster, agency: str, at: int) -> list[Person]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from services.notifier.deliveries import Backlog
+from services.notifier.deliveries import Backlog, Waiting
 
+NOTHING = Waiting(0, 0)
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300)
 
 
@@ -13,6 +14,7 @@ class Figures:
     """Declared once per process, in wiring."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._channels: set[str] = set()
         # Worry when nothing is sent while something waits.
         self._sent = Counter("referral_knocks_sent", "Messages handed over", ["channel"], registry=registry)
         # Worry about any: a rung without a reachable person climbs at once.
@@ -23,10 +25,13 @@ class Figures:
         self._grouped = Counter("referral_knocks_grouped", "Knocks that the message of another one carried", registry=registry)
         # Worry above 1 s at the 99th percentile.
         self._seconds = Histogram("referral_knock_seconds", "From planned to handed over", buckets=SECONDS, registry=registry)
+        # Worry at the first `server-away`, `server-refuses-us` or `not-secured`: the channel's server, or what it is told about us.
+        self._put_off = Counter("referral_knocks_put_off", "Attempts in vain that are repeated", ["channel", "reason"], registry=registry)
         # Worry when it grows.
-        self._waiting = Gauge("referral_knocks_waiting", "Deliveries that wait", registry=registry)
-        # Worry above 5 s: the sender does not keep up, or the relay is away.
-        self._oldest = Gauge("referral_knocks_oldest_seconds", "Age of the oldest delivery that is due", registry=registry)
+        self._waiting = Gauge("referral_knocks_waiting", "Deliveries that wait", ["channel"], registry=registry)
+        # Worry above 5 s: the sender does not keep up, or the channel's server is away.
+        what = "Time since the oldest waiting delivery was first due"
+        self._oldest = Gauge("referral_knocks_oldest_seconds", what, ["channel"], registry=registry)
         # Worry when it is 1 and nobody knows why: `referral duty show` tells the reason.
         self._paused = Gauge("referral_knocks_paused", "1 while `referral duty pause` holds everything back", registry=registry)
 
@@ -40,7 +45,13 @@ class Figures:
     def failed(self, channel: str, reason: str) -> None:
         self._failed.labels(channel, reason).inc()
 
+    def put_off(self, channel: str, reason: str) -> None:
+        self._put_off.labels(channel, reason).inc()
+
     def backlog(self, now: Backlog) -> None:
-        self._waiting.set(now.waiting)
-        self._oldest.set(max(0, now.oldest) / 1_000_000)
+        self._channels |= now.waiting.keys()
+        for channel in self._channels:
+            one = now.waiting.get(channel, NOTHING)
+            self._waiting.labels(channel).set(one.count)
+            self._oldest.labels(channel).set(max(0, one.oldest) / 1_000_000)
         self._paused.set(0 if now.paused is None else 1)

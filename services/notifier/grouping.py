@@ -11,18 +11,20 @@ from dataclasses import dataclass, replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.deliveries import STILL, Claimed
+from services.notifier import roster
+from services.notifier.deliveries import ASKED, Claimed, question
 from services.notifier.often import MANY, WINDOW_S
+from services.notifier.plan import wanted
 
-_RIDE = text(
+_RIDERS = text(
     "WITH told AS (SELECT count(DISTINCT reference) AS messages FROM delivery WHERE person = :person AND channel = :channel"  # noqa: S608
-    " AND drill = :drill AND state = 'SENT' AND ended_at > CAST(:now AS bigint) - :window),"
-    " riders AS (SELECT d.id, d.reference AS own FROM delivery d JOIN asked a ON a.id = d.asked LEFT JOIN person p ON p.account = d.person"
+    " AND drill = :drill AND state = 'SENT' AND ended_at > CAST(:now AS bigint) - :window)"
+    f" SELECT d.id AS delivery, d.reference AS own, d.again, d.rung AS at_rung, {ASKED} FROM delivery d JOIN asked a ON a.id = d.asked"
     " WHERE d.person = :person AND d.channel = :channel AND d.drill = :drill AND d.state = 'WAITING' AND d.lease_until IS NULL"
-    f" AND d.due_at <= :now AND {STILL} AND (SELECT messages FROM told) >= :many ORDER BY d.id FOR UPDATE OF d SKIP LOCKED)"
-    " UPDATE delivery d SET state = 'SENT', ended_at = :now, reason = NULL, reference = :reference FROM riders WHERE d.id = riders.id"
-    " RETURNING d.id, d.asked, d.case_id, d.task, d.rung, d.again, riders.own"
+    " AND NOT d.thrown AND d.due_at <= :now AND a.state = 'OPEN' AND a.rung = d.rung AND (SELECT messages FROM told) >= :many"
+    " AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
 )
+_RIDE = text("UPDATE delivery SET state = 'SENT', ended_at = :now, reason = NULL, reference = :reference WHERE id = ANY(:ids)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,10 @@ class Carried:
 
 
 async def ride(tx: AsyncConnection, leader: Claimed, now: int) -> list[Carried]:
-    """Mark as sent what waits for the same person by the same channel, where that person was woken often. leader: has just left."""
+    """Mark as sent what waits for the same person by the same channel, where that person was woken often. leader: has just left.
+
+    A question for which the person is not on duty waits on: its own attempt looks for who is.
+    """
     values = {
         "person": leader.person,
         "channel": leader.channel,
@@ -42,9 +47,14 @@ async def ride(tx: AsyncConnection, leader: Claimed, now: int) -> list[Carried]:
         "now": now,
         "window": WINDOW_S * 1_000_000,
         "many": MANY,
-        "reference": leader.reference,
     }
-    rows = (await tx.execute(_RIDE, values)).all()
+    rows = (await tx.execute(_RIDERS, values)).all()
+    if not rows:
+        return []
+    staff = await roster.load(tx, {row.agency for row in rows})
+    rows = [row for row in rows if wanted(question(row), row.at_rung, leader.person, staff, now)]
+    await tx.execute(_RIDE, {"ids": [row.delivery for row in rows], "now": now, "reference": leader.reference})
     return [
-        Carried(replace(leader, id=r.id, asked=r.asked, case_id=r.case_id, task=r.task, rung=r.rung, again=r.again), r.own) for r in rows
+        Carried(replace(leader, id=r.delivery, asked=r.id, case_id=r.case_id, task=r.task, rung=r.at_rung, again=r.again), r.own)
+        for r in rows
     ]

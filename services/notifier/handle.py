@@ -39,6 +39,7 @@ class Board:
 async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
     """One batch: fold, plan, write. Emits what the sender queued, RungFailed, and KnockFailed where there is nobody to knock."""
     outcome = Outcome()
+    await roster.share(tx)
     cases = sorted({i.case_id for i in batch.inputs})
     board = Board(await store.load(tx, cases), await store.barred(tx, cases))
     for record in batch.inputs:
@@ -50,9 +51,10 @@ async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
     plans = await look(tx, board, batch)
     for made in plans:
         complain(outcome, board.look[made.asked.id], made, batch.now)
-    await write(tx, board, plans, batch.now)
+    for overtaken in await write(tx, board, plans, batch.now):
+        outcome.emit(board.touched[overtaken.offer_id or overtaken.task_id or ""], overtaken)
     for case_id in {r.case_id for r in board.touched.values()} | {r.case_id for r in batch.inputs if isinstance(r.body, Due)}:
-        outcome.wake(case_id, min((a.next_at for a in board.of(case_id) if a.next_at is not None), default=None))
+        outcome.wake(case_id, min((at for a in board.of(case_id) if (at := a.look_at) is not None), default=None))
     for case_id in board.erased:
         outcome.wake(case_id, None)
     return outcome
@@ -108,7 +110,8 @@ async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
     if not open_:
         return []
     staff = await roster.load(tx, {a.agency for a in open_})
-    plans = [plan(a, staff, batch.now) for a in open_]
+    told = await store.told(tx, [a.id for a in open_ if a.handover is not None and a.handover <= batch.now])
+    plans = [plan(a, staff, batch.now, told.get(a.id, frozenset())) for a in open_]
     board.asked |= {made.asked.id: made.asked for made in plans}
     return plans
 
@@ -132,16 +135,17 @@ def nobody(asked: Asked, person: str | None, reason: str, now: int) -> KnockFail
     )
 
 
-async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) -> None:
-    """Rows of the batch; the sender is woken when they are committed."""
+async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) -> list[KnockFailed]:
+    """Rows of the batch; the sender is woken when they are committed. Returns what was tried in vain and is wanted no more."""
     for case_id, accounts in board.bar.items():
         await store.bar(tx, case_id, accounts)
     touched = [board.asked[i] for i in board.touched]
     await store.save(tx, touched)
     knocks = [k for made in plans for k in made.knocks]
     await store.add(tx, knocks, now)
-    await store.drop(tx, touched, now)
+    overtaken = await store.drop(tx, touched, now)
     if board.erased:
         await store.forget(tx, board.erased)
     if knocks:
         await bell.ring(tx)
+    return overtaken

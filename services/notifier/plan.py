@@ -22,7 +22,7 @@ from referral.domain.events import (
     Reach,
     SectionDisclosed,
 )
-from services.notifier.duty import Duty, Person, Roster, at_desk, on_duty
+from services.notifier.duty import Duty, Person, Roster, able, at_desk, next_change, on_duty
 
 REPEATS = 2
 """Knocks of an unanswered offer at one rung after the first (P): one for who did not hear, one for who forgot."""
@@ -47,6 +47,7 @@ class Asked:
 
     once: one knock, no answer awaited. rounds: knocks so far by rung. next_at: when the next is due, None when none is.
     due: until when an answer is awaited. failed: the last rung that was said to have failed.
+    handover: when somebody may come on duty who was not told yet, None when nobody does before the limit.
     """
 
     id: str
@@ -64,6 +65,12 @@ class Asked:
     next_at: int | None = None
     due: int | None = None
     failed: int = -1
+    handover: int | None = None
+
+    @property
+    def look_at(self) -> int | None:
+        """The one alarm: the next knock, or the next handover."""
+        return min((at for at in (self.next_at, self.handover) if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,6 @@ class Knock:
     again: int
     person: str
     channel: str
-    language: str
     drill: bool
 
 
@@ -107,16 +113,16 @@ def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: 
         return asked
     match event:
         case OfferEscalated():
-            return replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at)
+            return replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at, handover=None)
         case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld():
-            return replace(asked, state=State.ANSWERED, next_at=None)
+            return replace(asked, state=State.ANSWERED, next_at=None, handover=None)
         case SectionDisclosed():
             news = asked.state is State.OPEN and asked.due is None and asked.failed == asked.rung
-            return replace(asked, state=State.ANSWERED, next_at=None) if news else asked
+            return replace(asked, state=State.ANSWERED, next_at=None, handover=None) if news else asked
         case OfferClosed(how=How.COMPLETED) if asked.once:
             return asked  # a notice is complete when it is put: that does not make the knock needless
         case OfferClosed() | PersonNotNeeded():
-            return replace(asked, state=State.CLOSED, next_at=None)
+            return replace(asked, state=State.CLOSED, next_at=None, handover=None)
     return asked
 
 
@@ -138,26 +144,75 @@ def excluded_staff(actors: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(a.removeprefix(STAFF) for a in actors if a.startswith(STAFF) or ":" not in a)
 
 
-def plan(asked: Asked, roster: Roster, now: int) -> Plan:
-    """The knocks that are due now. Nothing for what is answered, closed, or not yet due; the same question never twice."""
-    if asked.state is not State.OPEN or asked.next_at is None or asked.next_at > now:
-        return Plan(asked)
+def plan(asked: Asked, roster: Roster, now: int, told: frozenset[str] = frozenset()) -> Plan:
+    """The knocks that are due now: a round when its time has come; in between, whoever has come on duty since.
+
+    told: people who were, or are still to be, knocked at this rung. Nothing for what is answered, closed, or not yet due.
+    """
+    if asked.state is State.OPEN and asked.next_at is not None and asked.next_at <= now:
+        return _round(asked, roster, now)
+    if asked.state is State.OPEN and asked.handover is not None and asked.handover <= now:
+        return _relief(asked, roster, now, told)
+    return Plan(asked)
+
+
+def wanted(asked: Asked, rung: int, person: str, roster: Roster, now: int) -> bool:
+    """Whether a knock that was planned for a person may still leave: the person is on duty for the question, and it stands at that rung."""
+    return asked.rung == rung and any(p.account == person for p in _duty(asked, roster, now).people)
+
+
+def _round(asked: Asked, roster: Roster, now: int) -> Plan:
+    """Everybody on duty. The same question never twice in one round."""
     if asked.system and not any(p.agency == asked.agency for p in roster.people):
         return Plan(replace(asked, next_at=None))  # the agency's own system looks; the limit stands guard
     duty = _duty(asked, roster, now)
-    again = _round(asked)
-    knocks = tuple(
-        Knock(asked.id, asked.case_id, asked.task, asked.rung, again, person.account, channel, person.language, asked.drill)
-        for person in duty.people
+    again = _done(asked) - 1 if asked.task else _done(asked)
+    knocks, mute = _knocks(asked, again, duty.people)
+    if not knocks:
+        return _fails(asked, duty, mute)
+    after = asked if asked.task else replace(asked, rounds=_bump(asked.rounds, asked.rung))
+    after = replace(after, next_at=_repeat(asked, again, now))
+    return Plan(replace(after, handover=_handover(after, roster, now)), knocks, None, mute)
+
+
+def _relief(asked: Asked, roster: Roster, now: int, told: frozenset[str]) -> Plan:
+    """Whoever is on duty now and was not told joins the last round; who was told is not woken again.
+
+    The rung fails when nobody is left who was told and may answer: a shift that ended takes nobody's answer away, an absence does.
+    """
+    if _done(asked) == 0:  # this rung was never knocked: it has failed, or has no people
+        return Plan(replace(asked, handover=None))
+    duty = _duty(asked, roster, now)
+    knocks, mute = _knocks(asked, _done(asked) - 1, tuple(p for p in duty.people if p.account not in told))
+    after = replace(asked, handover=_handover(asked, roster, now))
+    if knocks or told & able(roster, asked.agency, now) - set(asked.skip):
+        return Plan(after, knocks, None, mute)
+    return _fails(after, duty, mute)
+
+
+def _knocks(asked: Asked, again: int, people: tuple[Person, ...]) -> tuple[tuple[Knock, ...], tuple[Person, ...]]:
+    """By every channel of these people; and those of them without any."""
+    knocks = (
+        Knock(asked.id, asked.case_id, asked.task, asked.rung, again, person.account, channel, asked.drill)
+        for person in people
         for channel in person.channels
     )
-    mute = tuple(p for p in duty.people if not p.channels)
-    if not knocks:
-        reason = duty.why.value if duty.why else "all-channels-failed"
-        said = asked.failed == asked.rung and not asked.task
-        return Plan(replace(asked, next_at=None, failed=asked.rung), (), None if said else reason, mute)
-    after = asked if asked.task else replace(asked, rounds=_bump(asked.rounds, asked.rung))
-    return Plan(replace(after, next_at=_repeat(asked, again, now)), knocks, None, mute)
+    return tuple(knocks), tuple(p for p in people if not p.channels)
+
+
+def _fails(asked: Asked, duty: Duty, mute: tuple[Person, ...]) -> Plan:
+    """Nobody can be knocked at this rung: said once of an offer, each time of a task."""
+    reason = duty.why.value if duty.why else "all-channels-failed"
+    said = asked.failed == asked.rung and not asked.task
+    return Plan(replace(asked, next_at=None, failed=asked.rung, handover=None), (), None if said else reason, mute)
+
+
+def _handover(asked: Asked, roster: Roster, now: int) -> int | None:
+    """A notice is told to whoever is on duty when it comes, and to nobody who comes on later."""
+    if asked.once:
+        return None
+    change = next_change(roster, asked.agency, None if asked.task else _name(asked), now)
+    return change if change is not None and (asked.due is None or change < asked.due) else None
 
 
 def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
@@ -183,7 +238,7 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
 def _needed(asked: Asked | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Asked:
     known = asked or Asked(event.task_id, case_id, True, event.desk, (), event.rung, drill)
     rounds = _bump(known.rounds, event.rung)  # counted by what routing says, which repeats it, not by what was sent
-    return replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due)
+    return replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due, handover=None)
 
 
 def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
@@ -191,13 +246,17 @@ def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
     skip = frozenset(asked.skip)
     if asked.task:
         return at_desk(roster, asked.agency, now, skip)
-    name = asked.ladder[asked.rung] if 0 <= asked.rung < len(asked.ladder) else ""
-    return on_duty(roster, asked.agency, name, now, skip)
+    return on_duty(roster, asked.agency, _name(asked), now, skip)
 
 
-def _round(asked: Asked) -> int:
-    done = asked.rounds[asked.rung] if asked.rung < len(asked.rounds) else 0
-    return done - 1 if asked.task else done
+def _name(asked: Asked) -> str:
+    """The rung's name; empty above the ladder."""
+    return asked.ladder[asked.rung] if 0 <= asked.rung < len(asked.ladder) else ""
+
+
+def _done(asked: Asked) -> int:
+    """Rounds of this rung so far; of a task those that routing has asked for, the present one included."""
+    return asked.rounds[asked.rung] if asked.rung < len(asked.rounds) else 0
 
 
 def _bump(rounds: tuple[int, ...], rung: int) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockFailed, KnockSent
+from referral.domain.record import ROSTER_BOOK
+from referral.runtime import keys as keys_
 from referral.runtime import refold
 from referral.runtime.settings import Settings, load
 from referral.runtime.tape import Tape
@@ -23,7 +25,8 @@ KNOCKS = (KnockSent.TYPE, KnockFailed.TYPE)
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
-    """Say to the table of deliveries what our own topic says."""
+    """Say to the table of deliveries what our own topic says. The roster's key comes back too, which is on no topic."""
+    await keys_.read(settings.master_key_file).book(tx, ROSTER_BOOK)
     said: list[tuple[str, KnockSent | KnockFailed]] = []
     for taped in tape.records[TOPIC]:
         meta = taped.meta

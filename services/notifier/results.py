@@ -22,17 +22,24 @@ RETRY_SECONDS = (5, 15, 45, 120)
 """Gaps between attempts at one delivery; then the channel has failed (P). Three minutes: a fifth of the shortest limit to acknowledge."""
 INTERRUPTED = "interrupted"
 """Word of knock-reason: its sender died with it under way, so it may have left, and by now nobody waits for it."""
+THROWN = "thrown-away"
+"""Word of knock-reason: an operator threw away what waited (`referral duty resume --drop`)."""
 SECOND = 1_000_000
 
 
 class Kind(Enum):
-    """SENT: a server took it. FAILED: trying again will not help. LATER: it may. HELD: nothing was tried. UNWANTED: nobody waits for it."""
+    """SENT: a server took it. FAILED: trying again will not help. LATER: it may. HELD: nothing was tried. UNWANTED: nobody waits for it.
+
+    LEFT: its reader is not on duty any more, or may not be told: whoever is must be looked for. THROWN: an operator threw it away.
+    """
 
     SENT = 1
     FAILED = 2
     LATER = 3
     HELD = 4
     UNWANTED = 5
+    LEFT = 6
+    THROWN = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Results:
             now = await clock.now(tx)
             keys = await self._keys.load(tx, {r.claimed.case_id for r in results})
             # Before any delivery, as the handler does: so nobody waits in a circle.
-            await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind in (Kind.FAILED, Kind.LATER, Kind.UNWANTED)})
+            await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind not in (Kind.SENT, Kind.HELD)})
             done = await deliveries.sent(tx, [r.claimed for r in results if r.kind is Kind.SENT], now)
             said = [_row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
             carried = [one for r in results if r.claimed.id in done for one in await grouping.ride(tx, r.claimed, now)]
@@ -71,6 +78,8 @@ class Results:
                 self._figures.sent(result.claimed.channel, (now - result.claimed.planned_at) / SECOND)
             elif result.kind is Kind.FAILED:
                 self._figures.failed(result.claimed.channel, result.reason)
+            elif result.kind is Kind.LATER:
+                self._figures.put_off(result.claimed.channel, result.reason)
         return [None] * len(results)
 
     async def _other(self, tx: AsyncConnection, result: Result, now: int) -> list[tuple[str, Struct]]:
@@ -80,16 +89,29 @@ class Results:
             case Kind.HELD:
                 await deliveries.release(tx, claimed)
             case Kind.LATER if claimed.attempt <= len(RETRY_SECONDS):
-                await deliveries.again(tx, claimed, now + RETRY_SECONDS[claimed.attempt - 1] * SECOND, result.reason)
+                due = now + RETRY_SECONDS[claimed.attempt - 1] * SECOND
+                if not await deliveries.again(tx, claimed, now, due, result.reason):
+                    return [("failed", failed(claimed, now, result.reason))]
             case Kind.LATER | Kind.FAILED:
                 if await deliveries.end(tx, claimed, "FAILED", now, result.reason):
                     return [("failed", failed(claimed, now, result.reason)), *await _rung(tx, claimed, now)]
-            case Kind.UNWANTED:  # or the person may not be told any more, which may leave the rung with nobody
-                if await deliveries.end(tx, claimed, "DROPPED", now):
-                    before = replace(claimed, attempt=claimed.attempt - 1)  # this attempt tried nothing
-                    unknown = [("failed", failed(before, now, INTERRUPTED))] if claimed.lapsed else []
-                    return [*unknown, *await _rung(tx, claimed, now)]
+            case Kind.UNWANTED | Kind.LEFT:
+                if await deliveries.end(tx, claimed, "DROPPED", now, claimed.reason):
+                    if result.kind is Kind.LEFT:
+                        await deliveries.look_again(tx, claimed, now)
+                    return _tried(claimed, now)
+            case Kind.THROWN:
+                before = replace(claimed, attempt=claimed.attempt - 1)
+                if await deliveries.end(tx, claimed, "DROPPED", now, THROWN):
+                    return [("failed", failed(before, now, THROWN)), *await _rung(tx, claimed, now)]
         return []
+
+
+def _tried(claimed: Claimed, now: int) -> list[tuple[str, Struct]]:
+    """What the attempts before this one came to, if there were any: this one has tried nothing."""
+    before = replace(claimed, attempt=claimed.attempt - 1)
+    reason = INTERRUPTED if claimed.lapsed else claimed.reason
+    return [("failed", failed(before, now, reason))] if before.attempt and reason else []
 
 
 async def _rung(tx: AsyncConnection, claimed: Claimed, now: int) -> list[tuple[str, Struct]]:

@@ -9,24 +9,34 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.duty import Absence, Person, Roster, Single, Weekly
 
+LOCK = 7_236_542
+"""Advisory lock of the roster, any number of our own: a batch shares it, a change takes it for itself (referral/cli/roster.py)."""
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(:lock)")
+_HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
+"""A row holds from the moment it was added until it was ended; :at is null for what holds now."""
 _PEOPLE = text(
-    "SELECT account, agency, rungs, language, disabled, ARRAY(SELECT channel FROM contact c WHERE c.account = p.account ORDER BY channel)"
-    " AS channels FROM person p WHERE agency = ANY(:agencies) ORDER BY account"
+    "SELECT account, agency, rungs, disabled, ARRAY(SELECT channel FROM contact c WHERE c.account = p.account"  # noqa: S608
+    f" AND {_HELD.replace('added_at', 'c.added_at').replace('ended_at', 'c.ended_at')} ORDER BY channel) AS channels"
+    f" FROM person p WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY account"
 )
 _WEEKLY = text(
-    "SELECT account, agency, rung, weekday, start_minute, end_minute, since, until FROM weekly WHERE agency = ANY(:agencies) ORDER BY id"
+    "SELECT account, agency, rung, weekday, start_minute, end_minute, since, until FROM weekly"  # noqa: S608 - the words above
+    f" WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY id"
 )
-_SINGLE = text("SELECT account, agency, rung, starts, ends FROM single WHERE agency = ANY(:agencies) ORDER BY id")
-_ABSENCES = text("SELECT account, starts, ends FROM absence WHERE account = ANY(:accounts) ORDER BY id")
+_SINGLE = text(f"SELECT account, agency, rung, starts, ends FROM single WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY id")  # noqa: S608
+_ABSENCES = text(f"SELECT account, starts, ends FROM absence WHERE account = ANY(:accounts) AND {_HELD} ORDER BY id")  # noqa: S608
 
 
-async def load(tx: AsyncConnection, agencies: Iterable[str]) -> Roster:
-    """Everybody, every shift and every absence of these agencies."""
-    names = {"agencies": sorted(set(agencies))}
-    people = [
-        Person(r.account, r.agency, tuple(r.rungs), r.language, tuple(r.channels), r.disabled) for r in await tx.execute(_PEOPLE, names)
-    ]
+async def share(tx: AsyncConnection) -> None:
+    """Let no change of the roster begin its look at what is open before this transaction has ended, so that neither misses the other."""
+    await tx.execute(_SHARE, {"lock": LOCK})
+
+
+async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = None) -> Roster:
+    """Everybody, every shift and every absence of these agencies. at: as it was known at that instant, µs UTC; None is now."""
+    names = {"agencies": sorted(set(agencies)), "at": at}
+    people = [Person(r.account, r.agency, tuple(r.rungs), tuple(r.channels), r.disabled) for r in await tx.execute(_PEOPLE, names)]
     weekly = [Weekly(*row) for row in await tx.execute(_WEEKLY, names)]
     single = [Single(*row) for row in await tx.execute(_SINGLE, names)]
-    absent = await tx.execute(_ABSENCES, {"accounts": [p.account for p in people]})
+    absent = await tx.execute(_ABSENCES, {"accounts": [p.account for p in people], "at": at})
     return Roster(tuple(people), tuple(weekly), tuple(single), tuple(Absence(*row) for row in absent))

@@ -15,16 +15,15 @@ from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.keys import Keys
 from referral.runtime.together import Together
-from services.notifier import deliveries
+from services.notifier import bell, deliveries
 from services.notifier.bell import Bell
-from services.notifier.channels import Channel, Refused, Unreached
+from services.notifier.channels import Refused, Unreached
 from services.notifier.deliveries import Claimed, Standing
 from services.notifier.figures import Figures
-from services.notifier.message import compose
+from services.notifier.lane import Lane, Line
+from services.notifier.message import OTHERWISE, compose
 from services.notifier.results import RETRY_SECONDS, Kind, Result, Results
 
-LINES = 8
-"""Messages under way at once: enough for 50 a second at 100 ms each with room, few enough for any relay."""
 POLL_SECONDS = 0.2
 """How often it looks without being woken: retries fall due, leases run out, a drill passes time."""
 RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
@@ -34,9 +33,6 @@ STOP_SECONDS = 8
 CONTACT_BOX = "notifier-contact"
 """Purpose of the key that seals addresses; context is account and channel. `referral duty` seals with the same."""
 
-Line = Mapping[str, Channel]
-"""One of each channel, by name; used by one delivery at a time."""
-
 
 def contact_context(account: str, channel: str) -> bytes:
     """What a sealed address is bound to, so that no row can be moved to another person."""
@@ -44,78 +40,102 @@ def contact_context(account: str, channel: str) -> bytes:
 
 
 class Sender:
-    """Sends until cancelled. lines: made once, given out to one delivery at a time. inbox: address of the sign-in page."""
+    """Sends until cancelled. lanes: by channel, each with lines of its own. inbox: address of the sign-in page.
 
-    def __init__(self, engine: AsyncEngine, keys: Keys, lines: list[Line], inbox: str, figures: Figures) -> None:
+    ValueError: two calls of a channel may take longer than a delivery's lease.
+    """
+
+    def __init__(self, engine: AsyncEngine, keys: Keys, lanes: Mapping[str, Lane], inbox: str, figures: Figures) -> None:
+        if late := [name for name, lane in lanes.items() if 2 * lane.seconds >= deliveries.LEASE_SECONDS]:
+            raise ValueError(f"{', '.join(late)}: a lease ends before a message of this channel must")
         self._engine, self._inbox = engine, inbox
         self._open = keys.box(CONTACT_BOX)[1]
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._check = Together(self._standing)
         self._write = Together(Results(engine, keys, figures).write)
-        self._idle: asyncio.Queue[Line] = asyncio.Queue()
-        self._lines = lines
+        self._lanes = lanes
         self._bell = Bell(engine)
 
     async def run(self) -> None:
-        """Claim as many deliveries as there are free lines, whenever woken."""
-        for line in self._lines:
-            self._idle.put_nowait(line)
+        """Every lane by itself, so that none waits for another."""
         listening = asyncio.create_task(self._bell.listen())
+        lanes = [asyncio.create_task(self._run(name, lane, self._bell.ear())) for name, lane in self._lanes.items()]
+        try:
+            await asyncio.gather(*lanes)
+        finally:
+            listening.cancel()
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+
+    async def _run(self, name: str, lane: Lane, ear: asyncio.Event) -> None:
+        """Claim as many deliveries as there are free lines, whenever woken."""
+        lines = [Line(lane) for _ in range(lane.lines)]
+        idle: asyncio.Queue[Line] = asyncio.Queue()
+        for line in lines:
+            idle.put_nowait(line)
         under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
-                free = [await self._idle.get()]
-                while not self._idle.empty():
-                    free.append(self._idle.get_nowait())
-                for one in await self._claim(len(free)):
-                    work = asyncio.create_task(self._work(one, free.pop()))
+                free = [await idle.get()]
+                while not idle.empty():
+                    free.append(idle.get_nowait())
+                for one in await self._claim(name, len(free)):
+                    work = asyncio.create_task(self._work(one, free.pop(), idle))
                     under_way.add(work)
                     work.add_done_callback(under_way.discard)
                 for line in free:
-                    self._idle.put_nowait(line)
+                    idle.put_nowait(line)
                 if free:
-                    await self._bell.wait(POLL_SECONDS)
+                    await bell.heard(ear, POLL_SECONDS)
         finally:
-            listening.cancel()
             if under_way:  # a message that has left must be written down, or it leaves again
                 await asyncio.wait(under_way, timeout=STOP_SECONDS)
-            await asyncio.gather(*(channel.close() for line in self._lines for channel in line.values()))
+            await asyncio.gather(*(line.close() for line in lines))
 
-    async def _claim(self, most: int) -> list[Claimed]:
+    async def _claim(self, channel: str, most: int) -> list[Claimed]:
         try:
             async with self._engine.begin() as tx:
-                return await deliveries.claim(tx, most)
+                strays = [*self._lanes] if channel == next(iter(self._lanes)) else None  # the first lane ends what no lane can send
+                return await deliveries.claim(tx, channel, most, strays)
         except Exception as error:
             observe.log().warning("claim failed", kind=type(error).__name__)
             await asyncio.sleep(1)
             return []
 
-    async def _work(self, claimed: Claimed, line: Line) -> None:
+    async def _work(self, claimed: Claimed, line: Line, idle: asyncio.Queue[Line]) -> None:
         """One delivery from claim to result. Never raises: what is not written down is done again when the lease has run out."""
         try:
             await self._deliver(claimed, line)
         except Exception as error:
             observe.log().error("delivery failed", case_id=claimed.case_id, kind=type(error).__name__)
         finally:
-            self._idle.put_nowait(line)
+            idle.put_nowait(line)
 
     async def _deliver(self, claimed: Claimed, line: Line) -> None:
-        channel, address = line.get(claimed.channel), self._address(claimed)
-        if channel is None or address is None:
-            return await self._record(claimed, Kind.FAILED, "no-channel" if channel is None else "no-address")
+        if claimed.thrown:
+            return await self._record(claimed, Kind.THROWN)
+        address = self._address(claimed)
+        if claimed.channel not in self._lanes or address is None:
+            return await self._record(claimed, Kind.FAILED, "no-address" if claimed.channel in self._lanes else "no-channel")
         if claimed.attempt > len(RETRY_SECONDS) + 1:  # claimed again and again, and never a result
             return await self._record(claimed, Kind.FAILED, "gave-up")
         try:
-            if claimed.lapsed and (found := await self._check(claimed)) and found.held and not (found.still or found.paused):
-                return await self._record(claimed, Kind.UNWANTED)  # whether or not the server is there
-            await channel.open()
+            if (
+                claimed.attempt > 1
+                and (found := await self._check(claimed))
+                and found.held
+                and (end := _end(found)) not in (None, Kind.HELD)
+            ):
+                return await self._record(claimed, end)  # whether or not the server is there
+            await line.open()
             standing = await self._check(claimed)
             if standing is None or not standing.held:
                 return None
-            if not standing.still:
-                return await self._record(claimed, Kind.HELD if standing.paused else Kind.UNWANTED)
-            message = compose(claimed.language, claimed.reference, self._inbox, claimed.drill)
-            await channel.send(address, message, claimed.reference, standing.now)
+            if (end := _end(standing)) is not None:
+                return await self._record(claimed, end)
+            message = compose(claimed.language or OTHERWISE, claimed.reference, self._inbox, claimed.drill)
+            await line.send(address, message, claimed.reference, standing.now)
         except Refused as refused:
             return await self._record(claimed, Kind.FAILED, str(refused))
         except Unreached as away:
@@ -145,3 +165,12 @@ class Sender:
                     raise
                 observe.log().warning("result not written", kind=type(error).__name__)
                 await asyncio.sleep(pause)
+
+
+def _end(standing: Standing) -> Kind | None:
+    """Why a message must not leave now; None: it may."""
+    if standing.paused:
+        return Kind.HELD
+    if not standing.open:
+        return Kind.UNWANTED
+    return None if standing.wanted else Kind.LEFT

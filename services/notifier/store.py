@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockFailed, KnockSent
-from services.notifier.plan import Asked, Knock, State
+from services.notifier.plan import Asked, Knock
 
 _FIELDS = ", ".join(Asked.__dataclass_fields__)
 # FOR UPDATE: the sender may just be saying that a rung has failed. In the order of ids, so that nobody waits in a circle.
@@ -17,26 +17,43 @@ _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state
 _SAVE = text(
     f"INSERT INTO asked ({_FIELDS}) SELECT {_FIELDS} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"  # noqa: S608 - field names
     " (id text, case_id text, task boolean, agency text, ladder text[], rung integer, drill boolean, once boolean, system boolean,"
-    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer)"
+    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint)"
     " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
-    " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed"
-    " WHERE asked.state <> 'CLOSED'"
+    " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed,"
+    " handover = excluded.handover WHERE asked.state <> 'CLOSED'"
+)
+_KNOCKS = (
+    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"
+    " (asked text, case_id text, task boolean, rung integer, again integer, person text, channel text, drill boolean)"
+)
+# A knock that was dropped because its reader had left is planned anew when the reader is back; under a number of its own, so that no late
+# result of the old one can end it.
+_MAKE_ROOM = text(
+    f"DELETE FROM delivery d USING (SELECT * {_KNOCKS}) AS r WHERE d.state = 'DROPPED'"  # noqa: S608 - the words above
+    " AND (d.asked, d.rung, d.again, d.person, d.channel) = (r.asked, r.rung, r.again, r.person, r.channel)"
 )
 _ADD = text(
-    "INSERT INTO delivery (asked, case_id, task, rung, again, person, channel, language, drill, planned_at, due_at)"
-    " SELECT r.*, :now, :now FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"
-    " (asked text, case_id text, task boolean, rung integer, again integer, person text, channel text, language text, drill boolean)"
-    " ON CONFLICT (asked, rung, again, person, channel) DO NOTHING"
+    "INSERT INTO delivery (asked, case_id, task, rung, again, person, channel, drill, planned_at, due_at)"
+    f" SELECT r.*, :now, :now {_KNOCKS} ON CONFLICT (asked, rung, again, person, channel) DO NOTHING"
+)
+_TOLD = text(
+    "SELECT d.asked, array_agg(DISTINCT d.person) AS people FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung"
+    " WHERE d.asked = ANY(:ids) AND d.state IN ('WAITING', 'SENT') GROUP BY d.asked"
 )
 _SAID = text(
-    "INSERT INTO delivery AS d (asked, case_id, task, rung, again, person, channel, language, drill, reference, state, planned_at, due_at,"
-    " ended_at) SELECT r.asked, r.case_id, r.task, r.rung, r.again, r.person, r.channel, '', false, r.reference, r.state, r.at, r.at, r.at"
+    "INSERT INTO delivery AS d (asked, case_id, task, rung, again, person, channel, drill, reference, state, planned_at, due_at,"
+    " ended_at) SELECT r.asked, r.case_id, r.task, r.rung, r.again, r.person, r.channel, false, r.reference, r.state, r.at, r.at, r.at"
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (asked text, case_id text, task boolean, rung integer, again integer, person text,"
     " channel text, reference text, state text, at bigint)"
     " ON CONFLICT (asked, rung, again, person, channel) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at"
     " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
 )
-_DROP = text("UPDATE delivery SET state = 'DROPPED', ended_at = :now WHERE asked = ANY(:ids) AND state = 'WAITING' AND lease_until IS NULL")
+_DROP = text(
+    "UPDATE delivery d SET state = 'DROPPED', ended_at = :now FROM asked a"
+    " WHERE a.id = d.asked AND d.asked = ANY(:ids) AND d.state = 'WAITING' AND d.lease_until IS NULL"
+    " AND (a.state <> 'OPEN' OR a.rung <> d.rung)"
+    " RETURNING d.asked, d.task, d.rung, d.again, d.person, d.channel, d.attempt, d.reason"
+)
 _SILENCE = text(
     "WITH dropped AS (UPDATE delivery SET state = 'DROPPED', ended_at = :now"
     " WHERE case_id = :case AND person = ANY(:accounts) AND state = 'WAITING' AND lease_until IS NULL)"
@@ -65,7 +82,14 @@ async def save(tx: AsyncConnection, asked: Iterable[Asked]) -> None:
 async def add(tx: AsyncConnection, knocks: Iterable[Knock], now: int) -> None:
     """Plan deliveries; one that is planned or was sent already is left as it is."""
     if rows := list(knocks):
+        await tx.execute(_MAKE_ROOM, {"rows": _json(rows)})
         await tx.execute(_ADD, {"rows": _json(rows), "now": now})
+
+
+async def told(tx: AsyncConnection, asked: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Offer or task → who was, or is still to be, knocked at the rung on which it stands."""
+    ids = list(asked)
+    return {row.asked: frozenset(row.people) for row in await tx.execute(_TOLD, {"ids": ids})} if ids else {}
 
 
 async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | KnockFailed]]) -> None:
@@ -91,10 +115,28 @@ async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | Knoc
         await tx.execute(_SAID, {"rows": _json(list(rows.values()))})
 
 
-async def drop(tx: AsyncConnection, asked: Iterable[Asked], now: int) -> None:
-    """Nothing more goes out for what nobody needs to look at; a message under way, or whose sender died, is ended by a sender."""
-    if ids := [a.id for a in asked if a.state is not State.OPEN]:
-        await tx.execute(_DROP, {"ids": ids, "now": now})
+async def drop(tx: AsyncConnection, asked: Iterable[Asked], now: int) -> list[KnockFailed]:
+    """End what nobody waits for any more at these offers and tasks, and return what was tried in vain: the log must say so.
+
+    A message under way, or whose sender died, is ended by a sender.
+    """
+    ids = [a.id for a in asked]
+    rows = await tx.execute(_DROP, {"ids": ids, "now": now}) if ids else ()
+    return [
+        KnockFailed(
+            offer_id=None if row.task else row.asked,
+            task_id=row.asked if row.task else None,
+            rung=row.rung,
+            person=row.person,
+            channel=row.channel,
+            again=row.again,
+            at=now,
+            reason=row.reason,
+            attempts=row.attempt,
+        )
+        for row in rows
+        if row.attempt and row.reason
+    ]
 
 
 async def barred(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -9,12 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.runtime import observe
 from services.notifier import deliveries
-from services.notifier.deliveries import Backlog
+from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.figures import Figures
+from services.notifier.often import GATHER_S
 
 LOOK_SECONDS = 1.0
-LATE_SECONDS = 60
-"""A delivery that is due for longer speaks against being ready: the relay is away or the sender does not keep up."""
+SECOND = 1_000_000
+LATE_SECONDS = 30
+"""A delivery that was tried in vain and was first due longer ago speaks against being ready: its channel is away. Two attempts have failed
+by then (results.RETRY_SECONDS), and whoever looks at readiness each quarter of a minute knows within one."""
+SLOW_SECONDS = LATE_SECONDS + GATHER_S
+"""So does one that waits longer, tried or not: the sender does not keep up. A knock that another message is to carry waits GATHER_S."""
 
 
 class Watch:
@@ -22,7 +27,7 @@ class Watch:
 
     def __init__(self, engine: AsyncEngine, figures: Figures) -> None:
         self._engine, self._figures = engine, figures
-        self._now = Backlog(0, 0, None)
+        self._now = Backlog()
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -45,6 +50,12 @@ class Watch:
         found = {}
         if self._now.paused is not None:
             found["knocks-paused"] = "nothing is sent; `referral duty show` says why, `referral duty resume` goes on"
-        elif self._now.oldest > LATE_SECONDS * 1_000_000:
-            found["knocks-late"] = f"{self._now.waiting} deliveries wait: look at the mail relay and at referral_knocks_failed"
+        elif behind := {name: one for name, one in sorted(self._now.waiting.items()) if late(one)}:
+            told = ", ".join(f"{name}: {one.count} messages wait, the oldest for {one.oldest // SECOND} s" for name, one in behind.items())
+            found["knocks-late"] = f"{told}; look at the channel's server, and telephone whoever is on duty"
         return found
+
+
+def late(one: Waiting) -> bool:
+    """Whether the deliveries of a channel have waited for too long."""
+    return one.tried > LATE_SECONDS * SECOND or one.oldest > SLOW_SECONDS * SECOND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import auditors, broker, contents, history, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, channels, contents, history, one_agency, own_topic, promises
 from tests.attacks.ground import Attack, copy, verify
 
 ALL = [
@@ -16,6 +16,7 @@ ALL = [
     *broker.attacks(),
     *one_agency.attacks(),
     *promises.attacks(),
+    *channels.attacks(),
 ]
 
 

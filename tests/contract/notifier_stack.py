@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.cli import roster
+from referral.cli import roster, roster_log
 from referral.domain.events import EVENTS, OfferKind, OfferOpened, Reach, Why
 from referral.domain.record import Due, Input, Source
 from referral.runtime import clock, database, queue
@@ -27,10 +27,15 @@ from referral.wire import codec
 from services.notifier.channels.email import Email, Relay
 from services.notifier.figures import Figures
 from services.notifier.handle import handle
+from services.notifier.lane import Lane
 from services.notifier.send import Sender
 
 INBOX = "https://inbox.example/"
 MINUTE = 60 * 1_000_000
+_ACCOUNT = text(
+    "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at)"
+    " VALUES (:id, :id, '', :agency, :language, false, false, 0) ON CONFLICT (id) DO UPDATE SET language = excluded.language"
+)
 WHY = Why(**{name: {"passed": (), "engine": 1, "bundle": 1}.get(name, "") for name in Why.__struct_fields__})
 
 
@@ -53,12 +58,24 @@ class Stack:
         return case_id
 
     async def person(self, name: str, *, agency: str = "police", rung: str = "duty", language: str = "sq", email: bool = True) -> str:
-        """Somebody at a rung, with an address that carries a marker."""
+        """Somebody at a rung, with an inbox account and an address that carries a marker."""
         account = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
         address = f"marker.{name}@{agency}.example" if email else None
         async with self.admin.begin() as tx:
-            await roster.add_person(tx, self.keys, account=account, agency=agency, rungs=[rung], language=language, email=address)
+            await tx.execute(_ACCOUNT, {"id": account, "agency": agency, "language": language})
+            await roster.add_person(tx, self.keys, account=account, agency=agency, rungs=[rung], email=address)
         return account
+
+    async def account(self, account: str, agency: str, language: str = "sq") -> None:
+        """An inbox account of somebody whom the notifier does not know yet."""
+        async with self.admin.begin() as tx:
+            await tx.execute(_ACCOUNT, {"id": account, "agency": agency, "language": language})
+
+    @asynccontextmanager
+    async def change(self) -> AsyncIterator[AsyncConnection]:
+        """A change of the roster, as a command makes it."""
+        async with self.admin.begin() as tx, roster_log.change(tx, self.settings):
+            yield tx
 
     async def tell(self, case_id: str, *events: Struct, age: int = 0, drill: bool = False) -> Outcome:
         """Hand events to the handler in one batch and commit it. age: µs since they were decided."""
@@ -112,7 +129,10 @@ class Stack:
 
     def sender(self, port: int, lines: int = 4) -> Sender:
         relay = Relay("127.0.0.1", port, "inbox@referral.example")
-        return Sender(self.engine, self.keys, [{"email": Email(relay)} for _ in range(lines)], INBOX, Figures(CollectorRegistry()))
+        return self.sender_of({"email": Lane(lambda: Email(relay), lines)})
+
+    def sender_of(self, lanes: Mapping[str, Lane]) -> Sender:
+        return Sender(self.engine, self.keys, lanes, INBOX, Figures(CollectorRegistry()))
 
 
 @asynccontextmanager

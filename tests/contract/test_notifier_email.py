@@ -9,11 +9,13 @@ import traceback
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from referral.errors import Rejected
 from services.notifier.channels import Refused, Unreached, email
 from services.notifier.channels.email import Email, Relay
 from services.notifier.message import compose
@@ -181,3 +183,37 @@ async def test_a_relay_that_must_encrypt_and_cannot_gets_nothing() -> None:
         with pytest.raises(Unreached):
             await channel(server.port, tls=True).open()
         assert server.letters == []
+
+
+@pytest.mark.parametrize("tls", [None, True])
+async def test_a_password_never_leaves_without_tls(tls: bool | None, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the setting says: a relay without STARTTLS, or somebody who stripped it, is given nothing."""
+    signed_in: list[object] = []
+
+    def authenticator(server: object, session: object, envelope: object, mechanism: str, data: object) -> AuthResult:
+        signed_in.append(data)
+        return AuthResult(success=True)
+
+    async with smtp.relay(authenticator=authenticator) as bare:
+        with pytest.raises(Unreached) as caught:
+            await Email(Relay("127.0.0.1", bare.port, "inbox@referral.example", tls, "notifier", "made up")).open()
+        assert str(caught.value) == "not-secured"
+        assert (signed_in, bare.letters) == ([], [])
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with smtp.relay(server_side(certificate), authenticator) as secure:
+        line = Email(Relay("127.0.0.1", secure.port, "inbox@referral.example", tls, "notifier", "made up"))
+        await knock(line)
+        assert (len(signed_in), len(secure.letters)) == (1, 1)
+        await line.close()
+
+
+def test_a_password_that_must_go_out_in_clear_is_refused_at_the_start(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("made up")
+    told = {"REFERRAL_SMTP_USER": "notifier", "REFERRAL_SMTP_PASSWORD_FILE": str(secret)}
+    assert email.relay("mail.example:587", told).start_tls is True
+    with pytest.raises(Rejected, match="the password would go out in clear"):
+        email.relay("mail.example:587", {**told, "REFERRAL_SMTP_TLS": "never"})
+    for half in told:
+        with pytest.raises(Rejected, match="together with"):
+            email.relay("mail.example:587", {half: told[half]})

@@ -18,7 +18,7 @@ from referral.cli import roster
 from referral.domain.events import OfferAcknowledged, RungFailed
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal
-from services.notifier.send import LINES
+from services.notifier.lane import LINES
 from tests import smtp
 from tests.contract import runtime_stack
 from tests.contract.notifier_stack import WHY, opened
@@ -34,9 +34,7 @@ async def line(settings: Settings) -> AsyncIterator[Stack]:
     async with runtime_stack.stack(settings) as made:
         account = str(uuid.uuid4())
         async with made.admin.begin() as tx:
-            await roster.add_person(
-                tx, made.keys, account=account, agency="police", rungs=["duty"], language="sq", email="marker.duty@police.example"
-            )
+            await roster.add_person(tx, made.keys, account=account, agency="police", rungs=["duty"], email="marker.duty@police.example")
         yield made
 
 

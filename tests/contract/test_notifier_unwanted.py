@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import roster
-from referral.domain.events import How, KnockSent, OfferAcknowledged, OfferClosed, OfferEscalated
+from referral.domain.events import How, KnockFailed, KnockSent, OfferAcknowledged, OfferClosed, OfferEscalated, RosterChanged, RungFailed
 from services.notifier import deliveries
 from tests import smtp
 from tests.contract.notifier_stack import WHY, Stack, ended, of, opened, sending, until
@@ -60,9 +61,9 @@ async def test_pausing_holds_everything_back_and_resuming_sends_what_is_still_wa
     looks: list[int] = []
     claim = deliveries.claim
 
-    async def counted(tx: AsyncConnection, most: int) -> list[deliveries.Claimed]:
+    async def counted(tx: AsyncConnection, channel: str, most: int, known: Sequence[str] | None = None) -> list[deliveries.Claimed]:
         looks.append(most)
-        return await claim(tx, most)
+        return await claim(tx, channel, most, known)
 
     async def looked() -> bool:
         return len(looks) > planned_at + 3
@@ -85,9 +86,23 @@ async def test_pausing_holds_everything_back_and_resuming_sends_what_is_still_wa
     assert sorted(await notifier.states()) == ["DROPPED", "SENT"]
 
 
-async def test_what_waits_can_be_thrown_away(notifier: Stack, relay: smtp.Relay) -> None:
+async def test_what_an_operator_throws_away_is_said_of_each_and_the_next_rung_is_asked(notifier: Stack, relay: smtp.Relay) -> None:
     await notifier.person("a")
-    await notifier.tell(await notifier.case(), opened())
-    async with notifier.admin.begin() as tx:
+    case, offer = await notifier.case(), opened()
+    async with notifier.change() as tx:
+        await roster.pause(tx, "storm")
+    await notifier.tell(case, offer)
+    async with notifier.change() as tx:
+        await roster.resume(tx)
         await roster.drop(tx)
-    assert await notifier.states() == ["DROPPED"]
+    async with sending(notifier.sender(relay.port)):
+        await until(lambda: ended(notifier, 1))
+    said = await notifier.drain()
+    assert [(e.offer_id, e.reason, e.attempts) for e in of(said, KnockFailed)] == [(offer.offer_id, "thrown-away", 0)]
+    assert [(e.offer_id, e.rung) for e in of(said, RungFailed)] == [(offer.offer_id, 0)]
+    assert [([(r.part, r.ended) for r in e.rows], e.thrown_away) for e in of(said, RosterChanged)] == [
+        ([("pause", False)], 0),
+        ([("pause", True)], 1),
+    ]
+    assert (relay.letters, await notifier.states()) == ([], ["DROPPED"])
+    assert await notifier.rows("SELECT FROM notifier.delivery WHERE ended_at IS NULL") == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from referral.cli import rota
 from referral.errors import Rejected
-from services.notifier.duty import DAY, Absence, Duty, Person, Roster, Single, Weekly, Why, at_desk, covers, instant, on_duty
+from services.notifier.duty import DAY, Absence, Duty, Person, Roster, Single, Weekly, Why, at_desk, covers, instant, next_change, on_duty
 
 ZONE = ZoneInfo("Europe/Belgrade")
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -19,7 +19,7 @@ MINUTE = 60 * 1_000_000
 
 
 def person(account: str, *, agency: str = "police", rungs: tuple[str, ...] = ("duty",), disabled: bool = False) -> Person:
-    return Person(account, agency, rungs, "sq", ("email",), disabled)
+    return Person(account, agency, rungs, ("email",), disabled)
 
 
 def wall(text: str, fold: int = 0) -> int:
@@ -93,8 +93,7 @@ def _change_night(at: int) -> bool:
 def test_overlapping_single_shifts_name_everybody_once(spans: list[tuple[str, int, int]], at: int) -> None:
     single = tuple(Single(who, "police", "duty", start, start + length) for who, start, length in spans)
     roster = Roster(tuple(person(a) for a in "abcde"), single=single)
-    held = min(s.starts for s in single) <= at < max(s.ends for s in single)
-    expected = sorted({s.account for s in single if s.starts <= at < s.ends}) if held else list("abcde")
+    expected = sorted({s.account for s in single if s.starts <= at < s.ends}) or list("abcde")
     assert names(on_duty(roster, "police", "duty", at)) == expected
 
 
@@ -107,7 +106,7 @@ def test_overlapping_single_shifts_name_everybody_once(spans: list[tuple[str, in
 def test_nobody_disabled_absent_or_excluded_is_ever_named(disabled: set[str], away: set[str], skip: set[str], shifts: set[str]) -> None:
     roster = Roster(
         tuple(person(a, disabled=a in disabled) for a in "abcd"),
-        single=tuple(Single(a, "police", "duty", 0, 100) for a in shifts),
+        tuple(Weekly(a, "police", "duty", 3, 0, 7 * DAY) for a in shifts),  # 1 January 1970 was a Thursday; the week before it counts too
         absences=tuple(Absence(a, 10, 20) for a in away),
     )
     duty = on_duty(roster, "police", "duty", 15, frozenset(skip))
@@ -119,20 +118,85 @@ def test_nobody_disabled_absent_or_excluded_is_ever_named(disabled: set[str], aw
 def test_without_a_rota_everybody_of_the_rung_and_with_a_hole_in_it_nobody() -> None:
     people = (person("a"), person("b"), person("c", rungs=("back-up",)), person("d", agency="csw"))
     assert names(on_duty(Roster(people), "police", "duty", 0)) == ["a", "b"]
-    rota_ = Roster(people, single=(Single("a", "police", "duty", 0, 10), Single("a", "police", "duty", 20, 30)))
-    assert names(on_duty(rota_, "police", "duty", 5)) == ["a"]
-    assert on_duty(rota_, "police", "duty", 15) == Duty((), Why.NOBODY)
-    assert names(on_duty(rota_, "police", "duty", 30)) == ["a", "b"]  # it has run out: better all than none
+    monday = Weekly("a", "police", "duty", 0, 8 * 60, 16 * 60, until=date(2026, 12, 7))
+    rota_ = Roster(people, (monday,))
+    assert names(on_duty(rota_, "police", "duty", wall("2026-11-30 09:00"))) == ["a"]
+    assert on_duty(rota_, "police", "duty", wall("2026-12-01 09:00")) == Duty((), Why.NOBODY)
+    assert names(on_duty(rota_, "police", "duty", wall("2026-12-08 09:00"))) == ["a", "b"]  # it has run out: better all than none
+
+
+def test_two_single_shifts_never_silence_the_days_between() -> None:
+    people = (person("a"), person("b"))
+    nights = (
+        Single("a", "police", "duty", wall("2026-12-01 20:00"), wall("2026-12-02 08:00")),
+        Single("a", "police", "duty", wall("2026-12-24 20:00"), wall("2026-12-25 08:00")),
+    )
+    roster = Roster(people, single=nights)
+    assert names(on_duty(roster, "police", "duty", wall("2026-12-10 03:00"))) == ["a", "b"]
+    assert names(on_duty(roster, "police", "duty", wall("2026-12-25 03:00"))) == ["a"]
+    assert names(on_duty(Roster((person("b"),), single=nights), "police", "duty", wall("2026-12-25 03:00"))) == ["b"], "nobody is worse"
+
+
+def test_whoever_comes_on_is_looked_for_at_that_instant() -> None:
+    nights = Weekly("b", "police", "duty", 3, 20 * 60, 32 * 60)  # Thursday night
+    roster = Roster((person("a"), person("b")), (nights,), absences=(Absence("b", wall("2026-11-26 21:00"), wall("2026-11-26 23:00")),))
+    moments, at = [], wall("2026-11-26 12:00")
+    while len(moments) < 5 and (change := next_change(roster, "police", "duty", at)) is not None:
+        moments.append(change)
+        at = change
+    expected = ["2026-11-26 20:00", "2026-11-26 21:00", "2026-11-26 23:00", "2026-11-27 08:00", "2026-12-03 20:00"]
+    assert moments == [wall(written) for written in expected]
+    assert next_change(roster, "police", "back-up", wall("2026-12-03 12:00")) is None
+    assert next_change(roster, "police", None, wall("2026-12-03 12:00")) == wall("2026-12-03 20:00")
+
+
+MINUTES = st.integers(0, 21 * DAY)
+SHIFTS = st.builds(
+    Weekly,
+    st.sampled_from("abc"),
+    st.just("police"),
+    st.just("duty"),
+    st.integers(0, 6),
+    st.integers(0, DAY - 1),
+    st.integers(DAY, 3 * DAY),
+    st.none() | st.dates(date(2026, 10, 12), date(2026, 11, 8)),
+    st.none() | st.dates(date(2026, 10, 12), date(2026, 11, 8)),
+)
+BEGIN = wall("2026-10-15 00:00")
+
+
+@given(
+    weekly=st.lists(SHIFTS, max_size=4),
+    single=st.lists(st.tuples(st.sampled_from("abc"), MINUTES, st.integers(1, 2 * DAY)), max_size=3),
+    away=st.lists(st.tuples(st.sampled_from("abc"), MINUTES, st.integers(1, 2 * DAY)), max_size=2),
+    at=MINUTES,
+    later=st.integers(1, 14 * DAY),
+)
+def test_between_two_changes_nobody_comes_on(
+    weekly: list[Weekly], single: list[tuple[str, int, int]], away: list[tuple[str, int, int]], at: int, later: int
+) -> None:
+    roster = Roster(
+        tuple(person(a) for a in "abc"),
+        tuple(weekly),
+        tuple(Single(a, "police", "duty", BEGIN + b * MINUTE, BEGIN + (b + n) * MINUTE) for a, b, n in single),
+        tuple(Absence(a, BEGIN + b * MINUTE, BEGIN + (b + n) * MINUTE) for a, b, n in away),
+    )
+    now = BEGIN + at * MINUTE
+    change = next_change(roster, "police", "duty", now)
+    then = now + later * MINUTE
+    if change is None or then < change:
+        assert set(names(on_duty(roster, "police", "duty", then))) <= set(names(on_duty(roster, "police", "duty", now)))
 
 
 def test_a_desk_hears_through_whoever_is_on_duty_and_through_a_hole_everybody() -> None:
     people = (person("a"), person("b", rungs=("head",)), person("c"), person("d", disabled=True), person("e", agency="csw"))
-    roster = Roster(people, single=(Single("a", "police", "duty", 0, 10), Single("a", "police", "duty", 20, 30)))
-    assert names(at_desk(roster, "police", 5)) == ["a", "b"]
-    assert names(at_desk(Roster(people[:1] + people[2:], single=roster.single), "police", 15)) == ["a", "c"]
-    assert at_desk(roster, "police", 5, frozenset("ab")) == Duty((people[2],))
-    assert at_desk(roster, "police", 5, frozenset("abc")).why == Why.EXCLUDED
-    assert at_desk(roster, "school", 5).why == Why.NOBODY
+    roster = Roster(people, (Weekly("a", "police", "duty", 0, 8 * 60, 16 * 60),))
+    monday, tuesday = wall("2026-11-30 09:00"), wall("2026-12-01 09:00")
+    assert names(at_desk(roster, "police", monday)) == ["a", "b"]
+    assert names(at_desk(Roster(people[:1] + people[2:], roster.weekly), "police", tuesday)) == ["a", "c"]
+    assert at_desk(roster, "police", monday, frozenset("ab")) == Duty((people[2],))
+    assert at_desk(roster, "police", monday, frozenset("abc")).why == Why.EXCLUDED
+    assert at_desk(roster, "school", monday).why == Why.NOBODY
 
 
 def test_a_weekly_shift_holds_from_its_first_to_its_last_day() -> None:

@@ -30,11 +30,9 @@ from services.notifier.plan import REPEAT_GAP, REPEATS, Asked, Plan, State, excl
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
 DESKS = Roster(
-    tuple(
-        Person(f"{desk}-{n}", desk, ("focal-point", "back-up")[n : n + 1], "sq", ("email",)) for desk in ("desk", "dsw") for n in range(2)
-    )
+    tuple(Person(f"{desk}-{n}", desk, ("focal-point", "back-up")[n : n + 1], ("email",)) for desk in ("desk", "dsw") for n in range(2))
 )
-STAFF = Roster(tuple(Person(f"{rung}-{n}", "police", (rung,), "sq", ("email",)) for rung in ("duty", "back-up") for n in range(2)))
+STAFF = Roster(tuple(Person(f"{rung}-{n}", "police", (rung,), ("email",)) for rung in ("duty", "back-up") for n in range(2)))
 
 
 def opened(**changes: Any) -> OfferOpened:
@@ -73,7 +71,7 @@ def test_an_offer_knocks_everybody_on_duty_and_then_twice_more_before_its_limit(
 
 def test_whoever_is_on_duty_at_the_repeat_hears_it() -> None:
     made = plan(known(opened()), STAFF, 0)
-    handover = Roster((Person("fresh", "police", ("duty",), "en", ("email",)),))
+    handover = Roster((Person("fresh", "police", ("duty",), ("email",)),))
     assert people(plan(made.asked, handover, 5 * MINUTE)) == ["fresh"]
 
 
@@ -107,7 +105,7 @@ def test_a_rung_without_people_fails_at_once_and_once() -> None:
 
 
 def test_people_without_an_address_are_named_and_fail_the_rung() -> None:
-    mute = Roster((Person("mute", "police", ("duty",), "sq", ()),))
+    mute = Roster((Person("mute", "police", ("duty",), ()),))
     made = plan(known(opened()), mute, 0)
     assert (made.failed, [p.account for p in made.mute]) == ("all-channels-failed", ["mute"])
 

@@ -58,6 +58,8 @@ from referral.domain.events.release_made import ReleaseMade
 from referral.domain.events.response_submitted import ResponseSubmitted
 from referral.domain.events.response_submitted import Via
 from referral.domain.events.response_submitted import Word
+from referral.domain.events.roster_changed import RosterChanged
+from referral.domain.events.roster_row import RosterRow
 from referral.domain.events.rung_failed import RungFailed
 from referral.domain.events.section_disclosed import SectionDisclosed
 from referral.domain.events.section_written import SectionWritten
@@ -106,6 +108,7 @@ EVENTS = {
     ReferralWithdrawn.TYPE: ReferralWithdrawn,
     ReleaseMade.TYPE: ReleaseMade,
     ResponseSubmitted.TYPE: ResponseSubmitted,
+    RosterChanged.TYPE: RosterChanged,
     RungFailed.TYPE: RungFailed,
     SectionDisclosed.TYPE: SectionDisclosed,
     SectionWritten.TYPE: SectionWritten,
@@ -170,6 +173,8 @@ __all__ = [
     "ReferralWithdrawn",
     "ReleaseMade",
     "ResponseSubmitted",
+    "RosterChanged",
+    "RosterRow",
     "RungFailed",
     "Scheme",
     "SectionDisclosed",

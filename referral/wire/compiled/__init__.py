@@ -49,6 +49,8 @@ from referral.wire.compiled import referral_submitted
 from referral.wire.compiled import referral_withdrawn
 from referral.wire.compiled import release_made
 from referral.wire.compiled import response_submitted
+from referral.wire.compiled import roster_changed
+from referral.wire.compiled import roster_row
 from referral.wire.compiled import rung_failed
 from referral.wire.compiled import section_disclosed
 from referral.wire.compiled import section_written
@@ -108,6 +110,8 @@ FINGERPRINTS = {
     "referral-withdrawn.v1": -7286849571957443288,
     "release-made.v1": -2053079638189357190,
     "response-submitted.v1": -2703843390454981339,
+    "roster-changed.v1": 685924876492168121,
+    "roster-row.v1": 3549348418096659276,
     "rung-failed.v1": 5981256200875020575,
     "sealed.v1": -8432922871647502632,
     "section-disclosed.v1": 5534290302212687549,
@@ -160,6 +164,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "referral-withdrawn.v1": (-7286849571957443288, referral_withdrawn.read_v1),
     "release-made.v1": (-2053079638189357190, release_made.read_v1),
     "response-submitted.v1": (-2703843390454981339, response_submitted.read_v1),
+    "roster-changed.v1": (685924876492168121, roster_changed.read_v1),
     "rung-failed.v1": (5981256200875020575, rung_failed.read_v1),
     "section-disclosed.v1": (5534290302212687549, section_disclosed.read_v1),
     "section-written.v1": (5262337778049864599, section_written.read_v1),
@@ -211,6 +216,8 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.ReferralWithdrawn: referral_withdrawn.write,
     events.ReleaseMade: release_made.write,
     events.ResponseSubmitted: response_submitted.write,
+    events.RosterChanged: roster_changed.write,
+    events.RosterRow: roster_row.write,
     events.RungFailed: rung_failed.write,
     events.SectionDisclosed: section_disclosed.write,
     events.SectionWritten: section_written.write,

@@ -41,7 +41,10 @@ TLS = {"offered": None, "required": True, "never": False}
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """The server that takes our mail. tls: None where offered, True always, False never. domain: right side of Message-ID."""
+    """The server that takes our mail. tls: None where offered, True always, False never. domain: right side of Message-ID.
+
+    ValueError: a password would go out in clear.
+    """
 
     host: str
     port: int
@@ -50,8 +53,17 @@ class Relay:
     user: str | None = None
     password: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.user is not None and self.tls is False:
+            raise ValueError("a password would go out in clear")
+
     def __repr__(self) -> str:
         return f"Relay({self.host}:{self.port})"
+
+    @property
+    def start_tls(self) -> bool | None:
+        """With a user always: a relay that does not offer TLS, or somebody before it who takes the offer out, gets no password."""
+        return True if self.user is not None else self.tls
 
     @property
     def domain(self) -> str:
@@ -62,7 +74,8 @@ def relay(address: str, environment: Mapping[str, str]) -> Relay:
     """Of REFERRAL_SMTP (host:port) and its companions. Rejected: one of them is no such thing.
 
     REFERRAL_SMTP_FROM: sender · REFERRAL_SMTP_TLS: offered (default), required or never · REFERRAL_SMTP_USER and
-    REFERRAL_SMTP_PASSWORD_FILE: where the relay wants them. Certificates are checked against the system's or SSL_CERT_FILE.
+    REFERRAL_SMTP_PASSWORD_FILE: where the relay wants them; then TLS is required. Certificates are checked against the system's or
+    SSL_CERT_FILE.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
@@ -73,12 +86,17 @@ def relay(address: str, environment: Mapping[str, str]) -> Relay:
     tls = environment.get("REFERRAL_SMTP_TLS", "offered")
     if tls not in TLS:
         raise Rejected("malformed", "REFERRAL_SMTP_TLS", f"one of {', '.join(TLS)}")
-    secret = environment.get("REFERRAL_SMTP_PASSWORD_FILE")
+    user, secret = environment.get("REFERRAL_SMTP_USER"), environment.get("REFERRAL_SMTP_PASSWORD_FILE")
+    if (user is None) != (secret is None):
+        raise Rejected("incomplete", "REFERRAL_SMTP_USER", "set it together with REFERRAL_SMTP_PASSWORD_FILE, or neither")
+    if user is not None and tls == "never":
+        hint = "the password would go out in clear: write `required`, or take REFERRAL_SMTP_USER and REFERRAL_SMTP_PASSWORD_FILE away"
+        raise Rejected("password-in-clear", "REFERRAL_SMTP_TLS", hint)
     try:
         password = Path(secret).read_text("utf-8").strip() if secret else None
     except OSError:
         raise Rejected("unreadable", "REFERRAL_SMTP_PASSWORD_FILE", "a file that this process may read") from None
-    return Relay(host.strip("[]"), int(port), sender, TLS[tls], environment.get("REFERRAL_SMTP_USER"), password)
+    return Relay(host.strip("[]"), int(port), sender, TLS[tls], user, password)
 
 
 def letter(relay: Relay, address: str, words: Words, reference: str, at: int) -> bytes:
@@ -117,16 +135,25 @@ class Email:
             self._line = SMTP(
                 hostname=self._relay.host,
                 port=self._relay.port,
-                start_tls=self._relay.tls,
-                username=self._relay.user,
-                password=self._relay.password,
+                start_tls=False,  # by ourselves, so that no password can be ahead of it
                 local_hostname=self._relay.domain,
                 timeout=ANSWER_SECONDS,
             )
-            failure = await _failure(self._line.connect(timeout=CONNECT_SECONDS), CONNECT_SECONDS)
+            failure = await _failure(self._greet(self._line), CONNECT_SECONDS)
             if failure is not None:
                 self._drop()
                 raise Unreached("server-away" if isinstance(failure, Refused) else str(failure))
+
+    async def _greet(self, line: SMTP) -> None:
+        """Connect, secure as the relay must be, and only then sign in."""
+        await line.connect(timeout=CONNECT_SECONDS)
+        await line.ehlo()
+        if self._relay.start_tls is not False and line.supports_extension("starttls"):
+            await line.starttls()
+        elif self._relay.start_tls:
+            raise ssl.SSLError("the relay offers no STARTTLS")
+        if self._relay.user is not None:
+            await line.login(self._relay.user, self._relay.password or "")
 
     async def send(self, address: str, message: Words, reference: str, at: int) -> None:
         assert self._line is not None, "open() first"
