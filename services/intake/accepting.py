@@ -160,7 +160,8 @@ async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
     if found.consent is not None:
         capped = reading.capped(case.standing, found.consent, one.posting.agency, one.receipt.event_id)
         await standing.keep(tx, case, capped, case.desk)
-    await standing.exclude(tx, {case_id: found.excludes})
+    away = await standing.kept_away(tx, case_id)
+    await standing.exclude(tx, {case_id: door.lists().keepable(case.standing.traits.found_in, away, found.excludes)})
     await tx.execute(_REFERRAL, _referral(one))
     await queue.put_all(tx, [_queued(one, case.key, case.drill)])
 

@@ -53,6 +53,17 @@ class Lists(Struct, frozen=True, kw_only=True):
         chain = {self.desks.get(municipality, self.country_desk), self.country_desk, self.oversight}
         return agency in chain and not any(desk not in kept_away for desk in chain - {agency})
 
+    def keepable(self, municipality: str, kept_away: Iterable[str], actors: Iterable[str]) -> tuple[str, ...]:
+        """Those of these (kind:id) that may be kept away besides, as routing decides it: one desk is left."""
+        away, found = set(kept_away), list[str]()
+        for actor in actors:
+            kind, _, agency = actor.partition(":")
+            if kind == "agency" and self.is_last_desk(municipality, away, agency):
+                continue
+            away |= {agency} if kind == "agency" else set()
+            found.append(actor)
+        return tuple(found)
+
     def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
         """The value itself, when the list has it. Rejected(unknown-code) names the allowed words."""
         known = self.codes.get(name, ())

@@ -91,12 +91,15 @@ def submission(data: bytes, lists: Lists) -> Submission:
 
 
 def excludes(said: tuple[str, ...], lists: Lists, where: str) -> tuple[str, ...]:
-    """Who must be kept away, in the order given. Rejected: no kind:id, no such agency or relation, an account id that is none, twice."""
+    """Who must be kept away, in the order given. Rejected: no kind:id, no such agency or relation, an account id that is none, twice,
+    or so many desks that nobody would look."""
     found = tuple(_actor(one, lists, f"{where}[{i}]") for i, one in enumerate(said))
     if len(found) > EXCLUDES:
         raise Rejected("out-of-range", where, f"name at most {EXCLUDES}")
     if len(set(found)) != len(found):
         raise Rejected("repeated-code", where, "name each once")
+    if lists.country_desk != lists.oversight and {f"agency:{lists.country_desk}", f"agency:{lists.oversight}"} <= set(found):
+        raise Rejected("last-desk", where, "of the country's desk and oversight one must stay: exclude the member of staff instead")
     return found
 
 

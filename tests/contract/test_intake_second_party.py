@@ -110,6 +110,9 @@ async def test_who_is_kept_away_no_longer_reads_again_and_the_last_desk_stays(in
     last = await intake.post("school", path, {"kind": "AGENCY", "actor": "oversight"})
     assert (last.status_code, last.json()["code"]) == (409, "last-desk")
     assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 403
+    further = {**BODY, "case_id": case_id, "file": {}, "excludes": ["agency:oversight", "relation:parent"]}
+    assert (await intake.post("school", "/v1/referrals", further, new_id())).status_code == 202
+    assert (await intake.post("oversight", f"/v1/cases/{case_id}/instructions", {"word": "STOP", "reason": "OTHER"})).status_code == 202
     away = ("agency:police", "agency:desk-prizren")
     await intake.decided(case_id, changed(excluded=away), structs.replace(changed(), lifted=away))
     assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 200

@@ -97,11 +97,11 @@ class ToldLine(World):
                 else:
                     self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
             case e.TraitsChanged():
-                self.desk().traits(self.case_id, said(body.traits), key=key)
+                self.who(body.agency).traits(self.case_id, said(body.traits), key=key)
             case e.ConsentChanged():
-                self.desk().consent(self.case_id, agreed(body.consent), key=key)
+                self.who(body.agency).consent(self.case_id, agreed(body.consent), key=key)
             case e.ActorExcluded():
-                self.desk().exclude(self.case_id, body.kind.value, body.actor, key=key)
+                self.who(body.agency).exclude(self.case_id, body.kind.value, body.actor, key=key)
             case e.ReferralWithdrawn():
                 self.stage.agency(body.agency).withdraw(body.referral_id, body.reason, key=key)
             case e.InstructionGiven():
@@ -112,8 +112,9 @@ class ToldLine(World):
                 if body.other and self.case:
                     self.other = self.other or self.submit("school-drita", self.case.traits, f"{key}-other")
                     place["other"] = self.other
-                desk = self.desk() if body.agency == "dsw" else self.stage.agency(body.agency)
-                desk.instruct(self.case_id, {k: v for k, v in {**order, **place}.items() if v != ""}, key=key)
+                if body.task_id:
+                    place["task_id"] = body.task_id
+                self.who(body.agency).instruct(self.case_id, {k: v for k, v in {**order, **place}.items() if v != ""}, key=key)
             case _:
                 raise AssertionError(f"no door takes {type(body).__name__}")
 
@@ -121,6 +122,10 @@ class ToldLine(World):
         """The case that a referral opens, or that it is attached to."""
         referral = {"traits": said(traits), "file": {"identity": {"name": "Testa Shembull (made up)"}}, "drill": True, **more}
         return str(self.stage.agency(agency).submit(referral, key=key)["case_id"])
+
+    def who(self, agency: str) -> Client:
+        """The agency of a line; the story's usual desk is the one of the place."""
+        return self.desk() if agency == "dsw" else self.stage.agency(agency)
 
     def desk(self) -> Client:
         """The desk of the place where the child is, else the one above: it may order, and record what becomes known."""

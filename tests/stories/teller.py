@@ -159,7 +159,7 @@ class World:
             case "traits":
                 assert self.case is not None
                 traits = changed_traits(self.case.traits, words)
-                return e.TraitsChanged(agency=options(words).get("by", "csw-prishtine"), by=None, traits=traits, received_at=self.now)
+                return e.TraitsChanged(agency=options(words).get("by", "school-drita"), by=None, traits=traits, received_at=self.now)
             case "consent":
                 obtained = self.case.consent_by if self.case else ""
                 by = options(words).get("by", obtained or "school-drita")

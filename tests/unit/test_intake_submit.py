@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from referral.domain.events import Door
 from referral.errors import Rejected
@@ -156,3 +157,14 @@ def test_what_is_read_is_what_was_written(value: Any) -> None:
     assert strict.read(json.dumps(value).encode()) == value
     assert strict.read(strict.canonical(value)) == value
     assert strict.canonical(strict.read(json.dumps(value, indent=2).encode())) == strict.canonical(value)
+
+
+def test_one_desk_of_the_country_stays_whoever_is_kept_away() -> None:
+    lists = structs.replace(LISTS, country_desk="desk-gjakova")
+    body = {"traits": {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}}
+    with pytest.raises(Rejected, match="last-desk"):
+        submit.submission(json.dumps(body | {"excludes": ["agency:desk-gjakova", "agency:oversight"]}).encode(), lists)
+    assert submit.submission(json.dumps(body | {"excludes": ["agency:desk-prizren", "agency:oversight"]}).encode(), lists).excludes
+    every = ("agency:desk-prizren", "relation:parent", "agency:oversight", "agency:desk-gjakova")
+    assert lists.keepable("prizren", (), every) == every[:3]
+    assert lists.keepable("prizren", ("desk-prizren", "oversight"), every[3:]) == ()

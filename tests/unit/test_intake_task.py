@@ -32,6 +32,7 @@ def task(**more: Any) -> Task:
         (task(), DECISION, Situation(asked=True), "OFFER SETTLE RELEASE STOP CLOSE"),
         (task(about="confirm-default", seat=-1), DECISION, Situation(default="HIGH"), "SETTLE STOP CLOSE"),
         (task(about="consent-missing", step="", seat=-1), Choices(), Situation(), "OVERTAKEN STOP CLOSE"),
+        (task(about="confirm-change", step="", seat=-1), Choices(), Situation(proposed="LIFT agency:csw"), "CONFIRM REFUSE STOP CLOSE"),
         (task(about="stopped", step="", seat=-1), Choices(), Situation(), "RESUME OVERTAKEN CLOSE"),
         (task(step="", seat=-1), Choices(), Situation(), "OVERTAKEN RESUME STOP CLOSE"),
         (task(step="", seat=-1), STEP, Situation(closed=True, others=OTHERS), "REOPEN RESUME LINK"),
@@ -54,6 +55,18 @@ def test_every_order_reads_in_every_language_with_the_names_of_the_policy(langua
                     assert order.means and (not order.field or order.options)
     settle = next(order for order in view.orders if order.word == "REOPEN")
     assert settle.options == ()
+
+
+@pytest.mark.parametrize("language", sorted(ALL))
+@pytest.mark.parametrize(
+    "said", ["TRAITS trafficking adult 18-120", "CONSENT WITHDRAWN by person", "EXCLUSION agency:csw", "LIFT agency:csw"]
+)
+def test_what_one_party_has_said_is_read_in_every_language(language: str, said: str) -> None:
+    now = Situation(proposed=said, proposer="school")
+    asked = task(about="confirm-change", step="", seat=-1)
+    view = pages_task.view(asked, Spot(), Choices(), now, ALL[language], lambda kind, code: f"{kind}:{code}", NOW)
+    assert "agency:school" in view.default and (f"agency:{said[-3:]}" in view.default or said.split()[1] in view.default)
+    assert [order.word for order in view.orders] == ["CONFIRM", "REFUSE", "STOP", "CLOSE"]
 
 
 def test_a_default_is_named_and_stands_chosen_so_that_one_press_confirms_it() -> None:
