@@ -146,12 +146,14 @@ class Clocks(Struct, kw_only=True):
             still = _long(self.seen * SECOND_US - last.logged_at)
             what = f"this is the last heartbeat, and its witnesses signed {still} later: audit's clock stood still, or nothing was logged"
             self.report.say(finding(Weight.UNCHECKED, "STOOD_STILL", last, what))
-        if now.ends is None:
-            self.report.say(
-                finding(Weight.UNCHECKED, "BROKER_AWAY", last, "the broker did not answer audit: what stands in it is not known")
-            )
-        if last.logged_at - old.logged_at >= STILL_S * SECOND_US and (left := now.left(before)):
-            what = f"audit has not read what stood in the topics {_long(last.logged_at - old.logged_at)} before: {', '.join(_few(left))}"
+        if last.logged_at - old.logged_at < STILL_S * SECOND_US:
+            return
+        since = _long(last.logged_at - old.logged_at)
+        if all(beat.ends is None for _, beat in self.beats):
+            what = f"the broker has not answered audit for {since}: what stands in the topics is not known"
+            self.report.say(finding(Weight.UNCHECKED, "BROKER_AWAY", last, what))
+        if left := now.left(before):
+            what = f"audit has not read what stood in the topics {since} before: {', '.join(_few(left))}"
             self.report.say(finding(Weight.UNCHECKED, "NOT_READ", last, what))
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:

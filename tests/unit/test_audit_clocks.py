@@ -183,6 +183,18 @@ def test_records_that_audit_does_not_read_are_named() -> None:
     assert not verify(log.entries, log.keys).findings, "it has caught up"
 
 
+def test_a_broker_that_never_answers_is_named_and_one_that_missed_a_question_is_not() -> None:
+    log = Log()
+    beating(log, 6)
+    log.now += MINUTE
+    log.beat(None)
+    assert not verify(log.entries, log.keys).findings
+    for _ in range(6):
+        log.now += MINUTE
+        last = log.beat(None)
+    assert codes(verify(log.entries, log.keys), Weight.UNCHECKED) == {"BROKER_AWAY": [last.idx]}
+
+
 def test_a_heartbeat_that_cannot_be_read_is_bad() -> None:
     log = Log()
     entry = log.beat(ENDS)
