@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import auditors, broker, channels, contents, history, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, channels, contents, doors, history, one_agency, own_topic, promises
 
 WIDTH, MESSAGE = 360, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
@@ -31,6 +31,8 @@ def main() -> int:
         *one_agency.doors(),
         *promises.attacks(),
         *channels.attacks(),
+        *doors.attacks(),
+        *doors.served(),
     ]
     for attack in found:
         said = attack.run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import auditors, broker, channels, contents, history, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, channels, contents, doors, history, one_agency, own_topic, promises
 from tests.attacks.ground import Attack, copy, verify
 
 ALL = [
@@ -17,6 +17,7 @@ ALL = [
     *one_agency.attacks(),
     *promises.attacks(),
     *channels.attacks(),
+    *doors.attacks(),
 ]
 
 
