@@ -34,11 +34,13 @@ async def inbox(call: Call) -> Response:
         tasks = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
         cases = [one.case_id for one in (*offers.values(), *calls)] + [one.case_id for one in tasks]
         spots = await whereabouts.spots(tx, call.pages.door.keys, cases)
+        crowds = await whereabouts.crowds(tx, who.agency, call.visit.now) if who.desk else ()
     render = call.pages.render
     say, name = render.say(call.visit), render.name(call.visit)
     groups = pages_view.groups(offers.values(), calls, tasks, lambda case: spots.get(case, Spot()), say, name, call.visit.now)
     empty = not (groups.answer or groups.tasks or groups.calls or groups.work)
-    return render.page("inbox.html", call.visit, groups=groups, empty=empty)
+    many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds]
+    return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many)
 
 
 async def offer(call: Call) -> Response:

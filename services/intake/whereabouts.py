@@ -1,4 +1,4 @@
-"""Where the cases of an inbox are, for its one line about each: municipality and whether it is an exercise. Reads, never writes."""
+"""Where the cases of an inbox are, for its one line about each, and which agency sends very many of them. Reads, never writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime.keys import Keys
-from services.intake import casefile
+from services.intake import casefile, crowd
 from services.intake.kept import Spot
 from services.intake.store import rows
 
@@ -25,3 +25,15 @@ async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dic
         for case_id, drill, sealed in found
         if case_id in opened
     }
+
+
+_CROWDS = (
+    "SELECT r.agency, count(*) FROM intake.referral r JOIN intake.casefile c ON c.case_id = r.case_id "
+    "WHERE c.desk = :desk AND r.received_at > :since GROUP BY r.agency HAVING count(*) >= :many ORDER BY count(*) DESC, r.agency"
+)
+
+
+async def crowds(tx: AsyncConnection, desk: str, now: int) -> tuple[tuple[str, int], ...]:
+    """Agencies of which MANY referrals have come to this desk within WINDOW_S, with their number."""
+    values = {"desk": desk, "since": now - int(crowd.WINDOW_S * 1_000_000), "many": crowd.MANY}
+    return tuple((row[0], row[1]) for row in await rows(tx, _CROWDS, values))

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.intake import store
-from tests.web.test_inbox import POLICE, fields, signed_in
+from services.intake import crowd, store
+from tests.web.test_inbox import DESK, POLICE, fields, signed_in
 from tests.web.world import World
 
 LANGUAGES = {
@@ -75,3 +75,16 @@ def test_a_visit_that_ends_while_somebody_writes_gives_the_words_back(world: Wor
     with httpx.Client(base_url=world.url, headers={"accept-language": "en"}) as stranger:
         answer = stranger.post(f"/offers/{offer}/answer", data=written)
         assert answer.status_code == 403 and "trusts" not in answer.text, "a form from elsewhere puts no words on our page"
+
+
+def test_a_desk_is_told_of_an_agency_that_sends_very_much(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Knocks are grouped then, so somebody must be told why, and whom to telephone."""
+    monkeypatch.setattr(crowd, "MANY", 3)
+    world.account("desk", DESK, "en", desk=True)
+    world.account("police", POLICE, "en")
+    for expected in (False, True):
+        with signed_in(world, "desk") as person, signed_in(world, "police") as other:
+            assert ("has sent 4 referrals in the last 10 minutes" in person.get("/inbox").text) is expected
+            assert "in the last 10 minutes" not in other.get("/inbox").text, "a desk's alone"
+        for _ in range(0 if expected else 4):
+            world.case("prizren")
