@@ -118,6 +118,20 @@ async def test_an_open_case_a_held_one_and_one_with_an_open_complaint_stay(staff
     assert (await does(staffed, "ola", f"{path}/erasure/approval", {})).json()["state"] == "APPROVED"
 
 
+async def test_a_person_of_the_desk_asks_that_somebody_is_kept_away_no_longer(staffed: Stack) -> None:
+    case_id, _ = await opened(staffed)
+    path, order = f"/staff/cases/{case_id}/exclusions/lifting", {"actor": "agency:police", "reason": "OTHER"}
+    assert await refused(staffed, "ana", path, order) == (409, "not-excluded")
+    await staffed.post("desk-prizren", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "police"})
+    assert await refused(staffed, "nora", path, order) == (403, "not-yours"), "works no desk"
+    assert await refused(staffed, "gent", path, order) == (404, "unknown-case"), "another desk"
+    for who in ("ana", "ben"):
+        assert (await does(staffed, who, path, order)).status_code == 200
+    said = [body for body in await staffed.queued_bodies(case_id) if isinstance(body, e.InstructionGiven)]
+    assert [(one.word, one.target) for one in said] == [(e.Instruction.LIFT, "agency:police")] * 2
+    assert len({one.by for one in said}) == 2, "routing sees two persons"
+
+
 async def raised(intake: Stack, case_id: str) -> str:
     """A complaint about this case: its own case."""
     async with intake.door.begin() as tx:
