@@ -132,9 +132,7 @@ async def test_killed_twice_under_load_everybody_is_knocked_and_the_log_has_each
     cases = [await line.case() for _ in offers]
     for agency in sorted({offer.agency for offer in offers}):
         async with line.admin.begin() as tx:
-            await roster.add_person(
-                tx, line.keys, account=str(uuid.uuid4()), agency=agency, rungs=["duty"], language="sq", email=f"duty@{agency}.example"
-            )
+            await roster.add_person(tx, line.keys, account=str(uuid.uuid4()), agency=agency, rungs=["duty"], email=f"duty@{agency}.example")
     async with smtp.relay() as server:
         for round_, name in enumerate("abc"):
             async with process(line, server.port, name) as made:
