@@ -95,6 +95,10 @@ AGAIN_S = 10.0
 """Seconds until the same line of a library is said again: a client whose broker is away has warned 160 times a second (measured)."""
 
 
+PASSING = frozenset({"Group Coordinator Request failed: %s", "Marking the coordinator dead (node %s)for group %s."})
+"""Texts of aiokafka beside a broker that has just started (a second). They are logged if they come again AGAIN_S later."""
+
+
 class _Quiet(logging.Handler):
     """A library's warning: which logger and line, and its text without values, which may be about a person."""
 
@@ -105,6 +109,8 @@ class _Quiet(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else record.levelname
         where = f"{record.name}:{record.lineno}"
+        if record.msg in PASSING and (where, kind) not in self._said:
+            self._said[where, kind] = record.created
         if record.created >= self._said.get((where, kind), 0.0) + AGAIN_S:
             self._said[where, kind] = record.created
             log().warning("library", where=where, kind=kind, hint=plain(record))

@@ -169,6 +169,21 @@ def test_a_library_s_line_tells_an_operator_what_went_wrong(capsys: pytest.Captu
     assert (line["event"], line["kind"], line["hint"]) == ("library", "ERROR", "Unable connect to node with id %s: %s")
 
 
+def test_what_passes_by_itself_at_a_start_is_logged_only_if_it_comes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        observe.configure()
+        (handler,) = logging.getLogger().handlers
+        for at in (100.0, 101.0, 109.9, 110.0, 111.0):
+            text = "Group Coordinator Request failed: %s"
+            record = logging.LogRecord("aiokafka.consumer.group_coordinator", logging.ERROR, "", 566, text, ("x",), None)
+            record.created = at
+            handler.emit(record)
+            assert len(capsys.readouterr().err.splitlines()) == (at == 110.0)
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+
+
 def test_readiness_says_what_speaks_against_it() -> None:
     health = observe.Health()
     health.red("loop", "away")
