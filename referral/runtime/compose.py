@@ -53,9 +53,10 @@ def compose(
             drill=cause.drill or before.drill,
         )
         value = seal.seal(keys.get(case_id), topic, meta, codec.encode(event), os.urandom(seal.NONCE))
-        head = [*headers.of(meta), mark.of(secret, value)]
+        print_ = fingerprint(value)
+        head = [*headers.of(meta), mark.of(secret, print_)]
         if len(value) + HEADERS > RECORD:
             raise TooLarge(type_)
-        last[topic, case_id] = before.after(meta.case_seq, fingerprint(value), meta.drill)
+        last[topic, case_id] = before.after(meta.case_seq, print_, meta.drill)
         out[topics.partition(case_id)].append(Record(case_id.encode(), value, head))
     return dict(out), last

@@ -24,14 +24,14 @@ async def secret(tx: AsyncConnection, schema: str = "") -> bytes:
     return bytes((await tx.execute(text(_OWN.format(s=f"{schema}." if schema else "")))).scalar_one())
 
 
-def of(secret: bytes, value: bytes) -> tuple[str, bytes]:
-    """Return the header that a writer adds to a record. secret: 32 bytes. value: the record's, which names topic, case and sequence."""
-    return HEADER, blake2b(value, key=secret, digest_size=SIZE).digest()
+def of(secret: bytes, digest: bytes) -> tuple[str, bytes]:
+    """Return the header that a writer adds to a record. secret: 32 bytes. digest: BLAKE2b-128 of its value, as sequences remember it."""
+    return HEADER, blake2b(digest, key=secret, digest_size=SIZE).digest()
 
 
 def carries(secret: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> bool:
     """Return whether the owner of this secret wrote the record."""
-    true = of(secret, value or b"")[1]
+    true = of(secret, blake2b(value or b"", digest_size=SIZE).digest())[1]
     return any(name == HEADER and hmac.compare_digest(found or b"", true) for name, found in headers)
 
 

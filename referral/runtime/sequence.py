@@ -9,6 +9,8 @@ FULL, SHORT = 16, 8
 """Bytes that are kept of the last record's digest, and of each one before it."""
 DEPTH = 8
 """Records of a case whose bytes are remembered (ours): a decision emits about seven, and a forged one is noticed within a second."""
+KEPT = FULL + (DEPTH - 2) * SHORT
+"""Bytes of a memory that the next one takes over behind its own digest and the beginning of the last."""
 FAR = 1000
 """A jump of the sequence beyond which a record is not believed (ours): a case has some tens of records, so no such gap is a true one."""
 
@@ -22,6 +24,8 @@ class Last(NamedTuple):
 
     def after(self, seq: int, digest: bytes, drill: bool = False) -> Last:
         """Return the memory once this record is applied too. A sequence that was left out is remembered as missing."""
+        if seq == self.seq + 1 and self.seq:  # as a rule
+            return Last(seq, digest + self.digest[:SHORT] + self.digest[FULL:KEPT], drill)
         missing = min(max(seq - self.seq - 1, 0), DEPTH)
         older = bytes(SHORT) * missing + (self.digest[:SHORT] + self.digest[FULL:] if self.seq else b"")
         return Last(seq, digest + older[: (DEPTH - 1) * SHORT], drill)

@@ -14,6 +14,7 @@ from referral.runtime import ledger, mark, outbox
 from referral.runtime.keys import Keys
 from referral.runtime.partition import Unit
 from referral.runtime.tape import Tape
+from referral.runtime.understand import fingerprint
 from referral.wire import codec, seal, topics
 from tests.attacks.ground import Attack, Noticed
 
@@ -37,7 +38,7 @@ def record(seq: int, *, key: bytes = KEY, by_owner: bool = False) -> ConsumerRec
     """The case's record of this sequence. key: under which it is sealed."""
     body = codec.encode(RungFailed(offer_id=CASE, rung=0, reason="nobody-on-duty", at=1))
     value = seal.seal(key, TOPIC, structs.replace(META, case_seq=seq), body, os.urandom(12))
-    head = (mark.of(SECRETS[TOPIC], value),) if by_owner else ()
+    head = (mark.of(SECRETS[TOPIC], fingerprint(value)),) if by_owner else ()
     return ConsumerRecord(TOPIC, PARTITION, seq - 1, seq, 0, CASE.encode(), value, None, 0, 0, head)
 
 

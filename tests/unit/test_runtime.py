@@ -273,7 +273,7 @@ def taped(*records: tuple[int, bytes, bool]) -> Tape:
             drill=False,
         )
         value = sealing.seal(under, TAPED, meta, codec.encode(body), bytes(12))
-        head = (mark.of(SECRETS[TAPED], value),) if marked else ()
+        head = (mark.of(SECRETS[TAPED], fingerprint(value)),) if marked else ()
         record = ConsumerRecord(TAPED, partition_, offset, offset, 0, case.encode(), value, None, 0, 0, head)
         tape.take((TAPED, partition_), record, (), SECRETS)
     tape.believe()
@@ -306,7 +306,7 @@ def test_a_database_made_anew_has_another_secret_and_the_seal_decides() -> None:
 
 
 def test_a_mark_is_of_one_writer_and_one_value() -> None:
-    name, value = mark.of(b"w" * 32, b"value")
+    name, value = mark.of(b"w" * 32, fingerprint(b"value"))
     assert mark.carries(b"w" * 32, b"value", [("ce_id", b""), (name, value)])
     for secret, of in ((b"x" * 32, b"value"), (b"w" * 32, b"other")):
         assert not mark.carries(secret, of, [(name, value)])
