@@ -50,16 +50,16 @@ class Worker(Server):
 
     def answers(self) -> bool:
         """Whether it calls itself ready."""
-        return self._asked()[0] == 200
+        return self._asked(self.port)[0] == 200
 
     def stands(self) -> bool:
         """Whether units of it have stopped, as after a restored database."""
-        status, said = self._asked()
+        status, said = self._asked(self._inner)
         return status == 503 and b'"stopped"' in said
 
-    def _asked(self) -> tuple[int, bytes]:
+    def _asked(self, port: int) -> tuple[int, bytes]:
         """What /readyz says; 0 where nobody answers. A stopped process takes the connection and says nothing: 2 s are enough."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             line.request("GET", "/readyz")
             answer = line.getresponse()
