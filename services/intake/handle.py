@@ -17,6 +17,8 @@ from services.intake.door import Door
 from services.intake.kept import REUSED
 
 ROUTING = "referral-routing"
+FAILED = Rejected("failed", "value", "our fault: it could not be taken; send it over HTTP, and tell the operator")
+"""Why a record was not taken that made our program fail."""
 
 
 def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
@@ -54,7 +56,10 @@ def fallback(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncCon
             return await again(tx, batch)
         outcome = Outcome()
         for record in batch.inputs:
-            outcome.quarantine(record, "failed")
+            assert isinstance(record.body, Raw)
+            outcome.quarantine(record, FAILED.code)
+            if (key := ingress.key_of(record.body, door.keys)) is not None:
+                await receipts.refuse(tx, record.body.agency, key, FAILED, batch.now, record.id)
         return outcome
 
     return handle

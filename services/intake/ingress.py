@@ -44,6 +44,15 @@ class Unreadable(Struct, frozen=True, kw_only=True):
     signed: Signed | None = None
 
 
+def key_of(raw: Raw, keys: Keys) -> bytes | None:
+    """The digest of a record's number; None where it has none that can be used, or several."""
+    named = [value for name, value in raw.headers if name.lower() == "ce_id"]
+    try:
+        return receipts.key_digest(keys, raw.agency, b"".join(named[:1]).decode("ascii", "replace"), "ce_id") if len(named) == 1 else None
+    except Rejected:
+        return None
+
+
 def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last: int = 0) -> Posting | Unreadable:
     """What a record asks, or why it cannot be taken. last: number of the agency's last signed record, 0 before the first."""
     named = [(name.lower(), value) for name, value in raw.headers if name not in NAMELESS]  # it says nothing to us

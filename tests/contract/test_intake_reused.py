@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from referral.domain import events as e
 from referral.domain.record import Input, Raw, Source
-from referral.runtime.service import Outcome
+from referral.runtime.service import Batch, Outcome
 from referral.wire import codec, ingress
-from services.intake import receipts, submit
+from services.intake import handle, receipts, submit
 from tests.contract.intake_stack import BODY, LISTS, Stack, new_id
 
 pytestmark = pytest.mark.servers
@@ -92,6 +92,18 @@ async def test_the_newest_refusals_are_told_however_many_there_were(intake: Stac
     await published(intake, "k-6", *[b"{"] * (receipts.REFUSALS + 5))
     state = (await intake.get("school", "/v1/submissions/k-6")).json()
     assert len(state["refusals"]) == receipts.REFUSALS
+
+
+async def test_a_record_that_made_us_fail_is_told_to_its_sender_too(intake: Stack) -> None:
+    """It was quarantined for the operator, and answered 404 to its sender for ever."""
+    raw = Raw(agency="school", key=None, value=b"", headers=(("ce_id", b"k-9"),))
+    record = Input(id=new_id(), case_id="", body=raw, source=Source(topic="ingress.school", partition=0, offset=1), seq=0, at=0)
+    async with intake.door.begin() as tx:
+        batch = Batch(now=1_000_000, inputs=(record,), keys={}, owned=frozenset())
+        outcome = await handle.fallback(intake.door, PRIVATE)(tx, batch)
+    assert [reason for _, reason in outcome.refused] == ["failed"]
+    state = (await intake.get("school", "/v1/submissions/k-9")).json()
+    assert (state["state"], state["code"]) == ("REFUSED", "failed") and state["hint"]
 
 
 async def test_avro_keeps_away_whom_it_names_and_can_be_an_exercise(intake: Stack) -> None:
