@@ -18,7 +18,7 @@ from referral.domain.decide import decide
 from referral.domain.events import CaseOpened, Facts, NeedsPerson, OfferAccepted, OfferOpened, ReferralSubmitted, Word
 from referral.domain.policy import Policy, PolicyErrors
 from referral.domain.record import Input
-from referral.runtime import reading
+from referral.runtime import kafka, reading
 from referral.runtime.settings import Settings
 from referral.wire import bundle, topics
 from services.routing.__main__ import service as routing_service
@@ -165,6 +165,19 @@ async def test_a_bad_policy_is_not_stored(settings: Settings) -> None:
         await policy.activate(settings, bad)
     assert any(e.startswith("directory/isf.yaml:") and "state-secure-facilty" in e for e in error.value.errors)
     assert await line.scalar("SELECT count(*) FROM routing.policy") == 0
+
+
+async def test_a_torn_byte_on_the_policy_s_topic_keeps_no_policy_from_coming_into_force(line: Line) -> None:
+    """Neither the one in force nor the next one: routing looks where the topic ends before it publishes."""
+    assert await line.activate() == 1
+    async with kafka.producer(line.settings) as producer:
+        await producer.send_and_wait(line.settings.topic("referral-policy"), b"x", partition=0)
+    files = bundle.read(line.settings.policy)
+    assert await line.activate({**files, "codes.yaml": files["codes.yaml"] + b"\n# made up\n"}) == 2
+    case_id = new_id()
+    await line.post(case_id, referral())
+    (opened,) = await line.wait_for(case_id, CaseOpened)
+    assert opened.head.facts.bundle == 2
 
 
 async def test_an_erased_case_is_forgotten_and_what_still_comes_changes_nothing(line: Line) -> None:
