@@ -51,7 +51,13 @@ def operations(door: Door, public_key: bytes | None = None) -> tuple[Op, ...]:
             example=EXAMPLE,
             forms=(
                 Form(sheets.CSV, files.csv, sheets.SheetReceipt, 207, {"type": "string"}),
-                Form(sheets.HTCDS, files.json, sheets.SheetReceipt, 207, {"type": "array", "items": {"type": "object"}}),
+                Form(
+                    sheets.HTCDS,
+                    files.json,
+                    sheets.SheetReceipt,
+                    207,
+                    {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+                ),
             ),
         ),
         Op("getReferral", get, referral, asking.referral, shown.ReferralState),

@@ -13,6 +13,15 @@ from services.intake.call import KEY, Call
 from services.intake.problems import Problem
 
 JSON, PLAIN = "application/json", "text/plain; charset=utf-8"
+TAGS = {
+    "cases": "What is known of a case, its file, and what an agency says about it.",
+    "codes": "The words that fields of codes take.",
+    "ingress-key": "The key for publishing on Kafka.",
+    "offers": "What an agency is asked, and its answers.",
+    "referrals": "Referrals that an agency sends.",
+    "submissions": "What became of what was sent, by the sender's own number.",
+}
+"""Groups of operations, by the first word of their paths."""
 TIMES = ("at", "due", "until", "signature_expires")
 """Fields that hold a time, beside those that end with _at."""
 SIGNED = ("Content-Digest", "Signature-Input", "Signature")
@@ -92,7 +101,7 @@ def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "The host that this document comes from."}],
-        "tags": [{"name": name} for name in sorted({_tag(op) for op in ops})],
+        "tags": [{"name": name, "description": TAGS[name]} for name in sorted({_tag(op) for op in ops})],
         "security": [{"token": []}],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
@@ -119,7 +128,7 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
     if op.open:
         found["security"] = []
     if op.body is not None:
-        schema = {"type": "object"} if op.body is dict else refs[op.body]
+        schema = {"type": "object", "additionalProperties": True} if op.body is dict else refs[op.body]
         content = {
             JSON: {"schema": schema} | ({"example": op.example} if op.example else {}),
             **{form.media: {"schema": form.body} for form in op.forms},
@@ -134,7 +143,21 @@ def _tag(op: Op) -> str:
 
 
 def _plain(schema: dict[str, Any]) -> None:
-    """Make a schema one that generators understand: times are date-times, and no default, which some take for a field that must be sent."""
+    """Make a schema one that generators understand.
+
+    Times are date-times; no default, which some take for a field that must be sent; an object of any fields says so, or some take it for
+    one of none.
+    """
+    if schema.get("type") == "object" and "properties" not in schema:
+        schema.setdefault("additionalProperties", True)
+    for inner in (
+        schema.get("additionalProperties"),
+        schema.get("items"),
+        *schema.get("anyOf", ()),
+        *schema.get("properties", {}).values(),
+    ):
+        if isinstance(inner, dict):
+            _plain(inner)
     for name, field in schema.get("properties", {}).items():
         field.pop("default", None)
         for kind in (field, *field.get("anyOf", ())):
