@@ -123,8 +123,7 @@ def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
     try:
         published = archive.trusted(there, pinned)
     except Malformed as error:
-        size, _ = archive.head(there, None)
-        return Casebook(there, size, None), f"nothing is verified: {error}"
+        return Casebook(there, archive.claimed(there), None), f"nothing is verified: {error}"
     size, _ = archive.head(there, published)
     if published is None:
         return Casebook(there, size, None), "nothing is verified: no checkpoint with its witnesses' quorum is there"

@@ -53,9 +53,9 @@ class Worker(Server):
         return self._asked(self.port)[0] == 200
 
     def stands(self) -> bool:
-        """Whether units of it have stopped, as after a restored database."""
+        """Whether it waits for an operator, as after a restored database: units have stopped, or the log is read and not written."""
         status, said = self._asked(self._inner)
-        return status == 503 and b'"stopped"' in said
+        return status == 503 and (b'"stopped"' in said or b'"fork"' in said)
 
     def _asked(self, port: int) -> tuple[int, bytes]:
         """What /readyz says; 0 where nobody answers. A stopped process takes the connection and says nothing: 2 s are enough."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from msgspec import DecodeError, Struct, msgpack
 
 from referral.errors import Malformed, NewerVersion, Unproven
-from referral.proof import lines, merkle, note, payload, tile_path, tiles, witness_policy
+from referral.proof import checkpoint, lines, merkle, note, payload, tile_path, tiles, witness_policy
 from referral.proof.checkpoint import Checkpoint
 from referral.proof.entry import Entry, Kind
 from referral.proof.merkle import HASH, Nodes
@@ -79,6 +79,16 @@ def head(archive: Archive, published: Trusted | None) -> tuple[int, bytes]:
         return (published.size, published.root) if published else (0, merkle.EMPTY)
     size, root = lines.lines(said, "head")
     return lines.decimal(size, "head", "the size"), lines.unbase64(root, "head", "the root", HASH)
+
+
+def claimed(archive: Archive) -> int:
+    """How many entries an archive says that it has, where its checkpoint is not believed; 0 where it does not say so."""
+    try:
+        if archive.read(HEAD) is not None:
+            return head(archive, None)[0]
+        return checkpoint.parse(note.parse(archive.read(CHECKPOINT) or b"").text).size
+    except Malformed:
+        return 0
 
 
 def reader(archive: Archive, size: int) -> Callable[[Tile], bytes]:
