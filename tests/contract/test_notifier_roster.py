@@ -26,6 +26,7 @@ from referral.domain.record import ROSTER_BOOK
 from referral.errors import Rejected
 from referral.runtime import database
 from services.intake import accounts
+from services.notifier import migrations
 from services.notifier import roster as reading
 from services.notifier.channels.email import Relay, relay
 from services.notifier.duty import Person, Roster, Single, Weekly, on_duty
@@ -311,3 +312,30 @@ async def test_duty_show_tells_a_rota_that_ran_out(notifier: Stack, told: None, 
     assert await run("show", "--agency", POLICE, "--json") == 0
     (bare,) = json.loads(capsys.readouterr().out)["bare"]
     assert (bare["rung"], bare["now"]) == (DUTY, "no shift names anybody now: everybody of the rung is knocked")
+
+
+async def test_a_roster_from_before_is_kept_and_holds(notifier: Stack) -> None:
+    """The tables as they were, with a row of each kind, are taken over."""
+    folder = Path(migrations.__file__).parent if migrations.__file__ else Path(next(iter(migrations.__path__)))
+    before, told_, after = (folder / "versions" / name for name in ("0001_notifier.sql", "0002_told.sql", "0003_roster.sql"))
+    rows = """
+INSERT INTO notifier.person VALUES ('a', 'police', '{duty}', 'sq', true);
+INSERT INTO notifier.contact VALUES ('a', 'email', 'sealed', NULL);
+INSERT INTO notifier.weekly (account, agency, rung, weekday, start_minute, end_minute) VALUES ('a', 'police', 'duty', 0, 0, 1440);
+INSERT INTO notifier.single (account, agency, rung, starts, ends) VALUES ('a', 'police', 'duty', 1, 2);
+INSERT INTO notifier.absence (account, starts, ends) VALUES ('a', 1, 2);
+INSERT INTO notifier.pause (reason, at) VALUES ('storm', 7);
+"""
+    async with notifier.admin.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        for script in ("DROP SCHEMA notifier CASCADE; CREATE SCHEMA notifier", before, told_, rows, after):
+            await driver.execute(script if isinstance(script, str) else script.read_text("utf-8"))
+    for table in TABLES:
+        (row,) = await notifier.rows(f"SELECT added_at, added_by, ended_at FROM notifier.{table}")
+        assert tuple(row) == (7 if table == "pause" else 0, "", None)
+    async with notifier.admin.begin() as tx:
+        await tx.execute(text("SET LOCAL search_path = notifier"))
+        known = await reading.load(tx, ["police"], at=1)
+    assert [(p.account, p.disabled, p.channels) for p in known.people] == [("a", True, ("email",))]
+    assert (len(known.weekly), len(known.single), len(known.absences)) == (1, 1, 1)
