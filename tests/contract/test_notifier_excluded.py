@@ -14,7 +14,8 @@ TRAITS = Traits_(**{n: () if n in ("languages", "flags") else "" for n in Traits
 
 
 def excluding(*accounts: str) -> Struct:
-    return CaseChanged(why=WHY, traits=TRAITS, excluded=(*(f"staff:{account}" for account in accounts), "relation:parent"))
+    kept_away = (*(f"staff:{account}" for account in accounts), "relation:parent")
+    return CaseChanged(why=WHY, traits=TRAITS, excluded=kept_away, consent_by="")
 
 
 async def test_a_person_disabled_or_excluded_after_planning_hears_nothing(notifier: Stack, relay: smtp.Relay) -> None:
