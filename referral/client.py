@@ -347,11 +347,11 @@ def _signature(key: SigningKey, request: httpx.Request, created: int) -> dict[st
     return {"Content-Digest": covered["content-digest"], "Signature-Input": f"sig1={params}", "Signature": f"sig1=:{value}:"}
 
 
-DSSE = "https://cloudevents.io/verifiability/dsse/v0.1"
+DSSE = "urn:referral:record-signature.v1"
 
 
 def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence: int, record_key: str = "") -> list[tuple[str, bytes]]:
-    """Headers of a signed record of your topic (CloudEvents, binary mode, with the verifiability extension).
+    """Headers of a signed record of your topic (docs/record-signature.md): CloudEvents in binary mode, and a DSSE envelope.
 
     value: as `encrypt` gave it. id: your own number (ce_id). sequence: 1, 2, 3 … of your signed records, without a gap. record_key: the
     record's key, as text.

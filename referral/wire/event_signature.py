@@ -1,4 +1,6 @@
-"""Signed records of `ingress.<agency>`: the verifiability extension of CloudEvents (v0.1), a DSSE envelope in the attribute dssematerial.
+"""Signed records of `ingress.<agency>`, as docs/record-signature.md specifies them: a DSSE envelope in the attribute dssematerial.
+
+The shape is that of CloudEvents' verifiability extension; what is signed is not, so its payloadType is ours.
 
 What is signed is the SHA-256 of a list of digests: of eight attributes, of the exact record value, and of name and value of each extension
 attribute that signedextattrs names. That list says nothing about a person, so it is what the log keeps.
@@ -16,7 +18,7 @@ from msgspec import DecodeError, Struct, json
 
 from referral.errors import Malformed
 
-PAYLOAD = "https://cloudevents.io/verifiability/dsse/v0.1"
+PAYLOAD = "urn:referral:record-signature.v1"
 CORE = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
 """In the order of the list; after them the data, then the extension attributes."""
 MANDATORY = ("topic", "key", "sequence")

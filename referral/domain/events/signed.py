@@ -8,7 +8,7 @@ from referral.domain.value import Value
 
 
 class Scheme(StrEnum):
-    """HTTP: RFC 9421. CLOUDEVENT: the verifiability extension of CloudEvents over a record of ingress.*."""
+    """HTTP: RFC 9421. CLOUDEVENT: docs/record-signature.md, over a record of ingress.*."""
 
     UNKNOWN = "UNKNOWN"
     HTTP = "HTTP"
@@ -23,7 +23,7 @@ class Signed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     public: bytes
     """The Ed25519 key, as the directory lists it."""
     scheme: Scheme
-    """HTTP: RFC 9421. CLOUDEVENT: the verifiability extension of CloudEvents over a record of ingress.*."""
+    """HTTP: RFC 9421. CLOUDEVENT: docs/record-signature.md, over a record of ingress.*."""
     base: bytes
     """HTTP: the signature base, whose content-digest is the body's. CLOUDEVENT: the list of digests of attributes and value."""
     signature: bytes
