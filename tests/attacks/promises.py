@@ -64,6 +64,7 @@ def swallowed() -> Noticed:
     seen = vitals.Vitals(
         now=receipts.PROMISE_S * 1_000_000 + 1,
         ahead=0,
+        moved=False,
         services={"routing": vitals.Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None), seen={})},
         ends={},
         records=[],
