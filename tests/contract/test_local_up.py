@@ -216,7 +216,7 @@ def settled(told: dict[str, Any], data: Path) -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)  # four starts of everything
+@pytest.mark.timeout(1500)  # four starts of everything
 def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
     """As docs/operators.md says it, by its own commands."""
     recover, renew, swap = STEPS.findall(OPERATORS.read_text("utf-8"))
@@ -229,7 +229,7 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     told = first_line(first)
     assert told["ready"] is True
     refer(told, data, "before-the-copy")
-    assert until(lambda: settled(told, data), within=60)
+    assert until(lambda: settled(told, data), within=150)
     ended(first)
     base, copy = data / "postgres" / "data", data.parent / "copy"
     shutil.copytree(base, copy, symlinks=True)
@@ -237,7 +237,7 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     second = up("--json", "--drill")
     told = first_line(second)
     refer(told, data, "after-the-copy")
-    assert until(lambda: settled(told, data), within=60)
+    assert until(lambda: settled(told, data), within=150)
     ended(second)
     shutil.rmtree(base)
     copy.rename(base)
@@ -254,5 +254,5 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     shell(told, data, swap)
 
     told = first_line(up("--json", "--drill"))
-    assert until(lambda: settled(told, data), within=60), shell(told, data, "referral doctor || true")
+    assert until(lambda: settled(told, data), within=150), shell(told, data, "referral doctor || true")
     shell(told, data, "referral audit verify")
