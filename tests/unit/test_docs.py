@@ -12,8 +12,9 @@ from referral.cli.diagnosis import CHECKS
 from referral.runtime import observe
 from services.audit.__main__ import ALARMS
 from services.audit.publish import REFUSED, SIZE, UNWITNESSED
+from services.intake.promising import LATE
 from services.oversight.closing import BEHIND, READ, RELEASES
-from services.routing.failure import ENGINE_FAILURES
+from services.routing.failure import ENGINE_FAILURES, ERASURES_REFUSED
 
 ROOT = Path(__file__).parents[2]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text("utf-8")
@@ -42,7 +43,7 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
     made = [one for one in vars(observe).values() if isinstance(one, Counter | Gauge | Histogram)]
     names = {
         next(iter(metric.describe())).name
-        for metric in (*made, ENGINE_FAILURES, ALARMS, SIZE, UNWITNESSED, REFUSED, BEHIND, READ, RELEASES)
+        for metric in (*made, ENGINE_FAILURES, ERASURES_REFUSED, LATE, ALARMS, SIZE, UNWITNESSED, REFUSED, BEHIND, READ, RELEASES)
     }
     names |= set(re.findall(r'Counter\("(referral_many_[a-z]+)"', SOURCES["services/intake/crowd.py"]))
     names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/figures.py"]))
