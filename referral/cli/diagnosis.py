@@ -14,6 +14,7 @@ from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, Referr
 from referral.domain.record import derived
 from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
 from referral.proof.receipt import PROMISE_S
+from referral.proof.verify import closes, ends
 
 SECOND = 1_000_000
 LATE = 30 * SECOND
@@ -222,7 +223,11 @@ def keys(vitals: Vitals) -> Check:
 
 def erasures(vitals: Vitals) -> Check:
     """No erasure hangs, and nothing that was erased is there again."""
-    bad = [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _back(vitals)]
+    running = sorted((vitals.erased & vitals.cases.keys()) - _ended(vitals))
+    bad = [
+        f"case {case_id} is open, and an erasure of it is signed: routing keeps it; do not recover: it would be lost" for case_id in running
+    ]
+    bad += [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _back(vitals) if case_id not in running]
     bad += [f"somebody who is not intake has said that case {case_id} is erased" for case_id in sorted(vitals.forged)]
     for case_id, asked, approved, done in vitals.erasures:
         if approved is None and asked < vitals.now - UNDECIDED:
@@ -232,6 +237,13 @@ def erasures(vitals: Vitals) -> Check:
     done_ones = sum(1 for *_, done in vitals.erasures if done)
     do = "asked for: `referral case erasures`. Approved: intake waits for audit's proof, look there. There again: `referral recover`"
     return check("erasures", bad, f"{done_ones} cases erased, {len(vitals.erasures) - done_ones} under way", do)
+
+
+def _ended(vitals: Vitals) -> set[str]:
+    """Cases that are closed by what their topic says, whatever the database is."""
+    told = (r for r in vitals.records if r.place[0] == ROUTING and ends(r.meta.type))
+    last = {r.meta.case_id: r for r in sorted(told, key=lambda r: r.meta.case_seq)}
+    return {case_id for case_id, record in last.items() if closes(record.meta.type)}
 
 
 def _back(vitals: Vitals) -> list[tuple[str, str]]:

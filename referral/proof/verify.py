@@ -23,8 +23,6 @@ from referral.proof.report import Report, Weight, finding
 from referral.proof.signed import Signatures
 
 CLOSED, TRACK = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE))
-ENDS = frozenset({CLOSED, TRACK})
-"""What tells whether a case is closed: after its end only a track that is opened changes one, and that opens the case again."""
 
 
 class Verification:
@@ -85,6 +83,16 @@ class Verification:
         """All entries of one case, in the order of idx, after `taken`."""
         self._judge = self._judge or Judge(self.cases(), self.report)
         self._judge.case(case_id, entries)
+
+
+def ends(type_: str) -> bool:
+    """Return True where a record of this type tells if the case is closed: its end, and a track that is opened and so opens it again."""
+    return type_.rpartition(".v")[0] in (CLOSED, TRACK)
+
+
+def closes(type_: str) -> bool:
+    """Return True where the case is closed if this is the last type that tells."""
+    return type_.rpartition(".v")[0] == CLOSED
 
 
 class Cases(Struct, frozen=True, kw_only=True):
@@ -193,9 +201,9 @@ def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
     """
     said = _said(erased)
     at = said.approved_at if said is not None else erased.recorded_at
-    told = [e for e in entries if e.kind is Kind.DECISION and e.recorded_at <= at and e.type.rpartition(".v")[0] in ENDS]
+    told = [e for e in entries if e.kind is Kind.DECISION and e.recorded_at <= at and ends(e.type)]
     last = max(told, key=lambda entry: entry.case_seq, default=None)
-    if last is None or last.type.rpartition(".v")[0] != CLOSED:
+    if last is None or not closes(last.type):
         what = "the case was open when its erasure was approved: a child's open case was destroyed, and no deadline of it passes any more"
         report.say(finding(Weight.BAD, "ERASURE_OPEN", erased, what))
 

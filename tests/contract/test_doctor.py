@@ -182,6 +182,12 @@ async def test_an_erasure_that_hangs_one_that_was_undone_and_one_that_intake_did
         vitals.erasures = [(case_id, asked, approved, None)]
         assert checks(vitals)["erasures"].said == (said or "0 cases erased, 1 under way")
     vitals.erasures, vitals.erased = [(case_id, 1, 2, 3)], {case_id}
+    running = checks(vitals)["erasures"]
+    assert running.result is Result.BAD and f"case {case_id} is open, and an erasure of it is signed" in running.said
+    assert "there again" not in running.said and "do not recover" in running.said, "recover would destroy the evidence, and the case"
+    await line.close_case(case_id)
+    vitals, _ = await look(line)
+    vitals.erasures, vitals.erased = [(case_id, 1, 2, 3)], {case_id}
     back = checks(vitals)["erasures"]
     assert back.result is Result.BAD and f"case {case_id} is erased, and its key is there again" in back.said
     await line.forge(case_id)
