@@ -40,6 +40,18 @@ def intake_keys(settings: Settings) -> tuple[bytes, ...]:
         raise Rejected("witness-policy", "REFERRAL_WITNESS_POLICY", f"it cannot be read: {error}") from None
 
 
+def witness_policy(settings: Settings) -> bytes:
+    """The file by which the log's proofs are checked. Rejected: none is named, or it cannot be read."""
+    try:
+        if settings.witness_policy is not None:
+            return settings.witness_policy.read_bytes()
+    except OSError as error:
+        raise Rejected("missing", "REFERRAL_WITNESS_POLICY", f"the file cannot be read: {error.strerror}") from None
+    raise Rejected(
+        "missing", "REFERRAL_WITNESS_POLICY", "set it to the file that names the log's witnesses: without it no proof can be checked"
+    )
+
+
 def needed_keys(settings: Settings) -> tuple[bytes, ...]:
     """The same for who cannot do without. Rejected also: the policy names no key of intake."""
     if not (found := intake_keys(settings)):

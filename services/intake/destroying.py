@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from referral.domain.events import CaseErased
-from referral.errors import Malformed, Rejected, Unavailable
+from referral.errors import Malformed, Unavailable
 from referral.runtime import database, erasure, kafka, keyring, observe, reading
 from referral.runtime.settings import Settings
 from referral.wire import intake_key
@@ -33,7 +33,7 @@ class Destroying:
 
     def __init__(self, door: Door, settings: Settings) -> None:
         self._door, self._settings = door, settings
-        self._policy = _policy(settings)
+        self._policy = erasure.witness_policy(settings)
         self._intake = intake_key.named(self._policy)
         self._applied = False
         self._known = 0
@@ -124,14 +124,3 @@ class Destroying:
         await self.destroy(back)
         async with self._door.begin() as tx:
             await erasures.have_read(tx, ends)
-
-
-def _policy(settings: Settings) -> bytes:
-    try:
-        if settings.witness_policy is not None:
-            return settings.witness_policy.read_bytes()
-    except OSError as error:
-        raise Rejected("missing", "REFERRAL_WITNESS_POLICY", f"the file cannot be read: {error.strerror}") from None
-    raise Rejected(
-        "missing", "REFERRAL_WITNESS_POLICY", "set it to the file that names the log's witnesses: without it no proof can be checked"
-    )
