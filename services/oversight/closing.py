@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
@@ -43,6 +44,8 @@ LONG = 2
 
 ASK = 500
 """Milliseconds until a topic that gives nothing has nothing to give (ours): a broker waits for 250."""
+PATIENCE = 30.0
+"""Seconds until a record that must be there is missing (ours): a slow broker is no hole."""
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next try while the database is away, the last one again and again."""
 Due = Callable[[Sequence[Release]], str | None]
@@ -118,22 +121,29 @@ class Closing:
         for message in messages:
             place = self.settings.plain(message.topic), message.partition
             expected = self.done.get(place, 0)
-            if message.offset > expected and await self._next(place, expected) < message.offset:
+            if message.offset > expected and await self._next(place, expected, PATIENCE) < message.offset:
                 raise Hole(f"{place[0]}/{place[1]} goes on at {message.offset} instead of {expected}")
             if message.offset >= expected:
                 self.done[place] = message.offset + 1
                 new.append((place, message))
         return new
 
-    async def _next(self, place: Place, offset: int) -> int:
-        """The first record from an offset on, or where the topic can be read to: what stands before it is a transaction's marker."""
+    async def _next(self, place: Place, offset: int, seconds: float = 0.0) -> int:
+        """The first record from an offset on, or where the topic can be read to: what stands before it is a transaction's marker.
+
+        seconds: how long a broker is waited for that gives nothing at all.
+        """
         where = TopicPartition(self.settings.topic(place[0]), place[1])
         async with self._asking:
             self.probe.assign([where])
             try:
                 self.probe.seek(where, offset)
-                found = (await self.probe.getmany(where, timeout_ms=ASK, max_records=1)).get(where)
-                return int(found[0].offset if found else await self.probe.position(where))
+                until = time.monotonic() + seconds
+                while True:
+                    found = (await self.probe.getmany(where, timeout_ms=ASK, max_records=1)).get(where)
+                    at = int(found[0].offset if found else await self.probe.position(where))
+                    if found or at > offset or time.monotonic() >= until:
+                        return at
             finally:
                 self.probe.unsubscribe()
 

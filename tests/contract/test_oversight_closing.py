@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -221,10 +222,11 @@ async def test_a_transaction_s_marker_is_no_hole_and_holds_back_no_release(setti
         await made.write([(topic, structs.replace(meta, case_seq=meta.case_seq + 1), body)])
         await transaction(settings, *place, abort=True)
         await told.read()
-        assert told.closing.done[place] == 4, "an aborted record and two markers are passed"
+        assert told.closing.done[place] in (3, 4), "a commit's marker may come behind the record that was written after it"
         await made.at(closes(JAN) + GRACE)
-        await told.look()
-        await told.look()
+        async with asyncio.timeout(60):
+            while not told.releases:
+                await told.look()
         assert [one.made.month for one in told.releases] == [JAN]
 
 
