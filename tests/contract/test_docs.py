@@ -17,6 +17,7 @@ import pytest
 from referral.cli import up
 from referral.local.stack import Stack
 from referral.local.wish import Wish
+from services.intake.kept import REUSED
 
 ROOT = Path(__file__).parents[2]
 AGENCIES, AUDITORS = ROOT / "docs" / "agencies.md", ROOT / "docs" / "auditors.md"
@@ -94,14 +95,15 @@ async def test_the_pages_for_agencies_and_auditors_do_what_they_say(tmp_path_fac
 def test_every_problem_has_a_row_and_every_row_a_problem() -> None:
     rows = AGENCIES.read_text("utf-8").partition("| code | status |")[2]
     told = set(re.findall(r"`([a-z0-9-]+)`", "".join(row.split("|")[1] for row in rows.splitlines()[1:] if row.startswith("| `"))))
-    by_router_or_wire = {"not-found", "method-not-allowed", "seal"}
+    by_router_or_wire = {"not-found", "method-not-allowed", "seal", "body", "no-http", "two-lengths"}
     assert told - by_router_or_wire == _problems()
 
 
 def _problems() -> set[str]:
     """The codes in the source of intake's agency doors; those of persons' doors stand in docs/operators.md."""
-    elsewhere = ("pages", "signin", "accounts", "__main__", "handle", "recover", "erasing", "persons")
+    elsewhere = ("pages", "signin", "accounts", "__main__", "recover", "erasing", "persons", "destroying")
     found: set[str] = set()
+    named = {"REUSED": REUSED}
     for file in (ROOT / "services" / "intake").glob("*.py"):
         calls = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)]
         for call in calls if not file.stem.startswith(elsewhere) else ():
@@ -109,6 +111,9 @@ def _problems() -> set[str]:
             number = {"Rejected": 0, "unknown": 0, "_choice": 3, "response": 1}.get(name)
             if number is None or len(call.args) <= number or (name == "response" and file.stem != "problems"):
                 continue
-            words = [n.value for n in ast.walk(call.args[number]) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+            if any(isinstance(node, ast.Constant) and str(node.value).startswith("REFERRAL_") for node in call.args[1:2]):
+                continue  # what an operator must set
+            words = [named[n.id] for n in ast.walk(call.args[number]) if isinstance(n, ast.Name) and n.id in named]
+            words += [n.value for n in ast.walk(call.args[number]) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
             found |= {f"unknown-{word}" if name == "unknown" else word for word in words}
     return found - {"unknown-"}
