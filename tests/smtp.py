@@ -24,6 +24,10 @@ async def unknown(server: SMTP, address: str) -> str:
     return f"550 5.1.1 <{address}> unknown here"
 
 
+async def full(server: SMTP, address: str) -> str:
+    return f"452 4.2.2 <{address}> is full"
+
+
 async def later(server: SMTP, address: str) -> str:
     return f"451 4.7.1 <{address}> come back later"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from referral.domain.calling import call_on
 from referral.domain.decision import Decision
 from referral.domain.events import (
     Decided,
@@ -31,7 +32,7 @@ def answered(d: Decision, body: ResponseSubmitted) -> None:
     offer = at.offer
     if body.agency != offer.agency:
         return d.ignore("NOT_YOURS", body.offer_id)
-    if f"agency:{body.agency}" in d.case.excluded:
+    if f"agency:{body.agency}" in d.case.excluded or f"staff:{body.by}" in d.case.excluded:
         return d.ignore("EXCLUDED", body.offer_id)
     if offer.how:
         return late(d, at, body)
@@ -51,7 +52,8 @@ def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
     d.say(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.step.kind is NOTIFY:
         d.close(at.offer, How.COMPLETED, "", "answer", at.track)
-    return None
+        return None
+    return call_on(d, body.offer_id)
 
 
 def _accepts(d: Decision, at: At, body: ResponseSubmitted) -> None:
@@ -107,7 +109,7 @@ def _hold(d: Decision, at: At, body: ResponseSubmitted) -> None:
         return d.ignore("NOT_NOW", body.offer_id)
     due = d.due(at.step.limits["hold"])
     d.say(OfferHeld(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=due))
-    return None
+    return call_on(d, body.offer_id)
 
 
 def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:

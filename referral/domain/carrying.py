@@ -9,12 +9,11 @@ from referral.domain.decision import Decision
 from referral.domain.directory import Service
 from referral.domain.events import Decided, DecisionRecorded, How, OfferAccepted, OfferArrived, StepDone, StepKind, StepOpened
 from referral.domain.marks import marks
-from referral.domain.offering import limit_after, offer
+from referral.domain.offering import CARRIED_OVER, limit_after, offer
 from referral.domain.procedure import Pathway, SeatRule, Step
 from referral.domain.standing import NOT_NEEDED, OVERTAKEN, RANK, SETTLED, latest
 from referral.domain.unfit import banned
 
-RULE = "carried-over"
 ASKED = frozenset({StepKind.REQUEST, StepKind.JOINT})
 
 
@@ -30,7 +29,11 @@ def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pat
         if not taken and not run.verdict and run.outcome not in (SETTLED, OVERTAKEN):
             continue
         if latest(_track(d, new_id), step.id) is None:
-            d.say(StepOpened(why=d.why(RULE, _track(d, new_id)), track_id=new_id, step=step.id, round=0, kind=step.kind, seats=step.roles))
+            d.say(
+                StepOpened(
+                    why=d.why(CARRIED_OVER, _track(d, new_id)), track_id=new_id, step=step.id, round=0, kind=step.kind, seats=step.roles
+                )
+            )
         for number, seat, service in taken:
             _carry(d, old, new_id, step, number, seat, service)
         _carry_outcome(d, old, new_id, step, run)
@@ -92,7 +95,7 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
     if run is None or left is None or run.seats[number].offer is not None or run.seats[number].code or run.outcome:
         return
     fits = sorted(service.roles & _roles(step, step.seats[number]))
-    offer(d, track, step, run, number, service, fits[0] if fits else min(service.roles), (), RULE)
+    offer(d, track, step, run, number, service, fits[0] if fits else min(service.roles), (), CARRIED_OVER)
     moved = latest(_track(d, new_id), step.id)
     there = moved.seats[number].offer if moved is not None else None
     assert there is not None
@@ -104,17 +107,24 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
         how = Decided.SILENCE if _by_silence(d, old, step) else Decided.PERSON
         d.say(
             DecisionRecorded(
-                why=d.why(RULE, track), track_id=new_id, step=step.id, round=run.round, seat=number, code=seat.code, how=how, by=None
+                why=d.why(CARRIED_OVER, track),
+                track_id=new_id,
+                step=step.id,
+                round=run.round,
+                seat=number,
+                code=seat.code,
+                how=how,
+                by=None,
             )
         )
     elif step.kind is not StepKind.NOTIFY:
-        d.say(OfferAccepted(why=d.why(RULE, track), offer_id=there.offer_id, by=None, late=False, due=due, due_what=what))
+        d.say(OfferAccepted(why=d.why(CARRIED_OVER, track), offer_id=there.offer_id, by=None, late=False, due=due, due_what=what))
         if left.state == "ARRIVED":
-            d.say(OfferArrived(why=d.why(RULE, track), offer_id=there.offer_id, by=None, due=due, due_what=what))
+            d.say(OfferArrived(why=d.why(CARRIED_OVER, track), offer_id=there.offer_id, by=None, due=due, due_what=what))
     if left.state == "COMPLETED":
-        d.close(there, How.COMPLETED, "CARRIED_OVER", RULE, track)
+        d.close(there, How.COMPLETED, "CARRIED_OVER", CARRIED_OVER, track)
     if not left.how:
-        d.close(left, How.RELEASED, "CARRIED_OVER", RULE, old)
+        d.close(left, How.RELEASED, "CARRIED_OVER", CARRIED_OVER, old)
     if not fits or banned(d, d.policy.pinned[track.digest], step, service, marks(d.case, track, d.policy.pinned[track.digest], d.policy)):
         d.needs_person("place-forbidden", track, step.id)
 
@@ -129,7 +139,7 @@ def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -
         silent = _by_silence(d, old, step)
         d.say(
             DecisionRecorded(
-                why=d.why(RULE, track),
+                why=d.why(CARRIED_OVER, track),
                 track_id=new_id,
                 step=step.id,
                 round=new.round,
@@ -140,7 +150,7 @@ def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -
             )
         )
     elif run.outcome in (SETTLED, OVERTAKEN):
-        d.say(StepDone(why=d.why(RULE, track), track_id=new_id, step=step.id, round=new.round, outcome=run.outcome))
+        d.say(StepDone(why=d.why(CARRIED_OVER, track), track_id=new_id, step=step.id, round=new.round, outcome=run.outcome))
     if _by_silence(d, old, step):
         d.needs_person("confirm-default", track, step.id, repeat=d.policy.stopped)
 

@@ -35,6 +35,16 @@ class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
     held: bool = False
     skipped: int = 0
     """Rungs that were climbed because everybody on them is excluded."""
+    by_phone: bool = False
+    """A desk telephones the agency; none of its rungs is knocked."""
+    by: str = ""
+    """Account of the person who acknowledged it."""
+    unheard: bool = False
+    """Our channels are away, and nobody of the agency has been told."""
+    excused: bool = False
+    """They were away for a part of the limit that runs: whoever is told late is not charged with it."""
+    charged: bool = False
+    """A limit has passed that the agency knew of."""
     how: str = ""
     reason: str = ""
 
@@ -90,7 +100,10 @@ class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """What stands at a desk. rung: 0 desk, 1 supervising body, 2 oversight. due: when it is told again, one rung higher."""
+    """What stands at a desk. rung: 0 desk, 1 supervising body, 2 oversight. due: when it is told again, one rung higher.
+
+    offer_id: the offer that it is about; it is settled by the answer to it. Empty for every other task.
+    """
 
     task_id: str
     desk: str
@@ -100,6 +113,7 @@ class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
     seat: int = -1
     rung: int = 0
     due: int | None = None
+    offer_id: str = ""
 
 
 class Proposal(Val, frozen=True, kw_only=True, omit_defaults=True):

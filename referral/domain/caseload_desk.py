@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct, structs
 
 from referral.domain import caseload_rates as rates
-from referral.domain.case import Case, Offer, Run, seats
+from referral.domain.calling import TELL
+from referral.domain.case import Case, Offer, Run, find, seats
 from referral.domain.caseload import consent
 from referral.domain.caseload_dice import Throw, one_of
 from referral.domain.events import (
@@ -31,6 +32,8 @@ MISSED = {"arrive-missed": Word.ARRIVE, "present-missed": Word.ARRIVE, "complete
 
 def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, policy: Policy) -> Struct:
     """What the desk gives as its next input. tried: how often it has acted on the same thing before."""
+    if task.about == TELL and (told := find(case, task.offer_id or "")):
+        return _says(task, told[4], Word.ACKNOWLEDGE, now)
     if tried >= PATIENCE or not case.tracks:
         return _order(Instruction.CLOSE, task, now)
     if task.about == "consent-missing":
@@ -95,6 +98,11 @@ def _chases(task: NeedsPerson, offer: Offer, tried: int, now: int) -> Struct:
     word = MISSED.get(task.about)
     if tried or word is None:
         return _order(Instruction.RELEASE if tried < 2 else Instruction.SETTLE, task, now, "" if tried < 2 else SETTLED)
+    return _says(task, offer, word, now)
+
+
+def _says(task: NeedsPerson, offer: Offer, word: Word, now: int) -> ResponseSubmitted:
+    """The desk writes down what the agency said on the telephone."""
     return ResponseSubmitted(
         response_id=task.task_id,
         offer_id=offer.offer_id,

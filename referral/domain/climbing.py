@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from referral.domain.calling import call_higher, charged, whose
+from referral.domain.case import open_offers
 from referral.domain.decision import Decision
 from referral.domain.events import CaseRaised, Decided, DecisionRecorded, How, OfferEscalated
+from referral.domain.fold_offers import ACKNOWLEDGER_EXCLUDED
 from referral.domain.kinds import DECIDE
-from referral.domain.located import At
-from referral.domain.offering import LIMIT_ORDER
+from referral.domain.located import At, locate
+from referral.domain.offering import LIMIT_ORDER, limit_after
 from referral.domain.record import derived
 from referral.domain.taking import transfer_failed
 
@@ -22,7 +25,7 @@ def climb(d: Decision, at: At, reason: str) -> None:
         until = d.due(at.step.limits[first]) if first and anew else offer.due
         d.say(
             OfferEscalated(
-                why=d.why("rung-silent", at.track),
+                why=d.why(_silence(at, "rung-silent"), at.track),
                 offer_id=offer.offer_id,
                 rung=offer.rung + 1,
                 reason=reason,
@@ -30,7 +33,7 @@ def climb(d: Decision, at: At, reason: str) -> None:
                 due_what=first if until else "",
             )
         )
-        return
+        return call_higher(d, offer.offer_id)
     if reason == "all-excluded" and offer.skipped + 1 >= offer.rungs:
         d.needs_person("all-excluded", at.track, at.run.step, rung=2)
         expire(d, at, "all-excluded")
@@ -38,14 +41,44 @@ def climb(d: Decision, at: At, reason: str) -> None:
         undecided(d, at)
     else:
         expire(d, at, "ladder-exhausted")
+    return None
+
+
+def knock_anew(d: Decision) -> None:
+    """Whoever has acknowledged and must be kept away looks no more: the same rung is knocked again, and the limit starts anew."""
+    for offer in open_offers(d.case):
+        at = locate(d, offer.offer_id) if offer.state == "ACKNOWLEDGED" and f"staff:{offer.by}" in d.case.excluded else None
+        if at is None or at.track.paused_by:
+            continue
+        due, what = limit_after(d, at.step, "OFFERED")
+        if what != "acknowledge":
+            due, what = offer.due, offer.due_what
+        d.say(
+            OfferEscalated(
+                why=d.why("actor-excluded", at.track),
+                offer_id=offer.offer_id,
+                rung=offer.rung,
+                reason=ACKNOWLEDGER_EXCLUDED,
+                due=due,
+                due_what=what,
+            )
+        )
 
 
 def expire(d: Decision, at: At, reason: str) -> None:
-    """The agency was silent too long; `progress` asks the next one. Who holds a seat that was to be handed over keeps it."""
+    """It took too long; `progress` asks the next one. Who holds a seat that was to be handed over keeps it."""
+    rule = _silence(at, "silence")
+    said = reason if rule == "silence" else rule
     if at.offer is at.seat.next:
-        return transfer_failed(d, at, How.EXPIRED, reason, "silence")
-    d.close(at.offer, How.EXPIRED, reason, "silence", at.track)
+        return transfer_failed(d, at, How.EXPIRED, said, rule)
+    d.close(at.offer, How.EXPIRED, said, rule, at.track)
     return complain(d, at, reason)
+
+
+def _silence(at: At, theirs: str) -> str:
+    """The rule for silence of the agency, or the rule that says that it was not the agency's."""
+    rule = whose(at.offer)
+    return theirs if rule == "limit" else rule
 
 
 def undecided(d: Decision, at: At) -> None:
@@ -79,8 +112,11 @@ def _default(d: Decision, at: At) -> None:
 
 
 def complain(d: Decision, at: At, what: str) -> None:
-    """A deadline of a statutory duty against a child was broken: once per step, a new case about it begins."""
-    if not at.rule.statutory or not at.pathway.raises or what == "all-excluded":
+    """A deadline of a statutory duty against a child was broken: once per step, a new case about it begins.
+
+    The limit itself must have passed, and the agency must have known of it.
+    """
+    if not at.rule.statutory or not at.pathway.raises or what == "all-excluded" or not charged(d.case, at.offer.offer_id):
         return
     if f"agency:{at.offer.agency}" in d.case.excluded:  # we have kept it from answering
         return

@@ -27,6 +27,7 @@ from referral.domain.events import (
     ReferralWithdrawn,
     ResponseSubmitted,
     RungFailed,
+    RungReached,
     TraitsChanged,
 )
 from referral.domain.instructions import instructed
@@ -35,7 +36,7 @@ from referral.domain.policy import Policy
 from referral.domain.progress import progress
 from referral.domain.record import Due, Input, RecordLost
 from referral.domain.referrals import lost, raised, withdrawn
-from referral.domain.silence import due, rung_failed
+from referral.domain.silence import due, rung_failed, rung_reached
 
 __all__ = ["DECIDES", "decide", "decided", "places_wanted"]
 
@@ -74,6 +75,7 @@ HANDLERS: dict[type, Callable[[Decision, Any], None]] = {
     InstructionGiven: instructed,
     ReferralWithdrawn: withdrawn,
     RungFailed: rung_failed,
+    RungReached: rung_reached,
     Due: due,
     RecordLost: lost,
 }

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import deadline
-from referral.domain.case import Case, Offer, Task, Track, holds
+from referral.domain.case import Case, Offer, Task, Track, find, holds
 from referral.domain.deadline import Limit
 from referral.domain.events import (
     CaseChanged,
@@ -20,10 +20,14 @@ from referral.domain.events import (
     How,
     InputIgnored,
     NeedsPerson,
+    OfferAccepted,
     OfferAcknowledged,
+    OfferArrived,
     OfferClosed,
     OfferEscalated,
+    OfferHeld,
     OfferOpened,
+    OfferUnheard,
     Passed,
     PersonNotNeeded,
     ReferralAttached,
@@ -44,6 +48,7 @@ QUIET = frozenset(
         OfferOpened,
         OfferAcknowledged,
         OfferEscalated,
+        OfferUnheard,
         NeedsPerson,
         PersonNotNeeded,
         CaseLinked,
@@ -52,6 +57,8 @@ QUIET = frozenset(
     }
 )
 """Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
+HEARD = frozenset({OfferAcknowledged, OfferAccepted, OfferArrived, OfferHeld, OfferClosed, OfferUnheard})
+"""Events that settle the desk's call about the same offer: the agency has answered, was told, or need not answer any more."""
 PATIENT = ("stopped", "consent-missing", "confirm-default")
 """Tasks that a person cannot settle within minutes: they are told again daily."""
 
@@ -91,6 +98,16 @@ class Decision:
         self.events.append(event)
         if type(event) not in QUIET:
             self.moved = True
+        if type(event) in HEARD and self.case.tasks:
+            self._settle_call(event)
+
+    def _settle_call(self, event: Struct) -> None:
+        """Settle what stands at a desk about the offer of this event."""
+        if getattr(event, "away", False):
+            return
+        for task in self.case.tasks:
+            if task.offer_id and task.offer_id == event.offer_id:  # type: ignore[attr-defined]
+                self.settle(task, "done")
 
     def why(self, rule: str, track: Track | None = None, passed: tuple[Passed, ...] = ()) -> Why:
         """The reason of an event: the rule, and the procedure, directory and engine that it is of."""
@@ -172,10 +189,15 @@ class Decision:
         passed: tuple[Passed, ...] = (),
         repeat: Limit | None = None,
         by: int | None = None,
+        offer: Offer | None = None,
     ) -> None:
-        """Put it to a desk, once: a task that stands there already is not told a second time. by: look again then at the latest."""
-        track_id = track.track_id if track else ""
-        if any((t.about, t.track_id, t.step, t.seat) == (about, track_id, step, seat) for t in self.case.tasks):
+        """Put it to a desk, once: a task that stands there already is not told a second time. by: look again then at the latest.
+
+        offer: what the desk telephones about; then the limit of the offer is the limit of the call.
+        """
+        track_id, offer_id = track.track_id if track else "", offer.offer_id if offer else ""
+        here = (about, track_id, step, seat, offer_id)
+        if any((t.about, t.track_id, t.step, t.seat, t.offer_id) == here for t in self.case.tasks):
             return
         self.say(
             NeedsPerson(
@@ -187,13 +209,20 @@ class Decision:
                 step=step,
                 seat=seat,
                 rung=rung,
-                due=_first(self.due(repeat or self.policy.repeat), by),
+                due=_first(self.due(repeat or self.policy.repeat), by) if offer is None else self._call_by(offer),
+                offer_id=offer_id or None,
             )
         )
+
+    def _call_by(self, offer: Offer) -> int:
+        """The limit of the offer is the limit of the call; where none runs the desk is reminded daily."""
+        return offer.due if offer.due is not None and offer.due > self.facts.now else self.due(self.policy.stopped)
 
     def tell_again(self, task: Task, by: int | None = None) -> None:
         """A task that nobody has settled is told one rung higher; never closed by itself. by: look again then at the latest."""
         rung = min(task.rung + 1, TOP)
+        found = find(self.case, task.offer_id) if task.offer_id else None
+        repeat = self.policy.stopped if task.about in PATIENT else self.policy.repeat
         self.say(
             NeedsPerson(
                 why=self.why("repeated"),
@@ -204,7 +233,8 @@ class Decision:
                 step=task.step,
                 seat=task.seat,
                 rung=rung,
-                due=_first(self.due(self.policy.stopped if task.about in PATIENT else self.policy.repeat), by),
+                due=_first(self.due(repeat), by) if found is None else self._call_by(found[4]),
+                offer_id=task.offer_id or None,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from referral.domain.case import Proposal, find, open_offers, seats
+from referral.domain.climbing import knock_anew
 from referral.domain.decision import TOP, Decision
 from referral.domain.duties import TAKEN, duties
 from referral.domain.eligible import choose
@@ -38,6 +39,7 @@ def exclude(d: Decision, actors: Collection[str], agency: str, by: str | None) -
         _end(d, actor, spare=alone)
         if alone and by_duty and not d.case.closed:
             wait(d, ChangeKind.EXCLUSION, agency, by, actor=actor)
+    knock_anew(d)
     if alone:
         confirm_desks(d, actors, agency, by)
     for task in d.case.tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from referral.domain.calling import let_pass
 from referral.domain.case import Run, Task, Track
 from referral.domain.decision import Decision
 from referral.domain.eligible import choose
@@ -30,7 +31,7 @@ def fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks)
             else:
                 excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
                 opens = first_opening(d.policy, passed, d.facts.now)
-                d.needs_person("no-candidate", track, step.id, number, rung=2 if excluded else 0, passed=passed, by=opens)
+                d.needs_person("no-candidate", track, step.id, number, rung=2 if excluded else let_pass(seat), passed=passed, by=opens)
     return round_of(d.case.tracks[index], step)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from referral.domain.case import Run, Track, offers_of
+from referral.domain.case import Run, Seat, Track, offers_of
 from referral.domain.decision import Decision
 from referral.domain.events import Decided, DecisionRecorded, How, StepDone, TrackChanged, TrackState
 from referral.domain.kinds import DECIDE, NOTIFY, PLACE
@@ -19,10 +19,15 @@ def finish(d: Decision, index: int, step: Step, run: Run) -> None:
         return _finish_decision(d, track, step, run)
     if step.kind is PLACE and rank(run) >= RANK[step.there]:
         _release_older(d, track, run)
-    reached = all(seat.offer for seat in run.seats) if step.kind is NOTIFY else rank(run) >= FINAL[step.final]
+    reached = all(_is_told(seat) for seat in run.seats) if step.kind is NOTIFY else rank(run) >= FINAL[step.final]
     if reached and not run.outcome:
         d.say(StepDone(why=d.why("seats-filled", track), track_id=track.track_id, step=step.id, round=run.round, outcome="done"))
     return None
+
+
+def _is_told(seat: Seat) -> bool:
+    """A notice is done when it is put; by telephone when the desk says that it has called."""
+    return seat.offer is not None and (not seat.offer.by_phone or bool(seat.offer.how))
 
 
 def _release_older(d: Decision, track: Track, run: Run) -> None:

@@ -19,6 +19,7 @@ from referral.domain.fold_offers import (
     offer_escalated,
     offer_held,
     offer_opened,
+    offer_unheard,
 )
 from referral.domain.fold_places import Changes, put, put_run, put_track, replaced, run_at, track_at
 
@@ -117,6 +118,7 @@ def needs_person(case: Case, event: e.NeedsPerson) -> Changes:
         seat=event.seat,
         rung=event.rung,
         due=event.due,
+        offer_id=event.offer_id or "",
     )
     for index, known in enumerate(case.tasks):
         if known.task_id == task.task_id:
@@ -140,6 +142,7 @@ FOLDS: dict[type, Callable[[Case, Any], Changes]] = {
     e.StepOpened: step_opened,
     e.OfferOpened: offer_opened,
     e.OfferEscalated: offer_escalated,
+    e.OfferUnheard: offer_unheard,
     e.OfferAcknowledged: offer_acknowledged,
     e.OfferAccepted: offer_accepted,
     e.OfferArrived: offer_arrived,

@@ -10,12 +10,19 @@ from referral.domain.fold_places import Changes, offer_at, put, run_at, without
 from referral.domain.standing import RANK
 
 COMPLETED = e.How.COMPLETED
+PHONE = e.Reach.PHONE
+ACKNOWLEDGER_EXCLUDED = "acknowledger-excluded"
+"""Why a rung is knocked anew: the person who had acknowledged must be kept away."""
+LIMIT = "limit"
+"""Rule of a limit that passed without a word of the agency, which knew of it."""
 
 
 def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) -> Changes:
     """The offer that the event names, the current one or the one that the seat is handed over to, is in this state now."""
     place, _, _, seat, offer = offer_at(case, event)
-    return put(case, place, _with(seat, offer, replace(offer, state=state, due=event.due, due_what=event.due_what)))
+    by = (event.by or "") if state == "ACKNOWLEDGED" else offer.by
+    comes = replace(offer, state=state, due=event.due, due_what=event.due_what, by=by, unheard=False, excused=False)
+    return put(case, place, _with(seat, offer, comes))
 
 
 def _with(seat: Seat, offer: Offer, changed: Offer) -> Seat:
@@ -32,6 +39,7 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
         rungs=len(event.ladder),
         due=event.due,
         due_what=event.due_what,
+        by_phone=event.reach is PHONE,
     )
     seat = case.tracks[t].runs[r].seats[event.seat]
     taken = seat.offer is not None and not seat.offer.how
@@ -39,10 +47,19 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
 
 
 def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
+    """The rung that is knocked now; the same one anew where whoever had acknowledged is excluded: then nobody has."""
     place, _, _, seat, offer = offer_at(case, event)
     skipped = offer.skipped + (event.reason == "all-excluded")
+    anew = event.reason == ACKNOWLEDGER_EXCLUDED
+    state, by = ("OFFERED", "") if anew else (offer.state, offer.by)
     climbed = replace(offer, rung=event.rung, due=event.due, due_what=event.due_what, skipped=skipped)
+    climbed = replace(climbed, state=state, by=by, excused=offer.unheard)
     return put(case, place, _with(seat, offer, climbed))
+
+
+def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
+    place, _, _, seat, offer = offer_at(case, event)
+    return put(case, place, _with(seat, offer, replace(offer, unheard=event.away, excused=offer.excused or event.away)))
 
 
 def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
@@ -91,7 +108,8 @@ def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
     if event.offer_id is None or (found := find(case, event.offer_id)) is None:
         return {}
     place, _, _, seat, offer = found
+    passed = replace(offer, due=None, charged=offer.charged or event.why.rule == LIMIT)
     if offer is seat.next:
-        return put(case, place, replace(seat, next=replace(offer, due=None)))
+        return put(case, place, replace(seat, next=passed))
     missed = seat.missed if event.what in seat.missed else (*seat.missed, event.what)
-    return put(case, place, replace(seat, offer=replace(offer, due=None), missed=missed))
+    return put(case, place, replace(seat, offer=passed, missed=missed))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from referral.domain.calling import call
 from referral.domain.case import Run, Track
 from referral.domain.consent import shown
 from referral.domain.decision import Decision
 from referral.domain.directory import Service
-from referral.domain.events import OfferOpened, Passed
+from referral.domain.events import OfferOpened, Passed, Reach
 from referral.domain.kinds import NOTIFY
 from referral.domain.procedure import Step
 
+CARRIED_OVER = "carried-over"
+"""Rule of an offer whose agency has the seat already, under a procedure that gave way to another."""
 LIMIT_ORDER = {
     "OFFERED": ("acknowledge", "accept", "decide", "complete"),
     "ACKNOWLEDGED": ("accept", "decide", "complete"),
@@ -35,6 +38,7 @@ def offer(
     """Put a seat to a service. Everything that the door and the notifier need stands in the event."""
     agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
     due, due_what = limit_after(d, step, "OFFERED")
+    offer_id = d.new_id("offer")
     d.say(
         OfferOpened(
             why=d.why(rule, track, passed),
@@ -42,7 +46,7 @@ def offer(
             step=step.id,
             round=run.round,
             seat=seat,
-            offer_id=d.new_id("offer"),
+            offer_id=offer_id,
             kind=step.asks,
             role=role,
             agency=agency.id,
@@ -61,6 +65,8 @@ def offer(
             due_what=due_what,
         )
     )
+    if agency.reach is Reach.PHONE and rule != CARRIED_OVER:
+        call(d, track, run, seat, offer_id)
 
 
 @lru_cache(1024)

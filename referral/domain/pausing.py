@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from referral.domain.calling import resume_calls, stop_calls
 from referral.domain.case import Track, offers_of
+from referral.domain.climbing import knock_anew
 from referral.domain.decision import Decision
 from referral.domain.events import OfferEscalated, TrackChanged, TrackState
 from referral.domain.offering import limit_after
@@ -14,12 +16,15 @@ DESK = "desk"
 def pause(d: Decision, track: Track, rule: str, by: str) -> None:
     """Nobody further is asked or woken. by: a pathway that is waited for, or the desk."""
     _turn(d, track, TrackState.PAUSED, rule, by)
+    stop_calls(d, track)
 
 
 def go_on(d: Decision, track: Track, rule: str) -> None:
     """It runs again, with fresh limits where they passed meanwhile."""
     _turn(d, track, TrackState.RESUMED, rule, "")
     _fresh_limits(d, track.track_id)
+    knock_anew(d)
+    resume_calls(d, track.track_id)
 
 
 def stop_waiting(d: Decision, track: Track) -> bool:

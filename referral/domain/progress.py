@@ -41,6 +41,8 @@ def progress(d: Decision) -> None:
     else:
         d.needs_person(BOUND)
     for task in d.case.tasks:
+        if task.offer_id:
+            continue  # the answer settles it, whenever it comes
         if task.seat >= 0 and _is_settled(d, task):
             d.settle(task, "done")
         elif task.about == MISSING:

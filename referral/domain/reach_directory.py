@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from referral.domain.directory import Service
+from referral.domain.events import Reach
 from referral.domain.policy import Policy
 from referral.domain.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.reach_classes import Circumstance, possible
@@ -77,4 +78,5 @@ def _service(service: Service, rule: SeatRule, step: Step, policy: Policy, names
     locks = step.placement is not None and bool(service.roles & step.placement.secure)
     places = service.places if service.places is None else min(service.places, 2)
     hours = agency.hours if step.is_urgent else None
-    return names.setdefault(service.id, len(names)), names.setdefault(agency.id, len(names)), locks, places, rungs, hours
+    by_phone = agency.reach is Reach.PHONE
+    return names.setdefault(service.id, len(names)), names.setdefault(agency.id, len(names)), locks, places, rungs, hours, by_phone

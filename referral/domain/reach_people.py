@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from referral.domain.deadline import MINUTE
-from referral.domain.events import OfferKind, OfferOpened, Word
+from referral.domain.events import OfferKind, OfferOpened, Reach, Word
 
 REPEATS = 2
 """Rounds of a decision that are decided by the same code; after them the next code is taken, so that reviews come to an end (ours)."""
@@ -60,6 +60,8 @@ def react(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fau
     waiting = state in ("OFFERED", "ACKNOWLEDGED")
     if fault is not None and (waiting or fault is Fault.ABSENT):
         return _fails(opened, event, state, now, pace, fault)
+    if opened.kind is OfferKind.NOTIFY and opened.reach is Reach.PHONE:
+        return Act(now + MINUTE, Word.ACKNOWLEDGE) if state == "OFFERED" else None
     if opened.kind is OfferKind.NOTIFY or due is None or what not in ANSWERS:
         return None
     return Act(_when(due, now, pace), ANSWERS[what])
@@ -95,9 +97,10 @@ def reason(opened: OfferOpened, fault: Fault) -> str:
 
 def faults(opened: OfferOpened, climbs: bool) -> tuple[Fault, ...]:
     """The ways in which this offer can fail that the procedure can tell apart. climbs: whether it has a limit to acknowledge."""
+    by_phone = opened.reach is Reach.PHONE  # no rung is knocked, so none can be found empty
     if opened.kind is OfferKind.NOTIFY:
-        return (Fault.UNSTAFFED,)
-    found = [Fault.SILENT, Fault.UNSTAFFED]
+        return (Fault.SILENT if by_phone else Fault.UNSTAFFED,)
+    found = [Fault.SILENT] if by_phone else [Fault.SILENT, Fault.UNSTAFFED]
     if climbs:
         found.append(Fault.STALLS)
     if "DECLINE" in opened.words and reason(opened, Fault.DECLINES):

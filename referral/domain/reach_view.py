@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from referral.domain.calling import CALLS
 from referral.domain.case import Case, Run, Seat, Track
 from referral.domain.policy import Policy
 from referral.domain.procedure import Pathway
@@ -14,8 +15,11 @@ ROUNDS = 3
 
 
 def view(case: Case, policy: Policy) -> View:
-    """Everything but times, ids and holders of what has been taken: that an agency was tried counts only while it may be asked again."""
-    tasks = frozenset((task.about, task.step, task.seat) for task in case.tasks)
+    """Everything but times, ids and holders of what has been taken: that an agency was tried counts only while it may be asked again.
+
+    A telephone call at a desk is part of its offer, and no standing of its own.
+    """
+    tasks = frozenset((task.about, task.step, task.seat) for task in case.tasks if task.about not in CALLS)
     return (tuple(_track(track, policy) for track in case.tracks), tasks, case.closed)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, structs
 
 from referral.domain import events as e
+from referral.domain.calling import CALLS
 from referral.domain.case import Case, open_offers, seats
 from referral.domain.deadline import DAY
 from referral.domain.procedure import Pathway
@@ -159,7 +160,7 @@ class Walker:
                 asked[self._takes(event, own, way, branches, world)].add(event.agency)
             elif kind is e.OfferAccepted or kind is e.OfferArrived:
                 self._reached(world, way, event, own, since, kind is e.OfferArrived)
-            elif kind is e.NeedsPerson:
+            elif kind is e.NeedsPerson and event.about not in CALLS:
                 if event.track_id in (None, own):
                     way.tasks.setdefault((event.about, event.step, event.seat), since)
                 if any(passed.reason == "CLOSED" for passed in event.why.passed):

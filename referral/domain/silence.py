@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from referral.domain.calling import whose
 from referral.domain.case import offers_of
 from referral.domain.climbing import climb, complain, expire, undecided
 from referral.domain.decision import Decision
-from referral.domain.events import DeadlinePassed, RungFailed
+from referral.domain.events import DeadlinePassed, OfferUnheard, RungFailed, RungReached
 from referral.domain.filling import opens_at
 from referral.domain.located import At, locate
 from referral.domain.record import Due
 from referral.domain.standing import RANK
+
+CHANNELS_AWAY = "channels-away"
+"""Reason of a RungFailed that is our fault: it neither climbs nor ends anything, and is never held against the agency."""
 
 
 def due(d: Decision, body: Due) -> None:
@@ -42,7 +46,7 @@ def due(d: Decision, body: Due) -> None:
 def limit_passed(d: Decision, at: At) -> None:
     """One limit of one offer was missed."""
     offer, what = at.offer, at.offer.due_what
-    d.say(DeadlinePassed(why=d.why("limit", at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
+    d.say(DeadlinePassed(why=d.why(whose(offer), at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
     waiting = RANK[offer.state] < RANK["ACCEPTED"]
     if what == "acknowledge":
         climb(d, at, "acknowledge")
@@ -58,10 +62,31 @@ def limit_passed(d: Decision, at: At) -> None:
 
 
 def rung_failed(d: Decision, body: RungFailed) -> None:
-    """Nobody on duty there, or no channel reached anybody: climb at once instead of waiting for the limit."""
+    """Nobody on duty there, or nobody there can be reached: climb at once. Where the fault is ours the offer keeps rung and limit."""
     at = locate(d, body.offer_id)
     if at is None:
         return d.ignore("UNKNOWN_OFFER", body.offer_id)
     if at.offer.how or at.offer in at.seat.kept or at.track.paused_by or at.offer.state != "OFFERED" or body.rung != at.offer.rung:
         return d.ignore("STALE_RUNG", body.offer_id)
+    if at.offer.by_phone:
+        return d.ignore("NOT_NOW", body.offer_id)
+    if body.reason == CHANNELS_AWAY:
+        return _unheard(d, at, away=True)
     return climb(d, at, body.reason)
+
+
+def rung_reached(d: Decision, body: RungReached) -> None:
+    """Somebody of the agency has been told after all: from now on its silence is its own."""
+    at = locate(d, body.offer_id)
+    if at is None:
+        return d.ignore("UNKNOWN_OFFER", body.offer_id)
+    if at.offer.how or at.offer in at.seat.kept:
+        return d.ignore("STALE_RUNG", body.offer_id)
+    return _unheard(d, at, away=False)
+
+
+def _unheard(d: Decision, at: At, *, away: bool) -> None:
+    if at.offer.unheard is away:
+        return d.ignore("REPEATED", at.offer.offer_id)
+    rule = CHANNELS_AWAY if away else "channels-back"
+    return d.say(OfferUnheard(why=d.why(rule, at.track), offer_id=at.offer.offer_id, rung=at.offer.rung, away=away))

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from referral.domain import events as e
+from referral.domain.calling import CALL
 from referral.domain.caseload_answers import Act, Asked, answers, fits, goes_on, looks
 from referral.domain.caseload_desk import acts
 from referral.domain.caseload_dice import Dice, around
@@ -38,7 +39,7 @@ def comes_to(dice: Dice, live: Live, later: Answer | Look, at: int, policy: Poli
     if isinstance(later, Answer):
         return _answer(live, later, at)
     task = live.tasks.get(later.task_id)
-    if task is None or live.case is None:
+    if task is None or live.case is None or task.about == CALL:  # what is said on the telephone is the agency's own act
         return None
     occasion = f"{live.name} {task.about} {task.step} {task.seat}"
     tried = live.again(occasion)
@@ -55,6 +56,8 @@ def _answer(live: Live, later: Answer, at: int) -> Struct | None:
     if asked is None or not fits(asked, act.word):
         return None
     if act.word is e.Word.UNKNOWN:
+        if asked.opened.reach is e.Reach.PHONE:
+            return None  # nobody answers the telephone, and nobody is knocked
         return e.RungFailed(offer_id=later.offer_id, rung=asked.rung, reason="nobody-on-duty", at=at)
     return e.ResponseSubmitted(
         response_id=later.offer_id,

@@ -32,6 +32,8 @@ def _parts(case: Case, event: Any, now: int) -> Iterator[str]:
             yield f"offer {_seat(event)} to {event.service} as {event.role} {limit}"
         case e.OfferEscalated():
             yield f"climb {_who(case, event)} to rung {event.rung} ({event.reason or event.why.rule}) {limit}"
+        case e.OfferUnheard():
+            yield f"{'nobody told' if event.away else 'told after all'} {_who(case, event)}"
         case e.OfferAcknowledged():
             yield f"acknowledged {_who(case, event)} {limit}"
         case e.OfferAccepted():

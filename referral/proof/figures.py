@@ -161,7 +161,8 @@ def _facts(one: Said, opened: Said | None, routing: Sequence[Said]) -> Iterator[
     if declines and body.reason:
         yield f"declined:{body.reason}"
     if isinstance(body, e.DeadlinePassed):
-        yield f"late:{offer.agency}"
+        if body.why.rule not in ("not-called", "not-told"):  # nobody had told the agency
+            yield f"late:{offer.agency}"
         before = (other for other in routing if other.seq < one.seq and isinstance(other.body, ANSWERED))
         if not any(other.body.offer_id == offer.offer_id for other in before):
             yield "unanswered"

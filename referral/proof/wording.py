@@ -82,12 +82,15 @@ ENDS = {
     "DECLINED_BY_AGENCY": "is out: it declined",
     "DECLINED_BY_PERSON": "is out: the person declined",
     "EXPIRED": "is out: no answer in time",
+    "UNTOLD": "is out: it was not told in time",
     "CANCELLED": "is no longer needed",
     "RETURNED": "gave it back",
     "RELEASED": "is released by a desk",
     "OVERTAKEN": "is overtaken: it was done outside the system",
     "ENTERED_IN_ERROR": "was asked in error",
 }
+UNTOLD = ("not-called", "not-told")
+"""Reasons of an ending that are ours or a desk's, never the agency's."""
 DECIDED = {
     "PERSON": "",
     "AGREED": ", as all agreed",
@@ -169,11 +172,12 @@ WORDINGS: dict[type, Any] = {
     e.StepDone: lambda b, _: f"step {b.step} is over: {b.outcome}",
     e.OfferOpened: _opened,
     e.OfferEscalated: lambda b, n: f"{n.offer(b.offer_id).agency}: now its {n.rung(b.offer_id, b.rung)} ({n.offer(b.offer_id).seat})",
+    e.OfferUnheard: lambda b, n: f"{_of(b, n)}: {'nobody there has been told' if b.away else 'somebody there has been told now'}",
     e.OfferAcknowledged: lambda b, n: f"{_of(b, n)} has seen it",
     e.OfferAccepted: lambda b, n: f"{_of(b, n)} has the case{', late' if b.late else ''}",
     e.OfferArrived: lambda b, n: f"{_of(b, n)} has begun: arrived",
     e.OfferHeld: lambda b, n: f"{_of(b, n)} is on hold: {_words(b.reason)}",
-    e.OfferClosed: lambda b, n: f"{_of(b, n)} {ENDS.get(b.how, b.how)}{_reason(b)}",
+    e.OfferClosed: lambda b, n: f"{_of(b, n)} {ENDS['UNTOLD'] if b.reason in UNTOLD else ENDS.get(b.how, b.how)}{_reason(b)}",
     e.DecisionRecorded: lambda b, _: f"{b.step} is decided{' by one' if b.seat >= 0 else ''}: {b.code}{DECIDED.get(b.how, '')}",
     e.DeadlinePassed: lambda b, n: f"{_of(b, n)}: the time to {b.what} is over" if b.offer_id else f"the time to {b.what} is over",
     e.NeedsPerson: lambda b, _: f"{b.desk} must look: {b.about}{f' ({b.step})' if b.step else ''}{', higher up' if b.rung else ''}",
@@ -185,6 +189,7 @@ WORDINGS: dict[type, Any] = {
     e.KnockFailed: lambda b, n: f"knock by {b.channel} failed: {_knock(b, n)}, {b.reason}, tried {b.attempts} times",
     e.RungFailed: lambda b, n: f"nobody could be reached: {_knock(b, n)}, {b.reason}",
     e.RosterChanged: _roster,
+    e.RungReached: lambda b, n: f"somebody could be reached after all: {_knock(b, n)}",
     e.CaseClosed: lambda b, _: f"the case is closed: {b.outcome}",
 }
 

@@ -26,6 +26,7 @@ from referral.domain.events import (
     TrackChanged,
     TrackState,
 )
+from referral.domain.fold_offers import ACKNOWLEDGER_EXCLUDED
 from referral.domain.record import Input
 
 UNTOLD = frozenset({"EXCLUDED", "all-excluded"})
@@ -82,6 +83,8 @@ def fold(changes: Changes, record: Input) -> None:
         case OfferEscalated() as body:
             held = _limit(changes, record, body)
             held.rung = body.rung
+            if body.reason == ACKNOWLEDGER_EXCLUDED:
+                held.state = "OFFERED"
         case OfferAcknowledged() as body:
             _limit(changes, record, body).state = "ACKNOWLEDGED"
         case OfferAccepted() as body:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
+from referral.domain.calling import CALLS
 from referral.errors import Rejected
 from services.intake import acts, disclosing, pages_form, pages_offer, pages_sent, pages_view, receipts, store, whereabouts
 from services.intake.acts import Post
@@ -25,13 +26,13 @@ LOOK_S = 0.1
 
 
 async def inbox(call: Call) -> Response:
-    """What my agency holds, most urgent first; for a desk also its tasks and telephone calls."""
+    """What my agency holds, most urgent first; for a desk also its tasks and telephone calls. The task of a call is the call itself."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
         offers = {offer.offer_id: offer for offer in await store.all_offers(tx, who.agency, who.id)}
         offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
         calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
-        tasks = await store.desk_tasks(tx, who.agency, who.id) if who.desk else ()
+        tasks = [task for task in await store.desk_tasks(tx, who.agency, who.id) if task.about not in CALLS] if who.desk else []
         cases = [one.case_id for one in (*offers.values(), *calls)] + [one.case_id for one in tasks]
         spots = await whereabouts.spots(tx, call.pages.door.keys, cases)
         crowds = await whereabouts.crowds(tx, who.agency, call.visit.now) if who.desk else ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from referral.runtime.words import Words
 from services.intake import words_time
 from services.intake.kept import Offer, Spot
-from services.intake.pages_view import URGENCIES, Name, Time, line, state, text, time
+from services.intake.pages_view import UNTOLD, URGENCIES, Name, Time, ended, line, state, text, time
 
 # Which of the offer's words make sense as it stands; routing decides whether an answer counts, this only keeps the page short.
 _NOW = {
@@ -86,8 +86,8 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
 
     call: a desk looks at it, for an agency on the telephone.
     """
-    ended = offer.closed_at is not None
-    readable = not ended and offer.declined_by is None and not call
+    over = offer.closed_at is not None
+    readable = not over and offer.declined_by is None and not call
     return OfferView(
         title=name("step", offer.step),
         line=line(name("agency", offer.agency) if call else name("role", offer.role), spot, name),
@@ -96,12 +96,12 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
         urgent=offer.urgency in URGENCIES[:2],
         kind="" if call else text(say, "kind", offer.kind, "UNKNOWN"),
         drill=spot.drill,
-        ended=text(say, "ended", offer.state, "UNKNOWN") if ended else "",
-        ended_reason=_ended_reason(offer, say, name, reasons) if ended else "",
+        ended=ended(offer, say) if over else "",
+        ended_reason=_ended_reason(offer, say, name, reasons) if over and offer.reason not in UNTOLD else "",
         call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
         notice=offer.kind == "NOTIFY",
-        time=None if ended else time(say, offer.due, "call" if call else offer.due_what, now),
-        facts=_facts(offer, spot, say, name, now),
+        time=None if over else time(say, offer.due, "call" if call else offer.due_what, now),
+        facts=_facts(offer, spot, say, name, now, call=call),
         sections=tuple(name("section", section) for section in offer.shows) if readable else (),
         actions=tuple(_action(word, offer, say, name, reasons, call=call) for word in possible(offer)),
     )
@@ -114,15 +114,17 @@ def _ended_reason(offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]
     return say(f"closed.{offer.reason}") if say.has(f"closed.{offer.reason}") else ""
 
 
-def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int) -> tuple[tuple[str, str], ...]:
+def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, call: bool) -> tuple[tuple[str, str], ...]:
+    """call: no rung of the agency is woken, because its desk calls."""
+    woken = offer.ladder[offer.rung] if offer.closed_at is None and not call and 0 <= offer.rung < len(offer.ladder) else ""
     known = (
         ("offer.state", "" if offer.closed_at is not None else say("state." + state(offer))),
         ("offer.agency", name("agency", offer.agency)),
-        ("offer.role", name("role", offer.role)),
+        ("offer.role.call" if call else "offer.role", name("role", offer.role)),
         ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
         ("offer.urgency", name("urgency", offer.urgency)),
         ("offer.asked", words_time.clock(say, offer.opened_at, now)),
-        ("offer.rung", name("rung", offer.ladder[offer.rung]) if offer.closed_at is None and 0 <= offer.rung < len(offer.ladder) else ""),
+        ("offer.rung", name("rung", woken) if woken else ""),
         ("offer.reference", offer.offer_id[:8]),
     )
     return tuple((say(term), value) for term, value in known if value)
@@ -133,11 +135,13 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
     late = offer.closed_at is not None
     allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
     deciding = word == "DECIDE"
+    told = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
+    label = "ended.late" if late and word == "ACCEPT" else "word.ACKNOWLEDGE.told" if told else f"word.{word}"
     return Action(
         word=word,
-        label=say("ended.late") if late and word == "ACCEPT" else say("word." + word),
+        label=say(label),
         means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer)}"),
-        first=word in _FIRST,
+        first=word in _FIRST or told,
         stop=word in ("DECLINE", "RETURN"),
         folded=word in _FOLDED,
         opener=say("open." + word) if word in _FOLDED else "",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from referral.domain.calling import NOT_CALLED, NOT_TOLD
 from referral.runtime.words import Words
 from services.intake import words_time
 from services.intake.kept import Offer, Spot, Task
@@ -18,6 +19,7 @@ SHOWN = 50
 """Cards of one group at most; the most urgent stay."""
 TOLD = ("age-band", "sex", "language")
 """Sections that hold codes of the list of their own name."""
+UNTOLD = (NOT_CALLED, NOT_TOLD)
 URGENCIES = ("emergency", "urgent", "routine")
 
 Name = Callable[[str, str], str]
@@ -93,6 +95,11 @@ def state(offer: Offer) -> str:
     return offer.state
 
 
+def ended(offer: Offer, say: Words) -> str:
+    """How an offer ended. Silence that was ours or the desk's is not told as the agency's."""
+    return say(f"ended.{offer.reason}") if offer.reason in UNTOLD else text(say, "ended", offer.state, "UNKNOWN")
+
+
 def line(what: str, spot: Spot, name: Name) -> str:
     """What, and where: the second line of a card."""
     return " · ".join(part for part in (what, name("municipality", spot.found_in) if spot.found_in else "") if part)
@@ -133,7 +140,7 @@ def _urgency(offer: Offer) -> tuple[float, int, int, str]:
 
 def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: bool = False) -> Card:
     """An offer in the inbox. agency: it is another one's, to be telephoned."""
-    ended = offer.closed_at is not None
+    over = offer.closed_at is not None
     who = name("agency", offer.agency) if agency else name("role", offer.role)
     return Card(
         href=f"/calls/{offer.offer_id}" if agency else f"/offers/{offer.offer_id}",
@@ -141,11 +148,11 @@ def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: 
         line=line(who, spot, name),
         urgency=offer.urgency,
         urgency_name=name("urgency", offer.urgency),
-        urgent=offer.urgency in URGENCIES[:2] and not ended,
+        urgent=offer.urgency in URGENCIES[:2] and not over,
         drill=spot.drill,
-        state=text(say, "ended", offer.state, "UNKNOWN") if ended else say("state." + state(offer)),
+        state=ended(offer, say) if over else say("state." + state(offer)),
         asked=asked(say, offer.opened_at, offer.offer_id, now),
-        time=None if ended or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
+        time=None if over or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
     )
 
 

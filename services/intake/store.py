@@ -60,9 +60,9 @@ async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | 
 
 
 async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Offer, ...]:
-    """Open offers to agencies that are reached by telephone, in the cases of this desk: it calls, and records the answer."""
+    """Open offers to agencies that are reached by telephone, in the cases of this desk, notices too: it calls, and records the answer."""
     sql = (
-        f"SELECT {_OFFER} FROM intake.offer o WHERE reach = 'PHONE' AND closed_at IS NULL AND kind <> 'NOTIFY' AND {_AT_DESK} "
+        f"SELECT {_OFFER} FROM intake.offer o WHERE reach = 'PHONE' AND closed_at IS NULL AND {_AT_DESK} "
         f"AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY due NULLS LAST, opened_at, offer_id"
     )

@@ -34,6 +34,8 @@ def line(record: Input) -> Line | None:
             )
         case e.OfferEscalated() as b:
             return Line(what="ESCALATED", offer_id=b.offer_id, detail=f"rung {b.rung}")
+        case e.OfferUnheard() as b:
+            return Line(what="NOT_TOLD" if b.away else "TOLD", offer_id=b.offer_id, detail=f"rung {b.rung}")
         case e.OfferAcknowledged() as b:
             return Line(what="ACKNOWLEDGED", offer_id=b.offer_id)
         case e.OfferAccepted() as b:

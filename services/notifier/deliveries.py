@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.wire import topics
 from services.notifier import roster
+from services.notifier.blame import OURS
 from services.notifier.often import GATHER_S, MANY, WINDOW_S
 from services.notifier.plan import Asked, State, wanted
 
@@ -72,7 +73,10 @@ _END = text(
 )
 _LOCK = text("SELECT id FROM asked WHERE id = ANY(:asked) ORDER BY id FOR UPDATE")
 _STANDS = text("SELECT state, rung, failed FROM asked WHERE id = :asked")
-_ALIVE = text("SELECT EXISTS (SELECT FROM delivery WHERE asked = :asked AND rung = :rung AND state IN ('WAITING', 'SENT'))")
+_ALIVE = text(  # and what failed by our fault says nothing about the rung: the next repeat tries again
+    "SELECT EXISTS (SELECT FROM delivery WHERE asked = :asked AND rung = :rung"
+    " AND (state IN ('WAITING', 'SENT') OR (state = 'FAILED' AND reason = ANY(:ours))))"
+)
 _FAIL = text("UPDATE asked SET failed = rung, next_at = NULL, handover = NULL WHERE id = :asked")
 _LOOK = text("UPDATE asked SET handover = :now WHERE id = :asked AND state = 'OPEN'")
 _ALARM = text(
@@ -216,11 +220,11 @@ async def lock(tx: AsyncConnection, asked: Iterable[str]) -> None:
 
 
 async def exhausted(tx: AsyncConnection, claimed: Claimed) -> bool:
-    """Whether the rung has just failed: no message of it went out and none waits. Says so once. Call lock() first."""
+    """Whether the rung has just failed: no message went out, none waits, and the fault is not ours. Says so once. Call lock() first."""
     row = (await tx.execute(_STANDS, {"asked": claimed.asked})).one_or_none()
     if row is None or claimed.task or row.state != "OPEN" or row.rung != claimed.rung or row.failed == row.rung:
         return False
-    if (await tx.execute(_ALIVE, {"asked": claimed.asked, "rung": claimed.rung})).scalar_one():
+    if (await tx.execute(_ALIVE, {"asked": claimed.asked, "rung": claimed.rung, "ours": list(OURS)})).scalar_one():
         return False
     await tx.execute(_FAIL, {"asked": claimed.asked})
     return True

@@ -6,17 +6,19 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFailed, RungFailed, SectionWritten
+from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFailed, KnockSent, RungFailed, RungReached, SectionWritten
 from referral.domain.record import Due, Input
 from referral.runtime.service import Batch, Outcome
 from services.notifier import bell, roster, store
-from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject, written
+from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject, waits_long, written
 
 FRESH = 10 * 1_000_000
 """µs. What was decided longer ago is not knocked for while it is read, because the answer may stand further on in the topic: the case's
 alarm looks again once everything is read. So neither an outage's backlog nor a rebuild from the log sends what nobody waits for. In the
 usual run a decision is read within 50 ms; a pause of the process or a move of partitions takes seconds."""
 NO_CHANNEL = "none"
+AWAY = "channels-away"
+"""Reason of a RungFailed that is ours: no message has left for anybody of the agency. Nothing climbs for it."""
 
 
 @dataclass(slots=True)
@@ -47,10 +49,15 @@ async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
             fold(board, record, batch.now)
         elif record.case_id in batch.keys:
             outcome.emit(record, record.body)
+            heard(outcome, board, record, batch.now)
     await silence(tx, board, batch.now)
+    late = {a.id for i in board.look if waits_long(a := board.asked[i], batch.now)}
     plans = await look(tx, board, batch)
     for made in plans:
         complain(outcome, board.look[made.asked.id], made, batch.now)
+    for id_ in await store.untold(tx, [made.asked.id for made in plans if made.failed is None and made.asked.id in late]):
+        board.asked[id_] = asked = replace(board.asked[id_], away=True)
+        outcome.emit(board.look[id_], RungFailed(offer_id=id_, rung=asked.rung, reason=AWAY, at=batch.now))
     for overtaken in await write(tx, board, plans, batch.now):
         outcome.emit(board.touched[overtaken.offer_id or overtaken.task_id or ""], overtaken)
     for case_id in {r.case_id for r in board.touched.values()} | {r.case_id for r in batch.inputs if isinstance(r.body, Due)}:
@@ -86,6 +93,15 @@ def fold(board: Board, record: Input, now: int) -> None:
                 touch(board, exclude(after, barred), record)
                 if now - record.at <= FRESH:
                     board.look[id_] = record
+
+
+def heard(outcome: Outcome, board: Board, record: Input, now: int) -> None:
+    """Say that somebody of an agency has been told after all, where it was said that nobody had."""
+    body = record.body
+    asked = board.asked.get(body.offer_id or "") if isinstance(body, KnockSent) else None
+    if asked is not None and asked.away:
+        touch(board, replace(asked, away=False), record)
+        outcome.emit(record, RungReached(offer_id=asked.id, rung=asked.rung, at=now))
 
 
 def touch(board: Board, asked: Asked, record: Input) -> None:

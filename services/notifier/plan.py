@@ -18,10 +18,12 @@ from referral.domain.events import (
     OfferHeld,
     OfferKind,
     OfferOpened,
+    OfferUnheard,
     PersonNotNeeded,
     Reach,
     SectionDisclosed,
 )
+from referral.domain.offering import CARRIED_OVER
 from services.notifier.duty import Duty, Person, Roster, able, at_desk, next_change, on_duty
 
 REPEATS = 2
@@ -29,8 +31,6 @@ REPEATS = 2
 REPEAT_GAP = 2 * 60 * 1_000_000
 """At least this long between two knocks of one rung (µs): somebody who is on the way to the screen is not knocked again (P)."""
 STAFF = "staff:"
-CARRIED_OVER = "carried-over"
-"""The rule of an offer whose agency has the seat already."""
 
 
 class State(StrEnum):
@@ -48,6 +48,7 @@ class Asked:
     once: one knock, no answer awaited. rounds: knocks so far by rung. next_at: when the next is due, None when none is.
     due: until when an answer is awaited. failed: the last rung that was said to have failed.
     handover: when somebody may come on duty who was not told yet, None when nobody does before the limit.
+    away: it was said that our channels are away, and nobody of the agency has been told.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Asked:
     next_at: int | None = None
     due: int | None = None
     failed: int = -1
+    away: bool = False
     handover: int | None = None
 
     @property
@@ -105,6 +107,8 @@ def subject(event: Struct) -> str | None:
 def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: bool) -> Asked | None:
     """What is known after an event about this offer or task; at: when it was taken in. Unknown things stay unknown."""
     match event:
+        case OfferOpened(reach=Reach.PHONE):
+            return None  # a desk telephones: its task is what is knocked for
         case OfferOpened():
             return _opened(event, case_id, at, drill)
         case NeedsPerson():
@@ -113,7 +117,9 @@ def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: 
         return asked
     match event:
         case OfferEscalated():
-            return replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at, handover=None)
+            return replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at, failed=-1, handover=None)
+        case OfferUnheard():
+            return replace(asked, away=event.away)
         case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld():
             return replace(asked, state=State.ANSWERED, next_at=None, handover=None)
         case SectionDisclosed():
@@ -215,6 +221,12 @@ def _handover(asked: Asked, roster: Roster, now: int) -> int | None:
     return change if change is not None and (asked.due is None or change < asked.due) else None
 
 
+def waits_long(asked: Asked, now: int) -> bool:
+    """Whether a repeat is due of an offer whose limit runs: by now somebody must have been told, or the fault is ours."""
+    again = not (asked.task or asked.once or asked.away) and asked.state is State.OPEN and _done(asked) > 0
+    return again and asked.due is not None and asked.next_at is not None and asked.next_at <= now
+
+
 def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
     """Asked now; who has the seat already, under a procedure that gave way to another, is not woken for it."""
     carried = event.why.rule == CARRIED_OVER
@@ -230,7 +242,7 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
         system=event.reach is Reach.SYSTEM,
         skip=excluded_staff(event.skip),
         state=State.ANSWERED if carried else State.OPEN,
-        next_at=None if carried or event.reach is Reach.PHONE else at,  # reached by a call, which is a task of the desk
+        next_at=None if carried else at,
         due=event.due,
     )
 

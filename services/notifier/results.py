@@ -15,16 +15,14 @@ from referral.domain.record import derived
 from referral.runtime import clock, queue
 from referral.runtime.keys import Keys
 from services.notifier import deliveries, grouping
+from services.notifier.blame import SECOND, next_try
 from services.notifier.deliveries import Claimed
 from services.notifier.figures import Figures
 
-RETRY_SECONDS = (5, 15, 45, 120)
-"""Gaps between attempts at one delivery; then the channel has failed (P). Three minutes: a fifth of the shortest limit to acknowledge."""
 INTERRUPTED = "interrupted"
 """Word of knock-reason: its sender died with it under way, so it may have left, and by now nobody waits for it."""
 THROWN = "thrown-away"
 """Word of knock-reason: an operator threw away what waited (`referral duty resume --drop`)."""
-SECOND = 1_000_000
 
 
 class Kind(Enum):
@@ -88,9 +86,8 @@ class Results:
         match result.kind:
             case Kind.HELD:
                 await deliveries.release(tx, claimed)
-            case Kind.LATER if claimed.attempt <= len(RETRY_SECONDS):
-                due = now + RETRY_SECONDS[claimed.attempt - 1] * SECOND
-                if not await deliveries.again(tx, claimed, now, due, result.reason):
+            case Kind.LATER if (gap := next_try(result.reason, claimed.attempt, claimed.reference)) is not None:
+                if not await deliveries.again(tx, claimed, now, now + gap, result.reason):
                     return [("failed", failed(claimed, now, result.reason))]
             case Kind.LATER | Kind.FAILED:
                 if await deliveries.end(tx, claimed, "FAILED", now, result.reason):

@@ -22,8 +22,10 @@ from services.notifier.deliveries import Claimed, Standing
 from services.notifier.figures import Figures
 from services.notifier.lane import Lane, Line
 from services.notifier.message import OTHERWISE, compose
-from services.notifier.results import RETRY_SECONDS, Kind, Result, Results
+from services.notifier.results import Kind, Result, Results
 
+GIVE_UP = 5
+"""Attempts (ours) after which a message is left alone whose sender has just died with it under way: it may be what kills senders."""
 POLL_SECONDS = 0.2
 """How often it looks without being woken: retries fall due, leases run out, a drill passes time."""
 RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
@@ -117,8 +119,9 @@ class Sender:
             return await self._record(claimed, Kind.THROWN)
         address = self._address(claimed)
         if claimed.channel not in self._lanes or address is None:
-            return await self._record(claimed, Kind.FAILED, "no-address" if claimed.channel in self._lanes else "no-channel")
-        if claimed.attempt > len(RETRY_SECONDS) + 1:  # claimed again and again, and never a result
+            here = claimed.channel in self._lanes
+            return await self._record(claimed, Kind.FAILED, "no-address" if here else "no-channel")
+        if claimed.lapsed and claimed.attempt > GIVE_UP:  # claimed again and again, and never a result
             return await self._record(claimed, Kind.FAILED, "gave-up")
         try:
             if (

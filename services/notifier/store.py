@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockFailed, KnockSent
+from services.notifier.blame import OURS
 from services.notifier.plan import Asked, Knock
 
 _FIELDS = ", ".join(Asked.__dataclass_fields__)
@@ -17,10 +18,10 @@ _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state
 _SAVE = text(
     f"INSERT INTO asked ({_FIELDS}) SELECT {_FIELDS} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"  # noqa: S608 - field names
     " (id text, case_id text, task boolean, agency text, ladder text[], rung integer, drill boolean, once boolean, system boolean,"
-    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint)"
+    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint, away boolean)"
     " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
     " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed,"
-    " handover = excluded.handover WHERE asked.state <> 'CLOSED'"
+    " handover = excluded.handover, away = excluded.away WHERE asked.state <> 'CLOSED'"
 )
 _KNOCKS = (
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"
@@ -33,12 +34,21 @@ _MAKE_ROOM = text(
     " AND (d.asked, d.rung, d.again, d.person, d.channel) = (r.asked, r.rung, r.again, r.person, r.channel)"
 )
 _ADD = text(
-    "INSERT INTO delivery (asked, case_id, task, rung, again, person, channel, drill, planned_at, due_at)"
-    f" SELECT r.*, :now, :now {_KNOCKS} ON CONFLICT (asked, rung, again, person, channel) DO NOTHING"
+    "INSERT INTO delivery (asked, case_id, task, rung, again, person, channel, drill, planned_at, due_at)"  # noqa: S608 - the words above
+    f" SELECT r.*, :now, :now {_KNOCKS}"
+    " WHERE NOT EXISTS (SELECT FROM delivery d WHERE (d.asked, d.rung, d.person, d.channel) = (r.asked, r.rung, r.person, r.channel)"
+    " AND d.state = 'WAITING' AND (d.reason IS NOT NULL OR EXISTS (SELECT FROM pause WHERE ended_at IS NULL)))"
+    " ON CONFLICT (asked, rung, again, person, channel) DO NOTHING"
 )
 _TOLD = text(
     "SELECT d.asked, array_agg(DISTINCT d.person) AS people FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung"
     " WHERE d.asked = ANY(:ids) AND d.state IN ('WAITING', 'SENT') GROUP BY d.asked"
+)
+# Nobody of the agency was ever told, and what keeps us from it is ours: a message that was tried in vain, or one that a pause holds back.
+_UNTOLD = text(
+    "SELECT a.id FROM asked a WHERE a.id = ANY(:ids) AND NOT EXISTS (SELECT FROM delivery d WHERE d.asked = a.id AND d.state = 'SENT')"
+    " AND EXISTS (SELECT FROM delivery d WHERE (d.asked, d.rung) = (a.id, a.rung) AND d.state IN ('WAITING', 'FAILED')"
+    " AND (d.reason = ANY(:ours) OR EXISTS (SELECT FROM pause WHERE ended_at IS NULL))) ORDER BY a.id"
 )
 _SAID = text(
     "INSERT INTO delivery AS d (asked, case_id, task, rung, again, person, channel, drill, reference, state, planned_at, due_at,"
@@ -80,7 +90,7 @@ async def save(tx: AsyncConnection, asked: Iterable[Asked]) -> None:
 
 
 async def add(tx: AsyncConnection, knocks: Iterable[Knock], now: int) -> None:
-    """Plan deliveries; one that is planned or was sent already is left as it is."""
+    """Plan deliveries. One that is planned or was sent already is left as it is; beside one that was tried in vain no repeat is planned."""
     if rows := list(knocks):
         await tx.execute(_MAKE_ROOM, {"rows": _json(rows)})
         await tx.execute(_ADD, {"rows": _json(rows), "now": now})
@@ -90,6 +100,13 @@ async def told(tx: AsyncConnection, asked: Iterable[str]) -> dict[str, frozenset
     """Offer or task → who was, or is still to be, knocked at the rung on which it stands."""
     ids = list(asked)
     return {row.asked: frozenset(row.people) for row in await tx.execute(_TOLD, {"ids": ids})} if ids else {}
+
+
+async def untold(tx: AsyncConnection, ids: Iterable[str]) -> list[str]:
+    """Which of these offers nobody has been told of, for a reason that is ours."""
+    if not (listed := list(ids)):
+        return []
+    return [row.id for row in await tx.execute(_UNTOLD, {"ids": listed, "ours": list(OURS)})]
 
 
 async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | KnockFailed]]) -> None:

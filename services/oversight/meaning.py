@@ -8,10 +8,12 @@ from sys import intern
 from typing import Any
 
 from referral.domain import events as e
+from referral.domain.calling import NOT_CALLED, NOT_TOLD
 from services.oversight.kept import NEVER, Case, Offer, Run, Stay
 
 UNKNOWN_OFFER, UNKNOWN_TRACK, UNKNOWN_VALUE = "unknown-offer", "unknown-track", "unknown-value"
 DECLINED = frozenset({e.How.DECLINED_BY_AGENCY, e.How.DECLINED_BY_PERSON})
+UNTOLD = frozenset({NOT_CALLED, NOT_TOLD})
 PLANNED = frozenset({"interview", "plan"})
 """Steps by their id in every procedure: how long a child waits until they are done."""
 
@@ -108,7 +110,9 @@ def closed(case: Case, offer: Offer, body: e.OfferClosed, at: int) -> str | None
 
 
 def late(case: Case, offer: Offer, body: e.DeadlinePassed, at: int) -> None:
-    offer.run.so(f"late:{offer.agency}", at)
+    """An agency that nobody had told is not late: the desk did not call, or our messages did not arrive."""
+    if body.why.rule not in UNTOLD:
+        offer.run.so(f"late:{offer.agency}", at)
     if not offer.answered:
         offer.run.so("unanswered", at)
 

@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import auditors, broker, channels, contents, doors, history, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises
 
 WIDTH, MESSAGE = 360, 160
 """Columns (ours): a terminal scrolls, a file keeps it."""
@@ -23,6 +23,7 @@ def main() -> int:
     found = [
         *history.attacks(),
         *contents.attacks(),
+        *nobody_comes.attacks(),
         *own_topic.attacks(),
         *auditors.attacks(),
         *auditors.watched(),

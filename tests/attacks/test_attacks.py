@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import auditors, broker, channels, contents, doors, history, one_agency, own_topic, promises
+from tests.attacks import auditors, broker, channels, contents, doors, history, nobody_comes, one_agency, own_topic, promises
 from tests.attacks.ground import Attack, copy, verify
 
 ALL = [
     *history.attacks(),
     *contents.attacks(),
+    *nobody_comes.attacks(),
     *own_topic.attacks(),
     *auditors.attacks(),
     *auditors.watched(),

@@ -123,6 +123,10 @@ class Stack:
     async def states(self) -> list[str]:
         return [row.state for row in await self.rows("SELECT state FROM notifier.delivery ORDER BY id")]
 
+    async def now(self) -> int:
+        async with self.admin.begin() as tx:
+            return await clock.now(tx)
+
     async def advance(self, by: int) -> None:
         async with self.admin.begin() as tx:
             await clock.advance(tx, self.settings, by)

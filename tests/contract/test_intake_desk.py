@@ -20,6 +20,18 @@ async def test_a_desk_records_what_was_said_on_the_telephone(intake: Stack) -> N
     assert (await intake.queued(case_id))[1:] == ["response-submitted.v1"]
 
 
+async def test_a_notice_by_telephone_stands_in_the_list_of_its_desk_until_it_is_told(intake: Stack) -> None:
+    case_id, notice = await opened(intake, reach=e.Reach.PHONE, kind=e.OfferKind.NOTIFY, words=("ACKNOWLEDGE",), due=None, due_what="")
+    async with intake.door.begin() as tx:
+        assert [call.offer_id for call in await store.calls(tx, "desk-prizren")] == [notice]
+    told = await intake.post("desk-prizren", f"/v1/offers/{notice}/responses", {"word": "ACKNOWLEDGE", "via": "PHONE"})
+    assert told.status_code == 202
+    done = e.OfferClosed(why=WHY, offer_id=notice, how=e.How.COMPLETED, reason="")
+    await intake.decided(case_id, e.OfferAcknowledged(why=WHY, offer_id=notice, by=None, due=None, due_what=""), done)
+    async with intake.door.begin() as tx:
+        assert await store.calls(tx, "desk-prizren") == ()
+
+
 async def test_a_desk_instructs_and_nobody_else(intake: Stack) -> None:
     case_id, _ = await opened(intake)
     other = (await intake.submit())["case_id"]

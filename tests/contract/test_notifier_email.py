@@ -54,8 +54,9 @@ async def test_a_message_arrives_as_it_was_written_and_the_line_is_kept() -> Non
     [
         (smtp.unknown, smtp.accept, Refused, "refused"),
         (smtp.accept, smtp.unknown, Refused, "refused"),
-        (smtp.later, smtp.accept, Unreached, "try-later"),
-        (smtp.accept, smtp.later, Unreached, "try-later"),
+        (smtp.full, smtp.accept, Unreached, "try-later"),
+        (smtp.later, smtp.accept, Unreached, "server-busy"),
+        (smtp.accept, smtp.later, Unreached, "server-busy"),
         (smtp.hang_up, smtp.accept, Unreached, "server-away"),
         (smtp.accept, smtp.hang_up, Unreached, "server-away"),
         (smtp.hang, smtp.accept, Unreached, "no-answer"),

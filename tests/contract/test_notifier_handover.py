@@ -7,7 +7,7 @@ from datetime import datetime
 from referral.cli import roster
 from referral.cli.rota import ZONE
 from referral.domain.events import KnockFailed, KnockSent, OfferEscalated, RungFailed
-from services.notifier import results
+from services.notifier import blame
 from tests import smtp
 from tests.contract.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending, until
 from tests.contract.test_notifier_fails import attempts
@@ -48,7 +48,7 @@ async def test_a_retry_goes_to_whoever_has_come_on_and_not_to_who_has_left(notif
         await until(lambda: ended(notifier, 2))
     assert await knocked(notifier) == [comes]
     assert relay.recipients == ["marker.comes@police.example"]
-    assert [(e.reason, e.attempts) for e in of(notifier.said, KnockFailed)] == [("try-later", 1)]
+    assert [(e.reason, e.attempts) for e in of(notifier.said, KnockFailed)] == [("server-busy", 1)]
 
 
 async def test_whoever_comes_on_is_knocked_at_the_start_of_the_shift_and_nobody_twice(notifier: Stack, relay: smtp.Relay) -> None:
@@ -129,7 +129,7 @@ async def test_one_who_comes_back_before_the_next_round_is_knocked_after_all(not
         await until(lambda: attempts(notifier, 1))
         async with notifier.change() as tx:
             await roster.set_disabled(tx, account, True)
-        await notifier.advance(results.RETRY_SECONDS[0] * results.SECOND)
+        await notifier.advance(int(blame.FIRST_SECONDS) * blame.SECOND)
         await until(lambda: ended(notifier, 1))
         relay.recipient = smtp.accept
         async with notifier.change() as tx:
@@ -150,7 +150,7 @@ async def test_what_was_tried_and_is_overtaken_by_an_escalation_is_said(notifier
         relay.recipient = smtp.accept
         await notifier.tell(case, OfferEscalated(why=WHY, offer_id=offer.offer_id, rung=1, due=None, due_what=""))
         await until(lambda: ended(notifier, 2))
-    assert [(e.rung, e.reason, e.attempts) for e in of(await notifier.drain(), KnockFailed)] == [(0, "try-later", 1)]
+    assert [(e.rung, e.reason, e.attempts) for e in of(await notifier.drain(), KnockFailed)] == [(0, "server-busy", 1)]
     assert await notifier.rows("SELECT FROM notifier.delivery WHERE state = 'DROPPED' AND ended_at IS NULL") == []
 
 
@@ -168,5 +168,5 @@ async def test_an_attempt_that_fails_after_it_was_overtaken_is_said(notifier: St
     async with sending(notifier.sender(relay.port)):
         await notifier.tell(case, offer)
         await until(lambda: ended(notifier, 2))
-    assert [(e.rung, e.reason, e.attempts) for e in of(await notifier.drain(), KnockFailed)] == [(0, "try-later", 1)]
+    assert [(e.rung, e.reason, e.attempts) for e in of(await notifier.drain(), KnockFailed)] == [(0, "server-busy", 1)]
     assert await notifier.rows("SELECT FROM notifier.delivery WHERE state = 'DROPPED' AND ended_at IS NULL") == []

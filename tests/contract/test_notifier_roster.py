@@ -28,12 +28,12 @@ from referral.runtime import database
 from services.intake import accounts
 from services.notifier import migrations
 from services.notifier import roster as reading
+from services.notifier.blame import FIRST_SECONDS, SECOND
 from services.notifier.channels.email import Relay, relay
 from services.notifier.duty import Person, Roster, Single, Weekly, on_duty
 from services.notifier.figures import Figures
 from services.notifier.history import rungs
 from services.notifier.message import compose
-from services.notifier.results import RETRY_SECONDS
 from services.notifier.watch import SLOW_SECONDS, Watch
 from tests import smtp
 from tests.contract.notifier_stack import INBOX, Stack, of, opened, sending, stack, until
@@ -272,7 +272,7 @@ async def test_the_language_of_a_knock_is_the_one_chosen_in_the_inbox(notifier: 
         async with doors.begin() as tx:
             await accounts.speak(tx, account, "sr-Cyrl")
         relay.recipient = smtp.accept
-        await notifier.advance(RETRY_SECONDS[0] * 1_000_000)
+        await notifier.advance(int(FIRST_SECONDS) * SECOND)
         await relay.got(1)
     await doors.dispose()
     (knock,) = [row.reference for row in await notifier.rows("SELECT reference FROM notifier.delivery")]

@@ -175,6 +175,8 @@ class World:
                 known = str(uuid.UUID(int=0xBAD)) if words[0] == "nowhere" else self.offer(words[0]).offer_id
                 rung = 0 if words[0] == "nowhere" else self.offer(words[0]).rung
                 return e.RungFailed(offer_id=known, rung=rung, reason=words[1], at=self.now)
+            case "rung-reached":
+                return e.RungReached(offer_id=self.offer(words[0]).offer_id, rung=self.offer(words[0]).rung, at=self.now)
             case "lost":
                 return RecordLost(topic="referral-intake", seq=7, reason="gap")
             case "unheard":
@@ -226,7 +228,7 @@ class World:
         return found[-1]
 
     def answer(self, where: str, words: list[str]) -> e.ResponseSubmitted:
-        """`step: WORD [reason or code] [unrecorded] [by=agency] [phone=desk]`; `nowhere:` answers an offer that was never made."""
+        """`step: WORD [reason or code] [unrecorded] [by=agency] [person=number] [phone=desk]`; `nowhere:` answers no offer."""
         word, named = e.Word(words[0]), options(words)
         offer = self.offer(where) if where != "nowhere" else Offer(offer_id=str(uuid.UUID(int=0xBAD)), agency="iom", service="")
         more = [w for w in words[1:] if w != "unrecorded" and "=" not in w]
@@ -239,7 +241,7 @@ class World:
             reason=more[0] if more and word is not e.Word.DECIDE else "",
             code=more[0] if more and word is e.Word.DECIDE else "",
             recorded=() if "unrecorded" in words else ("reason", "child-view"),
-            by=None,
+            by=str(uuid.UUID(int=int(named["person"]))) if "person" in named else None,
             via=e.Via.PHONE if "phone" in named else e.Via.WEB,
             recorded_by=str(uuid.UUID(int=0xF0)) if "phone" in named else None,
             received_at=self.now,

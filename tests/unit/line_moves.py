@@ -33,6 +33,9 @@ traits = st.builds(
     flags=st.sampled_from([(), (), ("unaccompanied",), ("disability",), *((flag,) for flag in SHIPPED.codes["flag"])]),
 )
 WORDS = [w for w in e.Instruction if w not in (e.Instruction.UNKNOWN, e.Instruction.CLOSE)]
+REASONS = ["nobody-on-duty", "all-excluded", "all-channels-failed", "channels-away", "channels-away"]
+STAFF = str(uuid.UUID(int=7))
+"""Somebody who answers now and then, and is excluded now and then."""
 AGREE = e.Consent(state=e.ConsentState.GIVEN, basis="consent", giver="person", scope=(), recipients=(), until=None)
 
 
@@ -81,7 +84,13 @@ class Sends(Cases):
     def respond(self, who: str, offer_id: str, agency: str, word: e.Word, reason: str, code: int, recorded: tuple[str, ...]) -> None:
         codes = self.codes(who, offer_id)
         answer: dict[str, Any] = {"response_id": str(uuid.UUID(int=self.count)), "offer_id": offer_id, "agency": agency, "word": word}
-        answer |= {"reason": reason, "code": codes[code % len(codes)], "recorded": recorded, "by": None, "via": e.Via.WEB}
+        answer |= {
+            "reason": reason,
+            "code": codes[code % len(codes)],
+            "recorded": recorded,
+            "by": STAFF if code % 2 else None,
+            "via": e.Via.WEB,
+        }
         self.put(who, e.ResponseSubmitted(**answer, recorded_by=None, received_at=self.now))
 
     def order(self, word: e.Instruction, step: str, seat: int, target: str, desk: str) -> e.InstructionGiven:
@@ -147,19 +156,25 @@ class Moves(Sends):
             after = self.cases[who]
             assert after is not None and {o.offer_id for o in before} <= {o.offer_id for o in open_offers(after)}
 
-    @rule(who=st.sampled_from(CASES), pick=chosen, rung=st.integers(0, 2), reason=st.sampled_from(["nobody-on-duty", "all-excluded"]))
+    @rule(who=st.sampled_from(CASES), pick=chosen, rung=st.integers(0, 2), reason=st.sampled_from(REASONS))
     def rung_failed(self, who: str, pick: int, rung: int, reason: str) -> None:
         offer = self.an_offer(who, pick, ended=pick % 7 == 0)
         if offer is not None:
             rung = offer.rung if pick % 2 else rung
             self.put(who, e.RungFailed(offer_id=offer.offer_id, rung=rung, reason=reason, at=self.now))
 
+    @rule(who=st.sampled_from(CASES), pick=chosen)
+    def rung_reached(self, who: str, pick: int) -> None:
+        offer = self.an_offer(who, pick, ended=pick % 7 == 0)
+        if offer is not None:
+            self.put(who, e.RungReached(offer_id=offer.offer_id, rung=offer.rung, at=self.now))
+
     @rule(who=st.sampled_from(CASES), pick=chosen, kind=st.sampled_from(["AGENCY", "STAFF", "RELATION"]))
     def exclude(self, who: str, pick: int, kind: str) -> None:
         agencies = sorted(self.whole.agencies)
         offer = self.an_offer(who, pick, ended=False)
         asked = offer.agency if offer is not None and pick % 2 else agencies[pick % len(agencies)]
-        actor = {"AGENCY": asked, "STAFF": str(uuid.UUID(int=7)), "RELATION": ("parent", "relative")[pick % 2]}[kind]
+        actor = {"AGENCY": asked, "STAFF": STAFF, "RELATION": ("parent", "relative")[pick % 2]}[kind]
         self.put(who, e.ActorExcluded(agency="dsw", by=None, kind=e.ActorKind(kind), actor=actor, received_at=self.now))
 
     @rule(who=st.sampled_from(CASES), traits=traits)

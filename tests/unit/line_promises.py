@@ -47,6 +47,8 @@ def kept(case: Case | None, cause: Input, facts: e.Facts, events: tuple[Struct, 
             assert f"agency:{event.desk}" not in case.excluded or event.desk == policy.oversight
     assert case is not None
     _nothing_is_parked(case, facts.now, policy)
+    who_is_telephoned(case)
+    _only_a_limit_accuses(before, events)
     if isinstance(cause.body, Due):
         assert (next_due(case) or facts.now + 1) > facts.now, "an alarm would ring again at once"
     _consent_is_honoured(case, facts.now, policy)
@@ -92,6 +94,31 @@ def _nothing_is_parked(case: Case, now: int, policy: Policy) -> None:
     if not case.closed:
         assert next_due(case) is not None or case.tasks
     assert all(task.due is not None and task.desk in policy.agencies for task in case.tasks)
+
+
+def who_is_telephoned(case: Case) -> None:
+    """A desk has a task about every agency on the telephone that owes an answer, and none about an offer that owes none."""
+    owing = set()
+    for _, track, run, seat in seats(case):
+        for offer in offers_of(seat):
+            waits = offer.state == "OFFERED" or (offer.state == "ACKNOWLEDGED" and run.kind is not e.StepKind.NOTIFY)
+            if offer.by_phone and waits and offer not in seat.kept and not track.paused_by and not track.outcome:
+                owing.add(offer.offer_id)
+    tasks = {task.offer_id for task in case.tasks if task.about in ("call", "tell")}
+    assert owing == tasks, f"not telephoned: {owing - tasks}; telephoned for nothing: {tasks - owing}"
+    about = {task.offer_id for task in case.tasks if task.about == "not-told"}
+    assert about <= {offer.offer_id for offer in open_offers(case) if offer.unheard}
+
+
+def _only_a_limit_accuses(before: Case | None, events: tuple[Struct, ...]) -> None:
+    """Nobody is accused of silence unless a limit passed that the agency knew of, in this decision or before it."""
+    knew = {event.offer_id for event in events if isinstance(event, e.DeadlinePassed) and event.why.rule == "limit"}
+    for _, _, _, seat in seats(before) if before is not None else ():
+        knew |= {o.offer_id for o in (*offers_of(seat), *seat.past) if o.charged}
+    for index, event in enumerate(events):
+        if isinstance(event, e.CaseRaised):
+            about = [one.offer_id for one in events[:index] if isinstance(one, e.OfferClosed | e.DeadlinePassed)]
+            assert about and about[-1] in knew, "accused of a limit that did not pass, or that nobody had told it of"
 
 
 def _consent_is_honoured(case: Case, now: int, policy: Policy) -> None:

@@ -23,6 +23,7 @@ OFFER, CASE = "0b6f2f0e-54f7-4b1c-9d53-0c9f0f2c9a11", "1b6f2f0e-54f7-4b1c-9d53-0
 LIMIT: dict[str, Any] = {"why": WHY, "offer_id": OFFER, "due": 9, "due_what": "accept"}
 AFTER: list[Struct] = [
     e.OfferEscalated(**LIMIT, rung=1),
+    e.OfferEscalated(**LIMIT, rung=0, reason="acknowledger-excluded"),
     e.OfferAcknowledged(**LIMIT, by=None),
     e.OfferAccepted(**LIMIT, by=None, late=False),
     e.OfferArrived(**LIMIT, by=None),
@@ -51,6 +52,12 @@ def applied(batches: list[list[Input]]) -> dict[str, Any]:
                 name: kept.get(name) if value is None and name in ("state", "rung", "arrived") else value for name, value in fresh.items()
             }
     return row
+
+
+def test_an_offer_whose_acknowledger_is_excluded_stands_open_again() -> None:
+    anew = e.OfferEscalated(**LIMIT, rung=0, reason="acknowledger-excluded")
+    events = [offer("police", OFFER), e.OfferAcknowledged(**LIMIT, by=None), anew]
+    assert applied([[record(body, seq) for seq, body in enumerate(events)]])["state"] == "OFFERED"
 
 
 @given(st.lists(st.sampled_from(AFTER), max_size=8), st.integers(0, 8))

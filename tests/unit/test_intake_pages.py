@@ -108,6 +108,25 @@ def test_an_ended_offer_says_why_and_opens_no_file() -> None:
     assert "no longer" in view.ended and not view.sections and not view.actions and view.time is None
 
 
+def test_a_notice_by_telephone_is_told_and_no_rung_of_the_agency_is_said_to_be_woken() -> None:
+    notice = offer(kind="NOTIFY", reach="PHONE", words=("ACKNOWLEDGE",), due=None)
+    found = pages_offer.view(notice, Spot(), SAY, name, (), NOW, call=True)
+    assert [(action.word, action.label, action.first) for action in found.actions] == [("ACKNOWLEDGE", "I have told them", True)]
+    assert "rung:duty-officer" not in dict(found.facts).values()
+    own = pages_offer.view(offer(), Spot(), SAY, name, (), NOW)
+    assert "rung:duty-officer" in dict(own.facts).values()
+
+
+@pytest.mark.parametrize("reason", ["not-told", "not-called"])
+def test_an_agency_that_nobody_had_told_does_not_read_that_it_did_not_answer(reason: str) -> None:
+    over = {"state": "EXPIRED", "closed_at": NOW, "due": None}
+    silent = pages_offer.view(offer(**over, reason="accept"), Spot(), SAY, name, (), NOW).ended
+    untold = pages_offer.view(offer(**over, reason=reason), Spot(), SAY, name, (), NOW).ended
+    assert "answered in time" in silent and "answered in time" not in untold and "still" in untold
+    card = pages_view.card(offer(**over, reason=reason), Spot(), SAY, name, NOW)
+    assert card.state == untold
+
+
 def test_a_decline_without_reason_and_a_decision_without_words_are_told_beside_the_field() -> None:
     assert pages_form.answer({"word": "DECLINE"}, offer()).errors == {"reason": "error.reason"}
     deciding = offer(words=("DECIDE",), codes=("LOW",), needs=("reason", "child-view"))

@@ -119,9 +119,14 @@ def test_a_notice_knocks_once_and_its_completion_does_not_take_that_back() -> No
     assert plan(cancelled, STAFF, 0).knocks == ()
 
 
-def test_an_agency_reached_by_telephone_is_not_knocked_and_its_rung_does_not_fail() -> None:
-    made = plan(known(opened(reach=Reach.PHONE, ladder=("night",))), STAFF, 0)
-    assert (made.knocks, made.failed) == ((), None)
+def test_an_agency_reached_by_telephone_is_not_knocked_on_any_rung() -> None:
+    """Its desk is: as a task of its own."""
+    offer = opened(reach=Reach.PHONE)
+    asked = follow(None, offer, case_id="case", at=0, drill=False)
+    for rung in (1, 2):
+        climbs = OfferEscalated(why=WHY, offer_id=offer.offer_id, rung=rung, reason="acknowledge", due=9, due_what="acknowledge")
+        asked = follow(asked, climbs, case_id="case", at=0, drill=False)
+        assert asked is None or plan(asked, STAFF, 0).knocks == ()
 
 
 def test_nobody_is_woken_for_a_seat_that_goes_on_under_another_procedure() -> None:

@@ -46,6 +46,7 @@ from referral.domain.events.offer_held import OfferHeld
 from referral.domain.events.offer_opened import OfferKind
 from referral.domain.events.offer_opened import OfferOpened
 from referral.domain.events.offer_opened import Reach
+from referral.domain.events.offer_unheard import OfferUnheard
 from referral.domain.events.passed import Passed
 from referral.domain.events.person_not_needed import PersonNotNeeded
 from referral.domain.events.policy_activated import PolicyActivated
@@ -61,6 +62,7 @@ from referral.domain.events.response_submitted import Word
 from referral.domain.events.roster_changed import RosterChanged
 from referral.domain.events.roster_row import RosterRow
 from referral.domain.events.rung_failed import RungFailed
+from referral.domain.events.rung_reached import RungReached
 from referral.domain.events.section_disclosed import SectionDisclosed
 from referral.domain.events.section_written import SectionWritten
 from referral.domain.events.signed import Scheme
@@ -100,6 +102,7 @@ EVENTS = {
     OfferEscalated.TYPE: OfferEscalated,
     OfferHeld.TYPE: OfferHeld,
     OfferOpened.TYPE: OfferOpened,
+    OfferUnheard.TYPE: OfferUnheard,
     PersonNotNeeded.TYPE: PersonNotNeeded,
     PolicyActivated.TYPE: PolicyActivated,
     Quarantined.TYPE: Quarantined,
@@ -110,6 +113,7 @@ EVENTS = {
     ResponseSubmitted.TYPE: ResponseSubmitted,
     RosterChanged.TYPE: RosterChanged,
     RungFailed.TYPE: RungFailed,
+    RungReached.TYPE: RungReached,
     SectionDisclosed.TYPE: SectionDisclosed,
     SectionWritten.TYPE: SectionWritten,
     StepDone.TYPE: StepDone,
@@ -163,6 +167,7 @@ __all__ = [
     "OfferHeld",
     "OfferKind",
     "OfferOpened",
+    "OfferUnheard",
     "Passed",
     "PersonNotNeeded",
     "PolicyActivated",
@@ -176,6 +181,7 @@ __all__ = [
     "RosterChanged",
     "RosterRow",
     "RungFailed",
+    "RungReached",
     "Scheme",
     "SectionDisclosed",
     "SectionWritten",

@@ -12,9 +12,9 @@ from referral.domain.value import Value
 class NeedsPerson(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No rule can place this: a desk must look."""
 
-    TYPE: ClassVar[str] = "needs-person.v1"
+    TYPE: ClassVar[str] = "needs-person.v2"
     TOPIC: ClassVar[str] = "referral-routing"
-    IDS: ClassVar[tuple[str, ...]] = ("task_id", "track_id",)
+    IDS: ClassVar[tuple[str, ...]] = ("task_id", "track_id", "offer_id",)
 
     head: Head | None = None
     """Set on the first event of an input."""
@@ -36,3 +36,5 @@ class NeedsPerson(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far above the desk it has climbed: 0 desk, 1 supervising body, 2 oversight."""
     due: int | None = None
     """When it is repeated."""
+    offer_id: str | None = None
+    """The offer that the desk telephones about, or whose agency our messages did not reach; null for every other task."""

@@ -10,7 +10,7 @@ from referral.domain.value import Value
 
 
 class OfferEscalated(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nobody answered in time: the next rung of the same agency."""
+    """A rung of the agency is knocked: the next one after silence, or the same one anew."""
 
     TYPE: ClassVar[str] = "offer-escalated.v1"
     TOPIC: ClassVar[str] = "referral-routing"
@@ -25,7 +25,7 @@ class OfferEscalated(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rung: int
     """Rung now, from 0."""
     reason: str | None = None
-    """Why it climbs: acknowledge (the limit passed), or the reason of a RungFailed."""
+    """Why it climbs: acknowledge (the limit passed), or the reason of a RungFailed; acknowledger-excluded: the same rung anew."""
     due: int | None = None
     """Next limit."""
     due_what: str

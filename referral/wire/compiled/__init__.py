@@ -40,6 +40,7 @@ from referral.wire.compiled import offer_closed
 from referral.wire.compiled import offer_escalated
 from referral.wire.compiled import offer_held
 from referral.wire.compiled import offer_opened
+from referral.wire.compiled import offer_unheard
 from referral.wire.compiled import passed
 from referral.wire.compiled import person_not_needed
 from referral.wire.compiled import policy_activated
@@ -52,6 +53,7 @@ from referral.wire.compiled import response_submitted
 from referral.wire.compiled import roster_changed
 from referral.wire.compiled import roster_row
 from referral.wire.compiled import rung_failed
+from referral.wire.compiled import rung_reached
 from referral.wire.compiled import section_disclosed
 from referral.wire.compiled import section_written
 from referral.wire.compiled import signed
@@ -93,6 +95,7 @@ FINGERPRINTS = {
     "leaf.v2": 1524651760997752659,
     "meta.v1": -294720532920057354,
     "needs-person.v1": 5524754876861207023,
+    "needs-person.v2": -4318917341659472409,
     "offer-accepted.v1": -7107110479503557348,
     "offer-acknowledged.v1": -3885427401037165372,
     "offer-arrived.v1": 3845454823370212923,
@@ -100,6 +103,7 @@ FINGERPRINTS = {
     "offer-escalated.v1": -8142864290877489613,
     "offer-held.v1": -8345909471966476456,
     "offer-opened.v1": 7016236317045396622,
+    "offer-unheard.v1": 1071916171833572025,
     "passed.v1": 9153950226952924373,
     "person-not-needed.v1": 2680861182526063321,
     "policy-activated.v1": -858678549514275396,
@@ -113,6 +117,7 @@ FINGERPRINTS = {
     "roster-changed.v1": 685924876492168121,
     "roster-row.v1": 3549348418096659276,
     "rung-failed.v1": 5981256200875020575,
+    "rung-reached.v1": -2860879624182566180,
     "sealed.v1": -8432922871647502632,
     "section-disclosed.v1": 5534290302212687549,
     "section-written.v1": 5262337778049864599,
@@ -148,6 +153,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "knock-failed.v1": (387856051343050515, knock_failed.read_v1),
     "knock-sent.v1": (-2093424176418181721, knock_sent.read_v1),
     "needs-person.v1": (5524754876861207023, needs_person.read_v1),
+    "needs-person.v2": (-4318917341659472409, needs_person.read_v2),
     "offer-accepted.v1": (-7107110479503557348, offer_accepted.read_v1),
     "offer-acknowledged.v1": (-3885427401037165372, offer_acknowledged.read_v1),
     "offer-arrived.v1": (3845454823370212923, offer_arrived.read_v1),
@@ -155,6 +161,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "offer-escalated.v1": (-8142864290877489613, offer_escalated.read_v1),
     "offer-held.v1": (-8345909471966476456, offer_held.read_v1),
     "offer-opened.v1": (7016236317045396622, offer_opened.read_v1),
+    "offer-unheard.v1": (1071916171833572025, offer_unheard.read_v1),
     "person-not-needed.v1": (2680861182526063321, person_not_needed.read_v1),
     "policy-activated.v1": (-858678549514275396, policy_activated.read_v1),
     "quarantined.v1": (7719928095000935047, quarantined.read_v1),
@@ -166,6 +173,7 @@ READERS: dict[str, tuple[int, Callable[[bytes, int], tuple[Struct, int]]]] = {
     "response-submitted.v1": (-2703843390454981339, response_submitted.read_v1),
     "roster-changed.v1": (685924876492168121, roster_changed.read_v1),
     "rung-failed.v1": (5981256200875020575, rung_failed.read_v1),
+    "rung-reached.v1": (-2860879624182566180, rung_reached.read_v1),
     "section-disclosed.v1": (5534290302212687549, section_disclosed.read_v1),
     "section-written.v1": (5262337778049864599, section_written.read_v1),
     "step-done.v1": (3175322365600057189, step_done.read_v1),
@@ -207,6 +215,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.OfferEscalated: offer_escalated.write,
     events.OfferHeld: offer_held.write,
     events.OfferOpened: offer_opened.write,
+    events.OfferUnheard: offer_unheard.write,
     events.Passed: passed.write,
     events.PersonNotNeeded: person_not_needed.write,
     events.PolicyActivated: policy_activated.write,
@@ -219,6 +228,7 @@ WRITERS: dict[type, Callable[[Any], bytes]] = {
     events.RosterChanged: roster_changed.write,
     events.RosterRow: roster_row.write,
     events.RungFailed: rung_failed.write,
+    events.RungReached: rung_reached.write,
     events.SectionDisclosed: section_disclosed.write,
     events.SectionWritten: section_written.write,
     events.Signed: signed.write,

@@ -36,6 +36,8 @@ ASK_AFTER_SECONDS = 5.0
 """A line that slept longer is asked (NOOP) before it gets a message; servers hang up after minutes."""
 ADDRESS = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")
 """What we send to: no space, no control character, nothing that would end a header."""
+MAILBOX = re.compile(r"4\.2\.")
+"""Enhanced status of a mailbox that is full or closed for now (RFC 3463 §3.3): about this person. Every other 4xx is about the server."""
 TLS = {"offered": None, "required": True, "never": False}
 
 
@@ -193,12 +195,12 @@ async def _failure(work: Coroutine[Any, Any, object], seconds: float) -> Refused
         async with asyncio.timeout(seconds):
             await work
     except SMTPRecipientsRefused as error:
-        code = error.recipients[0].code if error.recipients else 0
-        return Refused("refused") if 500 <= code < 600 else Unreached("try-later")
+        code, words = (error.recipients[0].code, error.recipients[0].message) if error.recipients else (0, "")
+        return Refused("refused") if 500 <= code < 600 else Unreached("try-later" if MAILBOX.match(words) else "server-busy")
     except SMTPDataError as error:
-        return Refused("refused") if 500 <= error.code < 600 else Unreached("try-later")
+        return Refused("refused") if 500 <= error.code < 600 else Unreached("server-busy")
     except SMTPResponseException as error:  # greeting, sign-in or sender: our own set-up, which somebody will mend
-        return Unreached("try-later" if 400 <= error.code < 500 else "server-refuses-us")
+        return Unreached("server-busy" if 400 <= error.code < 500 else "server-refuses-us")
     except TimeoutError:
         return Unreached("no-answer")
     except ssl.SSLError:

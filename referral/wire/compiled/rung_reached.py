@@ -1,0 +1,28 @@
+"""GENERATED from schemas/avro by `make generate`. Do not edit."""
+
+from __future__ import annotations
+
+from referral.domain.events import RungReached
+from referral.wire import atoms
+
+
+def read_v1(d: bytes, i: int) -> tuple[RungReached, int]:
+    """rung-reached.v1"""
+    f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    n = d[i]
+    if n > 0x7F:
+        f_rung, i = atoms.int32(d, i)
+    else:
+        f_rung = (n >> 1) ^ -(n & 1)
+        i += 1
+    f_at, i = atoms.long(d, i)
+    return RungReached(offer_id=f_offer_id, rung=f_rung, at=f_at), i
+
+
+def write(x: RungReached) -> bytes:
+    """rung-reached.v1"""
+    return b"".join((
+        atoms.ident_bytes(x.offer_id),
+        atoms.INTS[x.rung],
+        atoms.LONGS[x.at],
+    ))

@@ -1,0 +1,30 @@
+"""Tell whose fault it is that a message did not leave, and when to try again. Pure.
+
+Apart from its only users because the handler, the sender and the tests must agree on one list.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+OURS = frozenset({"server-away", "server-busy", "server-refuses-us", "not-secured", "no-answer", "no-channel", "gave-up"})
+"""Words of knock-reason about our relay, our provider or our network. Every other word is about the person or the address."""
+FIRST_SECONDS, MOST_SECONDS = 2.0, 60.0
+"""Bounds of the gap between attempts while the fault is ours (P): a restart of the relay costs two seconds, an hour's outage a minute."""
+RETRY_SECONDS = (5, 15, 45, 120)
+"""Gaps between attempts at one mailbox that asks to come back later; then the channel has failed (P). Three minutes: a fifth of the
+shortest limit to acknowledge."""
+SECOND = 1_000_000
+
+
+def next_try(reason: str, attempt: int, reference: str) -> int | None:
+    """How long to wait after this attempt, µs; None: the channel has failed.
+
+    attempt: number of the attempt that has just ended, from 1. reference: random, of the message; while the fault is ours the gap is
+    drawn from it anywhere below the bound ("full jitter"), so that messages that failed together do not come back together.
+    """
+    if reason not in OURS:
+        return RETRY_SECONDS[attempt - 1] * SECOND if attempt <= len(RETRY_SECONDS) else None
+    most = min(MOST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempt - 1, 16))
+    drawn = int.from_bytes(sha256(f"{reference}/{attempt}".encode()).digest()[:4]) / 2**32
+    return round(most * drawn * SECOND)

@@ -1,0 +1,10 @@
+"""An offer that nobody has been told of, because our channels are away."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE notifier.asked ADD COLUMN away boolean NOT NULL DEFAULT false")
