@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from referral.domain.events import CaseClosed, CaseErased, PolicyActivated, TrackChanged
+from referral.domain.events import CaseClosed, CaseErased, CaseOpened, PolicyActivated, TrackChanged
 from referral.domain.record import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
 from referral.proof.bundles import Bundles
@@ -22,7 +22,7 @@ from referral.proof.reexecute import Reexecution
 from referral.proof.report import Report, Weight, finding
 from referral.proof.signed import Signatures
 
-CLOSED, TRACK = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE))
+CLOSED, TRACK, OPENED = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE, CaseOpened.TYPE))
 
 
 class Verification:
@@ -86,8 +86,8 @@ class Verification:
 
 
 def ends(type_: str) -> bool:
-    """Return True where a record of this type tells if the case is closed: its end, and a track that is opened and so opens it again."""
-    return type_.rpartition(".v")[0] in (CLOSED, TRACK)
+    """Return True where a record of this type tells if the case is closed: its end, or what opens it, also after its end."""
+    return type_.rpartition(".v")[0] in (CLOSED, TRACK, OPENED)
 
 
 def closes(type_: str) -> bool:

@@ -39,7 +39,7 @@ def kept(case: Case | None, cause: Input, facts: e.Facts, events: tuple[Struct, 
         _codes_are_known(event, policy)
         was, case = case is not None and bool(case.closed), evolve(case, event, cause.case_id)
         # By this an auditor without the case's key tells whether an erased case was closed (referral.proof.verify).
-        assert bool(case.closed) == (isinstance(event, e.CaseClosed) or (was and not isinstance(event, e.TrackChanged)))
+        assert bool(case.closed) == (isinstance(event, e.CaseClosed) or (was and not isinstance(event, e.TrackChanged | e.CaseOpened)))
         standing |= set(case.excluded)
         if isinstance(event, e.OfferOpened):
             _offer_is_allowed(case, event, standing, policy)
