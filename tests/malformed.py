@@ -5,6 +5,7 @@ Every batch is made of parts, and each kind spoils one of them, with a right CRC
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import random
 import struct
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import for_code
+from aiokafka.errors import NotLeaderForPartitionError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 
@@ -255,12 +256,19 @@ def corpus(number: int, seed: int = 1) -> Iterator[Bad]:
 
 
 async def produce(sender: AIOKafkaProducer, topic: str, partition: int, data: bytes) -> str:
-    """Send the bytes of a batch as they are. What the broker answers: empty where it took them, else the name of its error."""
+    """Send the bytes of a batch as they are. What the broker answers: empty where it took them, else the name of its error.
+
+    A topic that was just made has its leader a moment later than its name: then it is asked again, for ten seconds.
+    """
     await sender.client._wait_on_metadata(topic)
-    leader = sender.client.cluster.leader_for_partition(_place(topic, partition))
-    answer: Any = await sender.client.send(leader, ProduceRequest(None, -1, 10_000, [(topic, [(partition, data)])]))
-    [(_, [(_, code, *_)])] = answer.topics
-    return "" if code == 0 else for_code(code).__name__
+    async with asyncio.timeout(10):
+        while True:
+            leader = sender.client.cluster.leader_for_partition(_place(topic, partition))
+            answer: Any = await sender.client.send(leader, ProduceRequest(None, -1, 10_000, [(topic, [(partition, data)])]))
+            [(_, [(_, code, *_)])] = answer.topics
+            if for_code(code) not in (NotLeaderForPartitionError, UnknownTopicOrPartitionError):
+                return "" if code == 0 else for_code(code).__name__
+            await sender.client.force_metadata_update()
 
 
 def _place(topic: str, partition: int) -> Any:

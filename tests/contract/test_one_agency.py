@@ -44,9 +44,7 @@ async def as_it_was(settings: Settings, agency: str) -> None:
 
 
 async def ready(intake: Line) -> bool:
-    answer = await intake.http.get("/readyz")
-    assert answer.status_code == 200 or "start" in answer.json()["against"], answer.text
-    return answer.status_code == 200
+    return (await intake.http.get("/readyz")).status_code == 200
 
 
 async def published(intake: Line, agency: str, key: str) -> None:

@@ -95,7 +95,9 @@ class Line:
         return await self.until(f"{count} {kind.__name__} {fields}", look)
 
     async def verified(self) -> Report:
-        """What `audit verify` finds in the whole log."""
+        """What `audit verify` finds in the whole log, once a heartbeat says that its clocks are a drill's."""
+        beats = "SELECT 1 FROM audit.entry WHERE kind = 'HEARTBEAT'"
+        await self.until("audit has said that it is a drill", lambda: self.rows(beats))
 
         async def read(tx: log.AsyncConnection, found: log.Settings) -> Report:
             return verify([x async for x in log.entries(tx)], await log.case_keys(tx, found))
