@@ -18,7 +18,6 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime import clock, database, kafka, settings
 from referral.runtime.settings import Settings
 
-app = typer.Typer(help="An agency's tokens, its topic, and whom a case excludes.", no_args_is_help=True)
 T = TypeVar("T")
 SHOWN = 12
 """Hex digits of a token's hash that name it in lists."""
@@ -34,7 +33,6 @@ _REVOKE = text(
 )
 
 
-@app.command("token")
 def token_command(
     agency: Agency,
     label: Annotated[str, typer.Option(help="Which system will hold it, in the agency's words.")] = "",
@@ -66,7 +64,6 @@ def token_command(
     return 0
 
 
-@app.command("topic")
 def topic_command(agency: Agency, as_json: show.Json = False) -> int:
     """Make the agency's own topic, ingress.<agency>. Who may write to it the broker's access list says.
 
@@ -81,7 +78,6 @@ def topic_command(agency: Agency, as_json: show.Json = False) -> int:
     return 0
 
 
-@app.command("exclude")
 def exclude_command(
     case_id: str,
     kind: Annotated[str, typer.Argument(help="AGENCY, STAFF or RELATION.")],

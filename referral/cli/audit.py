@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import log
 from referral.proof.entry import Entry
 from referral.runtime.settings import Settings
-
-app = typer.Typer(no_args_is_help=True, help="The log: who did what, when and why, and whether it can be believed.")
 
 
 async def case_entries(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:

@@ -17,7 +17,6 @@ from referral.cli import show
 from referral.errors import Rejected
 from referral.runtime import settings
 
-app = typer.Typer(help="The snapshot of holidays that working days are counted with.", no_args_is_help=True)
 COUNTRY, ZONE = "XK", "Europe/Belgrade"
 SPAN = 20
 """Years at most: a calendar further ahead would mostly hold estimates (ours)."""
@@ -30,7 +29,6 @@ source: holidays {version}
 """
 
 
-@app.command("refresh")
 def refresh_command(
     folder: Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")] = None,
     years: Annotated[str, typer.Option(help="2026-2030; by default the years that the snapshot has.")] = "",

@@ -8,10 +8,7 @@ import typer
 
 from referral.cli import show
 
-app = typer.Typer(no_args_is_help=True, help="One case.")
 
-
-@app.command("show")
 def show_case(case_id: str, url: show.Url = show.DEFAULT_URL, token: show.Token = "", as_json: show.Json = False) -> int:
     """The case as a timeline: what was asked of whom, and how it stands.
 
@@ -32,7 +29,6 @@ def show_case(case_id: str, url: show.Url = show.DEFAULT_URL, token: show.Token 
     return 0
 
 
-@app.command()
 def instruct(
     case_id: str,
     word: Annotated[str, typer.Argument(help="OFFER, LINK, CLOSE, RELEASE, STOP, RESUME or SETTLE.")],

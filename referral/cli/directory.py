@@ -18,13 +18,11 @@ from referral.errors import Rejected
 from referral.runtime import settings
 from referral.wire import bundle
 
-app = typer.Typer(help="Agencies and services, in the words of Open Referral HSDS 3.", no_args_is_help=True)
 LARGEST = 32 * 1024 * 1024
 """Bytes of a document: thirty times what 300 agencies need."""
 Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")]
 
 
-@app.command("export")
 def export_command(
     folder: Folder = None, out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None
 ) -> int:
@@ -50,7 +48,6 @@ def export_command(
     return 0
 
 
-@app.command("import")
 def import_command(
     file: Annotated[Path, typer.Argument(help="HSDS 3 as `export` writes it.")],
     into: Annotated[Path | None, typer.Option("--into", help="The policy folder to write into; without it nothing is written.")] = None,

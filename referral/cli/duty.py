@@ -17,13 +17,11 @@ from referral.runtime import database, settings
 from referral.runtime import keys as keys_
 from referral.runtime.keys import Keys
 
-app = typer.Typer(help="Whom the notifier may knock, and when they are on duty.", no_args_is_help=True)
 T = TypeVar("T")
 
 Account = Annotated[str, typer.Argument(help="Id of the inbox account (a uuid).")]
 
 
-@app.command("person")
 def person_command(
     account: Account,
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
@@ -48,7 +46,6 @@ def person_command(
     show.console.print(f"{account} may be knocked for {agency}: {', '.join(names)}")
 
 
-@app.command("shift")
 def shift_command(
     account: Account,
     shift: Annotated[str, typer.Argument(help=rota.HINT)],
@@ -74,7 +71,6 @@ def shift_command(
     show.console.print(f"{_run(work)} shifts")
 
 
-@app.command("absence")
 def absence_command(account: Account, begin: str, end: str) -> None:
     """A person is on no shift between two moments.
 
@@ -89,7 +85,6 @@ def absence_command(account: Account, begin: str, end: str) -> None:
     _run(work)
 
 
-@app.command("remove")
 def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or absence.")], number: int) -> None:
     """End a shift or an absence, by the number that `referral duty show` prints. Its row stays, for `referral duty history`.
 
@@ -102,7 +97,6 @@ def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or a
     _run(lambda tx, _: roster.end(tx, kind, number))
 
 
-@app.command("disable")
 def disable_command(account: Account) -> None:
     """Knock this person no more; what is planned already does not leave either.
 
@@ -113,7 +107,6 @@ def disable_command(account: Account) -> None:
     _run(lambda tx, _: _disabled(tx, account, True))
 
 
-@app.command("enable")
 def enable_command(account: Account) -> None:
     """Knock this person again.
 
@@ -124,9 +117,8 @@ def enable_command(account: Account) -> None:
     _run(lambda tx, _: _disabled(tx, account, False))
 
 
-@app.command("pause")
 def pause_command(reason: Annotated[str, typer.Option(help="For the operators who find it paused; nothing about a case.")]) -> None:
-    """Send nothing at all from now on, e.g. in a storm of messages. Offers go on: their limits climb and expire.
+    """Send nothing at all from now on, for instance in a storm of messages. Offers go on: their limits climb and expire.
 
     Exit 0 done, 2 the database is away.
 
@@ -136,7 +128,6 @@ def pause_command(reason: Annotated[str, typer.Option(help="For the operators wh
     show.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
 
 
-@app.command("resume")
 def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away what waited instead of sending it.")] = False) -> None:
     """Send again: what waits and is still wanted, once.
 
@@ -153,7 +144,6 @@ def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away
     _run(work)
 
 
-@app.command("show")
 def show_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: show.Json = False) -> None:
     """The people, their channels (never an address), shifts, absences, whether sending is paused, and which rungs a rota leaves bare.
 
@@ -173,7 +163,6 @@ def show_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     return None
 
 
-@app.command("history")
 def history_command(
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     at: Annotated[str, typer.Option(help="An instant: 2026-11-26 02:00 by the wall clock in Belgrade, or RFC 3339.")],

@@ -21,10 +21,6 @@ from referral.domain.events import FigureReleased, Mark
 from referral.errors import Rejected
 from referral.runtime import clock, settings
 
-app = typer.Typer(help="The figures for the Committee and the Adviser, and who may read them.", no_args_is_help=True)
-readers = typer.Typer(help="Tokens for the oversight pages.", no_args_is_help=True)
-app.add_typer(readers, name="reader")
-
 ADD = text("INSERT INTO oversight.reader (hash, name, role, created_at) VALUES (:hash, :name, :role, :at)")
 LIST = text("SELECT name, role, created_at, ended_at FROM oversight.reader ORDER BY name, created_at")
 END = text("UPDATE oversight.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
@@ -45,7 +41,6 @@ Number = Annotated[int | None, typer.Argument(help="Of the release; without it t
 All = Annotated[bool, typer.Option("--all", help="Hidden figures too, each on its line.")]
 
 
-@readers.command("add")
 def add_command(name: Name, role: RoleOf, as_json: show.Json = False) -> int:
     """Make a token for the oversight pages. It is shown once, and kept as a hash.
 
@@ -61,7 +56,6 @@ def add_command(name: Name, role: RoleOf, as_json: show.Json = False) -> int:
     return 0
 
 
-@readers.command("list")
 def list_command(as_json: show.Json = False) -> int:
     """Who has or had a token.
 
@@ -78,7 +72,6 @@ def list_command(as_json: show.Json = False) -> int:
     return 0
 
 
-@readers.command("end")
 def end_command(name: Name, as_json: show.Json = False) -> int:
     """End every token of an office, at once.
 
@@ -93,7 +86,6 @@ def end_command(name: Name, as_json: show.Json = False) -> int:
     return 0
 
 
-@app.command("begin")
 def begin_command(as_json: show.Json = False) -> int:
     """Say that no release was ever made, where the first month closed more than two months ago: oversight makes them all.
 
@@ -108,7 +100,6 @@ def begin_command(as_json: show.Json = False) -> int:
     return 0
 
 
-@app.command("releases")
 def releases_command(as_json: show.Json = False) -> int:
     """List the releases that are out, with the report of each.
 
@@ -124,7 +115,6 @@ def releases_command(as_json: show.Json = False) -> int:
     return 0
 
 
-@app.command("show")
 def show_command(number: Number = None, every: All = False, as_json: show.Json = False) -> int:
     """Show a release: what is told, what waits, and how much is hidden.
 

@@ -12,7 +12,7 @@ import typer
 from msgspec import Struct
 from sqlalchemy import text
 
-from referral.cli import calendar, directory, show
+from referral.cli import show
 from referral.domain import policy
 from referral.domain.calendar_end import run_out
 from referral.domain.policy import Policy, PolicyErrors
@@ -21,9 +21,6 @@ from referral.runtime import clock, database, settings
 from referral.runtime.settings import Settings
 from referral.wire import bundle
 
-app = typer.Typer(help="The written procedures, the directory and the calendars.", no_args_is_help=True)
-app.add_typer(calendar.app, name="calendar")
-app.add_typer(directory.app, name="directory")
 LIMIT = 7 * 1024 * 1024
 """A bundle travels as one record of referral-policy, which takes 8 MiB (topics.yaml)."""
 
@@ -91,7 +88,6 @@ def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
         return None, error.errors
 
 
-@app.command("activate")
 def activate_command(folder: Folder = None, as_json: show.Json = False) -> int:
     """Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with.
 

@@ -15,7 +15,6 @@ from referral.cli.agency import run
 from referral.errors import Rejected
 from referral.runtime import clock, keys, passwords, settings
 
-app = typer.Typer(help="Personal accounts of the staff inbox.", no_args_is_help=True)
 Login = Annotated[str, typer.Argument(help="What the person types to sign in; not an e-mail address of theirs.")]
 FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")]
 
@@ -32,7 +31,6 @@ _LIST = text(
 )
 
 
-@app.command("add")
 def add_command(
     login: Login,
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
@@ -73,7 +71,6 @@ def add_command(
     return 0
 
 
-@app.command("password")
 def password_command(login: Login, from_input: FromInput = False) -> int:
     """Give an account another password; its owner is signed out everywhere.
 
@@ -85,7 +82,6 @@ def password_command(login: Login, from_input: FromInput = False) -> int:
     return _changed(found, _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
 
 
-@app.command("disable")
 def disable_command(login: Login) -> int:
     """Nobody signs in with this account any more, and its owner is not knocked; what is open ends at once.
 
@@ -96,7 +92,6 @@ def disable_command(login: Login) -> int:
     return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": True}, "is disabled")
 
 
-@app.command("enable")
 def enable_command(login: Login) -> int:
     """Undo disable.
 
@@ -107,7 +102,6 @@ def enable_command(login: Login) -> int:
     return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": False}, "is enabled")
 
 
-@app.command("list")
 def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: show.Json = False) -> int:
     """The accounts that there are.
 

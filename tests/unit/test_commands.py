@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
+from typer.models import Context
 
-from referral.cli import run
+from referral.cli import lazy, run
+from referral.cli.lazy import Named
 from referral.cli.program import app
 from referral.local import ports
 
@@ -64,19 +66,25 @@ ASKS_BROKER = (("agency", "topic", "school-drita"),)
 ASKS_INTAKE = (("offers",), ("submission", "k"), ("case", "show", "c"), ("respond", "o", "ACCEPT"))
 
 
-def commands() -> Iterator[tuple[str, Any]]:
-    """Every command by its words."""
+def commands() -> Iterator[tuple[str, Named]]:
+    """Every command by its words, not yet loaded."""
 
-    def below(command: Any, words: str) -> Iterator[tuple[str, Any]]:
+    def below(command: Any, words: str) -> Iterator[tuple[str, Named]]:
         for name, one in getattr(command, "commands", {}).items():
             yield from below(one, f"{words} {name}".strip())
         if not hasattr(command, "commands"):
             yield words, command
 
-    return below(get_command(app), "")
+    return below(app, "")
 
 
-ALL = dict(commands())
+LISTED = dict(commands())
+ALL: dict[str, Any] = {words: command.load() for words, command in LISTED.items()}
+HEAVY = (
+    *("sqlalchemy", "asyncpg", "alembic", "aiokafka", "httpx", "starlette", "uvicorn", "cryptography", "argon2", "msgspec", "fastavro"),
+    *("yaml", "jinja2", "structlog", "prometheus_client", "rich", "asyncio", "services", "referral.domain", "referral.runtime"),
+)
+"""What takes a tenth of a second and more together, and what no list of commands needs."""
 
 
 @pytest.fixture
@@ -95,6 +103,40 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_every_command_of_the_design_is_there_and_speaks_json() -> None:
     for words in DESIGNED:
         assert any("--json" in option.opts for option in ALL[words].params), words
+
+
+def test_the_lists_show_each_command_that_exists_with_the_first_sentence_of_its_help() -> None:
+    for words, command in ALL.items():
+        shown = LISTED[words].get_short_help_str(1000)
+        assert (shown, LISTED[words].hidden) == (command.get_short_help_str(1000), command.hidden), words
+
+
+def test_every_command_that_is_written_is_listed() -> None:
+    """A command is a function whose docstring ends with an example of its call."""
+    bodies = {file.stem: ast.parse(file.read_text("utf-8")).body for file in Path(lazy.__file__).parent.glob("*.py")}
+    functions = [(stem, one) for stem, body in bodies.items() for one in body if isinstance(one, ast.FunctionDef)]
+    written = {(stem, one.name) for stem, one in functions if "\nExample: referral " in (ast.get_docstring(one) or "")}
+    assert written == {(one.callback.__module__.rpartition(".")[2], one.callback.__name__) for one in ALL.values()}
+
+
+def test_help_and_a_shell_see_the_same_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ("", *sorted({words.rpartition(" ")[0] for words in ALL} - {""})):
+        found: Any = app
+        for word in group.split():
+            found = found.commands[word]
+        assert run([*group.split(), "--help"]) == 0
+        rows = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+        completed = [item.value for item in found.shell_complete(Context(found), "")]
+        assert [row.split()[0] for row in rows] == completed == list(found.commands), group
+
+
+def test_the_list_of_commands_loads_none_of_what_they_need() -> None:
+    """Each of the packages is a part of the second that an operator would wait for `--help`."""
+    script = "import sys; from referral.cli import run; run(['--help']); run(['audit', '--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "referral.cli.program" in loaded
+    assert sorted(loaded.intersection(HEAVY)) == []
 
 
 @pytest.mark.parametrize("words", ALL)

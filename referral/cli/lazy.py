@@ -1,0 +1,39 @@
+"""Commands that are imported when they are called. A list shows the line of each, so no list needs the import of any."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Named(TyperCommand):
+    """One command by its name. place: `module:function`. line: the first sentence of its help."""
+
+    def __init__(self, name: str, place: str, line: str) -> None:
+        super().__init__(name, help=line, rich_markup_mode=None)
+        self._place = place
+
+    def load(self) -> Any:
+        """Import the command: with all of its help, its arguments and options.
+
+        It is the one import by name in this program, and a test loads every command.
+        """
+        one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        one.command(self.name)(pkgutil.resolve_name(self._place))
+        return typer.main.get_command(one)
+
+
+class Group(TyperGroup):
+    """A group of commands and groups. line: its help."""
+
+    def __init__(self, name: str, line: str, commands: Sequence[Named | Group]) -> None:
+        super().__init__(name=name, help=line, commands=commands, no_args_is_help=True, rich_markup_mode=None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find the command that the arguments call, and import it, for a run as for what a shell completes."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, Named) else command, rest
