@@ -115,8 +115,10 @@ def opened(where: Settings | None = None) -> Iterator[Rows]:
 
         try:
             connection = run(_snapshot(engine))
-            yield Rows(lambda question: run(question(connection)), found)
-            run(connection.close())
+            try:
+                yield Rows(lambda question: run(question(connection)), found)
+            finally:
+                run(connection.close())
         finally:
             runner.run(engine.dispose())
 

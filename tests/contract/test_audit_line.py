@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from referral.cli import audit_rows
 from referral.domain.events import OfferAccepted, OfferOpened, Word
 from referral.proof import note
 from referral.proof.checkpoint import Checkpoint
@@ -96,6 +99,7 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settin
         await writer.stop()
         await line.logged()
         total = sum((await reading.ends(settings, audit_service().reads)).values())
+        total -= await line.scalar("SELECT coalesce(sum(times), 0) FROM audit.repeat")  # published again, and no entry
         quarantined = (await reading.ends(settings, ["referral-quarantine"]))["referral-quarantine", 0]
     finally:
         await line.close()
@@ -130,6 +134,21 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settin
     report = json.loads(output)
     assert (code, report["first_bad"], report["layer"]) == (1, last, "payload")
     assert "HASH_DIFFERS" in {f["code"] for f in report["findings"] if f["idx"] == last}
+
+
+async def test_a_reading_that_fails_gives_its_connection_back(bare: Settings) -> None:
+    """A refused question, of an unknown case for one, ends the block by an exception."""
+
+    def refused() -> None:
+        with audit_rows.opened(bare):
+            raise ZeroDivisionError
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(refused)
+        gc.collect()
+    assert [str(each.message) for each in told if "garbage collector" in str(each.message)] == []
 
 
 async def test_without_a_database_the_commands_say_so(settings: Settings) -> None:

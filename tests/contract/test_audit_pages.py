@@ -26,6 +26,7 @@ from referral.wire import codec, seal
 from services.audit import pages
 from services.audit.api import application
 from tests.contract import audit_stack
+from tests.engines import beginning
 from tests.erased import INTAKE
 from tests.unit import audit_log
 from tests.unit.test_audit_ingest import CASE, record, value
@@ -56,7 +57,7 @@ async def opened(settings: Settings) -> AsyncIterator[Door]:
     held = keys.read(settings.master_key_file)
     async with audit_stack.log(settings, []) as made:
         log, case_id = audit_log.Log(), audit_log._id("case one")
-        async with audit_stack.database.admin(settings).begin() as tx:
+        async with beginning(audit_stack.database.admin(settings)) as tx:
             log.keys[case_id] = await held.create(tx, case_id)
             await audit_token._add(tx, "ombudsperson", "a-token")
         audit_log.story(log)
@@ -95,7 +96,7 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         assert (await door.http.get("/auditor", headers=stolen)).status_code == 303, "a copy is worth nothing after signing out"
         await door.http.post("/auditor/signin", data={"token": "a-token"})
         assert (await door.http.get("/auditor")).status_code == 200
-        async with audit_stack.database.admin(bare).begin() as tx:
+        async with beginning(audit_stack.database.admin(bare)) as tx:
             assert await audit_token._end(tx, "ombudsperson") == 1
         assert (await door.http.get("/auditor")).status_code == 303, "the visit ends with its token"
 
@@ -112,7 +113,7 @@ async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(ba
         assert f"referral audit replay copy --case {door.case_id}" in page
         assert "Nobody has." in page
 
-        async with audit_stack.database.admin(bare).begin() as tx:
+        async with beginning(audit_stack.database.admin(bare)) as tx:
             await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
             await tx.execute(text("UPDATE audit.entry SET value = value || '\\x00' WHERE idx = 3"))
         page = await door.get(f"/auditor/cases/{door.case_id}")
@@ -121,7 +122,7 @@ async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(ba
 
 async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_fit(bare: Settings) -> None:
     async with opened(bare) as door:
-        async with audit_stack.database.admin(bare).begin() as tx:
+        async with beginning(audit_stack.database.admin(bare)) as tx:
             await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
             await tx.execute(text("UPDATE audit.entry SET leaf = set_byte(leaf, length(leaf) - 1, 4) WHERE idx = 4"))
             await tx.execute(text("UPDATE audit.entry SET leaf = 'no leaf' WHERE idx = 5"))
@@ -129,7 +130,7 @@ async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_
         page = await door.get(f"/auditor/cases/{door.case_id}")
         assert "1 of its entries are not the ones that were logged" in page
         assert "The leaves or headers of entries 5, 6 cannot be read" in page
-        async with audit_stack.database.admin(bare).begin() as tx:
+        async with beginning(audit_stack.database.admin(bare)) as tx:
             await tx.execute(text("ALTER TABLE audit.tile DISABLE TRIGGER only_longer"))
             await tx.execute(text("UPDATE audit.tile SET data = substr(data, 1, 40)"))
         page = await door.get(f"/auditor/cases/{door.case_id}")

@@ -28,6 +28,7 @@ from services.oversight.reading import Reading
 from services.oversight.release import Release
 from tests import made_releases
 from tests.contract.oversight_stack import LATER, line
+from tests.engines import beginning
 from tests.erased import INTAKE
 from tests.unit.oversight_log import Record, year
 
@@ -148,7 +149,7 @@ async def test_a_lost_database_comes_back_with_its_correction_and_counts_what_ca
 
 async def test_a_feed_that_says_otherwise_is_refused_and_one_that_says_less_is_told_again(settings: Settings) -> None:
     master, one, (read, end) = keys.read(settings.master_key_file), release(1, JAN), (feed.PLACES[0], 7)
-    async with database.admin(settings).begin() as tx:
+    async with beginning(database.admin(settings)) as tx:
         await store.keep(tx, one, {read: end}, published_at=5)
     async with started(settings) as told:
         await told.look()

@@ -33,6 +33,7 @@ from referral.runtime.visits import digest
 from referral.wire import bundle
 from services.oversight import measures, pages, readers
 from tests import made_releases
+from tests.engines import beginning, connecting
 
 pytestmark = pytest.mark.servers
 MEASURES = measures.load(made_releases.K)
@@ -78,7 +79,7 @@ def unavailable() -> policy.Policy:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Door]:
-    async with database.admin(settings).begin() as tx:
+    async with beginning(database.admin(settings)) as tx:
         await made_releases.store(tx, YEAR)
         await oversight.add(tx, "committee-secretariat", "committee", "token-c")
         await oversight.add(tx, "childrens-rights-adviser", "adviser", "token-a")
@@ -112,7 +113,7 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         assert (await door.http.get("/oversight/country", headers=stolen)).status_code == 200
         assert (await door.http.post("/oversight/signout", headers=stolen)).headers["set-cookie"].startswith('oversight=""')
         assert (await door.http.get("/oversight/country", headers=stolen)).status_code == 303, "a copy is worth nothing after signing out"
-        async with database.admin(bare).begin() as tx:
+        async with beginning(database.admin(bare)) as tx:
             assert await oversight.end(tx, "committee-secretariat") == 1
         assert (await door.get("/country")).status_code == 303
         assert (await door.get("/country", "token-a")).status_code == 200, "both may see all"
@@ -219,9 +220,9 @@ async def test_downloads_have_every_figure_and_the_same_bytes_each_time(bare: Se
 
 
 async def test_a_release_is_out_when_it_is_published_and_then_nothing_changes_it(bare: Settings) -> None:
-    async with opened(bare) as door, database.engine(bare, "oversight").connect() as own:
+    async with opened(bare) as door, connecting(database.engine(bare, "oversight")) as own:
         later = made_releases.renumbered(YEAR[0], 14)
-        async with database.admin(bare).begin() as tx:
+        async with beginning(database.admin(bare)) as tx:
             await made_releases.store(tx, [later], None)
         assert (await door.get("/releases/14")).status_code == 404
         await own.execute(text("UPDATE oversight.release SET published_at = 5 WHERE number = 14"))
@@ -270,7 +271,7 @@ def test_a_row_that_is_not_what_was_written_is_refused(what: str) -> None:
 async def test_a_reader_is_an_office_and_a_token_is_kept_as_a_hash(bare: Settings) -> None:
     with pytest.raises(typer.BadParameter, match="office"):
         oversight.add_command("Vjosa Made-Up", oversight.Role.ADVISER)
-    async with opened(bare), database.engine(bare, "oversight").connect() as tx:
+    async with opened(bare), connecting(database.engine(bare, "oversight")) as tx:
         kept = (await tx.execute(text("SELECT string_agg(t::text, ' ') FROM oversight.reader t"))).scalar_one()
         assert "token-c" not in kept and hashlib.sha256(b"token-c").hexdigest() in kept
         assert await readers.reader(tx, None) is None and await readers.reader(tx, digest("\udcff")) is None

@@ -27,6 +27,7 @@ from referral.runtime.settings import LINE, SERVICES, Settings
 from referral.wire import bundle, codec, headers
 from tests import malformed
 from tests.contract.runtime_stack import Stack, stack, until
+from tests.engines import connecting
 
 pytestmark = pytest.mark.servers
 
@@ -58,7 +59,7 @@ async def test_a_topic_with_another_setting_is_refused_by_name(settings: Setting
 
 async def test_no_service_reads_another_s_schema_but_for_the_view_and_the_keys(settings: Settings) -> None:
     for role in SERVICES:
-        async with database.engine(settings, role).connect() as own:
+        async with connecting(database.engine(settings, role)) as own:
             await own.execute(text("SELECT * FROM keys.case_key"))
             await own.execute(text("SELECT runtime.clock()"))
             for other in set(LINE) - {role}:
@@ -69,7 +70,7 @@ async def test_no_service_reads_another_s_schema_but_for_the_view_and_the_keys(s
                 with pytest.raises(DBAPIError):
                     await own.execute(text("INSERT INTO keys.case_key VALUES ('a', '')"))
                 await own.rollback()
-    async with database.engine(settings, "routing").connect() as own:
+    async with connecting(database.engine(settings, "routing")) as own:
         assert (await own.execute(text("SELECT * FROM intake.waiting"))).all() == []
 
 
