@@ -194,10 +194,12 @@ class Line:
         return [read.body for read in await self.reads(case_id, topic)]
 
     async def reads(self, case_id: str, topic: str = ROUTING) -> list[Read]:
+        """Its records, each once: a writer that was stopped may have published the same bytes again."""
         key = (await self.keys([case_id])).get(case_id)
-        found = []
+        found, seen = [], set[bytes]()
         async for _, record in reading.whole(self.settings, [topic]):
-            if record.key == case_id.encode():
+            if record.key == case_id.encode() and record.value not in seen:
+                seen.add(record.value)
                 envelope = seal.open(record.value)
                 data = seal.unseal(key, topic, envelope)
                 found.append(Read(entry=None, meta=envelope.meta, body_bytes=data))  # type: ignore[arg-type]

@@ -158,7 +158,7 @@ class Stack:
         return int(done.offset)
 
     async def records(self, topic: str = OUT) -> list[ConsumerRecord]:
-        """Everything that a topic holds."""
+        """Everything that a topic holds, repeats too."""
         consumer = kafka.consumer(self.settings)
         await consumer.start()
         try:
@@ -178,8 +178,16 @@ class Stack:
         finally:
             await consumer.stop()
 
+    async def distinct(self, topic: str = OUT) -> list[ConsumerRecord]:
+        """The topic as its readers take it: a crash may publish a record again with the same bytes, or quarantine a position again."""
+        found: dict[tuple[bytes, ...], ConsumerRecord] = {}
+        for record in await self.records(topic):
+            found.setdefault((record.key,) if topic == QUARANTINE else (record.key, record.value), record)
+        return list(found.values())
+
     async def metas(self, topic: str = OUT) -> list[Meta]:
-        return [seal.open(r.value).meta for r in await self.records(topic)]
+        """Those of the distinct records: two with one sequence and other bytes, a fork, both count."""
+        return [seal.open(r.value).meta for r in await self.distinct(topic)]
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         async with self.admin.begin() as tx:

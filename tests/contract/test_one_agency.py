@@ -81,7 +81,7 @@ async def taken(intake: Line, agency: str, key: str) -> None:
 
 async def reasons(intake: Line) -> list[str]:
     found = []
-    for record in await intake.stack.records("referral-quarantine"):
+    for record in await intake.stack.distinct("referral-quarantine"):
         body = codec.decode(Quarantined.TYPE, codec.fingerprint(Quarantined.TYPE), record.value)
         assert isinstance(body, Quarantined) and len(body.sealed) < 300_000
         found.append(body.reason)
@@ -115,7 +115,7 @@ async def test_one_agency_cannot_stop_another(settings: Settings) -> None:
         await taken(intake, OTHER, "by-kafka")
 
         async def all_of_them() -> bool:
-            return len(await reasons(intake)) == len(bad)
+            return len(await reasons(intake)) >= len(bad)
 
         await until(all_of_them)
         assert sorted(await reasons(intake)) == [*["compressed"] * 5, "seal", "torn"]

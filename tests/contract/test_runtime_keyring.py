@@ -53,7 +53,7 @@ async def test_the_key_of_an_erased_case_leaves_the_broker_though_no_other_case_
     gone, stays = await line.case(), await line.case()
     await keep(line, [gone, stays], [])
     await keep(line, [], [gone])
-    assert [r.key for r in await line.records(KEYS) if r.value] == [gone.encode(), stays.encode()]
+    assert [r.key for r in await line.distinct(KEYS) if r.value] == [gone.encode(), stays.encode()]
 
     async def compacted() -> bool:
         await keyring.roll(line.producer, line.settings)
@@ -102,7 +102,7 @@ async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stay
 
 
 async def _metas(line: Stack, count: int) -> bool:
-    return len(await line.metas("referral-intake")) == count
+    return len(await line.metas("referral-intake")) >= count
 
 
 async def test_a_key_that_a_stopped_process_left_after_the_erasure_is_taken_off_by_recover(line: Stack) -> None:

@@ -166,10 +166,10 @@ class Line:
 
     async def said(self) -> list[Said]:
         """What routing has said since the last look, up to when the line was quiet."""
-        values: list[bytes] = []
+        values: dict[bytes, None] = {}  # each once: a writer may have published the same bytes again
         while any([await self._consumer.position(place) < self._ends.get(place.partition, 0) for place in self._places]):
             for records in (await self._consumer.getmany(timeout_ms=1000)).values():
-                values += [record.value for record in records]
+                values |= dict.fromkeys(record.value for record in records)
         opened = [seal.open(value) for value in values]
         new = {envelope.meta.case_id for envelope in opened} - self._keys.keys()
         if new:
