@@ -260,9 +260,23 @@ def mapping(data: bytes, i: int, item: Reader[T]) -> tuple[dict[str, T], int]:
     return found, i + 1
 
 
+class _Arrays(dict[tuple[str, ...], bytes]):
+    """An array of codes → its bytes, checked once: the ladders and lists of a policy are written with each of its offers."""
+
+    def __missing__(self, words: tuple[str, ...]) -> bytes:
+        coded = many_bytes(words, CODES.__getitem__)
+        if len(self) >= CACHE:
+            self.clear()
+        self[words] = coded
+        return coded
+
+
+ARRAYS = _Arrays()
+
+
 def codes_bytes(words: tuple[str, ...]) -> bytes:
     """An array of codes."""
-    return many_bytes(words, CODES.__getitem__)
+    return ARRAYS[words]
 
 
 def many_bytes(items: tuple[T, ...], write: Callable[[T], bytes]) -> bytes:

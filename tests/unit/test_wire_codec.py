@@ -229,6 +229,16 @@ def test_lists_are_tuples() -> None:
             codec.encode(body)
 
 
+def test_an_array_of_codes_has_the_same_bytes_however_many_others_were_written() -> None:
+    first = atoms.codes_bytes(("identity", "health"))
+    for number in range(atoms.CACHE + 1):
+        atoms.codes_bytes((f"c{number}",))
+    assert len(atoms.ARRAYS) <= atoms.CACHE
+    assert atoms.codes_bytes(("identity", "health")) == first
+    with pytest.raises(ValueError):
+        atoms.codes_bytes(("identity", "two words"))
+
+
 def test_size_is_bounded_before_decoding() -> None:
     assert "too-large" in refused(KnockSent.TYPE, bytes(codec.BODY_LIMIT + 1))
     files = {"a.yaml": bytes(1024 * 1024)}
