@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed, Rejected
+from referral.wire.seal import Key
 
 NONCE = 12
 OTHERS = 0o077
@@ -78,7 +79,7 @@ class Keys:
 
     def _unwrap(self, case_id: str, wrapped: bytes) -> bytes:
         try:
-            return self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode())
+            return Key(self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode()))
         except InvalidTag:
             raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "it is not the key that this database was made with") from None
 

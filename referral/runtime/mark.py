@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 from sqlalchemy import text
@@ -26,7 +27,15 @@ async def secret(tx: AsyncConnection, schema: str = "") -> bytes:
 
 def of(secret: bytes, digest: bytes) -> tuple[str, bytes]:
     """Return the header that a writer adds to a record. secret: 32 bytes. digest: BLAKE2b-128 of its value, as sequences remember it."""
-    return HEADER, blake2b(digest, key=secret, digest_size=SIZE).digest()
+    keyed = _keyed(secret).copy()
+    keyed.update(digest)
+    return HEADER, keyed.digest()
+
+
+@lru_cache(1)
+def _keyed(secret: bytes) -> blake2b:
+    """Return the hash under this secret, to be copied: a process has one secret and marks every record with it."""
+    return blake2b(key=secret, digest_size=SIZE)
 
 
 def carries(secret: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> bool:

@@ -24,10 +24,11 @@ class Last(NamedTuple):
 
     def after(self, seq: int, digest: bytes, drill: bool = False) -> Last:
         """Return the memory once this record is applied too. A sequence that was left out is remembered as missing."""
-        if seq == self.seq + 1 and self.seq:  # as a rule
-            return Last(seq, digest + self.digest[:SHORT] + self.digest[FULL:KEPT], drill)
+        before = self.digest
+        if before and seq == self.seq + 1:  # as a rule
+            return Last(seq, digest + before[:SHORT] + before[FULL:KEPT], drill)
         missing = min(max(seq - self.seq - 1, 0), DEPTH)
-        older = bytes(SHORT) * missing + (self.digest[:SHORT] + self.digest[FULL:] if self.seq else b"")
+        older = bytes(SHORT) * missing + (before[:SHORT] + before[FULL:] if self.seq else b"")
         return Last(seq, digest + older[: (DEPTH - 1) * SHORT], drill)
 
     def remembered(self, seq: int) -> bytes:

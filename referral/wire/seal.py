@@ -6,6 +6,8 @@ topic ‖ Avro(Meta) as additional data; topic is the name without a stack's pre
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
@@ -24,6 +26,20 @@ UNSEALED = frozenset(type_ for type_ in READERS if type_.rpartition(".v")[0] == 
 # These have no fields at all, so nothing can hide in them.
 EMPTY = frozenset({"case-erased.v1"})
 BLANK = bytes(NONCE)
+
+
+class Key(bytes):
+    """A case's key with its cipher, which takes longer to make than a body to seal. The cipher ends with the key: nothing else holds it."""
+
+    @cached_property
+    def cipher(self) -> AESGCM:
+        """Made at first use, of a copy: it refers to what it is made of, and a circle of the two would outlive the batch."""
+        return AESGCM(bytes(self))
+
+
+def cipher(key: bytes) -> AESGCM:
+    """The cipher of a key of 32 bytes."""
+    return key.cipher if isinstance(key, Key) else AESGCM(key)
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
@@ -47,7 +63,7 @@ def seal(key: bytes | None, topic: str, meta: Meta, body: bytes, nonce: bytes) -
         return b"".join((head, BLANK, atoms.LONGS[len(body)], body))
     if key is None or len(nonce) != NONCE:
         raise ValueError("a sealed record needs the case's key and a nonce of 12 bytes")
-    sealed = AESGCM(key).encrypt(nonce, body, topic.encode() + head)
+    sealed = cipher(key).encrypt(nonce, body, topic.encode() + head)
     return b"".join((head, nonce, atoms.LONGS[len(sealed)], sealed))
 
 
@@ -74,6 +90,6 @@ def unseal(key: bytes | None, topic: str, envelope: Envelope) -> bytes:
     if key is None:
         raise Malformed("seal", "no key for this case")
     try:
-        return AESGCM(key).decrypt(envelope.nonce, envelope.sealed, topic.encode() + envelope.meta_bytes)
+        return cipher(key).decrypt(envelope.nonce, envelope.sealed, topic.encode() + envelope.meta_bytes)
     except InvalidTag:
         raise Malformed("seal", "not sealed with this key for this topic and meta") from None

@@ -6,9 +6,9 @@ State is additive: a field is only ever added, with a default, so that a state w
 from __future__ import annotations
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from referral.domain.case import Case
+from referral.wire.seal import cipher
 
 NONCE = 12
 PURPOSE = b"routing.case_state "
@@ -19,12 +19,12 @@ _decoder = msgspec.msgpack.Decoder(Case)
 
 def seal(key: bytes, case: Case, nonce: bytes) -> bytes:
     """nonce ‖ AES-256-GCM(msgpack), bound to the case id. nonce: 12 random bytes, used once."""
-    return nonce + AESGCM(key).encrypt(nonce, _encoder.encode(case), PURPOSE + case.case_id.encode())
+    return nonce + cipher(key).encrypt(nonce, _encoder.encode(case), PURPOSE + case.case_id.encode())
 
 
 def unseal(key: bytes, case_id: str, sealed: bytes) -> Case:
     """The state again. cryptography.exceptions.InvalidTag: another key or another case."""
-    return load(AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], PURPOSE + case_id.encode()))
+    return load(cipher(key).decrypt(sealed[:NONCE], sealed[NONCE:], PURPOSE + case_id.encode()))
 
 
 def load(data: bytes) -> Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from base64 import b64encode
 from typing import Any
 
@@ -62,6 +63,15 @@ def test_a_value_is_the_avro_record_sealed() -> None:
 
 def test_the_same_record_has_the_same_bytes() -> None:
     assert seal.seal(KEY, TOPIC, META, b"the body", NONCE) == VALUE
+
+
+def test_a_key_makes_its_cipher_once_and_both_end_together() -> None:
+    key = seal.Key(KEY)
+    holders = sys.getrefcount(key)
+    assert seal.seal(key, TOPIC, META, b"the body", NONCE) == VALUE
+    assert seal.unseal(key, TOPIC, seal.open(VALUE)) == b"the body"
+    assert seal.cipher(key) is seal.cipher(key)
+    assert sys.getrefcount(key) == holders, "a cipher that refers to its key would keep an erased case's key in memory"
 
 
 def test_a_changed_byte_is_malformed() -> None:
