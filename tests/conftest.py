@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
 """Names what this run makes on servers that outlive it."""
 TEMPLATE_LOCK = 742_051
+ORDINARY = 200
+"""Seconds (ours): a test that says it may need longer starts a whole stack, or lives through hours of it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,6 +35,18 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getoption("numprocesses", None):
             config.referral_door = servers.Door(config.referral_servers)
             os.environ[servers.DOOR] = str(config.referral_door.server_address)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, put the longest first: none is left with one of them when the others have ended."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not any(item.iter_markers("xdist_group")) and _seconds(item) <= ORDINARY)
+
+
+def _seconds(item: pytest.Item) -> float:
+    """The test's own limit; 0 when it has none."""
+    limit = item.get_closest_marker("timeout")
+    return float(limit.args[0]) if limit else 0.0
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

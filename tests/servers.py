@@ -22,6 +22,8 @@ from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 
 DOOR = "REFERRAL_TESTS_DOOR"
+UNSAFE = ("fsync=off", "full_page_writes=off", "autovacuum=off")
+"""Of the server that a run shares: nobody kills it, and its data ends with the run. Who kills one starts his own, as the product does."""
 
 
 def prefix() -> str:
@@ -62,7 +64,7 @@ def _start(name: str, stack: contextlib.ExitStack) -> tuple[str, str]:
     # Short, so that the socket of PostgreSQL fits below it.
     folder = Path(tempfile.mkdtemp(prefix="referral-tests-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    server = Kafka(folder) if name == "kafka" else Postgres(folder)
+    server = Kafka(folder) if name == "kafka" else Postgres(folder, settings=UNSAFE)
     stack.callback(server.stop)
     return "embedded", server.start()
 

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    made = database.engine(settings, "audit")
+async def engine(bare: Settings) -> AsyncIterator[AsyncEngine]:
+    made = database.engine(bare, "audit")
     yield made
     await made.dispose()
 

@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 from msgspec import structs
+from sqlalchemy import text
 
 from referral.cli.diagnosis import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
 from referral.cli.doctor import exit_code
 from referral.cli.vitals import Vitals, gather
 from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
 from referral.proof.entry import INTAKE, ROUTING
-from referral.runtime import kafka
+from referral.runtime import database, kafka
 from referral.runtime.settings import Settings
 from referral.wire import seal, topics
 from tests.contract.routing_stack import Line, answer, new_id, referral
+from tests.engines import connecting
 
 pytestmark = pytest.mark.servers
 
@@ -92,18 +94,22 @@ SQL = {
 }
 
 
-@pytest.mark.parametrize("name", SQL)
-async def test_a_fault_planted_in_the_database_is_found_by_its_check(line: Line, name: str) -> None:
+async def test_a_fault_planted_in_the_database_is_found_by_its_check(line: Line) -> None:
+    """One fault after another on the same line, each in a transaction that is taken back, and none is left behind."""
     for instance in list(line.loops):
         await line.stop(instance)
     for task in line.work:
         task.cancel()
-    statement, said = SQL[name]
-    async with line.admin() as tx:
-        await (await tx.get_raw_connection()).driver_connection.execute(statement)  # type: ignore[union-attr]
-    _, found = await look(line)
-    assert found[name].result is Result.BAD and said in found[name].said, found[name]
-    assert found[name].do
+    _, before = await look(line)
+    for name, (statement, said) in SQL.items():
+        async with connecting(database.admin(line.settings)) as tx:
+            await tx.execute(text("SELECT 1"))  # begins the transaction that the driver's own call then stands in
+            await (await tx.get_raw_connection()).driver_connection.execute(statement)  # type: ignore[union-attr]
+            found = checks(await gather(tx, line.settings))
+            await tx.rollback()
+        assert found[name].result is Result.BAD and said in found[name].said, found[name]
+        assert found[name].do
+        assert before[name].said != found[name].said, f"{name} was bad before its fault"
 
 
 async def test_a_record_that_routing_went_past_without_an_outcome_is_found(line: Line) -> None:

@@ -19,7 +19,12 @@ from tests.stories.reached import pair, told
 from tests.stories.teller import policy
 from tests.stories.test_stories import TOLD, read
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(280), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.xdist_group("told"),  # one line for all of them
+    pytest.mark.timeout(280),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 FAILURES = ("rung-failed", "lost", "taken", "policy", "raised", "refer-again", "engine-fails", "unheard", "repeat")
 """Lines that only a failure of the line, another case or another policy can say, or that would take the line minutes."""
 TWO_MOMENTS = "two limits of the same moment in memory are two moments on the line"
