@@ -30,7 +30,7 @@ from referral.errors import Malformed
 from referral.proof import note_keys, witness_policy
 from referral.proof.note_keys import COSIGNATURE, ED25519, SignerKey, VerifierKey
 from referral.proof.witness import MOST_BYTES
-from referral.runtime import connection, web
+from referral.runtime import connection
 
 SLOW_S = 20.0
 """A body that takes longer is given up (ours); it has at most some 60 KB."""
@@ -72,7 +72,7 @@ def witness_command(
     secret = _key(key, name)
     host, _, port = http.rpartition(":")
     try:
-        bound = web.listen(host, int(port))
+        bound = connection.listen(host, int(port))
         bound.listen(AT_ONCE)  # who connects from now on waits
     except (OSError, ValueError, OverflowError) as error:
         raise typer.BadParameter(f"--http {http}: {error}") from None

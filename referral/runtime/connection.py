@@ -6,6 +6,7 @@ uvicorn waits for a head for ever and takes any number of connections, so silenc
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import h11
@@ -27,6 +28,14 @@ def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
     detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
     told = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
     return json.encode({**told, "hint": hint})
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bound before anything starts, so that a taken port is known at once and a free one can be printed. OSError: taken."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
 
 
 class Connection(H11Protocol):

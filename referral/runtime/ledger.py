@@ -40,15 +40,42 @@ class Ledger:
     def __init__(self, book: AIOKafkaConsumer, settings: Settings, writes: str) -> None:
         self._book, self._settings, self._writes = book, settings, writes
         self._next = 0.0
+        self._asking: asyncio.Task[dict[TopicPartition, int]] | None = None
 
     async def look(self, units: Collection[Unit], mono: float) -> list[Taken]:
-        """The records that no acknowledgement covers, at most MOST. units: the active ones. mono: monotonic seconds."""
-        if mono < self._next and not any(unit.suspect for unit in units):
+        """Return the records that no acknowledgement covers, at most MOST. units: the active ones. mono: monotonic seconds.
+
+        A later turn takes the broker's answer, so that leases and alarms go on while the broker is away. Only for a record that is known to
+        be there the turn waits. KafkaError: the broker has not answered for as long as any request may take.
+        """
+        if any(unit.suspect for unit in units):
+            await self.halt()
+            return await self._account(units, await self._ends(units))
+        if self._asking is None and mono >= self._next:
+            self._next = mono + EVERY
+            self._asking = asyncio.create_task(self._ends(units))
+        if self._asking is None or not self._asking.done():
             return []
-        self._next = mono + EVERY
+        answered, self._asking = self._asking, None
+        return await self._account(units, answered.result())
+
+    async def halt(self) -> None:
+        """End the question that is under way."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+            self._asking = None
+
+    async def _ends(self, units: Collection[Unit]) -> dict[TopicPartition, int]:
         name = self._settings.topic(self._writes)
-        places = {TopicPartition(name, unit.partition): unit for unit in units if unit.partition is not None}
-        ends = await self._book.end_offsets(list(places)) if places else {}
+        asked = [TopicPartition(name, unit.partition) for unit in units if unit.partition is not None]
+        return dict(await self._book.end_offsets(asked)) if asked else {}
+
+    async def _account(self, units: Collection[Unit], ends: Mapping[TopicPartition, int]) -> list[Taken]:
+        """Read what lies between the last own record of each unit and its end. ends: of the units that were ours when it was asked."""
+        name = self._settings.topic(self._writes)
+        own = {TopicPartition(name, unit.partition): unit for unit in units if unit.partition is not None}
+        places = {tp: unit for tp, unit in own.items() if tp in ends}
         ranges = {tp: (start, ends[tp]) for tp, unit in places.items() if (start := self._start(unit)) < ends[tp]}
         try:
             found, read_to = await read(self._book, ranges, MOST)

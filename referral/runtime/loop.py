@@ -27,6 +27,8 @@ from referral.runtime.work import Work
 from referral.wire import topics
 
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the next try, the last one again and again
+AWAY = 2.0
+"""Longest back-off (ours, seconds) while a server is away: a try that finds nobody costs little, and each case waits for the next."""
 CLOCK = "somebody moved runtime.clock, and this is no drill: find out who; then UPDATE runtime.clock SET offset_us = 0"
 QUIET = 5.0
 """Seconds (ours) for a record that is read carefully: behind an open transaction none comes, and the other units wait meanwhile."""
@@ -69,7 +71,7 @@ class Loop:
             except (NewerVersion, QuarantineAway, Misfit):
                 raise
             except Exception as error:
-                pause = BACK_OFF[min(self._tries, len(BACK_OFF) - 1)]
+                pause = min(BACK_OFF[min(self._tries, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
                 self._tries += 1
                 what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
                 observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=observe.where(error))
@@ -109,6 +111,8 @@ class Loop:
             self.batch = Transaction(*of, self.keys, self._intake, self.tx, producer, await mark.secret(self.tx))
             await self.tx.commit()
             self.ledger = Ledger(book, self.settings, self.service.writes) if self.service.writes else None
+            if self.ledger:
+                stack.push_async_callback(self.ledger.halt)
             self.producer, self.gate, self._poll = producer, alarm.Gate(), 0.0
             stack.push_async_callback(self._leave)
             while not self._ending.is_set():

@@ -24,6 +24,8 @@ TIDY = 3600.0  # seconds between two looks for what is no longer needed
 FOREVER = float("inf")
 GONE = 3600.0
 """Seconds (ours) that an agency's unit outlives its topic: a topic deleted by mistake and made again is nobody's new one by then."""
+AT_ONCE = 3.0
+"""Seconds for all units of the case topics to begin together (ours). Where one cannot, each is tried alone, which shows the one."""
 BEGIN = 10.0
 """Seconds for one unit to begin (ours): a broker that answers at all has answered by then, and the other units wait meanwhile."""
 CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "unreadable")
@@ -183,10 +185,13 @@ class Owner:
         for unit in taken:
             self.units[unit.name] = unit  # from now on the heart renews it
         started, failed, late = monotonic(), list[Unit](), list[Unit]()
-        for unit in taken:
+        cases = [unit for unit in taken if unit.partition is not None]  # an agency's own topic may be ill, and delays no other
+        begun = {unit.name for unit in cases} if len(cases) > 1 and await self._begun(cases, AT_ONCE) else set()
+        for unit in [unit for unit in taken if unit.name not in begun]:
             if monotonic() - started >= TOGETHER:
                 late.append(unit)
-            elif not await self._begun(unit):
+            elif not await self._begun([unit], BEGIN):
+                observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name)
                 failed.append(unit)
         for unit in failed:
             self.resting[unit.name] = ("unreadable", mono + AGAIN)
@@ -195,20 +200,22 @@ class Owner:
         observe.log().info("took over", service=self.service.name, count=len(taken) - len(failed) - len(late))
         await self.publish({u.name for u in taken} - self.stopped.keys())
 
-    async def _begun(self, unit: Unit) -> bool:
-        """Look where it stands. False: it cannot begin now, and the broker answers, so that nothing is the matter with the others."""
-        wanted = {unit.name: (unit, self.places(unit.name))}
+    async def _begun(self, units: list[Unit], seconds: float) -> bool:
+        """Look where they stand. False: one of them cannot begin now, and the broker answers, so that nothing is the matter with others."""
+        wanted = {unit.name: (unit, self.places(unit.name)) for unit in units}
         try:
-            async with asyncio.timeout(BEGIN):
+            async with asyncio.timeout(seconds):
                 rewound = await rewind.check(self.tx, self.settings, self.book, self.keys, self.service.writes, wanted)
-                await self._careful(unit)
+                for unit in units:
+                    await self._careful(unit)
         except (KafkaError, TimeoutError) as error:
             await self.tx.rollback()
             await self.reader.probe.topics()  # raises when the broker is away
-            observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name, kind=type(error).__name__)
+            observe.log().warning("cannot begin", service=self.service.name, count=len(units), kind=type(error).__name__)
             return False
         await self.tx.commit()
         for found in rewound:
+            unit, _ = wanted[found.unit]
             if unit.partition is None and unit.name.startswith(topics.INGRESS):  # made anew: what is there has not been read
                 observe.log().warning("topic made anew", service=self.service.name, unit=unit.name)
                 await self._let_go([unit])

@@ -26,6 +26,7 @@ from referral.wire import seal
 LIMIT = 60.0  # seconds for one check; a broker that needs longer is away
 _WROTE = text("SELECT EXISTS (SELECT FROM seen WHERE topic = :topic)")
 Range = tuple[int, int]
+Tps = dict[TopicPartition, Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +52,46 @@ async def check(
     """
     async with asyncio.timeout(LIMIT):
         try:
-            asked = [await _check(tx, settings, book, keys, writes, unit, places) for unit, places in units.values()]
-            return [found for found in asked if found]
+            return await _check(tx, settings, book, keys, writes, [(unit, _tps(settings, writes, unit, p)) for unit, p in units.values()])
         finally:
             book.unsubscribe()
 
 
+def _own(writes: str | None, unit: Unit) -> Place | None:
+    return (writes, unit.partition) if writes and unit.partition is not None else None
+
+
+def _tps(settings: Settings, writes: str | None, unit: Unit, places: tuple[Place, ...]) -> Tps:
+    own = _own(writes, unit)
+    return {TopicPartition(settings.topic(p[0]), p[1]): p for p in (*places, *([own] if own else []))}
+
+
 async def _check(
-    tx: AsyncConnection,
-    settings: Settings,
-    book: AIOKafkaConsumer,
-    keys: Keys,
-    writes: str | None,
-    unit: Unit,
-    places: tuple[Place, ...],
-) -> Rewound | None:
-    own = (writes, unit.partition) if writes and unit.partition is not None else None
-    tps = {TopicPartition(settings.topic(p[0]), p[1]): p for p in (*places, *([own] if own else []))}
-    begins, ends = await book.beginning_offsets(list(tps)), await book.end_offsets(list(tps))
+    tx: AsyncConnection, settings: Settings, book: AIOKafkaConsumer, keys: Keys, writes: str | None, units: list[tuple[Unit, Tps]]
+) -> list[Rewound]:
+    """Ask for the ends and the records of all units at once: a take-over has a dozen of them, and every case waits for it."""
+    every = [tp for _, tps in units for tp in tps]
+    begins, ends = await book.beginning_offsets(every), await book.end_offsets(every)
+    asked = [(unit, tps, _ranges(unit, _own(writes, unit), tps, begins, ends)) for unit, tps in units]
+    wanted = {tp: r for _, _, ranges in asked if not isinstance(ranges, Rewound) for tp, r in ranges.items() if r[0] < r[1]}
+    records, _ = await ledger.read(book, wanted)
+    found = list[Rewound]()
+    for unit, tps, ranges in asked:
+        if isinstance(ranges, Rewound):
+            found.append(ranges)
+        elif (place := _moved(unit, tps, records)) is not None:
+            found.append(Rewound(unit.name, "kafka", place))
+        elif own := _own(writes, unit):
+            beyond = [r for tp in tps if tps[tp] == own for r in records.get(tp, []) if r.offset >= unit.positions.get(own, (0, ""))[0]]
+            if beyond and await _beyond(tx, settings, keys, own[0], beyond):
+                found.append(Rewound(unit.name, "sql", own))
+    return found
+
+
+def _ranges(
+    unit: Unit, own: Place | None, tps: Tps, begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, Range] | Rewound:
+    """Which records have to be read; Rewound where a position lies outside its topic."""
     ranges: dict[TopicPartition, Range] = {}
     for tp, place in tps.items():
         offset, before = unit.positions.get(place, (0, ""))
@@ -79,17 +102,17 @@ async def _check(
             return Rewound(unit.name, "kafka", place)
         start = max(begins[tp], offset - 1) if before or place == own else offset
         ranges[tp] = (start, ends[tp] if place == own else offset)
-    records, _ = await ledger.read(book, {tp: r for tp, r in ranges.items() if r[0] < r[1]})
+    return ranges
+
+
+def _moved(unit: Unit, tps: Tps, records: Mapping[TopicPartition, list[ConsumerRecord]]) -> Place | None:
+    """The place where another record stands before the position than the one that was read."""
     for tp, place in tps.items():
         offset, before = unit.positions.get(place, (0, ""))
         for record in records.get(tp, []):
             if before and record.offset == offset - 1 and digest(record.key, record.value) != before:
-                return Rewound(unit.name, "kafka", place)
-    if own is None:
-        return None
-    confirmed = unit.positions.get(own, (0, ""))[0]
-    beyond = [r for tp, place in tps.items() if place == own for r in records.get(tp, []) if r.offset >= confirmed]
-    return Rewound(unit.name, "sql", own) if beyond and await _beyond(tx, settings, keys, own[0], beyond) else None
+                return place
+    return None
 
 
 async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: str, records: list[ConsumerRecord]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from starlette.types import ASGIApp
 
 from referral.errors import ReadOnly
-from referral.runtime import database, erasure, keys, observe, web
+from referral.runtime import connection, database, erasure, keys, observe, web
 from referral.runtime.loop import Loop
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
@@ -45,7 +45,7 @@ async def stand(
     app: for everybody; operators have health and metrics at an address of their own. After ReadOnly both alone go on, until a signal.
     """
     doors, inner = web.server(health, app, proxy=settings.proxy), web.inner(health)
-    bound, within = web.listen(settings.http_host, settings.http_port), web.listen(settings.inner_host, settings.inner_port)
+    bound, within = connection.listen(settings.http_host, settings.http_port), connection.listen(settings.inner_host, settings.inner_port)
     sys.stdout.write(f"{name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
     sys.stdout.write(f"{name} shows operators /readyz and /metrics at http://{settings.inner_host}:{within.getsockname()[1]}\n")
     sys.stdout.flush()

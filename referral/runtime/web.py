@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from referral.errors import Unavailable
 from referral.runtime import connection, database, observe
 from referral.runtime.connection import PROBLEM, problem
+from referral.runtime.connection import listen as listen
 
 Answer = tuple[int, str, bytes]
 BODY_S = 20.0
@@ -191,14 +192,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """The process has one place for signals, and that is not here."""
         yield
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Bound before anything starts, so that a taken port is known at once and a free one can be printed. OSError: taken."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((host, port))
-    return bound
 
 
 def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "") -> uvicorn.Server:
