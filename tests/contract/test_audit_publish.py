@@ -196,19 +196,16 @@ async def test_a_damaged_tree_takes_no_further_leaf_and_names_the_tile(bare: Set
             assert named in str(told.value) and named in made.against["tree"]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE audit.tile SET data = '\\x00'",
-        "DELETE FROM audit.tile",
-        "UPDATE audit.checkpoint SET root = ''",
-        "DELETE FROM audit.checkpoint",
-    ],
-)
-async def test_tiles_only_grow_and_a_checkpoint_stays(bare: Settings, statement: str) -> None:
+async def test_tiles_only_grow_and_a_checkpoint_stays(bare: Settings, subtests: pytest.Subtests) -> None:
     async with log(bare, []) as made:
         await made.append(3)
         assert await made.publisher().round()
-        with pytest.raises(DBAPIError, match=r"only grows|append-only"):
-            async with made.engine.begin() as tx:
-                await tx.execute(text(statement))
+        for statement in (
+            "UPDATE audit.tile SET data = '\\x00'",
+            "DELETE FROM audit.tile",
+            "UPDATE audit.checkpoint SET root = ''",
+            "DELETE FROM audit.checkpoint",
+        ):
+            with subtests.test(statement), pytest.raises(DBAPIError, match=r"only grows|append-only"):
+                async with made.engine.begin() as tx:
+                    await tx.execute(text(statement))

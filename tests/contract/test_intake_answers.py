@@ -29,12 +29,13 @@ ILLEGAL: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "code", "where"), ILLEGAL)
-async def test_an_answer_that_the_offer_does_not_allow_is_named(intake: Stack, body: Any, code: str, where: str) -> None:
+async def test_an_answer_that_the_offer_does_not_allow_is_named(intake: Stack, subtests: pytest.Subtests) -> None:
     case_id, offer_id = await opened(intake)
-    answer = await intake.post("police", f"/v1/offers/{offer_id}/responses", body)
-    assert (answer.status_code, answer.json()["code"], answer.json()["where"]) == (422, code, where)
-    assert await intake.queued(case_id) == ["referral-submitted.v1"]
+    for body, code, where in ILLEGAL:
+        with subtests.test(where, code=code):
+            answer = await intake.post("police", f"/v1/offers/{offer_id}/responses", body)
+            assert (answer.status_code, answer.json()["code"], answer.json()["where"]) == (422, code, where)
+            assert await intake.queued(case_id) == ["referral-submitted.v1"]
 
 
 async def test_an_answer_is_taken_once_and_only_from_who_held_the_offer(intake: Stack) -> None:

@@ -139,21 +139,26 @@ FIELDS: list[tuple[str, dict[str, Any], int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "status", "code", "where"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
-async def test_a_body_that_is_no_json_is_answered_clearly(intake: Stack, data: bytes, status: int, code: str, where: str) -> None:
-    headers = intake.token("school") | {"Idempotency-Key": new_id(), "Content-Type": "application/json"}
-    problem(await intake.http.post("/v1/referrals", content=data, headers=headers), status, code, where)
-    assert await intake.scalar("SELECT (SELECT count(*) FROM intake.submission) + (SELECT count(*) FROM queue)") == 0
+KEPT = "SELECT (SELECT count(*) FROM intake.submission) + (SELECT count(*) FROM queue)"
 
 
-@pytest.mark.parametrize(("body", "status", "code", "where"), [f[1:] for f in FIELDS], ids=[f[0] for f in FIELDS])
-async def test_a_field_that_is_wrong_is_named(intake: Stack, body: Any, status: int, code: str, where: str) -> None:
-    key = new_id()
-    answer = await intake.post("school", "/v1/referrals", body, key)
-    problem(answer, status, code, where)
-    assert "Marker" not in answer.text, "what was sent is never repeated"
-    assert await intake.scalar("SELECT (SELECT count(*) FROM intake.submission) + (SELECT count(*) FROM queue)") == 0
-    assert (await intake.post("school", "/v1/referrals", BODY, key)).status_code == 202, "the key is still free"
+async def test_a_body_that_is_no_json_is_answered_clearly(intake: Stack, subtests: pytest.Subtests) -> None:
+    for name, data, status, code, where in BAD:
+        with subtests.test(name):
+            headers = intake.token("school") | {"Idempotency-Key": new_id(), "Content-Type": "application/json"}
+            problem(await intake.http.post("/v1/referrals", content=data, headers=headers), status, code, where)
+            assert await intake.scalar(KEPT) == 0
+
+
+async def test_a_field_that_is_wrong_is_named(intake: Stack, subtests: pytest.Subtests) -> None:
+    for name, body, status, code, where in FIELDS:
+        with subtests.test(name):
+            key, before = new_id(), await intake.scalar(KEPT)
+            answer = await intake.post("school", "/v1/referrals", body, key)
+            problem(answer, status, code, where)
+            assert "Marker" not in answer.text, "what was sent is never repeated"
+            assert await intake.scalar(KEPT) == before
+            assert (await intake.post("school", "/v1/referrals", BODY, key)).status_code == 202, "the key is still free"
 
 
 async def test_what_is_too_large_is_refused_with_a_bounded_read(intake: Stack) -> None:
