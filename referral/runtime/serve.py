@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from starlette.types import ASGIApp
 
 from referral.errors import ReadOnly
-from referral.runtime import connection, database, erasure, keys, observe, web
+from referral.runtime import connection, database, erasure, garbage, keys, observe, web
 from referral.runtime.loop import Loop
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings
@@ -49,6 +49,7 @@ async def stand(
     sys.stdout.write(f"{name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
     sys.stdout.write(f"{name} shows operators /readyz and /metrics at http://{settings.inner_host}:{within.getsockname()[1]}\n")
     sys.stdout.flush()
+    garbage.settle()
     signalled = asyncio.Event()
 
     def ending() -> None:

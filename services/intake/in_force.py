@@ -7,7 +7,7 @@ import asyncio
 from referral.domain import policy
 from referral.domain.policy import Policy, PolicyErrors
 from referral.errors import Unavailable
-from referral.runtime import observe
+from referral.runtime import garbage, observe
 from referral.runtime.bundles import Bundles
 from services.intake import lists
 from services.intake.lists import Lists
@@ -44,6 +44,7 @@ class InForce:
                     observe.log().error("policy passed over", number=number, reason="policy-errors")
                 else:
                     self._now = before, lists.of(before, number)
+            garbage.settle()
 
     def _both(self) -> tuple[Policy, Lists]:
         if self._now is None:

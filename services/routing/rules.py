@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain import policy
 from referral.domain.policy import Policy
 from referral.errors import Unavailable
+from referral.runtime import garbage
 
 IN_FORCE = text("SELECT max(number) FROM routing.policy WHERE confirmed IS NOT NULL")
 NEWER = text("SELECT number, files FROM routing.policy WHERE number > :known AND number <= :number ORDER BY number")
@@ -37,5 +38,7 @@ class Rules(Struct, kw_only=True):
             files = msgspec.msgpack.decode(row.files, type=dict[str, bytes])
             before = self.latest.policy if self.latest else None
             self.latest = Bundle(number=row.number, policy=policy.compile(files, before))
+        if known < number:
+            garbage.settle()
         assert self.latest is not None
         return self.latest
