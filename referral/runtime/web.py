@@ -113,7 +113,7 @@ def _in_time(receive: Receive) -> Receive:
             async with asyncio.timeout_at(end):
                 message = await receive()
         except TimeoutError:
-            raise TooSlow(f"no body within {BODY_S:g} s") from None
+            raise TooSlow(f"send a body whole within {BODY_S:g} s") from None
         whole = not message.get("more_body", False)
         return message
 
@@ -140,7 +140,7 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
             await _flush(send, held)
             raise
         if isinstance(error, TooSlow):
-            why = problem(408, "too-slow", f"send a body whole within {BODY_S:g} s")
+            why = problem(408, "too-slow", str(error))
             return await _send(send, (408, PROBLEM, why), [(b"connection", b"close")])
         after = error.retry_after if isinstance(error, Unavailable) else 5
         why = problem(503, "unavailable", f"nothing was kept; send the same again after {after} s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from referral.domain.events import Signed
 from referral.errors import Rejected
+from referral.runtime import web
 from services.intake import receipts, signatures, strict
 from services.intake.acts import Post
 from services.intake.door import Door
@@ -22,8 +22,6 @@ BODY_LIMIT = 1024 * 1024
 """Bytes of a body (ours): a whole case file in words has a tenth of it."""
 DRAIN_LIMIT = 8 * BODY_LIMIT
 """Bytes read and thrown away of a body that is too large, so that its sender hears why instead of losing the connection."""
-BODY_S = 20
-"""Seconds that a body may take to come (ours): the largest one at 400 kbit/s. Who sends slower holds nothing of ours."""
 KEY = "Idempotency-Key"
 ENCODINGS = ("gzip", "deflate", "br", "zstd", "compress", "x-gzip", "aws-chunked")
 """Encodings that a refusal names; another word is not repeated."""
@@ -102,17 +100,16 @@ async def _bounded(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_S):
-            async for part in request.stream():
-                size += len(part)
-                if size <= BODY_LIMIT:
-                    parts.append(part)
-                elif size > DRAIN_LIMIT:
-                    break
-                else:
-                    parts.clear()
-    except TimeoutError:
-        raise Rejected("too-slow", "$", f"send a body whole within {BODY_S} s", status=408) from None
+        async for part in request.stream():
+            size += len(part)
+            if size <= BODY_LIMIT:
+                parts.append(part)
+            elif size > DRAIN_LIMIT:
+                break
+            else:
+                parts.clear()
+    except web.TooSlow as error:
+        raise Rejected("too-slow", "$", str(error), status=408) from None
     except ClientDisconnect:
         raise Rejected("cut-off", "$", "the body ended before its time", status=400) from None
     if size > BODY_LIMIT:

@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from referral.errors import Rejected, Unavailable
+from referral.runtime import web
 from services.intake import pages_form, pages_visit, problems, signin
-from services.intake.call import BODY_S
 from services.intake.door import ANSWER_S, Door, in_time
 from services.intake.pages_form import BODY_LIMIT, Fields
 from services.intake.pages_render import Renderer
@@ -118,13 +118,12 @@ async def _body(request: Request) -> bytes:
     """The form's bytes. Rejected 413, or 408 for one that does not come to its end."""
     body = b""
     try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    raise Rejected("too-large", "form", f"at most {BODY_LIMIT} bytes", status=413)
-    except (TimeoutError, ClientDisconnect):
-        raise Rejected("cut-off", "form", f"send a form whole within {BODY_S} s", status=408) from None
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_LIMIT:
+                raise Rejected("too-large", "form", f"at most {BODY_LIMIT} bytes", status=413)
+    except (web.TooSlow, ClientDisconnect):
+        raise Rejected("cut-off", "form", f"send a form whole within {web.BODY_S:g} s", status=408) from None
     return body
 
 

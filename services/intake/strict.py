@@ -44,7 +44,7 @@ def parse(data: bytes, kind: type[T], where: str = "$") -> T:
 def read(data: bytes, where: str = "$") -> Any:
     """The plain value that a JSON text holds, with every ambiguity refused. A byte order mark before it says nothing (RFC 8259 §8.1)."""
     try:
-        value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_constant)
+        value = _DECODER.decode(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Rejected("not-utf-8", where, "send the body as UTF-8", status=400) from None
     except _Twice:
@@ -100,6 +100,9 @@ def _sound(value: Any, where: str, depth: int) -> None:
     elif isinstance(value, list):
         for inner in value:
             _sound(inner, where, depth - 1)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_constant)
 
 
 def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:

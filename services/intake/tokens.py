@@ -25,15 +25,14 @@ class Tokens:
         self._known: dict[bytes, tuple[str, float]] = {}
         self._asking: dict[bytes, asyncio.Task[str]] = {}
 
+    def remembered(self, authorization: str) -> str:
+        """The agency of a token that was good a moment ago; empty where it must be asked for. Rejected 401: no token at all."""
+        agency, until = self._known.get(_digest(authorization), ("", 0.0))
+        return agency if self._tick() < until else ""
+
     async def agency(self, authorization: str) -> str:
         """The agency that an Authorization header stands for. Rejected 401 for everything else."""
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise Rejected("no-token", "Authorization", "send Authorization: Bearer and your agency's token", status=401)
-        digest = hashlib.sha256(token.strip().encode()).digest()
-        agency, until = self._known.get(digest, ("", 0.0))
-        if agency and self._tick() < until:
-            return agency
+        digest = _digest(authorization)
         asking = self._asking.get(digest)
         if asking is None:  # many requests at once ask once
             asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
@@ -56,3 +55,10 @@ class Tokens:
             self._known.clear()
         self._known[digest] = found[0][0], self._tick() + REMEMBERED_S
         return str(found[0][0])
+
+
+def _digest(authorization: str) -> bytes:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Rejected("no-token", "Authorization", "send Authorization: Bearer and your agency's token", status=401)
+    return hashlib.sha256(token.strip().encode()).digest()

@@ -237,7 +237,7 @@ def test_nothing_that_is_sent_to_a_page_is_a_500_or_leaves_for_elsewhere(bare: S
 
 
 async def test_a_body_that_never_ends_is_given_up(doors: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call, "BODY_S", 0.2)
+    monkeypatch.setattr(web, "BODY_S", 0.2)
     head = [TOKEN, JSON, (b"Idempotency-Key", b"k")]
     sent = request("POST", b"/v1/referrals", head, b"x" * 90)[:-40]
     answer = await doors.raw(sent)
