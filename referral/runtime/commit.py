@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import lease, queue
+from referral.runtime import bulk, lease, queue
 from referral.runtime.partition import Place, Position
 from referral.runtime.sequence import Last
 from referral.runtime.understand import Seen
@@ -30,11 +30,6 @@ _CLEAR = text("DELETE FROM alarm WHERE case_id = ANY(CAST(:ids AS text[]))")
 _WAKE = text(
     "INSERT INTO alarm (case_id, partition, at) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:parts AS int[]), CAST(:ats AS bigint[]))"
     " ON CONFLICT (case_id) DO UPDATE SET at = excluded.at"
-)
-_QUEUE = text(
-    "INSERT INTO queue (id, partition, case_id, type, fingerprint, body, drill) SELECT * FROM unnest(CAST(:id AS text[]),"
-    " CAST(:partition AS int[]), CAST(:case_id AS text[]), CAST(:type AS text[]), CAST(:fingerprint AS bigint[]), CAST(:body AS bytea[]),"
-    " CAST(:drill AS boolean[])) ON CONFLICT (id) DO NOTHING"
 )
 _POSITIONS = text(
     "UPDATE lease SET positions = lease.positions || CAST(c.positions AS jsonb)"
@@ -100,7 +95,7 @@ async def enqueue(tx: AsyncConnection, queued: list[tuple[str, Struct, str, bool
     """Rows for the service's own queue: (case, body, id, drill); of an erased case none."""
     made: list[dict[str, Any]] = [queue.row(case, body, id_, keys[case], drill) for case, body, id_, drill in queued if case in keys]
     if made:
-        await tx.execute(_QUEUE, {name: [row[name] for row in made] for name in made[0]})
+        await bulk.write(tx, {queue.QUEUE: made})
 
 
 async def positions(tx: AsyncConnection, moved: Mapping[str, dict[Place, Position]]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -15,6 +17,10 @@ from referral.runtime.settings import Settings
 
 CONNECT = 3.0  # seconds; with POOL below a caller hears of a dead database within the 5 s that the doors promise
 POOL = 2.0
+RESTED = 1.0
+"""Seconds (ours) after which a pooled connection is asked before it is used. One that answered just now is known to be there, or known to
+be closed; asking it takes three round trips, as long as the transaction's own statements."""
+_SINCE = "referral_since"  # key in a pooled connection's info: monotonic second of its return
 STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection ends as an error
 
 
@@ -30,7 +36,7 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL,
-        pool_pre_ping=True,
+        pool_use_lifo=True,
         hide_parameters=True,  # an error's text never holds what was sent
         connect_args={
             "timeout": CONNECT,
@@ -41,11 +47,24 @@ def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
     bell = queue.Doorbell(made, role)
 
     def returned(_: Any, record: Any) -> None:  # a connection is back in the pool, so its transaction has ended
+        record.info[_SINCE] = time.monotonic()
         if record.info.pop(queue.WAKE, False):
             bell.ring()
 
     event.listen(made.sync_engine, "checkin", returned)
+    event.listen(made.sync_engine, "checkout", _there)
     return made
+
+
+def _there(connection: Any, record: Any, _: Any) -> None:
+    """Give nobody a connection whose server is gone: the pool makes a new one in its place, and of all that are older."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+    if time.monotonic() - record.info.get(_SINCE, math.inf) > RESTED:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise InvalidatePoolError from error
 
 
 def admin(settings: Settings) -> AsyncEngine:

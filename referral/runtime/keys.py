@@ -18,13 +18,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed, Rejected
+from referral.runtime import bulk
 from referral.wire.seal import Key
 
 NONCE = 12
 OTHERS = 0o077
 """Rights of a key's file that nobody but its owner may have: who reads it opens every case."""
 Box = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes], bytes]]
-_INSERT = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped)")
+KEY = bulk.Table("keys.case_key", {"case_id": "text", "wrapped": "bytea"})
 _KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT (case_id) DO NOTHING")
 _LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
 
@@ -48,9 +49,17 @@ class Keys:
 
     async def create_all(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
         """A key for each new case, in one round trip."""
-        made = {case_id: os.urandom(32) for case_id in ids}
-        await tx.execute(_INSERT, [{"id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in made.items()])
+        made = self.made(ids)
+        await bulk.write(tx, {KEY: self.rows(made)})
         return made
+
+    def made(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """A random key for each case; nothing of it is kept before its `rows` are written."""
+        return {case_id: os.urandom(32) for case_id in ids}
+
+    def rows(self, made: Mapping[str, bytes]) -> list[bulk.Row]:
+        """Rows of KEY, each key wrapped."""
+        return [{"case_id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in made.items()]
 
     async def book(self, tx: AsyncConnection, book_id: str) -> bytes:
         """The key of a book, which is no case: kept like a case's, but derived, so that a database that went back has it again."""

@@ -18,15 +18,25 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from referral.errors import Malformed
+from referral.runtime import bulk
 from referral.wire import codec, topics
 
 WAKE = "referral_wake"  # key in a pooled connection's info
 KEEP = 30 * 24 * 3600
 """Seconds a sent row stays, so that the same id is not taken again: ten times as long as anything can be repeated (`ingress.*` keeps 72 h;
 positions that go back further are a restored copy, and `referral recover` learns the ids from the topic)."""
-_PUT = text(
-    "INSERT INTO queue (id, partition, case_id, type, fingerprint, body, drill)"
-    " VALUES (:id, :partition, :case_id, :type, :fingerprint, :body, :drill) ON CONFLICT (id) DO NOTHING"
+QUEUE = bulk.Table(
+    "queue",
+    {
+        "id": "text",
+        "partition": "int",
+        "case_id": "text",
+        "type": "text",
+        "fingerprint": "bigint",
+        "body": "bytea",
+        "drill": "boolean",
+    },
+    "ON CONFLICT (id) DO NOTHING",
 )
 
 _FORGET = text(
@@ -55,11 +65,15 @@ async def put(tx: AsyncConnection, case_id: str, body: Struct, id: str, key: byt
     await put_all(tx, [row(case_id, body, id, key, drill)])
 
 
-async def put_all(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Queue many, each made by `row`, in one round trip."""
-    if not rows:
-        return
-    await tx.execute(_PUT, rows)
+async def put_all(tx: AsyncConnection, rows: Sequence[bulk.Row]) -> None:
+    """Queue many, each made by `row`, in one statement."""
+    if rows:
+        await bulk.write(tx, {QUEUE: rows})
+        wake(tx)
+
+
+def wake(tx: AsyncConnection) -> None:
+    """Ring for the owner once this transaction has ended: it has written rows of QUEUE."""
     assert tx.sync_connection is not None
     tx.sync_connection.info[WAKE] = True
 
@@ -95,7 +109,7 @@ class Doorbell:
     """Coalesces: while one NOTIFY is under way, any number of commits ask for exactly one more."""
 
     def __init__(self, engine: AsyncEngine, role: str) -> None:
-        self._engine = engine
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._notify = text(f"NOTIFY {channel(role)}")
         self._again = False
         self._task: asyncio.Task[None] | None = None
@@ -111,7 +125,6 @@ class Doorbell:
             try:
                 async with self._engine.connect() as connection:
                     await connection.execute(self._notify)
-                    await connection.commit()
             except Exception:  # the owner polls every 200 ms: a bell that does not ring loses nothing
                 return
 

@@ -13,7 +13,8 @@ from referral.domain.events import Door as By
 from referral.domain.events import Signed
 from referral.domain.record import derived
 from referral.errors import Rejected
-from referral.runtime import clock, queue
+from referral.runtime import bulk, clock, queue
+from referral.runtime.keys import KEY
 from services.intake import casefile, reading, receipts, standing, submit, writing
 from services.intake.door import Door
 from services.intake.kept import Receipt
@@ -34,10 +35,9 @@ class Posting(Struct, frozen=True, kw_only=True):
     signed: Signed | None = None
 
 
-_CASE = text("INSERT INTO intake.casefile (case_id, desk, drill, opened_at, sealed) VALUES (:case_id, :desk, :drill, :opened_at, :sealed)")
-_REFERRAL = text(
-    "INSERT INTO intake.referral (referral_id, case_id, agency, event_id, received_at) "
-    "VALUES (:referral_id, :case_id, :agency, :event_id, :received_at)"
+CASE = bulk.Table("intake.casefile", {"case_id": "text", "desk": "text", "drill": "boolean", "opened_at": "bigint", "sealed": "bytea"})
+REFERRAL = bulk.Table(
+    "intake.referral", {"referral_id": "text", "case_id": "text", "agency": "text", "event_id": "text", "received_at": "bigint"}
 )
 
 
@@ -122,7 +122,7 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
     """A new case for each: key, case file, referral, queue."""
     if not new:
         return
-    keys = await door.keys.create_all(tx, [one.receipt.case_id for one in new])
+    keys = door.keys.made(one.receipt.case_id for one in new)
     cases: list[dict[str, Any]] = []
     sections: list[dict[str, Any]] = []
     for one in new:
@@ -142,11 +142,11 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
             casefile.row(cipher, case_id, name, content, version=1, agency=one.posting.agency, by=None, at=one.receipt.received_at)
             for name, content in found.sections
         )
-    await tx.execute(_CASE, cases)
     await standing.exclude(tx, {one.receipt.case_id: one.posting.found.excludes for one in new})
-    await casefile.write(tx, sections)
-    await tx.execute(_REFERRAL, [_referral(one) for one in new])
-    await queue.put_all(tx, [_queued(one, keys[one.receipt.case_id], one.posting.found.drill) for one in new])
+    queued = [_queued(one, keys[one.receipt.case_id], one.posting.found.drill) for one in new]
+    referrals = [_referral(one) for one in new]
+    await bulk.write(tx, {KEY: door.keys.rows(keys), CASE: cases, casefile.SECTION: sections, REFERRAL: referrals, queue.QUEUE: queued})
+    queue.wake(tx)
 
 
 async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
@@ -162,7 +162,7 @@ async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
         await standing.keep(tx, case, capped, case.desk)
     away = await standing.kept_away(tx, case_id)
     await standing.exclude(tx, {case_id: door.lists().keepable(case.standing.traits.found_in, away, found.excludes)})
-    await tx.execute(_REFERRAL, _referral(one))
+    await bulk.write(tx, {REFERRAL: [_referral(one)]})
     await queue.put_all(tx, [_queued(one, case.key, case.drill)])
 
 

@@ -16,13 +16,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
+from referral.runtime import bulk
 from services.intake.instants import when
 from services.intake.reading import Standing
 
 NONCE = 12
-_WRITE = text(
-    "INSERT INTO intake.section (case_id, section, version, agency, by, at, sealed) "
-    "VALUES (:case_id, :section, :version, :agency, :by, :at, :sealed)"
+SECTION = bulk.Table(
+    "intake.section",
+    {"case_id": "text", "section": "text", "version": "int", "agency": "text", "by": "text", "at": "bigint", "sealed": "bytea"},
 )
 _NEWEST = text(
     "SELECT DISTINCT ON (section) section, version, sealed FROM intake.section "
@@ -100,7 +101,7 @@ def row(
 async def write(tx: AsyncConnection, rows: list[dict[str, Any]]) -> None:
     """Keep rows made by `row`."""
     if rows:
-        await tx.execute(_WRITE, rows)
+        await bulk.write(tx, {SECTION: rows})
 
 
 async def next_version(tx: AsyncConnection, case_id: str, section: str) -> int:
