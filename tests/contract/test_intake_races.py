@@ -20,6 +20,8 @@ from tests.contract.intake_stack import BODY, LISTS, Stack, new_id, offer, stack
 pytestmark = pytest.mark.servers
 ROUNDS = 12
 READERS = 6
+TURNS = 10
+"""Readings of each reader until somebody who ends reading has had a turn: two are usual; without turns there were fifty and more."""
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ async def test_nothing_is_read_after_what_ends_reading_is_committed(intake: Stac
         ended.set()
         await asyncio.gather(*readers)
         assert 200 in read and set(late) == {403}, (read, late)
+        assert len(read) <= TURNS * READERS, "those who read without a pause keep nobody out who ends it"
         # what was shown stands in the queue before what ended it, each section once for each reading
         types = await intake.queued(case_id)
         said = {"decline": "response-submitted.v1", "consent": "consent-changed.v1", "exclusion": "actor-excluded.v1"}.get(ending)

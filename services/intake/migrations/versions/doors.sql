@@ -32,7 +32,7 @@ CREATE TABLE intake.refusal (
     PRIMARY KEY (agency, key)
 );
 
--- One row per case: locked (FOR SHARE) by every reading, written by everything that may end reading.
+-- One row per case: locked by every reading, written by everything that may end reading.
 CREATE TABLE intake.casefile (
     case_id text PRIMARY KEY,
     desk text NOT NULL,                     -- agency that gets what no rule can place
