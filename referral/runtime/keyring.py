@@ -7,7 +7,6 @@ A broker never compacts the segment that it writes to, and begins a new one only
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -16,14 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseKey
 from referral.errors import Malformed
-from referral.runtime import kafka, observe, reading
+from referral.runtime import kafka, observe, outbox, reading
 from referral.runtime.fetched import Undecodable
 from referral.runtime.keys import Keys
 from referral.runtime.settings import Settings
 from referral.wire import codec
 
-LIMIT = 30.0
-"""Seconds until a broker that takes no key counts as away, as for any publication (outbox.LIMIT)."""
 ROLL = b"roll"
 """Key of the null that makes the broker begin a new segment; no case has it."""
 _WRAPPED = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
@@ -50,10 +47,8 @@ async def roll(producer: AIOKafkaProducer, settings: Settings) -> None:
 
 
 async def _write(producer: AIOKafkaProducer, settings: Settings, wanted: Mapping[bytes, bytes | None]) -> None:
-    topic = settings.topic(CaseKey.TOPIC)
-    sent = [await producer.send(topic, value, key=key, partition=0) for key, value in wanted.items()]
-    async with asyncio.timeout(LIMIT):
-        await asyncio.gather(*sent)  # flush() would wait for them too, and keep to itself that one has failed
+    if wanted:
+        await outbox.send(producer, settings.topic(CaseKey.TOPIC), 0, [(key, value, []) for key, value in wanted.items()])
 
 
 async def kept(settings: Settings, master: Keys | None = None) -> dict[str, bytes]:

@@ -40,6 +40,8 @@ class Blob(NamedTuple):
     records: list[Record]
 
 
+Sent = tuple[bytes, bytes | None, list[tuple[str, bytes]]]
+"""Key, value and headers of a record as the broker gets them."""
 Span = tuple[int, int]
 """A record batch on the topic: its first offset, and the one after its last."""
 _decoder = msgspec.msgpack.Decoder(list[Record])
@@ -82,28 +84,32 @@ async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest:
 
 async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob]) -> dict[int, list[Span]]:
     """Partition → where its record batches stand, once the broker has all. TimeoutError, KafkaError: throw the producer away."""
-    async with asyncio.timeout(LIMIT):
-        return dict(await asyncio.gather(*(_send(producer, topic, blob) for blob in blobs)))
+    sent = (send(producer, topic, b.partition, [(r.key, r.value, r.headers) for r in b.records]) for b in blobs)
+    return dict(zip((b.partition for b in blobs), await asyncio.gather(*sent), strict=True))
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, blob: Blob) -> tuple[int, list[Span]]:
-    """Prebuilt batches: one future for each, not one for each record."""
+async def send(producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Sent]) -> list[Span]:
+    """Where the record batches stand, once the broker has all. As prebuilt batches: one future for each, not one for each record.
+
+    TimeoutError, KafkaError: nothing is known to be there.
+    """
     futures, counts = [], []
     batch = producer.create_batch()
-    for record in blob.records:
-        if batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is None:
-            counts.append(batch.record_count())
-            batch.close()
-            futures.append(await producer.send_batch(batch, topic, partition=blob.partition))
-            batch = producer.create_batch()
-            batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
-    counts.append(batch.record_count())
-    batch.close()
-    futures.append(await producer.send_batch(batch, topic, partition=blob.partition))
-    done = await asyncio.gather(*futures)
+    async with asyncio.timeout(LIMIT):
+        for key, value, headers in records:
+            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+                counts.append(batch.record_count())
+                batch.close()
+                futures.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None, headers=headers)
+        counts.append(batch.record_count())
+        batch.close()
+        futures.append(await producer.send_batch(batch, topic, partition=partition))
+        done = await asyncio.gather(*futures)
     if any(one.offset < 0 for one in done):  # the broker had it already and does not say where: publish again and know
         raise KafkaError("no offset")
-    return blob.partition, [(one.offset, one.offset + count) for one, count in zip(done, counts, strict=True)]
+    return [(one.offset, one.offset + count) for one, count in zip(done, counts, strict=True)]
 
 
 def joined(start: int, spans: Iterable[Span]) -> int | None:
