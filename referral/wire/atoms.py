@@ -18,7 +18,9 @@ Reader = Callable[[bytes, int], tuple[T, int]]
 CODE = re.compile(rb"[\x21-\x7e]{0,63}")
 # A SHA-256 in hex has 64 characters, and the key of a map may be a path below policy/.
 LONG_CODE = re.compile(rb"[\x21-\x7e]{0,200}")
-ID = re.compile(rb"\x48[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+ID = re.compile(rb"\x48" + UUID.encode())
+is_id = re.compile(UUID).fullmatch
 ID_WIDTH = 37
 # A number of up to ten bytes, of which only the last is below 0x80.
 VARIABLE = re.compile(rb"[\x80-\xff]{0,9}[\x00-\x7f]")
@@ -182,10 +184,9 @@ def ident_at(data: bytes, i: int) -> tuple[str, int]:
 
 def ident_bytes(text: str) -> bytes:
     """An id as it is written."""
-    data = b"\x48" + text.encode("utf-8", "replace")
-    if not ID.fullmatch(data):
+    if is_id(text) is None:
         fail("an id is a UUID in lower case")
-    return data
+    return b"\x48" + text.encode("ascii")
 
 
 def blob(data: bytes, i: int) -> tuple[bytes, int]:

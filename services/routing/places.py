@@ -33,6 +33,8 @@ class Places(Struct, kw_only=True):
 
 def difference(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
     """How many more places of each service are held after than before; services without a change are left out."""
+    if before == after:  # as a rule
+        return {}
     both = sorted(before.keys() | after.keys())
     return {service: change for service in both if (change := after.get(service, 0) - before.get(service, 0))}
 
