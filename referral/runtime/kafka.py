@@ -18,6 +18,8 @@ from referral.runtime.settings import Settings
 from referral.wire import topics
 
 SETTLE = 3.0  # seconds until what a broker shows is what it has
+APPEAR = 30.0
+"""Seconds (ours) until a broker that has much to do shows a topic that it has created; until then the topic has no partitions."""
 HALT = 2.0  # seconds for a reader to stop before its connections are just closed
 REQUEST = 10_000  # ms; a broker that has not answered by then is away
 BATCH = 900_000  # bytes; one prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
@@ -109,6 +111,11 @@ async def create_ingress(settings: Settings, agency: str) -> str:
 
 async def _settled(admin: AIOKafkaAdminClient, settings: Settings, cards: Mapping[str, topics.Topic]) -> list[Rejected]:
     """The differences that stay: a broker shows a new topic a moment after it has created it."""
+    names, deadline = [settings.topic(name) for name in cards], time.monotonic() + APPEAR
+    shown = await admin.describe_topics(names)
+    while not all(topic["partitions"] for topic in shown) and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+        shown = await admin.describe_topics(names)
     problems = await differences(admin, settings, cards)
     deadline = time.monotonic() + SETTLE
     while problems and time.monotonic() < deadline:

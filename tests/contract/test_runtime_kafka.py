@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from referral.runtime import kafka
 from referral.runtime.settings import Settings
@@ -24,3 +26,16 @@ async def test_a_fetch_that_waits_when_its_reader_stops_does_not_cancel_who_stop
     assert asleep.cancelled()
     assert not reader._client._conns
     await reader._client.close()
+
+
+async def test_a_new_topic_that_a_busy_broker_does_not_show_yet_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    true, hidden = AIOKafkaAdminClient.describe_topics, [True] * 5
+
+    async def describe(self: AIOKafkaAdminClient, names: list[str]) -> list[dict[str, Any]]:
+        found = await true(self, names)
+        return [{**topic, "partitions": []} for topic in found] if hidden and hidden.pop() else found
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", describe)
+    monkeypatch.setattr(kafka, "SETTLE", 0.0)
+    await kafka.create_topics(settings)
+    assert not hidden
