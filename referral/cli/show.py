@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from referral.client import Client
+if TYPE_CHECKING:
+    from referral.client import Client
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address of intake.")]
@@ -34,6 +35,8 @@ errors = Console(stderr=True, highlight=False)
 
 def client(url: str, token: str) -> Client:
     """The connection that a command uses; a missing token is a usage error. It signs with the key of the file REFERRAL_SIGNING_KEY_FILE."""
+    from referral.client import Client  # a tenth of a second, which no command needs that asks intake nothing
+
     if not token:
         raise typer.BadParameter("set REFERRAL_TOKEN to your agency's token (an operator makes one with `referral agency token`)")
     file = os.environ.get("REFERRAL_SIGNING_KEY_FILE")

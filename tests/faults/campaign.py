@@ -48,19 +48,26 @@ async def run(
     data: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None, *, injected: int = 0, minutes: float = LONGEST_MIN
 ) -> Campaign:
     """Two instances of each service under load; kills until so many (and so many of them injected) have hit, then the verdict."""
-    begun = time.monotonic()
     async with up.running(Wish(data=data, instances=2), told=told) as stack:
-        load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(data), seed, settings=stack.settings)
-        running = asyncio.create_task(load.run())
-        killing = Killing(stack, load, seed, kills, injected, minutes, told)
-        try:
-            await killing.run(running)
-            load.end()
-            await running
-            told(f"{killing.hits} hits in {(time.monotonic() - begun) / 60:.1f} min; {load.done} taken; now the verdict")
-            verdict = await judge(stack, load)
-        finally:
-            await _cancelled(running)
+        return await on(stack, seed, kills, told, injected=injected, minutes=minutes)
+
+
+async def on(
+    stack: Stack, seed: int, kills: int, told: Callable[[str], None] = lambda _: None, *, injected: int = 0, minutes: float = LONGEST_MIN
+) -> Campaign:
+    """The same on a stack that runs."""
+    begun = time.monotonic()
+    load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(stack.wish.data), seed, settings=stack.settings)
+    running = asyncio.create_task(load.run())
+    killing = Killing(stack, load, seed, kills, injected, minutes, told)
+    try:
+        await killing.run(running)
+        load.end()
+        await running
+        told(f"{killing.hits} hits in {(time.monotonic() - begun) / 60:.1f} min; {load.done} taken; now the verdict")
+        verdict = await judge(stack, load)
+    finally:
+        await _cancelled(running)
     return Campaign(seed, killing.done, verdict, time.monotonic() - begun)
 
 
@@ -112,7 +119,7 @@ class Killing:
             for name in names:
                 ready = name not in self._busy and self.stack[name].state == "ready"
                 ready &= name not in SERVERS or self._busy.keys().isdisjoint(SERVERS)
-                if ready and self.load.done >= self._taken.get(name, 0) and await works(self.stack, name):
+                if ready and self.load.done >= self._taken.get(name, 1) and await works(self.stack, name):
                     return left.pop(number), name
         return None
 
@@ -122,7 +129,7 @@ class Killing:
         finally:
             del self._busy[victim]
         self.done.append(done)
-        self._taken[victim] = self.load.done + WORK if victim in SERVERS else 0
+        self._taken[victim] = self.load.done + WORK if victim in SERVERS else 1
         result = f"hit, back in {done.back_s:.1f} s" if done.hit else "nothing to hit"
         self.told(f"{self.hits:>4} of {self.kills}: {kill.how:>9} {victim:<11} {result}; {self.load.done} taken")
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx
 from msgspec import Struct
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from referral.cli import cast, log, up
 from referral.local.stack import Stack
@@ -19,7 +20,7 @@ from referral.proof.entry import SEQUENCED
 from referral.proof.history import unseal
 from referral.proof.report import Report
 from referral.proof.verify import verify
-from referral.runtime import clock, database
+from referral.runtime import clock
 from tests.faults.load import SENDER, Json, Load
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ Event = TypeVar("Event", bound=Struct)
 PATIENCE_S = 60.0
 """Longest wait for anything: what a kill costs (30 s) on a machine that others use too."""
 MINUTE = 60_000_000
+ENTRIES = "SELECT count(*) FROM audit.entry WHERE case_id = :case"
 TRAITS: Json = {"concern": "trafficking", "age": "child", "found_in": "prishtine", "urgency": "urgent", "sex": "female"}
 
 
@@ -36,6 +38,7 @@ class Line:
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self.stack, self.http, self.cast = stack, http, cast.load(stack.wish.data)
         self.door = Load(lambda: [stack.url("intake", n + 1) for n in range(stack.wish.instances)], self.cast, seed=1)
+        self.admin = create_async_engine(stack.settings.database, pool_pre_ping=True)  # the database is killed and comes back
 
     async def refer(self, key: str, **more: Any) -> Json:
         """The receipt of a new referral."""
@@ -68,12 +71,8 @@ class Line:
 
     async def pass_time(self, minutes: float) -> None:
         """Let the drill clock jump."""
-        engine = database.admin(self.stack.settings)
-        try:
-            async with engine.begin() as tx:
-                await clock.advance(tx, self.stack.settings, int(minutes * MINUTE))
-        finally:
-            await engine.dispose()
+        async with self.admin.begin() as tx:
+            await clock.advance(tx, self.stack.settings, int(minutes * MINUTE))
 
     async def said(self, case_id: str, kind: type[Event], **fields: Any) -> list[Event]:
         """What the log holds of a case: events of one type with these fields, in order."""
@@ -88,8 +87,12 @@ class Line:
     async def logged(self, case_id: str, kind: type[Event], count: int = 1, **fields: Any) -> list[Event]:
         """The same, once there are so many."""
 
+        entries = 0
+
         async def look() -> list[Event] | None:
-            found = await self.said(case_id, kind, **fields)
+            nonlocal entries
+            before, ((entries,),) = entries, await self.rows(ENTRIES, case=case_id)
+            found = await self.said(case_id, kind, **fields) if entries > before else []
             return found if len(found) >= count else None
 
         return await self.until(f"{count} {kind.__name__} {fields}", look)
@@ -106,13 +109,9 @@ class Line:
 
     async def rows(self, statement: str, **values: Any) -> list[Any]:
         """Of a statement by the administrator."""
-        engine = database.admin(self.stack.settings)
-        try:
-            async with engine.begin() as tx:
-                result = await tx.execute(text(statement), values)
-                return list(result) if result.returns_rows else []
-        finally:
-            await engine.dispose()
+        async with self.admin.begin() as tx:
+            result = await tx.execute(text(statement), values)
+            return list(result) if result.returns_rows else []
 
     async def ready(self) -> None:
         """Until everything runs, also what a test had held or stopped."""
@@ -137,4 +136,8 @@ class Line:
 async def running(wish: Wish) -> AsyncIterator[Line]:
     """A line on a stack of its own."""
     async with up.running(wish) as stack, httpx.AsyncClient(timeout=8, trust_env=False) as http:
-        yield Line(stack, http)
+        line = Line(stack, http)
+        try:
+            yield line
+        finally:
+            await line.admin.dispose()

@@ -36,7 +36,10 @@ async def quiet(stack: Stack, seconds: float = QUIET_S) -> list[str]:
 
 
 async def waiting(stack: Stack) -> list[str]:
-    """What is under way now. The ends of the topics are asked for after the positions: what is said meanwhile counts as waiting."""
+    """What is under way now. The ends of the topics are asked for after the positions: what is said meanwhile counts as waiting.
+
+    The broker is asked only when the database shows nothing: a question to it takes a consumer of its own.
+    """
     engine = database.admin(stack.settings)
     try:
         async with engine.connect() as tx:
@@ -46,6 +49,8 @@ async def waiting(stack: Stack) -> list[str]:
     finally:
         await engine.dispose()
     found += [f"{knocks} knocks are due"] if knocks else []
+    if found:
+        return found
     ingress = {name for at in positions.values() for name, _ in at if name.startswith(topics.INGRESS)}
     ends = await reading.ends(stack.settings, [*CASES, *ingress])
     for service, at in positions.items():

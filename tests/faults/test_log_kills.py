@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from tests.contract.audit_stack import KEY, Log, honest, log
 from tests.unit.test_audit_ingest import record, value
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
-STEP = int(os.environ.get("REFERRAL_KILL_STEP", "16"))
+STEP = int(os.environ.get("REFERRAL_KILL_STEP", "32"))
 COUNT = 3
 """Records of a turn; with it the tree passes no full tile and passes one, in different turns."""
 CALLS = ("sendto", "recvfrom")
@@ -48,9 +48,8 @@ class Turns:
     def __init__(self, settings: Settings, folder: Path, urls: list[str]) -> None:
         self._told = {"database": settings.database, "master_key_file": str(settings.master_key_file), "kafka": "", "instance": "turn"}
         self._folder, self._urls = folder, urls
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.log_turn"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([sys.executable, "-m", "tests.faults.log_turn"], stdin=pipe, stdout=pipe, text=True)
         self.go = folder / "go"
         os.mkfifo(self.go)
 
@@ -85,15 +84,19 @@ class Turns:
 
 
 @pytest_asyncio.fixture
-async def made(bare: Settings, tmp_path: Path) -> AsyncIterator[tuple[Turns, Log, list[str]]]:
+async def made(bare: Settings, tmp_path: Path) -> AsyncIterator[tuple[Log, list[str]]]:
     if shutil.which("strace") is None:
         pytest.skip("system calls cannot be struck here: apt-get install strace")
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(honest(tmp_path, n)) for n in (1, 2)]
-        database = await stack.enter_async_context(log(bare, urls))
-        turns = Turns(bare, tmp_path, urls)
-        stack.callback(turns.end)
-        yield turns, database, urls
+        yield await stack.enter_async_context(log(bare, urls)), urls
+
+
+@pytest.fixture
+def turns(made: tuple[Log, list[str]], bare: Settings, tmp_path: Path) -> Iterator[Turns]:
+    started = Turns(bare, tmp_path, made[1])
+    yield started
+    started.end()
 
 
 async def holds(made: Log, records: int, urls: list[str]) -> None:
@@ -119,8 +122,8 @@ async def holds(made: Log, records: int, urls: list[str]) -> None:
     assert accepted is not None and accepted.checkpoint.root == roots[len(rows)]
 
 
-async def test_struck_at_any_call_the_log_goes_on_as_if_nothing_had_been(made: tuple[Turns, Log, list[str]]) -> None:
-    turns, database, urls = made
+async def test_struck_at_any_call_the_log_goes_on_as_if_nothing_had_been(made: tuple[Log, list[str]], turns: Turns) -> None:
+    database, urls = made
     first = itertools.count(1, COUNT)
     assert await asyncio.to_thread(turns.run, next(first), "count") == 0
     calls = turns.calls()
@@ -134,11 +137,11 @@ async def test_struck_at_any_call_the_log_goes_on_as_if_nothing_had_been(made: t
             assert await asyncio.to_thread(turns.run, start) == 0, (fault, call, number)
             await holds(database, start + COUNT - 1, urls)
             struck += code != 0
-    assert struck >= 20 // STEP
+    assert struck >= max(20 // STEP, 1)
 
 
-async def test_two_writers_at_once_leave_one_tree(made: tuple[Turns, Log, list[str]]) -> None:
-    _, database, urls = made
+async def test_two_writers_at_once_leave_one_tree(made: tuple[Log, list[str]]) -> None:
+    database, urls = made
     await database.append(5)
 
     async def again() -> bool:
@@ -155,9 +158,9 @@ async def test_two_writers_at_once_leave_one_tree(made: tuple[Turns, Log, list[s
     await holds(database, 9, urls)
 
 
-async def test_a_full_disk_of_the_database_stops_the_log_and_changes_nothing(made: tuple[Turns, Log, list[str]], tmp_path: Path) -> None:
+async def test_a_full_disk_of_the_database_stops_the_log_and_changes_nothing(made: tuple[Log, list[str]], tmp_path: Path) -> None:
     """ENOSPC where PostgreSQL makes a table longer; what WAL does on a full disk is PostgreSQL's own promise."""
-    _, database, urls = made
+    database, urls = made
     await database.append(2)
     large = [record(value(n), n, told=[("padding", os.urandom(40_000))]) for n in range(3, 40)]
     with pytest.raises(DBAPIError) as told:

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 SEED = 7
 KILLS = max(20 // int(os.environ.get("REFERRAL_KILL_STEP", "10")), 2)
 CHILDREN = 60
-LAST = "2054-12" if KILLS == 20 else "2054-04"
+LAST = "2054-12" if KILLS == 20 else "2054-03"
 """The last period that is told: each takes a second or two."""
 HOUR = 3_600_000_000
 
