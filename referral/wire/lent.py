@@ -21,7 +21,8 @@ KEY = 32
 
 def lend(public_key: X25519PublicKey, origin: str, keys: Mapping[str, bytes]) -> bytes:
     """The file of an export."""
-    return suite().encrypt(msgpack.encode(keys, order="sorted"), public_key, info=INFO + origin.encode())
+    plain = {case_id: bytes(key) for case_id, key in keys.items()}  # a key may take its cipher along
+    return suite().encrypt(msgpack.encode(plain, order="sorted"), public_key, info=INFO + origin.encode())
 
 
 def take(private_key: X25519PrivateKey, origin: str, data: bytes) -> dict[str, bytes]:
