@@ -21,17 +21,17 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m referral.wire.generate --check
-	$(BIN)/python -m referral.cli.pathway_page --check
+	$(BIN)/python -m referral.wire.schema.generate --check
+	$(BIN)/python -m referral.cli.policy.reference --check
 	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check
-	$(BIN)/pytest -q -n 3 --dist loadgroup -m "not long" tests/stories tests/contract tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web $(STRUCK)
+	$(BIN)/pytest -q -n 3 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web $(STRUCK)
 	$(BIN)/pytest -q tests/faults $(addprefix --ignore=,$(STRUCK))
 
 faults: setup
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
-	$(BIN)/pytest -q -m long tests/contract
+	$(BIN)/pytest -q -m long tests/integration
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 interop: setup
@@ -46,7 +46,7 @@ bench: setup
 	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))
 
 year: setup
-	$(BIN)/python -m tests.contract.year
+	$(BIN)/python -m tests.harness.line.year
 
 stories: setup
 	$(BIN)/pytest -q tests/stories --update
@@ -58,8 +58,8 @@ demo: setup
 	$(BIN)/referral demo$(if $(PATHWAYS), --pathways $(PATHWAYS))
 
 generate: setup
-	$(BIN)/python -m referral.wire.generate
-	$(BIN)/python -m referral.cli.pathway_page
+	$(BIN)/python -m referral.wire.schema.generate
+	$(BIN)/python -m referral.cli.policy.reference
 
 lock: setup
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

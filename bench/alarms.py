@@ -9,9 +9,9 @@ from bench import fill, topic
 from bench.ground import Ground, admin, say, until
 from bench.routing import OUT, reached
 from bench.rows import Row, at_most, percentile
-from referral.domain.deadline import MINUTE
+from referral.domain.policy.limits import MINUTE
 from referral.local.stack import Stack
-from referral.runtime import clock, database
+from referral.runtime.postgres import clock, database
 from referral.wire import seal
 
 OVERDUE = 10_000

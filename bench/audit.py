@@ -14,21 +14,21 @@ from pathlib import Path
 from rich.progress import Progress
 
 from bench.rows import Row, at_least, at_most, show
-from referral.cli.audit_folder import Folder
-from referral.cli.audit_judge import Asked, judge
+from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.source import Folder
 from referral.proof import archive
-from referral.proof.descent import first_difference
 from referral.proof.entry import Entry
-from referral.proof.report import Report
-from referral.proof.tile_path import Tile
-from referral.proof.verify import Judge, Verification
-from referral.proof.walk import walk
-from tests.made_log import made
-from tests.unit.audit_archive import Rows, exported
-from tests.unit.audit_log import Log, story
+from referral.proof.scan import walk
+from referral.proof.verify.log import Judge, Verification
+from referral.proof.verify.report import Report
+from referral.tlog.merkle import first_difference
+from referral.tlog.tile_layout import Tile
+from tests.harness.audit_archive import Rows, exported
+from tests.harness.audit_log import Log, story
+from tests.harness.made_log import made
 
 STORIES = 3_000
-"""Cases of 16 entries and 3 decisions each, as in tests/unit/audit_log.py."""
+"""Cases of 16 entries and 3 decisions each, as in tests/harness/audit_log.py."""
 EVENTS, DECISIONS = 100_000, 10_000
 """Promised a second and core (AUDIT.md §5): replay without signatures, and with decisions made again."""
 ROUNDS = 3

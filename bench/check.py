@@ -16,10 +16,10 @@ import time
 from collections.abc import AsyncIterator
 
 from bench.rows import Row, at_most
-from referral.cli.check_run import Asked, Result, classes, run
+from referral.analysis.reachability.run import Asked, Result, classes, run
 from referral.domain.policy import compile
 from referral.runtime.settings import CHECKOUT
-from referral.wire import bundle
+from referral.wire import policy_digest
 
 SINGLES_S, PAIRS_S = 60, 600
 """The whole country with any one agency that fails, and with any two in trafficking (issue 4)."""
@@ -30,7 +30,7 @@ MUNICIPALITIES = (1, 10, 30)
 def measure(*, depth: int = 1, deep: bool = False, pathways: tuple[str, ...] = (), places: tuple[str, ...] = ()) -> tuple[float, Result]:
     """Seconds on all cores, reading the files included, and what was found."""
     began = time.perf_counter()
-    files = bundle.read(CHECKOUT / "policy")
+    files = policy_digest.read(CHECKOUT / "policy")
     policy = compile(files)
     asked = Asked(files=files, depth=depth, deep=deep, pathways=pathways, places=places)
     result = run(policy, asked, classes(policy, asked), os.cpu_count() or 1, lambda done: None)
@@ -40,7 +40,7 @@ def measure(*, depth: int = 1, deep: bool = False, pathways: tuple[str, ...] = (
 
 async def figures() -> AsyncIterator[Row]:
     """The two promises, then growth: each size beside the one before it."""
-    policy = compile(bundle.read(CHECKOUT / "policy"))
+    policy = compile(policy_digest.read(CHECKOUT / "policy"))
     whole, result = measure()
     yield at_most(f"check, any one agency fails, {_size(result)}", whole, "s", SINGLES_S)
     pairs, result = measure(deep=True)

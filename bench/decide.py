@@ -22,13 +22,13 @@ import yaml
 from msgspec.structs import replace
 
 from bench.rows import Row, at_least
-from referral.domain import simulate
+from referral.analysis.simulation import world as simulate
+from referral.analysis.simulation.caseload import a_year, worlds
 from referral.domain.case import Case
-from referral.domain.caseload import a_year, worlds
 from referral.domain.decide import decide
 from referral.domain.events import Facts
+from referral.domain.inputs import Input
 from referral.domain.policy import Policy
-from referral.domain.record import Input
 from tests.stories.teller import policy, world
 from tests.stories.test_stories import TOLD
 

@@ -14,7 +14,7 @@ from bench.ground import Ground, admin, say, until
 from bench.posting import Done
 from bench.rows import Row, at_least, at_most, percentile
 from bench.weight import cpu, peak
-from referral.cli import cast
+from referral.cli.stack import cast
 from referral.local.stack import Stack
 from referral.runtime.settings import CHECKOUT, LINE
 

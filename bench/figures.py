@@ -17,13 +17,14 @@ from bench import fill
 from bench.ground import Ground, say, until
 from bench.plan import policy
 from bench.rows import Row, percentile
-from referral.domain.caseload import worlds
+from referral.analysis.simulation.caseload import worlds
+from referral.analysis.simulation.world import World
 from referral.domain.events import Meta
-from referral.domain.record import derived
-from referral.domain.simulate import World
+from referral.domain.inputs import derived
 from referral.local.stack import Stack
-from referral.runtime import kafka, outbox
-from referral.runtime.outbox import Blob, Record
+from referral.runtime.kafka import clients
+from referral.runtime.loop import outbox
+from referral.runtime.loop.outbox import Blob, Record
 from referral.wire import codec, headers, seal, topics
 
 SIZES = (100_000, 1_000_000)
@@ -87,7 +88,7 @@ def records(cases: list[list[Said]], chest: dict[str, bytes], now: int) -> Itera
 async def put(made: Stack, wanted: Iterator[tuple[str, int, Record]]) -> int:
     """Onto their topics; how many."""
     count = 0
-    async with kafka.producer(made.settings) as producer:
+    async with clients.producer(made.settings) as producer:
         while some := list(islice(wanted, AT_ONCE)):
             count += len(some)
             for topic in TOPICS:
@@ -148,7 +149,7 @@ async def bare(made: Stack, chest: dict[str, bytes], count: int) -> float:
 async def delays(made: Stack, wanted: Iterator[tuple[str, int, Record]], count: int) -> list[float]:
     """Seconds from one event's being sent until it is counted, one after another."""
     found = []
-    async with kafka.producer(made.settings) as producer:
+    async with clients.producer(made.settings) as producer:
         for topic, partition, record in islice(wanted, ONES):
             began, count = time.perf_counter(), count + 1
             await outbox.publish(producer, made.settings.topic(topic), [Blob(partition, 0, [record])])

@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from bench.plan import PLENTY, Plan, plan, policy
 from referral.local.stack import Stack
-from referral.runtime import database, kafka, keys, outbox
-from referral.runtime.compose import compose
-from referral.runtime.outbox import Blob, Record
+from referral.runtime.kafka import clients
+from referral.runtime.keys import case_keys as keys
+from referral.runtime.loop import outbox
+from referral.runtime.loop.outbox import Blob, Record, compose
+from referral.runtime.postgres import database
 from referral.wire import topics
 
 TOPIC = "referral-intake"
@@ -58,7 +60,7 @@ async def produce(made: Stack, sealed: Sealed) -> None:
     by_partition: dict[int, list[Record]] = {}
     for partition, record in sealed:
         by_partition.setdefault(partition, []).append(record)
-    async with kafka.producer(made.settings) as producer:
+    async with clients.producer(made.settings) as producer:
         for start in range(0, max(map(len, by_partition.values())), CHUNK):
             blobs = [Blob(p, 0, some) for p, records in by_partition.items() if (some := records[start : start + CHUNK])]
             await outbox.publish(producer, made.settings.topic(TOPIC), blobs)

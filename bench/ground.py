@@ -16,13 +16,13 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from referral.cli import up
+from referral.cli.stack import up
+from referral.local.config import Wish
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 from referral.local.stack import Stack
-from referral.local.wish import Wish
-from referral.runtime import database
-from services.routing.publish import once
+from referral.runtime.postgres import database
+from services.routing.policy_publisher import once
 
 PATIENCE_S = 600.0
 """Longest wait for anything that is measured (ours): what takes longer has failed."""

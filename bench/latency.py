@@ -13,7 +13,7 @@ from bench.routing import OUT, reached
 from bench.rows import Row, at_most, percentile
 from bench.weight import cpu
 from referral.local.stack import Stack
-from referral.runtime import kafka
+from referral.runtime.kafka import clients
 from referral.wire import seal
 
 RATE = 50
@@ -28,7 +28,7 @@ SHARE = (
 async def trickle(made: Stack, sealed: Sealed, rate: int) -> None:
     """Produce one record at a time, so many a second."""
     name = made.settings.topic(fill.TOPIC)
-    async with kafka.producer(made.settings) as producer:
+    async with clients.producer(made.settings) as producer:
         start = time.monotonic()
         for number, (partition, record) in enumerate(sealed):
             await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))

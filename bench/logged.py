@@ -16,8 +16,8 @@ from bench.rows import Row, at_least, at_most, percentile
 from bench.weight import cpu
 from referral.domain.events import Meta, RungFailed
 from referral.local.stack import Stack
-from referral.proof import checkpoint, note
-from referral.runtime import kafka
+from referral.runtime.kafka import clients
+from referral.tlog import checkpoint, note
 from referral.wire import codec, headers, seal, topics
 
 RECORDS, EACH = 40_000, 20
@@ -55,7 +55,7 @@ def records(count: int) -> list[tuple[int, bytes, bytes, list[tuple[str, bytes]]
 async def produce(made: Stack, count: int, rate: float = 0.0) -> None:
     """All at once, or so many a second."""
     ready = records(count)
-    async with kafka.producer(made.settings) as producer:
+    async with clients.producer(made.settings) as producer:
         start, sent = time.monotonic(), []
         for number, (partition, key, value, told) in enumerate(ready):
             if rate and number % 10 == 0:

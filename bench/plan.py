@@ -12,10 +12,10 @@ from msgspec import Struct, structs
 from referral.domain.case import Case, Offer, Run, seats
 from referral.domain.decide import decide, places_wanted
 from referral.domain.events import Door, Facts, ReferralSubmitted, ResponseSubmitted, StepKind, Traits, Via, Word
-from referral.domain.fold import evolve
+from referral.domain.evolve import evolve
+from referral.domain.inputs import Input, Source, derived
 from referral.domain.policy import ENGINE, Policy, compile
-from referral.domain.record import Input, Source, derived
-from referral.wire import bundle, topics
+from referral.wire import policy_digest, topics
 
 FAMILY = "0b9f1d52-4f3a-5c1e-8a77-3f6f0c2e1d90"  # any fixed id: case ids are derived from it
 PLENTY = 1_000_000  # free places of every shelter: scarcity would end at a desk, which costs less than a decision
@@ -53,7 +53,7 @@ class Plan:
 
 def policy(folder: Path) -> Policy:
     """The policy of the checkout."""
-    return compile(bundle.read(folder))
+    return compile(policy_digest.read(folder))
 
 
 def plan(rules: Policy, count: int, now: int, seed: int, length: int = LENGTH) -> Plan:

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from bench import audit
 from bench.rows import Row, at_least, at_most, percentile, show
-from referral.proof import merkle, tile_path, tiles, whole
-from referral.proof.merkle import leaf_hash
-from referral.proof.tile_path import Tile
+from referral.tlog import integrity, merkle, tile_layout, tiles
+from referral.tlog.merkle import leaf_hash
+from referral.tlog.tile_layout import Tile
 
 LEAVES = 1_000_000
 PROOFS = 2_000
@@ -26,7 +26,7 @@ PROOF_MS, PACE = 2.0, 200_000
 def stored(count: int) -> tuple[tiles.Edge, dict[Tile, bytes]]:
     """A log of so many entries, as tiles and bundles."""
     edge, found = tiles.Edge(), dict[Tile, bytes]()
-    for bundle in tile_path.bundles(count):
+    for bundle in tile_layout.bundles(count):
         entries = [number.to_bytes(8, "big") * (BYTES // 8) for number in range(*bundle.leaves)]
         edge, full = tiles.append(edge, map(leaf_hash, entries))
         found |= full | {bundle: tiles.pack(entries)}
@@ -68,7 +68,7 @@ def verification() -> Iterator[Row]:
     """Every entry hashed again, every tile compared, the root compared."""
     edge, held = stored(ENTRIES)
     began = time.perf_counter()
-    whole.check(ENTRIES, edge.root, held.get)
+    integrity.check(ENTRIES, edge.root, held.get)
     pace = ENTRIES / (time.perf_counter() - began)
     yield at_least(f"verify, entries of {BYTES} bytes and tiles", pace, "entries/s", PACE)
 

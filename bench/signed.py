@@ -15,15 +15,15 @@ from bench.rows import Row, at_least, show
 from referral.client import Client
 from referral.domain.events import Consent, ConsentChanged, ConsentState, Meta, PolicyActivated, Signed
 from referral.domain.policy import Policy, compile
-from referral.proof.bundles import Bundles
 from referral.proof.entry import Entry, Kind
-from referral.proof.history import Read
-from referral.proof.note_keys import ED25519, SignerKey
-from referral.proof.report import Report
-from referral.proof.signed import Signatures
+from referral.proof.history.case import Read
+from referral.proof.verify.policies import Bundles
+from referral.proof.verify.report import Report
+from referral.proof.verify.signatures import Signatures
 from referral.runtime.settings import CHECKOUT
-from referral.wire import bundle, codec, http_signature
-from services.intake.signatures import Request, of_request
+from referral.tlog.note_keys import ED25519, SignerKey
+from referral.wire import codec, http_signature, policy_digest
+from services.intake.messages.signatures import Request, of_request
 
 SIGNED = 5_000
 PACE = 10_000
@@ -34,7 +34,7 @@ CONSENT = Consent(state=ConsentState.GIVEN, basis="consent", giver="guardian", s
 
 def rules(key: SignerKey) -> Policy:
     """Our policy, in which the agency signs with this key."""
-    files = bundle.read(CHECKOUT / "policy")
+    files = policy_digest.read(CHECKOUT / "policy")
     listed = f'signing: {{must: true, keys: ["{key.verifier.encode().decode()}"]}}\n'
     return compile({**files, f"directory/{AGENCY}.yaml": files[f"directory/{AGENCY}.yaml"] + listed.encode()})
 

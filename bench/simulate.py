@@ -18,9 +18,9 @@ import time
 from collections.abc import AsyncIterator
 
 from bench.rows import Row, at_least
-from referral.cli.simulate_run import Wanted, run
+from referral.analysis.simulation.run import Wanted, run
 from referral.runtime.settings import CHECKOUT
-from referral.wire import bundle
+from referral.wire import policy_digest
 
 SIZES = (1_000, 10_000, 100_000)
 WANTED = 1_000
@@ -30,7 +30,7 @@ SEED, YEAR = 1, 2026
 
 def measure(cases: int, jobs: int) -> dict[str, float]:
     """One size, here."""
-    wanted = Wanted(files=bundle.read(CHECKOUT / "policy"), other=None, cases=cases, seed=SEED, year=YEAR)
+    wanted = Wanted(files=policy_digest.read(CHECKOUT / "policy"), other=None, cases=cases, seed=SEED, year=YEAR)
     began = time.perf_counter()
     result = run(wanted, jobs, lambda ended: None)
     seconds = time.perf_counter() - began

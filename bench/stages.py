@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from bench.plan import Plan
 from bench.rows import Row
 from referral.domain.decide import decide
-from referral.domain.fold import evolve
+from referral.domain.evolve import evolve
 from referral.domain.policy import Policy
-from referral.runtime.compose import compose
-from referral.wire import codec, seal, state
+from referral.runtime.loop.outbox import compose
+from referral.wire import case_state, codec, seal
 
 SOME = 5000  # inputs are enough
 TOPIC = "referral-intake"
@@ -27,7 +27,7 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
     events = [(case, cause, decide(case, cause, facts, rules)) for case, cause, facts in asked]
     emitted = [(cause, event) for _, cause, said in events for event in said]
     cases = [case for case, _, _ in asked if case is not None]
-    sealed = [(case.case_id, state.seal(key[case.case_id], case, bytes(12))) for case in cases]
+    sealed = [(case.case_id, case_state.seal(key[case.case_id], case, bytes(12))) for case in cases]
 
     def read() -> None:
         for value in values:
@@ -41,10 +41,10 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
 
     stages: dict[str, Callable[[], object]] = {
         "open, unseal, decode": read,
-        "load the case's state": lambda: [state.unseal(key[case_id], case_id, data) for case_id, data in sealed],
+        "load the case's state": lambda: [case_state.unseal(key[case_id], case_id, data) for case_id, data in sealed],
         "decide": lambda: [decide(case, cause, facts, rules) for case, cause, facts in asked],
         "fold": fold,
-        "keep the case's state": lambda: [state.seal(key[case.case_id], case, os.urandom(12)) for case in cases],
+        "keep the case's state": lambda: [case_state.seal(key[case.case_id], case, os.urandom(12)) for case in cases],
         "number, encode, seal": lambda: compose(emitted, "routing", "referral-routing", 1, key, {}, bytes(32)),
     }
     return {name: _cpu(stage) / len(asked) for name, stage in stages.items()}

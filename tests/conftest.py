@@ -14,8 +14,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
-from referral.local import wish
-from tests import servers
+from referral.local import config as wish
+from tests.harness import servers
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -92,13 +92,13 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
-    """Intake's own key of `tests.erased`, and the witness policy of `tests.made_log` with a line that names it: (key, policy)."""
+    """Intake's own key of `erased`, and the witness policy of `made_log` with a line that names it: (key, policy)."""
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     from referral.local import keyfiles
     from referral.wire import intake_key
-    from tests import made_log
-    from tests.erased import INTAKE, KEY
+    from tests.harness import made_log
+    from tests.harness.erased import INTAKE, KEY
 
     folder = key_files[0].parent
     key, policy = folder / "intake.key", folder / "witness.policy"
@@ -117,7 +117,7 @@ def template(postgres: str, key_files: tuple[Path, Path]) -> str:
 
 
 async def _fill(postgres: str, name: str, master: Path) -> None:
-    from referral.runtime.prepare import prepare_database
+    from referral.runtime.postgres.bootstrap import prepare_database
     from referral.runtime.settings import Settings
 
     connection = await asyncpg.connect(_plain(postgres))
@@ -178,7 +178,7 @@ def bare(database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, 
 @pytest.fixture
 async def settings(kafka: str, database: str, key_files: tuple[Path, Path], intake_files: tuple[Path, Path]) -> AsyncIterator[Settings]:
     """A stack of its own on the shared servers: fresh database, fresh topics under a prefix, keys, drill clock."""
-    from referral.runtime.kafka import create_topics
+    from referral.runtime.kafka.clients import create_topics
     from referral.runtime.settings import Settings
 
     made = Settings(

@@ -15,8 +15,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command. Loading them takes a moment, in which Ctrl-C must be heard as quietly as later."""
     try:
-        from referral.cli import program
+        from referral.cli import app
     except KeyboardInterrupt:
         sys.stderr.write("referral: interrupted\n")
         return INTERRUPTED
-    return program.run(arguments)
+    return app.run(arguments)

@@ -2,6 +2,8 @@
 
 Pure values. Times are microseconds UTC, ids uuid text, collections tuples: order is part of the answer. Fields are only ever
 added, with a default, so that the state of an older release loads.
+
+The kinds of a step that `decide` asks for, each looked up once: reading a member off its enum costs as much as ten comparisons.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from referral.domain.events import Consent, ConsentState, StepKind, Traits
-from referral.domain.kinds import PLACE
 
 NOWHERE = Traits(concern="", age="", age_band="", sex="", found_in="", home="", urgency="", origin="", asylum="", languages=(), flags=())
 """Traits of a case whose first record was lost."""
@@ -286,3 +287,9 @@ def holds(case: Case) -> Mapping[str, int]:
                     for offer in offers_of(seat):
                         held[offer.service] = held.get(offer.service, 0) + 1
     return held
+
+
+RANK = {"OFFERED": 1, "ACKNOWLEDGED": 2, "ACCEPTED": 3, "ARRIVED": 4, "COMPLETED": 5}
+
+
+DECIDE, NOTIFY, PLACE = StepKind.DECIDE, StepKind.NOTIFY, StepKind.PLACE

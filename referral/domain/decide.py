@@ -13,10 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from referral.domain.answers import answered
 from referral.domain.case import Case
-from referral.domain.changes import actor_excluded, consent_changed, referred, traits_changed
-from referral.domain.decision import Decision
 from referral.domain.events import (
     ActorExcluded,
     CaseRaised,
@@ -30,13 +27,16 @@ from referral.domain.events import (
     RungReached,
     TraitsChanged,
 )
-from referral.domain.instructions import instructed
-from referral.domain.places import places_wanted
+from referral.domain.inputs import Due, Input, RecordLost
 from referral.domain.policy import Policy
-from referral.domain.progress import progress
-from referral.domain.record import Due, Input, RecordLost
-from referral.domain.referrals import lost, raised, withdrawn
-from referral.domain.silence import due, rung_failed, rung_reached
+from referral.domain.rules.answers import answered
+from referral.domain.rules.capacity import places_wanted
+from referral.domain.rules.context import Decision
+from referral.domain.rules.instructions import instructed
+from referral.domain.rules.progress import progress
+from referral.domain.rules.referrals import lost, raised, withdrawn
+from referral.domain.rules.timeouts import due, rung_failed, rung_reached
+from referral.domain.rules.updates import actor_excluded, consent_changed, referred, traits_changed
 
 __all__ = ["DECIDES", "decide", "decided", "places_wanted"]
 

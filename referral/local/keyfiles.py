@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from referral.proof.note_keys import ED25519, SignerKey, VerifierKey
-from referral.runtime import keys
+from referral.runtime.keys import case_keys
+from referral.tlog.note_keys import ED25519, SignerKey, VerifierKey
 from referral.wire import intake_key
 
 SEED = 32
@@ -21,7 +21,7 @@ def ensure(folder: Path) -> tuple[Path, Path]:
     """(master key file, ingress key file) in a folder, made if missing. The ingress key is an X25519 private key, PKCS 8 in PEM."""
     master, ingress = folder / "master.key", folder / "ingress.key"
     if not master.exists():
-        keys.write(master)
+        case_keys.write(master)
     if not ingress.exists():
         write(ingress, X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return master, ingress
@@ -31,7 +31,7 @@ def intake(path: Path) -> bytes:
     """Intake's own key in a file, made if missing: Ed25519, PKCS 8 in PEM. Its public half, which the witness policy names."""
     if not path.exists():
         write(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return keys.signing(path).public_key().public_bytes_raw()
+    return case_keys.signing(path).public_key().public_bytes_raw()
 
 
 def log(folder: Path) -> Path:

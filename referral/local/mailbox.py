@@ -10,7 +10,7 @@ from importlib.util import find_spec  # noqa: TID251 (asks whether it is install
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from referral.local.trouble import Trouble
+from referral.local.data_folder import Trouble
 
 if TYPE_CHECKING:  # the extra `local` brings it; other commands do without
     from aiosmtpd.smtp import SMTP, Envelope, Session

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from referral.local.trouble import Trouble
+from referral.local.data_folder import Trouble
 
 
 def is_free(port: int) -> bool:

@@ -14,10 +14,10 @@ from importlib.util import find_spec  # noqa: TID251 (finds the wheel's files, i
 from pathlib import Path
 from urllib.parse import quote
 
-from referral.local import folder as folders
+from referral.local import data_folder as folders
 from referral.local.child import Child, Recipe
+from referral.local.data_folder import Trouble, of_os
 from referral.local.server import Server, disk_full
-from referral.local.trouble import Trouble, of_os
 
 READY_S = 120.0
 """Recovery after a kill replays at most a checkpoint interval of log; seconds in practice."""

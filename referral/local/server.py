@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from referral.local.child import Child, Recipe
-from referral.local.trouble import Trouble, of_os
+from referral.local.data_folder import Trouble, of_os
 
 
 class Server(ABC):

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import asyncpg
 
-from referral.local import folder, keyfiles, ports
+from referral.local import data_folder, keyfiles, ports
+from referral.local.config import Addresses, Wish, environment, exports
+from referral.local.data_folder import Trouble, of_os
 from referral.local.jars import Jar
 from referral.local.kafka import Kafka
 from referral.local.mailbox import Mailbox
 from referral.local.postgres import Postgres
-from referral.local.process import Process
-from referral.local.trouble import Trouble, of_os
-from referral.local.wish import Addresses, Wish, environment, exports
+from referral.local.service import Worker
+from referral.local.supervisor import Process
 from referral.local.witness import Witness, policy
-from referral.local.worker import Worker
-from referral.proof import note_keys
-from referral.runtime import kafka as topics
-from referral.runtime.prepare import prepare_database
+from referral.runtime.kafka import clients as topics
+from referral.runtime.postgres.bootstrap import prepare_database
 from referral.runtime.settings import CHECKOUT, Settings
+from referral.tlog import note_keys
 from referral.wire import intake_key
 
 DATABASE = "referral"
@@ -102,9 +102,9 @@ async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: N
     first: what else must be there (policy, accounts), done beside the start of the services once tables and topics exist.
     told: one line for each thing that takes time. Nothing is left running after Trouble or Rejected (the data was made otherwise).
     """
-    data = folder.make(wish.data)
+    data = data_folder.make(wish.data)
     async with contextlib.AsyncExitStack() as held:
-        lock = folder.lock(data)
+        lock = data_folder.lock(data)
         held.callback(os.close, lock)
         pool = held.enter_context(ThreadPoolExecutor(len(wish.names()) + wish.witnesses + 4, thread_name_prefix="stack"))
         smtp = ports.insist(wish.smtp_port, "mail") if wish.smtp_port else ports.remembered(data / "ports.json", ["mail"])["mail"]
@@ -128,7 +128,7 @@ class _Start:
     def __init__(self, wish: Wish, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox) -> None:
         self.wish, self.pool, self.lock, self.told, self.mailbox = wish, pool, lock, told, mailbox
         self.processes: dict[str, Process] = {}
-        self.folder = folder.make(wish.data / "keys")
+        self.folder = data_folder.make(wish.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
         self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
         self.intake_key = self.folder / "intake.key"
@@ -155,7 +155,7 @@ class _Start:
         key = note_keys.signer(self.log_key.read_bytes().strip()).verifier
         names = [f"witness-{number}" for number in range(1, self.wish.witnesses + 1)]
         known = ports.remembered(self.wish.data / "ports.json", names)
-        logs = folder.make(self.wish.data / "log")
+        logs = data_folder.make(self.wish.data / "log")
         made = [Witness(name, self.folder, known[name], key, logs / f"{name}.log", keep=(self.lock,)) for name in names]
         for witness in made:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
@@ -170,7 +170,7 @@ class _Start:
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
         made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
-        logs = folder.make(self.wish.data / "log")
+        logs = data_folder.make(self.wish.data / "log")
         for name, service in self.wish.names():
             told = environment(self.wish, made.addresses, service)
             worker = Worker(name, service, known[name], known[inner(name)], told, logs / f"{name}.log", keep=(self.lock,))

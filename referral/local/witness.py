@@ -10,8 +10,8 @@ from pathlib import Path
 from referral.local import keyfiles
 from referral.local.child import Recipe
 from referral.local.server import Server
-from referral.proof import note_keys
-from referral.proof.note_keys import VerifierKey
+from referral.tlog import note_keys
+from referral.tlog.note_keys import VerifierKey
 
 READY_S = 60.0
 PROGRAM = "from referral.cli import main; main()"

@@ -1,22 +1,24 @@
-"""A log to be judged, wherever it lies: an exported folder or the database of audit answer to the same paths."""
+"""A log to be judged, wherever it lies: an exported folder or the database of audit answer to the same paths.
+
+What stands beside the tree: key, value and headers of each entry, in files of 256 that follow the numbering of the entry bundles.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import DecodeError, Struct, msgpack
 
 from referral.errors import Malformed, NewerVersion, Unproven
-from referral.proof import checkpoint, lines, merkle, note, payload, tile_path, tiles, witness_policy
-from referral.proof.checkpoint import Checkpoint
-from referral.proof.entry import Entry, Kind
-from referral.proof.merkle import HASH, Nodes
-from referral.proof.payload import Joined
-from referral.proof.tile_path import ENTRIES, FULL, Tile
-from referral.proof.whole import Differs
-from referral.proof.witness_policy import Accepted
+from referral.proof.entry import Entry, Headers, Kind, beside, rest
+from referral.tlog import checkpoint, merkle, note, strict_text, tile_layout, tiles, witness_policy
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.integrity import Differs
+from referral.tlog.merkle import HASH, Nodes
+from referral.tlog.tile_layout import ENTRIES, FULL, Tile
+from referral.tlog.witness_policy import Accepted
 from referral.wire import leaf as wire
 
 CHECKPOINT, POLICY, KEYS, HEAD = "checkpoint", "witness.policy", "keys", "head"
@@ -77,8 +79,8 @@ def head(archive: Archive, published: Trusted | None) -> tuple[int, bytes]:
     said = archive.read(HEAD)
     if said is None:
         return (published.size, published.root) if published else (0, merkle.EMPTY)
-    size, root = lines.lines(said, "head")
-    return lines.decimal(size, "head", "the size"), lines.unbase64(root, "head", "the root", HASH)
+    size, root = strict_text.lines(said, "head")
+    return strict_text.decimal(size, "head", "the size"), strict_text.unbase64(root, "head", "the root", HASH)
 
 
 def claimed(archive: Archive) -> int:
@@ -95,11 +97,11 @@ def reader(archive: Archive, size: int) -> Callable[[Tile], bytes]:
     """Tiles of any smaller size of a log that stands there at `size`: the beginning of what is stored. Malformed; Differs: missing."""
 
     def read(tile: Tile) -> bytes:
-        stored = tile_path.at(tile.level, tile.number, size)
+        stored = tile_layout.at(tile.level, tile.number, size)
         data = archive.read(stored.path)
         if data is None:
             raise Differs("tile", f"{stored} is missing", stored.leaves[0])
-        return tile_path.sized(stored, data)[: tile.width * HASH]
+        return tile_layout.sized(stored, data)[: tile.width * HASH]
 
     return read
 
@@ -120,33 +122,33 @@ def nodes(archive: Archive, size: int) -> Nodes:
 def edge(archive: Archive, old: int, size: int) -> tiles.Edge:
     """The right edge at an older size, from the tiles of a log that stands there at `size`. Malformed, Differs."""
     read = reader(archive, size)
-    return tiles.edge(old, {tile: read(tile) for tile in tile_path.partial(old)})
+    return tiles.edge(old, {tile: read(tile) for tile in tile_layout.partial(old)})
 
 
 def bundle(archive: Archive, number: int, size: int) -> list[bytes]:
     """The leaves of a bundle. Malformed; Differs: missing."""
-    tile = tile_path.at(ENTRIES, number, size)
+    tile = tile_layout.at(ENTRIES, number, size)
     data = archive.read(tile.path)
     if data is None:
         raise Differs("bundle", f"{tile} is missing", tile.leaves[0])
     return tiles.unpack(tile, data)
 
 
-def payloads(archive: Archive, number: int, size: int) -> list[payload.Kept]:
+def payloads(archive: Archive, number: int, size: int) -> list[Kept]:
     """What stands beside a bundle, all absent where the file is not there. Malformed."""
-    tile = tile_path.at(ENTRIES, number, size)
-    data = archive.read(payload.path(tile))
-    return [None] * tile.width if data is None else payload.unpack(tile, data)
+    tile = tile_layout.at(ENTRIES, number, size)
+    data = archive.read(path(tile))
+    return [None] * tile.width if data is None else unpack(tile, data)
 
 
 def joined(archive: Archive, size: int, indexes: Iterator[int] | list[int]) -> Iterator[Joined]:
     """Entries by index, rising; a bundle is read once. Malformed, NewerVersion."""
-    at, leaves, beside = -1, list[bytes](), list[payload.Kept]()
+    at, leaves, beside = -1, list[bytes](), list[Kept]()
     for index in indexes:
         if index // FULL != at:
             at = index // FULL
             leaves, beside = bundle(archive, at, size), payloads(archive, at, size)
-        yield payload.join(index, leaves[index % FULL], beside[index % FULL])
+        yield join(index, leaves[index % FULL], beside[index % FULL])
 
 
 def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
@@ -180,3 +182,57 @@ def _says(leaf: bytes, column: str) -> str:
     except (Malformed, NewerVersion):
         return ""
     return said or ""
+
+
+class Payload(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Of one record, exactly as it was read."""
+
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+    def __repr__(self) -> str:
+        return f"Payload({len(self.value)} bytes)"
+
+
+Kept = Payload | None
+"""None: it is no longer there, as in an erased case."""
+_DECODER = msgpack.Decoder(list[Kept])
+
+
+def path(bundle: Tile) -> str:
+    """Where the payloads of a bundle's entries stand."""
+    return "payload/" + bundle.path.removeprefix("tile/entries/")
+
+
+def pack(payloads: Sequence[Kept]) -> bytes:
+    """The file (msgpack)."""
+    return msgpack.encode(payloads)
+
+
+def unpack(bundle: Tile, data: bytes) -> list[Kept]:
+    """As many as the bundle is wide. Malformed."""
+    try:
+        found = _DECODER.decode(data)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise Malformed("payload", f"{path(bundle)}: {error}") from None
+    if len(found) != bundle.width:
+        raise Malformed("payload", f"{path(bundle)} has {len(found)} payloads instead of {bundle.width}")
+    return found
+
+
+class Joined(Struct, frozen=True):
+    """An entry with what stands beside it. here: its payload is there. fits: key and headers are the logged ones."""
+
+    entry: Entry
+    here: bool
+    fits: bool
+
+
+def join(idx: int, leaf: bytes, kept: Kept) -> Joined:
+    """Malformed, NewerVersion: the leaf."""
+    said = wire.decode(leaf)
+    if kept is None:
+        return Joined(beside(idx, said, None, b"", ()), False, True)
+    entry = beside(idx, said, kept.key, kept.value, kept.headers)
+    return Joined(entry, True, rest(kept.key, kept.headers) == said.rest)

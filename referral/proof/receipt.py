@@ -13,9 +13,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from referral.errors import Malformed, Unproven
-from referral.proof import tlog_proof, witness_policy
 from referral.proof.entry import INTAKE
-from referral.proof.merkle import leaf_hash
+from referral.tlog import proof_file, witness_policy
+from referral.tlog.merkle import leaf_hash
 from referral.wire import intake_key
 from referral.wire import leaf as wire
 
@@ -77,10 +77,10 @@ def check(receipt: Mapping[str, object], proof: bytes, policy: bytes) -> Proven:
     Malformed: something is not what it should be. Unproven, one of them: it does not hold, or is the proof of another event. NewerVersion:
     a newer program wrote the leaf.
     """
-    found = tlog_proof.parse(proof)
+    found = proof_file.parse(proof)
     if found.extra is None:
         raise Unproven("receipt", "the proof does not hold the leaf that it is of (its line `extra`)")
-    accepted = tlog_proof.check(found, leaf_hash(found.extra), witness_policy.parse(policy))
+    accepted = proof_file.check(found, leaf_hash(found.extra), witness_policy.parse(policy))
     leaf = wire.decode(found.extra)
     if leaf.topic != INTAKE:
         raise Unproven("receipt", f"this proves a record of {leaf.topic}, and what an agency sends stands in {INTAKE}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.types import ASGIApp
 
-from referral.domain.record import Input
-from referral.runtime.settings import Settings, load
+from referral.domain.inputs import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +71,3 @@ class Service:
     waits_for: str | None = None
     fallback: Handle | None = None
     against: Callable[[], Mapping[str, str]] = dict
-
-
-async def run(
-    service: Service,
-    *,
-    app: ASGIApp | None = None,
-    background: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
-    settings: Settings | None = None,
-) -> None:
-    """A service's process, until SIGTERM. app: its doors. background: coroutine functions that run until cancelled."""
-    from referral.runtime.serve import serve  # it knows the loop, which knows this file
-
-    await serve(service, settings or load(), app, background)

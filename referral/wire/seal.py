@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from referral.domain.events import CaseErased, Meta
 from referral.errors import Malformed
-from referral.wire import atoms, codec
+from referral.wire import avro, codec
 from referral.wire.compiled import READERS
 
 # What a case topic takes (topics.yaml, max.message.bytes) less room for key, headers and batch framing.
@@ -60,11 +60,11 @@ def seal(key: bytes | None, topic: str, meta: Meta, body: bytes, nonce: bytes) -
     if meta.type in UNSEALED:
         if body and meta.type in EMPTY:
             raise ValueError(f"{meta.type} is empty")
-        return b"".join((head, BLANK, atoms.LONGS[len(body)], body))
+        return b"".join((head, BLANK, avro.LONGS[len(body)], body))
     if key is None or len(nonce) != NONCE:
         raise ValueError("a sealed record needs the case's key and a nonce of 12 bytes")
     sealed = cipher(key).encrypt(nonce, body, topic.encode() + head)
-    return b"".join((head, nonce, atoms.LONGS[len(sealed)], sealed))
+    return b"".join((head, nonce, avro.LONGS[len(sealed)], sealed))
 
 
 def open(value: bytes) -> Envelope:
@@ -73,7 +73,7 @@ def open(value: bytes) -> Envelope:
         raise Malformed("too-large", "record value")
     meta, at = codec.decode_meta(value)
     try:
-        size, start = atoms.size(value, at + NONCE)
+        size, start = avro.size(value, at + NONCE)
     except (ValueError, IndexError):
         raise Malformed("envelope", "length of the sealed part") from None
     if start + size != len(value):

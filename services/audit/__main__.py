@@ -10,21 +10,22 @@ from prometheus_client import Counter
 from starlette.types import ASGIApp
 
 from referral.errors import Malformed, ReadOnly, Rejected
-from referral.proof import note_keys, witness_policy
 from referral.proof.entry import Entry
-from referral.proof.note_keys import SignerKey
-from referral.proof.witness_policy import Policy
-from referral.runtime import database, erasure, keys
+from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health, configure, log
-from referral.runtime.serve import stand
-from referral.runtime.service import Service, run
+from referral.runtime.postgres import database
+from referral.runtime.process import run, stand
+from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from referral.wire import schema
-from services.audit import pages, says, witnesses
+from referral.tlog import note_keys, witness_policy
+from referral.tlog.note_keys import SignerKey
+from referral.tlog.witness_policy import Policy
+from referral.wire.schema import load as schema
+from services.audit import pages, self_entries, witnesses
 from services.audit.api import application
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
-from services.audit.publish import Publisher
+from services.audit.publisher import Publisher
 
 ALARMS = Counter("referral_audit_alarms", "Forks and gaps among the entries.", ["kind"])
 """Worry at the first, at once: somebody writes who should not, or a record is missing. `referral audit verify` names the entry."""
@@ -57,13 +58,13 @@ async def main(settings: Settings) -> None:
     engine, doors = (
         database.engine(settings, "audit", size=size) for size in (6, 4)
     )  # a crowd at the door does not keep the log from signing
-    held = keys.read(settings.master_key_file)
+    held = case_keys.read(settings.master_key_file)
     secure = settings.is_secure(settings.public_url)
-    shown = pages.made(doors, held, policy, erasure.needed_keys(settings), drill=settings.drill_clock, secure=secure)
+    shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
     app = application(doors, held, shown.routes())
     async with witnesses.client() as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
-        audit = Audit(alarm, [*says.schemas(schema.load(settings.schemas)), says.keys(told)], against)
+        audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(told)], against)
         heartbeats = Heartbeats(engine, settings, audit, TOPICS)
         try:
             await publisher.check()

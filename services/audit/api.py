@@ -17,13 +17,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.errors import Malformed
-from referral.proof import tile_path
-from referral.proof.tile_path import ENTRIES
-from referral.proof.tlog_proof import TlogProof
-from referral.runtime.connection import PROBLEM
-from referral.runtime.keys import Keys
-from referral.runtime.visits import digest
-from services.audit import checkpoints, readers
+from referral.runtime.http_connection import PROBLEM
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.postgres.visits import digest
+from referral.tlog import tile_layout
+from referral.tlog.proof_file import TlogProof
+from referral.tlog.tile_layout import ENTRIES
+from services.audit import checkpoints, queries
 
 SOON_S = 1
 """When to ask again for what is not published yet (ours): a checkpoint takes less."""
@@ -46,12 +46,12 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
 
     async def tile(request: Request) -> Response:
         try:
-            wanted = tile_path.parse(b"tile/" + request.path_params["path"].encode())
+            wanted = tile_layout.parse(b"tile/" + request.path_params["path"].encode())
         except Malformed as error:
             return problem(404, "no-such-tile", str(error))
         async with engine.connect() as tx:
             if wanted.level == ENTRIES:
-                if not await readers.reader(tx, digest(_token(request))):
+                if not await queries.reader(tx, digest(_token(request))):
                     hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
                     return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)
@@ -66,7 +66,7 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
         if not token:  # it is not worth a connection
             return problem(401, "no-token", ASK_INTAKE, ASK)
         async with engine.connect() as tx:
-            if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await readers.reader(tx, digest(token)):
+            if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await queries.reader(tx, digest(token)):
                 return problem(401, "no-token", ASK_INTAKE, ASK)
             found, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
             if found is None or newest is None or newest.cosigned is None or found[0] >= newest.size:

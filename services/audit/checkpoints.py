@@ -10,10 +10,10 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Unproven
-from referral.proof import merkle, tile_path, tiles
-from referral.proof.checkpoint import Checkpoint
-from referral.proof.merkle import HASH, Span
-from referral.proof.tile_path import ENTRIES, FULL, Tile
+from referral.tlog import merkle, tile_layout, tiles
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.merkle import HASH, Span
+from referral.tlog.tile_layout import ENTRIES, FULL, Tile
 
 HEAD = text(
     "SELECT head.size, head.root, last.size AS signed, last.root AS signed_root FROM audit.head"
@@ -146,7 +146,7 @@ async def event(tx: AsyncConnection, event_id: str) -> tuple[int, bytes] | None:
 
 
 async def _nodes(tx: AsyncConnection, spans: Iterable[Span], size: int) -> merkle.Nodes:
-    held = await fetch(tx, tile_path.for_spans(spans, size))
+    held = await fetch(tx, tile_layout.for_spans(spans, size))
     return tiles.nodes(lambda tile: held.get(tile, b""), size)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.record import Input
+from referral.domain.inputs import Input
 from referral.errors import Malformed
 from referral.proof.entry import Entry, leaf
 from referral.runtime.service import Batch, Outcome

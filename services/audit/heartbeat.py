@@ -16,9 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from referral.errors import Malformed, Rejected, Unavailable
 from referral.proof.entry import Kind
 from referral.proof.heartbeat import EVERY_S, Heartbeat
-from referral.runtime import clock, database, kafka, lease
+from referral.runtime.kafka import clients
+from referral.runtime.loop import lease
+from referral.runtime.loop.units import ALL, Place, Position
 from referral.runtime.observe import log, where
-from referral.runtime.partition import ALL, Place, Position
+from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from referral.wire import leaf
 from services.audit.handle import Audit
@@ -36,7 +38,7 @@ class Heartbeats:
 
     def __init__(self, engine: AsyncEngine, settings: Settings, audit: Audit, reads: Sequence[str]) -> None:
         self._engine, self._settings, self._audit = engine, settings, audit
-        counts = {name: card.partitions for name, card in kafka.wanted(settings).items()}
+        counts = {name: card.partitions for name, card in clients.wanted(settings).items()}
         self._places = [(topic, partition) for topic in reads for partition in range(counts[topic])]
         self._reader: AIOKafkaConsumer | None = None
         self._next = 0.0
@@ -86,7 +88,7 @@ class Heartbeats:
         try:
             async with asyncio.timeout(ANSWER_S):
                 if self._reader is None:
-                    reader = kafka.consumer(self._settings)
+                    reader = clients.consumer(self._settings)
                     await reader.start()
                     self._reader = reader
                 asked = {TopicPartition(self._settings.topic(topic), partition): (topic, partition) for topic, partition in self._places}
@@ -99,7 +101,7 @@ class Heartbeats:
     async def _halt(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
-            await kafka.halt(reader)
+            await clients.halt(reader)
 
 
 def told(ends: Mapping[Place, int] | None, positions: Mapping[Place, Position], *, drill: bool) -> Heartbeat:

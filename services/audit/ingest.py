@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field, structs
 
-from referral.domain.record import Input, Raw, Source
+from referral.domain.inputs import Input, Raw, Source
 from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Gap, Kind, digest, sort
 
 Place = tuple[str, str, int]

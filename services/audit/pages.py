@@ -15,15 +15,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from referral.cli.show import LOCAL, local
+from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed
-from referral.proof.witness_policy import Policy
-from referral.runtime import clock
-from referral.runtime.keys import Keys
+from referral.runtime.http_server import PAGE_HEADERS
+from referral.runtime.keys.case_keys import Keys
 from referral.runtime.observe import log, signed
-from referral.runtime.visits import Visits, digest
-from referral.runtime.web import PAGE_HEADERS
-from services.audit import readers, shown
+from referral.runtime.postgres import clock
+from referral.runtime.postgres.visits import Visits, digest
+from referral.tlog.witness_policy import Policy
+from services.audit import case_view, queries
 
 HOME = "/auditor"
 DAYS = 30
@@ -78,7 +78,7 @@ class Pages:
 
         async def endpoint(request: Request) -> Response:
             async with self.engine.connect() as tx:
-                reader = await readers.reader(tx, await self.visits.reader(tx, request))
+                reader = await queries.reader(tx, await self.visits.reader(tx, request))
             return await page(request, reader) if reader else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
 
         return endpoint
@@ -90,7 +90,7 @@ class Pages:
         token = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0].strip()
         answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
         async with self.engine.begin() as tx:
-            reader = await readers.reader(tx, digest(token))
+            reader = await queries.reader(tx, digest(token))
             if reader:
                 await self.visits.begin(tx, token, answer)
         signed("audit", "in" if reader else "refused", reader)
@@ -100,7 +100,7 @@ class Pages:
         answer = RedirectResponse(f"{HOME}/signin" if request.method == "POST" else HOME, 303, PAGE_HEADERS)
         if request.method == "POST":
             async with self.engine.begin() as tx:
-                reader = await readers.reader(tx, await self.visits.reader(tx, request))
+                reader = await queries.reader(tx, await self.visits.reader(tx, request))
                 await self.visits.end(tx, request, answer)
             signed("audit", "out", reader)
         return answer
@@ -113,7 +113,7 @@ class Pages:
             first = date(2000, 1, 1) if case else today - timedelta(days=DAYS)
             asked = Asked(case, given.get("from", "") or first.isoformat(), given.get("to", "") or today.isoformat())
             problem = _problem(asked)
-            found = [] if problem else await readers.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
+            found = [] if problem else await queries.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
         status = 400 if problem else 200
         return self._page("cases.html", reader, status, asked=asked, problem=problem, cases=found[:MOST], more=len(found) > MOST)
 
@@ -121,28 +121,28 @@ class Pages:
         case_id = str(request.path_params["case_id"])
         async with self.engine.connect() as tx:
             try:
-                read = await readers.case(tx, case_id)
+                read = await queries.case(tx, case_id)
             except Malformed as error:
                 told = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
                 return self._page("cases.html", reader, 500, asked=Asked(case_id, "", ""), problem=told, cases=[], more=False)
-            erased = any(shown.erased(entry, self.intake) for entry in read.entries)  # its key is destroyed a moment after that
+            erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # its key is destroyed a moment after that
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=reader)
         if not read.entries and not read.damaged:
             asked = Asked(case_id, "", "")
             return self._page("cases.html", reader, 404, asked=asked, problem="The log has no entry of this case.", cases=[], more=False)
-        believed = shown.accepted(self.policy, read.published.cosigned if read.published else None)
-        marks = shown.marks(read.entries, read.leaves, read.proofs, believed)
+        believed = case_view.accepted(self.policy, read.published.cosigned if read.published else None)
+        marks = case_view.marks(read.entries, read.leaves, read.proofs, believed)
         unreadable = "The case is erased: nobody can tell any more." if erased else "" if key else "The case's key is missing."
         return self._page(
             "case.html",
             reader,
             case_id=case_id,
             entries=len(read.entries),
-            rows=shown.rows(read.entries, key, marks),
-            readings=shown.readings(read.entries, key),
+            rows=case_view.rows(read.entries, key, marks),
+            readings=case_view.readings(read.entries, key),
             unreadable=unreadable,
-            vouched=shown.vouched(believed, marks),
+            vouched=case_view.vouched(believed, marks),
             damaged=read.damaged,
             drill=self.drill,
         )

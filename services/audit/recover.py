@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import refold
+from referral.runtime.recovery import recover
+from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.settings import Settings, load
-from referral.runtime.tape import Tape
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
@@ -23,4 +23,4 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(refold.recover(load(), "audit", hook))))
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "audit", hook))))

@@ -8,9 +8,9 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.record import Input, Raw
-from referral.proof import tile_path, tiles
+from referral.domain.inputs import Input, Raw
 from referral.proof.entry import SEQUENCED, Entry, Kind
+from referral.tlog import tile_layout, tiles
 from services.audit.ingest import Known, Read, parse
 from services.audit.tree import Grown, Head
 
@@ -100,7 +100,7 @@ async def head(tx: AsyncConnection) -> Head:
     """The tree as its last entries left it. Malformed: a stored tile is torn or missing."""
     rows = (await tx.execute(HEAD)).all()
     size, root, at = rows[0][:3]
-    partial = {(tile.level, tile.number): tile for tile in tile_path.partial(size)}
+    partial = {(tile.level, tile.number): tile for tile in tile_layout.partial(size)}
     stored = {partial[row.level, row.number]: row.data for row in rows if row.level is not None}
     return Head(tiles.edge(size, stored), root, at)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from referral.errors import Unproven
-from referral.proof import tiles
-from referral.proof.merkle import leaf_hash
-from referral.proof.tile_path import Tile
-from referral.proof.tiles import Edge
+from referral.tlog import tiles
+from referral.tlog.merkle import leaf_hash
+from referral.tlog.tile_layout import Tile
+from referral.tlog.tiles import Edge
 
 
 class Head(Struct, frozen=True):

@@ -10,11 +10,11 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from referral.errors import Malformed, Unavailable, Unproven
-from referral.proof import checkpoint, note, witness
-from referral.proof.checkpoint import Checkpoint
-from referral.proof.note import Note, Signature
-from referral.proof.note_keys import VerifierKey
-from referral.proof.witness_policy import Party
+from referral.tlog import checkpoint, note, witness
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.note import Note, Signature
+from referral.tlog.note_keys import VerifierKey
+from referral.tlog.witness_policy import Party
 
 TIMEOUT_S = 1.0
 """How long an answer may take (AUDIT.md §2); a slow witness sees the next checkpoint."""

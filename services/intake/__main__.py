@@ -14,14 +14,20 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from starlette.applications import Starlette
 
 from referral.errors import Rejected, Unavailable
-from referral.runtime import bundles, database, erasure, keys
-from referral.runtime.service import Service, run
+from referral.runtime import policy_feed
+from referral.runtime.keys import case_keys, erasure_tag
+from referral.runtime.postgres import database
+from referral.runtime.process import run
+from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.intake import api, api_person, handle, logged, pages
-from services.intake.destroying import Destroying
-from services.intake.door import Door
-from services.intake.in_force import InForce
-from services.intake.promising import Promising
+from services.intake import audit_client, handle
+from services.intake.api import person_routes
+from services.intake.api import routes as api
+from services.intake.context import Door
+from services.intake.erasure.worker import Destroying
+from services.intake.pages import routes as pages
+from services.intake.policy_view import InForce
+from services.intake.unanswered import Promising
 
 CONNECTIONS = 8
 """Of the doors' pool (ours): two carry referrals, the others answers, readings and pages."""
@@ -52,8 +58,8 @@ def ingress_key(settings: Settings) -> X25519PrivateKey | None:
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:
     """Intake's own key. Rejected: no file holds it, or the witness policy names another, so that nobody would believe what it signs."""
-    found = keys.signing(settings.intake_key_file)
-    if found.public_key().public_bytes_raw() not in erasure.needed_keys(settings):
+    found = case_keys.signing(settings.intake_key_file)
+    if found.public_key().public_bytes_raw() not in erasure_tag.needed_keys(settings):
         hint = (
             "the witness policy names another key of intake than this file holds: bring the line `# intake ed25519 …` and the file together"
         )
@@ -86,20 +92,20 @@ def _agencies(door: Door) -> frozenset[str] | None:
 def application(door: Door, in_force: InForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:
     """The doors: the agencies' API and the staff inbox. secure: people reach the pages by https."""
     public = private.public_key().public_bytes_raw() if private else None
-    routes = [*api.routes(door, public), *api_person.routes(door)]
+    routes = [*api.routes(door, public), *person_routes.routes(door)]
     return pages.application(routes, pages.made(door, lambda: in_force.policy, secure=secure))
 
 
 async def main(settings: Settings) -> None:
     engine = database.engine(settings, "intake", size=CONNECTIONS)
-    followed = bundles.follow(settings)
+    followed = policy_feed.follow(settings)
     in_force = InForce(followed)
     private = ingress_key(settings)
-    log = httpx.AsyncClient(base_url=settings.audit_url, timeout=logged.DOOR_S)
+    log = httpx.AsyncClient(base_url=settings.audit_url, timeout=audit_client.DOOR_S)
     url = httpx.URL(settings.inbox_url)
     authority = url.netloc.decode().lower() if url.scheme == "https" else ""
     own = signing_key(settings)
-    door = Door(engine, keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, own, log, authority)
+    door = Door(engine, case_keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, own, log, authority)
     destroying = Destroying(door, settings)
     app = destroying.gate(application(door, in_force, private, secure=settings.is_secure(settings.inbox_url)))
     try:

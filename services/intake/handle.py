@@ -8,13 +8,15 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseRaised
-from referral.domain.record import Input, Raw, RecordLost
+from referral.domain.inputs import Input, Raw, RecordLost
 from referral.errors import Rejected
-from referral.runtime import clock
+from referral.runtime.postgres import clock
 from referral.runtime.service import Batch, Outcome
-from services.intake import accepting, following, holding, ingress, keeping, numbering, raising, receipts, signatures
-from services.intake.door import Door
-from services.intake.kept import REUSED
+from services.intake.commands import accept_referrals, idempotency, ingress, raised_cases
+from services.intake.context import Door
+from services.intake.messages import signatures
+from services.intake.model import REUSED
+from services.intake.projection import cases, offers, store
 
 ROUTING = "referral-routing"
 FAILED = Rejected("failed", "value", "our fault: it could not be taken; send it over HTTP, and tell the operator")
@@ -27,18 +29,18 @@ def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConn
     async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
         outcome = Outcome()
         decided = [record for record in batch.inputs if record.source.topic == ROUTING and not isinstance(record.body, RecordLost)]
-        changes = holding.Changes()
+        changes = offers.Changes()
         for record in batch.inputs:
             if record.source.topic == "queue":
                 outcome.emit(record, record.body)
         for record in decided:
-            holding.fold(changes, record)
-        await following.follow(tx, door.keys, door.lists(), decided, batch.keys, changes.closed)
-        await keeping.keep(tx, changes)
-        await keeping.tell(tx, decided, batch.keys)
+            offers.fold(changes, record)
+        await cases.follow(tx, door.keys, door.lists(), decided, batch.keys, changes.closed)
+        await store.keep(tx, changes)
+        await store.tell(tx, decided, batch.keys)
         for record in decided:
             if isinstance(record.body, CaseRaised):
-                await raising.submit(tx, door, record, record.body)
+                await raised_cases.submit(tx, door, record, record.body)
         raws = [record for record in batch.inputs if isinstance(record.body, Raw)]
         if raws:
             await _ingress(tx, door, private, batch.now, raws, outcome)
@@ -59,17 +61,17 @@ def fallback(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncCon
             assert isinstance(record.body, Raw)
             outcome.quarantine(record, FAILED.code)
             if (key := ingress.key_of(record.body, door.keys)) is not None:
-                await receipts.refuse(tx, record.body.agency, key, FAILED, batch.now, record.id)
+                await idempotency.refuse(tx, record.body.agency, key, FAILED, batch.now, record.id)
         return outcome
 
     return handle
 
 
-async def _came(tx: AsyncConnection, found: accepting.Posting, before: Sequence[tuple[Input, accepting.Posting]]) -> bool:
+async def _came(tx: AsyncConnection, found: accept_referrals.Posting, before: Sequence[tuple[Input, accept_referrals.Posting]]) -> bool:
     """Whether something was taken under this key before, perhaps in this batch: then it is read again, and gets the receipt that it had."""
     if any((one.agency, one.key) == (found.agency, found.key) for _, one in before):
         return True
-    return await receipts.taken(tx, found.agency, found.key) is not None
+    return await idempotency.taken(tx, found.agency, found.key) is not None
 
 
 async def _ingress(
@@ -79,9 +81,9 @@ async def _ingress(
     lists = door.lists()
     if private is None:
         raise Rejected("missing", "REFERRAL_INGRESS_KEY_FILE", "a stack with ingress topics needs the key that opens them")
-    good: list[tuple[Input, accepting.Posting]] = []
+    good: list[tuple[Input, accept_referrals.Posting]] = []
     behind: list[tuple[Input, str, bytes, Rejected]] = []
-    numbers = await numbering.last(tx, {record.body.agency for record in records if isinstance(record.body, Raw)})
+    numbers = await idempotency.last(tx, {record.body.agency for record in records if isinstance(record.body, Raw)})
     for record in records:
         assert isinstance(record.body, Raw)
         agency = record.body.agency
@@ -90,24 +92,24 @@ async def _ingress(
         sent = found.signed.sequence if found.signed else 0
         if sent:
             numbers[agency] = max(last, sent)
-        if isinstance(found, accepting.Posting) and 0 < sent <= last and not await _came(tx, found, good):
+        if isinstance(found, accept_referrals.Posting) and 0 < sent <= last and not await _came(tx, found, good):
             found = ingress.Unreadable(reason="sequence-repeated", key=found.key, why=signatures.repeated(last))
-        if isinstance(found, accepting.Posting):
+        if isinstance(found, accept_referrals.Posting):
             good.append((record, found))
             continue
         outcome.quarantine(record, found.reason)
         if found.key is not None and any((one.agency, one.key) == (agency, found.key) for _, one in good):
             behind.append((record, agency, found.key, found.why))
         elif found.key is not None:
-            await receipts.refuse(tx, agency, found.key, found.why, now, record.id)
-    await numbering.keep(tx, numbers)
-    answers = await accepting.accept(tx, door, lists, [found for _, found in good]) if good else []
+            await idempotency.refuse(tx, agency, found.key, found.why, now, record.id)
+    await idempotency.keep(tx, numbers)
+    answers = await accept_referrals.accept(tx, door, lists, [found for _, found in good]) if good else []
     for (record, found), answer in zip(good, answers, strict=True):
         if isinstance(answer, Rejected):
             outcome.quarantine(record, answer.code)
-            await receipts.refuse(tx, found.agency, found.key, _told(answer), now, record.id)
+            await idempotency.refuse(tx, found.agency, found.key, _told(answer), now, record.id)
     for record, agency, key, why in behind:  # later than what was taken under their key in this batch, so told beside it
-        await receipts.refuse(tx, agency, key, why, await clock.now(tx), record.id)
+        await idempotency.refuse(tx, agency, key, why, await clock.now(tx), record.id)
 
 
 def _told(why: Rejected) -> Rejected:

@@ -14,7 +14,6 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain import policy
 from referral.domain.events import (
     ActorExcluded,
     CaseChanged,
@@ -27,16 +26,18 @@ from referral.domain.events import (
     ResponseSubmitted,
     TraitsChanged,
 )
-from referral.domain.policy import Policy
-from referral.runtime import refold
+from referral.domain.policy import Policy, policy
+from referral.runtime.recovery import recover
+from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.settings import Settings, load
-from referral.runtime.tape import Tape
 from referral.wire import codec, seal
-from services.intake import casefile, erasures, numbering, receipts
-from services.intake.kept import Receipt
-from services.intake.lists import of
-from services.intake.reading import Standing
-from services.intake.receipts import Claim
+from services.intake.casefile import sections
+from services.intake.casefile.disclosure_rules import Standing
+from services.intake.commands import idempotency
+from services.intake.commands.idempotency import Claim
+from services.intake.erasure import store
+from services.intake.model import Receipt
+from services.intake.policy_view import of
 
 TOPIC, ROUTING = "referral-intake", "referral-routing"
 CHANGES = ("case-changed.v1", "case-changed.v2")
@@ -109,7 +110,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
         kept_away.setdefault(one["case_id"], set()).add(one["actor"])
     for case_id, row in cases.items():
         row["desk"] = lists.desk(standing[case_id].traits.found_in, kept_away.get(case_id, ()))
-        row["sealed"] = casefile.seal_standing(casefile.box(keys[case_id]), case_id, standing[case_id])
+        row["sealed"] = sections.seal_standing(sections.box(keys[case_id]), case_id, standing[case_id])
     if cases:
         await tx.execute(CASE, list(cases.values()))
         await tx.execute(REFERRAL, referrals)
@@ -117,8 +118,8 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     for sql, rows in ((EXCLUSION, exclusions), (LIFTED, gone), (WITHDRAWN, withdrawn)):
         if rows:
             await tx.execute(sql, rows)
-    await receipts.put_back(tx, claims)
-    await numbering.keep(tx, numbers)
+    await idempotency.put_back(tx, claims)
+    await idempotency.keep(tx, numbers)
     await _erased(tx, tape)
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
     counts = {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "cases erased again": len(tape.erased)}
@@ -146,9 +147,9 @@ async def _erased(tx: AsyncConnection, tape: Tape) -> None:
         if taped.meta.type in seal.UNSEALED:
             body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(None, TOPIC, seal.open(taped.value)))
             assert isinstance(body, CaseErased)
-            await erasures.found(tx, taped.meta.cause_id, taped.meta.case_id, body)
+            await store.found(tx, taped.meta.cause_id, taped.meta.case_id, body)
     if tape.erased:
-        await erasures.destroy(tx, tape.erased)
+        await store.destroy(tx, tape.erased)
 
 
 def _claim(meta: Meta, body: Any) -> Claim | None:
@@ -167,4 +168,4 @@ async def _policy(tx: AsyncConnection) -> Policy:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(refold.recover(load(), "intake", hook))))
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "intake", hook))))

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected
-from services.intake.kept import Answer, Offer, Referral, Task
+from services.intake.model import Answer, Offer, Referral, Task
 
 _OFFER = ", ".join(Offer.__struct_fields__)
 _TASK = ", ".join(Task.__struct_fields__)

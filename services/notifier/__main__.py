@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 
-from referral.runtime import database, keys
-from referral.runtime.service import Service, run
+from referral.runtime.keys import case_keys
+from referral.runtime.postgres import database
+from referral.runtime.process import run
+from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
 from services.notifier.channels.email import Email, relay
-from services.notifier.figures import Figures
 from services.notifier.handle import handle
+from services.notifier.health import Watch
 from services.notifier.lane import Lane
+from services.notifier.metrics import Figures
 from services.notifier.send import Sender
-from services.notifier.watch import Watch
 
 CONNECTIONS = 6
 """Of the sender: one listens, and what claims and results need; a delivery holds none while its message travels."""
@@ -31,7 +33,7 @@ async def main(settings: Settings) -> None:
     figures = Figures()
     watch = Watch(engine, figures)
     lanes = {"email": Lane(lambda: Email(mail))}
-    sender = Sender(engine, keys.read(settings.master_key_file), lanes, settings.inbox_url, figures)
+    sender = Sender(engine, case_keys.read(settings.master_key_file), lanes, settings.inbox_url, figures)
     try:
         await run(service(watch), background=(sender.run, watch.run), settings=settings)
     finally:

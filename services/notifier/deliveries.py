@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.wire import topics
 from services.notifier import roster
 from services.notifier.blame import OURS
-from services.notifier.often import GATHER_S, MANY, WINDOW_S
-from services.notifier.plan import Asked, State, wanted
+from services.notifier.plan import GATHER_S, MANY, WINDOW_S, Asked, State, wanted
 
 LEASE_SECONDS = 60
 """How long a claim holds, by the database's true clock: two calls of a channel (lane.CALL_SECONDS) and what the database takes."""

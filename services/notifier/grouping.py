@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier import roster
 from services.notifier.deliveries import ASKED, Claimed, question
-from services.notifier.often import MANY, WINDOW_S
-from services.notifier.plan import wanted
+from services.notifier.plan import MANY, WINDOW_S, wanted
 
 _RIDERS = text(
     "WITH told AS (SELECT count(DISTINCT reference) AS messages FROM delivery WHERE person = :person AND channel = :channel"  # noqa: S608

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFailed, KnockSent, RungFailed, RungReached, SectionWritten
-from referral.domain.record import Due, Input
+from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
-from services.notifier import bell, roster, store
+from services.notifier import roster, store, wakeup
 from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject, waits_long, written
 
 FRESH = 10 * 1_000_000
@@ -163,5 +163,5 @@ async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) 
     if board.erased:
         await store.forget(tx, board.erased)
     if knocks:
-        await bell.ring(tx)
+        await wakeup.ring(tx)
     return overtaken

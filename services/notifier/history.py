@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.runtime import clock, database
+from referral.runtime.postgres import clock, database
 from referral.runtime.settings import load
 from services.notifier import roster
 from services.notifier.duty import Roster, covers, has_rota, on_duty, shifts_of

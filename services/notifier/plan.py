@@ -1,4 +1,7 @@
-"""What to knock, when: from what is known of an offer (or a desk's task) and who is on duty to the knocks that must go out. Pure."""
+"""What to knock, when: from what is known of an offer (or a desk's task) and who is on duty to the knocks that must go out. Pure.
+
+When somebody has been woken often enough. Apart, because the claim and the grouping both ask it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from referral.domain.events import (
     Reach,
     SectionDisclosed,
 )
-from referral.domain.offering import CARRIED_OVER
+from referral.domain.rules.offers import CARRIED_OVER
 from services.notifier.duty import Duty, Person, Roster, able, at_desk, next_change, on_duty
 
 REPEATS = 2
@@ -282,3 +285,11 @@ def _repeat(asked: Asked, again: int, now: int) -> int | None:
         return None
     at = now + max(REPEAT_GAP, (asked.due - now) // (REPEATS + 1 - again))
     return at if at < asked.due else None
+
+
+MANY = 5
+"""Messages to one person by one channel within WINDOW_S that leave one by one (P): more wake nobody any better."""
+WINDOW_S = 600
+"""Seconds that a message counts (P)."""
+GATHER_S = 60
+"""Seconds between two messages to somebody who had MANY (P): each carries all that waits. Far below the shortest limit to acknowledge."""

@@ -12,11 +12,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockFailed, KnockSent
-from referral.domain.record import ROSTER_BOOK
-from referral.runtime import keys as keys_
-from referral.runtime import refold
+from referral.domain.inputs import ROSTER_BOOK
+from referral.runtime.keys import case_keys as keys_
+from referral.runtime.recovery import recover
+from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.settings import Settings, load
-from referral.runtime.tape import Tape
 from referral.wire import codec, seal
 from services.notifier import store
 
@@ -39,4 +39,4 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(refold.recover(load(), "notifier", hook))))
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "notifier", hook))))

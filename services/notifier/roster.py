@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.duty import Absence, Person, Roster, Single, Weekly
 
 LOCK = 7_236_542
-"""Advisory lock of the roster, any number of our own: a batch shares it, a change takes it for itself (referral/cli/roster.py)."""
+"""Advisory lock of the roster, any number of our own: a batch shares it, a change takes it for itself (referral/cli/admin/roster.py)."""
 _SHARE = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 _HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
 """A row holds from the moment it was added until it was ended; :at is null for what holds now."""

@@ -13,16 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.errors import Malformed
 from referral.runtime import observe
-from referral.runtime.keys import Keys
-from referral.runtime.together import Together
-from services.notifier import bell, deliveries
-from services.notifier.bell import Bell
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.postgres.group_commit import Together
+from services.notifier import deliveries, wakeup
 from services.notifier.channels import Refused, Unreached
 from services.notifier.deliveries import Claimed, Standing
-from services.notifier.figures import Figures
+from services.notifier.delivery_results import Kind, Result, Results
 from services.notifier.lane import Lane, Line
 from services.notifier.message import OTHERWISE, compose
-from services.notifier.results import Kind, Result, Results
+from services.notifier.metrics import Figures
+from services.notifier.wakeup import Bell
 
 GIVE_UP = 5
 """Attempts (ours) after which a message is left alone whose sender has just died with it under way: it may be what kills senders."""
@@ -89,7 +89,7 @@ class Sender:
                 for line in free:
                     idle.put_nowait(line)
                 if free:
-                    await bell.heard(ear, POLL_SECONDS)
+                    await wakeup.heard(ear, POLL_SECONDS)
         finally:
             if under_way:  # a message that has left must be written down, or it leaves again
                 await asyncio.wait(under_way, timeout=STOP_SECONDS)

@@ -7,16 +7,20 @@ from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
 
-from referral.runtime import bundles, clock, database, erasure, kafka, keys
+from referral.runtime import policy_feed
+from referral.runtime.kafka import clients
+from referral.runtime.keys import case_keys, erasure_tag
 from referral.runtime.observe import Health, configure
-from referral.runtime.serve import stand
+from referral.runtime.postgres import clock, database
+from referral.runtime.process import stand
 from referral.runtime.settings import Settings, load
-from services.oversight import counts, measures, pages
-from services.oversight.closing import Closing
-from services.oversight.courses import Courses
-from services.oversight.making import Making
-from services.oversight.reading import Reading
-from services.oversight.suppress import K
+from services.oversight import faust_worker
+from services.oversight.counting.projection import Courses
+from services.oversight.disclosure.suppress import K
+from services.oversight.pages import measures, routes
+from services.oversight.record_reader import Reading
+from services.oversight.release_builder import Making
+from services.oversight.scheduler import Closing
 
 
 async def main(settings: Settings) -> None:
@@ -24,25 +28,25 @@ async def main(settings: Settings) -> None:
     configure()
     engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # a crowd at the door keeps nobody from counting
     health = Health()
-    master, followed, courses = keys.read(settings.master_key_file), bundles.follow(settings), Courses()
-    reading = Reading(courses.note, erasure.needed_keys(settings))
+    master, followed, courses = case_keys.read(settings.master_key_file), policy_feed.follow(settings), Courses()
+    reading = Reading(courses.note, erasure_tag.needed_keys(settings))
     making = Making(courses, reading, lambda: followed.all if followed.caught_up else ())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(doors.dispose)
         async with engine.connect() as tx:
             await clock.check(tx, settings)
-        probe = kafka.consumer(settings)
-        stack.push_async_callback(kafka.halt, probe)
+        probe = clients.consumer(settings)
+        stack.push_async_callback(clients.halt, probe)
         await probe.start()
         closing = Closing(settings, engine, master, reading, health, probe, making.due, making.make)
         await closing.start()
-        worker = counts.worker(settings, closing.take, closing.look)
-        shown = pages.made(
+        worker = faust_worker.worker(settings, closing.take, closing.look)
+        shown = routes.made(
             doors, making.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
         )
         app, ended = Starlette(routes=shown.routes()), asyncio.Event()
-        await stand("oversight", settings, health, app, lambda: counts.run(worker, ended), ended.set, [followed.run])
+        await stand("oversight", settings, health, app, lambda: faust_worker.run(worker, ended), ended.set, [followed.run])
 
 
 if __name__ == "__main__":

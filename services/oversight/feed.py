@@ -15,17 +15,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from msgspec import Struct
 
 from referral.domain.events import FigureReleased, ReleaseMade
-from referral.domain.record import derived
+from referral.domain.inputs import derived
 from referral.errors import Malformed
-from referral.runtime import kafka
-from referral.runtime.keys import Keys
+from referral.runtime.kafka import clients
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.loop.units import Place
 from referral.runtime.observe import log
-from referral.runtime.partition import Place
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 from referral.wire.topics import PARTITIONS
-from services.oversight.courses import TOPICS
-from services.oversight.months import closes
+from services.oversight.calendar import closes
+from services.oversight.counting.projection import TOPICS
 from services.oversight.release import Release, digest, key
 
 FAMILY = "2f3b8a52-4a0c-5d0e-8a1b-0e6a3c1d9f77"
@@ -47,14 +47,14 @@ async def publish(settings: Settings, master: Keys, release: Release, read: Mapp
     seal, _ = master.box("oversight-cut")
     cut = b"".join(read.get(at, 0).to_bytes(WIDTH) for at in PLACES)
     more = [(CUT, seal(cut, place(release.made).encode()))] if read else []
-    writer = kafka.producer(settings)
+    writer = clients.producer(settings)
     await writer.start()
     try:
         for start in range(0, len(release.figures), AHEAD):
             await asyncio.gather(*[await _send(writer, settings, release, figure) for figure in release.figures[start : start + AHEAD]])
         await (await _send(writer, settings, release, release.made, more))
     finally:
-        await kafka.throw_away(writer)
+        await clients.throw_away(writer)
 
 
 async def _send(
@@ -108,7 +108,7 @@ def whole(release: Release) -> bool:
 
 
 async def _records(settings: Settings) -> AsyncIterator[ConsumerRecord]:
-    reader: AIOKafkaConsumer = kafka.consumer(settings)
+    reader: AIOKafkaConsumer = clients.consumer(settings)
     place = TopicPartition(settings.topic(ReleaseMade.TOPIC), 0)
     await reader.start()
     try:
@@ -119,7 +119,7 @@ async def _records(settings: Settings) -> AsyncIterator[ConsumerRecord]:
             for record in (await reader.getmany(place, timeout_ms=1000)).get(place, []):
                 yield record
     finally:
-        await kafka.halt(reader)
+        await clients.halt(reader)
 
 
 def _body(record: ConsumerRecord) -> Struct | None:

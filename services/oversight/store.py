@@ -9,9 +9,9 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import oversight_rows
 from referral.domain.events import FigureReleased, ReleaseMade
-from referral.runtime.partition import Place
+from referral.runtime.loop.units import Place
+from referral.runtime.postgres.figure_releases import BEGINS
 from referral.wire import codec
 from services.oversight.release import Release
 
@@ -55,7 +55,7 @@ async def keep(tx: AsyncConnection, release: Release, read: Mapping[Place, int],
 
 async def begun(tx: AsyncConnection) -> bool:
     """Whether somebody said in this database that the releases begin now, though months have closed long ago."""
-    return bool((await tx.execute(BEGUN, {"name": oversight_rows.BEGINS})).scalar_one())
+    return bool((await tx.execute(BEGUN, {"name": BEGINS})).scalar_one())
 
 
 async def published(tx: AsyncConnection, number: int, at: int) -> None:

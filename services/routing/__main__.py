@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from referral.runtime import database
-from referral.runtime.service import Service, run
+from referral.runtime.postgres import database
+from referral.runtime.process import run
+from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.routing.failure import Breaker
+from services.routing.current_policy import Rules
+from services.routing.engine_failure import Breaker
 from services.routing.handle import Routing
-from services.routing.publish import publish
-from services.routing.rules import Rules
+from services.routing.policy_publisher import publish
 
 
 def service(rules: Rules, breaker: Breaker) -> Service:

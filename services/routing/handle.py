@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.case import Case, next_due
 from referral.domain.decide import places_wanted
 from referral.runtime.service import Batch, Outcome
-from services.routing import failure, store
-from services.routing.failure import Breaker
-from services.routing.places import held
-from services.routing.rules import Bundle, Rules
-from services.routing.turn import Turn, begin, fold
+from services.routing import engine_failure, store
+from services.routing.batch_decision import Turn, begin, fold
+from services.routing.capacity import held
+from services.routing.current_policy import Bundle, Rules
+from services.routing.engine_failure import Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Routing:
         for case_id in turn.erased:
             outcome.wake(case_id, None)
         for cause in turn.refused:
-            failure.erasure_refused(cause)
+            engine_failure.erasure_refused(cause)
         await store.save(tx, [case for case_id, case in turn.cases.items() if case is not before.get(case_id)], batch.keys)
         await store.remove(tx, sorted(turn.erased))
         await store.move_places(tx, turn.places.moved)
@@ -57,9 +57,11 @@ class Routing:
                 case = (await store.load(tx, {cause.case_id}, batch.keys)).get(cause.case_id)
             except Exception as error:
                 self.breaker.note(batch.now, [(cause, error)])
-                outcome.emit(cause, *failure.events(None, cause, failure.facts(None, batch.now, bundle.number), bundle.policy))
+                outcome.emit(
+                    cause, *engine_failure.events(None, cause, engine_failure.facts(None, batch.now, bundle.number), bundle.policy)
+                )
                 continue
-            events = failure.events(case, cause, failure.facts(case, batch.now, bundle.number), bundle.policy)
+            events = engine_failure.events(case, cause, engine_failure.facts(case, batch.now, bundle.number), bundle.policy)
             outcome.emit(cause, *events)
             after = fold(case, events, cause.case_id)
             outcome.wake(cause.case_id, next_due(after))

@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.case import Case, holds, next_due
 from referral.domain.events import Head, PolicyActivated
-from referral.domain.fold import evolve
-from referral.runtime import reading, refold
-from referral.runtime.bundles import Chain
+from referral.domain.evolve import evolve
+from referral.runtime.kafka import scan
+from referral.runtime.policy_feed import Chain
+from referral.runtime.recovery import recover
+from referral.runtime.recovery.topic_snapshot import Tape, Taped
 from referral.runtime.settings import Settings, load
-from referral.runtime.tape import Tape, Taped
 from referral.wire import codec, seal, topics
-from services.routing import publish, store
+from services.routing import policy_publisher, store
 
 ROUTING = "referral-routing"
 ALARM = text(
@@ -54,7 +55,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
             answered[asked.place[0], asked.meta.case_id] = asked
     for case_id in tape.erased:
         cases.pop(case_id, None)
-    await refold.seen(tx, "routing", answered.values())
+    await recover.seen(tx, "routing", answered.values())
     await store.save(tx, cases.values(), keys)
     await store.remove(tx, sorted(tape.erased))
     await _alarms(tx, cases, tape.erased)
@@ -80,14 +81,14 @@ async def _alarms(tx: AsyncConnection, cases: dict[str, Case], erased: set[str])
 async def _policy(tx: AsyncConnection, settings: Settings) -> int:
     """Every bundle that was ever in force; a stored one that the topic holds otherwise was never in force."""
     chain = Chain()
-    async for _, record in reading.whole(settings, [PolicyActivated.TOPIC]):
+    async for _, record in scan.whole(settings, [PolicyActivated.TOPIC]):
         chain.take(record)
     for number, bundle in chain.known.items():
         values = {"number": number, "digest": bundle.digest, "files": msgspec.msgpack.encode(bundle.files), "at": bundle.at}
         await tx.execute(POLICY, values)
-        await publish.confirm(tx, number)
+        await policy_publisher.confirm(tx, number)
     return len(chain.known)
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(refold.recover(load(), "routing", hook))))
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(recover.recover(load(), "routing", hook))))

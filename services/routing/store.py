@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.case import Case
-from referral.wire import state
+from referral.wire import case_state
 
 LOAD = text("SELECT case_id, state FROM routing.case_state WHERE case_id = ANY(:ids)")
 SAVE = text(
@@ -27,14 +27,14 @@ MOVE = text(
 async def load(tx: AsyncConnection, ids: Iterable[str], keys: Mapping[str, bytes]) -> dict[str, Case]:
     """The states of these cases, as far as they exist and have a key."""
     rows = await tx.execute(LOAD, {"ids": list(ids)})
-    return {row.case_id: state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys}
+    return {row.case_id: case_state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys}
 
 
 async def save(tx: AsyncConnection, cases: Iterable[Case], keys: Mapping[str, bytes]) -> None:
     """Write states; the caller holds the leases of their partitions."""
     found = list(cases)
     if found:
-        sealed = [state.seal(keys[case.case_id], case, os.urandom(state.NONCE)) for case in found]
+        sealed = [case_state.seal(keys[case.case_id], case, os.urandom(case_state.NONCE)) for case in found]
         await tx.execute(SAVE, {"ids": [case.case_id for case in found], "states": sealed})
 
 

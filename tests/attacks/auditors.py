@@ -11,21 +11,21 @@ from functools import partial
 
 from rich.progress import Progress
 
-from referral.cli import monitor
-from referral.cli.audit_judge import Asked
-from referral.cli.audit_judge import judge as judged
-from referral.cli.monitor_verdict import PATIENCE_S, verdict
+from referral.cli.audit import monitor
+from referral.cli.audit.judge import Asked
+from referral.cli.audit.judge import judge as judged
+from referral.cli.audit.monitor_verdict import PATIENCE_S, verdict
 from referral.domain.events import Word
 from referral.local import keyfiles
-from referral.proof import note, witness_policy
-from referral.proof.checkpoint import Checkpoint
 from referral.proof.heartbeat import STILL_S
-from referral.proof.note import Note
+from referral.tlog import note, witness_policy
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.note import Note
 from tests.attacks.ground import Attack, Noticed, copy, honest, verify
-from tests.contract.audit_stack import answering, serving
-from tests.made_log import LOG, NOW, ORIGIN, WITNESSES
-from tests.unit.audit_log import MINUTE, Log, asked, response, story
-from tests.unit.test_audit_branches import forged_answer, write
+from tests.harness.audit_log import MINUTE, Log, asked, response, story
+from tests.harness.line.audit_stack import answering, serving
+from tests.harness.made_log import LOG, NOW, ORIGIN, WITNESSES
+from tests.unit.proof.test_branches import forged_answer, write
 
 SQL = "one SQL statement on the database's clock"
 CASE_KEY = "with the case's key, writes to the topic"

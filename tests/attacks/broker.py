@@ -10,15 +10,16 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from referral.domain.events import CaseKey, PolicyActivated, ReleaseMade
 from referral.errors import Malformed
-from referral.runtime import keyring, understand
-from referral.runtime.bundles import Chain
-from referral.runtime.fetched import Bytes, Fetched
-from referral.runtime.keys import Keys
-from referral.runtime.partition import Unit
-from referral.wire import bundle, codec, headers
+from referral.runtime.kafka.fetched import Bytes, Fetched
+from referral.runtime.keys import key_topic
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.loop import decode
+from referral.runtime.loop.units import Unit
+from referral.runtime.policy_feed import Chain
+from referral.wire import codec, headers, policy_digest
 from services.oversight import feed
-from tests import malformed
 from tests.attacks.ground import Attack, Noticed
+from tests.harness import malformed
 
 AGENCY, READER, AUDIT = "an agency on its own topic", "reader of the topic", "audit's log"
 BROKER = "whoever reaches the broker"
@@ -38,8 +39,8 @@ def a_batch(kind: Callable[[random.Random], bytes]) -> Noticed:
     if [found[0].value, found[-1].value] != [GOOD, GOOD]:
         return {}
     [one] = found[1:-1]
-    opened = understand.open_all([(Unit("p0", 1, {}), (HERE.topic, 0), one)], unread=False)[0]
-    kept = understand.raw((Unit("all", 1, {}), (HERE.topic, 0), one)).body
+    opened = decode.open_all([(Unit("p0", 1, {}), (HERE.topic, 0), one)], unread=False)[0]
+    kept = decode.raw((Unit("all", 1, {}), (HERE.topic, 0), one)).body
     return {READER: f"quarantined as {opened.reason} at offset {one.offset}", AUDIT: f"kept with headers {[n for n, _ in kept.headers]}"}  # type: ignore[union-attr]
 
 
@@ -56,9 +57,11 @@ def policy(value: bytes, content: bytes = b"") -> Noticed:
     """The policy in force stays, and the reader says why it passed the record over."""
     files = {"a.yaml": b"true"}
     chain = Chain()
-    chain.take(record(PolicyActivated.TYPE, b"1", codec.encode(PolicyActivated(number=1, digest=bundle.digest(files), at=1, files=files))))
+    chain.take(
+        record(PolicyActivated.TYPE, b"1", codec.encode(PolicyActivated(number=1, digest=policy_digest.digest(files), at=1, files=files)))
+    )
     if content:
-        value = codec.encode(PolicyActivated(number=2, digest=bundle.digest(files), at=1, files={"a.yaml": content}))
+        value = codec.encode(PolicyActivated(number=2, digest=policy_digest.digest(files), at=1, files={"a.yaml": content}))
     said = chain.take(record(PolicyActivated.TYPE, b"2", value))
     stays = chain.newest is not None and chain.newest.files == files
     return {READER: f"passed over: {said}; bundle 1 stays in force" if stays else ""} if said else {}
@@ -68,7 +71,7 @@ def a_key(key: bytes, wrapped: bytes) -> Noticed:
     """Recover puts back no key that the master key did not wrap."""
     found: dict[str, bytes] = {}
     try:
-        keyring._take(record(CaseKey.TYPE, key, codec.encode(CaseKey(wrapped=wrapped))), found, Keys(bytes(32)))
+        key_topic._take(record(CaseKey.TYPE, key, codec.encode(CaseKey(wrapped=wrapped))), found, Keys(bytes(32)))
     except (Malformed, UnicodeDecodeError) as error:
         return {READER: f"passed over: {type(error).__name__}"}
     return {}

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from referral.cli import ladder
+from referral.cli.admin import ladder
 from referral.errors import Rejected
 from referral.runtime.settings import CHECKOUT, Settings
 from services.notifier.channels import Refused, Unreached
 from services.notifier.channels.email import Email, Relay, relay
 from services.notifier.deliveries import Backlog, Waiting
-from services.notifier.figures import Figures
+from services.notifier.health import Watch
 from services.notifier.lane import Lane, Line
 from services.notifier.message import Message
-from services.notifier.watch import Watch
+from services.notifier.metrics import Figures
 from tests.attacks.ground import Attack, Noticed
 
 RELAY, PATH, OPERATOR = "whoever runs the mail relay", "whoever sits before the relay", "an operator in a hurry"

@@ -9,17 +9,17 @@ from msgspec import structs
 
 from referral.domain.events import OfferOpened, PolicyActivated
 from referral.errors import Malformed
+from referral.proof.archive import Payload
 from referral.proof.entry import ROUTING, Entry, Kind, digest, plain
-from referral.proof.history import unseal
-from referral.proof.payload import Payload
-from referral.wire import bundle, codec, seal
+from referral.proof.history.case import unseal
+from referral.wire import codec, policy_digest, seal
 from services.audit.tree import Head, grow
 from tests.attacks.ground import Attack, Noticed, copy, honest, signed, verify
 from tests.attacks.history import ABOVE
-from tests.made_log import WITNESSES
-from tests.unit.audit_archive import Rows
-from tests.unit.audit_log import MINUTE, Log, closed, erase, story
-from tests.unit.test_audit_signed import KEY, activate, by_http, refer
+from tests.harness.audit_archive import Rows
+from tests.harness.audit_log import MINUTE, Log, closed, erase, story
+from tests.harness.made_log import WITNESSES
+from tests.unit.proof.test_signed import KEY, activate, by_http, refer
 
 TABLE = "writes the table or the folder"
 CASE_KEY = "with the keys of the log and of the case, above the witnessed size"
@@ -98,7 +98,7 @@ def rules(digest_too: bool) -> Noticed:
     assert isinstance(body, PolicyActivated)
     name = next(name for name, data in sorted(body.files.items()) if b"within: 15 min" in data or b"15 min" in data)
     files = {**body.files, name: body.files[name].replace(b"15 min", b"50 min")}
-    body = structs.replace(body, files=files, digest=bundle.digest(files) if digest_too else body.digest)
+    body = structs.replace(body, files=files, digest=policy_digest.digest(files) if digest_too else body.digest)
     entries[0] = structs.replace(entries[0], value=codec.encode(body), sha256=digest(codec.encode(body)))
     return {"verify": verify(copy(entries))}
 

@@ -1,7 +1,7 @@
 """Attacks at the doors: what a sender, or a stranger, sends so that a referral loses something, stands still, or stops others.
 
 `attacks` need no server but one that they start on loopback. `served` start one PostgreSQL for all together: in `make attacks` only, and as
-contract tests in `tests/contract/test_intake_reused.py`, `test_intake_crowd.py` and `test_notifier_flood.py`.
+contract tests in `tests/integration/intake/test_reused.py`, `test_intake_crowd.py` and `test_notifier_flood.py`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from starlette.applications import Starlette
 from referral.domain.events import KnockSent
 from referral.errors import Rejected
 from referral.local import keyfiles
-from referral.runtime import connection, observe, web
-from referral.runtime.prepare import prepare_database
+from referral.runtime import http_connection, http_server, observe
+from referral.runtime.postgres.bootstrap import prepare_database
 from referral.runtime.settings import Settings
-from services.intake import htcds, htcds_read, receipts
-from services.intake.htcds_read import Record
-from tests import servers, smtp
+from services.intake.commands import idempotency
+from services.intake.htcds import reader as htcds_read
+from services.intake.htcds import record
+from services.intake.htcds.reader import Record
 from tests.attacks.ground import Attack, Noticed
-from tests.contract import intake_stack, notifier_stack
-from tests.contract.test_intake_reused import FIRST, OTHER, encoded, published
-from tests.htcds_values import shipped, table
-from tests.unit.test_intake_every_door import BASE, DAY, DOORS, KEYS, by_avro_on_kafka, by_http
+from tests.harness import servers, smtp
+from tests.harness.htcds_values import shipped, table
+from tests.harness.line import intake_stack, notifier_stack
+from tests.integration.intake.test_reused import FIRST, OTHER, encoded, published
+from tests.unit.intake.test_every_door import BASE, DAY, DOORS, KEYS, by_avro_on_kafka, by_http
 
 SENDER, ACCUSED, STRANGER = "a sender", "an agency that a child accuses", "a stranger"
 PERSON, TOKEN = "a member of staff, by a form", "a sender, whose token was stolen"
@@ -71,8 +73,8 @@ def _contradiction() -> Noticed:
         except Rejected as why:
             said[name] = f"{why.code} at {why.where}"
     cells = {"ref_FoundIn": "prizren", "ref_Age": "adult", "prs_Birthdate": "2013-05-17"}
-    row = htcds.read(Record(row=2, place="row 2, ", cells=cells), table(), shipped(), DAY)
-    faults = row.faults if isinstance(row, htcds.Faulty) else ()
+    row = record.read(Record(row=2, place="row 2, ", cells=cells), table(), shipped(), DAY)
+    faults = row.faults if isinstance(row, record.Faulty) else ()
     return {**said, "a row of HTCDS": ", ".join(f"{fault.code} at {fault.where}" for fault in faults)}
 
 
@@ -87,20 +89,20 @@ def _columns() -> Noticed:
 
 def _form() -> Noticed:
     number = "police-2026-0042"
-    forms = {receipts.form_digest(KEYS, "police", who, number) for who in ("one", "two")}
-    system = receipts.key_digest(KEYS, "police", number, "Idempotency-Key")
+    forms = {idempotency.form_digest(KEYS, "police", who, number) for who in ("one", "two")}
+    system = idempotency.key_digest(KEYS, "police", number, "Idempotency-Key")
     return {"system": "its number is still free" if len(forms | {system}) == 3 else ""}
 
 
 def _idle() -> Noticed:
-    with patch.object(connection, "HEAD_S", HEAD_S):
+    with patch.object(http_connection, "HEAD_S", HEAD_S):
         return asyncio.run(_held())
 
 
 async def _held() -> Noticed:
-    server, bound = web.server(observe.Health(), Starlette()), web.listen("127.0.0.1", 0)
+    server, bound = http_server.server(observe.Health(), Starlette()), http_server.listen("127.0.0.1", 0)
     bound.listen()
-    port, task = bound.getsockname()[1], asyncio.create_task(web.serve(server, bound))
+    port, task = bound.getsockname()[1], asyncio.create_task(http_server.serve(server, bound))
     idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(IDLE)]
     began = time.monotonic()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

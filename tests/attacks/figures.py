@@ -16,16 +16,16 @@ from rich.console import Console
 from rich.table import Table as Lines
 
 from referral.domain.events import FigureReleased, Mark, Unit
-from services.oversight.attack import Found, attack
-from services.oversight.blocks import Block
-from services.oversight.course import Course
-from services.oversight.courses import Courses
-from services.oversight.figures import known
-from services.oversight.making import measured
-from services.oversight.months import after, begins, closes, span
+from services.oversight.calendar import after, begins, closes, span
+from services.oversight.counting.model import Course
+from services.oversight.counting.projection import Courses
+from services.oversight.counting.tables import known
+from services.oversight.disclosure.attack import Found, attack
+from services.oversight.disclosure.blocks import Block
+from services.oversight.disclosure.releases import correct, make
 from services.oversight.release import Release
-from services.oversight.releases import correct, make
-from tests.unit.oversight_log import AGO, NEVER, WHOLE, folded, year
+from services.oversight.release_builder import measured
+from tests.harness.oversight_log import AGO, NEVER, WHOLE, folded, year
 
 MONTHS = span("2026-01", "2026-12")
 KNOWN = known(WHOLE)

@@ -8,14 +8,15 @@ from functools import cache
 from msgspec import Struct, structs
 from rich.progress import Progress
 
-from referral.cli.audit_judge import Asked, judge
-from referral.proof import archive, merkle, witness
+from referral.cli.audit.judge import Asked, judge
+from referral.proof import archive
 from referral.proof.archive import Archive
 from referral.proof.entry import Entry
-from referral.proof.report import Weight
-from tests.made_log import LOG, NOW, ORIGIN, WITNESSES
-from tests.unit.audit_archive import Rows, long_log
-from tests.unit.audit_log import Log
+from referral.proof.verify.report import Weight
+from referral.tlog import merkle, witness
+from tests.harness.audit_archive import Rows, long_log
+from tests.harness.audit_log import Log
+from tests.harness.made_log import LOG, NOW, ORIGIN, WITNESSES
 
 WITNESSED = 300
 """What a quorum has seen when the attack begins; the entries above it are seen by nobody but the log."""

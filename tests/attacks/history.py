@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec import structs
 
-from referral.cli.audit_diff import Side, compare
+from referral.cli.audit.diff import Side, compare
 from referral.proof.entry import Entry
 from tests.attacks.ground import WITNESSED, Attack, Noticed, copy, honest, receipt, signed, verify, witnesses
 

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from referral.domain import events as e
-from referral.domain.deadline import MINUTE
 from referral.domain.policy import Policy
+from referral.domain.policy.limits import MINUTE
 from services.notifier.duty import Person, Roster
 from services.notifier.plan import exclude, follow, plan
 from tests.attacks.ground import Attack, Noticed

@@ -1,7 +1,7 @@
 """Attacks by one agency that takes part in a case, or did: it ends no duty of another, replaces and guesses nothing, and reads no longer.
 
 `attacks` need no server. `doors` start one PostgreSQL for all three together: in `make attacks` only, and as contract tests in
-`tests/contract/test_intake_second_party.py`.
+`tests/integration/intake/test_second_party.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from referral.domain import events as e
 from referral.domain.case import open_offers
 from referral.local import keyfiles
-from referral.runtime.prepare import prepare_database
+from referral.runtime.postgres.bootstrap import prepare_database
 from referral.runtime.settings import Settings
-from tests import servers
 from tests.attacks.ground import Attack, Noticed
-from tests.contract.intake_stack import BODY, WHY, Stack, new_id, opened, stack
+from tests.harness import servers
+from tests.harness.line.intake_stack import BODY, WHY, Stack, new_id, opened, stack
 from tests.stories.teller import World, policy
 
 SENDER, FORMER = "the sender, whose token was stolen", "a desk whose task is settled"

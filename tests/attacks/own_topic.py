@@ -10,11 +10,12 @@ from aiokafka import ConsumerRecord
 from msgspec import structs
 
 from referral.domain.events import Meta, RungFailed
-from referral.runtime import ledger, mark, outbox
-from referral.runtime.keys import Keys
-from referral.runtime.partition import Unit
-from referral.runtime.tape import Tape
-from referral.runtime.understand import fingerprint
+from referral.runtime.kafka.publish import Span
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.loop import ledger, outbox, writer_mark
+from referral.runtime.loop.sequence import fingerprint
+from referral.runtime.loop.units import Unit
+from referral.runtime.recovery.topic_snapshot import Tape
 from referral.wire import codec, seal, topics
 from tests.attacks.ground import Attack, Noticed
 
@@ -38,7 +39,7 @@ def record(seq: int, *, key: bytes = KEY, by_owner: bool = False) -> ConsumerRec
     """The case's record of this sequence. key: under which it is sealed."""
     body = codec.encode(RungFailed(offer_id=CASE, rung=0, reason="nobody-on-duty", at=1))
     value = seal.seal(key, TOPIC, structs.replace(META, case_seq=seq), body, os.urandom(12))
-    head = (mark.of(SECRETS[TOPIC], fingerprint(value)),) if by_owner else ()
+    head = (writer_mark.of(SECRETS[TOPIC], fingerprint(value)),) if by_owner else ()
     return ConsumerRecord(TOPIC, PARTITION, seq - 1, seq, 0, CASE.encode(), value, None, 0, 0, head)
 
 
@@ -59,7 +60,7 @@ def recover(records: Sequence[ConsumerRecord]) -> str:
     return f"{len(tape.foreign)} records of others passed over" if len(tape.records[TOPIC]) == 1 else ""
 
 
-def acknowledged(start: int, spans: list[outbox.Span]) -> str:
+def acknowledged(start: int, spans: list[Span]) -> str:
     """What the broker's acknowledgement tells the owner."""
     return "" if outbox.joined(start, spans) == spans[-1][1] else f"somebody else wrote behind offset {start}"
 

@@ -12,24 +12,25 @@ from msgspec import structs
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
 
-from referral.cli import diagnosis, vitals
+from referral.cli.admin import doctor_checks, doctor_probe
 from referral.domain.events import CaseErased
-from referral.domain.record import derived, record_input
+from referral.domain.inputs import derived, record_input
 from referral.proof import receipt as receipts
-from referral.runtime import erasure, observe, web
-from referral.runtime.keys import Keys
+from referral.runtime import http_server, observe
+from referral.runtime.keys import erasure_tag
+from referral.runtime.keys.case_keys import Keys
 from referral.runtime.service import Batch
 from referral.wire import intake_key
 from services.audit.api import application
-from services.intake import shown
-from services.intake.instants import EPOCH
-from services.intake.kept import Receipt
-from services.routing import turn
-from services.routing.rules import Bundle
-from tests import made_log
+from services.intake.api import schemas
+from services.intake.messages.timestamps import EPOCH
+from services.intake.model import Receipt
+from services.routing import batch_decision
+from services.routing.current_policy import Bundle
 from tests.attacks.ground import Attack, Noticed, copy, verify
-from tests.erased import INTAKE, KEY, PLAIN
-from tests.unit.audit_log import POLICY, Log, named, story
+from tests.harness import made_log
+from tests.harness.audit_log import POLICY, Log, named, story
+from tests.harness.erased import INTAKE, KEY, PLAIN
 
 MASTER_KEY = "with the master key and the broker"
 NOBODY = "nobody: no token"
@@ -44,8 +45,8 @@ def erased(key: Ed25519PrivateKey | None) -> Noticed:
     body = structs.replace(PLAIN, records=2, approved_at=log.now)
     said = body if key is None else intake_key.signed(key, case_id, body)
     meta, source = log.say(case_id, said, derived(case_id, 99), case_id, "intake")
-    refused = erasure.said(INTAKE, CaseErased.TOPIC, log.entries[-1].value) is None
-    made = turn.begin(Bundle(number=1, policy=POLICY), log.cases, {}, ())
+    refused = erasure_tag.said(INTAKE, CaseErased.TOPIC, log.entries[-1].value) is None
+    made = batch_decision.begin(Bundle(number=1, policy=POLICY), log.cases, {}, ())
     made.take(Batch(log.now, (record_input(meta, said, source),), log.keys, frozenset()))
     kept = case_id in made.cases and not made.erased
     return {
@@ -58,14 +59,14 @@ def erased(key: Ed25519PrivateKey | None) -> Noticed:
 def swallowed() -> Noticed:
     """A referral is answered with 202, and its row leaves intake's queue before anything is said of it."""
     made = Receipt(kind="referral", id="r", case_id="c", event_id="e", received_at=0)
-    told = structs.asdict(shown.referral_receipt(made, KEY))
+    told = structs.asdict(schemas.referral_receipt(made, KEY))
     until = receipts.promised(told, made_log.policy() + intake_key.line(INTAKE[0]))
     late = until - EPOCH == timedelta(seconds=receipts.PROMISE_S)
-    seen = vitals.Vitals(
+    seen = doctor_probe.Vitals(
         now=receipts.PROMISE_S * 1_000_000 + 1,
         ahead=0,
         moved=False,
-        services={"routing": vitals.Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None), seen={})},
+        services={"routing": doctor_probe.Service(name="routing", alive=1, leases=(), outbox=(), queue=(0, None), seen={})},
         ends={},
         records=[],
         unread=[],
@@ -80,10 +81,10 @@ def swallowed() -> Noticed:
         promises=[("e", "c", 0)],
         foreign=[],
     )
-    found = diagnosis.conservation(seen)
+    found = doctor_checks.conservation(seen)
     return {
         "the sender's receipt": f"signed by intake, to be in the log by {until}: broken since" if late else "",
-        "doctor": found.said if found.result is diagnosis.Result.BAD else "",
+        "doctor": found.said if found.result is doctor_checks.Result.BAD else "",
     }
 
 
@@ -92,7 +93,7 @@ def asked(path: str, *other: str) -> Noticed:
 
     async def answers() -> list[httpx.Response]:
         nowhere = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
-        app = web.server(observe.Health(), Starlette(routes=application(nowhere, Keys(bytes(32))).routes)).config.app
+        app = http_server.server(observe.Health(), Starlette(routes=application(nowhere, Keys(bytes(32))).routes)).config.app
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://public") as stranger:  # type: ignore[arg-type]
             return [await stranger.get(one) for one in (path, *other)]
 

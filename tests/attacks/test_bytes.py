@@ -8,17 +8,17 @@ import pytest
 from msgspec import structs
 from rich.progress import Progress
 
-from referral.cli import audit_open
-from referral.cli.audit_folder import Folder
-from referral.cli.audit_judge import Asked, judge
+from referral.cli.audit import source
+from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.source import Folder
 from referral.domain.events import SectionDisclosed
 from referral.errors import Rejected
 from referral.proof.archive import Archive
 from referral.proof.entry import Kind
 from services.audit.ingest import Known, Says, ingest
-from tests.made_log import policy
-from tests.unit.audit_archive import Rows, auditor_key, exported
-from tests.unit.audit_log import START, Log, _id
+from tests.harness.audit_archive import Rows, auditor_key, exported
+from tests.harness.audit_log import START, Log, _id
+from tests.harness.made_log import policy
 
 SHARES = 8
 """Tests that it is split into, for several processes."""
@@ -49,7 +49,7 @@ class Flipped:
 def says(there: Archive, key: Path) -> int:
     """The exit code of `verify`."""
     try:
-        keys = audit_open.lent_keys(there, key)
+        keys = source.lent_keys(there, key)
     except Rejected:
         return 1
     return judge(there, Asked(keys=keys), Progress(disable=True)).report.exit_code()

@@ -7,11 +7,11 @@ import random
 import pytest
 from msgspec import structs
 
-from referral.cli.audit_replay import Wanted, casebook, told
+from referral.cli.audit.replay import Wanted, casebook, told
 from referral.proof.entry import Entry, Kind, digest
 from tests.attacks.ground import copy, verify
-from tests.unit.audit_log import Log, story
-from tests.unit.test_audit_verify import erase
+from tests.harness.audit_log import Log, story
+from tests.unit.proof.test_verify import erase
 
 ROUNDS = 15
 NUMBERS = (0, 1, -1, 5, 2**62)

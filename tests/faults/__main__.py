@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from referral.cli import show
+from referral.cli import console
 from tests.faults import campaign
 
 KILLS = 200
@@ -27,20 +27,20 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="folder to keep, with logs; by default a temporary one")
     asked = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our own producer, whose broker we kill
-    show.console.print(f"seed {asked.seed}: {asked.kills} kills")
+    console.console.print(f"seed {asked.seed}: {asked.kills} kills")
     with contextlib.ExitStack() as held:
         data = asked.data or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
         ran = asyncio.run(
-            campaign.run(data, asked.seed, asked.kills, show.console.print, injected=asked.kills // INJECTED, minutes=asked.minutes)
+            campaign.run(data, asked.seed, asked.kills, console.console.print, injected=asked.kills // INJECTED, minutes=asked.minutes)
         )
-    show.table(
+    console.table(
         ("killed", "how", "hits", "slowest back"), campaign.table(ran), title=f"{ran.hits} hits, {ran.injected} of them by injection"
     )
-    show.table(("promise broken", "times"), ran.verdict.counts.items())
-    show.table(("seen", ""), ran.verdict.facts.items())
+    console.table(("promise broken", "times"), ran.verdict.counts.items())
+    console.table(("seen", ""), ran.verdict.facts.items())
     for note in ran.verdict.notes:
-        show.console.print(note, markup=False)
-    show.console.print(f"seed {ran.seed}: {'GOOD' if ran.verdict.good else 'BAD'} in {ran.seconds / 60:.1f} min")
+        console.console.print(note, markup=False)
+    console.console.print(f"seed {ran.seed}: {'GOOD' if ran.verdict.good else 'BAD'} in {ran.seconds / 60:.1f} min")
     return 0 if ran.verdict.good and ran.hits >= asked.kills else 1
 
 

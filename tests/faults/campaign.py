@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from referral.cli import cast, up
+from referral.cli.stack import cast, up
+from referral.local.config import Wish
 from referral.local.stack import Stack
-from referral.local.wish import Wish
 from tests.faults.kill import SERVERS, Done, Kill, plan, strike, works
 from tests.faults.load import Load
 from tests.faults.verdict import Verdict, judge

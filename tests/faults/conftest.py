@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from referral.local.wish import Wish
+from referral.local.config import Wish
 from tests.faults.line import Line, running
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from referral.local.process import Process
 from referral.local.stack import Stack
+from referral.local.supervisor import Process
 from referral.runtime.settings import LINE
 
 SERVERS = ("kafka", "postgres")

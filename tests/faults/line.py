@@ -13,14 +13,15 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from referral.cli import cast, log, up
+from referral.cli import connection
+from referral.cli.stack import cast, up
+from referral.local.config import Wish
 from referral.local.stack import Stack
-from referral.local.wish import Wish
 from referral.proof.entry import SEQUENCED
-from referral.proof.history import unseal
-from referral.proof.report import Report
-from referral.proof.verify import verify
-from referral.runtime import clock
+from referral.proof.history.case import unseal
+from referral.proof.verify.log import verify
+from referral.proof.verify.report import Report
+from referral.runtime.postgres import clock
 from tests.faults.load import SENDER, Json, Load
 
 T = TypeVar("T")
@@ -77,11 +78,11 @@ class Line:
     async def said(self, case_id: str, kind: type[Event], **fields: Any) -> list[Event]:
         """What the log holds of a case: events of one type with these fields, in order."""
 
-        async def read(tx: log.AsyncConnection, found: log.Settings) -> list[Any]:
-            keys = await log.case_keys(tx, found, [case_id])
-            return [unseal(x, keys[case_id]).body for x in await log.of_case(tx, case_id) if x.kind in SEQUENCED]
+        async def read(tx: connection.AsyncConnection, found: connection.Settings) -> list[Any]:
+            keys = await connection.case_keys(tx, found, [case_id])
+            return [unseal(x, keys[case_id]).body for x in await connection.of_case(tx, case_id) if x.kind in SEQUENCED]
 
-        bodies = await asyncio.to_thread(log.ask, read, self.stack.settings)
+        bodies = await asyncio.to_thread(connection.ask, read, self.stack.settings)
         return [b for b in bodies if isinstance(b, kind) and all(getattr(b, name) == value for name, value in fields.items())]
 
     async def logged(self, case_id: str, kind: type[Event], count: int = 1, **fields: Any) -> list[Event]:
@@ -102,10 +103,10 @@ class Line:
         beats = "SELECT 1 FROM audit.entry WHERE kind = 'HEARTBEAT'"
         await self.until("audit has said that it is a drill", lambda: self.rows(beats))
 
-        async def read(tx: log.AsyncConnection, found: log.Settings) -> Report:
-            return verify([x async for x in log.entries(tx)], await log.case_keys(tx, found))
+        async def read(tx: connection.AsyncConnection, found: connection.Settings) -> Report:
+            return verify([x async for x in connection.entries(tx)], await connection.case_keys(tx, found))
 
-        return await asyncio.to_thread(log.ask, read, self.stack.settings)
+        return await asyncio.to_thread(connection.ask, read, self.stack.settings)
 
     async def rows(self, statement: str, **values: Any) -> list[Any]:
         """Of a statement by the administrator."""

@@ -19,9 +19,9 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from referral.cli.cast import Cast
+from referral.cli.stack.cast import Cast
 from referral.client import encrypt
-from referral.runtime.kafka import create_ingress
+from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
 
 Json = dict[str, Any]

@@ -13,14 +13,15 @@ import sys
 import httpx
 
 from referral.local import keyfiles
-from referral.proof import witness_policy
-from referral.runtime import database, observe
+from referral.runtime import observe
+from referral.runtime.postgres import database
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
+from referral.tlog import witness_policy
 from services.audit.handle import Audit
-from services.audit.publish import Publisher
-from tests.contract.audit_stack import KEY, KEYS
-from tests.unit.test_audit_ingest import record, value
+from services.audit.publisher import Publisher
+from tests.harness.line.audit_stack import KEY, KEYS
+from tests.unit.audit.test_ingest import record, value
 
 
 async def turn(settings: Settings, first: int, count: int, urls: list[str]) -> None:

@@ -8,8 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.local.stack import Stack
-from referral.runtime import database, reading
-from referral.runtime.partition import place
+from referral.runtime.kafka import scan
+from referral.runtime.loop.units import place
+from referral.runtime.postgres import database
 from referral.runtime.settings import LINE
 from referral.wire import topics
 
@@ -52,7 +53,7 @@ async def waiting(stack: Stack) -> list[str]:
     if found:
         return found
     ingress = {name for at in positions.values() for name, _ in at if name.startswith(topics.INGRESS)}
-    ends = await reading.ends(stack.settings, [*CASES, *ingress])
+    ends = await scan.ends(stack.settings, [*CASES, *ingress])
     for service, at in positions.items():
         known = at if service != "audit" else {**{p: 0 for p in ends if p[0] in CASES}, **at}
         behind = sum(max(0, ends[p] - offset) for p, offset in known.items() if p in ends)

@@ -24,14 +24,14 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from referral.proof import checkpoint, merkle, note
-from referral.proof.merkle import leaf_hash
-from referral.runtime.database import away
+from referral.runtime.postgres.database import away
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
+from referral.tlog import checkpoint, merkle, note
+from referral.tlog.merkle import leaf_hash
 from services.audit.handle import Audit
-from tests.contract.audit_stack import KEY, Log, honest, log
-from tests.unit.test_audit_ingest import record, value
+from tests.harness.line.audit_stack import KEY, Log, honest, log
+from tests.unit.audit.test_ingest import record, value
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 STEP = int(os.environ.get("REFERRAL_KILL_STEP", "32"))

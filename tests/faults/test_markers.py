@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from referral.domain import policy
 from referral.domain.events import CaseOpened, DecisionRecorded, OfferAccepted, OfferOpened
-from referral.proof.report import Finding, Report, Weight
-from referral.wire import bundle
+from referral.domain.policy import policy
+from referral.proof.verify.report import Finding, Report, Weight
+from referral.wire import policy_digest
 from tests.faults.line import Line
 from tests.faults.load import SENDER
 from tests.faults.quiet import quiet
@@ -32,7 +32,7 @@ def marked(section: str) -> dict[str, object]:
 
 
 async def test_nothing_of_the_case_file_is_in_clear_anywhere(line: Line) -> None:
-    sections = policy.compile(bundle.read(line.stack.settings.policy)).sections
+    sections = policy.compile(policy_digest.read(line.stack.settings.policy)).sections
     written = [name for name, section in sections.items() if section.personal and name not in ("reason", "child-view")]
     assert len(written) >= 9
     file = {name: marked(name) for name in written}

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from referral.client import encrypt
 from referral.domain.events import CaseOpened
-from referral.runtime.kafka import create_ingress
+from referral.runtime.kafka.clients import create_ingress
 from tests.faults.line import TRAITS, Line
 from tests.faults.load import SENDER, Json
 from tests.faults.quiet import quiet

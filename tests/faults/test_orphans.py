@@ -1,4 +1,4 @@
-"""`referral demo` interrupted at a random moment leaves no process behind. (`referral up`: tests/contract/test_local_up.py.)"""
+"""`referral demo` interrupted at a random moment leaves no process behind. (`referral up`: tests/integration/local/test_up.py.)"""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ import pytest
 
 from referral.runtime.settings import Settings
 from services.oversight import feed
-from services.oversight.months import closes
+from services.oversight.calendar import closes
 from services.oversight.release import Release
-from tests.contract.oversight_stack import Line, line, process
-from tests.unit.oversight_log import year
+from tests.harness.line.oversight_stack import Line, line, process
+from tests.harness.oversight_log import year
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 SEED = 7

@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct
 
 from referral.domain import events as e
-from referral.local.wish import Wish
+from referral.local.config import Wish
 from referral.proof.entry import CASE_TOPICS
 from tests.faults.line import Line, running
 from tests.faults.quiet import quiet

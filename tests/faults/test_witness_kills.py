@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.test_audit_witness import NAME, Process
-from tests.made_log import LOG, Log
+from tests.harness.made_log import LOG, Log
+from tests.integration.audit.test_witness import NAME, Process
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 STEP = int(os.environ.get("REFERRAL_KILL_STEP", "16"))

@@ -14,16 +14,16 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.cli import log
+from referral.cli import connection
 from referral.domain import events as e
 from referral.local.mailbox import Mail
 from referral.local.stack import Stack
-from referral.proof import merkle
 from referral.proof.entry import SEQUENCED, leaf
-from referral.proof.history import unseal
-from referral.proof.verify import verify
-from referral.runtime import database
+from referral.proof.history.case import unseal
+from referral.proof.verify.log import verify
+from referral.runtime.postgres import database
 from referral.runtime.settings import LINE, Settings
+from referral.tlog import merkle
 from tests.faults.load import SENDER, Load
 from tests.faults.quiet import quiet
 
@@ -123,7 +123,7 @@ async def _receipts(load: Load, verdict: Verdict) -> list[str]:
 
 def _log(stack: Stack, load: Load, sent: list[str], verdict: Verdict) -> None:
     mails = tuple(stack.mailbox.mails)  # before the log: what leaves while that is read has no place in it
-    entries, keys, deliveries, heads = log.ask(_kept, stack.settings)
+    entries, keys, deliveries, heads = connection.ask(_kept, stack.settings)
     report = verify(entries, keys)
     bad = [finding for finding in report.findings if finding.weight >= 1]
     verdict.counts["differences, gaps and forks (audit verify)"] = len(bad)
@@ -179,14 +179,14 @@ def _reference(subject: str) -> str:
 Heads = list[tuple[int, bytes]]
 
 
-async def _kept(tx: AsyncConnection, found: Settings) -> tuple[list[log.Entry], dict[str, bytes], list[Delivery], Heads]:
+async def _kept(tx: AsyncConnection, found: Settings) -> tuple[list[connection.Entry], dict[str, bytes], list[Delivery], Heads]:
     """The log, the keys to it, what the notifier tried, and every head of the log that was committed or signed."""
-    entries = [entry async for entry in log.entries(tx)]
+    entries = [entry async for entry in connection.entries(tx)]
     heads = [(row.size, row.root) for row in await tx.execute(HEADS)]
-    return entries, await log.case_keys(tx, found), [Delivery(*row) for row in await tx.execute(DELIVERIES)], heads
+    return entries, await connection.case_keys(tx, found), [Delivery(*row) for row in await tx.execute(DELIVERIES)], heads
 
 
-def _uncarried(entries: list[log.Entry], heads: Heads) -> int:
+def _uncarried(entries: list[connection.Entry], heads: Heads) -> int:
     """Heads that the entries do not make."""
     frontier, roots = merkle.Frontier(), {0: merkle.EMPTY}
     for entry in entries:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from referral.runtime import web
+from referral.runtime import http_server
 from referral.runtime.observe import Health
 from referral.runtime.settings import Settings
-from services.intake import api, pages
-from tests.contract.intake_stack import stack
-from tests.contract.test_intake_hostile import policy
+from services.intake.api import routes
+from services.intake.pages import routes as pages
+from tests.harness.line.intake_stack import stack
+from tests.integration.intake.test_hostile import policy
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(1800)]
 HERE = Path(__file__).parent / "clients"
@@ -62,10 +63,10 @@ async def door(database: str, key_files: tuple[Path, Path], tmp_path: Path) -> A
     settings = Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
     async with stack(settings) as made:
         in_force = policy()
-        app = pages.application(api.routes(made.door, b"k" * 32), pages.made(made.door, lambda: in_force, secure=True))
-        bound, server = web.listen("127.0.0.1", 0), web.server(Health(), app)
+        app = pages.application(routes.routes(made.door, b"k" * 32), pages.made(made.door, lambda: in_force, secure=True))
+        bound, server = http_server.listen("127.0.0.1", 0), http_server.server(Health(), app)
         bound.listen()
-        task = asyncio.create_task(web.serve(server, bound))
+        task = asyncio.create_task(http_server.serve(server, bound))
         (tmp_path / "openapi.json").write_bytes((await made.http.get("/openapi.json")).content)
         try:
             yield Door(tmp_path, f"http://127.0.0.1:{bound.getsockname()[1]}")

@@ -10,15 +10,15 @@ import typer
 from rich.progress import Progress
 
 from referral.cli import run
-from referral.cli.audit_folder import opened
-from referral.cli.audit_judge import Asked, judge
-from referral.proof import tlog_proof
+from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.source import opened_export
 from referral.proof.entry import Kind
+from referral.tlog import proof_file
+from tests.harness.audit_archive import Rows, exported, long_log
+from tests.harness.audit_log import Log, closed, erase
+from tests.harness.made_log import policy
 from tests.interop.test_go_judge import judge as judge_program
 from tests.interop.test_go_judge import log_changed, theirs
-from tests.made_log import policy
-from tests.unit.audit_archive import Rows, exported, long_log
-from tests.unit.audit_log import Log, closed, erase
 
 go = judge_program
 """The fixture: the built program."""
@@ -44,7 +44,7 @@ def folder(log: Log, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for index in (0, 17, 255, 256, len(log.entries) - 1):
         out = place / f"entry-{index}.tlog-proof"
         assert run(["audit", "prove", str(written), "--entry", str(index), "--out", str(out)]) == 0
-        out.with_suffix(".entry").write_bytes(tlog_proof.parse(out.read_bytes()).extra or b"")
+        out.with_suffix(".entry").write_bytes(proof_file.parse(out.read_bytes()).extra or b"")
     heads = [str(place / "continued.old"), str(written / "checkpoint")]
     assert run(["audit", "prove", str(written), "--between", *heads, "--out", str(place / "continued.consistency")]) == 0
     return place
@@ -53,7 +53,7 @@ def folder(log: Log, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ours(folder: Path) -> bool:
     """Whether `audit verify` takes it and finds nothing bad."""
     try:
-        there = opened(folder / "export")
+        there = opened_export(folder / "export")
     except typer.BadParameter:  # without a checkpoint it is no export
         return False
     verdict = judge(there, Asked(keys={}, pinned=(folder / "policy").read_bytes()), Progress(disable=True))
@@ -80,9 +80,9 @@ def test_go_accepts_an_export_in_which_a_case_is_erased_and_its_payloads_are_gon
     (tmp_path / "policy").write_bytes(policy())
     out = tmp_path / "erased.tlog-proof"
     assert run(["audit", "prove", str(written), "--entry", str(gone[0]), "--out", str(out)]) == 0
-    out.with_suffix(".entry").write_bytes(tlog_proof.parse(out.read_bytes()).extra or b"")
+    out.with_suffix(".entry").write_bytes(proof_file.parse(out.read_bytes()).extra or b"")
     assert theirs(go, tmp_path) == {"erased.tlog-proof": "good", "export/checkpoint": "good"}
-    report = judge(opened(written), Asked(keys=log.keys, pinned=policy()), Progress(disable=True)).report
+    report = judge(opened_export(written), Asked(keys=log.keys, pinned=policy()), Progress(disable=True)).report
     assert report.exit_code() == 0 and [f.code for f in report.findings] == ["PAYLOAD_ERASED"] * len(gone) + ["ERASED"]
 
 

@@ -13,13 +13,13 @@ import pytest
 from msgspec.structs import replace
 
 from referral.errors import Malformed
-from referral.proof import merkle, note, tlog_proof, whole, witness, witness_policy
-from referral.proof.checkpoint import Checkpoint
-from referral.proof.note import Note
-from referral.proof.note_keys import COSIGNATURE, ED25519, SignerKey
-from referral.proof.tile_path import Tile
-from referral.proof.witness_policy import Policy
-from tests.made_log import LOG, NOW, ORIGIN, WITNESSES, Log, made, policy
+from referral.tlog import integrity, merkle, note, proof_file, witness, witness_policy
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.note import Note
+from referral.tlog.note_keys import COSIGNATURE, ED25519, SignerKey
+from referral.tlog.tile_layout import Tile
+from referral.tlog.witness_policy import Policy
+from tests.harness.made_log import LOG, NOW, ORIGIN, WITNESSES, Log, made, policy
 
 SIZE = 70_000
 SEED = 20_260_101
@@ -84,7 +84,7 @@ def ours(folder: Path) -> dict[str, str]:
 
 def proven(rules: Policy, path: Path) -> None:
     leaf = merkle.leaf_hash(path.with_suffix(".entry").read_bytes())
-    tlog_proof.check(tlog_proof.parse(path.read_bytes()), leaf, rules)
+    proof_file.check(proof_file.parse(path.read_bytes()), leaf, rules)
 
 
 def continued(rules: Policy, path: Path) -> None:
@@ -103,7 +103,7 @@ def stands(rules: Policy, path: Path) -> None:
         place = path.parent / tile.path
         return place.read_bytes() if place.exists() else None
 
-    whole.check(said.size, said.root, read)
+    integrity.check(said.size, said.root, read)
 
 
 def inclusion(index: int, size: int = SIZE, extra: bytes | None = None) -> Files:

@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.deadline import DAY, HOUR, MINUTE
 from referral.domain.policy import Policy, compile
+from referral.domain.policy.limits import DAY, HOUR, MINUTE
 
 ROOT = Path(__file__).parents[2]
 MANY = ("flags", "languages")

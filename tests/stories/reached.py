@@ -20,7 +20,7 @@ from referral.domain import events as e
 from referral.domain.policy import Policy
 from tests.stories.teller import World, world
 from tests.stories.test_stories import POLICY, TOLD, read
-from tests.unit.test_domain_walks import shipped
+from tests.unit.domain.test_walks import shipped
 
 LISTS = ("rule", "passed-reason", "ignored-reason", "close-reason")
 """Code lists of which every code must be reached."""

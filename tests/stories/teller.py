@@ -14,17 +14,17 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from referral.analysis.reachability.classes import USUAL
 from referral.domain import events as e
 from referral.domain.case import Case, Offer, holds, next_due, seats
 from referral.domain.decide import decide, places_wanted
-from referral.domain.directory import Service
-from referral.domain.fold import evolve
+from referral.domain.describe import told
+from referral.domain.evolve import evolve
+from referral.domain.inputs import Due, Input, RecordLost, Source, due_input, lost_input
 from referral.domain.policy import ENGINE, Policy, compile
-from referral.domain.reach_classes import USUAL
-from referral.domain.record import Due, Input, RecordLost, Source, due_input, lost_input
-from referral.domain.told import told
+from referral.domain.policy.directory import Service
 from referral.wire.codec import encode
-from services.routing import failure
+from services.routing import engine_failure
 from tests.stories.lines import Unheard, changed_traits, consent_of, length, options, policy_line
 
 POLICY = Path(__file__).parents[2] / "policy"
@@ -71,7 +71,7 @@ class World:
         free = self.free(places_wanted(self.case, cause, self.policy))
         facts = e.Facts(now=self.now, engine=ENGINE, free=free, bundle=self.bundle)
         if failing:
-            events: tuple[Struct, ...] = failure.events(self.case, cause, facts, self.policy)
+            events: tuple[Struct, ...] = engine_failure.events(self.case, cause, facts, self.policy)
         else:
             events = decide(self.case, cause, facts, self.policy)
         self.log.append((self.case, cause, facts, events))
@@ -268,7 +268,7 @@ def replayed(world: World) -> None:
     case: Case | None = None
     for (before, cause, facts, events), rules in zip(world.log, world.policies, strict=True):
         assert before == case
-        if events[0].why.rule != failure.ENGINE_FAILED:  # type: ignore[attr-defined]
+        if events[0].why.rule != engine_failure.ENGINE_FAILED:  # type: ignore[attr-defined]
             assert bytes_of(decide(case, cause, facts, rules)) == bytes_of(events)
         for event in events:
             case = evolve(case, event, CASE)

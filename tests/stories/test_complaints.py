@@ -20,7 +20,7 @@ COMPLAINTS: dict[str, tuple[str, ...]] = {
     "A zombie referral after the person moved another way (CARE #781)": ("overtaken", "overtaken-as-a-whole"),
     "One vacancy won by two people (Boston CAS #46)": (
         "late-accept-of-a-full-house",
-        "tests/contract/test_routing_line.py::test_one_bed_is_never_promised_twice_by_two_instances",
+        "tests/integration/routing/test_line.py::test_one_bed_is_never_promised_twice_by_two_instances",
     ),
     "A late decline nobody is told about (Boston CAS #45)": ("shelter-declines-late", "shelter-returns-child"),
     "“Why no match?” (Boston CAS #72)": ("care-disabled-child", "no-bed-anywhere"),
@@ -31,11 +31,11 @@ COMPLAINTS: dict[str, tuple[str, ...]] = {
     ),
     "A retry storm nobody can stop (OpenHIM #1185)": (
         "stop-and-resume",
-        "tests/contract/test_notifier_send.py::test_repeats_follow_the_alarm_and_end_with_the_answer",
+        "tests/integration/notifier/test_send.py::test_repeats_follow_the_alarm_and_end_with_the_answer",
     ),
     "Replay that notifies people again (OpenHIM PR #1058)": (
-        "tests/contract/test_notifier_line.py::test_a_backlog_knocks_only_for_what_still_waits",
-        "tests/contract/test_recover.py::test_a_database_set_back_goes_on_without_loss_or_repetition",
+        "tests/integration/notifier/test_line.py::test_a_backlog_knocks_only_for_what_still_waits",
+        "tests/integration/line/test_recover.py::test_a_database_set_back_goes_on_without_loss_or_repetition",
     ),
     "Escalation rules that are configured but never run (open-mercato #2293, cht-core #987)": (
         "nobody-at-police",
@@ -46,10 +46,10 @@ COMPLAINTS: dict[str, tuple[str, ...]] = {
         "adult-refuses",
         "tests/faults/test_markers.py::test_nothing_of_the_case_file_is_in_clear_anywhere",
     ),
-    "Untranslated notices (Primero R2-3090)": ("tests/unit/test_notifier_message.py::test_the_words_of_each_language",),
+    "Untranslated notices (Primero R2-3090)": ("tests/unit/notifier/test_message.py::test_the_words_of_each_language",),
     "An alert acknowledged long ago that pages again (Grafana OnCall #3111)": (
         "acknowledged-then-silent",
-        "tests/unit/test_domain_bounds.py::test_what_was_acknowledged_never_climbs_for_want_of_an_acknowledgement",
+        "tests/unit/domain/test_bounds.py::test_what_was_acknowledged_never_climbs_for_want_of_an_acknowledgement",
     ),
     "A link in an e-mail consumed by a mail scanner": ("tests/web/test_inbox.py::test_get_changes_nothing_whoever_asks",),
 }

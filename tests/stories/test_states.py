@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from referral.domain.case import next_due
-from referral.domain.record import Input, Source
-from services.intake import holding, shown
+from referral.domain.inputs import Input, Source
+from services.intake.api import schemas
+from services.intake.projection import offers as holding
 from tests.stories.teller import CASE, World, policy, world
 
 TOLD = sorted((Path(__file__).parent / "told").glob("*.yaml"))
@@ -24,7 +25,7 @@ def state(changes: holding.Changes) -> tuple[str, str]:
     about = {body.about for (task, _), (_, body) in changes.tasks.items() if task not in changes.settled}
     closing = changes.closed.get(CASE)
     closed = closing is not None and closing.at is not None
-    return shown.state(offers, closed=closed, tasks=about), shown.waits_for(about)
+    return schemas.state(offers, closed=closed, tasks=about), schemas.waits_for(about)
 
 
 def follow(here: World, changes: holding.Changes, seen: int) -> None:
@@ -46,5 +47,7 @@ def test_a_sender_is_never_told_that_nothing_happened(path: Path) -> None:
             continue
         said, waits = state(changes)
         assert said != "RECEIVED", f"after {told['do']}"
-        assert bool(waits) or said != shown.WAITING
-        assert here.case.closed or here.case.tasks or next_due(here.case) is not None or said not in ("OFFERED", shown.WAITING), told["do"]
+        assert bool(waits) or said != schemas.WAITING
+        assert here.case.closed or here.case.tasks or next_due(here.case) is not None or said not in ("OFFERED", schemas.WAITING), told[
+            "do"
+        ]

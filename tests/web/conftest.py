@@ -11,7 +11,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from referral.domain import policy
+from referral.domain.policy import policy
 from referral.runtime.settings import CHECKOUT
 from tests.web.world import World
 

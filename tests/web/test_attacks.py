@@ -13,8 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import OfferKind, ResponseSubmitted
-from referral.runtime import clock
-from services.intake import accounts, signin
+from referral.runtime.postgres import clock
+from services.intake.accounts import rules, store
 from tests.web.test_inbox import DESK, POLICE, fields, signed_in
 from tests.web.world import PASSWORD, World
 
@@ -195,16 +195,16 @@ def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_brows
 
     async def guessed(tx: AsyncConnection) -> list[tuple[int, float]]:
         now = await clock.now(tx)
-        subjects = [accounts.subject(world.door.keys, "duty", f"192.0.2.{n % 6}") for n in range(30)]
-        return [await accounts.reserve_attempt(tx, one, now) for one in subjects]
+        subjects = [store.subject(world.door.keys, "duty", f"192.0.2.{n % 6}") for n in range(30)]
+        return [await store.reserve_attempt(tx, one, now) for one in subjects]
 
     async def crowded(tx: AsyncConnection) -> None:
         now = await clock.now(tx)
-        for n in range(signin.ADDRESS_LIMIT):
-            await accounts.reserve_attempt(tx, accounts.subject(world.door.keys, f"somebody-{n}", "127.0.0.1"), now)
+        for n in range(rules.ADDRESS_LIMIT):
+            await store.reserve_attempt(tx, store.subject(world.door.keys, f"somebody-{n}", "127.0.0.1"), now)
 
     waits = world.run(guessed)
-    assert {seconds for seconds, _ in waits} == {0} and waits[-1][1] == signin.SLOWEST_S, "each guess waits, none is refused"
+    assert {seconds for seconds, _ in waits} == {0} and waits[-1][1] == rules.SLOWEST_S, "each guess waits, none is refused"
     with httpx.Client(base_url=world.url) as officer:
         form = fields(officer.get("/signin").text)
         entered = officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD})
@@ -218,8 +218,8 @@ def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_brows
         form = fields(officer.get("/signin").text)
         assert officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD}).status_code == 303
     for wrong in (device.replace("-", "-0"), "1-" + device.partition("-")[2], "", "x"):
-        assert not accounts.is_known(world.door.keys, "duty", wrong, world.now())
-    assert not accounts.is_known(world.door.keys, "other", device, world.now()), "another login is not known there"
+        assert not store.is_known(world.door.keys, "duty", wrong, world.now())
+    assert not store.is_known(world.door.keys, "other", device, world.now()), "another login is not known there"
 
 
 def test_signing_in_leaves_a_trace_without_what_was_typed(world: World) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from referral.domain import events as e
-from services.intake import standing
+from services.intake.casefile import access
 from tests.web.test_inbox import DESK, POLICE, fields, signed_in
 from tests.web.world import WHY, World
 
 
 def excluded(world: World, case_id: str, account: str) -> None:
     """As a door does it, in its own transaction."""
-    world.run(lambda tx: standing.exclude(tx, {case_id: [f"staff:{account}"]}))
+    world.run(lambda tx: access.exclude(tx, {case_id: [f"staff:{account}"]}))
 
 
 def test_an_offer_is_not_there_for_the_excluded_one_and_stays_for_a_colleague(world: World) -> None:
@@ -63,7 +63,7 @@ def test_an_agency_that_is_excluded_has_no_offer_any_more_before_routing_has_clo
     world.account("duty", POLICE)
     case = world.case("prizren")
     offer = world.offer(case, POLICE, "police")
-    world.run(lambda tx: standing.exclude(tx, {case: [f"agency:{POLICE}"]}))
+    world.run(lambda tx: access.exclude(tx, {case: [f"agency:{POLICE}"]}))
     with signed_in(world, "duty") as person:
         assert offer not in person.get("/inbox").text
     world.say(case, e.OfferClosed(why=WHY, offer_id=offer, how=e.How.CANCELLED, reason="EXCLUDED"))

@@ -14,12 +14,12 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from referral.cli import cast, up
-from referral.cli.cast import Cast
-from referral.cli.stage import Stage
+from referral.cli.stack import cast, up
+from referral.cli.stack.cast import Cast
+from referral.cli.stack.stage import Stage
+from referral.local.config import Wish
 from referral.local.stack import Stack
-from referral.local.wish import Wish
-from tests.servers import prefix
+from tests.harness.servers import prefix
 from tests.web.steps import leaving, picture, tab_to, text
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]

@@ -15,16 +15,16 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from starlette.applications import Starlette
 
-from referral.cli import oversight
-from referral.domain import policy
-from referral.runtime import database as databases
+from referral.cli.admin import oversight
+from referral.domain.policy import policy
+from referral.runtime.postgres import database as databases
 from referral.runtime.settings import CHECKOUT, Settings
-from referral.wire import bundle
-from services.oversight import measures, pages
-from tests import made_releases
+from referral.wire import policy_digest
+from services.oversight.pages import measures, routes
+from tests.harness import made_releases
 from tests.web.steps import field, leaving, picture, send, tab_to, text
 
-POLICY = policy.compile(bundle.read(CHECKOUT / "policy"))
+POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def oversight_url(database: str, key_files: tuple[Path, Path]) -> Iterator[str]:
             await oversight.add(tx, "committee-secretariat", "committee", "a-token")
         await admin.dispose()
         engine = databases.engine(settings, "oversight")
-        made = pages.made(engine, lambda: POLICY, measures.load(made_releases.K), drill=True, secure=False)
+        made = routes.made(engine, lambda: POLICY, measures.load(made_releases.K), drill=True, secure=False)
         server.append(uvicorn.Server(uvicorn.Config(Starlette(routes=made.routes()), log_level="warning", lifespan="off")))
         ready.set()
         await server[0].serve(sockets=[bound])

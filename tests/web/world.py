@@ -36,15 +36,21 @@ from referral.domain.events import (
     Why,
 )
 from referral.domain.events import Door as By
+from referral.domain.inputs import Input, Source
 from referral.domain.policy import Policy
-from referral.domain.record import Input, Source
-from referral.runtime import clock, database, keys
+from referral.runtime.keys import case_keys
+from referral.runtime.postgres import clock, database
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
 from referral.wire import codec
-from services.intake import accepting, accounts, api, handle, lists, pages, submit
-from services.intake.door import Door
-from tests.erased import KEY
+from services.intake import handle, policy_view
+from services.intake.accounts import store
+from services.intake.api import routes
+from services.intake.commands import accept_referrals
+from services.intake.context import Door
+from services.intake.messages import submission
+from services.intake.pages import routes as pages
+from tests.harness.erased import KEY
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
@@ -66,11 +72,11 @@ class World:
 
     def __init__(self, database_url: str, master: Path, policy: Policy) -> None:
         settings = Settings(kafka="", database=database_url, master_key_file=master, instance="web", drill_clock=True)
-        self.policy, self.lists, self.url = policy, lists.of(policy, 1), ""
+        self.policy, self.lists, self.url = policy, policy_view.of(policy, 1), ""
         self._loop = asyncio.new_event_loop()
         self._seq = 0
         self._engine = self._here(lambda: database.engine(settings, "intake"))
-        self.door = Door(self._engine, keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY)
+        self.door = Door(self._engine, case_keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY)
         self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off", proxy_headers=False))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -82,7 +88,9 @@ class World:
 
     def _app(self) -> Starlette:
         return self._here(
-            lambda: pages.application(api.routes(self.door, None), pages.made(self.door, lambda: self.policy, secure=False, patience_s=0))
+            lambda: pages.application(
+                routes.routes(self.door, None), pages.made(self.door, lambda: self.policy, secure=False, patience_s=0)
+            )
         )
 
     def _serve(self) -> None:
@@ -119,7 +127,7 @@ class World:
         """A member of staff with PASSWORD; the account's id."""
         id = str(uuid.uuid4())
         at = self.now()
-        self.run(lambda tx: accounts.add(tx, id=id, login=login, password=PASSWORD, agency=agency, language=language, desk=desk, now=at))
+        self.run(lambda tx: store.add(tx, id=id, login=login, password=PASSWORD, agency=agency, language=language, desk=desk, now=at))
         return id
 
     def case(self, found_in: str, *, drill: bool = False) -> str:
@@ -129,9 +137,9 @@ class World:
             "file": {"identity": IDENTITY},
             "drill": drill,
         }
-        found = submit.submission(msgspec.json.encode(body), self.lists)
-        posting = accepting.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes * 2, door=By.HTTP, found=found)
-        [receipt] = self.run(lambda tx: accepting.accept(tx, self.door, self.lists, [posting]))
+        found = submission.submission(msgspec.json.encode(body), self.lists)
+        posting = accept_referrals.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes * 2, door=By.HTTP, found=found)
+        [receipt] = self.run(lambda tx: accept_referrals.accept(tx, self.door, self.lists, [posting]))
         assert not isinstance(receipt, Exception), receipt
         return receipt.case_id
 
@@ -183,7 +191,7 @@ class World:
 
         async def read(tx: AsyncConnection) -> list[msgspec.Struct]:
             found = (await tx.execute(text("SELECT id, case_id, type, fingerprint, body FROM queue ORDER BY n"))).all()
-            from referral.runtime import queue
+            from referral.runtime.postgres import queue
 
             opened = await self.door.keys.load(tx, {row[1] for row in found})
             return [codec.decode(type_, print_, queue.unseal(bytes(body), id, opened[case])) for id, case, type_, print_, body in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import CaseChanged
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import consent
 from referral.wire.compiled import head
 from referral.wire.compiled import traits
@@ -17,7 +17,7 @@ def read_v1(d: bytes, i: int) -> tuple[CaseChanged, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
     f_traits, i = traits.read_v1(d, i)
@@ -26,10 +26,10 @@ def read_v1(d: bytes, i: int) -> tuple[CaseChanged, int]:
     f_consent = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_consent, i = consent.read_v1(d, i)
     if d[i]:
-        f_excluded, i = atoms.codes(d, i)
+        f_excluded, i = avro.codes(d, i)
     else:
         f_excluded = ()
         i += 1
@@ -43,7 +43,7 @@ def read_v2(d: bytes, i: int) -> tuple[CaseChanged, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
     f_traits, i = traits.read_v1(d, i)
@@ -52,16 +52,16 @@ def read_v2(d: bytes, i: int) -> tuple[CaseChanged, int]:
     f_consent = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_consent, i = consent.read_v1(d, i)
     if d[i]:
-        f_excluded, i = atoms.codes(d, i)
+        f_excluded, i = avro.codes(d, i)
     else:
         f_excluded = ()
         i += 1
-    f_consent_by = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_consent_by = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     if d[i]:
-        f_lifted, i = atoms.codes(d, i)
+        f_lifted, i = avro.codes(d, i)
     else:
         f_lifted = ()
         i += 1
@@ -75,7 +75,7 @@ def write(x: CaseChanged) -> bytes:
         why.write(x.why),
         traits.write(x.traits),
         b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
-        atoms.codes_bytes(x.excluded),
-        atoms.CODES[x.consent_by],
-        atoms.codes_bytes(x.lifted),
+        avro.codes_bytes(x.excluded),
+        avro.CODES[x.consent_by],
+        avro.codes_bytes(x.lifted),
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import CaseErased
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[CaseErased, int]:
@@ -18,26 +18,26 @@ def read_v2(d: bytes, i: int) -> tuple[CaseErased, int]:
     f_requested_by = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_requested_by = atoms.ident(d[i : (i := i + 37)])
-    f_requested_at, i = atoms.long(d, i)
+            avro.fail("union")
+        f_requested_by = avro.ident(d[i : (i := i + 37)])
+    f_requested_at, i = avro.long(d, i)
     n = d[i]
     i += 1
     f_approved_by = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_approved_by = atoms.ident(d[i : (i := i + 37)])
-    f_approved_at, i = atoms.long(d, i)
-    f_basis = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_records, i = atoms.long(d, i)
+            avro.fail("union")
+        f_approved_by = avro.ident(d[i : (i := i + 37)])
+    f_approved_at, i = avro.long(d, i)
+    f_basis = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_records, i = avro.long(d, i)
     n = d[i]
     i += 1
     f_tag = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_tag, i = atoms.blob(d, i)
+            avro.fail("union")
+        f_tag, i = avro.blob(d, i)
     return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=None), i
 
 
@@ -48,37 +48,37 @@ def read_v3(d: bytes, i: int) -> tuple[CaseErased, int]:
     f_requested_by = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_requested_by = atoms.ident(d[i : (i := i + 37)])
-    f_requested_at, i = atoms.long(d, i)
+            avro.fail("union")
+        f_requested_by = avro.ident(d[i : (i := i + 37)])
+    f_requested_at, i = avro.long(d, i)
     n = d[i]
     i += 1
     f_approved_by = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_approved_by = atoms.ident(d[i : (i := i + 37)])
-    f_approved_at, i = atoms.long(d, i)
-    f_basis = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_records, i = atoms.long(d, i)
+            avro.fail("union")
+        f_approved_by = avro.ident(d[i : (i := i + 37)])
+    f_approved_at, i = avro.long(d, i)
+    f_basis = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_records, i = avro.long(d, i)
     n = d[i]
     i += 1
     f_signature = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_signature, i = atoms.fixed(d, i, 64)
+            avro.fail("union")
+        f_signature, i = avro.fixed(d, i, 64)
     return CaseErased(requested_by=f_requested_by, requested_at=f_requested_at, approved_by=f_approved_by, approved_at=f_approved_at, basis=f_basis, records=f_records, signature=f_signature), i
 
 
 def write(x: CaseErased) -> bytes:
     """case-erased.v3"""
     return b"".join((
-        b"\x00" if (v_requested_by := x.requested_by) is None else b"\x02" + atoms.ident_bytes(v_requested_by),
-        atoms.LONGS[x.requested_at],
-        b"\x00" if (v_approved_by := x.approved_by) is None else b"\x02" + atoms.ident_bytes(v_approved_by),
-        atoms.LONGS[x.approved_at],
-        atoms.CODES[x.basis],
-        atoms.LONGS[x.records],
-        b"\x00" if (v_signature := x.signature) is None else b"\x02" + atoms.fixed_bytes(v_signature, 64),
+        b"\x00" if (v_requested_by := x.requested_by) is None else b"\x02" + avro.ident_bytes(v_requested_by),
+        avro.LONGS[x.requested_at],
+        b"\x00" if (v_approved_by := x.approved_by) is None else b"\x02" + avro.ident_bytes(v_approved_by),
+        avro.LONGS[x.approved_at],
+        avro.CODES[x.basis],
+        avro.LONGS[x.records],
+        b"\x00" if (v_signature := x.signature) is None else b"\x02" + avro.fixed_bytes(v_signature, 64),
     ))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from referral.domain.events import CaseKey
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[CaseKey, int]:
     """case-key.v1"""
-    f_wrapped, i = atoms.blob(d, i)
+    f_wrapped, i = avro.blob(d, i)
     return CaseKey(wrapped=f_wrapped), i
 
 
 def write(x: CaseKey) -> bytes:
     """case-key.v1"""
     return b"".join((
-        atoms.blob_bytes(x.wrapped),
+        avro.blob_bytes(x.wrapped),
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import CaseLinked
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -15,11 +15,11 @@ def read_v1(d: bytes, i: int) -> tuple[CaseLinked, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_other = atoms.ident(d[i : (i := i + 37)])
-    f_how = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_other = avro.ident(d[i : (i := i + 37)])
+    f_how = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return CaseLinked(head=f_head, why=f_why, other=f_other, how=f_how), i
 
 
@@ -28,6 +28,6 @@ def write(x: CaseLinked) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.other),
-        atoms.CODES[x.how],
+        avro.ident_bytes(x.other),
+        avro.CODES[x.how],
     ))

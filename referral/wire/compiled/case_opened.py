@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import CaseOpened
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import consent
 from referral.wire.compiled import head
 from referral.wire.compiled import traits
@@ -17,25 +17,25 @@ def read_v1(d: bytes, i: int) -> tuple[CaseOpened, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_referral_id = atoms.ident(d[i : (i := i + 37)])
-    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_referral_id = avro.ident(d[i : (i := i + 37)])
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_traits, i = traits.read_v1(d, i)
     n = d[i]
     i += 1
     f_consent = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_consent, i = consent.read_v1(d, i)
     if d[i]:
-        f_excluded, i = atoms.codes(d, i)
+        f_excluded, i = avro.codes(d, i)
     else:
         f_excluded = ()
         i += 1
-    f_drill = atoms.BOOLEANS[d[i]]
+    f_drill = avro.BOOLEANS[d[i]]
     i += 1
     return CaseOpened(head=f_head, why=f_why, referral_id=f_referral_id, agency=f_agency, traits=f_traits, consent=f_consent, excluded=f_excluded, drill=f_drill), i
 
@@ -45,10 +45,10 @@ def write(x: CaseOpened) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.referral_id),
-        atoms.CODES[x.agency],
+        avro.ident_bytes(x.referral_id),
+        avro.CODES[x.agency],
         traits.write(x.traits),
         b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
-        atoms.codes_bytes(x.excluded),
-        atoms.BOOLEAN_BYTES[x.drill],
+        avro.codes_bytes(x.excluded),
+        avro.BOOLEAN_BYTES[x.drill],
     ))

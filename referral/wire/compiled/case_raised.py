@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import CaseRaised
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import traits
 from referral.wire.compiled import why
@@ -16,18 +16,18 @@ def read_v1(d: bytes, i: int) -> tuple[CaseRaised, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_new_case_id = atoms.ident(d[i : (i := i + 37)])
-    f_pathway = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_new_case_id = avro.ident(d[i : (i := i + 37)])
+    f_pathway = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_traits, i = traits.read_v1(d, i)
     if d[i]:
-        f_excluded, i = atoms.codes(d, i)
+        f_excluded, i = avro.codes(d, i)
     else:
         f_excluded = ()
         i += 1
-    f_about = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_about = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return CaseRaised(head=f_head, why=f_why, new_case_id=f_new_case_id, pathway=f_pathway, traits=f_traits, excluded=f_excluded, about=f_about), i
 
 
@@ -36,9 +36,9 @@ def write(x: CaseRaised) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.new_case_id),
-        atoms.CODES[x.pathway],
+        avro.ident_bytes(x.new_case_id),
+        avro.CODES[x.pathway],
         traits.write(x.traits),
-        atoms.codes_bytes(x.excluded),
-        atoms.CODES[x.about],
+        avro.codes_bytes(x.excluded),
+        avro.CODES[x.about],
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import ChangeKind, ChangeProposed
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import consent
 from referral.wire.compiled import head
 from referral.wire.compiled import traits
@@ -20,35 +20,35 @@ def read_v1(d: bytes, i: int) -> tuple[ChangeProposed, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_task_id = atoms.ident(d[i : (i := i + 37)])
+    f_task_id = avro.ident(d[i : (i := i + 37)])
     f_kind = ChangeKind_V1[d[i]]
     i += 1
-    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     i += 1
     f_by = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_by = atoms.ident(d[i : (i := i + 37)])
+            avro.fail("union")
+        f_by = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     i += 1
     f_traits = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_traits, i = traits.read_v1(d, i)
     n = d[i]
     i += 1
     f_consent = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_consent, i = consent.read_v1(d, i)
-    f_actor = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_actor = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return ChangeProposed(head=f_head, why=f_why, task_id=f_task_id, kind=f_kind, agency=f_agency, by=f_by, traits=f_traits, consent=f_consent, actor=f_actor), i
 
 
@@ -57,11 +57,11 @@ def write(x: ChangeProposed) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.task_id),
+        avro.ident_bytes(x.task_id),
         ChangeKind_BYTES[x.kind],
-        atoms.CODES[x.agency],
-        b"\x00" if (v_by := x.by) is None else b"\x02" + atoms.ident_bytes(v_by),
+        avro.CODES[x.agency],
+        b"\x00" if (v_by := x.by) is None else b"\x02" + avro.ident_bytes(v_by),
         b"\x00" if (v_traits := x.traits) is None else b"\x02" + traits.write(v_traits),
         b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
-        atoms.CODES[x.actor],
+        avro.CODES[x.actor],
     ))

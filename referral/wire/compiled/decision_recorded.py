@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import Decided, DecisionRecorded
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -18,24 +18,24 @@ def read_v1(d: bytes, i: int) -> tuple[DecisionRecorded, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_track_id = atoms.ident(d[i : (i := i + 37)])
-    f_step = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_track_id = avro.ident(d[i : (i := i + 37)])
+    f_step = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     if n > 0x7F:
-        f_round, i = atoms.int32(d, i)
+        f_round, i = avro.int32(d, i)
     else:
         f_round = (n >> 1) ^ -(n & 1)
         i += 1
     n = d[i]
     if n > 0x7F:
-        f_seat, i = atoms.int32(d, i)
+        f_seat, i = avro.int32(d, i)
     else:
         f_seat = (n >> 1) ^ -(n & 1)
         i += 1
-    f_code = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_code = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_how = Decided_V1[d[i]]
     i += 1
     n = d[i]
@@ -43,8 +43,8 @@ def read_v1(d: bytes, i: int) -> tuple[DecisionRecorded, int]:
     f_by = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_by = atoms.ident(d[i : (i := i + 37)])
+            avro.fail("union")
+        f_by = avro.ident(d[i : (i := i + 37)])
     return DecisionRecorded(head=f_head, why=f_why, track_id=f_track_id, step=f_step, round=f_round, seat=f_seat, code=f_code, how=f_how, by=f_by), i
 
 
@@ -53,11 +53,11 @@ def write(x: DecisionRecorded) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.track_id),
-        atoms.CODES[x.step],
-        atoms.INTS[x.round],
-        atoms.INTS[x.seat],
-        atoms.CODES[x.code],
+        avro.ident_bytes(x.track_id),
+        avro.CODES[x.step],
+        avro.INTS[x.round],
+        avro.INTS[x.seat],
+        avro.CODES[x.code],
         Decided_BYTES[x.how],
-        b"\x00" if (v_by := x.by) is None else b"\x02" + atoms.ident_bytes(v_by),
+        b"\x00" if (v_by := x.by) is None else b"\x02" + avro.ident_bytes(v_by),
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import FigureReleased, Mark, Unit
-from referral.wire import atoms
+from referral.wire import avro
 
 Unit_V1 = {0: Unit.UNKNOWN, 2: Unit.CHILDREN, 4: Unit.MINUTES, 6: Unit.DAYS}
 Mark_V1 = {0: Mark.UNKNOWN, 2: Mark.SHOWN, 4: Mark.HIDDEN, 6: Mark.WAITING}
@@ -15,15 +15,15 @@ def read_v1(d: bytes, i: int) -> tuple[FigureReleased, int]:
     """figure-released.v1"""
     n = d[i]
     if n > 0x7F:
-        f_release, i = atoms.int32(d, i)
+        f_release, i = avro.int32(d, i)
     else:
         f_release = (n >> 1) ^ -(n & 1)
         i += 1
-    f_first = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_last = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_pathway = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_measure = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_group = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_first = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_last = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_pathway = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_measure = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_group = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_unit = Unit_V1[d[i]]
     i += 1
     n = d[i]
@@ -31,8 +31,8 @@ def read_v1(d: bytes, i: int) -> tuple[FigureReleased, int]:
     f_value = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_value, i = atoms.long(d, i)
+            avro.fail("union")
+        f_value, i = avro.long(d, i)
     f_mark = Mark_V1[d[i]]
     i += 1
     return FigureReleased(release=f_release, first=f_first, last=f_last, pathway=f_pathway, measure=f_measure, group=f_group, unit=f_unit, value=f_value, mark=f_mark), i
@@ -41,13 +41,13 @@ def read_v1(d: bytes, i: int) -> tuple[FigureReleased, int]:
 def write(x: FigureReleased) -> bytes:
     """figure-released.v1"""
     return b"".join((
-        atoms.INTS[x.release],
-        atoms.CODES[x.first],
-        atoms.CODES[x.last],
-        atoms.CODES[x.pathway],
-        atoms.CODES[x.measure],
-        atoms.CODES[x.group],
+        avro.INTS[x.release],
+        avro.CODES[x.first],
+        avro.CODES[x.last],
+        avro.CODES[x.pathway],
+        avro.CODES[x.measure],
+        avro.CODES[x.group],
         Unit_BYTES[x.unit],
-        b"\x00" if (v_value := x.value) is None else b"\x02" + atoms.LONGS[v_value],
+        b"\x00" if (v_value := x.value) is None else b"\x02" + avro.LONGS[v_value],
         Mark_BYTES[x.mark],
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import KnockFailed
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[KnockFailed, int]:
@@ -13,18 +13,18 @@ def read_v1(d: bytes, i: int) -> tuple[KnockFailed, int]:
     f_offer_id = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_offer_id = atoms.ident(d[i : (i := i + 37)])
+            avro.fail("union")
+        f_offer_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     i += 1
     f_task_id = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_task_id = atoms.ident(d[i : (i := i + 37)])
+            avro.fail("union")
+        f_task_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     if n > 0x7F:
-        f_rung, i = atoms.int32(d, i)
+        f_rung, i = avro.int32(d, i)
     else:
         f_rung = (n >> 1) ^ -(n & 1)
         i += 1
@@ -33,20 +33,20 @@ def read_v1(d: bytes, i: int) -> tuple[KnockFailed, int]:
     f_person = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_person = atoms.ident(d[i : (i := i + 37)])
-    f_channel = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+            avro.fail("union")
+        f_person = avro.ident(d[i : (i := i + 37)])
+    f_channel = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     if n > 0x7F:
-        f_again, i = atoms.int32(d, i)
+        f_again, i = avro.int32(d, i)
     else:
         f_again = (n >> 1) ^ -(n & 1)
         i += 1
-    f_at, i = atoms.long(d, i)
-    f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_at, i = avro.long(d, i)
+    f_reason = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     if n > 0x7F:
-        f_attempts, i = atoms.int32(d, i)
+        f_attempts, i = avro.int32(d, i)
     else:
         f_attempts = (n >> 1) ^ -(n & 1)
         i += 1
@@ -56,13 +56,13 @@ def read_v1(d: bytes, i: int) -> tuple[KnockFailed, int]:
 def write(x: KnockFailed) -> bytes:
     """knock-failed.v1"""
     return b"".join((
-        b"\x00" if (v_offer_id := x.offer_id) is None else b"\x02" + atoms.ident_bytes(v_offer_id),
-        b"\x00" if (v_task_id := x.task_id) is None else b"\x02" + atoms.ident_bytes(v_task_id),
-        atoms.INTS[x.rung],
-        b"\x00" if (v_person := x.person) is None else b"\x02" + atoms.ident_bytes(v_person),
-        atoms.CODES[x.channel],
-        atoms.INTS[x.again],
-        atoms.LONGS[x.at],
-        atoms.CODES[x.reason],
-        atoms.INTS[x.attempts],
+        b"\x00" if (v_offer_id := x.offer_id) is None else b"\x02" + avro.ident_bytes(v_offer_id),
+        b"\x00" if (v_task_id := x.task_id) is None else b"\x02" + avro.ident_bytes(v_task_id),
+        avro.INTS[x.rung],
+        b"\x00" if (v_person := x.person) is None else b"\x02" + avro.ident_bytes(v_person),
+        avro.CODES[x.channel],
+        avro.INTS[x.again],
+        avro.LONGS[x.at],
+        avro.CODES[x.reason],
+        avro.INTS[x.attempts],
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import KnockSent
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[KnockSent, int]:
@@ -13,18 +13,18 @@ def read_v1(d: bytes, i: int) -> tuple[KnockSent, int]:
     f_offer_id = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_offer_id = atoms.ident(d[i : (i := i + 37)])
+            avro.fail("union")
+        f_offer_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     i += 1
     f_task_id = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_task_id = atoms.ident(d[i : (i := i + 37)])
+            avro.fail("union")
+        f_task_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     if n > 0x7F:
-        f_rung, i = atoms.int32(d, i)
+        f_rung, i = avro.int32(d, i)
     else:
         f_rung = (n >> 1) ^ -(n & 1)
         i += 1
@@ -33,29 +33,29 @@ def read_v1(d: bytes, i: int) -> tuple[KnockSent, int]:
     f_person = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_person = atoms.ident(d[i : (i := i + 37)])
-    f_channel = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+            avro.fail("union")
+        f_person = avro.ident(d[i : (i := i + 37)])
+    f_channel = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     if n > 0x7F:
-        f_again, i = atoms.int32(d, i)
+        f_again, i = avro.int32(d, i)
     else:
         f_again = (n >> 1) ^ -(n & 1)
         i += 1
-    f_at, i = atoms.long(d, i)
-    f_reference = atoms.ident(d[i : (i := i + 37)])
+    f_at, i = avro.long(d, i)
+    f_reference = avro.ident(d[i : (i := i + 37)])
     return KnockSent(offer_id=f_offer_id, task_id=f_task_id, rung=f_rung, person=f_person, channel=f_channel, again=f_again, at=f_at, reference=f_reference), i
 
 
 def write(x: KnockSent) -> bytes:
     """knock-sent.v1"""
     return b"".join((
-        b"\x00" if (v_offer_id := x.offer_id) is None else b"\x02" + atoms.ident_bytes(v_offer_id),
-        b"\x00" if (v_task_id := x.task_id) is None else b"\x02" + atoms.ident_bytes(v_task_id),
-        atoms.INTS[x.rung],
-        b"\x00" if (v_person := x.person) is None else b"\x02" + atoms.ident_bytes(v_person),
-        atoms.CODES[x.channel],
-        atoms.INTS[x.again],
-        atoms.LONGS[x.at],
-        atoms.ident_bytes(x.reference),
+        b"\x00" if (v_offer_id := x.offer_id) is None else b"\x02" + avro.ident_bytes(v_offer_id),
+        b"\x00" if (v_task_id := x.task_id) is None else b"\x02" + avro.ident_bytes(v_task_id),
+        avro.INTS[x.rung],
+        b"\x00" if (v_person := x.person) is None else b"\x02" + avro.ident_bytes(v_person),
+        avro.CODES[x.channel],
+        avro.INTS[x.again],
+        avro.LONGS[x.at],
+        avro.ident_bytes(x.reference),
     ))

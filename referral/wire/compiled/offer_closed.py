@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import How, OfferClosed
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -18,13 +18,13 @@ def read_v1(d: bytes, i: int) -> tuple[OfferClosed, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
     f_how = How_V1[d[i]]
     i += 1
-    f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_reason = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return OfferClosed(head=f_head, why=f_why, offer_id=f_offer_id, how=f_how, reason=f_reason), i
 
 
@@ -33,7 +33,7 @@ def write(x: OfferClosed) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.offer_id),
+        avro.ident_bytes(x.offer_id),
         How_BYTES[x.how],
-        atoms.CODES[x.reason],
+        avro.CODES[x.reason],
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import OfferEscalated
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -15,13 +15,13 @@ def read_v1(d: bytes, i: int) -> tuple[OfferEscalated, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     if n > 0x7F:
-        f_rung, i = atoms.int32(d, i)
+        f_rung, i = avro.int32(d, i)
     else:
         f_rung = (n >> 1) ^ -(n & 1)
         i += 1
@@ -30,16 +30,16 @@ def read_v1(d: bytes, i: int) -> tuple[OfferEscalated, int]:
     f_reason = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+            avro.fail("union")
+        f_reason = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     i += 1
     f_due = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_due, i = atoms.long(d, i)
-    f_due_what = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+            avro.fail("union")
+        f_due, i = avro.long(d, i)
+    f_due_what = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return OfferEscalated(head=f_head, why=f_why, offer_id=f_offer_id, rung=f_rung, reason=f_reason, due=f_due, due_what=f_due_what), i
 
 
@@ -48,9 +48,9 @@ def write(x: OfferEscalated) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.offer_id),
-        atoms.INTS[x.rung],
-        b"\x00" if (v_reason := x.reason) is None else b"\x02" + atoms.CODES[v_reason],
-        b"\x00" if (v_due := x.due) is None else b"\x02" + atoms.LONGS[v_due],
-        atoms.CODES[x.due_what],
+        avro.ident_bytes(x.offer_id),
+        avro.INTS[x.rung],
+        b"\x00" if (v_reason := x.reason) is None else b"\x02" + avro.CODES[v_reason],
+        b"\x00" if (v_due := x.due) is None else b"\x02" + avro.LONGS[v_due],
+        avro.CODES[x.due_what],
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import OfferHeld
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -15,25 +15,25 @@ def read_v1(d: bytes, i: int) -> tuple[OfferHeld, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     i += 1
     f_by = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_by = atoms.ident(d[i : (i := i + 37)])
-    f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+            avro.fail("union")
+        f_by = avro.ident(d[i : (i := i + 37)])
+    f_reason = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     i += 1
     f_due = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_due, i = atoms.long(d, i)
+            avro.fail("union")
+        f_due, i = avro.long(d, i)
     return OfferHeld(head=f_head, why=f_why, offer_id=f_offer_id, by=f_by, reason=f_reason, due=f_due), i
 
 
@@ -42,8 +42,8 @@ def write(x: OfferHeld) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.offer_id),
-        b"\x00" if (v_by := x.by) is None else b"\x02" + atoms.ident_bytes(v_by),
-        atoms.CODES[x.reason],
-        b"\x00" if (v_due := x.due) is None else b"\x02" + atoms.LONGS[v_due],
+        avro.ident_bytes(x.offer_id),
+        b"\x00" if (v_by := x.by) is None else b"\x02" + avro.ident_bytes(v_by),
+        avro.CODES[x.reason],
+        b"\x00" if (v_due := x.due) is None else b"\x02" + avro.LONGS[v_due],
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import OfferKind, OfferOpened, Reach
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -20,70 +20,70 @@ def read_v1(d: bytes, i: int) -> tuple[OfferOpened, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_track_id = atoms.ident(d[i : (i := i + 37)])
-    f_step = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_track_id = avro.ident(d[i : (i := i + 37)])
+    f_step = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     if n > 0x7F:
-        f_round, i = atoms.int32(d, i)
+        f_round, i = avro.int32(d, i)
     else:
         f_round = (n >> 1) ^ -(n & 1)
         i += 1
     n = d[i]
     if n > 0x7F:
-        f_seat, i = atoms.int32(d, i)
+        f_seat, i = avro.int32(d, i)
     else:
         f_seat = (n >> 1) ^ -(n & 1)
         i += 1
-    f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
     f_kind = OfferKind_V1[d[i]]
     i += 1
-    f_role = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_service = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_role = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_service = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_reach = Reach_V1[d[i]]
     i += 1
-    f_urgency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_urgency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     if d[i]:
-        f_ladder, i = atoms.codes(d, i)
+        f_ladder, i = avro.codes(d, i)
     else:
         f_ladder = ()
         i += 1
     n = d[i]
     if n > 0x7F:
-        f_rung, i = atoms.int32(d, i)
+        f_rung, i = avro.int32(d, i)
     else:
         f_rung = (n >> 1) ^ -(n & 1)
         i += 1
     if d[i]:
-        f_shows, i = atoms.codes(d, i)
+        f_shows, i = avro.codes(d, i)
     else:
         f_shows = ()
         i += 1
     if d[i]:
-        f_words, i = atoms.codes(d, i)
+        f_words, i = avro.codes(d, i)
     else:
         f_words = ()
         i += 1
     if d[i]:
-        f_reasons, i = atoms.codes(d, i)
+        f_reasons, i = avro.codes(d, i)
     else:
         f_reasons = ()
         i += 1
     if d[i]:
-        f_codes, i = atoms.codes(d, i)
+        f_codes, i = avro.codes(d, i)
     else:
         f_codes = ()
         i += 1
     if d[i]:
-        f_needs, i = atoms.codes(d, i)
+        f_needs, i = avro.codes(d, i)
     else:
         f_needs = ()
         i += 1
     if d[i]:
-        f_skip, i = atoms.codes(d, i)
+        f_skip, i = avro.codes(d, i)
     else:
         f_skip = ()
         i += 1
@@ -92,9 +92,9 @@ def read_v1(d: bytes, i: int) -> tuple[OfferOpened, int]:
     f_due = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_due, i = atoms.long(d, i)
-    f_due_what = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+            avro.fail("union")
+        f_due, i = avro.long(d, i)
+    f_due_what = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return OfferOpened(head=f_head, why=f_why, track_id=f_track_id, step=f_step, round=f_round, seat=f_seat, offer_id=f_offer_id, kind=f_kind, role=f_role, agency=f_agency, service=f_service, reach=f_reach, urgency=f_urgency, ladder=f_ladder, rung=f_rung, shows=f_shows, words=f_words, reasons=f_reasons, codes=f_codes, needs=f_needs, skip=f_skip, due=f_due, due_what=f_due_what), i
 
 
@@ -103,25 +103,25 @@ def write(x: OfferOpened) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.track_id),
-        atoms.CODES[x.step],
-        atoms.INTS[x.round],
-        atoms.INTS[x.seat],
-        atoms.ident_bytes(x.offer_id),
+        avro.ident_bytes(x.track_id),
+        avro.CODES[x.step],
+        avro.INTS[x.round],
+        avro.INTS[x.seat],
+        avro.ident_bytes(x.offer_id),
         OfferKind_BYTES[x.kind],
-        atoms.CODES[x.role],
-        atoms.CODES[x.agency],
-        atoms.CODES[x.service],
+        avro.CODES[x.role],
+        avro.CODES[x.agency],
+        avro.CODES[x.service],
         Reach_BYTES[x.reach],
-        atoms.CODES[x.urgency],
-        atoms.codes_bytes(x.ladder),
-        atoms.INTS[x.rung],
-        atoms.codes_bytes(x.shows),
-        atoms.codes_bytes(x.words),
-        atoms.codes_bytes(x.reasons),
-        atoms.codes_bytes(x.codes),
-        atoms.codes_bytes(x.needs),
-        atoms.codes_bytes(x.skip),
-        b"\x00" if (v_due := x.due) is None else b"\x02" + atoms.LONGS[v_due],
-        atoms.CODES[x.due_what],
+        avro.CODES[x.urgency],
+        avro.codes_bytes(x.ladder),
+        avro.INTS[x.rung],
+        avro.codes_bytes(x.shows),
+        avro.codes_bytes(x.words),
+        avro.codes_bytes(x.reasons),
+        avro.codes_bytes(x.codes),
+        avro.codes_bytes(x.needs),
+        avro.codes_bytes(x.skip),
+        b"\x00" if (v_due := x.due) is None else b"\x02" + avro.LONGS[v_due],
+        avro.CODES[x.due_what],
     ))

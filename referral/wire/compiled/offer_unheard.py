@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import OfferUnheard
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -15,17 +15,17 @@ def read_v1(d: bytes, i: int) -> tuple[OfferUnheard, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     if n > 0x7F:
-        f_rung, i = atoms.int32(d, i)
+        f_rung, i = avro.int32(d, i)
     else:
         f_rung = (n >> 1) ^ -(n & 1)
         i += 1
-    f_away = atoms.BOOLEANS[d[i]]
+    f_away = avro.BOOLEANS[d[i]]
     i += 1
     return OfferUnheard(head=f_head, why=f_why, offer_id=f_offer_id, rung=f_rung, away=f_away), i
 
@@ -35,7 +35,7 @@ def write(x: OfferUnheard) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.offer_id),
-        atoms.INTS[x.rung],
-        atoms.BOOLEAN_BYTES[x.away],
+        avro.ident_bytes(x.offer_id),
+        avro.INTS[x.rung],
+        avro.BOOLEAN_BYTES[x.away],
     ))

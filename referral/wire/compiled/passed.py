@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from referral.domain.events import Passed
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[Passed, int]:
     """passed.v1"""
-    f_service = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_reason = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_service = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_reason = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return Passed(service=f_service, reason=f_reason), i
 
 
 def write(x: Passed) -> bytes:
     """passed.v1"""
     return b"".join((
-        atoms.CODES[x.service],
-        atoms.CODES[x.reason],
+        avro.CODES[x.service],
+        avro.CODES[x.reason],
     ))

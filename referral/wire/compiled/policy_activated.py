@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from referral.domain.events import PolicyActivated
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[PolicyActivated, int]:
     """policy-activated.v1"""
-    f_number, i = atoms.long(d, i)
-    f_digest, i = atoms.long_code(d, i)
-    f_at, i = atoms.long(d, i)
-    f_files, i = atoms.mapping(d, i, atoms.blob)
+    f_number, i = avro.long(d, i)
+    f_digest, i = avro.long_code(d, i)
+    f_at, i = avro.long(d, i)
+    f_files, i = avro.mapping(d, i, avro.blob)
     return PolicyActivated(number=f_number, digest=f_digest, at=f_at, files=f_files), i
 
 
 def write(x: PolicyActivated) -> bytes:
     """policy-activated.v1"""
     return b"".join((
-        atoms.LONGS[x.number],
-        atoms.LONG_CODES[x.digest],
-        atoms.LONGS[x.at],
-        atoms.mapping_bytes(x.files, atoms.blob_bytes),
+        avro.LONGS[x.number],
+        avro.LONG_CODES[x.digest],
+        avro.LONGS[x.at],
+        avro.mapping_bytes(x.files, avro.blob_bytes),
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import ReferralAttached
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -15,11 +15,11 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralAttached, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_referral_id = atoms.ident(d[i : (i := i + 37)])
-    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_referral_id = avro.ident(d[i : (i := i + 37)])
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return ReferralAttached(head=f_head, why=f_why, referral_id=f_referral_id, agency=f_agency), i
 
 
@@ -28,6 +28,6 @@ def write(x: ReferralAttached) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.referral_id),
-        atoms.CODES[x.agency],
+        avro.ident_bytes(x.referral_id),
+        avro.CODES[x.agency],
     ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import Door, ReferralSubmitted
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import claim
 from referral.wire.compiled import consent
 from referral.wire.compiled import signed
@@ -15,11 +15,11 @@ Door_BYTES = {Door.UNKNOWN: b"\x00", Door.HTTP: b"\x02", Door.KAFKA: b"\x04", Do
 
 def read_v1(d: bytes, i: int) -> tuple[ReferralSubmitted, int]:
     """referral-submitted.v1"""
-    f_referral_id = atoms.ident(d[i : (i := i + 37)])
-    f_agency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_referral_id = avro.ident(d[i : (i := i + 37)])
+    f_agency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     f_door = Door_V1[d[i]]
     i += 1
-    f_opens = atoms.BOOLEANS[d[i]]
+    f_opens = avro.BOOLEANS[d[i]]
     i += 1
     f_traits, i = traits.read_v1(d, i)
     n = d[i]
@@ -27,32 +27,32 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralSubmitted, int]:
     f_consent = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_consent, i = consent.read_v1(d, i)
     if d[i]:
-        f_sections, i = atoms.codes(d, i)
+        f_sections, i = avro.codes(d, i)
     else:
         f_sections = ()
         i += 1
     if d[i]:
-        f_excludes, i = atoms.codes(d, i)
+        f_excludes, i = avro.codes(d, i)
     else:
         f_excludes = ()
         i += 1
-    f_received_at, i = atoms.long(d, i)
+    f_received_at, i = avro.long(d, i)
     n = d[i]
     i += 1
     f_claim = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_claim, i = claim.read_v1(d, i)
     n = d[i]
     i += 1
     f_signed = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_signed, i = signed.read_v1(d, i)
     return ReferralSubmitted(referral_id=f_referral_id, agency=f_agency, door=f_door, opens=f_opens, traits=f_traits, consent=f_consent, sections=f_sections, excludes=f_excludes, received_at=f_received_at, claim=f_claim, signed=f_signed), i
 
@@ -60,15 +60,15 @@ def read_v1(d: bytes, i: int) -> tuple[ReferralSubmitted, int]:
 def write(x: ReferralSubmitted) -> bytes:
     """referral-submitted.v1"""
     return b"".join((
-        atoms.ident_bytes(x.referral_id),
-        atoms.CODES[x.agency],
+        avro.ident_bytes(x.referral_id),
+        avro.CODES[x.agency],
         Door_BYTES[x.door],
-        atoms.BOOLEAN_BYTES[x.opens],
+        avro.BOOLEAN_BYTES[x.opens],
         traits.write(x.traits),
         b"\x00" if (v_consent := x.consent) is None else b"\x02" + consent.write(v_consent),
-        atoms.codes_bytes(x.sections),
-        atoms.codes_bytes(x.excludes),
-        atoms.LONGS[x.received_at],
+        avro.codes_bytes(x.sections),
+        avro.codes_bytes(x.excludes),
+        avro.LONGS[x.received_at],
         b"\x00" if (v_claim := x.claim) is None else b"\x02" + claim.write(v_claim),
         b"\x00" if (v_signed := x.signed) is None else b"\x02" + signed.write(v_signed),
     ))

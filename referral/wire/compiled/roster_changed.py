@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from referral.domain.events import RosterChanged
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import roster_row
 
 
 def read_v1(d: bytes, i: int) -> tuple[RosterChanged, int]:
     """roster-changed.v1"""
-    f_at, i = atoms.long(d, i)
-    f_changed_by = atoms.ident(d[i : (i := i + 37)])
-    f_rows, i = atoms.many(d, i, roster_row.read_v1)
+    f_at, i = avro.long(d, i)
+    f_changed_by = avro.ident(d[i : (i := i + 37)])
+    f_rows, i = avro.many(d, i, roster_row.read_v1)
     n = d[i]
     if n > 0x7F:
-        f_thrown_away, i = atoms.int32(d, i)
+        f_thrown_away, i = avro.int32(d, i)
     else:
         f_thrown_away = (n >> 1) ^ -(n & 1)
         i += 1
@@ -24,8 +24,8 @@ def read_v1(d: bytes, i: int) -> tuple[RosterChanged, int]:
 def write(x: RosterChanged) -> bytes:
     """roster-changed.v1"""
     return b"".join((
-        atoms.LONGS[x.at],
-        atoms.ident_bytes(x.changed_by),
-        atoms.many_bytes(x.rows, roster_row.write),
-        atoms.INTS[x.thrown_away],
+        avro.LONGS[x.at],
+        avro.ident_bytes(x.changed_by),
+        avro.many_bytes(x.rows, roster_row.write),
+        avro.INTS[x.thrown_away],
     ))

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from referral.domain.events import RungReached
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[RungReached, int]:
     """rung-reached.v1"""
-    f_offer_id = atoms.ident(d[i : (i := i + 37)])
+    f_offer_id = avro.ident(d[i : (i := i + 37)])
     n = d[i]
     if n > 0x7F:
-        f_rung, i = atoms.int32(d, i)
+        f_rung, i = avro.int32(d, i)
     else:
         f_rung = (n >> 1) ^ -(n & 1)
         i += 1
-    f_at, i = atoms.long(d, i)
+    f_at, i = avro.long(d, i)
     return RungReached(offer_id=f_offer_id, rung=f_rung, at=f_at), i
 
 
 def write(x: RungReached) -> bytes:
     """rung-reached.v1"""
     return b"".join((
-        atoms.ident_bytes(x.offer_id),
-        atoms.INTS[x.rung],
-        atoms.LONGS[x.at],
+        avro.ident_bytes(x.offer_id),
+        avro.INTS[x.rung],
+        avro.LONGS[x.at],
     ))

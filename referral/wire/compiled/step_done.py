@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import StepDone
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -15,18 +15,18 @@ def read_v1(d: bytes, i: int) -> tuple[StepDone, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_track_id = atoms.ident(d[i : (i := i + 37)])
-    f_step = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_track_id = avro.ident(d[i : (i := i + 37)])
+    f_step = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     if n > 0x7F:
-        f_round, i = atoms.int32(d, i)
+        f_round, i = avro.int32(d, i)
     else:
         f_round = (n >> 1) ^ -(n & 1)
         i += 1
-    f_outcome = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_outcome = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     return StepDone(head=f_head, why=f_why, track_id=f_track_id, step=f_step, round=f_round, outcome=f_outcome), i
 
 
@@ -35,8 +35,8 @@ def write(x: StepDone) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.track_id),
-        atoms.CODES[x.step],
-        atoms.INTS[x.round],
-        atoms.CODES[x.outcome],
+        avro.ident_bytes(x.track_id),
+        avro.CODES[x.step],
+        avro.INTS[x.round],
+        avro.CODES[x.outcome],
     ))

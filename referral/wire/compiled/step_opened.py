@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from referral.domain.events import StepKind, StepOpened
-from referral.wire import atoms
+from referral.wire import avro
 from referral.wire.compiled import head
 from referral.wire.compiled import why
 
@@ -18,21 +18,21 @@ def read_v1(d: bytes, i: int) -> tuple[StepOpened, int]:
     f_head = None
     if n:
         if n != 2:
-            atoms.fail("union")
+            avro.fail("union")
         f_head, i = head.read_v1(d, i)
     f_why, i = why.read_v1(d, i)
-    f_track_id = atoms.ident(d[i : (i := i + 37)])
-    f_step = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_track_id = avro.ident(d[i : (i := i + 37)])
+    f_step = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     n = d[i]
     if n > 0x7F:
-        f_round, i = atoms.int32(d, i)
+        f_round, i = avro.int32(d, i)
     else:
         f_round = (n >> 1) ^ -(n & 1)
         i += 1
     f_kind = StepKind_V1[d[i]]
     i += 1
     if d[i]:
-        f_seats, i = atoms.codes(d, i)
+        f_seats, i = avro.codes(d, i)
     else:
         f_seats = ()
         i += 1
@@ -41,8 +41,8 @@ def read_v1(d: bytes, i: int) -> tuple[StepOpened, int]:
     f_starts = None
     if n:
         if n != 2:
-            atoms.fail("union")
-        f_starts, i = atoms.long(d, i)
+            avro.fail("union")
+        f_starts, i = avro.long(d, i)
     return StepOpened(head=f_head, why=f_why, track_id=f_track_id, step=f_step, round=f_round, kind=f_kind, seats=f_seats, starts=f_starts), i
 
 
@@ -51,10 +51,10 @@ def write(x: StepOpened) -> bytes:
     return b"".join((
         b"\x00" if (v_head := x.head) is None else b"\x02" + head.write(v_head),
         why.write(x.why),
-        atoms.ident_bytes(x.track_id),
-        atoms.CODES[x.step],
-        atoms.INTS[x.round],
+        avro.ident_bytes(x.track_id),
+        avro.CODES[x.step],
+        avro.INTS[x.round],
         StepKind_BYTES[x.kind],
-        atoms.codes_bytes(x.seats),
-        b"\x00" if (v_starts := x.starts) is None else b"\x02" + atoms.LONGS[v_starts],
+        avro.codes_bytes(x.seats),
+        b"\x00" if (v_starts := x.starts) is None else b"\x02" + avro.LONGS[v_starts],
     ))

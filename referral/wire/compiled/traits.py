@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from referral.domain.events import Traits
-from referral.wire import atoms
+from referral.wire import avro
 
 
 def read_v1(d: bytes, i: int) -> tuple[Traits, int]:
     """traits.v1"""
-    f_concern = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_age = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_age_band = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_sex = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_found_in = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_home = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_urgency = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_origin = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
-    f_asylum = atoms.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_concern = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_age = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_age_band = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_sex = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_found_in = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_home = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_urgency = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_origin = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
+    f_asylum = avro.WORDS[d[i : (i := i + 1 + (d[i] >> 1))]]
     if d[i]:
-        f_languages, i = atoms.codes(d, i)
+        f_languages, i = avro.codes(d, i)
     else:
         f_languages = ()
         i += 1
     if d[i]:
-        f_flags, i = atoms.codes(d, i)
+        f_flags, i = avro.codes(d, i)
     else:
         f_flags = ()
         i += 1
@@ -33,15 +33,15 @@ def read_v1(d: bytes, i: int) -> tuple[Traits, int]:
 def write(x: Traits) -> bytes:
     """traits.v1"""
     return b"".join((
-        atoms.CODES[x.concern],
-        atoms.CODES[x.age],
-        atoms.CODES[x.age_band],
-        atoms.CODES[x.sex],
-        atoms.CODES[x.found_in],
-        atoms.CODES[x.home],
-        atoms.CODES[x.urgency],
-        atoms.CODES[x.origin],
-        atoms.CODES[x.asylum],
-        atoms.codes_bytes(x.languages),
-        atoms.codes_bytes(x.flags),
+        avro.CODES[x.concern],
+        avro.CODES[x.age],
+        avro.CODES[x.age_band],
+        avro.CODES[x.sex],
+        avro.CODES[x.found_in],
+        avro.CODES[x.home],
+        avro.CODES[x.urgency],
+        avro.CODES[x.origin],
+        avro.CODES[x.asylum],
+        avro.codes_bytes(x.languages),
+        avro.codes_bytes(x.flags),
     ))

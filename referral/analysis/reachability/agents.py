@@ -1,0 +1,112 @@
+"""What agencies do in a model check: they answer well, just in time, or one of them fails in one of a closed list of ways."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from referral.domain.events import OfferKind, OfferOpened, Reach, Word
+from referral.domain.policy.limits import MINUTE
+
+REPEATS = 2
+"""Rounds of a decision that are decided by the same code; after them the next code is taken, so that reviews come to an end (ours)."""
+PERSONAL = ("PERSON_DECLINED", "PERSON_NOT_REACHABLE")
+"""Reasons of the person, not of the agency: they lead to a desk by design."""
+ANSWERS = {
+    "acknowledge": Word.ACKNOWLEDGE,
+    "accept": Word.ACCEPT,
+    "decide": Word.DECIDE,
+    "present": Word.ARRIVE,
+    "arrive": Word.ARRIVE,
+    "complete": Word.COMPLETE,
+}
+"""What meets each limit."""
+
+
+class Pace(StrEnum):
+    """When those answer who answer well: a minute after they are asked, or a minute before the limit passes (the worst that is allowed)."""
+
+    PROMPT = "prompt"
+    LATE = "late"
+
+
+class Fault(StrEnum):
+    """How an agency fails, from one step on. The value is how it is told."""
+
+    SILENT = "never answers"
+    STALLS = "acknowledges at the last moment and then never answers"
+    DECLINES = "declines"
+    FULL = "has no place left"
+    UNSTAFFED = "has nobody on duty"
+    ABSENT = "accepts and then never comes"
+
+
+class Act(Struct, frozen=True):
+    """An agency will do this at a time (µs UTC). word UNKNOWN: nobody can be reached on this rung."""
+
+    at: int
+    word: Word
+    reason: str = ""
+
+
+def react(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fault: Fault | None) -> Act | None:
+    """What the agency does upon the newest event about its offer, which stands in this state; None: nothing any more.
+
+    event: OfferOpened, OfferEscalated, OfferAcknowledged, OfferAccepted or OfferArrived.
+    """
+    due, what = event.due, event.due_what
+    waiting = state in ("OFFERED", "ACKNOWLEDGED")
+    if fault is not None and (waiting or fault is Fault.ABSENT):
+        return _fails(opened, event, state, now, pace, fault)
+    if opened.kind is OfferKind.NOTIFY and opened.reach is Reach.PHONE:
+        return Act(now + MINUTE, Word.ACKNOWLEDGE) if state == "OFFERED" else None
+    if opened.kind is OfferKind.NOTIFY or due is None or what not in ANSWERS:
+        return None
+    return Act(_when(due, now, pace), ANSWERS[what])
+
+
+def _when(due: int, now: int, pace: Pace) -> int:
+    return now + MINUTE if pace is Pace.PROMPT else max(now, due - MINUTE)
+
+
+def _fails(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fault: Fault) -> Act | None:
+    due, what = event.due, event.due_what
+    if fault is Fault.UNSTAFFED:
+        return Act(now, Word.UNKNOWN) if state == "OFFERED" else None
+    if fault is Fault.SILENT or due is None:
+        return None
+    if fault is Fault.STALLS:
+        last = what == "acknowledge" and event.rung == len(opened.ladder) - 1
+        return Act(_when(due, now, pace), Word.ACKNOWLEDGE) if last else None
+    if fault is Fault.ABSENT:
+        return Act(_when(due, now, pace), ANSWERS[what]) if state in ("OFFERED", "ACKNOWLEDGED") and what in ANSWERS else None
+    if what == "acknowledge":
+        return Act(_when(due, now, pace), Word.ACKNOWLEDGE)
+    return Act(_when(due, now, pace), Word.DECLINE, reason(opened, fault))
+
+
+def reason(opened: OfferOpened, fault: Fault) -> str:
+    """The reason that an agency gives for this fault; empty where it may give none."""
+    if fault is Fault.FULL:
+        return "NO_CAPACITY" if "NO_CAPACITY" in opened.reasons else ""
+    own = [word for word in opened.reasons if word not in (*PERSONAL, "NO_CAPACITY")]
+    return (own or ["NO_CAPACITY"])[0] if set(opened.reasons) - set(PERSONAL) else ""
+
+
+def faults(opened: OfferOpened, climbs: bool) -> tuple[Fault, ...]:
+    """The ways in which this offer can fail that the procedure can tell apart. climbs: whether it has a limit to acknowledge."""
+    by_phone = opened.reach is Reach.PHONE  # no rung is knocked, so none can be found empty
+    if opened.kind is OfferKind.NOTIFY:
+        return (Fault.SILENT if by_phone else Fault.UNSTAFFED,)
+    found = [Fault.SILENT] if by_phone else [Fault.SILENT, Fault.UNSTAFFED]
+    if climbs:
+        found.append(Fault.STALLS)
+    if "DECLINE" in opened.words and reason(opened, Fault.DECLINES):
+        found.append(Fault.DECLINES)
+    if opened.kind is OfferKind.PLACE:
+        found.append(Fault.FULL)
+    if "ARRIVE" in opened.words or "COMPLETE" in opened.words:
+        found.append(Fault.ABSENT)
+    return tuple(found)

@@ -1,0 +1,271 @@
+"""Which circumstances a procedure can tell apart: traits and consent under which it is, step by step, the same procedure.
+
+A procedure is read with the circumstances put in: what they decide falls away, steps that they make impossible too. What is left is the
+*residue*; circumstances with the same residue, and the same agencies to ask, are one class.
+
+What a municipality looks like to a procedure: whom its steps may ask there, in order, with all names taken away.
+
+Two municipalities with the same look have the same cases: `decide` compares agencies only with one another. Whoever is not for this
+person is passed over everywhere, and where so many fail, nobody behind the next one is ever asked: neither is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+
+from msgspec import structs
+
+from referral.domain.contradictions import fits
+from referral.domain.events import Consent, ConsentState, Reach, Traits
+from referral.domain.policy import Policy
+from referral.domain.policy.directory import Service
+from referral.domain.policy.procedure import Marks, Pathway, SeatRule, Step
+from referral.domain.rules.candidates import unsuitable
+from referral.domain.rules.conditions import consent_mark, trait_marks
+
+USUAL = Traits(
+    concern="trafficking",
+    age="child",
+    age_band="12-14",
+    sex="female",
+    found_in="prishtine",
+    home="",
+    urgency="urgent",
+    origin="domestic",
+    asylum="not-claimed",
+    languages=("sq",),
+    flags=(),
+)
+"""What is not looked at stays so: the same as in the stories."""
+ONE = ("age", "sex", "urgency", "origin", "asylum", "home")
+LISTS = {"age_band": "age-band", "home": "municipality"}
+FLAGS = 10
+"""Flags of one procedure that are combined in every way; further ones are tried one at a time (ours: 1024 combinations)."""
+STATES = (ConsentState.GIVEN, None, ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.UNKNOWN)
+
+Residue = tuple[object, ...]
+
+
+class Circumstance(NamedTuple):
+    """Traits but for the municipality, and how consent stands."""
+
+    traits: Traits
+    consent: Consent | None
+
+
+def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
+    """Every one that a procedure applies to and that it, or an agency's ages and sexes, may tell apart."""
+    looks_at = said(pathway)
+    choices = {name: _words(name, looks_at, pathway, policy) for name in (*ONE, "concern", "age_band")}
+    choices["sex"] = [sex for sex in ("female", "male", "unknown") if sex in policy.codes.get("sex", ())] or choices["sex"]
+    choices["age_band"] = [band for band in policy.codes.get("age-band", ()) if band in choices["age_band"] or band not in looks_at]
+    states = STATES if pathway.consent.needed or any(mark.startswith("consent=") for mark in looks_at) else (None,)
+    names = list(choices)
+    for words in product(*choices.values()):
+        one = dict(zip(names, words, strict=True))
+        if not fits(one["age"], one["age_band"]):
+            continue
+        for flags, languages, state in product(_flags(looks_at, pathway), _languages(looks_at, pathway), states):
+            traits = structs.replace(USUAL, **one, flags=flags, languages=languages)
+            consent = None if state is None else Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
+            yield Circumstance(traits, consent)
+
+
+def applies(pathway: Pathway, traits: Traits) -> bool:
+    """Whether a procedure begins for a referral with these traits."""
+    standing = trait_marks(traits)
+    return all(group & standing for group in pathway.applies)
+
+
+def opened(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
+    """Every procedure that begins for such a referral."""
+    return tuple(pathway for pathway in policy.current if applies(pathway, traits))
+
+
+def residue(pathways: Iterable[Pathway], given: Circumstance) -> Residue:
+    """What is left of these procedures under a circumstance."""
+    standing = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
+    return tuple(_left(pathway, standing) for pathway in pathways)
+
+
+def possible(pathway: Pathway, standing: Marks) -> dict[str, Step]:
+    """The steps that can begin at all under these circumstances, by id."""
+    found: dict[str, Step] = {}
+    agreed = not pathway.consent.needed or "consent=given" in standing
+    while more := [s for s in pathway.asking if s.id not in found and (agreed or s.without_consent) and _can_begin(s, standing, found)]:
+        found.update({step.id: step for step in more})
+    return found
+
+
+def _can_begin(step: Step, standing: Marks, others: Mapping[str, Step]) -> bool:
+    if not step.unless.isdisjoint(standing):
+        return False
+    if not all(any(_may_stand(mark, standing, others, step) for mark in group) for group in step.when):
+        return False
+    if step.placement is not None and step.placement.by and step.placement.by not in others and not step.placement.until_known:
+        return False
+    ready = all(_may_stand(mark, standing, others, step) for mark in step.after)
+    return ready or any(_may_stand(mark, standing, others, step) for mark in step.at_once)
+
+
+def _may_stand(mark: str, standing: Marks, steps: Mapping[str, Step], own: Step) -> bool:
+    return mark in standing if "=" in mark else mark.partition(".")[0] in steps or mark.partition(".")[0] == own.id
+
+
+def _left(pathway: Pathway, standing: Marks) -> Residue:
+    steps = possible(pathway, standing)
+
+    def kept(marks: Marks) -> tuple[str, ...]:
+        return tuple(sorted(mark for mark in marks if "=" not in mark and mark.partition(".")[0] in steps))
+
+    def asked(group: Marks) -> object:
+        return True if not group.isdisjoint(standing) else kept(group)
+
+    left = [
+        (step.id, *_ready(step, standing, kept), *map(asked, step.when), kept(step.unless), kept(step.again), kept(step.until))
+        for step in steps.values()
+    ]
+    changes = [
+        (change.switch_to or change.also_open, change.pause, tuple(map(asked, change.when)))
+        for change in pathway.changes
+        if all(asked(group) for group in change.when)
+    ]
+    return pathway.id, consent_class(pathway, standing), tuple(left), tuple(changes)
+
+
+def _ready(step: Step, standing: Marks, kept: object) -> tuple[object, object]:
+    if not step.at_once.isdisjoint(standing) or not step.after:
+        return True, True
+    return kept(step.after), kept(step.at_once)  # type: ignore[operator]
+
+
+def consent_class(pathway: Pathway, standing: Marks) -> str:
+    """How consent counts for a procedure: not at all, given, awaited or withheld."""
+    if not pathway.consent.needed:
+        return ""
+    if "consent=given" in standing:
+        return "given"
+    return "awaited" if {"consent=unknown", "consent=not-asked"} & standing else "withheld"
+
+
+def said(pathway: Pathway) -> dict[str, set[str]]:
+    """Circumstances that a procedure looks at: mark → the places where it stands."""
+    found: dict[str, set[str]] = {}
+    for step in pathway.steps:
+        groups = [step.after, step.at_once, step.again, step.unless, step.until, *step.when]
+        for number, group in enumerate(groups):
+            for mark in group:
+                found.setdefault(mark, set()).add(f"{step.id} {number}")
+    for number, change in enumerate(pathway.changes):
+        for group in change.when:
+            for mark in group:
+                found.setdefault(mark, set()).add(f"change {number}")
+    for tag, mark in pathway.never:
+        if mark:
+            found.setdefault(mark, set()).add(f"never {tag}")
+    return {mark: places for mark, places in found.items() if "=" in mark}
+
+
+def _words(name: str, said: Mapping[str, set[str]], pathway: Pathway, policy: Policy) -> list[str]:
+    """One word of each kind of a circumstance: those that stand in the same places are the same, and so are all that stand nowhere."""
+    usual = str(getattr(USUAL, name))
+    allowed = [mark.partition("=")[2] for group in pathway.applies for mark in sorted(group) if mark.startswith(f"{name}=")]
+    every = allowed or list(policy.codes.get(LISTS.get(name, name), (usual,)))
+    every.sort(key=lambda word: word != usual)
+    if name == "age_band":
+        return every
+    if name in ("age", "concern") and allowed:
+        kinds: dict[object, str] = {}
+        for word in every:
+            kinds.setdefault((frozenset(said.get(f"{name}={word}", ())), word == "adult"), word)
+        return list(kinds.values())
+    found: dict[frozenset[str], str] = {}
+    for word in every:
+        found.setdefault(frozenset(said.get(f"{name}={word}", ())), word)
+    return list(found.values())
+
+
+def _flags(said: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:
+    kinds: dict[frozenset[str], str] = {}
+    for mark in sorted(said):
+        if mark.startswith("flags="):
+            kinds.setdefault(frozenset(said[mark]), mark.partition("=")[2])
+    needed = [sorted(mark.partition("=")[2] for mark in group) for group in pathway.applies if all(m.startswith("flags=") for m in group)]
+    flags = sorted(kinds.values())
+    sets = [{flag for flag, taken in zip(flags[:FLAGS], bits, strict=True) if taken} for bits in product((0, 1), repeat=len(flags[:FLAGS]))]
+    sets += [{flag} for flag in flags[FLAGS:]]
+    return [tuple(sorted({*one, *(group[0] for group in needed if not one & set(group))})) for one in sets]
+
+
+def _languages(said: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:
+    marks = {*said, *(mark for group in pathway.applies for mark in group)}
+    words = sorted(mark.partition("=")[2] for mark in marks if mark.startswith("languages="))
+    return [("sq",), *((word,) for word in words if word != "sq")]
+
+
+Look = tuple[object, ...]
+Begun = Sequence[tuple[Pathway, tuple[Step, ...]]]
+MOVES = 2
+"""Places that a person may hold or have left before the one that is looked for (ours): so many more are looked at."""
+
+
+def look(pathways: Iterable[Pathway], policy: Policy, given: Circumstance, failing: int) -> Look:
+    """Of the municipality where the person was found, for the steps that can begin at all, while so many agencies fail at most."""
+    standing = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
+    return look_of([(pathway, tuple(possible(pathway, standing).values())) for pathway in pathways], policy, given, standing, failing)
+
+
+def look_of(begun: Begun, policy: Policy, given: Circumstance, standing: Marks, failing: int) -> Look:
+    """The same, where it is known which steps of each procedure can begin."""
+    names: dict[str, int] = {}
+    parts: list[object] = []
+    for pathway, steps in begun:
+        bans = {tag for tag, mark in pathway.never if tag and (not mark or mark in standing)}
+        for step in steps:
+            for rule in step.seats:
+                parts.append(step.id)
+                for roles in asked(step, rule):
+                    for service, role in _first(policy, given, step, rule, roles, bans, failing):
+                        parts.append((role, _service(service, rule, step, policy, names)))
+                    parts.append(len(roles))
+    place = policy.municipalities.get(given.traits.found_in)
+    desk = place.desk if place else policy.country_desk
+    return (*parts, names.get(desk, -1), bool(policy.agencies[desk].above))
+
+
+def asked(step: Step, rule: SeatRule) -> list[tuple[str, ...]]:
+    """The lists of roles that a seat may be put to, each in order."""
+    if step.placement is None:
+        return [rule.roles]
+    tables = dict.fromkeys([step.placement.until_known, *step.placement.roles.values()])
+    return [*tables, rule.last_resort]
+
+
+def _first(
+    policy: Policy, given: Circumstance, step: Step, rule: SeatRule, roles: tuple[str, ...], bans: set[str], failing: int
+) -> Iterator[tuple[Service, str]]:
+    """Those that may ever be asked of one list: one agency more than may fail, and for a place as many more as a person may have had."""
+    left = failing + 1 + (MOVES if step.placement is not None else 0)
+    seen: set[str] = set()
+    for service, role in policy.order(roles, rule.areas, given.traits.found_in):
+        if unsuitable(given.traits, rule, service) or not bans.isdisjoint(service.tags) or service.places == 0:
+            continue
+        yield service, role
+        seen.add(service.agency)
+        if not (step.is_urgent and policy.agencies[service.agency].hours):
+            left -= 1
+            if len(seen) > failing and left <= 0:
+                return
+
+
+def _service(service: Service, rule: SeatRule, step: Step, policy: Policy, names: dict[str, int]) -> object:
+    """All that decides how it is asked. names: a number for every agency and service, in order of appearance."""
+    agency = policy.agencies[service.agency]
+    rungs = sum(1 for rung in rule.ladder if rung in agency.ladder) or len(agency.ladder)
+    locks = step.placement is not None and bool(service.roles & step.placement.secure)
+    places = service.places if service.places is None else min(service.places, 2)
+    hours = agency.hours if step.is_urgent else None
+    by_phone = agency.reach is Reach.PHONE
+    return names.setdefault(service.id, len(names)), names.setdefault(agency.id, len(names)), locks, places, rungs, hours, by_phone

@@ -1,0 +1,126 @@
+"""A way, told as the stories under tests/stories are: what was done, line by line, and what followed. It can be saved there and run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from referral.analysis.reachability.agents import Fault
+from referral.analysis.reachability.classes import USUAL
+from referral.analysis.reachability.walk import Way, inputs
+from referral.analysis.reachability.world import START, Decided, Given
+from referral.domain import events as e
+from referral.domain.case import Case, seats
+from referral.domain.describe import told
+from referral.domain.inputs import Due
+from referral.domain.policy import Policy
+from referral.domain.policy.limits import DAY, HOUR, MINUTE
+
+LINES = 40
+"""Lines of a story (ours): a way that goes round in a circle is told until everybody sees it."""
+UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
+
+
+class Told(Struct, frozen=True):
+    """One line of a story and what followed."""
+
+    do: str
+    then: tuple[str, ...] = ()
+
+
+class Story(Struct, frozen=True):
+    """title: what it shows. taken: places of services that other cases hold."""
+
+    title: str
+    taken: Mapping[str, int]
+    told: tuple[Told, ...]
+
+
+def story(title: str, way: Way, policy: Policy, about: str = "") -> Story:
+    """The story of a way, as far as to the task at a desk that it is about; without one to its end."""
+    lines: list[Told] = []
+    for one in _lines(way):
+        lines.append(one)
+        if len(lines) >= LINES or (about and any(said.startswith("desk ") and f" {about}" in said for said in one.then)):
+            break
+    return Story(title, _taken(way.given, policy), tuple(lines))
+
+
+def text(found: Story, folder: str = "") -> str:
+    """The file. folder: of the files that the policy has otherwise than the shipped one, as seen from the story; empty: none."""
+    out = [f"story: {json.dumps(found.title, ensure_ascii=False)}"]
+    if folder:
+        out.append(f"policy: {folder}   # the shipped policy, with these files in place of its own; an empty file is left out")
+    if found.taken:
+        out.append(f"taken: {{{', '.join(f'{k}: {v}' for k, v in found.taken.items())}}}   # places that other cases hold")
+    out.append("told:")
+    for one in found.told:
+        out += [f'  - do: "{one.do}"', "    then:" + ("" if one.then else " []")]
+        out += [f"      - {line}" for line in one.then]
+    return "\n".join(out) + "\n"
+
+
+def _lines(way: Way) -> Iterator[Told]:
+    now, before = START, None
+    for done in inputs(way.last):
+        if not isinstance(done.body, Due):
+            yield from (Told(line) for line in _waits(done.now - now))
+        now = done.now
+        yield Told(_do(done, before, way.given), tuple(told(done.case, event, done.now) for event in done.events))
+        before = done.case
+
+
+def _waits(micros: int) -> Iterator[str]:
+    for size, unit in UNITS:
+        if micros >= size:
+            yield f"wait {micros // size} {unit}"
+            micros %= size
+
+
+def _do(done: Decided, before: Case | None, given: Given) -> str:
+    body = done.body
+    if isinstance(body, Due):
+        return "alarm"
+    if isinstance(body, e.RungFailed):
+        return f"rung-failed {_where(before, body.offer_id)} {body.reason}"
+    if isinstance(body, e.ResponseSubmitted):
+        return " ".join(filter(None, (f"{_where(before, body.offer_id)}:", body.word.value, body.reason or body.code)))
+    return " ".join(["refer", *_refer(given)])
+
+
+def _refer(given: Given) -> Iterator[str]:
+    for name in given.traits.__struct_fields__:
+        value = getattr(given.traits, name)
+        if value != getattr(USUAL, name):
+            yield f"{name}={','.join(value) if isinstance(value, tuple) else value}"
+    if given.consent is not None:
+        yield f"consent={given.consent.state.value}"
+    if given.excluded:
+        yield f"excludes={','.join(given.excluded)}"
+
+
+def _where(case: Case | None, offer_id: str) -> str:
+    """`step`, `step.1`, or with `@service` where the newest offer there is another."""
+    assert case is not None
+    for (_, _, number), _, run, seat in seats(case):
+        for offer in (*seat.past, *seat.kept, *filter(None, (seat.offer, seat.next))):
+            if offer.offer_id == offer_id:
+                place = f"{run.step}{f'.{number}' if number else ''}"
+                return place if _newest(case, run.step, number) == offer_id else f"{place}@{offer.service}"
+    return "?"
+
+
+def _newest(case: Case, step: str, number: int) -> str:
+    found = ""
+    for (_, _, seat_number), _, run, seat in seats(case):
+        if run.step == step and seat_number == number:
+            for offer in (*seat.past, *seat.kept, *filter(None, (seat.offer, seat.next))):
+                found = offer.offer_id
+    return found
+
+
+def _taken(given: Given, policy: Policy) -> Mapping[str, int]:
+    full = [agency for agency, fault in given.faults.items() if fault is Fault.FULL]
+    return {s.id: s.places for s in policy.services.values() if s.agency in full and s.places}

@@ -1,0 +1,133 @@
+"""Does every case reach somebody? A model check of the running `decide`: nothing of it is written down a second time.
+
+Read it like this: `reach_task` says which classes of cases there are (`reach_classes`: circumstances that a procedure cannot tell apart,
+`reach_directory`: municipalities that look alike to it), `reach_world` takes one case through `decide` with the agencies of
+`reach_people`, `reach_walk` goes one way and finds where it forks, and this module goes them all: the calm way, one for every code that
+can be decided, and from each of these one for every agency that is asked and every way in which it can fail. An agency that is never
+asked cannot change a way; a way that stands as one without the failure stood (`reach_view`) goes on as that one did. Every offer is
+looked at by `reach_proofs`.
+
+Agencies that fail: one alone, and two one after the other.
+
+A second failure matters where the first still does. Once a way stands again as its parent stood, a further agency that fails there leads to
+what its failure alone led to, unless that asks the first one: only then both are tried once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec import structs
+
+from referral.analysis.reachability.agents import Fault, Pace
+from referral.analysis.reachability.tasks import Task
+from referral.analysis.reachability.walk import Fork, Walker, Way, begun
+from referral.analysis.reachability.world import START, Given, World
+from referral.domain.policy import Policy
+from referral.domain.policy.limits import HOUR
+from referral.domain.policy.procedure import Pathway
+
+NIGHT = START + 64 * HOUR
+"""And another: the night of the Saturday after, 02:00, when offices are closed."""
+
+
+def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
+    """Every way of one class. depth: how many agencies fail at most: 0, 1, or 2 one after the other.
+
+    On those on which nobody fails people are also prompt, and the referral also comes at night.
+    """
+    pathway = next(one for one in policy.current if one.id == task.pathway)
+    given = Given(START, Pace.LATE, task.traits, task.consent)
+    calm, forks = calm_ways(policy, pathway, given)
+    yield from calm
+    yield from calm_ways(policy, pathway, structs.replace(given, pace=Pace.PROMPT))[0]
+    night = structs.replace(given, start=NIGHT)
+    yield Walker(pathway).go(World(policy, night), Way(night), branches=False)
+    if depth < 1:
+        return
+    for agency in sorted({agency for agency, _ in calm[0].asked}):
+        apart = structs.replace(given, excluded=(f"agency:{agency}",))
+        way = Way(apart, calm[0], failing=((agency, "", Fault.SILENT),))
+        yield Walker(pathway).go(World(policy, apart), way, branches=False)
+    singles = []
+    for fork in forks:
+        single = alone(pathway, fork, branches=depth > 1)
+        yield single.way
+        singles.append(single)
+    if depth > 1:
+        yield from pairs(pathway, singles)
+
+
+def calm_ways(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], list[Fork]]:
+    """The ways on which nobody fails: for each code of each decision one, from the way on which it was first asked for."""
+    found: list[Way] = []
+    broken: list[Fork] = []
+    codes: set[tuple[str, str]] = set()
+    faults: set[tuple[str, str, Fault]] = set()
+    waiting = [(World(policy, given), Way(given))]
+    while waiting:
+        world, way = waiting.pop(0)
+        walker = Walker(pathway)
+        found.append(walker.go(world, way, branches=True))
+        for fork in walker.forks:
+            if fork.fault is None:
+                if (fork.step, fork.code) not in codes:
+                    codes.add((fork.step, fork.code))
+                    waiting.append((fork.world, begun(fork)))
+            elif (fork.agency, fork.step, fork.fault) not in faults:
+                faults.add((fork.agency, fork.step, fork.fault))
+                broken.append(fork)
+    return found, broken
+
+
+PAIRED = (Fault.STALLS, Fault.SILENT, Fault.DECLINES, Fault.FULL, Fault.UNSTAFFED)
+"""Failures that are combined. Who stalls is silent, only longer, so silence counts where nobody can stall."""
+
+
+class Single(NamedTuple):
+    """One failure: where it forks, what it comes to, and where that forks further."""
+
+    fork: Fork
+    way: Way
+    forks: Sequence[Fork]
+
+
+def alone(pathway: Pathway, fork: Fork, *, branches: bool) -> Single:
+    """The way on which one more agency fails. branches: look for further forks; the world of the fork stays as it is."""
+    walker = Walker(pathway)
+    world = fork.world.fork(fork.world.given)
+    way = walker.go(world, begun(fork), branches=branches)
+    return Single(fork, way, [one for one in walker.forks if one.fault is not None])
+
+
+def pairs(pathway: Pathway, singles: Sequence[Single]) -> Iterator[Way]:
+    """The ways on which another agency fails after the first."""
+    counted = [single for single in singles if _counts(single.fork, singles)]
+    for first in counted:
+        for fork in first.forks:
+            if fork.agency != first.fork.agency and _counts(fork, first.forks):
+                yield alone(pathway, fork, branches=False).way
+        if first.way.merged is not None:
+            into, at = first.way.merged
+            for then in counted:
+                later = then.fork.parent is into and then.fork.at > at and then.fork.agency != first.fork.agency
+                if later and first.fork.agency in then.way.everybody:
+                    yield _both(pathway, first.fork, then.fork)
+
+
+def _counts(fork: Fork, others: Sequence[Single] | Sequence[Fork]) -> bool:
+    if fork.fault is not Fault.SILENT:
+        return fork.fault in PAIRED
+    forks = [other.fork if isinstance(other, Single) else other for other in others]
+    return not any(o.fault is Fault.STALLS and (o.agency, o.step) == (fork.agency, fork.step) for o in forks)
+
+
+def _both(pathway: Pathway, first: Fork, then: Fork) -> Way:
+    """The way on which the later one fails, and the first one too, should it be asked again."""
+    assert first.fault is not None
+    given = then.world.given
+    world = then.world.fork(structs.replace(given, faults={**given.faults, first.agency: first.fault}))
+    way = begun(then)
+    way.given, way.failing = world.given, ((first.agency, first.step, first.fault), *way.failing)
+    return Walker(pathway).go(world, way, branches=False)

@@ -1,0 +1,114 @@
+"""The model check on all cores: class n goes to process n modulo their number, and what they find is added up in order of class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import Struct, field, structs
+
+from referral.analysis.reachability.counterexample import Story, story
+from referral.analysis.reachability.explore import ways
+from referral.analysis.reachability.findings import Finding, findings, notes, whole
+from referral.analysis.reachability.tally import Tally
+from referral.analysis.reachability.tasks import Task, tasks
+from referral.domain.policy import Policy
+from referral.domain.policy import policy as domain
+from referral.parallel import shared
+
+ABOUT = {"nobody": "no-candidate", "stands": "standing-still"}
+"""By kind of finding: the task at a desk at which its story ends."""
+OFTEN = 4
+"""Classes after which the progress is told."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What shall be looked at. files: of the policy. depth: how many agencies fail; deep: two in trafficking.
+
+    pathways, places: only these, where any are named.
+    """
+
+    files: Mapping[str, bytes]
+    depth: int = 1
+    deep: bool = False
+    pathways: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+Key = tuple[str, str, str, str]
+
+
+class Found(Struct, frozen=True):
+    """One finding, with the municipalities where it is so, and how one comes to it."""
+
+    finding: Finding
+    places: tuple[str, ...]
+    story: Story | None = None
+
+
+class Result(Struct):
+    """tally: of all ways. found: what is wrong, weak: what is worth knowing; both by what tells findings apart."""
+
+    tally: Tally = field(default_factory=Tally)
+    found: dict[Key, Found] = field(default_factory=dict)
+    weak: dict[Key, Found] = field(default_factory=dict)
+
+    def take(self, policy: Policy, task: Task) -> None:
+        """One more class."""
+        every = list(ways(policy, task, task.depth))
+        self.tally.take(task, every)
+        for way in every:
+            for one in findings(policy, task, way):
+                told = None if one.key in self.found else story(f"{one.pathway}: {one.said}", way, policy, ABOUT.get(one.kind, ""))
+                _note(self.found, Found(one, task.places, told))
+            for one in notes(policy, task, way):
+                _note(self.weak, Found(one, task.places))
+
+    def add(self, other: Result) -> None:
+        """Those of another process."""
+        self.tally.add(other.tally)
+        for found in other.found.values():
+            _note(self.found, found)
+        for found in other.weak.values():
+            _note(self.weak, found)
+
+    def finish(self, policy: Policy) -> None:
+        """Look at the whole, when all classes of the pathways that were asked for are in it."""
+        for one in whole(policy, self.tally):
+            _note(self.found, Found(one, ()))
+
+
+def _note(known: dict[Key, Found], found: Found) -> None:
+    key = found.finding.key
+    if key in known:
+        found = structs.replace(known[key], places=tuple(dict.fromkeys((*known[key].places, *found.places))))
+    known[key] = found
+
+
+def classes(policy: Policy, asked: Asked) -> tuple[Task, ...]:
+    """All classes, those of one pathway spread among those of others, so that processes get the like of each."""
+    return tasks(policy, asked.depth, deep=asked.deep, pathways=asked.pathways, places=asked.places)
+
+
+def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: Callable[[int], None]) -> Result:
+    """All classes. tell: how many more have been looked at."""
+    result = Result()
+    if jobs < 2 or len(made) < 2:
+        for task in made:
+            result.take(policy, task)
+            tell(1)
+        return result
+    jobs = min(jobs, len(made))
+    for found in shared(share, [(asked, made[number::jobs]) for number in range(jobs)], jobs, tell, Result):
+        result.add(found)
+    return result
+
+
+def share(asked: Asked, made: tuple[Task, ...]) -> Iterator[int | Result]:
+    """What one process does: its classes, with one result in the end."""
+    policy, result = domain.compile(asked.files), Result()
+    for number, task in enumerate(made, 1):
+        result.take(policy, task)
+        if number % OFTEN == 0:
+            yield OFTEN
+    yield len(made) % OFTEN
+    yield result

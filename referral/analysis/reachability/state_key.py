@@ -1,0 +1,60 @@
+"""How a case stands, without times and names: two cases that stand alike go on alike, while those answer well who are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from referral.domain.case import Case, Run, Seat, Track
+from referral.domain.policy import Policy
+from referral.domain.policy.procedure import Pathway
+from referral.domain.rules.telephone import CALLS
+
+View = tuple[object, ...]
+ROUNDS = 3
+"""Rounds of a step that are told apart (ours): the fourth review goes on as the third does."""
+
+
+def view(case: Case, policy: Policy) -> View:
+    """Everything but times, ids and holders of what has been taken: that an agency was tried counts only while it may be asked again.
+
+    A telephone call at a desk is part of its offer, and no standing of its own.
+    """
+    tasks = frozenset((task.about, task.step, task.seat) for task in case.tasks if task.about not in CALLS)
+    return (tuple(_track(track, policy) for track in case.tracks), tasks, case.closed)
+
+
+def mentioned(pathway: Pathway) -> frozenset[str]:
+    """The marks of missed acknowledgements that a procedure looks at; what it does not look at changes nothing."""
+    groups: list[Iterable[str]] = [group for change in pathway.changes for group in change.when]
+    for step in pathway.steps:
+        groups += [step.after, step.at_once, step.again, step.unless, step.until, *step.when]
+    return frozenset(mark for group in groups for mark in group if mark.endswith("-missed"))
+
+
+def _track(track: Track, policy: Policy) -> View:
+    pathway = policy.pinned[track.digest]
+    looked_at = _mentioned(pathway)
+    runs = tuple(_run(run, looked_at) for run in track.runs)
+    return pathway.id, track.outcome, track.paused_by, runs
+
+
+_known: dict[str, frozenset[str]] = {}
+
+
+def _mentioned(pathway: Pathway) -> frozenset[str]:
+    if pathway.digest not in _known:
+        _known[pathway.digest] = mentioned(pathway)
+    return _known[pathway.digest]
+
+
+def _run(run: Run, looked_at: frozenset[str]) -> View:
+    seats = tuple(_seat(run, seat, looked_at) for seat in run.seats)
+    return run.step, min(run.round, ROUNDS), run.verdict, run.outcome, seats
+
+
+def _seat(run: Run, seat: Seat, looked_at: frozenset[str]) -> View:
+    offer, missed = seat.offer, f"{run.step}.acknowledge-missed"
+    marks = missed in looked_at and ("acknowledge" in seat.missed or any(o.how == "EXPIRED" and o.state == "OFFERED" for o in seat.past))
+    state = None if offer is None else (offer.state, offer.how)
+    tried = () if run.outcome or offer is not None else tuple(o.service for o in seat.past)
+    return state, seat.code, seat.next is not None, marks, tried

@@ -1,0 +1,109 @@
+"""What all ways came to: times by pathway and municipality, and what was reached at all. Tallies of several processes add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct, field
+
+from referral.analysis.reachability.tasks import Task
+from referral.analysis.reachability.walk import Way
+
+
+class Row(Struct):
+    """One pathway in one municipality. Times are the longest, µs after the referral; -1: never on any way.
+
+    calm: nobody fails. first: to the first acceptance. bed: to a place. desk: to a desk, on ways on which nobody has accepted before.
+    ways: on which somebody fails; desks: of these, where a desk is asked. by: who fails, and how, on the longest.
+    """
+
+    calm_first: int = -1
+    calm_bed: int = -1
+    first: int = -1
+    bed: int = -1
+    desk: int = -1
+    ways: int = 0
+    desks: int = 0
+    no_bed: int = 0
+    """Ways on which a desk has to find the bed."""
+    by_first: str = ""
+    by_bed: str = ""
+
+    def add(self, other: Row) -> None:
+        """More ways."""
+        if other.first > self.first:
+            self.by_first = other.by_first
+        if other.bed > self.bed:
+            self.by_bed = other.by_bed
+        for name in ("calm_first", "calm_bed", "first", "bed", "desk"):
+            setattr(self, name, max(getattr(self, name), getattr(other, name)))
+        for name in ("ways", "desks", "no_bed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Tally(Struct):
+    """rows: by pathway and municipality. opened, decided: by pathway, the steps that begin and the codes that are decided on any way."""
+
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    opened: dict[str, set[str]] = field(default_factory=dict)
+    decided: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    classes: int = 0
+    ways: int = 0
+    decisions: int = 0
+    offers: int = 0
+    excluded: int = 0
+    """Ways on which an agency is excluded."""
+
+    def take(self, task: Task, ways: Iterable[Way]) -> None:
+        """All ways of one class."""
+        row = Row()
+        opened = self.opened.setdefault(task.pathway, set())
+        decided = self.decided.setdefault(task.pathway, set())
+        beds, start = False, 0
+        self.classes += 1
+        for way in ways:
+            opened |= way.opened
+            decided |= way.decided
+            self.ways += 1
+            self.decisions += way.steps
+            self.offers += way.offers
+            self.excluded += bool(way.given.excluded)
+            beds = beds or (not way.failing and way.bed >= 0)
+            start = start or way.given.start
+            _count(row, way, beds, start)
+        for place in task.places:
+            self.rows.setdefault((task.pathway, place), Row()).add(row)
+
+    def add(self, other: Tally) -> None:
+        """Those of another process."""
+        for key, row in other.rows.items():
+            self.rows.setdefault(key, Row()).add(row)
+        for pathway, steps in other.opened.items():
+            self.opened.setdefault(pathway, set()).update(steps)
+        for pathway, codes in other.decided.items():
+            self.decided.setdefault(pathway, set()).update(codes)
+        for name in ("classes", "ways", "decisions", "offers", "excluded"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def _count(row: Row, way: Way, beds: bool, start: int) -> None:
+    if not way.failing and way.given.start != start:
+        return  # how long a weekend is, is not the procedure's
+    if not way.failing:
+        row.calm_first, row.calm_bed = max(row.calm_first, way.first), max(row.calm_bed, way.bed)
+    else:
+        row.ways += 1
+        row.desks += way.desk >= 0
+        row.no_bed += beds and way.bed < 0 and way.desk >= 0
+    if way.first > row.first:
+        row.first, row.by_first = way.first, who(way)
+    if way.bed > row.bed:
+        row.bed, row.by_bed = way.bed, who(way)
+    if way.first < 0 or 0 <= way.desk < way.first:
+        row.desk = max(row.desk, way.desk)
+
+
+def who(way: Way) -> str:
+    """Who fails on a way, as a step tells it: municipalities of one class have other agencies in the same places."""
+    said = [f"{step}: {fault.value}" if step else "an agency is excluded" for _, step, fault in way.failing]
+    return ", then ".join(said)

@@ -1,0 +1,210 @@
+"""One case on its way through the running `decide`, with agencies of `reach_people`: a state that can be copied, so that ways can fork.
+
+A step is an answer or an alarm, whichever comes first; an answer that comes with its limit comes before it, as on the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct, structs
+
+from referral.analysis.reachability.agents import REPEATS, Act, Fault, Pace, react
+from referral.domain import events as e
+from referral.domain.case import Case, holds, next_due
+from referral.domain.decide import decided, places_wanted
+from referral.domain.inputs import Due, Input, Source
+from referral.domain.policy import ENGINE, Policy
+
+CASE = "00000000-0000-0000-0000-00000000000c"
+SOURCE = Source(topic="referral-intake", partition=0, offset=0)
+ALARM = Source(topic="alarm")
+SENDER = "school-drita"
+"""Who refers, as in the stories; it is asked for nothing."""
+START = 1_790_755_200_000_000
+"""When the referral comes: a Wednesday, 30 September 2026, 10:00 in Prishtinë, as in the stories; µs UTC."""
+AGAIN = 3
+"""Times that a desk is told the same again before it counts as told (ours): what follows is the same for ever."""
+STATES = {
+    e.OfferOpened: "OFFERED",
+    e.OfferEscalated: "OFFERED",
+    e.OfferAcknowledged: "ACKNOWLEDGED",
+    e.OfferAccepted: "ACCEPTED",
+    e.OfferArrived: "ARRIVED",
+}
+
+
+class Given(Struct, frozen=True):
+    """What a way takes for granted. codes: by step, the code that is decided (else its first). faults: by agency, from when on it fails.
+
+    excluded: actors, as a referral says them.
+    """
+
+    start: int
+    pace: Pace
+    traits: e.Traits
+    consent: e.Consent | None = None
+    excluded: tuple[str, ...] = ()
+    codes: Mapping[str, str] = {}
+    faults: Mapping[str, Fault] = {}
+
+
+class Decided(Struct, frozen=True, eq=False):
+    """One decision, and what stood before it: before its input, so that it can be decided otherwise."""
+
+    now: int
+    body: Struct
+    case: Case
+    events: tuple[Any, ...]
+    earlier: Decided | None
+
+
+class World:
+    """One way. asked: every open or ended offer by id. acts: what agencies will do. last: the newest decision."""
+
+    __slots__ = ("acts", "asked", "case", "given", "last", "now", "policy", "steps", "told")
+
+    def __init__(self, policy: Policy, given: Given) -> None:
+        self.policy, self.given = policy, given
+        self.case: Case | None = None
+        self.now, self.steps, self.told = given.start, 0, 0
+        self.asked: dict[str, tuple[e.OfferOpened, Fault | None]] = {}
+        self.acts: dict[str, Act] = {}
+        self.last: Decided | None = None
+
+    def fork(self, given: Given) -> World:
+        """The same way, which goes on under other circumstances."""
+        other = World.__new__(World)
+        other.policy, other.given, other.case, other.now = self.policy, given, self.case, self.now
+        other.steps, other.told, other.last = self.steps, self.told, self.last
+        other.asked, other.acts = dict(self.asked), dict(self.acts)
+        return other
+
+    def fails(self, offer_id: str, event: Any, fault: Fault) -> None:
+        """The agency of an offer that has just been opened fails from it on."""
+        opened, _ = self.asked[offer_id]
+        self.asked[offer_id] = (opened, fault)
+        self._plan(offer_id, event, "OFFERED")
+
+    def begin(self) -> Decided:
+        """The referral comes."""
+        given = self.given
+        body = e.ReferralSubmitted(
+            referral_id="00000000-0000-0000-0000-0000000000a0",
+            agency=SENDER,
+            door=e.Door.HTTP,
+            opens=True,
+            traits=given.traits,
+            consent=given.consent,
+            sections=("identity",),
+            excludes=given.excluded,
+            received_at=given.start,
+        )
+        return self.decide(body)
+
+    def next(self) -> Struct | None:
+        """The next input, at whose time the world then stands; None: nothing ever comes any more."""
+        assert self.case is not None
+        due = next_due(self.case)
+        if due is not None and self.case.tasks:
+            due = self._without_tasks(due)
+        first = min(self.acts.items(), key=lambda item: item[1].at, default=None)
+        if first is not None and (due is None or first[1].at <= due):
+            offer_id, act = first
+            del self.acts[offer_id]
+            self.now = max(self.now, act.at)
+            return self._answer(offer_id, act)
+        if due is None:
+            return None
+        self.now = max(self.now, due)
+        return Due(at=due)
+
+    def decide(self, body: Struct) -> Decided:
+        """Decide upon an input, and let everybody concerned plan what to do."""
+        self.steps += 1
+        if isinstance(body, Due):
+            cause = Input(id=f"{self.steps:08x}-0000-0000-0000-0000000000d0", case_id=CASE, body=body, source=ALARM, at=body.at)
+        else:
+            id = f"{self.steps:08x}-0000-0000-0000-000000000001"
+            cause = Input(id=id, case_id=CASE, body=body, source=SOURCE, seq=self.steps, at=self.now)
+        wanted = places_wanted(self.case, cause, self.policy)
+        facts = e.Facts(now=self.now, engine=ENGINE, free=self._free(wanted) if wanted else {})
+        events, case = decided(self.case, cause, facts, self.policy)
+        self.case = case
+        for event in events:
+            kind = type(event)
+            if kind in STATES:
+                if isinstance(event, e.OfferOpened):
+                    self.asked[event.offer_id] = (event, self._fault(event.agency))
+                self._plan(event.offer_id, event, STATES[kind])  # type: ignore[attr-defined]
+            elif isinstance(event, e.OfferClosed):
+                self.acts.pop(event.offer_id, None)
+        self.last = Decided(self.now, body, case, events, self.last)
+        return self.last
+
+    def _fault(self, agency: str) -> Fault | None:
+        """Who has no place left does everything else well."""
+        fault = self.given.faults.get(agency)
+        return None if fault is Fault.FULL else fault
+
+    def _plan(self, offer_id: str, event: Any, state: str) -> None:
+        opened, fault = self.asked[offer_id]
+        act = react(opened, event, state, self.now, self.given.pace, fault)
+        if act is None:
+            self.acts.pop(offer_id, None)
+        else:
+            self.acts[offer_id] = act
+
+    def _without_tasks(self, due: int) -> int | None:
+        """A desk that has been told often enough is not waited for: it would be told the same for ever."""
+        assert self.case is not None
+        others = next_due(structs.replace(self.case, tasks=()))
+        if others is not None and others <= due:
+            return others
+        if self.told >= AGAIN:
+            return others
+        if not any(act.at <= due for act in self.acts.values()):
+            self.told += 1
+        return due
+
+    def _free(self, wanted: tuple[str, ...]) -> dict[str, int]:
+        held = holds(self.case) if self.case is not None else {}
+        faults, services = self.given.faults, self.policy.services
+        full = Fault.FULL
+        return {
+            id: 0 if faults and faults.get(services[id].agency) is full else (services[id].places or 0) - held.get(id, 0) for id in wanted
+        }
+
+    def _answer(self, offer_id: str, act: Act) -> Struct:
+        opened, _ = self.asked[offer_id]
+        if act.word is e.Word.UNKNOWN:
+            return e.RungFailed(offer_id=offer_id, rung=self._rung(offer_id), reason="nobody-on-duty", at=self.now)
+        return e.ResponseSubmitted(
+            response_id=offer_id,
+            offer_id=offer_id,
+            agency=opened.agency,
+            word=act.word,
+            reason=act.reason,
+            code=self._code(opened) if act.word is e.Word.DECIDE else "",
+            recorded=opened.needs if act.word is e.Word.DECIDE else (),
+            via=e.Via.WEB,
+            received_at=self.now,
+        )
+
+    def _rung(self, offer_id: str) -> int:
+        assert self.case is not None
+        for track in self.case.tracks:
+            for run in track.runs:
+                for seat in run.seats:
+                    for offer in (seat.offer, seat.next):
+                        if offer is not None and offer.offer_id == offer_id:
+                            return offer.rung
+        return 0
+
+    def _code(self, opened: e.OfferOpened) -> str:
+        """The code that is taken for granted; the next ones once it has been decided in REPEATS rounds."""
+        codes = opened.codes
+        first = self.given.codes.get(opened.step, codes[0])
+        start = codes.index(first) if first in codes else 0
+        return codes[(start + max(0, opened.round - REPEATS + 1)) % len(codes)]

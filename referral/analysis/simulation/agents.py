@@ -1,0 +1,99 @@
+"""What an agency does with an offer: made-up people who sleep, look, accept, decline, come late, decide and finish.
+
+Each act rests on dice named by case, step, agency and how often it was asked, never on limits: a changed limit meets the same people.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from referral.analysis.simulation import rates
+from referral.analysis.simulation.seeded import Dice, around, one_of
+from referral.domain.events import OfferKind, OfferOpened, Word
+from referral.domain.policy.limits import DAY, HOUR, MINUTE
+from referral.domain.policy.procedure import Step
+
+
+class Asked(Struct):
+    """An offer as its agency has it. name: of its dice. state: as in case.Offer, or EXPIRED, or KEPT (declined, kept under a duty)."""
+
+    name: str
+    opened: OfferOpened
+    step: Step | None
+    state: str = "OFFERED"
+    rung: int = 0
+    held: bool = False
+
+
+class Act(Struct, frozen=True):
+    """What the agency will do, so many µs from now. word UNKNOWN: nobody can be reached on this rung."""
+
+    after: int
+    word: Word
+    reason: str = ""
+    code: str = ""
+
+
+def looks(dice: Dice, asked: Asked) -> Act | None:
+    """What comes of waking a rung; None: silence."""
+    heard, long, _, _ = dice.throw(f"{asked.name} rung {asked.rung}")
+    if heard < rates.SILENT:
+        return None
+    if heard < rates.SILENT + rates.UNREACHED:
+        return Act(30_000_000, Word.UNKNOWN)
+    return Act(_seen(asked, long), Word.ACKNOWLEDGE)
+
+
+def answers(dice: Dice, asked: Asked) -> Act | None:
+    """What comes after it has been seen, or after a hold."""
+    opened = asked.opened
+    if opened.kind is OfferKind.NOTIFY:
+        return None
+    wants, long, which, other = dice.throw(f"{asked.name} answers")
+    if opened.kind is OfferKind.DECIDE:
+        weights = {code: rates.CODES.get(code, 0.5) for code in opened.codes}
+        return Act(around(rates.DECIDES.get(opened.role, 5 * HOUR), long), Word.DECIDE, code=one_of(weights, which))
+    seen = _seen(asked, long)
+    if opened.reasons and wants < rates.DECLINES.get(opened.role, 0.1):
+        weights = {reason: rates.REASONS.get(reason, 0.4) for reason in opened.reasons}
+        return Act(seen, Word.DECLINE, reason=one_of(weights, which))
+    if "HOLD" in opened.words and not asked.held and other < rates.HOLDS:
+        return Act(seen, Word.HOLD, reason="MISSING_INFORMATION")
+    return Act(seen, Word.ACCEPT)
+
+
+def goes_on(dice: Dice, asked: Asked) -> Act | None:
+    """What comes after it has been accepted, or has arrived; None: it stays so until the case ends it."""
+    opened = asked.opened
+    leaves, long, until, which = dice.throw(f"{asked.name} goes on")
+    if asked.state == "ACCEPTED" and "ARRIVE" in opened.words:
+        return Act(around(rates.COMES, long), Word.ARRIVE)
+    if asked.state == "ACCEPTED" and leaves < rates.RETURNS and opened.reasons:
+        weights = {reason: rates.REASONS.get(reason, 0.4) for reason in opened.reasons}
+        return Act(around(rates.COMES, long), Word.RETURN, reason=one_of(weights, which))
+    if opened.kind is OfferKind.PLACE:
+        return Act(around(rates.STAYS, until), Word.COMPLETE)
+    if asked.step is not None and "complete" in asked.step.limits:
+        return Act(around(rates.COMPLETES.get(opened.step) or rates.COMPLETES.get(opened.role, 2 * DAY), until), Word.COMPLETE)
+    return None
+
+
+def fits(asked: Asked, word: Word) -> bool:
+    """Whether people would still do it, as the offer stands when the moment has come; a late acceptance may still count."""
+    state = asked.state
+    match word:
+        case Word.UNKNOWN | Word.ACKNOWLEDGE:
+            return state == "OFFERED"
+        case Word.ACCEPT:
+            return state in ("OFFERED", "ACKNOWLEDGED", "EXPIRED")
+        case Word.ARRIVE:
+            return state == "ACCEPTED"
+        case Word.COMPLETE | Word.RETURN:
+            return state in ("ACCEPTED", "ARRIVED")
+        case _:
+            return state in ("OFFERED", "ACKNOWLEDGED")
+
+
+def _seen(asked: Asked, number: float) -> int:
+    slow = rates.ROUTINE if asked.opened.urgency == "routine" else 1
+    return around(slow * rates.SEES.get(asked.opened.role, 10 * MINUTE), number)

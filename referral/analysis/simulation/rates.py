@@ -1,0 +1,101 @@
+"""The numbers of made-up caseloads. D: read in a public document (domain notes of the project). P: our guess, to be corrected by who knows.
+
+No number says anything about a real agency or person. A word that stands in no table gets the plain value beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from referral.domain.policy.limits import DAY, HOUR, MINUTE
+
+MIX: Mapping[str, int] = {
+    "trafficking-child": 12,  # D: 17 to 26 victims a year, children and adults
+    "trafficking-adult": 10,  # D
+    "juvenile-justice": 663,  # D (probation 2022): 387 diversion, 245 educational measure, 31 community work
+    "child-labour": 120,  # P
+    "without-parental-care": 300,  # P
+    "disability": 250,  # P
+    "rights-violation": 60,  # P
+}
+"""Cases a year in the whole country, by pathway."""
+OTHERS = 100
+"""Cases a year of a pathway that is not in MIX (P)."""
+
+THOUSANDS: Mapping[str, float] = {  # inhabitants, roughly, census 2011; the four in the north, which did not count, P
+    "prishtine": 199, "prizren": 178, "ferizaj": 109, "peje": 96, "gjakove": 95, "gjilan": 90, "podujeve": 88, "mitrovice": 72,
+    "vushtrri": 70, "suhareke": 60, "gllogovc": 58, "lipjan": 58, "rahovec": 56, "malisheve": 55, "skenderaj": 51, "viti": 47,
+    "decan": 40, "istog": 39, "kline": 38, "kamenice": 36, "fushe-kosove": 35, "dragash": 34, "kacanik": 33, "shtime": 27, "obiliq": 22,
+    "leposaviq": 14, "zvecan": 8, "novoberde": 7, "shterpce": 7, "zubin-potok": 7,
+}  # fmt: skip
+TRAITS: Mapping[str, float] = {"age=uncertain": 0.08}
+"""Weight of a mark where a pathway takes several (P); else 1."""
+FEMALE: Mapping[str, float] = {"trafficking-child": 0.8, "trafficking-adult": 0.8, "juvenile-justice": 0.06, "child-labour": 0.3}
+"""Share of girls and women (P); else 0.5."""
+BANDS: Mapping[str, Mapping[str, float]] = {
+    "": {"0-5": 0.15, "6-11": 0.3, "12-14": 0.3, "14": 0.05, "15-17": 0.25},
+    "trafficking-child": {"6-11": 0.1, "12-14": 0.35, "14": 0.05, "15-17": 0.5},
+    "juvenile-justice": {"12-14": 0.08, "12-13": 0.04, "14": 0.04, "14-17": 0.4, "15-17": 0.84},
+    "without-parental-care": {"0-5": 0.5, "6-11": 0.25, "12-14": 0.15, "14": 0.02, "15-17": 0.1},
+}
+"""Age bands of children (P)."""
+URGENCY: Mapping[str, float] = {"emergency": 0.12, "urgent": 0.48, "routine": 0.4}
+LANGUAGES: Mapping[str, float] = {"sq": 0.86, "sr-Latn": 0.06, "rom": 0.04, "tr": 0.02, "bs": 0.01, "other": 0.01}
+FOREIGN: Mapping[str, float] = {"trafficking-child": 0.25, "trafficking-adult": 0.4}
+"""Share of people from abroad (P); else 0.03."""
+ASYLUM: Mapping[str, float] = {"not-claimed": 0.75, "claimed": 0.2, "unknown": 0.05}
+FLAGS: Mapping[str, float] = {
+    "unaccompanied": 0.05, "siblings": 0.1, "disability": 0.06, "needs-interpreter": 0.04, "workplace": 0.4, "danger": 0.1, "crime": 0.05,
+    "in-custody": 0.25, "in-hospital": 0.2, "care-question": 0.15, "benefit-question": 0.15, "advocate-first": 0.2, "has-dependants": 0.15,
+}  # fmt: skip
+"""Chance of a circumstance (P); else 2 in 1000: signs of exploitation are rare."""
+CONSENT: Mapping[str, float] = {"GIVEN": 0.72, "NOT_ASKED": 0.2, "REFUSED": 0.04, "": 0.04}
+WITHDRAWS, EXCLUDES, CHANGES = 0.02, 0.01, 0.04
+"""Chances (P): consent is withdrawn, a relative is excluded, traits change, each within about a fortnight."""
+
+SILENT, UNREACHED = 0.08, 0.02
+"""Chances at each rung (P): nobody answers, nobody can be reached at all."""
+DECLINES: Mapping[str, float] = {"police-thbs": 0.02, "social-worker": 0.03, "prosecutor": 0.02, "court": 0.01, "judge": 0.01}
+"""Chance that an agency declines what it may decline (P); else 0.1."""
+REASONS: Mapping[str, float] = {
+    "NO_CAPACITY": 6, "OUT_OF_AREA": 3, "OUT_OF_MANDATE": 2, "PERSON_DECLINED": 2, "LANGUAGE_NOT_AVAILABLE": 1, "MISSING_INFORMATION": 1,
+}  # fmt: skip
+"""Weight of a reason (P); else 0.4."""
+HOLDS, RETURNS = 0.05, 0.015
+SEES: Mapping[str, int] = {
+    "police-thbs": 5 * MINUTE, "police": 5 * MINUTE, "social-worker": 12 * MINUTE, "victim-advocate": 10 * MINUTE, "prosecutor": 3 * HOUR,
+    "health-house": 15 * MINUTE, "hospital": 15 * MINUTE, "court": 18 * HOUR, "judge": 6 * HOUR, "school": 5 * HOUR, "probation": 6 * HOUR,
+    "education-directorate": 10 * HOUR, "labour-inspector": 5 * HOUR, "iom": 4 * HOUR, "child-rights-coordinator": 4 * HOUR,
+    "disability-centre": 9 * HOUR, "disability-mobile-team": 12 * HOUR, "rights-team": 5 * HOUR, "day-support": 3 * HOUR,
+}  # fmt: skip
+"""Median time until somebody has seen it (P); else 10 minutes. Accepting takes as long again."""
+ROUTINE = 3
+"""So much longer where it is routine (P)."""
+COMES = 90 * MINUTE
+"""Median time from accepting until somebody is present, or a person has arrived (P)."""
+DECIDES: Mapping[str, int] = {"police": 45 * MINUTE, "police-thbs": 3 * HOUR, "rights-team": 7 * HOUR, "judge": 3 * DAY}
+"""Median time of a decision, by role (P); else 5 hours."""
+COMPLETES: Mapping[str, int] = {
+    "health-house": 5 * HOUR, "hospital": 8 * HOUR, "prosecutor": 26 * HOUR, "social-worker": 4 * DAY, "school": 5 * DAY, "court": 9 * DAY,
+    "probation": 8 * DAY, "labour-inspector": 20 * HOUR, "disability-centre": 5 * DAY, "rights-team": 12 * DAY, "iom": 6 * DAY,
+    "parents": HOUR, "execution": 90 * DAY, "institution-answer": 18 * DAY, "monitoring": 3 * DAY, "hospital-days": 6 * DAY,
+}  # fmt: skip
+"""Median time until it is done, by step or role (P); else 2 days."""
+STAYS = 35 * DAY
+"""Median stay in a place (P)."""
+CODES: Mapping[str, float] = {
+    "reconciliation": 130, "school-attendance": 110, "community-work": 60, "warning": 87,  # D: 387 diverted; how they divide P
+    "proceed": 276, "no-case": 20, "educational-measure": 245, "community-service": 31, "no-measure": 8,  # D, D, D; the others P
+    "LOW": 0.4, "MEDIUM": 0.42, "HIGH": 0.18, "csw-guardian": 0.65, "relative": 0.25, "parent": 0.1, "agree": 0.8, "refuse": 0.2,
+    "stay": 0.7, "move": 0.3, "leave": 0.7, "remain": 0.3, "return": 0.3, "third-country": 0.05, "fulfilled": 0.9, "failed": 0.1,
+    "not-exploited": 0.994, "exploited": 0.006, "no-signs": 0.9, "neglected": 0.05, "working": 0.03, "fourteen-or-over": 0.93,
+    "under-14": 0.07, "released": 0.9, "before-judge": 0.1, "continue": 0.5, "change-place": 0.05, "end-care": 0.45, "no-placement": 0.55,
+    "no-urgency": 0.7, "measure-asked": 0.3,
+}  # fmt: skip
+"""Weight of a decision's code beside the other codes of its step (P where not D); else 0.5."""
+DESK = 40 * MINUTE
+"""Median time until a desk has acted on a task (P)."""
+CONFIRMS = 0.9
+"""Chance that a desk confirms what one party has said (P)."""
+OBTAINS = 0.8
+"""Chance that a desk which asks for consent gets it (P)."""

@@ -1,0 +1,109 @@
+"""Many worlds on all cores. World n goes to process n modulo their number, and the sums are made in order of world:
+so the result depends on the seed alone, and no more than one world per process is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from msgspec import Struct, field
+
+from referral.analysis.compare import Differences
+from referral.analysis.simulation.caseload import Caseload, worlds
+from referral.analysis.simulation.paired import Against
+from referral.analysis.simulation.tally import Tally
+from referral.analysis.simulation.world import Decided, World
+from referral.domain.policy import Policy
+from referral.domain.policy import policy as domain
+from referral.parallel import shared
+
+OFTEN = 10
+"""Cases after which the progress is told."""
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What shall be simulated. files: of the policy. other: of the policy that it is compared with; None: of none."""
+
+    files: Mapping[str, bytes]
+    other: Mapping[str, bytes] | None
+    cases: int
+    seed: int
+    year: int
+
+
+class Result(Struct):
+    """before: under the policy. after: under the other. years: how many worlds."""
+
+    before: Tally = field(default_factory=Tally)
+    after: Tally = field(default_factory=Tally)
+    differences: Differences = field(default_factory=Differences)
+    years: int = 0
+
+    def add(self, other: Result) -> None:
+        """Another world's, the next in order."""
+        self.before.add(other.before)
+        self.after.add(other.after)
+        self.differences.add(other.differences)
+        self.years += other.years
+
+
+def run(wanted: Wanted, jobs: int, tell: Callable[[int], None]) -> Result:
+    """All worlds. tell: how many further cases of the first policy have ended. PolicyErrors: one of the policies is wrong."""
+    before, after = policies(wanted)
+    made = worlds(before, wanted.cases, wanted.seed, wanted.year)
+    result = Result()
+    if jobs < 2 or len(made) < 2:
+        for said in (said for caseload in made for said in one(caseload, after)):
+            if isinstance(said, Result):
+                result.add(said)
+            else:
+                tell(said)
+        return result
+    jobs = min(jobs, len(made))
+    for found in shared(share, [(wanted, number, jobs) for number in range(jobs)], len(made), tell, Result):
+        result.add(found)
+    return result
+
+
+def policies(wanted: Wanted) -> tuple[Policy, Policy | None]:
+    """Both, compiled. The other knows the procedures of the first, so that it can be told of them."""
+    return domain.compile(wanted.files), None if wanted.other is None else domain.compile(wanted.other)
+
+
+def one(caseload: Caseload, after: Policy | None) -> Iterator[int | Result]:
+    """One world: how many further cases of the first policy have ended, and in the end the result."""
+    if after is not None:
+        both = Against(caseload, caseload.policy, after)
+        yield from _ended(both.run())
+        yield Result(*both.tallies, both.differences, 1)
+        return
+    world, tally = World(caseload, caseload.policy), Tally()
+    yield from _ended(_taken(world, tally))
+    tally.beds(world.beds.finish())
+    yield Result(before=tally, years=1)
+
+
+def _taken(world: World, tally: Tally) -> Iterator[Decided]:
+    """Every decision of a world, counted."""
+    while world.next_at is not None:
+        if (done := world.step()) is not None:
+            tally.take(done)
+            yield done
+
+
+def _ended(decisions: Iterable[Decided]) -> Iterator[int]:
+    """How many more of the cases that came in have ended, now and then."""
+    ended = 0
+    for done in decisions:
+        ended += bool(done.live.ended) and not done.live.raised
+        if ended == OFTEN:
+            yield ended
+            ended = 0
+    yield ended
+
+
+def share(wanted: Wanted, first: int, jobs: int) -> Iterator[int | Result]:
+    """What one process does: every so-manieth world."""
+    before, after = policies(wanted)
+    for caseload in worlds(before, wanted.cases, wanted.seed, wanted.year)[first::jobs]:
+        yield from one(caseload, after)

@@ -1,0 +1,193 @@
+"""A world of made-up cases, run through `decide`: one queue of what happens next over all cases, in order of time.
+
+Beds are really held between cases. Finished cases are dropped; what is kept is what the listener counts.
+
+The places of one world: who holds how many now, and how long each service had none left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from heapq import heappop, heappush
+
+from msgspec import Struct
+
+from referral.analysis.simulation.caseload import DAYS, Arrival, Caseload, life
+from referral.analysis.simulation.reactions import REACTIONS, Answer, Live, Look, comes_to, looks_again
+from referral.analysis.simulation.seeded import Dice
+from referral.domain.case import Case, holds, next_due
+from referral.domain.decide import decided
+from referral.domain.events import CaseRaised, Door, Facts, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted
+from referral.domain.inputs import Due, Input, Source, due_input
+from referral.domain.policy import ENGINE, Policy
+from referral.domain.policy.limits import DAY
+
+HORIZON = 730 * DAY
+"""A case that is still open so long after its arrival is counted as such and dropped (ours)."""
+INPUTS = 3000
+"""A case with more inputs goes round in a circle; it is dropped, and counted (ours)."""
+SOURCE = Source(topic="referral-intake", partition=0, offset=0)
+HOLDING = frozenset({OfferOpened, OfferClosed, OfferAccepted})
+
+
+class Decided(Struct, frozen=True, eq=False):
+    """One decision. at: µs UTC. live: its case in the world. case: as it stands after it."""
+
+    at: int
+    live: Live
+    body: Struct
+    case: Case
+    events: tuple[Struct, ...]
+
+
+class World:
+    """One caseload under one policy. beds: its places."""
+
+    def __init__(self, caseload: Caseload, policy: Policy) -> None:
+        self.caseload, self.policy = caseload, policy
+        self.beds = Beds(policy, caseload.start, caseload.start + DAYS * DAY)
+        self._dice = Dice(caseload.seed)
+        self._queue: list[tuple[int, int, Live, Struct | int]] = []
+        self._count = 0
+        for number, arrival in enumerate(caseload.arrivals()):
+            id = f"{caseload.world:08x}-0000-0000-0000-{number:012x}"
+            live = Live(arrival.name, id, arrival.at, arrival.pathway, arrival.traits.found_in, False)
+            self._push(arrival.at, live, arrival)
+
+    @property
+    def next_at(self) -> int | None:
+        """When something happens next, µs UTC; None: nothing ever."""
+        return self._queue[0][0] if self._queue else None
+
+    def step(self) -> Decided | None:
+        """Let the next thing happen; None: it came to nothing, or nothing is left."""
+        at, _, live, item = heappop(self._queue)
+        if live.ended:
+            return None
+        body = self._body(live, item, at)
+        if body is None:
+            return None
+        done = self._decide(live, body, at)
+        if isinstance(item, Look) and not live.ended:
+            self._later(live, looks_again(self._dice, live, item, at))
+        return done
+
+    def _body(self, live: Live, item: Struct | int, at: int) -> Struct | None:
+        if isinstance(item, int):
+            if live.alarm != item:
+                return None
+            live.alarm = None
+            return Due(at=item)
+        if isinstance(item, Answer | Look):
+            return comes_to(self._dice, live, item, at, self.policy)
+        if isinstance(item, Arrival):
+            for when, body in life(self._dice, item):
+                self._push(when, live, body)
+            return _referral(live, item)
+        return item
+
+    def _decide(self, live: Live, body: Struct, at: int) -> Decided:
+        live.inputs += 1
+        if isinstance(body, Due):
+            cause = due_input(live.id, body.at, live.case.seq if live.case else 0)
+        else:
+            id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
+            cause = Input(id=id, case_id=live.id, body=body, source=SOURCE, seq=live.inputs, at=at)
+        facts = Facts(now=at, engine=ENGINE, free=self.beds.free)
+        events, case = decided(live.case, cause, facts, self.policy)
+        live.case = case
+        holding = False
+        for event in events:
+            kind = type(event)
+            if kind in REACTIONS:
+                self._later(live, REACTIONS[kind](self._dice, live, event, at, self.policy))
+                holding = holding or kind in HOLDING
+            elif kind is CaseRaised:
+                self._raise(live, event, at)  # type: ignore[arg-type]
+        if case.closed:
+            live.ended = case.closed
+        elif at > live.at + HORIZON:
+            live.ended = "still-open"
+        elif live.inputs >= INPUTS:
+            live.ended = "in-a-circle"
+        else:
+            self._alarm(live, at)
+        if holding or live.ended:
+            self._hold(live, at)
+        return Decided(at, live, body, case, events)
+
+    def _alarm(self, live: Live, at: int) -> None:
+        assert live.case is not None
+        due = next_due(live.case)
+        if due is not None and due != live.alarm:
+            live.alarm = due
+            self._push(max(due, at), live, due)
+
+    def _hold(self, live: Live, at: int) -> None:
+        """Count places down and up by what the case holds now, as routing does."""
+        assert live.case is not None
+        held = {} if live.ended else dict(holds(live.case))
+        if held != live.held:
+            self.beds.change(live.held, held, at)
+            live.held = held
+
+    def _raise(self, live: Live, event: CaseRaised, at: int) -> None:
+        """A complaint is a case of its own. Its id has a digit that no arrival has."""
+        number = live.again("raised")
+        id = f"{live.id[:9]}{number + 1:04x}{live.id[13:]}"
+        raised = Live(f"{live.name}.{number + 1}", id, at, event.pathway, event.traits.found_in, True)
+        self._push(at, raised, event)
+
+    def _later(self, live: Live, later: tuple[int, Answer | Look] | None) -> None:
+        if later is not None:
+            self._push(later[0], live, later[1])
+
+    def _push(self, at: int, live: Live, item: Struct | int) -> None:
+        self._count += 1
+        heappush(self._queue, (at, self._count, live, item))
+
+
+def _referral(live: Live, arrival: Arrival) -> ReferralSubmitted:
+    return ReferralSubmitted(
+        referral_id=live.id,
+        agency=arrival.agency,
+        door=Door.HTTP,
+        opens=True,
+        traits=arrival.traits,
+        consent=arrival.consent,
+        sections=("identity",),
+        received_at=arrival.at,
+    )
+
+
+class Beds:
+    """free: places that nobody holds, by service. full: µs without any within the year, by service."""
+
+    __slots__ = ("_since", "end", "free", "full", "start")
+
+    def __init__(self, policy: Policy, start: int, end: int) -> None:
+        self.free = {s.id: s.places for s in policy.services.values() if s.places is not None}
+        self.full = dict.fromkeys(self.free, 0)
+        self.start, self.end = start, end
+        self._since = {service: start for service, places in self.free.items() if places <= 0}
+
+    def change(self, before: Mapping[str, int], now: Mapping[str, int], at: int) -> None:
+        """One case holds other places than before."""
+        for service in sorted(before.keys() | now.keys()):
+            if service not in self.free:
+                continue
+            self.free[service] += before.get(service, 0) - now.get(service, 0)
+            if self.free[service] <= 0:
+                self._since.setdefault(service, at)
+            elif service in self._since:
+                self._count(service, self._since.pop(service), at)
+
+    def finish(self) -> dict[str, int]:
+        """How long each service was full, now that the year is over for those that still are."""
+        for service, since in self._since.items():
+            self._count(service, since, self.end)
+        self._since.clear()
+        return self.full
+
+    def _count(self, service: str, since: int, until: int) -> None:
+        self.full[service] += max(min(until, self.end) - max(since, self.start), 0)

@@ -1,0 +1,169 @@
+"""`referral agency`: an agency's tokens for the HTTP door, its own topic, and whom a case excludes.
+
+`referral agency key`: the key with which an agency's system signs what it sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import console
+from referral.cli.connection import run
+from referral.domain.local_time import moment
+from referral.domain.policy.reading.reader import allowed
+from referral.errors import Malformed, Rejected
+from referral.runtime import settings
+from referral.runtime.kafka import clients
+from referral.runtime.postgres import clock
+from referral.runtime.settings import Settings
+from referral.tlog import note_keys
+from referral.tlog.note_keys import ED25519, SignerKey
+
+SHOWN = 12
+"""Hex digits of a token's hash that name it in lists."""
+Agency = Annotated[str, typer.Argument(help="Id of the agency, as in the directory.")]
+
+_ADD = text("INSERT INTO intake.agency_token (hash, agency, label, created_at) VALUES (:hash, :agency, :label, :at)")
+_LIST = text(
+    "SELECT encode(hash, 'hex') AS name, label, created_at, revoked_at FROM intake.agency_token WHERE agency = :agency ORDER BY 3, 1"
+)
+_REVOKE = text(
+    "UPDATE intake.agency_token SET revoked_at = :at WHERE agency = :agency AND revoked_at IS NULL "
+    "AND (:name = 'all' OR starts_with(encode(hash, 'hex'), :name)) RETURNING 1"
+)
+
+
+def token_command(
+    agency: Agency,
+    label: Annotated[str, typer.Option(help="Which system will hold it, in the agency's words.")] = "",
+    revoke: Annotated[str, typer.Option(help="Revoke the token of this name (see --list), or all; makes none.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="List the agency's tokens; makes none.")] = False,
+    as_json: console.Json = False,
+) -> int:
+    """Make a token, which is shown once and never again. Tokens are kept as hashes; a revoked one is refused within a second.
+
+    Exit 0 done, 1 no such agency or token, 2 the database is away.
+
+    Example: referral agency token school-drita --label 'our case system'
+    """
+    found = settings.load()
+    _known(found, agency)
+    if list_:
+        return _list(run(found, lambda tx: _tokens(tx, agency)), as_json)
+    if revoke:
+        if revoke != "all" and len(revoke) < SHOWN:
+            raise Rejected("name", "--revoke", f"give the {SHOWN} digits that --list shows, or all")
+        count = run(found, lambda tx: _revoke(tx, agency, revoke))
+        if not count:
+            raise Rejected("unknown-token", "--revoke", "no token of this agency has this name and stands")
+        console.document({"revoked": count}) if as_json else console.console.print(f"{count} revoked")
+        return 0
+    made = secrets.token_urlsafe(32)
+    run(found, lambda tx: add(tx, agency, label, made))
+    console.document({"agency": agency, "token": made}) if as_json else console.console.print(made, soft_wrap=True)
+    return 0
+
+
+def topic_command(agency: Agency, as_json: console.Json = False) -> int:
+    """Make the agency's own topic, ingress.<agency>. Who may write to it the broker's access list says.
+
+    Exit 0 it is there, 1 no such agency, 2 the broker is away.
+
+    Example: referral agency topic school-drita
+    """
+    found = settings.load()
+    _known(found, agency)
+    name = asyncio.run(clients.create_ingress(found, agency))
+    console.document({"topic": found.topic(name)}) if as_json else console.console.print(found.topic(name))
+    return 0
+
+
+def exclude_command(
+    case_id: str,
+    kind: Annotated[str, typer.Argument(help="AGENCY, STAFF or RELATION.")],
+    actor: Annotated[str, typer.Argument(help="Agency id, account id, or a relation such as parent.")],
+    url: console.Url = console.DEFAULT_URL,
+    token: console.Token = "",
+    as_json: console.Json = False,
+) -> int:
+    """As an agency that stands in the case: exclude somebody from it. What they could read they cannot read any more.
+
+    Exit 0 received, 1 refused, 2 intake cannot be reached.
+
+    Example: referral agency exclude CASE RELATION parent
+    """
+    with console.client(url, token) as client:
+        receipt = client.exclude(case_id, kind.upper(), actor)
+    console.document(receipt) if as_json else console.console.print(f"{actor} is excluded from the case")
+    return 0
+
+
+async def add(tx: AsyncConnection, agency: str, label: str, token: str) -> None:
+    """Keep the hash of a token."""
+    digest = hashlib.sha256(token.encode()).digest()
+    await tx.execute(_ADD, {"hash": digest, "agency": agency, "label": label, "at": await clock.now(tx)})
+
+
+async def _tokens(tx: AsyncConnection, agency: str) -> list[dict[str, Any]]:
+    return [{**row._mapping, "name": row.name[:SHOWN]} for row in (await tx.execute(_LIST, {"agency": agency})).all()]
+
+
+async def _revoke(tx: AsyncConnection, agency: str, name: str) -> int:
+    return len((await tx.execute(_REVOKE, {"agency": agency, "name": name, "at": await clock.now(tx)})).all())
+
+
+def _list(found: list[dict[str, Any]], as_json: bool) -> int:
+    if as_json:
+        console.document(found)
+    else:
+        rows = [(t["name"], t["label"], moment(t["created_at"]), moment(t["revoked_at"])) for t in found]
+        console.table(("token", "held by", "made", "revoked"), rows)
+    return 0
+
+
+def _known(found: Settings, agency: str) -> None:
+    known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
+    if agency not in known:
+        raise Rejected("unknown-agency", "agency", f"use an id of the directory: {allowed(agency, known)}")
+
+
+SEED = 32
+
+
+def key_command(
+    agency: Agency,
+    file: Annotated[Path, typer.Option("--file", help="Where the secret key stands; made if it is not there, for its owner alone.")],
+    as_json: console.Json = False,
+) -> int:
+    """Show the key of a file, made if it is not there: the line for `signing: keys:` of the agency's file in the directory.
+
+    The agency runs it on its own machine: the secret key never leaves it, and nobody else needs it.
+
+    Exit 0 shown, 2 the file cannot be used.
+
+    Example: referral agency key school-drita --file school-drita.key
+    """
+    try:
+        note_keys.named(agency.encode(), "key", "the agency's id")
+        if not file.exists():
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+                new.write(SignerKey(agency, ED25519, os.urandom(SEED)).encode() + b"\n")
+                new.flush()
+                os.fsync(new.fileno())
+        found = note_keys.signer(file.read_bytes().removesuffix(b"\n"))
+    except (OSError, Malformed) as error:
+        raise typer.BadParameter(f"{file}: {error}") from None
+    if (found.kind, found.name) != (ED25519, agency):
+        raise typer.BadParameter(f"{file}: this is no signing key of {agency}, but {found.name}'s of type {found.kind}; name another file")
+    line = found.verifier.encode().decode()
+    console.document({"agency": agency, "key": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
+    return 0

@@ -1,0 +1,40 @@
+"""`referral doctor`: is everything where it must be, and what to do if not."""
+
+from __future__ import annotations
+
+import msgspec
+from aiokafka.errors import KafkaError
+
+from referral.cli import connection, console
+from referral.cli.admin import roster
+from referral.cli.admin.doctor_checks import Check, Result, diagnose
+from referral.cli.admin.doctor_probe import Vitals, gather
+from referral.errors import Unavailable
+
+
+def doctor(as_json: console.Json = False) -> int:
+    """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock and rotas.
+
+    Exit 0 all good, 1 something is bad, 2 database or broker away, 3 something could not be checked.
+
+    Example: referral doctor
+    """
+    try:
+        vitals: Vitals = connection.ask(gather)
+    except (KafkaError, OSError) as error:
+        raise Unavailable("the broker") from error
+    vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in roster.ask()["rungs"] if r["ran_out"]]
+    checks = diagnose(vitals)
+    if as_json:
+        console.document({"now": vitals.now, "clock_ahead_us": vitals.ahead, "checks": [msgspec.to_builtins(c) for c in checks]})
+    else:
+        console.table(("check", "result", "what was found", "what to do"), [(c.name, c.result, c.said, c.do) for c in checks])
+        if vitals.ahead:
+            console.console.print(f"drill: the clock of this stack is {vitals.ahead // 1_000_000} s ahead")
+    return exit_code(checks)
+
+
+def exit_code(checks: list[Check]) -> int:
+    """0 good, 1 bad, 3 not fully checked."""
+    results = {c.result for c in checks}
+    return 1 if Result.BAD in results else 3 if Result.UNCHECKED in results else 0

@@ -1,0 +1,342 @@
+"""What the vitals mean: one function a check, each pure. A check says what holds, what does not, and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from referral.cli.admin.doctor_probe import Seen, Vitals
+from referral.domain.case import holds
+from referral.domain.events import CaseOpened, InputIgnored, NeedsPerson, ReferralAttached, ReferralSubmitted, ResponseSubmitted
+from referral.domain.inputs import derived
+from referral.proof.entry import INTAKE, NOTIFICATION, ROUTING, Kind
+from referral.proof.receipt import PROMISE_S
+from referral.proof.verify.log import closes, ends
+
+SECOND = 1_000_000
+LATE = 30 * SECOND
+"""µs; longer than any batch, publication or poll of a healthy stack (DESIGN §8: ready again in 30 s)."""
+DAY = 24 * 3600 * SECOND
+UNDECIDED = 7 * DAY
+"""µs; a second person has had a week (ours)."""
+UNLOGGED = 600 * SECOND
+"""µs; audit publishes within seconds, and a minute without a quorum is its own alarm (ours)."""
+PROMISED = PROMISE_S * SECOND
+"""µs; what a receipt promises, and what `referral receipt` waits for."""
+OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
+SHOWN = 3
+OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
+"""Topic → the one service that writes it."""
+
+
+class Result(StrEnum):
+    GOOD = "good"
+    BAD = "BAD"
+    UNCHECKED = "not checked"
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """do: what an operator does about it; empty when nothing."""
+
+    name: str
+    result: Result
+    said: str
+    do: str = ""
+
+
+def check(name: str, bad: Iterable[str], good: str, do: str) -> Check:
+    """Bad when there is anything in `bad`, of which the first few are told."""
+    found = list(bad)
+    if not found:
+        return Check(name=name, result=Result.GOOD, said=good)
+    more = f" … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return Check(name=name, result=Result.BAD, said="; ".join(found[:SHOWN]) + more, do=do)
+
+
+def diagnose(vitals: Vitals) -> list[Check]:
+    """Every check, in the order in which to read them."""
+    return [one(vitals) for one in CHECKS]
+
+
+def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
+    found = (lease.positions.get(place, 0) for lease in vitals.services[service].leases)
+    return max(found, default=0)
+
+
+def _destroyed(vitals: Vitals) -> set[str]:
+    """The erased cases that must be gone: not those whose rows and key wait until the log proves the erasure."""
+    return vitals.erased - {case_id for case_id, _, approved, done in vitals.erasures if approved and not done}
+
+
+def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
+    """Cause id → what routing said to it."""
+    said: dict[str, list[Seen]] = {}
+    for record in vitals.records:
+        if record.place[0] == ROUTING:
+            said.setdefault(record.meta.cause_id, []).append(record)
+    return said
+
+
+def conservation(vitals: Vitals) -> Check:
+    """Every submission and every response below routing's position has exactly one outcome. Needs no key: ids and types are clear."""
+    said, erased, count = _answered(vitals), vitals.erased, 0
+    waiting = {partition for partition, _, _ in vitals.services["routing"].outbox}
+    bad = []
+    for record in _once(r for r in vitals.records if r.place[0] == INTAKE):
+        meta = record.meta
+        if meta.type not in (ReferralSubmitted.TYPE, ResponseSubmitted.TYPE) or meta.case_id in erased:
+            continue
+        if record.offset >= _position(vitals, "routing", record.place):
+            continue
+        answers = list({a.meta.event_id: a for a in said.get(meta.event_id, ())}.values())
+        if not answers and record.place[1] in waiting:
+            continue
+        count += 1
+        if problem := _outcome(meta.type, meta.event_id, answers):
+            bad.append(f"{meta.type} {meta.event_id} of case {meta.case_id}: {problem}")
+    bad += _broken(vitals)
+    good = f"{count} submissions and responses, each with one outcome; {len(vitals.promises)} receipts"
+    do = "`referral audit verify` names the entry; then `referral recover`, if the database went back. A receipt: telephone its desk now"
+    return check("conservation", bad, good, do)
+
+
+def _broken(vitals: Vitals) -> Iterable[str]:
+    """Receipts that intake has given, and did not make true in the time that it promised. Of an erased case none is owed any more."""
+    said = {record.meta.event_id for record in vitals.records if record.place[0] == INTAKE}
+    for event, case, at in vitals.promises:
+        if at >= vitals.now - PROMISED or case in vitals.erased:
+            continue
+        if event not in said:
+            yield f"intake gave a receipt for event {event} of case {case}, and never published it: somebody swallowed it"
+        elif event not in vitals.logged:
+            yield f"event {event} of case {case} has a receipt, and is not in the log"
+
+
+def _once(records: Iterable[Seen]) -> Iterable[Seen]:
+    """Leave out republished records."""
+    return {(r.place[0], r.meta.case_id, r.meta.case_seq): r for r in reversed(list(records))}.values()
+
+
+def _outcome(type_: str, cause: str, answers: list[Seen]) -> str:
+    if not answers:
+        return "no outcome"
+    if sorted(a.meta.event_id for a in answers) != sorted(derived(cause, n) for n in range(len(answers))):
+        return "its events are not those of one decision"
+    if len({(a.meta.case_id, a.meta.case_seq) for a in answers}) != len(answers):
+        return "two events with one sequence"
+    kinds = Counter(a.meta.type for a in answers)
+    outcomes = sum(kinds[o] for o in OUTCOMES)
+    if type_ == ReferralSubmitted.TYPE and outcomes != 1 and not (outcomes == 0 and kinds[NeedsPerson.TYPE]):
+        return f"{outcomes} outcomes"
+    return ""
+
+
+def sequences(vitals: Vitals) -> Check:
+    """Every case's sequence in every topic is dense, and the writers' own count is where the topic ends."""
+    last: dict[tuple[str, str], int] = {}
+    values: dict[tuple[str, str, int], bytes] = {}
+    bad = []
+    for record in vitals.records:
+        place = (record.place[0], record.meta.case_id)
+        seq, expected = record.meta.case_seq, last.get(place, 0) + 1
+        if seq > expected:
+            bad.append(f"{place[0]} case {place[1]}: {expected} is missing before {seq}")
+        elif seq < expected and values.get((*place, seq), record.value) != record.value:
+            bad.append(f"{place[0]} case {place[1]}: sequence {seq} exists twice with other bytes (fork)")
+        last[place] = max(seq, last.get(place, 0))
+        values[*place, seq] = record.value
+    for topic, name in OWNERS.items():
+        if vitals.services[name].outbox:  # what is committed and not published yet is no gap
+            continue
+        for (of, case_id), seq in vitals.services[name].seen.items():
+            if of == topic and last.get((topic, case_id), 0) < seq:
+                bad.append(f"{topic} case {case_id}: {name} wrote up to {seq}, the topic ends at {last.get((topic, case_id), 0)}")
+    bad += [f"{topic}[{partition}]@{offset} is no record of ours" for (topic, partition), offset in vitals.unread]
+    foreign = [at for at in vitals.foreign if at not in vitals.unread]
+    bad = [f"{topic}[{partition}]@{offset}: {OWNERS[topic]} did not write it" for (topic, partition), offset in foreign] + bad
+    do = "find out who else writes that topic; tell the case's desk; it needs no `recover`. `referral audit verify` names forks and gaps"
+    return check("sequences", bad, f"{len(last)} sequences, all dense and by their owners", do)
+
+
+def positions(vitals: Vitals) -> Check:
+    """No reader stands beyond the end of what it reads, and none is far behind."""
+    bad, lag = [], 0
+    for service in vitals.services.values():
+        for lease in service.leases:
+            for place, offset in lease.positions.items():
+                end = vitals.ends.get(place)
+                if end is None or offset > end:
+                    bad.append(f"{service.name} {lease.unit} stands at {offset} of {place[0]}[{place[1]}], which ends at {end or 0}")
+                else:
+                    lag += end - offset
+    return check(
+        "positions",
+        bad,
+        f"all inside their topics, {lag} records not yet read",
+        "a topic was set back: restore Kafka, or `referral recover`",
+    )
+
+
+def leases(vitals: Vitals) -> Check:
+    """Somebody owns every unit."""
+    bad = []
+    for service in vitals.services.values():
+        if not service.alive:
+            bad.append(f"no instance of {service.name} runs")
+        else:
+            bad += [f"nobody owns {lease.unit} of {service.name}" for lease in service.leases if not lease.held]
+            if not service.leases:
+                bad.append(f"{service.name} has no units")
+    return check("leases", bad, "every unit has an owner", "start the service (`referral up`); if it runs, wait 15 s and look again")
+
+
+def alarms(vitals: Vitals) -> Check:
+    """Every open case has an alarm or stands at a desk, and no alarm is overdue."""
+    bad = []
+    for case in vitals.cases.values():
+        if not case.closed and case.case_id not in vitals.alarms and not case.tasks:
+            bad.append(f"case {case.case_id} is open, has no alarm and stands at no desk")
+    late = [case_id for case_id, at in vitals.alarms.items() if at < vitals.now - 2 * LATE]
+    bad += [f"alarm of case {case_id} is overdue by {(vitals.now - vitals.alarms[case_id]) // SECOND} s" for case_id in late]
+    good = f"{len(vitals.alarms)} alarms for {sum(not c.closed for c in vitals.cases.values())} open cases"
+    return check("alarms", bad, good, "`referral case instruct` by its desk; overdue alarms: see leases and `/readyz` of routing")
+
+
+def keys(vitals: Vitals) -> Check:
+    """Every case has a key that opens, or an erasure on record."""
+    erased = vitals.erased
+    bad = [vitals.wrong_keys] if vitals.wrong_keys else []
+    known = {r.meta.case_id for r in vitals.records}
+    bad += [f"case {case_id} has no key, and no erasure says why" for case_id in sorted(known - vitals.keys - erased)]
+    bad += [
+        f"the key of case {case_id} is still on referral-keys, though it is erased" for case_id in sorted(vitals.kept & _destroyed(vitals))
+    ]
+    if not vitals.wrong_keys:
+        bad += [f"the state of case {case_id} does not open under its key" for case_id in sorted(vitals.sealed - erased)]
+    good = f"{len(vitals.keys)} keys, {len(erased)} cases erased"
+    do = "check REFERRAL_MASTER_KEY_FILE; `referral recover` puts lost keys back and takes erased ones off"
+    return check("keys", bad, good, do)
+
+
+def erasures(vitals: Vitals) -> Check:
+    """No erasure hangs, and nothing that was erased is there again."""
+    running = sorted((vitals.erased & vitals.cases.keys()) - _ended(vitals))
+    bad = [
+        f"case {case_id} is open, and an erasure of it is signed: routing keeps it; do not recover: it would be lost" for case_id in running
+    ]
+    bad += [f"case {case_id} is erased, and its {what} is there again" for what, case_id in _back(vitals) if case_id not in running]
+    bad += [f"somebody who is not intake has said that case {case_id} is erased" for case_id in sorted(vitals.forged)]
+    for case_id, asked, approved, done in vitals.erasures:
+        if approved is None and asked < vitals.now - UNDECIDED:
+            bad.append(f"case {case_id}: erasure asked for {(vitals.now - asked) // DAY} days ago, and nobody has approved or refused it")
+        elif approved is not None and done is None and approved < vitals.now - UNLOGGED:
+            bad.append(f"case {case_id}: erasure approved {(vitals.now - approved) // SECOND} s ago, rows and key are still there")
+    done_ones = sum(1 for *_, done in vitals.erasures if done)
+    do = "asked for: `referral case erasures`. Approved: intake waits for audit's proof, look there. There again: `referral recover`"
+    return check("erasures", bad, f"{done_ones} cases erased, {len(vitals.erasures) - done_ones} under way", do)
+
+
+def _ended(vitals: Vitals) -> set[str]:
+    """Cases that are closed by what their topic says, whatever the database is."""
+    told = (r for r in vitals.records if r.place[0] == ROUTING and ends(r.meta.type))
+    last = {r.meta.case_id: r for r in sorted(told, key=lambda r: r.meta.case_seq)}
+    return {case_id for case_id, record in last.items() if closes(record.meta.type)}
+
+
+def _back(vitals: Vitals) -> list[tuple[str, str]]:
+    gone = _destroyed(vitals)
+    there = {"key": vitals.keys, "case file": vitals.rows, "state": vitals.cases.keys() | vitals.sealed}
+    return sorted((what, case_id) for what, found in there.items() for case_id in found & gone)
+
+
+def topics(vitals: Vitals) -> Check:
+    """The topics are as their cards say."""
+    return check(
+        "topics", vitals.topics, "as schemas/avro/topics.yaml says", "`referral prepare` creates what is missing and names what differs"
+    )
+
+
+def outbox(vitals: Vitals) -> Check:
+    """Nothing that was committed waits long for its publication, and nothing in a queue for its owner."""
+    bad = []
+    for service in vitals.services.values():
+        for partition, records, since in service.outbox:
+            if since < vitals.now - LATE:
+                bad.append(f"{records} records of {service.name} p{partition} wait for {(vitals.now - since) // SECOND} s")
+        rows, oldest = service.queue
+        if oldest is not None and oldest < vitals.now - LATE:
+            bad.append(f"{rows} rows of {service.name}'s queue wait, the oldest for {(vitals.now - oldest) // SECOND} s")
+    return check("outbox", bad, "nothing waits", "is the broker up? is the service? its `/readyz` says what it waits for")
+
+
+def quarantine(vitals: Vitals) -> Check:
+    """Nothing is in quarantine, and audit saw no fork."""
+    bad = [f"{vitals.quarantined} records in quarantine"] if vitals.quarantined else []
+    bad += [f"audit logged {vitals.kinds[kind]} of kind {kind}" for kind in (Kind.FORK, Kind.GAP) if vitals.kinds.get(kind)]
+    do = (
+        "`referral audit verify` names them; the desks were asked, save about foreign ones (see sequences): tell those; find who wrote them"
+    )
+    return check("quarantine", bad, "empty, no forks, no gaps", do)
+
+
+def places(vitals: Vitals) -> Check:
+    """What the place rows say is held is what the cases hold."""
+    held: Counter[str] = Counter()
+    for case in vitals.cases.values():
+        held.update(holds(case))
+    bad = [
+        f"{service}: {row} held by the row, {held[service]} by the cases"
+        for service, (_, row) in vitals.places.items()
+        if row != held[service]
+    ]
+    bad += [f"{service}: {row} held of {capacity}" for service, (capacity, row) in vitals.places.items() if row > capacity > 0]
+    if vitals.sealed:
+        return Check(name="places", result=Result.UNCHECKED, said=f"{len(vitals.sealed)} case states do not open", do="see keys")
+    return check(
+        "places", bad, f"{sum(held.values())} of {sum(c for c, _ in vitals.places.values())} places held", "`referral recover` counts again"
+    )
+
+
+def policy(vitals: Vitals) -> Check:
+    """A bundle is in force, and none waits for the broker."""
+    bad = [] if any(confirmed for _, _, confirmed in vitals.policy) else ["no policy is in force: nothing is decided"]
+    bad += [
+        f"bundle {number} waits for its publication since {(vitals.now - at) // SECOND} s"
+        for number, at, confirmed in vitals.policy
+        if confirmed is None and at < vitals.now - LATE
+    ]
+    newest = max((number for number, _, confirmed in vitals.policy if confirmed), default=0)
+    return check("policy", bad, f"bundle {newest} is in force", "`referral policy activate`; does routing run?")
+
+
+def clock(vitals: Vitals) -> Check:
+    """Nobody moved the clock of a database that holds real cases."""
+    bad = [f"somebody moved it by {vitals.ahead / SECOND:+.0f} s, and this is no drill: nothing is decided"] if vitals.moved else []
+    return check("clock", bad, "as the database server's", "find out who wrote to runtime.clock; UPDATE runtime.clock SET offset_us = 0")
+
+
+def duty(vitals: Vitals) -> Check:
+    """No rota has run out without a word: then everybody of the rung is woken."""
+    do = "`referral duty show` prints the shifts; add the next ones with `referral duty shift`"
+    return check("duty", vitals.bare, "every rota that was begun names somebody, or has a hole on purpose", do)
+
+
+CHECKS: tuple[Callable[[Vitals], Check], ...] = (
+    conservation,
+    positions,
+    leases,
+    sequences,
+    alarms,
+    keys,
+    erasures,
+    topics,
+    outbox,
+    quarantine,
+    places,
+    policy,
+    clock,
+    duty,
+)

@@ -1,0 +1,207 @@
+"""What `referral doctor` looks at: the database in one snapshot, then the topics to their ends. Reading changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from msgspec import Struct, field
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import connection
+from referral.domain.case import Case
+from referral.domain.events import Meta
+from referral.errors import Malformed
+from referral.proof.entry import CASE_TOPICS
+from referral.runtime.kafka import clients, scan
+from referral.runtime.kafka.scan import Place
+from referral.runtime.keys import erasure_tag, key_topic
+from referral.runtime.loop import writer_mark
+from referral.runtime.loop.units import place
+from referral.runtime.postgres import clock
+from referral.runtime.recovery.recover import WRITES
+from referral.runtime.settings import LINE, Settings
+from referral.wire import case_state, seal
+
+LEASES = "SELECT unit, owner, lease_until > clock_timestamp() AS held, positions FROM {s}.lease ORDER BY unit"
+ALIVE = "SELECT count(*) FROM {s}.instance WHERE alive_until > clock_timestamp()"
+OUTBOX = "SELECT partition, records, oldest FROM {s}.outbox"
+QUEUE = "SELECT count(*) AS rows, min(at) AS oldest FROM {s}.queue WHERE NOT sent"
+ERASURES = "SELECT case_id, requested_at, approved_at, destroyed_at FROM intake.erasure WHERE refused_at IS NULL ORDER BY requested_at"
+ROWS = "SELECT case_id FROM intake.casefile"
+PROMISES = "SELECT event_id, case_id, received_at FROM intake.submission"
+LOGGED = "SELECT event_id FROM audit.entry WHERE topic = 'referral-intake' AND event_id <> ''"
+SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """positions: (topic, partition) → next offset; of the service's own topic, what is confirmed."""
+
+    unit: str
+    owner: str
+    held: bool
+    positions: dict[Place, int]
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """Runtime's tables of one service. outbox: (partition, records, since µs). queue: unsent rows and the oldest's time."""
+
+    name: str
+    alive: int
+    leases: tuple[Lease, ...]
+    outbox: tuple[tuple[int, int, int], ...]
+    queue: tuple[int, int | None]
+    seen: dict[tuple[str, str], int]
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A record of a case topic by its clear part."""
+
+    place: Place
+    offset: int
+    meta: Meta
+    value: bytes
+
+
+class Vitals(Struct, kw_only=True):
+    """now: µs by the stack's clock. ahead: by how much a drill moved it. unread: case topics' records without a readable clear part."""
+
+    now: int
+    ahead: int
+    moved: bool
+    """Somebody moved the clock, and this is no drill."""
+    services: dict[str, Service]
+    ends: dict[Place, int]
+    records: list[Seen]
+    unread: list[tuple[Place, int]]
+    foreign: list[tuple[Place, int]]
+    """Records of case topics that the topic's owner did not write."""
+    quarantined: int
+    cases: dict[str, Case]
+    sealed: set[str]
+    """Cases whose state does not open."""
+    alarms: dict[str, int]
+    keys: set[str]
+    wrong_keys: str
+    """Why the keys cannot be unwrapped; empty when they can."""
+    places: dict[str, tuple[int, int]]
+    """Service id → (capacity, held)."""
+    policy: list[tuple[int, int, int | None]]
+    """(number, activated, confirmed)."""
+    kept: set[str] = field(default_factory=set)
+    """Cases whose wrapped key is on referral-keys."""
+    erased: set[str] = field(default_factory=set)
+    """Cases of which intake has said that they are erased."""
+    forged: set[str] = field(default_factory=set)
+    """Cases of which somebody else has said so."""
+    erasures: list[tuple[str, int, int | None, int | None]] = field(default_factory=list)
+    """(case, asked for, approved, destroyed) of every erasure that was not refused."""
+    rows: set[str] = field(default_factory=set)
+    """Cases with a case file."""
+    promises: list[tuple[str, str, int]] = field(default_factory=list)
+    """(event, case, received) of every receipt that intake has given."""
+    logged: set[str] = field(default_factory=set)
+    """Events of intake that stand in the log."""
+    topics: list[str] = field(default_factory=list)
+    """What the broker has otherwise than the cards say."""
+    bare: list[str] = field(default_factory=list)
+    """Rungs whose rota has run out or has gaps, each with what follows; asked of the notifier's rules by `referral doctor`."""
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Kind of audit entry → how many."""
+
+
+async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
+    """All of it. The topics are read after the database, so that what a position names is there. OSError, KafkaError: away."""
+    services = {name: await _service(tx, name) for name in LINE}
+    wrong, opened = "", {}
+    try:
+        opened = await connection.case_keys(tx, found)
+    except Exception as error:  # any trouble with the key file or a key is a finding, not a failure
+        wrong = str(error)
+    at, moved = await clock.shown(tx)
+    vitals = Vitals(
+        now=at,
+        moved=moved,
+        ahead=await clock.offset(tx),
+        services=services,
+        ends={},
+        records=[],
+        unread=[],
+        foreign=[],
+        quarantined=0,
+        cases={},
+        sealed=set(),
+        alarms={r.case_id: r.at for r in await tx.execute(text("SELECT case_id, at FROM routing.alarm"))},
+        keys={r.case_id for r in await tx.execute(connection.CASES)},
+        wrong_keys=wrong,
+        places={r.service_id: (r.capacity, r.held) for r in await tx.execute(text("SELECT * FROM routing.place"))},
+        policy=[tuple(r) for r in await tx.execute(text("SELECT number, activated, confirmed FROM routing.policy ORDER BY number"))],
+        kinds={r.kind: r.n for r in await tx.execute(text("SELECT kind, count(*) AS n FROM audit.entry GROUP BY kind"))},
+    )
+    vitals.erasures = [tuple(row) for row in await tx.execute(text(ERASURES))]
+    vitals.promises = [tuple(row) for row in await tx.execute(text(PROMISES))]
+    vitals.logged = {row.event_id for row in await tx.execute(text(LOGGED))}
+    vitals.rows = {row.case_id for row in await tx.execute(text(ROWS))}
+    for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
+        try:
+            vitals.cases[row.case_id] = case_state.unseal(opened[row.case_id], row.case_id, row.state)
+        except Exception:  # whatever keeps it from opening, it does not open
+            vitals.sealed.add(row.case_id)
+    await _topics(vitals, found, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
+    return vitals
+
+
+async def _service(tx: AsyncConnection, name: str) -> Service:
+    async def rows(statement: str) -> list[Any]:
+        return list(await tx.execute(text(statement.format(s=name))))
+
+    leases = tuple(
+        Lease(unit=r.unit, owner=r.owner or "", held=r.held, positions={place(p): v[0] for p, v in r.positions.items()})
+        for r in await rows(LEASES)
+    )
+    waiting = (await rows(QUEUE))[0]
+    return Service(
+        name=name,
+        alive=(await rows(ALIVE))[0][0],
+        leases=leases,
+        outbox=tuple((r.partition, r.records, r.oldest) for r in await rows(OUTBOX)),
+        queue=(waiting.rows, waiting.oldest),
+        seen={(r.topic, r.case_id): r.seq for r in await rows(SEEN)},
+    )
+
+
+async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) -> None:
+    """What the broker holds, and whether its topics are as their cards say."""
+    intake = erasure_tag.intake_keys(found)
+    cards = clients.wanted(found)
+    admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        missing = [name for name in cards if found.topic(name) not in there]
+        vitals.topics = [f"{found.topic(name)} is missing" for name in missing]
+        present = {name: card for name, card in cards.items() if name not in missing}
+        vitals.topics += [str(problem) for problem in await clients.differences(admin, found, present)]
+    finally:
+        await admin.close()
+    ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]
+    vitals.ends = await scan.ends(found, [*cards, *ingress])
+    vitals.kept = set(await key_topic.kept(found))
+    vitals.quarantined = vitals.ends.get(("referral-quarantine", 0), 0)
+    marked, unmarked = [], []
+    async for place_, record in scan.whole(found, CASE_TOPICS):
+        if writer_mark.carries(secrets[place_[0]], record.value, record.headers):
+            marked.append((place_[0], record.timestamp))
+        else:
+            unmarked.append((place_, record.offset, record.timestamp))
+        try:
+            meta = seal.open(record.value or b"").meta
+            vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
+            if meta.type in seal.UNSEALED:
+                said = not intake or erasure_tag.said(intake, place_[0], record.value) is not None
+                (vitals.erased if said else vitals.forged).add(meta.case_id)
+        except Malformed:
+            vitals.unread.append((place_, record.offset))
+    began = writer_mark.since(marked)
+    vitals.foreign = [(place_, offset) for place_, offset, at in unmarked if at >= began.get(place_[0], at + 1)]

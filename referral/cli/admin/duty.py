@@ -1,0 +1,229 @@
+"""`referral duty`: whom the notifier may knock, by which channel, and when they are on duty."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import console
+from referral.cli.admin import ladder, roster, roster_log
+from referral.domain.local_time import moment
+from referral.domain.policy.reading.reader import allowed
+from referral.errors import Rejected, Unavailable
+from referral.runtime import settings
+from referral.runtime.keys import case_keys as keys_
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.postgres import database
+
+T = TypeVar("T")
+
+Account = Annotated[str, typer.Argument(help="Id of the inbox account (a uuid).")]
+
+
+def person_command(
+    account: Account,
+    agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
+    rung: Annotated[list[str], typer.Option(help="A rung of its ladder, e.g. duty-officer; may be given several times.")],
+    email: Annotated[str | None, typer.Option(help="Where knocks go; kept sealed.")] = None,
+) -> None:
+    """Add a person who can be knocked, or change one. Knocks speak the language of the inbox account.
+
+    Exit 0 done, 1 refused, 2 the database is away.
+
+    Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org
+    """
+
+    found = settings.load()
+    names = ladder.rungs(found, ladder.agency(found, agency), rung)
+
+    async def work(tx: AsyncConnection, keys: Keys) -> None:
+        await roster.owner(tx, account, agency)
+        await roster.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email)
+
+    _run(work)
+    console.console.print(f"{account} may be knocked for {agency}: {', '.join(names)}")
+
+
+def shift_command(
+    account: Account,
+    shift: Annotated[str, typer.Argument(help=roster.HINT)],
+    rung: Annotated[str, typer.Option(help="The rung that the person stands on.")],
+    since: Annotated[str | None, typer.Option(help="First day of a weekly shift, 2026-12-01.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day on which it begins.")] = None,
+) -> None:
+    """Put a person on duty, once or every week; times are wall clock in Belgrade.
+
+    Exit 0 done, 1 refused, 2 the database is away.
+
+    Example: referral duty shift ACCOUNT 'mon-fri 20:00-08:00' --rung duty-officer
+    """
+
+    found, first, last = settings.load(), _date(since), _date(until)
+    if first is not None and last is not None and last < first:
+        raise Rejected("backwards", "--until", "the last day must not lie before the first")
+
+    async def work(tx: AsyncConnection, _: Keys) -> int:
+        ladder.rungs(found, await roster.agency_of(tx, account), [rung])
+        return await roster.add_shift(tx, account=account, rung=rung, written=shift, since=first, until=last)
+
+    console.console.print(f"{_run(work)} shifts")
+
+
+def absence_command(account: Account, begin: str, end: str) -> None:
+    """A person is on no shift between two moments.
+
+    Exit 0 done, 1 refused, 2 the database is away.
+
+    Example: referral duty absence ACCOUNT '2026-12-24 20:00' '2027-01-02 08:00'
+    """
+
+    async def work(tx: AsyncConnection, _: Keys) -> None:
+        await roster.add_absence(tx, account=account, begin=begin, end=end)
+
+    _run(work)
+
+
+def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or absence.")], number: int) -> None:
+    """End a shift or an absence, by the number that `referral duty show` prints. Its row stays, for `referral duty history`.
+
+    Exit 0 done, 1 no such number, 2 the database is away.
+
+    Example: referral duty remove weekly 12
+    """
+    if kind not in roster.PARTS:
+        raise Rejected("unknown-kind", "kind", allowed(kind, roster.PARTS))
+    _run(lambda tx, _: roster.end(tx, kind, number))
+
+
+def disable_command(account: Account) -> None:
+    """Knock this person no more; what is planned already does not leave either.
+
+    Exit 0 done, 1 no such person, 2 the database is away.
+
+    Example: referral duty disable ACCOUNT
+    """
+    _run(lambda tx, _: _disabled(tx, account, True))
+
+
+def enable_command(account: Account) -> None:
+    """Knock this person again.
+
+    Exit 0 done, 1 no such person, 2 the database is away.
+
+    Example: referral duty enable ACCOUNT
+    """
+    _run(lambda tx, _: _disabled(tx, account, False))
+
+
+def pause_command(reason: Annotated[str, typer.Option(help="For the operators who find it paused; nothing about a case.")]) -> None:
+    """Send nothing at all from now on, for instance in a storm of messages. Offers go on: their limits climb and expire.
+
+    Exit 0 done, 2 the database is away.
+
+    Example: referral duty pause --reason 'the relay sends everything twice'
+    """
+    _run(lambda tx, _: roster.pause(tx, reason))
+    console.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
+
+
+def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away what waited instead of sending it.")] = False) -> None:
+    """Send again: what waits and is still wanted, once.
+
+    Exit 0 done, 2 the database is away.
+
+    Example: referral duty resume
+    """
+
+    async def work(tx: AsyncConnection, _: Keys) -> None:
+        await roster.resume(tx)
+        if drop:
+            await roster.drop(tx)
+
+    _run(work)
+
+
+def show_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> None:
+    """The people, their channels (never an address), shifts, absences, whether sending is paused, and which rungs a rota leaves bare.
+
+    Exit 0 told, 1 no such agency, 2 the database is away.
+
+    Example: referral duty show --agency police-prizren
+    """
+    if agency is not None:
+        ladder.agency(settings.load(), agency)
+    found = _run(lambda tx, _: roster.read(tx, agency))
+    found["bare"] = roster.bare(roster.ask(*([] if agency is None else [agency]))["rungs"])
+    if as_json:
+        return console.document(found)
+    for name, rows in found.items():
+        if rows:
+            console.table(list(rows[0]), [[_cell(k, v) for k, v in row.items()] for row in rows], title=name)
+    return None
+
+
+def history_command(
+    agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
+    at: Annotated[str, typer.Option(help="An instant: 2026-11-26 02:00 by the wall clock in Belgrade, or RFC 3339.")],
+    as_json: console.Json = False,
+) -> None:
+    """Who was on duty at an instant, by the roster as it stood then, and who had changed it in the week before.
+
+    Exit 0 told, 1 no such agency or no such time, 2 the database is away.
+
+    Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
+    """
+    ladder.agency(settings.load(), agency)
+    told = roster.ask(agency, str(roster.moment(at)))
+    if as_json:
+        return console.document(told)
+    rungs = [(r["rung"], ", ".join(r["people"]) or "nobody", r["said"]) for r in told["rungs"]]
+    console.table(("rung", "on duty", "why"), rungs, title=f"{agency} at {at}")
+    changes = [(moment(c["at"]), c["by"], c["did"], c["part"], c["account"], c["what"]) for c in told["changes"]]
+    console.table(("changed at", "by", "did", "part", "account", "what"), changes, title="in the week before")
+    return None
+
+
+async def _disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
+    await roster.agency_of(tx, account)
+    await roster.set_disabled(tx, account, disabled)
+
+
+def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
+    """One transaction, as the database's administrator. Unavailable: the database is away."""
+
+    async def whole() -> T:
+        found = settings.load()
+        engine = database.admin(found)
+        try:
+            async with engine.begin() as tx, roster_log.change(tx, found):
+                return await work(tx, keys_.read(found.master_key_file))
+        except Exception as error:
+            if not database.away(error):
+                raise
+            raise Unavailable("the database") from error
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(whole())
+
+
+def _date(written: str | None) -> date | None:
+    try:
+        return None if written is None else date.fromisoformat(written)
+    except ValueError:
+        raise Rejected("malformed", "date", "write 2026-12-01") from None
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name in ("starts", "ends", "at"):
+        return moment(value)
+    if name == "weekday":
+        return roster.DAYS[value]
+    if name in ("start_minute", "end_minute"):
+        return f"{value // 60 % 24:02}:{value % 60:02}" + (f" +{value // roster.DAY} d" if value >= roster.DAY else "")
+    return ", ".join(value) if isinstance(value, list) else value

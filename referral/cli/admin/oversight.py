@@ -1,0 +1,188 @@
+"""`referral oversight`: who may read the figures, which releases are out, and one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import secrets
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import console
+from referral.cli.connection import run
+from referral.domain.events import FigureReleased, Mark
+from referral.domain.local_time import moment
+from referral.errors import Rejected
+from referral.runtime import settings
+from referral.runtime.postgres import clock
+from referral.runtime.postgres.figure_releases import BEGINS, published
+from referral.wire.figure_release import Published
+
+ADD = text("INSERT INTO oversight.reader (hash, name, role, created_at) VALUES (:hash, :name, :role, :at)")
+LIST = text("SELECT name, role, created_at, ended_at FROM oversight.reader ORDER BY name, created_at")
+END = text("UPDATE oversight.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
+BEGIN = text("INSERT INTO runtime.settings VALUES (:name, '1') ON CONFLICT DO NOTHING")
+OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+class Role(StrEnum):
+    """What the pages show first; both may read all."""
+
+    COMMITTEE = "committee"
+    ADVISER = "adviser"
+
+
+Name = Annotated[str, typer.Argument(help="An office as one word, no person, e.g. committee-secretariat.")]
+RoleOf = Annotated[Role, typer.Argument(help="committee begins with the country, adviser with the deadlines.")]
+Number = Annotated[int | None, typer.Argument(help="Of the release; without it the newest.")]
+All = Annotated[bool, typer.Option("--all", help="Hidden figures too, each on its line.")]
+
+
+def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
+    """Make a token for the oversight pages. It is shown once, and kept as a hash.
+
+    Exit 0 made, 2 the name is none, or the database is away.
+
+    Example: referral oversight reader add childrens-rights-adviser adviser
+    """
+    if not OFFICE.fullmatch(name):  # nobody's name may stand there
+        raise typer.BadParameter("NAME: an office as one word, e.g. committee-secretariat: a to z, digits and hyphens, at most 63")
+    made = secrets.token_urlsafe(32)
+    run(settings.load(), lambda tx: add(tx, name, role.value, made))
+    console.document({"name": name, "role": role.value, "token": made}) if as_json else console.console.print(made, soft_wrap=True)
+    return 0
+
+
+def list_command(as_json: console.Json = False) -> int:
+    """Who has or had a token.
+
+    Exit 0 done, 2 the database is away.
+
+    Example: referral oversight reader list
+    """
+    found = run(settings.load(), _list)
+    if as_json:
+        console.document(found)
+        return 0
+    rows = [(each["name"], each["role"], moment(each["created_at"]), moment(each["ended_at"])) for each in found]
+    console.table(("office", "role", "since", "ended"), rows)
+    return 0
+
+
+def end_command(name: Name, as_json: console.Json = False) -> int:
+    """End every token of an office, at once.
+
+    Exit 0 ended, 1 no token of this name stands, 2 the database is away.
+
+    Example: referral oversight reader end committee-secretariat
+    """
+    count = run(settings.load(), lambda tx: end(tx, name))
+    if not count:
+        raise Rejected("unknown-reader", "NAME", "no token of this office stands")
+    console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
+    return 0
+
+
+def begin_command(as_json: console.Json = False) -> int:
+    """Say that no release was ever made, where the first month closed more than two months ago: oversight makes them all.
+
+    Never after releases were lost: made again, they are without who was erased since, and next to the old ones tell of that child.
+
+    Exit 0 said, 2 the database is away.
+
+    Example: referral oversight begin
+    """
+    run(settings.load(), begin)
+    console.document({"begins": True}) if as_json else console.console.print(
+        "oversight may begin: it does so at its next start", soft_wrap=True
+    )
+    return 0
+
+
+def releases_command(as_json: console.Json = False) -> int:
+    """List the releases that are out, with the report of each.
+
+    Exit 0 done, 1 one of them was changed in the database, 2 the database is away.
+
+    Example: referral oversight releases
+    """
+    found = run(settings.load(), published)
+    if as_json:
+        console.document([{"published_at": each.at, **msgspec.to_builtins(each.made)} for each in found])
+        return 0
+    console.table(
+        ("release", "closes", "corrects", "shown", "hidden", "waiting", "narrowest", "published"), [_listed(each) for each in found]
+    )
+    return 0
+
+
+def show_command(number: Number = None, every: All = False, as_json: console.Json = False) -> int:
+    """Show a release: what is told, what waits, and how much is hidden.
+
+    Exit 0 done, 1 there is no such release, or it was changed in the database, 2 the database is away.
+
+    Example: referral oversight show 3
+    """
+    found = run(settings.load(), published)
+    chosen = next((each for each in reversed(found) if number in (None, each.number)), None)
+    if chosen is None:
+        raise Rejected("unknown-release", "NUMBER", "none of this number is out" if number is not None else "none is out yet")
+    if as_json:
+        console.document({"made": msgspec.to_builtins(chosen.made), "figures": [msgspec.to_builtins(figure) for figure in chosen.figures]})
+        return 0
+    made = chosen.made
+    corrects = f", corrects release {made.corrects}" if made.corrects else ""
+    console.console.print(
+        f"release {made.release}: {made.month}{corrects}; hidden: fewer than {made.threshold} or protected", soft_wrap=True
+    )
+    for (first, last, pathway), figures in itertools.groupby(chosen.figures, lambda figure: (figure.first, figure.last, figure.pathway)):
+        months = first if first == last else f"{first}..{last}"
+        rows = [_told(figure) for figure in figures if every or _worth(figure)]
+        if rows:
+            console.table(("measure", "group", "figure", "unit"), rows, title=f"\n{pathway or 'the country'} {months}")
+    if not every:
+        console.console.print(f"{made.hidden} hidden (--all names them)", soft_wrap=True)
+    for each in made.counted:
+        count = f"fewer than {made.threshold}" if each.count is None else str(each.count)
+        console.console.print(f"{each.what}: {count}", soft_wrap=True)
+    return 0
+
+
+async def add(tx: AsyncConnection, name: str, role: str, token: str) -> None:
+    """An office's token, from now on."""
+    await tx.execute(ADD, {"hash": hashlib.sha256(token.encode()).digest(), "name": name, "role": role, "at": await clock.now(tx)})
+
+
+async def end(tx: AsyncConnection, name: str) -> int:
+    """How many tokens of it stood until now."""
+    return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())
+
+
+async def begin(tx: AsyncConnection) -> None:
+    """The releases begin now, though months have closed long ago."""
+    await tx.execute(BEGIN, {"name": BEGINS})
+
+
+async def _list(tx: AsyncConnection) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in await tx.execute(LIST)]
+
+
+def _listed(each: Published) -> tuple[object, ...]:
+    made = each.made
+    return made.release, made.month, made.corrects, made.shown, made.hidden, made.waiting, made.narrowest, moment(each.at)[:10]
+
+
+def _worth(figure: FigureReleased) -> bool:
+    """Not hidden, and not once more how many children there are, or all others."""
+    return figure.mark is not Mark.HIDDEN and figure.group != "no" and (figure.group != "all" or figure.measure == "children")
+
+
+def _told(figure: FigureReleased) -> tuple[object, ...]:
+    value = figure.value if figure.mark is Mark.SHOWN else figure.mark.value.lower()
+    return figure.measure, figure.group, value, figure.unit.value.lower()

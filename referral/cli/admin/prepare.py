@@ -1,0 +1,76 @@
+"""`referral prepare`: what the services need before they start.
+
+`referral recover`: the database was set back to an older copy, Kafka is ahead; put back what the topics prove and go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import connection, console
+from referral.errors import Unavailable
+from referral.proof.entry import CASE_TOPICS
+from referral.runtime import settings
+from referral.runtime.kafka import scan
+from referral.runtime.postgres import bootstrap as runtime
+from referral.runtime.postgres import database
+from referral.runtime.settings import SERVICES, Settings
+from referral.wire import topics
+
+
+def prepare(as_json: console.Json = False) -> int:
+    """Make roles, schemas, tables and topics. Repeating it is harmless; it never removes anything.
+
+    `referral up` does this by itself. Exit 0: all is as it must be. 1: a topic or the database differs. 2: one of them is away.
+
+    Example: referral prepare
+    """
+    found = settings.load()
+    try:
+        asyncio.run(runtime.prepare(found))
+    except Exception as error:
+        if not database.away(error):
+            raise
+        raise Unavailable("the database") from error
+    names = [found.topic(name) for name in topics.load(found.schemas / "topics.yaml")]
+    if as_json:
+        console.document({"schemas": list(SERVICES), "topics": names})
+    else:
+        console.console.print(f"ready: schemas {', '.join(SERVICES)} · topics {', '.join(names)}", soft_wrap=True)
+    return 0
+
+
+ORDER = ("routing", "intake", "notifier", "audit")
+"""Routing first: intake needs the policy in force. Each is one transaction that fences its service and brings the keys back."""
+
+
+def recover(as_json: console.Json = False) -> int:
+    """Fold the services' tables again from the topics, after their units stopped as rewound. Repeating it is harmless.
+
+    Exit 0: done; the units go on by themselves. 2: database or broker away; nothing of the service named was changed.
+
+    Example: referral recover
+    """
+    connection.ask(_answer)
+    done: dict[str, dict[str, int]] = {}
+    for service in ORDER:
+        result = subprocess.run([sys.executable, "-m", f"services.{service}.recover"], stdout=subprocess.PIPE, check=False)
+        if result.returncode:
+            raise Unavailable(f"what `recover` of {service} needs (its own message is above; {', '.join(done) or 'nothing'} is done)")
+        done[service] = json.loads(result.stdout)
+    if as_json:
+        console.document(done)
+    else:
+        console.table(("service", "what", "number"), [(s, what, n) for s, counts in done.items() for what, n in counts.items()])
+        console.console.print("now: `referral doctor`, then `referral audit verify`")
+    return 0
+
+
+async def _answer(_: AsyncConnection, found: Settings) -> None:
+    """Database and broker are there: asked first, so that none of the services begins in vain."""
+    await scan.ends(found, CASE_TOPICS)

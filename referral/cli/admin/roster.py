@@ -1,0 +1,332 @@
+"""The people that the notifier may knock, and their rota, in PostgreSQL: written from the command line, read by the notifier.
+
+How a rota is written on the command line: `mon-fri 20:00-08:00`, `fri 16:00-mon 08:00`, `2026-12-24 20:00/2026-12-25 08:00`. Pure.
+
+Asks the notifier's own rules who is on duty: the answer of `referral duty` and of the machine is one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Rejected, Unavailable
+from referral.runtime.keys.case_keys import Keys
+
+EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")
+BOX = "notifier-contact"
+"""Purpose of the key that seals addresses; the notifier opens them with the same."""
+
+_BY = "coalesce(current_setting('referral.by', true), '')"
+_END = f"SET ended_at = runtime.clock(), ended_by = {_BY}"
+_PERSON_ENDS = text(
+    f"UPDATE notifier.person {_END} WHERE account = :account AND ended_at IS NULL AND (agency, rungs) IS DISTINCT FROM (:agency, :rungs)"
+)
+_PERSON = text(
+    "INSERT INTO notifier.person (account, agency, rungs, disabled) SELECT :account, :agency, :rungs, coalesce((SELECT disabled FROM"
+    " notifier.person WHERE account = :account AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1), false) ON CONFLICT DO NOTHING"
+)
+_ADDRESS = text("SELECT account, address FROM notifier.contact WHERE account = ANY(:accounts) AND channel = 'email' AND ended_at IS NULL")
+_CONTACT_ENDS = text(f"UPDATE notifier.contact {_END}, address = NULL WHERE account = :account AND channel = :channel AND ended_at IS NULL")
+_CONTACT = text("INSERT INTO notifier.contact (account, channel, address) VALUES (:account, :channel, :address)")
+_WEEKLY = text(
+    "INSERT INTO notifier.weekly (account, agency, rung, weekday, start_minute, end_minute, since, until)"
+    " VALUES (:account, :agency, :rung, :weekday, :start, :end, :since, :until) ON CONFLICT DO NOTHING"
+)
+_SINGLE = text(
+    "INSERT INTO notifier.single (account, agency, rung, starts, ends) VALUES (:account, :agency, :rung, :starts, :ends)"
+    " ON CONFLICT DO NOTHING"
+)
+_ABSENCE = text("INSERT INTO notifier.absence (account, starts, ends) VALUES (:account, :starts, :ends) ON CONFLICT DO NOTHING")
+_DISABLE = text(
+    f"WITH was AS (UPDATE notifier.person {_END} WHERE account = :account AND ended_at IS NULL AND disabled <> :disabled RETURNING *)"  # noqa: S608 - the words above
+    " INSERT INTO notifier.person (account, agency, rungs, disabled) SELECT account, agency, rungs, :disabled FROM was"
+)
+_PAUSE = text("INSERT INTO notifier.pause (reason) VALUES (:reason) ON CONFLICT DO NOTHING")
+_RESUME = text(f"UPDATE notifier.pause {_END} WHERE ended_at IS NULL")
+_DROP = text("UPDATE notifier.delivery SET thrown = true WHERE state = 'WAITING' AND NOT thrown")
+PARTS = ("weekly", "single", "absence")
+
+
+_READ = {
+    "people": text(
+        "SELECT account, agency, rungs, (SELECT language FROM intake.account i WHERE i.id = p.account) AS language, disabled,"
+        " ARRAY(SELECT channel FROM notifier.contact c WHERE c.account = p.account AND c.ended_at IS NULL ORDER BY channel) AS channels"
+        " FROM notifier.person p WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, account"
+    ),
+    "weekly": text(
+        "SELECT id, account, agency, rung, weekday, start_minute, end_minute, since, until FROM notifier.weekly"
+        " WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, rung, weekday, start_minute"
+    ),
+    "single": text(
+        "SELECT id, account, agency, rung, starts, ends FROM notifier.single"
+        " WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency) ORDER BY agency, rung, starts"
+    ),
+    "absence": text(
+        "SELECT id, account, starts, ends FROM notifier.absence WHERE ended_at IS NULL AND account IN (SELECT account FROM notifier.person"
+        " WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency)) ORDER BY starts"
+    ),
+    "paused": text("SELECT added_at AS at, reason FROM notifier.pause WHERE ended_at IS NULL"),
+}
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """Whom the notifier may knock. account: id of the inbox account. rungs: names in the agency's ladder.
+
+    email: sealed before it is stored; None leaves what is known. The language is the inbox account's.
+    """
+
+    account: str
+    agency: str
+    rungs: tuple[str, ...]
+    email: str | None = None
+
+
+async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) -> None:
+    """Let the notifier know people, or what has changed about them. Rejected: no uuid, or no address."""
+    rows, addresses = [], {}
+    for person in people:
+        account = _account(person.account)
+        rows.append({"account": account, "agency": person.agency, "rungs": sorted(set(person.rungs))})
+        if person.email is not None:
+            if not EMAIL.fullmatch(person.email):
+                raise Rejected("no-address", "email", "an address like name@example.org, without spaces or brackets")
+            addresses[account] = person.email.encode()
+    contacts = await _new_contacts(tx, keys, addresses)
+    for statement, values in ((_PERSON_ENDS, rows), (_PERSON, rows), (_CONTACT_ENDS, contacts), (_CONTACT, contacts)):
+        if values:
+            await tx.execute(statement, values)
+
+
+async def _new_contacts(tx: AsyncConnection, keys: Keys, addresses: Mapping[str, bytes]) -> list[dict[str, object]]:
+    """Those whose address is another than the one that is known, sealed."""
+    seal, open_ = keys.box(BOX)
+    known = {row.account: open_(row.address, _context(row.account)) for row in await tx.execute(_ADDRESS, {"accounts": list(addresses)})}
+    return [
+        {"account": account, "channel": "email", "address": seal(address, _context(account))}
+        for account, address in addresses.items()
+        if known.get(account) != address
+    ]
+
+
+def _context(account: str) -> bytes:
+    return f"{account}/email".encode()
+
+
+async def add_person(tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], email: str | None = None) -> None:
+    """One of add_people."""
+    await add_people(tx, keys, [Person(account=account, agency=agency, rungs=tuple(rungs), email=email)])
+
+
+async def add_shift(
+    tx: AsyncConnection, *, account: str, rung: str, written: str, since: date | None = None, until: date | None = None
+) -> int:
+    """Put a person on duty, as `rota.parse` reads it; the same shift twice is one. Returns how many. Rejected: nobody, or no shift."""
+    who = {"account": _account(account), "agency": await agency_of(tx, account), "rung": rung}
+    shift = parse(written)
+    if isinstance(shift, Single):
+        await tx.execute(_SINGLE, {**who, "starts": shift.starts, "ends": shift.ends})
+        return 1
+    await tx.execute(_WEEKLY, [_week(who, one, since, until) for one in shift])
+    return len(shift)
+
+
+async def add_weekly(tx: AsyncConnection, people: Iterable[Person], written: str) -> None:
+    """Put people whom the notifier knows on duty on each of their rungs, by one shift that repeats every week. Rejected: no such shift."""
+    shift = parse(written)
+    if isinstance(shift, Single):
+        raise Rejected("malformed", "shift", HINT)
+    stands = [{"account": _account(p.account), "agency": p.agency, "rung": rung} for p in people for rung in p.rungs]
+    if stands:
+        await tx.execute(_WEEKLY, [_week(who, one, None, None) for who in stands for one in shift])
+
+
+def _week(who: Mapping[str, str], one: Weekly, since: date | None, until: date | None) -> dict[str, object]:
+    return {**who, "weekday": one.weekday, "start": one.start, "end": one.end, "since": since, "until": until}
+
+
+async def set_disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
+    """Nothing goes out to a disabled account, also not what is planned already. One that the notifier does not know is left alone."""
+    await tx.execute(_DISABLE, {"account": _account(account), "disabled": disabled})
+
+
+async def add_absence(tx: AsyncConnection, *, account: str, begin: str, end: str) -> None:
+    """A person is on no shift between two moments. Rejected: nobody, or no such moments."""
+    await agency_of(tx, account)
+    span = between(begin, end)
+    await tx.execute(_ABSENCE, {"account": _account(account), "starts": span.starts, "ends": span.ends})
+
+
+async def end(tx: AsyncConnection, part: str, number: int) -> None:
+    """A shift or an absence holds no longer; its row stays. part: one of PARTS. Rejected: no such row holds."""
+    assert part in PARTS
+    done = await tx.execute(text(f"UPDATE notifier.{part} {_END} WHERE id = :id AND ended_at IS NULL RETURNING id"), {"id": number})
+    if done.one_or_none() is None:
+        raise Rejected("unknown", part, "`referral duty show` prints the numbers")
+
+
+async def pause(tx: AsyncConnection, reason: str) -> None:
+    """Hold everything back that has not left."""
+    await tx.execute(_PAUSE, {"reason": reason})
+
+
+async def resume(tx: AsyncConnection) -> None:
+    """Send again what waits and is still wanted."""
+    await tx.execute(_RESUME)
+
+
+async def drop(tx: AsyncConnection) -> None:
+    """Throw away what waits to be sent: the notifier's sender ends it, and says so of each."""
+    await tx.execute(_DROP)
+
+
+async def read(tx: AsyncConnection, agency: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Table → rows as mappings; of one agency or of all. Never an address."""
+    found = {}
+    for name, statement in _READ.items():
+        values = {} if name == "paused" else {"agency": agency}
+        found[name] = [dict(row) for row in (await tx.execute(statement, values)).mappings()]
+    return found
+
+
+async def agency_of(tx: AsyncConnection, account: str) -> str:
+    """The agency for which the notifier knocks a person. Rejected: it knows no such person."""
+    known = text("SELECT agency FROM notifier.person WHERE account = :account AND ended_at IS NULL")
+    found = await tx.execute(known, {"account": _account(account)})
+    agency = found.scalar_one_or_none()
+    if agency is None:
+        raise Rejected("unknown", "account", "add the person first: `referral duty person`")
+    return str(agency)
+
+
+async def owner(tx: AsyncConnection, account: str, agency: str) -> None:
+    """The inbox account is there, and of this agency: whoever is knocked must be able to look. Rejected."""
+    row = (await tx.execute(text("SELECT agency FROM intake.account WHERE id = :id"), {"id": _account(account)})).one_or_none()
+    if row is None:
+        raise Rejected("unknown", "account", f"no inbox account has this id; `referral staff list --agency {agency}` prints them")
+    if row.agency != agency:
+        raise Rejected("other-agency", "--agency", f"this account belongs to {row.agency}; nobody else's offers are shown to it")
+
+
+def _account(written: str) -> str:
+    try:
+        return str(uuid.UUID(written))
+    except ValueError:
+        raise Rejected("malformed", "account", "the id of an inbox account, a uuid; `referral staff add` prints it") from None
+
+
+ZONE = ZoneInfo("Europe/Belgrade")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY, WEEK = 24 * 60, 7 * 24 * 60
+HINT = (
+    "write `mon-fri 20:00-08:00`, `mon,wed 08:00-16:00`, `daily 00:00-24:00`, `fri 16:00-mon 08:00` or `2026-12-24 20:00/2026-12-25 08:00`"
+)
+
+_CLOCK = r"(\d{1,2}:\d{2})"
+_SAME = re.compile(rf"([a-z,-]+) {_CLOCK}-{_CLOCK}")
+_OVER = re.compile(rf"([a-z]{{3}}) {_CLOCK}-([a-z]{{3}}) {_CLOCK}")
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """weekday: 0 is Monday. start, end: minutes after its midnight by the wall clock; end may lie on a later day."""
+
+    weekday: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """µs UTC, half-open."""
+
+    starts: int
+    ends: int
+
+
+def parse(written: str) -> tuple[Weekly, ...] | Single:
+    """Shifts as a person writes them. Rejected: it is no shift."""
+    words = " ".join(written.lower().split())
+    if "/" in words:
+        return between(*words.split("/", 1))
+    if found := _OVER.fullmatch(words):
+        first, last = _day(found[1]), _day(found[3])
+        start, end = _minute(found[2]), _minute(found[4])
+        length = (last - first) % 7 * DAY + end - start
+        return (Weekly(first, start, start + (length if length > 0 else length + WEEK)),)
+    if found := _SAME.fullmatch(words):
+        start, end = _minute(found[2]), _minute(found[3])
+        return tuple(Weekly(day, start, end if end > start else end + DAY) for day in _days(found[1]))
+    raise Rejected("malformed", "shift", HINT)
+
+
+def between(begin: str, end: str) -> Single:
+    """Two moments, as RFC 3339 or by the wall clock in Belgrade. Rejected: no such moments, or they end before they begin."""
+    starts, ends = moment(begin), moment(end)
+    if ends <= starts:
+        raise Rejected("backwards", "shift", "the end must lie after the begin")
+    return Single(starts, ends)
+
+
+def moment(written: str) -> int:
+    """µs UTC. Without an offset it is the wall clock in Belgrade; a time that comes twice means its first coming."""
+    try:
+        when = datetime.fromisoformat(written.strip().upper())
+    except ValueError:
+        raise Rejected("malformed", "moment", "write 2026-12-24 20:00 or 2026-12-24T20:00:00+01:00") from None
+    if when.tzinfo is None:
+        local = when.replace(tzinfo=ZONE)
+        if local.astimezone(UTC).astimezone(ZONE).replace(tzinfo=None) != when:
+            raise Rejected("no-such-time", "moment", "the clocks skip this time in that night; write one hour later")
+        when = local
+    return round(when.timestamp()) * 1_000_000
+
+
+def _days(written: str) -> list[int]:
+    if written == "daily":
+        return list(range(7))
+    days: list[int] = []
+    for part in written.split(","):
+        first, _, last = part.partition("-")
+        low = _day(first)
+        days += [(low + n) % 7 for n in range((_day(last) - low) % 7 + 1 if last else 1)]
+    return sorted(set(days))
+
+
+def _day(word: str) -> int:
+    if word not in DAYS:
+        raise Rejected("malformed", "shift", HINT)
+    return DAYS.index(word)
+
+
+def _minute(clock: str) -> int:
+    hour, minute = (int(part) for part in clock.split(":"))
+    if minute > 59 or hour * 60 + minute > DAY:
+        raise Rejected("malformed", "shift", "a time of day lies between 00:00 and 24:00")
+    return hour * 60 + minute
+
+
+def ask(*arguments: str) -> dict[str, Any]:
+    """What `python -m services.notifier.history` prints. Unavailable: it could not; its own message is on standard error."""
+    result = subprocess.run([sys.executable, "-m", "services.notifier.history", *arguments], stdout=subprocess.PIPE, check=False)
+    if result.returncode:
+        raise Unavailable("what the notifier's rules need (their own message is above)")
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def bare(rungs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rungs with shifts that name nobody now: a hole, or a rota that has run out."""
+    return [{"agency": r["agency"], "rung": r["rung"], "now": r["said"]} for r in rungs if r["bare"]]

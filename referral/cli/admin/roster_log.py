@@ -1,0 +1,104 @@
+"""A change of the roster leaves a trace and takes effect at once: an event on the notifier's topic, and a look at what stands open.
+
+Nobody hands over what was changed: rows that this transaction has written are found by their transaction id, so none can be forgotten.
+"""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import RosterChanged, RosterRow
+from referral.domain.inputs import ROSTER_BOOK
+from referral.runtime.keys import case_keys as keys_
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.postgres import clock, queue
+from referral.runtime.settings import Settings
+from referral.wire import topics
+
+LOCK = 7_236_542
+"""Advisory lock of the roster (services/notifier/roster.py): a batch of the notifier shares it, a change takes it for itself."""
+MOST = 500
+"""Rows in one event: about 75 KB of the megabyte that a record may have (ours)."""
+_BY = text("SELECT set_config('referral.by', :by, true)")
+_MINE = "xmin = pg_current_xact_id()::xid"
+_AGENCY = "coalesce((SELECT p.agency FROM notifier.person p WHERE p.account = r.account ORDER BY p.id DESC LIMIT 1), '') AS agency"
+_ROWS = {
+    "person": "agency, account, rungs, disabled",
+    "contact": f"{_AGENCY}, account, channel",
+    "weekly": "agency, account, ARRAY[rung] AS rungs, weekday, start_minute, end_minute,"
+    " coalesce(since::text, '') AS since, coalesce(until::text, '') AS until",
+    "single": "agency, account, ARRAY[rung] AS rungs, starts, ends",
+    "absence": f"{_AGENCY}, account, starts, ends",
+    "pause": "'' AS agency, NULL AS account",
+}
+"""Columns of a row by part; the others have their empty value."""
+_EMPTY: dict[str, object] = {"rungs": (), "channel": "", "disabled": False, "weekday": -1, "start_minute": 0, "end_minute": 0}
+_EMPTY |= {"since": "", "until": "", "starts": None, "ends": None}
+_OPEN = text("SELECT id, case_id FROM notifier.asked WHERE agency = ANY(:agencies) AND state = 'OPEN' ORDER BY id FOR UPDATE")
+_LOOK = text("UPDATE notifier.asked SET handover = :now WHERE id = ANY(:ids)")
+_ALARM = text(
+    "INSERT INTO notifier.alarm AS a (case_id, partition, at) SELECT c, p, :now FROM unnest(CAST(:cases AS text[]), CAST(:parts AS int[]))"
+    " AS n (c, p) ON CONFLICT (case_id) DO UPDATE SET at = least(a.at, excluded.at)"
+)
+
+
+def operator() -> str:
+    """The account of the operating system that runs this command."""
+    return getpass.getuser()
+
+
+def pseudonym(keys: Keys, name: str) -> str:
+    """Stands for an operator in the log: nobody without the master key can lead it back to a name, and one operator has one."""
+    return str(uuid.UUID(bytes=keys.hmac("operator", name.encode())[:16], version=5))
+
+
+@asynccontextmanager
+async def change(tx: AsyncConnection, found: Settings, by: str | None = None) -> AsyncIterator[None]:
+    """Everything that the block changes of the roster, in the caller's transaction. by: the operator; None: who runs this command."""
+    name = operator() if by is None else by
+    await tx.execute(_BY, {"by": name})
+    yield
+    await _told(tx, found, name)
+
+
+async def _told(tx: AsyncConnection, found: Settings, by: str) -> None:
+    rows = [row for part in _ROWS for row in await _changed(tx, part)]
+    thrown = (await tx.execute(text(f"SELECT count(*) FROM notifier.delivery WHERE thrown AND {_MINE}"))).scalar_one()  # noqa: S608
+    if not rows and not thrown:
+        return
+    keys, now = keys_.read(found.master_key_file), await clock.now(tx)
+    key = await keys.book(tx, ROSTER_BOOK)
+    await tx.execute(text("SET LOCAL search_path = notifier, runtime"))
+    for first in range(0, len(rows) or 1, MOST):
+        event = RosterChanged(
+            at=now, changed_by=pseudonym(keys, by), rows=tuple(rows[first : first + MOST]), thrown_away=0 if first else thrown
+        )
+        id_ = str(uuid.uuid4())  # noqa: TID251 - a change begins here
+        await queue.put(tx, ROSTER_BOOK, event, id_, key, drill=found.drill_clock)
+    await _look(tx, sorted({row.agency for row in rows} - {""}), now)
+
+
+async def _changed(tx: AsyncConnection, part: str) -> Sequence[RosterRow]:
+    """What this transaction has begun or ended."""
+    columns = f"id AS number, ended_at IS NOT NULL AS ended, {_ROWS[part]}"
+    statement = text(f"SELECT {columns} FROM notifier.{part} r WHERE r.{_MINE} ORDER BY id")  # noqa: S608 - the words above
+    found = [{**_EMPTY, **row} for row in (await tx.execute(statement)).mappings()]
+    return [RosterRow(part=part, **{**row, "rungs": tuple(row["rungs"])}) for row in found]
+
+
+async def _look(tx: AsyncConnection, agencies: Sequence[str], now: int) -> None:
+    """Whoever comes on is knocked for what is open, at once; where somebody was taken off, others are looked for."""
+    if not agencies:
+        return
+    await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    open_ = (await tx.execute(_OPEN, {"agencies": list(agencies)})).all()
+    cases = sorted({row.case_id for row in open_})
+    if cases:
+        await tx.execute(_LOOK, {"ids": [row.id for row in open_], "now": now})
+        await tx.execute(_ALARM, {"cases": cases, "parts": [topics.partition(c) for c in cases], "now": now})

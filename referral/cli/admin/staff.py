@@ -1,0 +1,149 @@
+"""`referral staff`: personal accounts of the inbox. Where a person is knocked, and when, `referral duty` says."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import console
+from referral.cli.admin import ladder, roster, roster_log
+from referral.cli.connection import run
+from referral.errors import Rejected
+from referral.runtime import passwords, settings
+from referral.runtime.keys import case_keys
+from referral.runtime.postgres import clock
+
+Login = Annotated[str, typer.Argument(help="What the person types to sign in; not an e-mail address of theirs.")]
+FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")]
+
+_ADD = text(
+    "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at) "
+    "VALUES (:id, :login, :password, :agency, :language, :desk, false, :at) ON CONFLICT (login) DO NOTHING RETURNING 1"
+)
+_PASSWORD = text("UPDATE intake.account SET password = :password WHERE login = :login RETURNING id")
+_DISABLE = text("UPDATE intake.account SET disabled = :disabled WHERE login = :login RETURNING id")
+_END = text("DELETE FROM intake.session WHERE account_id = :id")
+_LIST = text(
+    "SELECT id, login, agency, language, desk, disabled FROM intake.account "
+    "WHERE CAST(:agency AS text) IS NULL OR agency = :agency ORDER BY agency, login"
+)
+
+
+def add_command(
+    login: Login,
+    agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
+    language: Annotated[str, typer.Option(help="sq, sr-Latn, sr-Cyrl or en.")] = "sq",
+    desk: Annotated[bool, typer.Option("--desk", help="May work its desk's tasks and record telephone answers.")] = False,
+    email: Annotated[str | None, typer.Option(help="Where its owner is knocked; kept sealed. Needs --rung.")] = None,
+    rung: Annotated[list[str] | None, typer.Option(help="A rung of the agency's ladder that its owner stands on; may be repeated.")] = None,
+    from_input: FromInput = False,
+    as_json: console.Json = False,
+) -> int:
+    """Make an account and say its id. With --email and --rung its owner is knocked too; `referral duty` changes that later.
+
+    Exit 0 made, 1 refused, 2 the database is away.
+
+    Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer
+    """
+    found = settings.load()
+    login = passwords.login(login)
+    passwords.language(language)
+    if (email is None) != (not rung):
+        raise Rejected("incomplete", "--rung", "give --email and --rung together, or neither")
+    rungs = ladder.rungs(found, ladder.agency(found, agency), rung or ())
+    values = {"id": str(uuid.uuid4()), "login": login, "agency": agency, "language": language, "desk": desk}  # noqa: TID251 - an account begins here
+    values["password"] = _password(from_input)
+
+    async def work(tx: AsyncConnection) -> bool:
+        made = (await tx.execute(_ADD, {**values, "at": await clock.now(tx)})).scalar() is not None
+        if made and email is not None:
+            async with roster_log.change(tx, found):
+                box = case_keys.read(found.master_key_file)
+                await roster.add_person(tx, box, account=str(values["id"]), agency=agency, rungs=rungs, email=email)
+        return made
+
+    if not run(found, work):
+        raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
+    said = {name: values[name] for name in ("id", "login", "agency", "language", "desk")}
+    console.document(said) if as_json else console.console.print(f"{values['id']} is the account of {login} at {agency}")
+    return 0
+
+
+def password_command(login: Login, from_input: FromInput = False) -> int:
+    """Give an account another password; its owner is signed out everywhere.
+
+    Exit 0 done, 1 no such account, 2 the database is away.
+
+    Example: referral staff password besa.k
+    """
+    found, login = settings.load(), passwords.login(login)
+    return _changed(found, _PASSWORD, {"login": login, "password": _password(from_input)}, "has another password")
+
+
+def disable_command(login: Login) -> int:
+    """Nobody signs in with this account any more, and its owner is not knocked; what is open ends at once.
+
+    Exit 0 done, 1 no such account, 2 the database is away.
+
+    Example: referral staff disable besa.k
+    """
+    return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": True}, "is disabled")
+
+
+def enable_command(login: Login) -> int:
+    """Undo disable.
+
+    Exit 0 done, 1 no such account, 2 the database is away.
+
+    Example: referral staff enable besa.k
+    """
+    return _changed(settings.load(), _DISABLE, {"login": passwords.login(login), "disabled": False}, "is enabled")
+
+
+def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> int:
+    """The accounts that there are.
+
+    Exit 0 told, 2 the database is away.
+
+    Example: referral staff list --agency police-prizren
+    """
+    if agency is not None:
+        ladder.agency(settings.load(), agency)
+
+    async def work(tx: AsyncConnection) -> list[dict[str, Any]]:
+        return [dict(row._mapping) for row in (await tx.execute(_LIST, {"agency": agency})).all()]
+
+    found = run(settings.load(), work)
+    if as_json:
+        console.document(found)
+    else:
+        columns = ("id", "login", "agency", "language", "desk", "disabled")
+        console.table(columns, [tuple(account[name] for name in columns) for account in found])
+    return 0
+
+
+def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what: str) -> int:
+    async def work(tx: AsyncConnection) -> bool:
+        account = (await tx.execute(sql, values)).scalar()
+        if account is not None:
+            await tx.execute(_END, {"id": account})
+        if account is not None and "disabled" in values:
+            async with roster_log.change(tx, found):
+                await roster.set_disabled(tx, str(account), bool(values["disabled"]))
+        return account is not None
+
+    if not run(found, work):
+        raise Rejected("unknown-login", "login", "no account has this login; see `referral staff list`")
+    console.console.print(f"{values['login']} {what}")
+    return 0
+
+
+def _password(from_input: bool) -> str:
+    """The argon2id hash of a password that is typed twice, or one line of standard input; never an argument, which others can see."""
+    said = sys.stdin.readline().rstrip("\r\n") if from_input else str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
+    return passwords.hashed(passwords.checked(said))

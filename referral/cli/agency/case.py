@@ -1,0 +1,205 @@
+"""`referral case show|instruct`: one case, as far as your agency may see it, and a desk's decision about it.
+
+`referral case erase|hold|lift|erasures`: what only persons may do to a case, each proven by its own login and password.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Self
+
+import httpx
+import typer
+
+from referral.cli import console
+from referral.client import Client, Json
+from referral.domain.local_time import moment
+from referral.errors import Rejected
+
+
+def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:
+    """The case as a timeline: what was asked of whom, and how it stands.
+
+    Exit 0 told, 1 no such case for your agency, 2 intake cannot be reached.
+
+    Example: referral case show CASE
+    """
+    with console.client(url, token) as client:
+        case = client.case(case_id)
+    if as_json:
+        console.document(case)
+        return 0
+    console.console.print(f"case {case_id} · {case.get('state', '')}")
+    rows = [(moment(e.get("at")), e.get("what", ""), e.get("step", ""), e.get("agency", ""), e.get("detail", "")) for e in case["timeline"]]
+    console.table(("when", "what", "step", "agency", "detail"), rows)
+    return 0
+
+
+def instruct(
+    case_id: str,
+    word: Annotated[str, typer.Argument(help="OFFER, LINK, CLOSE, RELEASE, STOP, RESUME or SETTLE.")],
+    reason: Annotated[str, typer.Option(help="Coded reason.")],
+    url: console.Url = console.DEFAULT_URL,
+    token: console.Token = "",
+    track: Annotated[str, typer.Option(help="Track id.")] = "",
+    step: Annotated[str, typer.Option(help="Step of the pathway.")] = "",
+    seat: Annotated[int, typer.Option(help="Seat of the step.")] = 0,
+    target: Annotated[str, typer.Option(help="Service to ask, or code to settle.")] = "",
+    other: Annotated[str, typer.Option(help="The other case of a link.")] = "",
+    as_json: console.Json = False,
+) -> int:
+    """Decide, as the case's desk, what no rule could.
+
+    Exit 0 received, 1 refused, 2 intake cannot be reached.
+
+    Example: referral case instruct CASE OFFER --reason best-interest --step shelter --target shelter-linden.beds
+    """
+    given = {"word": word.upper(), "reason": reason, "track_id": track, "step": step, "seat": seat, "target": target, "other": other}
+    with console.client(url, token) as client:
+        receipt = client.instruct(case_id, {name: value for name, value in given.items() if value != ""})
+    if as_json:
+        console.document(receipt)
+    else:
+        console.console.print(f"{word.upper()} received; `referral case show {case_id}` shows what it led to")
+    return 0
+
+
+Login = Annotated[str, typer.Option("--login", help="Your own account of the inbox; it works its desk (`referral staff add … --desk`).")]
+FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read your password from standard input instead of asking.")]
+Basis = Annotated[str, typer.Option("--basis", help="Legal basis: a word of the list hold-basis in policy/codes.yaml.")]
+
+
+class Person(Client):
+    """The connection of one person."""
+
+    @classmethod
+    def of(cls, url: str, login: str, from_input: bool) -> Self:
+        """Asks for the password; it is never an argument, which others can see."""
+        if from_input:
+            password = sys.stdin.readline().rstrip("\r\n")
+        else:
+            password = str(typer.prompt(f"password of {login}", hide_input=True, err=True))
+        if not login or ":" in login or not password:
+            raise Rejected("missing", "--login", "say who you are: your login, and your password when asked")
+        made = cls(url, "")
+        del made._http.headers["Authorization"]
+        made._http.auth = httpx.BasicAuth(login, password)
+        return made
+
+    def ask(self, path: str) -> Json:
+        return self._get(path)
+
+    def tell(self, path: str, body: Json) -> Json:
+        return self._send("POST", path, body)
+
+
+def erase(
+    case_id: str,
+    login: Login,
+    basis: Annotated[str, typer.Option(help="Ask for it on this legal basis: a word of erasure-basis in policy/codes.yaml.")] = "",
+    approve: Annotated[bool, typer.Option("--approve", help="Approve what another person asked for. It cannot be undone.")] = False,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse what was asked for.")] = False,
+    url: console.Url = console.DEFAULT_URL,
+    from_input: FromInput = False,
+    as_json: console.Json = False,
+) -> int:
+    """Erase a case: one person asks, another approves, each with an own account. Without --basis, --approve or --refuse: how it stands.
+
+    The entry in the log comes first; once a published checkpoint covers it, rows and key are destroyed. A case that is open or held stays.
+
+    Exit 0 done or told, 1 refused, 2 intake cannot be reached.
+
+    Example: referral case erase CASE --login besa.k --basis storage-ended
+    """
+    if sum((bool(basis), approve, refuse)) > 1:
+        raise typer.BadParameter("one person asks (--basis), another approves or refuses: one at a time")
+    path = f"/staff/cases/{case_id}/erasure"
+    with Person.of(url, login, from_input) as person:
+        if basis:
+            told = person.tell(path, {"basis": basis})
+        elif approve or refuse:
+            told = person.tell(f"{path}/{'approval' if approve else 'refusal'}", {})
+        else:
+            told = person.ask(path)
+    if as_json:
+        console.document(told)
+    else:
+        console.console.print(_said(told), soft_wrap=True, markup=False)
+    return 0
+
+
+def hold(
+    case_id: str,
+    login: Login,
+    basis: Basis,
+    url: console.Url = console.DEFAULT_URL,
+    from_input: FromInput = False,
+    as_json: console.Json = False,
+) -> int:
+    """Say that a case must be kept: nobody can have it erased until another person lifts the hold.
+
+    Exit 0 held, 1 refused, 2 intake cannot be reached.
+
+    Example: referral case hold CASE --login besa.k --basis criminal-proceedings
+    """
+    return _hold(f"/staff/cases/{case_id}/holds", "is held", login, basis, url, from_input, as_json)
+
+
+def lift(
+    case_id: str,
+    login: Login,
+    basis: Basis,
+    url: console.Url = console.DEFAULT_URL,
+    from_input: FromInput = False,
+    as_json: console.Json = False,
+) -> int:
+    """Say that a hold is over. Another person than the one who placed it does.
+
+    Exit 0 lifted, 1 refused, 2 intake cannot be reached.
+
+    Example: referral case lift CASE --login arta.m --basis criminal-proceedings
+    """
+    return _hold(f"/staff/cases/{case_id}/holds/lifting", "is held no longer", login, basis, url, from_input, as_json)
+
+
+def erasures(login: Login, url: console.Url = console.DEFAULT_URL, from_input: FromInput = False, as_json: console.Json = False) -> int:
+    """The erasures at your desk that wait for approval, or for the log.
+
+    Exit 0 told, 1 refused, 2 intake cannot be reached.
+
+    Example: referral case erasures --login arta.m
+    """
+    with Person.of(url, login, from_input) as person:
+        told: list[dict[str, Any]] = person.ask("/staff/erasures")["erasures"]
+    if as_json:
+        console.document(told)
+    else:
+        for said in map(_said, told) if told else ("nothing waits at your desk",):
+            console.console.print(said, soft_wrap=True, markup=False)
+    return 0
+
+
+def _hold(path: str, what: str, login: str, basis: str, url: str, from_input: bool, as_json: bool) -> int:
+    with Person.of(url, login, from_input) as person:
+        told = person.tell(path, {"basis": basis})
+    if as_json:
+        console.document(told)
+    else:
+        console.console.print(f"case {told['case_id']} {what} ({told['basis']})", soft_wrap=True, markup=False)
+    return 0
+
+
+def _said(told: Json) -> str:
+    case_id, basis = told["case_id"], told["basis"]
+    match told["state"]:
+        case "REQUESTED":
+            said = f"case {case_id}: erasure asked for ({basis}) by {told['requested_by']}; now another person approves it"
+        case "REFUSED":
+            said = f"case {case_id}: the erasure is refused"
+        case "APPROVED":
+            said = f"case {case_id}: erasure approved ({basis}); no door shows the case any more, it is destroyed once the log proves it"
+        case "ERASED":
+            said = f"case {case_id} is erased ({basis}); `referral audit verify` names the entry"
+        case _:
+            said = f"case {case_id}: nobody has asked for its erasure"
+    return f"{said}; kept by: {', '.join(told['held'])}" if told["held"] else said

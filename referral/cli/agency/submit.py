@@ -1,0 +1,180 @@
+"""`referral submit FILE…`: publish referrals from JSON, JSON Lines or HTCDS files.
+
+`referral submit`, for files in the shape of HTCDS: sent whole, answered row by row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from referral.cli import console
+from referral.client import Client, Problem
+from referral.domain.local_time import moment
+from referral.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One referral of a file. where: file:line. key: its Idempotency-Key, the same each time the file is read."""
+
+    where: str
+    key: str
+    body: bytes
+    error: str = ""
+
+
+def read(path: Path, text: bytes) -> Iterator[Line]:
+    """The referrals of one file: a .jsonl file holds one a line, any other one in all.
+
+    The key is the record's own `key`, else the SHA-256 of its text and of how often that text came before in the file: an interrupted
+    run is resumed by sending the file again, and two equal lines are two children.
+    """
+    lines = list(enumerate(text.splitlines(), 1)) if path.suffix in (".jsonl", ".ndjson") else [(1, text)]
+    seen: Counter[bytes] = Counter()
+    for number, line in lines:
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
+            if not isinstance(record, dict):
+                raise ValueError("a referral is a JSON object")
+            own = record.pop("key", None)
+            if isinstance(own, str) and not (own.isascii() and own.isprintable()):
+                raise ValueError("its key is not printable ASCII")
+            body = json.dumps(record, ensure_ascii=False).encode()
+        except UnicodeError:
+            yield Line(where, "", b"", "broken JSON: a text holds bytes or a character that is none")
+            continue
+        except (ValueError, RecursionError) as error:
+            yield Line(where, "", b"", f"broken JSON: {error}")
+            continue
+        seen[line] += 1
+        key = own if isinstance(own, str) and own else hashlib.sha256(b"%d\n%s" % (seen[line], line.strip())).hexdigest()
+        yield Line(where, key, body)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(names) != len(set(names)):
+        raise ValueError("the same name stands twice in one object; which one is meant?")
+    return dict(pairs)
+
+
+def _no_constant(word: str) -> float:
+    raise ValueError(f"{word} is not JSON; leave the field out")
+
+
+def submit(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="JSON; JSON Lines (.jsonl), one referral a line; CSV or JSON in the shape of HTCDS."),
+    ],
+    url: console.Url = console.DEFAULT_URL,
+    token: console.Token = "",
+    as_json: console.Json = False,
+) -> int:
+    """Publish referrals. Send a file again after an interruption: nothing is doubled.
+
+    Exit 0 all received, 1 some were refused (the table says why), 2 the file or intake cannot be reached.
+
+    Example: referral submit examples/referrals.jsonl
+    """
+    read_files = [(path, path.read_bytes()) for path in files]
+    sheets = {path: kind for path, text in read_files if (kind := media(path, text))}
+    lines = {path: list(read(path, text)) for path, text in read_files if path not in sheets}
+    if not sheets and not any(lines.values()):
+        raise Rejected("nothing-to-send", ", ".join(map(str, files)), "the file holds no referral")
+    told: list[Told] = []
+    with console.client(url, token) as client:
+        for path, text in read_files:
+            if path in sheets:
+                told += send(client, path, text, sheets[path])
+            else:
+                told += (_send(client, line) for line in lines[path])
+    if as_json:
+        console.document([{"where": one.where, **one.receipt, **({"error": one.result} if one.bad else {})} for one in told])
+    else:
+        console.table(("line", "case", "result"), [(one.where, one.receipt.get("case_id", ""), one.result) for one in told])
+    return 1 if any(one.bad for one in told) else 0
+
+
+def _send(client: Client, line: Line) -> Told:
+    if line.error:
+        return Told(line.where, {"key": ""}, line.error, True)
+    try:
+        return Told(line.where, {"key": line.key, **client.submit(line.body, key=line.key)}, "received", False)
+    except Problem as problem:
+        return Told(line.where, {"key": line.key}, str(problem), True)
+
+
+def submission(key: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:
+    """Tell what became of what your agency sent under a number of its own, by HTTP or Kafka.
+
+    Exit 0 taken, 1 something sent under this number was refused, also beside what was taken, or nothing came; 2 intake cannot be reached.
+
+    Example: referral submission drita-2026-0004
+    """
+    with console.client(url, token) as client:
+        found = client.submission(key)
+    refusals = found.get("refusals", ())
+    if as_json:
+        console.document(found)
+    else:
+        rows = [(moment(one["at"]), "REFUSED", "", f"{one['code']} at {one['where']}: {one['hint']}") for one in refusals]
+        if found["state"] == "TAKEN":
+            rows.append((moment(found["received_at"]), "TAKEN", found["case_id"], found["kind"]))
+        console.table(("when", "state", "case", "what"), rows)
+    return 1 if refusals else 0
+
+
+_FIELD = re.compile(r"(prs|vic|per|cas|con|cco|hte|spl|org|ref)_[A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one record, or of a file as a whole. where: file:row. result: received, received before, or what is wrong."""
+
+    where: str
+    receipt: dict[str, Any]
+    result: str
+    bad: bool
+
+
+def media(path: Path, text: bytes) -> str:
+    """The media type of a file in the shape of HTCDS; empty for one of ours. JSON is HTCDS when a name in it is a field's."""
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return "text/csv"
+    if path.suffix.lower() != ".json":
+        return ""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    first = value[0] if isinstance(value, list) and value else value
+    return "application/vnd.htcds+json" if isinstance(first, dict) and any(map(_FIELD.fullmatch, first)) else ""
+
+
+def send(client: Client, path: Path, text: bytes, kind: str) -> Iterator[Told]:
+    """Send a file; what became of each record, then of each column that was left out."""
+    try:
+        answer = client.submit_file(text, kind)
+    except Problem as problem:
+        yield Told(str(path), {}, str(problem), True)
+        return
+    for row in answer["rows"]:
+        wrong = [f"{one['code']} at {one['where']}: {one['hint']}" for one in row.get("problems", ())]
+        result = "; ".join(wrong) or ("received before" if row["state"] == "REPEATED" else "received")
+        yield Told(f"{path}:{row['row']}", row, result, bool(wrong))
+    for note in answer["ignored"]:
+        name = f", {note['name']}" if note["name"] else ""
+        yield Told(f"{path}, {note['where']}{name}", {"ignored": note["hint"]}, f"{note['hint']} ({note['filled']} filled)", False)

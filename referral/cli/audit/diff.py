@@ -1,0 +1,119 @@
+"""`referral audit diff`: do two logs, or two heads, tell one history? The first leaf at which they part."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from msgspec import Struct
+
+from referral.cli import console
+from referral.cli.audit import source
+from referral.errors import Malformed, NewerVersion
+from referral.proof import archive
+from referral.proof.archive import Archive
+from referral.tlog import checkpoint, merkle, note
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.merkle import first_difference, leaf_hash
+from referral.tlog.tile_layout import FULL
+from referral.wire import leaf as wire
+
+LIVE = "live"
+One = Annotated[str, typer.Argument(metavar="A", help="An export's folder, a checkpoint's file, or `live`: the running system.")]
+Other = Annotated[str, typer.Argument(metavar="B", help="The other one.")]
+Rules = Annotated[Path | None, typer.Option("--witnesses", help="A C2SP policy file for both; by default each one's own.")]
+
+
+class Side(Struct, frozen=True):
+    """there: None of a checkpoint alone. size, root: as its head says. pinned: whether signatures were judged."""
+
+    name: str
+    there: Archive | None
+    size: int
+    root: bytes
+
+
+def diff_command(one: One, other: Other, witnesses: Rules = None, as_json: console.Json = False) -> int:
+    """Compare two logs by a few tiles of each: the same history, one that continues the other, or the first entry at which they part.
+
+    Exit 0 one history, 1 two histories (the first entry that differs is named), 2 a file is away, 3 two heads of two sizes and no log.
+
+    Example: referral audit diff export live
+    """
+    pinned = source.file(witnesses)
+    with ExitStack() as stack:
+        said = compare(*(_side(stack, word, pinned) for word in (one, other)))
+    if as_json:
+        console.document(said)
+    else:
+        console.console.print(said["says"], soft_wrap=True, markup=False)
+    return {"same": 0, "continues": 0, "parts": 1}.get(said["verdict"], 3)
+
+
+def compare(one: Side, other: Side) -> dict[str, Any]:
+    """The verdict: same, continues, parts, or unknown. Malformed: the tiles of a side do not make its own head."""
+    for side in (one, other):
+        if side.there is not None and merkle.root(archive.nodes(side.there, side.size), side.size) != side.root:
+            raise Malformed("tile", f"{side.name}: its tiles do not make its own root; `referral audit verify` says where")
+    short, long = sorted((one, other), key=lambda side: side.size)
+    told = {"sizes": {one.name: one.size, other.name: other.size}}
+    if short.there is None or long.there is None:
+        return {**told, **_heads(short, long)}
+    nodes = [archive.nodes(side.there, side.size) for side in (short, long) if side.there]
+    index = first_difference(nodes[0], nodes[1], short.size)
+    if index is not None:
+        leaves = {side.name: _leaf(side, index) for side in (short, long)}
+        says = "\n".join([f"TWO HISTORIES: they part at entry {index}", *(f"{name}: {leaf}" for name, leaf in leaves.items())])
+        return {**told, "verdict": "parts", "first": index, "leaves": leaves, "says": says}
+    return {**told, **_one_history(short, long)}
+
+
+def _heads(short: Side, long: Side) -> dict[str, Any]:
+    """Where one side is a head alone."""
+    if short.size == long.size:
+        if short.root == long.root:
+            return _one_history(short, long)
+        return {"verdict": "parts", "first": None, "says": f"TWO HISTORIES: two heads of {short.size} entries, with two roots"}
+    if long.there is not None:
+        if merkle.root(archive.nodes(long.there, long.size), short.size) == short.root:
+            return _one_history(short, long)
+        says = f"TWO HISTORIES: the first {short.size} entries of {long.name} make another root than {short.name}; a head names no leaf"
+        return {"verdict": "parts", "first": None, "says": says}
+    says = f"NOT COMPARED: heads of {short.size} and {long.size} entries; a log that holds {long.size} is needed"
+    return {"verdict": "unknown", "says": says}
+
+
+def _one_history(short: Side, long: Side) -> dict[str, Any]:
+    if short.size == long.size:
+        return {"verdict": "same", "says": f"ONE HISTORY: both have the same {short.size} entries"}
+    return {"verdict": "continues", "says": f"ONE HISTORY: {long.name} continues {short.name}, from {short.size} to {long.size} entries"}
+
+
+def _side(stack: ExitStack, word: str, pinned: bytes | None) -> Side:
+    path = Path(word)
+    if path.is_file():
+        said = _head(path.read_bytes(), pinned)
+        return Side(word, None, said.size, said.root)
+    there = stack.enter_context(source.opened(None if word == LIVE else path)).archive
+    return Side(word, there, *archive.head(there, archive.trusted(there, pinned)))
+
+
+def _head(signed: bytes, pinned: bytes | None) -> Checkpoint:
+    """A checkpoint alone is judged by the given policy; without one it is only read."""
+    if pinned is None:
+        return checkpoint.parse(note.parse(signed).text)
+    return archive.accepted(signed, pinned)
+
+
+def _leaf(side: Side, index: int) -> str:
+    assert side.there is not None
+    leaf = archive.bundle(side.there, index // FULL, side.size)[index % FULL]
+    if leaf_hash(leaf) != archive.nodes(side.there, side.size)(0, index):
+        return "the leaf that is stored there is not the one that the tree has"
+    try:
+        said = wire.decode(leaf)
+    except (Malformed, NewerVersion):
+        return "a leaf that this program cannot read"
+    return f"{said.kind} {said.type} {said.topic}[{said.partition}]@{said.offset} case {said.case_id or '-'} seq {said.case_seq}"

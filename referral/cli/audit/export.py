@@ -1,0 +1,155 @@
+"""`referral audit export`: the log as a folder that anybody can judge without us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from msgspec import Struct
+
+from referral.cli import console
+from referral.cli.audit import source as audit_folder
+from referral.cli.audit import source as audit_open
+from referral.errors import Malformed, NewerVersion, Rejected, Unproven
+from referral.proof import archive
+from referral.proof.archive import CHECKPOINT, KEYS, POLICY, Archive, Trusted
+from referral.proof.entry import Kind
+from referral.tlog import checkpoint, merkle, note, tile_layout, tiles
+from referral.tlog.tile_layout import FULL, Tile
+from referral.wire import hpke
+
+Target = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an older export of the same log: what is new is added.")]
+CasesWanted = Annotated[list[str] | None, typer.Option("--case", help="Lend the key of this case; may be given several times.")]
+EveryCase = Annotated[bool, typer.Option("--all-cases", help="Lend the keys of all cases.")]
+Witnesses = Annotated[Path | None, typer.Option("--witnesses", help="The witness policy to hand out with it; by default the log's own.")]
+Auditor = Annotated[
+    Path | None, typer.Option("--for", metavar="FILE", help="The auditor's public key, to which the lent keys are encrypted.")
+]
+
+
+class Export(Struct, frozen=True, kw_only=True):
+    """What to write. policy: whose signatures are wanted. keys: of cases that the auditor may read, encrypted to `auditor`."""
+
+    folder: Path
+    there: Archive
+    published: Trusted
+    policy: bytes
+    keys: Mapping[str, bytes]
+    auditor: X25519PublicKey | None
+
+
+def export_command(
+    target: Target,
+    case: CasesWanted = None,
+    every: EveryCase = False,
+    auditor: Auditor = None,
+    witnesses: Witnesses = None,
+    as_json: console.Json = False,
+) -> int:
+    """Write the log up to its newest witnessed checkpoint into DIR: tiles, entries, payloads, schemas, witness policy, and lent keys.
+
+    The tiles are C2SP tlog-tiles: any verifier reads them. Bodies stay sealed; --case or --all-cases with --for lends their keys.
+    The checkpoint is written last, so what was interrupted is no export; run it again.
+
+    Exit 0 written, 1 no checkpoint has a quorum yet, an unknown case, or DIR is of another log, 2 the database is away or the disk is full.
+
+    Example: referral audit export export --all-cases --for auditor.key.pub
+    """
+    if bool(case or every) != bool(auditor):
+        raise typer.BadParameter("--for names the auditor to whom keys are lent: give it together with --case or --all-cases")
+    public, pinned = audit_open.public_key(auditor) if auditor else None, audit_open.file(witnesses)
+    with audit_open.opened(None) as source:
+        published = archive.trusted(source.archive, pinned)
+        policy = source.archive.read(POLICY) if pinned is None else pinned
+        if published is None or policy is None:
+            raise Rejected("not-published-yet", "checkpoint", "no checkpoint has its witnesses' quorum yet: look at `referral doctor`")
+        keys = source.keys(None if every else case or [])
+        for one in case or ():
+            if one not in keys:
+                raise Rejected("unknown-case", "--case", f"{one} has no key: it is erased, or never was")
+        wanted = Export(folder=target, there=source.archive, published=published, policy=policy, keys=keys, auditor=public)
+        with console.progress(quiet=as_json) as bar:
+            task = bar.add_task("files written", total=None)
+            written = write(wanted, lambda: bar.advance(task))
+    told = {"folder": str(target), "size": published.size, "files": written, "keys": len(keys) if public else 0}
+    if as_json:
+        console.document(told)
+    else:
+        console.console.print(
+            f"{target}: {published.size} entries, {written} files written, keys of {told['keys']} cases lent; "
+            f"check it with `referral audit verify {target}`",
+            soft_wrap=True,
+            markup=False,
+        )
+    return 0
+
+
+def write(wanted: Export, tell: Callable[[], None]) -> int:
+    """How many files were written. Rejected: the folder holds something else; Unproven: the stored tiles are not the signed ones."""
+    there, published = wanted.there, wanted.published
+    size, _ = archive.head(there, published)
+    nodes = archive.nodes(there, size)
+    if size < published.size or merkle.root(nodes, published.size) != published.root:
+        raise Unproven("export", "the stored tiles do not make the root of the published checkpoint: `referral audit verify` says where")
+    old, count = _before(wanted, nodes), 0
+    for tile in tile_layout.every(published.size):
+        count += _tile(wanted, tile, old, tile.path)
+        tell()
+    for tile in tile_layout.bundles(published.size):
+        count += _tile(wanted, tile, old, archive.path(tile)) + _tile(wanted, tile, old, tile.path)
+        _schemas(wanted, tile)
+        tell()
+    last = {POLICY: wanted.policy}
+    if wanted.auditor is not None:
+        last[KEYS] = hpke.lend(wanted.auditor, published.accepted.checkpoint.origin, wanted.keys)
+    else:
+        (wanted.folder / KEYS).unlink(missing_ok=True)
+    audit_folder.finish(wanted.folder, {**last, CHECKPOINT: published.signed})
+    return count + len(last) + 1
+
+
+def _before(wanted: Export, nodes: merkle.Nodes) -> int:
+    """The size of the export that stands there, which this log must continue; 0 for a new or unfinished one."""
+    folder, published = wanted.folder, wanted.published
+    signed = audit_folder.Folder(folder).read(CHECKPOINT)
+    if signed is None:
+        if folder.exists() and any(path.name not in ("tile", "payload", "schemas", POLICY, KEYS) for path in folder.iterdir()):
+            raise Rejected("not-empty", str(folder), "it holds something else than an export: name a new folder")
+        return 0
+    try:
+        old = checkpoint.parse(note.parse(signed).text)
+    except Malformed as error:
+        raise Rejected("not-an-export", str(folder), f"its checkpoint cannot be read: {error}") from None
+    if old.size > published.size or merkle.root(nodes, old.size) != old.root:
+        raise Rejected("other-log", str(folder), f"the log does not continue the export of {old.size} entries that stands there")
+    return old.size
+
+
+def _tile(wanted: Export, tile: Tile, old: int, path: str) -> bool:
+    """Write one, unless the older export has it whole."""
+    if tile.width == FULL and tile.leaves[1] <= old:
+        return False
+    data = wanted.there.read(path)
+    if data is None:
+        raise Unproven("export", f"{path} is missing in the database")
+    audit_folder.put(wanted.folder, path, data)
+    return True
+
+
+def _schemas(wanted: Export, bundle: Tile) -> None:
+    """Those that the log says, also as files: by which the bodies are read."""
+    held = audit_folder.Folder(wanted.folder)
+    leaves, beside = held.read(bundle.path), held.read(archive.path(bundle))
+    if leaves is None or beside is None:
+        return
+    start, _ = bundle.leaves
+    for place, (one, kept) in enumerate(zip(tiles.unpack(bundle, leaves), archive.unpack(bundle, beside), strict=True)):
+        try:
+            entry = archive.join(start + place, one, kept).entry
+        except NewerVersion:
+            continue
+        if entry.kind is Kind.SCHEMA and (path := archive.said_in(entry)):
+            audit_folder.put(wanted.folder, path, entry.value)

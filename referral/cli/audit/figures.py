@@ -1,0 +1,272 @@
+"""`referral audit figures`: the figures of oversight computed again from the log alone, by a program of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from msgspec import Struct, field
+from rich.progress import Progress
+from rich.table import Table
+
+from referral.cli import connection as log
+from referral.cli import console
+from referral.cli.audit import source
+from referral.cli.audit.replay import casebook
+from referral.cli.audit.source import AuditorKey, Export, Witnesses
+from referral.domain.events import FigureReleased, ReleaseMade
+from referral.domain.policy import Policy
+from referral.errors import Malformed, NewerVersion, Rejected
+from referral.proof.entry import CASE_TOPICS, SEQUENCED, Entry, Kind
+from referral.proof.entry import plain as unsealed
+from referral.proof.figures import recompute as plain
+from referral.proof.figures import releases as released
+from referral.proof.figures.recompute import Said
+from referral.proof.figures.releases import Checked, Log, Release
+from referral.proof.history import case
+from referral.proof.lookup import BAD, Casebook
+from referral.proof.verify.policies import Bundles
+from referral.proof.verify.report import Report
+from referral.runtime.postgres.figure_releases import published
+
+Months = Annotated[
+    str,
+    typer.Option(
+        "--month",
+        metavar="YYYY-MM[..YYYY-MM]",
+        help="Without a release: of the children of this month, or of these months together, as of the close of the last one.",
+    ),
+]
+Which = Annotated[
+    str,
+    typer.Option(
+        "--release", metavar="FILE|NUMBER", help="Compare: the releases of a JSON download, or one that is out or logged, or `all` of them."
+    ),
+]
+MONTHS = re.compile(r"(20\d\d-(?:0[1-9]|1[0-2]))(?:\.\.(20\d\d-(?:0[1-9]|1[0-2])))?")
+"""Of the years in which anything counts (0018)."""
+FEED = ReleaseMade.TOPIC
+LISTED = 20
+"""Differences of one release that are printed."""
+
+
+class Book(Struct):
+    """What was read. Releases by number. logged: as they stand in the log, of the topic oversight-feed. out: as pages show them."""
+
+    log: Log
+    bundles: Bundles
+    logged: dict[int, Release] = field(default_factory=dict)
+    out: dict[int, Release] = field(default_factory=dict)
+
+    @property
+    def releases(self) -> dict[int, Release]:
+        """Those that are out; of an export, and of numbers that are not out any more, those of the log."""
+        return self.logged | self.out
+
+    def policy(self, close: int) -> Policy:
+        """That was in force at this moment. Rejected: none was."""
+        known = [number for number, one in self.bundles.activated.items() if one.at < close]
+        found = self.bundles.policy(max(known, default=None))
+        if found is None:
+            raise Rejected("no-policy", "--release", "the log holds no policy that was in force when that month closed")
+        return found
+
+
+class Downloaded(Struct):
+    """One release of a JSON download."""
+
+    release: ReleaseMade
+    figures: tuple[FigureReleased, ...]
+
+
+def figures_command(
+    export: Export = None,
+    month: Months = "",
+    release: Which = "",
+    witnesses: Witnesses = None,
+    key: AuditorKey = None,
+    as_json: console.Json = False,
+) -> int:
+    """Compute the figures of oversight again from every event of the log, and compare: what is shown, what is hidden, months and digest.
+
+    Without --release: the raw figures. THEY ARE SMALL COUNTS, and some of them are a child: they are for you who may read the cases, and
+    must not leave the room.
+
+    Exit 0 equal, 1 a release says otherwise, 2 the database or a file is away, 3 some cases could not be read.
+
+    Example: referral audit figures export --key auditor.key --release all
+    """
+    months, pinned = _span(month), source.file(witnesses)
+    with source.opened(export, key) as there, console.progress(quiet=as_json) as bar:
+        book, head = casebook(there.archive, pinned)
+        read = gather(book, there.keys(None), bar)
+        if there.live:
+            read.out = {one.number: Release(one.made, one.figures) for one in log.ask(lambda tx, _: published(tx))}
+    if not release:
+        return _raw(read, months, as_json)
+    wanted = _wanted(read, release)
+    known = dict(read.releases) | {one.made.release: one for one in wanted}
+    checked = []
+    for one in wanted:
+        before = [other for number, other in sorted(known.items()) if number < one.made.release]
+        policy = read.policy(plain.close_of(one.made.month))
+        checked.append(released.check(one, before, read.log, policy, read.logged.get(one.made.release)))
+    return _tell(checked, read.log, head, as_json)
+
+
+def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = None) -> Book:
+    """Every case of the log, opened as far as there are keys. Malformed: a bundle of it."""
+    bundles, said, erased, sealed = Bundles(report=Report()), list[Said](), dict[str, int](), set[str]()
+    places = book.cases(lambda _, leaf: leaf.kind is Kind.POLICY or leaf.topic in (FEED, *CASE_TOPICS))
+    found = Book(Log([], [], {}, frozenset()), bundles)
+    figures: dict[int, dict[str, FigureReleased]] = {}
+    made: dict[int, ReleaseMade] = {}
+    for entry in book.of(places.pop("", []))[0]:
+        if entry.kind is Kind.POLICY:
+            bundles.take(entry)
+        elif entry.topic == FEED:
+            _feed(entry, figures, made)
+    found.logged = {n: Release(one, tuple(figures.get(n, {}).values())) for n, one in sorted(made.items())}
+    task = bar.add_task("cases read", total=len(places)) if bar else None
+    for case_id, where in sorted(places.items()):
+        entries, marks = book.of(where)
+        genuine = [entry for entry in entries if entry.kind in SEQUENCED and marks[entry.idx] != BAD]
+        gone = [entry.recorded_at for entry in genuine if entry.kind is Kind.ERASURE]
+        if case_id in keys:
+            said += _opened(genuine, keys[case_id])
+        elif gone:
+            erased[case_id] = gone[0]
+        else:
+            sealed.add(case_id)
+        if bar and task is not None:
+            bar.advance(task)
+    first = bundles.since(1) if bundles.activated else 0
+    found.log = Log(said, plain.children(said, frozenset(erased), first), erased, frozenset(sealed))
+    return found
+
+
+def _opened(entries: list[Entry], key: bytes) -> list[Said]:
+    """Its events, each once; no exercise."""
+    seen, said = set[tuple[str, int]](), list[Said]()
+    for entry in sorted(entries, key=lambda entry: entry.idx):
+        if (entry.topic, entry.case_seq) in seen or entry.kind is Kind.ERASURE:
+            continue
+        try:
+            read = case.unseal(entry, key)
+        except (Malformed, NewerVersion):
+            continue
+        seen.add((entry.topic, entry.case_seq))
+        if not read.meta.drill:
+            said.append(Said(entry.case_id, entry.topic, entry.case_seq, read.meta.recorded_at, read.body))
+    return said
+
+
+def _feed(entry: Entry, figures: dict[int, dict[str, FigureReleased]], made: dict[int, ReleaseMade]) -> None:
+    try:
+        body = unsealed(entry)
+    except (Malformed, NewerVersion):
+        return
+    if isinstance(body, ReleaseMade):
+        made[body.release] = body
+    elif isinstance(body, FigureReleased):
+        figures.setdefault(body.release, {})[released.name(body)] = body
+
+
+def _wanted(read: Book, which: str) -> list[Release]:
+    """In the order of their numbers. Rejected: the log has none of that number; typer.BadParameter: no such file."""
+    if which == "all" or which.isdigit():
+        found = [one for number, one in sorted(read.releases.items()) if which in ("all", str(number))]
+        if not found:
+            raise Rejected("unknown-release", "--release", "the log has no such release; name a JSON download, or an export that is newer")
+        return found
+    path = Path(which)
+    try:
+        listed = msgspec.json.decode(path.read_bytes(), type=list[Downloaded])
+    except (OSError, msgspec.DecodeError) as error:
+        raise typer.BadParameter(f"--release: {path} is no JSON download of releases: {error}") from None
+    return sorted((Release(one.release, one.figures) for one in listed), key=lambda one: one.made.release)
+
+
+def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
+    """The figures of some months as of the close of the last one, or of all months together as of the last event."""
+    lived = months or sorted({plain.month_of(child.began) for child in read.log.children}) or ("",)
+    first, until = lived[0], lived[-1]
+    close = plain.close_of(until) if months else max((one.at for one in read.log.said), default=0) + 1
+    policy, told = read.policy(close), list[dict[str, Any]]()
+    for pathway in sorted({child.pathway for child in read.log.children}):
+        there = plain.during(read.log.children, pathway, first, until)
+        for (measure, group), value in plain.tables(there, policy, close).items() if there else ():
+            told.append({"first": first, "last": until, "pathway": pathway, "measure": measure, "group": group, "value": value})
+    for month in months:
+        place = {"first": month, "last": month, "pathway": "", "measure": "full"}
+        days = plain.full(read.log.said, frozenset(read.log.erased), read.policy(plain.close_of(month)), month)
+        told += [{**place, "group": role, "value": count} for role, count in days.items()]
+    if as_json:
+        console.document({"first": first, "last": until, "figures": told, "erased": len(read.log.erased), "sealed": len(read.log.sealed)})
+    else:
+        table = Table("procedure or month", "measure", "group", "value", title=f"{first} to {until}: SMALL COUNTS, for your eyes only")
+        for row in told:
+            if row["value"]:
+                table.add_row(row["pathway"] or row["first"], row["measure"], row["group"], str(row["value"]))
+        console.console.print(table)
+        _unread(read.log)
+    return 3 if read.log.sealed else 0
+
+
+def _span(months: str) -> tuple[str, ...]:
+    """Every month of `2027-01` or `2027-01..2027-03`; none of an empty one. typer.BadParameter: it is neither."""
+    if not months:
+        return ()
+    named = MONTHS.fullmatch(months)
+    if not named or (last := named[2] or named[1]) < named[1]:
+        raise typer.BadParameter(f"--month: {months}: write 2027-01, or 2027-01..2027-03")
+    found = [named[1]]
+    while found[-1] < last:
+        found.append(plain.next_month(found[-1]))
+    return tuple(found)
+
+
+def _tell(checked: list[Checked], log: Log, head: str, as_json: bool) -> int:
+    unsure = bool(log.sealed) or any(one.differs and one.later for one in checked) or any(one.alone for one in checked)
+    if as_json:
+        console.document(
+            {
+                "checkpoint": head,
+                "children": len(log.children),
+                "erased": len(log.erased),
+                "sealed": len(log.sealed),
+                "releases": [msgspec.to_builtins(one) for one in checked],
+            }
+        )
+    else:
+        _print(checked, log, head)
+    certain = any(one.differs and not one.later for one in checked) and not log.sealed
+    return 1 if certain else 3 if unsure else 0
+
+
+def _print(checked: list[Checked], log: Log, head: str) -> None:
+    console.console.print(f"{len(log.said)} events of the log, {len(log.children)} children on procedures; {head}", soft_wrap=True)
+    table = Table("release", "month", "compared", "hidden", "waiting", "different")
+    for one in checked:
+        counts = (one.release, one.month, one.same, one.hidden, one.waiting, len(one.differs))
+        table.add_row(*map(str, counts), style="red" if one.differs else "")
+    console.console.print(table)
+    for one in checked:
+        for found in one.differs[:LISTED]:
+            console.console.print(
+                f"{one.release}: {found.what}: the release says {found.said}, the log {found.ours}", soft_wrap=True, markup=False
+            )
+        if one.alone:
+            console.console.print(f"{one.release}: earlier releases are not there, so its months are not compared", soft_wrap=True)
+    _unread(log)
+
+
+def _unread(log: Log) -> None:
+    if log.erased:
+        console.console.print(f"{len(log.erased)} cases are erased; a release that was made before counts them", soft_wrap=True)
+    if log.sealed:
+        console.console.print(f"NOT CHECKED: {len(log.sealed)} cases whose keys you were not lent", soft_wrap=True)

@@ -1,0 +1,14 @@
+"""`referral audit …`: the group of commands, and one case's entries for those that tell it."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import connection
+from referral.proof.entry import Entry
+from referral.runtime.settings import Settings
+
+
+async def case_entries(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:
+    """The log's entries of one case, and its key if it is not erased."""
+    return await connection.of_case(tx, case), await connection.case_keys(tx, found, [case])

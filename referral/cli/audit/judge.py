@@ -1,0 +1,311 @@
+"""A whole archive judged: checkpoint, tree, payloads, order, and every decision made again, on as many cores as wanted.
+
+Entries put aside by case on the disk, so that a log of any length is judged case by case without being held.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+from zlib import crc32
+
+from msgspec import Struct, msgpack
+from rich.progress import Progress
+
+from referral import parallel
+from referral.domain.events import Leaf
+from referral.errors import Malformed, NewerVersion
+from referral.proof import archive
+from referral.proof.archive import Archive, Joined, Trusted
+from referral.proof.entry import Entry, Kind, digest
+from referral.proof.forgeries import TORN
+from referral.proof.scan import START, Ended, before, walk
+from referral.proof.verify.log import Cases, Judge, Verification
+from referral.proof.verify.report import Finding, Report, Weight, finding
+from referral.tlog import merkle, tiles
+from referral.tlog.merkle import Nodes
+from referral.tlog.tile_layout import FULL
+from referral.wire import intake_key
+from referral.wire import leaf as wire
+
+ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
+"""What is read also below an older checkpoint: decisions are judged by it, and the policy file is compared with it."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """keys: case id → case key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint. jobs: processes.
+
+    max_age: seconds within which a quorum must have seen the log, counted from now (Unix seconds); None: a log of any age is judged.
+    """
+
+    keys: Mapping[str, bytes]
+    pinned: bytes | None = None
+    since: bytes | None = None
+    jobs: int = 1
+    max_age: int | None = None
+    now: int = 0
+
+
+class Verdict(Struct, frozen=True):
+    """published: what was believed, if anything. size: entries that were there."""
+
+    report: Report
+    published: Trusted | None
+    size: int = 0
+
+
+class Ground(Struct, frozen=True):
+    """What is walked: size and root of all that is there; the edge and size of an older checkpoint that was judged before.
+
+    seen: when a quorum signed how many of the entries, Unix seconds.
+    """
+
+    size: int
+    root: bytes
+    nodes: Nodes
+    since: tiles.Edge
+    seen: tuple[int | None, int]
+
+
+class Part(Struct):
+    """What some cases led to. once: what was signed → the event that it stands in."""
+
+    report: Report
+    once: list[tuple[Hashable, str]]
+
+
+def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
+    """Everything that the arguments allow to be judged."""
+    report = Report()
+    try:
+        published = archive.trusted(there, asked.pinned)
+    except Malformed as error:
+        code = error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"
+        report.say(_about_log(Weight.BAD, code, str(error)))
+        return Verdict(report, None)
+    if published and asked.max_age is not None and (why := published.accepted.old(asked.now, asked.max_age)):
+        report.say(_about_log(Weight.UNCHECKED, "STALE", f"the log may stand still: {why}"))
+    try:
+        ground = _ground(there, published, asked, report)
+        with Spool() as aside:
+            _all(there, ground, asked, report, aside, bar)
+    except Ended:
+        return Verdict(report, published)
+    if published and merkle.root(ground.nodes, published.size) != published.root:  # after the walk: these hashes are those of the entries
+        report.say(_about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint"))
+    return Verdict(report, published, ground.size)
+
+
+def _ground(there: Archive, published: Trusted | None, asked: Asked, report: Report) -> Ground:
+    """The heads, compared with one another. Ended."""
+    try:
+        size, root = archive.head(there, published)
+        nodes, since = archive.nodes(there, size), START
+        if published is None:
+            weight = Weight.NOTE if asked.pinned is None and there.read(archive.POLICY) is None else Weight.UNCHECKED
+            report.say(_about_log(weight, "NO_CHECKPOINT", "no checkpoint with a quorum of witnesses is there: nobody vouches for the log"))
+        elif published.size > size:
+            raise _Bad("TRUNCATED", f"{published.size} entries are signed and witnessed, {size} are there")
+        elif published.size == size and published.root != root:
+            raise _Bad("FORKED", "the published checkpoint has another root than the log at the same size")
+        elif size > published.size:
+            what = f"{size - published.size} entries stand above the published checkpoint: nobody but the log vouches for them yet"
+            report.say(_about_log(Weight.NOTE, "ABOVE", what))
+        if asked.since is not None:
+            since = _since(there, asked, published, size)
+    except _Bad as bad:
+        report.say(_about_log(Weight.BAD, bad.code, bad.what))
+        raise Ended from None
+    except Malformed as error:
+        report.say(Finding(weight=Weight.BAD, code=error.reason.upper(), idx=getattr(error, "leaf", None), where="log", what=str(error)))
+        raise Ended from None
+    return Ground(size, root, nodes, since, (published.accepted.seen, published.size) if published else (None, 0))
+
+
+class _Bad(Exception):
+    def __init__(self, code: str, what: str) -> None:
+        super().__init__(what)
+        self.code, self.what = code, what
+
+
+def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -> tiles.Edge:
+    """The edge of the older checkpoint, which the tree of hashes must lead on from. Malformed."""
+    old = archive.accepted(asked.since or b"", archive.rules(there, asked.pinned))
+    if old.size > (published.size if published else size):
+        raise _Bad("TRUNCATED", f"an older checkpoint has {old.size} entries, the log's has fewer")
+    edge = archive.edge(there, old.size, size)
+    if edge.root != old.root:
+        raise _Bad(
+            "FORKED",
+            f"the log does not continue the older checkpoint: its first {old.size} entries have another root, or a tile is damaged",
+        )
+    return edge
+
+
+def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Spool, bar: Progress) -> None:
+    """Both passes. Where sequences are torn, the first one once more, knowing which records are genuine. Ended."""
+    task = bar.add_task("entries hashed", total=ground.size)
+    touched = _touched(there, ground, report)
+    torn, said = set[str](), dict[str, Entry]()
+    intake = intake_key.named(asked.pinned or b"")
+    proof = Verification(asked.keys, (), *ground.seen, intake=intake)
+    try:
+        for joined, proven in _entries(there, ground, touched, proof.report):
+            entry = joined.entry
+            _take(proof, joined, proven)
+            if path := archive.said_in(entry):
+                said[path] = entry
+            if entry.case_id and proven:
+                aside.put(entry)
+                if entry.kind in TORN:
+                    torn.add(entry.case_id)
+            if entry.idx % FULL == FULL - 1:
+                bar.advance(task, FULL)
+        bar.update(task, completed=ground.size)
+        aside.full()
+        if torn:
+            proof = Verification(asked.keys, of(aside.folder, torn), *ground.seen, intake=intake)
+            for joined, proven in _entries(there, ground, touched, proof.report):
+                _take(proof, joined, proven)
+        proof.taken()
+        _said_again(there, said, proof.report)
+    except Ended:
+        report.add(proof.report)
+        raise
+    known = proof.cases()
+    report.add(proof.report)
+    task = bar.add_task("cases decided again", total=BUCKETS)
+    for part in _parts(aside.folder, known, asked.jobs, lambda: bar.advance(task)):
+        report.add(part.report)
+    bar.update(task, completed=BUCKETS)  # most hold nothing in a small log
+
+
+def _said_again(there: Archive, said: Mapping[str, Entry], report: Report) -> None:
+    """Files of an export that say again what the log says."""
+    for path, entry in said.items():
+        data = there.read(path)
+        if data is not None and digest(data) != entry.sha256:
+            report.say(finding(Weight.BAD, "FILE_DIFFERS", entry, f"{path} is not what this entry says"))
+
+
+def _entries(there: Archive, ground: Ground, touched: set[str], report: Report) -> Iterator[tuple[Joined, bool]]:
+    def wanted(said: Leaf) -> bool:
+        return said.case_id in touched or said.kind in ALWAYS
+
+    if ground.since.size:
+        yield from before(there, ground.since.size, ground.size, ground.nodes, wanted, report)
+    for joined in walk(there, ground.size, ground.root, report, ground.since):
+        yield joined, True
+
+
+def _take(proof: Verification, joined: Joined, proven: bool) -> None:
+    entry: Entry = joined.entry
+    if not proven:
+        proof.passed(entry)
+    else:
+        if joined.here and not joined.fits:
+            proof.report.say(finding(Weight.BAD, "REST_DIFFERS", entry, "key or headers are not the ones that were logged"))
+        proof.take(entry)
+
+
+def _touched(there: Archive, ground: Ground, report: Report) -> set[str]:
+    """The cases that have an entry after the older checkpoint; their leaves are hashed when their turn comes."""
+    old, found = ground.since.size, set[str]()
+    try:
+        for number in range(old // FULL, -(-ground.size // FULL)) if old else ():
+            for leaf in archive.bundle(there, number, ground.size)[max(0, old - number * FULL) :]:
+                found.add(wire.decode(leaf).case_id or "")
+    except (Malformed, NewerVersion):
+        return found  # the walk names it
+    return found - {""}
+
+
+def _parts(folder: Path, known: Cases, jobs: int, tell: Callable[[], None]) -> list[Part]:
+    """Of all buckets. Where one signature stands in two buckets, once more by one process, which sees both."""
+    arguments = [(folder, known, number, jobs) for number in range(jobs)]
+    found = share(*arguments[0]) if jobs == 1 else parallel.shared(share, arguments, BUCKETS, lambda _: None, Part)
+    parts, once = list[Part](), dict[Hashable, str]()
+    for part in found:
+        tell()
+        parts.append(part)
+        if jobs > 1 and any(once.setdefault(sign, event) != event for sign, event in part.once):
+            return list(share(folder, known, 0, 1))
+    return parts
+
+
+def share(folder: Path, known: Cases, first: int, jobs: int) -> Iterator[Part]:
+    """Every so-manieth bucket, from the first on."""
+    judging = Judge(known, Report())
+    for number in range(first, BUCKETS, jobs):
+        if jobs > 1:
+            judging.afresh(Report())
+        for case_id, entries in cases(folder, number).items():
+            judging.case(case_id, entries)
+        if jobs > 1:
+            yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
+    if jobs == 1:
+        yield Part(judging.report, [])
+
+
+def _about_log(weight: Weight, code: str, what: str) -> Finding:
+    return Finding(weight=weight, code=code, idx=None, where="log", what=what)
+
+
+BUCKETS = 64
+"""Files (ours): of a log of a million entries each holds some 10 MB, and that much is held at a time by each process."""
+_ENCODER, _DECODER = msgpack.Encoder(), msgpack.Decoder(Entry)
+
+
+class Spool:
+    """Entries go in in the order of the log. A context: its folder is gone afterwards."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="referral-audit-")
+        self.folder = Path(self._folder.name)
+        self._files: dict[int, BinaryIO] = {}
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.full()
+        self._folder.cleanup()
+
+    def put(self, entry: Entry) -> None:
+        data = _ENCODER.encode(entry)
+        number = bucket(entry.case_id)
+        if number not in self._files:
+            self._files[number] = (self.folder / str(number)).open("wb")
+        self._files[number].write(len(data).to_bytes(4, "big") + data)
+
+    def full(self) -> None:
+        """All are in; others may read."""
+        for file in self._files.values():
+            file.close()
+
+
+def bucket(case_id: str) -> int:
+    """Where a case stands."""
+    return crc32(case_id.encode()) % BUCKETS
+
+
+def cases(folder: Path, number: int) -> dict[str, list[Entry]]:
+    """The cases of one bucket, each with its entries in the order of the log."""
+    found: dict[str, list[Entry]] = {}
+    path, at = folder / str(number), 0
+    data = path.read_bytes() if path.exists() else b""
+    while at < len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+        entry = _DECODER.decode(data[at + 4 : end])
+        found.setdefault(entry.case_id, []).append(entry)
+        at = end
+    return found
+
+
+def of(folder: Path, wanted: set[str]) -> Iterator[Entry]:
+    """The entries of some cases, in the order of the log."""
+    buckets = {bucket(case_id) for case_id in wanted}
+    yield from sorted((e for n in buckets for c, es in cases(folder, n).items() if c in wanted for e in es), key=lambda e: e.idx)

@@ -1,0 +1,143 @@
+"""`referral audit key`: what an operator needs before the log can be signed.
+
+`referral audit reader`: the key pair to which the keys of cases are lent.
+
+`referral audit token`: who may read the log over HTTP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import console
+from referral.cli.connection import run
+from referral.errors import Malformed, Rejected
+from referral.local import keyfiles
+from referral.runtime import settings
+from referral.runtime.postgres import clock
+from referral.tlog import note_keys
+from referral.tlog.note_keys import ED25519, SignerKey
+
+KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file, never overwritten.")]
+Name = Annotated[
+    str, typer.Option("--name", help="The log's name for ever, its origin: a host of yours and a path, as audit.example/referral.")
+]
+IntakeFile = Annotated[Path, typer.Option("--intake-key", help="Intake's own secret key; made if it is not there, never overwritten.")]
+PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file that is begun; a new file too.")]
+
+
+def key_command(
+    name: Name,
+    key: KeyFile = Path("log.key"),
+    policy: PolicyFile = Path("witness.policy"),
+    intake: IntakeFile = Path("intake.key"),
+    as_json: console.Json = False,
+) -> int:
+    """Make the key that signs the log and the one with which intake signs, and begin the policy file in which you name the witnesses.
+
+    A log keeps its key and its name for its whole life. Keep its key on audit's machine alone; a lost key ends the log. Keep intake's on
+    intake's machines alone: whoever has it can sign receipts and erasures. The policy file names the public half of both.
+
+    Exit 0 made, 2 a file is there already or cannot be written.
+
+    Example: referral audit key --name audit.example/referral
+    """
+    try:
+        note_keys.named(name.encode(), "key", "--name")
+    except Malformed as error:
+        raise typer.BadParameter(str(error)) from None
+    made = SignerKey(name, ED25519, os.urandom(keyfiles.SEED))
+    try:
+        known = keyfiles.intake(intake)
+    except OSError as error:
+        raise typer.BadParameter(f"{intake}: {error.strerror}") from None
+    for path, data in ((policy, keyfiles.policy(made.verifier, (), known)), (key, made.encode() + b"\n")):
+        try:
+            keyfiles.write(path, data)
+        except OSError as error:
+            raise typer.BadParameter(f"{path}: {error.strerror}") from None
+    public = made.verifier.encode().decode()
+    if as_json:
+        console.document({"origin": name, "key": public, "key_file": str(key), "policy_file": str(policy), "intake_key_file": str(intake)})
+    else:
+        console.console.print(f"public key of the log, for witnesses and auditors:\n  {public}", soft_wrap=True, markup=False)
+        console.console.print(
+            f"now: name witnesses and a quorum in {policy}; set REFERRAL_WITNESS_POLICY for every service, REFERRAL_LOG_KEY_FILE for audit "
+            f"and REFERRAL_INTAKE_KEY_FILE ({intake}) for intake",
+            soft_wrap=True,
+        )
+    return 0
+
+
+KeyPath = Annotated[Path, typer.Argument(metavar="FILE", help="The secret key; the public one stands beside it with .pub.")]
+
+
+def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
+    """Make an auditor's key pair. Keep FILE, for yourself alone; give FILE.pub to whoever exports for you.
+
+    Exit 0 made, 2 the file exists or cannot be written.
+
+    Example: referral audit reader auditor.key
+    """
+    secret, public = X25519PrivateKey.generate(), path.with_name(f"{path.name}.pub")
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        public.write_bytes(secret.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    except OSError as error:
+        raise typer.BadParameter(f"{error.filename}: {error.strerror}") from None
+    if as_json:
+        console.document({"secret": str(path), "public": str(public)})
+    else:
+        console.console.print(
+            f"{path}: keep it, for yourself alone\n{public}: give it to whoever exports for you", markup=False, soft_wrap=True
+        )
+    return 0
+
+
+ADD = text("INSERT INTO audit.reader (hash, name, made_at) VALUES (:hash, :name, :at)")
+END = text("UPDATE audit.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
+
+OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
+TokenName = Annotated[str, typer.Argument(help="The auditor, as the log of readings shall call them: an office, no person.")]
+End = Annotated[bool, typer.Option("--end", help="End every token of this auditor; makes none.")]
+
+
+def token_command(name: TokenName, end: End = False, as_json: console.Json = False) -> int:
+    """Make a token for the auditor's page and for the log's entries over HTTP. It is shown once, and kept as a hash.
+
+    Exit 0 done, 1 no token of this name stands, 2 the name is none, or the database is away.
+
+    Example: referral audit token ombudsperson
+    """
+    if not OFFICE.fullmatch(name):  # it stands in log lines, where nobody's name may
+        raise typer.BadParameter("NAME: an office as one word, e.g. ombudsperson or court-prizren: a to z, digits and hyphens, at most 63")
+    made = secrets.token_urlsafe(32)
+    count = run(settings.load(), lambda tx: _end(tx, name) if end else _add(tx, name, made))
+    if not count:
+        raise Rejected("unknown-token", "NAME", "no token of this auditor stands")
+    if end:
+        console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
+    else:
+        console.document({"name": name, "token": made}) if as_json else console.console.print(made, soft_wrap=True)
+    return 0
+
+
+async def _add(tx: AsyncConnection, name: str, token: str) -> int:
+    await tx.execute(ADD, {"hash": hashlib.sha256(token.encode()).digest(), "name": name, "at": await clock.now(tx)})
+    return 1
+
+
+async def _end(tx: AsyncConnection, name: str) -> int:
+    return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())

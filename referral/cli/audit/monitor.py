@@ -1,0 +1,238 @@
+"""`referral audit monitor`: does everybody see the same log? What each witness shows, held against the others and against the log."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from referral.cli import console
+from referral.cli.audit.monitor_verdict import PATIENCE_S, Looked, Unled, verdict
+from referral.domain.local_time import moment
+from referral.errors import Malformed, Rejected
+from referral.proof.heartbeat import STILL_S
+from referral.tlog import merkle, note, split_view, tile_layout, tiles, witness_policy
+from referral.tlog.note_keys import VerifierKey
+from referral.tlog.split_view import View
+from referral.tlog.witness_policy import Accepted, Policy
+
+TIMEOUT_S = 10.0
+"""For one whole answer (ours): who sends a byte now and then is away too."""
+MOST_BYTES = 64 * 1024
+"""Of an answer (ours): a tile has 8 KB."""
+AGAIN_S = 10.0
+"""Between two questions for a proof that the log owes (ours)."""
+MISSING = "it answers 404"
+LOG = "the log"
+
+Witnesses = Annotated[Path, typer.Option("--witnesses", help="C2SP policy file: the log's key, and the witnesses with their addresses.")]
+Url = Annotated[str, typer.Option("--log", envvar="REFERRAL_AUDIT_URL", help="Address of the log.")]
+Every = Annotated[
+    float | None, typer.Option("--every", min=1, help="Look again after so many seconds, until Ctrl-C or something is wrong.")
+]
+Keep = Annotated[Path | None, typer.Option("--keep", help="Folder for every note that is shown: two of them may prove a split view.")]
+MaxAge = Annotated[
+    float, typer.Option("--max-age", min=0, help="Minutes within which a quorum of witnesses must have seen the log. 0: of any age.")
+]
+Patience = Annotated[
+    float, typer.Option("--patience", min=0, help="Seconds for which the log may fail to show that one head continues another.")
+]
+
+
+def monitor_command(
+    witnesses: Witnesses,
+    log: Url = "http://localhost:8084",
+    every: Every = None,
+    keep: Keep = None,
+    max_age: MaxAge = STILL_S / 60,
+    patience: Patience = PATIENCE_S,
+    as_json: console.Json = False,
+) -> int:
+    """Compare the views of all witnesses with one another and with the log: two heads that no one tree has are a split view.
+
+    Run it beside the log, and better at an agency or the Ombudsperson, who need nothing of ours but this.
+
+    A log that does not show the way from one head to another is asked again until --patience is over; then it is taken for a split view.
+
+    Exit 0 everybody sees one log, 1 a split view, a false signature, a log that stands still or does not show the way, 2 the policy file
+    cannot be used, 3 somebody could not be asked.
+
+    Example: referral audit monitor --witnesses witness.policy --log https://audit.example
+    """
+    try:
+        policy = witness_policy.parse(witnesses.read_bytes())
+    except (OSError, Malformed) as error:
+        raise typer.BadParameter(f"{witnesses}: {error}") from None
+    if len(policy.logs) != 1:
+        raise typer.BadParameter(f"{witnesses}: it names {len(policy.logs)} logs; one is watched at a time")
+    since: float | None = None
+    while True:
+        looked, now = asyncio.run(look(policy, log, int(max_age * 60))), time.monotonic()
+        if keep is not None:
+            _keep(looked, keep)
+        since = None if not looked.unled else now if since is None else since
+        silent = 0.0 if since is None else now - since
+        code, line = verdict(looked, silent, patience)
+        waits = not every and code == 3 and bool(looked.unled)
+        if waits:
+            console.errors.print(f"{line}; it is asked again for {int(patience - silent)} seconds", soft_wrap=True, markup=False)
+        else:
+            _tell(looked, code, line, as_json)
+        if not waits and (not every or code == 1):
+            return code
+        time.sleep(every or min(AGAIN_S, max(0.0, patience - silent)))
+
+
+async def look(policy: Policy, log: str, max_age: int = STILL_S) -> Looked:
+    """Ask everybody at once, and hold their answers against one another. max_age: seconds, 0: of any age."""
+    own = policy.logs[0].key
+    origin = hashlib.sha256(own.name.encode()).hexdigest()
+    asked: list[tuple[str, str, VerifierKey | None]] = [(LOG, f"{log.rstrip('/')}/checkpoint", None)]
+    asked += [(w.name, f"{w.url.rstrip('/')}/checkpoint/{origin}", w.key) for w in policy.witnesses if w.url]
+    looked = Looked(away={w.name: "the policy names no address" for w in policy.witnesses if not w.url})
+    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+        answers = await asyncio.gather(*(_get(client, url) for _, url, _ in asked))
+        published = answers[0]
+        for (who, _, key), answer in zip(asked, answers, strict=True):
+            if answer == MISSING and key is not None and isinstance(published, bytes):
+                _lent(who, key, published, own, looked)
+            elif isinstance(answer, str):
+                looked.away[who] = answer
+            else:
+                _shown(who, key, answer, own, looked)
+        _fresh(policy, looked, max_age)
+        looked.splits.extend(split_view.same_size(looked.views))
+        for older, newer in itertools.pairwise(split_view.sizes(looked.views)):
+            await _continues(client, log, older, newer, looked)
+    return looked
+
+
+def _shown(who: str, key: VerifierKey | None, answer: bytes, own: VerifierKey, looked: Looked) -> None:
+    looked.notes.append((who, answer))
+    try:
+        looked.views.append(split_view.view(who, answer, own, key))
+    except Malformed as error:
+        looked.wrong[who] = str(error)
+
+
+def _lent(who: str, key: VerifierKey, published: bytes, own: VerifierKey, looked: Looked) -> None:
+    """A witness that answers C2SP's one call and no other: what it signed last stands under the log's own checkpoint, or nowhere."""
+    try:
+        looked.views.append(split_view.view(who, published, own, key))
+        looked.lent.add(who)
+    except Malformed:
+        looked.away[who] = f"{MISSING}, and no signature of it stands under the log's checkpoint"
+
+
+def _fresh(policy: Policy, looked: Looked, max_age: int) -> None:
+    """What the log publishes has its quorum, or it is not published; and the quorum has seen it lately, or the log stands still."""
+    now = int(time.time())  # noqa: TID251 - a watcher's own clock says how old a signature is
+    for shown in looked.views:
+        if shown.who == LOG:
+            try:
+                accepted = witness_policy.accept(policy, note.parse(shown.shown))
+            except Malformed as error:
+                looked.wrong[LOG] = f"it publishes a checkpoint without its quorum: {error}"
+                return
+            break
+    else:
+        seen = {view.who: view.seconds for view in looked.views if view.seconds is not None}
+        if not policy.satisfied(seen.keys()):
+            return  # too few have answered: who is away is told
+        accepted = Accepted(looked.views[0].said, seen, witness_policy.quorum_at(policy, seen))
+    if max_age and accepted.seen is not None:
+        looked.still = accepted.old(now, max_age)
+
+
+async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: View, looked: Looked) -> None:
+    """By the log's own tiles, for who cannot show a proof has none."""
+    size = newer.said.size
+    wanted = tile_layout.for_spans(merkle.consistency_spans(older.said.size, size), size) if older.said.size else ()
+    found = await asyncio.gather(*(_get(client, f"{log.rstrip('/')}/{tile.path}") for tile in wanted))
+    held = {tile: data for tile, data in zip(wanted, found, strict=True) if isinstance(data, bytes)}
+    if len(held) < len(wanted):
+        why = next(data for data in found if isinstance(data, str))
+        if why == MISSING:
+            looked.wrong[LOG] = f"it has signed {size} entries ({newer.who} shows it) and does not hold them: it was cut, or set back"
+        else:
+            looked.unled.append(Unled(older, newer, why))
+        return
+    try:
+        split = split_view.continues(older, newer, tiles.nodes(held.__getitem__, size))
+    except Malformed as error:
+        looked.wrong[LOG] = str(error)
+        return
+    if split is not None:
+        looked.splits.append(split)
+
+
+async def _get(client: httpx.AsyncClient, url: str) -> bytes | str:
+    """What is there, or why not."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S), client.stream("GET", url) as answer:
+            data = b""
+            async for part in answer.aiter_bytes():
+                data += part
+                if len(data) > MOST_BYTES:
+                    return "its answer has no end"
+            return data if answer.status_code == 200 else f"it answers {answer.status_code}"
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        return f"{type(error).__name__}"
+
+
+def _tell(looked: Looked, code: int, line: str, as_json: bool) -> None:
+    if as_json:
+        console.document(_document(looked, code, line))
+        return
+    rows = [
+        (
+            f"{v.who} (as the log shows it)" if v.who in looked.lent else v.who,
+            f"{v.said.size:,}",
+            v.said.root.hex()[:16],
+            "" if v.seconds is None else moment(v.seconds * 1_000_000),
+        )
+        for v in looked.views
+    ]
+    rows += [(who, "", "", f"NOT ASKED: {why}") for who, why in looked.away.items()]
+    rows += [(who, "", "", f"WRONG: {why}") for who, why in looked.wrong.items()]
+    console.table(("who", "entries", "root", "seen"), rows)
+    for split in looked.splits:
+        console.console.print(f"SPLIT VIEW: {split.first.who} and {split.second.who}: {split.why}", soft_wrap=True, markup=False)
+    console.console.print(line, soft_wrap=True, markup=False)
+
+
+def _document(looked: Looked, code: int, line: str) -> dict[str, object]:
+    return {
+        "verdict": {0: "good", 1: "bad", 3: "not fully checked"}[code],
+        "says": line,
+        "views": [
+            {"who": v.who, "size": v.said.size, "root": v.said.root.hex(), "seen": v.seconds, "own": v.who not in looked.lent}
+            for v in looked.views
+        ],
+        "splits": [
+            {"who": [s.first.who, s.second.who], "why": s.why, "notes": [s.first.shown.decode(), s.second.shown.decode()]}
+            for s in looked.splits
+        ],
+        "not_shown": [str(unled) for unled in looked.unled],
+        "still": looked.still,
+        "away": looked.away,
+        "wrong": looked.wrong,
+    }
+
+
+def _keep(looked: Looked, folder: Path) -> None:
+    """Every note that was shown, also one that is signed wrongly: which of them is needed as a proof is known later."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for who, shown in looked.notes:
+            name = f"{re.sub('[^A-Za-z0-9.-]', '-', who)}-{hashlib.sha256(shown).hexdigest()[:16]}"
+            (folder / name).write_bytes(shown)
+    except OSError as error:
+        raise Rejected("folder", "--keep", f"{folder}: {error.strerror}") from None

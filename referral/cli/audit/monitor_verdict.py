@@ -1,0 +1,73 @@
+"""The verdict of a look at everybody's view of one log: what was shown, what was not, and what that means. Apart, since it asks nobody."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from referral.tlog.split_view import Split, View
+
+PATIENCE_S = 300
+"""So long a log may fail to lead one head to another (ours: an upgrade or a restart takes less); then it is taken for a split view."""
+
+
+class Unled(Struct, frozen=True):
+    """Two heads of which the log did not show that the newer continues the older."""
+
+    older: View
+    newer: View
+    why: str
+
+    def __str__(self) -> str:
+        newer, older = f"{self.newer.said.size} entries ({self.newer.who})", f"{self.older.said.size} ({self.older.who})"
+        return f"the log has not shown that {newer} continue {older}: {self.why}"
+
+
+class Looked(Struct):
+    """One look. away: who could not be asked, and why. wrong: who showed what is not signed as it should be.
+
+    unled: heads that were not led to one another. still: why the log may stand still. lent: witnesses that show nothing themselves, of
+    which the signature under the log's own checkpoint was taken. notes: what each has shown, exactly.
+    """
+
+    views: list[View] = field(default_factory=list)
+    splits: list[Split] = field(default_factory=list)
+    away: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
+    unled: list[Unled] = field(default_factory=list)
+    still: str = ""
+    lent: set[str] = field(default_factory=set)
+    notes: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+def verdict(looked: Looked, silent: float, patience: float) -> tuple[int, str]:
+    """Exit code, and one line. silent: seconds for which the log has not led its heads to one another, at most `patience` are borne."""
+    unled = "; ".join(map(str, looked.unled))
+    if looked.splits:
+        two = looked.splits[0]
+        return 1, f"BAD: a split view: {two.first.who} and {two.second.who}: {two.why}"
+    if looked.wrong:
+        who, why = next(iter(looked.wrong.items()))
+        return 1, f"BAD: {who}: {why}"
+    if unled and silent >= patience:
+        return 1, f"BAD: for {int(silent)} seconds {unled}. Until it does, take it for a split view"
+    if looked.still:
+        return 1, f"BAD: the log stands still: {looked.still}"
+    if unled:
+        return 3, f"NOT FULLY CHECKED: {unled}. Nothing says that they are heads of one log"
+    if looked.away:
+        return 3, f"NOT FULLY CHECKED: {_compared(looked)}. Not asked: {', '.join(looked.away)}"
+    if looked.lent:
+        names = ", ".join(sorted(looked.lent))
+        other = f"What {names} has seen was taken from the log: another history shown to it alone is not seen here"
+        return 0, f"GOOD: everybody who shows a view sees one log. {other}"
+    return 0, "GOOD: everybody sees one log"
+
+
+def _compared(looked: Looked) -> str:
+    """What can be said of those who answered."""
+    names = [view.who for view in looked.views]
+    if len(names) < 2:
+        return f"{names[0]} alone showed a view, so it was compared with nobody" if names else "nobody showed a view"
+    heads = sorted({view.said.size for view in looked.views})
+    led = f"one head of {heads[0]} entries" if len(heads) == 1 else f"heads of {heads[0]} to {heads[-1]} entries, each led to the next"
+    return f"{', '.join(names)} show {led}"

@@ -1,0 +1,201 @@
+"""`referral audit prove`: proofs as files that stand for themselves, and their check by anybody who has the policy file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from referral.cli import console
+from referral.cli.audit import source
+from referral.cli.audit.source import Export
+from referral.errors import Malformed, NewerVersion, Rejected, Unproven
+from referral.proof import adjacency, archive
+from referral.proof.adjacency import Between
+from referral.proof.archive import Archive, Trusted
+from referral.tlog import merkle, note, proof_file, witness, witness_policy
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.merkle import leaf_hash
+from referral.tlog.proof_file import TlogProof
+from referral.tlog.tile_layout import FULL
+from referral.tlog.witness_policy import Policy
+from referral.wire import leaf as wire
+
+EntryNumber = Annotated[int | None, typer.Option("--entry", min=0, help="Index of an entry: that it is in the log.")]
+EventId = Annotated[str, typer.Option("--event", help="Id of an event: that it is in the log.")]
+Heads = Annotated[
+    tuple[Path, Path] | None, typer.Option("--between", metavar="OLD NEW", help="Two checkpoints: that the second continues the first.")
+]
+Apart = Annotated[
+    tuple[int, int] | None,
+    typer.Option("--nothing-between", metavar="I J", help="Two entries of a case in one topic: that nothing of it stands between them."),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the proof there; by default to standard output.")]
+Check = Annotated[Path | None, typer.Option("--check", metavar="FILE", help="Check a proof instead; nothing but files is read.")]
+Rules = Annotated[Path | None, typer.Option("--witnesses", help="The C2SP policy file by which signatures are believed; --check needs it.")]
+LeafFile = Annotated[Path | None, typer.Option("--leaf", help="With --check: the leaf's bytes, where the proof does not hold them.")]
+OldFile = Annotated[Path | None, typer.Option("--old", help="With --check of a proof between checkpoints: the first of them.")]
+
+
+def prove_command(
+    export: Export = None,
+    entry: EntryNumber = None,
+    event: EventId = "",
+    heads: Heads = None,
+    apart: Apart = None,
+    out: Out = None,
+    check: Check = None,
+    witnesses: Rules = None,
+    leaf: LeafFile = None,
+    old: OldFile = None,
+    as_json: console.Json = False,
+) -> int:
+    """Write a proof that others can check: of an entry (.tlog-proof), between two checkpoints, or that nothing stands between two entries.
+
+    Or check one with --check FILE --witnesses FILE. A proof of an entry holds the entry's leaf, and any C2SP verifier takes it.
+
+    Exit 0 written, or it holds; 1 it does not hold, or there is no such entry below a witnessed checkpoint; 2 usage, or a file is away.
+
+    Example: referral audit prove export --entry 17 --out entry-17.tlog-proof
+    """
+    asked = sum((entry is not None, bool(event), heads is not None, apart is not None, check is not None))
+    if asked != 1:
+        raise typer.BadParameter("name one of --entry, --event, --between, --nothing-between and --check")
+    if check is not None:
+        if witnesses is None:
+            raise typer.BadParameter("--check believes nobody by itself: name a policy file with --witnesses")
+        return _tell(_checked(check, witnesses, leaf, old), as_json)
+    pinned = source.file(witnesses)
+    files = [source.file(path) or b"" for path in heads or ()]
+    with source.opened(export) as there:
+        published = archive.trusted(there.archive, pinned)
+        if published is None:
+            raise Rejected("not-published-yet", "checkpoint", "no checkpoint has its witnesses' quorum yet")
+        data = _made(there.archive, published, pinned, entry, event, files, apart)
+    if out is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return 0
+    source.put(out.parent, out.name, data)
+    return _tell({"written": str(out), "bytes": len(data)}, as_json)
+
+
+def _made(
+    there: Archive,
+    published: Trusted,
+    pinned: bytes | None,
+    entry: int | None,
+    event: str,
+    heads: list[bytes],
+    apart: tuple[int, int] | None,
+) -> bytes:
+    size, _ = archive.head(there, published)
+    if heads:
+        before, after = (archive.accepted(signed, archive.rules(there, pinned)) for signed in heads)
+        return consistency(there, size, before, after, heads[1])
+    if apart is not None:
+        found = Between(*(inclusion(there, published, size, index) for index in apart))
+        adjacency.check(found, witness_policy.parse(archive.rules(there, pinned)))
+        return found.encode()
+    if entry is None:
+        places = archive.find(there, size, "event_id", event)
+        if not places:
+            raise Rejected("unknown-event", "--event", "the log has no entry of this event; audit may lag by a second")
+        entry = places[0]
+    return inclusion(there, published, size, entry).encode()
+
+
+def inclusion(there: Archive, published: Trusted, size: int, index: int) -> TlogProof:
+    """The proof of an entry, checked before it is handed out. Rejected, Malformed, Unproven."""
+    if index >= published.size:
+        raise Rejected("not-published-yet", f"entry {index}", f"the newest witnessed checkpoint has {published.size} entries")
+    leaf = archive.bundle(there, index // FULL, size)[index % FULL]
+    hashes = tuple(merkle.inclusion(archive.nodes(there, size), index, published.size))
+    merkle.check_inclusion(leaf_hash(leaf), index, published.size, hashes, published.root)
+    return TlogProof(index, hashes, published.signed, leaf)
+
+
+def consistency(there: Archive, size: int, old: Checkpoint, new: Checkpoint, signed: bytes) -> bytes:
+    """The proof that the new checkpoint continues the old one, as a log shows it to a witness. Unproven."""
+    if new.size > size:
+        raise Unproven("consistency", f"the newer checkpoint has {new.size} entries, here are {size}")
+    hashes = merkle.consistency(archive.nodes(there, size), old.size, new.size) if 0 < old.size <= new.size else []
+    merkle.check_consistency(old.size, new.size, hashes, old.root, new.root)
+    return witness.body(old.size, hashes, note.parse(signed))
+
+
+def _checked(path: Path, witnesses: Path, leaf: Path | None, old: Path | None) -> dict[str, Any]:
+    data, rules = source.file(path) or b"", witness_policy.parse(source.file(witnesses) or b"")
+    if data.startswith(b"old "):
+        return _continued(data, rules, source.file(old))
+    try:
+        if data.startswith(adjacency.FIRST):
+            shown = adjacency.check(adjacency.parse(data), rules)
+            told = {"case_id": shown.case_id, "topic": shown.topic, "sequences": [shown.seq, shown.seq + 1], "entries": list(shown.indexes)}
+            return {"holds": "nothing-between", **told, **_head(shown.accepted.checkpoint), "witnesses": shown.accepted.witnesses}
+        proof = proof_file.parse(data)
+        bytes_ = proof.extra if leaf is None else source.file(leaf)
+        if bytes_ is None:
+            raise Rejected("no-leaf", "--leaf", "the proof does not hold the entry's leaf: name a file that does")
+        found = proof_file.check(proof, leaf_hash(bytes_), rules)
+    except NewerVersion as error:
+        raise Malformed("leaf", str(error)) from None
+    return {"holds": "entry", "entry": proof.index, **_leaf(bytes_), **_head(found.checkpoint), "witnesses": found.witnesses}
+
+
+def _continued(data: bytes, rules: Policy, old: bytes | None) -> dict[str, Any]:
+    if old is None:
+        raise Rejected("no-old", "--old", "name the file of the checkpoint that this proof begins with")
+    request = witness.parse(data)
+    before = witness_policy.accept(rules, note.parse(old)).checkpoint
+    after = witness_policy.accept(rules, request.signed)
+    if before.size != request.old or before.origin != after.checkpoint.origin:
+        raise Unproven("consistency", f"the proof begins with {request.old} entries, the older checkpoint has {before.size}")
+    merkle.check_consistency(before.size, after.checkpoint.size, request.proof, before.root, after.checkpoint.root)
+    return {"holds": "consistency", "old": before.size, **_head(after.checkpoint), "witnesses": after.witnesses}
+
+
+def _head(said: Checkpoint) -> dict[str, Any]:
+    return {"origin": said.origin, "size": said.size}
+
+
+def _leaf(data: bytes) -> dict[str, Any]:
+    """What the leaf says, where it is one of ours."""
+    try:
+        said = wire.decode(data)
+    except (Malformed, NewerVersion):
+        return {}
+    return {
+        "kind": said.kind,
+        "topic": said.topic,
+        "case_id": said.case_id,
+        "case_seq": said.case_seq,
+        "type": said.type,
+        "event_id": said.event_id,
+    }
+
+
+BETWEEN = """of case {case_id} in {topic} nothing has a sequence between {0} and {1} (entries {2} and {3})
+not excluded: what audit logged as a fork or as foreign, and other topics; that no sequence is given twice, `audit verify` proves"""
+
+
+def _tell(said: dict[str, Any], as_json: bool) -> int:
+    if as_json:
+        console.document(said)
+        return 0
+    match said.get("holds"):
+        case "nothing-between":
+            text = BETWEEN.format(*said["sequences"], *said["entries"], case_id=said["case_id"], topic=said["topic"])
+        case "entry":
+            what = f"{said['type']} of case {said['case_id'] or '-'}, sequence {said['case_seq']}" if "kind" in said else "of another log"
+            text = f"entry {said['entry']} ({what}) stands in the log"
+        case "consistency":
+            text = f"the log of {said['size']} entries begins with the one of {said['old']}"
+        case _:
+            text = f"{said['written']}: {said['bytes']} bytes"
+    if "origin" in said:
+        text = f"HOLDS: {text}\n{said['origin']}, {said['size']} entries, seen by {', '.join(said['witnesses']) or 'nobody'}"
+    console.console.print(text, soft_wrap=True, markup=False)
+    return 0

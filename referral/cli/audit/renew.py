@@ -1,0 +1,105 @@
+"""`referral audit renew`: the log cannot go on, so a new one begins, and says which one it follows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import console
+from referral.cli.audit import source
+from referral.cli.connection import run
+from referral.errors import Malformed, Rejected
+from referral.proof import archive
+from referral.runtime import settings
+from referral.tlog import checkpoint, note, witness_policy
+
+STATE = text("SELECT cosigned FROM audit.checkpoint WHERE cosigned IS NOT NULL ORDER BY size DESC LIMIT 1")
+OWNED = text("SELECT count(*) FROM audit.lease WHERE owner IS NOT NULL AND lease_until > clock_timestamp()")
+TABLES = ("entry", "tile", "checkpoint")
+EMPTY = text("UPDATE audit.head SET size = 0, root = sha256(''), at = 0")
+AGAIN = text("UPDATE audit.lease SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', positions = '{}', clean = true")
+
+Export = Annotated[Path, typer.Option("--export", help="An export of the log as it is now: what its tables hold is deleted.")]
+PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file of the new log, as `referral audit key` began it.")]
+Shown = Annotated[
+    Path | None, typer.Option("--last", help="The newest checkpoint of the old log that a witness shows, if it is not the export's.")
+]
+
+
+def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_json: console.Json = False) -> int:
+    """Begin a new log after this one was set back to an old copy, or its key is lost. Audit must be stopped.
+
+    Every record is in the topics for ever, so audit reads them again from the start, into the new log. Its first entries name the old
+    log's last checkpoint; witnesses begin anew, for they know a log by its name.
+
+    Exit 0 done, 1 refused (the message says why), 2 a file or the database is away.
+
+    Example: referral audit renew --export old --policy new.policy --last witness-1.note
+    """
+    there = source.opened_export(export)
+    kept = there.read(archive.CHECKPOINT) or b""
+    shown = _read(last) if last else kept
+    try:
+        logs = witness_policy.parse(there.read(archive.POLICY) or b"").logs
+        quoted, _ = checkpoint.verify(note.parse(shown), [log.key for log in logs])
+        own = _own(_read(policy))
+    except Malformed as error:
+        raise Rejected("file", "--last or --policy", str(error)) from None
+    if quoted.origin == own:
+        raise Rejected("same-log", "--policy", f"the new log must have another name than {own}: `referral audit key --name …`")
+    count = run(settings.load(), lambda tx: _renew(tx, kept))
+    lines = [f"# follows {quoted.origin}, which had {quoted.size} entries; its last known checkpoint:"]
+    lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").removesuffix("\n").split("\n")]
+    told = "\n".join(lines)
+    try:
+        policy.write_bytes(told.encode() + b"\n" + _read(policy))
+    except OSError as error:
+        raise Rejected(
+            "file", "--policy", f"{error.strerror}; the new log has begun, so write these lines into it by hand:\n{told}"
+        ) from None
+    if as_json:
+        console.document({"log": own, "follows": quoted.origin, "size": quoted.size, "deleted": count})
+    else:
+        console.console.print(
+            f"{own} follows {quoted.origin} ({quoted.size} entries); {policy} says so, and the new log's first entries will"
+        )
+        console.console.print(
+            "now: set REFERRAL_LOG_KEY_FILE and REFERRAL_WITNESS_POLICY to the new files, tell the witnesses, start audit"
+        )
+    return 0
+
+
+async def _renew(tx: AsyncConnection, kept: bytes) -> int:
+    """In one transaction: the old tables are empty, and audit is at the beginning of every topic."""
+    if (await tx.execute(OWNED)).scalar_one():
+        raise Rejected("running", "audit", "audit is running: stop every instance, wait 10 s, and run this again")
+    published = (await tx.execute(STATE)).scalar_one_or_none()
+    if published is not None and published != kept:
+        raise Rejected("export", "--export", "it does not end at this database's newest checkpoint: `referral audit export` again")
+    count = int((await tx.execute(text("SELECT size FROM audit.head"))).scalar_one())
+    for table in TABLES:
+        await tx.execute(text(f"ALTER TABLE audit.{table} DISABLE TRIGGER append_only"))
+        await tx.execute(text(f"TRUNCATE audit.{table}"))
+        await tx.execute(text(f"ALTER TABLE audit.{table} ENABLE TRIGGER append_only"))
+    await tx.execute(EMPTY)
+    await tx.execute(AGAIN)
+    return count
+
+
+def _own(policy: bytes) -> str:
+    """The name of the one log of a policy file. Malformed."""
+    logs = witness_policy.parse(policy).logs
+    if len(logs) != 1:
+        raise Malformed("policy", f"it names {len(logs)} logs instead of one")
+    return logs[0].name
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from None

@@ -1,0 +1,269 @@
+"""`referral audit replay`: what happened, told from the log alone, each line with its entry and whether that was verified in this run.
+
+How a case stood, as text: its procedures, their steps, who was asked, and what stood at a desk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from msgspec import Struct, structs
+
+from referral.cli import console
+from referral.cli.audit import counterfactual, source
+from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
+from referral.cli.audit.timeline_text import tell
+from referral.domain.case import Case, Offer, Seat
+from referral.domain.events import Leaf, PolicyActivated
+from referral.domain.local_time import LOCAL, moment
+from referral.errors import Malformed, NewerVersion, Rejected
+from referral.proof import archive
+from referral.proof.archive import Archive
+from referral.proof.entry import OPEN, Entry, Kind, plain
+from referral.proof.history.case import standing
+from referral.proof.history.timeline import Line, own_line, timeline
+from referral.proof.lookup import BAD, UNVERIFIED, Casebook, Proven
+
+CaseId = Annotated[str, typer.Option("--case", help="One case, what followed indented below its cause.")]
+Agency = Annotated[str, typer.Option("--agency", help="Lines that name this agency.")]
+TypeName = Annotated[
+    str,
+    typer.Option("--type", help="Events of a type, as offer-opened or policy-activated.v1, or entries of a kind, as POLICY or HEARTBEAT."),
+]
+First = Annotated[int, typer.Option("--first", help="From this entry on.")]
+Last = Annotated[int | None, typer.Option("--last", help="Up to this entry.")]
+After = Annotated[
+    str, typer.Option("--after", help="From this time on, as 2026-01-31 or 2026-01-31T08:15; Kosovo's time unless it names a zone.")
+]
+Before = Annotated[str, typer.Option("--before", help="Before this time.")]
+At = Annotated[str, typer.Option("--at", help="With --case: how it stood after this entry, or at this time.")]
+Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: which recorded cases would go elsewhere under it.")]
+
+OPEN_TYPES = {kind: tuple(type_ for type_, other in OPEN.items() if other is kind) for kind in set(OPEN.values())}
+"""Types of the records that name theirs in a header alone, so that their leaves do not."""
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which lines. after, before: µs UTC."""
+
+    case: str = ""
+    agency: str = ""
+    type: str = ""
+    first: int = 0
+    last: int | None = None
+    after: int | None = None
+    before: int | None = None
+
+    def leaf(self, index: int, said: Leaf) -> bool:
+        """As far as a leaf says it."""
+        if said.kind is Kind.HEARTBEAT and self.type != Kind.HEARTBEAT.value:
+            return False  # one a minute, for ever: only who asks for them wants them
+        types = OPEN_TYPES.get(said.kind, ("" if said.kind is Kind.SCHEMA else said.type,))
+        kinds = {said.kind.value, *types, *(type_.partition(".")[0] for type_ in types)}
+        inside = self.first <= index and (self.last is None or index <= self.last)
+        return inside and (not self.type or self.type in kinds) and (not self.case or said.case_id == self.case)
+
+    def line(self, line: Line) -> bool:
+        """What only a line says."""
+        timely = (self.after is None or line.at >= self.after) and (self.before is None or line.at < self.before)
+        named = not self.agency or re.search(rf"(?<![\w-]){re.escape(self.agency)}(?![\w-])", f"{line.who} {line.what}") is not None
+        return timely and named
+
+    def everything(self) -> bool:
+        """Whether a case is told as a whole."""
+        return self == Wanted(case=self.case)
+
+
+def replay_command(
+    export: Export = None,
+    case: CaseId = "",
+    agency: Agency = "",
+    type_: TypeName = "",
+    first: First = 0,
+    last: Last = None,
+    after: After = "",
+    before: Before = "",
+    at: At = "",
+    policy: Other = None,
+    witnesses: Witnesses = None,
+    key: AuditorKey = None,
+    as_json: console.Json = False,
+) -> int:
+    """Tell what happened from the log: time, entry, whether it is verified, event, who, why. Nothing is changed by it.
+
+    A line is verified when its entry was led to a witnessed checkpoint in this run, and what stands beside it fits; erased or sealed when
+    nobody or not you can read it. Without --case or another choice, all of the log.
+
+    Exit 0 told, 1 no such case, a wrong policy or a bad line, 2 the database or a folder is away, 3 some case could not be compared.
+
+    Example: referral audit replay export --case CASE --key auditor.key
+    """
+    pinned = source.file(witnesses)
+    wanted = Wanted(
+        case=case, agency=agency, type=type_, first=first, last=last, after=_time(after, "--after"), before=_time(before, "--before")
+    )
+    if at and not case:
+        raise typer.BadParameter("--at needs --case: it tells how one case stood")
+    with source.opened(export, key) as there:
+        book, head = casebook(there.archive, pinned)
+        if policy is not None:
+            return counterfactual.elsewhere(book, there.keys, policy, case, as_json)
+        if at:
+            return _at(book, there.keys, case, at, as_json)
+        lines = list(told(book, there.keys, wanted))
+    if case and not lines and wanted.everything():
+        raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
+    _show(lines, wanted, head, as_json)
+    return 1 if any(line.mark == BAD for line in lines) else 0
+
+
+def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
+    """The entries, and in words by which checkpoint they are verified. Malformed."""
+    try:
+        published = archive.trusted(there, pinned)
+    except Malformed as error:
+        return Casebook(there, archive.claimed(there), None), f"nothing is verified: {error}"
+    size, _ = archive.head(there, published)
+    if published is None:
+        return Casebook(there, size, None), "nothing is verified: no checkpoint with its witnesses' quorum is there"
+    try:
+        proven = Proven(there, published.size, published.root, size)
+    except Malformed as error:
+        return Casebook(there, size, None), f"nothing is verified: {error}"
+    whose = "your policy" if published.pinned else "the log's own policy"
+    return Casebook(there, size, proven), f"verified against the checkpoint of {published.size} entries, believed by {whose}"
+
+
+def told(book: Casebook, keys: Keys, wanted: Wanted) -> Iterator[Line]:
+    """The lines with their marks; of one whole case as a tree, else in the order of the log."""
+    if wanted.case and wanted.everything():
+        yield from _case(book, keys([wanted.case]).get(wanted.case), book.case(wanted.case))
+        return
+    chosen = set[int]()
+
+    def choose(index: int, said: Leaf) -> bool:
+        if wanted.leaf(index, said):
+            chosen.add(index)
+            return True
+        return False
+
+    places, found = book.cases(choose), list[Line]()
+    held = keys(None if not wanted.case else [wanted.case])
+    for case_id, where in places.items():
+        lines = _case(book, held.get(case_id), where) if case_id else _own(book, where)
+        found += [structs.replace(line, depth=0) for line in lines if line.idx in chosen and wanted.line(line)]
+    yield from sorted(found, key=lambda line: line.idx or 0)
+
+
+def _case(book: Casebook, key: bytes | None, where: Sequence[int]) -> list[Line]:
+    entries, marks = book.of(where)
+    lines = timeline(entries, key)
+    for place in range(len(lines) - 1, -1, -1):
+        line = lines[place]
+        mark = lines[place + 1].mark if line.idx is None else _mark(line, marks[line.idx])
+        lines[place] = structs.replace(line, mark=mark)
+    return lines
+
+
+def _own(book: Casebook, where: Sequence[int]) -> list[Line]:
+    entries, marks = book.of(where)
+    bundles = list(_bundles(book)) if any(entry.kind is Kind.POLICY for entry in entries) else []
+    return [structs.replace(own_line(entry, bundles), mark=marks[entry.idx]) for entry in entries]
+
+
+def _bundles(book: Casebook) -> Iterator[PolicyActivated]:
+    """Every bundle that the log holds, as far as it can be read."""
+    for index in [index for index, said in book.leaves() if said.kind is Kind.POLICY]:
+        try:
+            body = plain(book.entry(index)[0])
+        except (Malformed, NewerVersion):
+            continue
+        if isinstance(body, PolicyActivated):
+            yield body
+
+
+def _mark(line: Line, proven: str) -> str:
+    return BAD if BAD in (proven, line.mark) else line.mark or proven
+
+
+def _at(book: Casebook, keys: Keys, case: str, at: str, as_json: bool) -> int:
+    """How one case stood."""
+    entries, marks = book.of(book.case(case))
+    moment = None if at.isdigit() else _time(at, "--at")
+    there = [e for e in entries if (e.idx <= int(at) if moment is None else _when(e) <= moment)]
+    key = keys([case]).get(case)
+    if not there:
+        raise Rejected("unknown-case", "--case", f"the log has no entry of this case up to {at}")
+    if key is None:
+        raise Rejected("sealed", "--case", "the key of this case is not there: it is erased, or was not lent")
+    try:
+        found = standing(there, key, case)
+    except (Malformed, NewerVersion) as error:
+        raise Rejected("unreadable", "--case", str(error)) from None
+    last = there[-1]
+    mark = UNVERIFIED if UNVERIFIED in (of := {marks[entry.idx] for entry in there}) else BAD if BAD in of else marks[last.idx]
+    if as_json:
+        console.document({"case_id": case, "entry": last.idx, "at": _when(last), "mark": mark, "state": msgspec.to_builtins(found)})
+    else:
+        for text in lines(found, last.idx, _when(last), mark):
+            console.console.print(text, soft_wrap=True, markup=False)
+    return 1 if mark == BAD else 0
+
+
+def _when(entry: Entry) -> int:
+    return entry.recorded_at or entry.kafka_time * 1000
+
+
+def _time(word: str, option: str) -> int | None:
+    """µs UTC. typer.BadParameter."""
+    if not word:
+        return None
+    try:
+        at = datetime.fromisoformat(word)
+    except ValueError:
+        raise typer.BadParameter(f"{option}: a time is written as 2026-01-31T08:15") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=LOCAL)).timestamp() * 1e6)
+
+
+def _show(lines: list[Line], wanted: Wanted, head: str, as_json: bool) -> None:
+    if as_json:
+        document: dict[str, Any] = {"case_id": wanted.case, "checkpoint": head, "lines": [msgspec.to_builtins(line) for line in lines]}
+        console.document(document)
+        return
+    of = f"case {wanted.case}" if wanted.case else "the log"
+    console.console.print(f"{of}: {len(lines)} lines from the log; {head}", soft_wrap=True, markup=False)
+    for line in tell(lines, marks=[line.mark for line in lines]):
+        console.console.print(line.text, style=line.style, soft_wrap=True, markup=False)
+
+
+def lines(case: Case | None, idx: int, at: int, mark: str) -> Iterator[str]:
+    """at: µs UTC. mark: of all entries that it was folded from."""
+    yield f"after entry {idx} ({moment(at)}), {mark}"
+    if case is None:
+        yield "nothing was decided yet"
+        return
+    yield f"case {case.case_id}: {'closed, ' + case.closed if case.closed else 'open'}, {case.seq} decisions' events"
+    for track in case.tracks:
+        yield f"  procedure {track.pathway}: {track.outcome or track.paused_by or 'under way'}"
+        for run in track.runs:
+            yield f"    step {run.step}: {run.outcome or 'under way'}"
+            for seat in run.seats:
+                yield f"      {seat.role}: {_seat(seat)}"
+    for task in case.tasks:
+        yield f"  at {task.desk}: {task.about}"
+
+
+def _seat(seat: Seat) -> str:
+    asked = [offer for offer in (seat.offer, *seat.kept) if offer is not None]
+    return "; ".join(map(_offer, asked)) or "nobody is asked"
+
+
+def _offer(offer: Offer) -> str:
+    until = f", until {moment(offer.due)}" if offer.due else ""
+    return f"{offer.agency} {(offer.how or offer.state).lower()}{until}"

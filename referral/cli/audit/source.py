@@ -1,0 +1,143 @@
+"""What the auditor's commands read: an exported folder or the running system, with the keys that open its cases.
+
+An export as a folder: read as an archive, and written so that one which was interrupted is never taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from msgspec import Struct
+
+from referral.cli import connection
+from referral.cli.audit import live_log
+from referral.errors import Malformed, Rejected
+from referral.proof.archive import CHECKPOINT, KEYS, Archive
+from referral.runtime.settings import Settings
+from referral.wire import hpke
+
+Export = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="An export; without it the running system of the environment.")]
+Witnesses = Annotated[
+    Path | None, typer.Option("--witnesses", help="Your own C2SP policy file: the log's key and its witnesses; by default the log's own.")
+]
+AuditorKey = Annotated[
+    Path | None, typer.Option("--key", help="Your secret key (`referral audit reader`), which opens the cases of an export.")
+]
+Keys = Callable[[Iterable[str] | None], Mapping[str, bytes]]
+
+
+class Opened(Struct, frozen=True):
+    """keys: of these cases or of all, as far as they may be read. live: the running system, not an export."""
+
+    archive: Archive
+    keys: Keys
+    live: bool
+
+
+@contextmanager
+def opened(folder: Path | None, key: Path | None = None, where: Settings | None = None) -> Iterator[Opened]:
+    """An export, or the database. typer.BadParameter: no such folder or key; Unavailable: the database is away."""
+    if folder is not None:
+        found = opened_export(folder)
+        held = lent_keys(found, key)
+        yield Opened(found, lambda ids: held if ids is None else {one: held[one] for one in ids if one in held}, False)
+        return
+    with live_log.opened(where) as rows:
+        yield Opened(rows, lambda ids: rows.ask(lambda tx: connection.case_keys(tx, rows.settings, ids)), True)
+
+
+def lent_keys(there: Archive, key: Path | None) -> dict[str, bytes]:
+    """The keys of an export, opened by the auditor's own; none without it."""
+    if key is None:
+        return {}
+    data = there.read(KEYS)
+    if data is None:
+        raise Rejected("no-keys", "--key", "this export lends no keys: ask for one with `audit export --for`")
+    try:
+        secret = load_pem_private_key(key.read_bytes(), None)
+        if not isinstance(secret, X25519PrivateKey):
+            raise ValueError
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise typer.BadParameter(f"{key}: a secret key as `referral audit reader` makes it is needed") from None
+    origin = (there.read(CHECKPOINT) or b"").partition(b"\n")[0].decode("utf-8", "replace")
+    try:
+        return hpke.take(secret, origin, data)
+    except Malformed as error:
+        raise Rejected("keys", KEYS, str(error)) from None
+
+
+def public_key(path: Path) -> X25519PublicKey:
+    """An auditor's public key from its file. typer.BadParameter."""
+    try:
+        found = load_pem_public_key(path.read_bytes())
+        if not isinstance(found, X25519PublicKey):
+            raise ValueError
+    except (OSError, ValueError, UnsupportedAlgorithm):
+        raise typer.BadParameter(f"{path}: an auditor's public key as `referral audit reader` makes it is needed") from None
+    return found
+
+
+def file(path: Path | None) -> bytes | None:
+    """The bytes of a file that an option names. typer.BadParameter."""
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from None
+
+
+class Folder:
+    """An exported log. It ends at its checkpoint."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file; None where there is none."""
+        try:
+            return (self.root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def opened_export(root: Path) -> Folder:
+    """A finished export. typer.BadParameter: there is none."""
+    if not root.is_dir():
+        raise typer.BadParameter(f"{root}: no such folder")
+    if not (root / CHECKPOINT).is_file():
+        raise typer.BadParameter(f"{root} holds no checkpoint: it is no export, or one that was not finished; export again")
+    return Folder(root)
+
+
+def put(root: Path, path: str, data: bytes) -> None:
+    """A file appears under its name with all its bytes, or not at all."""
+    place = root / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f"{place.name}.part")
+    part.write_bytes(data)
+    part.replace(place)
+
+
+def finish(root: Path, files: Mapping[str, bytes]) -> None:
+    """The last files, in this order, once all others are on the disk; the checkpoint makes it an export."""
+    os.sync()
+    for path, data in files.items():
+        put(root, path, data)
+        for name in (root / path, root):
+            descriptor = os.open(name, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,154 @@
+"""`referral audit verify`: an export, or the running system, judged from its checkpoint to its last decision."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from referral.cli import console
+from referral.cli.audit import source
+from referral.cli.audit.judge import Asked, Verdict, judge
+from referral.cli.audit.source import AuditorKey, Export, Witnesses
+from referral.errors import Malformed
+from referral.proof import archive
+from referral.proof.archive import Archive, Trusted
+from referral.proof.heartbeat import STILL_S
+from referral.proof.verify.report import Weight
+
+SHOWN = 20
+"""Findings printed for people; --json has all."""
+WORTH = 200_000
+"""Entries from which on starting processes is worth it (ours): each takes some seconds until it has the rules."""
+SINCE = (
+    "the payloads below the older checkpoint, but those of the cases that have a new entry",
+    "the tiles and leaves below it: they were judged when it was made, and only the hashes on its right edge are compared",
+    "decisions of cases without a new entry",
+)
+
+Since = Annotated[
+    Path | None, typer.Option("--since", metavar="CHECKPOINT", help="A checkpoint that was verified before: only what is new is judged.")
+]
+MaxAge = Annotated[
+    float | None,
+    typer.Option(
+        "--max-age",
+        min=0,
+        help="Minutes within which a quorum of witnesses must have seen the log; of the running system 5. 0: a log of any age is judged.",
+    ),
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes that decide again; by default one for each core when it is worth it.")]
+
+
+def verify_command(
+    export: Export = None,
+    witnesses: Witnesses = None,
+    key: AuditorKey = None,
+    since: Since = None,
+    max_age: MaxAge = None,
+    jobs: Jobs = 0,
+    as_json: console.Json = False,
+) -> int:
+    """Prove a log: signed and witnessed, no tile, leaf or payload changed, nothing missing, every decision the one that the rules lead to.
+
+    The first bad entry is named, and the layer: checkpoint, tree, payload, order, record or decision. Needs nothing but the folder.
+
+    Exit 0 good, 1 bad, 2 no such folder or key or the database is away, 3 something could not be checked (a case without its key, a log
+    that stands still).
+
+    Example: referral audit verify export --witnesses ombudsperson.policy --key auditor.key
+    """
+    pinned, older = source.file(witnesses), source.file(since)
+    with source.opened(export, key) as there:
+        age = seconds(STILL_S / 60 if max_age is None and there.live and vouched(there.archive, pinned) else max_age)
+        now = int(time.time())  # noqa: TID251 - an auditor's own clock says how old a signature is
+        asked = Asked(keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now)
+        with console.progress(quiet=as_json) as bar:
+            verdict = judge(there.archive, asked, bar)
+    if as_json:
+        console.document(document(verdict, asked))
+    else:
+        _print(verdict, asked)
+    return verdict.report.exit_code()
+
+
+def seconds(minutes: float | None) -> int | None:
+    """An age as it is judged by; None: of any age."""
+    return int(minutes * 60) if minutes else None
+
+
+def vouched(there: Archive, pinned: bytes | None) -> bool:
+    """Whether a policy asks for witnesses, who say when they have seen the log."""
+    try:
+        published = archive.trusted(there, pinned)
+    except Malformed:
+        return False
+    return published is not None and published.accepted.seen is not None
+
+
+def processes(there: Archive) -> int:
+    """As many as are worth it."""
+    try:
+        size, _ = archive.head(there, archive.trusted(there, None))
+    except Malformed:
+        return 1
+    return (os.cpu_count() or 1) if size >= WORTH else 1
+
+
+def document(verdict: Verdict, asked: Asked) -> dict[str, Any]:
+    """The verdict for programs."""
+    published = verdict.published
+    told: dict[str, Any] = {"checkpoint": None}
+    if published:
+        said = published.accepted.checkpoint
+        told["checkpoint"] = {
+            "origin": said.origin,
+            "size": said.size,
+            "root": said.root.hex(),
+            "witnesses": published.accepted.witnesses,
+            "seen": published.accepted.seen,
+            "policy": "yours" if published.pinned else "the log's own",
+        }
+    return {**told, "entries": verdict.size, **verdict.report.as_json(), "not_checked": list(SINCE) if asked.since else []}
+
+
+def _print(verdict: Verdict, asked: Asked) -> None:
+    report, say = verdict.report, partial(console.console.print, soft_wrap=True, markup=False)
+    rows = sorted(report.findings, key=lambda f: (-f.weight, f.place()))
+    if rows:
+        console.table(
+            ("weight", "entry", "layer", "code", "what", "where"),
+            [(f.weight.name, "" if f.idx is None else f.idx, f.layer, f.code, f.what, f.where) for f in rows[:SHOWN]],
+        )
+        if len(rows) > SHOWN:
+            say(f"… and {len(rows) - SHOWN} more; --json has all")
+    if verdict.published:
+        say(believed(verdict.published))
+    say(" · ".join(f"{number} {name}" for name, number in report.counts.items()))
+    for what in SINCE if asked.since else ():
+        say(f"not looked at this time: {what}")
+    first = report.first_bad()
+    unchecked = sum(f.weight is Weight.UNCHECKED for f in report.findings)
+    if first:
+        say(f"BAD: the first bad entry is {first}")
+    elif unchecked:
+        say(f"NOT FULLY CHECKED: nothing bad was found, {unchecked} findings could not be proven either way")
+    else:
+        say("GOOD: the log is whole, its bytes are the logged ones, and the rules lead to its decisions")
+
+
+def believed(published: Trusted) -> str:
+    """Which checkpoint was believed, and by whose policy."""
+    said, seen = published.accepted.checkpoint, published.accepted.witnesses
+    when = ", ".join(f"{name} {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z" for name, at in seen.items()) or "nobody"
+    whose = (
+        "your own policy"
+        if published.pinned
+        else "the log's own policy, which proves nothing about the log's key: bring yours with --witnesses"
+    )
+    return f"checkpoint of {said.origin}: {said.size} entries, seen by {when}; believed by {whose}"

@@ -1,0 +1,242 @@
+"""`referral audit witness`: a C2SP witness that anybody can run, with a key and a small file of its own and nothing else of ours.
+
+It sees a log's name, size and root, never an entry; it signs only what continues what it has signed before.
+
+What a witness has cosigned, in one SQLite file: deciding and keeping are one transaction, on the disk before an answer leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from referral.cli import console
+from referral.errors import Malformed
+from referral.runtime import http_connection
+from referral.tlog import note_keys, witness, witness_policy
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.note_keys import COSIGNATURE, ED25519, SignerKey, VerifierKey
+from referral.tlog.witness import MOST_BYTES, Answer
+
+SLOW_S = 20.0
+"""A body that takes longer is given up (ours); it has at most some 60 KB."""
+AT_ONCE = 64
+"""Connections (ours): a log has one at a time."""
+SEED = 32
+
+PolicyFile = Annotated[Path, typer.Option("--policy", help="A C2SP policy file: its `log` lines are the logs that are witnessed.")]
+KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; made here when it is not there and --name is given.")]
+KeyName = Annotated[str, typer.Option("--name", help="Name of a new key: a host of yours and a path, as ombudsperson.example/witness.")]
+DataFile = Annotated[Path | None, typer.Option("--data", help="What was cosigned (SQLite); by default beside the key, with .heads.")]
+Address = Annotated[str, typer.Option("--http", help="host:port; port 0: any free one.")]
+
+
+def witness_command(
+    policy: PolicyFile,
+    key: KeyFile,
+    name: KeyName = "",
+    data: DataFile = None,
+    http: Address = "127.0.0.1:8091",
+    as_json: console.Json = False,
+) -> int:
+    """Run a witness: cosign each checkpoint that continues the last one, and refuse every other history.
+
+    Keep the key and the file of what was cosigned together and restore neither from a backup: a witness that forgets signs for a fork.
+    With --json: one line when ready.
+
+    Exit 0 ended by Ctrl-C, 2 a file, key or address cannot be used.
+
+    Example: referral audit witness --policy log.policy --key witness.key --name ombudsperson.example/witness
+    """
+    logs, place = _logs(policy), data or key.with_name(f"{key.name}.heads")
+    if key.exists() and not place.exists():
+        raise typer.BadParameter(f"{place}: what this key has cosigned is gone, so it might sign for a fork; make a new key")
+    try:
+        heads = Heads(place)
+    except sqlite3.Error as error:
+        raise typer.BadParameter(f"{place}: {error}") from None
+    secret = _key(key, name)
+    host, _, port = http.rpartition(":")
+    try:
+        bound = http_connection.listen(host, int(port))
+        bound.listen(AT_ONCE)  # who connects from now on waits
+    except (OSError, ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"--http {http}: {error}") from None
+    public = [secret.verifier.as_kind(kind).encode().decode() for kind in (COSIGNATURE, ED25519)]
+    url = f"http://{host}:{bound.getsockname()[1]}"
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode({"ready": True, "url": url, "keys": public}) + b"\n")
+        sys.stdout.flush()
+    else:
+        _tell(url, public, logs, heads)
+    config = uvicorn.Config(
+        application(heads, logs, secret),
+        http=http_connection.Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=AT_ONCE,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[bound])
+    except KeyboardInterrupt:  # it has ended in order
+        pass
+    finally:
+        heads.close()
+    return 0
+
+
+def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: SignerKey) -> Starlette:
+    """ASGI: `POST /add-checkpoint` as C2SP tlog-witness says; `GET /checkpoint/<SHA-256 of the origin>` shows what was cosigned last."""
+
+    async def add_checkpoint(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(SLOW_S):
+                body = await _body(request)
+        except TimeoutError:
+            return PlainTextResponse("the body did not come in time\n", 408)
+        try:
+            found = await run_in_threadpool(heads.answer, body, logs, [secret], int(time.time()))  # noqa: TID251 - a witness says when it saw it
+        except sqlite3.Error as error:
+            console.errors.print(f"nothing was signed: {error}", markup=False)
+            return PlainTextResponse("nothing was signed; try again\n", 503, headers={"retry-after": "5"})
+        return Response(found.body, found.status, media_type=None, headers={"content-type": found.type})
+
+    async def seen(request: Request) -> Response:
+        try:
+            notes = await run_in_threadpool(heads.notes)
+        except sqlite3.Error as error:
+            console.errors.print(f"nothing can be shown: {error}", markup=False)
+            return PlainTextResponse("nothing can be shown; try again\n", 503, headers={"retry-after": "5"})
+        found = {hashlib.sha256(origin.encode()).hexdigest(): shown for origin, shown in notes.items()}.get(request.path_params["origin"])
+        return PlainTextResponse(found) if found else PlainTextResponse("nothing was cosigned for this log\n", 404)
+
+    routes = [Route("/add-checkpoint", add_checkpoint, methods=["POST"]), Route("/checkpoint/{origin}", seen)]
+    return Starlette(routes=routes)
+
+
+async def _body(request: Request) -> bytes:
+    """All of it, or just enough of one that is too long to be refused."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            break
+    return body
+
+
+def _logs(path: Path) -> dict[str, list[VerifierKey]]:
+    try:
+        found = witness_policy.parse(path.read_bytes())
+    except (OSError, Malformed) as error:
+        raise typer.BadParameter(f"{path}: {error}") from None
+    if not found.logs:
+        raise typer.BadParameter(f"{path}: no line names a log: log KEY")
+    logs: dict[str, list[VerifierKey]] = {}
+    for log in found.logs:
+        logs.setdefault(log.name, []).append(log.key)
+    return logs
+
+
+def _key(path: Path, name: str) -> SignerKey:
+    """The key of the file; a new one is on the disk, for its owner alone, before it signs."""
+    try:
+        if name and not path.exists():
+            note_keys.named(name.encode(), "key", "--name")
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(SignerKey(name, COSIGNATURE, os.urandom(SEED)).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        found = note_keys.signer(path.read_bytes().removesuffix(b"\n"))
+    except (OSError, Malformed) as error:
+        raise typer.BadParameter(f"{path}: {error}") from None
+    if found.kind != COSIGNATURE:
+        raise typer.BadParameter(f"{path}: a witness signs with a cosignature key (type 4), as with another it would speak for a log")
+    if name not in ("", found.name):
+        raise typer.BadParameter(f"{path}: this is the key {found.name}; leave --name out, or name another file")
+    return found
+
+
+def _tell(url: str, public: list[str], logs: dict[str, list[VerifierKey]], heads: Heads) -> None:
+    say = partial(console.console.print, soft_wrap=True, markup=False)
+    say(f"listens on {url}/add-checkpoint; give the log's operator this address and one of the keys:")
+    for word, use in zip(public, ("for C2SP policies", "for programs that take only Ed25519"), strict=True):
+        say(f"  {word}   ({use})")
+    known = {head.origin: head.size for head in heads.all()}
+    for origin in logs:
+        seen = f"cosigned up to {known[origin]:,} entries" if origin in known else "nothing cosigned yet"
+        say(f"witnesses {origin}: {seen}")
+
+
+WAIT_S = 5.0
+"""How long one process waits for another at the same file (ours)."""
+TABLE = "CREATE TABLE IF NOT EXISTS head (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB) STRICT"
+COLUMNS = "SELECT name FROM pragma_table_info('head')"
+NOTE = "ALTER TABLE head ADD COLUMN note BLOB"
+"""Files of the first release have none: until the next cosignature nothing can be shown."""
+LAST = "SELECT origin, size, root FROM head"
+KEEP = (
+    "INSERT INTO head (origin, size, root, note) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note"
+)
+
+
+class Heads:
+    """The newest head of each log. sqlite3.Error from any call: nothing may be signed; what was kept is told by the next answer 409."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._file = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
+        self._file.execute("PRAGMA synchronous = EXTRA")
+        self._file.execute(TABLE)
+        if ("note",) not in self._file.execute(COLUMNS).fetchall():
+            self._file.execute(NOTE)
+
+    def answer(self, body: bytes, logs: Mapping[str, Sequence[VerifierKey]], keys: Sequence[SignerKey], seconds: int) -> Answer:
+        """To what a log has posted. logs: origin → keys. seconds: Unix time."""
+        with self._lock:
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                last = {origin: Checkpoint(origin, size, root) for origin, size, root in self._file.execute(LAST)}
+                found = witness.answer(body, logs, last, keys, seconds)
+                if found.keep is not None:
+                    self._file.execute(KEEP, (found.keep.origin, found.keep.size, found.keep.root, found.note))
+                self._file.execute("COMMIT")
+            except BaseException:
+                if self._file.in_transaction:
+                    self._file.execute("ROLLBACK")
+                raise
+        return found
+
+    def all(self) -> list[Checkpoint]:
+        """For people: what was cosigned last, of each log."""
+        with self._lock:
+            return [Checkpoint(*row) for row in self._file.execute(f"{LAST} ORDER BY origin")]
+
+    def notes(self) -> dict[str, bytes]:
+        """Origin → the newest checkpoint with the log's signature and ours."""
+        with self._lock:
+            return dict(self._file.execute("SELECT origin, note FROM head WHERE note IS NOT NULL"))
+
+    def close(self) -> None:
+        with self._lock:
+            self._file.close()

@@ -1,0 +1,117 @@
+"""The audit log and the keys as the database holds them, for commands that judge or tell it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Unavailable
+from referral.proof.entry import Entry
+from referral.proof.entry import entry as made
+from referral.proof.forgeries import TORN
+from referral.runtime import settings
+from referral.runtime.keys import case_keys as keys
+from referral.runtime.postgres import database
+from referral.runtime.settings import Settings
+
+T = TypeVar("T")
+ALL = text("SELECT * FROM audit.entry ORDER BY idx")
+OF_CASE = text("SELECT * FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
+BY_CASE = text("SELECT * FROM audit.entry WHERE case_id <> '' ORDER BY case_id, idx")
+TORN_ONES = text(
+    "SELECT * FROM audit.entry WHERE case_id IN (SELECT case_id FROM audit.entry WHERE kind = ANY(CAST(:torn AS text[]))) ORDER BY idx"
+)
+SIZE = text("SELECT count(*) AS entries, count(DISTINCT case_id) FILTER (WHERE case_id <> '') AS cases FROM audit.entry")
+CASES = text("SELECT case_id FROM keys.case_key")
+
+
+async def entries(tx: AsyncConnection) -> AsyncIterator[Entry]:
+    """All of them, in the order of idx, as a stream."""
+    async with tx.stream(ALL) as rows:
+        async for row in rows:
+            yield entry(row)
+
+
+async def by_case(tx: AsyncConnection) -> AsyncIterator[tuple[str, list[Entry]]]:
+    """Case after case, each with its entries in the order of idx, as a stream."""
+    held: list[Entry] = []
+    async with tx.stream(BY_CASE) as rows:
+        async for row in rows:
+            if held and held[0].case_id != row.case_id:
+                yield held[0].case_id, held
+                held = []
+            held.append(entry(row))
+    if held:
+        yield held[0].case_id, held
+
+
+async def torn(tx: AsyncConnection) -> list[Entry]:
+    """All entries of the cases in which audit saw a fork or a gap."""
+    return [entry(row) for row in await tx.execute(TORN_ONES, {"torn": [*TORN]})]
+
+
+async def size(tx: AsyncConnection) -> tuple[int, int]:
+    """How many entries, and how many cases."""
+    row = (await tx.execute(SIZE)).one()
+    return row.entries, row.cases
+
+
+async def of_case(tx: AsyncConnection, case_id: str) -> list[Entry]:
+    """Those that belong to one case."""
+    return [entry(row) for row in await tx.execute(OF_CASE, {"case_id": case_id})]
+
+
+def entry(row: Row[tuple[object, ...]]) -> Entry:
+    """One row; only the leaf and what stands beside it is believed. Malformed, NewerVersion: the leaf."""
+    headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
+    return made(row.idx, row.leaf, row.key, row.value, headers)
+
+
+async def case_keys(tx: AsyncConnection, found: Settings, ids: Iterable[str] | None = None) -> dict[str, bytes]:
+    """The keys of these cases, or of all; erased cases have none."""
+    wanted = [row.case_id for row in await tx.execute(CASES)] if ids is None else list(ids)
+    return await keys.read(found.master_key_file).load(tx, wanted)
+
+
+def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Settings | None = None) -> T:
+    """Run a question to the database in one read-only snapshot. where: the environment's stack, or this one. Unavailable: it is away."""
+
+    async def run() -> T:
+        found = where or settings.load()
+        engine = database.admin(found)
+        try:
+            async with engine.connect() as connection:
+                tx = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                return await question(tx, found)
+        finally:
+            await engine.dispose()
+
+    try:
+        return asyncio.run(run())
+    except Exception as error:
+        if not database.away(error):
+            raise
+        raise Unavailable("the database") from error
+
+
+def run(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """One transaction as the administrator. Unavailable: the database is away."""
+
+    async def whole() -> T:
+        engine = database.admin(found)
+        try:
+            async with engine.begin() as tx:
+                return await work(tx)
+        except Exception as error:
+            if database.away(error):
+                raise Unavailable("the database") from error
+            raise
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(whole())

@@ -1,0 +1,78 @@
+"""How commands speak: a table for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from referral.client import Client
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
+Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address of intake.")]
+Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Your agency's token; better in the environment than here.")]
+PROSE = 16
+"""Columns on the screen that a column of sentences keeps at least (ours)."""
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def client(url: str, token: str) -> Client:
+    """The connection that a command uses; a missing token is a usage error. It signs with the key of the file REFERRAL_SIGNING_KEY_FILE."""
+    from referral.client import Client  # a tenth of a second, which no command needs that asks intake nothing
+
+    if not token:
+        raise typer.BadParameter("set REFERRAL_TOKEN to your agency's token (an operator makes one with `referral agency token`)")
+    file = os.environ.get("REFERRAL_SIGNING_KEY_FILE")
+    try:
+        return Client(url, token, signing_key=Path(file).read_text("ascii") if file else None)
+    except ValueError as error:
+        raise typer.BadParameter(f"--url, or REFERRAL_SIGNING_KEY_FILE: {error}") from None
+
+
+def document(value: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+    sys.stdout.flush()
+
+
+def progress(*, quiet: bool) -> Progress:
+    """A bar for long work, on standard error. quiet: none, where a program reads the answer."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=errors, disable=quiet)
+
+
+def wrong(lines: Iterable[str]) -> None:
+    """What must be corrected, on standard error, each on one line."""
+    for line in lines:
+        errors.print(line, soft_wrap=True, markup=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+    """Print rows below their columns. An id, a login, any single word stands whole: it is copied into the next command, or searched for.
+
+    For a program (no terminal) a row is one line, however long. On a narrow terminal sentences fold; words make the line longer instead.
+    """
+    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    needed = 0
+    for column, name in enumerate(columns):
+        words = not any(" " in line[column] for line in lines)
+        longest = max(map(len, (name, *(line[column] for line in lines))))
+        width = longest if words or not console.is_terminal else min(longest, PROSE)
+        grid.add_column(name, no_wrap=words, overflow="fold", min_width=width)
+        needed += width + 2
+    for line in lines:
+        grid.add_row(*line)
+    wide = max(console.width, needed) if console.is_terminal else needed
+    Console(file=console.file, width=wide, force_terminal=console.is_terminal, no_color=console.no_color, highlight=False).print(grid)

@@ -1,0 +1,126 @@
+"""`referral policy activate`: from now on a policy folder holds; and what every command does that reads one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from msgspec import Struct
+from sqlalchemy import text
+
+from referral.cli import console
+from referral.cli.policy.calendar import run_out
+from referral.domain.policy import Policy, PolicyErrors, policy
+from referral.errors import Rejected, Unavailable
+from referral.runtime import settings
+from referral.runtime.postgres import clock, database
+from referral.runtime.settings import Settings
+from referral.wire import policy_digest
+
+LIMIT = 7 * 1024 * 1024
+"""A bundle travels as one record of referral-policy, which takes 8 MiB (topics.yaml)."""
+
+LOCK = text("LOCK TABLE routing.policy IN SHARE ROW EXCLUSIVE MODE")
+ALL = text("SELECT number, digest, files, confirmed FROM routing.policy ORDER BY number")
+STORE = text("INSERT INTO routing.policy (number, digest, files, activated) VALUES (:number, :digest, :files, :at)")
+
+Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")]
+
+
+class Activated(Struct, frozen=True, kw_only=True):
+    """number: of the bundle. new: false when the newest bundle has the same files already. confirmed: the broker has it."""
+
+    number: int
+    digest: str
+    new: bool
+    confirmed: bool
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """The files of a policy folder. Rejected: there is none, or it is too large."""
+    if not folder.is_dir():
+        raise Rejected("no-folder", str(folder), "name a folder with pathways/, directory/ and calendars/")
+    files = policy_digest.read(folder)
+    if not files:
+        raise Rejected("empty", str(folder), "it holds no .yaml file")
+    if sum(map(len, files.values())) > LIMIT:
+        largest = max(files, key=lambda path: len(files[path]))
+        raise Rejected("too-large", str(folder / largest), f"it has {len(files[largest])} bytes; a whole policy has at most {LIMIT}")
+    return files
+
+
+async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
+    """Store these files as the next bundle; routing publishes it and uses it from the batch after that is confirmed.
+
+    The same files as the newest bundle are not stored twice. Rejected, PolicyErrors: nothing was stored.
+    """
+    digest = policy_digest.digest(files)
+    engine = database.admin(found)
+    try:
+        async with engine.begin() as tx:
+            await tx.execute(LOCK)
+            before = (await tx.execute(ALL)).all()
+            if before and before[-1].digest == digest:
+                return Activated(number=before[-1].number, digest=digest, new=False, confirmed=before[-1].confirmed is not None)
+            compiled: Policy | None = None
+            for row in before:
+                compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)
+            at = await clock.now(tx)
+            if short := run_out(policy.compile(files, compiled), at):
+                raise PolicyErrors(short)
+            number = before[-1].number + 1 if before else 1
+            row_ = {"number": number, "digest": digest, "files": msgspec.msgpack.encode(files), "at": at}
+            await tx.execute(STORE, row_)
+            return Activated(number=number, digest=digest, new=True, confirmed=False)
+    finally:
+        await engine.dispose()
+
+
+def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
+    """The policy, or everything that is wrong with its files, one line each: file:line: what, and what is allowed."""
+    try:
+        return policy.compile(files), ()
+    except PolicyErrors as error:
+        return None, error.errors
+
+
+def activate_command(folder: Folder = None, as_json: console.Json = False) -> int:
+    """Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with.
+
+    Exit 0 in force, 1 something in it is wrong, 2 database or folder away.
+
+    Example: referral policy activate policy
+    """
+    found = settings.load()
+    files = given(folder or found.policy)
+    try:
+        done = asyncio.run(activate(found, files))
+    except PolicyErrors as error:
+        if as_json:
+            console.document({"ok": False, "errors": error.errors})
+        else:
+            console.wrong([*error.errors, "nothing was activated"])
+        return 1
+    except Exception as error:
+        if not database.away(error):
+            raise
+        raise Unavailable("the database") from error
+    if as_json:
+        console.document({"ok": True, **msgspec.to_builtins(done)})
+    elif done.new:
+        console.console.print(f"bundle {done.number} stored, digest {done.digest[:16]}; routing uses it once the broker has confirmed it")
+    else:
+        console.console.print(f"bundle {done.number} has these files already; nothing to do")
+    return 0
+
+
+def given(folder: Path) -> dict[str, bytes]:
+    """The files of a folder that a command was given; where it cannot be read, that is a usage error."""
+    try:
+        return read(folder)
+    except Rejected as error:
+        raise typer.BadParameter(str(error)) from None

@@ -1,0 +1,198 @@
+"""What `policy check` found, for a tired person: how long a case waits at worst, and what is wrong, each with where and for whom.
+
+Counterexamples as files: a folder of stories, and beside them the files that the policy has otherwise than the shipped one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from referral.analysis.reachability.counterexample import text
+from referral.analysis.reachability.run import Found, Result
+from referral.analysis.reachability.tally import Row
+from referral.cli import console
+from referral.domain.policy import Policy
+from referral.domain.policy.limits import DAY, HOUR, MINUTE
+from referral.errors import Rejected
+from referral.runtime import settings
+from referral.wire import policy_digest
+
+TITLE = "Longest wait when everybody answers in the last minute → when {} (one time: the same)"
+UNITS = ((2 * HOUR, MINUTE, "min"), (3 * DAY, HOUR, "h"), (1 << 62, DAY, "d"))
+COLUMNS = ("first acceptance", "a bed", "a desk is asked")
+STEPS = 6
+"""Steps that are named in one note."""
+WORST = 3
+"""Municipalities that are named of each procedure."""
+
+
+def print_times(result: Result, policy: Policy, fails: str, every: bool) -> None:
+    """For each procedure the longest waits, and where; or every municipality. fails: who does, in words."""
+    rows = []
+    for pathway in policy.current:
+        found = {place: row for (id, place), row in result.tally.rows.items() if id == pathway.id}
+        if not found:
+            continue
+        whole = Row()
+        for row in found.values():
+            whole.add(row)
+        name = policy.names("pathway", pathway.id, "en")
+        if every:
+            rows += [(name, policy.names("municipality", place, "en"), *_cells(row)) for place, row in sorted(found.items())]
+        else:
+            rows.append((name, _worst(found, policy), *_cells(whole)))
+    where = "municipality" if every else "where it is longest"
+    console.table(("procedure", where, *COLUMNS), rows, title=TITLE.format(fails))
+
+
+def _worst(found: dict[str, Row], policy: Policy) -> str:
+    longest = max(max(row.bed, row.first) for row in found.values())
+    places = [place for place, row in found.items() if max(row.bed, row.first) == longest]
+    if len(places) == len(policy.municipalities):
+        return "everywhere"
+    names = [policy.names("municipality", place, "en") for place in places]
+    more = f" and {len(names) - WORST} more" if len(names) > WORST else ""
+    return ", ".join(names[:WORST]) + more
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return _times(row.calm_first, row.first), _times(row.calm_bed, row.bed), f"{row.desks / row.ways:.0%}" if row.ways else ""
+
+
+def _times(calm: int, worst: int) -> str:
+    if worst < 0 or calm == worst:
+        return waits(worst)
+    return f"{waits(calm)} → {waits(worst)}"
+
+
+def waits(micros: int) -> str:
+    """At most so long: rounded up to minutes, hours or days; – where it is never."""
+    if micros < 0:
+        return "–"
+    size, unit = next((size, unit) for most, size, unit in UNITS if micros < most)
+    return f"{-(-micros // size)} {unit}"
+
+
+def print_found(result: Result, policy: Policy, *, told: bool) -> None:
+    """What is weak, one line each, then what is wrong, one paragraph each, and of the first how one comes to it, as a story."""
+    for line in _notes(result, policy):
+        console.console.print(line, soft_wrap=True, markup=False, style="dim")
+    for found in result.found.values():
+        for line in lines(found, policy):
+            console.errors.print(line, soft_wrap=True, markup=False)
+    example = next((found.story for found in result.found.values() if found.story is not None), None)
+    if example is not None and told:
+        console.errors.print(
+            f"\nHow one comes to the first (--stories DIR writes this for all):\n{text(example)}", soft_wrap=True, markup=False
+        )
+
+
+def _notes(result: Result, policy: Policy) -> Iterator[str]:
+    """What is weak, by procedure: the steps for which the same is so in as many municipalities stand together."""
+    steps: dict[tuple[str, str, int], list[str]] = {}
+    for found in result.weak.values():
+        one = found.finding
+        steps.setdefault((one.pathway, one.said, len(found.places)), []).append(one.step)
+    for (pathway, said, count), those in steps.items():
+        where = "everywhere" if count == len(policy.municipalities) else f"in {count} municipalit{'ies' if count > 1 else 'y'}"
+        more = f" and {len(those) - STEPS} more" if len(those) > STEPS else ""
+        yield f"note: {pathway}, {', '.join(those[:STEPS])}{more}: {said} ({where})"
+
+
+def lines(found: Found, policy: Policy) -> Iterator[str]:
+    """What is wrong, where and for whom, and what may help."""
+    one = found.finding
+    step = f", step {one.step}" if one.step else ""
+    yield f"pathways/{one.pathway}.yaml{step}: {one.said}"
+    if found.places:
+        where = ", ".join(policy.names("municipality", place, "en") for place in found.places[:WORST])
+        more = f" and {len(found.places) - WORST} more" if len(found.places) > WORST else ""
+        place = "everywhere" if len(found.places) == len(policy.municipalities) else where + more
+        yield f"    where: {place}; for example: {one.who}"
+    if one.do:
+        yield f"    {one.do}"
+
+
+def print_sums(result: Result, seconds: float) -> None:
+    """How much has been looked at, and what none of it did."""
+    tally = result.tally
+    apart = f" ({tally.excluded} with somebody excluded)" if tally.excluded else ""
+    looked = f"{tally.classes} kinds of cases on {tally.ways} ways{apart}, {tally.decisions} decisions; {seconds:.0f} s"
+    console.console.print(looked, soft_wrap=True)
+    if not any(found.finding.kind == "forbidden" for found in result.found.values()):
+        said = "no one of them went to somebody banned or excluded, or showed a section that its step does not show"
+        console.console.print(f"{tally.offers} offers: {said}", soft_wrap=True)
+
+
+def document(result: Result) -> dict[str, object]:
+    """Everything, for a program. Times in seconds; -1: never."""
+    tally = result.tally
+    return {
+        "times": [
+            {
+                "pathway": pathway,
+                "municipality": place,
+                "first_nobody_fails": _seconds(row.calm_first),
+                "first": _seconds(row.first),
+                "first_when": row.by_first,
+                "bed_nobody_fails": _seconds(row.calm_bed),
+                "bed": _seconds(row.bed),
+                "bed_when": row.by_bed,
+                "desk_before_anybody": _seconds(row.desk),
+                "ways": row.ways,
+                "ways_to_a_desk": row.desks,
+                "ways_without_a_bed": row.no_bed,
+            }
+            for (pathway, place), row in sorted(tally.rows.items())
+        ],
+        "wrong": [_found(found) for found in result.found.values()],
+        "weak": [_found(found) for found in result.weak.values()],
+        "looked_at": {"classes": tally.classes, "ways": tally.ways, "decisions": tally.decisions, "offers": tally.offers},
+    }
+
+
+def _found(found: Found) -> dict[str, object]:
+    said: dict[str, object] = msgspec.to_builtins(found.finding)
+    return {**said, "municipalities": found.places, **({"story": text(found.story)} if found.story else {})}
+
+
+def _seconds(micros: int) -> float:
+    return micros / 1e6 if micros >= 0 else -1
+
+
+POLICIES = "policies"
+
+
+def write(folder: Path, result: Result, files: Mapping[str, bytes]) -> list[Path]:
+    """One story for each thing that is wrong, where a way shows it. Rejected: the folder cannot be made."""
+    otherwise = differing(files, policy_digest.read(settings.CHECKOUT / "policy"))
+    name = f"{POLICIES}/{policy_digest.digest(otherwise)[:8]}" if otherwise else ""
+    told = [found for found in result.found.values() if found.story is not None]
+    if not told:
+        return []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, data in otherwise.items():
+            target = folder / name / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    except OSError as error:
+        raise Rejected("no-folder", str(folder), error.strerror or str(error)) from None
+    written: list[Path] = []
+    for found in told:
+        assert found.story is not None
+        one = found.finding
+        stem = "-".join(filter(None, (one.kind, one.pathway, one.step)))
+        same = sum(1 for path in written if path.stem.startswith(stem))
+        written.append(folder / f"{stem}{f'-{same + 1}' if same else ''}.yaml")
+        written[-1].write_text(text(found.story, name), "utf-8")
+    return written
+
+
+def differing(files: Mapping[str, bytes], shipped: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files that are new or otherwise; one that is not there any more is empty."""
+    found = {path: data for path, data in files.items() if shipped.get(path) != data}
+    return {**found, **{path: b"" for path in shipped if path not in files}}

@@ -1,0 +1,120 @@
+"""`referral policy show`: a procedure as a sheet that an expert signs, and as a flow picture.
+
+The policy folder that a command looks at, compiled; what is wrong with it is said.
+
+`referral policy schema`: the JSON Schema with which an editor marks a slip while it is typed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from referral.cli import console
+from referral.cli.policy import activate
+from referral.cli.policy.picture import picture
+from referral.cli.policy.sheet import Rows, Sheet, sheet
+from referral.domain.policy import Policy, PolicyErrors, compile
+from referral.domain.policy.reading.json_schema import schema
+from referral.domain.policy.reading.reader import allowed
+from referral.errors import Rejected
+from referral.runtime.settings import CHECKOUT
+
+SIGN = "I have read this sheet, and it is what must happen.    name ____________________    office ____________________    date __________"
+
+
+def show_command(
+    pathway: Annotated[str, typer.Argument(help="Id of the procedure; without it a list of all.")] = "",
+    folder: Folder = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Write the flow picture into this file.")] = None,
+    as_json: console.Json = False,
+) -> int:
+    """What a procedure says, step by step: who, where, within which limits, what silence means, what is shown, on which basis.
+
+    Exit 0 shown, 1 the policy is wrong, 2 there is no such procedure or folder.
+
+    Example: referral policy show trafficking-child --svg trafficking-child.svg
+    """
+    policy = compiled(folder)
+    if policy is None:
+        return 1
+    known = {one.id: one for one in policy.current}
+    if not pathway:
+        if svg:
+            raise typer.BadParameter("a picture is of one procedure; name it")
+        sheets = [sheet(one, policy) for one in policy.current]
+        if as_json:
+            console.document([{"id": one.id, "name": one.name, "version": one.version, "steps": len(one.steps)} for one in sheets])
+        else:
+            console.table(("procedure", "id", "version", "steps", "P limits"), [_line(one) for one in sheets])
+        return 0
+    if pathway not in known:
+        raise typer.BadParameter(f"procedure {pathway} is not known; {allowed(pathway, known)}")
+    if svg:
+        svg.write_text(picture(known[pathway], policy), "utf-8")
+    found = sheet(known[pathway], policy)
+    if as_json:
+        console.document(found)
+    else:
+        _print(found)
+        if svg:
+            console.console.print(f"\npicture: {svg}", soft_wrap=True)
+    return 0
+
+
+def _line(one: Sheet) -> tuple[object, ...]:
+    return one.name, one.id, one.version, len(one.steps), f"{one.ours[0]} of {one.ours[1]}"
+
+
+def _print(found: Sheet) -> None:
+    console.console.print(f"{found.name} ({found.id}, version {found.version})", style="bold", markup=False)
+    _rows(found.rows)
+    for number, step in enumerate(found.steps, 1):
+        console.console.print(f"\n{number}. {step.name}: {step.does} ({step.id})", style="bold", markup=False)
+        _rows(step.rows)
+    ours, limits = found.ours
+    console.console.print(f"\nS stated by the source, D read in a public document, P our default: {ours} of {limits} limits are P.")
+    console.console.print(f"SHA-256 of the file: {found.digest}\n\n{SIGN}", soft_wrap=True)
+
+
+def _rows(rows: Rows) -> None:
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    grid.add_column(min_width=22, max_width=32)
+    grid.add_column(overflow="fold")
+    for label, text in rows:
+        grid.add_row(f"  {label}", text)
+    console.console.print(grid, markup=False)
+
+
+Folder = Annotated[Path | None, typer.Option("--policy", help="The policy folder; by default the one of the checkout.")]
+
+
+def compiled(folder: Path | None) -> Policy | None:
+    """None, and every error on standard error, where it is wrong. BadParameter: there is no such folder."""
+    try:
+        return compile(activate.read(folder or CHECKOUT / "policy"))
+    except Rejected as error:
+        raise typer.BadParameter(str(error)) from None
+    except PolicyErrors as wrong:
+        for line in wrong.errors:
+            console.errors.print(line, soft_wrap=True, markup=False)
+        return None
+
+
+def schema_command(folder: Folder = None, as_json: console.Json = True) -> int:
+    """The JSON Schema of a procedure's file, with the code lists of this policy. It is always JSON.
+
+    An editor takes it from the first line of a file: # yaml-language-server: $schema=../../docs/reference/pathway.schema.json
+
+    Exit 0 printed, 1 the policy is wrong, 2 there is no such folder.
+
+    Example: referral policy schema
+    """
+    policy = compiled(folder)
+    if policy is None:
+        return 1
+    console.document(schema(policy.codes))
+    return 0

@@ -1,0 +1,86 @@
+"""`referral demo`: one made-up child's referral, from the first call to the audit's verdict, on the real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from referral.cli import console
+from referral.cli.admin import doctor
+from referral.cli.audit import verify
+from referral.cli.policy import activate
+from referral.cli.stack import cast, tour, up
+from referral.cli.stack.stage import Late, Stage
+from referral.cli.stack.story import tell
+from referral.domain.policy import policy as domain
+from referral.domain.policy.procedure import Pathway
+from referral.errors import Rejected
+from referral.local.config import Wish, forget
+from referral.local.data_folder import Trouble
+from referral.runtime.settings import CHECKOUT
+
+VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", verify.verify_command), ("doctor", doctor.doctor))
+Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
+
+
+Named = Annotated[str, typer.Option("--pathways", help="Instead of the one story: these procedures, or all, each once to its end.")]
+
+
+def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False) -> int:
+    """Tell the story of one referral on a stack of its own. Hours pass by the drill clock. Exit 0: audit and doctor found nothing wrong.
+
+    Exit 1: they did, or the story did not go on. 2: the stack could not start, or no such pathway. 130: interrupted. With --json the
+    story goes to standard error, and what the two said to standard output.
+
+    Example: referral demo
+    Example: referral demo --pathways all
+    """
+    if as_json:
+        console.console.file = sys.stderr
+    with contextlib.ExitStack() as kept:
+        if data is None:
+            data = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="referral-", ignore_cleanup_errors=True)))
+        forget(os.environ)
+        try:
+            rules = domain.compile(activate.read(CHECKOUT / "policy"))
+            toured = tour.chosen(rules, pathways) if pathways else ()
+            codes = asyncio.run(_play(data.expanduser().absolute(), toured))
+        except (Trouble, Rejected) as trouble:
+            console.errors.print(f"referral: {trouble}", soft_wrap=True)
+            return 2
+    if as_json:
+        console.document({name: code for (name, _), code in zip(VERDICT, codes, strict=False)})
+    return 0 if codes == [0, 0] else 1
+
+
+async def _play(data: Path, toured: tuple[Pathway, ...]) -> list[int]:
+    """Exit codes of the verdict; empty when the story did not go on."""
+    console.console.rule("[bold]a drill: every person, agency and place is made up")
+    console.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
+    begun = time.monotonic()
+    async with up.running(Wish(data=data, drill=True, witnesses=up.WITNESSES), told=console.console.print) as stack:
+        console.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
+        stage = Stage(stack, cast.load(data))
+        try:
+            await asyncio.to_thread(lambda: tour.tell(stage, toured) if toured else tell(stage))
+        except Late as late:
+            console.errors.print(f"referral: {late}; the logs are in {data / 'log'} (use --data to keep them)", soft_wrap=True)
+            return []
+        finally:
+            stage.close()
+        os.environ.update(stack.environment)  # the last word have two commands that anybody can run beside the stack
+        return [await asyncio.to_thread(_verdict, name, command) for name, command in VERDICT]
+
+
+def _verdict(name: str, command: Callable[[], int]) -> int:
+    console.console.rule(f"[bold]referral {name}")
+    return command()

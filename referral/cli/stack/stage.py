@@ -1,0 +1,139 @@
+"""What the demo's story stands on: agencies that speak through the SDK, a drill clock, knocks that arrive, and the log that is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from referral.cli import connection as log
+from referral.cli import console
+from referral.cli.audit import group
+from referral.cli.audit.timeline_text import day_of, tell
+from referral.cli.stack.cast import Cast
+from referral.client import Client, Json
+from referral.domain.local_time import local, moment
+from referral.local.mailbox import Mail
+from referral.local.stack import Stack
+from referral.proof.entry import NOTIFICATION
+from referral.proof.history.timeline import Line, timeline
+from referral.runtime.postgres import clock, database
+from referral.runtime.settings import Settings
+
+T = TypeVar("T")
+PATIENCE_S = 30.0
+"""Longest wait for anything the story waits for (ours); on an idle machine each takes well under a second."""
+LOOK_S = 0.05
+DAY_MIN = 24 * 60
+
+
+class Late(Exception):
+    """Something that the story waits for did not happen in time."""
+
+
+class Stage:
+    """One stack with its cast. Synchronous: it runs in a thread beside the stack."""
+
+    def __init__(self, stack: Stack, cast: Cast) -> None:
+        self._stack, self._cast = stack, cast
+        self._clients: dict[str, Client] = {}
+        self._told: dict[str, int] = {}
+        self._mails = 0
+        self._day = ""
+
+    @property
+    def settings(self) -> Settings:
+        """As the stack's administrator."""
+        return self._stack.settings
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def agency(self, name: str) -> Client:
+        """That agency's own system, connected as any other would be."""
+        if name not in self._clients:
+            self._clients[name] = Client(self._stack.url("intake"), self._cast.tokens[name])
+        return self._clients[name]
+
+    def offered(self, agency: str, case_id: str, step: str) -> Json:
+        """The open offer of a step that this agency holds, as soon as it is there."""
+        return self.wait(f"{agency} is asked for {step}", lambda: self._offer(agency, case_id, step))
+
+    def answers(self, agency: str, case_id: str, step: str, word: str, **more: Any) -> None:
+        """The agency answers the offer of this step that it holds; returns when routing has decided upon it."""
+        self.answer(agency, self.offered(agency, case_id, step)["offer_id"], word, **more)
+
+    def answer(self, agency: str, offer_id: str, word: str, **more: Any) -> None:
+        """The agency answers this offer; returns when routing has decided upon it."""
+        client = self.agency(agency)
+        before = client.offer(offer_id)
+        client.respond(offer_id, word, **more)
+
+        def decided() -> bool | None:
+            now = client.offer(offer_id)
+            return (now["state"], now["arrived"]) != (before["state"], before["arrived"]) or None
+
+        self.wait(f"{word} of {agency} is decided upon", decided)
+
+    def pass_time(self, by: timedelta, why: str) -> None:
+        """Let the drill clock jump."""
+        at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
+        minutes = round(by.total_seconds() / 60)
+        passed = f"{minutes} minutes" if minutes < DAY_MIN else f"{minutes // DAY_MIN} days and {minutes % DAY_MIN // 60} hours"
+        now = f"{local(at):%H:%M:%S}" if minutes < DAY_MIN else moment(at)
+        console.console.print(f"[yellow]… {passed} pass by the drill clock ({why}); it is {now}[/]", soft_wrap=True)
+
+    def wait(self, what: str, look: Callable[[], T | None]) -> T:
+        """The first value that is not None. Late: it did not come."""
+        until = time.monotonic() + PATIENCE_S
+        while (found := look()) is None:
+            if time.monotonic() > until:
+                raise Late(f"{what}: not within {PATIENCE_S:.0f} s")
+            time.sleep(LOOK_S)
+        return found
+
+    def log(self, case_id: str, until: str) -> None:
+        """Print the log's new lines of a case, as soon as one of them says `until`."""
+
+        def lines() -> list[Line] | None:
+            told = log.ask(lambda tx, found: group.case_entries(tx, found, case_id), self._stack.settings)
+            new = timeline(told[0], told[1].get(case_id))[self._told.get(case_id, 0) :]
+            return new if any(until in line.what for line in new) else None
+
+        new = self.wait(f"the log says “{until}”", lines)
+        self._told[case_id] = self._told.get(case_id, 0) + len(new)
+        shown = [line for line in new if line.topic != NOTIFICATION]  # knocks are shown as they arrive
+        for told in tell(shown, day=self._day, numbers=False):
+            console.console.print(told.text, soft_wrap=True, markup=False, style=told.style)
+        self._day = day_of(shown[-1])
+
+    def knocks(self, to: str) -> None:
+        """Print the knocks that went out since the last look, once one is for somebody whose address begins so."""
+        mails = self.wait(f"a knock to {to}", lambda: self._new_mails(to))
+        for mail in mails:
+            to = ", ".join(who.partition("@")[0] for who in mail.recipients)
+            console.console.print(f"   [magenta]✉ {to}: {mail.message['Subject']}[/]", soft_wrap=True)
+        self._mails += len(mails)
+
+    def forget_knocks(self) -> None:
+        """Those that went out so far are not part of the story."""
+        self._mails = len(self._stack.mailbox.mails)
+
+    def _new_mails(self, to: str) -> tuple[Mail, ...] | None:
+        new = tuple(self._stack.mailbox.mails[self._mails :])
+        return new if any(who.startswith(to) for mail in new for who in mail.recipients) else None
+
+    def _offer(self, agency: str, case_id: str, step: str) -> Json | None:
+        held = (o for o in self.agency(agency).offers() if o["case_id"] == case_id and o["step"] == step)
+        return next(held, None)
+
+    async def _advance(self, by: int) -> int:
+        engine = database.admin(self._stack.settings)
+        try:
+            async with engine.begin() as tx:
+                return await clock.advance(tx, self._stack.settings, by)
+        finally:
+            await engine.dispose()

@@ -1,0 +1,154 @@
+"""The demo's story: the duty officer sleeps, one advocate declines, the first shelter is full; everything else goes well."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import timedelta
+
+from referral.cli import console
+from referral.cli.audit.timeline_text import WIDTH
+from referral.cli.stack.stage import Stage
+
+REFERRAL = {
+    "traits": {
+        "concern": "trafficking",
+        "age": "child",
+        "age_band": "12-14",
+        "sex": "female",
+        "found_in": "prishtine",
+        "urgency": "urgent",
+        "languages": ["sq"],
+    },
+    "file": {
+        "identity": {"name": "Testa Shembull (made up)"},
+        "location": {"where": "a made-up street near a made-up school"},
+        "narrative": {"text": "Made up: works at night for somebody who holds her papers."},
+        "care-needs": {"text": "Made up: sleeps badly, asks for somebody who speaks Albanian."},
+    },
+    "drill": True,
+}
+TEXTS = {"reason": "Made up: see the plan.", "child-view": "Made up: wants to stay near her school."}
+
+
+def tell(stage: Stage) -> None:
+    """All of it. Raises Late when a step does not follow."""
+    _fill_the_first_shelter(stage)
+    case_id = _referral(stage)
+    _police(stage, case_id)
+    _support(stage, case_id)
+    _shelter(stage, case_id)
+    _decisions(stage, case_id)
+    _help(stage, case_id)
+    _end(stage, case_id)
+
+
+def _head(title: str, text: str) -> None:
+    console.console.print(f"\n[bold]{title}[/]", soft_wrap=True)
+    for line in textwrap.wrap(text, WIDTH - 3):
+        console.console.print(f"   {line}", soft_wrap=True)
+
+
+def _fill_the_first_shelter(stage: Stage) -> None:
+    """Two earlier cases take the two places of the nearest children's shelter."""
+    for number in (1, 2):
+        case_id = stage.agency("school-drita").submit({"traits": REFERRAL["traits"], "drill": True}, key=f"demo-earlier-{number}")[
+            "case_id"
+        ]
+        stage.answers("police-prishtine", case_id, "police", "ACCEPT")
+        stage.answers("advocate-prishtine", case_id, "support", "ACCEPT")
+        stage.answers("csw-prishtine", case_id, "support", "ACCEPT")
+        stage.answers("shelter-blue-moon", case_id, "shelter", "ACCEPT")
+    console.console.print(
+        "Earlier tonight two other made-up children took both places of the children's shelter “Blue Moon”.", soft_wrap=True
+    )
+    stage.forget_knocks()
+
+
+def _referral(stage: Stage) -> str:
+    _head(
+        "1 · A school publishes one referral",
+        "The procedure begins with the police section for trafficking where the child was found. Its duty officer gets a "
+        "message without content, in the officer's own language: no name, no place, only “please look at your inbox”.",
+    )
+    receipt = stage.agency("school-drita").submit(REFERRAL, key="demo-referral")
+    console.console.print(f"   receipt: case {receipt['case_id']}")
+    stage.log(receipt["case_id"], "is asked (police)")
+    stage.knocks("police-prishtine.duty-officer")
+    return str(receipt["case_id"])
+
+
+def _police(stage: Stage, case_id: str) -> None:
+    _head(
+        "2 · The police's duty officer sleeps; the back-up answers",
+        "Fifteen minutes without a sign: the next rung of the same agency is knocked. Because the police are late, "
+        "advocate and social worker are asked at once as well.",
+    )
+    stage.offered("police-prishtine", case_id, "police")
+    stage.pass_time(timedelta(minutes=16), "the limit to acknowledge is 15")
+    stage.log(case_id, "now its back-up")
+    stage.knocks("police-prishtine.back-up")
+    stage.answers("police-prishtine", case_id, "police", "ACKNOWLEDGE")
+    stage.answers("police-prishtine", case_id, "police", "ACCEPT")
+    stage.log(case_id, "is told (coordinator)")
+
+
+def _support(stage: Stage, case_id: str) -> None:
+    _head(
+        "3 · Advocate and social worker are asked together; the advocate declines, the next one is asked",
+        "Only the seat that was declined is offered again. Once both have accepted, shelter, guardian, risk and health begin side by side.",
+    )
+    stage.answers("advocate-prishtine", case_id, "support", "DECLINE", reason="NO_CAPACITY")
+    stage.log(case_id, "advocate-gjilan is asked")
+    stage.knocks("advocate-gjilan")
+    stage.answers("csw-prishtine", case_id, "support", "ACCEPT")
+    stage.answers("advocate-gjilan", case_id, "support", "ACCEPT")
+    stage.log(case_id, "is asked (shelter)")
+    stage.knocks("shelter-linden")
+    stage.answers("csw-prishtine", case_id, "support", "ARRIVE")
+    stage.answers("advocate-gjilan", case_id, "support", "ARRIVE")
+    read = stage.agency("csw-prishtine").file(case_id)
+    sections = ", ".join(read["sections"])
+    console.console.print(
+        f"   the social worker reads {sections} and nothing else of the case file; that is on record first", soft_wrap=True
+    )
+
+
+def _shelter(stage: Stage, case_id: str) -> None:
+    _head(
+        "4 · A bed tonight: the first shelter is full, the next takes the child",
+        "“Blue Moon” was passed over above, with its reason: no free place. “Linden” accepts, and the child is driven there.",
+    )
+    stage.answers("shelter-linden", case_id, "shelter", "ACCEPT")
+    stage.answers("health-prishtine", case_id, "health", "ACCEPT")
+    stage.pass_time(timedelta(hours=2), "the drive")
+    stage.answers("shelter-linden", case_id, "shelter", "ARRIVE")
+    stage.log(case_id, "shelter-linden (shelter) has begun")
+
+
+def _decisions(stage: Stage, case_id: str) -> None:
+    _head(
+        "5 · People decide: guardian and risk",
+        "No rule decides about a child. People do, with the reason and the child's view on record; three agencies judge the risk.",
+    )
+    stage.answers("csw-prishtine", case_id, "guardian", "DECIDE", code="csw-guardian", texts=TEXTS)
+    for agency in ("police-prishtine", "advocate-gjilan", "csw-prishtine"):
+        stage.answers(agency, case_id, "risk", "DECIDE", code="MEDIUM")
+    stage.log(case_id, "step risk is over")
+
+
+def _help(stage: Stage, case_id: str) -> None:
+    _head(
+        "6 · Health check, one interview by a trained person, a plan",
+        "Each begins when its conditions are met, each is accepted and completed by somebody with a name.",
+    )
+    stage.answers("health-prishtine", case_id, "health", "COMPLETE")
+    for agency, step in (("prosecutor-prishtine", "interview"), ("csw-prishtine", "plan")):
+        stage.answers(agency, case_id, step, "ACCEPT")
+        stage.answers(agency, case_id, step, "COMPLETE")
+    stage.log(case_id, "step plan is over")
+
+
+def _end(stage: Stage, case_id: str) -> None:
+    _head("7 · The stay ends, and with it the case", "What still was open ends with it; the log stays.")
+    stage.answers("shelter-linden", case_id, "shelter", "COMPLETE")
+    stage.log(case_id, "case is closed")

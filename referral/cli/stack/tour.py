@@ -1,0 +1,186 @@
+"""Every procedure once on the real line: everybody who is asked answers, months pass by the drill clock, until the case has ended.
+
+What the doors show of a case now, once they know everything that routing has decided: for the demo's stories, beside a local stack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.cli import console
+from referral.cli.stack.stage import Late, Stage
+from referral.domain.policy import Policy
+from referral.domain.policy.procedure import Pathway
+from referral.errors import Rejected
+from referral.runtime.postgres import clock, database
+from referral.runtime.settings import Settings
+
+DEFAULTS = {"age": "child", "age_band": "12-14", "sex": "female", "found_in": "prishtine", "urgency": "urgent", "languages": ["sq"]}
+"""The made-up child, wherever the procedure asks for nothing else."""
+TEXTS = {"reason": "Made up: see the plan.", "child-view": "Made up: has been heard."}
+WAITING = ("OFFERED", "ACKNOWLEDGED")
+MANY = ("flags", "languages")
+ANSWERS = 300
+"""More than any procedure needs (ours): a tour that turns in circles ends with a message."""
+LISTED = {"found_in", "concern", "age", "age_band", "sex", "urgency", "origin", "asylum", *MANY}
+
+
+def chosen(policy: Policy, names: str) -> tuple[Pathway, ...]:
+    """The pathways that are named with commas between them, or all. Rejected: one is not in force."""
+    known = {pathway.id: pathway for pathway in policy.current}
+    wanted = [*known] if names == "all" else names.split(",")
+    for name in wanted:
+        if name not in known:
+            raise Rejected("unknown-pathway", name, f"use all, or one of: {', '.join(known)}")
+    return tuple(known[name] for name in wanted)
+
+
+def referral(pathway: Pathway) -> dict[str, object]:
+    """A made-up referral that opens this procedure by itself: the first of each of the words that it applies to."""
+    traits: dict[str, object] = dict(DEFAULTS)
+    for group in pathway.applies:
+        name, _, word = min(group).partition("=")
+        if name in LISTED:
+            traits[name] = [word] if name in MANY else word
+    if traits["age"] == "adult":
+        traits["age_band"] = "18-120"
+    body: dict[str, object] = {"traits": traits, "file": {"identity": {"name": "Testa Shembull (made up)"}}, "drill": True}
+    if pathway.consent.needed:
+        body["consent"] = {"state": "GIVEN", "basis": "consent", "giver": "person"}
+    return body
+
+
+def tell(stage: Stage, pathways: Iterable[Pathway]) -> None:
+    """One case of each, to its end. Raises Late where one does not go on."""
+    for pathway in pathways:
+        console.console.rule(f"[bold]{pathway.id}")
+        body = referral(pathway)
+        receipt = stage.agency("school-drita").submit(body, key=f"tour-{pathway.id}")
+        case_id = str(receipt["case_id"])
+        console.console.print(f"school-drita publishes one referral: {_traits(body)}\ncase {case_id}", soft_wrap=True)
+        _to_its_end(stage, case_id)
+        stage.log(case_id, "case is closed")
+
+
+def _to_its_end(stage: Stage, case_id: str) -> None:
+    """Answer whatever is open; where nothing is, let the time pass until something is due."""
+    for _ in range(ANSWERS):
+        now = stage.wait("the doors know what was decided", lambda: look(stage.settings, case_id))
+        if now.closed:
+            return
+        waiting = [asked for asked in now.open if asked.state in WAITING or asked.due_what]
+        if waiting:
+            asked = min(waiting, key=_order)
+            word, more = _answer(asked)
+            stage.answer(asked.agency, asked.offer_id, word, **more)
+        elif now.due is not None:
+            if now.due > now.at:
+                stage.pass_time(timedelta(microseconds=now.due - now.at), "nothing to do until then")
+            stage.wait("the alarm of the case goes off", partial(_went_off, stage, case_id, now.due))
+        else:
+            raise Late(f"case {case_id} stands still")
+    raise Late(f"case {case_id} has not ended after {ANSWERS} answers")
+
+
+def _went_off(stage: Stage, case_id: str, due: int) -> Now | None:
+    """How the case stands once what was due then has been decided upon; until then None."""
+    now = look(stage.settings, case_id)
+    return now if now is not None and now.due != due else None
+
+
+def _order(asked: Asked) -> tuple[int, int, str]:
+    """Who answers next: what is only asked, then arrivals and decisions, then what is completed, a stay last."""
+    word = _answer(asked)[0]
+    return ("ACCEPT", "ARRIVE", "DECIDE", "COMPLETE").index(word), asked.kind == "PLACE", asked.offer_id
+
+
+def _answer(asked: Asked) -> tuple[str, Mapping[str, object]]:
+    """What a willing agency says next. Reviews that come again get the next code each time, so that they end."""
+    if asked.kind == "DECIDE":
+        texts = {need: TEXTS[need] for need in asked.needs}
+        return "DECIDE", {"code": asked.codes[asked.round % len(asked.codes)], **({"texts": texts} if texts else {})}
+    if asked.state in WAITING:
+        return "ACCEPT", {}
+    if "ARRIVE" in asked.words and not asked.arrived:
+        return "ARRIVE", {}
+    return "COMPLETE", {}
+
+
+def _traits(body: Mapping[str, object]) -> str:
+    traits = body["traits"]
+    assert isinstance(traits, dict)
+    return ", ".join(f"{name} {' '.join(value) if isinstance(value, list) else value}" for name, value in traits.items())
+
+
+SAME = text(
+    "SELECT r.seq = i.seq AND NOT EXISTS (SELECT 1 FROM intake.queue WHERE case_id = :case AND NOT sent)"
+    " AND coalesce((SELECT seq FROM routing.seen WHERE case_id = :case AND topic = 'referral-intake'), 0)"
+    " = coalesce((SELECT seq FROM intake.seen WHERE case_id = :case AND topic = 'referral-intake'), 0)"
+    " FROM routing.seen r JOIN intake.seen i USING (case_id, topic) WHERE case_id = :case AND topic = 'referral-routing'"
+)
+OPEN = text(
+    "SELECT offer_id, agency, step, round, kind, words, codes, needs, state, arrived, due_what FROM intake.offer"
+    " WHERE case_id = :case AND closed_at IS NULL AND kind <> 'NOTIFY' ORDER BY opened_at, offer_id"
+)
+CLOSED = text("SELECT closed_at IS NOT NULL FROM intake.casefile WHERE case_id = :case")
+ALARM = text("SELECT at FROM routing.alarm WHERE case_id = :case")
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """An open offer. due_what: the limit that runs, empty where none does."""
+
+    offer_id: str
+    agency: str
+    step: str
+    round: int
+    kind: str
+    words: tuple[str, ...]
+    codes: tuple[str, ...]
+    needs: tuple[str, ...]
+    state: str
+    arrived: bool
+    due_what: str
+
+
+class Now(Struct, frozen=True, kw_only=True):
+    """How a case stands. at: the stack's clock. due: the case's alarm. Both µs UTC."""
+
+    at: int
+    due: int | None
+    closed: bool
+    open: tuple[Asked, ...]
+
+
+def look(settings: Settings, case_id: str) -> Now | None:
+    """None: the doors are behind, or something that was sent is not decided yet."""
+    return asyncio.run(_look(settings, case_id))
+
+
+async def _look(settings: Settings, case_id: str) -> Now | None:
+    engine = database.admin(settings)
+    try:
+        async with engine.connect() as tx:
+            return await _read(tx, case_id)
+    finally:
+        await engine.dispose()
+
+
+async def _read(tx: AsyncConnection, case_id: str) -> Now | None:
+    of = {"case": case_id}
+    if not (await tx.execute(SAME, of)).scalar():
+        return None
+    rows = [dict(row._mapping) for row in await tx.execute(OPEN, of)]
+    lists = ("words", "codes", "needs")
+    return Now(
+        at=await clock.now(tx),
+        due=(await tx.execute(ALARM, of)).scalar(),
+        closed=bool((await tx.execute(CLOSED, of)).scalar()),
+        open=tuple(Asked(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows),
+    )

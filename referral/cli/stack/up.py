@@ -1,0 +1,265 @@
+"""`referral up`: broker, database, mail server and every service on this machine, until Ctrl-C.
+
+What `referral up` shows: progress, then addresses, then a table that stays true; or one JSON line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import msgspec
+import typer
+from aiokafka.errors import KafkaError
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import text
+
+from referral.cli import console
+from referral.cli.policy import activate
+from referral.cli.stack import cast
+from referral.domain.policy import policy as domain
+from referral.errors import Rejected
+from referral.local import ports
+from referral.local import stack as local
+from referral.local.config import Wish, forget
+from referral.local.data_folder import Trouble, default_data
+from referral.local.stack import Stack
+from referral.runtime.postgres import database
+from referral.runtime.settings import SERVICES, Settings
+
+DEFAULT_PORT = 8080
+WITNESSES = 3
+"""Of the local log (ours): any two must have seen a checkpoint, so that one may be away."""
+SPARE = ("audit", "oversight")
+"""Services that end by themselves where the database is an older copy; nothing waits for them, and `referral recover` needs the rest."""
+ACTIVE = text("SELECT count(*) FROM routing.policy")
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything it keeps; by default below the user's data folder.")]
+Port = typer.Option(min=0, max=65535, help="0: any free one, kept for the next start.")
+
+
+def up(
+    data: Data = None,
+    instances: Annotated[int, typer.Option(min=1, max=9, help="Instances of each service.")] = 1,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the inbox: the last one, at first 8080, unless taken.")] = None,
+    kafka_port: Annotated[int, Port] = 0,
+    smtp_port: Annotated[int, Port] = 0,
+    drill: Annotated[bool, typer.Option("--drill", help="A drill: hours may be passed in seconds. Never with real cases.")] = False,
+    policy_folder: Annotated[Path | None, typer.Option("--policy", help="Put into force when none is; by default the checkout's.")] = None,
+    as_json: console.Json = False,
+) -> int:
+    """Start broker, database, mail server and services, keep them running, show their state.
+
+    Servers named by REFERRAL_KAFKA and REFERRAL_DATABASE are used instead of embedded ones; what a stack's `environment` file has set
+    is not taken for such. With --json: one line when ready.
+
+    Exit 0 ended by Ctrl-C, 2 it could not start.
+
+    Example: referral up --data /tmp/trial --drill
+    """
+    screen = Screen(as_json)
+    if forget(os.environ):
+        screen.told("this shell has a local stack's addresses (`. <data>/environment`); they are not used to start one")
+    folder = (data or default_data()).expanduser().absolute()
+    wish = Wish(
+        data=folder,
+        instances=instances,
+        drill=drill,
+        kafka=os.environ.get("REFERRAL_KAFKA"),
+        database=os.environ.get("REFERRAL_DATABASE"),
+        kafka_port=kafka_port,
+        http_port=_port(folder) if port is None else port,
+        smtp_port=smtp_port,
+        prefix=os.environ.get("REFERRAL_TOPIC_PREFIX", ""),
+        policy=policy_folder,
+        witnesses=WITNESSES,
+        services=SERVICES,
+        spare=SPARE,
+    )
+    try:
+        asyncio.run(_until_told(wish, screen))
+    except (Trouble, Rejected, OSError, KafkaError, ExceptionGroup) as error:
+        cause = _named_and_away(wish, _first(error))
+        if not isinstance(cause, Trouble | Rejected):
+            raise
+        console.errors.print(f"referral: {cause}", soft_wrap=True)
+        return 2
+    return 0
+
+
+def _port(data: Path) -> int:
+    """Return the inbox's port: 0 (the last one) where it has one, so that links in old knocks stay good; else 8080 unless it is taken."""
+    known = "intake-1" in ports.before(data / "ports.json")
+    return 0 if known or not ports.is_free(DEFAULT_PORT) else DEFAULT_PORT
+
+
+def _named_and_away(wish: Wish, error: BaseException) -> BaseException:
+    """Return Trouble in place of the failure to reach a server that the environment names; any other error as it is."""
+    if wish.kafka and isinstance(error, KafkaError):
+        return Trouble("the broker that REFERRAL_KAFKA names does not answer; start it, or unset the variable for an embedded one")
+    if wish.database and isinstance(error, Exception) and database.away(error):
+        return Trouble(
+            "the database that REFERRAL_DATABASE names does not answer; start it, or unset the variable: an embedded one is started"
+        )
+    return error
+
+
+@contextlib.asynccontextmanager
+async def running(wish: Wish, told: Callable[[str], None] = lambda _: None) -> AsyncIterator[Stack]:
+    """A stack with a policy in force and made-up people: what `up`, the demo, the fault tests and the benchmarks stand on.
+
+    The people are in `cast.load(wish.data)`. A database that is not the stack's own gets none, except for a drill.
+    """
+
+    async def first(settings: Settings) -> None:
+        files = activate.read(settings.policy)
+        await _activate(settings, files, told)
+        if wish.database is None or wish.drill:
+            await cast.seed(settings, cast.gather(wish.data, domain.compile(files).agencies.values()))
+
+    async with local.stack(wish, first=first, told=told) as made:
+        yield made
+
+
+async def _activate(settings: Settings, files: dict[str, bytes], told: Callable[[str], None]) -> None:
+    """Put the policy folder into force if none ever was: what an operator activated since stays."""
+    engine = database.admin(settings)
+    try:
+        async with engine.connect() as connection:
+            if (await connection.execute(ACTIVE)).scalar_one():
+                return
+    finally:
+        await engine.dispose()
+    done = await activate.activate(settings, files)
+    told(f"policy bundle {done.number} is in force")
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first of what went wrong; the others followed from it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _until_told(wish: Wish, screen: Screen) -> None:
+    """Run until a signal comes; one that comes during the start ends that."""
+    ended, loop, task = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        if not ended.is_set():  # a second Ctrl-C must not disturb the ending
+            ended.set()
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end)
+    try:
+        async with running(wish, screen.told) as made:
+            screen.ready(made)
+            await screen.follow(made)
+    except asyncio.CancelledError:
+        if not ended.is_set():
+            raise
+        task.uncancel()
+        screen.ended()
+
+
+REFRESH_S = 0.5
+SHOWN = ("police-prizren", "csw-prizren", "desk-prizren", "school-drita")
+"""The agencies whose accounts and tokens docs/agencies.md works with."""
+COLOURS = (
+    dict.fromkeys(("starting", "waiting", "paused"), "yellow") | dict.fromkeys(("unready", "failed", "down"), "red") | {"ready": "green"}
+)
+
+
+class Screen:
+    """One stack on one terminal, or, with as_json, for one program."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+
+    def told(self, line: str) -> None:
+        """Something that takes time was done."""
+        (console.errors if self._json else console.console).print(line)
+
+    def ready(self, made: Stack) -> None:
+        """Everything answers."""
+        if self._json:
+            sys.stdout.buffer.write(msgspec.json.encode(report(made)) + b"\n")
+            sys.stdout.flush()
+            return
+        print_ = partial(console.console.print, soft_wrap=True)
+        print_(f"inbox and agencies' API  {made.url('intake')}   (all instances: {', '.join(p.address for p in made.of('intake'))})")
+        for process in made.of("oversight"):
+            print_(f"figures for oversight    http://{process.address}/oversight   (`referral oversight reader add` makes a token)")
+        for process in made.of("audit"):
+            print_(f"the auditor's page       http://{process.address}/auditor   (`referral audit token` makes a token)")
+        print_(f"Kafka                    {made.addresses.kafka}")
+        print_(f"mail                     {made.addresses.smtp}, kept in {made.wish.data / 'mail'}")
+        print_(f"logs                     {made.wish.data / 'log'}")
+        print_(f"for other commands       . {made.wish.data / 'environment'}")
+        people = made.wish.data / cast.FILE
+        if people.exists():
+            found = cast.load(made.wish.data)
+            some = ", ".join(member.login for agency in SHOWN for member in found.of(agency)[:1])
+            print_(f"made-up people           {len(found.staff)} accounts, each <agency>.<rung>, password {found.password}: {some} …")
+            print_(f"made-up agencies' tokens {people}   (`referral agency token` makes another)")
+        print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
+        if made.wish.drill:
+            print_("drill: hours of this stack may be passed in seconds; never with real cases")
+
+    async def follow(self, made: Stack) -> NoReturn:
+        """Show the state of every process until cancelled; where nobody looks, a line for each change."""
+        if console.console.is_terminal and not self._json:
+            with Live(console=console.console, refresh_per_second=4) as live:
+                while True:
+                    live.update(table(made))
+                    await asyncio.sleep(REFRESH_S)
+        known: dict[str, tuple[str, int]] = {}
+        while True:
+            for name, process in made.processes.items():
+                now = (process.state, process.restarts)
+                if known.get(name, now) != now:
+                    console.errors.print(f"{name}: {process.state}, pid {process.pid}, {process.restarts} restarts")
+                known[name] = now
+            await asyncio.sleep(REFRESH_S)
+
+    def ended(self) -> None:
+        """A signal came and everything was ended."""
+        self.told("ended; the data stays")
+
+
+def table(made: Stack) -> Table:
+    """One row for each process."""
+    grid = Table("process", "state", "pid", "address", "restarts", box=None, pad_edge=False, header_style="bold")
+    for name, process in made.processes.items():
+        address = "Unix socket" if name == "postgres" else process.address
+        state = Text(process.state, style=COLOURS.get(process.state, ""))
+        grid.add_row(name, state, str(process.pid or ""), address, str(process.restarts))
+    return grid
+
+
+def report(made: Stack) -> dict[str, object]:
+    """The same for a program."""
+    return {
+        "ready": all(process.state == "ready" for process in made.processes.values()),
+        "data": str(made.wish.data),
+        "url": made.url("intake"),
+        "kafka": made.addresses.kafka,
+        "smtp": made.addresses.smtp,
+        "mail": str(made.wish.data / "mail"),
+        "environment": made.environment,
+        "people": str(made.wish.data / cast.FILE) if (made.wish.data / cast.FILE).exists() else None,
+        "processes": {
+            name: {"state": p.state, "pid": p.pid, "address": p.address, "restarts": p.restarts} for name, p in made.processes.items()
+        },
+    }

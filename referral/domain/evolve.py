@@ -1,0 +1,323 @@
+"""How an event changes a case. No rule, no clock, no policy: what an event says, happened.
+
+How an event about an offer changes its seat.
+
+Where the things stand that events name, and a case with one of them exchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from referral.domain import events as e
+from referral.domain.case import RANK, Case, Offer, Place, Proposal, Run, Seat, Task, Track, find
+
+COMPLETED = e.How.COMPLETED
+PHONE = e.Reach.PHONE
+ACKNOWLEDGER_EXCLUDED = "acknowledger-excluded"
+"""Why a rung is knocked anew: the person who had acknowledged must be kept away."""
+LIMIT = "limit"
+"""Rule of a limit that passed without a word of the agency, which knew of it."""
+
+
+def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) -> Changes:
+    """The offer that the event names, the current one or the one that the seat is handed over to, is in this state now."""
+    place, _, _, seat, offer = offer_at(case, event)
+    by = (event.by or "") if state == "ACKNOWLEDGED" else offer.by
+    comes = replace(offer, state=state, due=event.due, due_what=event.due_what, by=by, unheard=False, excused=False)
+    return put(case, place, _with(seat, offer, comes))
+
+
+def _with(seat: Seat, offer: Offer, changed: Offer) -> Seat:
+    return replace(seat, next=changed) if offer is seat.next else replace(seat, offer=changed)
+
+
+def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
+    t, r = run_at(case, event)
+    offer = Offer(
+        offer_id=event.offer_id,
+        agency=event.agency,
+        service=event.service,
+        rung=event.rung,
+        rungs=len(event.ladder),
+        due=event.due,
+        due_what=event.due_what,
+        by_phone=event.reach is PHONE,
+    )
+    seat = case.tracks[t].runs[r].seats[event.seat]
+    taken = seat.offer is not None and not seat.offer.how
+    return put(case, (t, r, event.seat), replace(seat, next=offer) if taken else replace(seat, offer=offer))
+
+
+def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
+    """The rung that is knocked now; the same one anew where whoever had acknowledged is excluded: then nobody has."""
+    place, _, _, seat, offer = offer_at(case, event)
+    skipped = offer.skipped + (event.reason == "all-excluded")
+    anew = event.reason == ACKNOWLEDGER_EXCLUDED
+    state, by = ("OFFERED", "") if anew else (offer.state, offer.by)
+    climbed = replace(offer, rung=event.rung, due=event.due, due_what=event.due_what, skipped=skipped)
+    climbed = replace(climbed, state=state, by=by, excused=offer.unheard)
+    return put(case, place, _with(seat, offer, climbed))
+
+
+def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
+    place, _, _, seat, offer = offer_at(case, event)
+    return put(case, place, _with(seat, offer, replace(offer, unheard=event.away, excused=offer.excused or event.away)))
+
+
+def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
+    return _comes(case, event, "ACKNOWLEDGED")
+
+
+def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
+    """The current offer, a kept one, or a late one that had expired takes the seat; the next one waits until the current one is closed."""
+    place, _, _, seat, offer = offer_at(case, event)
+    taken = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
+    if offer is seat.offer or offer is seat.next:
+        return put(case, place, _with(seat, offer, taken))
+    return put(case, place, replace(seat, offer=taken, kept=without(seat.kept, offer), past=without(seat.past, offer)))
+
+
+def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
+    return _comes(case, event, "ARRIVED")
+
+
+def offer_held(case: Case, event: e.OfferHeld) -> Changes:
+    """With an end: a pause. Without one: declined under a duty, kept until another accepts."""
+    place, _, run, seat, offer = offer_at(case, event)
+    if event.due is not None:
+        return put(case, place, _with(seat, offer, replace(offer, held=True, due=event.due, due_what="hold")))
+    kept = replace(offer, due=None, due_what="", reason=event.reason)
+    return put(case, place, replace(seat, offer=seat.next, next=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
+
+
+def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
+    """A completed offer stays in its seat; any other leaves it to the next one, and a step that was done for it is open again, unless
+    the next one is as far."""
+    place, _, run, seat, offer = offer_at(case, event)
+    ended = replace(offer, how=str(event.how), reason=event.reason, due=None, due_what="")
+    if offer is seat.next:
+        return put(case, place, replace(seat, next=None, past=(*seat.past, ended)))
+    if seat.offer is not offer:
+        return put(case, place, replace(seat, kept=without(seat.kept, offer), past=(*seat.past, ended)))
+    if event.how is COMPLETED:
+        return put(case, place, replace(seat, offer=replace(ended, state="COMPLETED")))
+    stays = run.verdict or (seat.next is not None and RANK[seat.next.state] >= RANK[offer.state])
+    left = replace(seat, offer=seat.next, next=None, past=(*seat.past, ended))
+    return put(case, place, left, outcome=run.outcome if stays else "")
+
+
+def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
+    if event.offer_id is None or (found := find(case, event.offer_id)) is None:
+        return {}
+    place, _, _, seat, offer = found
+    passed = replace(offer, due=None, charged=offer.charged or event.why.rule == LIMIT)
+    if offer is seat.next:
+        return put(case, place, replace(seat, next=passed))
+    missed = seat.missed if event.what in seat.missed else (*seat.missed, event.what)
+    return put(case, place, replace(seat, offer=passed, missed=missed))
+
+
+def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
+    """The case after one more event of `referral-routing`, in order of case_seq; seq and at of the case count with it.
+
+    case: None before the first. Raises KeyError for an event that is not of that topic, LookupError when it names an offer,
+    track or step that the case never had (the log was not read in order).
+    """
+    if case is None:
+        case = Case(case_id=case_id)
+    head: e.Head | None = event.head  # type: ignore[attr-defined]
+    changes = FOLDS[type(event)](case, event)
+    if head is None:
+        return replace(case, seq=case.seq + 1, **changes)
+    return replace(case, seq=case.seq + 1, at=head.facts.now, bundle=head.facts.bundle, **changes)
+
+
+def case_opened(case: Case, event: e.CaseOpened) -> Changes:
+    return {
+        "opened": True,
+        "closed": "",
+        "traits": event.traits,
+        "consent": event.consent,
+        "consent_by": case.consent_by if event.consent == case.consent else event.agency,
+        "excluded": tuple(dict.fromkeys((*case.excluded, *event.excluded))),
+        "referrals": (*case.referrals, event.referral_id),
+        "drill": event.drill,
+    }
+
+
+def case_changed(case: Case, event: e.CaseChanged) -> Changes:
+    return {"traits": event.traits, "consent": event.consent, "consent_by": event.consent_by, "excluded": event.excluded}
+
+
+def change_proposed(case: Case, event: e.ChangeProposed) -> Changes:
+    proposal = Proposal(
+        task_id=event.task_id,
+        kind=event.kind.value,
+        agency=event.agency,
+        by=event.by,
+        traits=event.traits,
+        base=case.traits if event.traits else None,
+        consent=event.consent,
+        actor=event.actor,
+    )
+    return {"proposals": (*case.proposals, proposal)}
+
+
+def track_changed(case: Case, event: e.TrackChanged) -> Changes:
+    if event.state is e.TrackState.OPENED:
+        by = event.opened_by or ""
+        new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1)
+        return {"closed": "", "tracks": (*case.tracks, new)}
+    t = track_at(case, event.track_id)
+    track = case.tracks[t]
+    match event.state:
+        case e.TrackState.PAUSED:
+            by = event.paused_by or "desk"
+            track = replace(track, paused_by=by, waited=track.waited if by in track.waited else (*track.waited, by))
+        case e.TrackState.RESUMED:
+            track = replace(track, paused_by="")
+        case _:
+            track = replace(track, outcome=event.outcome or event.state.value, ended=case.seq + 1)
+    return put_track(case, t, track)
+
+
+def step_opened(case: Case, event: e.StepOpened) -> Changes:
+    t = track_at(case, event.track_id)
+    filled = tuple([Seat(role=role) for role in event.seats])
+    run = Run(step=event.step, round=event.round, kind=event.kind, seats=filled, starts=event.starts)
+    return put_track(case, t, replace(case.tracks[t], runs=(*case.tracks[t].runs, run)))
+
+
+def decision_recorded(case: Case, event: e.DecisionRecorded) -> Changes:
+    t, r = run_at(case, event)
+    run = case.tracks[t].runs[r]
+    if event.seat < 0:
+        return put_run(case, t, r, replace(run, verdict=event.code))
+    return put(case, (t, r, event.seat), replace(run.seats[event.seat], code=event.code))
+
+
+def step_done(case: Case, event: e.StepDone) -> Changes:
+    t, r = run_at(case, event)
+    return put_run(case, t, r, replace(case.tracks[t].runs[r], outcome=event.outcome))
+
+
+def needs_person(case: Case, event: e.NeedsPerson) -> Changes:
+    task = Task(
+        task_id=event.task_id,
+        desk=event.desk,
+        about=event.about,
+        track_id=event.track_id or "",
+        step=event.step,
+        seat=event.seat,
+        rung=event.rung,
+        due=event.due,
+        offer_id=event.offer_id or "",
+    )
+    for index, known in enumerate(case.tasks):
+        if known.task_id == task.task_id:
+            return {"tasks": replaced(case.tasks, index, task)}
+    return {"tasks": (*case.tasks, task)}
+
+
+def person_not_needed(case: Case, event: e.PersonNotNeeded) -> Changes:
+    changes: Changes = {"tasks": tuple(t for t in case.tasks if t.task_id != event.task_id)}
+    if case.proposals:
+        changes["proposals"] = tuple(p for p in case.proposals if p.task_id != event.task_id)
+    return changes
+
+
+FOLDS: dict[type, Callable[[Case, Any], Changes]] = {
+    e.CaseOpened: case_opened,
+    e.ReferralAttached: lambda case, event: {"referrals": (*case.referrals, event.referral_id)},
+    e.CaseChanged: case_changed,
+    e.ChangeProposed: change_proposed,
+    e.TrackChanged: track_changed,
+    e.StepOpened: step_opened,
+    e.OfferOpened: offer_opened,
+    e.OfferEscalated: offer_escalated,
+    e.OfferUnheard: offer_unheard,
+    e.OfferAcknowledged: offer_acknowledged,
+    e.OfferAccepted: offer_accepted,
+    e.OfferArrived: offer_arrived,
+    e.OfferHeld: offer_held,
+    e.OfferClosed: offer_closed,
+    e.DecisionRecorded: decision_recorded,
+    e.StepDone: step_done,
+    e.NeedsPerson: needs_person,
+    e.PersonNotNeeded: person_not_needed,
+    e.DeadlinePassed: deadline_passed,
+    e.InputIgnored: lambda case, event: {},
+    e.CaseLinked: lambda case, event: {"linked": (*case.linked, event.other)},
+    e.CaseRaised: lambda case, event: {"raised": (*case.raised, event.new_case_id)},
+    e.CaseClosed: lambda case, event: {"closed": event.outcome, "sealed": case.sealed or event.sealed},
+}
+
+
+T = TypeVar("T")
+
+
+Changes = dict[str, Any]
+"""New values of fields of the case."""
+
+
+def put(case: Case, place: Place, seat: Seat, outcome: str | None = None) -> Changes:
+    """This seat at its place. outcome: of its round from now on, where that changes."""
+    t, r, s = place
+    track = case.tracks[t]
+    run = track.runs[r]
+    changed = replace(run, seats=replaced(run.seats, s, seat), outcome=run.outcome if outcome is None else outcome)
+    return {"tracks": replaced(case.tracks, t, replace(track, runs=replaced(track.runs, r, changed)))}
+
+
+def put_run(case: Case, t: int, r: int, run: Run) -> Changes:
+    track = case.tracks[t]
+    return {"tracks": replaced(case.tracks, t, replace(track, runs=replaced(track.runs, r, run)))}
+
+
+def put_track(case: Case, t: int, track: Track) -> Changes:
+    return {"tracks": replaced(case.tracks, t, track)}
+
+
+def replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
+    """The same items, and this one in its place."""
+    if len(items) == 1:
+        return (item,)
+    listed = list(items)
+    listed[index] = item
+    return tuple(listed)
+
+
+def without(offers: tuple[Offer, ...], left: Offer) -> tuple[Offer, ...]:
+    return tuple(offer for offer in offers if offer is not left)
+
+
+def track_at(case: Case, track_id: str) -> int:
+    for t, track in enumerate(case.tracks):
+        if track.track_id == track_id:
+            return t
+    raise LookupError(f"no track {track_id}")
+
+
+def run_at(case: Case, event: Any) -> tuple[int, int]:
+    """Where the run stands that the event names."""
+    t, step, round = track_at(case, event.track_id), event.step, event.round
+    runs = case.tracks[t].runs
+    r = len(runs)
+    for run in reversed(runs):
+        r -= 1
+        if run.step == step and run.round == round:
+            return t, r
+    raise LookupError(f"no round {round} of {step}")
+
+
+def offer_at(case: Case, event: Any) -> tuple[Place, Track, Run, Seat, Offer]:
+    """Where the offer stands that the event names."""
+    found = find(case, event.offer_id)
+    if found is None:
+        raise LookupError(f"no offer {event.offer_id}")
+    return found

@@ -1,0 +1,142 @@
+"""What must happen: the procedures, the directory and the calendar that are in force, compiled once from files by `compile`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from referral.domain.policy.directory import Agency, Municipality, Section, Service
+from referral.domain.policy.limits import Calendar, Limit
+from referral.domain.policy.procedure import Pathway
+from referral.domain.policy.reading.directory import read_directory
+from referral.domain.policy.reading.procedure import read_procedure
+from referral.domain.policy.reading.reader import PolicyErrors, Reader
+
+__all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
+
+ENGINE: int = 3
+"""Behaviour version of decide(): raised when the same case, input, facts and policy yield other events."""
+
+
+Order = tuple[tuple[Service, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The whole. directory: SHA-256 over all files but the pathways, hex. pinned: every procedure that was ever in force, by digest."""
+
+    current: tuple[Pathway, ...]
+    pinned: Mapping[str, Pathway]
+    directory: str
+    agencies: Mapping[str, Agency]
+    services: Mapping[str, Service]
+    municipalities: Mapping[str, Municipality]
+    sections: Mapping[str, Section]
+    codes: Mapping[str, tuple[str, ...]]
+    labels: Mapping[str, Mapping[str, Mapping[str, str]]]
+    calendar: Calendar
+    country_desk: str
+    oversight: str
+    repeat: Limit
+    stopped: Limit
+    _orders: dict[tuple[tuple[str, ...], tuple[str, ...], str], Order] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _asked: dict[tuple[str, str, str], tuple[Service, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def names(self, kind: str, id: str, language: str) -> str:
+        """The name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else the id itself."""
+        things: Mapping[str, Mapping[str, Agency | Municipality | Section]] = {
+            "agency": self.agencies,
+            "municipality": self.municipalities,
+            "section": self.sections,
+        }
+        thing = things.get(kind, {}).get(id)
+        found = self.labels.get(kind, {}).get(id, {}) if thing is None else thing.names
+        return found.get(language) or found.get("en") or id
+
+    def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
+        """The services that may be asked, each once with the role it is asked for: role by role, and for each area by area."""
+        key = (roles, areas, place)
+        if key not in self._orders:
+            found: dict[Service, str] = {}
+            for role in roles:
+                for area in areas:
+                    for service in self.serving(role, area, place):
+                        found.setdefault(service, role)
+            self._orders[key] = tuple(found.items())
+        return self._orders[key]
+
+    def placing(self, pathway: Pathway, place: str) -> frozenset[str]:
+        """Ids of the services with places that a procedure may ever ask in one municipality."""
+        key = (pathway.digest, place)
+        if key not in self._placing:
+            found = set()
+            for step in pathway.placements:
+                for rule in step.seats:
+                    found |= {s for role in step.places_asked for area in rule.areas for s in self.serving(role, area, place)}
+            self._placing[key] = frozenset(service.id for service in found if service.places is not None)
+        return self._placing[key]
+
+    def serving(self, role: str, area: str, place: str) -> tuple[Service, ...]:
+        """The services of a role in one area word seen from a municipality, in order of id (neighbours in the order of the file)."""
+        key = (role, area, place)
+        if key not in self._asked:
+            self._asked[key] = tuple(dict.fromkeys(s for where in self._covers(area, place) for s in self._having(role, where)))
+        return self._asked[key]
+
+    def _having(self, role: str, cover: str) -> list[Service]:
+        return [s for _, s in sorted(self.services.items()) if role in s.roles and cover in s.covers]
+
+    def _covers(self, area: str, place: str) -> list[str]:
+        """Cover words for an area word. A place that is not in the directory has only the country."""
+        here = self.municipalities.get(place)
+        if area == "country":
+            return ["country"]
+        if here is None:
+            return []
+        regions = sorted({m.region for m in self.municipalities.values()})
+        match area:
+            case "found-in":
+                return [place]
+            case "neighbour":
+                return list(here.neighbours)
+            case "region":
+                return [f"region:{here.region}"]
+            case _:
+                return [f"region:{region}" for region in regions if region != here.region]
+
+
+def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
+    """Policy from files: path below policy/ → exact bytes.
+
+    before: the policy until now, whose procedures stay known to the tracks that are pinned to them.
+    Raises PolicyErrors with everything that is unknown or incomplete.
+    """
+    reader = Reader(files)
+    whole = read_directory(reader)
+    pathways = tuple(read_procedure(reader, path, whole) for path in sorted(files) if path.startswith("pathways/"))
+    if not pathways:
+        reader.error("pathways/", 0, "no procedure; add pathways/<id>.yaml")
+    reader.finish()
+    known = {pathway.digest: pathway for pathway in pathways}
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        if not path.startswith("pathways/"):
+            digest.update(path.encode() + b"\0" + hashlib.sha256(files[path]).digest())
+    return Policy(
+        current=pathways,
+        pinned={**(before.pinned if before else {}), **known},
+        directory=digest.hexdigest(),
+        agencies=whole.agencies,
+        services=whole.services,
+        municipalities=whole.municipalities,
+        sections=whole.sections,
+        codes=whole.codes,
+        labels=whole.labels,
+        calendar=whole.calendar,
+        country_desk=whole.country_desk,
+        oversight=whole.oversight,
+        repeat=whole.repeat,
+        stopped=whole.stopped,
+    )

@@ -1,0 +1,158 @@
+"""One agency of the directory and its services, from its file.
+
+The keys with which an agency signs what it sends, as its file lists them: `name+id+base64(1 and public key)` (C2SP signed-note).
+
+Activating a bundle registers, rotates and revokes them: the bundle's exact bytes stand in the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Mapping
+
+from referral.domain.events import Reach
+from referral.domain.policy.directory import Agency, Hours, Municipality, Names, Service, Signing, SigningKey
+from referral.domain.policy.limits import MINUTE
+from referral.domain.policy.reading.code_lists import id_of, names
+from referral.domain.policy.reading.reader import Node
+from referral.domain.policy.reading.vocabulary import TAGS
+
+REACHES = {reach.value: reach for reach in Reach if reach is not Reach.UNKNOWN}
+PERSONAL = re.compile(r"@|https?:|[+0-9][0-9 ()/-]{6,}")
+"""An e-mail address, a link or a telephone number: what no name of an agency contains."""
+NO_PERSON = "no address, telephone, e-mail, location or name of a person is ever stored here"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def read_agency(
+    root: Node, path: str, codes: Mapping[str, tuple[str, ...]], places: Mapping[str, Municipality]
+) -> tuple[Agency, tuple[Service, ...]]:
+    """The agency and what it does where; what is wrong is noted in the reader."""
+    must, may = ("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above", "hours", "signing")
+    fields = root.fields(must, may, why=NO_PERSON)
+    id = id_of(fields["agency"])
+    if path != f"directory/{id}.yaml":
+        fields["agency"].error(f"agency {id} belongs into directory/{id}.yaml")
+    ladder = fields["ladder"].words(codes.get("rung", ()), "rung")
+    if len(ladder) < 2:
+        fields["ladder"].error("two rungs at least: a focal point and a back-up (SOP 2004)")
+    above = fields["above"].word()
+    if above and f"directory/{above}.yaml" not in root.reader.files:
+        fields["above"].error(f"{above} is no agency of this directory")
+    regions = {f"region:{place.region}" for place in places.values()}
+    services: dict[str, Service] = {}
+    for node in fields["services"].each():
+        service = _service(node, id, codes, (*places, *sorted(regions), "country"))
+        if service.id in services:
+            node.error(f"service {service.id} is there twice")
+        services[service.id] = service
+    agency = Agency(
+        id=id,
+        names=_names(fields["names"]),
+        municipality=fields["municipality"].word(("", *places), "municipality"),
+        reach=REACHES.get(fields["reach"].word(REACHES, "reach"), Reach.UNKNOWN),
+        ladder=ladder,
+        languages=fields["languages"].words(codes.get("language", ()), "language"),
+        desk=fields["desk"].yes(),
+        above=above,
+        hours=_hours(fields["hours"]) if "hours" in fields else None,
+        signing=read_signing(fields["signing"], id),
+    )
+    return agency, tuple(services.values())
+
+
+def _names(node: Node) -> Names:
+    found = names(node)
+    for language, value in node.items():
+        if PERSONAL.search(found.get(language, "")):
+            value.error(f"this looks like an address or a telephone number; {NO_PERSON}")
+    return found
+
+
+def _service(node: Node, agency: str, codes: Mapping[str, tuple[str, ...]], areas: tuple[str, ...]) -> Service:
+    fields = node.fields(("id", "roles", "covers"), ("tags", "ages", "sexes", "places"), why=NO_PERSON)
+    id = id_of(fields["id"])
+    if not id.startswith(f"{agency}."):
+        fields["id"].error(f"the id of a service begins with its agency: {agency}.…")
+    ages = [age.number(0, 120) for age in fields["ages"].each()] or [0, 120]
+    if len(ages) != 2 or ages[0] > ages[1]:
+        fields["ages"].error("ages are two numbers, youngest and oldest, e.g. [0, 17]")
+    return Service(
+        id=id,
+        agency=agency,
+        roles=frozenset(fields["roles"].words(codes.get("role", ()), "role", least=1)),
+        tags=frozenset(fields["tags"].words(TAGS, "tag")),
+        covers=frozenset(fields["covers"].words(areas, "area", least=1)),
+        ages=(ages[0], ages[-1]),
+        sexes=frozenset(fields["sexes"].words(codes.get("sex", ()), "sex")),
+        places=fields["places"].number(0, 10_000) if fields["places"].there() else None,
+    )
+
+
+def _hours(node: Node) -> Hours:
+    """Local time of the calendar; an agency without hours is there day and night."""
+    fields = node.fields(("days", "from", "to"))
+    found = Hours(
+        days=tuple(sorted(DAYS.index(day) for day in fields["days"].words(DAYS, "day") if day in DAYS)),
+        opens=_of_day(fields["from"]),
+        closes=_of_day(fields["to"]),
+    )
+    if not found.days:
+        fields["days"].error("an agency is open on one day at least; leave hours out for day and night")
+    if found.opens >= found.closes:
+        fields["to"].error("it closes later than it opens, on the same day, at 24:00 at the latest")
+    return found
+
+
+def _of_day(node: Node) -> int:
+    match = re.fullmatch(r"([01][0-9]|2[0-4]):([0-5][0-9])", node.word())
+    if match is None or (match[1] == "24" and match[2] != "00"):
+        node.error('a time of day is written "08:00", between quotes')
+        return 0
+    return (int(match[1]) * 60 + int(match[2])) * MINUTE
+
+
+ED25519 = b"\x01"
+KEYS = 8
+"""Keys that an agency may have at once (ours): two systems, each changing its key, and as many again."""
+
+
+def read_signing(node: Node, agency: str) -> Signing:
+    """`signing: {must: true, keys: [...]}`; what is wrong is noted in the reader."""
+    if not node.there():
+        return Signing()
+    fields = node.fields(("keys",), ("must",))
+    found: list[SigningKey] = []
+    for item in fields["keys"].each():
+        key = signing_key(word := item.word(what="key"))
+        if key is None:
+            item.error("a key is name+id+base64, as `referral agency key` prints it")
+        elif word.partition("+")[0] != agency:
+            item.error(f"a key of {agency} has the name {agency}")
+        elif any(key.id == other.id for other in found):
+            item.error(f"key {key.id} stands here twice")
+        else:
+            found.append(key)
+    if fields["keys"].is_list() and len(fields["keys"].each()) > KEYS:
+        fields["keys"].error(f"an agency has at most {KEYS} keys at once")
+    if (must := fields["must"].yes()) and not found:
+        fields["must"].error("who must sign needs a key")
+    return Signing(must=must, keys=tuple(found))
+
+
+def signing_key(word: str) -> SigningKey | None:
+    """A key in its one written form; None for everything else, also for a key of another kind."""
+    name, _, rest = word.partition("+")
+    try:
+        data = b64decode(rest.partition("+")[2], validate=True)
+    except (Error, ValueError):
+        return None
+    if len(data) != 33 or data[:1] != ED25519 or not name:
+        return None
+    digits = hashlib.sha256(f"{name}\n".encode() + data).hexdigest()[:8]
+    if word != f"{name}+{digits}+{b64encode(data).decode()}":
+        return None
+    return SigningKey(id=f"{name}+{digits}", public=data[1:])

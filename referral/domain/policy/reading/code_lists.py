@@ -1,0 +1,67 @@
+"""The code lists: codes.yaml, and the codes that a procedure brings with it. Also what an id and a name look like."""
+
+from __future__ import annotations
+
+import re
+
+from referral.domain.policy.directory import LANGUAGES, Names
+from referral.domain.policy.reading.reader import Node
+from referral.domain.policy.reading.vocabulary import OWN_LISTS
+
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?")
+CODE = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
+NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", "rung", "sex", "step", "basis", "feed", "rule")
+"""Code lists that procedures and agencies are read with."""
+Codes = dict[str, tuple[str, ...]]
+Labels = dict[str, dict[str, Names]]
+
+
+def names(node: Node) -> Names:
+    """A name in each of the four languages."""
+    return {language: value.word() for language, value in node.fields(LANGUAGES).items()}
+
+
+def id_of(node: Node) -> str:
+    """A word that names a thing of the policy."""
+    return as_id(node.word(), node)
+
+
+def as_id(value: str, node: Node) -> str:
+    """The same for a word that stands elsewhere than in the node."""
+    if not ID.fullmatch(value):
+        node.error(f"{value or 'nothing'} is no id; allowed: small letters, digits and - as in csw-prizren")
+    return value
+
+
+def code_lists(root: Node) -> tuple[Codes, Labels]:
+    """A list is either a list of bare codes, which only programs see, or a mapping from each code to its names."""
+    codes: Codes = {}
+    labels: Labels = {}
+    for name, node in root.items():
+        if node.is_list():
+            codes[name] = node.words()
+        else:
+            labels[name] = {code: names(value) for code, value in node.items()}
+            codes[name] = tuple(labels[name])
+        if not codes[name]:
+            node.error(f"{name} is empty")
+    for name in NEEDED:
+        if name not in codes:
+            root.error(f"list {name} is missing")
+    return codes, labels
+
+
+def own_words(root: Node, codes: Codes, labels: Labels) -> None:
+    """Add the codes that a procedure brings with it (`words`): from then on they are codes like all others."""
+    for name, node in (item for key, value in root.items() if key == "words" for item in value.items()):
+        if name not in OWN_LISTS:
+            node.key_error(f"words may name codes of {', '.join(OWN_LISTS)}, not of {name}")
+            continue
+        for code, value in node.items():
+            if code in codes.get(name, ()):
+                value.key_error(f"{name} {code} has its names already, in codes.yaml or another procedure; leave it out here")
+            elif not CODE.fullmatch(code):
+                value.key_error(f"{code or 'nothing'} is no code; allowed: letters, digits, - and _ as in home-visit")
+            else:
+                labels.setdefault(name, {})[code] = names(value)
+                codes[name] = (*codes.get(name, ()), code)

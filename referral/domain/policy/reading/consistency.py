@@ -1,0 +1,130 @@
+"""What is wrong with a procedure whose every word is known: steps that cannot begin, and roles that it forbids itself to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from referral.domain.events import StepKind
+from referral.domain.policy.procedure import Pathway, Step
+from referral.domain.policy.reading.conditions import Marking
+from referral.domain.policy.reading.reader import Fields
+from referral.domain.policy.reading.vocabulary import NEVER
+
+
+def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
+    """Note what is wrong in the reader of the file."""
+    _waiting(pathway, marking)
+    _forbidden(pathway, marking)
+    _endless(pathway, get, marking)
+    _by_silence(pathway, marking)
+    for node, change in zip(get["changes"].each(), pathway.changes, strict=True):
+        if pathway.id and pathway.id in (change.switch_to, change.also_open):
+            node.error(f"{pathway.id} cannot change into itself")
+        if not change.when:
+            node.error("a change says when, e.g. when: {age: [adult]}")
+
+
+def _waiting(pathway: Pathway, marking: Marking) -> None:
+    """Steps that wait for one another can never begin; the first step of every such circle is told, with the circle."""
+    stuck = _stuck(pathway)
+    told: set[str] = set()
+    for step in stuck.values():
+        circle = _circle(step.id, stuck)
+        if circle and not told & set(circle):
+            told |= set(circle)
+            first = next(one for one in pathway.steps if one.id in circle)
+            turned = circle[circle.index(first.id) :] + circle[: circle.index(first.id)]
+            node = dict(marking.steps[first.id].items())
+            where = node.get("after") or marking.steps[first.id]
+            where.error(f"these steps wait for one another, so that none of them can begin: {' → '.join([*turned, first.id])}")
+
+
+def _by_silence(pathway: Pathway, marking: Marking) -> None:
+    """What must be decided by a person, about a case in which it may be forbidden or locks up, never comes from silence alone."""
+    for step in pathway.steps:
+        get = dict(marking.steps[step.id].items())
+        for word in ("on_silence", "on_disagreement"):
+            if word in get and get[word].word() in step.forbid:
+                get[word].error(f"{get[word].word()} may be forbidden in a case; {word} needs a code that never is")
+        if "secure" in get and "secure_needs" not in get:
+            get["secure"].key_error("secure_needs is missing: without it nobody's decision would stand before a person is locked up")
+        for word in ("after", "secure_needs"):
+            for item in get[word].each() if word in get else ():
+                about, _, code = item.word().partition(".")
+                decided = pathway.step(about)
+                rivals = [other for other in decided.codes if other != code] if decided and code in decided.codes else []
+                for other in sorted({f"{about}.{rival}" for rival in rivals} & {one.word() for one in get[word].each()}):
+                    if other > item.word():
+                        item.error(f"{item.word()} and {other} never stand together: {about} is decided by one of them")
+
+
+def _stuck(pathway: Pathway) -> Mapping[str, Step]:
+    """The steps that no sequence of answers makes ready, by id."""
+    free: set[str] = set()
+    left = {step.id: step for step in pathway.steps}
+    while found := [step for step in left.values() if not any(need not in free for need in _needs(step, free))]:
+        for step in found:
+            free.add(step.id)
+            del left[step.id]
+    return left
+
+
+def _needs(step: Step, free: set[str]) -> Iterator[str]:
+    """Steps without which it cannot begin, as far as that is known while only those in free can."""
+    after = {mark.partition(".")[0] for mark in step.after}
+    at_once = {mark.partition(".")[0] for mark in step.at_once}
+    if not any("=" in one or one in free for one in at_once):
+        yield from sorted(after)
+    for group in step.when:
+        if all("=" not in mark and mark.partition(".")[0] != step.id for mark in group):
+            others = {mark.partition(".")[0] for mark in group}
+            if not others & free:
+                yield min(others)
+    for rule in step.seats:
+        if rule.holder is not None:
+            yield rule.holder[0]
+
+
+def _circle(start: str, stuck: Mapping[str, Step]) -> list[str]:
+    """The circle that the first unmet need of each step leads into, or nothing where it leads elsewhere."""
+    path = [start]
+    while True:
+        needed = next((need for need in _needs(stuck[path[-1]], set()) if need in stuck), "")
+        if not needed:
+            return []
+        if needed in path:
+            return path[path.index(needed) :]
+        path.append(needed)
+
+
+def _forbidden(pathway: Pathway, marking: Marking) -> None:
+    """A role that only banned services have would be asked for nothing: the next one in order gets the case too late."""
+    names = {ban: name for name, ban in NEVER.items()}
+    for step in pathway.steps:
+        certain = {mark for group in (*pathway.applies, *step.when) if len(group) == 1 for mark in group}
+        for tag, mark in pathway.never:
+            if mark and mark not in certain:
+                continue
+            for role in _roles(step):
+                having = [service for service in marking.whole.services.values() if role in service.roles]
+                if having and all(tag in service.tags for service in having):
+                    what = f"every service with the role {role} is tagged {tag}, which never: {names[tag, mark]} forbids"
+                    marking.steps[step.id].spot(role).error(f"{what}; ask another role or change never")
+
+
+def _roles(step: Step) -> list[str]:
+    """Every role that a step may ask, its last resort among them, each once."""
+    found = [role for rule in step.seats if rule.holder is None for role in (*rule.roles, *rule.last_resort)]
+    if step.placement is not None:
+        found += [*step.placement.until_known, *(role for roles in step.placement.roles.values() for role in roles)]
+    return list(dict.fromkeys(role for role in found if role))
+
+
+def _endless(pathway: Pathway, get: Fields, marking: Marking) -> None:
+    """A procedure ends when its steps are done: a feed never is, and a step that repeats for ever would keep it open."""
+    for step in pathway.steps:
+        if step.kind is StepKind.FEED and f"{step.id}.done" in pathway.close_when:
+            get["close_when"].spot(step.id).error(f"{step.id} is a feed, which is never done; leave it out here")
+        if step.then_every is not None and not step.until:
+            fields = dict(marking.steps[step.id].items())
+            fields["then_every"].key_error("this repeats for ever, so that no case would ever close; until: says what ends it")

@@ -1,0 +1,152 @@
+"""Read all policy files but the procedures: codes.yaml, casefile.yaml, municipalities.yaml, calendars/*.yaml, directory/*.yaml.
+
+Holidays and clock changes, a snapshot in a file: a decision must come out the same on every machine, for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from referral.domain.policy.directory import Agency, Municipality, Names, Section, Service
+from referral.domain.policy.limits import MINUTE, Calendar, Limit
+from referral.domain.policy.reading.agencies import read_agency
+from referral.domain.policy.reading.code_lists import as_id, code_lists, names, own_words
+from referral.domain.policy.reading.reader import Node, Reader, allowed
+
+COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Everything but the procedures."""
+
+    codes: Mapping[str, tuple[str, ...]]
+    labels: Mapping[str, Mapping[str, Names]]
+    sections: Mapping[str, Section]
+    municipalities: Mapping[str, Municipality]
+    agencies: Mapping[str, Agency]
+    services: Mapping[str, Service]
+    calendar: Calendar
+    country_desk: str
+    oversight: str
+    repeat: Limit
+    stopped: Limit
+
+
+def read_directory(reader: Reader) -> Whole:
+    """The whole directory; what is wrong is noted in the reader.
+
+    Raises PolicyErrors where a file that names things for all others cannot be read: all that it names would be told as unknown.
+    """
+    for path in (*COMMON, *reader.files):
+        reader.open(path)
+    if reader.broken.intersection(COMMON):
+        reader.finish()
+    codes, labels = code_lists(reader.open("codes.yaml"))
+    for path in sorted(p for p in reader.files if p.startswith("pathways/")):
+        own_words(reader.open(path), codes, labels)
+    top = reader.open("municipalities.yaml").fields(("desks", "regions", "municipalities"))
+    municipalities, desks = _municipalities(top), top["desks"].fields(("country", "oversight", "repeat", "stopped"))
+    agencies: dict[str, Agency] = {}
+    services: dict[str, Service] = {}
+    for path in sorted(p for p in reader.files if p.startswith("directory/")):
+        agency, offered = read_agency(reader.open(path), path, codes, municipalities)
+        agencies[agency.id] = agency
+        services.update({service.id: service for service in offered})
+    sections = {name: _section(name, node) for name, node in reader.open("casefile.yaml").fields(("sections",))["sections"].items()}
+    for place, node in top["municipalities"].items():
+        _answers_for(municipalities.get(place), node, agencies)
+    for name in ("country", "oversight"):
+        if desks[name].word(agencies, "agency") in agencies and not agencies[desks[name].word()].desk:
+            desks[name].error(f"{desks[name].word()} is no desk; write desk: true in its file")
+    calendars = [path for path in sorted(reader.files) if path.startswith("calendars/")]
+    if calendars != ["calendars/XK.yaml"]:
+        reader.error("calendars/", 0, "one calendar is expected here: XK.yaml")
+    return Whole(
+        codes={**codes, "section": tuple(sections), "municipality": ("", *municipalities), "agency": tuple(agencies)},
+        labels=labels,
+        sections=sections,
+        municipalities=municipalities,
+        agencies=agencies,
+        services=services,
+        calendar=read_calendar(reader.open("calendars/XK.yaml")),
+        country_desk=desks["country"].word(),
+        oversight=desks["oversight"].word(),
+        repeat=desks["repeat"].limit(),
+        stopped=desks["stopped"].limit(),
+    )
+
+
+def _section(name: str, node: Node) -> Section:
+    fields = node.fields(("personal", "names"))
+    return Section(id=as_id(name, node), personal=fields["personal"].yes(), names=names(fields["names"]))
+
+
+def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:
+    found: dict[str, Municipality] = {}
+    regions, known = top["regions"].words(), [name for name, _ in top["municipalities"].items()]
+    for id, node in top["municipalities"].items():
+        fields = node.fields(("names", "region", "neighbours", "desk", "coordinator"))
+        found[as_id(id, node)] = Municipality(
+            id=id,
+            names=names(fields["names"]),
+            region=fields["region"].word(regions, "region"),
+            neighbours=fields["neighbours"].words(known, "municipality"),
+            desk=fields["desk"].word(),
+            coordinator=fields["coordinator"].word(),
+        )
+    return found
+
+
+def _answers_for(place: Municipality | None, node: Node, agencies: Mapping[str, Agency]) -> None:
+    """A municipality without a desk is refused: what no rule can place would stand nowhere."""
+    if place is None:
+        return
+    if place.desk not in agencies or not agencies[place.desk].desk:
+        desks = [agency.id for agency in agencies.values() if agency.desk]
+        node.error(f"desk of {place.id} must be an agency with desk: true; {allowed(place.desk, desks)}")
+    if place.coordinator and place.coordinator not in agencies:
+        node.error(f"coordinator of {place.id} must be an agency, or null where there is none")
+
+
+EPOCH = date(1970, 1, 1)
+
+
+def read_calendar(root: Node) -> Calendar:
+    """It ends with the year of its last holiday."""
+    fields = root.fields(("calendar", "zone", "source", "clock_changes", "holidays"))
+    days = [_day(node.fields(("day", "name"))["day"]) for node in fields["holidays"].each()]
+    changes = []
+    for node in fields["clock_changes"].each():
+        item = node.fields(("at", "offset"))
+        changes.append((_instant(item["at"]), item["offset"].number(0, 840) * MINUTE))
+    if not changes or changes != sorted(changes):
+        fields["clock_changes"].error("clock changes are needed, in order of time")
+        changes = [(0, 0)]
+    last = date.fromordinal(EPOCH.toordinal() + max(days, default=0))
+    return Calendar(
+        id=fields["calendar"].word(),
+        holidays=frozenset(days),
+        changes=tuple(at for at, _ in changes),
+        offsets=tuple(offset for _, offset in changes),
+        ends=(date(min(last.year, 9998) + 1, 1, 1) - EPOCH).days,
+    )
+
+
+def _day(node: Node) -> int:
+    try:
+        return (date.fromisoformat(node.word()) - EPOCH).days
+    except ValueError:
+        node.error("a day is written 2026-02-17")
+        return 0
+
+
+def _instant(node: Node) -> int:
+    try:
+        moment = datetime.fromisoformat(node.word())
+        return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
+    except (ValueError, TypeError, OverflowError):
+        node.error("an instant is written 2026-03-29T01:00:00+00:00")
+        return 0

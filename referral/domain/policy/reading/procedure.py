@@ -1,0 +1,224 @@
+"""Read one file of policy/pathways/. Every word in it is of a closed list; nothing is ever evaluated.
+
+One step of a procedure, read from its file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from itertools import pairwise
+
+from referral.domain.events import StepKind
+from referral.domain.policy.limits import DAY, Calendar, Limit, countable
+from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
+from referral.domain.policy.reading.conditions import Marking
+from referral.domain.policy.reading.consistency import check
+from referral.domain.policy.reading.directory import Whole
+from referral.domain.policy.reading.reader import Fields, Node, Reader, allowed
+from referral.domain.policy.reading.seats import Seating
+from referral.domain.policy.reading.vocabulary import (
+    KIND_NEEDED,
+    KINDS,
+    LIMITS,
+    MISSED,
+    NEVER,
+    PATHWAY,
+    PATHWAY_NEEDED,
+    PERIODS,
+    SILENCE,
+    STEP,
+    WITHDRAWAL,
+)
+
+
+def read_procedure(reader: Reader, path: str, whole: Whole) -> Pathway:
+    """One pathway; what is wrong is noted in the reader."""
+    get = reader.open(path).fields(PATHWAY_NEEDED, PATHWAY)
+    id = get["pathway"].word(whole.codes.get("pathway", ()), "pathway")
+    if path != f"pathways/{id}.yaml":
+        get["pathway"].error(f"pathway {id} belongs into pathways/{id}.yaml")
+    nodes = get["steps"].each()
+    marking = Marking(whole, nodes)
+    seating = Seating(whole, get["ladder"].words(whole.codes.get("rung", ()), "rung", least=1))
+    pathway = Pathway(
+        id=id,
+        digest=hashlib.sha256(reader.files[path]).hexdigest(),
+        applies=marking.conditions(get["applies"]),
+        changes=tuple(_change(node, marking) for node in get["changes"].each()),
+        never=tuple(NEVER[name] for name in get["never"].words(NEVER, "ban") if name in NEVER and NEVER[name][0]),
+        raises=MISSED.get(get["on_missed_deadline"].word(MISSED, "word"), ""),
+        steps=tuple(read_step(node, marking, seating) for node in nodes),
+        close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step", least=1)),
+        version=get["version"].number(1, 9999),
+        consent=_consent(get["consent"], whole),
+        seal=get["seal"].yes(),
+    )
+    if not pathway.applies:
+        get["applies"].error("a procedure says for whom it is, e.g. applies: {concern: [trafficking]}")
+    check(pathway, get, marking)
+    return pathway
+
+
+def _consent(node: Node, whole: Whole) -> ConsentRule:
+    get = node.fields(("needed", "basis", "on_withdrawal"))
+    return ConsentRule(
+        needed=get["needed"].yes(),
+        basis=get["basis"].word(whole.codes.get("basis", ()), "basis"),
+        on_withdrawal=get["on_withdrawal"].word(WITHDRAWAL, "word"),
+    )
+
+
+def _change(node: Node, marking: Marking) -> Change:
+    """One line of changes: instead of this procedure, or beside it."""
+    get = node.fields(("when",), ("switch_to", "also_open", "pause"))
+    known = marking.whole.codes.get("pathway", ())
+    if ("switch_to" in get) == ("also_open" in get):
+        node.error("switch_to (instead of this procedure) or also_open (beside it) is expected here, one of them")
+    if "pause" in get and "also_open" not in get:
+        get["pause"].key_error("pause waits for the procedure of also_open, which is missing here")
+    return Change(
+        when=marking.conditions(get["when"]),
+        switch_to=get["switch_to"].word(known, "pathway") if "switch_to" in get else "",
+        also_open=get["also_open"].word(known, "pathway") if "also_open" in get else "",
+        pause=get["pause"].yes(),
+    )
+
+
+ORDER = ("acknowledge", "accept", "present", "arrive", "complete")
+REPEATS = ("again_when", "then_every", "until")
+
+
+def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
+    """What is wrong is noted in the reader of the node."""
+    kinds = [name for name, _ in node.items() if name in KINDS]
+    if len(kinds) != 1:
+        node.error(f"one kind of step is expected here: {', '.join(KINDS)}")
+    kind = kinds[0] if kinds else "feed"
+    get = node.fields(("id", kind, *KIND_NEEDED.get(kind, ())), (*STEP, *KINDS[kind]))
+    codes = marking.whole.codes
+    id = get["id"].word(codes.get("step", ()), "step")
+    seats = seating.seats(id, kind, get)
+    limits = _limits(get["within"], marking.whole.calendar)
+    decisions = get[kind].words(codes.get("decision", ()), "decision", least=1) if kind == "decide" else ()
+    _complete(node, kind, seats, limits, get)
+    if "every" in get:
+        get["every"].word(PERIODS, "period")
+    return Step(
+        id=id,
+        kind={"ask": StepKind.REQUEST, "ask_together": StepKind.JOINT}.get(kind) or StepKind[kind.upper()],
+        seats=seats,
+        after=marking.marks(get["after"]),
+        when=marking.conditions(get["when"]),
+        at_once=marking.any_of(get["at_once_when"]),
+        again=marking.marks(get["again_when"]),
+        limits=limits,
+        codes=decisions,
+        needs=get["needs"].words(codes.get("need", ()), "need"),
+        forbid=_forbidden(get["forbid"], decisions),
+        on_silence=get["on_silence"].word((*SILENCE, *decisions), "word") if kind == "decide" else "",
+        on_disagreement=get["on_disagreement"].word(decisions, "code") if "on_disagreement" in get else "",
+        placement=_placement(get, marking) if kind == "place" else None,
+        final=_final(kind, limits),
+        basis=get["basis"].words(codes.get("basis", ()), "basis"),
+        guidance=get["guidance"].words(codes.get("guidance", ()), "guidance"),
+        unless=marking.any_of(get["unless"]),
+        at=_times(get["at"]),
+        then_every=get["then_every"].limit(clock=True) if "then_every" in get else None,
+        until=marking.marks(get["until"]),
+        without_consent=get["without_consent"].yes(),
+        feeds=get["feed"].words(codes.get("feed", ()), "feed", least=1) if kind == "feed" else (),
+    )
+
+
+def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
+    """Each counts from the end of the one before; one that is longer than those that follow cannot be meant."""
+    found: dict[str, Limit] = {}
+    for name, value in node.items():
+        if name not in LIMITS:
+            value.key_error(f"limit {name} is not known; {allowed(name, LIMITS)}")
+            continue
+        found[name] = value.limit()
+        if not countable(found[name], calendar.midnight(calendar.ends - 365), calendar):
+            value.error(f"{value.word()} counts further than the calendar {calendar.id} goes; referral policy calendar refresh")
+    longest, what = 0, ""
+    for name in ORDER:
+        if name in found:
+            at_least = found[name].micros or found[name].amount * DAY
+            if at_least < longest:
+                dict(node.items())[name].error(f"{name} is due before {what}, which must come first; {what} may take {found[what]}")
+            longest, what = at_least, name
+    return found
+
+
+def _times(node: Node) -> tuple[Limit, ...]:
+    """The times of `at`, each later than the one before."""
+    found = [item.limit(clock=True) for item in node.each()]
+    if any(later.micros <= earlier.micros for earlier, later in pairwise(found)):
+        node.error("each time of at is later than the one before it")
+    return tuple(found)
+
+
+def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mapping[str, Limit], get: Fields) -> None:
+    """A step that asks somebody has a limit, so that silence wakes the next one; a joint decision says what disagreement means."""
+    if kind not in ("feed", "notify") and not {"accept", "complete", "decide"} & set(limits):
+        node.error("a limit is missing; within: needs accept, complete or decide")
+    if kind == "decide" and "decide" not in limits:
+        node.error("a decision needs within: {decide: …}")
+    if kind == "decide" and len(seats) > 1 and "on_disagreement" not in get:
+        node.error("several people decide: on_disagreement is missing")
+    if "agree" in get:
+        get["agree"].word(("all",), "word")
+    if get["once"].yes():
+        for word in REPEATS:
+            if word in get:
+                get["once"].error(f"a step that happens once has no {word}")
+    if "until" in get and not {"at", "then_every"} & set(get):
+        get["until"].key_error("until ends a repetition; at or then_every is missing")
+
+
+def _forbidden(node: Node, codes: tuple[str, ...]) -> Mapping[str, str]:
+    """code: [excluded]: the code may not be decided while the relation of that name is excluded."""
+    found = {}
+    for code, value in node.items():
+        value.words(("excluded",), "word")
+        if code not in codes:
+            value.key_error(f"code {code} is not known here; {allowed(code, codes)}")
+        found[code] = f"relation:{code}"
+    return found
+
+
+def _placement(get: Fields, marking: Marking) -> Placement:
+    """Roles in order, or a table by the outcome of another step."""
+    roles = marking.whole.codes.get("role", ())
+    table: dict[str, tuple[str, ...]] = {}
+    by, before = "", get["until_known"].words(roles, "role")
+    if get["place"].is_list():
+        before = get["place"].words(roles, "role", least=1)
+        for word in ("by", "until_known"):
+            if word in get:
+                get[word].key_error(f"place is a list of roles here, which asks no decision; {word} belongs to a table")
+    else:
+        by = get["by"].word(marking.steps, "step")
+        if "by" not in get:
+            get["place"].error("a table of places needs by: the step whose decision it looks at")
+        known = marking.outcomes(by) if by in marking.steps else ()
+        for code, value in get["place"].items():
+            if code not in known:
+                value.key_error(f"{code} is not an outcome of {by}; {allowed(code, known)}")
+            table[code] = value.words(roles, "role", least=1)
+    return Placement(
+        by=by,
+        roles=table,
+        until_known=before,
+        secure=frozenset(get["secure"].words(roles, "role")),
+        needs=marking.marks(get["secure_needs"]),
+        ends=marking.marks(get["secure_ends"]),
+    )
+
+
+def _final(kind: str, limits: Mapping[str, Limit]) -> str:
+    """When a step is done: by the last limit that it has."""
+    if kind in ("decide", "notify"):
+        return {"decide": "decided", "notify": "accepted"}[kind]
+    return "completed" if "complete" in limits else "arrived" if {"arrive", "present"} & set(limits) else "accepted"

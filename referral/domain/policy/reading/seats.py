@@ -1,0 +1,104 @@
+"""Who fills the seats of a step: roles and where to look for them, or the holder of another step's seat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from referral.domain.policy.procedure import SeatRule
+from referral.domain.policy.reading.directory import Whole
+from referral.domain.policy.reading.reader import Fields, Node, allowed
+from referral.domain.policy.reading.vocabulary import AREAS, SEAT, TAGS
+
+ANYWHERE = ("found-in", "region", "country")
+"""Where to look when a step does not say (P)."""
+CONFLICT = ("CONFLICT_OF_INTEREST",)
+"""Who decides may only decline for this (P): whoever holds the seat cannot be out of area."""
+
+
+class Seating:
+    """The seats of one file, read in order: a holder is named above the step that asks it."""
+
+    def __init__(self, whole: Whole, ladder: Sequence[str]) -> None:
+        self.codes, self.sections, self.ladder = whole.codes, whole.sections, tuple(ladder)
+        self.rules: dict[str, tuple[SeatRule, ...]] = {}
+
+    def seats(self, id: str, kind: str, get: Fields) -> tuple[SeatRule, ...]:
+        """The seats of a step, which are known from now on."""
+        self.rules[id] = found = tuple(self._seats(kind, get))
+        return found
+
+    def _seats(self, kind: str, get: Fields) -> list[SeatRule]:
+        roles = self.codes.get("role", ())
+        match kind:
+            case "ask" if "." in get["ask"].word():
+                return [self._held(get, get["ask"])]
+            case "ask" | "notify":
+                role = get[kind].word(roles, "role")
+                return [self._rule(get, get, role, (role, *get["last_resort"].words(roles, "role")))]
+            case "ask_together":
+                return [self._own(name, node, get) for name, node in get[kind].items()]
+            case "decide":
+                get["who"].words(least=1)
+                return [self._held(get, who, CONFLICT) for who in get["who"].each()]
+            case "place":
+                return [self._rule(get, get, "place", (), last_resort=get["last_resort"].words(roles, "role"))]
+            case _:
+                return []
+
+    def _own(self, name: str, node: Node, step: Fields) -> SeatRule:
+        own = node.fields(("role",), SEAT)
+        roles = self.codes.get("role", ())
+        last = (own["last_resort"] if "last_resort" in own else step["last_resort"]).words(roles, "role")
+        return self._rule(own, step, name, (own["role"].word(roles, "role"), *last))
+
+    def _rule(self, own: Fields, step: Fields, name: str, roles: tuple[str, ...], last_resort: tuple[str, ...] = ()) -> SeatRule:
+        def said(word: str) -> Node:
+            return own[word] if word in own else step[word]
+
+        reasons = self.codes.get("reason", ())
+        return SeatRule(
+            name=name,
+            roles=roles,
+            areas=said("area").words(AREAS, "area", least=1) or ANYWHERE,
+            ladder=said("ladder").words(self.codes.get("rung", ()), "rung", least=1) or self.ladder,
+            shows=said("shows").words(self.sections, "section"),
+            skills=frozenset(said("requires").words(TAGS, "skill")),
+            may_decline=said("may_decline").words(reasons, "reason") or reasons,
+            statutory=said("statutory").yes(),
+            last_resort=last_resort,
+        )
+
+    def _held(self, get: Fields, node: Node, otherwise: tuple[str, ...] = ()) -> SeatRule:
+        """The rule for whoever holds a seat: what this step does not say is as it was said there."""
+        found = self._holder(node)
+        plain = self._rule(get, get, node.word(), ())
+        if found is None:
+            return plain
+        base = self.rules[found[0]][found[1]]
+        reasons = get["may_decline"].words(self.codes.get("reason", ()), "reason")
+        return SeatRule(
+            name=node.word(),
+            roles=base.roles,
+            areas=plain.areas if "area" in get else base.areas,
+            ladder=plain.ladder if "ladder" in get else base.ladder,
+            shows=plain.shows,
+            skills=plain.skills,
+            may_decline=reasons or (base.may_decline if base.statutory else otherwise or self.codes.get("reason", ())),
+            statutory=plain.statutory or base.statutory,
+            holder=found,
+        )
+
+    def _holder(self, node: Node) -> tuple[str, int] | None:
+        """`step`, `step.seat` or `step.holder`: the seat of an earlier step; None, and an error, for any other word."""
+        step, _, seat = node.word().partition(".")
+        rules = self.rules.get(step)
+        if rules is None:
+            node.error(f"step {step} is not known above this one; {allowed(step, self.rules)}")
+            return None
+        names = [rule.name for rule in rules]
+        if seat in names:
+            return step, names.index(seat)
+        if seat in ("", "holder") and len(rules) == 1:
+            return step, 0
+        node.error(f"seat {seat or 'of several'} is not known of step {step}; {allowed(seat, names)}")
+        return None

@@ -1,0 +1,136 @@
+"""Every word that a procedure may be written with. Reader, JSON Schema and handbook follow from these tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    """takes: the kind of its value, one of json_schema.VALUES, or `code LIST` and `codes LIST`. says: its meaning."""
+
+    takes: str
+    says: str
+
+
+PATHWAY: Mapping[str, Word] = {
+    "pathway": Word("code pathway", "its id; the file has the same name"),
+    "version": Word("number", "counts up with every change of meaning"),
+    "words": Word("names", "names, in four languages, of codes that only this procedure uses"),
+    "applies": Word("conditions", "for whom: every line must hold, one of its words is enough"),
+    "consent": Word("consent", "whether it needs the person's agreement"),
+    "changes": Word("changes", "when the case also, or instead, belongs to another procedure"),
+    "never": Word("bans", "what is never asked, whatever happens"),
+    "on_missed_deadline": Word("missed", "whether a missed limit of a statutory duty opens a rights case"),
+    "ladder": Word("codes rung", "whom an agency wakes, in order, where a step does not say so itself"),
+    "seal": Word("yes", "what was written is closed for ever when the case closes"),
+    "steps": Word("steps", "what is done"),
+    "close_when": Word("close", "the steps that must be done, or not needed, before the procedure ends"),
+}
+PATHWAY_NEEDED = ("pathway", "version", "applies", "consent", "never", "on_missed_deadline", "steps", "close_when")
+
+STEP: Mapping[str, Word] = {
+    "area": Word("areas", "where to look, in order"),
+    "ladder": Word("codes rung", "whom the agency wakes, in order"),
+    "last_resort": Word("codes role", "roles asked when all others are exhausted"),
+    "requires": Word("skills", "skills that a service must have"),
+    "statutory": Word("yes", "a duty by law: the offer is kept until another accepts"),
+    "may_decline": Word("codes reason", "the reasons that may be given; all where it is absent"),
+    "shows": Word("codes section", "sections of the case file that the recipient may read"),
+    "basis": Word("codes basis", "the law or document that it rests on"),
+    "guidance": Word("codes guidance", "handbook pages that the person on duty is shown"),
+    "after": Word("marks", "what must stand first, all of it"),
+    "when": Word("conditions", "circumstances that it is for"),
+    "unless": Word("conditions", "circumstances under which it is not done"),
+    "at_once_when": Word("conditions", "circumstances under which it does not wait for after"),
+    "again_when": Word("marks", "what begins another round"),
+    "once": Word("yes", "never a second time"),
+    "at": Word("times", "how long after `after` it is done, each a round"),
+    "then_every": Word("time", "after the last of `at`, again and again"),
+    "until": Word("marks", "what ends the repetition"),
+    "without_consent": Word("yes", "done also without the person's agreement"),
+    "within": Word("within", "its limits"),
+}
+KINDS: Mapping[str, Mapping[str, Word]] = {
+    "ask": {"ask": Word("asked", "one role, or the holder of a seat, is asked")},
+    "ask_together": {"ask_together": Word("seats", "several roles, each with a name; done when each has accepted")},
+    "decide": {
+        "decide": Word("codes decision", "people who hold a seat decide by one of these codes"),
+        "who": Word("holders", "the seats whose holders decide"),
+        "forbid": Word("forbid", "codes that may not be decided while that relation is excluded"),
+        "needs": Word("codes need", "what must be recorded with the decision"),
+        "agree": Word("all", "all of them must decide the same"),
+        "on_disagreement": Word("code decision", "what holds when they do not"),
+        "on_silence": Word("silence", "what holds when nobody decides"),
+    },
+    "place": {
+        "place": Word("place", "roles in order, or by a decision"),
+        "by": Word("step", "the step whose decision the table of place looks at"),
+        "until_known": Word("codes role", "asked before that is decided"),
+        "secure": Word("codes role", "roles that lock the person up"),
+        "secure_needs": Word("marks", "what must stand before those are asked, all of it"),
+        "secure_ends": Word("marks", "what ends it, any of it"),
+    },
+    "notify": {"notify": Word("code role", "told; no answer is needed")},
+    "feed": {
+        "feed": Word("codes feed", "counted for oversight; nobody is asked"),
+        "every": Word("period", "how often the counts are given"),
+    },
+}
+"""By kind of step: the word that makes it one, and the words that only it has."""
+KIND_NEEDED: Mapping[str, tuple[str, ...]] = {"decide": ("who", "on_silence")}
+SEAT = ("role", "area", "shows", "ladder", "last_resort", "requires", "may_decline", "statutory")
+"""What a seat of ask_together says for itself, before what its step says for all."""
+
+TRAITS = {
+    "concern": "concern",
+    "age": "age",
+    "age_band": "age-band",
+    "sex": "sex",
+    "found_in": "municipality",
+    "home": "municipality",
+    "urgency": "urgency",
+    "origin": "origin",
+    "asylum": "asylum",
+    "languages": "language",
+    "flags": "flag",
+}
+"""What a condition may look at beside steps and consent, and the code list of its values."""
+CONSENT = ("given", "refused", "withdrawn", "not-asked", "unknown", "expired")
+"""States of the person's agreement, as a condition names them."""
+WITHDRAWAL = ("continue", "anonymous", "stop")
+ASKED = ("accepted", "present", "arrived", "completed", "done", "acknowledge-missed")
+STATES: Mapping[str, tuple[str, ...]] = {
+    "ask": ASKED,
+    "ask_together": ASKED,
+    "decide": (*ASKED, "decided"),
+    "place": (*ASKED, "secure", "misplaced"),
+    "notify": ASKED,
+    "feed": (),
+}
+"""By kind of step, what a condition may look at, beside the codes that it decides. Nothing is heard of a feed."""
+AREAS = ("found-in", "neighbour", "region", "other-region", "country")
+LIMITS = {
+    "acknowledge": "seen by a person; else the next rung",
+    "accept": "accepted; else the next candidate",
+    "present": "somebody is with the person; else a desk",
+    "arrive": "the person has arrived; else a desk",
+    "complete": "finished; else a desk",
+    "decide": "decided; else what silence means",
+    "hold": "how long an agency may pause it",
+}
+SILENCE = {"next-candidate": "another agency decides", "keep-place": "nothing moves and a desk is asked"}
+"""What may follow when nobody decides, beside the codes of the decision itself."""
+PERIODS = ("week", "month", "quarter", "year")
+MISSED = {"raise-rights-complaint": "rights-violation", "nothing": ""}
+"""What a missed statutory limit does: the concern of the case that it opens."""
+OWN_LISTS = ("pathway", "step", "decision", "concern", "flag")
+"""The code lists that `words` may add to."""
+TAGS = ("detention", "residential-institution", "trained-interviewer")
+"""What code or a step may ask of a service beyond its role."""
+NEVER = {
+    "detention": ("detention", ""),
+    "residential-institution-for-disabled-child": ("residential-institution", "flags=disability"),
+    "excluded-actor": ("", ""),
+}
+"""Bans: tag of a service, and the mark under which it is banned (empty: always). Excluded actors are never asked by code, everywhere."""

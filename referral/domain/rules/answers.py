@@ -1,0 +1,193 @@
+"""What an agency's answer to an offer does. One function per word; an answer that cannot count is told why, never dropped.
+
+An accept that comes when nothing is open any more, or after a decline: it counts while nobody else has the seat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from referral.domain.case import DECIDE, NOTIFY, PLACE, RANK
+from referral.domain.events import (
+    Decided,
+    DecisionRecorded,
+    How,
+    OfferAcknowledged,
+    OfferArrived,
+    OfferHeld,
+    ResponseSubmitted,
+    StepKind,
+    Word,
+)
+from referral.domain.rules.candidates import banned, unsuitable
+from referral.domain.rules.conditions import OVERTAKEN, latest, marks
+from referral.domain.rules.context import Decision
+from referral.domain.rules.offers import limit_after
+from referral.domain.rules.seats import At, accept, give_up, hand_over, locate
+from referral.domain.rules.telephone import call_on
+
+
+def answered(d: Decision, body: ResponseSubmitted) -> None:
+    """An answer to an offer, open or ended."""
+    at = locate(d, body.offer_id)
+    if at is None:
+        return d.ignore("UNKNOWN_OFFER", body.offer_id)
+    offer = at.offer
+    if body.agency != offer.agency:
+        return d.ignore("NOT_YOURS", body.offer_id)
+    if f"agency:{body.agency}" in d.case.excluded or f"staff:{body.by}" in d.case.excluded:
+        return d.ignore("EXCLUDED", body.offer_id)
+    if offer.how:
+        return late(d, at, body)
+    if offer in at.seat.kept:
+        return regained(d, at, body) if body.word is Word.ACCEPT else d.ignore("REPEATED", body.offer_id)
+    return WORDS.get(body.word, _not_now)(d, at, body)
+
+
+def _not_now(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    d.ignore("NOT_NOW", body.offer_id)
+
+
+def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    if at.offer.state != "OFFERED":
+        return d.ignore("REPEATED", body.offer_id)
+    due, what = limit_after(d, at.step, "ACKNOWLEDGED")
+    d.say(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
+    if at.step.kind is NOTIFY:
+        d.close(at.offer, How.COMPLETED, "", "answer", at.track)
+        return None
+    return call_on(d, body.offer_id)
+
+
+def _accepts(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    if at.step.kind in (DECIDE, NOTIFY):
+        return d.ignore("NOT_NOW", body.offer_id)
+    if RANK[at.offer.state] >= RANK["ACCEPTED"]:
+        return d.ignore("REPEATED", body.offer_id)
+    return accept(d, at, body, late=False)
+
+
+def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Arriving without a word before is an acceptance too."""
+    if not {"arrive", "present"} & set(at.step.limits):
+        return d.ignore("NOT_NOW", body.offer_id)
+    if at.offer.state == "ARRIVED":
+        return d.ignore("REPEATED", body.offer_id)
+    if RANK[at.offer.state] < RANK["ACCEPTED"]:
+        accept(d, at, body, late=False)
+    due, what = limit_after(d, at.step, "ARRIVED")
+    d.say(OfferArrived(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
+    if at.offer is at.seat.next and at.step.kind is PLACE:
+        hand_over(d, at)
+    return None
+
+
+def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    if at.step.kind in (DECIDE, NOTIFY):
+        return d.ignore("NOT_NOW", body.offer_id)
+    if RANK[at.offer.state] < RANK["ACCEPTED"]:
+        accept(d, at, body, late=False)
+    if at.offer is at.seat.next and at.step.kind is PLACE:
+        hand_over(d, at)
+    if at.offer is at.seat.offer and at.seat.next is not None:
+        d.close(at.seat.next, How.CANCELLED, "NOT_NEEDED", "answer", at.track)
+    d.close(at.offer, How.COMPLETED, "", "answer", at.track)
+    return None
+
+
+def _decline(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    if RANK[at.offer.state] >= RANK["ACCEPTED"] or at.step.kind is NOTIFY:
+        return d.ignore("NOT_NOW", body.offer_id)
+    return give_up(d, at, body, How.DECLINED_BY_AGENCY)
+
+
+def _return(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    if RANK[at.offer.state] < RANK["ACCEPTED"]:
+        return d.ignore("NOT_NOW", body.offer_id)
+    return give_up(d, at, body, How.RETURNED)
+
+
+def _hold(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    if "hold" not in at.step.limits or at.offer.held:
+        return d.ignore("NOT_NOW", body.offer_id)
+    due = d.due(at.step.limits["hold"])
+    d.say(OfferHeld(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=due))
+    return call_on(d, body.offer_id)
+
+
+def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """A person decides; what the procedure wants recorded must stand in the case file first."""
+    step = at.step
+    if step.kind is not DECIDE:
+        return d.ignore("NOT_NOW", body.offer_id)
+    if body.code not in step.codes:
+        return d.ignore("CODE_NOT_ALLOWED", body.offer_id)
+    if step.forbid.get(body.code) in d.case.excluded:
+        return d.ignore("FORBIDDEN", body.offer_id)
+    if not set(step.needs) <= set(body.recorded):
+        return d.ignore("NEEDS_RECORD", body.offer_id)
+    run, seat = at.run, at.place[2]
+    d.say(
+        DecisionRecorded(
+            why=d.why("answer", at.track),
+            track_id=at.track.track_id,
+            step=run.step,
+            round=run.round,
+            seat=seat,
+            code=body.code,
+            how=Decided.PERSON,
+            by=body.by,
+        )
+    )
+    d.close(at.offer, How.COMPLETED, "", "answer", at.track)
+    return None
+
+
+WORDS: dict[Word, Callable[[Decision, At, ResponseSubmitted], None]] = {
+    Word.ACKNOWLEDGE: _acknowledge,
+    Word.ACCEPT: _accepts,
+    Word.ARRIVE: _arrive,
+    Word.COMPLETE: _complete,
+    Word.DECLINE: _decline,
+    Word.HOLD: _hold,
+    Word.RETURN: _return,
+    Word.DECIDE: _decide,
+}
+
+
+def late(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """An accept may undo an expiry while nobody else has accepted the seat; whoever was asked meanwhile is told that it is taken."""
+    seat, run = at.seat, at.run
+    if at.offer.how == How.OVERTAKEN.value or run.outcome == OVERTAKEN:
+        return d.ignore(OVERTAKEN.upper(), body.offer_id)
+    if d.case.closed:
+        return d.ignore("CASE_CLOSED", body.offer_id)
+    current = seat.offer
+    if current is not None and RANK[current.state] >= RANK["ACCEPTED"]:
+        reason = "OTHER_ACCEPTED_FIRST" if at.offer is not current else "OFFER_CLOSED"
+        return d.ignore(reason, body.offer_id)
+    undone = body.word is Word.ACCEPT and at.offer.how == How.EXPIRED.value and at.step.kind is not StepKind.DECIDE
+    if not undone or run.outcome or at.track.outcome or run is not latest(at.track, run.step):
+        return d.ignore("OFFER_CLOSED", body.offer_id)
+    service = d.policy.services.get(at.offer.service)
+    if service is None or unsuitable(d.case.traits, at.rule, service):
+        return d.ignore("NOT_ELIGIBLE", body.offer_id)
+    if banned(d, at.pathway, at.step, service, marks(d.case, at.track, at.pathway, d.policy, d.facts.now)):
+        return d.ignore("NOT_ELIGIBLE", body.offer_id)
+    if at.step.kind is StepKind.PLACE and d.free(service.id) < 1:
+        return d.ignore("NO_CAPACITY", body.offer_id)
+    if current is not None:
+        d.close(current, How.CANCELLED, "OTHER_ACCEPTED_FIRST", "late-accept", at.track)
+    accept(d, at, body, late=True)
+    return None
+
+
+def regained(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """An agency that declined, and kept its offer by duty, takes it after all while nobody else has."""
+    current = at.seat.offer
+    if current is not None and RANK[current.state] >= RANK["ACCEPTED"]:
+        return d.ignore("OTHER_ACCEPTED_FIRST", body.offer_id)
+    if current is not None:
+        d.close(current, How.CANCELLED, "OTHER_ACCEPTED_FIRST", "kept-accepts", at.track)
+    accept(d, at, body, late=False)
+    return None

@@ -1,0 +1,103 @@
+"""Whose free places a decision may ask for: routing locks exactly these rows before it decides."""
+
+from __future__ import annotations
+
+from referral.domain.case import NOTIFY, PLACE, Case, find, seats
+from referral.domain.events import (
+    CaseRaised,
+    Instruction,
+    InstructionGiven,
+    ReferralSubmitted,
+    ReferralWithdrawn,
+    ResponseSubmitted,
+    Traits,
+    TraitsChanged,
+    Word,
+)
+from referral.domain.inputs import Due, Input, RecordLost
+from referral.domain.policy import Policy
+from referral.domain.policy.procedure import Pathway
+from referral.domain.rules.conditions import NOT_NEEDED, latest
+
+QUIET = (Word.ACKNOWLEDGE, Word.HOLD)
+"""Answers that can neither vacate a place nor make a step ready."""
+
+
+def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str, ...]:
+    """Ids of services, sorted. It may name more than the decision will look at, never fewer; most decisions need none."""
+    body = cause.body
+    begins = isinstance(body, ReferralSubmitted | CaseRaised) and (case is None or not case.opened)
+    found_in = "" if case is None else case.traits.found_in
+    if (traits := _traits(case, body)) is not None:
+        found_in = traits.found_in
+    if begins:
+        pathways = [p for p in policy.current if p.places_at_once]
+    elif case is None or not _may_ask(case, body, policy):
+        return ()
+    elif isinstance(body, TraitsChanged) or (isinstance(body, InstructionGiven) and body.word in (Instruction.REOPEN, Instruction.CONFIRM)):
+        pathways = [*_pathways(case, policy), *policy.current]
+    else:
+        pathways = _reached(_pathways(case, policy), policy)
+    named = {body.target} if isinstance(body, InstructionGiven) else set()
+    named |= {o.service for _, _, run, seat in seats(case) if run.kind is PLACE for o in seat.past} if case else set()
+    named = {id for id in named if id in policy.services and policy.services[id].places is not None}
+    return tuple(sorted(named.union(*(policy.placing(pathway, found_in) for pathway in pathways))))
+
+
+def _traits(case: Case | None, body: object) -> Traits | None:
+    """The traits that this input may make hold."""
+    if isinstance(body, ReferralSubmitted | CaseRaised):
+        return body.traits if case is None or not case.opened else None
+    if isinstance(body, InstructionGiven) and body.word is Instruction.CONFIRM and case is not None:
+        return next((p.traits for p in case.proposals if p.task_id == body.task_id), None)
+    return body.traits if isinstance(body, TraitsChanged) else None
+
+
+def _pathways(case: Case, policy: Policy) -> list[Pathway]:
+    return [policy.pinned[t.digest] for t in case.tracks if not t.outcome and t.digest in policy.pinned]
+
+
+def _reached(pathways: list[Pathway], policy: Policy) -> list[Pathway]:
+    """These, and all in force that they may begin, directly or by way of one another."""
+    found = list(pathways)
+    for pathway in found:
+        found += [other for other in policy.current if other.id in pathway.leads_to and other not in found]
+    return found
+
+
+def _may_ask(case: Case, body: object, policy: Policy) -> bool:
+    """Whether after this input somebody may need a place who did not need one before, or looks for one still."""
+    if _waits(case) or (case.consent is not None and case.consent.until is not None):
+        return True
+    if isinstance(body, ResponseSubmitted):
+        return not _is_quiet_answer(case, body, policy)
+    if isinstance(body, Due):
+        begun = any(run.kind is PLACE and not run.outcome for track in case.tracks for run in track.runs)
+        return begun or any(pathway.places_by_silence for pathway in _pathways(case, policy))
+    return not isinstance(body, ReferralWithdrawn | RecordLost)
+
+
+def _is_quiet_answer(case: Case, body: ResponseSubmitted, policy: Policy) -> bool:
+    """Elsewhere than at a place: one that makes no step ready, or in a track whose places are all asked for and need decisions."""
+    found = find(case, body.offer_id)
+    if found is None:
+        return True
+    _, track, run, _, _ = found
+    if body.word in QUIET and run.kind is not NOTIFY:
+        return True
+    pathway = policy.pinned.get(track.digest)
+    if run.kind is PLACE or body.word is Word.DECIDE or pathway is None or not pathway.places_by_decisions:
+        return False
+    if any(other.paused_by for other in case.tracks):
+        return False
+    placed = [latest(track, step.id) for step in pathway.placements]
+    return all(run is not None and run.outcome != NOT_NEEDED for run in placed)
+
+
+def _waits(case: Case) -> bool:
+    """A vacant place seat looks again at every input, a round that has not begun at any that comes after its time."""
+    return any(
+        not run.outcome and (run.kind is PLACE or run.starts is not None) and any(seat.offer is None for seat in run.seats)
+        for track in case.tracks
+        for run in track.runs
+    )

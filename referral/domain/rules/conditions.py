@@ -1,0 +1,190 @@
+"""Where a track stands, as marks: what the conditions of a procedure look at. Also the kind of place that the marks ask for.
+
+How far a round of a step has come, and the marks that this gives.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from referral.domain.case import DECIDE, RANK, Case, Run, Track
+from referral.domain.events import Consent, ConsentState, Traits
+from referral.domain.policy import Policy
+from referral.domain.policy.procedure import Marks, Pathway, Placement, Step
+
+TAKEN = RANK["ACCEPTED"]
+"""The lowest rank that gives a mark."""
+
+
+def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int | None = None) -> set[str]:
+    """Every mark that stands and that the procedure names. now: else the time of the last event.
+
+    Of several rounds the furthest state counts, and the newest outcome.
+    """
+    named = pathway.names
+    found = set(_traits(named, case.traits))
+    found.add(consent_mark(case.consent, case.at if now is None else now))
+    decided = set()
+    for run in reversed(track.runs):
+        step, outcome, reached = run.step, run.outcome, 5
+        for seat in run.seats:
+            offer = seat.offer
+            if offer is None:
+                reached = 0
+            elif (at := RANK[offer.state]) < reached:
+                reached = at
+            if seat.missed:
+                found |= _missed(named, step, seat.missed)
+            for past in seat.past:
+                if past.how == "EXPIRED" and past.state == "OFFERED":
+                    found.add(f"{step}.acknowledge-missed")  # nobody on duty on any rung is no better than silence
+        if outcome and step in decided:
+            outcome = ""
+        elif outcome:
+            decided.add(step)
+        if outcome or reached >= TAKEN:
+            found |= _given(named, step, reached, outcome, run.kind is DECIDE)
+    for placed in pathway.placements:
+        found.update(_placed(track, placed, found, policy))
+    return found
+
+
+# Most marks are named by nobody; a small set is made, searched and thrown away in half the time of a large one.
+@lru_cache(4096)
+def _traits(named: Marks, traits: Traits) -> Marks:
+    return trait_marks(traits) & named
+
+
+@lru_cache(4096)
+def _given(named: Marks, step: str, reached: int, outcome: str, decides: bool) -> Marks:
+    done = outcome_marks(step, outcome, decides) if outcome else frozenset()
+    return (state_marks(step, reached) | done) & named
+
+
+@lru_cache(4096)
+def _missed(named: Marks, step: str, missed: tuple[str, ...]) -> Marks:
+    return frozenset(f"{step}.{what}-missed" for what in missed) & named
+
+
+def secure_allowed(placement: Placement, standing: Marks) -> bool:
+    """Whether a facility that locks a child up may be asked: only by decisions that stand, never by silence."""
+    return placement.needs <= standing and not placement.ends & standing
+
+
+def roles_wanted(placement: Placement, standing: Marks) -> tuple[str, ...]:
+    """The roles that a place is asked of now."""
+    known = next((roles for code, roles in placement.roles.items() if f"{placement.by}.{code}" in standing), placement.until_known)
+    if secure_allowed(placement, standing):
+        return known
+    return tuple(role for role in known if role not in placement.secure) or placement.until_known
+
+
+def _placed(track: Track, step: Step, standing: Marks, policy: Policy) -> list[str]:
+    """`secure` while the child is in a facility that locks up; `misplaced` when the newest decisions ask for another kind of place."""
+    run, placement = latest(track, step.id), step.placement
+    offer = run.seats[0].offer if run is not None else None
+    if offer is None or offer.state != "ARRIVED" or placement is None or offer.service not in policy.services:
+        return []
+    service = policy.services[offer.service]
+    wanted, secure = roles_wanted(placement, standing), bool(service.roles & placement.secure)
+    locks = bool(placement.secure & set(wanted))
+    found = [f"{step.id}.secure"] if secure else []
+    if secure != locks and not service.roles & set(wanted):
+        found.append(f"{step.id}.misplaced")
+    return found
+
+
+WORDS = ((), (), (), ("accepted",), ("accepted", "present", "arrived"), ("accepted", "present", "arrived", "completed"))
+
+
+ALL = ("accepted", "present", "arrived", "completed", "decided", "done")
+
+
+NOT_NEEDED = "not-needed"
+
+
+SETTLED = "settled"
+"""Outcome of a step that a desk has settled without an agency: it counts as reached in every respect."""
+
+
+OVERTAKEN = "overtaken"
+"""Outcome of a step whose person got there by another way: it counts as reached in every respect too."""
+
+
+CONSENT = {state: f"consent={state.value.lower().replace('_', '-')}" for state in ConsentState}
+
+
+@lru_cache(4096)
+def trait_marks(traits: Traits) -> Marks:
+    """The marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
+    one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
+    many = [f"{name}={getattr(traits, name)}" for name in one]
+    return frozenset([*many, *(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)])
+
+
+def consent_mark(consent: Consent | None, now: int) -> str:
+    """How the person's agreement stands: given, refused, withdrawn, not-asked, unknown, or expired when its time has passed."""
+    if consent is None:
+        return "consent=not-asked"
+    if consent.until is not None and consent.until <= now and consent.state is ConsentState.GIVEN:
+        return "consent=expired"
+    return CONSENT[consent.state]
+
+
+def case_marks(case: Case, now: int) -> Marks:
+    """The marks of what is known of a case, whatever runs for it."""
+    return trait_marks(case.traits) | {consent_mark(case.consent, now)}
+
+
+def rank(run: Run) -> int:
+    """How far the slowest seat of a run is."""
+    lowest = 5
+    for seat in run.seats:
+        offer = seat.offer
+        if offer is None:
+            return 0
+        if (reached := RANK[offer.state]) < lowest:
+            lowest = reached
+    return lowest
+
+
+def is_vacant(run: Run) -> bool:
+    """Whether a seat of it has neither an offer nor a decision."""
+    for seat in run.seats:  # noqa: SIM110 - as in procedure.met
+        if seat.offer is None and not seat.code:
+            return True
+    return False
+
+
+def latest(track: Track, step: str) -> Run | None:
+    """The newest round of a step."""
+    for run in reversed(track.runs):
+        if run.step == step:
+            return run
+    return None
+
+
+def newest(track: Track) -> dict[str, Run]:
+    """The newest round of every step that has begun."""
+    return {run.step: run for run in track.runs}
+
+
+@lru_cache(1024)
+def state_marks(step: str, reached: int) -> Marks:
+    return frozenset(f"{step}.{word}" for word in WORDS[reached])
+
+
+@lru_cache(1024)
+def outcome_marks(step: str, outcome: str, decides: bool) -> Marks:
+    words: tuple[str, ...] = ("done",)
+    if outcome in (SETTLED, OVERTAKEN):
+        words = ALL
+    elif decides and outcome != NOT_NEEDED:
+        words = ("done", "decided", outcome)
+    return frozenset(f"{step}.{word}" for word in words)
+
+
+def run_marks(run: Run) -> Marks:
+    """The marks that one round gives."""
+    reached = state_marks(run.step, rank(run))
+    return reached | outcome_marks(run.step, run.outcome, run.kind is DECIDE) if run.outcome else reached

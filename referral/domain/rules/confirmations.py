@@ -1,0 +1,60 @@
+"""A desk answers a proposal: it confirms or refuses it. That somebody is kept away no longer takes two persons of a desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from referral.domain.case import Proposal
+from referral.domain.events import ChangeKind, Instruction, InstructionGiven
+from referral.domain.rules.context import Decision
+from referral.domain.rules.proposals import settle, wait
+from referral.domain.rules.referrals import confirm_exclusion
+from referral.domain.rules.referrals import lift as lift_now
+from referral.domain.rules.updates import confirm_consent, confirm_traits
+
+
+def answer(d: Decision, body: InstructionGiven) -> None:
+    """CONFIRM or REFUSE, by a second party: another agency than said it, or another person of the desk where an exclusion is lifted."""
+    proposal = next((p for p in d.case.proposals if p.task_id == body.task_id), None)
+    if proposal is None:
+        return d.ignore("UNKNOWN_TASK")
+    if body.word is Instruction.REFUSE:
+        settle(d, proposal, "refused")
+        return lift_now(d, proposal.actor, "refused") if proposal.kind == ChangeKind.EXCLUSION.value else None
+    if not _is_second(proposal, body):
+        return d.ignore("SAME_PARTY")
+    return CONFIRMS[ChangeKind(proposal.kind)](d, proposal)
+
+
+def lift(d: Decision, body: InstructionGiven) -> None:
+    """Target: an actor that is kept away, as kind:id. The second person who says so is the one who lifts it."""
+    if body.target not in d.case.excluded:
+        return d.ignore("NOT_EXCLUDED")
+    if body.by is None:
+        return d.ignore("NEEDS_ACCOUNT")
+    known = next((p for p in d.case.proposals if (p.kind, p.actor) == (ChangeKind.LIFT.value, body.target)), None)
+    if known is None:
+        return wait(d, ChangeKind.LIFT, body.agency, body.by, actor=body.target)
+    return _lifted(d, known) if _is_second(known, body) else d.ignore("SAME_PARTY")
+
+
+def _is_second(proposal: Proposal, body: InstructionGiven) -> bool:
+    if proposal.kind == ChangeKind.LIFT.value:
+        return body.by is not None and body.by != proposal.by
+    return body.agency != proposal.agency
+
+
+def _lifted(d: Decision, proposal: Proposal) -> None:
+    """Whatever was said of the same actor before is settled with it."""
+    for known in d.case.proposals:
+        if known.actor == proposal.actor:
+            settle(d, known, "confirmed" if known is proposal else "refused")
+    lift_now(d, proposal.actor, "lifted")
+
+
+CONFIRMS: dict[ChangeKind, Callable[[Decision, Proposal], None]] = {
+    ChangeKind.TRAITS: confirm_traits,
+    ChangeKind.CONSENT: confirm_consent,
+    ChangeKind.EXCLUSION: confirm_exclusion,
+    ChangeKind.LIFT: _lifted,
+}

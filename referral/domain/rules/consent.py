@@ -1,0 +1,45 @@
+"""The person's agreement: how it stands now, and what may be done and shown by it."""
+
+from __future__ import annotations
+
+from referral.domain.events import Consent, ConsentState
+from referral.domain.policy.directory import Service
+from referral.domain.policy.procedure import Marks, Pathway, Step
+from referral.domain.rules.conditions import consent_mark
+from referral.domain.rules.context import Decision
+
+GIVEN = "consent=given"
+NOT_YET = frozenset({"consent=unknown", "consent=not-asked"})
+"""Nobody has asked, or nobody knows: a desk finds out."""
+MISSING = "consent-missing"
+"""A desk's task: obtain it."""
+
+
+def agrees(pathway: Pathway, standing: Marks) -> bool:
+    """Whether everything in a procedure may be done: it needs no consent, or has it."""
+    return not pathway.consent.needed or GIVEN in standing
+
+
+def is_withdrawn(pathway: Pathway, standing: Marks) -> bool:
+    """Whether the person has said no, or what was agreed has run out."""
+    return not agrees(pathway, standing) and NOT_YET.isdisjoint(standing)
+
+
+def is_barred(pathway: Pathway, step: Step, consent: Consent | None, service: Service) -> bool:
+    """Whether the person agreed, but not to this agency."""
+    if consent is None or not consent.recipients or step.without_consent or not pathway.consent.needed:
+        return False
+    return consent.state is ConsentState.GIVEN and service.agency not in consent.recipients
+
+
+def shown(d: Decision, pathway: Pathway, step: Step, sections: tuple[str, ...]) -> tuple[str, ...]:
+    """The sections that an offer may name: what was agreed to, and without consent nothing that tells who the person is."""
+    if not pathway.consent.needed:
+        return sections
+    consent = d.case.consent
+    if consent_mark(consent, d.facts.now) != GIVEN:
+        anonymous = pathway.consent.on_withdrawal == "anonymous"
+        return tuple(s for s in sections if not d.policy.sections[s].personal) if anonymous else sections
+    if consent is None or not consent.scope or step.without_consent:
+        return sections
+    return tuple(section for section in sections if section in consent.scope)

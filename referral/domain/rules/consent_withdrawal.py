@@ -1,0 +1,52 @@
+"""What is asked while the person's agreement is missing, and what ends when it is refused, taken back or has run out."""
+
+from __future__ import annotations
+
+from referral.domain.case import Task, Track, find, open_offers
+from referral.domain.events import How
+from referral.domain.policy.procedure import Marks, Pathway
+from referral.domain.rules.conditions import consent_mark
+from referral.domain.rules.consent import MISSING, NOT_YET, agrees, is_barred, is_withdrawn
+from referral.domain.rules.context import Decision
+from referral.domain.rules.seats import recall_decisions
+from referral.domain.rules.tracks import drop, end_track
+
+
+def honour(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> bool:
+    """Ask a desk for what is missing, end what may not go on. Whether the track has ended. A track that is paused is heard too."""
+    if agrees(pathway, standing):
+        return False
+    if not is_withdrawn(pathway, standing):
+        d.needs_person(MISSING, track, repeat=d.policy.stopped)
+        return False
+    match pathway.consent.on_withdrawal:
+        case "stop":
+            end_track(d, track, "consent-withdrawn", "consent-withdrawn", taken=How.CANCELLED, reason="CONSENT_WITHDRAWN")
+            return True
+        case "anonymous":
+            for step in pathway.asking:
+                if not step.without_consent:
+                    drop(d, track.track_id, step.id, "CONSENT_WITHDRAWN", "consent-withdrawn")
+    return False
+
+
+def settle_missing(d: Decision, task: Task) -> None:
+    """A task that asks for consent is settled by the answer, whatever it is."""
+    if consent_mark(d.case.consent, d.facts.now) not in NOT_YET:
+        d.settle(task, "done")
+
+
+def narrowed(d: Decision) -> None:
+    """Agencies to which the person no longer agrees are asked nothing more, whatever they have accepted."""
+    for asked in open_offers(d.case):
+        found = find(d.case, asked.offer_id)
+        if found is None or found[4].how:  # who lost a seat has lost the decisions that rest on it
+            continue
+        (_, _, number), track, run, _, offer = found
+        pathway = d.policy.pinned.get(track.digest)
+        step, service = pathway.step(run.step) if pathway else None, d.policy.services.get(offer.service)
+        if pathway is None or step is None or service is None or track.outcome:
+            continue
+        if is_barred(pathway, step, d.case.consent, service):
+            d.close(offer, How.CANCELLED, "CONSENT_WITHDRAWN", "consent-withdrawn", track)
+            recall_decisions(d, track.track_id, run.step, number, offer.service)

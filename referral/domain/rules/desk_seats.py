@@ -1,0 +1,162 @@
+"""What a desk's order points at.
+
+The person got there by another way: who was asked is told so, and a late answer wakes nothing again.
+
+A desk decides instead of those asked, says that a step needs nobody, or confirms what silence has decided.
+
+A seat is handed over to another service: never at zero, because whoever holds it keeps it until the next one has taken it.
+"""
+
+from __future__ import annotations
+
+from referral.domain.case import RANK, Run, Track, offers_of
+from referral.domain.events import Decided, DecisionRecorded, How, InstructionGiven, StepDone, StepKind
+from referral.domain.policy.directory import Service
+from referral.domain.policy.procedure import Pathway, Step
+from referral.domain.rules.candidates import banned, roles_asked
+from referral.domain.rules.conditions import OVERTAKEN, SETTLED, latest, marks, newest
+from referral.domain.rules.context import Decision
+from referral.domain.rules.offers import offer
+from referral.domain.rules.seats import transfer_settled
+from referral.domain.rules.tracks import end_track
+
+Where = tuple[Track, Pathway, Step, Run]
+
+
+def running(d: Decision, body: InstructionGiven) -> list[Track]:
+    """The running track that the order names; every one where it names none."""
+    return [track for track in d.case.tracks if not track.outcome and body.track_id in (None, track.track_id)]
+
+
+def seat_of(body: InstructionGiven, run: Run) -> int | None:
+    """The seat that the order names; the only one where it names none (-1). None: there is no such seat, or it could be several."""
+    seat = 0 if body.seat < 0 and len(run.seats) == 1 else body.seat
+    return seat if 0 <= seat < len(run.seats) else None
+
+
+def where(d: Decision, body: InstructionGiven) -> Where | None:
+    """The newest round of the step that the order names, in the track that it names, else in the only one that has it."""
+    found: list[Where] = []
+    for track in running(d, body):
+        pathway = d.policy.pinned.get(track.digest)
+        step = pathway.step(body.step) if pathway else None
+        run = latest(track, body.step)
+        if pathway is not None and step is not None and run is not None and body.seat < len(run.seats):
+            found.append((track, pathway, step, run))
+    return found[0] if len(found) == 1 else None
+
+
+def asked(d: Decision, body: InstructionGiven, at: Where, seat: int) -> tuple[Service | None, str]:
+    """The service that a desk wants for a seat, with the role it is asked for; None with the reason why it may not be.
+
+    The desk may pass over order and area, never a ban, an exclusion or a full house.
+    """
+    track, pathway, step, run = at
+    service, rule = d.policy.services.get(body.target), step.seats[seat]
+    standing = marks(d.case, track, pathway, d.policy, d.facts.now)
+    roles = {*rule.roles, *roles_asked(step, run, rule, standing), *rule.last_resort}
+    if service is None or not service.roles & roles:
+        return None, "UNKNOWN_SERVICE"
+    if reason := banned(d, pathway, step, service, standing):
+        return None, reason
+    if step.kind is StepKind.PLACE and d.free(service.id) < 1:
+        return None, "NO_CAPACITY"
+    return service, min(service.roles & roles)
+
+
+def overtaken(d: Decision, body: InstructionGiven) -> None:
+    """One step, or the whole track (every running one) where none is named. A decision is never overtaken: it is made or settled."""
+    if not body.step:
+        tracks = running(d, body)
+        for track in tracks:
+            for step in newest(track):
+                _step(d, track, step)
+            end_track(d, next(t for t in d.case.tracks if t.track_id == track.track_id), OVERTAKEN, "instruction")
+        return None if tracks else d.ignore("UNKNOWN_TRACK")
+    at = where(d, body)
+    if at is None:
+        return d.ignore("UNKNOWN_STEP")
+    track, _, step_rule, run = at
+    if step_rule.kind in (StepKind.DECIDE, StepKind.NOTIFY):
+        return d.ignore("NOT_NOW")
+    if run.outcome and not any(True for seat in run.seats for _ in offers_of(seat)):
+        return d.ignore("REPEATED" if run.outcome == OVERTAKEN else "NOTHING_TO_RELEASE")
+    return _step(d, track, run.step)
+
+
+def _step(d: Decision, track: Track, step: str) -> None:
+    """Every open offer of a step, also of older rounds (a place that is being left), then the step itself unless it was done."""
+    closed = False
+    for run in track.runs:
+        if run.step == step:
+            for seat in run.seats:
+                for left in offers_of(seat):
+                    d.close(left, How.OVERTAKEN, "OVERTAKEN", "instruction", track)
+                    closed = True
+    transfer_settled(d, track.track_id, step, OVERTAKEN)
+    newest_run = newest(track)[step]
+    if closed or not newest_run.outcome:
+        d.say(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=step, round=newest_run.round, outcome=OVERTAKEN))
+
+
+CONFIRM = "confirm-default"
+"""A desk's task: silence took the safest code, and a person must say whether it stands."""
+
+
+def settle(d: Decision, body: InstructionGiven) -> None:
+    """Target: a code of the decision, or `settled` for a step that is no decision. The code that silence took confirms it."""
+    at = where(d, body)
+    if at is None:
+        return d.ignore("UNKNOWN_STEP")
+    track, _, step, run = at
+    decides = step.kind is StepKind.DECIDE
+    if body.target not in (step.codes if decides else (SETTLED,)):
+        return d.ignore("CODE_NOT_ALLOWED")
+    if decides and step.forbid.get(body.target) in d.case.excluded:
+        return d.ignore("FORBIDDEN")
+    unsure = [t for t in d.case.tasks if (t.about, t.track_id, t.step) == (CONFIRM, track.track_id, step.id)]
+    if body.target in (run.verdict, run.outcome) and not unsure:
+        return d.ignore("REPEATED")
+    for seat in run.seats:
+        for left in offers_of(seat):
+            d.close(left, How.RELEASED, "DESK", "instruction", track)
+    if decides:
+        d.say(
+            DecisionRecorded(
+                why=d.why("instruction", track),
+                track_id=track.track_id,
+                step=run.step,
+                round=run.round,
+                seat=-1,
+                code=body.target,
+                how=Decided.DESK,
+                by=body.by,
+            )
+        )
+    else:
+        d.say(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=run.step, round=run.round, outcome=SETTLED))
+    for task in unsure:
+        d.settle(task, "confirmed" if body.target in (run.verdict, run.outcome) else "decided-otherwise")
+    return None
+
+
+def transfer(d: Decision, body: InstructionGiven) -> None:
+    """Ask this service to take the seat over. A second order asks another instead of the one that was asked before."""
+    at = where(d, body)
+    number = seat_of(body, at[3]) if at else None
+    if at is None or number is None:
+        return d.ignore("UNKNOWN_STEP")
+    track, _, step, run = at
+    seat = run.seats[number]
+    held = seat.offer
+    if held is None or held.how or RANK[held.state] < RANK["ACCEPTED"] or step.kind in (StepKind.DECIDE, StepKind.NOTIFY):
+        return d.ignore("NOTHING_TO_TRANSFER")
+    if any(open_.service == body.target for open_ in offers_of(seat)):
+        return d.ignore("SEAT_TAKEN")
+    service, role = asked(d, body, at, number)
+    if service is None:
+        return d.ignore(role)
+    if seat.next is not None:
+        d.close(seat.next, How.CANCELLED, "DESK", "instruction", track)
+    transfer_settled(d, track.track_id, step.id, "transferred-anew")
+    return offer(d, track, step, run, number, service, role, (), "transfer")

@@ -1,0 +1,172 @@
+"""What a person at a desk can order, where no rule can decide. An order that is not possible is told why.
+
+A case goes on after its end: a new track under the procedure that is in force now. What was sealed stays sealed.
+
+A desk ends, stops and resumes: one track, or the whole case where none is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from referral.domain.case import RANK, offers_of
+from referral.domain.events import CaseClosed, CaseLinked, How, Instruction, InstructionGiven
+from referral.domain.rules.confirmations import answer, lift
+from referral.domain.rules.context import Decision
+from referral.domain.rules.desk_seats import asked, overtaken, seat_of, settle, transfer, where
+from referral.domain.rules.offers import offer
+from referral.domain.rules.referrals import TRACKS, open_track, open_tracks
+from referral.domain.rules.seats import recall_decisions, transfer_settled
+from referral.domain.rules.tracks import DESK, end_track, go_on, pause, seals
+
+ABOUT_CLOSED = ("referral-for-closed-case", "no-pathway", "consent-again")
+"""What a desk has answered when it reopens."""
+
+
+def reopen(d: Decision, body: InstructionGiven) -> None:
+    """A new track of the procedure that the order names, or of those that apply; a track that runs is not begun a second time."""
+    before = len(d.case.tracks)
+    if body.target:
+        pathway = next((p for p in d.policy.current if p.id == body.target), None)
+        if pathway is None:
+            return d.ignore("UNKNOWN_PATHWAY")
+        if any(t.pathway == pathway.id and not t.outcome for t in d.case.tracks):
+            return d.ignore("NOTHING_TO_REOPEN")
+        if before >= TRACKS:
+            return d.needs_person("too-many-tracks")
+        open_track(d, pathway, "instruction")
+    elif d.case.closed:
+        open_tracks(d, rule="instruction")
+    if len(d.case.tracks) == before:
+        return d.ignore("NOTHING_TO_REOPEN") if not d.events else None
+    for task in d.case.tasks:
+        if task.about in ABOUT_CLOSED:
+            d.settle(task, "reopened")
+    return None
+
+
+STAYS = ("consent-missing", "confirm-default", "confirm-change")
+"""Tasks that only their own answer settles."""
+
+
+def close(d: Decision, body: InstructionGiven) -> None:
+    """End one track, or the whole case where none is named."""
+    running = [t for t in d.case.tracks if not t.outcome and body.track_id in (None, t.track_id)]
+    if body.track_id is not None and not running:
+        return d.ignore("UNKNOWN_TRACK")
+    for track in running:
+        end_track(d, track, "closed-by-desk", "instruction")
+    if body.track_id is None:
+        for task in d.case.tasks:
+            d.settle(task, "case-closed")
+        d.say(CaseClosed(why=d.why("instruction"), outcome="closed-by-desk", sealed=seals(d)))
+    return None
+
+
+def stop(d: Decision, body: InstructionGiven) -> None:
+    """Nobody further is asked or woken; the desk is reminded, so that nothing stays stopped by oversight."""
+    tracks = [t for t in d.case.tracks if not t.outcome and not t.paused_by and body.track_id in (None, t.track_id)]
+    for track in tracks:
+        pause(d, track, "instruction", DESK)
+        d.needs_person("stopped", track, repeat=d.policy.stopped)
+    if not tracks:
+        d.ignore("UNKNOWN_TRACK")
+
+
+def resume(d: Decision, body: InstructionGiven) -> None:
+    """Go on: stopped tracks run again with fresh limits, and the tasks that ask for no particular seat are settled."""
+    for track in [t for t in d.case.tracks if t.paused_by and body.track_id in (None, t.track_id)]:
+        go_on(d, track, "instruction")
+    for task in d.case.tasks:
+        if task.seat < 0 and task.about not in STAYS and body.track_id in (None, task.track_id):
+            d.settle(task, "resumed")
+    if not d.events:
+        d.ignore("NOTHING_TO_RESUME")
+
+
+AFTER_CLOSING = (Instruction.RESUME, Instruction.LINK, Instruction.REOPEN)
+"""Orders that a closed case takes."""
+
+
+def instructed(d: Decision, body: InstructionGiven) -> None:
+    """An order of a desk. Who may give it is checked here too: an agency that is a desk and not excluded."""
+    agency = d.policy.agencies.get(body.agency)
+    if agency is None or not agency.desk or f"agency:{body.agency}" in d.case.excluded:
+        return d.ignore("NOT_A_DESK")
+    if not d.case.opened and body.word is not Instruction.CLOSE:
+        return d.ignore("CASE_NOT_OPEN")
+    if d.case.closed and body.word not in AFTER_CLOSING:
+        return d.ignore("CASE_CLOSED")
+    return ORDERS.get(body.word, _unknown)(d, body)
+
+
+def _unknown(d: Decision, body: InstructionGiven) -> None:
+    d.ignore("NOT_SUPPORTED_YET")
+
+
+def _offer(d: Decision, body: InstructionGiven) -> None:
+    """Ask this service for this seat, instead of whoever is asked now; who has taken it keeps it (that is a TRANSFER)."""
+    at = where(d, body)
+    number = seat_of(body, at[3]) if at else None
+    if at is None or number is None:
+        return d.ignore("UNKNOWN_STEP")
+    track, _, step, run = at
+    service, role = asked(d, body, at, number)
+    if service is None and role != "NO_CAPACITY":
+        return d.ignore(role)
+    seat = run.seats[number]
+    current = seat.offer
+    if run.outcome or seat.code or (current is not None and (RANK[current.state] >= RANK["ACCEPTED"] or current.service == body.target)):
+        return d.ignore("SEAT_TAKEN")
+    if any(kept.service == body.target for kept in seat.kept):
+        return d.ignore("SEAT_TAKEN")
+    if service is None:
+        return d.ignore(role)
+    if current is not None:
+        d.close(current, How.CANCELLED, "DESK", "instruction", track)
+    track = next(t for t in d.case.tracks if t.track_id == track.track_id)
+    offer(d, track, step, run, number, service, role, (), "instruction")
+    d.moved = True  # whom a desk has told may have been the last that a notice waits for
+    return None
+
+
+def _release(d: Decision, body: InstructionGiven) -> None:
+    """Take a seat from whoever has it; the next one is asked."""
+    at = where(d, body)
+    number = seat_of(body, at[3]) if at else None
+    if at is None or number is None:
+        return d.ignore("UNKNOWN_STEP")
+    track, _, step, run = at
+    open_ = tuple(offers_of(run.seats[number]))
+    if not open_:
+        return d.ignore("NOTHING_TO_RELEASE")
+    for left in open_:
+        d.close(left, How.RELEASED, "DESK", "instruction", track)
+        recall_decisions(d, track.track_id, step.id, number, left.service)
+    transfer_settled(d, track.track_id, step.id, "released")
+    return None
+
+
+def _link(d: Decision, body: InstructionGiven) -> None:
+    """Two cases belong together; they are never merged."""
+    if body.other is None or body.other in (d.case.case_id, *d.case.linked):
+        return d.ignore("NOTHING_TO_LINK")
+    d.say(CaseLinked(why=d.why("instruction"), other=body.other, how=body.target or "same-person"))
+    return None
+
+
+ORDERS: dict[Instruction, Callable[[Decision, InstructionGiven], None]] = {
+    Instruction.OFFER: _offer,
+    Instruction.RELEASE: _release,
+    Instruction.SETTLE: settle,
+    Instruction.CLOSE: close,
+    Instruction.STOP: stop,
+    Instruction.RESUME: resume,
+    Instruction.LINK: _link,
+    Instruction.TRANSFER: transfer,
+    Instruction.OVERTAKEN: overtaken,
+    Instruction.REOPEN: reopen,
+    Instruction.CONFIRM: answer,
+    Instruction.REFUSE: answer,
+    Instruction.LIFT: lift,
+}

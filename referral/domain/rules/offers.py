@@ -1,0 +1,121 @@
+"""An offer: one seat put to one service, with everything that the door and the notifier need to know.
+
+Whom the vacant seats of a step are offered to, and what becomes of those that nobody can be asked for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from referral.domain.case import NOTIFY, Run, Task, Track
+from referral.domain.events import How, OfferOpened, Passed, Reach
+from referral.domain.policy.directory import Service
+from referral.domain.policy.procedure import Marks, Pathway, Step
+from referral.domain.rules.candidates import choose, first_opening
+from referral.domain.rules.conditions import latest, marks
+from referral.domain.rules.consent import shown
+from referral.domain.rules.context import Decision
+from referral.domain.rules.telephone import call, let_pass
+
+CARRIED_OVER = "carried-over"
+"""Rule of an offer whose agency has the seat already, under a procedure that gave way to another."""
+LIMIT_ORDER = {
+    "OFFERED": ("acknowledge", "accept", "decide", "complete"),
+    "ACKNOWLEDGED": ("accept", "decide", "complete"),
+    "ACCEPTED": ("present", "arrive", "complete"),
+    "ARRIVED": ("complete",),
+}
+"""Which limit runs in which state: the first of these that the step has."""
+
+
+def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
+    """The limit that starts when an offer comes into this state: when it passes, and which it is."""
+    for what in LIMIT_ORDER[state]:
+        if what in step.limits:
+            return d.due(step.limits[what]), what
+    return None, ""
+
+
+def offer(
+    d: Decision, track: Track, step: Step, run: Run, seat: int, service: Service, role: str, passed: tuple[Passed, ...], rule: str
+) -> None:
+    """Put a seat to a service. Everything that the door and the notifier need stands in the event."""
+    agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
+    due, due_what = limit_after(d, step, "OFFERED")
+    offer_id = d.new_id("offer")
+    d.say(
+        OfferOpened(
+            why=d.why(rule, track, passed),
+            track_id=track.track_id,
+            step=step.id,
+            round=run.round,
+            seat=seat,
+            offer_id=offer_id,
+            kind=step.asks,
+            role=role,
+            agency=agency.id,
+            service=service.id,
+            reach=agency.reach,
+            urgency=d.case.traits.urgency,
+            ladder=_ladder(seat_rule.ladder, agency.ladder),
+            rung=0,
+            shows=shown(d, d.policy.pinned[track.digest], step, seat_rule.shows),
+            words=step.words,
+            reasons=() if step.kind is NOTIFY else seat_rule.may_decline,
+            codes=step.codes,
+            needs=step.needs,
+            skip=tuple([actor.removeprefix("staff:") for actor in d.case.excluded if actor.startswith("staff:")]),
+            due=due,
+            due_what=due_what,
+        )
+    )
+    if agency.reach is Reach.PHONE and rule != CARRIED_OVER:
+        call(d, track, run, seat, offer_id)
+
+
+@lru_cache(1024)
+def _ladder(wanted: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
+    """The rungs that the procedure names and the agency has; all of the agency's where it has none of them."""
+    return tuple(rung for rung in wanted if rung in there) or there
+
+
+def fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks) -> Run:
+    """Offer every vacant seat of a step to the next one in order, or put it to the desk. Returns its newest round."""
+    for number in range(len(step.seats)):
+        track = d.case.tracks[index]
+        run = round_of(track, step)
+        seat = run.seats[number]
+        if seat.offer is not None or seat.code or run.outcome:
+            continue
+        if seat.past and seat.past[-1].how == How.DECLINED_BY_PERSON.value:
+            d.needs_person("person-declined", track, step.id, number)
+        elif (choice := choose(d, track, pathway, step, run, number, standing)) is not None:
+            service, role, passed = choice
+            if service is not None:
+                offer(d, track, step, run, number, service, role, passed, "next-in-order")
+            else:
+                excluded = bool(passed) and all(p.reason == "EXCLUDED" for p in passed)
+                opens = first_opening(d.policy, passed, d.facts.now)
+                d.needs_person("no-candidate", track, step.id, number, rung=2 if excluded else let_pass(seat), passed=passed, by=opens)
+    return round_of(d.case.tracks[index], step)
+
+
+def round_of(track: Track, step: Step) -> Run:
+    """The newest round of a step that has begun."""
+    run = latest(track, step.id)
+    assert run is not None
+    return run
+
+
+def opens_at(d: Decision, task: Task) -> int | None:
+    """When the first agency opens that could be asked for the seat of a task; None where none is closed now."""
+    track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
+    pathway = d.policy.pinned.get(track.digest) if track else None
+    step = pathway.step(task.step) if pathway else None
+    run = latest(track, task.step) if track else None
+    if track is None or pathway is None or step is None or run is None or not 0 <= task.seat < len(run.seats):
+        return None
+    if not step.is_urgent:  # it does not wait for office hours
+        return None
+    choice = choose(d, track, pathway, step, run, task.seat, marks(d.case, track, pathway, d.policy, d.facts.now))
+    return None if choice is None else first_opening(d.policy, choice[2], d.facts.now)

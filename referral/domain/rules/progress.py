@@ -1,0 +1,261 @@
+"""What follows from how a case stands: steps open, vacant seats are offered, steps are done, tracks end, nothing is ever parked.
+
+One look at one track: which steps begin or end, and whom their vacant seats are offered to.
+
+Steps that are done again and again by the calendar: reviews, monitoring visits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from referral.domain.case import RANK, Run, Seat, Task, Track, awaits, comes_due, unbegun
+from referral.domain.events import CaseClosed, ResponseSubmitted, StepOpened
+from referral.domain.inputs import Due
+from referral.domain.policy.procedure import Marks, Pathway, Step
+from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, marks, newest, rank, run_marks
+from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
+from referral.domain.rules.consent_withdrawal import honour, settle_missing
+from referral.domain.rules.context import Decision
+from referral.domain.rules.offers import fill
+from referral.domain.rules.switching import follow_changes
+from referral.domain.rules.tracks import drop, end_track, finish, is_over, seals, stop_waiting
+
+PASSES = 32
+"""Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
+BOUND = "too-many-events"
+VACANT = ("no-candidate", "person-declined")
+
+
+def progress(d: Decision) -> None:
+    """Say everything that follows, until nothing more does.
+
+    An alarm always looks, because a place may have become free. After an answer or an alarm only the steps that it concerns are looked
+    at; any other input (and what a look has changed by itself) may concern every one.
+    """
+    looks, before = _looks_at(d)
+    for _ in range(PASSES):
+        if not looks and not d.moved:
+            break
+        seen, looks, d.moved, tracks = len(d.events), False, False, d.case.tracks
+        for index in range(len(tracks)):
+            track = d.case.tracks[index]
+            if not track.outcome and (not track.paused_by or stop_waiting(d, track) or _ends_paused(d, track)):
+                advance(d, index, before[index] if index < len(before) else None)
+        if len(d.events) == seen:
+            break
+        before = tracks
+    else:
+        d.needs_person(BOUND)
+    for task in d.case.tasks:
+        if task.offer_id:
+            continue  # the answer settles it, whenever it comes
+        if task.seat >= 0 and _is_settled(d, task):
+            d.settle(task, "done")
+        elif task.about == MISSING:
+            settle_missing(d, task)
+    case = d.case
+    if case.closed or case.tasks or (case.opened and awaits(case)):
+        return
+    if not case.opened:
+        d.needs_person("record-lost")
+    elif case.tracks and all(track.outcome for track in case.tracks):
+        d.say(CaseClosed(why=d.why("all-tracks-ended"), outcome="done", sealed=seals(d)))
+    else:
+        d.needs_person("standing-still")
+
+
+def _looks_at(d: Decision) -> tuple[bool, tuple[Track, ...]]:
+    """Whether there is anything to look at, and the tracks as they stood when everything was looked at; none: nobody knows."""
+    case, body = d.before, d.cause.body
+    looks = not d.events or isinstance(body, Due)
+    if case is None:
+        return looks, ()
+    if comes_due(case, case.at, d.facts.now):
+        return True, ()
+    if isinstance(body, ResponseSubmitted):
+        return looks, case.tracks
+    known = isinstance(body, Due) and case.bundle == d.facts.bundle and not any(task.about == BOUND for task in case.tasks)
+    return looks, case.tracks if known else ()
+
+
+def _ends_paused(d: Decision, track: Track) -> bool:
+    """Consent is honoured in a track that stands still too; nothing else happens there."""
+    pathway = d.policy.pinned.get(track.digest)
+    if pathway is not None and pathway.consent.needed:
+        honour(d, track, pathway, marks(d.case, track, pathway, d.policy, d.facts.now))
+    return False
+
+
+def _is_settled(d: Decision, task: Task) -> bool:
+    """Whether what a seat's task was about has come right."""
+    track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
+    run = latest(track, task.step) if track else None
+    if run is None or run.outcome or task.seat >= len(run.seats):
+        return True
+    seat: Seat = run.seats[task.seat]
+    if task.about in VACANT:
+        return seat.offer is not None
+    if seat.offer is None or seat.code:
+        return True
+    return task.about in ("arrive-missed", "present-missed") and RANK[seat.offer.state] >= RANK["ARRIVED"]
+
+
+SEATS = 200
+"""Seats of one case, over all rounds (DESIGN 11)."""
+CONFIRM = "confirm-default"
+
+
+def advance(d: Decision, index: int, before: Track | None) -> None:
+    """One look at one track: every step that may have something to do, in the order of the procedure, on the marks that stood."""
+    track = d.case.tracks[index]
+    pathway = d.policy.pinned.get(track.digest)
+    if pathway is None:
+        d.needs_person("procedure-unknown", track)
+        return
+    concerned = _concerned(pathway, track, before)
+    if not concerned:
+        return
+    standing = marks(d.case, track, pathway, d.policy, d.facts.now)
+    if honour(d, track, pathway, standing) or (pathway.changes and follow_changes(d, index, pathway, standing)):
+        return
+    said = len(d.events)
+    _steps(d, index, pathway, concerned, standing)
+    if said == len(d.events) or not pathway.has_rounds:  # what has just been done may be followed by more
+        _close(d, d.case.tracks[index], pathway, standing)
+
+
+def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str], standing: set[str]) -> None:
+    track = d.case.tracks[index]
+    runs, agreed = newest(track), agrees(pathway, standing)
+    keeps = agreed or (is_withdrawn(pathway, standing) and pathway.consent.on_withdrawal == "continue")
+    for step in pathway.asking:
+        if step.id not in concerned:
+            continue
+        run = runs.get(step.id)
+        if run is None:
+            if not step.is_ready(standing):
+                continue
+        elif run.outcome and step.is_plain and run.outcome != NOT_NEEDED and run.verdict in ("", run.outcome):
+            continue
+        wanted = step.is_wanted(standing)
+        if wanted and (agreed or step.without_consent) and _opens(d, step, track, run, standing):
+            run = _open_step(d, index, step, 0 if run is None else run.round + 1)
+            standing.discard(f"{step.id}.misplaced")
+        if run is None or (run.outcome and step.is_plain and run.verdict in ("", run.outcome)):
+            continue
+        if not wanted:
+            drop(d, track.track_id, step.id, "NOT_NEEDED", "when-no-longer")
+        elif run.starts is not None and is_early(run, d.facts.now):
+            if not step.until.isdisjoint(standing):
+                drop(d, track.track_id, step.id, "NOT_NEEDED", "repetition-ended")
+        elif not run.outcome or run.verdict:
+            if not run.verdict and (keeps or step.without_consent) and is_vacant(run):
+                run = fill(d, index, pathway, step, standing)
+            finish(d, index, step, run)
+
+
+def _close(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> None:
+    """The track ends when its procedure says so: not while consent is missing, and not while a default waits for a person's word."""
+    withdrawn = is_withdrawn(pathway, standing)
+    if not pathway.is_settled(standing, withdrawn) or not is_over(track) or not (withdrawn or agrees(pathway, standing)):
+        return
+    if not any(task.about == CONFIRM and task.track_id == track.track_id for task in d.case.tasks):
+        end_track(d, track, "done", "close-when")
+
+
+def _concerned(pathway: Pathway, track: Track, before: Track | None) -> Collection[str]:
+    """Ids of the steps that may have something new to do since the track stood as before."""
+    if before is None or before.paused_by != track.paused_by:
+        return pathway.by_id
+    found: set[str] = set()
+    for old, run in zip(before.runs, track.runs, strict=False):
+        if run is not old and _has_news(old, run):
+            found |= pathway.readers[run.step]
+        elif not run.outcome:
+            for seat in run.seats:
+                if seat.offer is None:  # a vacant seat looks for somebody at every input
+                    found.add(run.step)
+    for run in track.runs[len(before.runs) :]:
+        found |= pathway.readers[run.step]
+    return found
+
+
+def _has_news(old: Run, run: Run) -> bool:
+    """Whether a round stands otherwise for anybody who looks. Who has decided has completed, so a last decision shows in the rank."""
+    if rank(old) != rank(run) or old.outcome != run.outcome or old.verdict != run.verdict:
+        return True
+    return any(was.missed != seat.missed or len(was.past) != len(seat.past) for was, seat in zip(old.seats, run.seats, strict=True))
+
+
+def _opens(d: Decision, step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
+    """Whether a step that is wanted begins, or begins another round: by the calendar, or after an outcome that is newer than its last."""
+    if step.repeats:
+        return goes_on(step, track, run, standing, d.facts.now)
+    if run is None or run.outcome == NOT_NEEDED:
+        return step.is_ready(standing)
+    if not step.again or not _may_repeat(step, run, standing):
+        return False
+    for other in reversed(track.runs):
+        if not step.again.isdisjoint(run_marks(other)):
+            return True
+        if other is run:
+            return False
+    return False
+
+
+def _may_repeat(step: Step, run: Run, standing: Marks) -> bool:
+    """A place is asked for anew while the child has one: where another kind is called for, or where there is no table of kinds."""
+    if step.placement is None:
+        return bool(run.outcome)
+    if step.placement.by:
+        return f"{step.id}.misplaced" in standing
+    return bool(run.outcome) or rank(run) >= RANK[step.there]
+
+
+def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
+    track = d.case.tracks[index]
+    if sum([len(run.seats) for t in d.case.tracks for run in t.runs]) + len(step.seats) > SEATS:
+        d.needs_person("too-many-seats", track, step.id)
+        return None
+    starts = next_start(step, track, d.facts.now) if step.repeats else None
+    d.say(
+        StepOpened(
+            why=d.why("next-round" if round and step.repeats else "ready", track),
+            track_id=track.track_id,
+            step=step.id,
+            round=round,
+            kind=step.kind,
+            seats=step.roles,
+            starts=starts,
+        )
+    )
+    return d.case.tracks[index].runs[-1]
+
+
+def next_start(step: Step, track: Track, now: int) -> int | None:
+    """When the next round of a repeated step begins; None when the last has been.
+
+    The times of `at` count from the moment at which the first round was opened, `then_every` from now.
+    """
+    done = sum([run.step == step.id and run.outcome != NOT_NEEDED for run in track.runs])
+    if done < len(step.at):
+        first = next((run.starts for run in track.runs if run.step == step.id and run.starts is not None), None)
+        return (now if first is None else first - step.at[0].micros) + step.at[done].micros
+    if step.then_every is None:
+        return None
+    return now + step.then_every.micros if done else now
+
+
+def goes_on(step: Step, track: Track, run: Run | None, standing: Marks, now: int) -> bool:
+    """Whether another round comes: the first when the step is ready, a further one when the last is done, none once it has ended."""
+    if not step.until.isdisjoint(standing):
+        return False
+    ready = step.is_ready(standing) if run is None or run.outcome == NOT_NEEDED else bool(run.outcome)
+    return ready and next_start(step, track, now) is not None
+
+
+def is_early(run: Run, now: int) -> bool:
+    """Whether nobody is asked yet for this round."""
+    starts = unbegun(run)
+    return starts is not None and starts > now

@@ -1,0 +1,99 @@
+"""What one party alone may not do: a change that would end a duty to the person waits at a desk for a second party's word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from referral.domain.case import Case, Proposal, open_offers
+from referral.domain.contradictions import contradictions
+from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPerson, Traits
+from referral.domain.rules.context import Decision
+
+ABOUT = "confirm-change"
+"""A desk's task: say whether what one party has said holds."""
+
+
+def is_desk(d: Decision, agency: str) -> bool:
+    """Whether this agency answers for the case: a desk of its chain, or one where a task stands, and not one that is kept away."""
+    known = d.policy.agencies.get(agency)
+    if known is None or not known.desk or f"agency:{agency}" in d.case.excluded:
+        return False
+    return agency in d.chain or any(task.desk == agency for task in d.case.tasks)
+
+
+def is_live(d: Decision) -> bool:
+    """Whether anything runs that could be ended."""
+    return d.case.opened and not d.case.closed
+
+
+def wait(
+    d: Decision,
+    kind: ChangeKind,
+    agency: str,
+    by: str | None,
+    *,
+    traits: Traits | None = None,
+    consent: Consent | None = None,
+    actor: str = "",
+    rung: int = 0,
+) -> None:
+    """Put a change to the desk. A newer one of the same party in the same matter takes the place of the older."""
+    for known in d.case.proposals:
+        if (known.kind, known.agency, known.actor) == (kind.value, agency, actor):
+            if (known.traits, known.consent) == (traits, consent):
+                return d.ignore("REPEATED") if not d.events else None
+            settle(d, known, "overtaken")
+    task_id = d.new_id("task")
+    d.say(
+        ChangeProposed(why=d.why("proposed"), task_id=task_id, kind=kind, agency=agency, by=by, traits=traits, consent=consent, actor=actor)
+    )
+    d.say(
+        NeedsPerson(
+            why=d.why(ABOUT), task_id=task_id, desk=d.desk(rung), about=ABOUT, step="", seat=-1, rung=rung, due=d.due(d.policy.repeat)
+        )
+    )
+    return None
+
+
+def settle(d: Decision, proposal: Proposal, how: str) -> None:
+    """A proposal ends with its task."""
+    for task in d.case.tasks:
+        if task.task_id == proposal.task_id:
+            d.settle(task, how)
+
+
+def seconded(d: Decision, kind: ChangeKind, agency: str, says: Callable[[Proposal], bool]) -> Proposal | None:
+    """The proposal of another party that this one has just said too; it must hold an open offer, or be a desk of the case."""
+    if f"agency:{agency}" in d.case.excluded:
+        return None
+    if not (is_desk(d, agency) or any(offer.agency == agency for offer in open_offers(d.case))):
+        return None
+    return next((p for p in d.case.proposals if p.kind == kind.value and p.agency != agency and says(p)), None)
+
+
+def merged(case: Case, proposal: Proposal) -> Traits:
+    """The traits as they stand, with what the proposal would change: what became known meanwhile stays."""
+    return _with(case.traits, proposal)
+
+
+def _with(traits: Traits, proposal: Proposal) -> Traits:
+    return replace(traits, **{name: getattr(proposal.traits, name) for name in _changes(proposal)})
+
+
+def overtake(d: Decision, traits: Traits) -> None:
+    """Traits that hold now have answered every proposal about the same ones, and every one that would contradict them."""
+    for proposal in d.case.proposals:
+        names = _changes(proposal)
+        if not names:
+            continue
+        if any(getattr(traits, name) != getattr(proposal.base, name) for name in names) or contradictions(_with(traits, proposal)):
+            settle(d, proposal, "overtaken")
+
+
+def _changes(proposal: Proposal) -> frozenset[str]:
+    if proposal.traits is None or proposal.base is None:
+        return frozenset()
+    names = proposal.traits.__struct_fields__
+    return frozenset(name for name in names if getattr(proposal.traits, name) != getattr(proposal.base, name))

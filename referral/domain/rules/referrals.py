@@ -1,0 +1,225 @@
+"""What a referral, its withdrawal or a lost record does to a case, and which procedures begin.
+
+Who must be kept away is asked nothing and sees nothing from now on. A duty that it has taken stands until a second party has spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
+from referral.domain.case import RANK, Proposal, find, open_offers, seats
+from referral.domain.events import (
+    CaseOpened,
+    CaseRaised,
+    ChangeKind,
+    Consent,
+    How,
+    ReferralAttached,
+    ReferralSubmitted,
+    ReferralWithdrawn,
+    TrackChanged,
+    TrackState,
+    Traits,
+)
+from referral.domain.inputs import RecordLost
+from referral.domain.policy.procedure import Marks, Pathway, met
+from referral.domain.rules.candidates import choose
+from referral.domain.rules.conditions import case_marks, marks
+from referral.domain.rules.consent import GIVEN
+from referral.domain.rules.context import TOP, Decision
+from referral.domain.rules.duties import TAKEN, duties
+from referral.domain.rules.proposals import is_desk, settle, wait
+from referral.domain.rules.seats import locate, recall_decisions
+from referral.domain.rules.timeouts import knock_anew
+
+TRACKS = 20
+"""Tracks of one case (DESIGN 11)."""
+LISTS = {"found_in": "municipality", "home": "municipality", "age_band": "age-band"}
+
+
+def submitted(d: Decision, body: ReferralSubmitted) -> None:
+    """The first referral opens the case; a further one is attached, and can only make it more urgent by itself."""
+    case = d.case
+    if not case.opened:
+        kept_away = allowed(d, body.excludes, body.traits.found_in)
+        _open(d, body.referral_id, body.agency, body.traits, body.consent, kept_away)
+        return confirm_desks(d, kept_away, body.agency, None)
+    if body.referral_id in case.referrals:
+        return d.ignore("REPEATED", referral_id=body.referral_id)
+    d.say(ReferralAttached(why=d.why("same-case"), referral_id=body.referral_id, agency=body.agency))
+    if new := allowed(d, [actor for actor in body.excludes if actor not in case.excluded], case.traits.found_in):
+        exclude(d, new, body.agency, None)
+    if case.closed:
+        return d.needs_person("referral-for-closed-case")
+    if body.traits.urgency == "emergency" != case.traits.urgency:
+        d.change("more-urgent", traits=replace(case.traits, urgency="emergency"))
+    if replace(body.traits, urgency="") != replace(case.traits, urgency=""):
+        d.needs_person("traits-differ")
+    return None
+
+
+def raised(d: Decision, body: CaseRaised) -> None:
+    """A case that another case has raised."""
+    if d.case.opened:
+        return d.ignore("REPEATED", referral_id=d.cause.id)
+    return _open(d, d.cause.id, d.policy.oversight, body.traits, None, body.excluded)
+
+
+def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: Consent | None, excluded: tuple[str, ...]) -> None:
+    kept_away = tuple(dict.fromkeys((*d.case.excluded, *excluded)))
+    d.say(
+        CaseOpened(
+            why=d.why("new-case"),
+            referral_id=referral_id,
+            agency=agency,
+            traits=traits,
+            consent=consent or d.case.consent,
+            excluded=kept_away,
+            drill=d.cause.drill,
+        )
+    )
+    open_tracks(d)
+    unknown_traits(d)
+    if not d.case.tracks:
+        d.needs_person("no-pathway", rung=2 if traits.concern == "rights-violation" else 0)
+
+
+def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies") -> None:
+    """Every procedure in force that applies and does not run yet; one that has ended only if it did not apply before."""
+    standing = case_marks(d.case, d.facts.now)
+    for pathway in d.policy.current:
+        tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
+        ran = bool(tracks) and met(pathway.applies, before)
+        if ran and tracks[-1].outcome == "consent-withdrawn":
+            ran = GIVEN not in standing or GIVEN in before
+        if ran or any(not t.outcome for t in tracks) or not met(pathway.applies, standing):
+            continue
+        if len(d.case.tracks) >= TRACKS:
+            return d.needs_person("too-many-tracks")
+        open_track(d, pathway, rule)
+    return None
+
+
+def open_track(d: Decision, pathway: Pathway, rule: str, opened_by: str | None = None) -> None:
+    """One more track, under this procedure as it is in force now."""
+    d.say(
+        TrackChanged(
+            why=d.why(rule),
+            track_id=d.new_id("track"),
+            pathway=pathway.id,
+            digest=pathway.digest,
+            state=TrackState.OPENED,
+            paused_by="",
+            outcome="",
+            opened_by=opened_by,
+        )
+    )
+
+
+def unknown_traits(d: Decision) -> None:
+    """Help starts with what is known; a code that this policy does not know is for a person."""
+    traits = d.case.traits
+    one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
+    said = [(LISTS.get(name, name), getattr(traits, name)) for name in one]
+    said += [("language", word) for word in traits.languages] + [("flag", flag) for flag in traits.flags]
+    if any(code not in d.policy.codes.get(name, ()) for name, code in said):
+        d.needs_person("unknown-traits")
+
+
+def withdrawn(d: Decision, body: ReferralWithdrawn) -> None:
+    """A sender's withdrawal ends nothing for a child; a desk decides what it means."""
+    if body.referral_id not in d.case.referrals:
+        return d.ignore("UNKNOWN_REFERRAL", referral_id=body.referral_id)
+    return d.needs_person("referral-withdrawn")
+
+
+def lost(d: Decision, body: RecordLost) -> None:
+    """A record of this case will never be read: a person must find out what it said."""
+    d.needs_person("record-lost")
+
+
+def allowed(d: Decision, actors: Collection[str], found_in: str) -> tuple[str, ...]:
+    """Those of these that may be kept away: of the desk, the supervising body and oversight one is left, so that somebody looks."""
+    found: list[str] = []
+    for actor in dict.fromkeys(actors):
+        away = {*d.case.excluded, *found, actor}
+        if not {f"agency:{desk}" for desk in d.chain_at(found_in)} <= away:
+            found.append(actor)
+    return tuple(found)
+
+
+def exclude(d: Decision, actors: Collection[str], agency: str, by: str | None) -> None:
+    """Keep these away, as kind:id; none of them was before. agency, by: who says so.
+
+    A desk that is among them loses its tasks to the one above.
+    """
+    alone = not is_desk(d, agency)
+    d.change("recorded", excluded=(*d.case.excluded, *actors))
+    for actor in sorted(actors):
+        by_duty = any(f"agency:{offer.agency}" == actor for _, _, _, _, offer in duties(d.case, d.policy))
+        _end(d, actor, spare=alone)
+        if alone and by_duty and not d.case.closed:
+            wait(d, ChangeKind.EXCLUSION, agency, by, actor=actor)
+    knock_anew(d)
+    if alone:
+        confirm_desks(d, actors, agency, by)
+    for task in d.case.tasks:
+        if f"agency:{task.desk}" in actors:
+            d.tell_again(task)
+    for _, track, run, _ in tuple(seats(d.case)):
+        pathway = d.policy.pinned.get(track.digest)
+        step = pathway.step(run.step) if pathway else None
+        if step is not None and run.outcome and step.forbid.get(run.outcome) in actors:
+            d.needs_person("decision-forbidden", track, run.step)
+
+
+def confirm_desks(d: Decision, actors: Collection[str], agency: str, by: str | None) -> None:
+    """That a desk of the case is kept away must be confirmed by the one above it, which has its tasks now."""
+    for rung, desk in enumerate(dict.fromkeys(d.chain)):
+        actor = f"agency:{desk}"
+        if actor in actors and not d.case.closed and not any(p.actor == actor for p in d.case.proposals):
+            wait(d, ChangeKind.EXCLUSION, agency, by, actor=actor, rung=min(rung + 1, TOP))
+
+
+def confirm_exclusion(d: Decision, proposal: Proposal) -> None:
+    """A second party says so too: what the actor has taken ends, and others are asked."""
+    settle(d, proposal, "confirmed")
+    _end(d, proposal.actor, spare=False)
+
+
+def lift(d: Decision, actor: str, rule: str) -> None:
+    """Keep an actor away no longer."""
+    d.change(rule, excluded=tuple(one for one in d.case.excluded if one != actor), lifted=(actor,))
+
+
+def _end(d: Decision, actor: str, *, spare: bool) -> None:
+    """End what is open with an agency that is kept away. spare: all but duties that it has taken, or that nobody else can be asked for."""
+    kept = _spared(d, actor) if spare else frozenset()
+    for offer in open_offers(d.case):
+        found = find(d.case, offer.offer_id)
+        if f"agency:{offer.agency}" == actor and offer.offer_id not in kept and found is not None and not found[4].how:
+            place, track, run, seat, _ = found
+            d.close(offer, How.CANCELLED, "EXCLUDED", "actor-excluded", track)
+            if offer is seat.next:
+                d.needs_person("transfer-failed", track, run.step)
+            recall_decisions(d, track.track_id, run.step, place[2], offer.service)
+
+
+def _spared(d: Decision, actor: str) -> frozenset[str]:
+    found = set()
+    for _, _, _, _, offer in duties(d.case, d.policy):
+        if f"agency:{offer.agency}" == actor and (RANK[offer.state] >= TAKEN or not _another(d, offer.offer_id)):
+            found.add(offer.offer_id)
+    return frozenset(found)
+
+
+def _another(d: Decision, offer_id: str) -> bool:
+    """Whether somebody else can be asked for the seat of this offer."""
+    at = locate(d, offer_id)
+    if at is None or at.track.paused_by:
+        return False
+    standing = marks(d.case, at.track, at.pathway, d.policy, d.facts.now)
+    choice = choose(d, at.track, at.pathway, at.step, at.run, at.place[2], standing)
+    return choice is not None and choice[0] is not None

@@ -1,0 +1,107 @@
+"""How a seat is taken, handed over and given up: by the agency itself, or by losing the seat that it rests on.
+
+The offer that an answer or an alarm is about, with its seat and the rules for it.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from referral.domain.case import DECIDE, PLACE, RANK, Offer, Place, Run, Seat, Track, find, offers_of
+from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmitted
+from referral.domain.policy.procedure import Pathway, SeatRule, Step
+from referral.domain.rules.context import Decision
+from referral.domain.rules.offers import limit_after
+
+HANDING_OVER = ("transfer-failed", "arrive-missed", "present-missed", "complete-missed", "hold-missed")
+"""What a desk is told about a seat that is being handed over."""
+
+
+def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
+    """The seat is taken; who kept it by duty is released."""
+    due, what = limit_after(d, at.step, "ACCEPTED")
+    d.say(
+        OfferAccepted(
+            why=d.why("late-accept" if late else "answer", at.track), offer_id=body.offer_id, by=body.by, late=late, due=due, due_what=what
+        )
+    )
+    for kept in at.seat.kept:
+        if kept.offer_id != body.offer_id:
+            d.close(kept, How.DECLINED_BY_AGENCY, kept.reason, "other-accepted", at.track)
+    if at.offer is at.seat.next and at.step.kind is not PLACE:
+        hand_over(d, at)
+
+
+def hand_over(d: Decision, at: At) -> None:
+    """The next one has taken the seat (the person has arrived there): only now is the old one released."""
+    old = at.seat.offer
+    assert old is not None
+    d.close(old, How.RELEASED, "TRANSFERRED", "transferred", at.track)
+    recall_decisions(d, at.track.track_id, at.run.step, at.place[2], old.service)
+    transfer_settled(d, at.track.track_id, at.run.step, "transferred")
+
+
+def transfer_failed(d: Decision, at: At, how: How, reason: str, rule: str) -> None:
+    """The next one does not take the seat: the old one stays, and the desk is told. No seat is named, because it is not vacant."""
+    d.close(at.offer, how, reason, rule, at.track)
+    d.needs_person("transfer-failed", at.track, at.run.step)
+
+
+def transfer_settled(d: Decision, track_id: str, step: str, how: str) -> None:
+    """What stood at a desk about an earlier attempt is settled."""
+    for task in d.case.tasks:
+        if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in HANDING_OVER:
+            d.settle(task, how)
+
+
+def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
+    """The agency does not want the seat (any more): the person refused, a duty is kept, or the next one is asked."""
+    if body.reason not in at.rule.may_decline:
+        return d.ignore("REASON_NOT_ALLOWED", body.offer_id)
+    if at.offer is at.seat.next:
+        return transfer_failed(d, at, How.DECLINED_BY_PERSON if body.reason == "PERSON_DECLINED" else how, body.reason, "answer")
+    if at.rule.statutory and at.step.kind is not DECIDE:
+        d.say(OfferHeld(why=d.why("statutory-duty", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=None))
+    else:
+        if body.reason == "PERSON_DECLINED":
+            how = How.DECLINED_BY_PERSON
+        d.close(at.offer, how, body.reason, "answer", at.track)
+    recall_decisions(d, at.track.track_id, at.run.step, at.place[2], at.offer.service)
+    return None
+
+
+def recall_decisions(d: Decision, track_id: str, step_id: str, seat: int, service: str) -> None:
+    """Who no longer holds a seat no longer decides by it: its undecided offers go to the next holder."""
+    track = next(t for t in d.case.tracks if t.track_id == track_id)
+    pathway = d.policy.pinned.get(track.digest)
+    for run in track.runs:
+        step = pathway.step(run.step) if pathway else None
+        for number, asked in enumerate(run.seats if step else ()):
+            assert step is not None
+            if step.seats[number].holder == (step_id, seat) and not asked.code:
+                for offer in offers_of(asked):
+                    if offer.service == service and RANK[offer.state] < RANK["ACCEPTED"]:
+                        d.close(offer, How.CANCELLED, "NO_LONGER_HOLDER", "holder-changed", track)
+
+
+class At(Struct, frozen=True, gc=False):
+    """Everything about the offer that is answered."""
+
+    place: Place
+    track: Track
+    run: Run
+    seat: Seat
+    offer: Offer
+    pathway: Pathway
+    step: Step
+    rule: SeatRule
+
+
+def locate(d: Decision, offer_id: str) -> At | None:
+    """The offer with its seat and rules; None when the case never made it or its procedure is not known."""
+    found = find(d.case, offer_id)
+    pathway = d.policy.pinned.get(found[1].digest) if found else None
+    step = pathway.step(found[2].step) if found and pathway else None
+    if found is None or pathway is None or step is None:
+        return None
+    return At(*found, pathway, step, step.seats[found[0][2]])

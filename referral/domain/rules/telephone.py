@@ -1,0 +1,91 @@
+"""Give the desk a telephone call: an agency that is reached by telephone, or one that our messages do not reach.
+
+The task is about one offer. Whatever the agency says, or the end of the offer, settles it (`Decision.say`).
+"""
+
+from __future__ import annotations
+
+from referral.domain.case import NOTIFY, Case, Offer, Run, Seat, Track, find, offers_of
+from referral.domain.rules.context import TOP, Decision
+
+CALL = "call"
+"""Telephone the agency and write down what it answers."""
+TELL = "tell"
+"""Telephone the agency and say that you have told it: a notice that asks for no answer."""
+NOT_TOLD = "not-told"
+"""Our messages do not reach the agency: telephone it, it answers by itself."""
+NOT_CALLED = "not-called"
+"""Nobody at the desk has telephoned in time: that is not the agency's silence."""
+CALLS = (CALL, TELL)
+WAITING = ("OFFERED", "ACKNOWLEDGED")
+
+
+def whose(offer: Offer) -> str:
+    """Rule of a limit that passes now. Silence counts as the agency's only if somebody there was told: `limit`."""
+    if offer.state == "OFFERED" and not offer.held:
+        if offer.by_phone:
+            return NOT_CALLED
+        if offer.excused:
+            return NOT_TOLD
+    return "limit"
+
+
+def charged(case: Case, offer_id: str) -> bool:
+    """Whether a limit of this offer has passed that its agency knew of."""
+    found = find(case, offer_id)
+    return found is not None and found[4].charged
+
+
+def call(d: Decision, track: Track, run: Run, seat: int, offer_id: str) -> None:
+    """Put the call to the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat."""
+    found = find(d.case, offer_id)
+    if found is None or not found[4].by_phone:
+        return
+    about = TELL if run.kind is NOTIFY else CALL
+    d.needs_person(about, track, run.step, seat, rung=let_pass(found[3]), offer=found[4])
+
+
+def call_on(d: Decision, offer_id: str) -> None:
+    """The agency has answered and owes a further answer, which only a further call brings."""
+    found = find(d.case, offer_id)
+    if found is not None and found[4].by_phone and found[4].state in WAITING and not found[4].how:
+        d.needs_person(CALL, found[1], found[2].step, found[0][2], offer=found[4])
+
+
+def call_higher(d: Decision, offer_id: str) -> None:
+    """A limit has passed and the agency knows nothing yet: the desk's task goes one rung higher."""
+    found = find(d.case, offer_id)
+    if found is None or whose(found[4]) == "limit":
+        return
+    tasks = [task for task in d.case.tasks if task.offer_id == offer_id]
+    for task in tasks:
+        d.tell_again(task)
+    if not tasks:
+        d.needs_person(CALL if found[4].by_phone else NOT_TOLD, found[1], found[2].step, found[0][2], offer=found[4])
+
+
+def stop_calls(d: Decision, track: Track) -> None:
+    """A track that stands still asks for no call."""
+    for task in d.case.tasks:
+        if task.offer_id and task.track_id == track.track_id:
+            d.settle(task, "paused")
+
+
+def resume_calls(d: Decision, track_id: str) -> None:
+    """The track runs again: whoever still owes an answer is telephoned."""
+    track = next(t for t in d.case.tracks if t.track_id == track_id)
+    for run in track.runs:
+        for number, seat in enumerate(run.seats):
+            for offer in offers_of(seat):
+                if offer.by_phone and offer.state in WAITING and offer not in seat.kept:
+                    call(d, track, run, number, offer.offer_id)
+
+
+def let_pass(seat: Seat) -> int:
+    """Limits that passed for this seat, one offer after the other, without a call."""
+    passed = 0
+    for offer in reversed(seat.past):
+        if offer.reason != NOT_CALLED:
+            break
+        passed += offer.rung + 1
+    return min(passed, TOP)

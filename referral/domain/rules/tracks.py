@@ -1,0 +1,176 @@
+"""When a step is done, and what the end of a track does to whoever was asked.
+
+A track stands still and goes on: by a desk's order, or because it waits for another procedure.
+"""
+
+from __future__ import annotations
+
+from referral.domain.case import DECIDE, NOTIFY, PLACE, RANK, Run, Seat, Track, offers_of
+from referral.domain.events import Decided, DecisionRecorded, How, OfferEscalated, StepDone, TrackChanged, TrackState
+from referral.domain.policy.procedure import Step
+from referral.domain.rules.conditions import NOT_NEEDED, newest, rank
+from referral.domain.rules.context import Decision
+from referral.domain.rules.offers import limit_after
+from referral.domain.rules.telephone import resume_calls, stop_calls
+from referral.domain.rules.timeouts import knock_anew
+
+FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
+
+
+def finish(d: Decision, index: int, step: Step, run: Run) -> None:
+    """The newest round of a step is done when its last seat is as far as the step asks."""
+    track = d.case.tracks[index]
+    if step.kind is DECIDE:
+        return _finish_decision(d, track, step, run)
+    if step.kind is PLACE and rank(run) >= RANK[step.there]:
+        _release_older(d, track, run)
+    reached = all(_is_told(seat) for seat in run.seats) if step.kind is NOTIFY else rank(run) >= FINAL[step.final]
+    if reached and not run.outcome:
+        d.say(StepDone(why=d.why("seats-filled", track), track_id=track.track_id, step=step.id, round=run.round, outcome="done"))
+    return None
+
+
+def _is_told(seat: Seat) -> bool:
+    """A notice is done when it is put; by telephone when the desk says that it has called."""
+    return seat.offer is not None and (not seat.offer.by_phone or bool(seat.offer.how))
+
+
+def _release_older(d: Decision, track: Track, run: Run) -> None:
+    """A child that has arrived at a new place leaves the old one: never before."""
+    for older in track.runs:
+        if older.step == run.step and older.round < run.round:
+            for seat in older.seats:
+                for left in offers_of(seat):
+                    d.close(left, How.RELEASED, "MOVED", "moved", track)
+
+
+def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
+    codes = {seat.code for seat in run.seats}
+    code = run.verdict
+    if not code and "" not in codes and not run.outcome:
+        code = next(iter(codes)) if len(codes) == 1 else step.on_disagreement
+        if len(run.seats) > 1:
+            how = Decided.AGREED if len(codes) == 1 else Decided.DISAGREED
+            d.say(
+                DecisionRecorded(
+                    why=d.why("all-seats-decided", track),
+                    track_id=track.track_id,
+                    step=step.id,
+                    round=run.round,
+                    seat=-1,
+                    code=code,
+                    how=how,
+                    by=None,
+                )
+            )
+    if code and code != run.outcome:
+        d.say(StepDone(why=d.why("decided", track), track_id=track.track_id, step=step.id, round=run.round, outcome=code))
+
+
+def is_over(track: Track) -> bool:
+    """No round is under way, and nobody lives in a place that the track has asked for."""
+    return all(run.outcome for run in newest(track).values())
+
+
+def seals(d: Decision) -> bool:
+    """Whether a procedure of the case closes for ever what was written."""
+    return any(t.digest in d.policy.pinned and d.policy.pinned[t.digest].seal for t in d.case.tracks)
+
+
+def drop(d: Decision, track_id: str, step: str, reason: str, rule: str) -> None:
+    """A step is not for this case any more: whoever was asked, in any of its rounds, is told so, and reads no more."""
+    track = next(t for t in d.case.tracks if t.track_id == track_id)
+    closed, run = False, None
+    for run in [r for r in track.runs if r.step == step]:
+        for left in [asked for seat in run.seats for asked in offers_of(seat)]:
+            d.close(left, How.CANCELLED, reason, rule, track)
+            closed = True
+    if run is not None and (closed or not run.outcome):
+        d.say(StepDone(why=d.why(rule, track), track_id=track_id, step=step, round=run.round, outcome=NOT_NEEDED))
+
+
+def end_track(
+    d: Decision,
+    track: Track,
+    outcome: str,
+    rule: str,
+    state: TrackState = TrackState.ENDED,
+    *,
+    taken: How = How.COMPLETED,
+    reason: str = "TRACK_ENDED",
+) -> None:
+    """The track ends: what was taken is completed (or what `taken` says), what was asked is cancelled, its tasks are settled."""
+    track = next(t for t in d.case.tracks if t.track_id == track.track_id)
+    for run in track.runs:
+        for seat in run.seats:
+            for left in offers_of(seat):
+                done = RANK[left.state] >= RANK["ACCEPTED"] and left not in seat.kept
+                d.close(left, taken if done else How.CANCELLED, reason, rule, track)
+    for task in d.case.tasks:
+        if task.track_id == track.track_id:
+            d.settle(task, "track-ended")
+    d.say(
+        TrackChanged(
+            why=d.why(rule, track),
+            track_id=track.track_id,
+            pathway=track.pathway,
+            digest=track.digest,
+            state=state,
+            paused_by="",
+            outcome=outcome,
+        )
+    )
+
+
+DESK = "desk"
+"""What a desk has stopped, only a desk lets go on."""
+
+
+def pause(d: Decision, track: Track, rule: str, by: str) -> None:
+    """Nobody further is asked or woken. by: a pathway that is waited for, or the desk."""
+    _turn(d, track, TrackState.PAUSED, rule, by)
+    stop_calls(d, track)
+
+
+def go_on(d: Decision, track: Track, rule: str) -> None:
+    """It runs again, with fresh limits where they passed meanwhile."""
+    _turn(d, track, TrackState.RESUMED, rule, "")
+    _fresh_limits(d, track.track_id)
+    knock_anew(d)
+    resume_calls(d, track.track_id)
+
+
+def stop_waiting(d: Decision, track: Track) -> bool:
+    """Let a track go on that waits for a procedure of which no track runs any more. Whether it runs now."""
+    if track.paused_by == DESK or any(t.pathway == track.paused_by and not t.outcome for t in d.case.tracks):
+        return False
+    go_on(d, track, "waited-for")
+    return True
+
+
+def _turn(d: Decision, track: Track, state: TrackState, rule: str, by: str) -> None:
+    d.say(
+        TrackChanged(
+            why=d.why(rule, track),
+            track_id=track.track_id,
+            pathway=track.pathway,
+            digest=track.digest,
+            state=state,
+            paused_by=by,
+            outcome="",
+        )
+    )
+
+
+def _fresh_limits(d: Decision, track_id: str) -> None:
+    """Limits that passed while the track stood still count from now; the same rung is woken again."""
+    track = next(t for t in d.case.tracks if t.track_id == track_id)
+    pathway = d.policy.pinned.get(track.digest)
+    for run in track.runs:
+        step = pathway.step(run.step) if pathway else None
+        for left in [o for seat in run.seats for o in offers_of(seat)] if step else ():
+            if step is not None and left.due is not None and left.due <= d.facts.now:
+                due, what = limit_after(d, step, left.state)
+                d.say(
+                    OfferEscalated(why=d.why("resumed", track), offer_id=left.offer_id, rung=left.rung, reason=None, due=due, due_what=what)
+                )

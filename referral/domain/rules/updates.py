@@ -1,0 +1,181 @@
+"""What becomes known later: other circumstances, consent, somebody who must be kept away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from referral.domain.case import RANK, Proposal
+from referral.domain.events import (
+    ActorExcluded,
+    ChangeKind,
+    Consent,
+    ConsentChanged,
+    ConsentState,
+    How,
+    ReferralSubmitted,
+    StepKind,
+    Traits,
+    TraitsChanged,
+)
+from referral.domain.rules.candidates import banned, fitting
+from referral.domain.rules.conditions import case_marks, latest, marks
+from referral.domain.rules.consent import GIVEN
+from referral.domain.rules.consent_withdrawal import narrowed
+from referral.domain.rules.context import Decision
+from referral.domain.rules.duties import ends_duty, given, narrows, widens
+from referral.domain.rules.progress import progress
+from referral.domain.rules.proposals import is_desk, is_live, merged, overtake, seconded, settle, wait
+from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude, open_tracks, submitted, unknown_traits
+from referral.domain.rules.switching import follow_changes
+
+
+def traits_changed(d: Decision, body: TraitsChanged) -> None:
+    """Traits that would end a duty wait for a second party; that the case is an emergency holds at once."""
+    said = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: body.traits in (known.traits, merged(d.case, known)))
+    if said is not None:
+        return confirm_traits(d, said)
+    if is_live(d) and not is_desk(d, body.agency) and _would_end(d, lambda trial: _traits(trial, body.traits, "recorded")):
+        if body.traits.urgency == "emergency" != d.case.traits.urgency:
+            _traits(d, replace(d.case.traits, urgency="emergency"), "more-urgent")
+        return wait(d, ChangeKind.TRAITS, body.agency, body.by, traits=body.traits)
+    overtake(d, body.traits)
+    return _traits(d, body.traits, "recorded")
+
+
+def confirm_traits(d: Decision, proposal: Proposal) -> None:
+    """A second party says so too: what was proposed holds, beside what became known meanwhile."""
+    traits = merged(d.case, proposal)
+    settle(d, proposal, "confirmed")
+    _traits(d, traits, "confirmed")
+
+
+def _traits(d: Decision, traits: Traits, rule: str) -> None:
+    """What is taken stays taken. What is only asked is asked anew where the place or age calls for other people."""
+    before = case_marks(d.case, d.facts.now)
+    d.change(rule, traits=traits)
+    if not d.case.opened or d.case.closed:
+        return
+    unknown_traits(d)
+    for index, track in enumerate(d.case.tracks):
+        pathway = d.policy.pinned.get(track.digest)
+        if pathway is not None and not track.outcome and not track.paused_by:
+            follow_changes(d, index, pathway, marks(d.case, track, pathway, d.policy, d.facts.now))
+    _look_again(d)
+    open_tracks(d, before)
+
+
+def _look_again(d: Decision) -> None:
+    """Take back what is asked of a service that was right before the change and is not now (a desk's own choice only where it is
+    banned). What a service has taken stays taken; where it may never have it, a person looks."""
+    was = d.before or d.case
+    old = {track.track_id for track in was.tracks}
+    for track in d.case.tracks:
+        pathway = d.policy.pinned.get(track.digest)
+        if pathway is None or track.outcome or track.track_id not in old:
+            continue
+        before, now = marks(was, track, pathway, d.policy), marks(d.case, track, pathway, d.policy)
+        for run in track.runs:
+            step = pathway.step(run.step)
+            if step is None or step.kind is StepKind.DECIDE or run is not latest(track, run.step):
+                continue
+            for seat, rule in zip(run.seats, step.seats, strict=True):
+                for offer in (seat.offer, seat.next):
+                    if offer is None or offer.how:
+                        continue
+                    service = d.policy.services.get(offer.service)
+                    forbidden = service is None or banned(d, pathway, step, service, now)
+                    if RANK[offer.state] >= RANK["ACCEPTED"]:
+                        if forbidden == "NEVER":
+                            d.needs_person("place-forbidden", track, run.step)
+                    elif forbidden or (
+                        fitting(d.policy, was, track, step, run, rule, before, offer.service)
+                        and not fitting(d.policy, d.case, track, step, run, rule, now, offer.service)
+                    ):
+                        d.close(offer, How.CANCELLED, "TRAITS_CHANGED", "other-place", track)
+                        if offer is seat.next:
+                            d.needs_person("transfer-failed", track, run.step)
+
+
+def _would_end(d: Decision, change: Callable[[Decision], None]) -> bool:
+    """Whether a duty would end by this change and all that follows from it: decided as a trial, of which nothing stays."""
+    trial = Decision(d.case, d.cause, d.facts, d.policy)
+    change(trial)
+    progress(trial)
+    return ends_duty(d.case, trial.case, d.policy)
+
+
+def referred(d: Decision, body: ReferralSubmitted) -> None:
+    """A referral; the consent that comes with a further one is treated like one that its sender records by itself."""
+    further = d.case.opened and body.referral_id not in d.case.referrals
+    submitted(d, body)
+    if further and body.consent is not None:
+        agreed(d, body.agency, body.consent)
+
+
+def consent_changed(d: Decision, body: ConsentChanged) -> None:
+    """What an agency records of the person's agreement."""
+    return agreed(d, body.agency, body.consent)
+
+
+def agreed(d: Decision, agency: str, consent: Consent) -> None:
+    """Whoever recorded the person's word may record that it was taken back: that counts at once. What another says, or an agency says
+    so that it may read more itself, waits for a second party where a duty or a limit would end by it."""
+    if (said := seconded(d, ChangeKind.CONSENT, agency, lambda known: known.consent == consent)) is not None:
+        return confirm_consent(d, said)
+    if is_live(d) and _needs_second(d, agency, consent):
+        return wait(d, ChangeKind.CONSENT, agency, None, consent=consent)
+    answers = agency == d.case.consent_by or is_desk(d, agency)
+    for known in d.case.proposals:  # what the person says now answers what was said before
+        if known.kind == ChangeKind.CONSENT.value and (answers or known.agency == agency):
+            settle(d, known, "overtaken")
+    return _consent(d, consent, agency, "recorded")
+
+
+def confirm_consent(d: Decision, proposal: Proposal) -> None:
+    """A second party says so too."""
+    assert proposal.consent is not None
+    settle(d, proposal, "confirmed")
+    _consent(d, proposal.consent, proposal.agency, "confirmed")
+
+
+def _needs_second(d: Decision, agency: str, consent: Consent) -> bool:
+    if widens(d.case, agency, consent, d.policy, d.facts.now):
+        return True
+    if agency == d.case.consent_by or is_desk(d, agency):
+        return False
+    if narrows(d.case, consent, d.policy, d.facts.now):
+        return True
+    return _would_end(d, lambda trial: _consent(trial, consent, agency, "recorded"))
+
+
+def _consent(d: Decision, consent: Consent, agency: str, rule: str) -> None:
+    """What holds from now on. Whom the person agrees to no longer is asked nothing more; what else ends is for each procedure.
+
+    Who repeats a consent that stands has not obtained it.
+    """
+    case, before = d.case, case_marks(d.case, d.facts.now)
+    repeats = given(case.consent, d.facts.now) is not None and consent.state is ConsentState.GIVEN
+    d.change(rule, consent=consent, consent_by=case.consent_by if repeats else agency)
+    if not case.opened:
+        return
+    if case.closed:
+        ended = any(track.outcome == "consent-withdrawn" for track in case.tracks)
+        if ended and consent.state is ConsentState.GIVEN and GIVEN not in before:
+            d.needs_person("consent-again")
+        return
+    narrowed(d)
+    open_tracks(d, before)
+
+
+def actor_excluded(d: Decision, body: ActorExcluded) -> None:
+    """The actor is asked nothing more and sees nothing from now on. A duty that it has taken ends when a second party says so too."""
+    actor = f"{body.kind.value.lower()}:{body.actor}"
+    if (said := seconded(d, ChangeKind.EXCLUSION, body.agency, lambda known: known.actor == actor)) is not None:
+        return confirm_exclusion(d, said)
+    if actor in d.case.excluded:
+        return d.ignore("REPEATED")
+    if not allowed(d, (actor,), d.case.traits.found_in):
+        return d.ignore("LAST_DESK")
+    return exclude(d, (actor,), body.agency, body.by)

@@ -1,0 +1,111 @@
+"""Where local servers keep their data, and the lock that keeps a second instance out of it.
+
+What keeps a local server from starting, in one line that says what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes of a Unix socket's path: `sun_path` has 108 with its closing zero."""
+LINGER_S = 20.0
+"""How long a start waits for what a killed predecessor left to end: longer than the grace of any child."""
+
+
+def checkout() -> Path:
+    """The folder with deploy/, schemas/ and policy/."""
+    return Path(__file__).resolve().parents[2]
+
+
+def default_data() -> Path:
+    """`referral` in the user's data folder (XDG)."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "referral"
+
+
+def default_jars() -> Path:
+    """REFERRAL_JARS, else `referral/jars` in the user's cache folder (XDG)."""
+    named = os.environ.get("REFERRAL_JARS")
+    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "referral" / "jars"
+
+
+def make(path: Path) -> Path:
+    """Create a folder that only we may read, or say why not."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise of_os(error, path) from error
+    return path
+
+
+def lock(data: Path) -> int:
+    """Own the data folder; the descriptor holds the lock, and so does every child that keeps it.
+
+    After a SIGKILL of the owner its servers need seconds to end: wait for those, but not for an owner that lives. Raises Trouble.
+    """
+    try:
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise of_os(error, data) from error
+    deadline = time.monotonic() + LINGER_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            owner = int(os.pread(descriptor, 20, 0).strip() or b"0")
+            if _alive(owner) or time.monotonic() > deadline:
+                os.close(descriptor)
+                left = "servers left by it still end" if owner and not _alive(owner) else "stop that, or name another data folder"
+                raise Trouble(f"{data} is in use by process {owner}; {left}") from None
+            time.sleep(0.1)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+
+def sockets(data: Path, name: str) -> Path:
+    """A folder, readable by us alone, in which a socket called `name` has a path short enough: in the data folder, else a temporary one.
+
+    The same for the same data folder, so that an address printed before a restart stays good.
+    """
+    own = data / "socket"
+    if len(os.fsencode(own / name)) <= SOCKET_PATH_LIMIT:
+        return make(own)
+    mark = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:12]
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 (0700, and refused if not ours)
+        if base and len(os.fsencode(Path(base) / f"referral-{mark}" / name)) <= SOCKET_PATH_LIMIT:
+            short = make(Path(base) / f"referral-{mark}")
+            if short.stat().st_uid != os.getuid() or short.stat().st_mode & 0o077:
+                raise Trouble(f"{short} belongs to somebody else; name a data folder with a shorter path")
+            return short
+    raise Trouble("no folder with a path short enough for a Unix socket; name a data folder with a shorter path")
+
+
+class Trouble(Exception):
+    """The environment is not good enough to start: the text says what is wrong and what to do. Nothing is left running."""
+
+
+def of_os(error: OSError, folder: Path) -> Trouble:
+    """The operating system's refusal, in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Trouble(f"the disk that holds {folder} is full; free some space or name another folder")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Trouble(f"{folder} cannot be written; name another folder")
+    return Trouble(f"{folder}: {error.strerror or error}")

@@ -1,0 +1,184 @@
+"""Keeps one process running: starts it, watches it, starts it again with back-off when it dies.
+
+When a process that died is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from referral.local.data_folder import Trouble
+from referral.local.server import Server
+
+WATCH_S = 0.05
+"""How soon a death is seen."""
+HEALTH_S = 2.0
+"""How often a running process is asked whether it is ready."""
+T = TypeVar("T")
+State = Literal["starting", "ready", "unready", "waiting", "paused", "down", "failed"]
+
+
+class Process:
+    """One supervised process. state: what it does now; restarts: starts after the first; trouble: why the last start failed."""
+
+    def __init__(self, name: str, server: Server, pool: Executor) -> None:
+        self.name, self.server, self._pool = name, server, pool
+        self.state: State = "starting"
+        self.restarts = 0
+        self.trouble = ""
+        self._wanted = True
+        self._changed = asyncio.Condition()
+        self._backoff = Backoff()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process itself, not its guard; None while there is none."""
+        child = self.server.child
+        return child.pid if child is not None and child.poll() is None else None
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return self.server.address
+
+    @property
+    def inner(self) -> str:
+        """Where it answers operators."""
+        return self.server.inner
+
+    async def start(self) -> None:
+        """Start it, wait until it is ready, keep it running from then on. Raises Trouble when the first starts fail.
+
+        One that stands still until an operator has looked counts as started: it says at /readyz what to do, and must be there for that.
+        """
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=self.name)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.state in ("ready", "unready", "failed"))
+        if self.state == "failed":
+            raise Trouble(self.trouble)
+
+    async def ready(self) -> None:
+        """Wait until it is ready (again); the caller sets the limit."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.state == "ready")
+
+    async def stop(self) -> None:
+        """End it in order, for good."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self._blocking(self.server.stop)
+        await self._enter("down")
+
+    async def kill(self, number: signal.Signals = signal.SIGKILL) -> int | None:
+        """Send it a signal, as a fault; the pid that got it. It is started again when it dies of it."""
+        child = self.server.child
+        pid = self.pid
+        if child is not None and pid is not None:
+            child.signal(number)
+            if number in (signal.SIGKILL, signal.SIGTERM):
+                await self._blocking(child.wait)
+                await self._enter("waiting")
+        return pid
+
+    async def pause(self) -> None:
+        """SIGSTOP: it lives, and does nothing, from when this returns."""
+        child = self.server.child
+        await self.kill(signal.SIGSTOP)
+        while child is not None and child.runs():  # noqa: ASYNC110 (the kernel tells nobody)
+            await asyncio.sleep(0.002)
+        await self._enter("paused")
+
+    async def resume(self) -> None:
+        """SIGCONT."""
+        await self.kill(signal.SIGCONT)
+        await self._enter("unready")
+
+    async def hold(self) -> None:
+        """SIGKILL, and do not start it again before `release`."""
+        self._wanted = False
+        await self.kill()
+        await self._enter("down")
+
+    async def release(self) -> None:
+        """After hold: start it again."""
+        self._wanted = True
+        async with self._changed:
+            self._changed.notify_all()
+        await self.ready()
+
+    async def _keep(self) -> None:
+        started = False
+        while True:
+            try:
+                await self._enter("starting")
+                await self._blocking(self.server.start)
+            except Trouble as error:
+                self.trouble = str(error)
+                self._backoff = self._backoff.died(0)
+                if not started and self._backoff.deaths >= self.server.tries:
+                    await self._enter("failed")
+                    return
+            else:
+                started, began = True, time.monotonic()
+                await self._enter("ready" if await self._blocking(self.server.answers) else "unready")
+                await self._watch()
+                self._backoff = self._backoff.died(time.monotonic() - began)
+            await self._enter("waiting" if self._wanted else "down")
+            await asyncio.sleep(self._backoff.wait_s if self._wanted else 0)
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._wanted)
+            self.restarts += 1
+
+    async def _watch(self) -> None:
+        """Until it dies."""
+        looked = time.monotonic()
+        while self.pid is not None:
+            await asyncio.sleep(WATCH_S)
+            if self.state != "paused" and time.monotonic() - looked >= HEALTH_S:
+                answers = await self._blocking(self.server.answers)
+                looked = time.monotonic()
+                if self.state in ("ready", "unready") and self.pid is not None:
+                    await self._enter("ready" if answers else "unready")
+
+    async def _enter(self, state: State) -> None:
+        async with self._changed:
+            self.state = state
+            self._changed.notify_all()
+
+    async def _blocking(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+
+FIRST_S = 0.5
+LONGEST_S = 30.0
+"""A process that dies at once, for ever, costs one start every half minute."""
+CALM_S = 10.0
+"""Ready for as long as a lease lives: the next death begins a new series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """deaths: in a row, each before the process had been ready for CALM_S."""
+
+    deaths: int = 0
+
+    def died(self, ready_s: float) -> Backoff:
+        """After a death; ready_s: how long the process had been ready."""
+        return Backoff(1) if ready_s >= CALM_S else replace(self, deaths=self.deaths + 1)
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds before the next start: 0.5, 1, 2, 4 … 30."""
+        return 0.0 if self.deaths == 0 else float(min(LONGEST_S, FIRST_S * 2 ** min(self.deaths - 1, 10)))

@@ -1,0 +1,178 @@
+"""The real log under another policy: each case's recorded inputs decided by it, up to where the ways part.
+
+After that the record cannot say more: an answer to an offer that was never made is no answer to the one that would have been. So the
+first difference is told, and how many recorded inputs come after it. Free places are those of the record, plus what the other policy
+adds or takes away: a bed that a moved case would have taken from another one is not followed (a simulation does).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct, field, structs
+
+from referral.analysis.compare import ELSEWHERE, SAID, TOLD, Differences, Moment, Parted, part, parting, story
+from referral.domain.case import Case, next_due
+from referral.domain.decide import decided, places_wanted
+from referral.domain.events import CauseKind, Facts, InputIgnored
+from referral.domain.evolve import evolve
+from referral.domain.inputs import Input, due_input
+from referral.domain.policy import ENGINE, Policy
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import Entry
+from referral.proof.history.case import Answer, answers, cause, decisions, inputs, unseal
+
+Rules = Callable[[int | None], Policy | None]
+"""The policy that was in force under the number of a bundle; None where the log does not hold it."""
+
+
+class Elsewhere(Struct):
+    """All cases of a log so far. cases: compared. unused: inputs after the partings. unchecked: cases that could not be compared, by why.
+
+    assumed: decisions in which the number of free places is not on record and the service was taken to be empty.
+    """
+
+    differences: Differences = field(default_factory=Differences)
+    cases: int = 0
+    inputs: int = 0
+    unused: int = 0
+    assumed: int = 0
+    unchecked: Counter[str] = field(default_factory=Counter)
+
+    def take(self, case_id: str, entries: Sequence[Entry], key: bytes | None, rules: Rules, other: Policy) -> None:
+        """One case, with its entries in the order of idx. key: None where it is erased."""
+        told = decisions(entries)
+        if not told:
+            return
+        if key is None:
+            self.unchecked["erased or without its key"] += 1
+            return
+        try:
+            found = list(answers([unseal(entry, key) for entry in told]))
+            again = Again(case_id, key, inputs(entries), found, rules, other)
+            again.run()
+        except (Malformed, NewerVersion):
+            self.unchecked["unreadable"] += 1
+            return
+        if again.wrong:
+            self.unchecked[again.wrong] += 1
+            return
+        self.cases += 1
+        self.inputs += len(found)
+        self.assumed += again.assumed
+        if again.parted is None:
+            self.differences.said += again.said
+        else:
+            self.unused += again.parted.unused
+            self.differences.take(again.parted)
+
+
+class Again(Struct):
+    """One case. was, now: as it stands under the recorded decisions, and under the other policy. assumed: free places not on record."""
+
+    case_id: str
+    key: bytes
+    asked: Mapping[tuple[str, int, int], Entry]
+    found: list[Answer]
+    rules: Rules
+    other: Policy
+    was: Case | None = None
+    now: Case | None = None
+    last: deque[Moment] = field(default_factory=lambda: deque(maxlen=TOLD))
+    parted: Parted | None = None
+    said: bool = False
+    assumed: int = 0
+    wrong: str = ""
+
+    def run(self) -> None:
+        """Go on until the ways part, or to the end of the record."""
+        for number, answer in enumerate(self.found):
+            if answer.head is None or answer.head.facts.engine != ENGINE:
+                self.wrong = "decided by another engine"
+                return
+            recorded = tuple(read.body for read in answer.events)
+            if _is_stale(recorded):
+                self._pass_over(recorded)
+                continue
+            before = self.was
+            for event in recorded:
+                self.was = evolve(self.was, event, self.case_id)
+            assert self.was is not None
+            one = Moment(answer.head.facts.now, self.was, recorded)
+            other = self._other(number, before)
+            if other is None or other.at != one.at or parting(one.events, other.events)[0] == ELSEWHERE:
+                self._part(number, one, other)
+                return
+            self.said = self.said or parting(one.events, other.events)[0] == SAID
+            self.now = other.case
+            self.last.append(one)
+
+    def _pass_over(self, recorded: tuple[Struct, ...]) -> None:
+        """An alarm that came late or twice and changed nothing says nothing about either policy; only the count goes on."""
+        for event in recorded:
+            self.was = evolve(self.was, event, self.case_id)
+            self.now = evolve(self.now, event, self.case_id)
+
+    def _other(self, number: int, before: Case | None) -> Moment | None:
+        """What the other policy does next: upon its own alarm where that is earlier, else upon the next recorded input that it gets."""
+        mine, its = next_due(before) if before else None, next_due(self.now) if self.now else None
+        for answer in self.found[number:]:
+            head = answer.head
+            assert head is not None
+            if _is_stale(tuple(read.body for read in answer.events)):
+                continue
+            if its is not None and its != mine and its <= head.facts.now:
+                return self._alarm(its, head.facts)
+            if head.kind is CauseKind.DUE and its != mine and (its is None or its > head.facts.now):
+                continue  # this alarm would not have gone off
+            place = (head.topic, head.partition, head.offset)
+            again = cause(head, self.case_id, self.now, self.asked.get(place), self.key)
+            return self._decide(again, head.facts)
+        last = self.found[-1].head
+        return self._alarm(its, last.facts) if its is not None and last is not None else None
+
+    def _alarm(self, at: int, facts: Facts) -> Moment:
+        assert self.now is not None
+        return self._decide(due_input(self.case_id, at, self.now.seq), structs.replace(facts, now=max(at, self.now.at)))
+
+    def _decide(self, again: Input, facts: Facts) -> Moment:
+        free = self._free(again, facts)
+        events, case = decided(self.now, again, structs.replace(facts, free=free), self.other)
+        return Moment(facts.now, case, events)
+
+    def _free(self, again: Input, facts: Facts) -> dict[str, int]:
+        """Free places as they were, plus what the other policy adds or takes away."""
+        rules, found = self.rules(facts.bundle), {}
+        for service in places_wanted(self.now, again, self.other):
+            there = self.other.services[service].places or 0
+            known = rules.services.get(service) if rules is not None else None
+            if service in facts.free and known is not None:
+                found[service] = facts.free[service] + there - (known.places or 0)
+            else:
+                found[service] = there
+                self.assumed += 1
+        return found
+
+    def _part(self, number: int, one: Moment, other: Moment | None) -> None:
+        word, before, after = part(one, other)
+        assert self.was is not None and self.found[0].head is not None
+        arrived, tracks = self.found[0].head.facts.now, self.was.tracks
+        self.parted = Parted(
+            name=self.case_id,
+            pathway=tracks[0].pathway if tracks else "",
+            place=self.was.traits.found_in,
+            kind=word,
+            arrived=arrived,
+            alike=number,
+            before=before,
+            after=after,
+            story=story(self.last, arrived),
+            unused=len(self.found) - number - 1,
+        )
+
+
+def _is_stale(recorded: tuple[Struct, ...]) -> bool:
+    """Whether it is the answer to an alarm that had nothing to wake any more."""
+    first = recorded[0]
+    return isinstance(first, InputIgnored) and first.reason == "STALE_ALARM"

@@ -1,0 +1,185 @@
+"""A case told from the log alone: what happened, when, who did it, why, and what led to what. Replaying has no effect on anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct, structs
+
+from referral.domain.events import Head, PolicyActivated
+from referral.domain.events.head import CauseKind
+from referral.domain.local_time import local
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import SEQUENCED, Entry, Kind, plain
+from referral.proof.forgeries import TORN, Genuine, genuine
+from referral.proof.history.case import unseal
+from referral.proof.history.wording import MARKS, Names, Said, names, say
+from referral.wire import policy_digest
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One event. idx: of its entry, None of an alarm, which is no record. at: µs UTC.
+
+    depth: 0 for what came from outside, more for what it led to.
+    mark: "" read · "sealed" its key is gone · "erased" its key was destroyed with an erasure on record · "bad" it does not open.
+    due, due_what: the limit that runs from here, 0 when none does. offer_id: the offer it is about, if it is about one.
+    """
+
+    idx: int | None
+    at: int
+    depth: int
+    what: str
+    who: str
+    why: str
+    passed: tuple[str, ...]
+    mark: str
+    event_id: str
+    cause_id: str
+    topic: str
+    seq: int
+    due: int = 0
+    due_what: str = ""
+    offer_id: str = ""
+
+
+OWN = {
+    Kind.POLICY: "a policy bundle is in force from here on",
+    Kind.SCHEMA: "by this schema bodies of type {type} are read",
+    Kind.HEARTBEAT: "audit is alive",
+    Kind.KEYS: "the log's key, its witnesses and their quorum, from here on",
+    Kind.FIGURE: "a figure of oversight, or the end of its release",
+    Kind.QUARANTINE: "a record that could not be understood is kept apart",
+}
+TWIN = "a second record has this sequence: `audit verify` says which of the two the rules lead to"
+Body = Struct | Malformed | NewerVersion
+"""What an entry says, or why it does not open."""
+
+
+def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
+    """The lines of one case, in the order of the log, what followed below its cause. entries: all of the case, in the order of idx."""
+    right = genuine(entries, {entry.case_id: key for entry in entries if key}) if any(e.kind in TORN for e in entries) else Genuine()
+    entries = [right.put_right(entry) for entry in entries]
+    erased = any(entry.kind is Kind.ERASURE for entry in entries)
+    bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKS and (key or entry.kind is Kind.ERASURE)}
+    known = names(body for body in bodies.values() if isinstance(body, Struct))
+    own = {entry.event_id: entry for entry in entries if entry.kind in SEQUENCED}
+    children: dict[str, list[Entry]] = {}
+    for entry in entries:
+        cause = entry.cause_id if entry.cause_id in own and entry.cause_id != entry.event_id else ""
+        children.setdefault(cause, []).append(entry)
+    lines: list[Line] = []
+    waiting = [(entry, 0) for entry in reversed((*children.get("", ()), *entries))]
+    alarms: set[str] = set()
+    told: set[int] = set()
+    while waiting:
+        entry, depth = waiting.pop()
+        if entry.idx in told:  # each once, also where forged ones name one another as their cause
+            continue
+        told.add(entry.idx)
+        line = _line(entry, depth, bodies.get(entry.idx), known, erased)
+        if entry.idx in right.twins:
+            line = structs.replace(line, mark="bad", what=f"{line.what} ({TWIN})")
+        if alarm := _alarm(entry, bodies.get(entry.idx), line, alarms):
+            lines.append(alarm)
+        below = 1 if entry.cause_id in alarms else 0
+        lines.append(structs.replace(line, depth=depth + below))
+        waiting += [(child, depth + below + 1) for child in reversed(children.get(entry.event_id, ()))]
+    return lines
+
+
+def own_line(entry: Entry, activated: Sequence[PolicyActivated] = ()) -> Line:
+    """The line of an entry that belongs to no case. activated: the policy bundles of the log, against which one is told."""
+    what = OWN.get(entry.kind, MARKS.get(entry.kind, entry.kind.value)).format(type=entry.type)
+    if entry.kind is Kind.POLICY:
+        what = _activated(entry, activated) or what
+    return structs.replace(_line(entry, 0, None, names(()), False), what=what, mark="", at=entry.logged_at)
+
+
+def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
+    """Number, digest and changes of a bundle; empty where it cannot be read."""
+    try:
+        body = plain(entry)
+    except (Malformed, NewerVersion):
+        return ""
+    if not isinstance(body, PolicyActivated):
+        return ""
+    before = next((one.files for one in activated if one.number == body.number - 1), None)
+    said = f"policy bundle {body.number} is in force from here on, digest {body.digest[:16]}"
+    return f"{said}: {policy_digest.changes(before, body.files)}"
+
+
+def _body(entry: Entry, key: bytes | None) -> Body:
+    try:
+        return unseal(entry, key).body
+    except (Malformed, NewerVersion) as error:
+        return error
+
+
+def _line(entry: Entry, depth: int, body: Body | None, known: Names, erased: bool) -> Line:
+    said, mark = _said(entry, body, known, erased)
+    return Line(
+        idx=entry.idx,
+        at=entry.recorded_at or entry.kafka_time * 1000,
+        depth=depth,
+        what=said.what,
+        who=said.who or entry.topic.removeprefix("referral-"),
+        why=said.why,
+        passed=said.passed,
+        mark=mark,
+        event_id=entry.event_id,
+        cause_id=entry.cause_id,
+        topic=entry.topic,
+        seq=entry.case_seq,
+        due=said.due,
+        due_what=said.due_what,
+        offer_id=getattr(body, "offer_id", None) or "",
+    )
+
+
+def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[Said, str]:
+    if entry.kind in MARKS:
+        return Said(what=MARKS[entry.kind]), "bad"
+    if body is None:
+        return Said(what=entry.type), "erased" if erased else "sealed"
+    if isinstance(body, Struct):
+        return say(body, known), ""
+    return Said(what=f"{entry.type}: {body}"), "bad"
+
+
+def _alarm(entry: Entry, body: Body | None, line: Line, told: set[str]) -> Line | None:
+    """The line in front of what an alarm led to: an alarm is no record of its own."""
+    if entry.kind is not Kind.DECISION or entry.cause_id in told:
+        return None
+    head: Head | None = getattr(body, "head", None)
+    if head is None or head.kind is not CauseKind.DUE:
+        return None
+    told.add(entry.cause_id)
+    return structs.replace(
+        line,
+        at=head.due or line.at,
+        what="time is up: the case's alarm goes off",
+        who="clock",
+        why="",
+        passed=(),
+        idx=None,
+        seq=0,
+        event_id=entry.cause_id,
+        due=0,
+        due_what="",
+        offer_id="",
+    )
+
+
+LIMITS = {"present": "be there", "arrive": "receive the child", "acknowledge": "say that it has seen it"}
+"""What a limit is for, where its code is no good word."""
+
+
+def sentence(line: Line, day: str, *, marked: bool) -> str:
+    """What happened, and until when somebody has to act. day: the one on which it is told. marked: with what could not be read."""
+    limit = f"; it has {_until(line.due, day)} to {LIMITS.get(line.due_what, line.due_what)}" if line.due else ""
+    return f"{line.what}{limit}{f' [{line.mark}]' if line.mark and marked else ''}"
+
+
+def _until(due: int, day: str) -> str:
+    at = local(due)
+    return at.strftime("until %H:%M" if at.strftime("%d.%m.%Y") == day else "until %d.%m.%Y %H:%M")

@@ -1,0 +1,107 @@
+"""An archive from its first entry to its last: each leaf hashed again, each payload laid beside it. What does not hold ends the walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from msgspec import DecodeError, msgpack
+
+from referral.domain.events import Leaf
+from referral.errors import Malformed, NewerVersion, Unproven
+from referral.proof import archive
+from referral.proof.archive import Archive, Joined
+from referral.proof.entry import Entry, beside
+from referral.proof.verify.report import Finding, Report, Weight, finding
+from referral.tlog import integrity, tile_layout, tiles
+from referral.tlog.merkle import Nodes, leaf_hash
+from referral.tlog.tile_layout import ENTRIES, FULL
+from referral.wire import leaf as wire
+
+START = tiles.Edge()
+COLUMNS = ("kind", "topic", "partition", "offset", "sha256", "event_id", "case_id", "case_seq", "recorded_at")
+"""What a database searches by: `columns/…` has them of each entry, in this order."""
+
+
+class Ended(Exception):
+    """Nothing after this can be judged. Carries nothing: the finding is said."""
+
+
+def walk(there: Archive, size: int, root: bytes, report: Report, since: tiles.Edge = START) -> Iterator[Joined]:
+    """Every entry after `since` whose leaf stands in the tree of this root. Ended."""
+    at = since.size
+    try:
+        for first, leaves in integrity.entries(size, root, lambda tile: there.read(tile.path), since):
+            yield from _joined(there, size, first, leaves, report)
+            at = first + len(leaves)
+    except Malformed as error:
+        _end(report, error.reason.upper(), getattr(error, "leaf", at), str(error))
+
+
+def before(
+    there: Archive, old: int, size: int, nodes: Nodes, wanted: Callable[[Leaf], bool], report: Report
+) -> Iterator[tuple[Joined, bool]]:
+    """The entries below `old`, in a log that stands at `size`: those that are wanted hashed and joined (True), of the others only the
+    leaf as it is stored. Ended."""
+    at = 0
+    try:
+        for number in range(-(-old // FULL)):
+            beside_it = None
+            for place, leaf in enumerate(archive.bundle(there, number, size)[: old - number * FULL]):
+                at = number * FULL + place
+                said = wire.decode(leaf)
+                if not wanted(said):
+                    yield Joined(beside(at, said, None, b"", ()), False, True), False
+                    continue
+                beside_it = beside_it or archive.payloads(there, number, size)
+                if leaf_hash(leaf) != nodes(0, at):
+                    raise Unproven("tile", f"the leaf {at} is another than the tree holds")
+                yield archive.join(at, leaf, beside_it[place]), True
+    except Malformed as error:
+        _end(report, error.reason.upper(), getattr(error, "leaf", at), str(error))
+    except NewerVersion as error:
+        _end(report, "NEWER_VERSION", at, str(error), Weight.UNCHECKED)
+
+
+def _joined(there: Archive, size: int, first: int, leaves: list[bytes], report: Report) -> Iterator[Joined]:
+    number = first // FULL
+    skipped = first - number * FULL
+    try:
+        kept = archive.payloads(there, number, size)[skipped:]
+        columns = _columns(there, number, size)[skipped:]
+    except Malformed as error:
+        _end(report, "PAYLOAD", first, str(error))
+    for place, leaf in enumerate(leaves):
+        try:
+            joined = archive.join(first + place, leaf, kept[place])
+        except Malformed as error:
+            _end(report, "LEAF", first + place, f"the leaf is none of ours: {error}")
+        except NewerVersion as error:
+            _end(report, "NEWER_VERSION", first + place, str(error), Weight.UNCHECKED)
+        if columns:
+            _compare(joined.entry, columns[place], report)
+        yield joined
+
+
+def _columns(there: Archive, number: int, size: int) -> list[list[Any]]:
+    """Of each entry of a bundle; empty where the archive searches by none."""
+    tile = tile_layout.at(ENTRIES, number, size)
+    data = there.read(archive.path(tile).replace("payload/", "columns/", 1))
+    if data is None:
+        return []
+    try:
+        return msgpack.decode(data, type=list[list[Any]])
+    except DecodeError as error:
+        raise Malformed("columns", str(error)) from None
+
+
+def _compare(entry: Entry, columns: list[Any], report: Report) -> None:
+    for name, said in zip(COLUMNS, columns, strict=True):
+        if getattr(entry, name) != said:
+            what = f"the table is searched by another {name} than the leaf has: who asks for this entry does not find it"
+            report.say(finding(Weight.BAD, "COLUMN_DIFFERS", entry, what))
+
+
+def _end(report: Report, code: str, idx: int, what: str, weight: Weight = Weight.BAD) -> NoReturn:
+    report.say(Finding(weight=weight, code=code, idx=idx, where="nothing after it was judged", what=what))
+    raise Ended

@@ -1,0 +1,177 @@
+"""The clocks that a log holds, compared: of writer, broker, audit and witnesses. One that was set shows against the others.
+
+recorded_at is the database's clock when the writer said it; kafka_time the broker's when the record came; logged_at the database's again
+when audit read it; the last are the witnesses' own. Not judged where a heartbeat says that the stack is a drill's. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct, field
+
+from referral.errors import Malformed
+from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Kind
+from referral.proof.heartbeat import STILL_S, Heartbeat, read
+from referral.proof.verify.report import Finding, Report, Weight, finding
+
+SECOND_US, MINUTE_US = 1_000_000, 60_000_000
+TOLERANCE_US = MINUTE_US
+"""A minute (ours): clocks of one network differ by milliseconds; one that differs by more is broken, or was set."""
+STOOD_US = 60 * MINUTE_US
+"""An hour (ours): a writer whose records wait so long, while the broker takes those of others, has rung people long before."""
+
+
+class Late(Struct):
+    """Records of one topic, one after another, that reached the broker long after they were recorded. most: the longest wait, µs."""
+
+    first: Entry
+    last: Entry
+    count: int = 1
+    most: int = 0
+
+
+class Clocks(Struct, kw_only=True):
+    """Takes the entries in the order of idx. seen: when a quorum of witnesses had signed them, Unix seconds; None: nobody has.
+
+    size: how many entries those signatures cover.
+    """
+
+    report: Report
+    seen: int | None = None
+    size: int = 0
+    drill: bool = False
+    said: list[Finding] = field(default_factory=list)
+    """Held back until it is known that no drill's clock is judged."""
+    recorded: dict[tuple[str, int], int] = field(default_factory=dict)
+    late: dict[str, Late] = field(default_factory=dict)
+    lates: list[Late] = field(default_factory=list)
+    minutes: set[int] = field(default_factory=set)
+    """Minutes of the broker's clock in which it took a record."""
+    beats: list[tuple[Entry, Heartbeat]] = field(default_factory=list)
+    """The last ones: as many as stand within STILL_S."""
+    away: int = 0
+    """Pauses between two heartbeats that were longer than STILL_S."""
+
+    def take(self, entry: Entry, *, own: bool) -> None:
+        """The next entry. own: it is its writer's, as far as a key tells."""
+        if entry.kind is Kind.HEARTBEAT:
+            self._beat(entry)
+        if self.seen is not None and entry.idx < self.size and entry.logged_at > self.seen * SECOND_US + TOLERANCE_US:
+            ahead = _long(entry.logged_at - self.seen * SECOND_US)
+            self._bad("LOGGED_AHEAD", entry, f"it was logged {ahead} after its witnesses had signed it: audit's clock was ahead")
+        if entry.offset != NOWHERE and entry.kafka_time:
+            self._broker(entry, entry.kafka_time * 1000)
+            if own and entry.kind in SEQUENCED and entry.recorded_at:
+                self._writer(entry, entry.kafka_time * 1000)
+
+    def finish(self) -> None:
+        """Say what was found, or that it was not judged."""
+        if self.drill:
+            self.report.counts["entries by a drill's clock, not compared"] += self.report.counts["entries"]
+            return
+        self.lates += self.late.values()
+        for late in sorted(self.lates, key=lambda one: one.first.idx):
+            self._late(late)
+        for found in self.said:
+            self.report.say(found)
+        self._still()
+
+    def _broker(self, entry: Entry, came: int) -> None:
+        """Audit cannot have read what the broker did not have."""
+        self.minutes.add(came // MINUTE_US)
+        if entry.logged_at and entry.logged_at < came - TOLERANCE_US:
+            what = (
+                f"it was logged {_long(came - entry.logged_at)} before the broker had it: audit's clock was behind, or the broker's ahead"
+            )
+            self._bad("LOGGED_EARLY", entry, what)
+
+    def _writer(self, entry: Entry, came: int) -> None:
+        """A record is published after it was recorded, and in the order in which it was."""
+        said, place = entry.recorded_at, (entry.topic, entry.partition)
+        if said > came + TOLERANCE_US:
+            what = f"it was recorded {_long(said - came)} after the broker had it: the writer's clock was ahead, or the broker's behind"
+            self._bad("RECORDED_AHEAD", entry, what)
+            return
+        before = self.recorded.get(place, 0)
+        if said < before - TOLERANCE_US:
+            what = f"it was recorded {_long(before - said)} before a record that stands before it: the writer's clock was set back"
+            self._bad("RECORDED_BACK", entry, what)
+            return
+        self.recorded[place] = max(before, said)
+        if came - said <= TOLERANCE_US:
+            if entry.topic in self.late:
+                self.lates.append(self.late.pop(entry.topic))
+            return
+        late = self.late.setdefault(entry.topic, Late(entry, entry, 0))
+        late.last, late.count, late.most = entry, late.count + 1, max(late.most, came - said)
+
+    def _late(self, late: Late) -> None:
+        """Honest where the broker was away, or the writer with the record in its outbox; a clock that was set back looks the same."""
+        first, many = late.first, f"entries {late.first.idx} to {late.last.idx}: {late.count} records" if late.count > 1 else "it"
+        waited = f"{many} reached the broker up to {_long(late.most)} after being recorded"
+        start, end = (first.recorded_at + TOLERANCE_US) // MINUTE_US + 1, (first.kafka_time * 1000 - TOLERANCE_US) // MINUTE_US
+        busy = any(minute in self.minutes for minute in range(start, min(end, start + 60 * 24 * 366)))
+        if not busy:
+            self.report.say(finding(Weight.NOTE, "RECORDED_LATE", first, f"{waited}, and the broker took nothing in between: it was away"))
+        elif late.most <= STOOD_US:
+            what = f"{waited}, while the broker took others: the writer stood still before it published"
+            self.report.say(finding(Weight.NOTE, "RECORDED_LATE", first, what))
+        else:
+            what = f"{waited}, while the broker took others: the writer stood still so long, or its clock was set back; ask who ran it"
+            self.report.say(finding(Weight.UNCHECKED, "RECORDED_LATE", first, what))
+
+    def _beat(self, entry: Entry) -> None:
+        try:
+            beat = read(entry)
+        except Malformed as error:
+            self.report.say(finding(Weight.BAD, "BODY", entry, f"it is said to be a heartbeat, and cannot be read: {error}"))
+            return
+        self.drill = self.drill or beat.drill
+        if self.beats and entry.logged_at - self.beats[-1][0].logged_at > STILL_S * SECOND_US:
+            pause = _long(entry.logged_at - self.beats[-1][0].logged_at)
+            self.said.append(
+                finding(Weight.NOTE, "PAUSED", entry, f"audit said nothing for {pause} before this: it was away, or was stopped")
+            )
+        self.beats.append((entry, beat))
+        while len(self.beats) > 2 and self.beats[1][0].logged_at <= entry.logged_at - STILL_S * SECOND_US:
+            self.beats.pop(0)
+
+    def _still(self) -> None:
+        """Is the log alive at its end, and has it read what stood in the topics five minutes before?"""
+        if not self.beats:
+            return
+        (old, before), (last, now) = self.beats[0], self.beats[-1]
+        if self.seen is not None and last.idx < self.size and self.seen * SECOND_US - last.logged_at > STILL_S * SECOND_US:
+            still = _long(self.seen * SECOND_US - last.logged_at)
+            what = f"this is the last heartbeat, and its witnesses signed {still} later: audit's clock stood still, or nothing was logged"
+            self.report.say(finding(Weight.UNCHECKED, "STOOD_STILL", last, what))
+        if last.logged_at - old.logged_at < STILL_S * SECOND_US:
+            return
+        since = _long(last.logged_at - old.logged_at)
+        if all(beat.ends is None for _, beat in self.beats):
+            what = f"the broker has not answered audit for {since}: what stands in the topics is not known"
+            self.report.say(finding(Weight.UNCHECKED, "BROKER_AWAY", last, what))
+        if left := now.left(before):
+            what = f"audit has not read what stood in the topics {since} before: {', '.join(_few(left))}"
+            self.report.say(finding(Weight.UNCHECKED, "NOT_READ", last, what))
+
+    def _bad(self, code: str, entry: Entry, what: str) -> None:
+        self.said.append(finding(Weight.BAD, code, entry, what))
+
+
+def _few(left: dict[str, int]) -> Iterator[str]:
+    for number, (place, count) in enumerate(sorted(left.items())):
+        if number == 3:
+            yield f"and {len(left) - 3} more partitions"
+            return
+        yield f"{count} records of {place}"
+
+
+def _long(micros: int) -> str:
+    """A span in words, rounded down."""
+    seconds = micros // SECOND_US
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} seconds"

@@ -1,0 +1,214 @@
+"""Is the log whole? Every index, every position and every sequence, and the hash of every value; no key is needed."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from referral.domain.events import Quarantined
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, digest, plain, sort
+from referral.proof.forgeries import Genuine
+from referral.proof.history.case import unseal
+from referral.proof.verify.report import Report, Weight, finding
+from referral.wire import intake_key
+
+NAMED = 1_000
+"""Missing sequences that are named one by one before an entry (ours): a case has some hundred."""
+
+
+class Density(Struct, kw_only=True):
+    """Walks the entries once, in the order of idx. judged: of cases with torn sequences, which entries are the case's own."""
+
+    report: Report
+    judged: Genuine = field(default_factory=Genuine)
+    size: int = 0
+    at: int = 0
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    sequences: dict[tuple[str, str], int] = field(default_factory=dict)
+    gaps: list[tuple[range, Entry]] = field(default_factory=list)
+    """Sequences that are missing, and the entry that shows it; a forged one may claim any number."""
+    lost: set[tuple[str, str, int]] = field(default_factory=set)
+    """What a quarantine record accounts for."""
+    disowned: set[tuple[str, int, int]] = field(default_factory=set)
+    """(topic, partition, offset) of records of which the topic's owner says that it did not write them (docs/decisions/0020)."""
+    missing: list[Entry] = field(default_factory=list)
+    """Entries whose value is gone; the tree still has its digest."""
+    erasures: list[Entry] = field(default_factory=list)
+    """Entries that say of a case that it was erased."""
+    unsealed: set[tuple[str, int, int]] = field(default_factory=set)
+    """(topic, partition, offset) of records that a reader refused for their seal; of an erasure that is intake's signature."""
+    pinned: tuple[bytes, ...] = ()
+    """Keys of intake by the auditor's own policy; where it names none, those count that the log names."""
+    named: tuple[bytes, ...] = ()
+    """Keys of intake by the newest policy file in the log so far."""
+    unsigned: dict[int, str] = field(default_factory=dict)
+    """Index of an erasure that intake did not sign → why it is not believed."""
+
+    def take(self, entry: Entry) -> None:
+        """Check one entry against those before it, and against its value."""
+        missing = not entry.value and digest(b"") != entry.sha256
+        if missing:
+            self.missing.append(entry)
+        elif digest(entry.value) != entry.sha256:
+            self._bad("HASH_DIFFERS", entry, "the value is not the one that was logged")
+        if entry.kind is Kind.KEYS and not missing:
+            self._named(entry)
+        if entry.kind is Kind.ERASURE and not missing:
+            self._signed(entry)
+        if entry.kind not in OWN and not missing:
+            self._meta(entry)
+            if entry.kind is Kind.QUARANTINE and entry.idx not in self.judged.forged:
+                self._quarantined(entry)
+        self.place(entry)
+
+    def place(self, entry: Entry) -> None:
+        """Check only where it stands; its value is not looked at."""
+        self.report.counts["entries"] += 1
+        self._index(entry)
+        if entry.kind in OWN:
+            self._own(entry)
+            return
+        self._position(entry)
+        if entry.kind is Kind.ERASURE:
+            self.erasures.append(entry)
+        if entry.idx in self.judged.forged:
+            self._bad("SEAL", entry, "the seal does not open under the case's key: forged, or changed; the case's own records are others")
+            return
+        if entry.idx in self.judged.ahead:
+            what = "it stood in the topic before an earlier sequence of its case: its owner writes in order, so somebody else wrote this"
+            self._bad("SEQUENCE_AHEAD", entry, what)
+            return
+        if entry.idx in self.judged.twins:  # re-execution says which of the two is false
+            self._twin(entry)
+            return
+        match entry.kind:
+            case Kind.FORK:
+                self._bad("FORK", entry, "this sequence exists already, with other bytes: two writers, or a forged record")
+            case Kind.UNREADABLE:
+                self._note("UNREADABLE", entry, "a record that is none of ours stands in the topic")
+            case Kind.FOREIGN:
+                self._note(
+                    "FOREIGN", entry, "it claims this case, but stands under another key, or in a partition or topic that is not its own"
+                )
+            case kind if kind in SEQUENCED:
+                self._sequence(entry)
+
+    def finish(self) -> None:
+        """Say which gaps, and which values that are gone, nothing accounts for, and which erasures intake did not say."""
+        erased: dict[str, int] = {}
+        for entry in self.erasures:
+            if (entry.topic, entry.partition, entry.offset) in self.unsealed:
+                self._bad("ERASURE_FORGED", entry, "a reader refused it: intake did not sign it")
+            elif entry.idx in self.unsigned:
+                self._bad("ERASURE_FORGED", entry, self.unsigned[entry.idx])
+            else:
+                erased.setdefault(entry.case_id, entry.idx)
+        for entry in self.missing:
+            if entry.case_id in erased and entry.kind is not Kind.ERASURE:
+                self._note("PAYLOAD_ERASED", entry, f"the value is gone: erased under entry {erased[entry.case_id]}")
+            else:
+                self._bad("PAYLOAD_GONE", entry, "the value is gone, and no erasure says why: somebody took it away")
+        for missing, entry in self.gaps:
+            for seq in missing[:NAMED]:
+                if (entry.topic, entry.case_id, seq) in self.lost:
+                    self._note("LOST", entry, f"sequence {seq} of {entry.topic} was quarantined")
+                else:
+                    self._bad("SEQUENCE_GAP", entry, f"sequence {seq} of this case in {entry.topic} is missing before this entry")
+            if missing[NAMED:]:
+                self._bad("SEQUENCE_GAP", entry, f"and the sequences up to {missing[-1]} with it")
+
+    def _bad(self, code: str, entry: Entry, what: str) -> None:
+        self.report.say(finding(Weight.BAD, code, entry, what))
+
+    def _note(self, code: str, entry: Entry, what: str) -> None:
+        self.report.say(finding(Weight.NOTE, code, entry, what))
+
+    def _named(self, entry: Entry) -> None:
+        """Whose signature of an erasure counts from here on."""
+        try:
+            found = intake_key.named(entry.value)
+        except Malformed as error:
+            self._bad("BODY", entry, f"cannot be read: {error}")
+            return
+        if self.named and found != self.named:
+            what = "the log names other keys of intake from here on: compare them with what you were given"
+            self._note("INTAKE_KEY", entry, what)
+        self.named = found
+
+    def _signed(self, entry: Entry) -> None:
+        """Intake has signed it, under a key that counts here."""
+        try:
+            body = unseal(entry, None).body
+        except (Malformed, NewerVersion) as error:
+            self.unsigned[entry.idx] = f"it cannot be read, so nobody knows who said it: {error}"
+            return
+        keys = self.pinned or self.named
+        if getattr(body, "signature", None) is None:
+            self.unsigned[entry.idx] = "it has no signature of intake: whoever has the master key and the broker could have written it"
+        elif not keys:
+            what = "neither the log nor your policy names a key of intake: whether intake said it cannot be told"
+            self.report.say(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
+        elif not intake_key.genuine(keys, entry.case_id, body):
+            self.unsigned[entry.idx] = "it is signed with another key than intake's, or says another thing than was signed"
+
+    def _index(self, entry: Entry) -> None:
+        if entry.idx != self.size:
+            self._bad("INDEX_GAP", entry, f"entry {self.size} is missing or out of order before this one")
+        self.size = entry.idx + 1
+        if entry.logged_at < self.at:
+            self._bad("CLOCK_BACK", entry, "it says that it was logged before the entry that stands before it")
+        self.at = max(self.at, entry.logged_at)
+
+    def _own(self, entry: Entry) -> None:
+        if entry.kind is Kind.GAP:
+            self._note("GAP_LOGGED", entry, "audit saw here that a sequence was missing")
+        elif (entry.topic, entry.partition, entry.offset, entry.key, entry.headers) != ("", NOWHERE, NOWHERE, None, ()):
+            self._bad("META_DIFFERS", entry, "audit itself says this, and yet it names a record")
+
+    def _position(self, entry: Entry) -> None:
+        """Offsets of a partition rise; holes between them are Kafka's own and prove nothing."""
+        place = (entry.topic, entry.partition)
+        if entry.offset <= self.offsets.get(place, -1):
+            self._bad("ORDER", entry, f"offset {entry.offset} comes after {self.offsets[place]} of the same partition")
+        self.offsets[place] = max(entry.offset, self.offsets.get(place, -1))
+
+    def _meta(self, entry: Entry) -> None:
+        """What the entry says of itself is what the value says."""
+        kind, meta = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
+        says = (entry.event_id, entry.type, entry.fingerprint, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
+        nothing = ("", "", 0, "", 0, "", 0)
+        true = meta and (meta.event_id, meta.type, meta.fingerprint, meta.case_id, meta.case_seq, meta.cause_id, meta.recorded_at)
+        if kind != entry.kind and entry.kind is not Kind.FORK:
+            self._bad("META_DIFFERS", entry, f"the value is of kind {kind}")
+        elif says != (true or nothing):
+            self._bad("META_DIFFERS", entry, "the value belongs to another event, case or sequence")
+
+    def _sequence(self, entry: Entry) -> None:
+        place = (entry.topic, entry.case_id)
+        last = self.sequences.get(place, 0)
+        if entry.case_seq <= last:
+            self._bad("ORDER", entry, f"sequence {entry.case_seq} comes after {last}")
+            return
+        if entry.case_seq > last + 1:
+            self.gaps.append((range(last + 1, entry.case_seq), entry))
+        self.sequences[place] = entry.case_seq
+
+    def _twin(self, entry: Entry) -> None:
+        """A sequence that is given twice is not missing."""
+        place = (entry.topic, entry.case_id)
+        if entry.case_seq == self.sequences.get(place, 0) + 1:
+            self.sequences[place] = entry.case_seq
+
+    def _quarantined(self, entry: Entry) -> None:
+        self.report.counts["quarantined"] += 1
+        try:
+            body = plain(entry)
+        except (Malformed, NewerVersion) as error:
+            self._bad("BODY", entry, f"cannot be read: {error}")
+            return
+        if isinstance(body, Quarantined) and body.reason == "seal":
+            self.unsealed.add((body.topic, body.partition, body.offset))
+        if isinstance(body, Quarantined) and body.reason == "foreign" and body.reader == OWNERS.get(body.topic):
+            self.disowned.add((body.topic, body.partition, body.offset))
+        elif isinstance(body, Quarantined) and body.case_id:
+            self.lost.add((body.topic, body.case_id, body.case_seq))

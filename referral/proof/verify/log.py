@@ -1,0 +1,232 @@
+"""The whole proof over a log: is it whole, are its bytes the logged ones, and did the rules lead to its decisions?
+
+Pure and offline: entries and keys in, a report out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
+
+from referral.domain.events import CaseClosed, CaseErased, CaseOpened, PolicyActivated, TrackChanged
+from referral.domain.inputs import ROSTER_BOOK
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import OWNERS, SEQUENCED, Entry, Kind
+from referral.proof.forgeries import TORN, Genuine, genuine
+from referral.proof.history.case import Read, unseal
+from referral.proof.verify.clocks import Clocks
+from referral.proof.verify.completeness import Density
+from referral.proof.verify.policies import Bundles
+from referral.proof.verify.reexecute import Reexecution
+from referral.proof.verify.report import Report, Weight, finding
+from referral.proof.verify.signatures import Signatures
+
+CLOSED, TRACK, OPENED = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE, TrackChanged.TYPE, CaseOpened.TYPE))
+
+
+class Verification:
+    """A proof in two passes, so that a long log need not be held: every entry by idx, then each case. keys: case id → case key.
+
+    torn: the entries of cases with a fork or a gap (genuine.TORN). A case without a key is erased if the log says so (its integrity is
+    proven, its contents stay unread), else unchecked. seen, size: when a quorum signed how many entries, Unix seconds.
+    intake: its keys by the auditor's own policy, if that names any.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, bytes],
+        torn: Iterable[Entry],
+        seen: int | None = None,
+        size: int = 0,
+        *,
+        intake: tuple[bytes, ...] = (),
+    ) -> None:
+        self.report, self._keys = Report(), keys
+        self._judged = genuine(torn, keys)
+        self._density = Density(report=self.report, judged=self._judged, pinned=intake)
+        self._clocks = Clocks(report=self.report, seen=seen, size=size)
+        self._bundles = Bundles(report=self.report)
+        self._judge: Judge | None = None
+
+    def take(self, entry: Entry) -> None:
+        """The next entry, in the order of idx."""
+        entry = self._judged.put_right(entry)
+        self._density.take(entry)
+        self._clocks.take(entry, own=self._judged.own(entry))
+        if entry.kind is Kind.POLICY and entry.value:
+            self._bundles.take(entry)
+
+    def passed(self, entry: Entry) -> None:
+        """The next entry, where its bytes were proven in an earlier run: only its place is looked at."""
+        self._density.place(self._judged.put_right(entry))
+
+    def taken(self) -> None:
+        """That was the last one."""
+        self._density.finish()
+        self._clocks.finish()
+
+    def cases(self) -> Cases:
+        """What the second pass needs, after `taken`; it may be handed to other processes."""
+        bad = (found.case_id for found in self.report.findings if found.weight is Weight.BAD)
+        return Cases(
+            keys=self._keys,
+            judged=self._judged,
+            lost=frozenset(self._density.lost),
+            broken=frozenset(bad),
+            disowned=frozenset(self._density.disowned),
+            activated=self._bundles.activated,
+            logged=self._bundles.logged,
+        )
+
+    def case(self, case_id: str, entries: Iterable[Entry]) -> None:
+        """All entries of one case, in the order of idx, after `taken`."""
+        self._judge = self._judge or Judge(self.cases(), self.report)
+        self._judge.case(case_id, entries)
+
+
+def ends(type_: str) -> bool:
+    """Return True where a record of this type tells if the case is closed: its end, or what opens it, also after its end."""
+    return type_.rpartition(".v")[0] in (CLOSED, TRACK, OPENED)
+
+
+def closes(type_: str) -> bool:
+    """Return True where the case is closed if this is the last type that tells."""
+    return type_.rpartition(".v")[0] == CLOSED
+
+
+class Cases(Struct, frozen=True, kw_only=True):
+    """What the whole log says about each of its cases. lost: (topic, case, sequence) quarantined.
+
+    broken: cases that are not whole; one without its key is then taken for neither erased nor whole. disowned: (topic, partition, offset)
+    of records that their topic's owner did not write.
+
+    activated: the policy bundles by number. logged: the index of each.
+    """
+
+    keys: Mapping[str, bytes]
+    judged: Genuine
+    lost: frozenset[tuple[str, str, int]]
+    broken: frozenset[str]
+    disowned: frozenset[tuple[str, int, int]]
+    activated: dict[int, PolicyActivated]
+    logged: list[int]
+
+
+class Judge:
+    """Judges case after case into a report."""
+
+    def __init__(self, known: Cases, report: Report) -> None:
+        self._known, self.report = known, report
+        self._bundles = Bundles(report=report, activated=known.activated, logged=known.logged)
+        self.signatures = Signatures(bundles=self._bundles, report=report)
+
+    def afresh(self, report: Report) -> None:
+        """From now on into another report, and without knowing the signatures seen so far."""
+        self.report = self._bundles.report = report
+        self.signatures = Signatures(bundles=self._bundles, report=report)
+
+    def case(self, case_id: str, entries: Iterable[Entry]) -> None:
+        """All entries of one case, in the order of idx."""
+        known, right, report = self._known, self._known.judged, self.report
+        of_case = [e for entry in entries if (e := right.put_right(entry)).kind in SEQUENCED and e.idx not in right.forged]
+        if not of_case:
+            return
+        report.counts["cases"] += case_id != ROSTER_BOOK
+        disowned = frozenset(e.idx for e in of_case if (e.topic, e.partition, e.offset) in known.disowned)
+        for entry in of_case:
+            if entry.idx in disowned:
+                what = f"{OWNERS[entry.topic]}, which alone writes this topic, says that it did not write it: forged"
+                report.say(finding(Weight.BAD, "DISOWNED", entry, what))
+        key = known.keys.get(case_id)
+        for erased in (entry for entry in of_case if entry.kind is Kind.ERASURE and case_id not in known.broken):
+            _closed_before(of_case, erased, report)
+        if key is None and case_id not in known.broken:
+            _without_key(of_case, report)
+        elif key is None:
+            report.counts["cases not decided again"] += 1
+        else:
+            for read in _readable([e for e in of_case if (e.topic, case_id, e.case_seq) not in known.lost], key, report):
+                self.signatures.look(read)
+            Reexecution(
+                case_id=case_id, key=key, bundles=self._bundles, report=report, known=right.ahead | disowned, disowned=disowned
+            ).run(of_case)
+
+
+def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[bytes, ...] = ()) -> Report:
+    """Judge a log that is held whole. entries: all of them, in the order of idx. intake: its keys by the auditor's own policy."""
+    cases: dict[str, list[Entry]] = {}
+    held = list(entries)
+    for entry in held:
+        if entry.case_id:
+            cases.setdefault(entry.case_id, []).append(entry)
+    torn = {entry.case_id for entry in held if entry.kind in TORN}
+    proof = Verification(keys, (entry for entry in held if entry.case_id in torn), intake=intake)
+    for entry in held:
+        proof.take(entry)
+    proof.taken()
+    for case_id, of_case in cases.items():
+        proof.case(case_id, of_case)
+    return proof.report
+
+
+def _readable(entries: list[Entry], key: bytes, report: Report) -> Iterator[Read]:
+    """Every sealed body opens under the case's key and is what its type says; routing's own are opened when they are judged."""
+    for entry in entries:
+        if entry.kind is Kind.DECISION:
+            continue
+        try:
+            yield unseal(entry, key)
+        except Malformed as error:
+            report.say(finding(Weight.BAD, "SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}"))
+        except NewerVersion:
+            report.say(finding(Weight.UNCHECKED, "NEWER_VERSION", entry, "written by a newer program than this one"))
+
+
+def _without_key(entries: list[Entry], report: Report) -> None:
+    erased = next((entry for entry in entries if entry.kind is Kind.ERASURE), None)
+    if erased is not None:
+        report.counts["cases erased"] += 1
+        report.say(finding(Weight.NOTE, "ERASED", erased, f"{_under(erased)}: {len(entries)} entries are whole, no longer to be read"))
+        _counted(erased, report)
+    else:
+        what = f"no key, and no erasure says why: {len(entries)} entries are whole but cannot be read"
+        report.say(finding(Weight.UNCHECKED, "KEY_GONE", entries[0], what))
+
+
+def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
+    """The case was closed when its erasure was approved. Types and times are clear, so this needs no key.
+
+    Times, not indexes: audit may log another topic's older record later.
+    """
+    said = _said(erased)
+    at = said.approved_at if said is not None else erased.recorded_at
+    told = [e for e in entries if e.kind is Kind.DECISION and e.recorded_at <= at and ends(e.type)]
+    last = max(told, key=lambda entry: entry.case_seq, default=None)
+    if last is None or not closes(last.type):
+        what = "the case was open when its erasure was approved: a child's open case was destroyed, and no deadline of it passes any more"
+        report.say(finding(Weight.BAD, "ERASURE_OPEN", erased, what))
+
+
+def _under(erased: Entry) -> str:
+    """By whose word a case was erased."""
+    said = _said(erased)
+    if said is None or said.approved_by is None:
+        return f"erased under entry {erased.idx}, which does not say by whom"
+    return f"erased under entry {erased.idx} ({said.basis}), asked for by {said.requested_by}, approved by {said.approved_by}"
+
+
+def _counted(erased: Entry, report: Report) -> None:
+    """The entry says how many records of the case stood before it. One that killed its reader may never have been published."""
+    said = _said(erased)
+    if said is not None and said.approved_by is not None and said.records != erased.case_seq - 1:
+        what = f"the erasure speaks of {said.records} records of the case, the log has {erased.case_seq - 1} before it"
+        report.say(finding(Weight.UNCHECKED, "ERASURE_COUNT", erased, what))
+
+
+def _said(erased: Entry) -> CaseErased | None:
+    try:
+        body = unseal(erased, None).body
+    except (Malformed, NewerVersion):
+        return None
+    return body if isinstance(body, CaseErased) else None

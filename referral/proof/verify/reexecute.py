@@ -1,0 +1,218 @@
+"""Decide again: every decision of a case, from the logged inputs, facts and rules, compared byte for byte with what was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct, field, structs
+
+from referral.domain.case import Case
+from referral.domain.decide import decide
+from referral.domain.events import EVENTS, CauseKind, Head, Why
+from referral.domain.evolve import evolve
+from referral.domain.inputs import Input, derived, due_input
+from referral.domain.policy import ENGINE
+from referral.errors import Malformed, NewerVersion
+from referral.proof.entry import ROUTING, Entry
+from referral.proof.history.case import Answer, Read, answers, cause, decisions, inputs, opened
+from referral.proof.verify import forks
+from referral.proof.verify.forks import Branch
+from referral.proof.verify.policies import Bundles
+from referral.proof.verify.report import Report, Weight, finding
+from referral.wire import codec
+
+ENGINE_FAILED = ("engine-failed", "ENGINE_FAILED")
+"""The rule of a decision that no rule has made; first logs spelled it otherwise."""
+Position = tuple[str, int, int]
+
+
+class Stop(Exception):
+    """Nothing further of this case can be judged. Carries nothing: the finding is said."""
+
+
+class Reexecution(Struct, kw_only=True):
+    """One case. case: its state after the decisions judged so far. decided: where the inputs stand that routing has answered."""
+
+    case_id: str
+    key: bytes
+    bundles: Bundles
+    report: Report
+    case: Case | None = None
+    judged: set[str] = field(default_factory=set)
+    """Cause ids so far."""
+    decided: set[Position] = field(default_factory=set)
+    jumps: frozenset[int] = frozenset()
+    """Sequences of routing after which one is missing: that is the finding, and not the decision that lacks its end."""
+    known: frozenset[int] = frozenset()
+    """Indexes of inputs against which something was found: that nobody decided upon them is no finding of its own."""
+    disowned: frozenset[int] = frozenset()
+    """Indexes of records that their topic's owner did not write. Of inputs routing may have decided upon them; decisions they are none."""
+
+    def run(self, entries: Sequence[Entry]) -> None:
+        """Judge every decision; stop at the first that is bad, for nothing after it has a known state before it.
+
+        Where a sequence stands twice, both branches are decided again: the one that the rules lead to goes on, the other is named.
+        """
+        own = [entry for entry in entries if entry.idx not in self.disowned]
+        asked, twins = inputs(entries), forks.twins(own)
+        try:
+            self.jumps = forks.jumps(decisions(entries))
+            self._decisions([self._read(entry) for entry in decisions(own)], asked)
+            self._undecided(asked, self.known.union(entry.idx for place in twins for entry in place))
+        except Stop:
+            pass
+        for place in twins:
+            if place[0].topic != ROUTING:
+                self._twins(place)
+
+    def _decisions(self, reads: Sequence[Read], asked: dict[Position, Entry]) -> None:
+        places = forks.places(reads)
+        if len(places) == len(reads):
+            for answer in answers(reads):
+                self._judge(answer, asked)
+            return
+        at = 0
+        while at < len(places):
+            answer = self._branch(places[at:], asked)
+            self._judge(answer, asked)
+            at += len(answer.events)
+
+    def _branch(self, places: Sequence[Sequence[Read]], asked: dict[Position, Entry]) -> Answer:
+        """The answer that goes on from here: the first that the rules lead to, else the first that stands there."""
+        tried = [self._try(places, head, asked) for head in places[0]]
+        chosen = max(tried, key=lambda branch: (branch.holds, branch.own))  # of equals the first
+        if len(tried) == 1 and all(len(place) == 1 for place in places[: len(chosen.answer.events)]):
+            return chosen.answer
+        for weight, code, entry, what in forks.losers(places, chosen, tried):
+            self.report.say(finding(weight, code, entry, what))
+        return chosen.answer
+
+    def _try(self, places: Sequence[Sequence[Read]], head: Read, asked: dict[Position, Entry]) -> Branch:
+        """One branch from its first event on, as it stands and by the rules; nothing of it is kept."""
+        expected = self._expected(head, asked)
+        own = forks.written(places, head, None if expected is None else len(expected))
+        for answer in (own,) if expected is None else (own, forks.matching(places, head, expected)):
+            trial = structs.replace(self, report=Report(), judged=set(self.judged), decided=set())
+            try:
+                trial._judge(answer, asked)
+            except Stop:
+                continue
+            return Branch(answer, True, answer is own)
+        return Branch(own, False, True)
+
+    def _expected(self, first: Read, asked: dict[Position, Entry]) -> Sequence[Struct] | None:
+        """What the rules lead to upon the input that this event names; None where they cannot be asked."""
+        try:
+            head: Head | None = getattr(first.body, "head", None)
+            if head is None or head.facts.engine != ENGINE or (rules := self.bundles.policy(head.facts.bundle)) is None:
+                return None
+            again = self._cause(first, head, asked.get((head.topic, head.partition, head.offset)))
+        except (Malformed, NewerVersion):
+            return None
+        return decide(self.case, again, head.facts, rules)
+
+    def _cause(self, first: Read, head: Head, found: Entry | None) -> Input:
+        """The input again. An alarm is named by the number before its answer, which routing steps over where somebody else took it."""
+        if head.kind is CauseKind.DUE and head.due is not None:
+            return due_input(self.case_id, head.due, first.meta.case_seq - 1)
+        return cause(head, self.case_id, self.case, found, self.key)
+
+    def _twins(self, place: Sequence[Entry]) -> None:
+        """Two records of one sequence that no rule can tell apart: both are named, and which of them routing took."""
+        taken = [entry for entry in place if (entry.topic, entry.partition, entry.offset) in self.decided]
+        what = forks.told(place, taken)
+        for entry in place:
+            self.report.say(finding(Weight.BAD, "FORK", entry, what))
+
+    def _read(self, entry: Entry) -> Read:
+        try:
+            return opened(entry, self.key)
+        except Malformed as error:
+            raise self._stop("SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}") from error
+
+    def _body(self, read: Read) -> Struct:
+        """What it says; of an event that is what the rules lead to, nobody needs to ask."""
+        try:
+            return read.body
+        except Malformed as error:
+            raise self._stop("BODY", read.entry, f"the body was changed: {error}") from error
+        except NewerVersion:
+            raise self._stop("NEWER_VERSION", read.entry, "written by a newer program than this one", Weight.UNCHECKED) from None
+
+    def _judge(self, answer: Answer, asked: dict[Position, Entry]) -> None:
+        first = answer.events[0]
+        self._body(first)
+        head = answer.head
+        if head is None:
+            raise self._stop("HEAD_MISSING", first.entry, "the first event of an input does not say what was decided upon")
+        place = (head.topic, head.partition, head.offset)
+        try:
+            again = self._cause(first, head, asked.get(place))
+        except (Malformed, NewerVersion) as error:
+            raise self._stop("INPUT", first.entry, f"the input at {place[0]}[{place[1]}]@{place[2]}: {error}") from error
+        if again.id != first.meta.cause_id:
+            raise self._stop("CAUSE_DIFFERS", first.entry, "the input at that position is not the one that this decision names")
+        if again.id in self.judged:
+            raise self._stop("DECIDED_TWICE", first.entry, "this input was decided before")
+        self.judged.add(again.id)
+        self.decided.add(place)
+        for event in self._compare(answer, again, head):
+            self.case = evolve(self.case, event, self.case_id)
+        self.report.counts["decisions"] += 1
+
+    def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:
+        """The events of the answer, proven or not."""
+        first = answer.events[0]
+        rules = self.bundles.policy(head.facts.bundle)
+        why: Why | None = getattr(first.body, "why", None)
+        if why is not None and why.rule in ENGINE_FAILED:
+            self._unchecked("ENGINE_FAILED", first.entry, "decided by the path for a failed engine; a person was asked")
+        elif head.facts.engine != ENGINE:
+            self._unchecked("OTHER_ENGINE", first.entry, f"decided by engine {head.facts.engine}, this program has {ENGINE}")
+        elif rules is None:
+            raise self._stop("POLICY_MISSING", first.entry, f"the log does not hold policy bundle {head.facts.bundle}")
+        else:
+            expected = decide(self.case, again, head.facts, rules)
+            self._same(answer, expected)
+            self.report.counts["decisions re-executed"] += 1
+            return expected
+        return [self._body(read) for read in answer.events]
+
+    def _same(self, answer: Answer, expected: Sequence[Struct]) -> None:
+        for index, read in enumerate(answer.events):
+            if read.meta.event_id != derived(read.meta.cause_id, index):
+                raise self._stop("EVENT_ID", read.entry, f"its id is not that of event {index} of its cause")
+            if index >= len(expected):
+                raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to {len(expected)} events, not to this one")
+            name = type(expected[index]).__name__
+            if codec.encode(expected[index]) != read.body_bytes or name != self._name(read):
+                self._body(read)
+                raise self._stop("DECISION_DIFFERS", read.entry, f"the rules lead to another {name} here")
+        if len(expected) > len(answer.events):
+            if answer.events[-1].meta.case_seq in self.jumps:
+                raise Stop
+            missing = type(expected[len(answer.events)]).__name__
+            raise self._stop("DECISION_DIFFERS", answer.events[-1].entry, f"the rules lead to one more event after it: {missing}")
+
+    def _name(self, read: Read) -> str:
+        """The struct that the record's type is of; an older version of it has the same."""
+        known = EVENTS.get(read.meta.type)
+        return known.__name__ if known is not None else type(self._body(read)).__name__
+
+    def _undecided(self, asked: dict[Position, Entry], known: frozenset[int]) -> None:
+        """An input that routing went past without an answer; the newest ones are in flight."""
+        for place, entry in asked.items():
+            if place in self.decided or entry.idx in known:
+                continue
+            later = any(topic == entry.topic and offset > entry.offset for topic, _, offset in self.decided)
+            if later:
+                self.report.say(finding(Weight.BAD, "NOT_DECIDED", entry, "routing answered later inputs of this case, but not this one"))
+            else:
+                self.report.counts["inputs in flight"] += 1
+
+    def _unchecked(self, code: str, entry: Entry, what: str) -> None:
+        self.report.say(finding(Weight.UNCHECKED, code, entry, what))
+
+    def _stop(self, code: str, entry: Entry, what: str, weight: Weight = Weight.BAD) -> Stop:
+        self.report.say(finding(weight, code, entry, what))
+        return Stop()

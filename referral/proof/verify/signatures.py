@@ -1,0 +1,179 @@
+"""Did the agency sign what the log says that it sent? Checked from the signature in the event, with the keys of the bundle of that index.
+
+A signature is over digests, so no body is needed; who has the body compares its SHA-256 with the one that was signed. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from msgspec import Struct, field
+
+from referral.domain.events import (
+    ActorExcluded,
+    ConsentChanged,
+    Door,
+    InstructionGiven,
+    ReferralSubmitted,
+    ReferralWithdrawn,
+    ResponseSubmitted,
+    Scheme,
+    Signed,
+    TraitsChanged,
+    Via,
+)
+from referral.domain.policy.directory import Signing
+from referral.errors import Malformed
+from referral.proof.entry import INTAKE
+from referral.proof.history.case import Read
+from referral.proof.verify.policies import Bundles
+from referral.proof.verify.report import Report, Weight, finding
+from referral.wire import event_signature, http_signature
+
+Sent = ReferralSubmitted | ResponseSubmitted | ConsentChanged | TraitsChanged | ActorExcluded | InstructionGiven | ReferralWithdrawn
+RACE_US = 60_000_000
+"""How long after a bundle was activated a door may still have judged by the one before (ours; it hears of one within a second)."""
+SHEETS = ("text/csv", "application/vnd.htcds+json")
+"""Bodies that hold many referrals: their one signature stands in each event."""
+
+
+class Signatures(Struct, kw_only=True):
+    """Looks at one case after another. used: SHA-256 of each signature of a single thing → the event that it stands in."""
+
+    bundles: Bundles
+    report: Report
+    used: dict[bytes, str] = field(default_factory=dict)
+    numbers: dict[tuple[str, int], str] = field(default_factory=dict)
+    """(agency, its own number of a signed record) → the event."""
+
+    def look(self, read: Read) -> None:
+        """One record of the case that was opened; what no agency sends is passed over."""
+        if read.entry.topic != INTAKE or not isinstance(read.body, Sent):
+            return
+        if read.body.signed is None:
+            self._unsigned(read, read.body)
+            return
+        self.report.counts["signatures"] += 1
+        wrong = _wrong(read.meta.case_id, read.body, read.body.signed)
+        if wrong:
+            self._say(Weight.BAD, "SIGNATURE_WRONG", read, wrong)
+        else:
+            self._key(read, read.body.signed)
+            self._once(read, read.body.signed)
+
+    def _key(self, read: Read, signed: Signed) -> None:
+        """Was the key valid at this index? One that stands only before or after may be a race between door and log."""
+        now = self.bundles.at(read.entry.idx)
+        if self._has(now, signed):
+            return
+        listed = [number for number in sorted(self.bundles.activated) if self._has(number, signed)]
+        if not listed:
+            self._say(Weight.BAD, "SIGNATURE_KEY_UNKNOWN", read, f"no bundle of the log ever listed this key for {signed.agency}")
+        elif listed[0] > now:
+            what = f"its key was listed only later, in bundle {listed[0]}: logged in a race with it, or made afterwards"
+            self._say(Weight.UNCHECKED, "SIGNATURE_KEY_LATER", read, what)
+        else:
+            last = max(number for number in listed if number < now)
+            what = f"its key was revoked: bundle {last} is the last that listed it; taken in a race with that, or forged with an old key"
+            self._say(Weight.UNCHECKED, "SIGNATURE_KEY_REVOKED", read, what)
+
+    def _once(self, read: Read, signed: Signed) -> None:
+        """One signature is one event: what was sent twice was taken once. A file is one signature of many referrals."""
+        if signed.scheme is Scheme.CLOUDEVENT:
+            first = self.numbers.setdefault((signed.agency, signed.sequence), read.meta.event_id)
+        elif http_signature.read(signed.base).get("content-type", "").partition(";")[0].strip().lower() in SHEETS:
+            return
+        else:
+            first = self.used.setdefault(hashlib.sha256(signed.base).digest(), read.meta.event_id)
+        if first != read.meta.event_id:
+            self._say(Weight.BAD, "SIGNATURE_REUSED", read, f"what was signed once stands in two events, also in {first}")
+
+    def _unsigned(self, read: Read, body: Sent) -> None:
+        """Must the agency have signed? Judged by the bundle at this index, but for what a door may have taken under the one before."""
+        if not _by_system(body):
+            return
+        number = self.bundles.at(read.entry.idx)
+        if not self._signing(number, body.agency).must:
+            return
+        changed = number > 1 and not self._signing(number - 1, body.agency).must
+        if changed and body.received_at <= self.bundles.since(number) + RACE_US:
+            what = f"{body.agency} must sign since bundle {number}; this says that it came before the door heard of it"
+            self._say(Weight.UNCHECKED, "SIGNATURE_EARLY", read, what)
+        else:
+            self._say(Weight.BAD, "SIGNATURE_MISSING", read, f"{body.agency} must sign what its systems send, and this is not signed")
+
+    def _has(self, number: int, signed: Signed) -> bool:
+        return any(key.public == signed.public for key in self._signing(number, signed.agency).keys)
+
+    def _signing(self, number: int, agency: str) -> Signing:
+        policy = self.bundles.policy(number)
+        return policy.agencies[agency].signing if policy and agency in policy.agencies else Signing()
+
+    def _say(self, weight: Weight, code: str, read: Read, what: str) -> None:
+        self.report.say(finding(weight, code, read.entry, what))
+
+
+def _by_system(body: Sent) -> bool:
+    """Whether an agency's system sent it: not a person at the inbox, not a desk for one that was telephoned, not this system itself."""
+    if isinstance(body, ReferralSubmitted):
+        return body.door in (Door.HTTP, Door.KAFKA)
+    if isinstance(body, ResponseSubmitted) and body.via is Via.PHONE:  # a desk says it, and the event does not say which
+        return False
+    return getattr(body, "by", None) is None
+
+
+def _wrong(case_id: str, body: Sent, signed: Signed) -> str:
+    """What is wrong with the signature; empty where it holds and is of this event."""
+    by_phone = isinstance(body, ResponseSubmitted) and body.via is Via.PHONE
+    if signed.agency != body.agency and not by_phone:
+        return f"{signed.agency} signed what {body.agency} is said to have sent"
+    if signed.scheme is Scheme.CLOUDEVENT:
+        return _wrong_record(body, signed)
+    if signed.scheme is not Scheme.HTTP:
+        return "it is made in a way that this program does not know"
+    if not http_signature.holds(signed.public, signed.signature, signed.base):
+        return "it is not the key's signature of what was signed"
+    try:
+        said = http_signature.read(signed.base)
+    except Malformed as error:
+        return f"what was signed cannot be read: {error}"
+    if said.get("@method") != "POST" or not http_signature.sha256(said.get("content-digest", "")):
+        return "it covers no POST, or not its body"
+    if isinstance(body, ReferralSubmitted) and body.door is not Door.HTTP:
+        return "a request was signed, but it came by another door"
+    if said.get("@path") != _path(case_id, body):
+        return f"another path was signed than {_path(case_id, body)}"
+    return ""
+
+
+def _wrong_record(body: Sent, signed: Signed) -> str:
+    if not isinstance(body, ReferralSubmitted) or body.door is not Door.KAFKA:
+        return "a record of ingress was signed, but this came by another door"
+    if len(signed.base) % 32 or len(signed.base) < (len(event_signature.CORE) + 1 + 2 * len(event_signature.MANDATORY)) * 32:
+        return "what was signed is no list of digests"
+    if not http_signature.holds(signed.public, signed.signature, event_signature.signed_bytes(signed.base)):
+        return "it is not the key's signature of what was signed"
+    told = {"type": f"referral.{body.TYPE}", "specversion": "1.0", "topic": f"ingress.{body.agency}", "sequence": str(signed.sequence)}
+    for name, value in told.items():
+        if event_signature.named(signed.base, name) != hashlib.sha256(value.encode()).digest():
+            return f"another {name} was signed than {value}"
+    return ""
+
+
+def _path(case_id: str, body: Sent) -> str:
+    """Where this is posted."""
+    match body:
+        case ReferralSubmitted():
+            return "/v1/referrals"
+        case ResponseSubmitted():
+            return f"/v1/offers/{body.offer_id}/responses"
+        case ReferralWithdrawn():
+            return f"/v1/referrals/{body.referral_id}/withdrawal"
+        case ConsentChanged():
+            return f"/v1/cases/{case_id}/consent"
+        case TraitsChanged():
+            return f"/v1/cases/{case_id}/traits"
+        case ActorExcluded():
+            return f"/v1/cases/{case_id}/exclusions"
+        case InstructionGiven():
+            return f"/v1/cases/{case_id}/instructions"

@@ -1,0 +1,130 @@
+"""The texts of pages in the reader's language. Loaded once by wiring; a text that one language lacks refuses to load.
+
+Serbian Latin into Cyrillic, letter by letter. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DEFAULT = "sq"
+WRITTEN = ("en", "sq", "sr")
+"""Languages as the file holds them."""
+ENDONYMS: Mapping[str, str] = {"sq": "Shqip", "sr-Latn": "Srpski", "sr-Cyrl": "Српски", "en": "English"}
+"""Languages of the pages (BCP 47), each in its own name."""
+
+_PLURAL: Mapping[str, Callable[[int], int]] = {
+    "en": lambda n: 0 if n == 1 else 1,
+    "sq": lambda n: 0 if n == 1 else 1,
+    # CLDR: one (1, 21 …), few (2–4, 22–24 …), other
+    "sr": lambda n: 0 if n % 10 == 1 and n % 100 != 11 else 1 if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14 else 2,
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Words:
+    """One language. `words("key", name=value)` is a text; `words.count("minute", 5)` a number with its noun."""
+
+    language: str
+    texts: Mapping[str, str]
+    nouns: Mapping[str, tuple[str, ...]]
+    weekdays: tuple[str, ...]
+
+    def __call__(self, key: str, **values: object) -> str:
+        return self.texts[key].format(**values)
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a text."""
+        return key in self.texts
+
+    def first(self, *keys: str) -> str:
+        """The first of these texts that there is."""
+        return next(self.texts[key] for key in keys if key in self.texts)
+
+    def count(self, noun: str, number: int) -> str:
+        """ "1 minute", "5 minuta"."""
+        return f"{number} {self.nouns[noun][_PLURAL[self.language[:2]](number)]}"
+
+
+def spoken(chosen: str, accepted: str) -> str:
+    """The language of a page: the one chosen before, else the browser's (its Accept-Language), else Albanian."""
+    if chosen in ENDONYMS:
+        return chosen
+    for wish in accepted.lower().split(","):
+        tag = wish.partition(";")[0].strip()
+        if tag.startswith("sr"):
+            return "sr-Latn" if "latn" in tag else "sr-Cyrl"
+        if tag[:2] in ("sq", "en"):
+            return tag[:2]
+    return DEFAULT
+
+
+def load(path: Path) -> dict[str, Words]:
+    """All four languages. Raises ValueError naming the text and the language that is missing or has other placeholders."""
+    return compiled(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def compiled(file: Mapping[str, Any]) -> dict[str, Words]:
+    """Words of each language of ENDONYMS from the file's content."""
+    for key, forms in file["texts"].items():
+        _complete(key, forms)
+        if len({frozenset(_placeholders(forms[tongue])) for tongue in WRITTEN}) > 1:
+            raise ValueError(f"words.yaml: {key}: the languages have different placeholders")
+    for key, forms in file.get("count", {}).items():
+        _complete(key, forms)
+    return {language: _words(language, file) for language in ENDONYMS}
+
+
+def _words(language: str, file: Mapping[str, Any]) -> Words:
+    tongue = language[:2]
+    script: Callable[[str], str] = cyrillic if language == "sr-Cyrl" else str
+    return Words(
+        language=language,
+        texts={key: script(forms[tongue]) for key, forms in file["texts"].items()},
+        nouns={key: tuple(map(script, forms[tongue])) for key, forms in file.get("count", {}).items()},
+        weekdays=tuple(map(script, file.get("weekdays", {}).get(tongue, ()))),
+    )
+
+
+def _complete(key: str, forms: Mapping[str, Any]) -> None:
+    missing = [tongue for tongue in WRITTEN if not forms.get(tongue)]
+    if missing or set(forms) - set(WRITTEN):
+        raise ValueError(f"words.yaml: {key}: needs exactly {', '.join(WRITTEN)}; missing: {', '.join(missing) or 'none'}")
+
+
+def _placeholders(text: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+
+
+_TWO = {"lj": "љ", "nj": "њ", "dž": "џ"}
+_ONE = dict(zip("abvgdđežzijklmnoprstćufhcčš", "абвгдђежзијклмнопрстћуфхцчш", strict=True))
+_APART = re.compile(r"(?<=i)nj(?=ekc)|(?<=ko)nj(?=unk|ug)|(?<=na)dž(?=iv|njev)|(?<=po)dž(?=anr)", re.IGNORECASE)
+"""Words in which the two letters belong to two syllables: injekcija, konjunktura, konjugacija, nadživeti, podžanr."""
+_WORD = re.compile(r"\{[^{}]*\}|[^\W\d_]+")
+_NOT_SERBIAN = re.compile(r"[qwxyë]", re.IGNORECASE)
+_LETTER = re.compile(r"lj|nj|dž|[a-zđžćčš]", re.IGNORECASE)
+
+
+def cyrillic(latin: str) -> str:
+    """The same text in Cyrillic. Placeholders {…} and words with a letter that Serbian lacks (q, w, x, y, ë) stay as they are."""
+    return _WORD.sub(lambda found: _word(found.group()), latin)
+
+
+def _word(word: str) -> str:
+    if word.startswith("{") or _NOT_SERBIAN.search(word):
+        return word
+    apart = _APART.sub(lambda pair: pair.group()[0] + "\u200b" + pair.group()[1], word)
+    return _LETTER.sub(lambda letter: _letter(letter.group()), apart).replace("\u200b", "")
+
+
+def _letter(letter: str) -> str:
+    small = letter.lower()
+    found = _TWO.get(small) or _ONE[small]
+    return found if letter == small else found.upper()

@@ -1,0 +1,158 @@
+"""Kafka: clients with every default that loses or exposes data set, and the topics as their contract cards say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from referral.errors import Rejected
+from referral.runtime.kafka import fetched
+from referral.runtime.settings import Settings
+from referral.wire import topics
+
+SETTLE = 3.0  # seconds until what a broker shows is what it has
+APPEAR = 30.0
+"""Seconds (ours) until a broker that has much to do shows a topic that it has created; until then the topic has no partitions."""
+HALT = 2.0  # seconds for a reader to stop before its connections are just closed
+REQUEST = 10_000  # ms; a broker that has not answered by then is away
+BATCH = 900_000  # bytes; one prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
+FETCH = 1024 * 1024
+"""Bytes per partition and fetch. A reader of everything (audit: 38 partitions) holds one of each while it catches up, within 200 MB.
+A larger record still comes, alone: a broker sends at least one (KIP-74)."""
+POLICY_FETCH = 9 * 1024 * 1024
+
+# aiokafka's own defaults (in brackets) lose or expose data; each is asserted by a test.
+CONSUMER: Mapping[str, Any] = {
+    "group_id": None,  # leases own partitions, not consumer groups
+    "enable_auto_commit": False,  # [True] would pass records before they are handled
+    "auto_offset_reset": "none",  # [latest] would skip silently what is out of range
+    "isolation_level": "read_committed",  # [read_uncommitted]
+    "check_crcs": True,
+    "request_timeout_ms": REQUEST,
+    "fetch_max_wait_ms": 250,
+    "max_partition_fetch_bytes": FETCH,
+    "metadata_max_age_ms": 60_000,
+}
+PRODUCER: Mapping[str, Any] = {
+    "acks": "all",  # [1] would lose what one broker acknowledged alone
+    "enable_idempotence": True,  # [False] would double and reorder on a retry
+    "linger_ms": 0,
+    "compression_type": None,  # sealed bytes do not compress
+    "max_batch_size": BATCH,
+    "max_request_size": 8 * 1024 * 1024,
+    "request_timeout_ms": REQUEST,
+}
+
+
+def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
+    """A reader of partitions that somebody assigns by hand; start and stop it. What it cannot decode comes as `fetched.Undecodable`."""
+    fetched.protect()
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **{**CONSUMER, "client_rack": None, **more}
+    )
+
+
+def producer(settings: Settings) -> AIOKafkaProducer:
+    """A writer with explicit partitions; start and stop it."""
+    return AIOKafkaProducer(bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **PRODUCER)
+
+
+async def throw_away(producer: AIOKafkaProducer) -> None:
+    """At once, also when its broker is away: whatever it still holds is in the outbox."""
+    try:
+        async with asyncio.timeout(2):
+            await producer.stop()
+    except Exception:  # its broker is away; the sender would wait for its requests, which end when the connections do
+        producer._sender.sender_task.cancel()
+        await producer.client.close()
+
+
+def wanted(settings: Settings) -> dict[str, topics.Topic]:
+    """The fixed topics by name in topics.yaml; ingress topics come with each agency."""
+    return {name: card for name, card in topics.load(settings.schemas / "topics.yaml").items() if "<" not in name}
+
+
+async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | None = None) -> None:
+    """Create what is missing and check what is there. Rejected: partitions or a setting differ."""
+    cards = wanted(settings) if names is None else names
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        brokers = len((await admin.describe_cluster())["brokers"])
+        there = set(await admin.list_topics())
+        new = [
+            NewTopic(settings.topic(name), card.partitions, min(3, brokers), topic_configs=card.config)
+            for name, card in cards.items()
+            if settings.topic(name) not in there
+        ]
+        if new:
+            for topic, code, *_ in (await admin.create_topics(new)).topic_errors:
+                if code not in (0, 36):  # 36: another `prepare` was quicker
+                    raise KafkaError(f"cannot create {topic}: {for_code(code).__name__}")
+        for problem in await _settled(admin, settings, cards):
+            raise problem
+    finally:
+        await admin.close()
+
+
+async def create_ingress(settings: Settings, agency: str) -> str:
+    """The topic on which one agency publishes directly; its name."""
+    name, card = topics.ingress(topics.load(settings.schemas / "topics.yaml"), agency)
+    await create_topics(settings, {name: card})
+    return name
+
+
+async def _settled(admin: AIOKafkaAdminClient, settings: Settings, cards: Mapping[str, topics.Topic]) -> list[Rejected]:
+    """The differences that stay: a broker shows a new topic a moment after it has created it."""
+    names, deadline = [settings.topic(name) for name in cards], time.monotonic() + APPEAR
+    shown = await admin.describe_topics(names)
+    while not all(topic["partitions"] for topic in shown) and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+        shown = await admin.describe_topics(names)
+    problems = await differences(admin, settings, cards)
+    deadline = time.monotonic() + SETTLE
+    while problems and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+        problems = await differences(admin, settings, cards)
+    return problems
+
+
+async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Mapping[str, topics.Topic]) -> list[Rejected]:
+    """What the broker has otherwise than the cards say."""
+    names = [settings.topic(name) for name in cards]
+    counts = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(names)}
+    found = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    configs = {r[3]: {entry[0]: entry[1] for entry in r[4]} for response in found for r in response.resources}
+    problems = []
+    for name, card in cards.items():
+        topic = settings.topic(name)
+        if counts[topic] != card.partitions:
+            hint = f"{counts[topic]} partitions, must be {card.partitions}: make the topic anew, its order is not what it must be"
+            problems.append(Rejected("topic", topic, hint))
+        problems += [
+            Rejected(
+                "topic", f"{topic} {setting}", f"is {configs[topic].get(setting)}, must be {value}: set it with kafka-configs.sh --alter"
+            )
+            for setting, value in card.config.items()
+            if configs[topic].get(setting) != value
+        ]
+    return problems
+
+
+async def halt(reader: AIOKafkaConsumer) -> None:
+    """Stop reading. aiokafka lets the cancellation of a fetch of its own out of `stop`, which would end whoever stops it."""
+    try:
+        async with asyncio.timeout(HALT):
+            await reader.stop()
+    except (Exception, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # it was meant for us
+        await reader._client.close()

@@ -1,0 +1,163 @@
+"""Keys: one random key per case, wrapped by a master key that lives outside the database. Deleting a row erases a case."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac as hmac_
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Malformed, Rejected
+from referral.runtime.postgres import bulk
+from referral.wire.seal import Key
+
+NONCE = 12
+OTHERS = 0o077
+"""Rights of a key's file that nobody but its owner may have: who reads it opens every case."""
+Box = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes], bytes]]
+KEY = bulk.Table("keys.case_key", {"case_id": "text", "wrapped": "bytea"})
+_KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT (case_id) DO NOTHING")
+_LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
+
+
+class Keys:
+    """What the master key opens. One per process, made in wiring by `read`."""
+
+    def __init__(self, master: bytes) -> None:
+        if len(master) != 32:
+            raise ValueError("the master key has 32 bytes")
+        self._master = master
+        self._case = AESGCM(self._purpose("case-key"))
+        self._derived = cache(self._purpose)  # one entry per purpose: a handful of words in the code
+
+    def _purpose(self, purpose: str) -> bytes:
+        return HKDF(hashes.SHA256(), 32, None, b"referral/" + purpose.encode()).derive(self._master)
+
+    async def create(self, tx: AsyncConnection, case_id: str) -> bytes:
+        """A new case's key, kept with the caller's transaction."""
+        return (await self.create_all(tx, [case_id]))[case_id]
+
+    async def create_all(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
+        """A key for each new case, in one round trip."""
+        made = self.made(ids)
+        await bulk.write(tx, {KEY: self.rows(made)})
+        return made
+
+    def made(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """A random key for each case; nothing of it is kept before its `rows` are written."""
+        return {case_id: os.urandom(32) for case_id in ids}
+
+    def rows(self, made: Mapping[str, bytes]) -> list[bulk.Row]:
+        """Rows of KEY, each key wrapped."""
+        return [{"case_id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in made.items()]
+
+    async def book(self, tx: AsyncConnection, book_id: str) -> bytes:
+        """The key of a book, which is no case: kept like a case's, but derived, so that a database that went back has it again."""
+        key = self.hmac("book", book_id.encode())
+        await tx.execute(_KEEP, {"id": book_id, "wrapped": self._wrap(book_id, key)})
+        return key
+
+    def _wrap(self, case_id: str, key: bytes) -> bytes:
+        nonce = os.urandom(NONCE)
+        return nonce + self._case.encrypt(nonce, key, case_id.encode())
+
+    async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
+        """Case id → key. A case that is missing from the answer is erased, or never was."""
+        rows = (await tx.execute(_LOAD, {"ids": list(ids)})).all()
+        return {case_id: self._unwrap(case_id, wrapped) for case_id, wrapped in rows}
+
+    def unwrap(self, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Case id → key, of wrapped keys that are kept beside the database. One that does not open is nobody's, and is left out."""
+        found = {}
+        for case_id, value in wrapped.items():
+            try:
+                found[case_id] = self._unwrap(case_id, value)
+            except (Rejected, ValueError):
+                continue
+        return found
+
+    def _unwrap(self, case_id: str, wrapped: bytes) -> bytes:
+        try:
+            return Key(self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode()))
+        except InvalidTag:
+            raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "it is not the key that this database was made with") from None
+
+    def opens(self, case_id: str, wrapped: bytes) -> bool:
+        """Whether it is this case's key under this master key."""
+        try:
+            self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode())
+        except (InvalidTag, ValueError):
+            return False
+        return True
+
+    def hmac(self, purpose: str, *parts: bytes) -> bytes:
+        """A keyed digest (SHA-256) of parts; each part is counted, so that no two lists of parts meet."""
+        digest = hmac_.new(self._derived(purpose), digestmod=hashlib.sha256)
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.digest()
+
+    def lookup(self, event_id: str) -> str:
+        """The token for which audit gives out the proof of this one event. An id alone gives nothing: ids of decisions can be computed."""
+        return self.hmac("proof-of-event", event_id.encode()).hex()
+
+    def box(self, purpose: str) -> Box:
+        """(seal, open) for rows of a service: each takes bytes and a context that must be the same at opening. open: Malformed("seal")."""
+        key = AESGCM(self._derived(purpose))
+
+        def seal(plain: bytes, context: bytes = b"") -> bytes:
+            nonce = os.urandom(NONCE)
+            return nonce + key.encrypt(nonce, plain, context)
+
+        def open_(sealed: bytes, context: bytes = b"") -> bytes:
+            try:
+                return key.decrypt(sealed[:NONCE], sealed[NONCE:], context)
+            except (InvalidTag, ValueError):
+                raise Malformed("seal", purpose) from None
+
+        return seal, open_
+
+
+async def erase(tx: AsyncConnection, case_id: str) -> None:
+    """Destroy a case's key: no event body of it can be read again, by anybody."""
+    await tx.execute(text("DELETE FROM keys.case_key WHERE case_id = :id"), {"id": case_id})
+
+
+def read(path: Path) -> Keys:
+    """The master key of a file: 64 hexadecimal digits. Rejected: no such file, something else in it, or a file that others may read too."""
+    try:
+        if path.stat().st_mode & OTHERS:
+            hint = f"others than its owner may read the file: chmod 600 {path}; if somebody may have read it, tell your security officer"
+            raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", hint)
+        return Keys(bytes.fromhex(path.read_text("ascii").strip()))
+    except (OSError, ValueError):
+        raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "a readable file with 64 hexadecimal digits is needed") from None
+
+
+def signing(path: Path | None) -> Ed25519PrivateKey:
+    """Intake's own key: Ed25519, PKCS 8 in PEM. Rejected: no such file, or something else in it."""
+    try:
+        found = serialization.load_pem_private_key(path.read_bytes(), None) if path else None
+    except (OSError, ValueError, TypeError):
+        found = None
+    if not isinstance(found, Ed25519PrivateKey):
+        hint = "intake signs with a key of its own: name a readable Ed25519 private key, PKCS 8 in PEM (`referral audit key` makes it)"
+        raise Rejected("intake-key", "REFERRAL_INTAKE_KEY_FILE", hint)
+    return found
+
+
+def write(path: Path) -> None:
+    """Make a new master key that only its owner may read. FileExistsError: one is there; it is never overwritten."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(os.urandom(32).hex() + "\n")

@@ -1,0 +1,291 @@
+"""Own: a fair share of the units, taken over safely, and never more than that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.runtime import observe
+from referral.runtime.keys import key_topic
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.loop import lease, outbox, rollback_check
+from referral.runtime.loop.reader import LIMIT, Reader
+from referral.runtime.loop.units import ALL, Place, Unit
+from referral.runtime.postgres import queue
+from referral.runtime.service import Service
+from referral.runtime.settings import Settings
+from referral.wire import topics
+
+EVERY = 1.0  # seconds between two looks at who is alive and what is free
+DISCOVER = 10.0  # seconds between two looks for new ingress topics
+TIDY = 3600.0  # seconds between two looks for what is no longer needed
+FOREVER = float("inf")
+GONE = 3600.0
+"""Seconds (ours) that an agency's unit outlives its topic: a topic deleted by mistake and made again is nobody's new one by then."""
+AT_ONCE = 3.0
+"""Seconds for all units of the case topics to begin together (ours). Where one cannot, each is tried alone, which shows the one."""
+BEGIN = 10.0
+"""Seconds for one unit to begin (ours): a broker that answers at all has answered by then, and the other units wait meanwhile."""
+CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "unreadable")
+TOGETHER = 20.0
+"""Seconds for all units of one take-over (ours), because a turn of 45 s is no longer renewed. The rest waits for the next turn."""
+AGAIN = 30.0
+"""Seconds (ours) until a unit that could not begin is tried again: longer than TOGETHER, so that each of the others has its turn."""
+
+
+@dataclass(slots=True)
+class Owner:
+    """Leases of one instance. units: owned, by name. counts: partitions by topic.
+
+    stopped: owned and not read → (cause, monotonic second of the next try). resting: not owned, because it could not begin → as stopped.
+    gone: units of agencies without a topic, or out of the directory → monotonic second from which nobody knows them any more.
+    """
+
+    service: Service
+    settings: Settings
+    health: observe.Health
+    tx: AsyncConnection
+    reader: Reader
+    producer: AIOKafkaProducer
+    book: AIOKafkaConsumer
+    keys: Keys
+    units: dict[str, Unit]
+    counts: dict[str, int]
+    stopped: dict[str, tuple[str, float]] = field(default_factory=dict)
+    resting: dict[str, tuple[str, float]] = field(default_factory=dict)
+    gone: dict[str, float] = field(default_factory=dict)
+    _ingress: list[str] = field(default_factory=list)
+    _look: float = 0.0
+    _discover: float = 0.0
+    _tidy: float = 0.0
+    _stale: bool = False
+    _known: bool = False
+    _there: frozenset[str] = frozenset()
+
+    def active(self) -> dict[str, Unit]:
+        """The owned units that go on."""
+        return {name: unit for name, unit in self.units.items() if name not in self.stopped}
+
+    def drop(self, kept: frozenset[str]) -> None:
+        """Of the active units only these are still ours."""
+        for name in self.active().keys() - kept:
+            del self.units[name]
+            self._stale = True
+            observe.FENCED.labels(self.service.name).inc()
+
+    def stop(self, name: str, cause: str, until: float = FOREVER) -> None:
+        """Do not read a unit, for as long as it is ours; an operator must look."""
+        self.stopped[name] = (cause, until)
+        self._stale = True
+        observe.log().error("unit stopped", service=self.service.name, unit=name, reason=cause)
+        self._tell()
+
+    async def look(self, mono: float) -> None:
+        """Once a second: take what is free, let go what is too much. mono: monotonic seconds."""
+        if mono >= self._look:
+            self._look = mono + EVERY
+            await self._discovered(mono)
+            self._resume(mono)
+            await lease.standing(self.tx, list(self.units.values()))
+            found = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
+            await self.tx.commit()
+            await self._without_topic(found, mono)
+            await self._share(found, mono)
+            await self._tidied(mono)
+        if self._stale:
+            await self.assign()
+
+    async def _discovered(self, mono: float) -> None:
+        if mono < self._discover:
+            return
+        there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
+        self._there = frozenset(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else frozenset()
+        listed = self.service.agencies() if self.service.agencies else {t.removeprefix(topics.INGRESS) for t in self._there}
+        self._known = listed is not None
+        self._discover = mono + (DISCOVER if self._known else EVERY)
+        self._ingress = sorted(t for t in self._there if t.removeprefix(topics.INGRESS) in (listed or ()))
+
+    async def _without_topic(self, found: lease.Survey, mono: float) -> None:
+        """Let go of agencies' units whose topic is gone, or whose agency is out of the directory; forget them when that is sure."""
+        if not self._known:
+            return
+        lost = {unit for unit in found.units if unit.startswith(topics.INGRESS)} - set(self._ingress)
+        for unit in lost - self.gone.keys():
+            self.gone[unit] = mono if unit in self._there else mono + GONE  # its topic is there: the directory has no such agency
+            observe.log().error("unit without a topic", service=self.service.name, unit=unit)
+        self.gone = {unit: until for unit, until in self.gone.items() if unit in lost}
+        await self._let_go([self.units[unit] for unit in self.units.keys() & lost])
+        over = [unit for unit, until in self.gone.items() if mono >= until]
+        if over:
+            await lease.forget(self.tx, over)
+            await self.tx.commit()
+        self._tell()
+
+    async def _tidied(self, mono: float) -> None:
+        """Sent rows that nobody will repeat, and keys of erased cases."""
+        parts = [u.partition for u in self.units.values() if u.partition is not None]
+        if mono >= self._tidy and parts:
+            self._tidy = mono + TIDY
+            await queue.forget(self.tx, parts)
+            await self.tx.commit()
+            if self.service.writes == "referral-intake" and 0 in parts:
+                await key_topic.roll(self.producer, self.settings)
+
+    def _resume(self, mono: float) -> None:
+        if any(mono >= until for _, until in self.resting.values()):
+            self.resting = {name: held for name, held in self.resting.items() if mono < held[1]}
+            self._tell()
+        for name in [n for n, (_, until) in self.stopped.items() if mono >= until or n not in self.units]:
+            del self.stopped[name]
+            self._stale = True
+            self._tell()
+
+    async def _share(self, found: lease.Survey, mono: float) -> None:
+        for name in self.stopped.keys() & set(found.free) & self.units.keys():  # somebody fenced it: `referral recover` has put it right
+            del self.units[name], self.stopped[name]
+            self._stale = True
+            self._tell()
+        too_many = len(self.units) - found.share
+        if too_many > 0:
+            await self._let_go(list(self.units.values())[-too_many:])
+        taken: list[Unit] = []
+        free = [name for name in found.free if name not in self.resting and name not in self.gone]
+        for name in free[: max(0, -too_many)]:
+            got = await self._take(name)
+            if got is not None:
+                taken.append(got)
+        if taken:
+            await self._begin(taken, mono)
+            self._stale = True
+
+    async def _let_go(self, units: list[Unit]) -> None:
+        """Release them: another instance need not wait for their leases to end."""
+        if not units:
+            return
+        await lease.release(self.tx, units)
+        await self.tx.commit()
+        for unit in units:
+            self.units.pop(unit.name, None)
+            self.stopped.pop(unit.name, None)
+        self._stale = True
+
+    async def _take(self, name: str) -> Unit | None:
+        row = await lease.take(self.tx, self.settings.instance, name)
+        await self.tx.commit()
+        if row is None:
+            return None
+        epoch, positions, wary = row
+        self.stopped.pop(name, None)
+        return Unit(name, epoch, positions, wary=wary, left=dict(positions))
+
+    async def _begin(self, taken: list[Unit], mono: float) -> None:
+        """Before anything of them is read: is anything rewound? Then what the owner before us did not publish."""
+        for unit in taken:
+            self.units[unit.name] = unit  # from now on the heart renews it
+        started, failed, late = monotonic(), list[Unit](), list[Unit]()
+        cases = [unit for unit in taken if unit.partition is not None]  # an agency's own topic may be ill, and delays no other
+        begun = {unit.name for unit in cases} if len(cases) > 1 and await self._begun(cases, AT_ONCE) else set()
+        for unit in [unit for unit in taken if unit.name not in begun]:
+            if monotonic() - started >= TOGETHER:
+                late.append(unit)
+            elif not await self._begun([unit], BEGIN):
+                observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name)
+                failed.append(unit)
+        for unit in failed:
+            self.resting[unit.name] = ("unreadable", mono + AGAIN)
+        await self._let_go([*failed, *late])
+        self._tell()
+        observe.log().info("took over", service=self.service.name, count=len(taken) - len(failed) - len(late))
+        await self.publish({u.name for u in taken} - self.stopped.keys())
+
+    async def _begun(self, units: list[Unit], seconds: float) -> bool:
+        """Look where they stand. False: one of them cannot begin now, and the broker answers, so that nothing is the matter with others."""
+        wanted = {unit.name: (unit, self.places(unit.name)) for unit in units}
+        try:
+            async with asyncio.timeout(seconds):
+                rewound = await rollback_check.check(self.tx, self.settings, self.book, self.keys, self.service.writes, wanted)
+                for unit in units:
+                    await self._careful(unit)
+        except (KafkaError, TimeoutError) as error:
+            await self.tx.rollback()
+            await self.reader.probe.topics()  # raises when the broker is away
+            observe.log().warning("cannot begin", service=self.service.name, count=len(units), kind=type(error).__name__)
+            return False
+        await self.tx.commit()
+        for found in rewound:
+            unit, _ = wanted[found.unit]
+            if unit.partition is None and unit.name.startswith(topics.INGRESS):  # made anew: what is there has not been read
+                observe.log().warning("topic made anew", service=self.service.name, unit=unit.name)
+                await self._let_go([unit])
+                await lease.anew(self.tx, unit.name)
+                await self.tx.commit()
+            else:
+                self.stop(found.unit, f"rewound-{found.cause}")
+        return True
+
+    async def _careful(self, unit: Unit) -> None:
+        """Its owner before us died of its first batch: up to which offset is each record read alone?"""
+        if unit.wary is None:
+            return
+        ends = await self.reader.ends(self.places(unit.name))
+        starts = {p: unit.positions.get(p, (0, ""))[0] for p in ends}
+        unit.careful = {p: min(end, starts[p] + LIMIT) for p, end in ends.items() if end > starts[p]}
+        observe.log().warning("careful", service=self.service.name, unit=unit.name)
+
+    async def publish(self, owned: set[str]) -> None:
+        """The blobs that wait in the outbox."""
+        if self.service.writes is None:
+            return
+        parts = {u.partition: u for n, u in self.units.items() if n in owned and u.partition is not None}
+        blobs = await outbox.load(self.tx, list(parts))
+        await self.tx.commit()
+        if blobs:
+            spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), blobs)
+            await outbox.confirm(self.tx, self.service.writes, parts, blobs, spans)
+
+    async def assign(self) -> None:
+        """Read exactly what we own and what goes on, all positions anew."""
+        self._stale = False
+        await self.reader.assign([(unit, self.places(name)) for name, unit in self.active().items()])
+        observe.OWNED.labels(self.service.name).set(len(self.units))
+
+    def places(self, unit: str) -> tuple[Place, ...]:
+        return places(self.service, unit, self.counts)
+
+    def _tell(self) -> None:
+        """An agency's own topic is in the metric and the log only: one that is broken must not shut the doors on all others (0019)."""
+        found = {name: cause for name, (cause, _) in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
+        for cause in CAUSES:
+            observe.REWOUND.labels(self.service.name, cause).set(sum(c == cause for c in found.values()))
+        ours = {name: cause for name, cause in found.items() if not name.startswith(topics.INGRESS)}
+        if ours:
+            causes = ", ".join(sorted(set(ours.values())))
+            self.health.red("stopped", f"{causes}: {' '.join(sorted(ours))}; docs/operators.md says what to do")
+        else:
+            self.health.green("stopped")
+
+
+def monotonic() -> float:
+    """Seconds of true time for intervals; no event depends on it."""
+    return time.monotonic()
+
+
+def names(service: Service, ingress: list[str]) -> list[str]:
+    """The units of a service. ingress: the topics that exist."""
+    if service.one_unit:
+        return [ALL]
+    return [f"p{n}" for n in range(topics.PARTITIONS)] + (ingress if service.ingress else [])
+
+
+def places(service: Service, unit: str, counts: dict[str, int]) -> tuple[Place, ...]:
+    """What a unit reads. counts: partitions of each topic."""
+    if unit == ALL:
+        return tuple((topic, n) for topic in service.reads for n in range(counts[topic]))
+    if unit.startswith(topics.INGRESS):
+        return ((unit, 0),)
+    return tuple((topic, int(unit[1:])) for topic in service.reads)

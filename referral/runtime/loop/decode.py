@@ -1,0 +1,186 @@
+"""Records become inputs: opened, proved to be next in their case, unsealed, decoded. Nothing is applied twice or passed over in silence."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+
+from referral.domain.events import EVENTS
+from referral.domain.inputs import Erased, Input, Raw, RecordLost, Source, due_input, lost_input, record_input
+from referral.errors import Malformed
+from referral.runtime import observe
+from referral.runtime.kafka.fetched import Undecodable
+from referral.runtime.loop import quarantine
+from referral.runtime.loop.pending import Work
+from referral.runtime.loop.quarantine import Refused
+from referral.runtime.loop.quarantine import record as refused
+from referral.runtime.loop.reader import Taken
+from referral.runtime.loop.sequence import NONE, Seen, Verdict, fingerprint, judge
+from referral.runtime.loop.units import ALL, Place
+from referral.runtime.postgres import queue
+from referral.runtime.service import Outcome
+from referral.wire import codec, intake_key, seal, topics
+
+_POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed one: names the id of a record that has none
+
+
+@dataclass(slots=True)
+class Opened:
+    """A record of a case topic: its clear part, or why there is none."""
+
+    taken: Taken
+    envelope: seal.Envelope | None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Understood:
+    """What a batch's records come to."""
+
+    inputs: list[Input] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    seen: Seen = field(default_factory=dict)
+
+
+def open_all(taken: list[Taken], unread: bool) -> list[Opened]:
+    """Open without keys. unread: a record that has killed the process before; it is not looked at."""
+    return [Opened(t, None, "kills-process") if unread else _open(t) for t in taken]
+
+
+def _open(taken: Taken) -> Opened:
+    _, place, record = taken
+    if isinstance(record, Undecodable):
+        return Opened(taken, None, record.reason)
+    try:
+        envelope = seal.open(record.value or b"")
+    except Malformed as error:
+        return Opened(taken, None, error.reason)
+    meta = envelope.meta
+    struct = EVENTS.get(meta.type)
+    wrong_topic = struct is not None and place[0] != struct.TOPIC  # type: ignore[attr-defined]
+    if wrong_topic or record.key != meta.case_id.encode() or topics.partition(meta.case_id) != place[1] or meta.case_seq < 1:
+        return Opened(taken, None, "foreign")
+    return Opened(taken, envelope)
+
+
+def raw(taken: Taken) -> Input:
+    """A record as it came: of an ingress topic, and every record for a service with one unit."""
+    _, place, record = taken
+    body = Raw(
+        agency=place[0].removeprefix(topics.INGRESS) if place[0].startswith(topics.INGRESS) else "",
+        key=record.key,
+        value=record.value or b"",
+        headers=tuple((name, value or b"") for name, value in record.headers),
+        kafka_time=record.timestamp,
+    )
+    name = f"{place[0]}/{place[1]}/{record.offset}"
+    return Input(id=str(uuid.uuid5(_POSITION, name)), case_id="", body=body, source=_source(place, record))
+
+
+def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> Understood:
+    """In order. seen, keys: of every case here. intake: keys by which an erasure is believed.
+
+    NewerVersion: deploy this consumer first; nothing of the batch is applied.
+    """
+    out = Understood()
+    for item in opened:
+        _, place, record = item.taken
+        if item.envelope is None:
+            out.refused.append(refused(item.taken, item.reason))
+            continue
+        meta = item.envelope.meta
+        at = (place[0], meta.case_id)
+        print_ = fingerprint(record.value)
+        verdict = judge(seen.get(at, NONE), meta.case_seq, print_)
+        if verdict is Verdict.REPEAT:
+            observe.REPEATS.labels(service, place[0]).inc()
+            continue
+        body, reason = _body(item.envelope, place[0], keys, intake)
+        if reason == "seal":
+            # nothing proves that its sequence is true, and believing it would make the true records look like repeats or forks
+            out.refused.append(refused(item.taken, reason))
+            if verdict is Verdict.NEXT:  # it may have been true and was damaged: then no other comes in its place
+                out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
+            continue
+        if verdict in (Verdict.FORK, Verdict.FAR):  # nothing tells which of two is true, so neither takes the other's place: a person looks
+            _forked(verdict, service, place, record)
+            if not isinstance(body, Erased):
+                out.inputs.append(_lost(item, place[0], meta.case_seq, verdict.value))
+            continue
+        if verdict is Verdict.GAP:
+            out.inputs.append(_lost(item, place[0], seen.get(at, NONE).seq + 1, "gap"))
+            observe.LOST.labels(service, place[0]).inc()
+        out.seen[at] = seen[at] = seen.get(at, NONE).after(meta.case_seq, print_, meta.drill)
+        if body is None:
+            out.refused.append(refused(item.taken, reason, meta))
+            out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
+        else:
+            out.inputs.append(record_input(meta, body, _source(place, record)))
+    return out
+
+
+def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> tuple[Struct | None, str]:
+    """(body, "") or (None, why it cannot be read)."""
+    meta = envelope.meta
+    if meta.type not in seal.UNSEALED and meta.case_id not in keys:
+        return Erased(), ""
+    try:
+        body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys.get(meta.case_id), topic, envelope))
+        if meta.type in seal.UNSEALED and not intake_key.genuine(intake, meta.case_id, body):
+            return None, "seal"
+        return body, ""
+    except Malformed as error:
+        return None, error.reason
+
+
+def _lost(item: Opened, topic: str, seq: int, reason: str) -> Input:
+    _, place, record = item.taken
+    assert item.envelope is not None
+    return lost_input(item.envelope.meta.case_id, RecordLost(topic=topic, seq=seq, reason=reason), _source(place, record))
+
+
+def _forked(verdict: Verdict, service: str, place: Place, record: ConsumerRecord) -> None:
+    observe.FORKS.labels(service, place[0]).inc()
+    observe.log().error(verdict.value, service=service, topic=place[0], partition=place[1], offset=record.offset)
+
+
+def _source(place: Place, record: ConsumerRecord) -> Source:
+    return Source(topic=place[0], partition=place[1], offset=record.offset)
+
+
+def _queued(work: Work, keys: Mapping[str, bytes], refused: list[Refused]) -> list[Input]:
+    """Queue rows; of a case that was erased meanwhile nothing is left to say."""
+    if work.unread:
+        for row in work.rows:
+            number = topics.partition(row.case_id)
+            refused.append(Refused(f"p{number}", ("queue", number), row.n, row.body, "kills-process", row.case_id))
+        return []
+    out = []
+    for row in work.rows:
+        try:
+            plain = queue.unseal(row.body, row.id, keys.get(row.case_id))
+        except Malformed:
+            if row.case_id in keys:
+                raise
+            continue
+        body = codec.decode(row.type, row.fingerprint, plain)
+        out.append(Input(id=row.id, case_id=row.case_id, body=body, source=Source(topic="queue"), at=row.at, drill=row.drill))
+    return out
+
+
+def _due(work: Work, busy: set[str], writes: str, seen: Seen) -> list[Input]:
+    """Alarms of cases that have nothing else here: what has just come in may set them anew, and the cause id names the case's sequence."""
+    return [due_input(d.case_id, d.at, seen.get((writes, d.case_id), NONE).seq) for d in work.dues if d.case_id not in busy]
+
+
+def _of_handler(work: Work, outcome: Outcome) -> list[Refused]:
+    by_place = {(*t[1], t[2].offset): t for t in work.records if t[0].name != ALL}
+    return [
+        quarantine.record(by_place[i.source.topic, i.source.partition, i.source.offset], reason)
+        for i, reason in outcome.refused
+        if (i.source.topic, i.source.partition, i.source.offset) in by_place
+    ]

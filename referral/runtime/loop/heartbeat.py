@@ -1,0 +1,50 @@
+"""The heart: one connection that renews the leases while the loop is busy, and hears the doorbell of the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.runtime.loop import lease
+from referral.runtime.loop.units import Unit
+from referral.runtime.postgres import queue
+
+
+@asynccontextmanager
+async def beating(
+    engine: AsyncEngine, role: str, me: str, units: Mapping[str, Unit], wake: Callable[[], None], moves: Callable[[], bool]
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Renew and listen while the block runs. units: what we own, as the loop changes it. moves: whether the loop does; else not renewed.
+
+    Yields the task that renews: when it is done, the connection is lost.
+    """
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+
+        def rung(*_: object) -> None:
+            wake()
+
+        await driver.add_listener(queue.channel(role), rung)
+        task = asyncio.get_running_loop().create_task(_renew(driver, me, units, moves))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await connection.invalidate()  # it listens; no one else should get it
+
+
+async def _renew(driver: Any, me: str, units: Mapping[str, Unit], moves: Callable[[], bool]) -> None:
+    """Until the connection breaks; then the loop's own connection breaks too, or its lease ends: both are Fenced."""
+    while True:
+        await asyncio.sleep(lease.RENEW)
+        if not moves():
+            continue
+        held = list(units.values())
+        await driver.execute(lease.ALIVE_SQL, me)
+        if held:
+            await driver.execute(lease.RENEW_SQL, [u.name for u in held], [u.epoch for u in held])

@@ -1,0 +1,161 @@
+"""Account for every record of the service's own topic, all the time, and name at once each one that it did not write.
+
+What the broker acknowledges behind the last own record needs no reading. Only where something else stands between, or above it, those
+few records are read: a mark under the writer's secret proves that a predecessor wrote them. docs/decisions/0020 gives the rule.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from referral.domain.inputs import Input, RecordLost, Source, lost_input
+from referral.errors import Malformed
+from referral.runtime import observe
+from referral.runtime.loop import quarantine, writer_mark
+from referral.runtime.loop.decode import Opened, Understood, open_all
+from referral.runtime.loop.reader import Taken
+from referral.runtime.loop.sequence import FAR, NONE, Seen, fingerprint
+from referral.runtime.loop.units import Unit
+from referral.runtime.settings import Settings
+from referral.wire import codec, intake_key, seal
+
+EVERY = 1.0
+"""Seconds between two looks at the ends of the own partitions (ours): one request to the broker, whatever their number."""
+LIMIT = 60.0
+"""Seconds for one reading; a broker that needs longer is away."""
+MOST = 1000
+"""Records of one look (ours, as of one batch): who floods the topic must not keep the service from its work."""
+LINES = 20
+"""Log lines of one batch of foreign records (ours): the metric counts all of them, `referral doctor` names the first."""
+REASON = "foreign"
+"""The word of quarantine-reason and lost-reason for a record that its topic's owner did not write."""
+Ranges = Mapping[TopicPartition, tuple[int, int]]
+
+
+class Ledger:
+    """What one instance knows of its own topic. book: a reader that sees open and aborted transactions too: they are not ours either."""
+
+    def __init__(self, book: AIOKafkaConsumer, settings: Settings, writes: str) -> None:
+        self._book, self._settings, self._writes = book, settings, writes
+        self._next = 0.0
+        self._asking: asyncio.Task[dict[TopicPartition, int]] | None = None
+
+    async def look(self, units: Collection[Unit], mono: float) -> list[Taken]:
+        """Return the records that no acknowledgement covers, at most MOST. units: the active ones. mono: monotonic seconds.
+
+        A later turn takes the broker's answer, so that leases and alarms go on while the broker is away. Only for a record that is known to
+        be there the turn waits. KafkaError: the broker has not answered for as long as any request may take.
+        """
+        if any(unit.suspect for unit in units):
+            await self.halt()
+            return await self._account(units, await self._ends(units))
+        if self._asking is None and mono >= self._next:
+            self._next = mono + EVERY
+            self._asking = asyncio.create_task(self._ends(units))
+        if self._asking is None or not self._asking.done():
+            return []
+        answered, self._asking = self._asking, None
+        return await self._account(units, answered.result())
+
+    async def halt(self) -> None:
+        """End the question that is under way."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+            self._asking = None
+
+    async def _ends(self, units: Collection[Unit]) -> dict[TopicPartition, int]:
+        name = self._settings.topic(self._writes)
+        asked = [TopicPartition(name, unit.partition) for unit in units if unit.partition is not None]
+        return dict(await self._book.end_offsets(asked)) if asked else {}
+
+    async def _account(self, units: Collection[Unit], ends: Mapping[TopicPartition, int]) -> list[Taken]:
+        """Read what lies between the last own record of each unit and its end. ends: of the units that were ours when it was asked."""
+        name = self._settings.topic(self._writes)
+        own = {TopicPartition(name, unit.partition): unit for unit in units if unit.partition is not None}
+        places = {tp: unit for tp, unit in own.items() if tp in ends}
+        ranges = {tp: (start, ends[tp]) for tp, unit in places.items() if (start := self._start(unit)) < ends[tp]}
+        try:
+            found, read_to = await read(self._book, ranges, MOST)
+        finally:
+            self._book.unsubscribe()
+        for tp, unit in places.items():
+            unit.explained = max(unit.explained, read_to.get(tp, 0))
+            unit.suspect = tp in ranges and unit.explained < ranges[tp][1]
+        return [(places[tp], (self._writes, tp.partition), record) for tp, records in found.items() for record in records]
+
+    def _start(self, unit: Unit) -> int:
+        assert unit.partition is not None
+        return max(unit.positions.get((self._writes, unit.partition), (0, ""))[0], unit.explained)
+
+
+async def read(
+    book: AIOKafkaConsumer, ranges: Ranges, most: int | None = None
+) -> tuple[dict[TopicPartition, list[ConsumerRecord]], dict[TopicPartition, int]]:
+    """(the records of each [start, stop), the offset up to which each was read). Markers of transactions are no records, and are passed.
+
+    most: records after which it ends early. TimeoutError: the broker is away.
+    """
+    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ranges}
+    read_to = {tp: start for tp, (start, _) in ranges.items()}
+    left = set(ranges)
+    if left:
+        book.assign(list(left))
+        for tp in left:
+            book.seek(tp, ranges[tp][0])
+    async with asyncio.timeout(LIMIT):
+        while left and (most is None or sum(map(len, found.values())) < most):
+            for tp, records in (await book.getmany(*left, timeout_ms=200, max_records=most)).items():
+                found[tp] += [r for r in records if r.offset < ranges[tp][1]]
+            for tp in list(left):
+                read_to[tp] = min(await book.position(tp), ranges[tp][1])
+                if read_to[tp] == ranges[tp][1]:
+                    left.discard(tp)
+                    book.pause(tp)
+    return found, read_to
+
+
+def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
+    """Of the service's own topic: the records that it did not write."""
+    return open_all([t for t in own if not writer_mark.carries(secret, t[2].value, t[2].headers)], unread=False)
+
+
+def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Understood) -> None:
+    """Log each, and where its seal opens, so that readers believe it: keep it apart, have the case's desk asked, and step over its number.
+
+    The next true record gets a number behind the foreign one, so readers apply it instead of taking it for a repeat or a fork.
+    """
+    for count, item in enumerate(found):
+        _, place, record = item.taken
+        observe.FOREIGN.labels(service, place[0]).inc()
+        if count < LINES:
+            at = {"topic": place[0], "partition": place[1], "offset": record.offset}
+            observe.log().error("foreign record", service=service, hint=f"{service} did not write it; find out who did", **at)
+        if item.envelope is None or not opens(item.envelope, place[0], keys, intake):
+            continue  # its readers refuse it by themselves
+        meta = item.envelope.meta
+        out.refused.append(quarantine.record(item.taken, REASON, meta))
+        out.inputs.append(_asked(item, meta.case_id, meta.case_seq))
+        last = seen.get((place[0], meta.case_id), NONE)
+        if last.seq < meta.case_seq <= last.seq + FAR:
+            at_ = place[0], meta.case_id
+            out.seen[at_] = seen[at_] = last.after(meta.case_seq, fingerprint(record.value or b""), last.drill)
+
+
+def _asked(item: Opened, case_id: str, seq: int) -> Input:
+    _, place, record = item.taken
+    source = Source(topic=place[0], partition=place[1], offset=record.offset)
+    return lost_input(case_id, RecordLost(topic=place[0], seq=seq, reason=REASON), source)
+
+
+def opens(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> bool:
+    """Whether readers believe this record: it opens under its case's key, or is an erasure that proves itself."""
+    meta = envelope.meta
+    try:
+        data = seal.unseal(keys.get(meta.case_id), topic, envelope)
+        return meta.type not in seal.UNSEALED or intake_key.genuine(intake, meta.case_id, codec.decode(meta.type, meta.fingerprint, data))
+    except Malformed:
+        return False

@@ -1,0 +1,181 @@
+"""Outbox: what a batch says, kept with it as one blob per partition, and published again until the broker has it. Go-back-N:
+
+a failed publication throws the producer away, and the oldest blob goes out again with the same bytes; readers drop the repeats.
+
+What a batch says becomes records: numbered per case, sealed under its key, of a size that the broker takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import Meta
+from referral.domain.inputs import Input, derived
+from referral.errors import Fenced
+from referral.runtime import observe
+from referral.runtime.kafka.publish import Span, send
+from referral.runtime.loop import writer_mark
+from referral.runtime.loop.sequence import NONE, Seen, fingerprint
+from referral.runtime.loop.units import Unit, digest, word
+from referral.wire import codec, headers, seal, topics
+
+RECORD = 1_000_000  # bytes of a record's value and headers; max.message.bytes is 1 MiB and framing needs some
+
+
+class Record(Struct, frozen=True, array_like=True):
+    """A record as it goes out."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Blob(NamedTuple):
+    """One partition's committed and unpublished records."""
+
+    partition: int
+    id: int
+    records: list[Record]
+
+
+_decoder = msgspec.msgpack.Decoder(list[Record])
+_encode = msgspec.msgpack.Encoder().encode
+_LOAD = text("SELECT partition, id, blob FROM outbox WHERE partition = ANY(CAST(:parts AS int[])) ORDER BY id")
+_KEEP = text(
+    "INSERT INTO outbox (partition, records, oldest, blob)"
+    " SELECT * FROM unnest(CAST(:parts AS int[]), CAST(:counts AS int[]), CAST(:oldest AS bigint[]), CAST(:blobs AS bytea[]))"
+    " RETURNING partition, id"
+)
+# Confirmations need not wait for the disk: one that a crash of the database takes back means the same bytes once more.
+_CONFIRM = text(
+    "WITH gone AS (DELETE FROM outbox USING unnest(CAST(:parts AS int[]), CAST(:ids AS bigint[])) AS d(p, i)"
+    " WHERE outbox.partition = d.p AND outbox.id = d.i)"
+    " UPDATE lease SET positions = lease.positions || CAST(c.position AS jsonb)"
+    " FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[]), CAST(:positions AS text[])) AS c(unit, epoch, position)"
+    " WHERE lease.unit = c.unit AND lease.epoch = c.epoch"
+    " RETURNING lease.unit, (SELECT set_config('synchronous_commit', 'off', true))"
+)
+
+
+async def load(tx: AsyncConnection, partitions: list[int]) -> list[Blob]:
+    """What an owner before us committed and did not confirm."""
+    return [Blob(p, i, _decoder.decode(blob)) for p, i, blob in (await tx.execute(_LOAD, {"parts": partitions})).all()]
+
+
+async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest: Mapping[int, int]) -> list[Blob]:
+    """Keep each partition's records with the batch."""
+    if not records:
+        return []
+    parts = list(records)
+    values = {
+        "parts": parts,
+        "counts": [len(records[p]) for p in parts],
+        "oldest": [oldest[p] for p in parts],
+        "blobs": [_encode(records[p]) for p in parts],
+    }
+    return [Blob(p, i, records[p]) for p, i in (await tx.execute(_KEEP, values)).all()]
+
+
+async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob]) -> dict[int, list[Span]]:
+    """Partition → where its record batches stand, once the broker has all. TimeoutError, KafkaError: throw the producer away."""
+    sent = (send(producer, topic, b.partition, [(r.key, r.value, r.headers) for r in b.records]) for b in blobs)
+    return dict(zip((b.partition for b in blobs), await asyncio.gather(*sent), strict=True))
+
+
+def joined(start: int, spans: Iterable[Span]) -> int | None:
+    """The end of spans that follow `start` without a hole; None: something else stands between them. KafkaError: the topic went back."""
+    for begin, end in spans:
+        if begin < start:
+            raise KafkaError("the topic ends before what it has acknowledged")
+        if begin > start:
+            return None
+        start = end
+    return start
+
+
+async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], blobs: list[Blob], spans: Mapping[int, list[Span]]) -> None:
+    """Published. The confirmed position moves over what is this service's alone; before a hole it stays, and the ledger looks into it.
+
+    Fenced: somebody else took over meanwhile (the records are the same bytes that it repeats).
+    """
+    for blob in blobs:
+        unit, place = units[blob.partition], (topic, blob.partition)
+        before = unit.positions.get(place, (0, ""))
+        end = joined(max(before[0], unit.explained), spans[blob.partition])
+        unit.suspect |= end is None
+        last = blob.records[-1]
+        unit.positions[place] = before if end is None else (end, digest(last.key, last.value))
+    owned = [units[b.partition] for b in blobs]
+    values = {
+        "parts": [b.partition for b in blobs],
+        "ids": [b.id for b in blobs],
+        "units": [u.name for u in owned],
+        "epochs": [u.epoch for u in owned],
+        "positions": [json.dumps({word((topic, b.partition)): u.positions[topic, b.partition]}) for b, u in zip(blobs, owned, strict=True)],
+    }
+    confirmed = (await tx.execute(_CONFIRM, values)).all()
+    await tx.commit()
+    for unit, blob in zip(owned, blobs, strict=True):
+        unit.left[topic, blob.partition] = unit.positions[topic, blob.partition]
+    if len(confirmed) < len(blobs):
+        raise Fenced("another instance owns a partition of this batch")
+
+
+HEADERS = 1024  # bytes; ours are about 440
+
+
+class TooLarge(Exception):
+    """An event that no broker of ours takes. Its cause is handled by the service's fallback; nothing was committed."""
+
+
+def compose(
+    emitted: list[tuple[Input, Struct]], service: str, topic: str, now: int, keys: Mapping[str, bytes], seen: Seen, secret: bytes
+) -> tuple[dict[int, list[Record]], Seen]:
+    """(partition → records in order, the last sequences). seen: of the service's own topic, for every case here. TooLarge.
+
+    secret: the service's own, with which each record is marked as written by it.
+    """
+    out: defaultdict[int, list[Record]] = defaultdict(list)
+    last: Seen = {}
+    index: defaultdict[str, int] = defaultdict(int)
+    random = os.urandom(seal.NONCE * len(emitted))  # asked for once: the kernel's answer takes longer than the sealing
+    for at, (cause, event) in zip(range(0, len(random), seal.NONCE), emitted, strict=True):
+        case_id = cause.case_id
+        before = last.get((topic, case_id)) or seen.get((topic, case_id), NONE)
+        number, index[cause.id] = index[cause.id], index[cause.id] + 1
+        type_: str = event.TYPE  # type: ignore[attr-defined]
+        if type_ not in seal.UNSEALED and case_id not in keys:
+            observe.ERASED.labels(service).inc()
+            continue
+        meta = Meta(
+            event_id=derived(cause.id, number),
+            case_id=case_id,
+            case_seq=before.seq + 1,
+            type=type_,
+            fingerprint=codec.fingerprint(type_),
+            cause_id=cause.id,
+            recorded_at=now,
+            source=service,
+            drill=cause.drill or before.drill,
+        )
+        value = seal.seal(keys.get(case_id), topic, meta, codec.encode(event), random[at : at + seal.NONCE])
+        print_ = fingerprint(value)
+        head = headers.of(meta)
+        head.append(writer_mark.of(secret, print_))
+        if len(value) + HEADERS > RECORD:
+            raise TooLarge(type_)
+        last[topic, case_id] = before.after(meta.case_seq, print_, meta.drill)
+        out[topics.partition(case_id)].append(Record(case_id.encode(), value, head))
+    return dict(out), last

@@ -1,0 +1,73 @@
+"""What one turn of the loop has before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from referral.runtime.loop.reader import Taken
+from referral.runtime.loop.tables import Row
+from referral.runtime.loop.timers import Due
+from referral.runtime.loop.units import Place, Position, digest
+from referral.wire import topics
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Records, queue rows and due alarms, in the order of handling.
+
+    own: records of the service's own topic that none of its acknowledgements covers: was it really this service that wrote them?
+    attempt: the how-manieth of the one input in it, where it is counted. unread: it has killed the process too often to be looked at.
+    """
+
+    records: list[Taken] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    dues: list[Due] = field(default_factory=list)
+    own: list[Taken] = field(default_factory=list)
+    attempt: int = 0
+    unread: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.rows or self.dues or self.own)
+
+    def place(self) -> tuple[str, Place, int]:
+        """Unit, place and offset of its one input; a row's and an alarm's place names it."""
+        if self.records:
+            unit, place, record = self.records[0]
+            return unit.name, place, record.offset
+        if self.rows:
+            number = topics.partition(self.rows[0].case_id)
+            return f"p{number}", ("queue", number), self.rows[0].n
+        due = self.dues[0]
+        return f"p{due.partition}", (f"alarm {due.case_id}", due.partition), due.at
+
+    def units(self) -> frozenset[str]:
+        """Whose inputs these are."""
+        parts = {topics.partition(row.case_id) for row in self.rows} | {due.partition for due in self.dues}
+        return frozenset({taken[0].name for taken in (*self.records, *self.own)} | {f"p{number}" for number in parts})
+
+    def of(self, units: frozenset[str]) -> Work:
+        """Only what belongs to these units."""
+        return replace(
+            self,
+            records=[t for t in self.records if t[0].name in units],
+            rows=[r for r in self.rows if f"p{topics.partition(r.case_id)}" in units],
+            dues=[d for d in self.dues if f"p{d.partition}" in units],
+            own=[t for t in self.own if t[0].name in units],
+        )
+
+    def singly(self) -> Iterator[Work]:
+        """One input at a time, in the same order."""
+        nothing = replace(self, records=[], rows=[], dues=[], own=[])
+        yield from (replace(nothing, own=[t]) for t in self.own)
+        yield from (replace(nothing, records=[t]) for t in self.records)
+        yield from (replace(nothing, rows=[r]) for r in self.rows)
+        yield from (replace(nothing, dues=[d]) for d in self.dues)
+
+    def moved(self) -> dict[str, dict[Place, Position]]:
+        """Unit → its positions after this work."""
+        out: dict[str, dict[Place, Position]] = {}
+        for (unit, place), record in {(t[0].name, t[1]): t for t in (*self.own, *self.records)}.items():
+            positions = out.setdefault(unit, dict(record[0].positions))
+            positions[place] = (record[2].offset + 1, digest(record[2].key, record[2].value))
+        return out

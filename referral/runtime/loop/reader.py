@@ -1,0 +1,106 @@
+"""Read: records of the owned units, in order, from the positions that SQL names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from referral.runtime import observe
+from referral.runtime.loop.units import Place, Unit
+from referral.runtime.settings import Settings
+
+LIMIT = 1000  # inputs of one transaction
+POLL = 0.2  # seconds between two looks at queue and alarms when nobody rings
+Taken = tuple[Unit, Place, ConsumerRecord]
+
+
+class Reader:
+    """One consumer for all owned units. wake: set by whoever has something for the loop.
+
+    probe: a second consumer for questions, because a broker answers a connection in order and a fetch may wait there for long.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, probe: AIOKafkaConsumer, settings: Settings, service: str) -> None:
+        self.consumer, self.probe, self._settings, self._service = consumer, probe, settings, service
+        self.wake = asyncio.Event()
+        self._at: dict[TopicPartition, tuple[Unit, Place, int]] = {}
+        self._fetch: asyncio.Task[dict[TopicPartition, list[ConsumerRecord]]] | None = None
+
+    def tp(self, place: Place) -> TopicPartition:
+        return TopicPartition(self._settings.topic(place[0]), place[1])
+
+    async def assign(self, units: Iterable[tuple[Unit, tuple[Place, ...]]]) -> None:
+        """Own exactly these: every position is sought anew, and what was buffered for others is dropped."""
+        await self.halt()
+        self._at = {self.tp(p): (unit, p, unit.positions.get(p, (0, ""))[0]) for unit, places in units for p in places}
+        if not self._at:
+            self.consumer.unsubscribe()
+            return
+        self.consumer.assign(list(self._at))
+        for tp, (_, _, offset) in self._at.items():
+            self.consumer.seek(tp, offset)
+
+    async def halt(self) -> None:
+        """End the fetch under way; what it would have brought is fetched again."""
+        if self._fetch is not None:
+            self._fetch.cancel()
+            await asyncio.gather(self._fetch, return_exceptions=True)
+            self._fetch = None
+
+    async def take(self, wait: float) -> list[Taken]:
+        """What has arrived, ≤ LIMIT, in offset order per partition; at the latest after `wait` seconds, or when someone rings."""
+        if not self._at:
+            await self._ring(wait)
+            return []
+        if self._fetch is None:
+            self._fetch = asyncio.ensure_future(self.consumer.getmany(timeout_ms=1000, max_records=LIMIT))
+        if not self._fetch.done() and wait > 0:
+            bell = asyncio.ensure_future(self.wake.wait())
+            await asyncio.wait({self._fetch, bell}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            bell.cancel()
+        if not self._fetch.done():
+            return []
+        found, self._fetch = self._fetch.result(), None
+        return self._fresh(found)
+
+    async def one(self, places: Iterable[Place]) -> list[Taken]:
+        """A single record of these places."""
+        await self.halt()
+        return self._fresh(await self.consumer.getmany(*map(self.tp, places), timeout_ms=int(POLL * 1000), max_records=1))
+
+    def _fresh(self, found: dict[TopicPartition, list[ConsumerRecord]]) -> list[Taken]:
+        out: list[Taken] = []
+        for tp, records in found.items():
+            if tp not in self._at:
+                continue
+            unit, place, offset = self._at[tp]
+            records = [r for r in records if r.offset >= offset]
+            if not records:
+                continue
+            out += ((unit, place, record) for record in records)
+            self._at[tp] = (unit, place, records[-1].offset + 1)
+            mark = self.consumer.highwater(tp)
+            if mark is not None:
+                observe.LAG.labels(self._service, *map(str, place)).set(mark - records[-1].offset - 1)
+        return out
+
+    async def reached(self) -> dict[Place, int]:
+        """The next offset of each place, behind everything that was taken and behind a transaction's marker, which is no record."""
+        if self._fetch is not None and self._fetch.done():
+            return {}  # what it brought is not taken yet
+        return {place: await self.consumer.position(tp) for tp, (_, place, _) in self._at.items()}
+
+    async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The end offsets as the broker has them now."""
+        tps = {self.tp(p): p for p in places}
+        if not tps:
+            return {}
+        return {tps[tp]: end for tp, end in (await self.probe.end_offsets(list(tps))).items()}
+
+    async def _ring(self, wait: float) -> None:
+        try:
+            await asyncio.wait_for(self.wake.wait(), wait)
+        except TimeoutError:
+            return

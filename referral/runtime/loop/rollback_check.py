@@ -1,0 +1,145 @@
+"""Rewound: does SQL, or Kafka, stand where it stood? Asked before anything is published after a take-over.
+
+Everything on the service's own topic was committed first. So a record there that this service wrote, with a sequence beyond SQL's, says
+that SQL went back; and a position beyond the topic, or with another record before it, that Kafka did. A record that somebody else wrote
+says nothing about SQL: the ledger names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Malformed
+from referral.runtime.keys import erasure_tag, key_topic
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.loop import ledger, tables, writer_mark
+from referral.runtime.loop.sequence import NONE
+from referral.runtime.loop.units import Place, Unit, digest
+from referral.runtime.settings import Settings
+from referral.wire import seal
+
+LIMIT = 60.0  # seconds for one check; a broker that needs longer is away
+_WROTE = text("SELECT EXISTS (SELECT FROM seen WHERE topic = :topic)")
+Range = tuple[int, int]
+Tps = dict[TopicPartition, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """Why a unit stops. cause: `sql` or `kafka`. place: where it was seen. `referral recover` needs no more."""
+
+    unit: str
+    cause: str
+    place: Place
+
+
+async def check(
+    tx: AsyncConnection,
+    settings: Settings,
+    book: AIOKafkaConsumer,
+    keys: Keys,
+    writes: str | None,
+    units: Mapping[str, tuple[Unit, tuple[Place, ...]]],
+) -> list[Rewound]:
+    """The units that must stop. A unit's position before the beginning of a topic that it never read is moved there.
+
+    book: a reader that sees open transactions: a record of ours may stand above one.
+    """
+    async with asyncio.timeout(LIMIT):
+        try:
+            return await _check(tx, settings, book, keys, writes, [(unit, _tps(settings, writes, unit, p)) for unit, p in units.values()])
+        finally:
+            book.unsubscribe()
+
+
+def _own(writes: str | None, unit: Unit) -> Place | None:
+    return (writes, unit.partition) if writes and unit.partition is not None else None
+
+
+def _tps(settings: Settings, writes: str | None, unit: Unit, places: tuple[Place, ...]) -> Tps:
+    own = _own(writes, unit)
+    return {TopicPartition(settings.topic(p[0]), p[1]): p for p in (*places, *([own] if own else []))}
+
+
+async def _check(
+    tx: AsyncConnection, settings: Settings, book: AIOKafkaConsumer, keys: Keys, writes: str | None, units: list[tuple[Unit, Tps]]
+) -> list[Rewound]:
+    """Ask for the ends and the records of all units at once: a take-over has a dozen of them, and every case waits for it."""
+    every = [tp for _, tps in units for tp in tps]
+    begins, ends = await book.beginning_offsets(every), await book.end_offsets(every)
+    asked = [(unit, tps, _ranges(unit, _own(writes, unit), tps, begins, ends)) for unit, tps in units]
+    wanted = {tp: r for _, _, ranges in asked if not isinstance(ranges, Rewound) for tp, r in ranges.items() if r[0] < r[1]}
+    records, _ = await ledger.read(book, wanted)
+    found = list[Rewound]()
+    for unit, tps, ranges in asked:
+        if isinstance(ranges, Rewound):
+            found.append(ranges)
+        elif (place := _moved(unit, tps, records)) is not None:
+            found.append(Rewound(unit.name, "kafka", place))
+        elif own := _own(writes, unit):
+            beyond = [r for tp in tps if tps[tp] == own for r in records.get(tp, []) if r.offset >= unit.positions.get(own, (0, ""))[0]]
+            if beyond and await _beyond(tx, settings, keys, own[0], beyond):
+                found.append(Rewound(unit.name, "sql", own))
+    return found
+
+
+def _ranges(
+    unit: Unit, own: Place | None, tps: Tps, begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, Range] | Rewound:
+    """Which records have to be read; Rewound where a position lies outside its topic."""
+    ranges: dict[TopicPartition, Range] = {}
+    for tp, place in tps.items():
+        offset, before = unit.positions.get(place, (0, ""))
+        if not before and offset < begins[tp] and place != own:
+            unit.positions[place] = (begins[tp], "")
+            continue
+        if not begins[tp] <= offset <= ends[tp] and not (place == own and offset == 0):
+            return Rewound(unit.name, "kafka", place)
+        start = max(begins[tp], offset - 1) if before or place == own else offset
+        ranges[tp] = (start, ends[tp] if place == own else offset)
+    return ranges
+
+
+def _moved(unit: Unit, tps: Tps, records: Mapping[TopicPartition, list[ConsumerRecord]]) -> Place | None:
+    """The place where another record stands before the position than the one that was read."""
+    for tp, place in tps.items():
+        offset, before = unit.positions.get(place, (0, ""))
+        for record in records.get(tp, []):
+            if before and record.offset == offset - 1 and digest(record.key, record.value) != before:
+                return place
+    return None
+
+
+async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: str, records: list[ConsumerRecord]) -> bool:
+    """Whether this service wrote a record that SQL does not know.
+
+    A database that never wrote to the topic was emptied or made anew, and its secret with it: then the seal has to do for the mark.
+    """
+    secret, wrote = await writer_mark.secret(tx), (await tx.execute(_WROTE, {"topic": topic})).scalar_one()
+    envelopes = []
+    for record in records:
+        try:
+            envelope = seal.open(record.value or b"")
+        except Malformed:  # not ours: its readers quarantine it
+            continue
+        if not wrote or writer_mark.carries(secret, record.value, record.headers):
+            envelopes.append(envelope)
+    if not wrote and envelopes:
+        known = await _keys(tx, settings, keys, {e.meta.case_id for e in envelopes})
+        envelopes = [e for e in envelopes if ledger.opens(e, topic, known, erasure_tag.intake_keys(settings))]
+    seen = await tables.seen(tx, {e.meta.case_id for e in envelopes})
+    return any(e.meta.case_seq > seen.get((topic, e.meta.case_id), NONE).seq for e in envelopes)
+
+
+async def _keys(tx: AsyncConnection, settings: Settings, keys: Keys, ids: Iterable[str]) -> dict[str, bytes]:
+    """The keys of these cases, also of such as begin after the copy that the database is."""
+    found, wanted = await keys.load(tx, ids), set(ids)
+    if wanted - found.keys():
+        found |= keys.unwrap({case: key for case, key in (await key_topic.kept(settings, keys)).items() if case in wanted - found.keys()})
+    return found

@@ -1,0 +1,78 @@
+"""Alarms: a case's earliest due time. An answer that waits beats its deadline, so an alarm fires only after its inputs were read.
+
+Two conditions, in this order: nothing older than its due time waits at the door's service (the view `waiting`; CAP seconds at
+most, because a dead door must not stop escalation), and then the inputs were read to end offsets that were asked for after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.runtime.loop.units import Place
+
+NOTHING = "SELECT 0 AS partition, NULL::bigint AS oldest WHERE false"
+DUE = (
+    "WITH t AS MATERIALIZED (SELECT runtime.clock() AS now)"
+    " SELECT t.now, a.case_id, a.partition, a.at, w.oldest FROM t LEFT JOIN LATERAL"
+    " (SELECT alarm.* FROM unnest(CAST(:parts AS int[])) AS p(n) CROSS JOIN LATERAL"
+    "  (SELECT * FROM alarm WHERE partition = p.n AND at <= t.now ORDER BY at LIMIT :each) AS alarm) AS a ON true"
+    " LEFT JOIN (WAITING) AS w ON w.partition = a.partition ORDER BY a.at"
+)
+CAP = 30.0  # seconds of true time from when an alarm was first held back
+
+
+class Due(NamedTuple):
+    """A due alarm. oldest: since when something of its partition waits at the door, if anything does."""
+
+    case_id: str
+    partition: int
+    at: int
+    oldest: int | None
+
+
+@dataclass(slots=True)
+class Barrier:
+    """Asked at a batch clock: alarms due by then may fire once the inputs were read up to these offsets."""
+
+    asked: int
+    ends: Mapping[Place, int]
+
+
+@dataclass(slots=True)
+class Gate:
+    """What alarms of each partition wait for. Pure: times and offsets are arguments."""
+
+    held_since: dict[int, float] = field(default_factory=dict)
+    barriers: dict[int, Barrier] = field(default_factory=dict)
+
+    def unheld(self, due: list[Due], mono: float) -> list[Due]:
+        """Those for which nothing older waits at the door, or has waited for too long. mono: monotonic seconds."""
+        held = {d.partition for d in due if d.oldest is not None and d.oldest <= d.at}
+        self.held_since = {p: self.held_since.get(p, mono) for p in held}
+        late = {p for p, since in self.held_since.items() if mono - since >= CAP}
+        return [d for d in due if d.oldest is None or d.oldest > d.at or d.partition in late]
+
+    def unasked(self, due: list[Due]) -> set[int]:
+        """Partitions whose end offsets must be asked for now."""
+        return {d.partition for d in due} - self.barriers.keys()
+
+    def ready(self, due: list[Due], read: Mapping[Place, int]) -> list[Due]:
+        """Those that may fire now. read: next offsets. A barrier serves once."""
+        reached = {p for p, b in self.barriers.items() if all(read.get(place, 0) >= end for place, end in b.ends.items())}
+        fire = [d for d in due if d.partition in reached and d.at <= self.barriers[d.partition].asked]
+        for partition in reached:
+            del self.barriers[partition]
+        return fire
+
+
+async def due(tx: AsyncConnection, partitions: list[int], view: str | None, limit: int) -> tuple[int, list[Due]]:
+    """(batch clock, due alarms in order of their due time), at most limit and fairly by partition. view: of what they wait for."""
+    values = {"parts": partitions, "each": max(1, limit // max(1, len(partitions)))}
+    waiting = f"SELECT partition, oldest FROM {view}" if view else NOTHING  # noqa: S608 (a constant of the code)
+    rows = (await tx.execute(text(DUE.replace("WAITING", waiting)), values)).all()
+    return rows[0][0], [Due(*row[1:]) for row in rows if row[1] is not None]

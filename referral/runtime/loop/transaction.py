@@ -1,0 +1,143 @@
+"""One transaction: fence, understand, handle, keep. Whatever raises in here leaves nothing behind."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.inputs import Input
+from referral.errors import Fenced
+from referral.runtime import observe
+from referral.runtime.kafka.fetched import Undecodable
+from referral.runtime.keys import key_topic
+from referral.runtime.keys.case_keys import Keys
+from referral.runtime.loop import attempts, decode, lease, ledger, outbox, quarantine, tables
+from referral.runtime.loop.decode import _due, _of_handler, _queued
+from referral.runtime.loop.outbox import Blob, compose
+from referral.runtime.loop.pending import Work
+from referral.runtime.loop.quarantine import Refused
+from referral.runtime.loop.sequence import Seen
+from referral.runtime.loop.units import Unit
+from referral.runtime.service import Batch, Handle, Outcome, Service
+from referral.runtime.settings import Settings
+from referral.wire import topics
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A committed batch. held: the units that were ours; blobs: to be published before the next one."""
+
+    held: frozenset[str]
+    blobs: list[Blob]
+    refused: list[Refused]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What every batch of one tenure shares. intake: keys by which an erasure is believed. secret: with which this service marks what it
+    writes."""
+
+    service: Service
+    settings: Settings
+    keys: Keys
+    intake: Collection[bytes]
+    tx: AsyncConnection
+    producer: AIOKafkaProducer
+    secret: bytes
+
+    async def run(self, work: Work, units: Mapping[str, Unit], handle: Handle) -> Done:
+        """Fenced: nothing of it was ours any more."""
+        async with self.tx.begin():
+            held, now = await lease.fence(self.tx, list(units.values()))
+            work = work.of(held)
+            if not held:
+                raise Fenced("every unit has another owner")
+            done = await self._fenced(work, held, now, handle)
+        for name, positions in work.moved().items():
+            units[name].positions.update(positions)
+            units[name].left.update(positions)
+        return done
+
+    async def _fenced(self, work: Work, held: frozenset[str], now: int, handle: Handle) -> Done:
+        opened = decode.open_all([t for t in work.records if t[0].partition is not None], work.unread)
+        foreign = ledger.strangers(work.own, self.secret)
+        ids = (
+            {o.envelope.meta.case_id for o in (*opened, *foreign) if o.envelope}
+            | {r.case_id for r in work.rows}
+            | {d.case_id for d in work.dues}
+        )
+        seen: Seen = await tables.seen(self.tx, ids) if ids else {}
+        keys = await self.keys.load(self.tx, ids) if ids else {}
+        known = decode.understand(opened, seen, keys, self.intake, self.service.name)
+        ledger.disown(foreign, seen, keys, self.intake, self.service.name, known)
+        inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys, known.refused)
+        inputs += [] if work.unread else _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
+        started = time.monotonic()
+        outcome = await handle(self.tx, Batch(now, tuple(inputs), keys, held)) if inputs else Outcome()
+        observe.BATCH_SECONDS.labels(self.service.name, "handle").observe(time.monotonic() - started)
+        for topic, count in Counter(i.source.topic for i in inputs).items():
+            observe.RECORDS_IN.labels(self.service.name, topic).inc(count)
+        refused = known.refused + _of_handler(work, outcome)
+        blobs = await self._keep(work, outcome, known.seen, seen, keys, inputs, held, now)
+        if refused:  # before the position passes
+            key = self.keys.hmac("quarantine")
+            await quarantine.write(self.producer, self.settings, key, self.service.name, now, refused)
+        return Done(held, blobs, refused)
+
+    def _raw(self, work: Work, refused: list[Refused]) -> list[Input]:
+        taken = [t for t in work.records if t[0].partition is None]
+        if work.unread:
+            refused += (quarantine.record(t, "kills-process") for t in taken)
+            return []
+        if not self.service.one_unit:  # audit keeps them: they are what the topic holds
+            refused += (quarantine.record(t, t[2].reason) for t in taken if isinstance(t[2], Undecodable))
+            taken = [t for t in taken if not isinstance(t[2], Undecodable)]
+        return [decode.raw(t) for t in taken]
+
+    async def _keep(
+        self,
+        work: Work,
+        outcome: Outcome,
+        read: Seen,
+        seen: Seen,
+        keys: dict[str, bytes],
+        inputs: list[Input],
+        held: frozenset[str],
+        now: int,
+    ) -> list[Blob]:
+        said = {c.case_id for c, _ in outcome.emitted} | {case for case, _, _ in outcome.queued}
+        fresh = said - {case for _, case in seen} - keys.keys()
+        if fresh:  # cases that the handler opened in this transaction
+            keys |= await self.keys.load(self.tx, fresh)
+            seen |= await tables.seen(self.tx, fresh)
+        records, last = compose(outcome.emitted, self.service.name, self.service.writes or "", now, keys, seen, self.secret)
+        foreign = {f"p{n}" for n in records} - held
+        if foreign:
+            raise ValueError(f"{self.service.name} spoke on {sorted(foreign)}, which it does not own: enqueue there instead")
+        if self.service.writes == "referral-intake":  # before anything of a case is on its topic, its key must be kept beside the database
+            born = [case for topic, case in last if (topic, case) not in seen]
+            if born:
+                await key_topic.keep(self.tx, self.producer, self.settings, born)
+        fired = {i.case_id: None for i in inputs if i.source.topic == "alarm"}
+        drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
+        await tables.keep_seen(self.tx, read | last)
+        put_off = {d.case_id: now + attempts.PUT_OFF for d in work.dues if work.unread}
+        for case_id in put_off:
+            observe.QUARANTINED.labels(self.service.name, "kills-process").inc()
+            observe.log().error("alarm put off", service=self.service.name, case_id=case_id, seconds=attempts.PUT_OFF // 1_000_000)
+        await tables.alarms(self.tx, fired | put_off | outcome.alarms)
+        await tables.sent(self.tx, [r.id for r in work.rows])
+        await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], keys)
+        await tables.positions(self.tx, work.moved())
+        if work.attempt:
+            await attempts.end(self.tx, work.place()[0])
+        oldest = dict.fromkeys(records, now)
+        for row in work.rows:
+            number = topics.partition(row.case_id)
+            oldest[number] = min(oldest.get(number, now), row.at)
+        return await outbox.keep(self.tx, records, oldest)

@@ -1,0 +1,112 @@
+"""`referral prepare`: roles, schemas, tables, grants and topics. Repeating it is harmless; it never removes anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.util import await_only
+
+from referral.errors import Rejected
+from referral.runtime.kafka import clients
+from referral.runtime.postgres import database
+from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
+from referral.wire import topics
+
+RUNTIME = Path(__file__).parents[1] / "migrations"
+SHARED = (Path(__file__).parents[1] / "shared.sql").read_text("utf-8")
+ONE_AT_A_TIME = 7_236_541  # any number of our own: the advisory lock that two `prepare`s at once take
+
+
+async def prepare(settings: Settings) -> None:
+    """Everything that the services need before they start. Rejected: a topic or the database is not as it must be."""
+    await prepare_database(settings)
+    await clients.create_topics(settings)
+
+
+async def prepare_database(settings: Settings) -> None:
+    """Roles, schemas, tables and grants."""
+    engine = database.admin(settings)
+    event.listen(engine.sync_engine, "do_execute_no_params", _script)
+    event.listen(engine.sync_engine, "do_execute", _script)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ONE_AT_A_TIME})
+            for name in SERVICES:
+                await _role(connection, name, make_url(settings.database).password)
+            await connection.exec_driver_sql("SET LOCAL search_path = public")
+            await connection.exec_driver_sql(SHARED)
+            await _remember(connection, "partitions", str(topics.PARTITIONS))
+            await _remember(connection, "drill", "1" if settings.drill_clock else "0")
+            for name in SERVICES:
+                await connection.run_sync(_tables, name)
+            await connection.exec_driver_sql("GRANT USAGE ON SCHEMA intake TO routing; GRANT SELECT ON intake.waiting TO routing")
+            # A person's language has one home, the inbox account: the notifier reads these two columns and no other.
+            language = "GRANT USAGE ON SCHEMA intake TO notifier; GRANT SELECT (id, language) ON intake.account TO notifier"
+            await connection.exec_driver_sql(language)
+    finally:
+        await engine.dispose()
+
+
+def _script(cursor: Any, statement: str, *rest: Any) -> bool | None:
+    """A migration is a script of several statements, which asyncpg takes in its simple protocol only."""
+    if len(rest) == 2 and rest[0]:
+        return None  # it has parameters, so it is one statement
+    if ";" not in statement.rstrip().rstrip(";"):
+        return None
+    await_only(cursor._adapt_connection.driver_connection.execute(statement))
+    return True
+
+
+async def _role(connection: AsyncConnection, name: str, password: str | None) -> None:
+    """Roles belong to the whole cluster, and another database may be prepared at this moment."""
+    login = f" PASSWORD '{password}'" if password and "'" not in password else ""
+    await connection.exec_driver_sql(
+        f"DO $$ BEGIN CREATE ROLE {name} LOGIN{login}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+    )
+    await connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION {name}")
+
+
+async def _remember(connection: AsyncConnection, name: str, value: str) -> None:
+    """A fact that must not change later, or every case would move."""
+    await connection.execute(
+        text("INSERT INTO runtime.settings VALUES (:name, :value) ON CONFLICT DO NOTHING"), {"name": name, "value": value}
+    )
+    kept = (await connection.execute(text("SELECT value FROM runtime.settings WHERE name = :name"), {"name": name})).scalar_one()
+    if kept != value:
+        raise Rejected("changed", f"runtime.settings.{name}", f"this database was prepared with {kept}; this program says {value}")
+
+
+def _tables(connection: Connection, service: str) -> None:
+    """Runtime's migrations where it has the loop, then its own, as its role and in its schema; each keeps its version there."""
+    connection.exec_driver_sql(f"SET LOCAL ROLE {service}")
+    connection.exec_driver_sql(f"SET LOCAL search_path = {service}, runtime")
+    if service in LINE:
+        _migrate(connection, RUNTIME, service, "runtime_version")
+    own = CHECKOUT / "services" / service / "migrations"
+    if (own / "versions").is_dir():
+        _migrate(connection, own, service, "version")
+    connection.exec_driver_sql("RESET ROLE")
+
+
+def _migrate(connection: Connection, folder: Path, schema: str, version_table: str) -> None:
+    """A folder with `versions/NNNN_*.py`, each with revision, down_revision and upgrade(); run by path, without an env.py."""
+    from alembic.config import Config  # a tenth of a second, which no command needs that makes no tables
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
+    head = script.get_current_head()
+
+    def steps(revision: object, _: object) -> object:
+        return script._upgrade_revs(head or "base", revision)  # type: ignore[arg-type]
+
+    with EnvironmentContext(Config(), script, fn=steps, destination_rev=head) as context:
+        context.configure(
+            connection=connection, version_table=version_table, version_table_schema=quoted_name(schema, quote=None), transactional_ddl=True
+        )
+        context.run_migrations()

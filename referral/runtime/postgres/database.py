@@ -1,0 +1,89 @@
+"""PostgreSQL: one engine per process and role. A service sees its own schema first, then `runtime`."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from referral.runtime.postgres import queue
+from referral.runtime.settings import Settings
+
+CONNECT = 3.0  # seconds; with POOL below a caller hears of a dead database within the 5 s that the doors promise
+POOL = 2.0
+RESTED = 1.0
+"""Seconds (ours) after which a pooled connection is asked before it is used. One that answered just now is known to be there, or known to
+be closed; asking it takes three round trips, as long as the transaction's own statements."""
+_SINCE = "referral_since"  # key in a pooled connection's info: monotonic second of its return
+STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection ends as an error
+
+
+def url(settings: Settings, role: str) -> URL:
+    """The database as one role sees it."""
+    return make_url(settings.database).set(username=role)
+
+
+def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
+    """A pool of connections of one service's role. size: most at once; more wait POOL seconds, then Unavailable."""
+    made = create_async_engine(
+        url(settings, role),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL,
+        pool_use_lifo=True,
+        hide_parameters=True,  # an error's text never holds what was sent
+        connect_args={
+            "timeout": CONNECT,
+            "command_timeout": STATEMENT,
+            "server_settings": {"search_path": f"{role},runtime", "application_name": f"{role} {settings.instance}", "timezone": "UTC"},
+        },
+    )
+    bell = queue.Doorbell(made, role)
+
+    def returned(_: Any, record: Any) -> None:  # a connection is back in the pool, so its transaction has ended
+        record.info[_SINCE] = time.monotonic()
+        if record.info.pop(queue.WAKE, False):
+            bell.ring()
+
+    event.listen(made.sync_engine, "checkin", returned)
+    event.listen(made.sync_engine, "checkout", _there)
+    return made
+
+
+def _there(connection: Any, record: Any, _: Any) -> None:
+    """Give nobody a connection whose server is gone: the pool makes a new one in its place, and of all that are older."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+    if time.monotonic() - record.info.get(_SINCE, math.inf) > RESTED:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise InvalidatePoolError from error
+
+
+def admin(settings: Settings) -> AsyncEngine:
+    """The database as the URL names it: for `prepare`, `doctor` and the drill clock."""
+    return create_async_engine(
+        make_url(settings.database),
+        pool_size=2,
+        hide_parameters=True,
+        connect_args={"timeout": CONNECT, "server_settings": {"timezone": "UTC"}},
+    )
+
+
+def away(error: BaseException) -> bool:
+    """Whether an error says that the database cannot be reached or has dropped us, not that the statement was wrong."""
+    if isinstance(error, OSError | PoolTimeout | TimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state: Any = getattr(error.orig, "sqlstate", None)
+    # 08 connection, 57P shutdown or terminated, 53 out of resources, 25P03 idle transaction ended by the server
+    gone = str(state).startswith(("08", "57P", "53")) or state == "25P03" or "InterfaceError" in type(error.orig).__name__
+    return error.connection_invalidated or gone

@@ -1,0 +1,133 @@
+"""A service's own queue: what a door puts inside its transaction, and the owner of the partition drains through the loop.
+
+Rows are found by their unsent flag, never by `id > last`: a lower number may commit later. The owner is woken by one coalesced
+NOTIFY after the commit (inside it, NOTIFY would make all commits wait for one another), and looks every 200 ms anyhow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from referral.errors import Malformed
+from referral.runtime.postgres import bulk
+from referral.wire import codec, topics
+
+WAKE = "referral_wake"  # key in a pooled connection's info
+KEEP = 30 * 24 * 3600
+"""Seconds a sent row stays, so that the same id is not taken again: ten times as long as anything can be repeated (`ingress.*` keeps 72 h;
+positions that go back further are a restored copy, and `referral recover` learns the ids from the topic)."""
+QUEUE = bulk.Table(
+    "queue",
+    {
+        "id": "text",
+        "partition": "int",
+        "case_id": "text",
+        "type": "text",
+        "fingerprint": "bigint",
+        "body": "bytea",
+        "drill": "boolean",
+    },
+    "ON CONFLICT (id) DO NOTHING",
+)
+
+_FORGET = text(
+    "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE sent AND partition = ANY(CAST(:parts AS int[]))"
+    " AND at < runtime.clock() - CAST(:keep AS bigint) LIMIT 10000)"
+)
+
+
+def row(case_id: str, body: Struct, id: str, key: bytes | None, drill: bool) -> dict[str, Any]:
+    """One row of the table, its body sealed under the case's key."""
+    type_: str = body.TYPE  # type: ignore[attr-defined]
+    sealed = seal(codec.encode(body), id, key)
+    return {
+        "id": id,
+        "partition": topics.partition(case_id),
+        "case_id": case_id,
+        "type": type_,
+        "fingerprint": codec.fingerprint(type_),
+        "body": sealed,
+        "drill": drill,
+    }
+
+
+async def put(tx: AsyncConnection, case_id: str, body: Struct, id: str, key: bytes | None, *, drill: bool = False) -> None:
+    """Queue one event of a case with the caller's transaction; the same id is taken once. key: the case's."""
+    await put_all(tx, [row(case_id, body, id, key, drill)])
+
+
+async def put_all(tx: AsyncConnection, rows: Sequence[bulk.Row]) -> None:
+    """Queue many, each made by `row`, in one statement."""
+    if rows:
+        await bulk.write(tx, {QUEUE: rows})
+        wake(tx)
+
+
+def wake(tx: AsyncConnection) -> None:
+    """Ring for the owner once this transaction has ended: it has written rows of QUEUE."""
+    assert tx.sync_connection is not None
+    tx.sync_connection.info[WAKE] = True
+
+
+async def forget(tx: AsyncConnection, partitions: list[int]) -> None:
+    """Delete rows of these partitions that were sent KEEP ago; at most 10,000, so that it never takes long."""
+    await tx.execute(_FORGET, {"parts": partitions, "keep": KEEP * 1_000_000})
+
+
+def seal(body: bytes, id: str, key: bytes | None) -> bytes:
+    """Body at rest: nonce and AES-256-GCM bound to the row's id; an empty body needs no key."""
+    if key is None:
+        if body:
+            raise ValueError("a queued body needs its case's key")
+        return b""
+    nonce = os.urandom(12)
+    return nonce + AESGCM(key).encrypt(nonce, body, id.encode())
+
+
+def unseal(sealed: bytes, id: str, key: bytes | None) -> bytes:
+    """Malformed("seal"): another key, or changed bytes."""
+    if not sealed:
+        return b""
+    if key is None:
+        raise Malformed("seal", "no key for this case")
+    try:
+        return AESGCM(key).decrypt(sealed[:12], sealed[12:], id.encode())
+    except InvalidTag:
+        raise Malformed("seal", "queue row") from None
+
+
+class Doorbell:
+    """Coalesces: while one NOTIFY is under way, any number of commits ask for exactly one more."""
+
+    def __init__(self, engine: AsyncEngine, role: str) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._notify = text(f"NOTIFY {channel(role)}")
+        self._again = False
+        self._task: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                async with self._engine.connect() as connection:
+                    await connection.execute(self._notify)
+            except Exception:  # the owner polls every 200 ms: a bell that does not ring loses nothing
+                return
+
+
+def channel(role: str) -> str:
+    return f"{role}_queue"

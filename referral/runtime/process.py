@@ -1,0 +1,101 @@
+"""A service's process: its work, its doors and what runs beside them, started together and ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+
+from starlette.types import ASGIApp
+
+from referral.errors import ReadOnly
+from referral.runtime import garbage, http_connection, http_server, observe
+from referral.runtime.keys import case_keys, erasure_tag
+from referral.runtime.loop.consumer import Loop
+from referral.runtime.postgres import database
+from referral.runtime.service import Service
+from referral.runtime.settings import Settings, load
+
+Background = Callable[[], Coroutine[None, None, None]]
+
+
+async def serve(service: Service, settings: Settings, app: ASGIApp | None, background: Sequence[Background]) -> None:
+    """A service whose work is the loop. Ends and raises as `stand` does."""
+    observe.configure()
+    erasure_tag.needed_keys(settings)
+    health = observe.Health(service.against)
+    engine = database.engine(settings, service.name, size=4)
+    loop = Loop(service, settings, engine, case_keys.read(settings.master_key_file), health)
+    try:
+        await stand(service.name, settings, health, app, loop.run, loop.end, background)
+    finally:
+        await engine.dispose()
+
+
+async def stand(
+    name: str,
+    settings: Settings,
+    health: observe.Health,
+    app: ASGIApp | None,
+    work: Background,
+    end: Callable[[], None],
+    background: Sequence[Background],
+) -> None:
+    """Until the work ends, which SIGTERM and SIGINT ask for by `end`. Raises what stopped it otherwise; what runs beside ends with it.
+
+    app: for everybody; operators have health and metrics at an address of their own. After ReadOnly both alone go on, until a signal.
+    """
+    doors, inner = http_server.server(health, app, proxy=settings.proxy), http_server.inner(health)
+    bound, within = (
+        http_connection.listen(settings.http_host, settings.http_port),
+        http_connection.listen(settings.inner_host, settings.inner_port),
+    )
+    sys.stdout.write(f"{name} listens on http://{settings.http_host}:{bound.getsockname()[1]}\n")
+    sys.stdout.write(f"{name} shows operators /readyz and /metrics at http://{settings.inner_host}:{within.getsockname()[1]}\n")
+    sys.stdout.flush()
+    garbage.settle()
+    signalled = asyncio.Event()
+
+    def ending() -> None:
+        signalled.set()
+        end()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ending)
+    try:
+        async with asyncio.TaskGroup() as group:
+            answering = [group.create_task(http_server.serve(one, at)) for one, at in ((doors, bound), (inner, within))]
+            try:
+                await _working(work, background)
+            except ReadOnly as error:
+                observe.log().error("only reading goes on", service=name, hint=str(error))
+                await signalled.wait()
+            doors.should_exit = inner.should_exit = True
+            await asyncio.gather(*answering)
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+async def _working(work: Background, background: Sequence[Background]) -> None:
+    """The work, and what runs beside it until it ends. Raises the first that stopped either."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(one()) for one in background]
+            await work()
+            for task in beside:
+                task.cancel()
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+async def run(
+    service: Service,
+    *,
+    app: ASGIApp | None = None,
+    background: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
+    settings: Settings | None = None,
+) -> None:
+    """A service's process, until SIGTERM. app: its doors. background: coroutine functions that run until cancelled."""
+
+    await serve(service, settings or load(), app, background)

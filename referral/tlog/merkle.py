@@ -1,0 +1,222 @@
+"""The Merkle tree of RFC 6962 and 9162 over SHA-256: append, root, inclusion and consistency proofs, and their checks.
+
+A node is (level, index): the hash over leaves index·2^level … (index+1)·2^level − 1, all of which exist. Whoever has nodes (a list, tiles,
+a database) gives a function from one to its hash, and every proof follows from it. Leaves are counted from 0.
+
+Where two logs part: from their roots down to the first leaf that differs, by a few tiles of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from referral.errors import Malformed, Unproven
+
+HASH = 32
+EMPTY = hashlib.sha256(b"").digest()
+"""The root of a tree without leaves."""
+
+Nodes = Callable[[int, int], bytes]
+"""(level, index) → hash."""
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """The leaf that stands for an entry."""
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The parent of two neighbours."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def fold(peaks: Sequence[bytes]) -> bytes:
+    """One hash over complete subtrees, from the largest on the left to the smallest on the right."""
+    if not peaks:
+        return EMPTY
+    found = peaks[-1]
+    for left in reversed(peaks[:-1]):
+        found = node_hash(left, found)
+    return found
+
+
+class Frontier(Struct, frozen=True):
+    """All that appending needs. size: leaves so far. peaks: the complete subtrees, one for each bit of size, largest first."""
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+
+    @property
+    def root(self) -> bytes:
+        return fold(self.peaks)
+
+    def encode(self) -> bytes:
+        """size as 8 bytes, big endian, then the peaks."""
+        return self.size.to_bytes(8, "big") + b"".join(self.peaks)
+
+
+def decode(data: bytes) -> Frontier:
+    """A frontier from its bytes. Malformed."""
+    size, rest = int.from_bytes(data[:8], "big"), data[8:]
+    if len(data) < 8 or len(rest) != HASH * size.bit_count():
+        raise Malformed("frontier", "its length does not follow from its size")
+    return Frontier(size, tuple(rest[at : at + HASH] for at in range(0, len(rest), HASH)))
+
+
+def append(frontier: Frontier, leaves: Iterable[bytes]) -> Frontier:
+    """The frontier after these leaf hashes."""
+    size, peaks = frontier.size, list(frontier.peaks)
+    for leaf in leaves:
+        merged, trailing = leaf, size
+        while trailing & 1:
+            merged, trailing = node_hash(peaks.pop(), merged), trailing >> 1
+        peaks.append(merged)
+        size += 1
+    return Frontier(size, tuple(peaks))
+
+
+Span = tuple[int, int]
+"""Leaves [start, end) whose hash is one element of a proof."""
+
+
+def nodes_of(span: Span) -> list[tuple[int, int]]:
+    """The complete subtrees that a span of a proof consists of, left to right."""
+    (start, end), found = span, []
+    while start < end:
+        room = (end - start).bit_length() - 1
+        level = min(room, (start & -start).bit_length() - 1) if start else room
+        found.append((level, start >> level))
+        start += 1 << level
+    return found
+
+
+def _left(count: int) -> int:
+    """The largest power of two below count: where a tree is split."""
+    return 1 << (count - 1).bit_length() - 1
+
+
+def inclusion_spans(index: int, size: int) -> list[Span]:
+    """What proves that leaf `index` is in the tree of `size`, the leaf's sibling first (RFC 6962 §2.1.1)."""
+    if not 0 <= index < size:
+        raise ValueError(f"leaf {index} is not in a tree of {size}")
+    start, end, found = 0, size, []
+    while end - start > 1:
+        middle = start + _left(end - start)
+        if index < middle:
+            found.append((middle, end))
+            end = middle
+        else:
+            found.append((start, middle))
+            start = middle
+    return found[::-1]
+
+
+def consistency_spans(old: int, new: int) -> list[Span]:
+    """What proves that the tree of `new` begins with the tree of `old` (RFC 6962 §2.1.2)."""
+    if not 0 < old <= new:
+        raise ValueError(f"there is no consistency proof from {old} to {new}")
+    start, end, found = 0, new, []
+    while end != old:
+        middle = start + _left(end - start)
+        if old <= middle:
+            found.append((middle, end))
+            end = middle
+        else:
+            found.append((start, middle))
+            start = middle
+    if start:
+        found.append((start, end))
+    return found[::-1]
+
+
+def root(nodes: Nodes, size: int) -> bytes:
+    """The root of the first `size` leaves."""
+    return fold([nodes(*node) for node in nodes_of((0, size))])
+
+
+def inclusion(nodes: Nodes, index: int, size: int) -> list[bytes]:
+    """The inclusion proof of a leaf in the tree of `size`."""
+    return [fold([nodes(*node) for node in nodes_of(span)]) for span in inclusion_spans(index, size)]
+
+
+def consistency(nodes: Nodes, old: int, new: int) -> list[bytes]:
+    """The consistency proof between two sizes, old > 0."""
+    return [fold([nodes(*node) for node in nodes_of(span)]) for span in consistency_spans(old, new)]
+
+
+def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
+    """Unproven unless the leaf hash stands at `index` in the tree of `size` with this root (RFC 9162 §2.1.3.2)."""
+    _sized([leaf, root, *proof])
+    if not 0 <= index < size:
+        raise Unproven("inclusion", f"leaf {index} is outside a tree of {size}")
+    place, last, found = index, size - 1, leaf
+    for hash_ in proof:
+        if last == 0:
+            raise Unproven("inclusion", f"{len(proof)} hashes are too many for leaf {index} of {size}")
+        if place & 1 or place == last:
+            found = node_hash(hash_, found)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            found = node_hash(found, hash_)
+        place, last = place >> 1, last >> 1
+    if last:
+        raise Unproven("inclusion", f"{len(proof)} hashes are too few for leaf {index} of {size}")
+    if found != root:
+        raise Unproven("inclusion", f"leaf {index} of {size} leads to another root")
+
+
+def check_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
+    """Unproven unless the tree of `new` begins with that of `old` (RFC 9162 §2.1.4.2). From size 0 nothing can be proven."""
+    if not 0 <= old <= new:
+        raise Unproven("consistency", f"a tree of {new} cannot continue one of {old}")
+    if old == 0:
+        raise Unproven("consistency", "every tree continues the empty one: this proves nothing")
+    if old == new:
+        if proof or old_root != new_root:
+            raise Unproven("consistency", f"two trees of {old} need one root and no proof")
+        return
+    _sized([old_root, new_root, *proof])
+    path = list(proof) if old & (old - 1) else [old_root, *proof]
+    if not path:
+        raise Unproven("consistency", f"no hashes are too few for {old} to {new}")
+    place, last = old - 1, new - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    before = after = path[0]
+    for hash_ in path[1:]:
+        if last == 0:
+            raise Unproven("consistency", f"{len(proof)} hashes are too many for {old} to {new}")
+        if place & 1 or place == last:
+            before, after = node_hash(hash_, before), node_hash(hash_, after)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            after = node_hash(after, hash_)
+        place, last = place >> 1, last >> 1
+    if last:
+        raise Unproven("consistency", f"{len(proof)} hashes are too few for {old} to {new}")
+    if before != old_root or after != new_root:
+        which = "old" if before != old_root else "new"
+        raise Unproven("consistency", f"from {old} to {new} the proof leads to another {which} root")
+
+
+def _sized(hashes: Iterable[bytes]) -> None:
+    for number, hash_ in enumerate(hashes):
+        if len(hash_) != HASH:
+            raise Malformed("hash", f"hash {number} has {len(hash_)} bytes instead of {HASH}")
+
+
+def first_difference(one: Nodes, other: Nodes, size: int) -> int | None:
+    """The first of the first `size` leaves that is another; None: they are the same. Malformed, Differs: a tile."""
+    for level, index in nodes_of((0, size)):
+        if one(level, index) != other(level, index):
+            while level:
+                level, index = level - 1, 2 * index
+                if one(level, index) == other(level, index):
+                    index += 1
+            return index
+    return None

@@ -1,0 +1,59 @@
+"""`.tlog-proof` files (C2SP tlog-proof): that an entry is in a log, to be checked anywhere and at any time without asking anybody."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from referral.errors import Malformed, Unproven
+from referral.tlog import merkle, note, witness_policy
+from referral.tlog.strict_text import base64, decimal, lines, unbase64
+from referral.tlog.witness_policy import Accepted, Policy
+
+FIRST = b"c2sp.org/tlog-proof@v1"
+MOST_HASHES = 63
+
+
+class TlogProof(Struct, frozen=True):
+    """index: of the entry, from 0. hashes: its sibling first. checkpoint: the note, verbatim. extra: what anybody put there, unproven."""
+
+    index: int
+    hashes: tuple[bytes, ...]
+    checkpoint: bytes
+    extra: bytes | None = None
+
+    def encode(self) -> bytes:
+        """The file."""
+        extra = b"" if self.extra is None else b"extra " + base64(self.extra) + b"\n"
+        hashes = b"".join(base64(hash_) + b"\n" for hash_ in self.hashes)
+        return FIRST + b"\n" + extra + b"index %d\n" % self.index + hashes + b"\n" + self.checkpoint
+
+
+def parse(data: bytes) -> TlogProof:
+    """A proof from its file. Malformed; the checkpoint is looked at by `check`."""
+    head, gap, checkpoint = data.partition(b"\n\n")
+    if not gap:
+        raise Malformed("tlog-proof", "no empty line stands before the checkpoint")
+    found = lines(head + b"\n", "tlog-proof")
+    if found.pop(0) != FIRST:
+        raise Malformed("tlog-proof", "the first line is another")
+    extra = None
+    if found and found[0].startswith(b"extra "):
+        extra = unbase64(found.pop(0).removeprefix(b"extra "), "tlog-proof", "extra")
+    if not found or not found[0].startswith(b"index "):
+        raise Malformed("tlog-proof", "the index is not where it belongs")
+    index = decimal(found.pop(0).removeprefix(b"index "), "tlog-proof", "the index")
+    if len(found) > MOST_HASHES:
+        raise Malformed("tlog-proof", f"more than {MOST_HASHES} hashes")
+    hashes = tuple(unbase64(line, "tlog-proof", f"hash {number}", merkle.HASH) for number, line in enumerate(found, 1))
+    return TlogProof(index, hashes, checkpoint, extra)
+
+
+def check(proof: TlogProof, leaf: bytes, policy: Policy) -> Accepted:
+    """The believed checkpoint in whose tree the leaf hash stands at the proof's index. Malformed, Unproven."""
+    accepted = witness_policy.accept(policy, note.parse(proof.checkpoint))
+    said = accepted.checkpoint
+    try:
+        merkle.check_inclusion(leaf, proof.index, said.size, proof.hashes, said.root)
+    except Unproven as error:
+        raise Unproven("tlog-proof", f"the entry is not what this proves: {error}") from None
+    return accepted

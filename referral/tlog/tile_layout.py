@@ -1,0 +1,110 @@
+"""Where the hashes and entries of a log stand in files, as C2SP tlog-tiles says: coordinates, paths both ways, and what a size has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from referral.errors import Malformed
+from referral.tlog.merkle import HASH, Span, nodes_of
+from referral.tlog.strict_text import LIMIT
+
+HEIGHT = 8
+FULL = 1 << HEIGHT
+"""Hashes of a tile, and entries of a bundle, that are not partial."""
+ENTRIES = -1
+"""The level of entry bundles, which stand below the leaf hashes of level 0."""
+
+_PATH = re.compile(rb"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+
+
+class Tile(NamedTuple):
+    """level 0 holds leaf hashes. number: in its level, from 0. width: how many hashes (or entries); FULL where it is not partial."""
+
+    level: int
+    number: int
+    width: int = FULL
+
+    @property
+    def path(self) -> str:
+        """Below the log's folder or address."""
+        groups = [self.number % 1000]
+        while rest := self.number // 1000 ** len(groups):
+            groups.append(rest % 1000)
+        place = "/".join([f"x{group:03}" for group in groups[:0:-1]] + [f"{groups[0]:03}"])
+        level = "entries" if self.level == ENTRIES else self.level
+        return f"tile/{level}/{place}" + ("" if self.width == FULL else f".p/{self.width}")
+
+    @property
+    def leaves(self) -> tuple[int, int]:
+        """The leaf indexes [start, end) that it covers."""
+        each = HEIGHT * max(self.level, 0)
+        start = self.number * FULL
+        return start << each, start + self.width << each
+
+    def __str__(self) -> str:
+        start, end = self.leaves
+        return f"{self.path} (leaves {start} to {end - 1})"
+
+
+def parse(path: bytes) -> Tile:
+    """The tile of a path, which is the only one that it has. Malformed."""
+    found = _PATH.fullmatch(path)
+    if not found:
+        raise Malformed("tile-path", "it is not tile/<level>/<number> or tile/entries/<number>, with .p/<width> where partial")
+    level = ENTRIES if found[1] == b"entries" else int(found[1])
+    tile = Tile(level, int(found[2].translate(None, b"x/")), int(found[3] or FULL))
+    if level > 63 or tile.width > FULL or tile.number >= LIMIT // FULL:
+        raise Malformed("tile-path", "level, number or width is too large")
+    if tile.path.encode() != path:
+        raise Malformed("tile-path", "the same tile has a shorter path")
+    return tile
+
+
+def at(level: int, number: int, size: int) -> Tile:
+    """A tile as wide as it is in a log of `size`. ValueError where that has none."""
+    width = min(FULL, (size >> HEIGHT * max(level, 0)) - number * FULL)
+    if width < 1 or number < 0:
+        raise ValueError(f"a log of {size} has no tile {number} at level {level}")
+    return Tile(level, number, width)
+
+
+def holding(node: tuple[int, int], size: int) -> Tile:
+    """The tile from which a node of the tree follows."""
+    level, index = node
+    return at(level // HEIGHT, index << level % HEIGHT >> HEIGHT, size)
+
+
+def for_spans(spans: Iterable[Span], size: int) -> tuple[Tile, ...]:
+    """The tiles that a proof needs: fetch them all at once, then make it."""
+    return tuple(dict.fromkeys(holding(node, size) for span in spans for node in nodes_of(span)))
+
+
+def levels(size: int) -> int:
+    """How many levels of tiles a log has."""
+    return -(-size.bit_length() // HEIGHT)
+
+
+def partial(size: int) -> tuple[Tile, ...]:
+    """The partial tile of each level that has one, lowest first; bundles left out."""
+    counts = ((level, size >> HEIGHT * level) for level in range(levels(size)))
+    return tuple(Tile(level, count // FULL, count % FULL) for level, count in counts if count % FULL)
+
+
+def bundles(size: int, first: int = 0) -> Iterator[Tile]:
+    """Every entry bundle of a log from number `first`, in order."""
+    return (at(ENTRIES, number, size) for number in range(first, -(-size // FULL)))
+
+
+def every(size: int) -> Iterator[Tile]:
+    """Every tile of a log, level by level; bundles left out."""
+    for level in range(levels(size)):
+        yield from (at(level, number, size) for number in range(-(-(size >> HEIGHT * level) // FULL)))
+
+
+def sized(tile: Tile, data: bytes) -> bytes:
+    """The bytes of a tile of hashes, as many as its width says. Malformed."""
+    if len(data) != tile.width * HASH:
+        raise Malformed("tile", f"{tile} has {len(data)} bytes instead of {tile.width * HASH}")
+    return data

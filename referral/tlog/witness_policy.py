@@ -1,0 +1,199 @@
+"""Whom to believe (C2SP tlog-policy): the logs, the witnesses, and which of them must have seen a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from referral.errors import Malformed, Unproven
+from referral.tlog import checkpoint, note_keys
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.note import Note
+from referral.tlog.note_keys import COSIGNATURE, ED25519, VerifierKey
+from referral.tlog.strict_text import decimal, lines
+
+NONE = "none"
+MOST_BYTES = 1_000_000
+AHEAD_S = 60
+"""How far a witness's clock may be ahead of the reader's (ours): clocks of honest machines differ by less."""
+
+
+class Party(Struct, frozen=True):
+    """A log or a witness. name: a witness's in this file, a log's origin. url: empty where the file has none."""
+
+    name: str
+    key: VerifierKey
+    url: str = ""
+
+
+class Group(Struct, frozen=True):
+    """It has seen a checkpoint when so many (`least`) of its members have."""
+
+    name: str
+    least: int
+    members: tuple[str, ...]
+
+
+class Policy(Struct, frozen=True):
+    """quorum: the name of a witness or group, or NONE. Groups stand behind what they name."""
+
+    logs: tuple[Party, ...]
+    witnesses: tuple[Party, ...]
+    groups: tuple[Group, ...]
+    quorum: str
+
+    def satisfied(self, seen: Set[str]) -> bool:
+        """Do these witnesses make the quorum?"""
+        holds = {NONE: True} | {witness.name: witness.name in seen for witness in self.witnesses}
+        for group in self.groups:
+            holds[group.name] = sum(holds[member] for member in group.members) >= group.least
+        return holds[self.quorum]
+
+
+class Accepted(Struct, frozen=True):
+    """A checkpoint that a policy believes. witnesses: name → Unix seconds at which it was seen.
+
+    seen: when a quorum had seen it last, Unix seconds; None where the policy asks for nobody, so that nobody says when.
+    """
+
+    checkpoint: Checkpoint
+    witnesses: dict[str, int]
+    seen: int | None = None
+
+    def old(self, now: int, most: int) -> str:
+        """Why it says nothing about the present; empty where a quorum has seen it within `most` seconds. now: Unix seconds."""
+        return old(self.seen, now, most)
+
+
+def old(seen: int | None, now: int, most: int) -> str:
+    """The same of the time at which a quorum had seen something.
+
+    A signature from more than AHEAD_S in the future is no fresher than an old one: that witness's clock, or yours, is wrong.
+    """
+    if seen is None:
+        return "no witness is asked for, so nobody says when it was seen"
+    if seen > now + AHEAD_S:
+        return f"its witnesses signed it {seen - now} seconds from now: a clock is wrong, theirs or yours"
+    if now - seen > most:
+        return f"a quorum of witnesses has seen nothing newer for {now - seen} seconds, at most {most} are wanted"
+    return ""
+
+
+def accept(policy: Policy, signed: Note) -> Accepted:
+    """The checkpoint of a note that one of the logs signed and the quorum has seen. Malformed, Unproven."""
+    said, found = checkpoint.verify(signed, [log.key for log in policy.logs], [witness.key for witness in policy.witnesses])
+    seen = {witness.name: note_keys.unpack(found[witness.key].value)[0] for witness in policy.witnesses if witness.key in found}
+    if not policy.satisfied(seen.keys()):
+        raise Unproven("quorum", f"{_shown(policy.quorum)} is wanted, seen by {', '.join(map(_shown, seen)) or 'nobody'}")
+    return Accepted(said, seen, quorum_at(policy, seen))
+
+
+def quorum_at(policy: Policy, seen: dict[str, int]) -> int | None:
+    """When a quorum had signed last, Unix seconds, of witnesses that make one; None where the policy asks for nobody."""
+    if policy.satisfied(frozenset()):
+        return None
+    times = sorted(seen.values(), reverse=True)
+    return next(at for at in times if policy.satisfied({name for name, signed in seen.items() if signed >= at}))
+
+
+def parse(data: bytes) -> Policy:
+    """A policy from its file, with the line of the first mistake. Malformed."""
+    if len(data) > MOST_BYTES:
+        raise Malformed("policy", f"it is longer than {MOST_BYTES} bytes")
+    reading = _Reading()
+    for number, line in enumerate(lines(data, "policy"), 1):
+        reading.where = f"line {number}"
+        if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in line):
+            raise reading.bad("holds a control character")
+        words = [word for word in line.replace(b"\t", b" ").split(b" ") if word]
+        if words and not words[0].startswith(b"#"):
+            reading.take(words)
+    if not reading.quorum:
+        raise Malformed("policy", "no line names the quorum")
+    return Policy(tuple(reading.logs), tuple(reading.witnesses), tuple(reading.groups), reading.quorum)
+
+
+@dataclass
+class _Reading:
+    """What the lines have said so far. free: names that no group has taken, as each may be a member once."""
+
+    where: str = ""
+    logs: list[Party] = field(default_factory=list)
+    witnesses: list[Party] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    free: set[str] = field(default_factory=set)
+    quorum: str = ""
+
+    def bad(self, what: str) -> Malformed:
+        return Malformed("policy", f"{self.where} {what}")
+
+    def take(self, words: list[bytes]) -> None:
+        match words:
+            case [b"log", key, *url] if len(url) < 2:
+                self._log(key, url)
+            case [b"witness", name, key, *url] if len(url) < 2:
+                self._witness(self._new(_name(name)), key, url)
+            case [b"group", name, least, *members] if members:
+                self._group(_name(name), least, [_name(member) for member in members])
+            case [b"quorum", name]:
+                self._quorum(_name(name))
+            case _:
+                raise self.bad("is no log, witness, group or quorum as the format writes them")
+
+    def _log(self, word: bytes, url: list[bytes]) -> None:
+        key = self._key(word, ED25519, [log.key for log in self.logs])
+        self.logs.append(Party(key.name, key, *map(_name, url)))
+
+    def _witness(self, name: str, word: bytes, url: list[bytes]) -> None:
+        key = self._key(word, COSIGNATURE, [witness.key for witness in self.witnesses])
+        self.witnesses.append(Party(name, key, *map(_name, url)))
+
+    def _key(self, word: bytes, kind: int, others: list[VerifierKey]) -> VerifierKey:
+        try:
+            key = note_keys.verifier(word)
+        except Malformed as error:
+            raise self.bad(f"has no good {error}") from None
+        if key.kind != kind:
+            raise self.bad(f"has a key of type {key.kind}, not {kind}")
+        if any(other.public == key.public for other in others):
+            raise self.bad("repeats the key of an earlier line")
+        return key
+
+    def _new(self, name: str) -> str:
+        if name == NONE or name in self.names:
+            raise self.bad(f"gives the name {_shown(name)} again")
+        self.names.add(name)
+        self.free.add(name)
+        return name
+
+    def _group(self, name: str, word: bytes, members: list[str]) -> None:
+        for member in members:
+            if member not in self.names:
+                raise self.bad(f"names {_shown(member)}, which no line above defines")
+            if member not in self.free:
+                raise self.bad(f"names {_shown(member)}, which is in a group already")
+            self.free.remove(member)
+        words = {b"any": 1, b"all": len(members)}
+        least = words[word] if word in words else decimal(word, "policy", f"the number of {self.where}")
+        if not 1 <= least <= len(members):
+            raise self.bad(f"wants {least} of {len(members)}")
+        self.groups.append(Group(self._new(name), least, tuple(members)))
+
+    def _quorum(self, name: str) -> None:
+        if self.quorum:
+            raise self.bad("names a second quorum")
+        if name != NONE and name not in self.names:
+            raise self.bad(f"names {_shown(name)}, which no line above defines")
+        self.quorum = name
+
+
+def _name(word: bytes) -> str:
+    """The format's names are bytes without a meaning; this loses none of them."""
+    return word.decode("utf-8", "surrogateescape")
+
+
+def _shown(name: str) -> str:
+    return ascii(name)

@@ -1,0 +1,65 @@
+"""Write everything that follows from `schemas/avro`: `python -m referral.wire.schema.generate [--check]`.
+
+The structs in `referral/domain/events/`, their codecs in `referral/wire/compiled/`, the reference in `docs/reference/`. All are checked
+in, so that a reader and a type checker see them; `--check` refuses a stale one, and any breach of the rules for schemas.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from referral.wire import topics
+from referral.wire.schema import codegen, docgen, lint, release_lock, structgen
+from referral.wire.schema.definition import SchemaError
+from referral.wire.schema.load import load
+
+ROOT = Path(__file__).parents[3]
+MADE = "GENERATED from schemas/avro"
+"""In the first line of every file that this writes; its neighbours belong to others."""
+
+
+def render(folder: Path) -> dict[str, str]:
+    """Path below the project → text, of every generated file. folder: that of the schemas. Raises SchemaError or TopicError."""
+    release_lock.check(folder)
+    schemas, cards = load(folder), topics.load(folder / "topics.yaml")
+    lint.orphans(schemas, (name for name in cards if not name.startswith(topics.INGRESS)))
+    packages = {
+        "referral/domain/events": structgen.render(schemas),
+        "referral/wire/compiled": codegen.render(schemas),
+        "docs/reference": docgen.render(schemas, cards),
+    }
+    return {f"{package}/{name}": text for package, files in packages.items() for name, text in files.items()}
+
+
+def differences(root: Path, files: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Paths that are stale or missing, and paths that no schema asks for any more."""
+    stale = [path for path, text in files.items() if not (root / path).exists() or (root / path).read_text("utf-8") != text]
+    folders = {Path(path).parent for path in files}
+    found = [path for folder in folders for path in (root / folder).glob("*.*") if path.is_file()]
+    there = {str(path.relative_to(root)) for path in found if MADE in path.read_text("utf-8").partition("\n")[0]}
+    return stale, sorted(there - set(files))
+
+
+def main(arguments: list[str]) -> int:
+    """0: everything is as the schemas say. 1: it is not, and stderr says what to do."""
+    try:
+        files = render(ROOT / "schemas" / "avro")
+    except (SchemaError, topics.TopicError) as error:
+        sys.stderr.write(f"schemas/avro: {error}\n")
+        return 1
+    stale, gone = differences(ROOT, files)
+    if "--check" in arguments:
+        if stale or gone:
+            sys.stderr.write(f"stale: {', '.join([*stale, *gone])}: run `make generate`\n")
+        return 1 if stale or gone else 0
+    for path in gone:
+        (ROOT / path).unlink()
+    for path in stale:
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(files[path], "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""Turn schemas into `msgspec` structs: `referral/domain/events/`, written by `make generate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from referral.wire.schema.codegen import HEAD, module_of
+from referral.wire.schema.definition import Json, Schema, Schemas
+from referral.wire.schema.lint import ENVELOPE
+
+DEFAULTS = {"[]": " = ()", "False": " = False"}
+"""Defaults that a schema may give to a field that is no union, as the struct says them."""
+PRIMITIVE = {"string": "str", "int": "int", "long": "int", "boolean": "bool", "bytes": "bytes", "fixed": "bytes"}
+
+
+def render(schemas: Schemas) -> dict[str, str]:
+    """File name → text of the whole package: one module for each type, in its newest version."""
+    newest = {stem: schema for stem, schema in schemas.newest().items() if stem != ENVELOPE}
+    home = _homes(newest)
+    files = {f"{module_of(stem)}.py": _Module(schema, home).text() for stem, schema in newest.items()}
+    imports = [f"from referral.domain.events.{module} import {name}\n" for module, name in sorted((m, n) for n, m in home.items())]
+    events = sorted(s.name for s in newest.values() if s.topic)
+    table = "".join(f"    {name}.TYPE: {name},\n" for name in events)
+    listed = "".join(f'    "{name}",\n' for name in sorted(["EVENTS", *home]))
+    files["__init__.py"] = HEAD + "".join(imports) + f"\nEVENTS = {{\n{table}}}\n\n__all__ = [\n{listed}]\n"
+    return files
+
+
+def _homes(newest: dict[str, Schema]) -> dict[str, str]:
+    """Struct or enum name → the module that defines it."""
+    home = {}
+    for stem, schema in newest.items():
+        home[schema.name] = module_of(stem)
+        home |= {enum["name"]: module_of(stem) for _, enum in _enums(schema)}
+    return home
+
+
+def _enums(schema: Schema) -> list[tuple[str, Json]]:
+    """The enums that a schema defines itself, each with the doc of its field."""
+    found = []
+    for field in schema.definition["fields"]:
+        kind = field["type"]
+        while isinstance(kind, list) or (isinstance(kind, dict) and kind["type"] in ("array", "map")):
+            kind = kind[1] if isinstance(kind, list) else kind.get("items", kind.get("values"))
+        if isinstance(kind, dict) and kind["type"] == "enum":
+            found.append((kind.get("doc") or field["doc"], kind))
+    return found
+
+
+class _Module:
+    """One generated file: the struct and the enums that a schema defines itself; shared ones are imported."""
+
+    def __init__(self, schema: Schema, home: dict[str, str]) -> None:
+        self.schema, self.home = schema, home
+        self.imports: set[str] = set()
+        self.uses_mapping = False
+
+    def text(self) -> str:
+        schema, definition = self.schema, self.schema.definition
+        enums = [_enum(doc, kind) for doc, kind in _enums(schema)]
+        ids = [f["name"] for f in definition["fields"] if "uuid" in str(f["type"]) and "record" not in str(f["type"])]
+        body = [f"class {schema.name}(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):", f'    """{definition["doc"]}"""', ""]
+        constants = [f'    TYPE: ClassVar[str] = "{schema.type}"', f'    TOPIC: ClassVar[str] = "{schema.topic}"'] if schema.topic else []
+        if quoted := [f'"{name}"' for name in ids]:
+            constants.append(f"    IDS: ClassVar[tuple[str, ...]] = ({', '.join(quoted)},)")
+        fields = [self.field(field) for field in definition["fields"]]
+        body += [*constants, *([""] if constants and fields else []), *fields]
+        first = "from collections.abc import Mapping\n" if self.uses_mapping else ""
+        first += "from enum import StrEnum\n" if enums else ""
+        first += "from typing import ClassVar\n" if constants else ""
+        ours = [f"from referral.domain.events.{self.home[name]} import {name}\n" for name in sorted(self.imports)]
+        imports = (first + "\n" if first else "") + "".join(ours) + "from referral.domain.value import Value\n"
+        return HEAD + imports + "".join(f"\n\n{enum}\n" for enum in enums) + "\n\n" + "\n".join(body).rstrip() + "\n"
+
+    def field(self, field: Json) -> str:
+        default = " = None" if isinstance(field["type"], list) else DEFAULTS.get(str(field.get("default")), "")
+        return f'    {field["name"]}: {self.annotation(field["type"])}{default}\n    """{field["doc"]}"""'
+
+    def annotation(self, kind: Any) -> str:
+        """The Python type of a kind."""
+        if isinstance(kind, list):
+            return f"{self.annotation(kind[1])} | None"
+        if isinstance(kind, str):
+            return PRIMITIVE[kind]
+        match kind["type"]:
+            case "array":
+                return f"tuple[{self.annotation(kind['items'])}, ...]"
+            case "map":
+                self.uses_mapping = True
+                return f"Mapping[str, {self.annotation(kind['values'])}]"
+            case "enum" | "record":
+                if self.home[kind["name"]] != module_of(self.schema.stem):
+                    self.imports.add(kind["name"])
+                return str(kind["name"])
+            case inner:
+                return PRIMITIVE[inner]
+
+
+def _enum(doc: str, kind: Json) -> str:
+    return "\n".join([f"class {kind['name']}(StrEnum):", f'    """{doc}"""', "", *(f'    {s} = "{s}"' for s in kind["symbols"])])

@@ -1,0 +1,138 @@
+"""What an auditor's page shows of a case: the timeline with the mark of every entry, who read what, and what vouches for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from msgspec import Struct
+
+from referral.domain.events import SectionDisclosed
+from referral.domain.local_time import local
+from referral.errors import Malformed, NewerVersion, Unproven
+from referral.proof.entry import Entry, Kind, digest, rest
+from referral.proof.history.case import unseal
+from referral.proof.history.timeline import Line, sentence, timeline
+from referral.tlog import merkle, note, witness_policy
+from referral.tlog.merkle import leaf_hash
+from referral.tlog.witness_policy import Accepted, Policy
+from referral.wire import intake_key, leaf
+
+
+class Row(Struct, frozen=True):
+    """A line of the timeline. idx: None of an alarm. mark: verified, unverified, erased, sealed, bad. day: empty where it is as above."""
+
+    idx: int | None
+    day: str
+    time: str
+    depth: int
+    what: str
+    who: str
+    why: str
+    passed: tuple[str, ...]
+    mark: str
+
+
+class Reading(Struct, frozen=True):
+    """Somebody read sections of the case file, at once. by: an account, empty where a system read."""
+
+    time: str
+    agency: str
+    by: str
+    basis: str
+    sections: tuple[str, ...]
+    entries: tuple[int, ...]
+
+
+class Vouched(Struct, frozen=True):
+    """What stands behind the marks. witnesses: name and time. above: entries that no published checkpoint covers yet."""
+
+    origin: str
+    size: int
+    root: str
+    witnesses: tuple[tuple[str, str], ...]
+    verified: int
+    above: int
+    bad: int
+
+
+def accepted(policy: Policy, published: bytes | None) -> Accepted | None:
+    """The checkpoint that the policy believes; None: none is published, or it is not believed."""
+    try:
+        return witness_policy.accept(policy, note.parse(published)) if published else None
+    except Malformed:
+        return None
+
+
+def marks(
+    entries: Sequence[Entry], leaves: Mapping[int, bytes], proofs: Mapping[int, Sequence[bytes]], by: Accepted | None
+) -> dict[int, str]:
+    """verified: it stands under the believed checkpoint, with this value. unverified: no such checkpoint covers it. bad: it does not."""
+    return {entry.idx: _mark(entry, leaves[entry.idx], proofs.get(entry.idx), by) for entry in entries}
+
+
+def _mark(entry: Entry, data: bytes, proof: Sequence[bytes] | None, by: Accepted | None) -> str:
+    said = leaf.decode(data)
+    if digest(entry.value) != said.sha256 or rest(entry.key, entry.headers) != said.rest:
+        return "bad"
+    if by is None or proof is None or entry.idx >= by.checkpoint.size:
+        return "unverified"
+    try:
+        merkle.check_inclusion(leaf_hash(data), entry.idx, by.checkpoint.size, proof, by.checkpoint.root)
+    except Unproven:
+        return "bad"
+    return "verified"
+
+
+def erased(entry: Entry, intake: tuple[bytes, ...]) -> bool:
+    """Whether this says, with intake's signature, that the case is erased. intake: its public keys."""
+    try:
+        return entry.kind is Kind.ERASURE and intake_key.genuine(intake, entry.case_id, unseal(entry, None).body)
+    except (Malformed, NewerVersion):
+        return False
+
+
+def rows(entries: Sequence[Entry], key: bytes | None, found: Mapping[int, str]) -> list[Row]:
+    """The timeline. found: the marks. What cannot be read says so; what is bad says only that."""
+    told, day = [], ""
+    for line in timeline(entries, key):
+        today = local(line.at).strftime("%d.%m.%Y")
+        told.append(_row(line, today if today != day else "", found))
+        day = today
+    return told
+
+
+def _row(line: Line, day: str, found: Mapping[int, str]) -> Row:
+    proven = found.get(line.idx, "") if line.idx is not None else ""
+    mark = "bad" if "bad" in (proven, line.mark) else " · ".join(filter(None, (proven, line.mark)))
+    what = sentence(line, local(line.at).strftime("%d.%m.%Y"), marked=False)
+    return Row(line.idx, day, local(line.at).strftime("%H:%M:%S"), line.depth, what, line.who, line.why, line.passed, mark)
+
+
+def readings(entries: Sequence[Entry], key: bytes | None) -> list[Reading]:
+    """Who saw what, in order; of an erased case nobody can say any more."""
+    told = [(entry.idx, body) for entry in entries if entry.kind is Kind.DISCLOSURE and (body := _disclosed(entry, key))]
+    grouped = groupby(told, key=lambda one: (_time(one[1].at), one[1].agency, one[1].by or "", one[1].basis))
+    return [Reading(*same, *zip(*[(body.section, idx) for idx, body in group], strict=True)) for same, group in grouped]
+
+
+def _disclosed(entry: Entry, key: bytes | None) -> SectionDisclosed | None:
+    try:
+        body = unseal(entry, key).body
+    except (Malformed, NewerVersion):
+        return None
+    return body if isinstance(body, SectionDisclosed) else None
+
+
+def vouched(by: Accepted | None, found: Mapping[int, str]) -> Vouched | None:
+    """Who stands behind it."""
+    if by is None:
+        return None
+    seen = tuple((name, _time(seconds * 1_000_000)) for name, seconds in sorted(by.witnesses.items()))
+    count = [*found.values()].count
+    said = by.checkpoint
+    return Vouched(said.origin, said.size, said.root.hex(), seen, count("verified"), count("unverified"), count("bad"))
+
+
+def _time(micros: int) -> str:
+    return local(micros).strftime("%d.%m.%Y %H:%M:%S")

@@ -1,0 +1,251 @@
+"""Sign the committed root, keep the checkpoint, ask the witnesses, publish. In this order, so that a crash signs the same root again.
+
+Appending waits for none of it. What is published is the newest checkpoint that a quorum has cosigned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+from prometheus_client import Counter, Gauge
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.errors import Malformed, ReadOnly, Unavailable, Unproven
+from referral.runtime.observe import log, where
+from referral.runtime.postgres import clock, database
+from referral.tlog import merkle, note
+from referral.tlog.checkpoint import Checkpoint
+from referral.tlog.note import Note
+from referral.tlog.note_keys import SignerKey
+from referral.tlog.witness_policy import Policy
+from services.audit import checkpoints
+from services.audit.checkpoints import Signed
+from services.audit.witnesses import Fork, Witness
+
+PACE_S = 0.2
+"""Between two checkpoints (ours): a busy log signs five a second, a quiet one at once."""
+AGAIN_S = 1.0
+"""Until witnesses that made no quorum are asked again, and until a lost database is tried again (ours)."""
+IDLE_S = 5.0
+"""Without news: look all the same, for a listener can be deaf and a lease can come to us."""
+ALARM_S = 60
+"""So long without a quorum is an alarm (AUDIT.md §2): whoever holds the log's key could rewrite what is above the last witnessed size."""
+
+SIZE = Gauge("referral_audit_size", "Entries that are signed, and those that a quorum has cosigned.", ["by"])
+"""Worry when the two differ for a minute."""
+UNWITNESSED = Gauge("referral_audit_unwitnessed_seconds", "How long the oldest entry that no quorum has seen has been signed.")
+"""Worry above 60: see the witnesses. Entries are appended all the same."""
+REFUSED = Counter("referral_audit_witness_failures", "Checkpoints that a witness did not cosign.", ["witness", "why"])
+"""Worry at `fork`, at once: somebody has another history of this log. `away`: ask who runs the witness."""
+
+
+class Publisher:
+    """One log's. policy: its witnesses with their addresses. against: what speaks against being ready, shared with the handler."""
+
+    def __init__(
+        self, engine: AsyncEngine, key: SignerKey, policy: Policy, instance: str, client: httpx.AsyncClient, against: dict[str, str]
+    ) -> None:
+        self._engine, self._key, self._policy, self._me, self._against = engine, key, policy, instance, against
+        self._witnesses = [Witness(party, client) for party in policy.witnesses if party.url]
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._claims: set[str] = set()
+        self._since: float | None = None
+        self._alarmed = 0.0
+
+    async def check(self) -> None:
+        """At the start: ReadOnly when a witness shows that our key signed what this log does not hold; nothing is appended to a fork.
+
+        A witness that is away or only says so is no reason to stop, unless no quorum is left without those that say so.
+        """
+        signed = await self._patiently()
+        async with asyncio.TaskGroup() as group:
+            for witness in self._witnesses:
+                group.create_task(self._ask(witness, signed))
+        if "fork" in self._against:
+            raise ReadOnly(self._against["fork"])
+
+    async def _patiently(self) -> Signed:
+        while True:
+            try:
+                return await self._sign()
+            except Exception as error:
+                if not database.away(error):
+                    raise
+                await asyncio.sleep(AGAIN_S)
+
+    async def run(self) -> None:
+        """Until cancelled. ReadOnly: this log is a fork."""
+        while True:
+            try:
+                await self._listening()
+            except ReadOnly as error:
+                self._against.setdefault("fork", str(error))
+                raise
+            except Exception as error:
+                if not (database.away(error) or isinstance(error, Unavailable)):
+                    raise
+                log().error("publisher", service="audit", reason="database away", kind=type(error).__name__, where=where(error))
+                await asyncio.sleep(AGAIN_S)
+
+    async def _listening(self) -> None:
+        news = asyncio.Event()
+        async with self._engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.add_listener("audit_head", lambda *_: news.set())
+            driver.add_termination_listener(lambda *_: news.set())
+            try:
+                while not driver.is_closed():
+                    news.clear()
+                    async with self._engine.connect() as tx:
+                        ours = await checkpoints.owner(tx) == self._me
+                    done = not ours or await self.round()
+                    await asyncio.sleep(PACE_S)
+                    await _wait(news, IDLE_S if done else AGAIN_S)
+            finally:
+                await connection.invalidate()  # it listens; no one else should get it
+        raise Unavailable("the database")
+
+    async def round(self) -> bool:
+        """Sign what is new, and ask those witnesses that are free. Whether the newest checkpoint is published."""
+        signed = await self._sign()
+        self._free()
+        if signed.cosigned is None:
+            for witness in self._witnesses:
+                if witness.name not in self._busy:
+                    self._busy[witness.name] = asyncio.get_running_loop().create_task(self._ask(witness, signed))
+            signed = await self._quorum(signed)
+        if "fork" in self._against:
+            raise ReadOnly(self._against["fork"])
+        self._watch(signed)
+        return signed.cosigned is not None
+
+    async def _sign(self) -> Signed:
+        """The newest checkpoint: the committed root and no other, once."""
+        async with self._engine.begin() as tx:
+            head = await checkpoints.head(tx)
+            if head.signed is not None and head.signed > head.size:
+                raise ReadOnly(f"this log has signed {head.signed} entries and holds {head.size}: its tables do not belong together")
+            said = Checkpoint(self._key.name, head.size, head.root)
+            if head.signed == head.size:
+                kept = await checkpoints.of_size(tx, head.size)
+            else:
+                try:
+                    await checkpoints.carried(tx, head)
+                except Malformed as error:
+                    raise ReadOnly(f"what would be signed for {head.size} entries is not what the log holds: {error}") from None
+                kept = await checkpoints.insert(tx, said, said.sign(self._key).encode(), await clock.now(tx))
+            if kept.root != head.root:
+                raise ReadOnly(f"another root was signed for {head.size} entries; one of the two histories is false")
+            if kept.cosigned is None and self._policy.satisfied(frozenset()):
+                await checkpoints.collect(tx, kept.size, kept.note, quorum=True)
+                kept = await checkpoints.of_size(tx, kept.size)
+        SIZE.labels("log").set(kept.size)
+        return kept
+
+    async def _quorum(self, signed: Signed) -> Signed:
+        """Until there is one, or nobody is left to wait for."""
+        while (now := await self._now(signed)).cosigned is None and self._busy:
+            await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+            self._free()
+        return now
+
+    def _free(self) -> None:
+        """Witnesses that have answered can be asked again."""
+        for name, task in list(self._busy.items()):
+            if task.done():
+                del self._busy[name]
+                task.result()
+
+    async def _now(self, signed: Signed) -> Signed:
+        async with self._engine.connect() as tx:
+            newest = await checkpoints.cosigned(tx)
+        return newest if newest is not None and newest.size >= signed.size else signed
+
+    async def _ask(self, witness: Witness, signed: Signed) -> None:
+        """Ask one, and keep what it signs."""
+        said, plain = Checkpoint(self._key.name, signed.size, signed.root), note.parse(signed.note)
+        try:
+            found = await witness.ask(said, plain, self._proof, self._key.verifier)
+            await self._keep(signed.size, Note(plain.text, found))
+        except Fork as fork:
+            await self._forked(witness.name, fork)
+        except (Unavailable, Malformed) as error:
+            self._failed(witness.name, "away" if isinstance(error, Unavailable) else "malformed", str(error))
+        except Exception as error:
+            if not database.away(error):
+                raise
+            self._failed(witness.name, "database", type(error).__name__)
+        else:
+            self._claims.discard(witness.name)
+
+    async def _keep(self, size: int, cosigned: Note) -> None:
+        """Add signatures to those of before; with a quorum it is published."""
+        async with self._engine.begin() as tx:
+            kept = await checkpoints.locked(tx, size)
+            before = note.parse(kept.collected or kept.note)
+            # of each key the newest alone: who is asked again each second, until others are back, would soon fill the note
+            signatures = {(signature.name, signature.id): signature for signature in (*before.signatures, *cosigned.signatures)}
+            names = {party.name for party in self._policy.witnesses if (party.key.name, party.key.id) in signatures}
+            collected = Note(before.text, tuple(signatures.values())).encode()
+            await checkpoints.collect(tx, size, collected, quorum=self._policy.satisfied(names))
+
+    async def _proof(self, old: int, new: int) -> list[bytes]:
+        async with self._engine.connect() as tx:
+            return await checkpoints.consistency(tx, old, new)
+
+    async def _forked(self, name: str, fork: Fork) -> None:
+        """A proof stops the log; a claim only when no quorum is left without those who make it."""
+        if fork.shown is not None and await self._contradicted(fork.shown):
+            self._against["fork"] = (
+                f"{fork}, and shows it with this log's own signature: this is a fork, or an old copy; see docs/operators.md"
+            )
+        else:
+            async with self._engine.connect() as tx:
+                if fork.shown is not None and fork.shown.size <= (await checkpoints.head(tx)).size:
+                    return  # another instance of ours was quicker
+            self._claims.add(name)
+            if not self._policy.satisfied({party.name for party in self._policy.witnesses} - self._claims):
+                self._against["fork"] = f"{fork}, and without those who say so there is no quorum; see docs/operators.md"
+        self._failed(name, "fork", str(fork))
+
+    async def _contradicted(self, shown: Checkpoint) -> bool:
+        """Whether a checkpoint that we have signed is none of this log."""
+        if shown.size == 0:  # every log signs the empty tree first, so it contradicts nothing and has no consistency proof
+            return shown.root != merkle.EMPTY
+        async with self._engine.connect() as tx:
+            head = await checkpoints.head(tx)
+            if shown.size > head.size:
+                return True
+            proof = await checkpoints.consistency(tx, shown.size, head.size)
+        try:
+            merkle.check_consistency(shown.size, head.size, proof, shown.root, head.root)
+        except Unproven:
+            return True
+        return False
+
+    def _failed(self, name: str, why: str, hint: str) -> None:
+        REFUSED.labels(name, why).inc()
+        (log().error if why == "fork" else log().warning)("witness", service="audit", reason=why, hint=hint)
+
+    def _watch(self, signed: Signed) -> None:
+        """How long no quorum has seen the newest entries; an alarm each minute."""
+        now = asyncio.get_running_loop().time()
+        if signed.cosigned is not None:
+            SIZE.labels("quorum").set(signed.size)
+            self._since = None
+        elif self._since is None:
+            self._since = now
+        waited = 0.0 if self._since is None else now - self._since
+        UNWITNESSED.set(waited)
+        if waited > ALARM_S and now - self._alarmed > ALARM_S:
+            self._alarmed = now
+            log().error("audit alarm", service="audit", reason="no-quorum", seconds=int(waited), number=signed.size)
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(news.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,53 @@
+"""Which person is it? For acts that only a person may do: login and password with the request itself, and no session that outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from referral.errors import Rejected
+from referral.runtime import passwords
+from referral.runtime.observe import signed
+from referral.runtime.postgres import clock
+from services.intake.accounts import rules, store
+from services.intake.accounts.store import Account
+from services.intake.context import Door
+
+
+async def person(door: Door, hashing: asyncio.Semaphore, request: Request) -> Account:
+    """The account of a Basic Authorization header. Rejected 401: none, or a wrong one. 429: tried too often; as at the sign-in page."""
+    login, password = _read(request.headers.get("authorization", ""))
+    subject = store.subject(door.keys, login, rules.network(request.client.host if request.client else ""))
+    async with door.begin() as tx:
+        now = await clock.now(tx)
+        seconds, delay = await store.reserve_attempt(tx, subject, now)
+        known = await store.by_login(tx, login)
+    seen = known[0].id if known else ""
+    if seconds:
+        signed("intake", "throttled", seen, subject.place)
+        raise Rejected("throttled", "Authorization", f"too many wrong passwords; try again in {seconds} s", status=429)
+    await asyncio.sleep(delay)
+    async with hashing:
+        right = await run_in_threadpool(rules.matches, known[1] if known else None, password)
+    if known is None or not right:
+        signed("intake", "refused", seen, subject.place)
+        raise Rejected("wrong-password", "Authorization", "no account has this login and password", status=401)
+    async with door.begin() as tx:
+        await store.forget_attempt(tx, subject, now)
+    signed("intake", "in", seen, subject.place)
+    return known[0]
+
+
+def _read(header: str) -> tuple[str, str]:
+    scheme, _, word = header.partition(" ")
+    try:
+        login, colon, password = base64.b64decode(word.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        colon = ""
+    if scheme.lower() != "basic" or not colon or not login or not password:
+        raise Rejected("no-person", "Authorization", "send Authorization: Basic with the login and password of a person", status=401)
+    return login.strip().lower()[: passwords.LOGIN_MAX], password

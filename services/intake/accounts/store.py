@@ -1,0 +1,174 @@
+"""Personal accounts and their sessions, in SQL. The rules are in `signin`; nothing here commits.
+
+Tables: migrations/accounts.sql.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Rejected
+from referral.runtime import passwords
+from referral.runtime.keys.case_keys import Keys
+from services.intake.accounts import rules
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Account:
+    """A member of staff. desk: may see the desk's tasks of its agency and record telephone answers for others."""
+
+    id: str
+    login: str
+    agency: str
+    language: str
+    desk: bool
+
+    def __repr__(self) -> str:
+        return f"Account({self.id})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Session:
+    """A signed-in visit."""
+
+    account: Account
+    seal: bytes
+    created_at: int
+
+
+async def add(tx: AsyncConnection, *, id: str, login: str, password: str, agency: str, language: str, desk: bool, now: int) -> Account:
+    """A new account. Takes 50 ms of processor (the password's hash). Raises Rejected for a login that is taken or values out of range."""
+    login, language = passwords.login(login), passwords.language(language)
+    values = {
+        "id": id,
+        "login": login,
+        "password": passwords.hashed(passwords.checked(password)),
+        "agency": agency,
+        "language": language,
+        "desk": desk,
+        "now": now,
+    }
+    added = await tx.execute(
+        text(
+            "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at) "
+            "VALUES (:id, :login, :password, :agency, :language, :desk, false, :now) ON CONFLICT (login) DO NOTHING RETURNING id"
+        ),
+        values,
+    )
+    if added.scalar() is None:
+        raise Rejected("login-taken", "login", "choose another login, or enable the account that has it", status=409)
+    return Account(id=id, login=login, agency=agency, language=language, desk=desk)
+
+
+def device(keys: Keys, login: str, at: int) -> str:
+    """Return the mark of a browser in which this login has signed in. at: µs UTC."""
+    return f"{at}-{keys.hmac('signin', b'device', login.encode(), str(at).encode()).hex()}"
+
+
+def is_known(keys: Keys, login: str, mark: str, now: int) -> bool:
+    """Tell whether a mark is ours, of this login, and young enough."""
+    text_, _, _ = mark.partition("-")
+    if not (text_.isascii() and text_.isdecimal() and len(text_) <= 18):
+        return False
+    return now - int(text_) < rules.DEVICE_US and rules.same(device(keys, login, int(text_)), mark)
+
+
+def subject(keys: Keys, login: str, address: str) -> rules.Subject:
+    """Digests of who tries to sign in: by login and address, by login, by address. address: a network, or the mark of a known device."""
+    return rules.Subject(
+        pair=keys.hmac("signin", b"pair", login.encode(), address.encode()),
+        login=keys.hmac("signin", b"login", login.encode()),
+        address=keys.hmac("signin", b"address", address.encode()),
+    )
+
+
+async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | None:
+    """An account that may sign in, and its password's hash."""
+    row = (
+        await tx.execute(
+            text("SELECT id, login, agency, language, desk, password FROM intake.account WHERE login = :login AND NOT disabled"),
+            {"login": login.strip().lower()},
+        )
+    ).one_or_none()
+    return (Account(*row[:5]), row[5]) if row else None
+
+
+async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int) -> tuple[int, float]:
+    """Count one more attempt as failed before its password is looked at, so that many at once gain nothing.
+
+    Returns `signin.wait` and `signin.delay`; with a wait above 0 it was not counted and must not be looked at.
+    """
+    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(encode(:login, 'hex'), 7))"), {"login": subject.login})
+    rows = await tx.execute(
+        text(
+            "SELECT kind, at FROM intake.signin_failure WHERE at > :since AND ((kind = 'pair' AND subject = :pair) "
+            "OR (kind = 'login' AND subject = :login) OR (kind = 'address' AND subject = :address))"
+        ),
+        {"since": now - rules.WINDOW_US, "pair": subject.pair, "login": subject.login, "address": subject.address},
+    )
+    times: dict[str, list[int]] = {"pair": [], "login": [], "address": []}
+    for kind, at in rows:
+        times[kind].append(at)
+    failures = rules.Failures(pair=tuple(times["pair"]), login=tuple(times["login"]), address=tuple(times["address"]))
+    seconds = rules.wait(failures, now)
+    if seconds == 0:
+        await tx.execute(
+            text(
+                "INSERT INTO intake.signin_failure (kind, subject, at) "
+                "VALUES ('pair', :pair, :now), ('login', :login, :now), ('address', :address, :now)"
+            ),
+            {"pair": subject.pair, "login": subject.login, "address": subject.address, "now": now},
+        )
+    await tx.execute(text("DELETE FROM intake.signin_failure WHERE at <= :since"), {"since": now - rules.WINDOW_US})
+    return seconds, rules.delay(failures, now)
+
+
+async def forget_attempt(tx: AsyncConnection, subject: rules.Subject, at: int) -> None:
+    """The attempt reserved at this time succeeded: the login's failures count no more; of the address only this attempt."""
+    await tx.execute(
+        text(
+            "DELETE FROM intake.signin_failure WHERE (kind = 'pair' AND subject = :pair) OR (kind = 'login' AND subject = :login) "
+            "OR (at = :at AND kind = 'address' AND subject = :address)"
+        ),
+        {"pair": subject.pair, "login": subject.login, "address": subject.address, "at": at},
+    )
+
+
+async def start_session(tx: AsyncConnection, account_id: str, now: int) -> tuple[str, bytes]:
+    """A new session: the token for the cookie and the seal for its marks. Sessions past their absolute end are swept."""
+    token, seal = secrets.token_urlsafe(32), secrets.token_bytes(32)
+    await tx.execute(text("DELETE FROM intake.session WHERE created_at <= :ended"), {"ended": now - rules.ABSOLUTE_US})
+    await tx.execute(
+        text("INSERT INTO intake.session (digest, account_id, seal, created_at) VALUES (:digest, :account_id, :seal, :now)"),
+        {"digest": rules.token_digest(token), "account_id": account_id, "seal": seal, "now": now},
+    )
+    return token, seal
+
+
+async def session(tx: AsyncConnection, token: str) -> Session | None:
+    """The session of a cookie, if it is there and its account is not disabled. The caller asks `signin.alive`."""
+    row = (
+        await tx.execute(
+            text(
+                "SELECT a.id, a.login, a.agency, a.language, a.desk, s.seal, s.created_at FROM intake.session s "
+                "JOIN intake.account a ON a.id = s.account_id WHERE s.digest = :digest AND NOT a.disabled"
+            ),
+            {"digest": rules.token_digest(token)},
+        )
+    ).one_or_none()
+    return Session(Account(*row[:5]), row[5], row[6]) if row else None
+
+
+async def end_session(tx: AsyncConnection, token: str) -> None:
+    """Sign out: the cookie is worth nothing from now on."""
+    await tx.execute(text("DELETE FROM intake.session WHERE digest = :digest"), {"digest": rules.token_digest(token)})
+
+
+async def speak(tx: AsyncConnection, account_id: str, language: str) -> None:
+    """Keep the language that the owner of an account chose. Raises Rejected for one that we do not speak."""
+    values = {"language": passwords.language(language), "id": account_id}
+    await tx.execute(text("UPDATE intake.account SET language = :language WHERE id = :id"), values)

@@ -1,0 +1,64 @@
+"""Whose token is it? Agencies' tokens are kept as SHA-256 of 256 random bits; several per agency, each can be revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+
+from referral.errors import Rejected
+from services.intake import store
+from services.intake.context import Door
+
+REMEMBERED_S = 1.0
+"""How long a good token is not asked for again (ours): so a revoked one is refused after a second at most."""
+CROWD = 1000
+"""Good tokens remembered at once (ours); there are a few hundred agencies."""
+_SQL = "SELECT agency FROM intake.agency_token WHERE hash = :hash AND revoked_at IS NULL"
+
+
+class Tokens:
+    """tick: seconds of a clock that only goes forward."""
+
+    def __init__(self, door: Door, tick: Callable[[], float]) -> None:
+        self._door, self._tick = door, tick
+        self._known: dict[bytes, tuple[str, float]] = {}
+        self._asking: dict[bytes, asyncio.Task[str]] = {}
+
+    def remembered(self, authorization: str) -> str:
+        """The agency of a token that was good a moment ago; empty where it must be asked for. Rejected 401: no token at all."""
+        agency, until = self._known.get(_digest(authorization), ("", 0.0))
+        return agency if self._tick() < until else ""
+
+    async def agency(self, authorization: str) -> str:
+        """The agency that an Authorization header stands for. Rejected 401 for everything else."""
+        digest = _digest(authorization)
+        asking = self._asking.get(digest)
+        if asking is None:  # many requests at once ask once
+            asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
+            asking.add_done_callback(lambda task: self._asked(digest, task))
+        return await asyncio.shield(asking)
+
+    def _asked(self, digest: bytes, task: asyncio.Task[str]) -> None:
+        self._asking.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # those who asked may all have gone away
+
+    async def _ask(self, digest: bytes) -> str:
+        """Whoever was right before does not wait among strangers."""
+        async with (self._door.begin if digest in self._known else self._door.stranger)() as tx:
+            found = await store.rows(tx, _SQL, {"hash": digest})
+        if not found:
+            self._known.pop(digest, None)
+            raise Rejected("wrong-token", "Authorization", "this token is unknown or revoked; ask an operator for another", status=401)
+        if len(self._known) >= CROWD:
+            self._known.clear()
+        self._known[digest] = found[0][0], self._tick() + REMEMBERED_S
+        return str(found[0][0])
+
+
+def _digest(authorization: str) -> bytes:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Rejected("no-token", "Authorization", "send Authorization: Bearer and your agency's token", status=401)
+    return hashlib.sha256(token.strip().encode()).digest()

@@ -1,0 +1,130 @@
+"""One HTTP request of an agency, read with bounds: who calls, under which key, with which body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from referral.domain.events import Signed
+from referral.errors import Rejected
+from referral.runtime import http_server
+from services.intake.commands import idempotency
+from services.intake.commands.act_on_case import Post
+from services.intake.context import Door
+from services.intake.messages import signatures, strict_json
+from services.intake.messages.submission import is_id
+from services.intake.store import unknown
+
+T = TypeVar("T")
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a body (ours): a whole case file in words has a tenth of it."""
+DRAIN_LIMIT = 8 * BODY_LIMIT
+"""Bytes read and thrown away of a body that is too large, so that its sender hears why instead of losing the connection."""
+KEY = "Idempotency-Key"
+ENCODINGS = ("gzip", "deflate", "br", "zstd", "compress", "x-gzip", "aws-chunked")
+"""Encodings that a refusal names; another word is not repeated."""
+UTF_8 = ("utf-8", "utf8")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Call:
+    """path, query: as the router found them. key: digest of the Idempotency-Key, None when none was sent. media: type of the body.
+    signed: the signature of a request that changes something, None where it has none."""
+
+    door: Door
+    agency: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    data: bytes
+    key: bytes | None
+    media: str = "application/json"
+    signed: Signed | None = None
+
+    def body(self, kind: type[T]) -> T:
+        """The body as a struct. Rejected names the field."""
+        return strict_json.parse(self.data, kind)
+
+    def post(self) -> Post:
+        return Post(agency=self.agency, key=self.key, signed=self.signed)
+
+    def __repr__(self) -> str:
+        return f"Call({self.agency})"
+
+
+async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) -> Call:
+    """Read a request whole. taken: media types of a body, JSON first. Rejected: too large (413), another type (415), a bad key, or a
+    signature that is needed or does not hold."""
+    has_body = request.method in ("POST", "PUT")
+    data = await _bounded(request) if has_body else b""
+    kind = _media(request, taken) if has_body else ""
+    sent = request.headers.getlist(KEY)
+    if len(sent) > 1:
+        raise Rejected("bad-key", KEY, "send one key", status=400)
+    key = idempotency.key_digest(door.keys, agency, sent[0], KEY) if sent else None
+    signed = None
+    if has_body:
+        policy = door.lists().signing_of(agency)
+        signed = signatures.of_request(_whole(request, data), agency, policy, door.seconds(), authority=door.authority)
+    return Call(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed)
+
+
+def _media(request: Request, taken: Sequence[str]) -> str:
+    """The media type of a body in UTF-8, as it was written. Rejected 415: another type, another charset, or encoded besides."""
+    kind, *parameters = (part.strip() for part in request.headers.get("content-type", "").lower().split(";"))
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        named = encoding if encoding in ENCODINGS else "this encoding"
+        raise Rejected("encoded", "Content-Encoding", f"{named} is not taken; send the body as it is", status=415)
+    if kind not in taken:
+        raise Rejected("not-json", "Content-Type", f"send Content-Type: {' or '.join(taken)}", status=415)
+    charset = next((value.strip('"') for name, _, value in (part.partition("=") for part in parameters) if name == "charset"), UTF_8[0])
+    if charset not in UTF_8:
+        raise Rejected("not-utf-8", "Content-Type", "send the body as UTF-8, and name no other charset", status=415)
+    return kind
+
+
+def _whole(request: Request, body: bytes) -> signatures.Request:
+    path = request.scope.get("raw_path") or request.url.path.encode()
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name, []).append(value)
+    return signatures.Request(method=request.method, path=path.partition(b"?")[0].decode("ascii", "replace"), headers=headers, body=body)
+
+
+async def _bounded(request: Request) -> bytes:
+    told = request.headers.get("content-length", "")
+    if told.isascii() and told.isdigit() and int(told[:20]) > DRAIN_LIMIT:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size <= BODY_LIMIT:
+                parts.append(part)
+            elif size > DRAIN_LIMIT:
+                break
+            else:
+                parts.clear()
+    except http_server.TooSlow as error:
+        raise Rejected("too-slow", "$", str(error), status=408) from None
+    except ClientDisconnect:
+        raise Rejected("cut-off", "$", "the body ended before its time", status=400) from None
+    if size > BODY_LIMIT:
+        raise _too_large()
+    return b"".join(parts)
+
+
+def _too_large() -> Rejected:
+    return Rejected("too-large", "$", f"a body has at most {BODY_LIMIT} bytes", status=413)
+
+
+def known_id(call: Call, name: str, what: str) -> str:
+    """An id of the path. Rejected 404 for what can be no id: it cannot exist."""
+    value = call.path[name]
+    if not is_id(value):
+        raise unknown(what, name)
+    return value

@@ -1,0 +1,136 @@
+"""A case as FHIR R4: the same CaseState that the JSON answer shows, in other words; so nobody learns more by asking for FHIR. Pure.
+
+Our status words in the words of other systems: one row for each word that an offer can stand in. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from services.intake.api.fhir_types import (
+    SYSTEM,
+    Bundle,
+    CodeableConcept,
+    Coding,
+    Entry,
+    Identifier,
+    Period,
+    Reference,
+    Restriction,
+    ServiceRequest,
+    Task,
+)
+from services.intake.api.schemas import CaseState, OfferState
+
+
+def bundle(case: CaseState) -> Bundle:
+    """One ServiceRequest for the case, and a Task for each offer shown."""
+    request = Entry(fullUrl=_urn(case.case_id), resource=_request(case))
+    return Bundle(type="collection", entry=(request, *(Entry(fullUrl=_urn(o.offer_id), resource=_task(o)) for o in case.offers)))
+
+
+def _request(case: CaseState) -> ServiceRequest:
+    return ServiceRequest(
+        id=case.case_id,
+        identifier=(_id("case", case.case_id), *(_id("referral", one.referral_id) for one in case.referrals)),
+        status=REQUEST.get(case.state, "unknown"),
+        intent="order",
+        subject=_person(case.case_id),
+        authoredOn=min((one.received_at for one in case.referrals), default=None),
+    )
+
+
+def _task(offer: OfferState) -> Task:
+    state = ARRIVED if offer.arrived and offer.state == "ACCEPTED" else offer.state
+    said = OFFER.get(state, OFFER["CANCELLED"])
+    request = Reference(reference=_urn(offer.case_id), type="ServiceRequest")
+    return Task(
+        id=offer.offer_id,
+        identifier=(_id("offer", offer.offer_id),),
+        basedOn=(request,),
+        groupIdentifier=_id("track", offer.track_id),
+        status=said.fhir,
+        statusReason=_code("reason", offer.reason) if offer.reason else _code("status", state) if said.reason else None,
+        businessStatus=_code("status", state),
+        intent="order",
+        priority=PRIORITY.get(offer.urgency),
+        code=_code("step", offer.step),
+        focus=request,
+        for_=_person(offer.case_id),
+        authoredOn=offer.opened_at,
+        performerType=(_code("role", offer.role),),
+        owner=Reference(type="HealthcareService", identifier=_id("service", offer.service)),
+        executionPeriod=Period(start=offer.opened_at, end=offer.closed_at),
+        # FHIR keeps limits on what is still to be done.
+        restriction=Restriction(period=Period(end=offer.due)) if offer.due and offer.closed_at is None else None,
+    )
+
+
+def _code(list_: str, word: str) -> CodeableConcept:
+    return CodeableConcept(coding=(Coding(system=f"{SYSTEM}code:{list_}", code=word),))
+
+
+def _id(what: str, value: str) -> Identifier:
+    return Identifier(system=f"{SYSTEM}id:{what}", value=value)
+
+
+def _person(case_id: str) -> Reference:
+    """Somebody about whom FHIR learns nothing: the case's id stands for the person."""
+    return Reference(type="Patient", identifier=_id("case", case_id))
+
+
+def _urn(id: str) -> str:
+    return f"urn:uuid:{id}"
+
+
+ARRIVED = "ARRIVED"
+"""An accepted offer whose person has come: a state of ours between ACCEPTED and its end."""
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """One word elsewhere. fhir: Task.status (R4 value set task-status). primero: status of a Primero referral. bser: code of BSeR/360X.
+    htcds: picklist word or field of HTCDS 2.0. reason: whether FHIR's word needs a statusReason to be told apart. Empty: no such word.
+    """
+
+    fhir: str
+    primero: str = ""
+    bser: str = ""
+    htcds: str = ""
+    reason: bool = False
+
+
+OFFER: Mapping[str, Said] = {
+    # The table of the written procedures (S), row by row.
+    "OFFERED": Said(fhir="requested", primero="in_progress", bser="2.0"),
+    "ACKNOWLEDGED": Said(fhir="received"),
+    "ACCEPTED": Said(fhir="accepted", primero="accepted", bser="3.0", htcds="IncomingReferralDate"),
+    "DECLINED_BY_AGENCY": Said(fhir="rejected", primero="rejected", bser="4.0"),
+    "DECLINED_BY_PERSON": Said(fhir="rejected", primero="rejected", bser="4.0", reason=True),
+    "EXPIRED": Said(fhir="failed", reason=True),
+    "ON_HOLD": Said(fhir="on-hold", htcds="Active"),
+    "COMPLETED": Said(fhir="completed", primero="done", bser="7.0", htcds="ClosedReferred"),
+    "CANCELLED": Said(fhir="cancelled", primero="revoked", bser="6.0"),
+    "ENTERED_IN_ERROR": Said(fhir="entered-in-error"),
+    # Words that the table lacks; ours (P), by the definitions of FHIR's value set.
+    ARRIVED: Said(fhir="in-progress", primero="accepted", bser="3.0"),  # started, not yet complete
+    "RETURNED": Said(fhir="failed", reason=True),  # attempted, could not be completed
+    "RELEASED": Said(fhir="cancelled", reason=True),  # another has it now
+    "OVERTAKEN": Said(fhir="cancelled", reason=True),  # the person moved by another way
+}
+
+REQUEST: Mapping[str, str] = {
+    "RECEIVED": "active",
+    "WAITING": "on-hold",
+    "OFFERED": "active",
+    "ACKNOWLEDGED": "active",
+    "ACCEPTED": "active",
+    "ON_HOLD": "on-hold",
+    "COMPLETED": "completed",
+    "CANCELLED": "revoked",
+}
+"""State of a case → ServiceRequest.status (R4 value set request-status); ours (P)."""
+
+PRIORITY: Mapping[str, str] = {"routine": "routine", "urgent": "urgent", "emergency": "stat"}
+"""Urgency → request-priority (R4): stat is the highest, at once; ours (P)."""

@@ -1,0 +1,182 @@
+"""/openapi.json, made from the same table of operations that the router uses and the same structs that read and write. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from services.intake.api.agency_request import KEY, Call
+from services.intake.problems import Problem
+
+JSON, PLAIN = "application/json", "text/plain; charset=utf-8"
+TAGS = {
+    "cases": "What is known of a case, its file, and what an agency says about it.",
+    "codes": "The words that fields of codes take.",
+    "ingress-key": "The key for publishing on Kafka.",
+    "offers": "What an agency is asked, and its answers.",
+    "referrals": "Referrals that an agency sends.",
+    "submissions": "What became of what was sent, by the sender's own number.",
+}
+"""Groups of operations, by the first word of their paths."""
+TIMES = ("at", "due", "until", "signature_expires")
+"""Fields that hold a time, beside those that end with _at."""
+SIGNED = ("Content-Digest", "Signature-Input", "Signature")
+"""Headers of a signed request (RFC 9421)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Another form of an operation. A POST is told by the type of its body, and answers JSON; a GET by the type that it asks for.
+
+    body: JSON schema of what is sent, for a POST.
+    """
+
+    media: str
+    act: Callable[[Call], Awaitable[msgspec.Struct | str]]
+    answer: type[msgspec.Struct] | type[str]
+    status: int = 200
+    body: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation. id: its name in the document, from which generators make the names of methods. body: struct of the request, dict for
+    a free object, None for none. key: whether the Idempotency-Key must be sent with JSON. own: media type of its answer. forms: others
+    besides that. open: asked without a token. example: of the body.
+    """
+
+    id: str
+    method: str
+    path: str
+    act: Callable[[Call], Awaitable[msgspec.Struct | str]]
+    answer: type[msgspec.Struct] | type[str]
+    body: type[Any] | None = None
+    status: int = 200
+    key: bool = False
+    query: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    forms: tuple[Form, ...] = ()
+    own: str = JSON
+    open: bool = False
+    example: dict[str, Any] | None = None
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """Every form, its own first."""
+        return (self.own, *(form.media for form in self.forms))
+
+    def form(self, media: str) -> Form:
+        """The form of this media type, which is one of `media`."""
+        return next((one for one in self.forms if one.media == media), Form(self.own, self.act, self.answer, self.status))
+
+    @property
+    def summary(self) -> str:
+        return (self.act.__doc__ or "").strip().partition("\n")[0]
+
+
+def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    ops = tuple(ops)
+    structs: set[type[Any]] = (
+        {Problem} | {op.form(media).answer for op in ops for media in op.media} | {op.body for op in ops if op.body not in (None, dict)}
+    )
+    ordered = sorted(structs, key=lambda kind: kind.__name__)
+    schemas, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for component in components.values():
+        _plain(component)
+    refs = dict(zip(ordered, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for op in ops:
+        paths.setdefault(op.path, {})[op.method.lower()] = _operation(op, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Referral intake",
+            "version": version,
+            "description": "The doors of the referral pipeline for agencies' systems. Times are RFC 3339: what we send is UTC, ends with Z "
+            "and has microseconds; what you send names its offset.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "The host that this document comes from."}],
+        "tags": [{"name": name, "description": TAGS[name]} for name in sorted({_tag(op) for op in ops})],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
+    parameters = [_parameter(name, "path", {"type": "string"}, needed=True) for name in re.findall(r"{(\w+)}", op.path)]
+    parameters += [_parameter(name, "query", {"type": "string", "enum": list(words)}, needed=False) for name, words in op.query]
+    if op.method == "POST":
+        key = _parameter(KEY, "header", {"type": "string", "maxLength": 200}, needed=op.key and not op.forms)
+        needed = "Your own number for this. Needed with JSON; each row of a file has its own." if op.forms else "Your own number for this."
+        parameters.append(key | {"description": needed})
+    if op.method != "GET":
+        parameters += [_parameter(name, "header", {"type": "string"}, needed=False) for name in SIGNED]
+    problem = {"description": "Refused, or away.", "content": {"application/problem+json": {"schema": refs[Problem]}}}
+    found: dict[str, Any] = {
+        "operationId": op.id,
+        "tags": [_tag(op)],
+        "summary": op.summary,
+        "parameters": parameters,
+        "responses": {**_responses(op, refs), "4XX": problem, "default": problem},
+    }
+    if op.open:
+        found["security"] = []
+    if op.body is not None:
+        schema = {"type": "object", "additionalProperties": True} if op.body is dict else refs[op.body]
+        content = {
+            JSON: {"schema": schema} | ({"example": op.example} if op.example else {}),
+            **{form.media: {"schema": form.body} for form in op.forms},
+        }
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def _tag(op: Op) -> str:
+    """Return the group of an operation: the first word of its path after the version."""
+    return op.path.split("/")[2]
+
+
+def _plain(schema: dict[str, Any]) -> None:
+    """Make a schema one that generators understand.
+
+    Times are date-times; no default, which some take for a field that must be sent; an object of any fields says so, or some take it for
+    one of none.
+    """
+    if schema.get("type") == "object" and "properties" not in schema:
+        schema.setdefault("additionalProperties", True)
+    for inner in (
+        schema.get("additionalProperties"),
+        schema.get("items"),
+        *schema.get("anyOf", ()),
+        *schema.get("properties", {}).values(),
+    ):
+        if isinstance(inner, dict):
+            _plain(inner)
+    for name, field in schema.get("properties", {}).items():
+        field.pop("default", None)
+        for kind in (field, *field.get("anyOf", ())):
+            if kind.get("type") == "string" and (name.endswith("_at") or name in TIMES):
+                kind["format"] = "date-time"
+
+
+def _responses(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
+    """By status, then by media type."""
+    found: dict[str, Any] = {}
+    for form in map(op.form, op.media):
+        said = found.setdefault(str(form.status), {"description": _told(op, form), "content": {}})
+        said["content"][JSON if op.body is not None else form.media] = {"schema": refs[form.answer]}
+    return found
+
+
+def _told(op: Op, form: Form) -> str:
+    return op.summary if form.answer is str else form.answer.__doc__ or ""
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], *, needed: bool) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": needed, "schema": schema}

@@ -1,0 +1,180 @@
+"""The doors that only a person may use, over HTTP: erasing a case, holding it, and keeping somebody away no longer.
+
+They stand beside the agencies' API, whose callers are systems.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from referral.domain.events import Instruction
+from services.intake import problems
+from services.intake.accounts.basic_auth import person
+from services.intake.accounts.store import Account
+from services.intake.api import agency_request
+from services.intake.api.openapi import JSON
+from services.intake.casefile import access
+from services.intake.commands import act_on_case
+from services.intake.context import Door, in_time
+from services.intake.erasure import commands
+from services.intake.erasure.store import Erasure, Hold
+from services.intake.messages import responses, strict_json
+from services.intake.messages.timestamps import when
+
+HASHES_AT_ONCE = 1
+"""Passwords checked at a time (ours): erasures are rare, and officers who sign in go before."""
+
+
+class BasisBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """basis: a word of erasure-basis, or of hold-basis."""
+
+    basis: str
+
+
+class NoBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing but who says it."""
+
+
+class ErasureState(Struct, frozen=True, kw_only=True):
+    """state: NONE, REQUESTED, REFUSED, APPROVED, ERASED. held: what keeps the case. Accounts are ids, times RFC 3339."""
+
+    case_id: str
+    state: str
+    basis: str = ""
+    requested_by: str = ""
+    requested_at: str = ""
+    approved_by: str = ""
+    approved_at: str = ""
+    destroyed_at: str = ""
+    event_id: str = ""
+    held: tuple[str, ...] = ()
+
+
+class HoldState(Struct, frozen=True, kw_only=True):
+    case_id: str
+    basis: str
+    placed_by: str
+    placed_at: str
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    erasures: tuple[ErasureState, ...]
+
+
+class LiftingBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """actor: whom the case keeps away, as kind:id. reason: of the instruction."""
+
+    actor: str
+    reason: str
+
+
+class LiftingState(Struct, frozen=True, kw_only=True):
+    """Taken. The first of two persons proposes it, which makes a task of the desk; the second lifts it."""
+
+    case_id: str
+    event_id: str
+
+
+Act = Callable[[AsyncConnection, Door, Account, str, Any], Awaitable[Struct]]
+
+
+async def ask(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: BasisBody) -> ErasureState:
+    return _told(await commands.ask(tx, door, who, case_id, body.basis))
+
+
+async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str, _: NoBody) -> ErasureState:
+    return _told(await commands.approve(tx, door, who, case_id))
+
+
+async def refuse(tx: AsyncConnection, door: Door, who: Account, case_id: str, _: NoBody) -> ErasureState:
+    return msgspec.structs.replace(_told(await commands.refuse(tx, door, who, case_id)), state="REFUSED")
+
+
+async def state(tx: AsyncConnection, door: Door, who: Account, case_id: str, _: None) -> ErasureState:
+    known, held = await commands.state(tx, door, who, case_id)
+    return msgspec.structs.replace(_told(known), held=held) if known else ErasureState(case_id=case_id, state="NONE", held=held)
+
+
+async def hold(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: BasisBody) -> HoldState:
+    return _kept(await commands.hold(tx, door, who, case_id, body.basis))
+
+
+async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: BasisBody) -> HoldState:
+    return _kept(await commands.lift(tx, door, who, case_id, body.basis))
+
+
+async def lift_exclusion(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: LiftingBody) -> LiftingState:
+    if not who.desk:
+        raise access.forbidden("an account that works its desk is needed (`referral staff add … --desk`)")
+    order = responses.InstructionBody(word=Instruction.LIFT.value, reason=body.reason, target=body.actor)
+    receipt = await act_on_case.instruct(tx, door, act_on_case.Post(agency=who.agency, account=who.id), case_id, order)
+    return LiftingState(case_id=case_id, event_id=receipt.event_id)
+
+
+async def waiting(tx: AsyncConnection, door: Door, who: Account, _: str, __: None) -> Waiting:
+    return Waiting(erasures=tuple(_told(one) for one in await commands.waiting(tx, door, who)))
+
+
+def routes(door: Door) -> list[Route]:
+    """All of them. A link does nothing: whatever changes something is a POST with a body."""
+    hashing, case = asyncio.Semaphore(HASHES_AT_ONCE), "/staff/cases/{case_id}"
+
+    def one(method: str, path: str, act: Act, body: type[Struct] | None = None) -> Route:
+        return Route(path, _endpoint(door, hashing, act, body), methods=[method])
+
+    return [
+        one("GET", "/staff/erasures", waiting),
+        one("GET", f"{case}/erasure", state),
+        one("POST", f"{case}/erasure", ask, BasisBody),
+        one("POST", f"{case}/erasure/approval", approve, NoBody),
+        one("POST", f"{case}/erasure/refusal", refuse, NoBody),
+        one("POST", f"{case}/holds", hold, BasisBody),
+        one("POST", f"{case}/holds/lifting", lift, BasisBody),
+        one("POST", f"{case}/exclusions/lifting", lift_exclusion, LiftingBody),
+    ]
+
+
+def _endpoint(door: Door, hashing: asyncio.Semaphore, act: Act, body: type[Struct] | None) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await in_time(answered(request))
+        except Exception as error:
+            return problems.answer(error)
+
+    async def answered(request: Request) -> Response:
+        who = await person(door, hashing, request)
+        asked = await agency_request.read(request, door, who.agency, (JSON,))
+        case_id = agency_request.known_id(asked, "case_id", "case") if "case_id" in asked.path else ""
+        given = strict_json.parse(asked.data, body) if body else None
+        async with door.begin() as tx:
+            told = await act(tx, door, who, case_id, given)
+        return Response(msgspec.json.encode(told), 200, {"Cache-Control": "no-store"}, media_type=JSON)
+
+    return endpoint
+
+
+def _told(one: Erasure) -> ErasureState:
+    return ErasureState(
+        case_id=one.case_id,
+        state=one.state,
+        basis=one.basis,
+        requested_by=one.requested_by,
+        requested_at=when(one.requested_at),
+        approved_by=one.approved_by or "",
+        approved_at=when(one.approved_at) if one.approved_at else "",
+        destroyed_at=when(one.destroyed_at) if one.destroyed_at else "",
+        event_id=one.event_id if one.approved_at else "",
+    )
+
+
+def _kept(one: Hold) -> HoldState:
+    return HoldState(case_id=one.case_id, basis=one.basis, placed_by=one.placed_by, placed_at=when(one.placed_at))

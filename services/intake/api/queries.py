@@ -1,0 +1,154 @@
+"""What an agency asks over HTTP: what became of what it sent, what it holds, what it may read. Each is one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from referral.errors import Rejected
+from referral.wire import hpke
+from services.intake import audit_client, store
+from services.intake.api import fhir, fhir_types, schemas
+from services.intake.api.agency_request import Call, known_id
+from services.intake.casefile import access, disclose, links, sections
+from services.intake.casefile.disclosure_rules import Reader
+from services.intake.commands import idempotency
+from services.intake.messages.timestamps import when
+from services.intake.model import Referral
+from services.intake.projection.timeline import Line
+
+SHOWN = 200
+"""Offers of state=all in one answer (ours); `more` says that there are older ones."""
+
+
+async def submission(call: Call) -> schemas.SubmissionState:
+    """What became of the things sent under this key, by either door: what was taken, and what came later and was refused."""
+    key = idempotency.key_digest(call.door.keys, call.agency, call.path["key"], "key")
+    async with call.door.begin() as tx:
+        found = await idempotency.taken(tx, call.agency, key)
+        refused = await idempotency.refusals(tx, call.agency, key)
+    if found is None and not refused:
+        raise store.unknown("submission", "key")
+    return schemas.submission(found, refused, call.door.key)
+
+
+async def referral(call: Call) -> schemas.ReferralState:
+    """How a referral that you sent stands."""
+    async with call.door.begin() as tx:
+        found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
+        offers = await store.case_offers(tx, found.case_id)
+        about = await store.open_about(tx, found.case_id)
+        case = await access.hold(tx, call.door.keys, found.case_id)
+    return schemas.referral(found, _state(found, schemas.state(offers, closed=case.closed, tasks=about)), schemas.waits_for(about))
+
+
+async def proof(call: Call) -> str:
+    """The proof that a referral that you sent is in the log, and that a quorum of witnesses has seen it (C2SP tlog-proof)."""
+    async with call.door.begin() as tx:
+        found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
+    return await audit_client.proof(call.door.log, call.door.keys, found.event_id)
+
+
+async def codes(call: Call) -> schemas.Codes:
+    """The words of every code list of the policy in force: what a form may offer instead of learning it from a refusal."""
+    lists = call.door.lists()
+    return schemas.Codes(bundle=lists.number, codes=dict(lists.codes))
+
+
+@dataclass(frozen=True, slots=True)
+class IngressKeys:
+    """public_key: of ingress.*; None where this stack has no door on Kafka."""
+
+    public_key: bytes | None
+
+    async def published(self, _: Call) -> schemas.IngressKey:
+        """The key to which an agency encrypts what it publishes on its own topic. Needs no token."""
+        if self.public_key is None:
+            raise Rejected("unknown-key", "", "this stack has no door on Kafka", status=404)
+        return schemas.IngressKey(
+            kem="DHKEM(X25519, HKDF-SHA256)",
+            kdf="HKDF-SHA256",
+            aead="AES-256-GCM",
+            info=hpke.INGRESS_INFO.decode() + "ingress.<agency>",
+            public_key=self.public_key.hex(),
+        )
+
+
+async def offers(call: Call) -> schemas.Offers:
+    """The offers that your agency holds: state=open (default), or all, of which the newest 200."""
+    state = call.query.get("state", "open")
+    if state not in ("open", "all"):
+        raise Rejected("unknown-code", "state", "use one of: open, all", status=400)
+    async with call.door.begin() as tx:
+        if state == "open":
+            found = await store.open_offers(tx, call.agency)
+        else:
+            found = await store.all_offers(tx, call.agency, limit=SHOWN + 1)
+    shown_ = found if state == "open" else found[:SHOWN]
+    return schemas.Offers(offers=tuple(schemas.offer(one) for one in shown_), more=len(found) > len(shown_))
+
+
+async def offer(call: Call) -> schemas.OfferState:
+    """One offer that your agency holds or held."""
+    async with call.door.begin() as tx:
+        return schemas.offer(await store.offer(tx, call.agency, known_id(call, "offer_id", "offer")))
+
+
+async def case(call: Call) -> schemas.CaseState:
+    """A case as far as your agency may see it."""
+    case_id, agency = known_id(call, "case_id", "case"), call.agency
+    async with call.door.begin() as tx:
+        found = await access.hold(tx, call.door.keys, case_id)
+        place = await access.place(tx, agency, case_id)
+        if place.barred(agency) or not (place.sender or place.held or place.desk):
+            raise store.unknown("case", "case_id")
+        every = await store.case_offers(tx, case_id)
+        sent = [one for one in await store.case_referrals(tx, case_id) if one.agency == agency]
+        tasks = await store.case_tasks(tx, agency, case_id) if place.desk else ()
+        about = await store.open_about(tx, case_id)
+        told = await store.happenings(tx, case_id)
+        linked = await links.links(tx, case_id, agency)
+    lines = [
+        (at, msgspec.msgpack.decode(sections.unseal(found.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
+        for seq, at, sealed in told
+    ]
+    state, waits = schemas.state(every, closed=found.closed, tasks=about), schemas.waits_for(about)
+    return schemas.CaseState(
+        case_id=case_id,
+        state=state,
+        drill=found.drill,
+        referrals=tuple(schemas.referral(one, _state(one, state), waits) for one in sent),
+        offers=tuple(schemas.offer(one) for one in every if place.desk or one.agency == agency),
+        tasks=tuple(schemas.task(one) for one in tasks),
+        timeline=schemas.timeline(lines, every, agency, all_of_it=place.desk),
+        links=tuple(schemas.LinkState(case_id=one.case_id, how=one.how) for one in linked),
+        waits_for=waits if state == schemas.WAITING else "",
+    )
+
+
+async def case_as_fhir(call: Call) -> fhir_types.Bundle:
+    """The same case, in the words of FHIR."""
+    return fhir.bundle(await case(call))
+
+
+async def file(call: Call) -> schemas.FileState:
+    """The sections that a live offer of yours names. The reading is recorded, and durable, before the answer leaves."""
+    case_id = known_id(call, "case_id", "case")
+    async with call.door.begin() as tx:
+        found = await disclose.disclose(tx, call.door, Reader(agency=call.agency), case_id)
+    return schemas.FileState(case_id=case_id, sections=found.sections, empty=found.empty)
+
+
+async def versions(call: Call) -> schemas.SectionVersions:
+    """Every version of a section, for a desk of the case. The reading is recorded, and durable, before the answer leaves."""
+    case_id, section = known_id(call, "case_id", "case"), call.path["section"]
+    call.door.lists().word("written", section, "section")
+    async with call.door.begin() as tx:
+        found = await disclose.versions(tx, call.door, Reader(agency=call.agency), case_id, section)
+    kept = tuple(schemas.SectionVersion(version=one.version, agency=one.agency, at=when(one.at), content=one.content) for one in found)
+    return schemas.SectionVersions(case_id=case_id, section=section, versions=kept)
+
+
+def _state(sent: Referral, state: str) -> str:
+    return "CANCELLED" if sent.withdrawn_at is not None else state

@@ -1,0 +1,137 @@
+"""The agencies' door over HTTP: one table of operations, from which the router and /openapi.json are made."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from http import HTTPMethod
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from referral.errors import Rejected
+from services.intake import problems
+from services.intake.accounts.tokens import Tokens
+from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, schemas
+from services.intake.api.openapi import Form, Op
+from services.intake.context import Door, in_time
+from services.intake.messages import responses, submission
+
+VERSION = "1"
+WORD = re.compile(r"[a-z_-]{1,40}", re.IGNORECASE)
+"""A parameter's name that is repeated in the refusal: no other, as it may be about a person."""
+EXAMPLE = {
+    "traits": {"concern": "trafficking", "age": "child", "age_band": "12-14", "found_in": "prizren", "urgency": "urgent"},
+    "file": {"identity": {"name": "Testa Shembull (made up)"}},
+    "drill": True,
+}
+"""The first referral of docs/agencies.md."""
+Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
+ERRORS: Mapping[type[Exception], Handler] = {HTTPException: problems.http}
+"""For the application that these routes stand in: what its router refuses."""
+
+
+def operations(door: Door, public_key: bytes | None = None) -> tuple[Op, ...]:
+    """All that an agency may do. public_key: of ingress.*, None where this stack has no such door."""
+    get, post, put = HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PUT
+    case, offer, referral = "/v1/cases/{case_id}", "/v1/offers/{offer_id}", "/v1/referrals/{referral_id}"
+    receipt, files = schemas.ActReceipt, bulk_import.Sheets(door)
+    return (
+        Op(
+            "submitReferral",
+            post,
+            "/v1/referrals",
+            commands.Referrals(door).submit,
+            schemas.ReferralReceipt,
+            submission.ReferralBody,
+            202,
+            key=True,
+            example=EXAMPLE,
+            forms=(
+                Form(bulk_import.CSV, files.csv, bulk_import.SheetReceipt, 207, {"type": "string"}),
+                Form(
+                    bulk_import.HTCDS,
+                    files.json,
+                    bulk_import.SheetReceipt,
+                    207,
+                    {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+                ),
+            ),
+        ),
+        Op("getReferral", get, referral, queries.referral, schemas.ReferralState),
+        Op("getReceiptProof", get, f"{referral}/proof", queries.proof, str, own=openapi.PLAIN),
+        Op("withdrawReferral", post, f"{referral}/withdrawal", commands.withdraw, receipt, responses.WithdrawalBody, 202),
+        Op("getSubmission", get, "/v1/submissions/{key}", queries.submission, schemas.SubmissionState),
+        Op("getCase", get, case, queries.case, schemas.CaseState, forms=(Form(fhir_types.MEDIA, queries.case_as_fhir, fhir_types.Bundle),)),
+        Op("readCaseFile", get, f"{case}/file", queries.file, schemas.FileState),
+        Op("writeSection", put, f"{case}/file/{{section}}", commands.write, schemas.Written, dict),
+        Op("listSectionVersions", get, f"{case}/file/{{section}}/versions", queries.versions, schemas.SectionVersions),
+        Op("recordConsent", post, f"{case}/consent", commands.consent, schemas.ConsentReceipt, submission.ConsentBody, 202),
+        Op("recordTraits", post, f"{case}/traits", commands.traits, receipt, submission.TraitsBody, 202),
+        Op("excludeActor", post, f"{case}/exclusions", commands.exclude, receipt, responses.ExclusionBody, 202),
+        Op("giveInstruction", post, f"{case}/instructions", commands.instruct, receipt, responses.InstructionBody, 202),
+        Op("listOffers", get, "/v1/offers", queries.offers, schemas.Offers, query=(("state", ("open", "all")),)),
+        Op("getOffer", get, offer, queries.offer, schemas.OfferState),
+        Op("listCodes", get, "/v1/codes", queries.codes, schemas.Codes),
+        Op("getIngressKey", get, "/v1/ingress-key", queries.IngressKeys(public_key).published, schemas.IngressKey, open=True),
+        Op("respondToOffer", post, f"{offer}/responses", commands.respond, receipt, responses.AnswerBody, 202),
+    )
+
+
+def routes(door: Door, public_key: bytes | None) -> list[Route]:
+    """The routes of the agencies' API. public_key: of ingress.*, None where this stack has no such door."""
+    tokens = Tokens(door, asyncio.get_running_loop().time)
+    ops = operations(door, public_key)
+    found = [Route(op.path.replace("{key}", "{key:path}"), _endpoint(op, door, tokens), methods=[op.method]) for op in ops]
+    text = msgspec.json.encode(openapi.document(ops, VERSION))
+
+    async def described(_: Request) -> Response:
+        return Response(text, media_type="application/json")
+
+    return [*found, Route("/openapi.json", described)]
+
+
+def _endpoint(op: Op, door: Door, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            agency = "" if op.open else await _agency(request.headers.get("authorization", ""), tokens)
+            _known(request, [name for name, _ in op.query])
+            asked = await agency_request.read(request, door, agency, op.media)
+            form = _form(op, request, asked)
+            return _encoded(await in_time(form.act(asked)), form.status, openapi.JSON if op.method != HTTPMethod.GET else form.media)
+        except Exception as error:
+            return problems.answer(error)
+
+    return endpoint
+
+
+async def _agency(authorization: str, tokens: Tokens) -> str:
+    """Who calls. Only a token that is not remembered costs a wait for the database, and a deadline for it."""
+    return tokens.remembered(authorization) or await in_time(tokens.agency(authorization))
+
+
+def _known(request: Request, names: Collection[str]) -> None:
+    """Refuse a query parameter that the operation does not know, as an unknown field of a body is refused. Rejected 400."""
+    if unknown := [name for name in request.query_params if name not in names]:
+        told = f"send none but {', '.join(names)}" if names else "this call has none"
+        where = f"query parameter {unknown[0]}" if WORD.fullmatch(unknown[0]) else "query"
+        raise Rejected("unknown-parameter", where, told, status=400)
+
+
+def _form(op: Op, request: Request, asked: agency_request.Call) -> Form:
+    """What is posted says its form itself; what is asked for comes in the form that the caller wants. Rejected 406: we have none such."""
+    if op.method != HTTPMethod.GET:
+        return op.form(asked.media)
+    media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media)
+    if media is None:
+        raise Rejected("not-acceptable", "Accept", f"ask for {' or '.join(op.media)}", status=406)
+    return op.form(media)
+
+
+def _encoded(answer: msgspec.Struct | str, status: int = 200, media: str = openapi.JSON) -> Response:
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    return Response(answer if isinstance(answer, str) else msgspec.json.encode(answer), status, headers, media_type=media)

@@ -1,0 +1,350 @@
+"""How the API shows what the doors keep: structs for JSON, times as RFC 3339 in UTC. Pure."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import Struct
+
+from referral.domain.events import Door
+from referral.proof.receipt import PROMISE_S, statement
+from services.intake.messages.timestamps import when
+from services.intake.model import REUSED, Offer, Receipt, Referral, Refusal, Task
+from services.intake.projection.offers import UNTOLD
+from services.intake.projection.timeline import Line
+
+SECOND = 1_000_000
+"""µs."""
+
+
+class ReferralReceipt(Struct, frozen=True, kw_only=True):
+    """A referral is taken and durable. The same key and body always give the same receipt. logged_by: until when it is in the log; from
+    then on a receipt without a proof proves that a promise was broken. signature: intake's, base64 (docs/agencies.md says over what)."""
+
+    referral_id: str
+    case_id: str
+    event_id: str
+    received_at: str
+    logged_by: str
+    signature: str
+
+
+class ActReceipt(Struct, frozen=True, kw_only=True):
+    """What was sent is taken and durable; what it leads to shows in the offer, the case or the referral. logged_by, signature: as of a
+    referral's receipt."""
+
+    id: str
+    case_id: str
+    event_id: str
+    received_at: str
+    logged_by: str
+    signature: str
+
+
+class ConsentReceipt(ActReceipt, frozen=True, kw_only=True):
+    """follows: what a refusal or withdrawal does to the help under way, to be told to the person; several where several procedures run.
+    continue: help rests on a duty and goes on. anonymous: it goes on without saying who it is. stop: nobody is asked and nobody reads
+    any more."""
+
+    follows: tuple[str, ...] = ()
+
+
+class RefusalState(Struct, frozen=True, kw_only=True):
+    """Something that came under a key and was not taken, so nobody has it. at: when it was read. door: by which it came."""
+
+    at: str
+    door: str
+    code: str
+    where: str
+    hint: str
+
+
+class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why the newest was refused.
+    logged_by, signature: as of a receipt, for what came by Kafka too.
+
+    refusals: the newest first; beside what was TAKEN those that came after it, such as another child under the same number. HTTP answers
+    at once, so that they are Kafka's.
+    """
+
+    state: str
+    kind: str = ""
+    id: str = ""
+    case_id: str = ""
+    event_id: str = ""
+    received_at: str = ""
+    logged_by: str = ""
+    signature: str = ""
+    code: str = ""
+    where: str = ""
+    hint: str = ""
+    refusals: tuple[RefusalState, ...] = ()
+
+
+class ReferralState(Struct, frozen=True, kw_only=True):
+    """state: RECEIVED for the second or two until it is decided upon, WAITING while nobody is asked and a person at a desk must act first,
+    then the status words. waits_for: of WAITING, consent (the person has to be asked) or desk. became: RECEIVED, OPENED, ATTACHED or
+    IGNORED."""
+
+    referral_id: str
+    case_id: str
+    event_id: str
+    received_at: str
+    state: str
+    became: str
+    withdrawn_at: str | None
+    waits_for: str = ""
+
+
+class OfferState(Struct, frozen=True, kw_only=True):
+    """An offer that your agency holds or held. words: answers that are possible now or later; none once it has ended, but a late ACCEPT of
+    one that expired, which counts while nobody else has accepted. due: the next limit, which due_what names."""
+
+    offer_id: str
+    case_id: str
+    step: str
+    role: str
+    service: str
+    kind: str
+    urgency: str
+    state: str
+    arrived: bool
+    reason: str
+    words: tuple[str, ...]
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...]
+    needs: tuple[str, ...]
+    shows: tuple[str, ...]
+    ladder: tuple[str, ...]
+    rung: int
+    due: str | None
+    due_what: str
+    track_id: str
+    seat: int
+    opened_at: str
+    closed_at: str | None
+
+
+class Offers(Struct, frozen=True, kw_only=True):
+    """Open ones: the next limit first, all of them. state=all: the newest first. more: there are older ones that are not shown."""
+
+    offers: tuple[OfferState, ...]
+    more: bool = False
+
+
+class Codes(Struct, frozen=True, kw_only=True):
+    """The code lists of the policy in force: list → its words. bundle: number of the policy, which changes when a list may have changed."""
+
+    bundle: int
+    codes: dict[str, tuple[str, ...]]
+
+
+class TaskState(Struct, frozen=True, kw_only=True):
+    """What a desk must look at."""
+
+    task_id: str
+    about: str
+    track_id: str | None
+    step: str
+    seat: int
+    rung: int
+    due: str | None
+    opened_at: str
+    closed_at: str | None
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """One line of the timeline."""
+
+    at: str
+    what: str
+    step: str
+    agency: str
+    detail: str
+
+
+class LinkState(Struct, frozen=True, kw_only=True):
+    """Another case that belongs with this one, and that you may see too. how: sibling, same-person, raised (this one is about that one)."""
+
+    case_id: str
+    how: str
+
+
+class CaseState(Struct, frozen=True, kw_only=True):
+    """A case as far as your agency may see it: its own referrals and offers; for its desk also the tasks and the whole timeline.
+    waits_for: of a case that is WAITING, consent or desk."""
+
+    case_id: str
+    state: str
+    drill: bool
+    referrals: tuple[ReferralState, ...]
+    offers: tuple[OfferState, ...]
+    tasks: tuple[TaskState, ...]
+    timeline: tuple[Moment, ...]
+    links: tuple[LinkState, ...] = ()
+    waits_for: str = ""
+
+
+class FileState(Struct, frozen=True, kw_only=True):
+    """The sections that you may read now. Each reading is recorded. empty: allowed, but nobody has filled it."""
+
+    case_id: str
+    sections: dict[str, dict[str, Any]]
+    empty: tuple[str, ...]
+
+
+class SectionVersion(Struct, frozen=True, kw_only=True):
+    """One version as it was written. version: below 0 where it was put aside, because its sender may not replace what others wrote."""
+
+    version: int
+    agency: str
+    at: str
+    content: dict[str, Any]
+
+
+class SectionVersions(Struct, frozen=True, kw_only=True):
+    """Every version of a section that agencies wrote, the oldest first. That you read them is recorded."""
+
+    case_id: str
+    section: str
+    versions: tuple[SectionVersion, ...]
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """version: of this section, from 1. Every writing counts, the same content too."""
+
+    case_id: str
+    section: str
+    version: int
+
+
+class IngressKey(Struct, frozen=True, kw_only=True):
+    """HPKE (RFC 9180), base mode. public_key: 32 bytes in hex."""
+
+    kem: str
+    kdf: str
+    aead: str
+    info: str
+    public_key: str
+
+
+def maybe(at: int | None) -> str | None:
+    return None if at is None else when(at)
+
+
+def signed(receipt: Receipt, key: Ed25519PrivateKey) -> dict[str, str]:
+    """What every receipt says but its id: what was taken, until when it is in the log, and intake's signature. key: intake's own."""
+    said = {
+        "case_id": receipt.case_id,
+        "event_id": receipt.event_id,
+        "received_at": when(receipt.received_at),
+        "logged_by": when(receipt.received_at + PROMISE_S * SECOND),
+    }
+    return {**said, "signature": b64encode(key.sign(statement(receipt.id, said))).decode()}
+
+
+def referral_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ReferralReceipt:
+    return ReferralReceipt(referral_id=receipt.id, **signed(receipt, key))
+
+
+def act_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ActReceipt:
+    return ActReceipt(id=receipt.id, **signed(receipt, key))
+
+
+def submission(found: Receipt | None, refused: Sequence[Refusal], key: Ed25519PrivateKey) -> SubmissionState:
+    """What was taken with the refusals that came after it, or the refusals alone: one of both is there."""
+    if found is None:
+        newest, refusals = refused[0], tuple(map(_refusal, refused))
+        why = {"code": newest.code, "where": newest.place, "hint": newest.hint}
+        return SubmissionState(state="REFUSED", received_at=when(newest.at), refusals=refusals, **why)
+    return SubmissionState(
+        state="TAKEN",
+        kind=found.kind,
+        id=found.id,
+        **signed(found, key),
+        refusals=tuple(_refusal(one) for one in refused if one.code == REUSED or one.at >= found.received_at),
+    )
+
+
+def _refusal(one: Refusal) -> RefusalState:
+    return RefusalState(at=when(one.at), door=Door.KAFKA, code=one.code, where=one.place, hint=one.hint)
+
+
+def referral(found: Referral, state: str, waits_for: str = "") -> ReferralState:
+    return ReferralState(
+        referral_id=found.referral_id,
+        case_id=found.case_id,
+        event_id=found.event_id,
+        received_at=when(found.received_at),
+        state=state,
+        became=found.became,
+        withdrawn_at=maybe(found.withdrawn_at),
+        waits_for=waits_for if state == WAITING else "",
+    )
+
+
+def offer(found: Offer) -> OfferState:
+    times: dict[str, Any] = {"due": maybe(found.due), "opened_at": when(found.opened_at), "closed_at": maybe(found.closed_at)}
+    same = {name: getattr(found, name) for name in OfferState.__struct_fields__ if name not in (*times, "words")}
+    return OfferState(**same, **times, words=possible(found))
+
+
+def possible(found: Offer) -> tuple[str, ...]:
+    """The answers that can still count."""
+    if found.closed_at is None:
+        return found.words
+    late = found.state == "EXPIRED" and "DECIDE" not in found.words
+    return tuple(word for word in found.words if late and word == "ACCEPT")
+
+
+def task(found: Task) -> TaskState:
+    times: dict[str, Any] = {"due": maybe(found.due), "opened_at": when(found.opened_at), "closed_at": maybe(found.closed_at)}
+    same = {name: getattr(found, name) for name in TaskState.__struct_fields__ if name not in times}
+    return TaskState(**same, **times)
+
+
+def timeline(lines: Iterable[tuple[int, Line]], offers: Sequence[Offer], agency: str, *, all_of_it: bool) -> tuple[Moment, ...]:
+    """The lines that an agency may see: about its own offers, and how the case began and ended; all_of_it: a desk's."""
+    by_id = {one.offer_id: one for one in offers}
+    shown = []
+    for at, line in lines:
+        about = by_id.get(line.offer_id)
+        own = about is not None and about.agency == agency
+        if not (all_of_it or own or line.what in ("CASE_OPENED", "CASE_CLOSED")):
+            continue
+        step, who = (about.step, about.agency) if about else (line.step, line.agency)
+        who = who if all_of_it or who == agency else ""
+        detail = line.detail if all_of_it or (own and line.what != "OFFERED" and line.detail not in UNTOLD) else ""
+        shown.append(Moment(at=when(at), what=line.what, step=step, agency=who, detail=detail))
+    return tuple(shown)
+
+
+WAITING = "WAITING"
+"""State of a case of which nobody is asked, because a person at a desk must act first."""
+CONSENT_MISSING = "consent-missing"
+
+
+def waits_for(about: Iterable[str]) -> str:
+    """What a case of which nobody is asked waits for, by its open tasks: the person's consent, or a desk. No more is told: what a desk
+    looks at may be about somebody who must not know."""
+    open_ = set(about)
+    return "" if not open_ else "consent" if open_ == {CONSENT_MISSING} else "desk"
+
+
+def state(offers: Sequence[Offer], *, closed: bool, tasks: Collection[str] = ()) -> str:
+    """How a case stands, in the status words: how far the furthest of its offers has come. RECEIVED: nothing was decided yet.
+
+    tasks: what the open tasks of the case are about.
+    """
+    states = {one.state for one in offers if one.kind != "NOTIFY"}
+    if closed:
+        return "COMPLETED" if "COMPLETED" in states else "CANCELLED"
+    for word in ("ACCEPTED", "ON_HOLD", "ACKNOWLEDGED", "OFFERED"):
+        if word in states or (word == "ACCEPTED" and "COMPLETED" in states):
+            return word
+    if tasks:
+        return WAITING
+    return "OFFERED" if states else "RECEIVED"

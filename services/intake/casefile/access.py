@@ -1,0 +1,152 @@
+"""How a case stands and who stands in it, in SQL. The row of intake.casefile is the lock: each reading and each end of one has its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Rejected
+from referral.runtime.keys.case_keys import Keys
+from services.intake.casefile import sections
+from services.intake.casefile.disclosure_rules import Standing
+from services.intake.store import rows, unknown
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Case:
+    """A case whose row this transaction has locked. key: of its events. cipher: of its file.
+
+    sealed_at: what was written until then is never disclosed again; 0 where nothing is sealed.
+    """
+
+    case_id: str
+    desk: str
+    drill: bool
+    closed: bool
+    sealed_at: int
+    key: bytes
+    cipher: AESGCM
+    standing: Standing
+
+    def __repr__(self) -> str:
+        return f"Case({self.case_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an agency is to a case. sender: of a referral that stands. holder: of an open offer; held: of any.
+
+    desk: the case stands at it, or a task of the case is open there. excluded: (kind, actor).
+    """
+
+    sender: bool
+    holder: bool
+    held: bool
+    desk: bool
+    excluded: frozenset[tuple[str, str]]
+
+    def barred(self, agency: str, account: str | None = None) -> bool:
+        return ("AGENCY", agency) in self.excluded or (account is not None and ("STAFF", account) in self.excluded)
+
+    @property
+    def agencies(self) -> frozenset[str]:
+        """Agencies that are kept away."""
+        return frozenset(actor for kind, actor in self.excluded if kind == "AGENCY")
+
+
+_PLACE = (
+    "SELECT EXISTS (SELECT FROM intake.referral WHERE case_id = :case AND agency = :agency AND withdrawn_at IS NULL), "
+    "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency AND closed_at IS NULL AND declined_by IS NULL), "
+    "EXISTS (SELECT FROM intake.offer WHERE case_id = :case AND agency = :agency), "
+    "EXISTS (SELECT FROM intake.casefile WHERE case_id = :case AND desk = :agency) "
+    "OR EXISTS (SELECT FROM intake.task WHERE case_id = :case AND desk = :agency AND closed_at IS NULL), "
+    "ARRAY(SELECT kind || ':' || actor FROM intake.exclusion WHERE case_id = :case), "
+    "EXISTS (SELECT FROM intake.erasure WHERE case_id = :case AND approved_at IS NOT NULL)"
+)
+_EXCLUDE = text("INSERT INTO intake.exclusion (case_id, kind, actor) VALUES (:case, :kind, :actor) ON CONFLICT DO NOTHING")
+_LIFT = text("DELETE FROM intake.exclusion WHERE case_id = :case AND kind = :kind AND actor = :actor")
+_COLUMNS = (
+    "SELECT case_id, desk, drill, closed_at IS NOT NULL, coalesce(sealed_at, 0), sealed "
+    "FROM intake.casefile WHERE case_id = :case AND erasing_at IS NULL"
+)
+
+
+async def hold(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
+    """The case, still until this transaction ends: nobody ends a reading meanwhile. Rejected 404: unknown or erased.
+
+    Readings of one case follow one another. PostgreSQL lets those who share a lock pass whoever waits to take it: six readers without a
+    pause kept an exclusion out for 4.5 s (measured), and it was refused. Now each waits for its turn, and so does whoever ends reading.
+    """
+    return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR NO KEY UPDATE", {"case": case_id}))
+
+
+async def take(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
+    """The case, for changing what may be read: waits for those who are reading. Rejected 404: unknown or erased."""
+    return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR UPDATE", {"case": case_id}))
+
+
+async def known(tx: AsyncConnection, keys: Keys, case_id: str) -> Case | None:
+    """The case, whose row this transaction has locked already; None: unknown, or being erased."""
+    found = await rows(tx, _COLUMNS, {"case": case_id})
+    return await _case(tx, keys, case_id, found) if found else None
+
+
+async def kept_away(tx: AsyncConnection, case_id: str) -> frozenset[str]:
+    """Agencies that a case keeps away."""
+    sql = "SELECT actor FROM intake.exclusion WHERE case_id = :case AND kind = 'AGENCY'"
+    return frozenset(row[0] for row in await rows(tx, sql, {"case": case_id}))
+
+
+async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[Any]) -> Case:
+    key = (await keys.load(tx, [case_id])).get(case_id) if found else None
+    if key is None:
+        raise unknown("case", "case_id")
+    cipher = sections.box(key)
+    _, desk, drill, closed, sealed_at, sealed = found[0]
+    return Case(case_id, desk, drill, closed, sealed_at, key, cipher, sections.standing(cipher, case_id, bytes(sealed)))
+
+
+async def place(tx: AsyncConnection, agency: str, case_id: str) -> Place:
+    """What an agency is to a case, read after `hold` or `take`, so that it sees what they waited for."""
+    sender, holder, held, desk, excluded, gone = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
+    if gone:
+        return Place(False, False, False, False, frozenset())
+    pairs = (tuple(one.split(":", 1)) for one in excluded)
+    return Place(sender, holder, held, desk, frozenset((kind, actor) for kind, actor in pairs))
+
+
+async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
+    """Whether a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded."""
+    found = await place(tx, agency, case_id)
+    return (found.sender or found.holder) and not found.barred(agency)
+
+
+async def keep(tx: AsyncConnection, case: Case, standing: Standing, desk: str) -> None:
+    """Traits and consent as they hold from now on, and whose desk the case stands at with them."""
+    sealed = sections.seal_standing(case.cipher, case.case_id, standing)
+    sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"
+    await tx.execute(text(sql), {"sealed": sealed, "desk": desk, "case": case.case_id})
+
+
+async def lift(tx: AsyncConnection, case_id: str, actors: Iterable[str]) -> None:
+    """Keep actors (kind:id) away no longer."""
+    pairs = [actor.split(":", 1) for actor in actors]
+    if pairs:
+        await tx.execute(_LIFT, [{"case": case_id, "kind": kind.upper(), "actor": actor} for kind, actor in pairs])
+
+
+async def exclude(tx: AsyncConnection, kept_away: Mapping[str, Iterable[str]]) -> None:
+    """Keep actors (kind:id) away from cases, by case id: they read and see nothing after this transaction."""
+    pairs = [(case, *actor.split(":", 1)) for case, actors in sorted(kept_away.items()) for actor in actors]
+    if pairs:
+        await tx.execute(_EXCLUDE, [{"case": case, "kind": kind.upper(), "actor": actor} for case, kind, actor in pairs])
+
+
+def forbidden(what: str) -> Rejected:
+    """For an agency that knows the case but may not do this."""
+    return Rejected("not-yours", "case_id", what, status=403)

@@ -1,0 +1,120 @@
+"""Read the case file: lock, check, record that it is read, and only after the commit answer. SQL and queue; the rule is in `reading`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import SectionDisclosed
+from referral.errors import Rejected
+from referral.runtime.postgres import clock, queue
+from services.intake import store
+from services.intake.casefile import access, disclosure_rules
+from services.intake.casefile import sections as casefile
+from services.intake.casefile.disclosure_rules import Grant, Reader
+from services.intake.context import Door
+from services.intake.policy_view import Lists
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What a reader may see now. sections: name → content. empty: allowed, but nobody has filled it."""
+
+    sections: dict[str, Any]
+    empty: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Shown({', '.join(self.sections)})"
+
+
+_GRANTS = text(
+    "SELECT o.offer_id, o.agency, o.step, o.shows, o.skip, o.closed_at IS NULL, o.declined_by IS NOT NULL, "
+    "coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = o.track_id), '') "
+    "FROM intake.offer o WHERE o.case_id = :case AND (:agency = '' OR o.agency = :agency) AND (:offer = '' OR o.offer_id = :offer) "
+    "ORDER BY o.offer_id FOR SHARE OF o"
+)
+
+
+async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, offer_id: str = "") -> Shown:
+    """The sections that the reader's live offers (or this one) name. SectionDisclosed for each is queued in the same transaction:
+    the caller commits before it shows anything.
+
+    Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): it holds none that lets it read now.
+    """
+    case = await access.hold(tx, door.keys, case_id)
+    lists = door.lists()
+    rules = await grants(tx, lists, case_id, reader.agency, offer_id)
+    if not rules:
+        raise store.unknown("offer" if offer_id else "case", "offer_id" if offer_id else "case_id")
+    excluded = (await access.place(tx, reader.agency, case_id)).excluded
+    now = await clock.now(tx)
+    allowed: dict[str, str] = {}
+    for offer, grant in rules.items():
+        for section in disclosure_rules.allowed(reader, grant, case.standing, excluded, now):
+            allowed.setdefault(section, offer)
+    if not allowed and (disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
+        raise _ended()
+    found = await _found(tx, case, allowed, lists)
+    rows = [_row(door, case, reader, section, allowed[section], now) for section in found]
+    await queue.put_all(tx, rows)
+    return Shown(sections=found, empty=tuple(section for section in allowed if section not in found))
+
+
+async def versions(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:
+    """Every version of a section that agencies wrote, the oldest first, for a desk of the case; those put aside come before all others.
+
+    Rejected 404: the agency knows nothing of the case. Rejected 403: it is no desk of it.
+    """
+    case = await access.hold(tx, door.keys, case_id)
+    place = await access.place(tx, reader.agency, case_id)
+    if place.barred(reader.agency, reader.account) or not (place.desk or place.sender or place.held):
+        raise store.unknown("case", "case_id")
+    if not place.desk:
+        raise access.forbidden("only a desk of this case reads older versions")
+    found = await casefile.versions(tx, case.cipher, case_id, section, case.sealed_at)
+    if found:
+        event = SectionDisclosed(
+            offer_id=None, agency=reader.agency, by=reader.account, section=section, basis="desk", at=await clock.now(tx)
+        )
+        await queue.put_all(tx, [queue.row(case_id, event, door.new_id(), case.key, case.drill)])
+    return found
+
+
+async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = "", offer_id: str = "") -> dict[str, Grant]:
+    """What reading depends on, by offer: of one agency, or of all (empty), or of one offer."""
+    found = (await tx.execute(_GRANTS, {"case": case_id, "agency": agency, "offer": offer_id})).all()
+    return {
+        offer: Grant(
+            agency=agency,
+            shows=tuple(shows),
+            skip=tuple(skip),
+            open=open_,
+            declined=declined,
+            withdrawal=lists.withdrawal.get(pathway, "stop"),
+            bare=tuple(s for s in shows if s not in lists.personal) if (pathway, step) in lists.without_consent else (),
+        )
+        for offer, agency, step, shows, skip, open_, declined, pathway in found
+    }
+
+
+async def _found(tx: AsyncConnection, case: access.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
+    """What these sections hold: what agencies wrote, what answers recorded, and what the traits tell."""
+    needs = lists.codes.get("need", ())
+    written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs), case.sealed_at)
+    recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)
+    traits = case.standing.traits
+    told = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
+    whole = {**told, **written, **recorded}
+    return {section: whole[section] for section in allowed if section in whole}
+
+
+def _row(door: Door, case: access.Case, reader: Reader, section: str, offer_id: str, now: int) -> dict[str, Any]:
+    event = SectionDisclosed(offer_id=offer_id, agency=reader.agency, by=reader.account, section=section, basis="offer", at=now)
+    return queue.row(case.case_id, event, door.new_id(), case.key, case.drill)
+
+
+def _ended() -> Rejected:
+    return Rejected("reading-ended", "case_id", "no live offer of yours lets you read this case now", status=403)

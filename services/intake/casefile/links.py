@@ -1,0 +1,37 @@
+"""Which cases a case is linked with, for who may see both. Linked is not merged: nothing of one is ever shown with the other."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake.casefile import access
+from services.intake.model import Link
+from services.intake.policy_view import RAISED
+from services.intake.store import STANDS, rows
+
+MOST = 20
+"""Links that are looked at (ours): siblings are few."""
+_LINKS = (
+    "SELECT other AS id, how FROM intake.link WHERE case_id = :case "
+    "UNION SELECT case_id, how FROM intake.link WHERE other = :case AND how <> :raised ORDER BY id LIMIT :most"
+)
+_AT_DESK = (
+    "SELECT o.case_id, o.opened_at FROM intake.casefile o WHERE o.desk = :desk AND o.case_id <> :case AND NOT EXISTS "  # noqa: S608
+    "(SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind IN ('AGENCY', 'STAFF')) "
+    f"AND {STANDS} ORDER BY o.opened_at DESC LIMIT :most"
+)
+
+
+async def links(tx: AsyncConnection, case_id: str, agency: str, account: str | None = None) -> tuple[Link, ...]:
+    """The links of a case that this reader sees, who has a place in it. A complaint is linked one way: from itself."""
+    found = []
+    for other, how in await rows(tx, _LINKS, {"case": case_id, "raised": RAISED, "most": MOST}):
+        there = await access.place(tx, agency, other)
+        if not there.barred(agency, account) and (there.sender or there.held or there.desk):
+            found.append(Link(case_id=other, how=how))
+    return tuple(found)
+
+
+async def others(tx: AsyncConnection, case_id: str, desk: str) -> tuple[tuple[str, int], ...]:
+    """(case, opened at) of the newest other cases of a desk that keep nobody away: what it may link a case with."""
+    return tuple((row[0], row[1]) for row in await rows(tx, _AT_DESK, {"case": case_id, "desk": desk, "most": MOST}))

@@ -1,0 +1,40 @@
+"""Where the cases of an inbox are, for its one line about each, and which agency sends very many of them. Reads, never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.runtime.keys.case_keys import Keys
+from services.intake import crowd
+from services.intake.casefile import sections
+from services.intake.model import Spot
+from services.intake.store import rows
+
+
+async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dict[str, Spot]:
+    """Case id → its spot. A case that was erased is missing. The caller has checked that its reader may see these cases."""
+    asked = sorted(set(case_ids))
+    if not asked:
+        return {}
+    sql = "SELECT case_id, drill, sealed FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
+    found = await rows(tx, sql, {"ids": asked})
+    opened = await keys.load(tx, asked)
+    return {
+        case_id: Spot(found_in=sections.standing(sections.box(opened[case_id]), case_id, bytes(sealed)).traits.found_in, drill=drill)
+        for case_id, drill, sealed in found
+        if case_id in opened
+    }
+
+
+_CROWDS = (
+    "SELECT r.agency, count(*) FROM intake.referral r JOIN intake.casefile c ON c.case_id = r.case_id "
+    "WHERE c.desk = :desk AND r.received_at > :since GROUP BY r.agency HAVING count(*) >= :many ORDER BY count(*) DESC, r.agency"
+)
+
+
+async def crowds(tx: AsyncConnection, desk: str, now: int) -> tuple[tuple[str, int], ...]:
+    """Agencies of which MANY referrals have come to this desk within WINDOW_S, with their number."""
+    values = {"desk": desk, "since": now - int(crowd.WINDOW_S * 1_000_000), "many": crowd.MANY}
+    return tuple((row[0], row[1]) for row in await rows(tx, _CROWDS, values))

@@ -1,0 +1,172 @@
+"""The case file: personal facts by section, encrypted under a key that only the case's key yields. Erasing a case's key erases it all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Malformed
+from referral.runtime.postgres import bulk
+from services.intake.casefile.disclosure_rules import Standing
+from services.intake.messages.timestamps import when
+
+NONCE = 12
+SECTION = bulk.Table(
+    "intake.section",
+    {"case_id": "text", "section": "text", "version": "int", "agency": "text", "by": "text", "at": "bigint", "sealed": "bytea"},
+)
+_NEWEST = text(
+    "SELECT DISTINCT ON (section) section, version, sealed FROM intake.section "
+    "WHERE version > 0 AND case_id = :case_id AND section = ANY(CAST(:sections AS text[])) AND at > :after ORDER BY section, version DESC"
+)
+_NEXT = text("SELECT greatest(coalesce(max(version), 0), 0) + 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_ASIDE = text("SELECT least(min(version), 0) - 1 FROM intake.section WHERE case_id = :case_id AND section = :section")
+_EVERY = text(
+    "SELECT version, agency, by, at, sealed FROM intake.section "
+    "WHERE case_id = :case_id AND section = :section AND at > :after ORDER BY version"
+)
+_OTHERS = text(
+    "SELECT EXISTS (SELECT FROM intake.section WHERE case_id = :case_id AND section = :section AND agency <> :agency "
+    "AND at > :after AND version > 0)"
+)
+_SAID = text(
+    "SELECT r.response_id, r.need, o.step, r.at, r.sealed FROM intake.recorded r JOIN intake.offer o ON o.offer_id = r.offer_id "
+    "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) AND r.at > :after ORDER BY r.at, r.response_id"
+)
+_RECORD = text(
+    "INSERT INTO intake.recorded (case_id, response_id, need, offer_id, at, sealed) "
+    "VALUES (:case_id, :response_id, :need, :offer_id, :at, :sealed)"
+)
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One version of a section as somebody wrote it, in clear. version: below 0 where it was put aside."""
+
+    version: int
+    agency: str
+    by: str | None
+    at: int
+    content: Any
+
+    def __repr__(self) -> str:
+        return f"Version({self.version})"
+
+
+def box(case_key: bytes) -> AESGCM:
+    """The cipher of a case's file: another key than that of its events."""
+    return AESGCM(HKDF(hashes.SHA256(), 32, None, b"referral/case-file").derive(case_key))
+
+
+def seal(cipher: AESGCM, plain: bytes, *context: str) -> bytes:
+    """nonce ‖ AES-256-GCM. context: where the row stands; the same words are needed to open it."""
+    nonce = os.urandom(NONCE)
+    return nonce + cipher.encrypt(nonce, plain, "/".join(context).encode())
+
+
+def unseal(cipher: AESGCM, sealed: bytes, *context: str) -> bytes:
+    """Malformed(seal): another key, another place, or changed bytes."""
+    try:
+        return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], "/".join(context).encode())
+    except (InvalidTag, ValueError):
+        raise Malformed("seal", "case file") from None
+
+
+def seal_standing(cipher: AESGCM, case_id: str, standing: Standing) -> bytes:
+    return seal(cipher, msgspec.msgpack.encode(standing), case_id, "standing")
+
+
+def standing(cipher: AESGCM, case_id: str, sealed: bytes) -> Standing:
+    """Traits and consent as the doors last took them."""
+    return msgspec.msgpack.decode(unseal(cipher, sealed, case_id, "standing"), type=Standing)
+
+
+def row(
+    cipher: AESGCM, case_id: str, section: str, content: bytes, *, version: int, agency: str, by: str | None, at: int
+) -> dict[str, Any]:
+    """One version of one section. content: canonical JSON."""
+    sealed = seal(cipher, content, case_id, section, str(version))
+    return {"case_id": case_id, "section": section, "version": version, "agency": agency, "by": by, "at": at, "sealed": sealed}
+
+
+async def write(tx: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    """Keep rows made by `row`."""
+    if rows:
+        await bulk.write(tx, {SECTION: rows})
+
+
+async def next_version(tx: AsyncConnection, case_id: str, section: str) -> int:
+    """The version that a writer of this section writes, who has locked the case."""
+    return int((await tx.execute(_NEXT, {"case_id": case_id, "section": section})).scalar_one())
+
+
+async def aside_version(tx: AsyncConnection, case_id: str, section: str) -> int:
+    """The version under which something is put aside, which never becomes the newest: -1, -2 and so on."""
+    return int((await tx.execute(_ASIDE, {"case_id": case_id, "section": section})).scalar_one())
+
+
+async def others_wrote(tx: AsyncConnection, case_id: str, section: str, agency: str, after: int) -> bool:
+    """Whether another agency has written a section, as far as it is not sealed."""
+    values = {"case_id": case_id, "section": section, "agency": agency, "after": after}
+    return bool((await tx.execute(_OTHERS, values)).scalar_one())
+
+
+async def versions(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, after: int) -> tuple[Version, ...]:
+    """Every version of a section, in clear. As with `newest`, the caller records the reading."""
+    found = (await tx.execute(_EVERY, {"case_id": case_id, "section": section, "after": after})).all()
+    return tuple(
+        Version(
+            version=version,
+            agency=agency,
+            by=by,
+            at=at,
+            content=msgspec.json.decode(unseal(cipher, bytes(sealed), case_id, section, str(version))),
+        )
+        for version, agency, by, at, sealed in found
+    )
+
+
+async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: Iterable[str], after: int) -> dict[str, Any]:
+    """The content of each of these sections that was filled, in clear. The caller records the reading in the same transaction.
+
+    after: what was written until then is sealed.
+    """
+    found = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections), "after": after})).all()
+    return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in found}
+
+
+async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+    """The words recorded with answers, in clear: need → (time and step → words), in order. As with `newest`, the caller records it."""
+    found: dict[str, dict[str, Any]] = {}
+    for response_id, need, step, at, sealed in (await tx.execute(_SAID, {"case_id": case_id, "needs": list(needs), "after": after})).all():
+        words = unseal(cipher, sealed, case_id, response_id, need).decode()
+        found.setdefault(need, {})[f"{when(at)} {step}"] = words
+    return found
+
+
+async def record(
+    tx: AsyncConnection, cipher: AESGCM, words: Mapping[str, str], *, case_id: str, response_id: str, offer_id: str, at: int
+) -> None:
+    """Keep the words that go with an answer, by what they are (reason, child-view)."""
+    rows = [
+        {
+            "case_id": case_id,
+            "response_id": response_id,
+            "need": need,
+            "offer_id": offer_id,
+            "at": at,
+            "sealed": seal(cipher, said.encode(), case_id, response_id, need),
+        }
+        for need, said in words.items()
+    ]
+    if rows:
+        await tx.execute(_RECORD, rows)

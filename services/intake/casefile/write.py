@@ -1,0 +1,67 @@
+"""Write a section of the case file: who may, and that it is recorded in the log and told to the others who may read it. SQL and queue."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import SectionWritten
+from referral.runtime.postgres import queue
+from services.intake.casefile import access, disclose, disclosure_rules, sections
+from services.intake.casefile.disclosure_rules import Reader
+from services.intake.context import Door
+
+PURPOSE = "section"
+"""Of the key that a content's digest is made with."""
+
+
+class Writer(Struct, frozen=True, kw_only=True):
+    """Who writes. account: of the person; None where the agency's system does."""
+
+    agency: str
+    account: str | None = None
+
+
+async def may(tx: AsyncConnection, door: Door, case: access.Case, writer: Writer, section: str, at: int) -> bool:
+    """Whether this agency may replace a section: who may read it now, and its sender until another agency has written it."""
+    place = await access.place(tx, writer.agency, case.case_id)
+    reader = Reader(agency=writer.agency, account=writer.account)
+    for grant in (await disclose.grants(tx, door.lists(), case.case_id, writer.agency)).values():
+        if section in disclosure_rules.allowed(reader, grant, case.standing, place.excluded, at):
+            return True
+    return place.sender and not await sections.others_wrote(tx, case.case_id, section, writer.agency, case.sealed_at)
+
+
+async def put(
+    tx: AsyncConnection, door: Door, case: access.Case, writer: Writer, section: str, content: bytes, at: int, *, aside: bool = False
+) -> int:
+    """A new version of a section of a case that is taken, always counted, whatever stood there before. aside: only a desk will read it.
+
+    Returns the version.
+    """
+    number = sections.aside_version if aside else sections.next_version
+    version = await number(tx, case.case_id, section)
+    row = sections.row(case.cipher, case.case_id, section, content, version=version, agency=writer.agency, by=writer.account, at=at)
+    await sections.write(tx, [row])
+    event = SectionWritten(
+        agency=writer.agency,
+        by=writer.account,
+        section=section,
+        version=version,
+        content=door.keys.hmac(PURPOSE, case.case_id.encode(), section.encode(), str(version).encode(), content),
+        offers=() if aside else await _readers(tx, door, case, writer.agency, section, at),
+        at=at,
+    )
+    await queue.put(tx, case.case_id, event, door.new_id(), case.key, drill=case.drill)
+    return version
+
+
+async def _readers(tx: AsyncConnection, door: Door, case: access.Case, writer: str, section: str, at: int) -> tuple[str, ...]:
+    """Offers of other agencies that let them read this section now."""
+    excluded = (await access.place(tx, writer, case.case_id)).excluded
+    found = await disclose.grants(tx, door.lists(), case.case_id)
+    return tuple(
+        offer
+        for offer, grant in found.items()
+        if grant.agency != writer and section in disclosure_rules.allowed(Reader(agency=grant.agency), grant, case.standing, excluded, at)
+    )

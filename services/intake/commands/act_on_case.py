@@ -1,0 +1,235 @@
+"""What an agency, a member of staff or a desk does to a case that exists: each one transaction of the caller's, for API and pages alike.
+
+Each returns the receipt, or raises Rejected; the caller commits. `post` says who, under which key, and by which door.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, structs
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import ActorKind, Instruction, Signed, Via, Word
+from referral.domain.inputs import derived
+from referral.errors import Rejected
+from referral.runtime.postgres import clock, queue
+from services.intake import store
+from services.intake.casefile import access, disclosure_rules, sections
+from services.intake.casefile import write as writing
+from services.intake.casefile.access import Case, Place, forbidden
+from services.intake.casefile.write import Writer
+from services.intake.commands import idempotency
+from services.intake.commands.idempotency import Claim
+from services.intake.context import Door
+from services.intake.messages import responses, strict_json, submission
+from services.intake.model import Receipt
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """Who does it. account: of the person; None for the agency's system. key: the Idempotency-Key's digest; None when none was sent.
+    signed: the system's signature; None where it did not sign."""
+
+    agency: str
+    account: str | None = None
+    key: bytes | None = None
+    signed: Signed | None = None
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """An act under way. claim: None when no key was sent. known: the receipt that its key had already; then nothing more is done."""
+
+    receipt: Receipt
+    queue_id: str
+    signed: Signed | None = None
+    claim: Claim | None = None
+    known: Receipt | None = None
+
+
+async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, body: responses.AnswerBody) -> Receipt:
+    """Answer an offer that the agency holds or ever held, or that its desk records for an agency reached by telephone (via PHONE).
+
+    A decline ends the agency's reading here and now; everything else is routing's to decide.
+    """
+    by_phone = body.via == Via.PHONE
+    own = Via.SYSTEM if post.account is None else Via.WEB
+    if body.via not in (own, Via.PHONE):
+        raise Rejected("unknown-code", "$.via", f"use one of: {own}, PHONE")
+    offer = await (store.call if by_phone else store.offer)(tx, post.agency, offer_id, post.account)
+    begun = await _begin(tx, door, post, "response", offer.case_id, offer_id.encode(), strict_json.canonical(body))
+    if begun.known:
+        return begun.known
+    case = await access.take(tx, door.keys, offer.case_id)
+    event = responses.response(
+        body,
+        offer,
+        door.lists(),
+        id=begun.receipt.id,
+        by=None if by_phone else post.account,
+        via=Via(body.via),
+        recorded_by=post.account if by_phone else None,
+        at=begun.receipt.received_at,
+    )
+    at = begun.receipt.received_at
+    await sections.record(tx, case.cipher, body.texts, case_id=case.case_id, response_id=event.response_id, offer_id=offer_id, at=at)
+    decided = derived(begun.receipt.event_id, 0)
+    await store.answered(tx, decided, case_id=case.case_id, offer_id=offer_id, account=post.account, word=event.word.value, at=at)
+    if event.word == Word.DECLINE:
+        sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
+        await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
+    return await _say(tx, case, begun, event)
+
+
+async def consent(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submission.ConsentBody) -> Receipt:
+    """Record a consent given, refused or withdrawn.
+
+    Reading that rests on it ends with this transaction where it comes from whoever recorded the consent that holds, or from a desk. What
+    another agency says routing decides: a duty ends only when a second party says so too.
+    """
+    begun = await _begin(tx, door, post, "consent", case_id, strict_json.canonical(body))
+    if begun.known:
+        return begun.known
+    case, place = await _involved(tx, door, post, case_id)
+    event = responses.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
+    capped = disclosure_rules.capped(case.standing, event.consent, post.agency, begun.receipt.event_id, desk=place.desk)
+    await access.keep(tx, case, capped, case.desk)
+    return await _say(tx, case, begun, event)
+
+
+async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submission.TraitsBody) -> Receipt:
+    """Record all traits as they are now: age settled, child moved, exploitation found. They hold when routing has decided so: what would
+    end a duty waits until a second party says so too."""
+    begun = await _begin(tx, door, post, "traits", case_id, strict_json.canonical(body))
+    if begun.known:
+        return begun.known
+    case, _ = await _involved(tx, door, post, case_id)
+    event = responses.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
+    return await _say(tx, case, begun, event)
+
+
+async def exclude(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: responses.ExclusionBody) -> Receipt:
+    """Exclude an agency, a member of staff or a relation; what it could read it cannot read after this transaction. A duty that it has
+    taken ends when a second party says so too. Rejected 409: it is the last desk that could look at the case."""
+    begun = await _begin(tx, door, post, "exclusion", case_id, strict_json.canonical(body))
+    if begun.known:
+        return begun.known
+    case, place = await _involved(tx, door, post, case_id)
+    event = responses.exclusion(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
+    if event.kind is ActorKind.AGENCY and door.lists().is_last_desk(case.standing.traits.found_in, place.agencies, event.actor):
+        raise Rejected("last-desk", "$.actor", "no other desk is left for this case: exclude the member of staff instead", status=409)
+    await access.exclude(tx, {case_id: [f"{event.kind}:{event.actor}"]})
+    if event.actor == case.desk:
+        desk = door.lists().desk(case.standing.traits.found_in, {*place.agencies, event.actor})
+        await access.keep(tx, case, case.standing, desk)
+    return await _say(tx, case, begun, event)
+
+
+async def instruct(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: responses.InstructionBody) -> Receipt:
+    """A desk decides what no rule can. Rejected 404 for who is no desk of the case."""
+    begun = await _begin(tx, door, post, "instruction", case_id, strict_json.canonical(body))
+    if begun.known:
+        return begun.known
+    case = await access.take(tx, door.keys, case_id)
+    place = await access.place(tx, post.agency, case_id)
+    if place.barred(post.agency, post.account) or not (place.desk or place.sender or place.held):
+        raise store.unknown("case", "case_id")
+    if not place.desk:
+        raise forbidden("only a desk of this case instructs")
+    event = responses.instruction(
+        body, door.lists(), id=begun.receipt.id, agency=post.agency, by=post.account, at=begun.receipt.received_at
+    )
+    if event.word is Instruction.LIFT:
+        _liftable(post, place, event.target)
+    if event.other is not None:
+        await _other(tx, post, case_id, place, event.other)
+    return await _say(tx, case, begun, event)
+
+
+async def withdraw(tx: AsyncConnection, door: Door, post: Post, referral_id: str, body: responses.WithdrawalBody) -> Receipt:
+    """The sender takes its referral back: it sees no more of the case through it. What becomes of the child a desk decides."""
+    referral = await store.referral(tx, post.agency, referral_id)
+    begun = await _begin(tx, door, post, "withdrawal", referral.case_id, referral_id.encode(), strict_json.canonical(body))
+    if begun.known:
+        return begun.known
+    case = await access.take(tx, door.keys, referral.case_id)
+    at = begun.receipt.received_at
+    event = responses.withdrawal(body, door.lists(), referral_id=referral_id, agency=post.agency, at=at)
+    sql = "UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL"
+    await tx.execute(text(sql), {"at": at, "id": referral_id})
+    return await _say(tx, case, begun, event)
+
+
+async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, section: str, content: bytes) -> int:
+    """A new version of one section, by who may read it now, or by the sender until another agency has written it.
+
+    Returns the version. Rejected 403: the agency knows the case but may not write here.
+    """
+    case, _ = await _involved(tx, door, post, case_id)
+    writer, at = Writer(agency=post.agency, account=post.account), await clock.now(tx)
+    if not await writing.may(tx, door, case, writer, section, at):
+        raise forbidden("you may not read this section now, and another agency has written it: tell them, or the desk")
+    return await writing.put(tx, door, case, writer, section, content, at)
+
+
+_EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"
+
+
+async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -> tuple[Case, Place]:
+    """The case, taken, for an agency that stands in it now: its sender, holder of an open offer, or desk.
+
+    Rejected 403 for who only held one, and may see the case still; 404 for every other.
+    """
+    case = await access.take(tx, door.keys, case_id)
+    place = await access.place(tx, post.agency, case_id)
+    if place.barred(post.agency, post.account) or not (place.sender or place.held or place.desk):
+        raise store.unknown("case", "case_id")
+    if not (place.sender or place.holder or place.desk):
+        raise forbidden("your offers of this case have ended: tell an agency that holds one, or the desk")
+    return case, place
+
+
+def _liftable(post: Post, place: Place, target: str) -> None:
+    """Two members of a desk's staff lift an exclusion, each by their own password; a system is nobody."""
+    if post.account is None:
+        hint = "two persons of the desk lift it: POST /staff/cases/{case_id}/exclusions/lifting"
+        raise Rejected("person-needed", "Authorization", hint, status=403)
+    kind, _, actor = target.partition(":")
+    if (kind.upper(), actor) not in place.excluded:
+        raise Rejected("not-excluded", "$.target", "this case keeps no such actor away; send kind:id, as in agency:csw-prizren", status=409)
+
+
+async def _other(tx: AsyncConnection, post: Post, case_id: str, place: Place, other: str) -> None:
+    """The case that a link names: it exists, and keeps nobody away who may see this one. So a complaint is linked from itself alone.
+
+    It may stand at another desk: its id is random, so whoever names it was told it.
+    """
+    there = await access.place(tx, post.agency, other)
+    if other == case_id or there.barred(post.agency, post.account) or not await store.rows(tx, _EXISTS, {"case": other}):
+        raise Rejected("unknown-case", "$.other", "name another case that exists")
+    if not there.excluded <= place.excluded:
+        raise Rejected("one-way", "$.other", "that case keeps somebody away who may see this one: link from it to this one")
+
+
+async def _begin(tx: AsyncConnection, door: Door, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:
+    queue_id = door.new_id()
+    now = await clock.now(tx)
+    event_id = derived(queue_id, 0)
+    receipt = Receipt(kind=kind, id=event_id, case_id=case_id, event_id=event_id, received_at=now)
+    if post.key is None:
+        return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed)
+    body = door.keys.hmac("submission", kind.encode(), post.agency.encode(), case_id.encode(), *same)
+    claim = Claim(agency=post.agency, key=post.key, body=body, receipt=receipt)
+    [answer] = await idempotency.claim(tx, [claim])
+    if isinstance(answer, Rejected):
+        raise answer
+    return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed, claim=claim, known=answer)
+
+
+async def _say(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
+    said = structs.replace(event, claim=begun.claim.said() if begun.claim else None, signed=begun.signed)
+    await queue.put(tx, case.case_id, said, begun.queue_id, case.key, drill=case.drill)
+    return begun.receipt
+
+
+def answer(word: str, *, reason: str = "", code: str = "", texts: dict[str, str] | None = None, via: str = Via.WEB) -> responses.AnswerBody:
+    """An answer as a page makes it. Rejected: a text is too long."""
+    return strict_json.shape({"word": word, "reason": reason, "code": code, "texts": texts or {}, "via": str(via)}, responses.AnswerBody)

@@ -1,0 +1,146 @@
+"""Taken once: what an agency sends under a key, by whichever door, has one receipt for ever. SQL of intake.submission.
+
+The number of each agency's last signed record of `ingress.<agency>`. SQL of intake.numbered.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain import events
+from referral.errors import Rejected
+from referral.runtime.keys.case_keys import Keys
+from services.intake.model import REUSED, Receipt, Refusal
+from services.intake.store import rows
+
+KEY_LIMIT = 200
+"""Characters of a key (ours): room for any record number, no room for a story."""
+REFUSALS = 20
+"""Refusals of one key that are told (ours): who has more has a broken sender, and the newest say why."""
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """Something sent under a key, before it is known whether it came before. key, body: keyed digests, so that neither is kept."""
+
+    agency: str
+    key: bytes
+    body: bytes
+    receipt: Receipt
+
+    def said(self) -> events.Claim:
+        """What the event says of it, so that the receipt can be put back after the database was lost."""
+        return events.Claim(agency=self.agency, key=self.key, body=self.body)
+
+
+_CLAIM = text(
+    "INSERT INTO intake.submission (agency, key, body, kind, id, case_id, event_id, received_at) "
+    "SELECT * FROM unnest(CAST(:agency AS text[]), CAST(:key AS bytea[]), CAST(:body AS bytea[]), CAST(:kind AS text[]), "
+    "CAST(:id AS text[]), CAST(:case_id AS text[]), CAST(:event_id AS text[]), CAST(:received_at AS bigint[])) "
+    "ON CONFLICT DO NOTHING RETURNING agency, key"
+)
+_TAKEN = (
+    "SELECT s.agency, s.key, s.body, s.kind, s.id, s.case_id, s.event_id, s.received_at FROM intake.submission s "
+    "JOIN unnest(CAST(:agency AS text[]), CAST(:key AS bytea[])) AS asked(agency, key) ON s.agency = asked.agency AND s.key = asked.key"
+)
+
+
+def key_digest(keys: Keys, agency: str, key: str, where: str) -> bytes:
+    """What is kept of a key. Rejected: empty, too long, or not printable ASCII."""
+    if not 0 < len(key) <= KEY_LIMIT or not key.isascii() or not key.isprintable():
+        raise Rejected(
+            "bad-key",
+            where,
+            f"send 1 to {KEY_LIMIT} printable ASCII characters: your own number for this, not about the person",
+            status=400,
+        )
+    return keys.hmac("idempotency-key", agency.encode(), key.encode())
+
+
+def form_digest(keys: Keys, agency: str, account: str, key: str) -> bytes:
+    """What is kept of a form's key: in a space of its own, so that what a person posts takes no number of the agency's systems, nor of a
+    colleague's. Rejected as `key_digest`."""
+    key_digest(keys, agency, key, "form")
+    return keys.hmac("form-key", agency.encode(), account.encode(), key.encode())
+
+
+async def claim(tx: AsyncConnection, claims: Sequence[Claim]) -> list[Receipt | Rejected | None]:
+    """For each claim: None when it is new and now taken; else the receipt it had, or Rejected(key-reused).
+
+    Waits for another transaction that is taking the same key. Sorted, so that two of these never wait for one another.
+    """
+    first: dict[tuple[str, bytes], Claim] = {}
+    for one in claims:
+        first.setdefault((one.agency, one.key), one)
+    ordered = [first[name] for name in sorted(first)]
+    new = {(agency, bytes(key)) for agency, key in (await tx.execute(_CLAIM, _values(ordered))).all()}
+    taken = {name: (one.body, one.receipt) for name, one in first.items() if name in new}
+    old = [c for c in ordered if (c.agency, c.key) not in new]
+    if old:
+        found = await rows(tx, _TAKEN, {"agency": [c.agency for c in old], "key": [c.key for c in old]})
+        taken |= {(r[0], bytes(r[1])): (bytes(r[2]), Receipt(**dict(zip(Receipt.__struct_fields__, r[3:], strict=True)))) for r in found}
+    return [_verdict(one, one is first[one.agency, one.key] and (one.agency, one.key) in new, taken) for one in claims]
+
+
+def _values(claims: Sequence[Claim]) -> dict[str, object]:
+    sent = {name: [getattr(one, name) for one in claims] for name in ("agency", "key", "body")}
+    return {**sent, **{name: [getattr(one.receipt, name) for one in claims] for name in Receipt.__struct_fields__}}
+
+
+def _verdict(one: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, Receipt]]) -> Receipt | Rejected | None:
+    if new:
+        return None
+    body, receipt = taken[one.agency, one.key]
+    if hmac.compare_digest(body, one.body):
+        return receipt
+    return Rejected(REUSED, "Idempotency-Key", "this key stands for something else that you sent; use a new key", status=409)
+
+
+async def put_back(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
+    """Receipts that the topic tells of; those that are there stand."""
+    if claims:
+        await tx.execute(_CLAIM, _values(claims))
+
+
+async def taken(tx: AsyncConnection, agency: str, key: bytes) -> Receipt | None:
+    """What was taken under a key."""
+    found = await rows(tx, _TAKEN, {"agency": [agency], "key": [key]})
+    return Receipt(**dict(zip(Receipt.__struct_fields__, found[0][3:], strict=True))) if found else None
+
+
+async def refusals(tx: AsyncConnection, agency: str, key: bytes) -> tuple[Refusal, ...]:
+    """What came in through ingress.<agency> under a key and was not taken, the newest first."""
+    sql = "SELECT code, place, hint, at FROM intake.refusal WHERE agency = :agency AND key = :key ORDER BY n DESC LIMIT :most"
+    return tuple(Refusal(**row._mapping) for row in await rows(tx, sql, {"agency": agency, "key": key, "most": REFUSALS}))
+
+
+async def refuse(tx: AsyncConnection, agency: str, key: bytes, why: Rejected, at: int, record: str) -> None:
+    """Keep why a record was not taken, so that its sender can ask. record: its id; read again it is told once."""
+    sql = (
+        "INSERT INTO intake.refusal (agency, key, code, place, hint, at, record) "
+        "VALUES (:agency, :key, :code, :place, :hint, :at, :record) ON CONFLICT DO NOTHING"
+    )
+    values = {"agency": agency, "key": key, "code": why.code, "place": why.where, "hint": why.hint, "at": at, "record": record}
+    await tx.execute(text(sql), values)
+
+
+_LAST = "SELECT agency, last FROM intake.numbered WHERE agency = ANY(CAST(:agencies AS text[]))"
+_KEEP = text(
+    "INSERT INTO intake.numbered (agency, last) SELECT * FROM unnest(CAST(:agency AS text[]), CAST(:last AS bigint[])) "
+    "ON CONFLICT (agency) DO UPDATE SET last = greatest(numbered.last, excluded.last)"
+)
+
+
+async def last(tx: AsyncConnection, agencies: Iterable[str]) -> dict[str, int]:
+    """Those that have signed a record. Who asks owns the agencies' topics, so nobody else writes them."""
+    return {row.agency: row.last for row in await rows(tx, _LAST, {"agencies": list(agencies)})}
+
+
+async def keep(tx: AsyncConnection, numbers: Mapping[str, int]) -> None:
+    """The numbers reached; one that is behind what stands changes nothing."""
+    if numbers:
+        await tx.execute(_KEEP, {"agency": list(numbers), "last": list(numbers.values())})

@@ -1,0 +1,148 @@
+"""What two persons do to have a case erased, and what others do to have it kept: each one transaction of the caller's.
+
+A person is an account that works its desk, proven by its own password at each act. Who may act on a case: the case's desk and oversight.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseErased
+from referral.errors import Rejected
+from referral.runtime.postgres import clock, queue
+from referral.wire import intake_key
+from services.intake import store
+from services.intake.accounts.store import Account
+from services.intake.casefile import access
+from services.intake.context import Door
+from services.intake.erasure import store as erasures
+from services.intake.erasure.store import Erasure, Hold
+
+BASIS, HOLD_BASIS = "erasure-basis", "hold-basis"
+_STANDS = "SELECT 1 FROM intake.account WHERE id = :id AND NOT disabled"
+
+
+async def ask(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Erasure:
+    """Ask for the erasure of a case. Rejected 409: it is held, or somebody has asked before."""
+    basis = door.lists().word(BASIS, basis, "$.basis")
+    case = await _taken(tx, door, who, case_id)
+    known = await erasures.of_case(tx, case_id)
+    if known is not None:
+        if (known.requested_by, known.basis) == (who.id, basis):
+            return known
+        raise Rejected("asked-before", "case_id", "somebody has asked for it already: approve or refuse that", status=409)
+    await _free(tx, case_id)
+    at = await clock.now(tx)
+    wanted = Erasure(id=door.new_id(), case_id=case_id, desk=case.desk, basis=basis, requested_by=who.id, requested_at=at)
+    await erasures.ask(tx, wanted)
+    return wanted
+
+
+async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> Erasure:
+    """Approve what another person has asked for: no door shows the case any more, and the entry that precedes its destruction is queued.
+
+    Rejected 403: the same person. 409: nobody has asked, the case is held, or whoever asked has no account any more.
+    """
+    known = await erasures.of_case(tx, case_id)
+    if known is not None and known.approved_by == who.id:
+        return known
+    case = await _taken(tx, door, who, case_id)
+    known = await _asked(tx, case_id)
+    if known.requested_by == who.id:
+        raise Rejected("same-person", "Authorization", "another person approves what you have asked for", status=403)
+    if not await store.rows(tx, _STANDS, {"id": known.requested_by}):
+        raise Rejected("requester-gone", "case_id", "whoever asked has no account any more: refuse it, and ask again", status=409)
+    await _free(tx, case_id)
+    at = await clock.now(tx)
+    body = CaseErased(
+        requested_by=known.requested_by,
+        requested_at=known.requested_at,
+        approved_by=who.id,
+        approved_at=at,
+        basis=known.basis,
+        records=await erasures.records(tx, case_id),
+    )
+    await queue.put(tx, case_id, intake_key.signed(door.key, case_id, body), known.id, case.key, drill=case.drill)
+    await erasures.approve(tx, known, who.id, at)
+    approved = await erasures.of_case(tx, case_id)
+    assert approved is not None
+    return approved
+
+
+async def refuse(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> Erasure:
+    """Refuse what was asked for, also what one has asked for oneself. Rejected 409: nobody has asked."""
+    await _taken(tx, door, who, case_id)
+    known = await _asked(tx, case_id)
+    await erasures.refuse(tx, known.id, who.id, await clock.now(tx))
+    return known
+
+
+async def hold(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Hold:
+    """Say that a case must be kept. The same word twice is one hold."""
+    basis = door.lists().word(HOLD_BASIS, basis, "$.basis")
+    await _taken(tx, door, who, case_id)
+    known = next((one for one in await erasures.holds(tx, case_id) if one.basis == basis), None)
+    if known is not None:
+        return known
+    made = Hold(id=door.new_id(), case_id=case_id, basis=basis, placed_by=who.id, placed_at=await clock.now(tx))
+    await erasures.place(tx, made)
+    return made
+
+
+async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Hold:
+    """Say that a hold is over. Rejected 403: only another person lifts what one has placed. 409: there is no such hold."""
+    await _taken(tx, door, who, case_id)
+    known = next((one for one in await erasures.holds(tx, case_id) if one.basis == basis), None)
+    if known is None:
+        raise Rejected("not-held", "$.basis", "no hold with this basis stands", status=409)
+    if known.placed_by == who.id:
+        raise Rejected("same-person", "Authorization", "another person lifts the hold that you have placed", status=403)
+    await erasures.lift(tx, known.id, who.id, await clock.now(tx))
+    return known
+
+
+async def state(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> tuple[Erasure | None, tuple[str, ...]]:
+    """The erasure of a case, if one stands, and what holds the case. Rejected 404: neither is for this person."""
+    known = await erasures.of_case(tx, case_id)
+    if known is not None and known.approved_at is not None and _theirs(door, who, known.desk):
+        return known, ()
+    await _taken(tx, door, who, case_id)
+    return known, await erasures.held(tx, case_id)
+
+
+async def waiting(tx: AsyncConnection, door: Door, who: Account) -> tuple[Erasure, ...]:
+    """What waits for approval or destruction at this person's desk; for oversight all of it."""
+    _desk_staff(who)
+    return await erasures.at_desk(tx, "" if who.agency == door.lists().oversight else who.agency)
+
+
+async def _taken(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> access.Case:
+    """The case, locked, for somebody who may decide about it. Rejected 404 for every other."""
+    _desk_staff(who)
+    case = await access.take(tx, door.keys, case_id)
+    place = await access.place(tx, who.agency, case_id)
+    if place.barred(who.agency, who.id) or not (place.desk or who.agency == door.lists().oversight):
+        raise store.unknown("case", "case_id")
+    return case
+
+
+def _theirs(door: Door, who: Account, desk: str) -> bool:
+    return who.desk and who.agency in (desk, door.lists().oversight)
+
+
+def _desk_staff(who: Account) -> None:
+    if not who.desk:
+        raise Rejected("not-yours", "Authorization", "an account that works its desk is needed (`referral staff add … --desk`)", status=403)
+
+
+async def _asked(tx: AsyncConnection, case_id: str) -> Erasure:
+    known = await erasures.of_case(tx, case_id)
+    if known is None:
+        raise Rejected("not-asked", "case_id", "nobody has asked for the erasure of this case", status=409)
+    return known
+
+
+async def _free(tx: AsyncConnection, case_id: str) -> None:
+    if kept_by := await erasures.held(tx, case_id):
+        hint = f"it must be kept ({', '.join(kept_by)}): close the case and its complaints, and have another person lift the holds"
+        raise Rejected("held", "case_id", hint, status=409)

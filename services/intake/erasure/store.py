@@ -1,0 +1,213 @@
+"""Erasures and holds in SQL: what was asked, what keeps a case, and the destruction itself. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseErased
+from referral.domain.inputs import derived
+from referral.wire import topics
+from services.intake.policy_view import RAISED
+from services.intake.store import rows
+
+TOPIC = "referral-intake"
+OPEN, COMPLAINT = "open", "complaint"
+"""What holds a case by itself: it is not closed; a complaint about how it was handled is not closed."""
+
+
+class Erasure(Struct, frozen=True, kw_only=True):
+    """One erasure. Times: µs UTC, None: not yet."""
+
+    id: str
+    case_id: str
+    desk: str
+    basis: str
+    requested_by: str
+    requested_at: int
+    refused_by: str | None = None
+    refused_at: int | None = None
+    approved_by: str | None = None
+    approved_at: int | None = None
+    destroyed_at: int | None = None
+
+    @property
+    def state(self) -> str:
+        """REQUESTED, REFUSED, APPROVED (no door shows the case any more) or ERASED."""
+        if self.destroyed_at is not None:
+            return "ERASED"
+        return "APPROVED" if self.approved_at is not None else "REFUSED" if self.refused_at is not None else "REQUESTED"
+
+    @property
+    def event_id(self) -> str:
+        """Of the CaseErased that the loop says for it."""
+        return derived(self.id, 0)
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """Somebody says that a case must be kept."""
+
+    id: str
+    case_id: str
+    basis: str
+    placed_by: str
+    placed_at: int
+
+
+_COLUMNS = ", ".join(Erasure.__struct_fields__)
+_HOLD = ", ".join(Hold.__struct_fields__)
+_ASK = text(
+    "INSERT INTO intake.erasure (id, case_id, desk, basis, requested_by, requested_at) "
+    "VALUES (:id, :case_id, :desk, :basis, :requested_by, :requested_at)"
+)
+_APPROVE = text("UPDATE intake.erasure SET approved_by = :by, approved_at = :at WHERE id = :id")
+_HIDE = text("UPDATE intake.casefile SET erasing_at = :at, changed = changed + 1 WHERE case_id = :case AND erasing_at IS NULL")
+_REFUSE = text("UPDATE intake.erasure SET refused_by = :by, refused_at = :at WHERE id = :id")
+_DONE = text(
+    "UPDATE intake.erasure SET destroyed_at = coalesce(destroyed_at, runtime.clock()) "
+    "WHERE case_id = ANY(CAST(:ids AS text[])) AND approved_at IS NOT NULL"
+)
+_PLACE = text("INSERT INTO intake.hold (id, case_id, basis, placed_by, placed_at) VALUES (:id, :case_id, :basis, :placed_by, :placed_at)")
+_LIFT = text("UPDATE intake.hold SET lifted_by = :by, lifted_at = :at WHERE id = :id")
+_RECORDS = (
+    "SELECT coalesce((SELECT seq FROM intake.seen WHERE topic = :topic AND case_id = :case), 0) "
+    "+ (SELECT count(*) FROM intake.queue WHERE case_id = :case AND NOT sent)"
+)
+_FOUND = text(
+    "INSERT INTO intake.erasure (id, case_id, desk, basis, requested_by, requested_at, approved_by, approved_at) "
+    "VALUES (:id, :case_id, '', :basis, :requested_by, :requested_at, :approved_by, :approved_at) ON CONFLICT DO NOTHING"
+)
+_SETTLED = text(
+    "UPDATE intake.erasure SET approved_by = :approved_by, approved_at = :approved_at, refused_by = NULL, refused_at = NULL "
+    "WHERE id = :id AND approved_at IS NULL"
+)
+_BATCHES = text("SELECT 1 FROM intake.lease WHERE unit = ANY(CAST(:units AS text[])) ORDER BY unit FOR UPDATE")
+_DOORS = text("SELECT 1 FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[])) ORDER BY case_id FOR UPDATE")
+_GONE = tuple(
+    text(sql)
+    for sql in (
+        *(
+            f"DELETE FROM intake.{table} WHERE case_id = ANY(CAST(:ids AS text[]))"  # noqa: S608 - the names below
+            for table in ("section", "recorded", "happening", "answer", "offer", "task", "track", "exclusion", "referral", "casefile")
+        ),
+        "DELETE FROM intake.link WHERE case_id = ANY(CAST(:ids AS text[])) OR other = ANY(CAST(:ids AS text[]))",
+        # The keys that were used stay used, so that what is sent again opens no new case; what was sent under them is forgotten.
+        "UPDATE intake.submission SET body = '' WHERE case_id = ANY(CAST(:ids AS text[]))",
+        "UPDATE intake.queue SET body = '', sent = true WHERE case_id = ANY(CAST(:ids AS text[]))",
+        "DELETE FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))",
+    )
+)
+_THERE = (
+    "SELECT id FROM unnest(CAST(:ids AS text[])) AS asked(id) WHERE EXISTS (SELECT FROM keys.case_key WHERE case_id = id) "
+    "OR EXISTS (SELECT FROM intake.casefile WHERE case_id = id) OR EXISTS (SELECT FROM intake.section WHERE case_id = id) "
+    "OR EXISTS (SELECT FROM intake.recorded WHERE case_id = id) OR EXISTS (SELECT FROM intake.happening WHERE case_id = id) "
+    "OR EXISTS (SELECT FROM intake.offer WHERE case_id = id) OR EXISTS (SELECT FROM intake.referral WHERE case_id = id)"
+)
+_READ = text(
+    "INSERT INTO intake.erasure_read (partition, next) SELECT * FROM unnest(CAST(:partitions AS int[]), CAST(:nexts AS bigint[])) "
+    "ON CONFLICT (partition) DO UPDATE SET next = excluded.next"
+)
+
+
+async def of_case(tx: AsyncConnection, case_id: str) -> Erasure | None:
+    """The erasure of a case that stands: a refused one does not."""
+    found = await rows(tx, f"SELECT {_COLUMNS} FROM intake.erasure WHERE case_id = :case AND refused_at IS NULL", {"case": case_id})  # noqa: S608
+    return Erasure(**found[0]._mapping) if found else None
+
+
+async def at_desk(tx: AsyncConnection, desk: str) -> tuple[Erasure, ...]:
+    """What a desk's staff may approve, refuse or watch; desk empty: every one."""
+    live = "(:desk = '' OR desk = :desk) AND refused_at IS NULL AND destroyed_at IS NULL"
+    sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE {live} ORDER BY requested_at"  # noqa: S608
+    return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, {"desk": desk}))
+
+
+async def under_way(tx: AsyncConnection) -> tuple[Erasure, ...]:
+    """Approved and not destroyed, the oldest first."""
+    sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE approved_at IS NOT NULL AND destroyed_at IS NULL ORDER BY approved_at"  # noqa: S608
+    return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, {}))
+
+
+async def destroyed(tx: AsyncConnection) -> set[str]:
+    """Cases whose destruction is on record here."""
+    return {row[0] for row in await rows(tx, "SELECT case_id FROM intake.erasure WHERE destroyed_at IS NOT NULL", {})}
+
+
+async def ask(tx: AsyncConnection, wanted: Erasure) -> None:
+    values = {name: getattr(wanted, name) for name in ("id", "case_id", "desk", "basis", "requested_by", "requested_at")}
+    await tx.execute(_ASK, values)
+
+
+async def approve(tx: AsyncConnection, wanted: Erasure, by: str, at: int) -> None:
+    """From this transaction on no door shows the case. The caller has locked it."""
+    await tx.execute(_APPROVE, {"id": wanted.id, "by": by, "at": at})
+    await tx.execute(_HIDE, {"case": wanted.case_id, "at": at})
+
+
+async def refuse(tx: AsyncConnection, id: str, by: str, at: int) -> None:
+    await tx.execute(_REFUSE, {"id": id, "by": by, "at": at})
+
+
+async def held(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
+    """What keeps a case from being erased: open, complaint, or the words of the holds on it. The caller has locked the case."""
+    sql = (
+        "SELECT closed_at IS NULL, EXISTS (SELECT FROM intake.link l JOIN intake.casefile c ON c.case_id = l.case_id "
+        "WHERE l.other = :case AND l.how = :raised AND c.closed_at IS NULL) FROM intake.casefile WHERE case_id = :case"
+    )
+    found = await rows(tx, sql, {"case": case_id, "raised": RAISED})
+    by_itself = [word for word, true in zip((OPEN, COMPLAINT), found[0] if found else (), strict=False) if true]
+    return (*by_itself, *(hold.basis for hold in await holds(tx, case_id)))
+
+
+async def holds(tx: AsyncConnection, case_id: str) -> tuple[Hold, ...]:
+    """The holds on a case that nobody has lifted."""
+    sql = f"SELECT {_HOLD} FROM intake.hold WHERE case_id = :case AND lifted_at IS NULL ORDER BY placed_at"  # noqa: S608
+    return tuple(Hold(**row._mapping) for row in await rows(tx, sql, {"case": case_id}))
+
+
+async def place(tx: AsyncConnection, hold: Hold) -> None:
+    await tx.execute(_PLACE, {name: getattr(hold, name) for name in Hold.__struct_fields__})
+
+
+async def lift(tx: AsyncConnection, id: str, by: str, at: int) -> None:
+    await tx.execute(_LIFT, {"id": id, "by": by, "at": at})
+
+
+async def records(tx: AsyncConnection, case_id: str) -> int:
+    """How many records of a case its topic will hold when everything that waits is said. The caller has locked the case."""
+    return int((await rows(tx, _RECORDS, {"case": case_id, "topic": TOPIC}))[0][0])
+
+
+async def found(tx: AsyncConnection, id: str, case_id: str, body: CaseErased) -> None:
+    """An erasure that the topic tells of and this database does not, or not so far, because it went back."""
+    values = {name: getattr(body, name) for name in ("basis", "requested_by", "requested_at", "approved_by", "approved_at")}
+    await tx.execute(_SETTLED, {**values, "id": id})
+    await tx.execute(_FOUND, {**values, "id": id, "case_id": case_id})
+    await tx.execute(_HIDE, {"case": case_id, "at": body.approved_at})
+
+
+async def again(tx: AsyncConnection, cases: Collection[str]) -> set[str]:
+    """Which of these erased cases have a key or rows."""
+    return {row[0] for row in await rows(tx, _THERE, {"ids": list(cases)})} if cases else set()
+
+
+async def destroy(tx: AsyncConnection, cases: Iterable[str]) -> None:
+    """Destroy rows and keys. It waits for the batches and for the doors that have begun with one of these cases, and they for it."""
+    ids = sorted(cases)
+    await tx.execute(_BATCHES, {"units": sorted({f"p{topics.partition(case_id)}" for case_id in ids})})
+    await tx.execute(_DOORS, {"ids": ids})
+    for sql in _GONE:
+        await tx.execute(sql, {"ids": ids})
+    await tx.execute(_DONE, {"ids": ids})
+
+
+async def read_up_to(tx: AsyncConnection) -> dict[int, int]:
+    """Partition of the own topic → first offset that was not looked at for erasures."""
+    return {int(row[0]): int(row[1]) for row in await rows(tx, "SELECT partition, next FROM intake.erasure_read", {})}
+
+
+async def have_read(tx: AsyncConnection, ends: dict[int, int]) -> None:
+    await tx.execute(_READ, {"partitions": list(ends), "nexts": list(ends.values())})

@@ -1,0 +1,131 @@
+"""Destroying what was to be erased: only after the log proves the entry, in steps that may each be repeated, and again after a restore.
+
+approved → the loop says CaseErased → audit proves it → null on referral-keys → rows and key in one transaction. What the rows say tells
+which step is next, so a process that was killed anywhere goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+import httpx
+from aiokafka.errors import KafkaError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from referral.domain.events import CaseErased
+from referral.errors import Malformed, Unavailable
+from referral.runtime import observe
+from referral.runtime.kafka import clients, scan
+from referral.runtime.keys import erasure_tag, key_topic
+from referral.runtime.postgres import database
+from referral.runtime.settings import Settings
+from referral.wire import intake_key
+from services.intake import audit_client
+from services.intake.context import Door
+from services.intake.erasure import store
+from services.intake.erasure.store import Erasure
+
+EVERY = 1.0
+"""Seconds between two looks (ours): audit publishes a checkpoint within seconds."""
+NEW = ("POST", "/v1/referrals")
+"""A new referral is taken also while erasures are being applied again: it shows nothing."""
+
+
+class Destroying:
+    """One instance's. Several do no harm: each step is the same done twice. Rejected: the witness policy cannot be read."""
+
+    def __init__(self, door: Door, settings: Settings) -> None:
+        self._door, self._settings = door, settings
+        self._policy = erasure_tag.witness_policy(settings)
+        self._intake = intake_key.named(self._policy)
+        self._applied = False
+        self._known = 0
+
+    def against(self) -> Mapping[str, str]:
+        """What speaks against being ready: the database may hold what was erased, until the topic was looked at."""
+        found = {}
+        if not self._applied:
+            found["erasures"] = "erasures are being applied again; if it stays, do database and broker answer?"
+        return found
+
+    def gate(self, app: ASGIApp) -> ASGIApp:
+        """The doors, shut until erasures are applied again."""
+
+        async def gated(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and not self._applied and (scope["method"], scope["path"]) != NEW:
+                raise Unavailable("what applies erasures again after a restore")
+            await app(scope, receive, send)
+
+        return gated
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self.turn()
+            except (KafkaError, OSError, TimeoutError, Unavailable) as error:
+                observe.log().warning("erasures wait", service="intake", kind=type(error).__name__, where=observe.where(error))
+            except Exception as error:
+                kind = "away" if database.away(error) else "fault"
+                observe.log().error("erasures wait", service="intake", reason=kind, kind=type(error).__name__, where=observe.where(error))
+            await asyncio.sleep(EVERY)
+
+    async def turn(self) -> None:
+        """One look: has the database gone back? What is approved and logged is destroyed."""
+        async with self._door.begin() as tx:
+            done = await store.destroyed(tx)
+        if len(done) < self._known:  # erasures are never forgotten, so this is an older copy
+            self._applied = False
+        if not self._applied:
+            await self._again()
+            self._applied = True
+        async with self._door.begin() as tx:
+            waiting = await store.under_way(tx)
+        if waiting:  # a client's TLS holds up the event loop, and every door, for 25 ms: none is made each second for nothing
+            async with httpx.AsyncClient(base_url=self._settings.audit_url, timeout=audit_client.ANSWER_S) as audit:
+                covered = [one.case_id for one in waiting if await self._proven(audit, one)]
+            await self.destroy(covered)
+        async with self._door.begin() as tx:
+            self._known = len(await store.destroyed(tx))
+
+    async def _proven(self, audit: httpx.AsyncClient, one: Erasure) -> bool:
+        """Whether the log holds this erasure, by a proof that the witness policy believes. A false one destroys nothing."""
+        try:
+            return await audit_client.covered(audit, self._door.keys, self._policy, one.event_id, one.case_id)
+        except Malformed as error:
+            hint = f"{error}: nothing is destroyed; find out who answers at REFERRAL_AUDIT_URL in the place of audit"
+            observe.log().error("the proof of an erasure does not hold", service="intake", case_id=one.case_id, hint=hint)
+            return False
+
+    async def destroy(self, cases: Collection[str]) -> None:
+        """The wrapped keys beside the database first, which is the last that a restored copy could get them from; then rows and keys."""
+        if not cases:
+            return
+        async with clients.producer(self._settings) as producer:
+            await key_topic.forget(producer, self._settings, cases)
+        async with self._door.begin() as tx:
+            await store.destroy(tx, cases)
+        for case_id in cases:
+            observe.log().info("erased", service="intake", case_id=case_id)
+
+    async def _again(self) -> None:
+        """What the topic says was erased, and what this database says, is not there. Only what is under way still waits for the log:
+        its wrapped key is still on referral-keys, for that goes first."""
+        async with self._door.begin() as tx:
+            start, gone = await store.read_up_to(tx), await store.destroyed(tx)
+        ends: dict[int, int] = {}
+        said = {}
+        begin = {(CaseErased.TOPIC, partition): offset for partition, offset in start.items()}
+        async for (topic, partition), record in scan.whole(self._settings, [CaseErased.TOPIC], begin):
+            ends[partition] = record.offset + 1
+            if (found := erasure_tag.said(self._intake, topic, record.value or b"")) is not None:
+                said[found[0].case_id] = found
+        kept = await key_topic.kept(self._settings) if said or gone else {}
+        async with self._door.begin() as tx:
+            for meta, body in said.values():
+                await store.found(tx, meta.cause_id, meta.case_id, body)
+            back = await store.again(tx, gone | (said.keys() - kept.keys())) | (gone & kept.keys())
+        await self.destroy(back)
+        async with self._door.begin() as tx:
+            await store.have_read(tx, ends)

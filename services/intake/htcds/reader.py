@@ -1,0 +1,177 @@
+"""A file in the shape of HTCDS → its records: a CSV's rows or JSON's objects. Pure; never repeats what was sent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from referral.errors import Rejected
+from services.intake.htcds.fields import Field, Fields
+from services.intake.messages import strict_json
+
+ROWS = 500
+"""Records of one file (ours): half a megabyte of full rows, taken in well under the time that a caller is let wait."""
+COLUMNS = 200
+"""Columns of a file, fields of a record and names in a file (ours): more than twice the 92 fields that we know. Counted before anything is
+split or looked at, so that a file of commas costs no time."""
+UNNAMED = "no field of HTCDS has this name; nothing of it is kept"
+_FIELD_LIKE = re.compile(r"[a-z]{3}_[A-Za-z]{1,60}")
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One record. row: as a spreadsheet counts, the names being row 1; of JSON the object's number from 1. place: what stands before a
+    field's name to say where it is. cells: field → text, without those that are empty. faults: what is wrong with its form."""
+
+    row: int
+    place: str
+    cells: dict[str, str]
+    faults: tuple[Rejected, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Record({self.row})"
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """A column of which nothing is kept. name: only where it has the form of a field's name; without its names row a file would show a
+    person's there. filled: records that had something in it."""
+
+    where: str
+    name: str
+    filled: int
+    hint: str
+
+
+class Sheet(Struct, frozen=True, kw_only=True):
+    """A file's records, and the columns that were left out."""
+
+    records: tuple[Record, ...]
+    ignored: tuple[Note, ...]
+
+
+def from_csv(data: bytes, table: Fields) -> Sheet:
+    """Rejected: no UTF-8 (400), no CSV (400), no names in the first row, a name twice, too many rows."""
+    head, *rows = _lines(data)
+    names = [name.strip() for name in head]
+    known = [name if name in table.fields else "" for name in names]
+    if not any(known):
+        raise Rejected("not-htcds", "row 1", "the first row must name the fields of HTCDS, such as prs_FirstName or ref_FoundIn")
+    if len(set(filter(None, known))) != len([*filter(None, known)]):
+        raise Rejected("duplicate-key", "row 1", "a field stands twice in the first row; which one is meant?", status=400)
+    kept = [bool(name) and not table.fields[name].left for name in known]
+    records = [_row(number, cells, known, kept) for number, cells in enumerate(rows, 2) if any(cell.strip() for cell in cells)]
+    ignored = []
+    for i, name in enumerate(names):
+        filled = sum(1 for cells in rows if i < len(cells) and cells[i].strip())
+        if not kept[i] and (name or filled):
+            ignored.append(_note(f"column {i + 1} ({_letters(i)})", name, filled, table.fields.get(name)))
+    return Sheet(records=tuple(records), ignored=tuple(ignored))
+
+
+def from_json(data: bytes, table: Fields) -> Sheet:
+    """An array of records, or one. Rejected: as every JSON body; a record that is no object; too many."""
+    value = strict_json.read(data)
+    found = value if isinstance(value, list) else [value]
+    if len(found) > ROWS:
+        raise _too_many("$")
+    records: list[Record] = []
+    left: dict[str, list[int]] = {}
+    for i, one in enumerate(found):
+        if not isinstance(one, dict):
+            raise Rejected("wrong-type", f"$[{i}]", "a record is a JSON object with the fields of HTCDS")
+        faults: list[Rejected] = []
+        cells: dict[str, str] = {}
+        if len(one) > COLUMNS or len(left) > COLUMNS:
+            raise _too_wide(f"$[{i}]")
+        for name, inner in one.items():
+            field = table.fields.get(name)
+            if field is None or field.left:
+                left.setdefault(name if _FIELD_LIKE.fullmatch(name) else "", []).append(i)
+                continue
+            try:
+                cells |= {name: text} if (text := _text(field, inner, f"$[{i}].{name}")) else {}
+            except Rejected as fault:
+                faults.append(fault)
+        records.append(Record(row=i + 1, place=f"$[{i}].", cells=cells, faults=tuple(faults)))
+    if len(left) > COLUMNS:
+        raise _too_wide("$")
+    ignored = (_note(f"$[{at[0]}]", name, len(at), table.fields.get(name)) for name, at in left.items())
+    return Sheet(records=tuple(records), ignored=tuple(ignored))
+
+
+def _lines(data: bytes) -> list[list[str]]:
+    try:
+        text = data.decode("utf-8-sig")  # spreadsheets write a byte order mark
+    except UnicodeDecodeError:
+        raise Rejected("not-utf-8", "$", "save the file as CSV in UTF-8", status=400) from None
+    if "\0" in text:
+        raise Rejected("bad-text", "$", "a text holds a character that is none (U+0000)", status=400)
+    first = text.partition("\n")[0]
+    delimiter = next((sign for sign in first if sign in ",;\t"), ",")
+    if first.count(delimiter) >= COLUMNS:
+        raise _too_wide("row 1")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    return list(_bounded(reader)) or [[]]
+
+
+def _bounded(reader: Any) -> Iterator[list[str]]:
+    try:
+        for number, cells in enumerate(reader):
+            if number > ROWS:
+                raise _too_many("$")
+            if number == 0 and len(cells) > COLUMNS:  # a name with a line end in it
+                raise _too_wide("row 1")
+            yield cells
+    except csv.Error:
+        hint = "this is no CSV: a quote is left open or a cell is too long"
+        raise Rejected("not-csv", f"line {reader.line_num}", hint, status=400) from None
+
+
+def _row(number: int, cells: list[str], known: list[str], kept: list[bool]) -> Record:
+    place, width = f"row {number}, ", len(known)
+    if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+        fault = Rejected(
+            "wrong-width", f"row {number}", f"this row has {len(cells)} cells, the first one has {width}; is a comma in no quotes?"
+        )
+        return Record(row=number, place=place, cells={}, faults=(fault,))
+    found = {name: cell.strip() for name, cell, keep in zip(known, cells, kept, strict=False) if keep and cell.strip()}
+    return Record(row=number, place=place, cells=found)
+
+
+def _text(field: Field, value: Any, where: str) -> str:
+    """A JSON value as the text that a cell would hold; empty for null."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value).strip()
+        case list() if field.several and all(isinstance(word, str) and ";" not in word for word in value):
+            return ";".join(value)
+    raise Rejected("wrong-type", where, "send a list of words" if field.several else "send one value")
+
+
+def _note(where: str, name: str, filled: int, field: Field | None) -> Note:
+    hint = UNNAMED if field is None else f"nothing of it is kept: {field.left}"
+    return Note(where=where, name=name if _FIELD_LIKE.fullmatch(name) else "", filled=filled, hint=hint)
+
+
+def _too_many(where: str) -> Rejected:
+    return Rejected("too-large", where, f"a file has at most {ROWS} records; send it in parts", status=413)
+
+
+def _too_wide(where: str) -> Rejected:
+    return Rejected("too-large", where, f"a file has at most {COLUMNS} columns, a record as many fields", status=413)
+
+
+def _letters(index: int) -> str:
+    """A column as a spreadsheet names it: A, Z, AA."""
+    letters = ""
+    while index >= 0:
+        letters, index = chr(ord("A") + index % 26) + letters, index // 26 - 1
+    return letters

@@ -1,0 +1,203 @@
+"""A record in the shape of HTCDS → a referral: personal fields into sections of the case file, coded ones into traits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+
+from referral.domain.contradictions import contradictions, fits
+from referral.domain.events import Consent, ConsentState, Traits
+from referral.errors import Rejected
+from services.intake.htcds import cells
+from services.intake.htcds.cells import Value
+from services.intake.htcds.fields import Field, Fields
+from services.intake.htcds.reader import Record
+from services.intake.messages import submission as submit
+from services.intake.messages.strict_json import canonical
+from services.intake.policy_view import Lists
+
+OLDEST = 120
+"""Years after which a birthdate is a slip (ours)."""
+COLUMNS = {
+    "age": "ref_Age",
+    "age_band": "prs_Birthdate",
+    "sex": "prs_Gender",
+    "origin": "prs_Citizenship",
+    "asylum": "ref_Asylum",
+    "flags": "ref_Flags",
+}
+"""Traits that can contradict one another, and the columns that say them."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A record that is in order. key: the sender's own number, empty when it gave none. same: what makes two records the same."""
+
+    key: str
+    same: bytes
+    submission: submit.Submission
+
+    def __repr__(self) -> str:
+        return "Found()"
+
+
+class Faulty(Struct, frozen=True, kw_only=True):
+    """What is wrong with a record, all of it."""
+
+    faults: tuple[Rejected, ...]
+
+
+def read(record: Record, table: Fields, lists: Lists, received: date) -> Found | Faulty:
+    """What a record asks. received: the day on which it came, for the age."""
+    if record.faults and not record.cells:
+        return Faulty(faults=record.faults)
+    reading = _Reading(record, table, lists, received)
+    submission = reading.submission()
+    if reading.faults:
+        return Faulty(faults=tuple(reading.faults))
+    same = {name: text for name, text in record.cells.items() if name != "ref_Key"}
+    return Found(key=record.cells.get("ref_Key", ""), same=canonical(same), submission=submission)
+
+
+class _Reading:
+    """One record under way: every fault is kept, so that its sender hears of all of them at once."""
+
+    def __init__(self, record: Record, table: Fields, lists: Lists, received: date) -> None:
+        self.faults = [*record.faults]
+        self._record, self._table, self._lists = record, table, lists
+        self._values: dict[str, Value] = {}
+        for name, text in record.cells.items():
+            self._try(name, text, table.fields[name])
+        self._day = received
+
+    def submission(self) -> submit.Submission:
+        """What the record says, as far as it is in order."""
+        traits = self._traits()
+        return submit.Submission(
+            traits=traits,
+            consent=self._consent(traits.age),
+            case_id=None,
+            drill=self._values.get("ref_Drill") is True,
+            sections=tuple(self._sections()),
+            excludes=self._excludes(),
+        )
+
+    def _try(self, name: str, text: str, field: Field) -> None:
+        where = self._record.place + name
+        try:
+            self._values[name] = cells.value(field, text, self._lists, where)
+            if text in field.refuses and field.unless not in self._record.cells:
+                raise Rejected("not-a-referral", where, field.refuses[text])
+        except Rejected as fault:
+            self.faults.append(fault)
+
+    def _fault(self, code: str, name: str, hint: str) -> None:
+        if not any(fault.where == self._record.place + name for fault in self.faults):
+            self.faults.append(Rejected(code, self._record.place + name, hint))
+
+    def _traits(self) -> Traits:
+        home = self._lists.place(str(self._values.get("prs_MailingCity", "")))
+        age, band = self._age()
+        traits = Traits(
+            concern=self._coded("concern", "trafficking"),
+            age=age,
+            age_band=band,
+            sex=self._coded("sex", "unknown"),
+            found_in=self._found_in(home),
+            home=home,
+            urgency=self._coded("urgency", "urgent"),
+            origin=self._origin(),
+            asylum=self._coded("asylum", "unknown"),
+            languages=self._all("languages"),
+            flags=self._all("flags"),
+        )
+        for one in contradictions(traits):
+            first, second = (self._record.place + self._column(name) for name in (one.one, one.other))
+            self.faults.append(submit.contradiction(first, second, one.why))
+        return traits
+
+    def _column(self, trait: str) -> str:
+        """The column that said a trait."""
+        if trait == "age" and "ref_Age" not in self._record.cells:
+            return "prs_Birthdate"
+        return COLUMNS[trait]
+
+    def _sections(self) -> Iterable[tuple[str, bytes]]:
+        file: dict[str, dict[str, Any]] = {}
+        for name, value in self._values.items():
+            field = self._table.fields[name]
+            if field.section:
+                file.setdefault(field.section, {})[field.name] = value
+        if "contact" in file:
+            file["contact"]["confirmed_safe"] = False  # HTCDS does not say whether a way to the person is safe
+        for name in sorted(file):
+            try:
+                yield name, submit.section(name, file[name], self._lists, self._record.place.rstrip(", ."))
+            except Rejected as fault:  # a policy without this section
+                self.faults.append(fault)
+
+    def _excludes(self) -> tuple[str, ...]:
+        said = self._values.get("ref_Excludes")
+        return tuple(said) if isinstance(said, list) else ()
+
+    def _words(self, trait: str) -> Iterable[str]:
+        """What the fields of a trait say, in our words."""
+        for name, value in self._values.items():
+            field = self._table.fields[name]
+            if field.trait == trait:
+                for word in value if isinstance(value, list) else [str(value)]:
+                    if trait == "languages":
+                        yield self._table.languages.get(word.partition("-")[0], "other")
+                    elif not field.of or word in field.words:
+                        yield field.words.get(word, word)
+
+    def _coded(self, trait: str, otherwise: str) -> str:
+        return next(iter(self._words(trait)), otherwise)
+
+    def _all(self, trait: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._words(trait)))
+
+    def _age(self) -> tuple[str, str]:
+        """(age, age band): by the birthdate, the sender's own word above it, uncertain without either."""
+        told, born = self._coded("age", ""), self._values.get("prs_Birthdate")
+        if not isinstance(born, str):
+            return told or "uncertain", "unknown"
+        day = date.fromisoformat(born)
+        years = self._day.year - day.year - ((self._day.month, self._day.day) < (day.month, day.day))
+        if not 0 <= years <= OLDEST:
+            self._fault("out-of-range", "prs_Birthdate", f"a birthdate lies 0 to {OLDEST} years before the referral")
+        bands = (band for band in self._lists.codes.get("age-band", ()) if "-" in band)
+        band = next((one for one in bands if int(one.split("-")[0]) <= years <= int(one.split("-")[1])), "unknown")
+        if told == "uncertain" and not fits(told, band):
+            band = "unknown"  # the sender's word stands above the papers: who doubts them gets a child's protection
+        return told or ("child" if years < 18 else "adult"), band
+
+    def _found_in(self, home: str) -> str:
+        named = self._values.get("ref_FoundIn")
+        found = self._lists.place(str(named)) if named else home
+        if not found:
+            hint = f"name the municipality where the person is now: {', '.join(self._lists.codes['municipality'])}"
+            self._fault("unknown-code" if named else "missing-field", "ref_FoundIn", hint)
+        return found
+
+    def _origin(self) -> str:
+        countries = self._values.get("prs_Citizenship")
+        if not isinstance(countries, list) or not countries:
+            return "unknown"
+        return "domestic" if any(code in self._table.domestic for code in countries) else "foreign"
+
+    def _consent(self, age: str) -> Consent | None:
+        """A box that is ticked for a child says nothing about who agreed: without a giver it is on file, and not yet asked."""
+        ticked, giver = self._values.get("con_Consent"), self._values.get("ref_ConsentGiver")
+        if ticked is None:
+            return None
+        given = ticked is True and (giver not in (None, "none") or (giver is None and age == "adult"))
+        return Consent(
+            state=ConsentState.GIVEN if given else ConsentState.NOT_ASKED,
+            basis="consent" if given else "duty-to-report",
+            giver=str(giver or "person") if given else "none",
+            scope=(),
+            recipients=(),
+        )

@@ -1,0 +1,175 @@
+"""What an agency or a desk posts about a case that exists → the event that travels. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from referral.domain.events import (
+    ActorExcluded,
+    ActorKind,
+    ConsentChanged,
+    Instruction,
+    InstructionGiven,
+    ReferralWithdrawn,
+    ResponseSubmitted,
+    TraitsChanged,
+    Via,
+    Word,
+)
+from referral.errors import Rejected
+from services.intake.messages import submission
+from services.intake.model import Offer
+from services.intake.policy_view import Lists
+
+WORDS_LIMIT = 10_000
+"""Characters of one recorded text (ours): a page of reasons, not a file."""
+Said = Annotated[str, Meta(min_length=1, max_length=WORDS_LIMIT)]
+
+
+TARGETS = {Instruction.REOPEN: "procedure", Instruction.LINK: "linking"}
+"""Of which list the target is, where it is neither a service nor a code."""
+
+
+class AnswerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer to an offer. word: one of the offer's words. reason: of a decline, hold or return. code: of a decision.
+    texts: what the offer needs recorded, e.g. reason and child-view; they go to the case file and nowhere else.
+    via PHONE: a desk records what an agency said that is reached by telephone."""
+
+    word: str
+    reason: str = ""
+    code: str = ""
+    texts: dict[str, Said] = {}
+    via: str = "SYSTEM"
+
+    def __repr__(self) -> str:
+        return f"AnswerBody({self.word})"
+
+
+class ExclusionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """kind AGENCY: an agency's id. STAFF: an account's id. RELATION: a word such as parent."""
+
+    kind: str
+    actor: str
+
+
+class InstructionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a desk decides. seat -1: of the step as a whole, or its only one. target: service to ask or to hand over to (OFFER, TRANSFER),
+    code to settle or to confirm, or `settled` (SETTLE), procedure to begin anew (REOPEN; none: those that apply), sibling or same-person
+    (LINK). other: the case of a link. task_id: the task confirm-change that a CONFIRM or REFUSE answers."""
+
+    word: str
+    reason: str
+    track_id: submission.Id | None = None
+    step: str = ""
+    seat: int = -1
+    target: str = ""
+    other: submission.Id | None = None
+    task_id: submission.Id | None = None
+
+
+class WithdrawalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why the sender takes its referral back."""
+
+    reason: str
+
+
+def response(
+    body: AnswerBody, offer: Offer, lists: Lists, *, id: str, by: str | None, via: Via, recorded_by: str | None, at: int
+) -> ResponseSubmitted:
+    """An answer to this offer. Whether it still counts is routing's to decide: only its wording is checked here."""
+    word = _choice(body.word, offer.words, "$.word", "illegal-answer")
+    if word == Word.DECLINE:
+        _choice(body.reason, offer.reasons, "$.reason", "illegal-reason")
+    elif word in (Word.HOLD, Word.RETURN):
+        lists.word("reason", body.reason, "$.reason")
+    elif body.reason:
+        raise Rejected("not-asked", "$.reason", f"{word} takes no reason; leave it out")
+    if word == Word.DECIDE:
+        _choice(body.code, offer.codes, "$.code", "illegal-code")
+        if missing := [need for need in offer.needs if need not in body.texts]:
+            raise Rejected("not-recorded", f"$.texts.{missing[0]}", f"this decision needs its words on record: {', '.join(missing)}")
+    elif body.code:
+        raise Rejected("not-asked", "$.code", f"{word} takes no code; leave it out")
+    for need, said in body.texts.items():
+        lists.word("need", need, "$.texts")
+        if not said.strip():
+            raise Rejected("not-recorded", f"$.texts.{need}", "say it in words")
+    return ResponseSubmitted(
+        response_id=id,
+        offer_id=offer.offer_id,
+        agency=offer.agency,
+        word=Word(word),
+        reason=body.reason,
+        code=body.code,
+        recorded=tuple(sorted(body.texts)),
+        by=by,
+        via=via,
+        recorded_by=recorded_by,
+        received_at=at,
+    )
+
+
+def consent(body: submission.ConsentBody, lists: Lists, *, agency: str, at: int) -> ConsentChanged:
+    return ConsentChanged(agency=agency, consent=submission.consent(body, lists, "$"), received_at=at)
+
+
+def traits(body: submission.TraitsBody, lists: Lists, *, agency: str, by: str | None, at: int) -> TraitsChanged:
+    return TraitsChanged(agency=agency, by=by, traits=submission.traits(body, lists, "$"), received_at=at)
+
+
+def exclusion(body: ExclusionBody, lists: Lists, *, agency: str, by: str | None, at: int) -> ActorExcluded:
+    """Rejected: no such kind, agency or relation, or an account id that is none."""
+    kind = _choice(body.kind, tuple(ActorKind)[1:], "$.kind", "unknown-code")
+    actor = submission.excluded(ActorKind(kind), body.actor, lists, "$.actor")
+    return ActorExcluded(agency=agency, by=by, kind=ActorKind(kind), actor=actor, received_at=at)
+
+
+def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by: str | None, at: int) -> InstructionGiven:
+    """A desk's instruction, its words checked. Whether it can be followed is routing's to decide."""
+    word = _choice(body.word, tuple(Instruction)[1:], "$.word", "unknown-code")
+    if word == Instruction.LINK and body.other is None:
+        raise Rejected("missing-field", "$.other", "name the other case")
+    if word in (Instruction.OFFER, Instruction.TRANSFER, Instruction.SETTLE) and not (body.target and body.step):
+        raise Rejected("missing-field", "$.target" if body.step else "$.step", f"{word} needs a step and a target")
+    if word in (Instruction.CONFIRM, Instruction.REFUSE) and body.task_id is None:
+        raise Rejected("missing-field", "$.task_id", f"{word} needs the task that it answers")
+    if word == Instruction.RELEASE and not body.step:
+        raise Rejected("missing-field", "$.step", f"{word} needs a step")
+    return InstructionGiven(
+        instruction_id=id,
+        word=Instruction(word),
+        agency=agency,
+        by=by,
+        reason=lists.word("instruction-reason", body.reason, "$.reason"),
+        track_id=body.track_id,
+        step=lists.word("step", body.step, "$.step", empty=True),
+        seat=_seat(body.seat),
+        target=_target(Instruction(word), body.target, lists),
+        other=body.other,
+        received_at=at,
+        task_id=body.task_id,
+    )
+
+
+def _target(word: Instruction, target: str, lists: Lists) -> str:
+    """An actor is looked for among those whom the case keeps away, by who knows it."""
+    return target if word is Instruction.LIFT else lists.word(TARGETS.get(word, "target"), target, "$.target", empty=True)
+
+
+def withdrawal(body: WithdrawalBody, lists: Lists, *, referral_id: str, agency: str, at: int) -> ReferralWithdrawn:
+    reason = lists.word("withdrawal-reason", body.reason, "$.reason")
+    return ReferralWithdrawn(referral_id=referral_id, agency=agency, reason=reason, received_at=at)
+
+
+def _seat(number: int) -> int:
+    if not -1 <= number < 200:  # DESIGN §11: at most 200 seats
+        raise Rejected("out-of-range", "$.seat", "-1 for the step as a whole, else 0 to 199")
+    return number
+
+
+def _choice(value: str, allowed: tuple[str, ...], where: str, code: str) -> str:
+    if value not in allowed:
+        raise Rejected(code, where, f"use one of: {', '.join(allowed)}" if allowed else "nothing is possible here")
+    return value

@@ -1,0 +1,182 @@
+"""Did the agency sign what its system sends? The policy says who must and who may; a refusal says what is wrong and what to do. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from msgspec import Struct
+
+from referral.domain.events import Scheme, Signed
+from referral.domain.policy.directory import Signing, SigningKey
+from referral.errors import Malformed, Rejected
+from referral.wire import event_signature, http_signature
+from referral.wire.http_signature import Said
+
+CLOCKS_S = 300
+"""By how much the clock of an agency's system may differ from ours, both ways (ours): also how old a request may be when it comes."""
+COVERED = ("@method", "@path", "@authority", "content-type", "content-digest")
+"""What every signature of a request covers; and the Idempotency-Key where one is sent. @authority: what was signed for a trial holds there
+alone."""
+INPUT, SIGNATURE = "signature-input", "signature"
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What is looked at. path: as it came, without a query. headers: lower case → every value of it."""
+
+    method: str
+    path: str
+    headers: Mapping[str, Sequence[str]]
+    body: bytes
+
+
+def of_request(request: Request, agency: str, policy: Signing, now: int, *, authority: str = "") -> Signed | None:
+    """The signature of a request that changes something; None where there is none and none is needed. now: Unix seconds.
+    authority: host of this door as agencies know it; empty where it has no name of its own, as in a trial.
+
+    Rejected: none and one is needed, or one that does not hold.
+    """
+    if INPUT not in request.headers and SIGNATURE not in request.headers:
+        if policy.must:
+            hint = f"your agency signs what it sends: send {INPUT.title()} and {SIGNATURE.title()} (RFC 9421, see docs/agencies.md)"
+            raise Rejected("must-sign", INPUT.title(), hint, status=HTTPStatus.UNAUTHORIZED)
+        return None
+    said = _said(request)
+    if request.method == "POST" and "idempotency-key" not in request.headers and _media(request) == "application/json":
+        hint = "sign it under an Idempotency-Key: then what somebody sends a second time does nothing"
+        raise Rejected("missing-key", "Idempotency-Key", hint, status=400)
+    needed = (*COVERED, *(("idempotency-key",) if "idempotency-key" in request.headers else ()))
+    if missing := [name for name in needed if name not in said.covered]:
+        raise _bad(INPUT, f"cover also {', '.join(missing)}")
+    key = _key(policy, agency, said.keyid, f"{INPUT.title()}: keyid")
+    if said.algorithm not in ("", "ed25519"):
+        raise _bad(INPUT, "sign with Ed25519; alg is ed25519, or left out")
+    try:
+        base = http_signature.base(said, _values(request, said))
+    except Malformed as error:
+        raise _bad(INPUT, _detail(error)) from None
+    if not http_signature.holds(key.public, said.signature, base):
+        raise _wrong(
+            SIGNATURE.title(), "it is not the key's signature of this base, whose lines end in one newline but the last: " + _shown(said)
+        )
+    if authority and _authority(request) != authority:
+        raise _wrong("@authority", "it was signed for another host than this one")
+    _digest(request)
+    if not now - CLOCKS_S <= said.created <= now + CLOCKS_S or 0 < said.expires < now:
+        hint = f"sign each request when you send it: created is Unix time in seconds, within {CLOCKS_S} s of our clock, which says {now}"
+        raise Rejected("stale-signature", f"{INPUT.title()}: created", hint, status=HTTPStatus.UNAUTHORIZED)
+    return Signed(agency=agency, public=key.public, scheme=Scheme.HTTP, base=base, signature=said.signature, sequence=0)
+
+
+def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[str, str], policy: Signing) -> Signed | None:
+    """The signature of a record of `ingress.<agency>`, its number in `sequence`; None where there is none and none is needed.
+
+    key, value: of the record. attributes: its CloudEvents attributes, without ce_. Rejected as of_request. Whether the number is the next
+    one is not looked at here.
+    """
+    if "dssematerial" not in attributes:
+        if policy.must:
+            raise Rejected("must-sign", "ce_dssematerial", "your agency signs what it publishes: see docs/agencies.md")
+        return None
+    try:
+        payload, keyid, signature = event_signature.envelope(attributes["dssematerial"])
+        names = event_signature.extensions(attributes.get("signedextattrs", ""))
+        base = event_signature.digests(attributes, value, names)
+    except Malformed as error:
+        where = {"material": "ce_dssematerial", "attributes": "ce_signedextattrs"}.get(error.reason, f"ce_{error.reason}")
+        raise Rejected("bad-signature", where, _detail(error), status=400) from None
+    listed = _key(policy, agency, keyid, "ce_dssematerial")
+    if hashlib.sha256(base).digest() != payload:
+        raise _wrong("ce_dssematerial", "its payload is not the digest of these attributes and this value, in the extension's order")
+    if not http_signature.holds(listed.public, signature, event_signature.encoding(payload)):
+        raise _wrong("ce_dssematerial", "it is not the key's signature of the payload in DSSE's encoding")
+    for name, is_ in (("topic", f"ingress.{agency}"), ("key", (key or b"").decode("utf-8", "replace")), ("specversion", "1.0")):
+        if attributes.get(name, "") != is_:
+            raise _wrong(
+                f"ce_{name}", "it was signed for another place: sign the topic without a stack's prefix, the record's key, version 1.0"
+            )
+    number = attributes.get("sequence", "")
+    if not number.isascii() or not number.isdigit() or number.startswith("0") or len(number) > 18:
+        raise Rejected("bad-signature", "ce_sequence", "number your signed records 1, 2, 3 …", status=400)
+    return Signed(agency=agency, public=listed.public, scheme=Scheme.CLOUDEVENT, base=base, signature=signature, sequence=int(number))
+
+
+def repeated(last: int) -> Rejected:
+    """Why a record is refused whose number was used, where it is not the one that was taken under it."""
+    return Rejected("sequence-repeated", "ce_sequence", f"the next number is {last + 1}: if this is something new, publish it under that")
+
+
+def no_gap(sent: int, last: int) -> None:
+    """Rejected: a signed record is missing before this one."""
+    if sent > last + 1:
+        raise Rejected("sequence-gap", "ce_sequence", f"number {last + 1} never came: publish from there on again, in order", status=409)
+
+
+def _said(request: Request) -> Said:
+    for name in (INPUT, SIGNATURE):
+        if len(request.headers.get(name, ())) != 1:
+            raise _bad(name, "send both, each once")
+    try:
+        return http_signature.parse(request.headers[INPUT][0], request.headers[SIGNATURE][0])
+    except Malformed as error:
+        raise _bad(INPUT if error.reason == "input" else SIGNATURE, _detail(error)) from None
+
+
+def _media(request: Request) -> str:
+    return "".join(request.headers.get("content-type", ())).partition(";")[0].strip().lower()
+
+
+def _values(request: Request, said: Said) -> dict[str, str]:
+    """Each covered component's value. Rejected: a field that came twice."""
+    values = {"@method": request.method, "@path": request.path}
+    if host := _authority(request):
+        values["@authority"] = host
+    for name in said.covered:
+        found = request.headers.get(name, ())
+        if len(found) > 1:
+            raise _bad(name, "send what is signed once")
+        if found:
+            values[name] = found[0].strip()
+    return values
+
+
+def _authority(request: Request) -> str:
+    """The host that a request names, as RFC 9421 §2.2.3 writes it."""
+    return "".join(request.headers.get("host", ())[:1]).strip().lower()
+
+
+def _digest(request: Request) -> None:
+    said = http_signature.sha256(",".join(request.headers.get("content-digest", ())))
+    if not said:
+        raise _bad("content-digest", "send sha-256=:base64 of the body's SHA-256: (RFC 9530)")
+    if said != hashlib.sha256(request.body).digest():
+        hint = "it is not the SHA-256 of the body that came: take it over the exact bytes that you send, after any serialising"
+        raise Rejected("digest-differs", "Content-Digest", hint, status=400)
+
+
+def _key(policy: Signing, agency: str, keyid: str, where: str) -> SigningKey:
+    found = next((key for key in policy.keys if key.id == keyid), None)
+    if found is None:
+        known = ", ".join(key.id for key in policy.keys) or "none yet"
+        hint = (
+            f"name a key that the directory lists for {agency} now: {known}; `referral agency key` makes one, the policy's keeper lists it"
+        )
+        raise Rejected("unknown-signing-key", where, hint, status=HTTPStatus.UNAUTHORIZED)
+    return found
+
+
+def _shown(said: Said) -> str:
+    return ", ".join((*said.covered, "@signature-params"))
+
+
+def _detail(error: Malformed) -> str:
+    return str(error).partition(": ")[2]
+
+
+def _bad(header: str, hint: str) -> Rejected:
+    return Rejected("bad-signature", header.title() if not header.startswith("@") else header, hint, status=400)
+
+
+def _wrong(where: str, hint: str) -> Rejected:
+    return Rejected("wrong-signature", where, hint, status=HTTPStatus.UNAUTHORIZED)

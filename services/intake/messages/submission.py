@@ -1,0 +1,217 @@
+"""A referral as an agency posts it → the event that travels and the sections that stay. Pure: same body, same answer, by either door."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, structs
+
+from referral.domain.contradictions import contradictions
+from referral.domain.events import ActorKind, Claim, Consent, ConsentState, Door, ReferralSubmitted, Traits
+from referral.errors import Rejected
+from referral.wire import codec
+from services.intake.messages import strict_json
+from services.intake.messages.timestamps import micros
+from services.intake.policy_view import Lists
+
+NIL = "00000000-0000-0000-0000-000000000000"
+UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+EXCLUDES = 32
+"""Actors that one referral may keep away (ours): as many as one event lists candidates."""
+Id = Annotated[str, Meta(pattern=UUID, description="An id that this service gave, in lower case.")]
+
+
+class TraitsBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the procedure may look at. Codes only."""
+
+    concern: str
+    age: str
+    found_in: str
+    urgency: str
+    age_band: str = "unknown"
+    sex: str = "unknown"
+    home: str = ""
+    origin: str = "unknown"
+    asylum: str = "unknown"
+    languages: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+class ConsentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who agreed to what. state: GIVEN, REFUSED, WITHDRAWN or NOT_ASKED. Empty scope and recipients mean all that the procedure names."""
+
+    state: str
+    basis: str
+    giver: str
+    scope: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class ReferralBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One request for one person. case_id: only for a further referral of a case that you may see. drill: an exercise.
+    file: the personal facts by section; they stay at intake, encrypted, and only what an offer names is ever shown.
+    excludes: who must be kept away from the first moment, as kind:id: agency:csw-prizren, staff:<account id>, relation:parent."""
+
+    traits: TraitsBody
+    consent: ConsentBody | None = None
+    case_id: Id | None = None
+    drill: bool = False
+    excludes: tuple[str, ...] = ()
+    file: dict[str, dict[str, Any]] = {}
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """A body that is in order. sections: name and canonical bytes, by name."""
+
+    traits: Traits
+    consent: Consent | None
+    case_id: str | None
+    drill: bool
+    sections: tuple[tuple[str, bytes], ...]
+    excludes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Submission({len(self.sections)} sections)"
+
+
+def submission(data: bytes, lists: Lists) -> Submission:
+    """What an agency posts. Rejected(code, JSON path, what is allowed)."""
+    body = strict_json.parse(data, ReferralBody)
+    return Submission(
+        traits=traits(body.traits, lists, "$.traits"),
+        consent=consent(body.consent, lists, "$.consent") if body.consent else None,
+        case_id=body.case_id,
+        drill=body.drill,
+        sections=tuple((name, section(name, body.file[name], lists, f"$.file.{_known(name)}")) for name in sorted(body.file)),
+        excludes=excludes(body.excludes, lists, "$.excludes"),
+    )
+
+
+def excludes(said: tuple[str, ...], lists: Lists, where: str) -> tuple[str, ...]:
+    """Who must be kept away, in the order given. Rejected: no kind:id, no such agency or relation, an account id that is none, twice,
+    or so many desks that nobody would look."""
+    found = tuple(_actor(one, lists, f"{where}[{i}]") for i, one in enumerate(said))
+    if len(found) > EXCLUDES:
+        raise Rejected("out-of-range", where, f"name at most {EXCLUDES}")
+    if len(set(found)) != len(found):
+        raise Rejected("repeated-code", where, "name each once")
+    if lists.country_desk != lists.oversight and {f"agency:{lists.country_desk}", f"agency:{lists.oversight}"} <= set(found):
+        raise Rejected("last-desk", where, "of the country's desk and oversight one must stay: exclude the member of staff instead")
+    return found
+
+
+def _actor(said: str, lists: Lists, where: str) -> str:
+    kind, colon, actor = said.partition(":")
+    if not colon or kind.upper() not in tuple(ActorKind)[1:]:
+        raise Rejected("unknown-code", where, "write agency:<id>, staff:<account id> or relation:<word>")
+    return f"{kind.lower()}:{excluded(ActorKind(kind.upper()), actor, lists, where)}"
+
+
+def excluded(kind: ActorKind, actor: str, lists: Lists, where: str) -> str:
+    """Somebody who is kept away. Rejected: no such agency or relation, or an account id that is none."""
+    if kind is ActorKind.STAFF:
+        if not is_id(actor):
+            raise Rejected("unknown-code", where, "name a member of staff by account id")
+        return actor
+    return lists.word("agency" if kind is ActorKind.AGENCY else "relation", actor, where)
+
+
+def codes_only(data: bytes, lists: Lists) -> Submission:
+    """What an agency publishes on its topic. Rejected(personal-facts): the case file never travels on Kafka, encrypted or not."""
+    found = submission(data, lists)
+    if found.sections:
+        hint = "leave file out here; publish the codes, then PUT /v1/cases/{case_id}/file/{section} over HTTPS"
+        raise Rejected("personal-facts", "$.file", hint)
+    return found
+
+
+def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
+    """All of a case's traits, each a word of its list. Rejected(contradiction): two that cannot both hold."""
+    found = Traits(
+        concern=lists.word("concern", body.concern, f"{where}.concern"),
+        age=lists.word("age", body.age, f"{where}.age"),
+        age_band=lists.word("age-band", body.age_band, f"{where}.age_band"),
+        sex=lists.word("sex", body.sex, f"{where}.sex"),
+        found_in=lists.word("municipality", body.found_in, f"{where}.found_in"),
+        home=lists.word("municipality", body.home, f"{where}.home", empty=True),
+        urgency=lists.word("urgency", body.urgency, f"{where}.urgency"),
+        origin=lists.word("origin", body.origin, f"{where}.origin"),
+        asylum=lists.word("asylum", body.asylum, f"{where}.asylum"),
+        languages=lists.words("language", body.languages, f"{where}.languages"),
+        flags=lists.words("flag", body.flags, f"{where}.flags"),
+    )
+    for one in contradictions(found):
+        raise contradiction(f"{where}.{one.one}", f"{where}.{one.other}", one.why)
+    return found
+
+
+def contradiction(one: str, other: str, why: str) -> Rejected:
+    """Two fields of which only one can be right: which, the sender knows."""
+    return Rejected(
+        "contradiction", one, f"{one} and {other} cannot both hold: {why}; correct the wrong one, and send unknown where it is not known"
+    )
+
+
+def consent(body: ConsentBody, lists: Lists, where: str) -> Consent:
+    """A consent, each word of its list."""
+    if body.state not in list(ConsentState)[1:]:
+        raise Rejected("unknown-code", f"{where}.state", f"use one of: {', '.join(list(ConsentState)[1:])}")
+    return Consent(
+        state=ConsentState(body.state),
+        basis=lists.word("basis", body.basis, f"{where}.basis"),
+        giver=lists.word("giver", body.giver, f"{where}.giver"),
+        scope=lists.words("section", body.scope, f"{where}.scope"),
+        recipients=lists.words("agency", body.recipients, f"{where}.recipients"),
+        until=micros(body.until) if body.until else None,
+    )
+
+
+def until(agreed: Consent, end: int | None) -> Consent:
+    """The same consent with this end, µs UTC."""
+    return structs.replace(agreed, until=end)
+
+
+def section(name: str, content: dict[str, Any], lists: Lists, where: str) -> bytes:
+    """The canonical bytes of one section. Rejected: no section that an agency writes, or nothing in it."""
+    lists.word("written", name, where)
+    if not content:
+        raise Rejected("empty-section", where, "leave an empty section out")
+    return strict_json.canonical(content)
+
+
+def event(
+    found: Submission, *, referral_id: str, agency: str, door: Door, received_at: int, claim: Claim | None = None
+) -> ReferralSubmitted:
+    """What travels. Its sections are the names of those that were filled, never their content."""
+    return ReferralSubmitted(
+        referral_id=referral_id,
+        agency=agency,
+        door=door,
+        opens=found.case_id is None,
+        traits=found.traits,
+        consent=found.consent,
+        sections=tuple(name for name, _ in found.sections),
+        excludes=found.excludes,
+        received_at=received_at,
+        claim=claim,
+    )
+
+
+def sameness(found: Submission, agency: str) -> tuple[bytes, ...]:
+    """Two bodies are the same when these are: the event without what the door adds, the case named, and the content of each section."""
+    body = codec.encode(event(found, referral_id=NIL, agency=agency, door=Door.UNKNOWN, received_at=0))
+    flat = tuple(part for name, content in found.sections for part in (name.encode(), content))
+    return (b"referral", body, (found.case_id or "").encode(), bytes([found.drill]), *flat)
+
+
+def is_id(value: str) -> bool:
+    """Whether this is an id as this service writes them."""
+    return re.fullmatch(UUID, value) is not None
+
+
+def _known(name: str) -> str:
+    """A section's name for an error text; a name that cannot be one may be about a person, and is left out."""
+    return name if len(name) <= 40 and name.isascii() and name.replace("-", "").islower() else "*"

@@ -1,0 +1,107 @@
+"""After an answer: what became of it, or what is wrong with it. Pure.
+
+The link back carries word and time with a mark that only we can make for this visit: nobody can send a link that claims an answer.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from starlette.datastructures import QueryParams
+
+from referral.errors import Rejected
+from referral.runtime.i18n import Words
+from services.intake.model import Answer
+from services.intake.pages import relative_time
+from services.intake.pages.forms import Entered
+from services.intake.pages.session import Visit
+
+_FIELDS = {"$.reason": ("reason", "error.reason"), "$.code": ("code", "error.code"), "$.word": ("top", "error.word")}
+_KEYS = {"key-reused": "error.key"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was taken, and what is known of it, in words. counts: it took effect; None: not decided yet."""
+
+    title: str
+    means: str
+    counts: bool | None = None
+
+
+def link(where: str, word: str, at: int, token: str) -> str:
+    """The page of an offer or task, saying what was just taken. at: µs UTC."""
+    return f"{where}?sent={word}.{at}.{_mark(where, word, at, token)}"
+
+
+def ordered(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
+    """Return what such a link of a task says; None without one, or for one that we did not make."""
+    found = _taken(query, where, visit)
+    if found is None:
+        return None
+    word, at = found
+    time = relative_time.clock(say, at, visit.now)
+    return Sent(title=say("task.sent", word=say(f"instruct.{word}")), means=say("sent.waiting", time=time))
+
+
+def became(query: QueryParams, where: str, visit: Visit, say: Words, said: Sequence[Answer]) -> Sent | None:
+    """Return what became of the answer that such a link of an offer names. said: all answers to the offer, the oldest first."""
+    found = _taken(query, where, visit)
+    if found is None:
+        return None
+    word, at = found
+    mine = next((one for one in said if (one.word, one.at) == found), Answer(word=word, at=at, became=None, login=""))
+    name, time = say(f"word.{word}"), relative_time.clock(say, at, visit.now)
+    if mine.became is None:
+        return Sent(title=say("sent.title", word=name), means=say("sent.waiting", time=time))
+    if not mine.became:
+        return Sent(title=say("sent.title", word=name), means=say("sent.counts", time=time), counts=True)
+    means = f"{say('sent.received', time=time)} {_why(mine, said, say, visit.now)}"
+    return Sent(title=say("sent.nothing", word=name), means=means, counts=False)
+
+
+def line(one: Answer, said: Sequence[Answer], say: Words, now: int) -> str:
+    """Return one answer of the offer's history: when, who, what, and what became of it."""
+    who = one.login or say("sent.system")
+    told = say("sent.open") if one.became is None else say("sent.effect") if not one.became else _why(one, said, say, now)
+    return f"{relative_time.clock(say, one.at, now)} · {who} · {say(f'word.{one.word}')}: {told}"
+
+
+def _why(mine: Answer, said: Sequence[Answer], say: Words, now: int) -> str:
+    """Return why an answer changed nothing: a colleague's earlier one, else routing's reason. Nobody is told of an exclusion."""
+    first = next((one for one in reversed(said) if one.became == "" and one.at <= mine.at and one is not mine), None)
+    if first is not None:
+        time = relative_time.clock(say, first.at, now)
+        return say("became.colleague", who=first.login or say("sent.system"), word=say(f"word.{first.word}"), time=time)
+    return say.first(f"became.{mine.became}", "became.other")
+
+
+def _taken(query: QueryParams, where: str, visit: Visit) -> tuple[str, int] | None:
+    """Return the word and the time (µs UTC) that a link of ours names."""
+    word, _, rest = query.get("sent", "").partition(".")
+    at, _, mark = rest.partition(".")
+    if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not hmac.compare_digest(
+        mark.encode(), _mark(where, word, int(at), visit.token).encode()
+    ):
+        return None
+    return word, int(at)
+
+
+def _mark(where: str, word: str, at: int, token: str) -> str:
+    return hmac.new(token.encode(), f"sent {where} {word} {at}".encode(), "sha256").hexdigest()[:32]
+
+
+def refused(entered: Entered, why: Rejected) -> Entered:
+    """The answer with what the door found wrong, beside the field it is about."""
+    errors: Mapping[str, str]
+    if why.code in _KEYS:
+        errors = {"top": _KEYS[why.code]}
+    elif why.where in _FIELDS:
+        errors = dict([_FIELDS[why.where]])
+    elif why.where.startswith("$.texts."):
+        errors = {f"need.{why.where.removeprefix('$.texts.')}": "error.need"}
+    else:
+        errors = {"top": "error.refused"}
+    return replace(entered, errors=errors, refusal=why.code)

@@ -1,0 +1,193 @@
+"""For a desk: telephone answers of agencies that are not on the system, and tasks that no rule can place.
+
+How the case of a desk's task stands, as far as it decides what can be ordered now. Reads only.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import RedirectResponse, Response
+
+from referral.domain.events import Decided
+from referral.domain.policy import Policy
+from referral.domain.rules.conditions import SETTLED
+from referral.errors import Rejected
+from referral.runtime.keys.case_keys import Keys
+from services.intake import store
+from services.intake.casefile import links, locations, sections
+from services.intake.commands import act_on_case, idempotency
+from services.intake.commands.act_on_case import Post
+from services.intake.messages import responses
+from services.intake.model import Answer, Offer, Situation, Spot, Task
+from services.intake.pages import confirmation, forms, inbox
+from services.intake.pages import task as pages_choices
+from services.intake.pages import task as pages_task
+from services.intake.pages.forms import Entered
+from services.intake.pages.page_request import Call, known_id
+from services.intake.projection.timeline import Line
+
+
+async def call(call: Call) -> Response:
+    """An offer whose agency is telephoned."""
+    found, spot, said = await _called(call)
+    return inbox.offer_page(call, found, spot, said, where=f"/calls/{found.offer_id}", by_phone=True)
+
+
+async def answer_call(call: Call) -> Response:
+    """Write down what the agency said: via PHONE, recorded by this account."""
+    found, spot, said = await _called(call)
+    entered = forms.answer(call.form, found)
+    status = 422
+    if not entered.errors or entered.errors == {"top": "error.word"}:
+        sent = await inbox.send(call, found, entered, via="PHONE")
+        if isinstance(sent, Response):
+            return sent
+        entered, status = sent
+    where = f"/calls/{found.offer_id}"
+    return inbox.offer_page(call, found, spot, said, where=where, by_phone=True, entered=entered, errors=entered.errors, status=status)
+
+
+async def task(call: Call) -> Response:
+    """One task of my desk."""
+    return _page(call, await _tasked(call))
+
+
+async def instruct(call: Call) -> Response:
+    """Give an instruction, once for each form."""
+    asked = await _tasked(call)
+    found, door, who = asked.task, call.pages.door, call.visit.who
+    entered = forms.instruction(call.form, pages_task.offered(found, asked.choices, asked.now), _fields(asked.choices))
+    if entered.errors and set(entered.errors) != {"top"}:  # an order that is not possible any more may be this very form, sent twice
+        return _page(call, asked, entered=entered, errors=entered.errors, status=422)
+    linking, anew = entered.word == "LINK", entered.word == "REOPEN"
+    body = responses.InstructionBody(
+        word=entered.word,
+        reason=entered.reason,
+        track_id=None if anew else found.track_id,
+        step="" if anew else found.step,
+        seat=found.seat,
+        target=entered.how if linking else SETTLED if entered.word == "SETTLE" and not asked.choices.codes else entered.target,
+        other=entered.target if linking else None,
+        task_id=found.task_id if entered.word in ("CONFIRM", "REFUSE") else None,
+    )
+    try:
+        key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
+        async with door.begin() as tx:
+            receipt = await act_on_case.instruct(tx, door, Post(agency=who.agency, account=who.id, key=key), found.case_id, body)
+    except Rejected as why:
+        if why.status == 404:
+            raise
+        wrong = confirmation.refused(entered, why)
+        return _page(call, asked, entered=wrong, errors=wrong.errors, status=why.status)
+    where = f"/tasks/{found.task_id}"
+    return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
+
+
+async def _called(call: Call) -> tuple[Offer, Spot, tuple[Answer, ...]]:
+    """Rejected 404 for who has no desk's account."""
+    who = call.visit.who
+    if not who.desk:
+        raise store.unknown("offer", "offer_id")
+    async with call.pages.door.begin() as tx:
+        found = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
+        return found, *await inbox.beside(tx, call, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A task with what its page needs."""
+
+    task: Task
+    spot: Spot
+    now: Situation
+    choices: pages_task.Choices
+
+
+async def _tasked(call: Call) -> Asked:
+    who = call.visit.who
+    if not who.desk:
+        raise store.unknown("task", "task_id")
+    async with call.pages.door.begin() as tx:
+        found = await store.task(tx, who.agency, known_id(call, "task"), who.id)
+        spots = await locations.spots(tx, call.pages.door.keys, [found.case_id])
+        now = await situation(tx, call.pages.door.keys, found, who.agency, who.id)
+    policy: Policy = call.pages.render.policy()
+    choices = pages_choices.choices(policy, call.pages.door.lists(), now.pathway, found.step, found.seat)
+    return Asked(found, spots.get(found.case_id, Spot()), now, choices)
+
+
+def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
+    """Word → the field of its target; a step that is no decision is settled without one."""
+    return {word: field for word, field in pages_task.FIELDS.items() if word != "SETTLE" or choices.codes}
+
+
+def _page(
+    call: Call, asked: Asked, *, entered: Entered | None = None, errors: Mapping[str, str] | None = None, status: int = 200
+) -> Response:
+    render, visit = call.pages.render, call.visit
+    say = render.say(visit)
+    where = f"/tasks/{asked.task.task_id}"
+    return render.page(
+        "task.html",
+        visit,
+        here=where,
+        status=status,
+        view=pages_task.view(asked.task, asked.spot, asked.choices, asked.now, say, render.name(visit), visit.now),
+        entered=entered or Entered(),
+        errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
+        sent=confirmation.ordered(call.request.query_params, where, visit, say),
+        key=secrets.token_hex(16),
+    )
+
+
+_STANDS = (
+    "SELECT c.closed_at IS NOT NULL, coalesce((SELECT t.pathway FROM intake.track t WHERE t.track_id = :track), ''), "
+    "ARRAY(SELECT o.state FROM intake.offer o WHERE o.case_id = :case AND o.track_id = :track AND o.step = :step "
+    "AND (:seat < 0 OR o.seat = :seat) AND o.closed_at IS NULL) FROM intake.casefile c WHERE c.case_id = :case"
+)
+
+
+async def situation(tx: AsyncConnection, keys: Keys, task: Task, agency: str, account: str | None) -> Situation:
+    """For a task that this reader may see."""
+    at = {"case": task.case_id, "track": task.track_id or "", "step": task.step, "seat": task.seat}
+    [(closed, pathway, states)] = await store.rows(tx, _STANDS, at)
+    lines = await _lines(tx, keys, task.case_id) if task.about in ("confirm-default", "confirm-change") else []
+    found = map(partial(_default, task.step), reversed(lines)) if task.about == "confirm-default" else iter(())
+    proposal = next((one for one in lines if one.task_id == task.task_id), None)
+    return Situation(
+        closed=closed,
+        pathway=pathway,
+        asked=bool(states),
+        taken=not {"ACCEPTED", "ON_HOLD"}.isdisjoint(states),
+        default=next((code for code in found if code is not None), ""),
+        proposed=proposal.detail if proposal else "",
+        proposer=proposal.agency if proposal else "",
+        links=await links.links(tx, task.case_id, agency, account),
+        others=await links.others(tx, task.case_id, agency),
+    )
+
+
+async def _lines(tx: AsyncConnection, keys: Keys, case_id: str) -> list[Line]:
+    """The timeline of a case, in order; nothing of one that is erased."""
+    key = (await keys.load(tx, [case_id])).get(case_id)
+    if key is None:
+        return []
+    cipher = sections.box(key)
+    return [
+        msgspec.msgpack.decode(sections.unseal(cipher, sealed, case_id, "timeline", str(seq)), type=Line)
+        for seq, _, sealed in await store.happenings(tx, case_id)
+    ]
+
+
+def _default(step: str, line: Line) -> str | None:
+    """The code that silence took for the step, where this line says how it was decided; empty where a person did."""
+    if (line.what, line.step) != ("DECIDED", step):
+        return None
+    code, _, how = line.detail.rpartition(": ")[2].partition(" ")
+    return code if how == Decided.SILENCE else ""

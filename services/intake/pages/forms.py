@@ -1,0 +1,86 @@
+"""What a person entered, read and checked. Pure. Errors name a field and a text of words.yaml; what was entered is always kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from services.intake.messages.responses import WORDS_LIMIT
+from services.intake.model import Offer
+from services.intake.pages.offer import possible
+
+BODY_LIMIT = 256 * 1024
+"""Bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
+FIELDS = 40
+_HERE = re.compile(r"/(inbox|(offers|calls|tasks)/[0-9a-f-]{36})")
+Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Entered:
+    """An answer as it was entered. errors: field → key of words.yaml, empty when it can be sent. refusal: the door's own word for one."""
+
+    word: str = ""
+    reason: str = ""
+    code: str = ""
+    target: str = ""
+    how: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""
+
+
+def fields(body: bytes) -> dict[str, str] | None:
+    """The fields of a form in UTF-8, the last of each name; None for what is no such form."""
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=FIELDS)
+    except ValueError:
+        return None
+    return {name: _clean(value) for name, value in pairs}
+
+
+def _clean(value: str) -> str:
+    """Line ends as everywhere else; no control characters, which PostgreSQL and readers refuse."""
+    plain = (" " if c.isspace() and c != "\n" else c for c in value.replace("\r\n", "\n"))
+    return "".join(c for c in plain if c == "\n" or c.isprintable())
+
+
+def answer(form: Fields, offer: Offer) -> Entered:
+    """An answer to an offer, checked against what the offer asks."""
+    word = form.get("word", "")
+    reason, code = form.get("reason", ""), form.get("code", "")
+    texts = {need: form.get(f"need.{need}", "").strip() for need in offer.needs} if word == "DECIDE" else {}
+    errors: dict[str, str] = {}
+    if word not in possible(offer):
+        errors["top"] = "error.word"
+    if word in ("DECLINE", "HOLD", "RETURN") and not reason:
+        errors["reason"] = "error.reason"
+    if word == "DECIDE":
+        if not code:
+            errors["code"] = "error.code"
+        errors |= {f"need.{need}": "error.need" for need, said in texts.items() if not said}
+        errors |= {f"need.{need}": "error.long" for need, said in texts.items() if len(said) > WORDS_LIMIT}
+    return Entered(word=word, reason=reason, code=code, texts=texts, errors=errors)
+
+
+def instruction(form: Fields, words: tuple[str, ...], choices: Mapping[str, str]) -> Entered:
+    """What a desk chose. words: those that the page offers. choices: word → the field that it chooses its target with."""
+    word, reason, how = form.get("word", ""), form.get("reason", ""), form.get("how", "")
+    target = form.get(choices[word], "") if word in choices else ""
+    errors: dict[str, str] = {}
+    if word not in words:
+        errors["top"] = "error.word"
+    if not reason:
+        errors["reason"] = "error.reason"
+    if word in choices and not target and word != "REOPEN":
+        errors[choices[word]] = "task.needed"
+    if word == "LINK" and not how:
+        errors["how"] = "task.needed"
+    return Entered(word=word, reason=reason, target=target, how=how, errors=errors)
+
+
+def here(path: str) -> str:
+    """A page of ours to go to afterwards; the inbox for anything else, so that a link cannot lead out."""
+    return path if _HERE.fullmatch(path) else "/inbox"

@@ -1,0 +1,172 @@
+"""The inbox, and one offer: look, read the case file, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import RedirectResponse, Response
+
+from referral.domain.rules.telephone import CALLS
+from referral.errors import Rejected
+from services.intake import store
+from services.intake.casefile import disclose, locations
+from services.intake.casefile.disclosure_rules import Reader
+from services.intake.commands import act_on_case, idempotency
+from services.intake.commands.act_on_case import Post
+from services.intake.messages.responses import WORDS_LIMIT
+from services.intake.model import Answer, Offer, Spot
+from services.intake.pages import confirmation, forms, labels
+from services.intake.pages import offer as pages_offer
+from services.intake.pages.forms import Entered
+from services.intake.pages.page_request import Call, known_id
+
+LOOK_S = 0.1
+"""Seconds between two looks whether an answer was decided (ours): routing takes some 20 ms."""
+
+
+async def inbox(call: Call) -> Response:
+    """What my agency holds, most urgent first; for a desk also its tasks and telephone calls. The task of a call is the call itself."""
+    who = call.visit.who
+    async with call.pages.door.begin() as tx:
+        offers = {offer.offer_id: offer for offer in await store.all_offers(tx, who.agency, who.id)}
+        offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
+        calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
+        tasks = [task for task in await store.desk_tasks(tx, who.agency, who.id) if task.about not in CALLS] if who.desk else []
+        cases = [one.case_id for one in (*offers.values(), *calls)] + [one.case_id for one in tasks]
+        spots = await locations.spots(tx, call.pages.door.keys, cases)
+        crowds = await locations.crowds(tx, who.agency, call.visit.now) if who.desk else ()
+    render = call.pages.render
+    say, name = render.say(call.visit), render.name(call.visit)
+    groups = labels.groups(offers.values(), calls, tasks, lambda case: spots.get(case, Spot()), say, name, call.visit.now)
+    empty = not (groups.answer or groups.tasks or groups.calls or groups.work)
+    many = [say("inbox.crowd", agency=name("agency", agency), number=number) for agency, number in crowds]
+    return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many)
+
+
+async def offer(call: Call) -> Response:
+    """One offer that my agency holds or held. The case file stays closed until it is asked for with the form."""
+    async with call.pages.door.begin() as tx:
+        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
+        spot, said = await beside(tx, call, found)
+    return _page(call, found, spot, said)
+
+
+async def show(call: Call) -> Response:
+    """Open the case file. That it is read is committed before this returns, so before anything of it leaves."""
+    who = call.visit.who
+    async with call.pages.door.begin() as tx:
+        found = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
+        spot, said = await beside(tx, call, found)
+        try:
+            shown = await disclose.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), found.case_id, found.offer_id)
+        except Rejected as why:
+            if why.code != "reading-ended":
+                raise
+            return _page(call, found, spot, said, errors={"top": "show.ended"}, status=403)
+    return _page(call, found, spot, said, shown={**shown.sections, **dict.fromkeys(shown.empty)})
+
+
+async def answer(call: Call) -> Response:
+    """Take an answer, once for each form. What is wrong with it stands beside the field, and what was entered stays."""
+    async with call.pages.door.begin() as tx:
+        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
+        spot, said = await beside(tx, call, found)
+    entered = forms.answer(call.form, found)
+    status = 422
+    if not entered.errors or entered.errors == {"top": "error.word"}:
+        # A word that is not possible any more may be this very form, sent twice: its key tells.
+        sent = await send(call, found, entered, via="WEB")
+        if isinstance(sent, Response):
+            return sent
+        entered, status = sent
+    return _page(call, found, spot, said, entered=entered, errors=entered.errors, status=status)
+
+
+async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
+    """Hand an answer in: to the page that says so, or back with what is wrong and the status."""
+    door, who = call.pages.door, call.visit.who
+    try:
+        body = act_on_case.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=via)
+        key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
+        async with door.begin() as tx:
+            receipt = await act_on_case.respond(tx, door, Post(agency=who.agency, account=who.id, key=key), found.offer_id, body)
+    except Rejected as why:
+        if why.status == 404:
+            raise
+        return confirmation.refused(entered, why), why.status
+    where = call.request.url.path.rpartition("/")[0]
+    await _decided(call, found.offer_id, entered.word, receipt.received_at)
+    return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
+
+
+async def _decided(call: Call, offer_id: str, word: str, at: int) -> None:
+    """Wait until routing has decided about an answer, at most as long as a person waits for a page. at: when it was taken, µs UTC."""
+    until = time.monotonic() + call.pages.patience_s
+    while time.monotonic() < until:
+        async with call.pages.door.begin() as tx:
+            said = await store.answers(tx, offer_id)
+        if any(one.became is not None for one in said if (one.word, one.at) == (word, at)):
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+async def beside(tx: AsyncConnection, call: Call, found: Offer) -> tuple[Spot, tuple[Answer, ...]]:
+    """Return where the child was found, and what was answered so far."""
+    spots = await locations.spots(tx, call.pages.door.keys, [found.case_id])
+    return spots.get(found.case_id, Spot()), await store.answers(tx, found.offer_id)
+
+
+def _page(
+    call: Call,
+    found: Offer,
+    spot: Spot,
+    said: tuple[Answer, ...],
+    *,
+    shown: Mapping[str, Any] | None = None,
+    entered: Entered | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    name = call.pages.render.name(call.visit)
+    sections = None if shown is None else [(name("section", one), labels.content(one, found, name)) for one, found in shown.items()]
+    where = f"/offers/{found.offer_id}"
+    return offer_page(call, found, spot, said, where=where, shown=sections, entered=entered, errors=errors, status=status)
+
+
+def offer_page(
+    call: Call,
+    found: Offer,
+    spot: Spot,
+    said: tuple[Answer, ...],
+    *,
+    where: str,
+    by_phone: bool = False,
+    shown: list[tuple[str, Any]] | None = None,
+    entered: Entered | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """The page of an offer. where: its path. by_phone: a desk records the answer of an agency on the telephone."""
+    render, visit = call.pages.render, call.visit
+    say, name = render.say(visit), render.name(visit)
+    reasons = call.pages.door.lists().codes.get("reason", ())
+    return render.page(
+        "offer.html",
+        visit,
+        here=where,
+        status=status,
+        view=pages_offer.view(found, spot, say, name, reasons, visit.now, call=by_phone),
+        shown=shown,
+        entered=entered or Entered(),
+        errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
+        sent=confirmation.became(call.request.query_params, where, visit, say, said),
+        said=[confirmation.line(one, said, say, visit.now) for one in said],
+        key=secrets.token_hex(16),
+        action_href=f"{where}/answer",
+        words_limit=WORDS_LIMIT,
+    )

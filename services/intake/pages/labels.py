@@ -1,0 +1,180 @@
+"""What a page says about an offer or a task, in the reader's words. Pure: rows, names and now in; values for the templates out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from referral.domain.rules.telephone import NOT_CALLED, NOT_TOLD
+from referral.runtime.i18n import Words
+from services.intake.model import Offer, Spot, Task
+from services.intake.pages import relative_time
+
+SOON_US = 15 * 60 * 1_000_000
+"""A limit nearer than this is marked (ours): the shortest limit of the procedures, time to acknowledge, is 15 minutes."""
+LATELY_US = 24 * 60 * 60 * 1_000_000
+"""An offer that ended longer ago is no longer in the inbox (ours): every shift sees what became of the last one's."""
+SHOWN = 50
+"""Cards of one group at most; the most urgent stay."""
+TOLD = ("age-band", "sex", "language")
+"""Sections that hold codes of the list of their own name."""
+UNTOLD = (NOT_CALLED, NOT_TOLD)
+URGENCIES = ("emergency", "urgent", "routine")
+
+Name = Callable[[str, str], str]
+"""(kind, code) → its name in the reader's language: `Policy.names` with the language filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A limit in words. tone: late, soon or empty."""
+
+    left: str
+    limit: str
+    machine: str
+    what: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One line of the inbox."""
+
+    href: str
+    title: str
+    line: str
+    urgency: str
+    urgency_name: str
+    urgent: bool
+    drill: bool
+    state: str
+    asked: str
+    time: Time | None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The inbox: what needs an answer first."""
+
+    answer: list[Card]
+    tasks: list[Card]
+    calls: list[Card]
+    work: list[Card]
+    info: list[Card]
+    ended: list[Card]
+
+
+def text(say: Words, start: str, code: str, otherwise: str) -> str:
+    """Our text for a code, or for any other one."""
+    return say.first(f"{start}.{code}", f"{start}.{otherwise}")
+
+
+def time(say: Words, due: int | None, what: str, now: int) -> Time | None:
+    """The time box of an offer; None where no answer is expected by a time."""
+    if due is None:
+        return None
+    tone = "late" if due <= now else "soon" if due - now < SOON_US else ""
+    return Time(
+        left=relative_time.left(say, due, now),
+        limit=relative_time.limit(say, due, now),
+        machine=relative_time.machine(due),
+        what=text(say, "limit", what, "other") if what else "",
+        tone=tone,
+    )
+
+
+def state(offer: Offer) -> str:
+    """The word of `words.yaml` for how an offer stands."""
+    if offer.closed_at is not None:
+        return "CLOSED"
+    if offer.declined_by is not None:
+        return "DECLINED"
+    if offer.state == "ACCEPTED" and offer.arrived:
+        return "ARRIVED"
+    return offer.state
+
+
+def ended(offer: Offer, say: Words) -> str:
+    """How an offer ended. Silence that was ours or the desk's is not told as the agency's."""
+    return say(f"ended.{offer.reason}") if offer.reason in UNTOLD else text(say, "ended", offer.state, "UNKNOWN")
+
+
+def line(what: str, spot: Spot, name: Name) -> str:
+    """What, and where: the second line of a card."""
+    return " · ".join(part for part in (what, name("municipality", spot.found_in) if spot.found_in else "") if part)
+
+
+def asked(say: Words, at: int, id: str, now: int) -> str:
+    """Since when, and the reference: what tells two cards apart that ask the same."""
+    return f"{say('offer.asked')} {relative_time.clock(say, at, now)} · {say('offer.reference')} {id[:8]}"
+
+
+def groups(
+    offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], spots: Callable[[str], Spot], say: Words, name: Name, now: int
+) -> Groups:
+    """Sort what an agency holds into the groups of the inbox, the nearest limit first."""
+    found = Groups([], [], [], [], [], [])
+    for offer in sorted(offers, key=_urgency):
+        if offer.closed_at is None:
+            _group(found, offer).append(card(offer, spots(offer.case_id), say, name, now))
+        elif now - offer.closed_at < LATELY_US:
+            found.ended.append(card(offer, spots(offer.case_id), say, name, now))
+    found.calls.extend(card(offer, spots(offer.case_id), say, name, now, agency=True) for offer in sorted(calls, key=_urgency))
+    found.tasks.extend(task_card(task, spots(task.case_id), say, name, now) for task in tasks)
+    for group in (found.answer, found.tasks, found.calls, found.work, found.info, found.ended):
+        del group[SHOWN:]
+    return found
+
+
+def _group(found: Groups, offer: Offer) -> list[Card]:
+    if offer.kind == "NOTIFY":
+        return found.info
+    return found.answer if offer.state in ("OFFERED", "ACKNOWLEDGED") and offer.declined_by is None else found.work
+
+
+def _urgency(offer: Offer) -> tuple[float, int, int, str]:
+    rank = URGENCIES.index(offer.urgency) if offer.urgency in URGENCIES else len(URGENCIES)
+    return (offer.due if offer.due is not None else float("inf"), rank, offer.opened_at, offer.offer_id)
+
+
+def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: bool = False) -> Card:
+    """An offer in the inbox. agency: it is another one's, to be telephoned."""
+    over = offer.closed_at is not None
+    who = name("agency", offer.agency) if agency else name("role", offer.role)
+    return Card(
+        href=f"/calls/{offer.offer_id}" if agency else f"/offers/{offer.offer_id}",
+        title=name("step", offer.step),
+        line=line(who, spot, name),
+        urgency=offer.urgency,
+        urgency_name=name("urgency", offer.urgency),
+        urgent=offer.urgency in URGENCIES[:2] and not over,
+        drill=spot.drill,
+        state=ended(offer, say) if over else say("state." + state(offer)),
+        asked=asked(say, offer.opened_at, offer.offer_id, now),
+        time=None if over or offer.kind == "NOTIFY" else time(say, offer.due, "call" if agency else offer.due_what, now),
+    )
+
+
+def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
+    """A desk's task in the inbox."""
+    return Card(
+        href=f"/tasks/{task.task_id}",
+        title=name("about", task.about),
+        line=line(name("step", task.step) if task.step else "", spot, name),
+        urgency="",
+        urgency_name="",
+        urgent=False,
+        drill=spot.drill,
+        state=say("task.rung") if task.rung else "",
+        asked=asked(say, task.opened_at, task.task_id, now),
+        time=None,
+    )
+
+
+def content(section: str, found: Any, name: Name) -> Any:
+    """What a section holds. The codes of those that are told from the case's traits become names; what an agency wrote stays as it is."""
+    if section not in TOLD or not isinstance(found, Mapping):
+        return found
+    codes = [code for value in found.values() for code in (value if isinstance(value, list) else [value])]
+    return ", ".join(name(section, str(code)) for code in codes)

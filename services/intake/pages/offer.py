@@ -1,0 +1,164 @@
+"""The page of one offer: what it says, and which answers it lets a person give now. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from referral.runtime.i18n import Words
+from services.intake.model import Offer, Spot
+from services.intake.pages import relative_time
+from services.intake.pages.labels import UNTOLD, URGENCIES, Name, Time, ended, line, state, text, time
+
+# Which of the offer's words make sense as it stands; routing decides whether an answer counts, this only keeps the page short.
+_NOW = {
+    "OFFERED": ("ACKNOWLEDGE", "ACCEPT", "DECIDE", "HOLD", "DECLINE"),
+    "ACKNOWLEDGED": ("ACCEPT", "DECIDE", "HOLD", "DECLINE"),
+    "ACCEPTED": ("ARRIVE", "COMPLETE", "DECIDE", "HOLD", "RETURN"),
+    "ARRIVED": ("COMPLETE", "DECIDE", "HOLD", "RETURN"),
+    "ON_HOLD": ("ACCEPT", "ARRIVE", "COMPLETE", "DECIDE", "RETURN", "DECLINE"),
+    "DECLINED": ("ACCEPT", "DECIDE"),
+    "EXPIRED": ("ACCEPT", "DECIDE"),
+}
+_FIRST = ("ACCEPT", "DECIDE", "ARRIVE", "COMPLETE")
+_FOLDED = ("DECLINE", "HOLD", "RETURN")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A text that must be written down with a decision."""
+
+    id: str
+    label: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One answer. plain: a single button. folded: opened first. codes, reasons: (code, name)."""
+
+    word: str
+    label: str
+    means: str
+    first: bool
+    stop: bool
+    folded: bool
+    opener: str
+    reasons: tuple[tuple[str, str], ...] = ()
+    codes: tuple[tuple[str, str], ...] = ()
+    needs: tuple[Need, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        return not (self.reasons or self.codes or self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """All that the page shows before the case file is opened."""
+
+    title: str
+    line: str
+    kind: str
+    urgency: str
+    urgency_name: str
+    urgent: bool
+    drill: bool
+    ended: str
+    ended_reason: str
+    call: str
+    notice: bool
+    time: Time | None
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[str, ...]
+    actions: tuple[Action, ...]
+
+
+def possible(offer: Offer) -> tuple[str, ...]:
+    """The words that a person may answer with now, the likeliest first."""
+    at = offer.state if offer.closed_at is not None else state(offer)
+    found = tuple(word for word in _NOW.get(at, ()) if word in offer.words)
+    # An agency that is asked to decide has nothing to accept.
+    return tuple(word for word in found if word != "ACCEPT") if "DECIDE" in found else found
+
+
+def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, ...], now: int, *, call: bool = False) -> OfferView:
+    """reasons: the policy's whole list, for words whose reasons the offer does not limit.
+
+    call: a desk looks at it, for an agency on the telephone.
+    """
+    over = offer.closed_at is not None
+    readable = not over and offer.declined_by is None and not call
+    return OfferView(
+        title=name("step", offer.step),
+        line=line(name("agency", offer.agency) if call else name("role", offer.role), spot, name),
+        urgency=offer.urgency,
+        urgency_name=name("urgency", offer.urgency),
+        urgent=offer.urgency in URGENCIES[:2],
+        kind="" if call else text(say, "kind", offer.kind, "UNKNOWN"),
+        drill=spot.drill,
+        ended=ended(offer, say) if over else "",
+        ended_reason=_ended_reason(offer, say, name, reasons) if over and offer.reason not in UNTOLD else "",
+        call=say("offer.call.means", agency=name("agency", offer.agency)) if call else "",
+        notice=offer.kind == "NOTIFY",
+        time=None if over else time(say, offer.due, "call" if call else offer.due_what, now),
+        facts=_facts(offer, spot, say, name, now, call=call),
+        sections=tuple(name("section", section) for section in offer.shows) if readable else (),
+        actions=tuple(_action(word, offer, say, name, reasons, call=call) for word in possible(offer)),
+    )
+
+
+def _ended_reason(offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]) -> str:
+    """The reason that the agency gave, or our text for routing's; empty for one that only programs know."""
+    if offer.reason in reasons:
+        return name("reason", offer.reason)
+    return say(f"closed.{offer.reason}") if say.has(f"closed.{offer.reason}") else ""
+
+
+def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, call: bool) -> tuple[tuple[str, str], ...]:
+    """call: no rung of the agency is woken, because its desk calls."""
+    woken = offer.ladder[offer.rung] if offer.closed_at is None and not call and 0 <= offer.rung < len(offer.ladder) else ""
+    known = (
+        ("offer.state", "" if offer.closed_at is not None else say("state." + state(offer))),
+        ("offer.agency", name("agency", offer.agency)),
+        ("offer.role.call" if call else "offer.role", name("role", offer.role)),
+        ("offer.place", name("municipality", spot.found_in) if spot.found_in else ""),
+        ("offer.urgency", name("urgency", offer.urgency)),
+        ("offer.asked", relative_time.clock(say, offer.opened_at, now)),
+        ("offer.rung", name("rung", woken) if woken else ""),
+        ("offer.reference", offer.offer_id[:8]),
+    )
+    return tuple((say(term), value) for term, value in known if value)
+
+
+def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...], *, call: bool) -> Action:
+    """call: the texts that speak to the agency itself are left out."""
+    late = offer.closed_at is not None
+    allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
+    deciding = word == "DECIDE"
+    told = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
+    label = "ended.late" if late and word == "ACCEPT" else "word.ACKNOWLEDGE.told" if told else f"word.{word}"
+    return Action(
+        word=word,
+        label=say(label),
+        means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer)}"),
+        first=word in _FIRST or told,
+        stop=word in ("DECLINE", "RETURN"),
+        folded=word in _FOLDED,
+        opener=say("open." + word) if word in _FOLDED else "",
+        reasons=tuple((code, name("reason", code)) for code in allowed),
+        codes=tuple((code, name("decision", code)) for code in offer.codes) if deciding else (),
+        needs=tuple(need(code, say, name) for code in offer.needs) if deciding else (),
+    )
+
+
+def _means(word: str, offer: Offer) -> str:
+    """Return the ending of the text that explains a word: nobody waits for an answer to a notice, and a declined duty stays."""
+    if word == "ACKNOWLEDGE" and offer.kind == "NOTIFY":
+        return "notice"
+    return "duty" if word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"} else "means"
+
+
+def need(code: str, say: Words, name: Name) -> Need:
+    """What must be written, in words; the policy's name for a need that we have no text of."""
+    label = say(f"field.need.{code}") if say.has(f"field.need.{code}") else say("field.need.other", need=name("need", code))
+    return Need(id=code, label=label, hint=say(f"field.need.{code}.means") if say.has(f"field.need.{code}.means") else "")

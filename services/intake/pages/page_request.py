@@ -1,0 +1,150 @@
+"""One request for a page: who visits, whether its form is ours, what goes wrong in plain words, and the headers of every answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+
+from referral.errors import Rejected, Unavailable
+from referral.runtime import http_server
+from services.intake import problems
+from services.intake.accounts import rules
+from services.intake.context import ANSWER_S, Door, in_time
+from services.intake.messages.submission import is_id
+from services.intake.pages import forms, session
+from services.intake.pages.forms import BODY_LIMIT, Fields
+from services.intake.pages.render import Renderer
+from services.intake.pages.session import Cookies, Visit
+from services.intake.store import unknown
+
+PAUSE_S = 2.0
+"""The longest that a form waits on purpose, beside its work: for routing's decision about an answer, or after guesses of a login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What every page needs; made by `pages.routes`. hashing: bounds the passwords that are checked at a time.
+
+    patience_s: how long a page waits for routing's decision about an answer.
+    """
+
+    door: Door
+    render: Renderer
+    cookies: Cookies
+    hashing: asyncio.Semaphore
+    patience_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request for a page. form: its fields, empty for GET."""
+
+    pages: Pages
+    request: Request
+    visit: Visit
+    form: Fields
+
+
+Page = Callable[[Call], Awaitable[Response]]
+
+
+def endpoint(pages: Pages, page: Page, *, strangers: bool) -> Callable[[Request], Awaitable[Response]]:
+    async def answered(request: Request) -> Response:
+        visit = session.stranger(request, pages.cookies, 0)
+        try:
+            body = await _body(request) if request.method == "POST" else b""
+            visit = await in_time(_visit(pages, request))
+            within = ANSWER_S + (PAUSE_S if request.method == "POST" else 0)
+            response = await in_time(_page(Call(pages, request, visit, forms.fields(body) or {}), page, strangers), within)
+        except Exception as error:
+            response = _failed(pages, request, visit, error)
+        return session.leave(response, visit, pages.cookies)
+
+    return answered
+
+
+def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """For what the router refuses: no such page (404), or it cannot do that (405)."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        visit = session.stranger(request, pages.cookies, 0)
+        try:
+            visit = await in_time(_visit(pages, request))
+            response: Response = pages.render.message(visit, 405 if error.status_code == 405 else 404)
+        except Exception as failure:
+            response = _failed(pages, request, visit, failure)
+        return session.leave(response, visit, pages.cookies)
+
+    return answered
+
+
+def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> Response:
+    """The page that says what went wrong. Where names are away too it is the page of a stranger."""
+    if isinstance(error, Rejected):
+        try:
+            return pages.render.message(visit, error.status if error.status in (403, 404, 408, 413) else 404)
+        except Unavailable as away:
+            error = away
+    nobody = session.stranger(request, pages.cookies, visit.now)
+    if isinstance(error, Unavailable):
+        response = pages.render.message(nobody, 503, seconds=error.retry_after)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    problems.unexpected(error)
+    return pages.render.message(nobody, 500)
+
+
+async def _visit(pages: Pages, request: Request) -> Visit:
+    """Who visits. A page for somebody without a session needs no database."""
+    if request.method == "GET" and not pages.cookies.get(request, "session"):
+        return session.stranger(request, pages.cookies, 0)
+    async with pages.door.stranger() as tx:
+        return await session.read(tx, request, pages.cookies)
+
+
+async def _page(call: Call, page: Page, strangers: bool) -> Response:
+    if call.request.method == "POST" and not rules.same(call.form.get("form", ""), call.visit.form):
+        return _not_ours(call)
+    if call.visit.account is None and not strangers:
+        return to_sign_in(call)
+    return await page(call)
+
+
+async def _body(request: Request) -> bytes:
+    """The form's bytes. Rejected 413, or 408 for one that does not come to its end."""
+    body = b""
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_LIMIT:
+                raise Rejected("too-large", "form", f"at most {BODY_LIMIT} bytes", status=413)
+    except (http_server.TooSlow, ClientDisconnect):
+        raise Rejected("cut-off", "form", f"send a form whole within {http_server.BODY_S:g} s", status=408) from None
+    return body
+
+
+def _not_ours(call: Call) -> Response:
+    """A form without the visit's token: its visit may have ended while somebody was writing."""
+    if not call.visit.ended:
+        return call.pages.render.message(call.visit, 403)
+    return call.pages.render.ended(call.visit, forms.here(call.request.url.path.rpartition("/")[0]), call.form)
+
+
+def known_id(call: Call, what: str) -> str:
+    """The id of the path. Rejected 404 for what can be none."""
+    value = str(call.request.path_params["id"])
+    if not is_id(value):
+        raise unknown(what, "id")
+    return value
+
+
+def to_sign_in(call: Call) -> Response:
+    """A stranger is asked to sign in, and comes back to the page asked for."""
+    path = forms.here(call.request.url.path)
+    return RedirectResponse("/signin" if path == "/inbox" else f"/signin?to={path}", status_code=303)

@@ -1,0 +1,66 @@
+"""Times in words, for somebody who was just woken. Pure: now is an argument. Times in are microseconds UTC, out Europe/Belgrade."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from referral.runtime.i18n import Words
+
+ZONE = ZoneInfo("Europe/Belgrade")
+_MINUTE_US = 60_000_000
+
+
+def span(words: Words, length_us: int) -> str:
+    """A length in its two largest units, rounded down: never more time than there is. "1 hour 5 minutes", "2 days"."""
+    minutes = max(length_us, 0) // _MINUTE_US
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        parts = [("day", days), ("hour", hours)]
+    elif hours:
+        parts = [("hour", hours), ("minute", minutes)]
+    else:
+        parts = [("minute", minutes)]
+    return " ".join(words.count(noun, number) for noun, number in parts if number or len(parts) == 1)
+
+
+def clock(words: Words, at: int, now: int) -> str:
+    """A time of day, with its day where that is not today: "03:24", "tomorrow 08:00", "Thu 26.11. 08:00"."""
+    then, today = _local(at), _local(now)
+    time, days = f"{then:%H:%M}", (then.date() - today.date()).days
+    if days in (-1, 0, 1):
+        return words(("yesterday", "today", "tomorrow")[days + 1], time=time)
+    return words("day", day=words.weekdays[then.weekday()], date=f"{then:%d.%m.}", time=time)
+
+
+def left(words: Words, due: int | None, now: int) -> str:
+    """What stays until a limit, or how late it is: "47 minutes left", "Late by 4 minutes"."""
+    if due is None:
+        return words("left.none")
+    if abs(due - now) < _MINUTE_US:
+        return words("left.soon" if due > now else "late.soon")
+    return words("left", time=span(words, due - now)) if due > now else words("late", time=span(words, now - due))
+
+
+def _end(words: Words, due: int, now: int) -> str:
+    """Return a limit's time of day. Midnight is the end of the day before: "Fri 11.12. 24:00", where "Sat 12.12. 00:00" misleads."""
+    then = _local(due)
+    if then.hour or then.minute:
+        return clock(words, due, now)
+    return clock(words, due - 1, now).replace("23:59", "24:00")
+
+
+def limit(words: Words, due: int | None, now: int) -> str:
+    """The limit as a time of day: "until 03:24", "the limit was 03:24"; empty where there is none."""
+    if due is None:
+        return ""
+    return words("until" if due > now else "was", time=_end(words, due, now))
+
+
+def machine(at: int) -> str:
+    """The same for a program, as the attribute of <time> wants it."""
+    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _local(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1_000_000, ZONE)

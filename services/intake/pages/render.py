@@ -1,0 +1,81 @@
+"""Templates, words and names brought together: the one place that makes HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from referral.domain.policy import Policy
+from referral.runtime import i18n as words
+from referral.runtime.i18n import Words
+from services.intake.pages import relative_time
+from services.intake.pages.forms import Fields
+from services.intake.pages.labels import Name
+from services.intake.pages.session import Visit
+
+FOLDER = Path(__file__).with_name("templates")
+WORDS = Path(__file__).with_name("words.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """policy: the compiled policy in force, for names; raises Unavailable where there is none yet."""
+
+    policy: Callable[[], Policy]
+    words: Mapping[str, Words]
+    templates: Environment
+
+    def say(self, visit: Visit) -> Words:
+        """The texts in the reader's language."""
+        return self.words[visit.language]
+
+    def name(self, visit: Visit) -> Name:
+        """Return the policy's names in the reader's language; a code that the policy does not name is shown with spaces for hyphens."""
+        policy = self.policy()
+        language = visit.language
+
+        def name(kind: str, code: str) -> str:
+            found = policy.names(kind, code, language)
+            named = found != code or code in policy.labels.get(kind, {})  # an age band's name may be its code: 12-14
+            return found if named else code.replace("-", " ").replace("_", " ")
+
+        return name
+
+    def page(self, template: str, visit: Visit, *, here: str = "/inbox", status: int = 200, **values: object) -> HTMLResponse:
+        """A page. here: the path to come back to after the language was changed."""
+        say = self.say(visit)
+        shared = {
+            "say": say,
+            "name": self.name(visit) if visit.account else None,
+            "account": visit.account,
+            "form": visit.form,
+            "here": here,
+            "bad": status >= 400,
+            "back": "nav.back" if here != "/inbox" and visit.account else "",
+            "endonyms": words.ENDONYMS,
+            "asof": relative_time.clock(say, visit.now, visit.now),
+        }
+        return HTMLResponse(self.templates.get_template(template).render(shared | values), status_code=status)
+
+    def message(self, visit: Visit, status: int, **values: object) -> HTMLResponse:
+        """A page that says in plain words what went wrong: 403, 404, 405, 408, 413, 500 or 503."""
+        say = self.say(visit)
+        heading, told = say(f"page.{status}.title"), say(f"page.{status}", **values)
+        return self.page("message.html", visit, status=status, heading=heading, text=told)
+
+    def ended(self, visit: Visit, to: str, form: Fields) -> HTMLResponse:
+        """The visit ended while its owner was writing: nothing was sent, and what was written is shown, so that it can be copied."""
+        kept = [written for field, written in form.items() if field.startswith("need.") and written.strip()]
+        return self.page("ended.html", visit, status=403, to=to, kept=kept)
+
+
+def load(policy: Callable[[], Policy]) -> Renderer:
+    """Read words and templates; called by wiring."""
+    templates = Environment(
+        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return Renderer(policy=policy, words=words.load(WORDS), templates=templates)

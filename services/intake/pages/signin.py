@@ -1,0 +1,112 @@
+"""Signing in and out, and choosing the language, as pages. The rules are in `signin`, the SQL in `accounts`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from referral.runtime import passwords
+from referral.runtime.observe import signed
+from referral.runtime.passwords import LANGUAGES
+from services.intake.accounts import rules, store
+from services.intake.pages import forms, relative_time, session
+from services.intake.pages.page_request import Call
+
+
+async def sign_in_page(call: Call) -> Response:
+    """The form; somebody who is signed in goes on."""
+    to = forms.here(call.request.query_params.get("to", ""))
+    if call.visit.account is not None:
+        return RedirectResponse(to, status_code=303)
+    left = "out" in call.request.query_params
+    say = call.pages.render.say(call.visit)
+    notice = say("signin.out") if left else say("signin.again") if call.visit.ended else ""
+    return _sign_in_form(call, to, notice=notice)
+
+
+async def sign_in(call: Call) -> Response:
+    """Check login and password. The same work and the same words whether the login exists or not; slowed by `signin.wait`."""
+    to, say = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit)
+    login, password = call.form.get("login", "").strip().lower(), call.form.get("password", "")
+    missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
+    if missing:
+        return _sign_in_form(call, to, status=422, errors=missing)
+    keys, login = call.pages.door.keys, login[: passwords.LOGIN_MAX]
+    place, device = _place(call, login)
+    subject = store.subject(keys, login, place)
+    async with call.pages.door.begin() as tx:
+        seconds, delay = await store.reserve_attempt(tx, subject, call.visit.now)
+        known = await store.by_login(tx, login)
+    seen = known[0].id if known else ""
+    if seconds:
+        signed("intake", "throttled", seen, subject.place)
+        told = say("signin.throttled", time=relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US))
+        response = _sign_in_form(call, to, status=429, problem=told)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    if not device:
+        await asyncio.sleep(delay)
+    async with call.pages.hashing:
+        right = await run_in_threadpool(rules.matches, known[1] if known else None, password)
+    if known is None or not right:
+        signed("intake", "refused", seen, subject.place)
+        return _sign_in_form(call, to, status=401, problem=say("signin.wrong"))
+    return await _let_in(call, subject, known[0], to)
+
+
+def _place(call: Call, login: str) -> tuple[str, bool]:
+    """Return from where a login is tried, and whether that is a browser in which it has signed in before."""
+    mark = call.pages.cookies.get(call.request, "device")
+    if store.is_known(call.pages.door.keys, login, mark, call.visit.now):
+        return f"device {mark}", True
+    return rules.network(call.request.client.host if call.request.client else ""), False
+
+
+async def _let_in(call: Call, subject: rules.Subject, account: store.Account, to: str) -> Response:
+    cookies, now = call.pages.cookies, call.visit.now
+    async with call.pages.door.begin() as tx:
+        await store.forget_attempt(tx, subject, now)
+        token, seal = await store.start_session(tx, account.id, now)
+    signed("intake", "in", account.id, subject.place)
+    response = RedirectResponse(to, status_code=303)
+    cookies.put(response, "session", f"{token}.{rules.seen_mark(seal, now)}")
+    cookies.put(response, "device", store.device(call.pages.door.keys, account.login, now), rules.DEVICE_US // rules.SECOND_US)
+    cookies.drop(response, "visit")
+    session.speak(response, cookies, account.language)  # so that the page on which a visit ends speaks it too
+    return response
+
+
+def _sign_in_form(
+    call: Call, to: str, *, status: int = 200, problem: str = "", notice: str = "", errors: Mapping[str, str] | None = None
+) -> Response:
+    login = call.form.get("login", "")[: passwords.LOGIN_MAX]
+    return call.pages.render.page(
+        "signin.html", call.visit, here=to, status=status, to=to, login=login, problem=problem, notice=notice, errors=errors or {}
+    )
+
+
+async def sign_out(call: Call) -> Response:
+    """The session ends in the database, so that a copy of its cookie is worth nothing."""
+    async with call.pages.door.begin() as tx:
+        await store.end_session(tx, call.visit.token)
+    if call.visit.account is not None:
+        signed("intake", "out", call.visit.account.id)
+    response = RedirectResponse("/signin?out=1", status_code=303)
+    call.pages.cookies.drop(response, "session")
+    return response
+
+
+async def choose_language(call: Call) -> Response:
+    """Another language: kept with the account, and in the browser for the sign-in page."""
+    chosen = call.form.get("language", "")
+    if chosen in LANGUAGES and call.visit.account is not None:
+        async with call.pages.door.begin() as tx:
+            await store.speak(tx, call.visit.account.id, chosen)
+    to = forms.here(call.form.get("from", ""))
+    response = RedirectResponse(to if call.visit.account is not None else f"/signin?to={to}", status_code=303)
+    if chosen in LANGUAGES:
+        session.speak(response, call.pages.cookies, chosen)
+    return response

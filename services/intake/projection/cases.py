@@ -1,0 +1,58 @@
+"""What routing decided of a case as a whole, into what the doors keep: traits, consent, who is kept away, and whose desk it is. SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import structs
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseChanged, ChangeProposed, InputIgnored
+from referral.domain.inputs import Input, derived
+from referral.runtime.keys.case_keys import Keys
+from services.intake.casefile import access
+from services.intake.casefile.disclosure_rules import Standing
+from services.intake.policy_view import Lists
+
+MOST = 64
+"""Events of one decision that are looked at for the answer to a consent (ours): it comes after the proposals that it settles."""
+_LOCK = text("SELECT 1 FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[])) ORDER BY case_id FOR UPDATE")
+
+
+async def follow(
+    tx: AsyncConnection, keys: Keys, lists: Lists, records: Iterable[Input], opened: Mapping[str, bytes], also: Iterable[str]
+) -> None:
+    """A batch's changes, case by case. opened: case id → key, of those that are not erased. also: cases that the batch changes after this,
+    so that all are locked in one order."""
+    found: dict[str, list[Input]] = {}
+    for record in records:
+        if isinstance(record.body, CaseChanged | ChangeProposed | InputIgnored) and record.case_id in opened:
+            found.setdefault(record.case_id, []).append(record)
+    if not found:
+        return
+    await tx.execute(_LOCK, {"ids": sorted({*found, *also})})
+    for case_id, answers in found.items():
+        case = await access.known(tx, keys, case_id)
+        if case is None:
+            continue
+        now = case.standing
+        for record in answers:
+            now = after(now, record)
+            if isinstance(record.body, CaseChanged):
+                await access.exclude(tx, {case_id: record.body.excluded})
+                await access.lift(tx, case_id, record.body.lifted)
+        away = await access.kept_away(tx, case_id)
+        desk = lists.desk(now.traits.found_in, away)
+        if now != case.standing or desk != case.desk:
+            await access.keep(tx, case, now, desk)
+
+
+def after(now: Standing, record: Input) -> Standing:
+    """How a case stands after one more decision. What the doors capped themselves is free again once routing has answered it."""
+    if isinstance(record.body, CaseChanged):
+        body = record.body
+        now = structs.replace(now, traits=body.traits, consent=body.consent, consent_by=body.consent_by)
+    if now.cap_of and any(record.id == derived(now.cap_of, index) for index in range(MOST)):
+        now = structs.replace(now, cap=None, cap_of="", cap_by="")
+    return now

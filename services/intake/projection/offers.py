@@ -1,0 +1,165 @@
+"""routing's events → what each agency holds. Pure: a batch becomes a few lists of rows, later events over earlier ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from referral.domain.events import (
+    CaseClosed,
+    CaseLinked,
+    CaseOpened,
+    How,
+    InputIgnored,
+    NeedsPerson,
+    OfferAccepted,
+    OfferAcknowledged,
+    OfferArrived,
+    OfferClosed,
+    OfferEscalated,
+    OfferHeld,
+    OfferOpened,
+    PersonNotNeeded,
+    ReferralAttached,
+    ReferralSubmitted,
+    TrackChanged,
+    TrackState,
+)
+from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED
+from referral.domain.inputs import Input
+
+UNTOLD = frozenset({"EXCLUDED", "all-excluded"})
+"""Reasons that an offer's agency is not told: who is implicated must not learn from us that somebody said so."""
+
+
+class Held(Struct, kw_only=True):
+    """How an offer stands after a batch; None means: as before. opened: the offer itself, when it began in this batch."""
+
+    opened: OfferOpened | None = None
+    case_id: str = ""
+    opened_at: int = 0
+    state: str | None = None
+    rung: int | None = None
+    arrived: bool | None = None
+    due: int | None = None
+    due_what: str = ""
+    at: int = 0
+    closed_at: int | None = None
+    reason: str = ""
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """When a case closed; None: it was opened again. sealed_at: until when what was written is never disclosed again; None: as before."""
+
+    at: int | None
+    sealed_at: int | None = None
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a batch of routing's events changes. became: referral id → word, by referral or by the event that brought it.
+    links: case, other case, how. answered: first event of a decision → why it changed nothing; empty where it took effect."""
+
+    offers: dict[str, Held] = field(default_factory=dict)
+    tasks: dict[tuple[str, str], tuple[Input, NeedsPerson]] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
+    tracks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    became: dict[str, str] = field(default_factory=dict)
+    closed: dict[str, Closing] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    links: list[tuple[str, str, str]] = field(default_factory=list)
+    answered: dict[str, str] = field(default_factory=dict)
+
+
+def fold(changes: Changes, record: Input) -> None:
+    """Take one event of routing in."""
+    head = getattr(record.body, "head", None)
+    if head is not None and head.topic == ReferralSubmitted.TOPIC:
+        changes.answered[record.id] = record.body.reason if isinstance(record.body, InputIgnored) else ""
+    match record.body:
+        case OfferOpened() as body:
+            changes.offers[body.offer_id] = _opened(record, body)
+        case OfferEscalated() as body:
+            held = _limit(changes, record, body)
+            held.rung = body.rung
+            if body.reason == ACKNOWLEDGER_EXCLUDED:
+                held.state = "OFFERED"
+        case OfferAcknowledged() as body:
+            _limit(changes, record, body).state = "ACKNOWLEDGED"
+        case OfferAccepted() as body:
+            _limit(changes, record, body).state = "ACCEPTED"
+        case OfferArrived() as body:
+            held = _limit(changes, record, body)
+            held.state, held.arrived = "ACCEPTED", True
+        case OfferHeld() as body:
+            held = _held(changes, record, body.offer_id)
+            held.state, held.due, held.due_what, held.reason = "ON_HOLD", body.due, "hold", body.reason
+        case OfferClosed() as body:
+            held = _held(changes, record, body.offer_id)
+            held.state, held.due, held.due_what = ended(body.how), None, ""
+            held.closed_at, held.reason = record.at, "" if body.reason in UNTOLD else body.reason
+        case _:
+            _case(changes, record)
+
+
+def ended(how: How) -> str:
+    """The word of an offer that ended: CANCELLED for a way that this program does not know."""
+    return "CANCELLED" if how is How.UNKNOWN else how.value
+
+
+def _case(changes: Changes, record: Input) -> None:
+    match record.body:
+        case NeedsPerson() as body:
+            changes.tasks[body.task_id, body.desk] = record, body
+            changes.settled.pop(body.task_id, None)
+        case PersonNotNeeded() as body:
+            changes.settled[body.task_id] = record.at
+        case TrackChanged() as body:
+            changes.tracks[body.track_id] = record.case_id, body.pathway
+            if body.state is TrackState.OPENED:
+                _closing(changes, record, None, None)
+        case CaseOpened() as body:
+            changes.became[body.referral_id] = "OPENED"
+        case ReferralAttached() as body:
+            changes.became[body.referral_id] = "ATTACHED"
+        case InputIgnored() as body:
+            changes.ignored.append(record.id)
+            if body.referral_id:
+                changes.became[body.referral_id] = "IGNORED"
+        case CaseLinked() as body:
+            changes.links.append((record.case_id, body.other, body.how))
+        case CaseClosed() as body:
+            _closing(changes, record, record.at, record.at if body.sealed else None)
+        case _:
+            pass
+
+
+def _closing(changes: Changes, record: Input, at: int | None, sealed_at: int | None) -> None:
+    before = changes.closed.get(record.case_id)
+    changes.closed[record.case_id] = Closing(at=at, sealed_at=sealed_at or (before.sealed_at if before else None))
+
+
+def _opened(record: Input, body: OfferOpened) -> Held:
+    return Held(
+        opened=body,
+        case_id=record.case_id,
+        opened_at=record.at,
+        state="OFFERED",
+        rung=body.rung,
+        due=body.due,
+        due_what=body.due_what,
+        at=record.at,
+    )
+
+
+def _held(changes: Changes, record: Input, offer_id: str) -> Held:
+    held = changes.offers.setdefault(offer_id, Held(case_id=record.case_id))
+    held.at, held.closed_at, held.reason = record.at, None, ""
+    return held
+
+
+def _limit(changes: Changes, record: Input, body: OfferEscalated | OfferAcknowledged | OfferAccepted | OfferArrived) -> Held:
+    held = _held(changes, record, body.offer_id)
+    held.due, held.due_what = body.due, body.due_what
+    return held

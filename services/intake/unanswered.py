@@ -1,0 +1,71 @@
+"""Are receipts made true? What intake has promised and nobody has answered after a minute is an alarm, whoever swallowed it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import Gauge
+from sqlalchemy import text
+
+from referral.errors import Rejected, Unavailable
+from referral.runtime import observe
+from referral.runtime.postgres import database
+from services.intake import audit_client
+from services.intake.context import Door
+
+EVERY = 10.0
+"""Seconds between two looks (ours). Each reads two columns of the tables; an index would cost every receipt that is given."""
+LATE_S = 60
+"""Seconds without an answer that are an alarm (ours): routing and the log take one or two. Ten times that is promised (PROMISE_S)."""
+LATE = Gauge("referral_promises_late", "Receipts that nobody has made true after a minute.", ["stage"])
+"""Worry above 0, at once: `decided`: routing has not answered so many referrals; `logged` is 1 while the log does not prove the newest."""
+_UNANSWERED = text(
+    "SELECT count(*) FROM intake.referral r JOIN intake.casefile c USING (case_id) "
+    "WHERE r.became = 'RECEIVED' AND r.received_at < runtime.clock() - CAST(:late AS bigint) AND c.erasing_at IS NULL"
+)
+_NEWEST = text(
+    "SELECT event_id FROM intake.submission WHERE received_at < runtime.clock() - CAST(:late AS bigint) AND body <> '' "
+    "ORDER BY received_at DESC LIMIT 1"
+)
+
+
+class Promising:
+    """Looks at what this service has promised. Several instances find the same."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._late: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self.turn()
+            except Exception as error:
+                kind = "away" if isinstance(error, Unavailable) or database.away(error) else "fault"
+                observe.log().warning("promises are not looked at", service="intake", reason=kind, kind=type(error).__name__)
+            await asyncio.sleep(EVERY)
+
+    async def turn(self) -> None:
+        """One look."""
+        late = {"late": LATE_S * 1_000_000}
+        async with self._door.begin() as tx:
+            unanswered = (await tx.execute(_UNANSWERED, late)).scalar_one()
+            newest = (await tx.execute(_NEWEST, late)).scalar_one_or_none()
+        self._found("decided", unanswered)
+        self._found("logged", 0 if newest is None or await self._logged(newest) else 1)
+
+    async def _logged(self, event_id: str) -> bool:
+        try:
+            await audit_client.proof(self._door.log, self._door.keys, event_id)
+        except (Rejected, Unavailable):
+            return False
+        return True
+
+    def _found(self, stage: str, count: int) -> None:
+        """Show it, and say it aloud when it begins."""
+        if count and not self._late.get(stage):
+            hint = "receipts are not made true: `referral doctor` names them; do routing and audit run?"
+            observe.log().error("promises late", service="intake", reason=stage, count=count, hint=hint)
+        self._late[stage] = count
+        LATE.labels(stage).set(count)

@@ -1,0 +1,173 @@
+"""The events of the three case topics, folded into children on procedures.
+
+The result does not depend on how the topics interleave: the records of a case come in order within each topic, and nothing of one
+topic or case is compared with another before it is asked for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from referral.domain import events as e
+from referral.domain.policy import Policy
+from services.oversight.calendar import LOCAL, after, begins, month
+from services.oversight.counting.model import Course, Full
+from services.oversight.counting.rules import MEANING
+from services.oversight.counting.state import NEVER, Case, Run
+
+EARLIEST, LATEST = begins("2000-01"), begins("2100-01")
+"""A record of another time says nothing (ours): it is out of every period."""
+AHEAD = 365 * 86_400_000_000
+"""µs before the first policy came into force: who began earlier than that began by a clock that stood wrong (ours)."""
+DEEPEST = 20
+"""Complaints about complaints, one upon the other (ours): far more than there are."""
+ROUTING = "referral-routing"
+TOPICS = frozenset({"referral-intake", ROUTING, "referral-notification"})
+KNOWN: Mapping[type, str] = {kind: topic for kind in e.EVENTS.values() if (topic := getattr(kind, "TOPIC", "")) in TOPICS}
+"""Events of the case topics, each with its own."""
+
+
+class Courses:
+    """All children, as far as their records have been noted."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, Case] = {}
+        self._runs: dict[str, list[Run]] = {}
+        self._raisers: set[str] = set()
+        self._erased: dict[str, int] = {}
+        self._drills = array("q")
+        self._met: dict[str, list[tuple[str, int]]] = {}
+
+    def note(self, topic: str, meta: e.Meta, body: Any) -> bool:
+        """One more record: each once, those of a case in order for each topic. body: None when its key is gone.
+
+        Whether it can count in a period: not an exercise, what is out of every period, unknown, or of an erased case.
+        """
+        at, id, kind = meta.recorded_at, meta.case_id, type(body)
+        if meta.drill:
+            self._drills.append(at)
+        elif body is None or kind is e.CaseErased:
+            self._erase(id, NEVER if body is None else at)
+        elif id in self._erased:
+            pass
+        elif not EARLIEST <= at < LATEST:
+            self._meet("out-of-period", id, at)
+        elif KNOWN.get(kind) != topic:
+            self._meet("unknown-type", id, at)
+        else:
+            self._take(topic, id, at, body)
+            return True
+        return False
+
+    def _take(self, topic: str, id: str, at: int, body: Any) -> None:
+        """What routing writes is in order: where a clock was set back, it is so since the latest time before."""
+        rule = MEANING.get(type(body))
+        if rule is None and topic != ROUTING:
+            return
+        case = self._cases.get(id)
+        if case is None:
+            case = self._cases[id] = Case(id)
+        if topic == ROUTING:
+            case.back = at < case.since
+            at = case.since = max(case.since, at)
+            if case.back:
+                self._meet("clock-back", id, at)
+        runs = case.runs
+        if rule is not None and (word := rule(case, body, at)):
+            self._meet(word, id, at)
+        if case.runs is not runs:
+            self._runs.setdefault(case.runs[-1].pathway, []).append(case.runs[-1])
+        if case.raised:
+            self._raisers.add(id)
+
+    def of(self, pathway: str, start: int, end: int) -> tuple[Course, ...]:
+        """The children who began on it from start until before end, µs UTC; always in the same order."""
+        found = [_course(runs) for runs in self._children(pathway) if start <= runs[0].began_at < end]
+        return tuple(sorted(found, key=lambda c: (c.began_at, c.municipality, c.sex, c.age_band, sorted(c.first.items()))))
+
+    def pathways(self) -> tuple[str, ...]:
+        """The procedures that somebody is counted on."""
+        return tuple(sorted(pathway for pathway, runs in self._runs.items() if runs))
+
+    def months(self, start: int = EARLIEST) -> tuple[str, ...]:
+        """The months in which somebody began on a procedure, from start on, µs UTC."""
+        return tuple(sorted({month(at) for at in self._begun() if at >= start}))
+
+    def fulls(self, month: str, policy: Policy, now: int) -> tuple[Full, ...]:
+        """By role, on how many days of a month no place was free at their end; days that have not ended by now are not looked at."""
+        ends = [at for at in _midnights(month) if at <= now]
+        stays = [stay for case in self._cases.values() for stay in case.stays if ends and stay.meets(ends[0], ends[-1])]
+        held = [Counter(stay.service for stay in stays if stay.holds(at)) for at in ends]
+        places = {service.id: (service.places, service.roles) for service in policy.services.values() if service.places is not None}
+        every = sorted({role for _, roles in places.values() for role in roles})
+        having = {role: {id for id, (_, roles) in places.items() if role in roles} for role in every}
+        there = {role: sum(places[id][0] for id in ids) for role, ids in having.items()}
+        full = []
+        for role, ids in having.items():
+            days = sum(sum(taken[id] for id in ids) >= there[role] for taken in held)
+            full.append(Full(role, there[role], min(there[other] for other in every if having[other] <= ids), days))
+        return tuple(full)
+
+    def counted(self, until: int, start: int = EARLIEST) -> Counter[str]:
+        """What was met before a time, µs UTC, and not guessed about: cases that were erased or whose key is gone, else records.
+
+        start: who began before it is in no period, and the record by which that was so is counted.
+        """
+        met = Counter(word for words in self._met.values() for word, at in words if at < until)
+        met["out-of-period"] += sum(at < min(start, until) for at in self._begun())
+        met["erased"] = sum(NEVER != at < until for at in self._erased.values())
+        met["key-gone"] = sum(at == NEVER for at in self._erased.values())
+        met["drill"] = sum(at < until for at in self._drills)
+        return +met
+
+    def _begun(self) -> Iterator[int]:
+        """When each child began on each procedure."""
+        return (runs[0].began_at for pathway in self._runs for runs in self._children(pathway))
+
+    def _children(self, pathway: str) -> Iterator[list[Run]]:
+        """Of every child its runs on a procedure, first the one that began first. A case and all that it has raised are one child."""
+        above = {new: id for id in sorted(self._raisers, reverse=True) if (case := self._cases.get(id)) for new in case.raised}
+        together: dict[str, list[Run]] = {}
+        for run in self._runs.get(pathway, ()):
+            id = run.case.id
+            if id not in above and id not in self._raisers:
+                yield [run]
+                continue
+            for _ in range(DEEPEST):
+                id = above.get(id, id)
+            together.setdefault(id, []).append(run)
+        for runs in together.values():
+            yield sorted(runs, key=lambda run: (run.began_at, run.case.id))
+
+    def _meet(self, word: str, id: str, at: int) -> None:
+        self._met.setdefault(id, []).append((word, at))
+
+    def _erase(self, id: str, at: int) -> None:
+        """The case counts nowhere any more, only as erased; at: NEVER where nobody has said so yet."""
+        self._erased[id] = at or self._erased.get(id, NEVER)
+        self._met.pop(id, None)
+        if (case := self._cases.pop(id, None)) is not None:
+            for run in case.runs:
+                self._runs[run.pathway].remove(run)
+
+
+def _midnights(month: str) -> list[int]:
+    """The end of each day of a month, µs UTC."""
+    first, last = date.fromisoformat(f"{month}-01"), date.fromisoformat(f"{after(month)}-01")
+    days = [first + timedelta(days=n) for n in range(1, (last - first).days + 1)]
+    return [int(datetime(day.year, day.month, day.day, tzinfo=LOCAL).timestamp()) * 1_000_000 for day in days]
+
+
+def _course(runs: list[Run]) -> Course:
+    first: dict[str, int] = {}
+    for run in runs:
+        case = run.case
+        for fact, at in (*zip(run.facts, run.times, strict=True), ("duplicate", case.joined), ("withdrawn", case.withdrawn)):
+            if at != NEVER and (runs[0].timed or not fact.startswith("wait:")):
+                first[fact] = min(at, first.get(fact, at))
+    begun = runs[0]
+    return Course(begun.pathway, begun.began_at, begun.municipality, begun.sex, begun.age_band, first)

@@ -1,0 +1,185 @@
+"""What each event says about a child on a procedure (docs/decisions/0018-measures.md says why so). Every rule gives a word where it
+cannot tell: that is counted, and nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import intern
+from typing import Any
+
+from referral.domain import events as e
+from referral.domain.rules.telephone import NOT_CALLED, NOT_TOLD
+from services.oversight.counting.state import NEVER, Case, Offer, Run, Stay
+
+UNKNOWN_OFFER, UNKNOWN_TRACK, UNKNOWN_VALUE = "unknown-offer", "unknown-track", "unknown-value"
+DECLINED = frozenset({e.How.DECLINED_BY_AGENCY, e.How.DECLINED_BY_PERSON})
+UNTOLD = frozenset({NOT_CALLED, NOT_TOLD})
+PLANNED = frozenset({"interview", "plan"})
+"""Steps by their id in every procedure: how long a child waits until they are done."""
+
+
+def told(case: Case, body: e.CaseOpened | e.CaseChanged, at: int) -> None:
+    traits = body.traits
+    case.traits = (intern(traits.found_in), intern(traits.sex), intern(traits.age_band))
+
+
+def track(case: Case, body: e.TrackChanged, at: int) -> str | None:
+    if body.state is e.TrackState.OPENED:
+        run = next((run for run in case.runs if run.pathway == body.pathway), None)
+        if run is None:
+            run = Run(case, body.pathway, at)
+            case.runs = (*case.runs, run)
+        if case.tracks is None:
+            case.tracks = {}
+        case.tracks[body.track_id] = run
+    elif body.state in (e.TrackState.ENDED, e.TrackState.SWITCHED):
+        if (run := (case.tracks or {}).get(body.track_id)) is None:
+            return UNKNOWN_TRACK
+        done = body.state is e.TrackState.ENDED and body.outcome == "done"
+        run.so("stage:completed" if done else "stage:ended", at)
+    return UNKNOWN_VALUE if body.state is e.TrackState.UNKNOWN else None
+
+
+def step_done(case: Case, body: e.StepDone, at: int) -> str | None:
+    if body.step in PLANNED and body.outcome == "done":
+        if (run := (case.tracks or {}).get(body.track_id)) is None:
+            return UNKNOWN_TRACK
+        run.waited(body.step, at)
+    return None
+
+
+def opened(case: Case, body: e.OfferOpened, at: int) -> str | None:
+    if (run := (case.tracks or {}).get(body.track_id)) is None:
+        return UNKNOWN_TRACK
+    if case.offers is None:
+        case.offers = {}
+    offer = case.offers[body.offer_id] = Offer(run, body)
+    if offer.beds:
+        _takes(case, offer, body.service, at)
+    _on_rung(run, body.rung, at)
+    return UNKNOWN_VALUE if body.kind is e.OfferKind.UNKNOWN else None
+
+
+def escalated(case: Case, offer: Offer, body: e.OfferEscalated, at: int) -> None:
+    _on_rung(offer.run, body.rung, at)
+
+
+def acknowledged(case: Case, offer: Offer, body: e.OfferAcknowledged | e.OfferAccepted, at: int) -> None:
+    """Who takes a seat has seen it too. A notice asks for nothing."""
+    offer.answered = True
+    if not offer.notice:
+        offer.run.so("stage:acknowledged", at)
+        offer.run.waited("acknowledged", at)
+
+
+def accepted(case: Case, offer: Offer, body: e.OfferAccepted, at: int) -> None:
+    """Where nobody has to say that a child has come, a place is taken with this."""
+    acknowledged(case, offer, body, at)
+    offer.run.so("stage:accepted", at)
+    offer.run.waited("accepted", at)
+    if offer.beds:
+        if not offer.arrives:
+            offer.run.waited("bed", at)
+        if (last := case.stays[offer.stay]).until != NEVER:  # late: the place is held again
+            _takes(case, offer, last.service, at)
+
+
+def arrived(case: Case, offer: Offer, body: e.OfferArrived, at: int) -> None:
+    offer.answered = True
+    offer.run.so("stage:arrived", at)
+    if offer.beds:
+        offer.run.waited("bed", at)
+
+
+def held(case: Case, offer: Offer, body: e.OfferHeld, at: int) -> None:
+    """Without an end it is a decline by somebody who has a duty."""
+    offer.answered = True
+    if body.due is None and body.reason:
+        offer.run.so(f"declined:{body.reason}", at)
+
+
+def closed(case: Case, offer: Offer, body: e.OfferClosed, at: int) -> str | None:
+    """What has expired stays: a late answer may undo it."""
+    if offer.beds:
+        case.stays[offer.stay].until = at
+    if body.how in DECLINED and body.reason:
+        offer.run.so(f"declined:{body.reason}", at)
+    if body.how is not e.How.EXPIRED and case.offers:
+        del case.offers[body.offer_id]
+    return UNKNOWN_VALUE if body.how is e.How.UNKNOWN else None
+
+
+def late(case: Case, offer: Offer, body: e.DeadlinePassed, at: int) -> None:
+    """An agency that nobody had told is not late: the desk did not call, or our messages did not arrive."""
+    if body.why.rule not in UNTOLD:
+        offer.run.so(f"late:{offer.agency}", at)
+    if not offer.answered:
+        offer.run.so("unanswered", at)
+
+
+def ended(case: Case, body: e.CaseClosed, at: int) -> None:
+    """Whatever it asked for is over; a case that is opened again begins new tracks."""
+    case.tracks = case.offers = None
+
+
+def linked(case: Case, body: e.CaseLinked, at: int) -> None:
+    if body.how == "same-person":
+        case.joined = min(case.joined or at, at)
+
+
+def raised(case: Case, body: e.CaseRaised, at: int) -> None:
+    case.raised = (*case.raised, body.new_case_id)
+
+
+def withdrawn(case: Case, body: e.ReferralWithdrawn, at: int) -> None:
+    case.withdrawn = min(case.withdrawn or at, at)
+
+
+def agreement(case: Case, body: e.ConsentChanged, at: int) -> str | None:
+    if body.consent.state is e.ConsentState.WITHDRAWN:
+        case.withdrawn = min(case.withdrawn or at, at)
+    return UNKNOWN_VALUE if body.consent.state is e.ConsentState.UNKNOWN else None
+
+
+def _on_rung(run: Run, rung: int, at: int) -> None:
+    if rung:
+        run.so(f"rung:{rung}", at)
+
+
+def _takes(case: Case, offer: Offer, service: str, at: int) -> None:
+    offer.stay = len(case.stays)
+    case.stays = (*case.stays, Stay(service, at))
+
+
+def _offer(rule: Callable[[Case, Offer, Any, int], str | None]) -> Callable[[Case, Any, int], str | None]:
+    """The rule for an event that names an offer, if it does."""
+
+    def found(case: Case, body: Any, at: int) -> str | None:
+        if (id := body.offer_id) is None:
+            return None
+        offer = case.offers.get(id) if case.offers else None
+        return UNKNOWN_OFFER if offer is None else rule(case, offer, body, at)
+
+    return found
+
+
+MEANING: dict[type, Callable[[Case, Any, int], str | None]] = {
+    e.CaseOpened: told,
+    e.CaseChanged: told,
+    e.TrackChanged: track,
+    e.StepDone: step_done,
+    e.OfferOpened: opened,
+    e.OfferEscalated: _offer(escalated),
+    e.OfferAcknowledged: _offer(acknowledged),
+    e.OfferAccepted: _offer(accepted),
+    e.OfferArrived: _offer(arrived),
+    e.OfferHeld: _offer(held),
+    e.OfferClosed: _offer(closed),
+    e.DeadlinePassed: _offer(late),
+    e.CaseClosed: ended,
+    e.CaseLinked: linked,
+    e.CaseRaised: raised,
+    e.ReferralWithdrawn: withdrawn,
+    e.ConsentChanged: agreement,
+}
+"""Events that say nothing about a figure have no rule."""

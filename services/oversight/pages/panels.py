@@ -1,0 +1,73 @@
+"""One small chart over time for each procedure, all on the same months and the same scale. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from referral.domain.events import FigureReleased
+from services.oversight.pages import charts, view
+from services.oversight.pages.charts import Span
+from services.oversight.pages.naming import Naming
+from services.oversight.pages.view import Block
+
+
+class Panel(Struct, frozen=True):
+    """A procedure's chart. note: what is told last, or that nothing is."""
+
+    pathway: str
+    name: str
+    note: str
+    chart: Markup
+
+
+def over_time(told: Sequence[Block], waits: Sequence[FigureReleased], naming: Naming) -> list[Panel]:
+    """In the order of the procedures' names; empty where nothing is told and nothing waits."""
+    if not told and not waits:
+        return []
+    first, last = view.window(told, waits)
+    start, end = view.index(first), view.index(last) + 1
+    every = 3 if end - start > 6 else 1
+    ticks = [_tick(month, naming) if month % every == 0 else "" for month in range(start, end)]
+    spans = {pathway: _spans(pathway, told, waits, start, naming) for pathway in {*_pathways(told), *_pathways(waits)}}
+    highest = max((span.rate for row in spans.values() for span in row), default=0.0) or 1.0
+    panels = [_panel(pathway, row, ticks, highest, told, waits, naming) for pathway, row in spans.items()]
+    return sorted(panels, key=lambda panel: panel.name)
+
+
+def _panel(
+    pathway: str,
+    row: Sequence[Span],
+    ticks: Sequence[str],
+    highest: float,
+    told: Sequence[Block],
+    waits: Sequence[FigureReleased],
+    naming: Naming,
+) -> Panel:
+    parts = [f"{naming.period(b.first, b.last)}: {b.children}" for b in told if b.pathway == pathway]
+    parts += [f"{naming.period(f.first, f.last)}: {naming.say('section.waiting')}" for f in waits if f.pathway == pathway]
+    return Panel(pathway, naming.pathway(pathway), parts[-1], charts.over_time(row, ticks, highest, "; ".join(parts)))
+
+
+def _spans(pathway: str, told: Iterable[Block], waits: Iterable[FigureReleased], start: int, naming: Naming) -> list[Span]:
+    """Bars of one procedure. A block that began before the chart keeps its height and loses what lies outside."""
+    found = []
+    for block in told:
+        if block.pathway == pathway and view.index(block.last) >= start:
+            left = view.index(block.first) - start
+            found.append(Span(left, left + block.months, block.children, str(block.children)))
+    for figure in waits:
+        if figure.pathway == pathway:
+            found.append(Span(max(view.index(figure.first) - start, 0), view.index(figure.last) - start + 1, None, "…"))
+    return found
+
+
+def _pathways(things: Iterable[Block | FigureReleased]) -> Iterable[str]:
+    return (thing.pathway for thing in things)
+
+
+def _tick(month: int, naming: Naming) -> str:
+    name = naming.say(f"month.{month % 12 + 1}")
+    return f"{name} {month // 12}" if month % 12 == 0 else name

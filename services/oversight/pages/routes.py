@@ -1,0 +1,297 @@
+"""The pages of the Committee and the Adviser. They only read releases that are out; nothing here has seen a case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from referral.domain.local_time import local
+from referral.domain.policy import Policy
+from referral.errors import Malformed, Unavailable
+from referral.runtime import i18n as words
+from referral.runtime.http_server import PAGE_HEADERS
+from referral.runtime.i18n import ENDONYMS, Words, spoken
+from referral.runtime.observe import log, signed
+from referral.runtime.postgres.visits import Visits, digest
+from referral.wire.figure_release import Published
+from services.oversight.disclosure.blocks import GATHER
+from services.oversight.pages import charts, downloads, panels, readers, sections
+from services.oversight.pages import view as shown
+from services.oversight.pages.measures import Measures
+from services.oversight.pages.naming import Naming
+from services.oversight.pages.readers import Reader, Shelf
+
+HOME, LANGUAGE = "/oversight", "oversight-language"
+LANGUAGE_S = 365 * 24 * 60 * 60
+"""How long it remembers the language (ours)."""
+MOST_BYTES = 2000
+"""Of a form (ours): a token has 43."""
+HERE = re.compile(r"/oversight(/[a-z0-9][a-z0-9-]*){0,3}(\?block=[0-9.-]{1,20})?")
+"""A page to come back to after the language was changed: ours, and no other."""
+CSV, JSON = "text/csv; charset=utf-8; header=present", "application/json"
+ORDERS = {"country": sections.COUNTRY, "deadlines": sections.DEADLINES}
+FIRST = {"committee": "country", "adviser": "deadlines"}
+"""What an office sees first; it may see all."""
+EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a reader."""
+
+    request: Request
+    reader: Reader
+    releases: Sequence[Published]
+    naming: Naming
+
+    @property
+    def threshold(self) -> int:
+        """No figure tells about fewer children; of the newest release."""
+        return self.releases[-1].made.threshold if self.releases else 0
+
+
+Page = Callable[[Call], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """policy: in force, for names; Unavailable where there is none yet. drill: all children here are made up."""
+
+    engine: AsyncEngine
+    policy: Callable[[], Policy]
+    defined: Measures
+    words: Mapping[str, Words]
+    templates: Environment
+    shelf: Shelf
+    drill: bool
+    visits: Visits
+
+    def routes(self) -> list[BaseRoute]:
+        """All of them."""
+
+        def visited(path: str, page: Page) -> Route:
+            return Route(HOME + path, self._visited(page), methods=["GET"])
+
+        return [
+            visited("", _home),
+            visited("/country", self._view),
+            visited("/deadlines", self._view),
+            visited("/procedures/{pathway:str}", self._procedure),
+            visited("/releases", self._releases),
+            visited("/releases/{number:int}", self._release),
+            visited("/measures", self._measures),
+            visited("/measures/{measure:str}", self._measures),
+            visited("/downloads", self._downloads),
+            visited("/dictionary.{kind:str}", self._dictionary),
+            visited("/figures.{kind:str}", self._figures),
+            visited("/releases/{number:int}/figures.{kind:str}", self._figures),
+            Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
+            Route(f"{HOME}/signout", self._signout, methods=["POST"]),
+            Route(f"{HOME}/language", self._language, methods=["POST"]),
+            Route(f"{HOME}/oversight.css", _css, methods=["GET"]),
+            Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
+        ]
+
+    def _visited(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        """Only for whoever has a token that stands: a browser's cookie, or a program's header. Drawn in a thread: counting goes on."""
+
+        async def endpoint(request: Request) -> Response:
+            bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+            async with self.engine.connect() as tx:
+                reader = await readers.reader(tx, digest(bearer) if bearer else await self.visits.reader(tx, request))
+                if reader is None and bearer:
+                    return Response(status_code=401, headers=PAGE_HEADERS | {"WWW-Authenticate": "Bearer"})
+                if reader is None:
+                    return RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
+                try:
+                    releases = await self.shelf.all(tx)
+                except Malformed as error:
+                    log().error("release is not as it was made", service="oversight", reason=str(error))
+                    return self._html("broken.html", self._nameless(request), reader, HOME, 500)
+            return await run_in_threadpool(
+                lambda: page(Call(request, reader, releases, self._naming(request)))
+            )  # counting goes on meanwhile
+
+        return endpoint
+
+    def _nameless(self, request: Request) -> Naming:
+        """The reader's language, without the policy's names."""
+        language = spoken(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
+        return Naming(self.words[language], None, self.defined.measures)
+
+    def _naming(self, request: Request) -> Naming:
+        nameless = self._nameless(request)
+        try:
+            return replace(nameless, policy=self.policy())
+        except Unavailable:  # figures are worth more than names
+            return nameless
+
+    def _html(self, template: str, naming: Naming, reader: Reader | None, here: str, status: int = 200, **values: object) -> HTMLResponse:
+        shared = {
+            "say": naming.say,
+            "naming": naming,
+            "defined": self.defined,
+            "reader": reader,
+            "here": here,
+            "endonyms": ENDONYMS,
+            "drill": self.drill,
+            "bar": charts.bar,
+            "gather": GATHER,
+            "hatch": charts.HATCH,
+            "day": _day,
+        }
+        return HTMLResponse(self.templates.get_template(template).render(shared | values), status, PAGE_HEADERS)
+
+    def _page(self, call: Call, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        block = call.request.query_params.get("block", "")
+        here = call.request.url.path + (f"?block={block}" if block else "")
+        shown_at = here if HERE.fullmatch(here) else HOME
+        return self._html(template, call.naming, call.reader, shown_at, status, k=call.threshold, newest=call.releases[-1:], **values)
+
+    def _view(self, call: Call) -> Response:
+        view = call.request.url.path.rpartition("/")[2]
+        told, waits = shown.blocks(call.releases), shown.waiting(call.releases)
+        tables = sections.of_all(shown.newest(told).values(), shown.full(call.releases), call.naming)
+        drawn = panels.over_time(told, waits, call.naming)
+        return self._page(call, "view.html", view=view, order=ORDERS[view], tables=tables, panels=drawn, waits=waits)
+
+    def _procedure(self, call: Call) -> Response:
+        pathway = call.request.path_params["pathway"]
+        told = [block for block in shown.blocks(call.releases) if block.pathway == pathway]
+        waits = [figure for figure in shown.waiting(call.releases) if figure.pathway == pathway]
+        if not told and not waits:
+            return self._lost(call)
+        wanted = call.request.query_params.get("block", "")
+        block = next((block for block in told if block.id == wanted), None if wanted else told[-1] if told else None)
+        if wanted and block is None:
+            return self._lost(call)
+        tables = sections.of_block(block, call.naming) if block else []
+        drawn = panels.over_time(told, waits, call.naming)
+        return self._page(call, "procedure.html", pathway=pathway, block=block, told=told[::-1], tables=tables, panels=drawn, waits=waits)
+
+    def _releases(self, call: Call) -> Response:
+        return self._page(call, "releases.html", releases=call.releases[::-1], corrected=shown.corrected(call.releases))
+
+    def _release(self, call: Call) -> Response:
+        number = call.request.path_params["number"]
+        found = next((published for published in call.releases if published.number == number), None)
+        if found is None:
+            return self._lost(call)
+        told = [(block, sections.of_block(block, call.naming)) for block in shown.blocks([found])]
+        full = sections.of_places(shown.full([found]), call.naming)
+        corrected = shown.corrected(call.releases).get(number, [])
+        waits = shown.waiting([found])
+        return self._page(call, "release.html", made=found.made, at=found.at, told=told, full=full, waits=waits, corrected=corrected)
+
+    def _measures(self, call: Call) -> Response:
+        wanted = call.request.path_params.get("measure", "")
+        measures = {id: one for id, one in self.defined.measures.items() if wanted in ("", id)}
+        terms = {id: one for id, one in self.defined.terms.items() if wanted in ("", id)}
+        if not measures and not terms:
+            return self._lost(call)
+        return self._page(call, "measures.html", wanted=wanted, measures=measures, terms=terms)
+
+    def _downloads(self, call: Call) -> Response:
+        return self._page(call, "downloads.html", releases=call.releases[::-1])
+
+    def _figures(self, call: Call) -> Response:
+        number, kind = call.request.path_params.get("number"), call.request.path_params["kind"]
+        chosen = [published for published in call.releases if number in (None, published.number)]
+        if kind not in ("csv", "json") or (number is not None and not chosen):
+            return self._lost(call)
+        name = "figures" if number is None else f"figures-{number}"
+        body = downloads.figures_csv(chosen) if kind == "csv" else downloads.figures_json(chosen)
+        return _file(call.request, body, CSV if kind == "csv" else JSON, f"{name}.{kind}")
+
+    def _dictionary(self, call: Call) -> Response:
+        kind = call.request.path_params["kind"]
+        if kind == "json":
+            return _file(call.request, downloads.dictionary_json(self.defined, self.words), JSON, "dictionary.json")
+        if kind != "csv":
+            return self._lost(call)
+        return _file(call.request, downloads.dictionary_csv(self.defined, call.naming.say), CSV, "dictionary.csv")
+
+    def _lost(self, call: Call) -> Response:
+        return self._page(call, "lost.html", 404)
+
+    async def _signin(self, request: Request) -> Response:
+        naming = self._nameless(request)
+        if request.method == "GET":
+            return self._html("signin.html", naming, None, f"{HOME}/signin", wrong=False)
+        token = (await _form(request)).get("token", "").strip()
+        answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
+        async with self.engine.begin() as tx:
+            reader = await readers.reader(tx, digest(token))
+            if reader is not None:
+                await self.visits.begin(tx, token, answer)
+        signed("oversight", "in" if reader else "refused", reader.name if reader else "")
+        return answer if reader else self._html("signin.html", naming, None, f"{HOME}/signin", 403, wrong=True)
+
+    async def _signout(self, request: Request) -> Response:
+        answer = RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
+        async with self.engine.begin() as tx:
+            reader = await readers.reader(tx, await self.visits.reader(tx, request))
+            await self.visits.end(tx, request, answer)
+        signed("oversight", "out", reader.name if reader else "")
+        return answer
+
+    async def _language(self, request: Request) -> Response:
+        form = await _form(request)
+        to = form.get("from", "")
+        answer = RedirectResponse(to if HERE.fullmatch(to) else HOME, 303, PAGE_HEADERS)
+        if form.get("language") in ENDONYMS:
+            chosen = form["language"]
+            answer.set_cookie(LANGUAGE, chosen, LANGUAGE_S, path=HOME, secure=self.visits.secure, httponly=True, samesite="strict")
+        return answer
+
+
+def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
+    """Called by wiring."""
+    here = Path(__file__)
+    visits = Visits("oversight", "oversight", HOME, secure)
+    loader = FileSystemLoader(here.with_name("templates"))
+    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Pages(engine, policy, defined, words.load(here.with_name("words.yaml")), templates, Shelf(), drill, visits)
+
+
+def _home(call: Call) -> Response:
+    return RedirectResponse(f"{HOME}/{FIRST[call.reader.role]}", 303, PAGE_HEADERS)
+
+
+async def _css(_: Request) -> Response:
+    path = Path(__file__).with_name("static") / "oversight.css"
+    return FileResponse(path, media_type="text/css; charset=utf-8", headers=PAGE_HEADERS)
+
+
+def _file(request: Request, body: bytes, kind: str, name: str) -> Response:
+    """Kept by nobody but its reader, who may ask whether it changed."""
+    tag = downloads.etag(body)
+    headers = PAGE_HEADERS | {"Cache-Control": "private, no-cache", "ETag": tag, "Content-Disposition": f'attachment; filename="{name}"'}
+    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers | {"Content-Type": kind})
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form; none where it is too long or no text."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            return {}
+    return {name: values[0] for name, values in parse_qs(body.decode("ascii", "replace")).items()}
+
+
+def _day(micros: int) -> str:
+    return local(micros).strftime("%d.%m.%Y")

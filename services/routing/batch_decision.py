@@ -1,0 +1,84 @@
+"""One batch decided in memory: every input in order, each upon the case and the free places that the ones before it left. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, field
+
+from referral.domain.case import Case
+from referral.domain.decide import DECIDES, decide, places_wanted
+from referral.domain.events import CaseErased, Facts
+from referral.domain.evolve import evolve
+from referral.domain.inputs import Input
+from referral.domain.policy import ENGINE
+from referral.runtime.service import Batch
+from services.routing import engine_failure
+from services.routing.capacity import Places
+from services.routing.current_policy import Bundle
+
+
+class Turn(Struct, kw_only=True):
+    """cases: as they are now. said: input → its events. erased: cases to forget. refused: erasures of cases that are open.
+
+    failed: inputs for which the rules raised an exception.
+
+    unlocked: services whose free places a decision wanted, but whose rows were not locked; then nothing here may be kept.
+    """
+
+    bundle: Bundle
+    cases: dict[str, Case]
+    places: Places
+    said: list[tuple[Input, tuple[Struct, ...]]] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+    refused: list[Input] = field(default_factory=list)
+    failed: list[tuple[Input, Exception]] = field(default_factory=list)
+    unlocked: set[str] = field(default_factory=set)
+
+    def take(self, batch: Batch) -> None:
+        """Decide every input that rules are about; one whose case has no key any more was erased, and is only taken note of."""
+        for cause in batch.inputs:
+            if isinstance(cause.body, CaseErased):
+                self.erase(cause)
+            elif type(cause.body) in DECIDES and cause.case_id in batch.keys and cause.case_id not in self.erased:
+                self.answer(cause, batch.now)
+
+    def erase(self, cause: Input) -> None:
+        """Forget a case; an open one is kept with its alarm, whoever has signed: intake asks for the erasure of closed cases only."""
+        case = self.cases.get(cause.case_id)
+        if case is not None and not case.closed:
+            self.refused.append(cause)
+            return
+        self.erased.add(cause.case_id)
+        self.places.move(self.cases.pop(cause.case_id, None), None)
+
+    def answer(self, cause: Input, now: int) -> None:
+        """Decide one input, and let its case and the places follow."""
+        case = self.cases.get(cause.case_id)
+        wanted = places_wanted(case, cause, self.bundle.policy)
+        self.unlocked |= self.places.unlocked(wanted)
+        facts = Facts(now=max(now, case.at if case else 0), engine=ENGINE, free=self.places.seen(wanted), bundle=self.bundle.number)
+        try:
+            events = decide(case, cause, facts, self.bundle.policy)
+            after = fold(case, events, cause.case_id)
+        except Exception as error:  # one case's trouble stays its own: its desk is asked, and the others go on
+            self.failed.append((cause, error))
+            events = engine_failure.events(case, cause, facts, self.bundle.policy)
+            after = fold(case, events, cause.case_id)
+        self.places.move(case, after)
+        self.cases[cause.case_id] = after
+        self.said.append((cause, events))
+
+
+def fold(case: Case | None, events: Iterable[Struct], case_id: str) -> Case:
+    """The state after these events. ValueError: there are none, which no decision may be."""
+    for event in events:
+        case = evolve(case, event, case_id)
+    if case is None:
+        raise ValueError("a decision without an event")
+    return case
+
+
+def begin(bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str]) -> Turn:
+    """A turn that may be thrown away: it changes none of its arguments."""
+    return Turn(bundle=bundle, cases=dict(cases), places=Places(free=dict(free), locked=frozenset(locked)))

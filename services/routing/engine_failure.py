@@ -1,0 +1,88 @@
+"""When the rules themselves fail for one case: its desk is asked, by a path that does not run them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+from prometheus_client import Counter
+
+from referral.domain.case import Case
+from referral.domain.events import Facts, NeedsPerson, Why
+from referral.domain.inputs import Input, derived, head_of
+from referral.domain.policy import ENGINE, Policy
+from referral.runtime.observe import log, where
+
+ENGINE_FAILED = "engine-failed"
+"""The rule and the task, as the code lists name them."""
+ENGINE_FAILURES = Counter("referral_engine_failures", "Inputs for which the rules raised an exception; their desk was asked.")
+"""Worry at the first: a rule is wrong. At four in ten minutes readiness turns red."""
+ERASURES_REFUSED = Counter("referral_erasures_refused", "Erasures of cases that are open; each such case goes on.")
+"""Worry at the first, at once: somebody has intake's key, or intake has a fault. `referral audit verify` names the entry."""
+MINUTE = 60_000_000
+# DESIGN §5: four in ten minutes are more than one odd case; readiness turns red, and nothing stops.
+LIMIT = 4
+WINDOW = 10 * MINUTE
+# As often as a desk is asked again (DESIGN §11).
+REPEAT = 15 * MINUTE
+
+
+def events(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[NeedsPerson, ...]:
+    """What is said of an input that could not be decided."""
+    why = Why(rule=ENGINE_FAILED, procedure="", directory=policy.directory[:16], engine=facts.engine, passed=())
+    return (
+        NeedsPerson(
+            head=head_of(cause, facts),
+            why=why,
+            task_id=derived(cause.id, "task"),
+            desk=desk(case, cause, policy),
+            about=ENGINE_FAILED,
+            step="",
+            seat=-1,
+            rung=0,
+            due=facts.now + REPEAT,
+        ),
+    )
+
+
+def desk(case: Case | None, cause: Input, policy: Policy) -> str:
+    """The desk of the municipality where the person is, else the country's."""
+    traits = getattr(cause.body, "traits", None) or (case.traits if case else None)
+    town = policy.municipalities.get(traits.found_in) if traits else None
+    return town.desk if town and town.desk else policy.country_desk
+
+
+def facts(case: Case | None, now: int, bundle: int) -> Facts:
+    """The facts of an input that no rule has looked at."""
+    return Facts(now=max(now, case.at if case else 0), engine=ENGINE, free={}, bundle=bundle)
+
+
+def erasure_refused(cause: Input) -> None:
+    """Say aloud that somebody wants an open case erased."""
+    ERASURES_REFUSED.inc()
+    hint = "the case is open and goes on; find out who has intake's key, and compare the accounts that the entry names"
+    log().error("erasure refused", service="routing", case_id=cause.case_id, event_id=cause.id, hint=hint)
+
+
+class Breaker(Struct, kw_only=True):
+    """Counts failures by the batch clock. times: of the last ones; now: of the last batch."""
+
+    times: deque[int] = field(default_factory=lambda: deque(maxlen=LIMIT))
+    now: int = 0
+
+    def note(self, now: int, failed: Sequence[tuple[Input, Exception | None]]) -> None:
+        """A batch at this time (µs), and the inputs for which the rules failed in it."""
+        self.now = now
+        for cause, error in failed:
+            self.times.append(now)
+            ENGINE_FAILURES.inc()
+            log().error(
+                "engine failed", service="routing", case_id=cause.case_id, cause_id=cause.id, where=where(error), kind=type(error).__name__
+            )
+
+    def against(self) -> dict[str, str]:
+        """Why routing is not ready, if there were too many of late."""
+        if len(self.times) < LIMIT or self.times[0] <= self.now - WINDOW:
+            return {}
+        return {"engine": f"the rules failed {LIMIT} times in ten minutes: the desks were asked; is the last deploy or policy bad?"}

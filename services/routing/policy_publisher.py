@@ -1,0 +1,117 @@
+"""Policy bundles on their way into force: stored by `referral policy activate`, published here by the owner of p0, confirmed, then used.
+
+The record of a bundle has the same bytes whoever publishes it, so two publishers in a moment of doubt do no harm: readers drop repeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from aiokafka.errors import KafkaError
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from structlog import get_logger
+
+from referral.domain.events import PolicyActivated
+from referral.domain.inputs import derived
+from referral.domain.policy import Policy, policy
+from referral.errors import Unavailable
+from referral.runtime.kafka import clients, scan
+from referral.runtime.policy_feed import Bundle, Chain
+from referral.runtime.postgres import clock, database
+from referral.runtime.settings import Settings
+from referral.wire import codec, headers
+
+log = get_logger("routing")
+EVERY = 0.5  # seconds between looks; an activation is a rare, manual thing
+READ = 30.0  # seconds to read the topic
+FAMILY = "6f1f3f7e-6a7c-5f0e-9d0a-0d4b4d0f5f5e"
+"""Any fixed id: event ids of bundles are derived from it, so that a republished bundle is the same event."""
+
+NEXT = text(
+    "SELECT number, digest, files, activated FROM routing.policy WHERE confirmed IS NULL AND NOT EXISTS"
+    " (SELECT FROM routing.lease WHERE unit = 'p0' AND owner <> :me AND lease_until > clock_timestamp()) ORDER BY number LIMIT 1"
+)
+CONFIRM = text("UPDATE routing.policy SET confirmed = :at WHERE number = :number AND confirmed IS NULL")
+UP_TO = text("SELECT files FROM routing.policy WHERE number <= :number ORDER BY number")
+LOCK = text("SELECT FROM routing.place ORDER BY service_id FOR UPDATE")
+CAPACITY = text(
+    "INSERT INTO routing.place (service_id, capacity) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:places AS int[]))"
+    " ON CONFLICT (service_id) DO UPDATE SET capacity = excluded.capacity"
+)
+GONE = text("UPDATE routing.place SET capacity = 0 WHERE service_id <> ALL(CAST(:ids AS text[]))")
+
+
+class PolicyFork(Exception):
+    """Topic referral-policy holds another bundle under this number: the database went back in time. Run `referral recover`."""
+
+
+async def publish(settings: Settings, engine: AsyncEngine) -> None:
+    """Run beside the loop for ever: publish what waits, in the order of the numbers."""
+    while True:
+        try:
+            while await once(settings, engine):
+                pass
+        except PolicyFork as error:
+            log.error("policy_fork", reason=str(error))
+        except (KafkaError, OSError) as error:
+            log.warning("policy_publish_failed", reason=type(error).__name__)
+        except Exception as error:
+            if not (database.away(error) or isinstance(error, Unavailable)):
+                raise
+            log.warning("policy_publish_failed", reason=type(error).__name__)
+        await asyncio.sleep(EVERY)
+
+
+async def once(settings: Settings, engine: AsyncEngine) -> bool:
+    """Publish and confirm one bundle, if one waits and nobody else owns p0. PolicyFork: the topic says otherwise."""
+    async with engine.connect() as connection:
+        row = (await connection.execute(NEXT, {"me": settings.instance})).one_or_none()
+    if row is None:
+        return False
+    published = await newest(settings)
+    if published is None or published.number < row.number:
+        await _send(settings, row)
+    elif published.number > row.number or published.digest != row.digest:
+        raise PolicyFork(f"bundle {row.number}: the topic ends with bundle {published.number}")
+    async with engine.begin() as tx:
+        await confirm(tx, row.number)
+    log.info("policy_activated", number=row.number)
+    return True
+
+
+async def newest(settings: Settings) -> Bundle | None:
+    """The bundle that referral-policy ends with, as its readers see it: what is none of ours is passed over."""
+    chain = Chain()
+    async with asyncio.timeout(READ):
+        async for _, record in scan.whole(settings, [PolicyActivated.TOPIC]):
+            chain.take(record)
+    return chain.newest
+
+
+async def _send(settings: Settings, row: Row[Any]) -> None:
+    files = msgspec.msgpack.decode(row.files, type=dict[str, bytes])
+    body = PolicyActivated(number=row.number, digest=row.digest, at=row.activated, files=files)
+    told = headers.plain(PolicyActivated.TYPE, id=derived(FAMILY, row.number), source="routing", at=row.activated)
+    writer = clients.producer(settings)
+    await writer.start()
+    try:
+        topic = settings.topic(PolicyActivated.TOPIC)
+        await writer.send_and_wait(topic, codec.encode(body), key=str(row.number).encode(), partition=0, headers=told)
+    finally:
+        await writer.stop()
+
+
+async def confirm(tx: AsyncConnection, number: int) -> None:
+    """The broker has it: from the next batch on it is in force, with the places that its directory names."""
+    compiled: Policy | None = None
+    for row in await tx.execute(UP_TO, {"number": number}):
+        compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)
+    assert compiled is not None
+    places = {id_: service.places for id_, service in sorted(compiled.services.items()) if service.places is not None}
+    await tx.execute(LOCK)
+    await tx.execute(CAPACITY, {"ids": list(places), "places": list(places.values())})
+    await tx.execute(GONE, {"ids": list(places)})
+    await tx.execute(CONFIRM, {"at": await clock.now(tx), "number": number})

@@ -1,0 +1,215 @@
+"""A log as audit keeps it, made without servers: inputs are decided by the real rules, numbered, sealed and ingested as on the line."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from referral.domain.case import Case, next_due
+from referral.domain.decide import decide, places_wanted
+from referral.domain.events import (
+    CaseErased,
+    Door,
+    Facts,
+    Instruction,
+    InstructionGiven,
+    Meta,
+    OfferOpened,
+    PolicyActivated,
+    ReferralSubmitted,
+    ResponseSubmitted,
+    Traits,
+    Via,
+    Word,
+)
+from referral.domain.evolve import evolve
+from referral.domain.inputs import Input, Raw, Source, due_input, record_input
+from referral.domain.policy import policy
+from referral.proof.entry import Entry, Kind
+from referral.proof.heartbeat import Heartbeat
+from referral.wire import codec, headers, intake_key, policy_digest, seal, topics
+from services.audit.ingest import Known, Says, ingest
+from tests.harness import made_log
+from tests.harness.erased import INTAKE, erased
+
+FILES = policy_digest.read(Path(__file__).parents[2] / "policy")
+POLICY = policy.compile(FILES)
+START = 1_767_225_600_000_000
+MINUTE = 60_000_000
+CHILD = Traits(
+    concern="trafficking",
+    age="child",
+    age_band="12-14",
+    sex="female",
+    found_in="prizren",
+    home="prizren",
+    urgency="urgent",
+    origin="domestic",
+    asylum="not-claimed",
+    languages=("sq",),
+    flags=(),
+)
+
+
+@dataclass
+class Log:
+    """One stack's topics, as far as audit reads them. now: of the next decision, by the database. ahead: of the broker, by so much."""
+
+    entries: list[Entry] = field(default_factory=list)
+    keys: dict[str, bytes] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    now: int = START
+    ahead: int = 0
+    _known: Known = field(default_factory=Known)
+    _offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        body = PolicyActivated(number=1, digest=policy_digest.digest(FILES), at=START, files=FILES)
+        told = headers.plain(PolicyActivated.TYPE, id=_id("policy"), source="routing", at=START)
+        self.put(PolicyActivated.TOPIC, 0, b"1", codec.encode(body), told)
+
+    def put(self, topic: str, partition: int, key: bytes, value: bytes, told: Any = ()) -> Source:
+        """A record reaches Kafka, and audit."""
+        offset = self._offsets.get((topic, partition), 0)
+        self._offsets[topic, partition] = offset + 1
+        source = Source(topic=topic, partition=partition, offset=offset)
+        raw = Raw(key=key, value=value, headers=tuple(told), kafka_time=(self.now - self.ahead) // 1000)
+        self._known.now = max(self._known.now, self.now)
+        self.entries += ingest([Input(id=_id("raw"), case_id="", body=raw, source=source)], self._known).entries
+        return source
+
+    def beat(self, ends: dict[str, list[int]] | None, drill: bool = False, **unread: int) -> Entry:
+        """Audit says that it is alive."""
+        self._known.now = max(self._known.now, self.now)
+        value = Heartbeat(ends=ends, unread={place.replace("_", "/"): at for place, at in unread.items()}, drill=drill).encode()
+        self.entries += ingest([], self._known, [Says(Kind.HEARTBEAT, value)]).entries
+        return self.entries[-1]
+
+    def say(self, case_id: str, body: Struct, event_id: str, cause_id: str, source: str) -> tuple[Meta, Source]:
+        """One event of a case, numbered and sealed."""
+        topic, type_ = type(body).TOPIC, type(body).TYPE  # type: ignore[attr-defined]
+        seq = self._seqs[topic, case_id] = self._seqs.get((topic, case_id), 0) + 1
+        meta = Meta(
+            event_id=event_id,
+            case_id=case_id,
+            case_seq=seq,
+            type=type_,
+            fingerprint=codec.fingerprint(type_),
+            cause_id=cause_id,
+            recorded_at=self.now,
+            source=source,
+            drill=False,
+        )
+        key = self.keys.setdefault(case_id, uuid.uuid5(uuid.UUID(case_id), "key").bytes * 2)
+        nonce = uuid.uuid5(uuid.UUID(event_id), "nonce").bytes[:12]
+        value = seal.seal(None if isinstance(body, CaseErased) else key, topic, meta, codec.encode(body), nonce)
+        return meta, self.put(topic, topics.partition(case_id), case_id.encode(), value, headers.of(meta))
+
+    def input(self, case_id: str, body: Struct, name: str) -> list[Struct]:
+        """Something comes in through a door, and routing answers it."""
+        queue_id = _id(name)
+        meta, source = self.say(case_id, body, str(uuid.uuid5(uuid.UUID(queue_id), "0")), queue_id, "intake")
+        return self.answer(record_input(meta, body, source))
+
+    def alarm(self, case_id: str) -> list[Struct]:
+        """The case's alarm goes off, when it is due."""
+        case = self.cases[case_id]
+        at = next_due(case)
+        assert at is not None
+        self.now = max(self.now, at)
+        return self.answer(due_input(case_id, at, case.seq))
+
+    def answer(self, cause: Input) -> list[Struct]:
+        """Routing decides."""
+        case = self.cases.get(cause.case_id)
+        free = {service: POLICY.services[service].places or 0 for service in places_wanted(case, cause, POLICY)}
+        facts = Facts(now=self.now, engine=policy.ENGINE, free=free, bundle=1)
+        said = list(decide(case, cause, facts, POLICY))
+        self.record(cause, said)
+        return said
+
+    def record(self, cause: Input, said: list[Struct]) -> None:
+        """What routing says reaches the topic."""
+        for index, event in enumerate(said):
+            self.cases[cause.case_id] = evolve(self.cases.get(cause.case_id), event, cause.case_id)
+            self.say(cause.case_id, event, str(uuid.uuid5(uuid.UUID(cause.id), str(index))), cause.id, "routing")
+
+
+def _id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def asked(log: Log, name: str) -> tuple[str, OfferOpened]:
+    """A child is referred, and nobody has answered. The case's id, and what the police are asked."""
+    case_id = _id(f"case {name}")
+    submitted = ReferralSubmitted(
+        referral_id=_id(f"referral {name}"),
+        agency="school-drita",
+        door=Door.HTTP,
+        opens=True,
+        traits=CHILD,
+        sections=(),
+        received_at=log.now,
+    )
+    return case_id, next(e for e in log.input(case_id, submitted, f"submit {name}") if isinstance(e, OfferOpened))
+
+
+def story(log: Log, name: str = "one") -> str:
+    """A child's referral: police do not answer, the back-up accepts, and support is asked. The case's id."""
+    case_id, police = asked(log, name)
+    log.alarm(case_id)
+    log.now += MINUTE
+    log.input(case_id, response(police, Word.ACCEPT, name), f"accept {name}")
+    return case_id
+
+
+def closed(log: Log, case_id: str) -> None:
+    """The desk closes the case."""
+    order = InstructionGiven(
+        instruction_id=_id(f"close {case_id}"),
+        word=Instruction.CLOSE,
+        agency="desk-prizren",
+        by=_id("desk officer"),
+        reason="error",
+        step="",
+        seat=0,
+        target="",
+        received_at=log.now,
+    )
+    log.input(case_id, order, f"close {case_id}")
+    assert log.cases[case_id].closed
+
+
+def named(log: Log, *intake: bytes) -> None:
+    """Audit says whom to believe, of intake too."""
+    log.entries += ingest([], log._known, [Says(Kind.KEYS, made_log.policy() + b"".join(map(intake_key.line, intake)))]).entries
+
+
+def erase(log: Log, case_id: str, **other: object) -> Entry:
+    """As intake says it of a case that is closed now. other: fields that it says otherwise. The entry of it."""
+    named(log, *INTAKE)
+    records = sum(e.case_id == case_id and e.topic == CaseErased.TOPIC for e in log.entries)
+    body = erased(case_id, **{"records": records, "requested_at": log.now, "approved_at": log.now, **other})  # type: ignore[arg-type]
+    log.say(case_id, body, _id(f"erased {case_id}"), case_id, "intake")
+    return log.entries[-1]
+
+
+def response(offer: OfferOpened, word: Word, name: str) -> ResponseSubmitted:
+    """The asked agency's answer."""
+    return ResponseSubmitted(
+        response_id=_id(f"{word} {name} {offer.offer_id}"),
+        offer_id=offer.offer_id,
+        agency=offer.agency,
+        word=word,
+        reason="",
+        code="",
+        recorded=(),
+        by=_id("officer"),
+        via=Via.WEB,
+        received_at=0,
+    )

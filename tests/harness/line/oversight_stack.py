@@ -1,0 +1,210 @@
+"""Oversight's process on a real broker and database, which it is given as the line would have left them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from msgspec import structs
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.domain.events import PolicyActivated
+from referral.local import ports
+from referral.local.config import as_role
+from referral.runtime.kafka import clients
+from referral.runtime.keys import case_keys as keys
+from referral.runtime.postgres import clock, database
+from referral.runtime.settings import CHECKOUT, Settings
+from referral.wire import codec, headers, policy_digest, seal, topics
+from services.oversight import store
+from services.oversight.release import Release
+from tests.harness.oversight_log import Record
+
+LATER = 10_227 * 86_400_000_000
+"""µs of 28 years, after which the calendar repeats: a simulated 2026 becomes 2054, and no clock passes one of its months by itself."""
+SENT = 500
+"""Records that are on their way at once."""
+DEADLINE = 90.0
+"""Seconds until what must happen has happened, on a machine that does much else."""
+
+
+async def until(true: Callable[[], Any]) -> Any:
+    """What it answers, once that is something."""
+    async with asyncio.timeout(DEADLINE):
+        while not (found := await true()):
+            await asyncio.sleep(0.1)
+    return found
+
+
+@dataclass(slots=True)
+class Line:
+    """What the line has left: records on the topics, keys, a policy in force. Made-up cases. keys: by case."""
+
+    settings: Settings
+    admin: AsyncEngine
+    producer: AIOKafkaProducer
+    keys: dict[str, bytes] = field(default_factory=dict)
+
+    async def policy(self) -> None:
+        """The shipped one comes into force."""
+        files = policy_digest.read(CHECKOUT / "policy")
+        body = PolicyActivated(number=1, digest=policy_digest.digest(files), at=1, files=files)
+        told = headers.plain(PolicyActivated.TYPE, id=policy_digest.digest(files), source="routing", at=1)
+        await self.producer.send_and_wait(self.settings.topic(body.TOPIC), codec.encode(body), key=b"1", partition=0, headers=told)
+
+    async def write(self, records: Iterable[Record]) -> None:
+        """As their writers would have written them, in this order, LATER."""
+        records = list(records)
+        new = sorted({meta.case_id for _, meta, _ in records} - set(self.keys))
+        async with self.admin.begin() as tx:
+            self.keys |= {} if not new else await keys.read(self.settings.master_key_file).create_all(tx, new)
+        batches: dict[tuple[str, int], list[tuple[bytes, bytes]]] = defaultdict(list)
+        for topic, meta, body in records:
+            meta = structs.replace(meta, fingerprint=codec.fingerprint(meta.type), recorded_at=meta.recorded_at + LATER)
+            value = seal.seal(self.keys[meta.case_id], topic, meta, codec.encode(body), os.urandom(12))
+            batches[topic, topics.partition(meta.case_id)].append((meta.case_id.encode(), value))
+        for (topic, partition), found in batches.items():
+            for part in (found[n : n + SENT] for n in range(0, len(found), SENT)):
+                await asyncio.gather(*[await self.raw(topic, partition, key, value) for key, value in part])
+
+    async def raw(self, topic: str, partition: int, key: bytes, value: bytes) -> asyncio.Future[Any]:
+        """Anything at all."""
+        return await self.producer.send(self.settings.topic(topic), value, key=key, partition=partition)
+
+    async def at(self, moment: int) -> None:
+        """The clock stands there, µs UTC, or later."""
+        async with self.admin.begin() as tx:
+            await clock.advance(tx, self.settings, max(moment - await clock.now(tx), 0))
+
+    async def releases(self) -> tuple[list[Release], set[int]]:
+        """Those that are stored, and the numbers of those that are not published."""
+        async with self.admin.connect() as tx:
+            return await store.releases(tx)
+
+    async def published(self, month: str) -> list[Release]:
+        """All of them, once that of a month is stored and on the feed."""
+
+        async def look() -> list[Release]:
+            found, waiting = await self.releases()
+            return found if not waiting and any(release.made.month == month for release in found) else []
+
+        return await until(look)  # type: ignore[no-any-return]
+
+    async def forget(self, *, feed_too: bool = False) -> None:
+        """Its releases, as if none had been made: in the database, and (feed_too) on the feed."""
+        if feed_too:
+            await self._empty(self.settings.topic("oversight-feed"))
+        async with self.admin.begin() as tx:
+            await tx.execute(text("ALTER TABLE oversight.release DISABLE TRIGGER USER"))
+            await tx.execute(text("TRUNCATE oversight.cut, oversight.release"))
+            await tx.execute(text("ALTER TABLE oversight.release ENABLE TRIGGER USER"))
+
+    async def _empty(self, topic: str) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        await admin.start()
+        try:
+            await admin.delete_topics([topic])
+
+            async def gone() -> bool:
+                return topic not in await admin.list_topics()
+
+            await until(gone)
+        finally:
+            await admin.close()
+        await clients.create_topics(self.settings)
+
+
+@contextlib.asynccontextmanager
+async def line(settings: Settings) -> AsyncIterator[Line]:
+    """Its policy is in force."""
+    admin, producer = database.admin(settings), clients.producer(settings)
+    await producer.start()
+    try:
+        made = Line(settings, admin, producer)
+        await made.policy()
+        yield made
+    finally:
+        await producer.stop()
+        await admin.dispose()
+
+
+@dataclass(slots=True)
+class Process:
+    """`python -m services.oversight`. log: what it says."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    inner: str
+    log: Path
+
+    async def ready(self) -> None:
+        async def look() -> bool:
+            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            with contextlib.suppress(httpx.HTTPError):
+                async with httpx.AsyncClient() as client:
+                    return (await client.get(f"{self.url}/readyz")).status_code == 200
+            return False
+
+        await until(look)
+
+    async def metrics(self) -> list[str]:
+        """What it tells operators of itself and not of Python."""
+        async with httpx.AsyncClient() as client:
+            return [row for row in (await client.get(f"{self.inner}/metrics")).text.splitlines() if row.startswith("referral_")]
+
+    async def ended(self) -> int:
+        """Its exit code, once it has ended by itself."""
+        return await asyncio.wait_for(asyncio.to_thread(self.process.wait), DEADLINE)
+
+    async def ended_or(self, made: Line, month: str) -> None:
+        """Until it has ended, or that month's release is published."""
+
+        async def look() -> bool:
+            stored, waiting = await made.releases()
+            return self.process.poll() is not None or (not waiting and any(release.made.month == month for release in stored))
+
+        await until(look)
+
+    async def stop(self) -> int:
+        """End it politely."""
+        self.process.terminate()
+        return await self.ended()
+
+
+@contextlib.asynccontextmanager
+async def process(settings: Settings, folder: Path, *before: str) -> AsyncIterator[Process]:
+    """A process; killed at the end unless it has ended. before: a command that runs it, such as strace."""
+    port, within = ports.free(2)
+    told = {
+        "REFERRAL_KAFKA": settings.kafka,
+        "REFERRAL_DATABASE": as_role(settings.database, "oversight"),
+        "REFERRAL_MASTER_KEY_FILE": str(settings.master_key_file),
+        "REFERRAL_WITNESS_POLICY": str(settings.witness_policy),
+        "REFERRAL_TOPIC_PREFIX": settings.topic_prefix,
+        "REFERRAL_DRILL_CLOCK": str(int(settings.drill_clock)),
+        "REFERRAL_HTTP": f"127.0.0.1:{port}",
+        "REFERRAL_INNER": f"127.0.0.1:{within}",
+    }
+    log = folder / f"oversight-{port}.log"
+    with log.open("wb") as out:
+        made = subprocess.Popen(
+            [*before, sys.executable, "-m", "services.oversight"], env={**os.environ, **told}, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        yield Process(made, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{within}", log)
+    finally:
+        if made.poll() is None:
+            made.kill()
+            await asyncio.to_thread(made.wait)

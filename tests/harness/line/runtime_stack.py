@@ -1,0 +1,216 @@
+"""A tiny service on the real servers: it says one DeadlinePassed for each input, and remembers what it was given."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiokafka import ConsumerRecord, TopicPartition
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from referral.domain.events import DeadlinePassed, Meta, ReferralWithdrawn, Why
+from referral.domain.inputs import Input
+from referral.runtime import observe
+from referral.runtime.kafka import clients
+from referral.runtime.keys import case_keys as keys
+from referral.runtime.loop.consumer import Loop
+from referral.runtime.postgres import database
+from referral.runtime.service import Batch, Handle, Outcome, Service
+from referral.runtime.settings import Settings
+from referral.wire import codec, seal, topics
+
+IN, OUT, QUARANTINE = "referral-intake", "referral-routing", "referral-quarantine"
+WHY = Why(rule="test", procedure="0" * 64, directory="0" * 64, engine=1, passed=())
+
+
+def said(what: str = "test") -> DeadlinePassed:
+    """What the tiny service says."""
+    return DeadlinePassed(why=WHY, what=what, was_due=1)
+
+
+def came(reason: str = "test") -> ReferralWithdrawn:
+    """What comes in."""
+    return ReferralWithdrawn(referral_id=str(uuid.uuid4()), agency="ks-pris-police", reason=reason, received_at=1)
+
+
+async def until(true: Callable[[], Any], seconds: float = 20.0) -> None:
+    """Wait for a condition; AssertionError when it does not come about. The condition may be a coroutine function."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = true()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return
+        assert time.monotonic() < deadline, "the condition did not come about"
+        await asyncio.sleep(0.02)
+
+
+@dataclass
+class Counter:
+    """One instance of the tiny service."""
+
+    loop: Loop
+    engine: AsyncEngine
+    inputs: list[Input]
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def units(self) -> set[str]:
+        return set(self.loop.units)
+
+    @property
+    def against(self) -> dict[str, str]:
+        return self.loop.health.against()
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(self.loop.run())
+
+    async def end(self) -> None:
+        self.loop.end()
+        if self.task:
+            await asyncio.wait_for(self.task, 20)
+        await self.engine.dispose()
+
+    async def kill(self) -> None:
+        """As by SIGKILL: nothing is let go."""
+        if self.task:
+            del self.loop.tx  # so that it cannot say goodbye
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+        await self.engine.dispose()
+
+
+async def counting(tx: AsyncConnection, batch: Batch) -> Outcome:
+    """Say one event for each input."""
+    outcome = Outcome()
+    for i in batch.inputs:
+        outcome.emit(i, said())
+    return outcome
+
+
+@dataclass
+class Stack:
+    """Fresh database and topics, and the means to write and read them."""
+
+    settings: Settings
+    keys: keys.Keys
+    admin: AsyncEngine
+    producer: Any
+    running: list[Counter] = field(default_factory=list)
+
+    def counter(self, instance: str = "a", handle: Handle = counting, **more: Any) -> Counter:
+        """A new instance, not started; it is ended with the test."""
+        inputs: list[Input] = []
+
+        async def watched(tx: AsyncConnection, batch: Batch) -> Outcome:
+            outcome = await handle(tx, batch)
+            inputs.extend(batch.inputs)
+            return outcome
+
+        own = {"name": "routing", "reads": (IN,), "writes": OUT, "handle": watched} | more
+        settings = msgspec.structs.replace(self.settings, instance=instance)
+        engine = database.engine(settings, own["name"])
+        made = Counter(Loop(Service(**own), settings, engine, self.keys, observe.Health()), engine, inputs)
+        self.running.append(made)
+        return made
+
+    async def case(self, partition: int | None = None) -> str:
+        """A new case with a key."""
+        case_id = str(uuid.uuid4())
+        while partition is not None and topics.partition(case_id) != partition:
+            case_id = str(uuid.uuid4())
+        async with self.admin.begin() as tx:
+            await self.keys.create(tx, case_id)
+        return case_id
+
+    async def value(self, case_id: str, seq: int, body: Struct | None = None, topic: str = IN, **changed: Any) -> bytes:
+        """A sealed record."""
+        body = came() if body is None else body
+        async with self.admin.connect() as tx:
+            key = (await self.keys.load(tx, [case_id])).get(case_id)
+        type_ = body.TYPE
+        meta = Meta(
+            event_id=str(uuid.uuid4()),
+            case_id=case_id,
+            case_seq=seq,
+            type=type_,
+            fingerprint=codec.fingerprint(type_),
+            cause_id=str(uuid.uuid4()),
+            recorded_at=1_700_000_000_000_000,
+            source="intake",
+            drill=False,
+        )
+        return seal.seal(key, topic, msgspec.structs.replace(meta, **changed), codec.encode(body), os.urandom(12))
+
+    async def write(self, case_id: str, *values: bytes, topic: str = IN) -> int:
+        """Publish record values of a case; the last offset."""
+        for value in values:
+            done = await self.producer.send_and_wait(
+                self.settings.topic(topic), value, key=case_id.encode(), partition=topics.partition(case_id)
+            )
+        return int(done.offset)
+
+    async def records(self, topic: str = OUT) -> list[ConsumerRecord]:
+        """Everything that a topic holds, repeats too."""
+        consumer = clients.consumer(self.settings)
+        await consumer.start()
+        try:
+            name = self.settings.topic(topic)
+            await consumer._client._wait_on_metadata(name)
+            tps = [TopicPartition(name, n) for n in consumer.partitions_for_topic(name) or ()]
+            consumer.assign(tps)
+            ends = await consumer.end_offsets(tps)
+            begins = await consumer.beginning_offsets(tps)
+            for tp in tps:
+                consumer.seek(tp, begins[tp])
+            found: list[ConsumerRecord] = []
+            while [tp for tp in tps if await consumer.position(tp) < ends[tp]]:
+                for batch in (await consumer.getmany(timeout_ms=500)).values():
+                    found += batch
+            return found
+        finally:
+            await consumer.stop()
+
+    async def distinct(self, topic: str = OUT) -> list[ConsumerRecord]:
+        """The topic as its readers take it: a crash may publish a record again with the same bytes, or quarantine a position again."""
+        found: dict[tuple[bytes, ...], ConsumerRecord] = {}
+        for record in await self.records(topic):
+            found.setdefault((record.key,) if topic == QUARANTINE else (record.key, record.value), record)
+        return list(found.values())
+
+    async def metas(self, topic: str = OUT) -> list[Meta]:
+        """Those of the distinct records: two with one sequence and other bytes, a fork, both count."""
+        return [seal.open(r.value).meta for r in await self.distinct(topic)]
+
+    async def sql(self, statement: str, **values: Any) -> list[Any]:
+        async with self.admin.begin() as tx:
+            done = await tx.execute(text(statement), values)
+            return list(done.all()) if done.returns_rows else []
+
+
+@asynccontextmanager
+async def stack(settings: Settings) -> AsyncIterator[Stack]:
+    """Everything is ended with the block."""
+    admin = database.admin(settings)
+    producer = clients.producer(settings)
+    await producer.start()
+    made = Stack(settings, keys.read(settings.master_key_file), admin, producer)
+    try:
+        yield made
+    finally:
+        for counter in made.running:
+            if counter.task and not counter.task.done():
+                await counter.end()
+            await counter.engine.dispose()
+        await producer.stop()
+        await admin.dispose()

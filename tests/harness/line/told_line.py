@@ -1,0 +1,178 @@
+"""A story told on the real line: the same lines, but agencies speak at the doors, the alarm is routing's own, and the log is read back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import text
+
+from referral.cli import connection
+from referral.cli.stack.stage import Stage
+from referral.client import Client
+from referral.domain import events as e
+from referral.domain.inputs import Due
+from referral.domain.policy import Policy
+from referral.proof.entry import ROUTING
+from referral.proof.history import case
+from referral.runtime.postgres import clock, database
+from tests.stories.teller import START, World
+
+WEEK = 7 * 24 * 3600 * 1_000_000
+TEXTS = {"reason": "Made up.", "child-view": "Made up."}
+SPAN = re.compile(r"\+(\d+) (d|h|min|µs)")
+DECIDED = text("SELECT seq FROM routing.seen WHERE case_id = :case AND topic = 'referral-routing'")
+AT_THE_DOORS = text("SELECT seq FROM intake.seen WHERE case_id = :case AND topic = 'referral-routing'")
+
+
+def alike(one: Sequence[str], other: Sequence[str]) -> bool:
+    """The same lines, but that the line's case is a drill.
+
+    A limit that runs on has lost the moments that the line took, and working days depend on the week.
+    """
+    one = [line.removesuffix(" (drill)") for line in one]
+    return len(one) == len(other) and all(
+        SPAN.sub("+", a) == SPAN.sub("+", b)
+        and all(u == v and (u == "d" or abs(int(m) - int(n)) <= 1) for (m, u), (n, v) in zip(SPAN.findall(a), SPAN.findall(b), strict=True))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+class ToldLine(World):
+    """A world whose decisions come from the running line. Each story is a case of its own, begun on a Wednesday at ten."""
+
+    def __init__(self, policy: Policy, stage: Stage, name: str) -> None:
+        super().__init__(policy)
+        self.stage, self.name, self.other = stage, name, ""
+        self.case_id = ""
+        self.until_wednesday()
+
+    def until_wednesday(self) -> None:
+        """The stories' time of the week, so that the same offices are open."""
+        now = asyncio.run(self._time())
+        self.pass_time((START - now) % WEEK)
+
+    def put(self, body: Struct) -> tuple[Struct, ...]:
+        """Do it at a door, and wait until routing has decided."""
+        before = self.case.seq if self.case else 0
+        if isinstance(body, Due):
+            self.pass_time(max(body.at - asyncio.run(self._time()), 0) + 1)
+        else:
+            self.count += 1
+            self.act(body, f"{self.name}-{self.count}")
+        events = self.stage.wait(f"{type(body).__name__} is decided upon", lambda: self.decided(before))
+        self.now = events[0].head.facts.now  # type: ignore[attr-defined]
+        return self.keep(events)
+
+    def body(self, line: str) -> Struct | None:
+        """What a line says; time that a story waits passes on the line too."""
+        before = self.now
+        body = super().body(line)
+        if line.startswith("wait "):
+            self.pass_time(self.now - before)
+        return body
+
+    def act(self, body: Any, key: str) -> None:
+        """What an agency's system would send."""
+        match body:
+            case e.ReferralSubmitted():
+                more: dict[str, Any] = {"case_id": self.case_id} if self.case_id else {}
+                if body.consent is not None:
+                    more["consent"] = agreed(body.consent)
+                if body.excludes:
+                    more["excludes"] = list(body.excludes)
+                self.case_id = self.submit(body.agency, body.traits, key, **more)
+            case e.ResponseSubmitted():
+                more = {name: getattr(body, name) for name in ("reason", "code") if getattr(body, name)}
+                if body.recorded and body.word is e.Word.DECIDE:
+                    more["texts"] = TEXTS
+                asked = self.offered.get(body.offer_id)
+                if body.via is e.Via.PHONE and asked is not None and asked.reach is e.Reach.PHONE:
+                    self.desk().respond(body.offer_id, body.word.value, key=key, via="PHONE", **more)
+                else:
+                    self.stage.agency(body.agency).respond(body.offer_id, body.word.value, key=key, **more)
+            case e.TraitsChanged():
+                self.who(body.agency).traits(self.case_id, said(body.traits), key=key)
+            case e.ConsentChanged():
+                self.who(body.agency).consent(self.case_id, agreed(body.consent), key=key)
+            case e.ActorExcluded():
+                self.who(body.agency).exclude(self.case_id, body.kind.value, body.actor, key=key)
+            case e.ReferralWithdrawn():
+                self.stage.agency(body.agency).withdraw(body.referral_id, body.reason, key=key)
+            case e.InstructionGiven():
+                order = {"word": body.word.value, "reason": body.reason, "target": body.target}
+                place: dict[str, Any] = {"step": body.step, "seat": body.seat} if body.step else {}
+                if body.track_id:
+                    place["track_id"] = body.track_id
+                if body.other and self.case:
+                    self.other = self.other or self.submit("school-drita", self.case.traits, f"{key}-other")
+                    place["other"] = self.other
+                if body.task_id:
+                    place["task_id"] = body.task_id
+                self.who(body.agency).instruct(self.case_id, {k: v for k, v in {**order, **place}.items() if v != ""}, key=key)
+            case _:
+                raise AssertionError(f"no door takes {type(body).__name__}")
+
+    def submit(self, agency: str, traits: e.Traits, key: str, **more: Any) -> str:
+        """The case that a referral opens, or that it is attached to."""
+        referral = {"traits": said(traits), "file": {"identity": {"name": "Testa Shembull (made up)"}}, "drill": True, **more}
+        return str(self.stage.agency(agency).submit(referral, key=key)["case_id"])
+
+    def who(self, agency: str) -> Client:
+        """The agency of a line; the story's usual desk is the one of the place."""
+        return self.desk() if agency == "dsw" else self.stage.agency(agency)
+
+    def desk(self) -> Client:
+        """The desk of the place where the child is, else the one above: it may order, and record what becomes known."""
+        assert self.case is not None
+        first = self.policy.municipalities[self.case.traits.found_in].desk
+        return self.stage.agency(self.policy.country_desk if f"agency:{first}" in self.case.excluded else first)
+
+    def decided(self, before: int) -> tuple[Struct, ...] | None:
+        """All events after this sequence, once the log holds, and the doors know, everything that routing has said."""
+        return asyncio.run(self._decided(before))
+
+    async def _decided(self, before: int) -> tuple[Struct, ...] | None:
+        if not self.case_id:
+            return None
+        engine = database.admin(self.stage.settings)
+        try:
+            async with engine.connect() as tx:
+                last = (await tx.execute(DECIDED, {"case": self.case_id})).scalar() or 0
+                entries = [x for x in await connection.of_case(tx, self.case_id) if x.topic == ROUTING and x.case_seq > before]
+                known = (await tx.execute(AT_THE_DOORS, {"case": self.case_id})).scalar() or 0
+                if last == before or len(entries) < last - before or known < last:
+                    return None
+                keys = await connection.case_keys(tx, self.stage.settings, [self.case_id])
+        finally:
+            await engine.dispose()
+        entries.sort(key=lambda entry: entry.case_seq)
+        return tuple(case.unseal(entry, keys[self.case_id]).body for entry in entries)
+
+    def pass_time(self, by: int) -> None:
+        self.stage.pass_time(timedelta(microseconds=by), "the story says so")
+
+    async def _time(self) -> int:
+        engine = database.admin(self.stage.settings)
+        try:
+            async with engine.connect() as tx:
+                return await clock.now(tx)
+        finally:
+            await engine.dispose()
+
+
+def agreed(consent: e.Consent) -> dict[str, Any]:
+    """A consent as the doors take it: its end is a moment with its zone."""
+    until = {} if consent.until is None else {"until": datetime.fromtimestamp(consent.until / 1e6, UTC).isoformat()}
+    return {**said(msgspec.structs.replace(consent, until=None)), **until}
+
+
+def said(value: Struct) -> dict[str, Any]:
+    """A struct as the doors take it: only what is said, lists as lists."""
+    found = {name: getattr(value, name) for name in value.__struct_fields__}
+    return {k: list(v) if isinstance(v, tuple) else getattr(v, "value", v) for k, v in found.items() if v not in ("", (), None)}

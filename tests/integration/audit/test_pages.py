@@ -1,0 +1,180 @@
+"""The auditor's pages on a real database: only with a token, the same story as `audit replay`, and a mark that can say no."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import typer
+from msgspec import structs
+from sqlalchemy import text
+
+from referral.cli.audit import keys as audit_token
+from referral.domain.inputs import Input, Raw, Source
+from referral.proof.history.timeline import sentence, timeline
+from referral.runtime.keys import case_keys
+from referral.runtime.settings import Settings
+from referral.tlog import tile_layout, tiles
+from referral.tlog.merkle import leaf_hash
+from referral.wire import codec, seal
+from services.audit import pages
+from services.audit.api import application
+from tests.harness import audit_log
+from tests.harness.engines import beginning
+from tests.harness.erased import INTAKE
+from tests.harness.line import audit_stack
+from tests.unit.audit.test_ingest import CASE, record, value
+
+pytestmark = pytest.mark.servers
+
+
+@dataclass
+class Door:
+    """http: a browser without a token. log: what the database was filled from."""
+
+    http: httpx.AsyncClient
+    log: audit_log.Log
+    case_id: str
+    made: audit_stack.Log
+    token: str
+
+    async def get(self, path: str) -> str:
+        if not self.http.cookies:
+            await self.http.post("/auditor/signin", data={"token": self.token})
+        answer = await self.http.get(path)
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'") and "<script" not in answer.text
+        return html.unescape(re.sub(r"<[^>]+>", "", answer.text))
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Door]:
+    held = case_keys.read(settings.master_key_file)
+    async with audit_stack.log(settings, []) as made:
+        log, case_id = audit_log.Log(), audit_log._id("case one")
+        async with beginning(audit_stack.database.admin(settings)) as tx:
+            log.keys[case_id] = await held.create(tx, case_id)
+            await audit_token._add(tx, "ombudsperson", "a-token")
+        audit_log.story(log)
+        inputs = [
+            Input(
+                id=case_id,
+                case_id="",
+                source=Source(topic=e.topic, partition=e.partition, offset=e.offset),
+                body=Raw(key=e.key, value=e.value, headers=e.headers, kafka_time=e.kafka_time),
+            )
+            for e in log.entries
+        ]
+        await made.append(len(inputs), lambda n: inputs[n - 1])
+        assert await made.publisher().round()
+        shown = pages.made(made.engine, held, made.policy, INTAKE, drill=True, secure=False)
+        transport = httpx.ASGITransport(application(made.engine, held, shown.routes()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://audit") as http:
+            yield Door(http, log, case_id, made, "a-token")
+
+
+async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
+    async with opened(bare) as door:
+        for path in ("/auditor", f"/auditor/cases/{door.case_id}"):
+            answer = await door.http.get(path)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/auditor/signin")
+            assert (await door.http.get(path, headers={"cookie": "auditor=another"})).status_code == 303
+        assert (await door.http.post("/auditor/signin", data={"token": "another"})).status_code == 403
+        signed = await door.http.post("/auditor/signin", data={"token": "a-token"})
+        cookie = signed.headers["set-cookie"].lower()
+        assert signed.status_code == 303 and "httponly" in cookie and "samesite=strict" in cookie
+        assert "a-token" not in cookie, "whoever steals a cookie has a visit, not the office's token"
+        assert (await door.http.get("/auditor", headers={"cookie": "auditor=a-token"})).status_code == 303, "a token is no visit"
+        assert (await door.http.get("/auditor")).status_code == 200
+        stolen = {"cookie": f"auditor={door.http.cookies['auditor']}"}
+        assert (await door.http.post("/auditor/signout")).headers["set-cookie"].startswith('auditor=""')
+        assert (await door.http.get("/auditor", headers=stolen)).status_code == 303, "a copy is worth nothing after signing out"
+        await door.http.post("/auditor/signin", data={"token": "a-token"})
+        assert (await door.http.get("/auditor")).status_code == 200
+        async with beginning(audit_stack.database.admin(bare)) as tx:
+            assert await audit_token._end(tx, "ombudsperson") == 1
+        assert (await door.http.get("/auditor")).status_code == 303, "the visit ends with its token"
+
+
+async def test_a_case_is_told_as_replay_tells_it_and_every_entry_has_its_mark(bare: Settings) -> None:
+    async with opened(bare) as door:
+        page = await door.get(f"/auditor/cases/{door.case_id}")
+        entries = [e for e in door.log.entries if e.case_id == door.case_id]
+        for line in timeline(entries, door.log.keys[door.case_id]):
+            assert sentence(line, "01.01.2026", marked=False) in page
+            assert line.why in page and all(passed in page for passed in line.passed)
+        assert f"{len(entries)} of its {len(entries)} entries stand, with these values, in a log of {len(door.log.entries)} entries" in page
+        assert page.count("verified") == len(entries) + 1, "each entry, and the word's meaning"
+        assert f"referral audit replay copy --case {door.case_id}" in page
+        assert "Nobody has." in page
+
+        async with beginning(audit_stack.database.admin(bare)) as tx:
+            await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
+            await tx.execute(text("UPDATE audit.entry SET value = value || '\\x00' WHERE idx = 3"))
+        page = await door.get(f"/auditor/cases/{door.case_id}")
+        assert "1 of its entries are not the ones that were logged" in page and page.count("verified") == len(entries)
+
+
+async def test_an_entry_that_was_swapped_with_its_leaf_is_bad_though_its_hashes_fit(bare: Settings) -> None:
+    async with opened(bare) as door:
+        async with beginning(audit_stack.database.admin(bare)) as tx:
+            await tx.execute(text("ALTER TABLE audit.entry DISABLE TRIGGER append_only"))
+            await tx.execute(text("UPDATE audit.entry SET leaf = set_byte(leaf, length(leaf) - 1, 4) WHERE idx = 4"))
+            await tx.execute(text("UPDATE audit.entry SET leaf = 'no leaf' WHERE idx = 5"))
+            await tx.execute(text("UPDATE audit.entry SET headers = 'none' WHERE idx = 6"))
+        page = await door.get(f"/auditor/cases/{door.case_id}")
+        assert "1 of its entries are not the ones that were logged" in page
+        assert "The leaves or headers of entries 5, 6 cannot be read" in page
+        async with beginning(audit_stack.database.admin(bare)) as tx:
+            await tx.execute(text("ALTER TABLE audit.tile DISABLE TRIGGER only_longer"))
+            await tx.execute(text("UPDATE audit.tile SET data = substr(data, 1, 40)"))
+        page = await door.get(f"/auditor/cases/{door.case_id}")
+        assert "tile/0/000" in page and "nothing of this case is proven" in page
+
+
+async def test_a_record_of_a_time_that_no_calendar_has_is_shown_all_the_same(bare: Settings) -> None:
+    async with opened(bare) as door:
+        inputs = []
+        for n, at in enumerate((1_767_225_600_000_000, 2**63 - 1, -(2**63)), 1):
+            sealed = seal.open(value(n))
+            meta = codec.encode(structs.replace(sealed.meta, recorded_at=at))
+            inputs.append(record(meta + value(n)[len(sealed.meta_bytes) :], 1000 + n))
+        before = door.made.offset
+        await door.made.append(len(inputs), lambda n: inputs[n - before - 1])
+        assert CASE in await door.get(f"/auditor?case={CASE}")
+        assert "sealed" in await door.get(f"/auditor/cases/{CASE}")
+
+
+async def test_search_by_case_and_time(bare: Settings) -> None:
+    async with opened(bare) as door:
+        assert door.case_id in await door.get(f"/auditor?case={door.case_id[:6]}")
+        assert door.case_id in await door.get("/auditor?from=2026-01-01&to=2026-01-01")
+        assert door.case_id not in await door.get("/auditor?from=2026-01-03&to=2026-02-01")
+        assert "the letters a to f" in await door.get("/auditor?case=%27x")
+        assert "Write a day as" in await door.get("/auditor?from=1.1.2026")
+        assert "after the last one" in await door.get("/auditor?from=2026-02-01&to=2026-01-01")
+        assert "no entry of this case" in await door.get("/auditor/cases/00000000-0000-4000-8000-000000000000")
+
+
+async def test_bundles_are_for_auditors_and_make_the_root(bare: Settings) -> None:
+    async with opened(bare) as door:
+        size = len(door.log.entries)
+        path = tile_layout.at(tile_layout.ENTRIES, 0, size).path
+        assert (await door.http.get(f"/{path}")).status_code == 401
+        last = tile_layout.Tile(tile_layout.ENTRIES, 2**55 - 1).path
+        assert (await door.http.get(f"/{last}", headers={"authorization": "Bearer a-token"})).status_code == 404
+        assert (await door.http.get(f"/tile/0/{'x000/' * 1500}000")).status_code == 404
+        answer = await door.http.get(f"/{path}", headers={"authorization": "Bearer a-token"})
+        edge, _ = tiles.append(tiles.Edge(), map(leaf_hash, tiles.unpack(tile_layout.parse(path.encode()), answer.content)))
+        accepted = await door.made.published()
+        assert accepted is not None and edge.root == accepted.checkpoint.root
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\0b", "a\nb", "Testa Shembull", "ë"])
+def test_a_token_is_for_an_office_and_no_words_get_into_the_log_lines(name: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        audit_token.token_command(name)

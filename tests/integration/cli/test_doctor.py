@@ -1,0 +1,211 @@
+"""`referral doctor` on a real line: all good when it is, and each planted fault found by its own check."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec import structs
+from sqlalchemy import text
+
+from referral.cli.admin.doctor import exit_code
+from referral.cli.admin.doctor_checks import PROMISED, UNDECIDED, UNLOGGED, Check, Result, diagnose
+from referral.cli.admin.doctor_probe import Vitals, gather
+from referral.domain.events import CaseOpened, OfferAccepted, OfferOpened, Word
+from referral.proof.entry import INTAKE, ROUTING
+from referral.runtime.kafka import clients
+from referral.runtime.postgres import database
+from referral.runtime.settings import Settings
+from referral.wire import seal, topics
+from tests.harness.engines import connecting
+from tests.harness.line.routing_stack import Line, answer, new_id, referral
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def line(settings: Settings) -> AsyncIterator[Line]:
+    """A line that has taken one case to its first accept."""
+    made = Line(settings)
+    try:
+        await made.start()
+        made.publisher()
+        await made.activate()
+        case_id = new_id()
+        await made.post(case_id, referral())
+        (police,) = await made.wait_for(case_id, OfferOpened, step="police")
+        await made.post(case_id, answer(police, Word.ACCEPT))
+        await made.wait_for(case_id, OfferAccepted)
+        await made.logged()
+        yield made
+    finally:
+        await made.close()
+
+
+async def look(line: Line) -> tuple[Vitals, dict[str, Check]]:
+    async with line.admin() as tx:
+        vitals = await gather(tx, line.settings)
+    return vitals, checks(vitals)
+
+
+def checks(vitals: Vitals) -> dict[str, Check]:
+    return {check.name: check for check in diagnose(vitals)}
+
+
+async def test_a_healthy_line_is_good_but_for_the_service_that_does_not_run(line: Line) -> None:
+    _, found = await look(line)
+    bad = {name: check.said for name, check in found.items() if check.result is not Result.GOOD}
+    assert bad == {"leases": "no instance of notifier runs"}
+    assert exit_code(list(found.values())) == 1
+    assert "2 submissions and responses" in found["conservation"].said
+
+
+async def test_a_record_that_its_owner_did_not_write_is_named(line: Line) -> None:
+    """Sealed under the case's key, so that every reader believes it; only the owner's mark is missing."""
+    case_id = await line.scalar("SELECT case_id FROM routing.case_state")
+    key, last = (await line.keys([case_id]))[case_id], (await line.reads(case_id, INTAKE))[-1]
+    meta = structs.replace(last.meta, case_seq=last.meta.case_seq + 1, event_id=new_id())
+    value = seal.seal(key, INTAKE, meta, last.body_bytes, bytes(12))
+    async with clients.producer(line.settings) as producer:
+        place = topics.partition(case_id)
+        done = await producer.send_and_wait(line.settings.topic(INTAKE), value, key=case_id.encode(), partition=place)
+    _, found = await look(line)
+    assert f"{INTAKE}[{place}]@{done.offset}: intake did not write it" in found["sequences"].said
+    assert "no `recover`" in found["sequences"].do
+
+
+SQL = {
+    "alarms": ("DELETE FROM routing.alarm", "has no alarm"),
+    "keys": ("DELETE FROM keys.case_key", "no erasure says why"),
+    "places": ("UPDATE routing.place SET held = 1 WHERE service_id = 'isf.beds'", "isf.beds: 1 held by the row, 0 by the cases"),
+    "policy": ("UPDATE routing.policy SET confirmed = NULL, number = 2", "no policy is in force"),
+    "clock": (
+        "UPDATE runtime.settings SET value = '0' WHERE name = 'drill'; UPDATE runtime.clock SET offset_us = 7200000000",
+        "somebody moved it by +7200 s",
+    ),
+    "outbox": (
+        "INSERT INTO routing.queue (id, partition, case_id, type, fingerprint, body, at) VALUES ('x', 99, 'c', 't', 0, '', 1)",
+        "1 rows of routing's queue wait",
+    ),
+    "sequences": ("UPDATE routing.seen SET seq = seq + 1 WHERE topic = 'referral-routing'", "routing wrote up to"),
+    "positions": (
+        """UPDATE audit.lease SET positions = positions || '{"referral-routing/0": [900, ""]}'""",
+        "audit all stands at 900 of referral-routing[0]",
+    ),
+}
+
+
+async def test_a_fault_planted_in_the_database_is_found_by_its_check(line: Line) -> None:
+    """One fault after another on the same line, each in a transaction that is taken back, and none is left behind."""
+    for instance in list(line.loops):
+        await line.stop(instance)
+    for task in line.work:
+        task.cancel()
+    _, before = await look(line)
+    for name, (statement, said) in SQL.items():
+        async with connecting(database.admin(line.settings)) as tx:
+            await tx.execute(text("SELECT 1"))  # begins the transaction that the driver's own call then stands in
+            await (await tx.get_raw_connection()).driver_connection.execute(statement)  # type: ignore[union-attr]
+            found = checks(await gather(tx, line.settings))
+            await tx.rollback()
+        assert found[name].result is Result.BAD and said in found[name].said, found[name]
+        assert found[name].do
+        assert before[name].said != found[name].said, f"{name} was bad before its fault"
+
+
+async def test_a_record_that_routing_went_past_without_an_outcome_is_found(line: Line) -> None:
+    """The outcome of the case's referral is taken out of what doctor reads from Kafka."""
+    vitals, found = await look(line)
+    assert found["conservation"].result is Result.GOOD
+    vitals.records = [r for r in vitals.records if r.meta.type != CaseOpened.TYPE]
+    assert "its events are not those of one decision" in checks(vitals)["conservation"].said
+    assert "is missing before" in checks(vitals)["sequences"].said
+
+
+async def test_an_input_that_was_decided_twice_is_found(line: Line) -> None:
+    vitals, _ = await look(line)
+    opened = next(r for r in vitals.records if r.meta.type == CaseOpened.TYPE)
+    vitals.records.append(structs.replace(opened, offset=99, meta=structs.replace(opened.meta, case_seq=99, event_id=new_id())))
+    assert "its events are not those of one decision" in checks(vitals)["conservation"].said
+
+
+async def test_a_receipt_that_nobody_made_true_is_found_once_its_time_is_over(line: Line) -> None:
+    """The swallowed referral: a trigger on intake's queue, say. The topic knows nothing of it; intake's own receipts do."""
+    owed = {"case": new_id(), "event": new_id()}
+    await line.sql(
+        "INSERT INTO intake.submission VALUES ('school', '\\x01', '\\x02', 'referral', 'r', :case, :event, runtime.clock())", **owed
+    )
+    vitals, found = await look(line)
+    assert found["conservation"].result is Result.GOOD and "1 receipts" in found["conservation"].said, "it has ten minutes"
+    vitals.now += PROMISED
+    swallowed = checks(vitals)["conservation"]
+    assert swallowed.result is Result.BAD and f"event {owed['event']} of case {owed['case']}" in swallowed.said
+    assert "never published it" in swallowed.said and "telephone its desk" in swallowed.do
+    vitals.erased.add(owed["case"])
+    assert checks(vitals)["conservation"].result is Result.GOOD
+
+    there = next(r.meta for r in vitals.records if r.place[0] == "referral-intake")
+    vitals.promises.append((there.event_id, there.case_id, 1))
+    assert checks(vitals)["conservation"].result is Result.GOOD
+    vitals.logged.remove(there.event_id)
+    assert f"event {there.event_id} of case {there.case_id} has a receipt, and is not in the log" in checks(vitals)["conservation"].said
+
+
+async def test_a_foreign_record_on_a_case_topic_is_found(line: Line) -> None:
+    writer = clients.producer(line.settings)
+    await writer.start()
+    try:
+        await writer.send_and_wait(line.settings.topic(ROUTING), b"none of ours", key=b"x", partition=0)
+    finally:
+        await writer.stop()
+    _, found = await look(line)
+    assert "referral-routing[0]@" in found["sequences"].said and found["sequences"].result is Result.BAD
+
+
+async def test_the_key_of_an_erased_case_beside_the_database_is_found(line: Line) -> None:
+    vitals, _ = await look(line)
+    (case_id,) = vitals.cases
+    assert vitals.kept <= vitals.keys
+    await line.close_case(case_id)
+    await line.erase(case_id, records=2)
+    vitals, _ = await look(line)
+    vitals.kept = {case_id}
+    assert f"the key of case {case_id} is still on referral-keys" in checks(vitals)["keys"].said
+    vitals.erasures = [(case_id, 1, 2, None)]
+    assert "the key of case" not in checks(vitals)["keys"].said  # it waits for the log
+
+
+async def test_an_erasure_that_hangs_one_that_was_undone_and_one_that_intake_did_not_say_are_found(line: Line) -> None:
+    vitals, found = await look(line)
+    (case_id,) = vitals.cases
+    assert found["erasures"].said == "0 cases erased, 0 under way"
+    now = vitals.now
+    for asked, approved, said in (
+        (now - UNDECIDED, None, ""),
+        (now - UNDECIDED - 1, None, f"case {case_id}: erasure asked for 7 days ago, and nobody has approved or refused it"),
+        (1, now - UNLOGGED, ""),
+        (1, now - UNLOGGED - 1, f"case {case_id}: erasure approved 600 s ago, rows and key are still there"),
+    ):
+        vitals.erasures = [(case_id, asked, approved, None)]
+        assert checks(vitals)["erasures"].said == (said or "0 cases erased, 1 under way")
+    vitals.erasures, vitals.erased = [(case_id, 1, 2, 3)], {case_id}
+    running = checks(vitals)["erasures"]
+    assert running.result is Result.BAD and f"case {case_id} is open, and an erasure of it is signed" in running.said
+    assert "there again" not in running.said and "do not recover" in running.said, "recover would destroy the evidence, and the case"
+    await line.close_case(case_id)
+    vitals, _ = await look(line)
+    vitals.erasures, vitals.erased = [(case_id, 1, 2, 3)], {case_id}
+    back = checks(vitals)["erasures"]
+    assert back.result is Result.BAD and f"case {case_id} is erased, and its key is there again" in back.said
+    await line.forge(case_id)
+    vitals, found = await look(line)
+    assert not vitals.erased and f"somebody who is not intake has said that case {case_id} is erased" in found["erasures"].said
+
+
+async def test_a_topic_that_differs_from_its_card_and_quarantine_are_told(line: Line) -> None:
+    vitals, _ = await look(line)
+    vitals.topics = ["referral-routing retention.ms: is 1, must be -1"]
+    vitals.quarantined, vitals.kinds = 2, {"FORK": 1}
+    found = checks(vitals)
+    assert "retention.ms" in found["topics"].said
+    assert found["quarantine"].said == "2 records in quarantine; audit logged 1 of kind FORK"

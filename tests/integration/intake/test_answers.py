@@ -1,0 +1,64 @@
+"""Answers to offers on a real database: which an offer allows, once each, and where their words stay."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from referral.domain import events as e
+from tests.harness.line.intake_stack import WHY, Stack, new_id, opened
+
+pytestmark = pytest.mark.servers
+
+
+ILLEGAL: list[tuple[dict[str, Any], str, str]] = [
+    ({"word": "DANCE"}, "illegal-answer", "$.word"),
+    ({"word": "DECIDE", "code": "LOW"}, "illegal-answer", "$.word"),
+    ({"word": "DECLINE"}, "illegal-reason", "$.reason"),
+    ({"word": "DECLINE", "reason": "NO_CAPACITY"}, "illegal-reason", "$.reason"),
+    ({"word": "ACCEPT", "reason": "OUT_OF_AREA"}, "not-asked", "$.reason"),
+    ({"word": "ACCEPT", "code": "LOW"}, "not-asked", "$.code"),
+    ({"word": "ACCEPT", "texts": {"poem": "Marker"}}, "unknown-code", "$.texts"),
+    ({"word": "ACCEPT", "texts": {"reason": "  "}}, "not-recorded", "$.texts.reason"),
+    ({"word": "ACCEPT", "texts": {"reason": "x" * 10_001}}, "wrong-type", "$.texts[...]"),
+    ({"word": "ACCEPT", "via": "PIGEON"}, "unknown-code", "$.via"),
+    ({"word": "ACCEPT", "via": "WEB"}, "unknown-code", "$.via"),  # a system is no person at a page
+    ({"reason": "OUT_OF_AREA"}, "missing-field", "$.word"),
+]
+
+
+async def test_an_answer_that_the_offer_does_not_allow_is_named(intake: Stack, subtests: pytest.Subtests) -> None:
+    case_id, offer_id = await opened(intake)
+    for body, code, where in ILLEGAL:
+        with subtests.test(where, code=code):
+            answer = await intake.post("police", f"/v1/offers/{offer_id}/responses", body)
+            assert (answer.status_code, answer.json()["code"], answer.json()["where"]) == (422, code, where)
+            assert await intake.queued(case_id) == ["referral-submitted.v1"]
+
+
+async def test_an_answer_is_taken_once_and_only_from_who_held_the_offer(intake: Stack) -> None:
+    case_id, offer_id = await opened(intake)
+    path, key = f"/v1/offers/{offer_id}/responses", new_id()
+    answers = await asyncio.gather(*(intake.post("police", path, {"word": "ACCEPT"}, key) for _ in range(20)))
+    assert len({a.text for a in answers}) == 1
+    assert await intake.queued(case_id) == ["referral-submitted.v1", "response-submitted.v1"]
+    assert (await intake.post("police", path, {"word": "ACKNOWLEDGE"}, key)).status_code == 409
+    assert (await intake.post("csw", path, {"word": "ACCEPT"})).status_code == 404
+    assert (await intake.post("police", f"/v1/offers/{new_id()}/responses", {"word": "ACCEPT"})).status_code == 404
+    await intake.decided(case_id, e.OfferClosed(why=WHY, offer_id=offer_id, how=e.How.EXPIRED, reason=""))
+    assert (await intake.post("police", path, {"word": "ACCEPT"})).status_code == 202, "late answers are routing's to judge"
+
+
+async def test_a_decision_needs_its_words_which_stay_in_the_case_file(intake: Stack) -> None:
+    more = {"kind": e.OfferKind.DECIDE, "words": ("DECIDE",), "codes": ("csw-guardian", "parent"), "needs": ("reason", "child-view")}
+    case_id, offer_id = await opened(intake, agency="csw", **more)
+    path = f"/v1/offers/{offer_id}/responses"
+    bare = await intake.post("csw", path, {"word": "DECIDE", "code": "csw-guardian", "texts": {"reason": "Arsye"}})
+    assert (bare.json()["code"], bare.json()["where"]) == ("not-recorded", "$.texts.child-view")
+    wrong = await intake.post("csw", path, {"word": "DECIDE", "code": "HIGH", "texts": {"reason": "Arsye", "child-view": "Pamja"}})
+    assert wrong.json()["code"] == "illegal-code"
+    good = await intake.post("csw", path, {"word": "DECIDE", "code": "csw-guardian", "texts": {"reason": "Arsye", "child-view": "Pamja"}})
+    assert good.status_code == 202
+    assert await intake.scalar("SELECT count(*) FROM intake.recorded WHERE case_id = :case", case=case_id) == 2

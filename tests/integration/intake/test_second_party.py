@@ -1,0 +1,152 @@
+"""What one agency sends about a case that others work on: it reads, writes and ends no more than it may, and the desk sees all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from msgspec import structs
+
+from referral.domain import events as e
+from referral.domain.inputs import derived
+from referral.runtime.settings import Settings
+from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, changed, new_id, offer, opened, stack, track
+
+pytestmark = pytest.mark.servers
+
+WITHDRAWN: dict[str, Any] = {"state": "WITHDRAWN", "basis": "consent", "giver": "person"}
+BY_CONSENT = structs.replace(LISTS, withdrawal={"trafficking-child": "stop"})
+GIVEN = e.Consent(state=e.ConsentState.GIVEN, basis="consent", giver="person", scope=(), recipients=(), until=None)
+
+
+async def put(intake: Stack, agency: str, case_id: str, text: str, section: str = "narrative") -> httpx.Response:
+    return await intake.http.put(f"/v1/cases/{case_id}/file/{section}", json={"text": text}, headers=intake.token(agency))
+
+
+async def test_the_sender_cannot_replace_what_police_wrote_and_every_writing_is_an_event(intake: Stack) -> None:
+    case_id, offer_id = await opened(intake)
+    await intake.decided(case_id, offer("csw", other := new_id(), step="guardian", shows=("narrative",)))
+    assert (await put(intake, "school", case_id, "Marker-mine")).status_code == 200, "until the first other writer"
+    assert (await put(intake, "police", case_id, "Marker-seen")).status_code == 200
+    forged = await put(intake, "school", case_id, "Marker-forged")
+    assert (forged.status_code, forged.json()["code"]) == (403, "not-yours")
+    assert (await intake.get("police", f"/v1/cases/{case_id}/file")).json()["sections"]["narrative"] == {"text": "Marker-seen"}
+    written = [body for body in await intake.queued_bodies(case_id) if isinstance(body, e.SectionWritten)]
+    assert [(w.agency, w.section, w.version, set(w.offers)) for w in written] == [
+        ("school", "narrative", 2, {offer_id, other}),
+        ("police", "narrative", 3, {other}),
+    ]
+    assert len({w.content for w in written}) == 2 and all(len(w.content) == 32 for w in written)
+
+
+async def test_a_right_guess_about_a_section_is_answered_like_a_wrong_one(intake: Stack) -> None:
+    case_id, _ = await opened(intake)
+    for guess in (BODY["file"]["narrative"]["text"], "Marker-wrong"):
+        first = (await put(intake, "school", case_id, guess)).json()["version"]
+        assert (await put(intake, "school", case_id, guess)).json()["version"] == first + 1
+
+
+async def test_older_versions_are_for_the_desk_and_what_a_further_referral_brings_is_put_aside_there(intake: Stack) -> None:
+    case_id, _ = await opened(intake)
+    await put(intake, "police", case_id, "Marker-seen")
+    further = {**BODY, "case_id": case_id, "file": {"narrative": {"text": "Marker-again"}, "contact": {"phone": "none"}}}
+    assert (await intake.post("school", "/v1/referrals", further, new_id())).status_code == 202
+    assert (await intake.get("police", f"/v1/cases/{case_id}/file")).json()["sections"]["narrative"] == {"text": "Marker-seen"}
+    path = f"/v1/cases/{case_id}/file/narrative/versions"
+    found = (await intake.get("desk-prizren", path)).json()["versions"]
+    assert [(v["version"], v["agency"], v["content"]["text"]) for v in found] == [
+        (-1, "school", "Marker-again"),
+        (1, "school", "Marker-Tregimi"),
+        (2, "police", "Marker-seen"),
+    ]
+    assert (await intake.queued(case_id))[-1] == "section-disclosed.v1"
+    assert [(await intake.get(a, path)).status_code for a in ("school", "police", "csw")] == [403, 403, 404]
+
+
+async def test_a_desk_has_no_right_any_more_once_its_last_task_is_settled(intake: Stack) -> None:
+    case_id, _ = await opened(intake)
+    task = new_id()
+    needs = e.NeedsPerson(why=WHY, task_id=task, desk="desk-gjakova", about="x", track_id=None, step="", seat=-1, rung=1, due=None)
+    await intake.decided(case_id, needs)
+    path, stop = f"/v1/cases/{case_id}", {"word": "STOP", "reason": "OTHER"}
+    assert (await intake.get("desk-gjakova", path)).status_code == 200
+    await intake.decided(case_id, e.PersonNotNeeded(why=WHY, task_id=task, how="done"))
+    assert (await intake.get("desk-gjakova", path)).status_code == 404
+    assert (await intake.post("desk-gjakova", f"{path}/instructions", stop)).status_code == 404
+    assert (await intake.get("desk-prizren", path)).status_code == 200
+
+
+async def test_consent_that_another_obtained_is_not_taken_back_at_the_door(bare: Settings) -> None:
+    async with stack(bare, BY_CONSENT) as intake:
+        case_id, _ = await opened(intake)
+        await intake.decided(case_id, offer("csw", new_id(), step="guardian"), structs.replace(changed(consent=GIVEN), consent_by="csw"))
+
+        async def reads() -> int:
+            return (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code
+
+        path = f"/v1/cases/{case_id}/consent"
+        assert (await intake.post("school", path, WITHDRAWN)).status_code == 202
+        assert await reads() == 200, "routing decides what another agency says"
+        receipt = (await intake.post("csw", path, WITHDRAWN)).json()
+        assert await reads() == 403, "who obtained it takes it back at once"
+        proposed = e.ChangeProposed(
+            why=WHY, task_id=new_id(), kind=e.ChangeKind.CONSENT, agency="csw", by=None, traits=None, consent=None, actor=""
+        )
+        await intake.decided(case_id, proposed)
+        assert await reads() == 403, "the answer to something else"
+        await intake.decided(case_id, proposed, ids=[derived(receipt["event_id"], 0)])
+        assert await reads() == 200, "routing has not taken it"
+        gone = structs.replace(GIVEN, state=e.ConsentState.WITHDRAWN)
+        await intake.decided(case_id, structs.replace(changed(consent=gone), consent_by="csw"))
+        assert await reads() == 403
+
+
+async def test_who_is_kept_away_no_longer_reads_again_and_the_last_desk_stays(intake: Stack) -> None:
+    case_id, _ = await opened(intake)
+    path = f"/v1/cases/{case_id}/exclusions"
+    for actor in ("police", "desk-prizren"):
+        assert (await intake.post("school", path, {"kind": "AGENCY", "actor": actor})).status_code == 202
+    last = await intake.post("school", path, {"kind": "AGENCY", "actor": "oversight"})
+    assert (last.status_code, last.json()["code"]) == (409, "last-desk")
+    assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 403
+    further = {**BODY, "case_id": case_id, "file": {}, "excludes": ["agency:oversight", "relation:parent"]}
+    assert (await intake.post("school", "/v1/referrals", further, new_id())).status_code == 202
+    assert (await intake.post("oversight", f"/v1/cases/{case_id}/instructions", {"word": "STOP", "reason": "OTHER"})).status_code == 202
+    away = ("agency:police", "agency:desk-prizren")
+    await intake.decided(case_id, changed(excluded=away), structs.replace(changed(), lifted=away))
+    assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 200
+    assert (await intake.get("desk-prizren", f"/v1/cases/{case_id}")).status_code == 200
+    order = {"word": "LIFT", "reason": "OTHER", "target": "agency:police"}
+    alone = await intake.post("desk-prizren", f"/v1/cases/{case_id}/instructions", order)
+    assert (alone.status_code, alone.json()["code"]) == (403, "person-needed"), "a system is nobody"
+
+
+async def test_a_case_of_which_nobody_is_asked_says_what_it_waits_for(intake: Stack) -> None:
+    receipt = await intake.submit()
+    case_id, path = receipt["case_id"], f"/v1/referrals/{receipt['referral_id']}"
+    assert [(await intake.get("school", path)).json()[name] for name in ("state", "waits_for")] == ["RECEIVED", ""]
+    tasks = [
+        e.NeedsPerson(why=WHY, task_id=new_id(), desk="desk-prizren", about=about, track_id=None, step="", seat=-1, rung=0, due=None)
+        for about in ("consent-missing", "no-candidate")
+    ]
+    for task, waits in zip(tasks, ("consent", "desk"), strict=True):
+        await intake.decided(case_id, task)
+        for found in ((await intake.get("school", path)).json(), (await intake.get("school", f"/v1/cases/{case_id}")).json()):
+            assert (found["state"], found["waits_for"]) == ("WAITING", waits)
+    await intake.decided(case_id, track(), offer("police", new_id()))
+    assert (await intake.get("school", path)).json()["state"] == "OFFERED"
+
+
+async def test_an_ended_offer_has_no_words_and_who_held_it_is_told_that_it_ended(intake: Stack) -> None:
+    case_id, offer_id = await opened(intake)
+    await intake.decided(case_id, e.OfferClosed(why=WHY, offer_id=offer_id, how=e.How.COMPLETED, reason=""))
+    assert (await intake.get("police", f"/v1/offers/{offer_id}")).json()["words"] == []
+    assert (await intake.get("police", f"/v1/cases/{case_id}")).status_code == 200
+    for path, body in (("consent", WITHDRAWN), ("traits", BODY["traits"]), ("exclusions", {"kind": "RELATION", "actor": "parent"})):
+        answer = await intake.post("police", f"/v1/cases/{case_id}/{path}", body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-yours"), path
+    assert (await put(intake, "police", case_id, "Marker")).status_code == 403
+    expired = new_id()
+    await intake.decided(case_id, offer("police", expired), e.OfferClosed(why=WHY, offer_id=expired, how=e.How.EXPIRED, reason="accept"))
+    assert (await intake.get("police", f"/v1/offers/{expired}")).json()["words"] == ["ACCEPT"], "a late yes may count still"

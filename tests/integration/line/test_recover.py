@@ -1,0 +1,97 @@
+"""The database is set back to an older copy with Kafka ahead: units stop, `recover` puts back what the topics prove, the line goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from msgspec import structs
+from sqlalchemy.engine import make_url
+
+from referral.cli import connection as log
+from referral.cli.admin.doctor_checks import Result, diagnose
+from referral.cli.admin.doctor_probe import gather
+from referral.domain.events import OfferAccepted, OfferOpened, Word
+from referral.proof.verify.log import verify
+from referral.runtime.recovery import recover
+from referral.runtime.settings import Settings
+from services.audit.recover import hook as audit
+from services.intake.recover import hook as intake
+from services.notifier.recover import hook as notifier
+from services.routing.recover import hook as routing
+from tests.harness.line.routing_stack import Line, answer, new_id, referral, until
+
+pytestmark = pytest.mark.servers
+
+
+async def copied(settings: Settings) -> Settings:
+    """The same stack on a copy of its database as it is now."""
+    url = make_url(settings.database)
+    name = f"{url.database}_copy"
+    connection = await asyncpg.connect(
+        settings.database.replace("postgresql+asyncpg://", "postgresql://", 1).replace(f"/{url.database}", "/postgres", 1)
+    )
+    try:
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", url.database)
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+    finally:
+        await connection.close()
+    return structs.replace(settings, database=url.set(database=name).render_as_string(hide_password=False))
+
+
+@asynccontextmanager
+async def running(settings: Settings, instance: str) -> AsyncIterator[Line]:
+    line = Line(settings)
+    try:
+        await line.start(instance=instance)
+        line.publisher(instance)
+        yield line
+    finally:
+        await line.close()
+
+
+async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: Settings) -> None:
+    old, new = new_id(), new_id()
+    async with running(settings, "r1") as line:
+        await line.activate()
+        await line.post(old, referral())
+        (police,) = await line.wait_for(old, OfferOpened, step="police")
+    await line.post(old, answer(police, Word.ACKNOWLEDGE))  # waits in the queue while the copy is made
+    copy = await copied(settings)
+
+    async with running(settings, "r2") as line:
+        await line.post(new, referral())
+        (asked,) = await line.wait_for(new, OfferOpened, step="police")
+        await line.post(old, answer(police, Word.ACCEPT))
+        await line.post(new, answer(asked, Word.ACCEPT))
+        first, _ = await line.wait_for(new, OfferOpened, 2, step="support")
+        await line.wait_for(old, OfferAccepted)
+        before = {case_id: [r.body_bytes for r in await line.reads(case_id)] for case_id in (old, new)}
+
+    async with running(copy, "r3") as line:
+        await until(lambda: stopped(line))
+        for service, hook in (("routing", routing), ("intake", intake), ("notifier", notifier), ("audit", audit)):
+            counts = await recover.recover(copy, service, hook)
+            if service == "routing":
+                assert (counts["cases"], counts["cases without a key"], counts["bundles"]) == (2, 0, 1)
+        await until(lambda: going(line))
+        assert {case_id: [r.body_bytes for r in await line.reads(case_id)] for case_id in (old, new)} == before
+        await line.post(new, answer(first, Word.ACCEPT))
+        await line.wait_for(new, OfferAccepted, offer_id=first.offer_id)
+        await line.logged()
+        async with line.admin() as tx:
+            report = verify([e async for e in log.entries(tx)], await log.case_keys(tx, copy))
+            checks = {c.name: c for c in diagnose(await gather(tx, copy))}
+        assert report.exit_code() == 0, report.findings
+        bad = {name: c.said for name, c in checks.items() if c.result is not Result.GOOD and name != "leases"}
+        assert not bad
+
+
+async def stopped(line: Line) -> bool:
+    return all("stopped" in line.loops[name][0].health.against() for name in ("r3", "i1"))
+
+
+async def going(line: Line) -> bool:
+    return not any(loop.health.against() for loop, _ in line.loops.values())

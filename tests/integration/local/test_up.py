@@ -1,0 +1,263 @@
+"""`referral up` as a person or a program meets it: ready, watched, restarted, ended, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from referral.cli.stack import cast
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
+COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "up", "--port", "0")
+
+
+def until(met: Callable[[], bool], within: float) -> bool:
+    """Whether a condition comes true in time."""
+    deadline = time.monotonic() + within
+    while not met():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def mentioning(folder: Path) -> list[str]:
+    """Command lines of living processes that name a folder, or hold its lock open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            held = any(os.readlink(link) == str(folder / "lock") for link in (process / "fd").iterdir())
+        except OSError:
+            continue
+        if held or (str(folder) in line and "pytest" not in line):
+            found.append(line)
+    return found
+
+
+@pytest.fixture
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture
+def up(data: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `referral up` on the test's folder, without servers from the environment."""
+    started: list[subprocess.Popen[str]] = []
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_") or name == "REFERRAL_JARS"}
+
+    def start(*more: str, sourced: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, "--data", str(data), *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment | (sourced or {}),
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+    assert until(lambda: not mentioning(data), within=30), mentioning(data)
+
+
+def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        pytest.fail(f"referral up ended with {process.wait()}: {process.stderr.read() if process.stderr else ''}")
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+@pytest.mark.timeout(570)  # two starts of everything
+def test_up_is_ready_restarts_what_dies_starts_again_after_a_kill_and_ends_with_ctrl_c(
+    up: Callable[..., subprocess.Popen[str]], data: Path
+) -> None:
+    """Two starts on one folder: the first is killed, and the next one works in a shell that has sourced the first."""
+    process = up("--json", "--drill")
+    told = first_line(process)
+    ready(told, data)
+    second = up("--json")
+    assert second.wait(90) == 2
+    assert second.stderr is not None
+    assert f"is in use by process {process.pid}" in second.stderr.read()
+    restarted(told)
+
+    process.kill()
+    process.wait()
+    process = up("--json", "--drill", sourced=sourced(data))
+    again = first_line(process)
+    assert {"kafka", "postgres"} <= set(again["processes"])
+    assert again["url"] == told["url"]
+    assert again["kafka"] == told["kafka"]
+    assert again["environment"] == told["environment"]
+    assert not [pid for name, p in told["processes"].items() if Path(f"/proc/{(pid := p['pid'])}").exists() and name]
+
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert not mentioning(data)
+    assert not list(Path.cwd().glob("oversight-*")), "Faust left a folder in the working folder"
+
+
+def ready(told: dict[str, Any], data: Path) -> None:
+    """Every service runs, the doors answer, and the keys are their owner's alone."""
+    assert {name.rpartition("-")[0] or name for name in told["processes"]} == {
+        "kafka",
+        "postgres",
+        "intake",
+        "routing",
+        "notifier",
+        "audit",
+        "oversight",
+        "witness",
+    }
+    assert httpx.get(told["url"] + "/readyz").status_code == 200
+    for key in ("master.key", "ingress.key", "log.key"):
+        assert (data / "keys" / key).stat().st_mode & 0o077 == 0
+    token = cast.load(data).tokens["school-drita"]
+    offers = httpx.get(told["url"] + "/v1/offers?state=open", headers={"Authorization": f"Bearer {token}"})
+    assert offers.status_code == 200, offers.text
+
+
+def restarted(told: dict[str, Any]) -> None:
+    """Intake is killed, and started again."""
+    killed = told["processes"]["intake-1"]["pid"]
+    os.kill(killed, signal.SIGKILL)
+
+    def again() -> bool:
+        try:
+            return httpx.get(told["url"] + "/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    assert until(lambda: not Path(f"/proc/{killed}").exists(), within=5)
+    assert until(again, within=60)
+
+
+def test_ctrl_c_during_the_start_ends_everything(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    process = up()
+    assert until(lambda: any("kafka.Kafka" in line for line in mentioning(data)), within=120)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert not mentioning(data)
+
+
+def sourced(data: Path) -> dict[str, str]:
+    """What a shell has after `. <data>/environment`."""
+    lines = (line.removeprefix("export ").partition("=") for line in (data / "environment").read_text().splitlines())
+    return {name: value.strip("'") for name, _, value in lines}
+
+
+def test_a_named_database_that_is_away_is_one_line(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    process = up(sourced={"REFERRAL_DATABASE": f"postgresql+asyncpg://postgres@/nowhere?host={data}/none"})
+    assert process.wait(60) == 2
+    assert process.stderr is not None
+    said = process.stderr.read().strip()
+    assert "the database that REFERRAL_DATABASE names does not answer" in said
+    assert "Traceback" not in said
+
+
+def test_a_port_that_is_taken_is_one_line(up: Callable[..., subprocess.Popen[str]]) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        process = up("--kafka-port", str(other.getsockname()[1]))
+        assert process.wait(60) == 2
+    assert process.stderr is not None
+    said = process.stderr.read().strip()
+    assert said.endswith("stop that, or name another port (0: any free one)")
+    assert "Traceback" not in said
+
+
+STEPS = re.compile(r"^ *```sh restore\n(.*?)^ *```$", re.M | re.S)
+OPERATORS = Path(__file__).parents[3] / "docs" / "operators.md"
+
+
+def refer(told: dict[str, Any], data: Path, key: str) -> None:
+    """One made-up referral, taken."""
+    token = cast.load(data).tokens["school-drita"]
+    body = (Path(__file__).parents[3] / "examples" / "referral.json").read_bytes()
+    head = {"Authorization": f"Bearer {token}", "Idempotency-Key": key, "Content-Type": "application/json"}
+    answer = httpx.post(told["url"] + "/v1/referrals", content=body, headers=head)
+    assert answer.status_code == 202, answer.text
+
+
+def shell(told: dict[str, Any], data: Path, script: str) -> str:
+    """What a person types in another shell, in the folder of the data's parent."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REFERRAL_")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DATA": str(data)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f'. "$DATA/environment"\n{script}'],
+        cwd=data.parent,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def settled(told: dict[str, Any], data: Path) -> bool:
+    """Everything that was sent stands in the log."""
+    return "good" in shell(told, data, "referral doctor >/dev/null 2>&1 && echo good || true")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)  # four starts of everything
+def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
+    """As docs/operators.md says it, by its own commands."""
+    recover, renew, swap = STEPS.findall(OPERATORS.read_text("utf-8"))
+
+    def ended(process: subprocess.Popen[str]) -> None:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+    first = up("--json", "--drill")
+    told = first_line(first)
+    assert told["ready"] is True
+    refer(told, data, "before-the-copy")
+    assert until(lambda: settled(told, data), within=150)
+    ended(first)
+    base, copy = data / "postgres" / "data", data.parent / "copy"
+    shutil.copytree(base, copy, symlinks=True)
+
+    second = up("--json", "--drill")
+    told = first_line(second)
+    refer(told, data, "after-the-copy")
+    assert until(lambda: settled(told, data), within=150)
+    ended(second)
+    shutil.rmtree(base)
+    copy.rename(base)
+
+    third = up("--json", "--drill")
+    told = first_line(third)
+    states = {name: process["state"] for name, process in told["processes"].items()}
+    assert told["ready"] is False and (states["audit-1"], states["intake-1"]) == ("unready", "unready"), states
+    shell(told, data, recover)
+    assert until(lambda: httpx.get(told["url"] + "/readyz").status_code == 200, within=60)
+    refer(told, data, "after-recover")
+    shell(told, data, renew)
+    ended(third)
+    shell(told, data, swap)
+
+    told = first_line(up("--json", "--drill"))
+    assert until(lambda: settled(told, data), within=150), shell(told, data, "referral doctor || true")
+    shell(told, data, "referral audit verify")

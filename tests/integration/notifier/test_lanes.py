@@ -1,0 +1,128 @@
+"""A channel that hangs costs one attempt, never a line, and never another channel's; a dead one is seen within a minute."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from referral.domain.events import KnockSent
+from services.notifier import lane, send
+from services.notifier.channels import Unreached
+from services.notifier.channels.email import Email, Relay
+from services.notifier.deliveries import LEASE_SECONDS
+from services.notifier.health import LOOK_SECONDS, Watch
+from services.notifier.lane import Lane, Line
+from services.notifier.message import Message
+from services.notifier.metrics import Figures
+from tests.harness import smtp
+from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending, until
+from tests.integration.notifier.test_fails import attempts
+
+BRIEF = 0.2
+
+
+class Hanging:
+    """A channel that never comes back: from `open` or from `send`, and not even when it is cancelled."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    async def open(self) -> None:
+        await self._hang("open")
+
+    async def send(self, address: str, message: Message, reference: str, at: int) -> None:
+        await self._hang("send")
+
+    async def close(self) -> None:
+        await self._hang("close")
+
+    async def _hang(self, where: str) -> None:
+        while where == self._where or where == "close":
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if where == "close":
+                    raise
+                self._where = ""  # swallowed once: nobody may wait for it all the same
+                await asyncio.sleep(5)
+
+
+@pytest.mark.parametrize("where", ["open", "send"])
+async def test_a_call_that_hangs_is_given_up_and_its_line_goes_on(where: str) -> None:
+    made = []
+
+    def make() -> Hanging:
+        made.append(Hanging(where))
+        return made[-1]
+
+    line = Line(Lane(make, 1, BRIEF))
+    for count in (1, 2):
+        with pytest.raises(Unreached) as caught:
+            await line.open()
+            await line.send("marker.a@police.example", Message("", ""), "", 0)
+        assert (str(caught.value), len(made)) == ("no-answer", count + 1), "another channel takes its place"
+    await line.close()
+
+
+async def test_a_hanging_channel_costs_one_attempt_and_holds_back_no_other(
+    notifier: Stack, relay: smtp.Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "STOP_SECONDS", 0.1)
+    hangs, other = await notifier.person("hangs"), await notifier.person("other")
+    await notifier.rows("UPDATE notifier.contact SET channel = 'phone', address = address WHERE account = :hangs", hangs=hangs)
+    mail = Relay("127.0.0.1", relay.port, "inbox@referral.example")
+    box = notifier.keys.box(send.CONTACT_BOX)[0]
+    address = box(b"marker", send.contact_context(hangs, "phone"))
+    await notifier.rows("UPDATE notifier.contact SET address = :address WHERE account = :hangs", hangs=hangs, address=address)
+    lanes = {"phone": Lane(lambda: Hanging("send"), 1, BRIEF), "email": Lane(lambda: Email(mail), 1)}
+    async with sending(notifier.sender_of(lanes)):
+        for _ in range(3):
+            await notifier.tell(await notifier.case(), opened())
+        await relay.got(3)
+
+        async def put_off() -> bool:
+            rows = await notifier.rows("SELECT reason FROM notifier.delivery WHERE channel = 'phone' AND attempt > 0")
+            return [row.reason for row in rows] == ["no-answer"] * 3
+
+        await until(put_off)
+    assert {k.person for k in of(await notifier.drain(), KnockSent)} == {other}
+
+
+def test_a_lease_covers_two_calls_of_every_channel() -> None:
+    assert 2 * lane.CALL_SECONDS < LEASE_SECONDS
+    with pytest.raises(ValueError, match="slow"):
+        send.Sender(None, None, {"slow": Lane(lambda: Hanging("open"), 1, LEASE_SECONDS / 2)}, "", Figures(CollectorRegistry()))  # type: ignore[arg-type]
+
+
+async def test_a_channel_without_a_lane_fails_at_once(notifier: Stack, relay: smtp.Relay) -> None:
+    await notifier.person("a")
+    await notifier.rows("UPDATE notifier.contact SET channel = 'phone'")
+    async with sending(notifier.sender(relay.port)):
+        await notifier.tell(await notifier.case(), opened())
+        await until(lambda: ended(notifier, 1))
+    assert [row.reason for row in await notifier.rows("SELECT reason FROM notifier.delivery")] == ["no-channel"]
+
+
+async def test_a_dead_relay_is_red_in_a_minute_and_stays_red_while_it_is_tried_again(notifier: Stack, relay: smtp.Relay) -> None:
+    registry = CollectorRegistry()
+    watch, relay.recipient = Watch(notifier.engine, Figures(registry)), smtp.later
+    await notifier.person("a")
+    async with sending(notifier.sender(relay.port)):
+        await notifier.tell(await notifier.case(), opened())
+        passed = 0
+        for count, gap in enumerate((5, 15), 1):
+            await until(lambda count=count: attempts(notifier, count))  # type: ignore[misc]
+            await watch.look()
+            assert watch.against() == {}
+            await notifier.advance(gap * 1_000_000)
+            passed += gap
+        await until(lambda: attempts(notifier, 3))
+        await notifier.advance((60 - int(LOOK_SECONDS) - passed) * 1_000_000)
+        await watch.look()
+    assert watch.against()["knocks-late"].startswith("email: 1 messages wait, the oldest for ")
+    metrics = generate_latest(registry).decode()
+    assert 'referral_knocks_waiting{channel="email"} 1.0' in metrics
+    (age,) = [line.split()[1] for line in metrics.splitlines() if line.startswith('referral_knocks_oldest_seconds{channel="email"}')]
+    assert float(age) >= 59

@@ -1,0 +1,475 @@
+"""The loop on the real servers: what comes in is handled once, in order, and said once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+
+import pytest
+from aiokafka.errors import KafkaError
+from msgspec import structs
+from prometheus_client import REGISTRY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.events import CaseErased, ReferralWithdrawn
+from referral.domain.inputs import Due, Erased, RecordLost, derived
+from referral.runtime import observe
+from referral.runtime.kafka import clients
+from referral.runtime.keys import case_keys
+from referral.runtime.loop import outbox
+from referral.runtime.loop.quarantine import MANY
+from referral.runtime.postgres import queue
+from referral.runtime.service import Batch, Outcome
+from referral.runtime.settings import Settings
+from referral.wire import seal, topics
+from tests.harness.erased import PLAIN, erased
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, counting, said, stack, until
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def line(settings: Settings):
+    async with stack(settings) as made:
+        yield made
+
+
+def metric(family, *labels: str) -> float:
+    return family.labels(*labels)._value.get()
+
+
+async def test_what_comes_in_is_handled_in_order_and_said_once(line: Stack) -> None:
+    case = await line.case()
+    await line.write(case, *[await line.value(case, n) for n in range(1, 6)])
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 5)
+    assert [i.seq for i in counter.inputs] == [1, 2, 3, 4, 5]
+    await counter.end()
+    metas = await line.metas()
+    assert [m.case_seq for m in metas] == [1, 2, 3, 4, 5]
+    assert [m.event_id for m in metas] == [derived(i.id, 0) for i in counter.inputs]
+    assert [r.partition for r in await line.distinct()] == [topics.partition(case)] * 5
+    again = line.counter("b")
+    again.start()
+    await until(lambda: len(again.units) == 12)
+    await line.write(case, await line.value(case, 6))
+    await until(lambda: again.inputs)
+    assert [i.seq for i in again.inputs] == [6]
+
+
+async def test_records_larger_than_a_fetch_come_all_the_same(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(clients.CONSUMER, "max_partition_fetch_bytes", 100)  # type: ignore[index]
+    cases = [await line.case(n) for n in range(0, 12, 2)]
+    for seq in (1, 2, 3):
+        for case in cases:
+            await line.write(case, await line.value(case, seq))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 18)
+    assert all([i.seq for i in counter.inputs if i.case_id == case] == [1, 2, 3] for case in cases)
+
+
+async def test_a_repeat_is_dropped_and_a_gap_is_told_to_its_case(line: Stack) -> None:
+    case = await line.case()
+    first, second, fourth = [await line.value(case, n) for n in (1, 2, 4)]
+    await line.write(case, first, second, first, second, fourth)
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 4)
+    kinds = [(type(i.body).__name__, i.seq) for i in counter.inputs]
+    assert kinds == [("ReferralWithdrawn", 1), ("ReferralWithdrawn", 2), ("RecordLost", 3), ("ReferralWithdrawn", 4)]
+    lost = counter.inputs[2].body
+    assert isinstance(lost, RecordLost) and (lost.topic, lost.seq, lost.reason) == (IN, 3, "gap")
+
+
+async def test_the_same_sequence_with_other_bytes_is_a_fork_not_applied_and_its_desk_is_asked(line: Stack) -> None:
+    before = metric(observe.FORKS, "routing", IN)
+    case = await line.case()
+    await line.write(case, await line.value(case, 1), await line.value(case, 1), await line.value(case, 2))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 3)
+    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [
+        ("ReferralWithdrawn", 1),
+        ("RecordLost", 1),
+        ("ReferralWithdrawn", 2),
+    ]
+    assert counter.inputs[1].body.reason == "fork"  # type: ignore[attr-defined]
+    assert metric(observe.FORKS, "routing", IN) == before + 1
+
+
+async def test_what_cannot_be_understood_is_quarantined_sealed_and_the_partition_goes_on(line: Stack) -> None:
+    case = await line.case(3)
+    good, third = await line.value(case, 1), await line.value(case, 3)
+    broken = bytearray(await line.value(case, 2))
+    broken[-1] ^= 1
+    await line.write(case, b"garbage", good, bytes(broken), third, good + b"x")
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 4)
+    assert [(type(i.body).__name__, i.seq, getattr(i.body, "reason", "")) for i in counter.inputs] == [
+        ("ReferralWithdrawn", 1, "test"),
+        ("RecordLost", 2, "seal"),
+        ("RecordLost", 2, "gap"),
+        ("ReferralWithdrawn", 3, "test"),
+    ]
+    await until(lambda: _quarantined(line, 3))
+    kept = await line.distinct(QUARANTINE)
+    assert [r.key.rpartition(b"/")[2] for r in kept] == [b"0", b"2", b"4"]
+    assert not any(b"garbage" in r.value for r in kept)
+
+
+async def _quarantined(line: Stack, count: int) -> bool:
+    return len(await line.distinct(QUARANTINE)) >= count
+
+
+async def test_a_forged_sequence_cannot_make_true_records_look_like_repeats(line: Stack) -> None:
+    case = await line.case()
+    forged = bytearray(await line.value(case, 50))
+    forged[-1] ^= 1
+    await line.write(case, bytes(forged), await line.value(case, 1))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.inputs)
+    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [("ReferralWithdrawn", 1)]
+
+
+async def test_a_forged_record_at_the_next_sequence_does_not_keep_the_true_one_out(line: Stack) -> None:
+    case = await line.case()
+    forged = bytearray(await line.value(case, 1))
+    forged[-1] ^= 1
+    await line.write(case, bytes(forged), await line.value(case, 1), await line.value(case, 2))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 3)
+    assert [(type(i.body).__name__, i.seq) for i in counter.inputs] == [
+        ("RecordLost", 1),
+        ("ReferralWithdrawn", 1),
+        ("ReferralWithdrawn", 2),
+    ]
+
+
+async def test_a_record_of_another_partition_or_topic_is_foreign(line: Stack) -> None:
+    case, other = await line.case(1), await line.case(2)
+    wrong = await line.value(other, 1)
+    await line.producer.send_and_wait(line.settings.topic(IN), wrong, key=other.encode(), partition=1)
+    await line.write(case, await line.value(case, 1, said()), await line.value(case, 1))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.inputs)
+    assert [i.case_id for i in counter.inputs] == [case]
+    await until(lambda: _quarantined(line, 2))
+
+
+async def test_an_erasure_that_intake_did_not_say_erases_nothing_and_takes_no_sequence(line: Stack) -> None:
+    case = await line.case()
+    forged = await line.value(case, 2, PLAIN)
+    await line.write(case, await line.value(case, 1), forged, await line.value(case, 2))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 3)
+    assert [type(i.body) for i in counter.inputs] == [ReferralWithdrawn, RecordLost, ReferralWithdrawn]
+    await until(lambda: _quarantined(line, 1))
+
+
+async def test_a_record_of_an_erased_case_is_neither_read_nor_quarantined(line: Stack) -> None:
+    case = await line.case()
+    await line.write(case, await line.value(case, 1), await line.value(case, 2, erased(case)))
+    async with line.admin.begin() as tx:
+        await case_keys.erase(tx, case)
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.inputs) == 2)
+    assert [type(i.body) for i in counter.inputs] == [Erased, CaseErased]
+    await counter.end()
+    assert await line.records(QUARANTINE) == []
+    assert await line.records(OUT) == []
+
+
+async def test_a_door_s_rows_are_drained_by_flag_even_when_a_lower_number_commits_later(line: Stack) -> None:
+    case = await line.case()
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.units) == 12)
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    async with line.admin.connect() as slow:
+        key = (await line.keys.load(slow, [case]))[case]
+        await slow.exec_driver_sql("SET search_path = routing, runtime")
+        await queue.put(slow, case, came(), first, key)
+        async with counter.engine.begin() as quick:
+            await queue.put(quick, case, came(), second, key)
+        await until(lambda: counter.inputs)
+        await slow.commit()
+    await until(lambda: len(counter.inputs) == 2)
+    assert [i.id for i in counter.inputs] == [second, first]
+    assert {i.source.topic for i in counter.inputs} == {"queue"}
+
+
+async def test_sent_rows_are_kept_for_longer_than_anything_is_repeated_and_then_deleted(line: Stack) -> None:
+    case = await line.case()
+    async with line.admin.begin() as tx:
+        key = (await line.keys.load(tx, [case]))[case]
+        await tx.exec_driver_sql("SET LOCAL search_path = routing, runtime")
+        for id_ in (old := str(uuid.uuid4()), young := str(uuid.uuid4()), waiting := str(uuid.uuid4())):
+            await queue.put(tx, case, came(), id_, key)
+    await line.sql("UPDATE routing.queue SET sent = id <> :w, at = at - :past", w=waiting, past=(queue.KEEP + 10) * 1_000_000)
+    await line.sql("UPDATE routing.queue SET at = at + 20 * 1000000 WHERE id = :y", y=young)
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.inputs)
+    await until(lambda: _none(line, f"SELECT * FROM routing.queue WHERE id = '{old}'"))
+    assert {row[0] for row in await line.sql("SELECT id FROM routing.queue")} == {young, waiting}
+    assert [i.id for i in counter.inputs] == [waiting]
+
+
+async def test_the_doorbell_wakes_the_owner_before_its_poll(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.loop.consumer.POLL", 60.0)
+    case = await line.case()
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(counter.units) == 12 and not counter.against)
+    async with counter.engine.begin() as tx:
+        key = (await line.keys.load(tx, [case]))[case]
+        await queue.put(tx, case, came(), str(uuid.uuid4()), key)
+    await until(lambda: counter.inputs, 5)
+
+
+async def test_what_a_handler_enqueues_reaches_another_partition(line: Stack) -> None:
+    here, there = await line.case(1), await line.case(2)
+    id_ = str(uuid.uuid4())
+
+    async def raising(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = await counting(tx, batch)
+        for i in batch.inputs:
+            if i.case_id == here:
+                outcome.enqueue(there, came(), id=id_)
+        return outcome
+
+    counter = line.counter(handle=raising)
+    counter.start()
+    await line.write(here, await line.value(here, 1))
+    await until(lambda: len(counter.inputs) == 2)
+    assert [(i.case_id, i.source.topic) for i in counter.inputs] == [(here, IN), (there, "queue")]
+    await until(lambda: line.metas())
+    await counter.end()
+    assert {m.case_id for m in await line.metas()} == {here, there}
+
+
+async def test_one_input_that_raises_is_handled_by_the_fallback_and_the_others_as_ever(line: Stack) -> None:
+    bad, good = await line.case(4), await line.case(4)
+
+    async def choosy(tx: AsyncConnection, batch: Batch) -> Outcome:
+        if any(i.case_id == bad for i in batch.inputs):
+            raise ZeroDivisionError
+        return await counting(tx, batch)
+
+    async def fallback(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        outcome.emit(batch.inputs[0], said("fallback"))
+        return outcome
+
+    await line.write(bad, await line.value(bad, 1))
+    await line.write(good, await line.value(good, 1))
+    counter = line.counter(handle=choosy, fallback=fallback)
+    counter.start()
+    await until(lambda: counter.inputs)
+    await counter.end()
+    assert [m.case_id for m in await line.metas()] == [bad, good]
+
+
+async def test_an_event_that_no_broker_takes_is_known_before_the_commit(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = await line.case()
+
+    async def wordy(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        for i in batch.inputs:
+            outcome.emit(i, said("x" * 500))
+        return outcome
+
+    monkeypatch.setattr("referral.runtime.loop.outbox.RECORD", 1600)
+    await line.write(case, await line.value(case, 1))
+    counter = line.counter(handle=wordy, fallback=counting)
+    counter.start()
+    await until(lambda: line.metas())
+    await counter.end()
+    assert [m.case_seq for m in await line.metas()] == [1]
+
+
+async def test_a_failed_publication_goes_out_again_with_the_same_bytes(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = await line.case()
+    true, failures = outbox.publish, []
+
+    async def failing(producer, topic, blobs):
+        ends = await true(producer, topic, blobs)
+        if not failures:
+            failures.append(ends)
+            raise KafkaError("the acknowledgement was lost")
+        return ends
+
+    monkeypatch.setattr(outbox, "publish", failing)
+    await line.write(case, await line.value(case, 1), await line.value(case, 2))
+    counter = line.counter()
+    counter.start()
+
+    async def repeated() -> bool:  # the repeat is the promise here, so repeats count
+        return len(await line.records()) >= 4
+
+    await until(repeated)
+    await line.write(case, await line.value(case, 3))
+    await until(lambda: len(counter.inputs) == 3)
+    await counter.end()
+    records = await line.records()
+    assert [seal.open(r.value).meta.case_seq for r in records[:4]] == [1, 2, 1, 2]
+    assert [m.case_seq for m in await line.metas()] == [1, 2, 3]
+    assert [(r.key, r.value, r.headers) for r in records[:2]] == [(r.key, r.value, r.headers) for r in records[2:4]]
+    assert await line.sql("SELECT * FROM routing.outbox") == []
+
+
+async def test_an_alarm_comes_back_as_an_input_and_only_once(line: Stack) -> None:
+    case = await line.case()
+
+    async def sleepy(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = await counting(tx, batch)
+        for i in batch.inputs:
+            if not isinstance(i.body, Due):
+                outcome.wake(i.case_id, batch.now + 300_000)
+        return outcome
+
+    await line.write(case, await line.value(case, 1))
+    counter = line.counter(handle=sleepy)
+    counter.start()
+    await until(lambda: len(counter.inputs) == 2)
+    due = counter.inputs[1]
+    assert isinstance(due.body, Due) and due.case_id == case
+    assert due.id == derived(case, f"due:{due.body.at}:1")
+    await until(lambda: _none(line, "SELECT * FROM routing.alarm"))
+
+
+async def _none(line: Stack, statement: str) -> bool:
+    return not await line.sql(statement)
+
+
+async def test_an_answer_that_waits_at_the_door_beats_its_deadline(line: Stack) -> None:
+    case = await line.case()
+    async with line.admin.begin() as tx:
+        key = (await line.keys.load(tx, [case]))[case]
+        await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
+        await queue.put(tx, case, came(), str(uuid.uuid4()), key)
+    await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
+    counter = line.counter(waits_for="intake.waiting")
+    counter.start()
+    await until(lambda: len(counter.units) == 12 and counter.loop.gate.held_since)
+    assert counter.inputs == []
+    await line.write(case, await line.value(case, 1))
+    await line.sql("UPDATE intake.queue SET sent = true")
+    await until(lambda: len(counter.inputs) == 2)
+    assert [type(i.body).__name__ for i in counter.inputs] == ["ReferralWithdrawn", "Due"]
+
+
+async def test_a_dead_door_does_not_stop_an_alarm_for_ever(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.loop.timers.CAP", 1.0)
+    case = await line.case()
+    async with line.admin.begin() as tx:
+        key = (await line.keys.load(tx, [case]))[case]
+        await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
+        await queue.put(tx, case, came(), str(uuid.uuid4()), key)
+    await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
+    counter = line.counter(waits_for="intake.waiting")
+    counter.start()
+    await until(lambda: counter.inputs)
+    assert isinstance(counter.inputs[0].body, Due)
+
+
+async def test_a_newer_version_stops_the_service_and_passes_nothing(line: Stack) -> None:
+    case = await line.case()
+    await line.write(case, await line.value(case, 1, type="referral-withdrawn.v99"))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.task and counter.task.done())
+    assert type(counter.task.exception()).__name__ == "NewerVersion"
+    assert counter.inputs == []
+    assert (await line.sql("SELECT DISTINCT positions::text FROM routing.lease WHERE unit = :u", u=f"p{topics.partition(case)}"))[0][
+        0
+    ] == "{}"
+
+
+async def test_a_quarantine_that_cannot_be_written_stops_the_service(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.loop.quarantine.TOPIC", "no-such-topic")
+    monkeypatch.setitem(clients.PRODUCER, "request_timeout_ms", 1000)  # type: ignore[index]
+    case = await line.case()
+    await line.write(case, b"garbage")
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.task and counter.task.done(), 30)
+    assert type(counter.task.exception()).__name__ == "QuarantineAway"
+    positions = await line.sql("SELECT positions::text FROM routing.lease WHERE unit = :u", u=f"p{topics.partition(case)}")
+    assert positions[0][0] == "{}"
+
+
+async def test_too_many_that_cannot_be_understood_turn_readiness_red_for_a_while_and_stop_nothing(
+    line: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records whose seal opens: a program of ours wrote them. Garbage, which anybody can write, says nothing against this deploy."""
+    case = await line.case()
+    strange = [await line.value(case, n, fingerprint=1) for n in range(1, MANY + 1)]
+    await line.write(case, *[b"garbage"] * MANY, *strange[:-1])
+    counter = line.counter()
+    counter.start()
+    await until(lambda: _quarantined(line, 2 * MANY - 1))
+    await line.write(case, await line.value(case, MANY))
+    await until(lambda: any(i.seq == MANY for i in counter.inputs))
+    assert not counter.against
+    strange = [await line.value(case, MANY + 1, fingerprint=1), await line.value(case, MANY + 2)]
+    await line.write(case, *strange)
+    await until(lambda: "quarantine" in counter.against and any(i.seq == MANY + 2 for i in counter.inputs))
+    monkeypatch.setattr("referral.runtime.loop.quarantine.WINDOW", 0.0)
+    await until(lambda: not counter.against)
+
+
+async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = await line.case()
+    true = clients.producer
+    made = []
+
+    def deaf(settings: Settings):
+        producer = true(settings)
+        made.append(producer)
+        if len(made) == 1:
+
+            async def never(node_id: int, request: object, **_: object) -> None:
+                await asyncio.Event().wait()
+
+            start = producer.start
+
+            async def started() -> None:
+                await start()
+                producer.client.send = never
+
+            producer.start = started
+        return producer
+
+    monkeypatch.setattr("referral.runtime.kafka.clients.producer", deaf)
+    monkeypatch.setattr("referral.runtime.kafka.publish.LIMIT", 0.5)
+    await line.write(case, await line.value(case, 1))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: len(made) == 2)
+    await until(lambda: line.metas())
+    assert made[0]._closed
+    assert [m.case_seq for m in await line.metas()] == [1]
+
+
+async def test_what_waits_for_a_broker_that_does_not_answer_grows_old(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY", 0.1, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes the connection and says nothing, as a stopped broker
+        line.settings = structs.replace(line.settings, kafka=f"127.0.0.1:{silent.getsockname()[1]}")
+        case, counter = await line.case(), line.counter()
+        counter.start()
+        async with line.admin.begin() as tx:
+            key = (await line.keys.load(tx, [case]))[case]
+            await tx.exec_driver_sql("SET LOCAL search_path = routing, runtime")
+            await queue.put(tx, case, came(), str(uuid.uuid4()), key)
+        await until(lambda: REGISTRY.get_sample_value("referral_outbox_age_seconds", {"service": "routing"}) > 1.0)
+        await counter.kill()

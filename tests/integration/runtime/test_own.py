@@ -1,0 +1,429 @@
+"""Ownership: a fair share, take-over, zombies, rewinds and records that kill, with several instances on the real servers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaTimeoutError
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.domain.inputs import Raw
+from referral.errors import NewerVersion
+from referral.runtime.kafka import clients
+from referral.runtime.loop import rollback_check
+from referral.runtime.loop.quarantine import MANY
+from referral.runtime.postgres import bootstrap, database
+from referral.runtime.service import Batch, Outcome
+from referral.runtime.settings import Settings
+from referral.wire import seal
+from tests.harness.engines import connecting
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Counter, Stack, counting, stack, until
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def line(settings: Settings):
+    async with stack(settings) as made:
+        yield made
+
+
+async def expire(line: Stack, schema: str = "routing") -> None:
+    """As if ten seconds had passed since the last renewal."""
+    await line.sql(f"UPDATE {schema}.lease SET lease_until = '-infinity'; ")
+    await line.sql(f"UPDATE {schema}.instance SET alive_until = '-infinity'")
+
+
+async def _said(line: Stack, count: int) -> bool:
+    return len(await line.distinct()) >= count
+
+
+async def test_two_instances_share_and_one_gives_back_when_the_other_comes(line: Stack) -> None:
+    a, b = line.counter("a"), line.counter("b")
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    b.start()
+    await until(lambda: len(a.units) == 6 and len(b.units) == 6)
+    assert a.units | b.units == {f"p{n}" for n in range(12)} and not a.units & b.units
+    await b.end()
+    await until(lambda: len(a.units) == 12)
+
+
+async def test_nothing_is_lost_or_doubled_while_units_move(line: Stack) -> None:
+    cases = [await line.case(n) for n in range(12)]
+    a, b = line.counter("a"), line.counter("b")
+    a.start()
+    b_started = False
+    for seq in range(1, 41):
+        for case in cases:
+            await line.write(case, await line.value(case, seq))
+        if seq == 15 and not b_started:
+            b.start()
+            b_started = True
+    await until(lambda: len({i.id for i in a.inputs + b.inputs}) >= 480, 40)
+    await until(lambda: len(a.units) == len(b.units) == 6)
+    await a.end()
+    await b.end()
+    metas = await line.metas()
+    assert len({m.event_id for m in metas}) == 480
+    for case in cases:
+        seqs = [m.case_seq for m in metas if m.case_id == case]
+        assert seqs == list(range(1, 41))
+    assert len({i.id for i in a.inputs + b.inputs}) == 480
+
+
+async def test_a_killed_instance_is_taken_over_and_what_it_had_not_published_goes_out_with_the_same_bytes(
+    line: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = await line.case()
+    from referral.runtime.loop import outbox
+
+    true, stuck = outbox.publish, asyncio.Event()
+
+    async def hanging(producer, topic, blobs):
+        stuck.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(outbox, "publish", hanging)
+    a = line.counter("a")
+    a.start()
+    await line.write(case, await line.value(case, 1))
+    await asyncio.wait_for(stuck.wait(), 20)
+    await a.kill()
+    monkeypatch.setattr(outbox, "publish", true)
+    kept = (await line.sql("SELECT blob FROM routing.outbox"))[0][0]
+    assert await line.records() == []
+    await expire(line)
+    b = line.counter("b")
+    b.start()
+    await until(lambda: len(b.units) == 12)
+    await until(lambda: _said(line, 1))
+    records = await line.distinct()
+    assert len(records) == 1 and records[0].value in bytes(kept)
+    await line.write(case, await line.value(case, 2))
+    await until(lambda: b.inputs)
+    assert [i.seq for i in b.inputs] == [2]
+
+
+async def test_a_zombie_with_an_old_epoch_commits_and_publishes_nothing(line: Stack) -> None:
+    case = await line.case(0)
+    a = line.counter("a")
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    await line.sql(
+        "UPDATE routing.lease SET epoch = epoch + 1, owner = 'b', lease_until = clock_timestamp() + interval '1 h' WHERE unit = 'p0'"
+    )
+    await line.write(case, await line.value(case, 1))
+    await until(lambda: "p0" not in a.units)
+    other = await line.case(1)
+    await line.write(other, await line.value(other, 1))
+    await until(lambda: a.inputs)
+    assert {i.case_id for i in a.inputs} == {other}
+    await until(lambda: _said(line, 1))
+    assert {m.case_id for m in await line.metas()} == {other}
+
+
+async def test_a_process_stopped_in_the_middle_of_a_transaction_is_terminated_and_its_work_is_done_once(
+    line: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("referral.runtime.loop.consumer.STALL", 2.0)
+    case = await line.case(0)
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stopping(tx: AsyncConnection, batch: Batch) -> Outcome:
+        inside.set()
+        await go_on.wait()
+        return await counting(tx, batch)
+
+    a = line.counter("a", handle=stopping)
+    a.start()
+    await until(lambda: len(a.units) == 12)
+    await line.write(case, await line.value(case, 1))
+    await asyncio.wait_for(inside.wait(), 20)
+    b = line.counter("b")
+    b.start()
+    await until(lambda: b.inputs, 40)
+    go_on.set()
+    await until(lambda: len(a.units) + len(b.units) == 12, 40)
+    await until(lambda: _said(line, 1))
+    assert [m.case_seq for m in await line.metas()] == [1]
+
+
+async def _processed(line: Stack) -> str:
+    case = await line.case(0)
+    await line.write(case, await line.value(case, 1), await line.value(case, 2))
+    a = line.counter("a")
+    a.start()
+    await until(lambda: len(a.inputs) == 2)
+    await a.end()
+    return case
+
+
+async def _stops(line: Stack, cause: str, unit: str = "p0") -> Counter:
+    b = line.counter("b")
+    b.start()
+    await until(lambda: "stopped" in b.against)
+    assert b.loop.owner.stopped[unit][0] == cause
+    return b
+
+
+async def test_sql_that_went_back_is_noticed_before_anything_is_said_and_the_other_units_go_on(line: Stack) -> None:
+    case = await _processed(line)
+    await line.sql("DELETE FROM routing.seen")
+    await line.sql("UPDATE routing.lease SET positions = '{}'")
+    b = await _stops(line, "rewound-sql")
+    other = await line.case(1)
+    await line.write(other, await line.value(other, 1))
+    await until(lambda: b.inputs)
+    assert {i.case_id for i in b.inputs} == {other}
+    assert len([m for m in await line.metas() if m.case_id == case]) == 2
+
+
+async def test_an_empty_database_beside_a_topic_with_records_is_a_rewind(line: Stack, postgres: str) -> None:
+    await _processed(line)
+    await line.sql("TRUNCATE routing.lease, routing.seen, routing.outbox, routing.alarm")
+    await _stops(line, "rewound-sql")
+
+
+async def test_a_position_beyond_the_topic_means_that_kafka_went_back(line: Stack) -> None:
+    await _processed(line)
+    await line.sql("""UPDATE routing.lease SET positions = positions || '{"referral-intake/0": [99, "ab"]}' WHERE unit = 'p0'""")
+    await _stops(line, "rewound-kafka")
+
+
+async def test_another_record_before_the_position_means_that_kafka_went_back(line: Stack) -> None:
+    await _processed(line)
+    await line.sql("""UPDATE routing.lease SET positions = positions || '{"referral-intake/0": [2, "ab"]}' WHERE unit = 'p0'""")
+    await _stops(line, "rewound-kafka")
+
+
+async def test_a_clean_restart_is_no_rewind(line: Stack) -> None:
+    await _processed(line)
+    b = line.counter("b")
+    b.start()
+    await until(lambda: len(b.units) == 12 and not b.against)
+    assert b.loop.owner.stopped == {} and b.inputs == []
+
+
+async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
+    good, poison = await line.case(5), await line.case(5)
+    await line.write(poison, await line.value(poison, 1))
+    await line.write(good, await line.value(good, 1))
+    for _ in range(3):
+        inside = asyncio.Event()
+
+        async def dying(tx: AsyncConnection, batch: Batch, inside: asyncio.Event = inside) -> Outcome:
+            if any(i.case_id == poison for i in batch.inputs):
+                inside.set()
+                await asyncio.Event().wait()
+            return await counting(tx, batch)
+
+        victim = line.counter("a", handle=dying)
+        victim.start()
+        await asyncio.wait_for(inside.wait(), 20)
+        await victim.kill()
+        await expire(line)
+    last = line.counter("b", handle=dying)
+    last.start()
+    await until(lambda: last.inputs)
+    assert [i.case_id for i in last.inputs] == [good]
+    kept = await line.distinct(QUARANTINE)
+    assert [r.key for r in kept] == [b"routing/referral-intake/5/0"]
+    await until(lambda: len(last.units) == 12 and not last.loop.units["p5"].careful)
+    assert await line.sql("SELECT * FROM routing.attempt") == []
+
+
+async def _ingress(line: Stack, *agencies: str) -> None:
+    for agency in agencies:
+        await clients.create_ingress(line.settings, agency)
+
+
+async def test_an_agency_s_topic_is_found_read_as_it_came_and_its_bad_records_quarantined(line: Stack) -> None:
+    await _ingress(line, "ks-pris-ngo")
+
+    async def picky(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        for i in batch.inputs:
+            assert isinstance(i.body, Raw)
+            if i.body.value == b"bad":
+                outcome.quarantine(i, "body")
+        return outcome
+
+    counter = line.counter(handle=picky, name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter.start()
+    await until(lambda: len(counter.units) == 13)
+    topic = line.settings.topic("ingress.ks-pris-ngo")
+    for value in (b"good", b"bad"):
+        await line.producer.send_and_wait(topic, value, key=b"k", partition=0, headers=[("ce_id", b"1")])
+    await until(lambda: len(counter.inputs) == 2)
+    body = counter.inputs[0].body
+    assert (body.agency, body.key, body.value, body.headers) == ("ks-pris-ngo", b"k", b"good", (("ce_id", b"1"),))
+    await until(lambda: _kept(line))
+    assert [r.key for r in await line.distinct(QUARANTINE)] == [b"intake/ingress.ks-pris-ngo/0/1"]
+
+
+async def _kept(line: Stack) -> bool:
+    return bool(await line.records(QUARANTINE))
+
+
+async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("loop", "quarantine"):
+        monkeypatch.setattr(f"referral.runtime.{module}.WINDOW", 6.0)
+    await _ingress(line, "broken", "well")
+
+    async def picky(tx: AsyncConnection, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        for i in batch.inputs:
+            if i.body.value == b"bad":
+                outcome.quarantine(i, "body")
+        return outcome
+
+    async def send(agency: str, value: bytes) -> None:
+        await line.producer.send_and_wait(line.settings.topic(f"ingress.{agency}"), value, partition=0)
+
+    counter = line.counter(handle=picky, name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter.start()
+    await until(lambda: len(counter.units) == 14)
+    for _ in range(MANY):
+        await send("broken", b"bad")
+    await until(lambda: counter.loop.owner.stopped)
+    assert counter.loop.owner.stopped["ingress.broken"][0] == "quarantine"
+    assert not counter.against, "that agency's topic waits; the doors stay open for all others"
+    await send("broken", b"after")
+    await send("well", b"meanwhile")
+    await until(lambda: len(counter.inputs) == MANY + 1)
+    assert counter.inputs[-1].body.value == b"meanwhile" and counter.loop.owner.stopped
+    await until(lambda: len(counter.inputs) == MANY + 2)
+    assert counter.inputs[-1].body.value == b"after"
+    assert not counter.against
+
+
+async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker answers, and not for one partition."""
+    check, ill = rollback_check.check, {"p3"}
+
+    async def checked(*more: Any) -> list[rollback_check.Rewound]:
+        if ill & more[-1].keys():
+            raise KafkaTimeoutError
+        return await check(*more)
+
+    monkeypatch.setattr("referral.runtime.loop.assignment.rewind.check", checked)
+    monkeypatch.setattr("referral.runtime.loop.assignment.AGAIN", 0.5)
+    case = await line.case(5)
+    await line.write(case, await line.value(case, 1))
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.inputs and len(counter.units) == 11)
+    await until(lambda: "unreadable: p3" in counter.against.get("stopped", ""))
+    ill.clear()
+    await until(lambda: len(counter.units) == 12 and not counter.against)
+
+
+async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("referral.runtime.loop.assignment.DISCOVER", 0.2)
+    await _ingress(line, "gone", "stays")
+    counter = line.counter(name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter.start()
+    await until(lambda: len(counter.units) == 14)
+    admin = AIOKafkaAdminClient(bootstrap_servers=line.settings.kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics([line.settings.topic("ingress.gone")])
+    finally:
+        await admin.close()
+    await until(lambda: counter.loop.owner.gone and "ingress.gone" not in counter.units)
+    await until(lambda: not counter.against)
+    assert await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'"), "for an hour it may have been a mistake"
+    monkeypatch.setattr("referral.runtime.loop.assignment.GONE", 0.0)
+
+    async def forgotten() -> bool:
+        return not await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'")
+
+    counter.loop.owner.gone.clear()
+    await until(forgotten)
+    assert "ingress.stays" in counter.units
+
+
+async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:
+    await _ingress(line, "new", "old")
+
+    async def versions(tx: AsyncConnection, batch: Batch) -> Outcome:
+        for i in batch.inputs:
+            if i.body.value == b"v2":
+                raise NewerVersion
+        return Outcome()
+
+    counter = line.counter(handle=versions, name="intake", ingress=True, writes="referral-intake", reads=("referral-routing",))
+    counter.start()
+    await until(lambda: len(counter.units) == 14)
+    for agency, value in (("new", b"v2"), ("old", b"v1"), ("new", b"v1"), ("old", b"v1")):
+        await line.producer.send_and_wait(line.settings.topic(f"ingress.{agency}"), value, partition=0)
+    await until(lambda: len(counter.inputs) == 2 and counter.loop.owner.stopped)
+    assert {i.body.agency for i in counter.inputs} == {"old"}
+    assert counter.loop.owner.stopped["ingress.new"][0] == "newer-version"
+    assert not counter.against
+
+
+async def test_a_service_with_one_unit_gets_every_record_exactly_as_it_is(line: Stack) -> None:
+    case = await line.case()
+    value = await line.value(case, 1)
+    await line.write(case, value, value, b"garbage")
+
+    async def keep(tx: AsyncConnection, batch: Batch) -> Outcome:
+        assert batch.owned == {"all"} and not batch.keys
+        return Outcome()
+
+    counter = line.counter(handle=keep, name="audit", one_unit=True, writes=None, reads=(IN, OUT, QUARANTINE))
+    counter.start()
+    await until(lambda: len(counter.inputs) == 3)
+    assert [i.body.value for i in counter.inputs] == [value, value, b"garbage"]
+    assert all(i.body.kafka_time > 0 for i in counter.inputs)
+    assert len({i.id for i in counter.inputs}) == 3
+    assert seal.open(counter.inputs[0].body.value).meta.case_id == case
+
+
+async def test_a_lost_database_connection_is_fenced_and_the_loop_goes_on(line: Stack) -> None:
+    case = await line.case()
+    counter = line.counter()
+    counter.start()
+    await line.write(case, await line.value(case, 1))
+    await until(lambda: counter.inputs)
+    await line.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'routing' AND datname = current_database()")
+    await line.write(case, await line.value(case, 2))
+    await until(lambda: {i.seq for i in counter.inputs} == {1, 2}, 40)
+    await until(lambda: _until_seq(line, 2))
+    assert [m.case_seq for m in await line.metas()] == [1, 2]
+
+
+async def _until_seq(line: Stack, seq: int) -> bool:
+    return any(m.case_seq == seq for m in await line.metas())
+
+
+async def test_a_drill_s_database_refuses_a_process_that_is_none(line: Stack) -> None:
+    from referral.errors import Rejected
+    from referral.runtime.postgres import clock
+
+    real = msgspec.structs.replace(line.settings, drill_clock=False)
+    async with line.admin.begin() as tx:
+        with pytest.raises(Rejected, match="no-drill"):
+            await clock.advance(tx, real, 1)
+        before = await clock.now(tx)
+        assert await clock.advance(tx, line.settings, 3_600_000_000) >= before + 3_600_000_000
+    async with connecting(database.engine(line.settings, "routing")) as own:
+        from sqlalchemy.exc import DBAPIError
+
+        with pytest.raises(DBAPIError):
+            await clock.advance(own, line.settings, 1)
+    line.settings = real
+    counter = line.counter()
+    counter.start()
+    await until(lambda: counter.task and counter.task.done())
+    assert "drill" in str(counter.task.exception())
+    with pytest.raises(Rejected, match="drill"):
+        await bootstrap.prepare_database(real)
+    assert make_url(real.database).database

@@ -1,0 +1,174 @@
+"""An input that kills the process, in a real process: it is put aside after named attempts, and its partition goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from referral.domain.events import Quarantined
+from referral.runtime.loop import attempts
+from referral.runtime.postgres import queue
+from referral.runtime.settings import Settings
+from referral.wire import codec, topics
+from tests.harness import malformed
+from tests.harness.line import poison
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, stack, until
+
+pytestmark = pytest.mark.servers
+ROOT = Path(__file__).parents[3]
+HOUR = 3600 * 1_000_000
+
+
+@pytest.fixture
+async def line(settings: Settings):
+    async with stack(settings) as made:
+        yield made
+
+
+async def child(line: Stack, case: str, *words: str) -> asyncio.subprocess.Process:
+    """The service's process, taking over at once whatever a dead one held."""
+    await line.sql("UPDATE routing.lease SET lease_until = '-infinity'")
+    await line.sql("UPDATE routing.instance SET alive_until = '-infinity'")
+    found = line.settings
+    environment = {
+        **os.environ,
+        "REFERRAL_KAFKA": found.kafka,
+        "REFERRAL_DATABASE": found.database,
+        "REFERRAL_MASTER_KEY_FILE": str(found.master_key_file),
+        "REFERRAL_WITNESS_POLICY": str(found.witness_policy),
+        "REFERRAL_TOPIC_PREFIX": found.topic_prefix,
+        "REFERRAL_DRILL_CLOCK": "1",
+        "REFERRAL_INSTANCE": str(uuid.uuid4()),
+    }
+    command = (sys.executable, "-m", "tests.harness.line.poison", case, *words)
+    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=None)
+
+
+@asynccontextmanager
+async def survivor(line: Stack, case: str, *words: str, deaths: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process that lives after so many have died; it is ended with the block."""
+    for _ in range(deaths):
+        dying = await child(line, case, *words)
+        assert await asyncio.wait_for(dying.wait(), 30) == poison.KILLED
+    living = await child(line, case, *words)
+    try:
+        yield living
+        assert living.returncode is None
+    finally:
+        if living.returncode is None:
+            living.terminate()
+            await asyncio.wait_for(living.wait(), 20)
+
+
+def said_by(line: Stack, case: str) -> Callable[[], Awaitable[bool]]:
+    async def said() -> bool:
+        return any(m.case_id == case for m in await line.metas())
+
+    return said
+
+
+async def put(line: Stack, case: str, id_: str) -> None:
+    async with line.admin.begin() as tx:
+        key = (await line.keys.load(tx, [case]))[case]
+        await tx.exec_driver_sql("SET LOCAL search_path = routing, runtime")
+        await queue.put(tx, case, came(), id_, key)
+
+
+async def cleared(line: Stack) -> bool:
+    return not await line.sql("SELECT * FROM routing.attempt")
+
+
+async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
+    bad, good = await line.case(5), await line.case(5)
+    await line.write(bad, await line.value(bad, 1))
+    await line.write(good, await line.value(good, 1))
+    async with survivor(line, bad, deaths=attempts.LAST):
+        await until(said_by(line, good), 30)
+    assert [r.key for r in await line.distinct(QUARANTINE)] == [b"routing/referral-intake/5/0"]
+    assert {m.case_id for m in await line.metas()} == {good}
+
+
+async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
+    """Behind it stands a transaction's marker, which no reading one at a time may wait for."""
+    good, topic = await line.case(5), line.settings.topic(IN)
+    torn = malformed.deltas(random.Random(1))
+    assert await malformed.produce(line.producer, topic, 5, torn) == ""
+    async with AIOKafkaProducer(bootstrap_servers=line.settings.kafka, transactional_id=topic) as writer:
+        await writer.begin_transaction()
+        await writer.send_and_wait(topic, b"x", key=b"k", partition=5)
+        await writer.abort_transaction()
+    async with survivor(line, poison.UNDECODABLE, deaths=attempts.LAST):
+        await until(lambda: _kept(line), 30)
+        await line.write(good, await line.value(good, 1))
+        await until(said_by(line, good), 30)
+    [kept] = await line.distinct(QUARANTINE)
+    assert kept.key == b"routing/referral-intake/5/1"
+    body = codec.decode(Quarantined.TYPE, codec.fingerprint(Quarantined.TYPE), kept.value)
+    assert isinstance(body, Quarantined) and body.reason == "kills-process" and body.length == len(torn)
+
+
+async def _kept(line: Stack) -> bool:
+    return bool(await line.records(QUARANTINE))
+
+
+async def test_a_marker_at_a_topic_s_end_holds_back_no_alarm(line: Stack) -> None:
+    """It is no record, so no record says that everything was read."""
+    case = await line.case(5)
+    await line.write(case, await line.value(case, 1))
+    async with AIOKafkaProducer(bootstrap_servers=line.settings.kafka, transactional_id=line.settings.topic(IN)) as writer:
+        await writer.begin_transaction()
+        await writer.send_and_wait(line.settings.topic(IN), b"x", key=b"k", partition=5)
+        await writer.abort_transaction()
+    await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=5)
+    counter = line.counter()
+    counter.start()
+    await until(lambda: any(i.source.topic == "alarm" for i in counter.inputs))
+
+    async def gone() -> bool:
+        return await line.sql("SELECT * FROM routing.alarm") == []
+
+    await until(gone)  # it is handled a moment before its batch is committed
+
+
+@pytest.mark.parametrize(("words", "deaths", "kept"), [((), 3, 1), (("gentle",), 3, 0)])
+async def test_a_queue_row_goes_to_the_fallback_or_into_the_quarantine(line: Stack, words: tuple[str, ...], deaths: int, kept: int) -> None:
+    bad, good = await line.case(5), await line.case(5)
+    await put(line, bad, str(uuid.uuid4()))
+    await put(line, good, str(uuid.uuid4()))
+    async with survivor(line, bad, *words, deaths=deaths):
+        await until(said_by(line, good), 30)
+        await until(lambda: cleared(line))
+        await line.write(good, await line.value(good, 1))
+        await until(lambda: _count(line, good, 2))
+    quarantined = await line.distinct(QUARANTINE)
+    assert len(quarantined) == kept and all(r.key.startswith(b"routing/queue/5/") for r in quarantined)
+    assert any(m.case_id == bad for m in await line.metas()) is (kept == 0)
+    assert await line.sql("SELECT * FROM routing.queue WHERE NOT sent") == []
+
+
+async def _count(line: Stack, case: str, count: int) -> bool:
+    return sum(m.case_id == case for m in await line.metas(OUT)) >= count
+
+
+@pytest.mark.parametrize("words", [(), ("gentle",)])
+async def test_an_alarm_goes_to_the_fallback_or_is_put_off_and_never_lost(line: Stack, words: tuple[str, ...]) -> None:
+    bad, good = await line.case(5), await line.case(5)
+    for case in (bad, good):
+        await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
+    async with survivor(line, bad, *words, deaths=attempts.LAST):
+        await until(said_by(line, good), 30)
+        await until(lambda: cleared(line))
+    left = await line.sql("SELECT case_id, at - runtime.clock() FROM routing.alarm")
+    if words:  # the fallback answered for the case, and set no other
+        assert any(m.case_id == bad for m in await line.metas()) and left == []
+    else:
+        assert [row[0] for row in left] == [bad] and HOUR * 0.9 < left[0][1] <= HOUR

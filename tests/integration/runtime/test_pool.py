@@ -1,0 +1,72 @@
+"""What a pool of connections does when the server has closed one, and how many rows of many tables are written at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from referral.runtime.keys.case_keys import KEY
+from referral.runtime.postgres import bulk, database, queue
+from referral.runtime.settings import Settings
+from tests.harness.line.runtime_stack import until
+
+pytestmark = pytest.mark.servers
+PATIENCE_S = 10.0
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_connection_that_the_server_has_closed_is_given_to_nobody(
+    settings: Settings, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "RESTED", 0.0 if asked else PATIENCE_S)
+    engine, admin = database.engine(settings, "intake", size=1), database.admin(settings)
+    try:
+        async with engine.connect() as tx:
+            before = (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            raw = (await tx.get_raw_connection()).driver_connection
+        assert raw is not None
+        async with admin.begin() as tx:
+            assert (await tx.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": before})).scalar_one()
+        if not asked:
+            await until(raw.is_closed)
+        async with engine.connect() as tx:
+            assert (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one() != before
+    finally:
+        await engine.dispose()
+        await admin.dispose()
+
+
+async def test_a_bell_for_the_queue_is_heard_without_a_transaction(settings: Settings) -> None:
+    engine = database.engine(settings, "intake", size=2)
+    heard = asyncio.Event()
+    try:
+        async with engine.connect() as tx:
+            raw = (await tx.get_raw_connection()).driver_connection
+            assert raw is not None
+            await raw.add_listener(queue.channel("intake"), lambda *_: heard.set())
+            queue.Doorbell(engine, "intake").ring()
+            async with asyncio.timeout(PATIENCE_S):
+                await heard.wait()
+            await raw.reset()
+    finally:
+        await engine.dispose()
+
+
+async def test_rows_of_several_tables_are_written_by_one_statement_or_not_at_all(settings: Settings) -> None:
+    engine = database.engine(settings, "intake", size=1)
+    key = [{"case_id": "c1", "wrapped": b"w"}, {"case_id": "c2", "wrapped": b"w"}]
+    row = {"id": "q1", "partition": 1, "case_id": "c1", "type": "t", "fingerprint": 1, "body": b"", "drill": False}
+    try:
+        async with engine.begin() as tx:
+            await bulk.write(tx, {KEY: key, queue.QUEUE: [row, {**row, "id": "q2"}]})
+            await bulk.write(tx, {KEY: [], queue.QUEUE: [row]})  # the same id is taken once
+        with pytest.raises(Exception, match="case_key_pkey"):
+            async with engine.begin() as tx:
+                await bulk.write(tx, {queue.QUEUE: [{**row, "id": "q3"}], KEY: key[:1]})
+        async with engine.connect() as tx:
+            assert (await tx.execute(text("SELECT id FROM queue ORDER BY n"))).scalars().all() == ["q1", "q2"]
+            assert (await tx.execute(text("SELECT count(*) FROM keys.case_key"))).scalar_one() == 2
+    finally:
+        await engine.dispose()

@@ -1,0 +1,165 @@
+"""The model check merges what a procedure cannot tell apart: brute force finds the same, case by case. And no offer escapes its proofs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from msgspec import structs
+
+from referral.analysis.reachability.agents import Pace
+from referral.analysis.reachability.classes import Circumstance, circumstances
+from referral.analysis.reachability.explore import PAIRED, alone, calm_ways, ways
+from referral.analysis.reachability.findings import findings, notes
+from referral.analysis.reachability.invariants import wrongs
+from referral.analysis.reachability.tally import who
+from referral.analysis.reachability.tasks import Task, alike, every, tasks
+from referral.analysis.reachability.walk import Way, inputs
+from referral.analysis.reachability.world import START, Given
+from referral.domain.events import OfferOpened
+from referral.domain.policy.procedure import Pathway
+from tests.stories.teller import policy
+
+SHIPPED = policy()
+PLACES = ("prishtine", "novoberde", "gjilan")
+"""One with everything, one without a coordinator, one far from the shelters."""
+CHILD = next(pathway for pathway in SHIPPED.current if pathway.id == "trafficking-child")
+
+
+def summary(every: list[Way]) -> Counter[tuple[object, ...]]:
+    """What all ways of a case came to, without the names of agencies."""
+    return Counter((who(way), way.first, way.bed, way.desk, way.end, tuple(sorted(way.opened))) for way in every)
+
+
+def differing(pathway: Pathway, depth: int, sample: int, shift: int = 0) -> list[Task]:
+    """Of every so-manieth case in three municipalities those that come to something else than the example of their class."""
+    examples: dict[object, Counter[tuple[object, ...]]] = {}
+    wrong = []
+    for task in list(every(pathway, SHIPPED, PLACES))[shift::sample]:
+        key = alike(pathway, SHIPPED, Circumstance(task.traits, task.consent), task.places[0], max(depth, 1))
+        found = summary(list(ways(SHIPPED, task, depth)))
+        if examples.setdefault(key, found) != found:
+            wrong.append(task)
+    return wrong
+
+
+@pytest.mark.parametrize("pathway", SHIPPED.current, ids=lambda pathway: pathway.id)
+def test_merged_and_unmerged_agree_where_nobody_fails(pathway: Pathway) -> None:
+    assert differing(pathway, 0, 71) == []
+
+
+@pytest.mark.parametrize("pathway", SHIPPED.current, ids=lambda pathway: pathway.id)
+def test_merged_and_unmerged_agree_where_one_fails(pathway: Pathway) -> None:
+    assert differing(pathway, 1, 211) == []
+
+
+def test_every_case_is_in_a_class() -> None:
+    made = {task.places: task for task in tasks(SHIPPED, 1, pathways=(CHILD.id,), places=PLACES)}
+    assert {place for places in made for place in places} == set(PLACES)
+    keys = {alike(CHILD, SHIPPED, Circumstance(task.traits, task.consent), task.places[0], 1) for task in made.values()}
+    assert len(keys) == len(made) < len(list(circumstances(CHILD, SHIPPED))) * len(PLACES) / 10
+
+
+def calm() -> tuple[Task, Way]:
+    task = next(every(CHILD, SHIPPED, ("prizren",)))
+    return task, next(ways(SHIPPED, task, 0))
+
+
+def test_the_calm_way_of_a_child_is_whole_and_has_nothing_wrong() -> None:
+    _, way = calm()
+    assert way.end == "done" and way.wrong == [] and way.late == [] and way.desk < 0 <= way.first < way.bed
+    assert {"police", "support", "shelter", "guardian", "risk", "health", "interview", "plan"} <= way.opened
+
+
+def test_a_failure_that_changes_nothing_later_is_not_followed_to_the_end() -> None:
+    task, _ = calm()
+    assert any(way.merged for way in ways(SHIPPED, task, 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"shows": ("identity", "medical", "narrative")}, "which health does not show"),
+        ({"agency": "csw-prizren", "service": "csw-prizren.duty"}, ""),
+        ({"service": "isf.beds", "agency": "police-prizren"}, "no known service"),
+        ({"service": "no-such.service"}, "no known service"),
+        ({"step": "no-such"}, "no known step"),
+    ],
+)
+def test_an_offer_that_should_not_be_is_seen(changes: dict[str, object], says: str) -> None:
+    _, way = calm()
+    before = None
+    for done in inputs(way.last):
+        for event in done.events:
+            if isinstance(event, OfferOpened) and event.step == "health":
+                wrong = list(wrongs(before, done.case, structs.replace(event, **changes), done.now, SHIPPED))
+                assert any(says in one for one in wrong) if says else wrong == []
+                return
+        before = done.case
+    raise AssertionError("health was never asked")
+
+
+def test_whoever_is_excluded_or_locks_up_must_not_be_asked() -> None:
+    _, way = calm()
+    for done in inputs(way.last):
+        for event in done.events:
+            if isinstance(event, OfferOpened) and event.step == "shelter":
+                apart = structs.replace(done.case, excluded=(f"agency:{event.agency}",))
+                assert f"{event.agency} is excluded and is asked" in list(wrongs(None, apart, event, done.now, SHIPPED))
+                locked = structs.replace(event, agency="isf", service="isf.beds")
+                assert any("locks people up" in one for one in wrongs(None, done.case, locked, done.now, SHIPPED))
+                return
+    raise AssertionError("no shelter was asked")
+
+
+def test_a_way_that_is_taken_to_go_on_as_another_does_so() -> None:
+    """Where ways are merged again, following them to the end comes to the same: the end of the other, and no desk that it did not ask."""
+    given = Given(START, Pace.LATE, structs.replace(calm()[0].traits, sex="male"))
+    _, forks = calm_ways(SHIPPED, CHILD, given)
+    merged = 0
+    for fork in forks:
+        cut = alone(CHILD, fork, branches=False).way
+        if cut.merged is None:
+            continue
+        merged += 1
+        apart = structs.replace(fork.parent, views={})
+        whole = alone(CHILD, fork._replace(parent=apart), branches=False).way
+        assert (whole.end, whole.first, whole.bed) == (cut.end, cut.first, cut.bed), who(cut)
+        assert whole.tasks.keys() <= cut.tasks.keys() | fork.parent.tasks.keys(), who(cut)
+    assert merged > 10
+
+
+def test_two_failures_wait_longer_than_one() -> None:
+    justice = next(pathway for pathway in SHIPPED.current if pathway.id == "juvenile-justice")
+    task = next(every(justice, SHIPPED, ("gjilan",)))
+    waits: dict[int, int] = {}
+    for way in ways(SHIPPED, task, 2):
+        waits[len(way.failing)] = max(waits.get(len(way.failing), 0), way.first)
+    assert 0 < waits[0] < waits[1] < waits[2]
+
+
+def test_pairs_come_to_what_every_pair_comes_to_by_itself() -> None:
+    """Nothing is merged here: every failure after every other is followed to its end."""
+    task = next(every(CHILD, SHIPPED, ("gjilan",)))
+    found = [way for way in ways(SHIPPED, task, 2) if len(way.failing) == 2]
+    _, forks = calm_ways(SHIPPED, CHILD, Given(START, Pace.LATE, task.traits, task.consent))
+    apart = [
+        alone(CHILD, fork._replace(parent=structs.replace(fork.parent, views={})), branches=True) for fork in forks if fork.fault in PAIRED
+    ]
+    by_force = []
+    for first in apart:
+        first.way.views.clear()
+        by_force += [
+            alone(CHILD, then, branches=False).way for then in first.forks if then.agency != first.fork.agency and then.fault in PAIRED
+        ]
+    assert len(by_force) > len(found) > 100 and not any(way.merged for way in by_force)
+    assert all(way.first >= 0 or way.desk >= 0 for way in (*found, *by_force))
+    for name in ("first", "bed"):
+        assert max(getattr(way, name) for way in found) == max(getattr(way, name) for way in by_force)
+
+
+def test_at_night_a_desk_is_asked_while_the_inspectorate_is_closed() -> None:
+    labour = next(pathway for pathway in SHIPPED.current if pathway.id == "child-labour")
+    danger = next(task for task in every(labour, SHIPPED, ("prizren",)) if "danger" in task.traits.flags)
+    said = {note.kind for way in ways(SHIPPED, danger, 0) for note in notes(SHIPPED, danger, way)}
+    assert "closed" in said and not [one for way in ways(SHIPPED, danger, 0) for one in findings(SHIPPED, danger, way)]

@@ -1,0 +1,73 @@
+"""What the operators' page lists is what the code has: settings, metrics, readiness, doctor; every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+
+from referral.cli.admin.doctor_checks import CHECKS
+from referral.runtime import observe
+from services.audit.__main__ import ALARMS
+from services.audit.publisher import REFUSED, SIZE, UNWITNESSED
+from services.intake.unanswered import LATE
+from services.oversight.scheduler import BEHIND, READ, RELEASES
+from services.routing.engine_failure import ENGINE_FAILURES, ERASURES_REFUSED
+
+ROOT = Path(__file__).parents[3]
+OPERATORS = (ROOT / "docs" / "operators.md").read_text("utf-8")
+SOURCES = {
+    file.relative_to(ROOT).as_posix(): file.read_text("utf-8")
+    for folder in ("referral", "services")
+    for file in sorted((ROOT / folder).rglob("*.py"))
+    if "events" not in file.parts and "compiled" not in file.parts
+}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def table(after: str) -> set[str]:
+    """The words in `…` in the first column of the first table after a heading."""
+    rows = OPERATORS.partition(after)[2].partition("\n|")[2].partition("\n\n")[0].splitlines()
+    return {word for row in rows for word in re.findall(r"`([^`]+)`", row.removeprefix("|").split("|")[0])}
+
+
+def test_every_setting_that_the_code_reads_is_told() -> None:
+    read = {name for text in SOURCES.values() for name in re.findall(r"\b(REFERRAL_[A-Z]+(?:_[A-Z]+)*)\b", text)}
+    events = {"REFERRAL_ATTACHED", "REFERRAL_WITHDRAWN", "REFERRAL_SUBMITTED"}
+    assert table("## Settings") - {"SSL_CERT_FILE", "referral up"} == read - events
+
+
+def test_every_metric_is_told_with_when_to_worry() -> None:
+    made = [one for one in vars(observe).values() if isinstance(one, Counter | Gauge | Histogram)]
+    names = {
+        next(iter(metric.describe())).name
+        for metric in (*made, ENGINE_FAILURES, ERASURES_REFUSED, LATE, ALARMS, SIZE, UNWITNESSED, REFUSED, BEHIND, READ, RELEASES)
+    }
+    names |= set(re.findall(r'Counter\("(referral_many_[a-z]+)"', SOURCES["services/intake/crowd.py"]))
+    names |= set(re.findall(r'"(referral_knocks?_[a-z_]+)"', SOURCES["services/notifier/metrics.py"]))
+    assert table("## Metrics") == names
+
+
+def test_every_word_against_readiness_is_told() -> None:
+    text = "".join(SOURCES.values())
+    words = set(re.findall(r'health\.red\("([a-z-]+)"', text)) | set(re.findall(r'found\["([a-z-]+)"\] = f?"', text)) | {"start"}
+    words |= set(re.findall(r'return \{"([a-z-]+)": f', SOURCES["services/routing/engine_failure.py"]))
+    words |= set(re.findall(r'against\["([a-z-]+)"\] = ', text))
+    assert table("## Is it ready?") == words
+    causes = re.search(r"^CAUSES = \(([^)]*)\)", SOURCES["referral/runtime/loop/assignment.py"], re.M)
+    assert causes is not None
+    told = set(re.findall(r"^\| `([a-z-]+)` \|", OPERATORS.partition("| cause of `stopped` |")[2].partition("\n\n")[0], re.M))
+    assert told == set(re.findall(r'"([a-z-]+)"', causes[1]))
+
+
+def test_every_check_of_doctor_is_told() -> None:
+    assert table("## `referral doctor`") == {check.__name__ for check in CHECKS}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S))
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not broken

@@ -1,0 +1,173 @@
+"""What the inbox and its pages say, as pure functions of rows and now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.datastructures import QueryParams
+
+from referral.errors import Rejected
+from referral.runtime import i18n
+from services.intake.model import Offer, Spot
+from services.intake.pages import confirmation, forms, labels, relative_time, render
+from services.intake.pages import offer as pages_offer
+from services.intake.pages.forms import Entered
+from services.intake.pages.session import Visit
+
+SAY = i18n.load(render.WORDS)["en"]
+NOW = 1_764_036_000_000_000
+MINUTE = 60_000_000
+
+
+def name(kind: str, code: str) -> str:
+    return f"{kind}:{code}"
+
+
+def offer(**more: Any) -> Offer:
+    values: dict[str, Any] = {
+        "offer_id": "o",
+        "case_id": "c",
+        "agency": "police-prizren",
+        "track_id": "t",
+        "step": "police",
+        "round": 0,
+        "seat": 0,
+        "kind": "REQUEST",
+        "role": "police-thbs",
+        "service": "s",
+        "reach": "WEB",
+        "urgency": "urgent",
+        "ladder": ("duty-officer",),
+        "rung": 0,
+        "shows": ("identity",),
+        "words": ("ACKNOWLEDGE", "ACCEPT", "ARRIVE", "COMPLETE", "DECLINE", "HOLD", "RETURN"),
+        "reasons": ("OUT_OF_AREA",),
+        "codes": (),
+        "needs": (),
+        "skip": (),
+        "state": "OFFERED",
+        "arrived": False,
+        "due": NOW + 12 * MINUTE,
+        "due_what": "acknowledge",
+        "opened_at": NOW,
+        "changed_at": NOW,
+        "closed_at": None,
+        "reason": "",
+        "declined_by": None,
+    }
+    return Offer(**(values | more))
+
+
+def test_what_needs_an_answer_is_on_top_and_the_nearest_limit_first() -> None:
+    offers = [
+        offer(offer_id="later", due=NOW + 60 * MINUTE),
+        offer(offer_id="late", due=NOW - MINUTE),
+        offer(offer_id="soon", due=NOW + MINUTE),
+        offer(offer_id="work", state="ACCEPTED"),
+        offer(offer_id="declined", declined_by="e"),
+        offer(offer_id="told", kind="NOTIFY", due=None),
+        offer(offer_id="ended", state="EXPIRED", closed_at=NOW - MINUTE),
+        offer(offer_id="long-ended", state="EXPIRED", closed_at=NOW - 25 * 60 * MINUTE),
+    ]
+    found = labels.groups(offers, [offer(offer_id="call")], [], lambda _: Spot(found_in="prizren"), SAY, name, NOW)
+    hrefs = {
+        group: [card.href.rpartition("/")[2] for card in getattr(found, group)] for group in ("answer", "work", "info", "ended", "calls")
+    }
+    assert hrefs == {
+        "answer": ["late", "soon", "later"],
+        "work": ["declined", "work"],
+        "info": ["told"],
+        "ended": ["ended"],
+        "calls": ["call"],
+    }
+    late = found.answer[0].time
+    assert late is not None and late.tone == "late" and late.left == "Late by 1 minute"
+    assert found.answer[0].line == "role:police-thbs · municipality:prizren"
+    assert found.calls[0].line.startswith("agency:police-prizren") and found.calls[0].href == "/calls/call"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, ("ACKNOWLEDGE", "ACCEPT", "HOLD", "DECLINE")),
+        ({"state": "ACKNOWLEDGED"}, ("ACCEPT", "HOLD", "DECLINE")),
+        ({"state": "ACCEPTED"}, ("ARRIVE", "COMPLETE", "HOLD", "RETURN")),
+        ({"state": "ACCEPTED", "arrived": True}, ("COMPLETE", "HOLD", "RETURN")),
+        ({"declined_by": "e"}, ("ACCEPT",)),
+        ({"state": "EXPIRED", "closed_at": NOW}, ("ACCEPT",)),
+        ({"state": "CANCELLED", "closed_at": NOW}, ()),
+        ({"words": ("ACKNOWLEDGE", "ACCEPT", "DECIDE", "DECLINE")}, ("ACKNOWLEDGE", "DECIDE", "DECLINE")),
+    ],
+)
+def test_the_answers_that_are_offered(more: dict[str, Any], expected: tuple[str, ...]) -> None:
+    assert pages_offer.possible(offer(**more)) == expected
+
+
+def test_an_ended_offer_says_why_and_opens_no_file() -> None:
+    view = pages_offer.view(offer(state="CANCELLED", closed_at=NOW), Spot(), SAY, name, (), NOW)
+    assert "no longer" in view.ended and not view.sections and not view.actions and view.time is None
+
+
+def test_a_notice_by_telephone_is_told_and_no_rung_of_the_agency_is_said_to_be_woken() -> None:
+    notice = offer(kind="NOTIFY", reach="PHONE", words=("ACKNOWLEDGE",), due=None)
+    found = pages_offer.view(notice, Spot(), SAY, name, (), NOW, call=True)
+    assert [(action.word, action.label, action.first) for action in found.actions] == [("ACKNOWLEDGE", "I have told them", True)]
+    assert "rung:duty-officer" not in dict(found.facts).values()
+    own = pages_offer.view(offer(), Spot(), SAY, name, (), NOW)
+    assert "rung:duty-officer" in dict(own.facts).values()
+
+
+@pytest.mark.parametrize("reason", ["not-told", "not-called"])
+def test_an_agency_that_nobody_had_told_does_not_read_that_it_did_not_answer(reason: str) -> None:
+    over = {"state": "EXPIRED", "closed_at": NOW, "due": None}
+    silent = pages_offer.view(offer(**over, reason="accept"), Spot(), SAY, name, (), NOW).ended
+    untold = pages_offer.view(offer(**over, reason=reason), Spot(), SAY, name, (), NOW).ended
+    assert "answered in time" in silent and "answered in time" not in untold and "still" in untold
+    card = labels.card(offer(**over, reason=reason), Spot(), SAY, name, NOW)
+    assert card.state == untold
+
+
+def test_a_decline_without_reason_and_a_decision_without_words_are_told_beside_the_field() -> None:
+    assert forms.answer({"word": "DECLINE"}, offer()).errors == {"reason": "error.reason"}
+    deciding = offer(words=("DECIDE",), codes=("LOW",), needs=("reason", "child-view"))
+    entered = forms.answer({"word": "DECIDE", "need.reason": " because ", "need.child-view": "x" * 10_001}, deciding)
+    assert entered.errors == {"code": "error.code", "need.child-view": "error.long"}
+    assert entered.texts["reason"] == "because"
+    assert forms.answer({"word": "COMPLETE"}, offer()).errors == {"top": "error.word"}
+
+
+def test_what_the_door_refuses_is_told_beside_its_field() -> None:
+    def told(code: str, where: str) -> dict[str, str]:
+        return dict(confirmation.refused(Entered(), Rejected(code, where, "")).errors)
+
+    assert told("illegal-reason", "$.reason") == {"reason": "error.reason"}
+    assert told("not-recorded", "$.texts.child-view") == {"need.child-view": "error.need"}
+    assert told("key-reused", "Idempotency-Key") == {"top": "error.key"}
+    assert told("odd", "elsewhere") == {"top": "error.refused"}
+
+
+def test_nobody_can_send_a_link_that_claims_an_answer() -> None:
+    visit = Visit("token", None, b"", "en", NOW)
+    query = QueryParams(confirmation.link("/offers/o", "ACCEPT", NOW, "token").partition("?")[2])
+    found = confirmation.became(query, "/offers/o", visit, SAY, ())
+    assert found is not None and found.title == "Sent: Accept" and "at 03:00" in found.means
+    assert confirmation.became(query, "/offers/other", visit, SAY, ()) is None
+    assert confirmation.became(query, "/offers/o", Visit("another", None, b"", "en", NOW), SAY, ()) is None
+    assert confirmation.became(QueryParams("sent=ACCEPT.1.x"), "/offers/o", visit, SAY, ()) is None
+
+
+def test_codes_told_from_traits_have_names_and_what_was_written_stays() -> None:
+    assert labels.content("language", {"languages": ["sq", "rom"]}, name) == "language:sq, language:rom"
+    assert labels.content("identity", {"given_name": "Z"}, name) == {"given_name": "Z"}
+
+
+def test_a_limit_at_midnight_ends_the_day_before() -> None:
+    midnight = NOW - 3 * 60 * MINUTE + 18 * 24 * 60 * MINUTE
+    assert relative_time.limit(SAY, midnight, NOW) == "until Fri 12.12. 24:00"
+    assert relative_time.limit(SAY, midnight + MINUTE, NOW) == "until Sat 13.12. 00:01"
+
+
+def test_nobody_waits_for_an_answer_to_a_notice() -> None:
+    [action] = pages_offer.view(offer(kind="NOTIFY", words=("ACKNOWLEDGE",)), Spot(), SAY, name, (), NOW).actions
+    assert action.means == SAY("word.ACKNOWLEDGE.notice")

@@ -1,0 +1,95 @@
+"""Signing in, without a database: throttle, sessions, marks, passwords, and the way back out of the sign-in page."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from referral.runtime import passwords
+from services.intake.accounts import rules
+from services.intake.accounts.rules import ADDRESS_LIMIT, PAIR_LIMIT, SLOWEST_S, WINDOW_US, Failures
+from services.intake.pages import forms
+
+NOW = 1_764_036_000_000_000
+S = rules.SECOND_US
+times = st.lists(st.integers(NOW - 2 * WINDOW_US, NOW), max_size=70).map(tuple)
+
+
+@given(times, times, times)
+def test_a_throttled_sign_in_is_free_when_its_wait_is_over_and_not_before(
+    pair: tuple[int, ...], login: tuple[int, ...], address: tuple[int, ...]
+) -> None:
+    failures = Failures(pair=pair, login=login, address=address)
+    seconds = rules.wait(failures, NOW)
+    assert 0 <= seconds <= WINDOW_US // S
+    assert rules.wait(failures, NOW + seconds * S) == 0
+    assert seconds <= 1 or rules.wait(failures, NOW + (seconds - 1) * S) > 0
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("pair", PAIR_LIMIT), ("address", ADDRESS_LIMIT)])
+def test_each_limit_stops_at_its_number(kind: str, limit: int) -> None:
+    assert rules.wait(Failures(**{kind: (NOW - S,) * (limit - 1)}), NOW) == 0
+    assert rules.wait(Failures(**{kind: (NOW - S,) * limit}), NOW) == WINDOW_US // S - 1
+
+
+@given(times)
+def test_guesses_from_elsewhere_slow_a_login_and_never_refuse_it(login: tuple[int, ...]) -> None:
+    failures = Failures(login=login)
+    assert rules.wait(failures, NOW) == 0
+    assert 0 <= rules.delay(failures, NOW) <= SLOWEST_S
+    assert rules.delay(Failures(login=(*login, NOW)), NOW) >= rules.delay(failures, NOW)
+
+
+def test_the_delay_of_a_login_grows_to_its_limit() -> None:
+    assert rules.delay(Failures(login=(NOW,) * 4), NOW) == 0
+    assert rules.delay(Failures(login=(NOW,) * 30), NOW) == SLOWEST_S
+
+
+def test_a_subscriber_of_ipv6_is_one_address() -> None:
+    assert rules.network("2001:db8:1:2::7") == rules.network("2001:db8:1:2:ffff::9") != rules.network("2001:db8:1:3::7")
+    assert rules.network("192.0.2.7") != rules.network("192.0.2.8")
+    assert rules.network("::ffff:192.0.2.7") != rules.network("::ffff:192.0.2.8")
+    assert rules.network("no address") == "no address"
+
+
+def test_a_session_ends_by_rest_and_by_age() -> None:
+    assert rules.alive(NOW, NOW, NOW + rules.IDLE_US - 1)
+    assert not rules.alive(NOW, NOW, NOW + rules.IDLE_US)
+    late = NOW + rules.ABSOLUTE_US
+    assert rules.alive(NOW, late - 2, late - 1)
+    assert not rules.alive(NOW, late - 1, late)
+
+
+def test_a_mark_is_ours_or_nothing() -> None:
+    mark = rules.seen_mark(b"s" * 32, NOW)
+    assert rules.seen_at(b"s" * 32, mark) == NOW
+    later = f"{NOW + 1}-{mark.partition('-')[2]}"
+    for bad in (later, rules.seen_mark(b"t" * 32, NOW), "", "-", "١-x", "9" * 400, mark + "0"):
+        assert rules.seen_at(b"s" * 32, bad) is None
+
+
+def test_passwords() -> None:
+    stored = passwords.hashed("correct horse battery")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert rules.matches(stored, "correct horse battery")
+    assert not rules.matches(stored, "correct horse batterz")
+    assert not rules.matches(None, "no account has this password, and none can sign in with it")
+    assert not rules.matches("not a hash", "x")
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/offers/../signin", "/inbox?x", "/offers/x", "", "/inbox\n"])
+def test_nobody_is_led_out_by_a_link(path: str) -> None:
+    assert forms.here(path) == "/inbox"
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_form_or_none(body: bytes) -> None:
+    found = forms.fields(body)
+    assert found is None or all(c == "\n" or c.isprintable() for value in found.values() for c in value)
+
+
+def test_a_password_that_is_longer_than_any_is_refused_not_cut() -> None:
+    stored = passwords.hashed("x" * passwords.PASSWORD_MAX)
+    assert rules.matches(stored, "x" * passwords.PASSWORD_MAX)
+    assert not rules.matches(stored, "x" * passwords.PASSWORD_MAX + "y")

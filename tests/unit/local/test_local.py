@@ -1,0 +1,154 @@
+"""The pure parts of the local stack."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from referral.cli.stack import up
+from referral.local import data_folder, jars, kafka, ports
+from referral.local.config import STACK, Addresses, Wish, as_role, environment, exports, forget
+from referral.local.data_folder import Trouble
+from referral.local.jars import Jar
+from referral.local.supervisor import CALM_S, LONGEST_S, Backoff
+
+GOOD = "org.yaml snakeyaml 2.5 " + "ab" * 32
+AT = Addresses(
+    "127.0.0.1:9",
+    "postgresql+asyncpg://postgres@/referral?host=/s",
+    "127.0.0.1:25",
+    "http://i",
+    "http://a",
+    *map(Path, ("/m", "/i", "/s", "/l", "/w")),
+)
+
+
+def test_lock_of_the_repository_names_every_jar_once() -> None:
+    found = jars.parse(kafka.lock_file().read_text())
+    assert len(found) == 46
+    assert {jar.version for jar in found if jar.group == "org.apache.kafka"} == {"4.3.1"}
+    assert len({jar.file for jar in found}) == 46
+    assert "://" not in kafka.lock_file().read_text()
+
+
+def test_lock_with_comments_and_blank_lines() -> None:
+    assert jars.parse(f"# a comment\n\n{GOOD}  # why\n") == (Jar("org.yaml", "snakeyaml", "2.5", "ab" * 32),)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("", "jars.lock"), ("a b c", ":1:"), (f"{GOOD}\n{GOOD}", "twice"), (f"{GOOD}\na b 1 {'g' * 64}", ":2:"), ("a b 1 abcd", ":1:")],
+)
+def test_lock_with_an_error_is_refused(text: str, where: str) -> None:
+    with pytest.raises(Trouble, match=where):
+        jars.parse(text)
+
+
+def test_server_properties_are_filled_in_and_keep_their_promises() -> None:
+    template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
+    text = kafka.render(template, port=9092, controller=9093, data=Path("/a\\b"))
+    found = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    assert found["listeners"] == "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
+    assert found["controller.quorum.voters"] == "1@127.0.0.1:9093"
+    assert found["log.dirs"] == "/a\\\\b"
+    assert found["auto.create.topics.enable"] == "false"
+    assert "$" not in text
+
+
+@pytest.mark.parametrize(
+    ("banner", "version"),
+    [('openjdk version "25.0.2" 2026-01-20', 25), ('java version "1.8.0_392"', 8), ('openjdk version "17"', 17), ("no Java at all", 0)],
+)
+def test_java_version(banner: str, version: int) -> None:
+    assert kafka.major(banner) == version
+
+
+@given(st.lists(st.floats(0, 100), max_size=40))
+def test_backoff_is_bounded_and_begins_anew_after_calm(lives: list[float]) -> None:
+    backoff = Backoff()
+    assert backoff.wait_s == 0
+    for ready_s in lives:
+        before, backoff = backoff, backoff.died(ready_s)
+        assert 0 < backoff.wait_s <= LONGEST_S
+        if ready_s >= CALM_S:
+            assert backoff.wait_s == Backoff(1).wait_s
+        else:
+            assert backoff.wait_s == min(LONGEST_S, before.wait_s * 2) or before.deaths == 0
+
+
+def test_only_intake_is_told_the_key_of_the_ingress_topics() -> None:
+    wish = Wish(data=Path("/d"))
+    assert "REFERRAL_INGRESS_KEY_FILE" in environment(wish, AT, "intake")
+    assert "REFERRAL_INGRESS_KEY_FILE" not in environment(wish, AT, "routing")
+    assert environment(wish, AT, "routing")["REFERRAL_DATABASE"] == "postgresql+asyncpg://routing@/referral?host=%2Fs"
+    assert environment(wish, AT)["REFERRAL_DATABASE"] == AT.database
+    assert environment(wish, AT)["REFERRAL_DRILL_CLOCK"] == ""
+
+
+def test_a_password_stays_with_the_role() -> None:
+    assert as_role("postgresql+asyncpg://admin:s3@db/referral", "audit") == "postgresql+asyncpg://audit:s3@db/referral"
+
+
+def test_exports_leave_out_what_is_empty() -> None:
+    assert exports({"A": "1", "B": ""}) == "export A='1'\nexport REFERRAL_STACK='A'\n"
+
+
+def test_a_stack_that_a_shell_has_sourced_is_forgotten_and_nothing_else() -> None:
+    shell = {"A": "1", "C": "mine", STACK: "A B"}
+    assert forget(shell)
+    assert shell == {"C": "mine"}
+    assert not forget(shell)
+
+
+def test_names_of_two_instances() -> None:
+    assert Wish(data=Path("/d"), instances=2, services=("intake", "audit")).names() == (
+        ("intake-1", "intake"),
+        ("intake-2", "intake"),
+        ("audit-1", "audit"),
+        ("audit-2", "audit"),
+    )
+
+
+def test_a_named_port_is_remembered_and_the_inbox_keeps_its_port_when_8080_comes_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ports.json"
+    assert up._port(tmp_path) in (0, up.DEFAULT_PORT)
+    named = ports.free(1)[0]
+    assert ports.remembered(file, ["intake-1", "audit-1"], {"intake-1": named})["intake-1"] == named
+    assert ports.before(file)["intake-1"] == named
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    assert up._port(tmp_path) == 0, "links in old knocks name the remembered port"
+    assert ports.remembered(file, ["intake-1"])["intake-1"] == named
+
+
+def test_ports_differ_are_kept_and_change_when_taken(tmp_path: Path) -> None:
+    names = [f"p{n}" for n in range(10)]
+    first = ports.remembered(tmp_path / "ports.json", names)
+    assert len(set(first.values())) == 10
+    assert ports.remembered(tmp_path / "ports.json", names) == first
+    with closing(socket.create_server(("127.0.0.1", first["p3"]))):
+        second = ports.remembered(tmp_path / "ports.json", names)
+        with pytest.raises(Trouble, match="is taken"):
+            ports.insist(first["p3"], "HTTP")
+    assert second["p3"] != first["p3"]
+    assert {n: p for n, p in second.items() if n != "p3"} == {n: p for n, p in first.items() if n != "p3"}
+
+
+def test_socket_folder_is_short_and_stable(tmp_path: Path) -> None:
+    near = data_folder.sockets(tmp_path, "s")
+    assert near == tmp_path / "socket"
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    far = data_folder.sockets(deep, ".s.PGSQL.5432")
+    try:
+        assert len(bytes(far / ".s.PGSQL.5432")) <= data_folder.SOCKET_PATH_LIMIT
+        assert far == data_folder.sockets(deep, ".s.PGSQL.5432")
+        assert far.stat().st_mode & 0o077 == 0
+    finally:
+        far.rmdir()

@@ -1,0 +1,92 @@
+"""A case told from the log: the text is kept in golden/replay.txt; `REFERRAL_UPDATE=1` writes it anew, to be read as a diff."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import yaml
+from msgspec import Struct, structs
+
+from referral.cli.audit.timeline_text import WIDTH, tell
+from referral.domain.events import Word
+from referral.proof.history.reasons import CLOSED, IGNORED, PASSED, RULES
+from referral.proof.history.timeline import timeline
+from tests.harness.audit_log import FILES, Log, response, story
+from tests.harness.erased import PLAIN
+
+
+class OfferOpenedLike(Struct):
+    """As much of an offer as an answer to it needs."""
+
+    offer_id: str
+    agency: str
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "replay.txt"
+
+
+def test_the_timeline_of_a_case_reads_as_it_did() -> None:
+    log = Log()
+    case_id = story(log)
+    lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
+    text = "".join(f"{told.text}\n" for told in tell(lines))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    text = re.sub(r"text [0-9a-f]{16}", "text …", text)  # of a file that is edited for other reasons
+    if os.environ.get("REFERRAL_UPDATE"):
+        GOLDEN.write_text(text, "utf-8")
+    assert text == GOLDEN.read_text("utf-8")
+
+
+def test_an_offer_is_named_by_its_agency_and_its_id_stands_in_json() -> None:
+    log = Log()
+    case_id = story(log)
+    lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
+    (climbs,) = (line for line in lines if "back-up" in line.what)
+    assert climbs.what.startswith("police-prizren: now its back-up (police)") and climbs.offer_id
+    assert not any(line.offer_id and line.offer_id[:8] in line.what for line in lines)
+
+
+def test_a_decline_tells_its_reason_in_words_and_who_is_asked_instead() -> None:
+    log = Log()
+    case_id = story(log)
+    support = next(run for run in log.cases[case_id].tracks[0].runs if run.step == "support").seats[0].offer
+    assert support is not None
+    asked = OfferOpenedLike(offer_id=support.offer_id, agency=support.agency)
+    log.input(case_id, structs.replace(response(asked, Word.DECLINE, "no"), reason="NO_CAPACITY"), "decline")  # type: ignore[arg-type]
+    lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
+    told = [line.what for line in lines]
+    assert any("declines: no capacity (support, victim-advocate)" in what for what in told)
+    assert any("advocate-prizren: asked before" in passed for line in lines for passed in line.passed)
+
+
+def test_every_rule_and_every_reason_of_the_policy_has_words() -> None:
+    lists = yaml.safe_load(FILES["codes.yaml"])
+    assert set(lists["rule"]) == set(RULES)
+    assert set(lists["passed-reason"]) == set(PASSED)
+    assert set(lists["close-reason"]) == set(CLOSED)
+    assert set(lists["ignored-reason"]) == set(IGNORED)
+
+
+def test_what_followed_stands_below_its_cause() -> None:
+    log = Log()
+    case_id = story(log)
+    lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
+    by_id = {line.event_id: line for line in lines}
+    for line in lines:
+        if line.topic == "referral-routing" and line.idx:
+            assert line.depth == by_id[line.cause_id].depth + 1
+    assert [line.who for line in lines if not line.idx] == ["clock"]
+
+
+def test_a_case_whose_key_is_gone_is_told_by_its_clear_part_and_marked() -> None:
+    log = Log()
+    case_id = story(log)
+    mine = [e for e in log.entries if e.case_id == case_id]
+    sealed = timeline(mine, None)
+    assert {line.mark for line in sealed} == {"sealed"} and len(sealed) == len(mine)
+    log.say(case_id, PLAIN, "00000000-0000-0000-0000-0000000000ee", case_id, "intake")
+    erased = timeline([e for e in log.entries if e.case_id == case_id], None)
+    assert {line.mark for line in erased} == {"erased", ""}
+    assert erased[-1].what == "a1a1a1a1 and a2a2a2a2 have the case erased (storage-ended): key and rows are destroyed after this"

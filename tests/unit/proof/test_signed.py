@@ -1,0 +1,186 @@
+"""The auditor checks what agencies signed: the signature itself, the place, the key at that index, and who should have signed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from msgspec import structs
+
+from referral.client import SigningKey, sign_record
+from referral.domain import events as e
+from referral.proof.history.timeline import timeline
+from referral.proof.verify.log import verify
+from referral.proof.verify.report import Report, Weight
+from referral.tlog.note_keys import ED25519, SignerKey
+from referral.wire import codec, event_signature, headers, policy_digest
+from tests.harness.audit_log import CHILD, FILES, Log, _id, story
+
+KEY, OTHER = (SignerKey("school-drita", ED25519, bytes([n]) * 32) for n in (1, 2))
+PATH = "directory/school-drita.yaml"
+ID = _id("referral signed")
+CASE = _id("case signed")
+
+
+def activate(log: Log, number: int, *keys: SignerKey, must: bool = False) -> None:
+    """A bundle in which the school has these keys."""
+    said = ", ".join(f'"{key.verifier.encode().decode()}"' for key in keys)
+    files = dict(FILES)
+    if keys:
+        files[PATH] += f"signing: {{must: {str(must).lower()}, keys: [{said}]}}\n".encode()
+    body = e.PolicyActivated(number=number, digest=policy_digest.digest(files), at=log.now, files=files)
+    told = headers.plain(e.PolicyActivated.TYPE, id=_id(f"policy {number}"), source="routing", at=log.now)
+    log.put(e.PolicyActivated.TOPIC, 0, str(number).encode(), codec.encode(body), told)
+
+
+def by_http(path: str = "/v1/referrals", key: SignerKey = KEY, kind: str = "application/json", method: str = "POST") -> e.Signed:
+    digest = base64.b64encode(hashlib.sha256(b"the body").digest()).decode()
+    said = {"@method": method, "@path": path, "content-type": kind, "content-digest": f"sha-256=:{digest}:"}
+    params = f'({" ".join(f"{chr(34)}{name}{chr(34)}" for name in said)});created=1;keyid="k"'
+    base = "\n".join(f'"{name}": {value}' for name, value in {**said, "@signature-params": params}.items()).encode()
+    public = key.verifier.public
+    return e.Signed(agency="school-drita", public=public, scheme=e.Scheme.HTTP, base=base, signature=key.sign(base, 0), sequence=0)
+
+
+def by_kafka(number: int = 1, topic: str = "ingress.school-drita") -> e.Signed:
+    said = {
+        n.removeprefix("ce_"): v.decode() for n, v in sign_record(SigningKey(KEY.encode().decode()), topic, b"x", id="1", sequence=number)
+    }
+    said["datacontenttype"] = said.pop("content-type")
+    base = event_signature.digests(said, b"x", event_signature.extensions(said["signedextattrs"]))
+    _, _, signature = event_signature.envelope(said["dssematerial"])
+    public, scheme = KEY.verifier.public, e.Scheme.CLOUDEVENT
+    return e.Signed(agency="school-drita", public=public, scheme=scheme, base=base, signature=signature, sequence=number)
+
+
+def refer(log: Log, signed: e.Signed | None, name: str = "signed", **more: Any) -> None:
+    """The school's referral, as its door took it."""
+    plain: dict[str, Any] = {"referral_id": ID, "agency": "school-drita", "door": e.Door.HTTP, "opens": True, "traits": CHILD}
+    body = e.ReferralSubmitted(**plain | {"sections": (), "received_at": log.now, "signed": signed} | more)
+    log.input(_id(f"case {name}"), body, f"submit {name}")
+
+
+def judged(log: Log) -> Report:
+    return verify(log.entries, log.keys)
+
+
+def codes(log: Log) -> list[tuple[Weight, str]]:
+    return [(found.weight, found.code) for found in judged(log).findings]
+
+
+def test_what_was_signed_is_counted_and_good() -> None:
+    log = Log()
+    activate(log, 2, KEY, must=True)
+    refer(log, by_http())
+    refer(log, by_kafka(), "kafka", door=e.Door.KAFKA)
+    report = judged(log)
+    assert not report.findings and report.counts["signatures"] == 2 and report.exit_code() == 0
+
+
+def test_the_story_says_what_was_signed() -> None:
+    log = Log()
+    activate(log, 2, KEY)
+    refer(log, by_http())
+    refer(log, None, "bare")
+    told = [timeline([one for one in log.entries if one.case_id == case], key)[0].what for case, key in log.keys.items()]
+    assert told == [
+        "school-drita refers: trafficking, child, urgent, by HTTP, signed",
+        "school-drita refers: trafficking, child, urgent, by HTTP",
+    ]
+
+
+def test_every_changed_part_of_a_signature_is_bad() -> None:
+    good = by_http()
+    for wrong in (
+        structs.replace(good, signature=bytes(64)),
+        structs.replace(good, base=good.base.replace(b"POST", b"PUT")),
+        structs.replace(good, base=b"x", signature=KEY.sign(b"x", 0)),
+        structs.replace(good, public=OTHER.verifier.public),
+        structs.replace(good, agency="csw-prizren"),
+        structs.replace(good, scheme=e.Scheme.UNKNOWN),
+        structs.replace(good, scheme=e.Scheme.CLOUDEVENT),
+        by_http("/v1/offers/x/responses"),
+        by_http(method="PUT"),
+        by_kafka(),
+    ):
+        log = Log()
+        activate(log, 2, KEY)
+        refer(log, wrong)
+        assert codes(log) == [(Weight.BAD, "SIGNATURE_WRONG")], wrong
+
+
+def test_a_record_signed_for_another_topic_or_number_is_bad() -> None:
+    for wrong in (
+        by_kafka(topic="ingress.csw-prizren"),
+        structs.replace(by_kafka(), sequence=2),
+        structs.replace(by_kafka(), signature=bytes(64)),
+        structs.replace(by_kafka(), base=bytes(500)),
+    ):
+        log = Log()
+        activate(log, 2, KEY)
+        refer(log, wrong, door=e.Door.KAFKA)
+        assert codes(log) == [(Weight.BAD, "SIGNATURE_WRONG")]
+
+
+def test_a_signature_taken_over_by_another_event_is_bad() -> None:
+    for signed, door in ((by_http(), e.Door.HTTP), (by_kafka(), e.Door.KAFKA)):
+        log = Log()
+        activate(log, 2, KEY)
+        refer(log, signed, door=door)
+        refer(log, signed, "again", door=door)
+        assert codes(log) == [(Weight.BAD, "SIGNATURE_REUSED")]
+
+
+def test_one_signature_of_a_file_stands_in_each_of_its_referrals() -> None:
+    log = Log()
+    activate(log, 2, KEY)
+    refer(log, by_http(kind="text/csv"))
+    refer(log, by_http(kind="text/csv"), "again")
+    assert not codes(log)
+
+
+def test_a_key_counts_at_the_index_of_the_entry() -> None:
+    log = Log()
+    refer(log, by_http(), "before")
+    activate(log, 2, KEY)
+    refer(log, by_http(kind="application/json; a=1"), "in time")
+    activate(log, 3, OTHER)
+    refer(log, by_http(kind="application/json; a=2"), "after")
+    assert codes(log) == [(Weight.UNCHECKED, "SIGNATURE_KEY_LATER"), (Weight.UNCHECKED, "SIGNATURE_KEY_REVOKED")]
+    log = Log()
+    activate(log, 2, OTHER)
+    refer(log, by_http())
+    assert codes(log) == [(Weight.BAD, "SIGNATURE_KEY_UNKNOWN")]
+
+
+def test_who_must_sign_and_did_not_is_bad_and_a_race_with_the_rule_is_not() -> None:
+    log = Log()
+    activate(log, 2, KEY, must=True)
+    refer(log, None, received_at=log.now + 61_000_000)
+    assert codes(log) == [(Weight.BAD, "SIGNATURE_MISSING")]
+    log = Log()
+    activate(log, 2, KEY, must=True)
+    refer(log, None)
+    assert codes(log) == [(Weight.UNCHECKED, "SIGNATURE_EARLY")]
+    log = Log()
+    refer(log, None)
+    activate(log, 2, KEY, must=True)
+    activate(log, 3, KEY, must=True)
+    refer(log, None, "again")
+    assert codes(log) == [(Weight.BAD, "SIGNATURE_MISSING")]
+
+
+def test_people_and_the_system_itself_sign_nothing() -> None:
+    log = Log()
+    files = dict(FILES)
+    for agency in ("school-drita", "police-prizren"):
+        key = SignerKey(agency, ED25519, bytes(32)).verifier.encode().decode()
+        files[f"directory/{agency}.yaml"] += f'signing: {{must: true, keys: ["{key}"]}}\n'.encode()
+    body = e.PolicyActivated(number=2, digest=policy_digest.digest(files), at=0, files=files)
+    told = headers.plain(e.PolicyActivated.TYPE, id=_id("policy 2"), source="routing", at=log.now)
+    log.put(e.PolicyActivated.TOPIC, 0, b"2", codec.encode(body), told)
+    refer(log, None, door=e.Door.WEB)
+    refer(log, None, "raised", door=e.Door.SYSTEM)
+    story(log)  # the school's system did not sign; the officer answered in the inbox
+    assert codes(log) == [(Weight.BAD, "SIGNATURE_MISSING")]

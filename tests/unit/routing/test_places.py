@@ -1,0 +1,63 @@
+"""Counting places in memory, asking a desk without rules, and the breaker: the small pure parts of routing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from referral.cli import run
+from referral.cli.policy import activate as command
+from referral.domain.inputs import due_input
+from services.routing import engine_failure
+from services.routing.capacity import Places, difference
+from services.routing.engine_failure import LIMIT, WINDOW, Breaker
+from tests.harness.audit_log import FILES, POLICY, Log, story
+
+HELD = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 5))
+
+
+@given(HELD, HELD)
+def test_the_difference_leads_from_one_to_the_other(before: dict[str, int], after: dict[str, int]) -> None:
+    moved = difference(before, after)
+    for service in "abcd":
+        assert before.get(service, 0) + moved.get(service, 0) == after.get(service, 0)
+    assert 0 not in moved.values()
+
+
+def test_what_is_not_locked_is_not_known_and_nothing_below_zero_is_free() -> None:
+    places = Places(free={"a": 2, "b": -1}, locked=frozenset("ab"))
+    assert places.unlocked("ac") == {"c"}
+    assert places.seen("ab") == {"a": 2, "b": 0}
+
+
+def test_a_failure_names_the_desk_of_the_place_and_the_input() -> None:
+    log = Log()
+    case = log.cases[story(log)]
+    cause = due_input(case.case_id, log.now, case.seq)
+    (asked,) = engine_failure.events(case, cause, engine_failure.facts(case, 0, 1), POLICY)
+    assert (asked.desk, asked.about, asked.due) == ("desk-prizren", "engine-failed", case.at + engine_failure.REPEAT)
+    assert asked.head is not None and asked.head.due == log.now
+    (asked,) = engine_failure.events(None, cause, engine_failure.facts(None, 5, 1), POLICY)
+    assert asked.desk == POLICY.country_desk
+
+
+def test_four_failures_in_ten_minutes_are_red_and_four_in_more_are_not() -> None:
+    cause = due_input("00000000-0000-0000-0000-000000000001", 1, 1)
+    for step, red in ((WINDOW // LIMIT, True), (WINDOW // (LIMIT - 1), False)):
+        breaker = Breaker()
+        for n in range(LIMIT):
+            assert not breaker.against()
+            breaker.note(n * step, [(cause, ZeroDivisionError())])
+        assert bool(breaker.against()) is red
+        breaker.note(LIMIT * WINDOW, [])
+        assert not breaker.against()
+
+
+def test_the_policy_of_the_checkout_is_good_and_an_error_names_file_line_and_what_is_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.check(FILES)[1] == ()
+    bad = {**FILES, "directory/isf.yaml": FILES["directory/isf.yaml"].replace(b"state-secure-facility", b"state-secure-facilty")}
+    _, (error,) = command.check(bad)
+    assert error.startswith("directory/isf.yaml:9:") and "state-secure-facilty" in error and "state-secure-facility" in error
+    assert run(["policy", "check", "--quick"]) == 0
+    assert run(["policy", "check", "/no/such/folder"]) == 2
