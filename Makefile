@@ -60,6 +60,7 @@ demo: setup
 generate: setup
 	$(BIN)/python -m referral.wire.schema.generate
 	$(BIN)/python -m referral.cli.policy.reference
+	$(BIN)/python -m tests.harness.architecture
 
 lock: setup
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
