@@ -1,4 +1,4 @@
-"""Routing's process: the only wiring."""
+"""Start the routing process; the only wiring of this service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.routing.policy_publisher import publish
 
 
 def service(rules: Rules, breaker: Breaker) -> Service:
-    """What the loop is told about routing."""
+    """Describe routing to the consumer loop: topics, handler, fallback, readiness."""
     routing = Routing(rules, breaker)
     return Service(
         name="routing",

@@ -1,4 +1,4 @@
-"""One batch decided in memory: every input in order, each upon the case and the free places that the ones before it left. Pure."""
+"""Decide one batch in memory: every input in order, on the case and the free places that the inputs before it left. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from services.routing.current_policy import Bundle
 
 
 class Turn(Struct, kw_only=True):
-    """cases: as they are now. said: input → its events. erased: cases to forget. refused: erasures of cases that are open.
+    """One batch while it is decided.
 
-    failed: inputs for which the rules raised an exception.
-
-    unlocked: services whose free places a decision wanted, but whose rows were not locked; then nothing here may be kept.
+    cases: case id → state after the inputs so far. places: free places after the inputs so far.
+    said: each decided input and its events. erased: cases to forget. refused: erasures of open cases. failed: inputs for which the rules
+    raised.
+    unlocked: services whose free places a decision wanted although their rows were not locked; if there is one, discard the turn.
     """
 
     bundle: Bundle
@@ -36,7 +37,7 @@ class Turn(Struct, kw_only=True):
     unlocked: set[str] = field(default_factory=set)
 
     def take(self, batch: Batch) -> None:
-        """Decide every input that rules are about; one whose case has no key any more was erased, and is only taken note of."""
+        """Decide every input that the rules handle. Skip inputs of erased cases: a case without a key was erased."""
         for cause in batch.inputs:
             if isinstance(cause.body, CaseErased):
                 self.erase(cause)
@@ -44,7 +45,7 @@ class Turn(Struct, kw_only=True):
                 self.answer(cause, batch.now)
 
     def erase(self, cause: Input) -> None:
-        """Forget a case; an open one is kept with its alarm, whoever has signed: intake asks for the erasure of closed cases only."""
+        """Forget a closed case. Keep an open one with its alarm, whoever signed: intake requests erasure for closed cases only."""
         case = self.cases.get(cause.case_id)
         if case is not None and not case.closed:
             self.refused.append(cause)
@@ -53,7 +54,7 @@ class Turn(Struct, kw_only=True):
         self.places.move(self.cases.pop(cause.case_id, None), None)
 
     def answer(self, cause: Input, now: int) -> None:
-        """Decide one input, and let its case and the places follow."""
+        """Decide one input, then update its case and the free places."""
         case = self.cases.get(cause.case_id)
         wanted = places_wanted(case, cause, self.bundle.policy)
         self.unlocked |= self.places.unlocked(wanted)
@@ -61,7 +62,7 @@ class Turn(Struct, kw_only=True):
         try:
             events = decide(case, cause, facts, self.bundle.policy)
             after = fold(case, events, cause.case_id)
-        except Exception as error:  # one case's trouble stays its own: its desk is asked, and the others go on
+        except Exception as error:  # isolate the failing case: ask its desk, go on with the others
             self.failed.append((cause, error))
             events = engine_failure.events(case, cause, facts, self.bundle.policy)
             after = fold(case, events, cause.case_id)
@@ -71,7 +72,7 @@ class Turn(Struct, kw_only=True):
 
 
 def fold(case: Case | None, events: Iterable[Struct], case_id: str) -> Case:
-    """The state after these events. ValueError: there are none, which no decision may be."""
+    """Return the case after these events. ValueError: no events and no case, although every decision emits an event."""
     for event in events:
         case = evolve(case, event, case_id)
     if case is None:
@@ -80,5 +81,5 @@ def fold(case: Case | None, events: Iterable[Struct], case_id: str) -> Case:
 
 
 def begin(bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str]) -> Turn:
-    """A turn that may be thrown away: it changes none of its arguments."""
+    """Return a turn that the caller may discard: it works on copies and changes none of its arguments."""
     return Turn(bundle=bundle, cases=dict(cases), places=Places(free=dict(free), locked=frozenset(locked)))

@@ -1,4 +1,7 @@
-"""The policy bundle in force: the newest whose publication is confirmed. Every instance reads the same row in its own transaction."""
+"""Load the policy bundle in force: the newest whose publication is confirmed.
+
+Every instance reads the same row in its own transaction.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,19 @@ NEWER = text("SELECT number, files FROM routing.policy WHERE number > :known AND
 
 
 class Bundle(Struct, frozen=True, kw_only=True):
-    """number: of the activation. policy: compiled, with the procedures of all bundles before it."""
+    """A compiled policy bundle. number: of its activation. policy: includes the procedures of all bundles before it."""
 
     number: int
     policy: Policy
 
 
 class Rules(Struct, kw_only=True):
-    """Compiles a bundle once, when it comes into force. latest: that one."""
+    """The policy in force, compiled once per bundle. latest: the newest compiled bundle."""
 
     latest: Bundle | None = None
 
     async def in_force(self, tx: AsyncConnection) -> Bundle:
-        """The bundle for this batch. Unavailable: none was ever activated; the inputs wait."""
+        """Return the bundle for this batch. Unavailable: no bundle was ever activated; the inputs wait."""
         number = (await tx.execute(IN_FORCE)).scalar()
         if number is None:
             raise Unavailable("a policy in force (run `referral policy activate`)")

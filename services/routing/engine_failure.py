@@ -1,4 +1,4 @@
-"""When the rules themselves fail for one case: its desk is asked, by a path that does not run them."""
+"""Handle a case for which the rules themselves raise: ask its desk, by a path that runs no rule."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from referral.domain.policy import ENGINE, Policy
 from referral.runtime.observe import log, where
 
 ENGINE_FAILED = "engine-failed"
-"""The rule and the task, as the code lists name them."""
+"""Name of the rule and of the task in the code lists."""
 ENGINE_FAILURES = Counter("referral_engine_failures", "Inputs for which the rules raised an exception; their desk was asked.")
-"""Worry at the first: a rule is wrong. At four in ten minutes readiness turns red."""
+"""Worry at the first: a rule is wrong. At four in ten minutes routing becomes not ready."""
 ERASURES_REFUSED = Counter("referral_erasures_refused", "Erasures of cases that are open; each such case goes on.")
 """Worry at the first, at once: somebody has intake's key, or intake has a fault. `referral audit verify` names the entry."""
 MINUTE = 60_000_000
-# DESIGN §5: four in ten minutes are more than one odd case; readiness turns red, and nothing stops.
+# DESIGN §5: four failures in ten minutes are more than one odd case. Routing becomes not ready, and goes on working.
 LIMIT = 4
 WINDOW = 10 * MINUTE
-# As often as a desk is asked again (DESIGN §11).
+# µs until the desk is asked again (DESIGN §11).
 REPEAT = 15 * MINUTE
 
 
 def events(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[NeedsPerson, ...]:
-    """What is said of an input that could not be decided."""
+    """Return the one event for an input that the rules could not decide: a task for the desk."""
     why = Why(rule=ENGINE_FAILED, procedure="", directory=policy.directory[:16], engine=facts.engine, passed=())
     return (
         NeedsPerson(
@@ -47,32 +47,32 @@ def events(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tup
 
 
 def desk(case: Case | None, cause: Input, policy: Policy) -> str:
-    """The desk of the municipality where the person is, else the country's."""
+    """Return the desk of the municipality where the person is, else the country's."""
     traits = getattr(cause.body, "traits", None) or (case.traits if case else None)
     town = policy.municipalities.get(traits.found_in) if traits else None
     return town.desk if town and town.desk else policy.country_desk
 
 
 def facts(case: Case | None, now: int, bundle: int) -> Facts:
-    """The facts of an input that no rule has looked at."""
+    """Return the facts of an input that no rule decides: no free places."""
     return Facts(now=max(now, case.at if case else 0), engine=ENGINE, free={}, bundle=bundle)
 
 
 def erasure_refused(cause: Input) -> None:
-    """Say aloud that somebody wants an open case erased."""
+    """Count and log a request to erase an open case."""
     ERASURES_REFUSED.inc()
     hint = "the case is open and goes on; find out who has intake's key, and compare the accounts that the entry names"
     log().error("erasure refused", service="routing", case_id=cause.case_id, event_id=cause.id, hint=hint)
 
 
 class Breaker(Struct, kw_only=True):
-    """Counts failures by the batch clock. times: of the last ones; now: of the last batch."""
+    """Counter of rule failures, by the batch clock. times: µs of the last LIMIT failures. now: µs of the last batch."""
 
     times: deque[int] = field(default_factory=lambda: deque(maxlen=LIMIT))
     now: int = 0
 
     def note(self, now: int, failed: Sequence[tuple[Input, Exception | None]]) -> None:
-        """A batch at this time (µs), and the inputs for which the rules failed in it."""
+        """Record one batch. now: its time, µs. failed: the inputs for which the rules failed, with their errors."""
         self.now = now
         for cause, error in failed:
             self.times.append(now)
@@ -82,7 +82,7 @@ class Breaker(Struct, kw_only=True):
             )
 
     def against(self) -> dict[str, str]:
-        """Why routing is not ready, if there were too many of late."""
+        """Return why routing is not ready: LIMIT failures within WINDOW. Empty otherwise."""
         if len(self.times) < LIMIT or self.times[0] <= self.now - WINDOW:
             return {}
         return {"engine": f"the rules failed {LIMIT} times in ten minutes: the desks were asked; is the last deploy or policy bad?"}

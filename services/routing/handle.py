@@ -1,4 +1,4 @@
-"""What routing does with a batch: load its cases, decide every input, keep the new states. The rules stand in referral/domain."""
+"""Handle a batch of routing: load its cases, decide every input, save the new states. The rules are in referral/domain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.routing.engine_failure import Breaker
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The handler of one instance."""
+    """The batch handler of one routing instance."""
 
     rules: Rules
     breaker: Breaker
@@ -45,9 +45,9 @@ class Routing:
         return outcome
 
     async def ask_person(self, tx: AsyncConnection, batch: Batch) -> Outcome:
-        """The loop's way out for an input that `handle` cannot take at all: its desk is asked, without running any rule.
+        """Ask the desk about an input that `handle` cannot process, without running any rule. The loop calls this as the fallback.
 
-        A state that does not open stays as it is; `referral recover` folds it again from the log.
+        A state that cannot be decrypted stays as it is; `referral recover` rebuilds it from the log.
         """
         bundle, outcome = await self.rules.in_force(tx), Outcome()
         for cause in batch.inputs:
@@ -71,10 +71,10 @@ class Routing:
 
 
 async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: Mapping[str, Case]) -> Turn:
-    """Decide with all rows of places locked that any decision asks about, and no others.
+    """Decide the batch with exactly the place rows locked that its decisions need.
 
-    Which ones is known only after deciding, and rows are locked in one order or not at all: so when a decision wants one more,
-    the locks are given back (they belong to a savepoint) and the batch, which is pure, is decided again.
+    Only deciding shows which rows these are, and rows are locked in one order or not at all. So when a decision needs one more row,
+    roll back the savepoint (it releases the locks) and decide the batch again; deciding is pure.
     """
     wanted = {service for case in before.values() for service in held(case)}
     for cause in batch.inputs:

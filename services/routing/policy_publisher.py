@@ -1,6 +1,6 @@
-"""Policy bundles on their way into force: stored by `referral policy activate`, published here by the owner of p0, confirmed, then used.
+"""Publish policy bundles: `referral policy activate` stores one, the owner of p0 publishes and confirms it here, then it is in force.
 
-The record of a bundle has the same bytes whoever publishes it, so two publishers in a moment of doubt do no harm: readers drop repeats.
+The record of a bundle has the same bytes whoever publishes it, so two publishers at a take-over do no harm: readers drop repeats.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 
 log = get_logger("routing")
-EVERY = 0.5  # seconds between looks; an activation is a rare, manual thing
+EVERY = 0.5  # seconds between polls; an activation is rare and manual
 READ = 30.0  # seconds to read the topic
 FAMILY = "6f1f3f7e-6a7c-5f0e-9d0a-0d4b4d0f5f5e"
 """Any fixed id: event ids of bundles are derived from it, so that a republished bundle is the same event."""
@@ -45,11 +45,11 @@ GONE = text("UPDATE routing.place SET capacity = 0 WHERE service_id <> ALL(CAST(
 
 
 class PolicyFork(Exception):
-    """Topic referral-policy holds another bundle under this number: the database went back in time. Run `referral recover`."""
+    """Topic referral-policy holds another bundle under this number: an older database was restored. Run `referral recover`."""
 
 
 async def publish(settings: Settings, engine: AsyncEngine) -> None:
-    """Run beside the loop for ever: publish what waits, in the order of the numbers."""
+    """Publish waiting bundles in the order of their numbers, for ever, beside the loop."""
     while True:
         try:
             while await once(settings, engine):
@@ -66,7 +66,10 @@ async def publish(settings: Settings, engine: AsyncEngine) -> None:
 
 
 async def once(settings: Settings, engine: AsyncEngine) -> bool:
-    """Publish and confirm one bundle, if one waits and nobody else owns p0. PolicyFork: the topic says otherwise."""
+    """Publish and confirm one waiting bundle unless another instance owns p0. Return whether one was published.
+
+    PolicyFork: the topic differs.
+    """
     async with engine.connect() as connection:
         row = (await connection.execute(NEXT, {"me": settings.instance})).one_or_none()
     if row is None:
@@ -83,7 +86,7 @@ async def once(settings: Settings, engine: AsyncEngine) -> bool:
 
 
 async def newest(settings: Settings) -> Bundle | None:
-    """The bundle that referral-policy ends with, as its readers see it: what is none of ours is passed over."""
+    """Return the newest valid bundle of referral-policy, chosen as its readers do: records that are not ours are ignored."""
     chain = Chain()
     async with asyncio.timeout(READ):
         async for _, record in scan.whole(settings, [PolicyActivated.TOPIC]):
@@ -94,18 +97,18 @@ async def newest(settings: Settings) -> Bundle | None:
 async def _send(settings: Settings, row: Row[Any]) -> None:
     files = msgspec.msgpack.decode(row.files, type=dict[str, bytes])
     body = PolicyActivated(number=row.number, digest=row.digest, at=row.activated, files=files)
-    told = headers.plain(PolicyActivated.TYPE, id=derived(FAMILY, row.number), source="routing", at=row.activated)
+    record_headers = headers.plain(PolicyActivated.TYPE, id=derived(FAMILY, row.number), source="routing", at=row.activated)
     writer = clients.producer(settings)
     await writer.start()
     try:
         topic = settings.topic(PolicyActivated.TOPIC)
-        await writer.send_and_wait(topic, codec.encode(body), key=str(row.number).encode(), partition=0, headers=told)
+        await writer.send_and_wait(topic, codec.encode(body), key=str(row.number).encode(), partition=0, headers=record_headers)
     finally:
         await writer.stop()
 
 
 async def confirm(tx: AsyncConnection, number: int) -> None:
-    """The broker has it: from the next batch on it is in force, with the places that its directory names."""
+    """Mark a bundle as published. From the next batch it is in force, with the capacities of its directory."""
     compiled: Policy | None = None
     for row in await tx.execute(UP_TO, {"number": number}):
         compiled = policy.compile(msgspec.msgpack.decode(row.files, type=dict[str, bytes]), compiled)

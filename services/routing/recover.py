@@ -1,4 +1,4 @@
-"""Routing after the database went back: cases, alarms, places, policy and answered inputs, folded again from the topics.
+"""Rebuild routing's tables from the topics after a database restore: cases, alarms, places, policy, answered inputs.
 
 `python -m services.routing.recover`, called by `referral recover`.
 """
@@ -38,7 +38,7 @@ POLICY = text(
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
-    """A case is the fold of referral-routing alone; its heads say which inputs are answered."""
+    """Fold every case from referral-routing alone; the heads of its events name the answered inputs. Return counts for the report."""
     bundles = await _policy(tx, settings)
     by_place = {(t.place, t.offset): t for topic in tape.records if topic != ROUTING for t in tape.records[topic]}
     cases: dict[str, Case] = {}
@@ -79,7 +79,7 @@ async def _alarms(tx: AsyncConnection, cases: dict[str, Case], erased: set[str])
 
 
 async def _policy(tx: AsyncConnection, settings: Settings) -> int:
-    """Every bundle that was ever in force; a stored one that the topic holds otherwise was never in force."""
+    """Restore every bundle that was ever in force. A stored bundle that differs from the topic's was never in force."""
     chain = Chain()
     async for _, record in scan.whole(settings, [PolicyActivated.TOPIC]):
         chain.take(record)

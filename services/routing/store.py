@@ -1,4 +1,4 @@
-"""Routing's rows: case states (sealed), places, and the bundle in force. One query for many cases, one write for many."""
+"""Store routing's rows: case states (sealed), places, and the policy in force. One query and one write for many cases."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ MOVE = text(
 
 
 async def load(tx: AsyncConnection, ids: Iterable[str], keys: Mapping[str, bytes]) -> dict[str, Case]:
-    """The states of these cases, as far as they exist and have a key."""
+    """Return the states of these cases: those that exist and have a key."""
     rows = await tx.execute(LOAD, {"ids": list(ids)})
     return {row.case_id: case_state.unseal(keys[row.case_id], row.case_id, row.state) for row in rows if row.case_id in keys}
 
 
 async def save(tx: AsyncConnection, cases: Iterable[Case], keys: Mapping[str, bytes]) -> None:
     """Write states; the caller holds the leases of their partitions."""
-    found = list(cases)
-    if found:
-        sealed = [case_state.seal(keys[case.case_id], case, os.urandom(case_state.NONCE)) for case in found]
-        await tx.execute(SAVE, {"ids": [case.case_id for case in found], "states": sealed})
+    states = list(cases)
+    if states:
+        sealed = [case_state.seal(keys[case.case_id], case, os.urandom(case_state.NONCE)) for case in states]
+        await tx.execute(SAVE, {"ids": [case.case_id for case in states], "states": sealed})
 
 
 async def remove(tx: AsyncConnection, ids: Sequence[str]) -> None:
-    """Forget erased cases."""
+    """Delete the states of erased cases."""
     if ids:
         await tx.execute(REMOVE, {"ids": list(ids)})
 
 
 async def lock_places(tx: AsyncConnection, services: Iterable[str]) -> dict[str, int]:
-    """Lock the rows in the order of their ids (two instances cannot wait for each other) and say how many places are free."""
+    """Lock these rows in the order of their ids, so that two instances cannot deadlock. Return service id → free places."""
     ids = sorted(set(services))
     if not ids:
         return {}
@@ -54,7 +54,7 @@ async def lock_places(tx: AsyncConnection, services: Iterable[str]) -> dict[str,
 
 
 async def move_places(tx: AsyncConnection, moved: Mapping[str, int]) -> None:
-    """Change what is held by difference."""
+    """Add these changes to the held places."""
     changes = {service: change for service, change in sorted(moved.items()) if change}
     if changes:
         await tx.execute(MOVE, {"ids": list(changes), "changes": list(changes.values())})
