@@ -1,6 +1,6 @@
-"""Where two decisions about the same case part: whether one goes elsewhere than the other, or only says another limit.
+"""Compare the decisions of two policies about the same case, and collect the cases that go elsewhere, with examples.
 
-Cases that go elsewhere under another policy: where each first does, and how many there are of each kind.
+Two decisions differ in kind: the case goes elsewhere, or only limits and words differ.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""What a case is: the fold of its events on `referral-routing`, and nothing else (`fold.evolve`).
+"""The state of one case: an immutable value, computed from its events on `referral-routing` by `evolve` and from nothing else.
 
-Pure values. Times are microseconds UTC, ids uuid text, collections tuples: order is part of the answer. Fields are only ever
-added, with a default, so that the state of an older release loads.
-
-The kinds of a step that `decide` asks for, each looked up once: reading a member off its enum costs as much as ten comparisons.
+Pure values. Times are microseconds UTC, ids uuid text, collections tuples: order is part of the answer. Fields are only ever added, with a
+default, so that a newer release loads the state that an older one stored.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Traits of one person that cannot both hold. A door refuses them: which of the two is wrong nobody but the sender knows, and a guess
-may take a child for an adult, whom nobody asks without consent.
+"""Find traits of one person that cannot both hold. HTTP and Kafka entry points refuse them: only the sender knows which of the two is
+wrong, and a guess may take a child for an adult, whom nobody asks without consent.
 
-Left out on purpose: a concern beside an age (the case goes to a desk), custody at any age (it happens, and must be told), a child who is
-far from home in its own municipality.
+Left out on purpose: a concern beside an age (the case goes to a desk), custody at any age (it happens, and must be reported), a child who
+is far from home in its own municipality.
 """
 
 from __future__ import annotations

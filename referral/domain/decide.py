@@ -1,9 +1,11 @@
-"""The heart: one input, and what is known, become events. Total, deterministic, never empty; no I/O, no clock, no randomness.
+"""Decide one input: given the case, the facts and the policy, return the events that follow. Total, deterministic, never empty; no I/O, no
+clock, no randomness.
 
-Read it like this: the handler of the input says what the input itself does to the case (`referrals`, `answers`, `changes`, `silence`,
-`instructions`), then `progress` says what follows from how the case now stands (steps open, seats are offered, tracks end).
-A look at one track is `advancing` and `finishing`; whom a seat is offered to is `eligible`, why not to others `unfit`, with what limit
-and words `offering`. What a procedure is stands in `procedure` and `marks`, what a case is in `case`, what an event does to it in `fold`.
+Read it in this order. The handler of the input emits the direct effect on the case (`rules/referrals`, `rules/answers`, `rules/updates`,
+`rules/timeouts`, `rules/instructions`). Then `rules/progress` emits everything that follows from the new state: steps open, vacant seats
+are offered, tracks end. `rules/candidates` selects the service for a seat and gives the reason why others are passed over, `rules/offers`
+adds limit and answer words. A procedure is defined in `policy/procedure`, its marks in `rules/conditions`, a case in `case`, the effect of
+an event on a case in `evolve`.
 """
 
 from __future__ import annotations

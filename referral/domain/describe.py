@@ -1,4 +1,4 @@
-"""One event in one short line, as the stories under tests/stories tell it; a counterexample of `policy check` is told in the same words."""
+"""Describe one event in one short line, for the stories under tests/stories and for the counterexamples of `policy check`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""How an event changes a case. No rule, no clock, no policy: what an event says, happened.
+"""Apply one event to a case and return the new state. No rule, no clock, no policy: an event is a fact and is never questioned.
 
-How an event about an offer changes its seat.
-
-Where the things stand that events name, and a case with one of them exchanged.
+The functions for offers come first, then `evolve` with the other events, then the helpers that find a track, run or offer by id and return
+the case with one of them replaced.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What comes in: an event from a topic, the case's own alarm, or the knowledge that a record was lost.
+"""Inputs of a decision: an event from a topic, the due alarm of a case, or the notice that a record was lost.
 
 Pure values. Times are microseconds UTC (int), ids opaque strings (uuid text), collections tuples: order is part of the answer.
 """

@@ -1,4 +1,4 @@
-"""What every generated struct is: a frozen value whose `repr` shows ids, and nothing that the ids stand for."""
+"""Base class of every generated event struct: a frozen value whose `repr` shows ids and no other content."""
 
 from __future__ import annotations
 

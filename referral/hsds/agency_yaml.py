@@ -1,4 +1,4 @@
-"""One agency as its file in `policy/directory` is written: in one way only, so that files can be compared."""
+"""Write and read the file of one agency in `policy/directory` in one fixed form, so that files can be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""An HSDS document taken apart into rows, each with its place in the document; whatever is not kept here is refused, and said where."""
+"""Split an HSDS document into rows, each with its position in the document. Reports every table and field that we do not import, with its
+position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The directory from HSDS 3: the files of the agencies that a document describes. What they mean `policy.compile` checks."""
+"""Import the directory from HSDS 3: build the agency files that a document describes. `policy.compile` checks their meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of Open Referral HSDS 3 (tabular JSON) that the directory speaks: what is kept, what is refused, our codes in it."""
+"""Tables and fields of Open Referral HSDS 3 (tabular JSON) that the directory uses: kept, refused, and our codes in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The directory for other people's tools: Open Referral HSDS 3 in its tabular JSON form. Never an address, a person or a location."""
+"""Export the directory as Open Referral HSDS 3 in its tabular JSON form, for other people's tools. Never an address, a person or a
+location."""
 
 from __future__ import annotations
 

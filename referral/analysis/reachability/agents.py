@@ -1,4 +1,4 @@
-"""What agencies do in a model check: they answer well, just in time, or one of them fails in one of a closed list of ways."""
+"""Modelled agencies of the model check: they answer well and in time, or one of them fails in one of a closed list of ways."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Which circumstances a procedure can tell apart: traits and consent under which it is, step by step, the same procedure.
+"""Group circumstances and municipalities that a procedure cannot tell apart into classes, so that the model check walks one example of
+each.
 
-A procedure is read with the circumstances put in: what they decide falls away, steps that they make impossible too. What is left is the
-*residue*; circumstances with the same residue, and the same agencies to ask, are one class.
+Circumstances: the procedure is evaluated with the traits and consent put in; what they decide falls away, and so do steps that they make
+impossible. The rest is the *residue*; circumstances with the same residue, and the same agencies to ask, are one class.
 
-What a municipality looks like to a procedure: whom its steps may ask there, in order, with all names taken away.
-
-Two municipalities with the same look have the same cases: `decide` compares agencies only with one another. Whoever is not for this
-person is passed over everywhere, and where so many fail, nobody behind the next one is ever asked: neither is looked at.
+Municipalities: the *look* is the list of services that the steps may ask there, in order, with all names removed. Two municipalities with
+the same look have the same cases, because `decide` compares agencies only with one another. The look leaves out services that are not for
+this person, which are passed over everywhere, and services so far down the list that the failing agencies can never make them the next.
 """
 
 from __future__ import annotations

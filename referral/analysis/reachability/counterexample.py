@@ -1,4 +1,5 @@
-"""A way, told as the stories under tests/stories are: what was done, line by line, and what followed. It can be saved there and run."""
+"""Write a way of the model check as a story file, in the format of tests/stories: each input on a line, then its events. The story runner
+can run it."""
 
 from __future__ import annotations
 

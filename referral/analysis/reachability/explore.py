@@ -1,16 +1,14 @@
-"""Does every case reach somebody? A model check of the running `decide`: nothing of it is written down a second time.
+"""Walk every way of every class of cases through the running `decide`, to check that every case reaches somebody. No rule is written a
+second time.
 
-Read it like this: `reach_task` says which classes of cases there are (`reach_classes`: circumstances that a procedure cannot tell apart,
-`reach_directory`: municipalities that look alike to it), `reach_world` takes one case through `decide` with the agencies of
-`reach_people`, `reach_walk` goes one way and finds where it forks, and this module goes them all: the calm way, one for every code that
-can be decided, and from each of these one for every agency that is asked and every way in which it can fail. An agency that is never
-asked cannot change a way; a way that stands as one without the failure stood (`reach_view`) goes on as that one did. Every offer is
-looked at by `reach_proofs`.
+Read it in this order. `tasks` lists the classes of cases (`classes`: circumstances and municipalities that a procedure cannot tell apart).
+`world` takes one case through `decide` with the agencies of `agents`. `walk` follows one way and finds its forks. This module walks them
+all: the calm way, one for every code that can be decided, and from each of these one for every agency that is asked and every way in which
+it can fail. An agency that is never asked cannot change a way. A way that reaches a state of the way without the failure (`state_key`) goes
+on as that one did. `invariants` checks every offer.
 
-Agencies that fail: one alone, and two one after the other.
-
-A second failure matters where the first still does. Once a way stands again as its parent stood, a further agency that fails there leads to
-what its failure alone led to, unless that asks the first one: only then both are tried once more.
+Two agencies fail, one after the other: a second failure matters while the first still has an effect. Once a way is back in a state of its
+parent, a further failing agency leads to the result of its failure alone, unless that way asks the first agency; only then both are tried.
 """
 
 from __future__ import annotations

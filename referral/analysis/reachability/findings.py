@@ -1,8 +1,8 @@
-"""What is wrong with a policy, found on a way that nobody should come to: in words for the person who wrote the procedure.
+"""Report the faults of a policy that the model check finds, in words for the author of the procedure.
 
-What is weak: one failure, or a night, leaves only a desk. The case is in somebody's hands, and yet it is worth knowing.
-
-What only the whole of a policy shows: what no way ever reaches, procedures in one another's way, and seats that hang on one agency.
+`findings`: a way that no case should take. `notes`: a weak point, where one failure or a night leaves only a desk; the case has an owner,
+and the author should still know. `whole`: faults that only the whole policy shows: steps that no way reaches, procedures that compete,
+limits that overlap the next round.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What no offer may ever do, looked at from outside for every offer: ask who is banned or excluded, show what is not to be seen.
+"""Check every offer from outside: it must ask no banned or excluded agency, and show no section that must stay hidden.
 
-It reads the procedure and the directory anew and takes nothing from the code that chooses.
+It reads the procedure and the directory anew and shares no code with the selection of candidates.
 """
 
 from __future__ import annotations

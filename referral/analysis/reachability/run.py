@@ -1,4 +1,4 @@
-"""The model check on all cores: class n goes to process n modulo their number, and what they find is added up in order of class."""
+"""Run the model check on all cores: class n goes to process n modulo their number, and the results are added up in order of class."""
 
 from __future__ import annotations
 

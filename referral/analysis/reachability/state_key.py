@@ -1,4 +1,5 @@
-"""How a case stands, without times and names: two cases that stand alike go on alike, while those answer well who are asked."""
+"""Reduce a case to a key without times and names: two cases with the same key go on alike, while the agencies that are
+asked answer well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What all ways came to: times by pathway and municipality, and what was reached at all. Tallies of several processes add up."""
+"""Add up the results of all ways: times by pathway and municipality, and which steps and codes were reached. Tallies of several processes
+add up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to look at: for every procedure the classes of circumstances and municipalities that it cannot tell apart."""
+"""List the tasks of the model check: for every procedure, the classes of circumstances and municipalities that it cannot tell apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One way from the referral to its end, and the ways that fork from it: another code decided, or an agency that fails from a step on."""
+"""Follow one way from the referral to its end, and collect its forks: another code decided, or an agency that fails from a step on."""
 
 from __future__ import annotations
 

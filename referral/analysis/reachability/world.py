@@ -1,6 +1,6 @@
-"""One case on its way through the running `decide`, with agencies of `reach_people`: a state that can be copied, so that ways can fork.
+"""Take one case through the running `decide`, with the agencies of `agents`: a state that can be copied, so that ways can fork.
 
-A step is an answer or an alarm, whichever comes first; an answer that comes with its limit comes before it, as on the line.
+A step is an answer or an alarm, whichever comes first. An answer with the same time as its limit comes before the limit, as in production.
 """
 
 from __future__ import annotations

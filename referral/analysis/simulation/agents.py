@@ -1,6 +1,7 @@
-"""What an agency does with an offer: made-up people who sleep, look, accept, decline, come late, decide and finish.
+"""Simulated agencies: made-up people who sleep, read, accept, decline, come late, decide and finish.
 
-Each act rests on dice named by case, step, agency and how often it was asked, never on limits: a changed limit meets the same people.
+Each act depends on random numbers named by case, step, agency and number of the attempt, never on limits: a changed limit meets the same
+people.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Made-up caseloads: who comes when, from a seed alone. A *world* is one year of the whole country; worlds know nothing of one another.
+"""Generate made-up caseloads from a seed: arrivals, and later events in a case besides answers (withdrawal, exclusion, changed traits).
 
-A caseload of many cases is many such years, so beds are as scarce as in life and every year can be worked out by itself.
-
-What life brings to a made-up case besides answers: somebody withdraws, is excluded, or turns out to be other than thought.
+A *world* is one year of the whole country; worlds are independent of one another. A caseload of many cases is many such years, so beds are
+as scarce as in life and every year can be computed alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a desk does with a task: made-up people who telephone, ask somebody else, settle, and end what nobody can help."""
+"""Simulated desks: made-up people who telephone, ask another agency, settle tasks, and end cases that nobody can help."""
 
 from __future__ import annotations
 

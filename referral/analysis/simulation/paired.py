@@ -1,4 +1,4 @@
-"""The same world under two policies, side by side: which cases go elsewhere, and where each first does."""
+"""Run the same world under two policies side by side, and find the cases that go elsewhere and the decision at which each first does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The numbers of made-up caseloads. D: read in a public document (domain notes of the project). P: our guess, to be corrected by who knows.
+"""Numbers of the made-up caseloads: frequencies, chances and delays. D: read in a public document (domain notes of the project). P: our
+guess, for experts to correct.
 
-No number says anything about a real agency or person. A word that stands in no table gets the plain value beside it.
+No number describes a real agency or person. A word that is in no table gets the plain value named beside it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What people do upon what was decided: an event makes something happen later, and that is an input when its time has come.
+"""Turn each event of a decision into later acts of the people in the simulation, and each act into an input when its time has come.
 
-One case under way in a simulated world: the case itself, and what its people have before them.
+`Live` is one case under way in a simulated world: the case itself, and the open offers and tasks of its people.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""Many worlds on all cores. World n goes to process n modulo their number, and the sums are made in order of world:
-so the result depends on the seed alone, and no more than one world per process is held.
-"""
+"""Simulate many worlds on all cores. World n goes to process n modulo their number, and the sums are made in order of world: the result
+depends on the seed alone, and each process holds one world at a time."""
 
 from __future__ import annotations
 

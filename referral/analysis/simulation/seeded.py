@@ -1,6 +1,6 @@
-"""Dice that are thrown by name: the same seed and name always fall the same, whatever was thrown before and in whatever order.
+"""Seeded random numbers by name: the same seed and name always give the same numbers, whatever was drawn before and in whatever order.
 
-So a changed policy meets the same world: who would have slept, declined or come late is decided by the name of the occasion.
+So a changed policy meets the same world: the name of the occasion decides who sleeps, declines or comes late.
 """
 
 from __future__ import annotations

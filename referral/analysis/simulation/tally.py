@@ -1,4 +1,4 @@
-"""What is counted of simulated cases: numbers by word, never a case. Tallies of worlds are added up, so memory does not grow with cases."""
+"""Counts of simulated cases: numbers by word, never a case. Tallies of worlds are added up, so memory does not grow with cases."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""A world of made-up cases, run through `decide`: one queue of what happens next over all cases, in order of time.
+"""Run a world of made-up cases through `decide`: one queue of the next acts over all cases, in order of time.
 
-Beds are really held between cases. Finished cases are dropped; what is kept is what the listener counts.
-
-The places of one world: who holds how many now, and how long each service had none left.
+Cases compete for beds: `Beds` counts the free places of the world, and how long each service had none left. The world drops finished cases;
+only the listener's counts remain.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who there is: agencies and what they do where, municipalities, and the sections of the case file. Names in four languages."""
+"""Values of the directory: agencies and their services, municipalities, and the sections of the case file. Names in four languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits: minutes, hours, days of 24 hours, and working days in the recipient's calendar. Pure arithmetic on microseconds UTC."""
+"""Limits of time: minutes, hours, days of 24 hours, and working days in the recipient's calendar. Pure arithmetic on microseconds UTC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must happen: the procedures, the directory and the calendar that are in force, compiled once from files by `compile`."""
+"""The policy in force: procedures, directory and calendar as one value, compiled from files by `compile`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a written procedure is, compiled. A mark is a short word about a case or track: `urgency=emergency`, `risk.HIGH`."""
+"""A compiled procedure (pathway): its steps, seats, limits and conditions.
+
+A mark is a short word about a case or track that conditions test: `urgency=emergency`, `risk.HIGH`. A mark is set or it is not.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What an agency's answer to an offer does. One function per word; an answer that cannot count is told why, never dropped.
+"""Handle an agency's answer to an offer, one function per answer word. An answer without effect is recorded with its reason, never dropped.
 
-An accept that comes when nothing is open any more, or after a decline: it counts while nobody else has the seat.
+A late acceptance (after expiry, or after a decline under a statutory duty) counts while no other agency has accepted the seat.
 """
 
 from __future__ import annotations

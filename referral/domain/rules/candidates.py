@@ -1,8 +1,7 @@
-"""Who is asked next for a seat, and why everybody before was passed over.
+"""Select the next service for a seat, and give the reason for every service that is passed over.
 
-When an agency works: what is urgent is not put to a closed door.
-
-Why a service must not be asked for a seat: bans that nobody may override, and what speaks against it this time.
+Three parts: the order of candidates; the office hours of agencies, because an urgent step is never offered to an agency that is closed; the
+reasons against a service, first the bans that nobody may override, then what is wrong with it this time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose free places a decision may ask for: routing locks exactly these rows before it decides."""
+"""Name the services whose free places a decision may need: routing locks exactly these rows before it decides."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where a track stands, as marks: what the conditions of a procedure look at. Also the kind of place that the marks ask for.
-
-How far a round of a step has come, and the marks that this gives.
-"""
+"""Compute the marks of a track, which the conditions of a procedure test, and the roles that a placement asks for under these marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A desk answers a proposal: it confirms or refuses it. That somebody is kept away no longer takes two persons of a desk."""
+"""Handle a desk's answer to a proposal: confirm or refuse it. Two persons of a desk are needed to lift an exclusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The person's agreement: how it stands now, and what may be done and shown by it."""
+"""Read the person's consent: whether a procedure may go on, which agencies are barred, and which sections an offer may show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked while the person's agreement is missing, and what ends when it is refused, taken back or has run out."""
+"""Ask a desk for consent that is missing, and end offers and tracks when consent is refused, withdrawn or expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One decision in the making: the events said so far, and the case as it stands after them."""
+"""The working state of one decision: the events emitted so far, and the case as it is after them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""What a desk's order points at.
+"""Handle the orders of a desk about one step or seat: mark it overtaken, settle it, or transfer it to another service.
 
-The person got there by another way: who was asked is told so, and a late answer wakes nothing again.
-
-A desk decides instead of those asked, says that a step needs nobody, or confirms what silence has decided.
-
-A seat is handed over to another service: never at zero, because whoever holds it keeps it until the next one has taken it.
+Overtaken: the person got there by another way; the agencies that were asked are told so, and a late answer reopens nothing. Settle: the
+desk decides instead of the agencies, declares that a step needs nobody, or confirms a decision taken by silence. Transfer: the holder keeps
+the seat until the next service has taken it, so that the seat is never empty.
 """
 
 from __future__ import annotations

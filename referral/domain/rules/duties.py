@@ -1,4 +1,4 @@
-"""What rests on a duty by law: whether a change would end it, or narrow what its holder may read. Pure comparisons of two cases."""
+"""Compare two states of a case for duties by law: whether a change would end a duty, or change what an agency may read. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What a person at a desk can order, where no rule can decide. An order that is not possible is told why.
+"""Handle the orders of a person at a desk, where no rule can decide. An order that is not possible is ignored, with its reason.
 
-A case goes on after its end: a new track under the procedure that is in force now. What was sealed stays sealed.
-
-A desk ends, stops and resumes: one track, or the whole case where none is named.
+Also: a closed case goes on by a new track under the procedure now in force (its sealed sections stay sealed); a desk ends, stops and
+resumes one track, or the whole case where the order names none.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""An offer: one seat put to one service, with everything that the door and the notifier need to know.
+"""Offer the vacant seats of a step to services, and open a desk task for a seat that no service can be asked for.
 
-Whom the vacant seats of a step are offered to, and what becomes of those that nobody can be asked for.
+An offer puts one seat to one service; its event holds everything that intake and the notifier need.
 """
 
 from __future__ import annotations

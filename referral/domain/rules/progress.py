@@ -1,8 +1,8 @@
-"""What follows from how a case stands: steps open, vacant seats are offered, steps are done, tracks end, nothing is ever parked.
+"""Emit everything that follows from the state of a case: open steps, offer vacant seats, finish steps, end tracks, so that no case is ever
+parked.
 
-One look at one track: which steps begin or end, and whom their vacant seats are offered to.
-
-Steps that are done again and again by the calendar: reviews, monitoring visits.
+Three parts: `progress` repeats passes over the tracks until nothing changes; `advance` is one pass over one track; the last part computes
+the rounds of steps that repeat by the calendar (reviews, monitoring visits).
 """
 
 from __future__ import annotations

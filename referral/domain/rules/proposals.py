@@ -1,4 +1,4 @@
-"""What one party alone may not do: a change that would end a duty to the person waits at a desk for a second party's word."""
+"""Hold back a change that would end a duty to the person, until a second party confirms it at a desk."""
 
 from __future__ import annotations
 

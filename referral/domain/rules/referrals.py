@@ -1,6 +1,7 @@
-"""What a referral, its withdrawal or a lost record does to a case, and which procedures begin.
+"""Handle a referral, its withdrawal, a lost record and an exclusion, and begin the procedures that apply.
 
-Who must be kept away is asked nothing and sees nothing from now on. A duty that it has taken stands until a second party has spoken.
+An excluded agency is asked nothing and sees nothing from then on. A duty that it has taken lasts until a second party confirms the
+exclusion.
 """
 
 from __future__ import annotations

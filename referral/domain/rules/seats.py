@@ -1,6 +1,6 @@
-"""How a seat is taken, handed over and given up: by the agency itself, or by losing the seat that it rests on.
+"""Take, hand over and give up a seat, and recall decisions from a service that lost the seat they depend on.
 
-The offer that an answer or an alarm is about, with its seat and the rules for it.
+`locate` finds the offer that an answer or an alarm is about, with its seat and rules.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Several procedures for one case: one that takes another's place, opens it beside itself, or waits for it.
+"""Switch between the procedures of one case: one replaces another, opens beside it, or makes it wait.
 
-What one procedure has reached goes on under the one that takes its place: nobody who is there leaves in between.
+A replaced procedure hands over everything that it has reached before it ends: no agency that holds a seat is released in between.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Give the desk a telephone call: an agency that is reached by telephone, or one that our messages do not reach.
+"""Open and settle the desk's telephone tasks: for an agency that is reached by telephone, and for one that our messages do not reach.
 
-The task is about one offer. Whatever the agency says, or the end of the offer, settles it (`Decision.say`).
+A task is about one offer. Any answer of the agency, or the end of the offer, settles it (`Decision.emit`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What follows when nobody answers: limits that passed, rungs without anybody, tasks that still stand at a desk.
+"""Handle timeouts: expired limits, escalation levels (rungs) with nobody on duty, and desk tasks that are still open.
 
-Where silence leads: the next rung, the next agency, a desk, and a complaint where a duty to a child was broken.
+Silence leads to the next rung, then the next agency, then a desk; a broken statutory duty to a child also raises a complaint.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""When a step is done, and what the end of a track does to whoever was asked.
+"""Finish steps, end tracks with their open offers, and pause and resume a track.
 
-A track stands still and goes on: by a desk's order, or because it waits for another procedure.
+A track pauses by the order of a desk, or because it waits for another procedure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What becomes known later: other circumstances, consent, somebody who must be kept away."""
+"""Handle later changes of a case: new traits, changed consent, an actor to exclude."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""One agency of the directory and its services, from its file.
+"""Read the file of one agency: the agency, its services and its signing keys.
 
-The keys with which an agency signs what it sends, as its file lists them: `name+id+base64(1 and public key)` (C2SP signed-note).
-
-Activating a bundle registers, rotates and revokes them: the bundle's exact bytes stand in the log.
+A signing key is listed as `name+id+base64(1 and public key)` (C2SP signed-note). Activating a policy bundle registers, rotates and revokes
+keys: the log holds the exact bytes of the bundle.
 """
 
 from __future__ import annotations

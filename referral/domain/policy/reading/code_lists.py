@@ -1,4 +1,4 @@
-"""The code lists: codes.yaml, and the codes that a procedure brings with it. Also what an id and a name look like."""
+"""Read the code lists: codes.yaml, and the codes that a procedure adds under `words`. Also checks the form of ids and names."""
 
 from __future__ import annotations
 

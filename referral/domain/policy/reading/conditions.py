@@ -1,4 +1,4 @@
-"""The conditions of a procedure: marks of its steps, traits of the case, the state of consent."""
+"""Read the conditions of a procedure: marks of its steps, traits of the case, the state of consent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a procedure whose every word is known: steps that cannot begin, and roles that it forbids itself to ask."""
+"""Check a procedure whose words are all valid for errors between steps: steps that can never begin, and roles whose services it bans."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Read all policy files but the procedures: codes.yaml, casefile.yaml, municipalities.yaml, calendars/*.yaml, directory/*.yaml.
 
-Holidays and clock changes, a snapshot in a file: a decision must come out the same on every machine, for ever.
+Holidays and clock changes are a snapshot in a file: a decision must come out the same on every machine, for ever.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The JSON Schema of a procedure's file, for editors: the same words as the reader's, so that a slip is marked while it is typed.
+"""Build the JSON Schema of a procedure file for editors, from the same tables as the reader, so that an editor marks an error while it is
+typed.
 
-It knows what one word may hold. What several words together may not (circles, late limits) only the reader tells.
+The schema checks each word alone. Only the reader reports what several words together must not do (circles, late limits).
 """
 
 from __future__ import annotations

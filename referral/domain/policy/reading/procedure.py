@@ -1,7 +1,4 @@
-"""Read one file of policy/pathways/. Every word in it is of a closed list; nothing is ever evaluated.
-
-One step of a procedure, read from its file.
-"""
+"""Read one file of policy/pathways/ and its steps. Every word in it comes from a closed list; nothing is ever evaluated."""
 
 from __future__ import annotations
 

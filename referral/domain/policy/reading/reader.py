@@ -1,4 +1,4 @@
-"""The language of policy files: values that remember where they stand, and errors that name file, line, column and what is allowed."""
+"""Read policy files as values that remember their position, and collect errors that name file, line, column and the allowed words."""
 
 from __future__ import annotations
 

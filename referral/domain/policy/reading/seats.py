@@ -1,4 +1,4 @@
-"""Who fills the seats of a step: roles and where to look for them, or the holder of another step's seat."""
+"""Read the seats of a step: roles and the areas to search, or the holder of another step's seat."""
 
 from __future__ import annotations
 

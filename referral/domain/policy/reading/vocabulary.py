@@ -1,4 +1,4 @@
-"""Every word that a procedure may be written with. Reader, JSON Schema and handbook follow from these tables."""
+"""Tables of every word that a procedure file may use. Reader, JSON Schema and handbook are built from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""YAML as a tree whose every value remembers line and column; what could stop the program is refused before anybody walks the tree."""
+"""Parse YAML into a tree whose values remember line and column. Refuses files that could exhaust memory or time, before anything walks the
+tree."""
 
 from __future__ import annotations
 
