@@ -1,4 +1,4 @@
-"""The notifier's process: the only wiring."""
+"""Start the notifier process; the only wiring of this service."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from services.notifier.metrics import Figures
 from services.notifier.send import Sender
 
 CONNECTIONS = 6
-"""Of the sender: one listens, and what claims and results need; a delivery holds none while its message travels."""
+"""PostgreSQL connections of the sender: one listens, the others claim and write results. A delivery holds none while its message
+travels."""
 
 
 def service(watch: Watch) -> Service:
-    """What the loop is told about the notifier. It reads intake for what was written (others who may read it are knocked) and erased."""
+    """Describe the notifier to the consumer loop.
+
+    It reads referral-intake for written sections (others who may read them are knocked) and for erasures.
+    """
     reads = ("referral-routing", "referral-intake")
     return Service(name="notifier", reads=reads, writes="referral-notification", handle=handle, against=watch.against)
 

@@ -1,6 +1,6 @@
-"""Tell whose fault it is that a message did not leave, and when to try again. Pure.
+"""Decide whether our side or the recipient is at fault when a message cannot be sent, and when to retry. Pure.
 
-Apart from its only users because the handler, the sender and the tests must agree on one list.
+A file of its own because the handler, the sender and the tests must agree on one list.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ OURS = frozenset({"server-away", "server-busy", "server-refuses-us", "not-secure
 FIRST_SECONDS, MOST_SECONDS = 2.0, 60.0
 """Bounds of the gap between attempts while the fault is ours (P): a restart of the relay costs two seconds, an hour's outage a minute."""
 RETRY_SECONDS = (5, 15, 45, 120)
-"""Gaps between attempts at one mailbox that asks to come back later; then the channel has failed (P). Three minutes: a fifth of the
-shortest limit to acknowledge."""
+"""Gaps between attempts at one mailbox that asks to retry later; then the channel has failed (P). Three minutes: a fifth of the shortest
+limit to acknowledge."""
 SECOND = 1_000_000
 
 
 def next_try(reason: str, attempt: int, reference: str) -> int | None:
-    """How long to wait after this attempt, µs; None: the channel has failed.
+    """Return the wait after this attempt, µs; None: the channel has failed.
 
-    attempt: number of the attempt that has just ended, from 1. reference: random, of the message; while the fault is ours the gap is
-    drawn from it anywhere below the bound ("full jitter"), so that messages that failed together do not come back together.
+    attempt: number of the attempt that has just ended, from 1.
+    reference: random id of the message. While the fault is ours, the gap is drawn from it anywhere below the bound ("full jitter"), so that
+    messages that failed together do not retry together.
     """
     if reason not in OURS:
         return RETRY_SECONDS[attempt - 1] * SECOND if attempt <= len(RETRY_SECONDS) else None

@@ -1,4 +1,7 @@
-"""Deliveries in PostgreSQL: the sender's side. A claim is a lease on a row; no transaction is open while a message travels."""
+"""Claim, check and end deliveries in PostgreSQL, for the sender.
+
+A claim is a lease on a row; no transaction is open while a message travels.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from services.notifier.blame import OURS
 from services.notifier.plan import GATHER_S, MANY, WINDOW_S, Asked, State, wanted
 
 LEASE_SECONDS = 60
-"""How long a claim holds, by the database's true clock: two calls of a channel (lane.CALL_SECONDS) and what the database takes."""
+"""Duration of a claim, by the database's true clock: two calls of a channel (lane.CALL_SECONDS) and the database's own time."""
 
 _CLAIM = text(
-    # What was under way when its sender died is claimed even if nobody waits for it any more: it may have left, and the log must say so.
-    # What an operator threw away is claimed for the same reason.
+    # Claim a delivery whose sender died even if its question is closed: the message may have been sent, and the log must record that.
+    # Claim a delivery that an operator discarded for the same reason.
     "WITH clock AS (SELECT runtime.clock() AS now),"
     " ripe AS (SELECT d.id, d.due_at, d.lease_until IS NOT NULL AS lapsed, d.thrown, d.person, d.channel, d.drill,"
     " row_number() OVER (PARTITION BY d.person, d.channel, d.drill, d.lease_until IS NULL, d.thrown ORDER BY d.due_at, d.id) AS place"
@@ -28,7 +31,7 @@ _CLAIM = text(
     " AND (d.lease_until < clock_timestamp() OR (d.lease_until IS NULL"
     " AND (d.thrown OR (d.due_at <= (SELECT now FROM clock) AND a.state = 'OPEN' AND a.rung = d.rung))))"
     " AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL)),"
-    # Messages that left in the window, or are under way, to whom something is ripe for.
+    # Messages sent within the window or under way, for each person with a ripe delivery.
     " told AS (SELECT w.person, w.channel, w.drill, count(DISTINCT s.reference) AS messages,"
     " max(coalesce(s.ended_at, (SELECT now FROM clock))) AS latest"
     " FROM (SELECT DISTINCT person, channel, drill FROM ripe) w JOIN delivery s USING (person, channel, drill)"
@@ -36,7 +39,7 @@ _CLAIM = text(
     " OR s.ended_at IS NULL AND s.state = 'WAITING' AND s.lease_until >= clock_timestamp() GROUP BY w.person, w.channel, w.drill),"
     " free AS (SELECT d.id, r.lapsed FROM delivery d JOIN ripe r USING (id) LEFT JOIN told t"
     " ON (t.person, t.channel, t.drill) = (r.person, r.channel, r.drill)"
-    " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"  # another sender may have been first
+    " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"  # another sender may have claimed it
     " AND (r.lapsed OR r.thrown OR r.place + coalesce(t.messages, 0) <= :many"
     " OR (r.place = 1 AND t.latest <= (SELECT now FROM clock) - :gather))"
     " ORDER BY r.due_at, r.id LIMIT :most FOR UPDATE OF d SKIP LOCKED),"
@@ -72,7 +75,7 @@ _END = text(
 )
 _LOCK = text("SELECT id FROM asked WHERE id = ANY(:asked) ORDER BY id FOR UPDATE")
 _STANDS = text("SELECT state, rung, failed FROM asked WHERE id = :asked")
-_ALIVE = text(  # and what failed by our fault says nothing about the rung: the next repeat tries again
+_ALIVE = text(  # a failure by our fault does not fail the rung: the next repeat tries again
     "SELECT EXISTS (SELECT FROM delivery WHERE asked = :asked AND rung = :rung"
     " AND (state IN ('WAITING', 'SENT') OR (state = 'FAILED' AND reason = ANY(:ours))))"
 )
@@ -92,11 +95,12 @@ _PAUSED = text("SELECT max(added_at) FROM pause WHERE ended_at IS NULL")
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One delivery that is ours for LEASE_SECONDS. attempt: from 1, and the fence of the result. address: sealed; None when taken away.
+    """One delivery that this sender holds for LEASE_SECONDS.
 
-    language: of the inbox account; None where there is none. reason: of the last attempt in vain; None before the first.
-    lapsed: the attempt before this one has no result, because its sender died or the database was away too long: the message may have left.
-    thrown: an operator threw it away; nothing is sent.
+    attempt: from 1; also the fence, because only the newest attempt may write a result. address: sealed; None after its removal.
+    language: of the inbox account; None without an account. reason: of the last failed attempt; None before the first.
+    lapsed: the previous attempt has no result, because its sender died or the database was away too long; the message may have been sent.
+    thrown: an operator discarded it; nothing is sent.
     """
 
     id: int
@@ -120,9 +124,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a claimed delivery stands just before it is sent. held: the lease is still ours. open: its question is open, at its rung.
+    """State of a claimed delivery just before it is sent.
 
-    wanted: its reader is on duty for the question, and may be told.
+    held: this sender still holds the lease. open: its question is open, at the delivery's rung.
+    wanted: its recipient is on duty for the question and may be knocked. paused: sending is switched off. now: µs by the one clock.
     """
 
     held: bool
@@ -134,9 +139,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Deliveries of one channel that wait. oldest: µs since the oldest was first due; retries do not make it younger.
+    """Waiting deliveries of one channel.
 
-    tried: the same of the oldest that was tried in vain, or is being tried; 0 where none is.
+    oldest: µs since the oldest was first due; retries do not make it younger.
+    tried: the same for the oldest that failed an attempt or is in one; 0 if there is none.
     """
 
     count: int
@@ -146,16 +152,17 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits, by channel. paused: since when sending is switched off."""
+    """Waiting deliveries by channel. paused: time at which sending was switched off, µs; None while it is on."""
 
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     paused: int | None = None
 
 
 async def claim(tx: AsyncConnection, channel: str, most: int, known: Sequence[str] | None = None) -> list[Claimed]:
-    """Lease up to so many deliveries of a channel that are due, wanted and nobody else's. known: also those of channels not among these.
+    """Lease up to `most` deliveries of a channel that are due, wanted and not leased by another sender.
 
-    Of somebody who was woken often only the oldest, now and then: its message carries the others (`grouping`).
+    known: the channels that have a lane; deliveries of all other channels are claimed too. None: claim this channel only.
+    For a person who received MANY messages, claim only the oldest delivery, once in GATHER_S: its message carries the others (`grouping`).
     """
     values = {"channel": channel, "strays": None if known is None else list(known), "most": most, "lease": LEASE_SECONDS}
     values |= {"many": MANY, "window": WINDOW_S * 1_000_000, "gather": GATHER_S * 1_000_000}
@@ -163,7 +170,7 @@ async def claim(tx: AsyncConnection, channel: str, most: int, known: Sequence[st
 
 
 async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Standing | None]:
-    """How each stands now, by the roster of this moment; None when another has claimed or ended it."""
+    """Return the state of each delivery by the present roster; None if another sender has claimed or ended it."""
     values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed]}
     rows = (await tx.execute(_CHECK, values)).all()
     staff = await roster.load(tx, {row.agency for row in rows if row.state == State.OPEN})
@@ -177,12 +184,12 @@ async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Standin
 
 
 def question(row: Row[Any]) -> Asked:
-    """The offer or task among the columns of a row."""
+    """Return the offer or task in the columns of a row."""
     return msgspec.convert({name: row._mapping[name] for name in Asked.__dataclass_fields__}, Asked)
 
 
 async def sent(tx: AsyncConnection, claimed: Sequence[Claimed], now: int) -> set[int]:
-    """These have left. Returns the ids whose result counts."""
+    """Mark these as sent. Return the ids whose result counts."""
     if not claimed:
         return set()
     values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed], "now": now}
@@ -190,36 +197,39 @@ async def sent(tx: AsyncConnection, claimed: Sequence[Claimed], now: int) -> set
 
 
 async def release(tx: AsyncConnection, claimed: Claimed) -> None:
-    """Give it back as it was: nothing was tried."""
+    """Return a delivery to the queue without counting the attempt: nothing was tried."""
     await tx.execute(_RELEASE, {"id": claimed.id, "attempt": claimed.attempt})
 
 
 async def again(tx: AsyncConnection, claimed: Claimed, now: int, due: int, reason: str) -> bool:
-    """Try again at `due`. False: nobody waits for it any more, so it has ended, tried in vain."""
+    """Retry at `due`. False: its question is no longer open at this rung, so it has ended, and it was tried in vain."""
     values = {"id": claimed.id, "attempt": claimed.attempt, "now": now, "due": due, "reason": reason}
     return (await tx.execute(_AGAIN, values)).scalar_one_or_none() != "DROPPED"
 
 
 async def look_again(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
-    """Its reader is not on duty any more: have the handler look at once for who is. Call lock() first."""
+    """Have the handler plan the question again at once: its recipient is no longer on duty. Call lock() first."""
     await tx.execute(_LOOK, {"asked": claimed.asked, "now": now})
     await tx.execute(_ALARM, {"case": claimed.case_id, "partition": topics.partition(claimed.case_id), "now": now})
 
 
 async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reason: str | None = None) -> bool:
-    """FAILED or DROPPED, once. False: somebody else's claim is newer, and this result does not count."""
+    """End a delivery as FAILED or DROPPED, once. False: another sender's claim is newer, and this result does not count."""
     values = {"id": claimed.id, "attempt": claimed.attempt, "state": state, "now": now, "reason": reason}
     return (await tx.execute(_END, values)).one_or_none() is not None
 
 
 async def lock(tx: AsyncConnection, asked: Iterable[str]) -> None:
-    """Take offers and tasks before their deliveries, in the order of the handler."""
+    """Lock offers and tasks before their deliveries, in the same order as the handler."""
     if ids := sorted(asked):
         await tx.execute(_LOCK, {"asked": ids})
 
 
 async def exhausted(tx: AsyncConnection, claimed: Claimed) -> bool:
-    """Whether the rung has just failed: no message went out, none waits, and the fault is not ours. Says so once. Call lock() first."""
+    """Mark the rung as failed if no message was sent, none waits, and the fault is not ours. Call lock() first.
+
+    True: this call marked it; the caller emits RungFailed once.
+    """
     row = (await tx.execute(_STANDS, {"asked": claimed.asked})).one_or_none()
     if row is None or claimed.task or row.state != "OPEN" or row.rung != claimed.rung or row.failed == row.rung:
         return False
@@ -230,6 +240,6 @@ async def exhausted(tx: AsyncConnection, claimed: Claimed) -> bool:
 
 
 async def backlog(tx: AsyncConnection) -> Backlog:
-    """For metrics and readiness."""
+    """Return the waiting deliveries, for metrics and readiness."""
     waiting = {row.channel: Waiting(row.waiting, row.oldest, row.tried) for row in await tx.execute(_GAUGES)}
     return Backlog(waiting, (await tx.execute(_PAUSED)).scalar_one_or_none())

@@ -1,4 +1,4 @@
-"""What became of an attempt, written down with what is said about it: one transaction for all that ended at the same moment."""
+"""Write the result of each attempt and the event that reports it, in one transaction for all attempts that ended together."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from services.notifier.deliveries import Claimed
 from services.notifier.metrics import Figures
 
 INTERRUPTED = "interrupted"
-"""Word of knock-reason: its sender died with it under way, so it may have left, and by now nobody waits for it."""
+"""Word of knock-reason: the sender died during the attempt, so the message may have been sent; its question is no longer open."""
 THROWN = "thrown-away"
-"""Word of knock-reason: an operator threw away what waited (`referral duty resume --drop`)."""
+"""Word of knock-reason: an operator discarded the waiting message (`referral duty resume --drop`)."""
 
 
 class Kind(Enum):
-    """SENT: a server took it. FAILED: trying again will not help. LATER: it may. HELD: nothing was tried. UNWANTED: nobody waits for it.
+    """Result of an attempt.
 
-    LEFT: its reader is not on duty any more, or may not be told: whoever is must be looked for. THROWN: an operator threw it away.
+    SENT: a server took it. FAILED: a retry will not help. LATER: a retry may help. HELD: nothing was tried.
+    UNWANTED: its question is no longer open. LEFT: its recipient is no longer on duty or may not be knocked; the handler must look for
+    another.
+    THROWN: an operator discarded it.
     """
 
     SENT = 1
@@ -42,7 +45,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one attempt. reason: a word of knock-reason."""
+    """The result of one attempt. reason: a word of knock-reason."""
 
     claimed: Claimed
     kind: Kind
@@ -50,26 +53,26 @@ class Result:
 
 
 class Results:
-    """Writes them. A result of a claim that is not the newest changes nothing and says nothing."""
+    """Writer of results. A result whose claim is not the newest changes nothing and emits nothing."""
 
     def __init__(self, engine: AsyncEngine, keys: Keys, figures: Figures) -> None:
         self._engine, self._keys, self._figures = engine, keys, figures
 
     async def write(self, results: Sequence[Result]) -> list[None]:
-        """All of them, or none."""
+        """Write all results, or none."""
         async with self._engine.begin() as tx:
             now = await clock.now(tx)
             keys = await self._keys.load(tx, {r.claimed.case_id for r in results})
-            # Before any delivery, as the handler does: so nobody waits in a circle.
+            # Before any delivery, in the handler's order: so no deadlock.
             await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind not in (Kind.SENT, Kind.HELD)})
             done = await deliveries.sent(tx, [r.claimed for r in results if r.kind is Kind.SENT], now)
-            said = [_row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
-            carried = [one for r in results if r.claimed.id in done for one in await grouping.ride(tx, r.claimed, now)]
-            keys |= await self._keys.load(tx, {one.claimed.case_id for one in carried} - set(keys)) if carried else {}
-            said += [_row(one.claimed, "sent", sent(one.claimed, now), keys, one.own) for one in carried]
+            rows = [_row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
+            carried = [c for r in results if r.claimed.id in done for c in await grouping.ride(tx, r.claimed, now)]
+            keys |= await self._keys.load(tx, {c.claimed.case_id for c in carried} - set(keys)) if carried else {}
+            rows += [_row(c.claimed, "sent", sent(c.claimed, now), keys, c.own) for c in carried]
             for result in results:
-                said += [_row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]
-            await queue.put_all(tx, [row for row in said if row is not None])
+                rows += [_row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]
+            await queue.put_all(tx, [row for row in rows if row is not None])
         self._figures.grouped(len(carried))
         for result in results:
             if result.claimed.id in done:
@@ -81,7 +84,7 @@ class Results:
         return [None] * len(results)
 
     async def _other(self, tx: AsyncConnection, result: Result, now: int) -> list[tuple[str, Struct]]:
-        """Every end but the good one."""
+        """Write a result that is not SENT. Return the events to emit, each with the name from which its id is derived."""
         claimed = result.claimed
         match result.kind:
             case Kind.HELD:
@@ -105,7 +108,7 @@ class Results:
 
 
 def _tried(claimed: Claimed, now: int) -> list[tuple[str, Struct]]:
-    """What the attempts before this one came to, if there were any: this one has tried nothing."""
+    """Report the failed attempts before this one, if there were any; this one tried nothing."""
     before = replace(claimed, attempt=claimed.attempt - 1)
     reason = INTERRUPTED if claimed.lapsed else claimed.reason
     return [("failed", failed(before, now, reason))] if before.attempt and reason else []
@@ -118,13 +121,16 @@ async def _rung(tx: AsyncConnection, claimed: Claimed, now: int) -> list[tuple[s
 
 
 def _row(claimed: Claimed, name: str, event: Struct, keys: Mapping[str, bytes], own: str = "") -> dict[str, Any] | None:
-    """A row of our queue; None when the case was erased: nothing can be said about it any more. own: of a knock that another carried."""
+    """Return a row of our queue; None if the case was erased, because nothing can be emitted about it.
+
+    own: reference of a knock that another message carried.
+    """
     key = keys.get(claimed.case_id)
     return None if key is None else queue.row(claimed.case_id, event, derived(own or claimed.reference, name), key, claimed.drill)
 
 
 def sent(claimed: Claimed, now: int) -> KnockSent:
-    """What the log says of a message that left."""
+    """Return the event for a message that was sent."""
     offer, task = (None, claimed.asked) if claimed.task else (claimed.asked, None)
     return KnockSent(
         offer_id=offer,
@@ -139,7 +145,7 @@ def sent(claimed: Claimed, now: int) -> KnockSent:
 
 
 def failed(claimed: Claimed, now: int, reason: str) -> KnockFailed:
-    """What the log says of a channel that could not reach a person."""
+    """Return the event for a channel that could not reach a person."""
     offer, task = (None, claimed.asked) if claimed.task else (claimed.asked, None)
     return KnockFailed(
         offer_id=offer,

@@ -1,4 +1,4 @@
-"""Who is on duty for one rung of one agency at an instant. Pure: the roster and the instant are arguments.
+"""Compute the people on duty for one rung of one agency at an instant. Pure: the roster and the instant are arguments.
 
 Rota times are wall clock in Europe/Belgrade, the time of every agency of the directory; instants are µs UTC; every interval is half-open.
 """
@@ -19,7 +19,7 @@ SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of staff who can be knocked. account: the id of the inbox account. channels: those with an address, confirmed or not."""
+    """A member of staff who can be knocked. account: id of the inbox account. channels: those with an address, confirmed or not."""
 
     account: str
     agency: str
@@ -30,8 +30,9 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Weekly:
-    """A shift that comes back every week. weekday: 0 is Monday. start, end: minutes after that day's midnight; end may lie on a later day.
+    """A shift that repeats every week.
 
+    weekday: 0 is Monday. start, end: minutes after that day's midnight; end may fall on a later day.
     since, until: first and last day on which it begins; None is unlimited.
     """
 
@@ -47,7 +48,7 @@ class Weekly:
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """One shift, at instants."""
+    """One shift, between two instants."""
 
     account: str
     agency: str
@@ -58,7 +59,7 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """This person is on no shift between these instants."""
+    """Absence of a person: no shift between these instants counts."""
 
     account: str
     starts: int
@@ -67,7 +68,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """All that is known of some agencies' staff."""
+    """The staff, shifts and absences of some agencies."""
 
     people: tuple[Person, ...] = ()
     weekly: tuple[Weekly, ...] = ()
@@ -76,7 +77,7 @@ class Roster:
 
 
 class Why(StrEnum):
-    """Why nobody can be knocked; words of the code list knock-reason."""
+    """Reason why nobody can be knocked; words of the code list knock-reason."""
 
     NOBODY = "nobody-on-duty"
     EXCLUDED = "all-excluded"
@@ -84,17 +85,18 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Who is to be knocked, by account and in that order; why is set when there is nobody."""
+    """The people to knock, in the order of their accounts. why: set if there is nobody."""
 
     people: tuple[Person, ...]
     why: Why | None = None
 
 
 def instant(day: date, minute: int) -> int:
-    """µs UTC at which the wall clock shows `minute` minutes after that day's midnight.
+    """Return the µs UTC at which the wall clock shows `minute` minutes after that day's midnight.
 
-    A time that comes twice (autumn) is its first coming, and one that is skipped (spring) is the moment of the change: so the end of one
-    shift and the begin of the next are one instant in every night, and a later wall time is never an earlier instant.
+    A time that occurs twice (autumn) means its first occurrence, and one that is skipped (spring) means the moment of the change. So the
+    end
+    of one shift and the begin of the next are one instant in every night, and a later wall time is never an earlier instant.
     """
     wall = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
     while _utc(wall).astimezone(ZONE).replace(tzinfo=None) != wall:  # skipped: at most one hour of one night a year
@@ -107,12 +109,12 @@ def _utc(wall: datetime) -> datetime:
 
 
 def local_day(at: int) -> date:
-    """The day that a calendar in Belgrade shows at an instant."""
+    """Return the calendar day in Belgrade at an instant."""
     return datetime.fromtimestamp(at // SECOND, UTC).astimezone(ZONE).date()
 
 
 def covers(shift: Weekly | Single, at: int) -> bool:
-    """Whether this shift holds at an instant."""
+    """Return whether this shift covers an instant."""
     if isinstance(shift, Single):
         return shift.starts <= at < shift.ends
     today = local_day(at)
@@ -126,9 +128,9 @@ def covers(shift: Weekly | Single, at: int) -> bool:
 
 
 def has_rota(shifts: Iterable[Weekly | Single], at: int) -> bool:
-    """Whether a weekly rota is in force. One that has not begun or has run out is none at all.
+    """Return whether a weekly rota is in force. A rota that has not begun or has expired does not count.
 
-    Single shifts make none: they name people for their own hours, and say nothing about the days between.
+    Single shifts are no rota: they name people for their own hours, and leave open the days between.
     """
     for shift in shifts:
         if isinstance(shift, Weekly):
@@ -139,11 +141,12 @@ def has_rota(shifts: Iterable[Weekly | Single], at: int) -> bool:
 
 
 def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str] = frozenset()) -> Duty:
-    """Who is on duty at a rung. skip: accounts that must not be knocked for this case.
+    """Return the people on duty at a rung. skip: accounts that must not be knocked for this case.
 
-    With a weekly rota in force, a hole in it is a hole: the next rung is asked at once. Without one, whoever has a single shift is on duty;
-    else everybody who is registered for the rung, because waking too many is better than waking nobody.
-    Disabled accounts are never named; whether an address was confirmed does not matter.
+    With a weekly rota in force, a hole in it is a hole: the next rung is asked at once. Without a rota, the people with a single shift are
+    on
+    duty; without those, everybody registered for the rung, because waking too many is better than waking nobody.
+    Disabled accounts are never on duty; an unconfirmed address does not matter.
     """
     shifts = shifts_of(roster, agency, rung)
     named = {s.account for s in shifts if covers(s, at)}
@@ -155,20 +158,20 @@ def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str
 
 
 def shifts_of(roster: Roster, agency: str, rung: str | None) -> list[Weekly | Single]:
-    """The shifts of one rung of an agency; rung None: of all its rungs."""
+    """Return the shifts of one rung of an agency; rung None: of all its rungs."""
     shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
     return [s for s in shifts if s.agency == agency and rung in (None, s.rung)]
 
 
 def able(roster: Roster, agency: str, at: int) -> frozenset[str]:
-    """The accounts of an agency that may be told at all: neither disabled nor absent."""
+    """Return the accounts of an agency that may be knocked at all: neither disabled nor absent."""
     return frozenset(p.account for p in _able(roster, agency, at))
 
 
 def next_change(roster: Roster, agency: str, rung: str | None, at: int) -> int | None:
-    """The next instant at which somebody may come on duty: a shift begins or ends, or an absence does. rung None: at any rung. None: never.
+    """Return the next instant at which somebody may come on duty: the begin or end of a shift or of an absence. None: never.
 
-    It may be an instant at which nobody new comes; it is never later than the first at which somebody does.
+    rung None: at any rung. The instant may bring nobody new; it is never later than the first that does.
     """
     edges = [edge for shift in shifts_of(roster, agency, rung) for edge in _edges(shift, at)]
     staff = {p.account for p in roster.people if p.agency == agency}
@@ -177,14 +180,14 @@ def next_change(roster: Roster, agency: str, rung: str | None, at: int) -> int |
 
 
 def _edges(shift: Weekly | Single, at: int) -> Iterator[int]:
-    """Begins and ends of a shift around an instant, among them the first after it."""
+    """Yield begins and ends of a shift around an instant, among them the first after it."""
     if isinstance(shift, Single):
         yield from (shift.starts, shift.ends)
         return
     first = local_day(at) - timedelta(days=7)
     if shift.since is not None:
         first = max(first, shift.since)
-        yield instant(shift.since, 0)  # from here on a hole in the rota is a hole
+        yield instant(shift.since, 0)  # from here on a hole in the rota counts as a hole
     begins = first + timedelta(days=(shift.weekday - first.weekday()) % 7)
     for day in (begins, begins + timedelta(days=7), begins + timedelta(days=14)):
         if shift.until is None or day <= shift.until:
@@ -194,9 +197,9 @@ def _edges(shift: Weekly | Single, at: int) -> Iterator[int]:
 
 
 def at_desk(roster: Roster, agency: str, at: int, skip: frozenset[str] = frozenset()) -> Duty:
-    """Who hears of a desk's task: everybody of the desk who is on duty at any of its rungs, and where that is nobody, everybody of it.
+    """Return the people to knock for a desk's task: those on duty at any of its rungs, or everybody of the desk if there are none.
 
-    Nothing stands behind a desk that would be asked at once, so a hole in its rota must not make it deaf.
+    No level above a desk would be asked at once, so a hole in its rota must not silence it.
     """
     rungs = {r for p in roster.people if p.agency == agency for r in p.rungs} | {s.rung for s in shifts_of(roster, agency, None)}
     on = {p.account for rung in rungs for p in on_duty(roster, agency, rung, at, skip).people}
@@ -205,7 +208,7 @@ def at_desk(roster: Roster, agency: str, at: int, skip: frozenset[str] = frozens
 
 
 def _able(roster: Roster, agency: str, at: int) -> list[Person]:
-    """Everybody of an agency who may be told at all."""
+    """Return everybody of an agency who may be knocked at all."""
     away = {a.account for a in roster.absences if a.starts <= at < a.ends}
     return [p for p in roster.people if p.agency == agency and not p.disabled and p.account not in away]
 

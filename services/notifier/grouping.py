@@ -1,7 +1,7 @@
-"""One message for many knocks: whoever has just been woken often is told of the rest by one message, never of less.
+"""Group knocks: one message carries every waiting knock of a person who was knocked often in the last minutes.
 
-A message says nothing but "look at your inbox", so one stands for all that wait there. Nobody's knock is refused or forgotten: each has its
-own line in the log, with the reference of the message that carried it.
+A message only says "look at your inbox", so one message covers everything that waits there. No knock is refused or lost: each has its
+own event in the log, with the reference of the message that carried it.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _RIDE = text("UPDATE delivery SET state = 'SENT', ended_at = :now, reason = NULL
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A knock that a message of another one carried. own: the reference that it had, by which its event is known."""
+    """A knock that the message of another knock carried. own: its own reference, from which its event id is derived."""
 
     claimed: Claimed
     own: str
 
 
 async def ride(tx: AsyncConnection, leader: Claimed, now: int) -> list[Carried]:
-    """Mark as sent what waits for the same person by the same channel, where that person was woken often. leader: has just left.
+    """Mark as sent the deliveries that wait for the same person and channel, if that person was knocked often. leader: was sent just now.
 
-    A question for which the person is not on duty waits on: its own attempt looks for who is.
+    A question for which the person is not on duty keeps waiting: its own attempt looks for the people who are.
     """
     values = {
         "person": leader.person,

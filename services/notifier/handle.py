@@ -1,4 +1,4 @@
-"""What was decided becomes knocks: events are folded into what is asked of whom, and what is due is planned in the same transaction."""
+"""Handle a batch of the notifier: fold events into open questions, and plan the due knocks in the same transaction."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from services.notifier import roster, store, wakeup
 from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject, waits_long, written
 
 FRESH = 10 * 1_000_000
-"""µs. What was decided longer ago is not knocked for while it is read, because the answer may stand further on in the topic: the case's
-alarm looks again once everything is read. So neither an outage's backlog nor a rebuild from the log sends what nobody waits for. In the
-usual run a decision is read within 50 ms; a pause of the process or a move of partitions takes seconds."""
+"""µs. A decision older than this is not knocked for while it is read, because its answer may follow later in the topic: the case's alarm
+plans it once everything is read. So neither an outage's backlog nor a rebuild from the log sends unwanted messages. Normally a decision
+is read within 50 ms; a pause of the process or a move of partitions takes seconds."""
 NO_CHANNEL = "none"
 AWAY = "channels-away"
-"""Reason of a RungFailed that is ours: no message has left for anybody of the agency. Nothing climbs for it."""
+"""Reason of a RungFailed by our own fault: no message was sent to anybody of the agency. It causes no escalation."""
 
 
 @dataclass(slots=True)
 class Board:
-    """What one batch knows: offers and tasks by id and which of them it touched, and by what."""
+    """Working state of one batch.
+
+    asked: offers and tasks by id. touched: ids that the batch changed, and by which input. look: ids to plan, and because of which input.
+    barred: case id → accounts excluded before. bar, barring: accounts excluded by this batch, and by which input. erased: case ids.
+    """
 
     asked: dict[str, Asked]
     barred: dict[str, tuple[str, ...]]
@@ -34,12 +38,12 @@ class Board:
     erased: set[str] = field(default_factory=set)
 
     def of(self, case_id: str) -> list[Asked]:
-        """All of one case."""
+        """Return all offers and tasks of one case."""
         return [a for a in self.asked.values() if a.case_id == case_id]
 
 
 async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
-    """One batch: fold, plan, write. Emits what the sender queued, RungFailed, and KnockFailed where there is nobody to knock."""
+    """Handle one batch: fold, plan, write. Emit the sender's queued events, RungFailed, and KnockFailed where nobody can be knocked."""
     outcome = Outcome()
     await roster.share(tx)
     cases = sorted({i.case_id for i in batch.inputs})
@@ -68,7 +72,7 @@ async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
 
 
 def fold(board: Board, record: Input, now: int) -> None:
-    """One input into what is known. Only what is fresh, or the case's alarm, lets the plan look at it in this batch."""
+    """Apply one input to the board. Only a fresh input, or the case's alarm, selects a question for planning in this batch."""
     match record.body:
         case Due():
             board.look |= {a.id: record for a in board.of(record.case_id)}
@@ -96,7 +100,7 @@ def fold(board: Board, record: Input, now: int) -> None:
 
 
 def heard(outcome: Outcome, board: Board, record: Input, now: int) -> None:
-    """Say that somebody of an agency has been told after all, where it was said that nobody had."""
+    """Emit RungReached when a message was sent after all, if RungFailed with reason AWAY was emitted before."""
     body = record.body
     asked = board.asked.get(body.offer_id or "") if isinstance(body, KnockSent) else None
     if asked is not None and asked.away:
@@ -105,13 +109,13 @@ def heard(outcome: Outcome, board: Board, record: Input, now: int) -> None:
 
 
 def touch(board: Board, asked: Asked, record: Input) -> None:
-    """Remember what is known now, and which input made it so."""
+    """Store the new state of a question and the input that caused it."""
     board.asked[asked.id] = asked
     board.touched[asked.id] = record
 
 
 async def silence(tx: AsyncConnection, board: Board, now: int) -> None:
-    """Nothing more goes out to whoever has just been excluded. Where the question stood with that person others are knocked at once."""
+    """Drop waiting messages to people who were just excluded. Plan their open questions at once, so that others are knocked."""
     for case_id, accounts in board.bar.items():
         new = sorted(set(accounts) - set(board.barred.get(case_id, ())))
         for id_ in await store.silence(tx, case_id, new, now) if new else ():
@@ -121,7 +125,7 @@ async def silence(tx: AsyncConnection, board: Board, now: int) -> None:
 
 
 async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
-    """The plans of this batch: each offer once, as it stands after everything that was read; an erased case has none."""
+    """Return the plans of this batch: one for each selected open question, after all inputs; none for erased cases."""
     open_ = [a for i in board.look if (a := board.asked[i]).state is State.OPEN and a.case_id in batch.keys]
     if not open_:
         return []
@@ -133,7 +137,7 @@ async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
 
 
 def complain(outcome: Outcome, cause: Input, made: Plan, now: int) -> None:
-    """Say what keeps us from knocking: people without an address, and a rung without people."""
+    """Emit the reasons why somebody cannot be knocked: people without an address, and a rung without people."""
     asked = made.asked
     for person in made.mute:
         outcome.emit(cause, nobody(asked, person.account, "no-address", now))
@@ -144,7 +148,7 @@ def complain(outcome: Outcome, cause: Input, made: Plan, now: int) -> None:
 
 
 def nobody(asked: Asked, person: str | None, reason: str, now: int) -> KnockFailed:
-    """A knock that could not even be planned. person: None where there is none."""
+    """Return the event for a knock that could not be planned. person: None if there is nobody."""
     offer, task = (None, asked.id) if asked.task else (asked.id, None)
     return KnockFailed(
         offer_id=offer, task_id=task, rung=asked.rung, person=person, channel=NO_CHANNEL, again=0, at=now, reason=reason, attempts=0
@@ -152,7 +156,10 @@ def nobody(asked: Asked, person: str | None, reason: str, now: int) -> KnockFail
 
 
 async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) -> list[KnockFailed]:
-    """Rows of the batch; the sender is woken when they are committed. Returns what was tried in vain and is wanted no more."""
+    """Write the rows of the batch; the commit wakes the sender.
+
+    Return events for deliveries that had failed attempts and are no longer wanted.
+    """
     for case_id, accounts in board.bar.items():
         await store.bar(tx, case_id, accounts)
     touched = [board.asked[i] for i in board.touched]

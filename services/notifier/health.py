@@ -1,4 +1,4 @@
-"""Looks at what waits, for metrics and readiness."""
+"""Poll the backlog of deliveries, for metrics and readiness."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from services.notifier.plan import GATHER_S
 LOOK_SECONDS = 1.0
 SECOND = 1_000_000
 LATE_SECONDS = 30
-"""A delivery that was tried in vain and was first due longer ago speaks against being ready: its channel is away. Two attempts have failed
-by then (results.RETRY_SECONDS), and whoever looks at readiness each quarter of a minute knows within one."""
+"""Limit for a delivery that failed an attempt, since it was first due: beyond it the notifier is not ready, because its channel is away.
+Two attempts have failed by then (blame.RETRY_SECONDS), and a probe that polls readiness every 15 s notices within a minute."""
 SLOW_SECONDS = LATE_SECONDS + GATHER_S
-"""So does one that waits longer, tried or not: the sender does not keep up. A knock that another message is to carry waits GATHER_S."""
+"""The same limit for any delivery, tried or not: the sender does not keep up. A knock that another message will carry waits GATHER_S."""
 
 
 class Watch:
-    """Runs beside the sender."""
+    """Poller of the backlog; runs beside the sender."""
 
     def __init__(self, engine: AsyncEngine, figures: Figures) -> None:
         self._engine, self._figures = engine, figures
         self._now = Backlog()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Once. A database that is away is said by the loop."""
+        """Poll once. If the database is away, keep the last value; the loop reports the outage."""
         try:
             async with self._engine.connect() as tx:
                 self._now = await deliveries.backlog(tx)
@@ -46,7 +46,7 @@ class Watch:
             self._figures.backlog(self._now)
 
     def against(self) -> Mapping[str, str]:
-        """What speaks against being ready."""
+        """Return the reasons why the notifier is not ready, each with the action for the operator."""
         found = {}
         if self._now.paused is not None:
             found["knocks-paused"] = "nothing is sent; `referral duty show` says why, `referral duty resume` goes on"
@@ -57,5 +57,5 @@ class Watch:
 
 
 def late(one: Waiting) -> bool:
-    """Whether the deliveries of a channel have waited for too long."""
+    """Return whether deliveries of a channel have waited too long."""
     return one.tried > LATE_SECONDS * SECOND or one.oldest > SLOW_SECONDS * SECOND

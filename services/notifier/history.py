@@ -1,6 +1,6 @@
-"""Who was on duty, by the roster as it stood, and who had changed it: `python -m services.notifier.history [AGENCY [AT]]`.
+"""Report who was on duty by the roster of that time, and who had changed it: `python -m services.notifier.history [AGENCY [AT]]`.
 
-`referral duty` and `referral doctor` ask it, so that there is one answer to who is on duty. AT: µs UTC; without it, now.
+`referral duty` and `referral doctor` run it, so that there is one answer. AT: µs UTC; without it, now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.notifier import roster
 from services.notifier.duty import Roster, covers, has_rota, on_duty, shifts_of
 
 WEEK = 7 * 24 * 3600 * 1_000_000
-"""µs of changes that are told (ours): a rota is changed by the week."""
+"""µs of changes that are reported (ours): a rota is changed by the week."""
 _AGENCIES = text("SELECT DISTINCT agency FROM person ORDER BY agency")
 _WHAT = {
     "person": "array_to_string(rungs, ', ') || CASE WHEN disabled THEN ' (disabled)' ELSE '' END",
@@ -33,9 +33,10 @@ _WHAT = {
 
 
 def rungs(known: Roster, agency: str, at: int) -> Iterator[dict[str, Any]]:
-    """Every rung for which somebody is registered or has a shift. bare: it has shifts, and they name nobody who can be knocked now.
+    """Yield every rung for which somebody is registered or has a shift.
 
-    ran_out: bare, and no weekly rota is in force that might leave a hole on purpose.
+    bare: it has shifts, but they name nobody who can be knocked now. ran_out: bare, and no weekly rota is in force that might leave a hole
+    on purpose.
     """
     names = {rung for p in known.people if p.agency == agency for rung in p.rungs} | {s.rung for s in shifts_of(known, agency, None)}
     for rung in sorted(names):
@@ -55,7 +56,7 @@ def rungs(known: Roster, agency: str, at: int) -> Iterator[dict[str, Any]]:
 
 
 async def changes(tx: AsyncConnection, agency: str, at: int) -> list[dict[str, Any]]:
-    """What began and what ended in the week before, the newest first. by: the operating system's account of the operator."""
+    """Return the begins and ends of the week before, newest first. by: the operating system's account of the operator."""
     found = []
     for part, what in _WHAT.items():
         account = "NULL" if part == "pause" else "account"
@@ -70,7 +71,7 @@ async def changes(tx: AsyncConnection, agency: str, at: int) -> list[dict[str, A
 
 
 async def answer(agency: str | None = None, at: int | None = None) -> dict[str, Any]:
-    """Of one agency at an instant with its changes; of all of them now."""
+    """Report one agency at an instant with its changes, or all agencies now."""
     engine = database.engine(load(), "notifier", size=1)
     try:
         async with engine.connect() as tx:

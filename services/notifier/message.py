@@ -1,4 +1,4 @@
-"""The words of a knock. Nothing about the case: a reference and the address of the inbox are all that varies. Pure."""
+"""Compose the words of a knock. They say nothing about the case: only a reference and the address of the inbox vary. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one person gets to read."""
+    """The text that one person receives."""
 
     subject: str
     text: str
@@ -15,7 +15,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One language. The text names neither agency, place, person, step nor hour."""
+    """The wording in one language. The text names neither agency, place, person, step nor hour."""
 
     subject: str
     text: str
@@ -66,17 +66,17 @@ WORDINGS = {
     ),
 }
 OTHERWISE = "en"
-"""For a profile with a language that this program does not have."""
+"""Language for a profile whose language this program does not have."""
 
 
 def shown(reference: str) -> str:
-    """The reference as a person reads it aloud: eight hex digits of the random id, e.g. 3F0A-91BC."""
+    """Return the reference as a person reads it aloud: eight hex digits of the random id, e.g. 3F0A-91BC."""
     digits = reference.replace("-", "").upper()
     return f"{digits[:4]}-{digits[4:8]}"
 
 
 def compose(language: str, reference: str, inbox: str, drill: bool) -> Message:
-    """The message in a language. reference: random id of the knock. inbox: address of the sign-in page, the same for everybody."""
+    """Return the message in a language. reference: random id of the knock. inbox: address of the sign-in page, the same for everybody."""
     words = WORDINGS.get(language, WORDINGS[OTHERWISE])
     subject = words.subject.format(reference=shown(reference))
     text = words.text.format(reference=shown(reference), inbox=inbox)

@@ -1,4 +1,4 @@
-"""The notifier's figures for Prometheus; each says when to worry."""
+"""Declare the notifier's Prometheus metrics; each comment says when to worry."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300)
 
 
 class Figures:
-    """Declared once per process, in wiring."""
+    """The notifier's metrics, declared once per process, in wiring."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._channels: set[str] = set()
         # Worry when nothing is sent while something waits.
         self._sent = Counter("referral_knocks_sent", "Messages handed over", ["channel"], registry=registry)
-        # Worry about any: a rung without a reachable person climbs at once.
+        # Worry about any: a rung without a reachable person escalates at once.
         self._failed = Counter(
             "referral_knocks_failed", "Deliveries that ended without a message", ["channel", "reason"], registry=registry
         )
-        # Worry when it grows: somebody is woken often. `referral_many_referrals` of intake says whether one agency sends much.
+        # Worry when it grows: somebody is knocked often. Intake's `referral_many_referrals` shows whether one agency sends many referrals.
         self._grouped = Counter("referral_knocks_grouped", "Knocks that the message of another one carried", registry=registry)
         # Worry above 1 s at the 99th percentile.
         self._seconds = Histogram("referral_knock_seconds", "From planned to handed over", buckets=SECONDS, registry=registry)
-        # Worry at the first `server-away`, `server-refuses-us` or `not-secured`: the channel's server, or what it is told about us.
+        # Worry at the first `server-away`, `server-refuses-us` or `not-secured`: the channel's server, or our settings for it.
         self._put_off = Counter("referral_knocks_put_off", "Attempts in vain that are repeated", ["channel", "reason"], registry=registry)
         # Worry when it grows.
         self._waiting = Gauge("referral_knocks_waiting", "Deliveries that wait", ["channel"], registry=registry)
         # Worry above 5 s: the sender does not keep up, or the channel's server is away.
         what = "Time since the oldest waiting delivery was first due"
         self._oldest = Gauge("referral_knocks_oldest_seconds", what, ["channel"], registry=registry)
-        # Worry when it is 1 and nobody knows why: `referral duty show` tells the reason.
+        # Worry when it is 1 and nobody knows why: `referral duty show` displays the reason.
         self._paused = Gauge("referral_knocks_paused", "1 while `referral duty pause` holds everything back", registry=registry)
 
     def sent(self, channel: str, seconds: float) -> None:

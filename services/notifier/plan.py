@@ -1,6 +1,6 @@
-"""What to knock, when: from what is known of an offer (or a desk's task) and who is on duty to the knocks that must go out. Pure.
+"""Plan knocks: from the state of an offer (or a desk's task) and the people on duty, compute the messages to send. Pure.
 
-When somebody has been woken often enough. Apart, because the claim and the grouping both ask it.
+It also decides when a person has had enough messages for now; the claim and the grouping share those limits.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from services.notifier.duty import Duty, Person, Roster, able, at_desk, next_cha
 REPEATS = 2
 """Knocks of an unanswered offer at one rung after the first (P): one for who did not hear, one for who forgot."""
 REPEAT_GAP = 2 * 60 * 1_000_000
-"""At least this long between two knocks of one rung (µs): somebody who is on the way to the screen is not knocked again (P)."""
+"""µs, least time between two knocks of one rung: somebody who is on the way to the screen is not knocked again (P)."""
 STAFF = "staff:"
 
 
 class State(StrEnum):
-    """OPEN: somebody must look. ANSWERED: somebody has. CLOSED: nobody needs to any more."""
+    """State of a question. OPEN: somebody must look. ANSWERED: somebody has answered. CLOSED: no answer is needed any more."""
 
     OPEN = "OPEN"
     ANSWERED = "ANSWERED"
@@ -46,12 +46,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An offer, or a task of a desk, as far as knocking goes.
+    """An offer or a desk's task, as far as knocking needs it.
 
-    once: one knock, no answer awaited. rounds: knocks so far by rung. next_at: when the next is due, None when none is.
-    due: until when an answer is awaited. failed: the last rung that was said to have failed.
-    handover: when somebody may come on duty who was not told yet, None when nobody does before the limit.
-    away: it was said that our channels are away, and nobody of the agency has been told.
+    once: one knock, no answer awaited. system: the agency's own system reads the offer. skip: accounts that must not be knocked.
+    rounds: knocks so far, by rung. next_at: time of the next knock; None if none is due. due: limit for an answer.
+    failed: the last rung for which RungFailed was emitted.
+    handover: when somebody new may come on duty; None if nobody does before the limit.
+    away: RungFailed with reason AWAY was emitted, and no message was sent to anybody of the agency.
     """
 
     id: str
@@ -74,13 +75,13 @@ class Asked:
 
     @property
     def look_at(self) -> int | None:
-        """The one alarm: the next knock, or the next handover."""
+        """Time of its one alarm: the next knock or the next handover."""
         return min((at for at in (self.next_at, self.handover) if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """One message to one person by one channel. (asked, rung, again, person, channel) names it: it is sent once."""
+    """One message to one person by one channel. (asked, rung, again, person, channel) identifies it: it is sent once."""
 
     asked: str
     case_id: str
@@ -94,7 +95,10 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What follows. failed: why this rung has nobody (a word of knock-reason). mute: people on duty without any address."""
+    """The result of planning one question.
+
+    asked: its new state. failed: why this rung has nobody (a word of knock-reason). mute: people on duty without any address.
+    """
 
     asked: Asked
     knocks: tuple[Knock, ...] = ()
@@ -103,15 +107,15 @@ class Plan:
 
 
 def subject(event: Struct) -> str | None:
-    """The offer or task that an event is about; None if none."""
+    """Return the id of the offer or task that an event is about; None if there is none."""
     return getattr(event, "offer_id", None) or getattr(event, "task_id", None)
 
 
 def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: bool) -> Asked | None:
-    """What is known after an event about this offer or task; at: when it was taken in. Unknown things stay unknown."""
+    """Return the state of an offer or task after an event; unknown ones stay None. at: µs at which the event was taken in."""
     match event:
         case OfferOpened(reach=Reach.PHONE):
-            return None  # a desk telephones: its task is what is knocked for
+            return None  # a desk telephones the agency: the desk's task is knocked for instead
         case OfferOpened():
             return _opened(event, case_id, at, drill)
         case NeedsPerson():
@@ -129,34 +133,36 @@ def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: 
             news = asked.state is State.OPEN and asked.due is None and asked.failed == asked.rung
             return replace(asked, state=State.ANSWERED, next_at=None, handover=None) if news else asked
         case OfferClosed(how=How.COMPLETED) if asked.once:
-            return asked  # a notice is complete when it is put: that does not make the knock needless
+            return asked  # a notice completes when it is opened, and still needs its knock
         case OfferClosed() | PersonNotNeeded():
             return replace(asked, state=State.CLOSED, next_at=None, handover=None)
     return asked
 
 
 def written(asked: Asked, at: int) -> Asked:
-    """Another agency has written what this one may read: who has answered is knocked once more, until it has read; who has not answered
-    is knocked anyway. No limit runs, and nothing follows where nobody is on duty."""
+    """Reopen an answered offer after another agency wrote a section that its agency may read: knock once more, until it has read.
+
+    An unanswered offer is knocked anyway. No limit runs, and nothing follows if nobody is on duty.
+    """
     if asked.task or asked.state is not State.ANSWERED:
         return asked
     return replace(asked, state=State.OPEN, next_at=at, due=None, failed=asked.rung)
 
 
 def exclude(asked: Asked, accounts: tuple[str, ...]) -> Asked:
-    """Staff who were excluded from the case are not knocked from now on."""
+    """Add staff who were excluded from the case: they are not knocked from now on."""
     return replace(asked, skip=tuple(sorted({*asked.skip, *accounts})))
 
 
 def excluded_staff(actors: tuple[str, ...]) -> tuple[str, ...]:
-    """The accounts among excluded actors (`kind:id`); a bare id is an account."""
+    """Return the accounts among excluded actors (`kind:id`); a bare id is an account."""
     return tuple(a.removeprefix(STAFF) for a in actors if a.startswith(STAFF) or ":" not in a)
 
 
 def plan(asked: Asked, roster: Roster, now: int, told: frozenset[str] = frozenset()) -> Plan:
-    """The knocks that are due now: a round when its time has come; in between, whoever has come on duty since.
+    """Return the knocks that are due now: a round at its time; between rounds, the people who have come on duty since.
 
-    told: people who were, or are still to be, knocked at this rung. Nothing for what is answered, closed, or not yet due.
+    told: people who were knocked, or have a knock waiting, at this rung. Nothing is due for a question that is answered, closed, or early.
     """
     if asked.state is State.OPEN and asked.next_at is not None and asked.next_at <= now:
         return _round(asked, roster, now)
@@ -166,14 +172,14 @@ def plan(asked: Asked, roster: Roster, now: int, told: frozenset[str] = frozense
 
 
 def wanted(asked: Asked, rung: int, person: str, roster: Roster, now: int) -> bool:
-    """Whether a knock that was planned for a person may still leave: the person is on duty for the question, and it stands at that rung."""
+    """Return whether a planned knock may still be sent: its person is on duty for the question, and the question is at that rung."""
     return asked.rung == rung and any(p.account == person for p in _duty(asked, roster, now).people)
 
 
 def _round(asked: Asked, roster: Roster, now: int) -> Plan:
-    """Everybody on duty. The same question never twice in one round."""
+    """Knock everybody on duty. The same question never twice in one round."""
     if asked.system and not any(p.agency == asked.agency for p in roster.people):
-        return Plan(replace(asked, next_at=None))  # the agency's own system looks; the limit stands guard
+        return Plan(replace(asked, next_at=None))  # the agency's own system polls; else the limit expires
     duty = _duty(asked, roster, now)
     again = _done(asked) - 1 if asked.task else _done(asked)
     knocks, mute = _knocks(asked, again, duty.people)
@@ -185,11 +191,11 @@ def _round(asked: Asked, roster: Roster, now: int) -> Plan:
 
 
 def _relief(asked: Asked, roster: Roster, now: int, told: frozenset[str]) -> Plan:
-    """Whoever is on duty now and was not told joins the last round; who was told is not woken again.
+    """Knock the people on duty who were not knocked in the last round; wake nobody twice.
 
-    The rung fails when nobody is left who was told and may answer: a shift that ended takes nobody's answer away, an absence does.
+    The rung fails when no knocked person is left who may answer: the end of a shift takes nobody's answer away, an absence does.
     """
-    if _done(asked) == 0:  # this rung was never knocked: it has failed, or has no people
+    if _done(asked) == 0:  # this rung was never knocked: it failed, or has no people
         return Plan(replace(asked, handover=None))
     duty = _duty(asked, roster, now)
     knocks, mute = _knocks(asked, _done(asked) - 1, tuple(p for p in duty.people if p.account not in told))
@@ -200,7 +206,7 @@ def _relief(asked: Asked, roster: Roster, now: int, told: frozenset[str]) -> Pla
 
 
 def _knocks(asked: Asked, again: int, people: tuple[Person, ...]) -> tuple[tuple[Knock, ...], tuple[Person, ...]]:
-    """By every channel of these people; and those of them without any."""
+    """Return one knock per person and channel, and the people without any channel."""
     knocks = (
         Knock(asked.id, asked.case_id, asked.task, asked.rung, again, person.account, channel, asked.drill)
         for person in people
@@ -210,14 +216,14 @@ def _knocks(asked: Asked, again: int, people: tuple[Person, ...]) -> tuple[tuple
 
 
 def _fails(asked: Asked, duty: Duty, mute: tuple[Person, ...]) -> Plan:
-    """Nobody can be knocked at this rung: said once of an offer, each time of a task."""
+    """Mark the rung as failed: nobody can be knocked. Reported once for an offer, each time for a task."""
     reason = duty.why.value if duty.why else "all-channels-failed"
-    said = asked.failed == asked.rung and not asked.task
-    return Plan(replace(asked, next_at=None, failed=asked.rung, handover=None), (), None if said else reason, mute)
+    reported = asked.failed == asked.rung and not asked.task
+    return Plan(replace(asked, next_at=None, failed=asked.rung, handover=None), (), None if reported else reason, mute)
 
 
 def _handover(asked: Asked, roster: Roster, now: int) -> int | None:
-    """A notice is told to whoever is on duty when it comes, and to nobody who comes on later."""
+    """Return the next handover before the limit. A notice has none: only the people on duty at its arrival are knocked."""
     if asked.once:
         return None
     change = next_change(roster, asked.agency, None if asked.task else _name(asked), now)
@@ -225,13 +231,13 @@ def _handover(asked: Asked, roster: Roster, now: int) -> int | None:
 
 
 def waits_long(asked: Asked, now: int) -> bool:
-    """Whether a repeat is due of an offer whose limit runs: by now somebody must have been told, or the fault is ours."""
+    """Return whether an offer with a running limit is due for a repeat: by now somebody must have been reached, or the fault is ours."""
     again = not (asked.task or asked.once or asked.away) and asked.state is State.OPEN and _done(asked) > 0
     return again and asked.due is not None and asked.next_at is not None and asked.next_at <= now
 
 
 def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
-    """Asked now; who has the seat already, under a procedure that gave way to another, is not woken for it."""
+    """Return a new question, due now. An agency that keeps its seat under a procedure that replaced another is not knocked for it."""
     carried = event.why.rule == CARRIED_OVER
     return Asked(
         id=event.offer_id,
@@ -252,12 +258,12 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
 
 def _needed(asked: Asked | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Asked:
     known = asked or Asked(event.task_id, case_id, True, event.desk, (), event.rung, drill)
-    rounds = _bump(known.rounds, event.rung)  # counted by what routing says, which repeats it, not by what was sent
+    rounds = _bump(known.rounds, event.rung)  # count routing's repeats of the task, not our messages
     return replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due, handover=None)
 
 
 def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
-    """A task climbs by naming another desk; an offer by the ladder of its agency."""
+    """Return the people on duty. A task escalates by naming another desk, an offer by the ladder of its agency."""
     skip = frozenset(asked.skip)
     if asked.task:
         return at_desk(roster, asked.agency, now, skip)
@@ -265,12 +271,12 @@ def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
 
 
 def _name(asked: Asked) -> str:
-    """The rung's name; empty above the ladder."""
+    """Return the rung's name; empty above the ladder."""
     return asked.ladder[asked.rung] if 0 <= asked.rung < len(asked.ladder) else ""
 
 
 def _done(asked: Asked) -> int:
-    """Rounds of this rung so far; of a task those that routing has asked for, the present one included."""
+    """Return the rounds of this rung so far; for a task those that routing has asked for, including the present one."""
     return asked.rounds[asked.rung] if asked.rung < len(asked.rounds) else 0
 
 
@@ -280,7 +286,10 @@ def _bump(rounds: tuple[int, ...], rung: int) -> tuple[int, ...]:
 
 
 def _repeat(asked: Asked, again: int, now: int) -> int | None:
-    """Repeats lie evenly between now and the limit: at a third and two thirds of the time to acknowledge, whatever its length."""
+    """Return the time of the next repeat; None after the last.
+
+    Repeats divide the time to the limit evenly: at a third and two thirds of the time to acknowledge, whatever its length.
+    """
     if asked.task or asked.once or asked.due is None or again >= REPEATS:
         return None
     at = now + max(REPEAT_GAP, (asked.due - now) // (REPEATS + 1 - again))
@@ -288,8 +297,9 @@ def _repeat(asked: Asked, again: int, now: int) -> int | None:
 
 
 MANY = 5
-"""Messages to one person by one channel within WINDOW_S that leave one by one (P): more wake nobody any better."""
+"""Messages to one person by one channel within WINDOW_S that are sent singly (P): more messages wake nobody any better."""
 WINDOW_S = 600
-"""Seconds that a message counts (P)."""
+"""Seconds for which a message counts (P)."""
 GATHER_S = 60
-"""Seconds between two messages to somebody who had MANY (P): each carries all that waits. Far below the shortest limit to acknowledge."""
+"""Seconds between two messages to a person who had MANY (P): each carries everything that waits. Far below the shortest limit to
+acknowledge."""

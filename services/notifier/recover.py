@@ -1,4 +1,4 @@
-"""Notifier after the database went back: every knock that left is written down again, so that reading on sends none of them twice.
+"""Restore the notifier's deliveries after a database restore: write back every sent knock, so that reading on sends none twice.
 
 `python -m services.notifier.recover`, called by `referral recover`.
 """
@@ -25,17 +25,17 @@ KNOCKS = (KnockSent.TYPE, KnockFailed.TYPE)
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
-    """Say to the table of deliveries what our own topic says. The roster's key comes back too, which is on no topic."""
+    """Write the knocks of our own topic into the table of deliveries, and restore the roster's key, which is on no topic."""
     await keys_.read(settings.master_key_file).book(tx, ROSTER_BOOK)
-    said: list[tuple[str, KnockSent | KnockFailed]] = []
+    knocks: list[tuple[str, KnockSent | KnockFailed]] = []
     for taped in tape.records[TOPIC]:
         meta = taped.meta
         if meta.type in KNOCKS and meta.case_id in keys:
             body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], TOPIC, seal.open(taped.value)))
             assert isinstance(body, KnockSent | KnockFailed)
-            said.append((meta.case_id, body))
-    await store.said(tx, said)
-    return {"knocks written down": len(said)}
+            knocks.append((meta.case_id, body))
+    await store.said(tx, knocks)
+    return {"knocks written down": len(knocks)}
 
 
 if __name__ == "__main__":

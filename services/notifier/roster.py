@@ -1,4 +1,4 @@
-"""The roster of some agencies, read from PostgreSQL. It is written by `referral duty` and `referral staff`."""
+"""Read the roster of some agencies from PostgreSQL. `referral duty` and `referral staff` write it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.duty import Absence, Person, Roster, Single, Weekly
 
 LOCK = 7_236_542
-"""Advisory lock of the roster, any number of our own: a batch shares it, a change takes it for itself (referral/cli/admin/roster.py)."""
+"""Advisory lock of the roster, an arbitrary number: a batch takes it shared, a change exclusively (referral/cli/admin/roster.py)."""
 _SHARE = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 _HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
-"""A row holds from the moment it was added until it was ended; :at is null for what holds now."""
+"""A row holds from the moment it was added until it was ended; :at is null for the rows that hold now."""
 _PEOPLE = text(
     "SELECT account, agency, rungs, disabled, ARRAY(SELECT channel FROM contact c WHERE c.account = p.account"  # noqa: S608
     f" AND {_HELD.replace('added_at', 'c.added_at').replace('ended_at', 'c.ended_at')} ORDER BY channel) AS channels"
@@ -28,12 +28,15 @@ _ABSENCES = text(f"SELECT account, starts, ends FROM absence WHERE account = ANY
 
 
 async def share(tx: AsyncConnection) -> None:
-    """Let no change of the roster begin its look at what is open before this transaction has ended, so that neither misses the other."""
+    """Take the roster's lock shared until this transaction ends.
+
+    No change of the roster reads the open questions meanwhile, so the batch and the change cannot miss each other.
+    """
     await tx.execute(_SHARE, {"lock": LOCK})
 
 
 async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = None) -> Roster:
-    """Everybody, every shift and every absence of these agencies. at: as it was known at that instant, µs UTC; None is now."""
+    """Return all people, shifts and absences of these agencies. at: as recorded at that instant, µs UTC; None is now."""
     names = {"agencies": sorted(set(agencies)), "at": at}
     people = [Person(r.account, r.agency, tuple(r.rungs), tuple(r.channels), r.disabled) for r in await tx.execute(_PEOPLE, names)]
     weekly = [Weekly(*row) for row in await tx.execute(_WEEKLY, names)]

@@ -1,7 +1,7 @@
-"""Send what is planned: claim a delivery, look whether it is still wanted, hand it to a channel, write down what became of it.
+"""Send planned deliveries: claim one, check that it is still wanted, hand it to a channel, write its result.
 
-At most one message per delivery, besides one that was under way when a process died: the lease keeps others away, the attempt number
-keeps a late result out, and no transaction is open while the network is waited for.
+At most one message per delivery, plus one that was under way when a process died: the lease keeps other senders away, the attempt number
+rejects a late result, and no transaction is open during network calls.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from services.notifier.metrics import Figures
 from services.notifier.wakeup import Bell
 
 GIVE_UP = 5
-"""Attempts (ours) after which a message is left alone whose sender has just died with it under way: it may be what kills senders."""
+"""Attempts (ours) after which a message is abandoned if its sender has died in the last one: the message may be what kills senders."""
 POLL_SECONDS = 0.2
-"""How often it looks without being woken: retries fall due, leases run out, a drill passes time."""
+"""Polling interval without a notification: retries fall due, leases expire, a drill advances the clock."""
 RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
-"""Gaps between attempts at writing down a result while the database is away; far inside the lease."""
+"""Gaps between attempts to write a result while the database is away; far inside the lease."""
 STOP_SECONDS = 8
-"""How long messages under way may take to end when the process is asked to stop."""
+"""Time for messages under way to end when the process is asked to stop."""
 CONTACT_BOX = "notifier-contact"
 """Purpose of the key that seals addresses; context is account and channel. `referral duty` seals with the same."""
 
 
 def contact_context(account: str, channel: str) -> bytes:
-    """What a sealed address is bound to, so that no row can be moved to another person."""
+    """Return the context that a sealed address is bound to, so that no row can be moved to another person."""
     return f"{account}/{channel}".encode()
 
 
 class Sender:
-    """Sends until cancelled. lanes: by channel, each with lines of its own. inbox: address of the sign-in page.
+    """Sender of all channels; runs until cancelled. lanes: by channel, each with lines of its own. inbox: address of the sign-in page.
 
     ValueError: two calls of a channel may take longer than a delivery's lease.
     """
@@ -59,7 +59,7 @@ class Sender:
         self._bell = Bell(engine)
 
     async def run(self) -> None:
-        """Every lane by itself, so that none waits for another."""
+        """Run every lane by itself, so that none waits for another."""
         listening = asyncio.create_task(self._bell.listen())
         lanes = [asyncio.create_task(self._run(name, lane, self._bell.ear())) for name, lane in self._lanes.items()]
         try:
@@ -71,7 +71,7 @@ class Sender:
             await asyncio.gather(*lanes, return_exceptions=True)
 
     async def _run(self, name: str, lane: Lane, ear: asyncio.Event) -> None:
-        """Claim as many deliveries as there are free lines, whenever woken."""
+        """Claim as many deliveries as there are free lines, on each notification and each poll."""
         lines = [Line(lane) for _ in range(lane.lines)]
         idle: asyncio.Queue[Line] = asyncio.Queue()
         for line in lines:
@@ -91,14 +91,14 @@ class Sender:
                 if free:
                     await wakeup.heard(ear, POLL_SECONDS)
         finally:
-            if under_way:  # a message that has left must be written down, or it leaves again
+            if under_way:  # a sent message without a written result would be sent again
                 await asyncio.wait(under_way, timeout=STOP_SECONDS)
             await asyncio.gather(*(line.close() for line in lines))
 
     async def _claim(self, channel: str, most: int) -> list[Claimed]:
         try:
             async with self._engine.begin() as tx:
-                strays = [*self._lanes] if channel == next(iter(self._lanes)) else None  # the first lane ends what no lane can send
+                strays = [*self._lanes] if channel == next(iter(self._lanes)) else None  # the first lane ends deliveries without a lane
                 return await deliveries.claim(tx, channel, most, strays)
         except Exception as error:
             observe.log().warning("claim failed", kind=type(error).__name__)
@@ -106,7 +106,10 @@ class Sender:
             return []
 
     async def _work(self, claimed: Claimed, line: Line, idle: asyncio.Queue[Line]) -> None:
-        """One delivery from claim to result. Never raises: what is not written down is done again when the lease has run out."""
+        """Process one delivery from claim to result. Never raises.
+
+        A delivery without a written result is repeated when its lease expires.
+        """
         try:
             await self._deliver(claimed, line)
         except Exception as error:
@@ -121,7 +124,7 @@ class Sender:
         if claimed.channel not in self._lanes or address is None:
             here = claimed.channel in self._lanes
             return await self._record(claimed, Kind.FAILED, "no-address" if here else "no-channel")
-        if claimed.lapsed and claimed.attempt > GIVE_UP:  # claimed again and again, and never a result
+        if claimed.lapsed and claimed.attempt > GIVE_UP:  # claimed again and again without a result
             return await self._record(claimed, Kind.FAILED, "gave-up")
         try:
             if (
@@ -130,7 +133,7 @@ class Sender:
                 and found.held
                 and (end := _end(found)) not in (None, Kind.HELD)
             ):
-                return await self._record(claimed, end)  # whether or not the server is there
+                return await self._record(claimed, end)  # even if the channel's server is away
             await line.open()
             standing = await self._check(claimed)
             if standing is None or not standing.held:
@@ -158,7 +161,7 @@ class Sender:
             return await deliveries.check(tx, claimed)
 
     async def _record(self, claimed: Claimed, kind: Kind, reason: str = "") -> None:
-        """Write it down, over short absences of the database: otherwise a message that has left would leave once more."""
+        """Write the result, across short absences of the database: without it, a sent message would be sent once more."""
         for pause in (*RECORD_SECONDS, None):
             try:
                 await self._write(Result(claimed, kind, reason))
@@ -171,7 +174,7 @@ class Sender:
 
 
 def _end(standing: Standing) -> Kind | None:
-    """Why a message must not leave now; None: it may."""
+    """Return why a message must not be sent now; None: it may be sent."""
     if standing.paused:
         return Kind.HELD
     if not standing.open:

@@ -1,4 +1,4 @@
-"""What is asked of whom, in PostgreSQL: the handler's side. Everything in bulk, one statement per kind of row."""
+"""Store open questions and planned knocks in PostgreSQL, for the handler. All writes are bulk, one statement per kind of row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.notifier.blame import OURS
 from services.notifier.plan import Asked, Knock
 
 _FIELDS = ", ".join(Asked.__dataclass_fields__)
-# FOR UPDATE: the sender may just be saying that a rung has failed. In the order of ids, so that nobody waits in a circle.
+# FOR UPDATE: the sender may be marking a rung as failed right now. In the order of ids, so that there is no deadlock.
 _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state <> 'CLOSED' ORDER BY id FOR UPDATE")  # noqa: S608 - field names
 _SAVE = text(
     f"INSERT INTO asked ({_FIELDS}) SELECT {_FIELDS} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"  # noqa: S608 - field names
@@ -27,8 +27,8 @@ _KNOCKS = (
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"
     " (asked text, case_id text, task boolean, rung integer, again integer, person text, channel text, drill boolean)"
 )
-# A knock that was dropped because its reader had left is planned anew when the reader is back; under a number of its own, so that no late
-# result of the old one can end it.
+# A knock that was dropped because its recipient went off duty is planned again at the return, under a new id, so that no late result of
+# the old one can end it.
 _MAKE_ROOM = text(
     f"DELETE FROM delivery d USING (SELECT * {_KNOCKS}) AS r WHERE d.state = 'DROPPED'"  # noqa: S608 - the words above
     " AND (d.asked, d.rung, d.again, d.person, d.channel) = (r.asked, r.rung, r.again, r.person, r.channel)"
@@ -44,7 +44,7 @@ _TOLD = text(
     "SELECT d.asked, array_agg(DISTINCT d.person) AS people FROM delivery d JOIN asked a ON a.id = d.asked AND a.rung = d.rung"
     " WHERE d.asked = ANY(:ids) AND d.state IN ('WAITING', 'SENT') GROUP BY d.asked"
 )
-# Nobody of the agency was ever told, and what keeps us from it is ours: a message that was tried in vain, or one that a pause holds back.
+# No message was ever sent to anybody of the agency, by our fault: an attempt failed, or a pause holds the message back.
 _UNTOLD = text(
     "SELECT a.id FROM asked a WHERE a.id = ANY(:ids) AND NOT EXISTS (SELECT FROM delivery d WHERE d.asked = a.id AND d.state = 'SENT')"
     " AND EXISTS (SELECT FROM delivery d WHERE (d.asked, d.rung) = (a.id, a.rung) AND d.state IN ('WAITING', 'FAILED')"
@@ -78,39 +78,45 @@ _BAR = text(
 
 
 async def load(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, Asked]:
-    """All offers and tasks of these cases that are not closed, by id, locked until the transaction ends."""
+    """Return all offers and tasks of these cases that are not closed, by id, locked until the transaction ends."""
     rows = await tx.execute(_LOAD, {"cases": list(cases)})
     return {row.id: msgspec.convert(dict(row._mapping), Asked) for row in rows}
 
 
 async def save(tx: AsyncConnection, asked: Iterable[Asked]) -> None:
-    """Write what is known now. What is closed stays closed."""
+    """Write the present state. A closed row stays closed."""
     if rows := list(asked):
         await tx.execute(_SAVE, {"rows": _json(rows)})
 
 
 async def add(tx: AsyncConnection, knocks: Iterable[Knock], now: int) -> None:
-    """Plan deliveries. One that is planned or was sent already is left as it is; beside one that was tried in vain no repeat is planned."""
+    """Plan deliveries. A delivery that is planned or sent already stays as it is.
+
+    No repeat is planned beside a delivery that failed an attempt and waits.
+    """
     if rows := list(knocks):
         await tx.execute(_MAKE_ROOM, {"rows": _json(rows)})
         await tx.execute(_ADD, {"rows": _json(rows), "now": now})
 
 
 async def told(tx: AsyncConnection, asked: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Offer or task → who was, or is still to be, knocked at the rung on which it stands."""
+    """Return, for each offer or task, the people who were knocked, or have a knock waiting, at its present rung."""
     ids = list(asked)
     return {row.asked: frozenset(row.people) for row in await tx.execute(_TOLD, {"ids": ids})} if ids else {}
 
 
 async def untold(tx: AsyncConnection, ids: Iterable[str]) -> list[str]:
-    """Which of these offers nobody has been told of, for a reason that is ours."""
+    """Return those of these offers for which no message was sent, for a reason that is our fault."""
     if not (listed := list(ids)):
         return []
     return [row.id for row in await tx.execute(_UNTOLD, {"ids": listed, "ours": list(OURS)})]
 
 
 async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | KnockFailed]]) -> None:
-    """What our own topic says about (case, knock): after a rebuild from the log it keeps us from sending again; else nothing changes."""
+    """Write (case, knock) pairs of our own topic as deliveries.
+
+    After a rebuild from the log this prevents a second message; otherwise it changes nothing.
+    """
     rows = {}
     for case_id, event in spoken:
         if event.person is not None:
@@ -133,9 +139,10 @@ async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | Knoc
 
 
 async def drop(tx: AsyncConnection, asked: Iterable[Asked], now: int) -> list[KnockFailed]:
-    """End what nobody waits for any more at these offers and tasks, and return what was tried in vain: the log must say so.
+    """End deliveries whose question is no longer open at their rung.
 
-    A message under way, or whose sender died, is ended by a sender.
+    Return events for those that had failed attempts: the log must record them. A sender ends a message that is under way, or whose sender
+    died.
     """
     ids = [a.id for a in asked]
     rows = await tx.execute(_DROP, {"ids": ids, "now": now}) if ids else ()
@@ -157,19 +164,22 @@ async def drop(tx: AsyncConnection, asked: Iterable[Asked], now: int) -> list[Kn
 
 
 async def barred(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Case → accounts that must not hear of it."""
+    """Return case → accounts that must not hear of it."""
     rows = await tx.execute(_BARRED, {"cases": list(cases)})
     return {row.case_id: tuple(row.accounts) for row in rows}
 
 
 async def silence(tx: AsyncConnection, case_id: str, accounts: Iterable[str], now: int) -> list[str]:
-    """Drop what waits for these people. Returns the open offers and tasks that one of them was, or was to be, knocked for."""
+    """Drop waiting deliveries of these people.
+
+    Return the open offers and tasks for which one of them was knocked, or had a knock waiting.
+    """
     rows = await tx.execute(_SILENCE, {"case": case_id, "accounts": list(accounts), "now": now})
     return [row.asked for row in rows]
 
 
 async def bar(tx: AsyncConnection, case_id: str, accounts: tuple[str, ...]) -> None:
-    """Remember accounts that must not hear of a case; nobody is ever taken off."""
+    """Store accounts that must not hear of a case; none is ever removed."""
     await tx.execute(_BAR, {"case_id": case_id, "accounts": list(accounts)})
 
 

@@ -1,4 +1,4 @@
-"""Woken by the commit that planned a delivery: PostgreSQL's NOTIFY, heard on a connection of its own."""
+"""Wake the sender when a transaction that planned a delivery commits: PostgreSQL's NOTIFY, received on a separate connection."""
 
 from __future__ import annotations
 
@@ -10,30 +10,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 CHANNEL = "notifier_delivery"
 LISTEN_AGAIN_SECONDS = 1.0
-"""After the listening connection was lost; meanwhile the sender looks by itself."""
+"""Wait after the listening connection was lost; meanwhile the sender polls."""
 
 
 async def ring(tx: AsyncConnection) -> None:
-    """Wake every sender when this transaction commits. Such commits queue behind one another: here one a batch."""
+    """Wake every sender when this transaction commits. Such commits queue behind one another: the notifier makes one per batch."""
     await tx.execute(text(f"NOTIFY {CHANNEL}"))
 
 
 async def heard(ear: asyncio.Event, seconds: float) -> None:
-    """Wait until the bell rings, at most so long."""
+    """Wait until the bell rings, at most `seconds`."""
     with suppress(TimeoutError):
         await asyncio.wait_for(ear.wait(), seconds)
     ear.clear()
 
 
 class Bell:
-    """Rings when a transaction that called `ring` commits, or when the connection was lost and something may have been missed."""
+    """Notification of all waiting tasks.
+
+    Rings when a transaction that called `ring` commits, or when the connection was lost and a NOTIFY may have been missed.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._ears: list[asyncio.Event] = []
 
     def ear(self) -> asyncio.Event:
-        """One for each who waits: a ring is kept until that one has heard it."""
+        """Return a new event for one waiting task: a ring stays set until that task has consumed it."""
         self._ears.append(asyncio.Event())
         return self._ears[-1]
 
@@ -42,9 +45,9 @@ class Bell:
             ear.set()
 
     async def listen(self) -> None:
-        """Listen until cancelled, over any number of lost connections."""
+        """Listen until cancelled, reconnecting after each lost connection."""
         while True:
-            with suppress(Exception):  # whatever it is, the database is away: the sender's own statements say so louder
+            with suppress(Exception):  # the database is away; the sender's own statements log it
                 await self._hear()
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 

@@ -1,4 +1,4 @@
-"""E-mail by SMTP (RFC 5321). Whatever the server answers, no address and none of its words leave this file: servers quote addresses."""
+"""Send e-mail by SMTP (RFC 5321). No address and no words of the server leave this file, whatever it answers: servers quote addresses."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from services.notifier.channels import Refused, Unreached
 from services.notifier.message import Message as Words
 
 CONNECT_SECONDS = 5.0
-"""To connect, greet and secure. A relay on our own network answers in milliseconds; a dead one must not hold a sender."""
+"""Limit to connect, greet and secure. A relay on our own network answers in milliseconds; a dead one must not hold a sender."""
 ANSWER_SECONDS = 10.0
-"""For one answer of the server. RFC 5321 §4.5.3.2 allows minutes; a knock that is so late is better tried again or elsewhere."""
+"""Limit for one answer of the server. RFC 5321 §4.5.3.2 allows minutes; so late a knock is better retried or sent elsewhere."""
 WHOLE_SECONDS = 20.0
-"""For one message from first to last byte; far below the lease of a delivery (send.LEASE_SECONDS)."""
+"""Limit for one message from first to last byte; far below the lease of a delivery (deliveries.LEASE_SECONDS)."""
 ASK_AFTER_SECONDS = 5.0
-"""A line that slept longer is asked (NOOP) before it gets a message; servers hang up after minutes."""
+"""Idle time after which a connection is probed (NOOP) before it gets a message; servers hang up after minutes."""
 ADDRESS = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")
-"""What we send to: no space, no control character, nothing that would end a header."""
+"""Addresses that we send to: no space, no control character, nothing that would end a header."""
 MAILBOX = re.compile(r"4\.2\.")
 """Enhanced status of a mailbox that is full or closed for now (RFC 3463 §3.3): about this person. Every other 4xx is about the server."""
 TLS = {"offered": None, "required": True, "never": False}
@@ -43,9 +43,9 @@ TLS = {"offered": None, "required": True, "never": False}
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """The server that takes our mail. tls: None where offered, True always, False never. domain: right side of Message-ID.
+    """The server that takes our mail. tls: None if offered, True always, False never. domain: right side of Message-ID.
 
-    ValueError: a password would go out in clear.
+    ValueError: a password would be sent in clear.
     """
 
     host: str
@@ -64,7 +64,7 @@ class Relay:
 
     @property
     def start_tls(self) -> bool | None:
-        """With a user always: a relay that does not offer TLS, or somebody before it who takes the offer out, gets no password."""
+        """Require TLS whenever there is a user: a relay without TLS, or an attacker who strips the offer, gets no password."""
         return True if self.user is not None else self.tls
 
     @property
@@ -73,10 +73,10 @@ class Relay:
 
 
 def relay(address: str, environment: Mapping[str, str]) -> Relay:
-    """Of REFERRAL_SMTP (host:port) and its companions. Rejected: one of them is no such thing.
+    """Read REFERRAL_SMTP (host:port) and its companions. Rejected: one of them is malformed.
 
     REFERRAL_SMTP_FROM: sender · REFERRAL_SMTP_TLS: offered (default), required or never · REFERRAL_SMTP_USER and
-    REFERRAL_SMTP_PASSWORD_FILE: where the relay wants them; then TLS is required. Certificates are checked against the system's or
+    REFERRAL_SMTP_PASSWORD_FILE: if the relay needs them; then TLS is required. Certificates are checked against the system's or
     SSL_CERT_FILE.
     """
     host, _, port = address.rpartition(":")
@@ -102,7 +102,7 @@ def relay(address: str, environment: Mapping[str, str]) -> Relay:
 
 
 def letter(relay: Relay, address: str, words: Words, reference: str, at: int) -> bytes:
-    """The whole e-mail: plain text, no picture, no link but the inbox, and headers that keep automatic answers away (RFC 3834).
+    """Return the whole e-mail: plain text, no picture, no link but the inbox, and headers that prevent automatic answers (RFC 3834).
 
     Built with the older half of the library: the newer one took 1.6 ms a letter, this one 0.3. ValueError: no address.
     """
@@ -132,12 +132,12 @@ class Email:
         self._used = 0.0
 
     async def open(self) -> None:
-        """Connected, greeted, secured and alive: a line that slept is asked before it is trusted with a message."""
+        """Connect, greet and secure, or reuse the open connection; probe it first if it was idle."""
         if not await self._alive():
             self._line = SMTP(
                 hostname=self._relay.host,
                 port=self._relay.port,
-                start_tls=False,  # by ourselves, so that no password can be ahead of it
+                start_tls=False,  # done in _greet, so that no password can precede it
                 local_hostname=self._relay.domain,
                 timeout=ANSWER_SECONDS,
             )
@@ -147,7 +147,7 @@ class Email:
                 raise Unreached("server-away" if isinstance(failure, Refused) else str(failure))
 
     async def _greet(self, line: SMTP) -> None:
-        """Connect, secure as the relay must be, and only then sign in."""
+        """Connect, secure as the settings require, and only then sign in."""
         await line.connect(timeout=CONNECT_SECONDS)
         await line.ehlo()
         if self._relay.start_tls is not False and line.supports_extension("starttls"):
@@ -190,7 +190,7 @@ class Email:
 
 
 async def _failure(work: Coroutine[Any, Any, object], seconds: float) -> Refused | Unreached | None:
-    """Run one exchange; what went wrong, in our words. Raised by the caller, so that no trace leads to the server's error."""
+    """Run one exchange. Return its failure in our own words; the caller raises it, so that no traceback contains the server's error."""
     try:
         async with asyncio.timeout(seconds):
             await work
@@ -199,7 +199,7 @@ async def _failure(work: Coroutine[Any, Any, object], seconds: float) -> Refused
         return Refused("refused") if 500 <= code < 600 else Unreached("try-later" if MAILBOX.match(words) else "server-busy")
     except SMTPDataError as error:
         return Refused("refused") if 500 <= error.code < 600 else Unreached("server-busy")
-    except SMTPResponseException as error:  # greeting, sign-in or sender: our own set-up, which somebody will mend
+    except SMTPResponseException as error:  # greeting, sign-in or sender: our own settings, which an operator will correct
         return Unreached("server-busy" if 400 <= error.code < 500 else "server-refuses-us")
     except TimeoutError:
         return Unreached("no-answer")

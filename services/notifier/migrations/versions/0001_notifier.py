@@ -1,4 +1,4 @@
-"""People, rota, what is asked of whom, deliveries."""
+"""Create the tables of people, rota, questions and deliveries."""
 
 from pathlib import Path
 

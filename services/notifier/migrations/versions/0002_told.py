@@ -1,4 +1,4 @@
-"""An index for how often somebody was woken."""
+"""Add an index to count recent messages to a person."""
 
 from pathlib import Path
 

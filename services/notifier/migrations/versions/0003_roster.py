@@ -1,4 +1,4 @@
-"""Rows of the roster end and stay; a handover is looked for; the language of a knock is the inbox account's."""
+"""End roster rows instead of deleting them, add handovers, and take the language of a knock from the inbox account."""
 
 from pathlib import Path
 

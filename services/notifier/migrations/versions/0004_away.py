@@ -1,4 +1,4 @@
-"""An offer that nobody has been told of, because our channels are away."""
+"""Mark offers for which no message was sent because our channels are away."""
 
 from alembic import op
 
