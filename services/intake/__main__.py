@@ -1,4 +1,4 @@
-"""Intake's process: the only wiring."""
+"""Run the intake process: read keys and settings, wire the parts together, and start the loop, the HTTP server and the background work."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from services.intake.policy_view import InForce
 from services.intake.unanswered import Promising
 
 CONNECTIONS = 8
-"""Of the doors' pool (ours): two carry referrals, the others answers, readings and pages."""
+"""Connections of the HTTP server's pool (ours): two carry referrals, the others answers, readings and pages."""
 
 
 def new_id() -> str:
-    """A random id: nothing about a person can be read from it."""
+    """Return a random id; nothing about a person can be read from it."""
     return str(uuid.uuid4())  # noqa: TID251 - the wiring is where ids come from
 
 
 def seconds() -> int:
-    """Unix time of this machine."""
+    """Return the Unix time of this machine."""
     return int(time.time())  # noqa: TID251 - the wiring is where time comes from
 
 
 def ingress_key(settings: Settings) -> X25519PrivateKey | None:
-    """The key that opens ingress.*, None where this stack has no such door. Rejected: the file holds no such key."""
+    """Return the key that decrypts `ingress.*`; None where this stack has no ingress topics. Rejected: the file holds no such key."""
     if settings.ingress_key_file is None:
         return None
     try:
@@ -57,7 +57,8 @@ def ingress_key(settings: Settings) -> X25519PrivateKey | None:
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:
-    """Intake's own key. Rejected: no file holds it, or the witness policy names another, so that nobody would believe what it signs."""
+    """Return intake's own signing key. Rejected: no file holds it, or the witness policy names another key, so that nobody would accept its
+    signatures."""
     found = case_keys.signing(settings.intake_key_file)
     if found.public_key().public_bytes_raw() not in erasure_tag.needed_keys(settings):
         hint = (
@@ -68,7 +69,7 @@ def signing_key(settings: Settings) -> Ed25519PrivateKey:
 
 
 def service(door: Door, private: X25519PrivateKey | None, against: Callable[[], Mapping[str, str]] = dict) -> Service:
-    """What the loop is told about intake. against: what else speaks against being ready."""
+    """Return the description of intake for the consumer loop. against: further reasons why the service is not ready."""
     return Service(
         name="intake",
         reads=("referral-routing",),
@@ -82,7 +83,7 @@ def service(door: Door, private: X25519PrivateKey | None, against: Callable[[], 
 
 
 def _agencies(door: Door) -> frozenset[str] | None:
-    """Whose own topic is read: the agencies of the directory in force; None before the first policy."""
+    """Return the agencies whose ingress topics are read: those of the directory in force; None before the first policy."""
     try:
         return frozenset(door.lists().codes["agency"])
     except Unavailable:
@@ -90,7 +91,7 @@ def _agencies(door: Door) -> frozenset[str] | None:
 
 
 def application(door: Door, in_force: InForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:
-    """The doors: the agencies' API and the staff inbox. secure: people reach the pages by https."""
+    """Return the HTTP application: the agencies' API and the staff inbox. secure: people reach the pages over https."""
     public = private.public_key().public_bytes_raw() if private else None
     routes = [*api.routes(door, public), *person_routes.routes(door)]
     return pages.application(routes, pages.made(door, lambda: in_force.policy, secure=secure))

@@ -1,4 +1,4 @@
-"""Is it logged? Intake asks audit for the proof of an event; nothing else here asks audit. What it acts upon itself it checks first."""
+"""HTTP client of audit: fetch the proof that an event is in the log, and check it. No other module of intake calls audit."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from referral.proof import receipt
 from referral.runtime.keys.case_keys import Keys
 
 ANSWER_S = 5.0
-"""Longest that audit is waited for (ours); it is asked again later."""
+"""Seconds that background work waits for audit (ours); it asks again later."""
 DOOR_S = 3.0
-"""The same where an agency waits for it (ours): it hears within the 5 s of DESIGN §8."""
+"""Seconds that an agency's request waits for audit (ours): the agency gets an answer within the 5 s of DESIGN §8."""
 PROOF_LIMIT = 64 * 1024
-"""Bytes of a proof (ours): 63 hashes and a hundred signatures take a quarter of it."""
+"""Most bytes of a proof (ours): 63 hashes and a hundred signatures take a quarter of it."""
 
 
 async def proof(log: httpx.AsyncClient | None, keys: Keys, event_id: str) -> str:
-    """The `.tlog-proof` of an event, as audit gives it: whoever uses it checks it. log: None where this stack has none.
+    """Return the `.tlog-proof` of an event, as audit returns it; the caller checks it. log: None where this stack has no audit.
 
-    Rejected 404: not logged yet. Unavailable: audit is away.
+    Rejected 404: the event is not logged yet. Unavailable: audit is away.
     """
     try:
         answer = await log.get(f"/proofs/{event_id}", headers={"authorization": f"Bearer {keys.lookup(event_id)}"}) if log else None
@@ -33,10 +33,10 @@ async def proof(log: httpx.AsyncClient | None, keys: Keys, event_id: str) -> str
 
 
 async def covered(log: httpx.AsyncClient, keys: Keys, policy: bytes, event_id: str, case_id: str) -> bool:
-    """Whether the witnesses of this policy have seen the event in the log: then nobody can take it out again unseen.
+    """Return True if the witnesses of this policy have cosigned a log that contains the event: then nobody can remove it unnoticed.
 
-    policy: the witness policy file. False: not yet, or audit is away. Malformed: what audit gave proves nothing; somebody answers in its
-    place, or it lies.
+    policy: the witness policy file.
+    False: not yet, or audit is away. Malformed: audit's proof proves nothing; another server answers in its place, or it lies.
     """
     try:
         found = await proof(log, keys, event_id)

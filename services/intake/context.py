@@ -1,4 +1,4 @@
-"""What every door of this service holds: the database, the keys, the policy in force, and where ids come from. Made in wiring."""
+"""Dependencies of every entry point (door) of intake: the database, the keys, the policy in force and the source of ids."""
 
 from __future__ import annotations
 
@@ -21,18 +21,27 @@ from services.intake.policy_view import Lists
 
 T = TypeVar("T")
 STRANGERS = 2
-"""Connections of the doors' pool of eight that strangers hold at most (ours): a look takes a millisecond, and the others are for whoever is
-known."""
+"""Most connections, of the pool of eight, that callers without a known token or session hold (ours): a lookup takes a millisecond, and the
+other six are for known callers."""
 ANSWER_S = 4.5
-"""Longest a door waits for the database: the caller hears of it within the 5 s of DESIGN §8."""
+"""Seconds that an entry point waits for the database: the caller gets an answer within the 5 s of DESIGN §8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """lists: the policy's words now; Unavailable until a policy is in force. new_id: a random uuid text. seconds: the true Unix time, by
-    which the clocks of agencies' systems are compared; a drill does not move it. key: intake's own, which signs receipts and erasures.
-    log: to audit's HTTP; None where this stack has none. authority: host by which agencies reach it over https, empty in a trial.
-    crowd: how much each agency sent of late. lanes: what strangers may hold of the pool at once."""
+    """The dependencies of an entry point.
+
+    engine: the database.
+    keys: the key of each case, and keyed digests.
+    lists: returns the code lists of the policy in force. Unavailable: no policy is in force yet.
+    new_id: returns a random uuid as text.
+    seconds: returns the true Unix time, with which the clocks of agencies' systems are compared; a drill does not move it.
+    key: intake's own signing key, for receipts and erasures.
+    log: HTTP client of audit; None where this stack has none.
+    authority: host by which agencies reach this service over https; empty in a trial.
+    crowd: counts the recent referrals of each agency.
+    lanes: limits the connections that unknown callers hold at once.
+    """
 
     engine: AsyncEngine
     keys: Keys
@@ -47,7 +56,7 @@ class Door:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction. Unavailable: the database is away, or could not commit; nothing is known to be kept."""
+        """Open one transaction. Unavailable: the database is away, or could not commit; assume that nothing is stored."""
         try:
             async with self.engine.begin() as tx:
                 yield tx
@@ -58,7 +67,7 @@ class Door:
 
     @asynccontextmanager
     async def stranger(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction for somebody whom we do not know yet: of all of these only STRANGERS hold a connection."""
+        """Open one transaction for a caller who is not identified yet: all of these together hold at most STRANGERS connections."""
         async with self.lanes, self.begin() as tx:
             yield tx
 
@@ -68,13 +77,14 @@ def _tick() -> float:
 
 
 def _clash(error: Exception) -> bool:
-    """Two transactions in each other's way (SQLSTATE class 40): the same again will do."""
+    """Return True for two transactions that conflict (SQLSTATE class 40): the caller may repeat the same request."""
     state: Any = getattr(getattr(error, "orig", None), "sqlstate", None)
     return isinstance(error, DBAPIError) and str(state).startswith("40")
 
 
 async def in_time(work: Awaitable[T], within: float = ANSWER_S) -> T:
-    """The result, or Unavailable after so many seconds: a hung server is not waited for, nor is the end of the work that it holds up."""
+    """Return the result of `work`. Unavailable: it took longer than `within` seconds; a server that hangs is not waited for, and neither is
+    the cancelled work."""
     task = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=within)

@@ -1,6 +1,7 @@
-"""How much one agency sends: counted, told, and bounded only where it is routine. Nobody who is in a hurry is ever refused.
+"""Count the referrals of each agency: warn the operator of many, and refuse routine ones above a limit. Urgent and emergency referrals are
+never refused.
 
-In memory and of one instance: after a restart the count begins anew. Grouping of the knocks is the notifier's (decision 0023).
+The count is in the memory of one instance and begins anew after a restart. The notifier groups the knocks (decision 0023).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from referral.errors import Rejected
 from referral.runtime import observe
 
 WINDOW_S = 600.0
-"""Seconds that a referral counts (P)."""
+"""Seconds for which a referral counts (P)."""
 MANY = 20
-"""Referrals of one agency within WINDOW_S that nobody asks about (P): as many as the country has in a year. Then an operator is told, and
-again after each further MANY."""
+"""Referrals of one agency within WINDOW_S that are normal (P): as many as the country has in a year. At this count, and after each further
+MANY, an operator is warned."""
 ORDINARY = 2000
-"""Referrals of one agency within WINDOW_S above which a routine one is refused for a while (P): four full files, which no agency has."""
+"""Referrals of one agency within WINDOW_S above which a routine one is refused for LATER_S (P): four full files, which no agency has."""
 LATER_S = 60
-"""Seconds after which a refused one may be sent again (ours)."""
+"""Seconds after which the sender may send a refused referral again (ours)."""
 HURRIED = ("urgent", "emergency")
 """Urgencies that no limit refuses."""
 TOLD = Counter("referral_many_referrals", "Times that one agency had sent another MANY referrals within WINDOW_S.")
@@ -29,14 +30,14 @@ TOLD = Counter("referral_many_referrals", "Times that one agency had sent anothe
 
 
 class Crowd:
-    """tick: seconds of a clock that only goes forward."""
+    """The recent referrals of each agency. tick: seconds of a monotonic clock."""
 
     def __init__(self, tick: Callable[[], float]) -> None:
         self._tick = tick
         self._taken: dict[str, deque[float]] = {}
 
     def refuses(self, agency: str, urgency: str) -> Rejected | None:
-        """Why a new referral waits; None where it is taken."""
+        """Return the refusal of a new referral; None when it is accepted."""
         if urgency in HURRIED or len(self._recent(agency)) < ORDINARY:
             return None
         hint = (
@@ -46,7 +47,7 @@ class Crowd:
         return Rejected("too-many", "$.traits.urgency", hint, status=429)
 
     def took(self, agency: str) -> None:
-        """Count a new referral, and tell an operator of a crowd."""
+        """Count a new referral, and warn the operator at every multiple of MANY."""
         taken = self._recent(agency)
         taken.append(self._tick())
         if len(taken) % MANY == 0:

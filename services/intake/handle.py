@@ -1,4 +1,4 @@
-"""One batch: queue rows become events of referral-intake, routing's events become what agencies hold, ingress.* comes in."""
+"""Handle one batch of intake: emit queue rows to `referral-intake`, project routing's events, and accept records of `ingress.<agency>`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from services.intake.projection import cases, offers, store
 
 ROUTING = "referral-routing"
 FAILED = Rejected("failed", "value", "our fault: it could not be taken; send it over HTTP, and tell the operator")
-"""Why a record was not taken that made our program fail."""
+"""The refusal of a record at which our own program failed."""
 
 
 def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
-    """The service's one function. private: opens ingress.*; None where this stack has no such door."""
+    """Return the batch handler of intake. private: the key that decrypts `ingress.*`; None where this stack has no ingress topics."""
 
     async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
         outcome = Outcome()
@@ -50,7 +50,10 @@ def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConn
 
 
 def fallback(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
-    """For one input that `handle` raised for: an agency's record is quarantined, so that one cannot stop all; all else is tried again."""
+    """Return the handler for a single input at which `handle` raised an error.
+
+    An agency's record is quarantined, so that one record cannot stop all others. Every other input is tried again.
+    """
     again = handler(door, private)
 
     async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
@@ -68,7 +71,7 @@ def fallback(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncCon
 
 
 async def _came(tx: AsyncConnection, found: accept_referrals.Posting, before: Sequence[tuple[Input, accept_referrals.Posting]]) -> bool:
-    """Whether something was taken under this key before, perhaps in this batch: then it is read again, and gets the receipt that it had."""
+    """Return True if this key was accepted before, perhaps in this batch: then the record was read twice and gets its first receipt."""
     if any((one.agency, one.key) == (found.agency, found.key) for _, one in before):
         return True
     return await idempotency.taken(tx, found.agency, found.key) is not None
@@ -77,7 +80,7 @@ async def _came(tx: AsyncConnection, found: accept_referrals.Posting, before: Se
 async def _ingress(
     tx: AsyncConnection, door: Door, private: X25519PrivateKey | None, now: int, records: Sequence[Input], outcome: Outcome
 ) -> None:
-    """Take what agencies published; what cannot be taken is quarantined, and its sender can ask why."""
+    """Accept the records that agencies published. A record that is refused is quarantined, and its sender can ask for the reason."""
     lists = door.lists()
     if private is None:
         raise Rejected("missing", "REFERRAL_INGRESS_KEY_FILE", "a stack with ingress topics needs the key that opens them")
@@ -113,5 +116,5 @@ async def _ingress(
 
 
 def _told(why: Rejected) -> Rejected:
-    """The same refusal in the words of this door, where the key is a header of another name."""
+    """Return the refusal in the words of Kafka, where the key is the header `ce_id` and not `Idempotency-Key`."""
     return Rejected(why.code, "ce_id", why.hint, status=why.status) if why.code == REUSED else why

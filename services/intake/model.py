@@ -1,15 +1,16 @@
-"""What the doors keep, as values: an offer, a desk's task, a referral, where a case is, and what became of what was sent. Pure."""
+"""Row values of intake: an offer, a desk's task, a referral, the location of a case, and the receipt or refusal of what was sent. Pure."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 REUSED = "key-reused"
-"""The code of a refusal whose key stands for something else that was taken."""
+"""Code of a refusal: the idempotency key was accepted before with another body."""
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A seat that was put to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or how it ended. Times: µs UTC."""
+    """A seat that was offered to an agency. state: OFFERED, ACKNOWLEDGED, ACCEPTED, ON_HOLD, or the way in which it ended. Times: µs
+    UTC."""
 
     offer_id: str
     case_id: str
@@ -46,8 +47,12 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """An answer to an offer. at: µs UTC. became: None until routing has decided, empty: it took effect, else why it changed nothing.
-    login: of the account that gave it; empty for an agency's system."""
+    """An answer to an offer.
+
+    at: µs UTC.
+    became: None until routing has decided; empty when the answer took effect; else the reason why it changed nothing.
+    login: of the account that answered; empty for an agency's system.
+    """
 
     word: str
     at: int
@@ -59,7 +64,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """What a desk must look at. rung: how far above the first desk it has climbed. Times: µs UTC."""
+    """A task of a desk. rung: number of levels that it has escalated above the first desk. Times: µs UTC."""
 
     task_id: str
     desk: str
@@ -75,16 +80,21 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class Link(Struct, frozen=True, kw_only=True):
-    """Another case that a case belongs with. how: sibling, same-person, raised."""
+    """A link to another case. how: sibling, same-person, raised."""
 
     case_id: str
     how: str
 
 
 class Situation(Struct, frozen=True, kw_only=True):
-    """How the case of a task stands. asked, taken: whether an offer of its step and seat is open, and is taken. default: the code that
-    silence took. proposed: what one party has said, in codes, and proposer: which. others: (case, opened at) that the case could be
-    linked with."""
+    """The state of the case of a desk's task.
+
+    asked: an offer of the task's step and seat is open.
+    taken: that offer is accepted or on hold.
+    default: code that routing recorded when nobody answered.
+    proposed: the change that one party proposed, in codes; proposer: that party.
+    others: (case id, opened at) of the cases with which this case could be linked.
+    """
 
     closed: bool = False
     pathway: str = ""
@@ -98,7 +108,7 @@ class Situation(Struct, frozen=True, kw_only=True):
 
 
 class Referral(Struct, frozen=True, kw_only=True):
-    """One request, as its sender may see it. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
+    """A referral, as its sender may see it. became: RECEIVED, OPENED, ATTACHED or IGNORED."""
 
     referral_id: str
     case_id: str
@@ -110,14 +120,20 @@ class Referral(Struct, frozen=True, kw_only=True):
 
 
 class Spot(Struct, frozen=True, kw_only=True):
-    """Where a case is. found_in: municipality, empty where not known. drill: an exercise."""
+    """The location of a case. found_in: municipality; empty where unknown. drill: an exercise."""
 
     found_in: str = ""
     drill: bool = False
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
-    """What was taken. kind: referral, response … id: of it. event_id: the event that will say it. received_at: µs UTC."""
+    """The receipt of something accepted.
+
+    kind: referral, response …
+    id: of that thing.
+    event_id: id of the event that intake emits for it.
+    received_at: µs UTC.
+    """
 
     kind: str
     id: str
@@ -127,7 +143,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """Why something that came in through ingress.<agency> was not taken."""
+    """The refusal of a record of `ingress.<agency>`."""
 
     code: str
     place: str

@@ -1,6 +1,6 @@
-"""What the door asks of the policy: the words of every code list, and who is whose desk. A value, made from the compiled policy.
+"""The part of the policy in force that intake's entry points use: code lists, desks, signing keys and consent rules.
 
-The policy in force as this process sees it: followed on its topic, compiled once for each bundle, off the event loop.
+`Lists` is a value, made of the compiled policy. `InForce` follows the policy topic and compiles each bundle once, off the event loop.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from referral.runtime import garbage, observe
 from referral.runtime.policy_feed import Bundles
 
 RAISED = "raised"
-"""How a case that the system itself raised is linked to the one that it is about: no person gives such an order."""
+"""The kind of link between a case that the system raised and the case that it is about. No person may order such a link."""
 
 
 class Lists(Struct, frozen=True, kw_only=True):
-    """codes: list → its words in the policy's order. desks: municipality → agency. withdrawal: pathway → what becomes of it when consent is
-    withdrawn: continue, anonymous or stop. oversight: who sends what the system itself raises. number: of the bundle."""
+    """The policy's code lists, desks and rules, as the entry points need them.
+
+    number: of the bundle.
+    codes: name of a list → its words, in the policy's order.
+    desks: municipality → agency.
+    withdrawal: pathway → its rule when consent is withdrawn: continue, anonymous or stop.
+    oversight: the agency in whose name the system raises cases.
+    country_desk: the agency that is the desk where no municipality's is.
+    """
 
     number: int
     codes: Mapping[str, tuple[str, ...]]
@@ -33,34 +40,35 @@ class Lists(Struct, frozen=True, kw_only=True):
     oversight: str
     country_desk: str
     places: Mapping[str, str] = {}
-    """Names of municipalities in every language, in lower case → id."""
+    """Name of a municipality in any language, in lower case → its id."""
     personal: frozenset[str] = frozenset()
-    """Sections that tell who the person is."""
+    """Sections that identify the person."""
     without_consent: frozenset[tuple[str, str]] = frozenset()
-    """(pathway, step) of what is done also when consent is withdrawn."""
+    """(pathway, step) of the steps that continue when consent is withdrawn."""
     signing: Mapping[str, Signing] = {}
-    """Agencies that sign what their systems send, each with its keys."""
+    """Agencies whose systems sign, each with its keys."""
 
     def signing_of(self, agency: str) -> Signing:
-        """Whether it must sign, and with which keys; an agency without keys need not."""
+        """Return the signing rule and keys of an agency; an agency without keys need not sign."""
         return self.signing.get(agency, Signing())
 
     def place(self, name: str) -> str:
-        """The municipality of this id or name; empty when it is none."""
+        """Return the id of the municipality with this id or name; empty when there is none."""
         return name if name in self.codes.get("municipality", ()) else self.places.get(name.casefold(), "")
 
     def desk(self, municipality: str, kept_away: Container[str] = ()) -> str:
-        """Whose desk a case stands at: where the directory does not know the place, or the case keeps its desk away, the country's."""
+        """Return the desk of a case: the municipality's desk; the country's desk where the municipality is unknown or the case excludes
+        that desk; else oversight."""
         chain = (self.desks.get(municipality, self.country_desk), self.country_desk, self.oversight)
         return next((desk for desk in chain if desk not in kept_away), self.oversight)
 
     def is_last_desk(self, municipality: str, kept_away: Container[str], agency: str) -> bool:
-        """Whether an agency is the only one that is left to look at a case of this place."""
+        """Return True if this agency is the last desk that may still see a case of this municipality."""
         chain = {self.desks.get(municipality, self.country_desk), self.country_desk, self.oversight}
         return agency in chain and not any(desk not in kept_away for desk in chain - {agency})
 
     def keepable(self, municipality: str, kept_away: Iterable[str], actors: Iterable[str]) -> tuple[str, ...]:
-        """Those of these (kind:id) that may be kept away besides, as routing decides it: one desk is left."""
+        """Return those of the actors (kind:id) that may be excluded as well, by routing's rule: one desk must remain."""
         away, found = set(kept_away), list[str]()
         for actor in actors:
             kind, _, agency = actor.partition(":")
@@ -71,7 +79,7 @@ class Lists(Struct, frozen=True, kw_only=True):
         return tuple(found)
 
     def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
-        """The value itself, when the list has it. Rejected(unknown-code) names the allowed words."""
+        """Return the value if the list contains it. Rejected(unknown-code) names the allowed words."""
         known = self.codes.get(name, ())
         if (empty and value == "") or value in known:
             return value
@@ -80,7 +88,7 @@ class Lists(Struct, frozen=True, kw_only=True):
         raise Rejected("unknown-code", where, f"use one of: {', '.join(known)}" if known else f"this policy has no list {name}")
 
     def words(self, name: str, values: Iterable[str], where: str) -> tuple[str, ...]:
-        """All of them, in the order given. Rejected also for a repeated one."""
+        """Return all values, in the given order. Rejected: a value is unknown or repeated."""
         found = tuple(self.word(name, value, f"{where}[{i}]") for i, value in enumerate(values))
         if len(set(found)) != len(found):
             raise Rejected("repeated-code", where, "name each word once")
@@ -92,20 +100,20 @@ def _forbidding(policy: Policy) -> Iterable[str]:
 
 
 def of(policy: Policy, number: int) -> Lists:
-    """The part of a compiled policy that the door asks. number: of its bundle."""
+    """Return the lists of a compiled policy. number: of its bundle."""
     codes = {
         **policy.codes,
         "municipality": tuple(policy.municipalities),
         "agency": tuple(policy.agencies),
         "section": tuple(policy.sections),
-        # What an agency writes: not what is told from traits, nor the words of answers, which come with the answer.
+        # Sections that an agency writes: neither those derived from traits, nor the recorded texts, which come with an answer.
         "written": tuple(s for s, about in policy.sections.items() if about.personal and s not in policy.codes.get("need", ())),
         "relation": tuple(sorted({actor.removeprefix("relation:") for actor in _forbidding(policy) if actor.startswith("relation:")})),
         "procedure": tuple(pathway.id for pathway in policy.current),
         "linking": tuple(how for how in policy.codes.get("link", ()) if how != RAISED),
         "target": (*policy.services, *policy.codes.get("decision", ()), SETTLED),
     }
-    every = (*policy.pinned.values(), *policy.current)  # of several versions the newest counts
+    every = (*policy.pinned.values(), *policy.current)  # the newest of several versions overwrites the others
     return Lists(
         number=number,
         codes=codes,
@@ -121,7 +129,7 @@ def of(policy: Policy, number: int) -> Lists:
 
 
 class InForce:
-    """Give `follow` to the service's background work."""
+    """The policy in force, as this process has read it. The wiring runs `follow` as background work."""
 
     def __init__(self, bundles: Bundles) -> None:
         self._bundles = bundles
@@ -129,16 +137,17 @@ class InForce:
 
     @property
     def policy(self) -> Policy:
-        """Unavailable: none was ever activated, or the broker has not told us yet."""
+        """Return the compiled policy. Unavailable: no policy was ever activated, or none has arrived from the broker yet."""
         return self._both()[0]
 
     @property
     def lists(self) -> Lists:
-        """Its words, for the door. Unavailable as above."""
+        """Return the lists of the policy. Unavailable: as `policy`."""
         return self._both()[1]
 
     async def follow(self) -> None:
-        """Until cancelled. A bundle that this program cannot compile is passed over aloud: the policy before it stays in force."""
+        """Follow the policy topic until cancelled. A bundle that does not compile is logged and counted; the policy before it stays in
+        force."""
         number, before = 0, None
         while True:
             await self._bundles.wait(number + 1)

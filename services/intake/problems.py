@@ -1,4 +1,5 @@
-"""Errors as RFC 9457 problems: type, title, status, detail, and beside them code, where and hint. Never a value that was sent."""
+"""Turn errors into RFC 9457 problems: type, title, status and detail, and beside them code, where and hint. They never contain a value that
+was sent."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from referral.runtime import observe
 from services.intake import crowd
 
 LATER = {"not-logged-yet": 1, "too-many": crowd.LATER_S}
-"""Refusals that pass by themselves, and after how many seconds to ask again (ours)."""
+"""Code of a refusal that ends by itself → seconds after which the caller may send again (ours)."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ def response(status: int, code: str, where: str, hint: str, headers: dict[str, s
 
 
 def told(error: Rejected) -> Problem:
-    """A refusal of one part of what was sent, where the answer as a whole is another."""
+    """Return the problem of one refused part, for an answer that covers several parts."""
     return _problem(error.status, error.code, error.where, error.hint)
 
 
@@ -45,7 +46,7 @@ def _problem(status: int, code: str, where: str, hint: str) -> Problem:
 
 
 def answer(error: Exception) -> Response:
-    """What a caller hears of an error. What should not happen goes to the log by type and place, and nothing of it to the caller."""
+    """Return the response to an error. An unexpected error is logged by type and source line; the caller learns nothing of it."""
     if isinstance(error, Rejected):
         headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
         if error.code in LATER:
@@ -59,12 +60,12 @@ def answer(error: Exception) -> Response:
 
 
 def unexpected(error: Exception) -> None:
-    """A bug of ours, into the log: what and where, never what was sent."""
+    """Log a bug of ours: its type and source line, never a value that was sent."""
     observe.log().error("unexpected", service="intake", kind=type(error).__name__, where=observe.where(error))
 
 
 def http(_: Request, error: Exception) -> Response:
-    """What the router refuses: no such path, no such method."""
+    """Return the problem for a request that the router refuses: no such path, or no such method."""
     assert isinstance(error, HTTPException)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     hint = "see /openapi.json for the paths and methods"

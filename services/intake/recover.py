@@ -1,7 +1,8 @@
-"""Intake after the database went back: cases and referrals that came in after the copy have their rows again.
+"""Recover intake after its database was restored from an older copy: insert again the cases, referrals and receipts that the topics
+contain.
 
-`python -m services.intake.recover`, called by `referral recover`. What was written to the case file after the copy is nowhere else and
-is lost with the database; the answer names how many cases must be asked for theirs again.
+`referral recover` runs `python -m services.intake.recover`. Sections of the case file that were written after the copy exist nowhere else
+and are lost; the result counts the sections that agencies must be asked to send again.
 """
 
 from __future__ import annotations
@@ -62,13 +63,12 @@ KINDS: dict[type[Any], str] = {
     InstructionGiven: "instruction",
     ReferralWithdrawn: "withdrawal",
 }
-"""What an agency sends under a key → the word of its receipt."""
+"""Event of something that an agency sends under a key → the kind in its receipt."""
 FILLED = text("SELECT case_id, section FROM intake.section WHERE case_id = ANY(CAST(:ids AS text[]))")
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
-    """Fold what stands of each case, as routing has decided it: its traits and consent, referrals, exclusions, and what was taken under
-    which key."""
+    """Restore each case as routing has decided it: its traits and consent, referrals, exclusions, and the receipts of idempotency keys."""
     cases: dict[str, dict[str, Any]] = {}
     standing: dict[str, Standing] = {}
     referrals: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
 
 
 def _decided(tape: Tape, keys: dict[str, bytes], standing: dict[str, Standing]) -> set[tuple[str, str, str]]:
-    """Put what routing decided last into how each case stands. Returns who is kept away no longer: (case, kind, actor)."""
+    """Apply routing's last decision to the state of each case. Return the exclusions that were lifted: (case, kind, actor)."""
     gone: dict[str, set[str]] = {}
     for taped in tape.records[ROUTING]:
         meta = taped.meta
@@ -142,7 +142,7 @@ def _decided(tape: Tape, keys: dict[str, bytes], standing: dict[str, Standing]) 
 
 
 async def _erased(tx: AsyncConnection, tape: Tape) -> None:
-    """What the topic says was erased is destroyed, whatever the copy has of it."""
+    """Destroy every case whose erasure the topic contains, whatever rows the restored copy has of it."""
     for taped in tape.all:
         if taped.meta.type in seal.UNSEALED:
             body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(None, TOPIC, seal.open(taped.value)))
@@ -153,7 +153,7 @@ async def _erased(tx: AsyncConnection, tape: Tape) -> None:
 
 
 def _claim(meta: Meta, body: Any) -> Claim | None:
-    """The receipt that this event's sender has; None for what had no key."""
+    """Return the receipt of this event's sender; None for an event without a key."""
     if type(body) not in KINDS or body.claim is None:
         return None
     id = body.referral_id if isinstance(body, ReferralSubmitted) else meta.event_id

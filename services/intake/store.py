@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - only constants of this file are put together
-"""What the doors keep, in SQL: what agencies and desks hold, and how a case stands for each of them. Nothing here commits.
+"""SQL of what agencies and desks hold: offers, tasks, referrals, answers and the state of a case for each reader. The caller commits.
 
-An agency sees its own rows only: for everything else these functions raise the same Rejected 404 as for what does not exist.
+An agency reads only its own rows: for every other row these functions raise the same Rejected 404 as for a row that does not exist.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _OFFER = ", ".join(Offer.__struct_fields__)
 _TASK = ", ".join(Task.__struct_fields__)
 _REFERRAL = ", ".join(Referral.__struct_fields__)
 STANDS = "NOT EXISTS (SELECT FROM intake.erasure gone WHERE gone.case_id = o.case_id AND gone.approved_at IS NOT NULL)"
-"""From the approval of its erasure on no door shows a case, though its rows are destroyed only when the entry is logged."""
+"""No entry point shows a case once its erasure is approved, although its rows are destroyed only after the log contains the entry."""
 
 
 def unknown(what: str, where: str) -> Rejected:
-    """The one answer for what is not there and for what is somebody else's."""
+    """Return the same refusal for a row that does not exist and for a row of another agency."""
     return Rejected(f"unknown-{what}", where, f"there is no such {what} for your agency", status=404)
 
 
@@ -33,7 +33,7 @@ async def rows(tx: AsyncConnection, sql: str, values: Mapping[str, object]) -> S
 
 
 async def open_offers(tx: AsyncConnection, agency: str, account: str | None = None) -> tuple[Offer, ...]:
-    """The offers that an agency holds open, the next limit first; those without a limit last. account: of the person who looks."""
+    """Return the open offers of an agency, the next limit first; offers without a limit last. account: of the person who reads."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY due NULLS LAST, opened_at, offer_id"
@@ -42,7 +42,7 @@ async def open_offers(tx: AsyncConnection, agency: str, account: str | None = No
 
 
 async def all_offers(tx: AsyncConnection, agency: str, account: str | None = None, limit: int = 200) -> tuple[Offer, ...]:
-    """Open and ended ones, the newest first."""
+    """Return open and ended offers of an agency, the newest first."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE agency = :agency AND (closed_at IS NOT NULL OR {_MAY}) AND {_THIS_ONE_MAY} "
         "ORDER BY opened_at DESC, offer_id LIMIT :limit"
@@ -51,7 +51,7 @@ async def all_offers(tx: AsyncConnection, agency: str, account: str | None = Non
 
 
 async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
-    """An offer that the agency holds or ever held. Rejected 404: there is none, it is another agency's, or not for this person."""
+    """Return an offer that the agency holds or ever held. Rejected 404: no such offer, another agency's, or hidden from this person."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND agency = :agency AND {_THIS_ONE_MAY}"
     found = await rows(tx, sql, {"id": offer_id, "agency": agency, "account": account})
     if not found:
@@ -60,7 +60,8 @@ async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | 
 
 
 async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Offer, ...]:
-    """Open offers to agencies that are reached by telephone, in the cases of this desk, notices too: it calls, and records the answer."""
+    """Return the open offers and notices, in the cases of this desk, to agencies that are reached by telephone: the desk calls, and records
+    the answer."""
     sql = (
         f"SELECT {_OFFER} FROM intake.offer o WHERE reach = 'PHONE' AND closed_at IS NULL AND {_AT_DESK} "
         f"AND {_MAY} AND {_THIS_ONE_MAY} "
@@ -70,7 +71,7 @@ async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> t
 
 
 async def call(tx: AsyncConnection, desk: str, offer_id: str, account: str | None = None) -> Offer:
-    """An offer whose answer this desk may record. Rejected 404 for every other."""
+    """Return an offer whose answer this desk may record. Rejected 404: any other offer."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK} AND {_MAY} AND {_THIS_ONE_MAY}"
     found = await rows(tx, sql, {"agency": desk, "id": offer_id, "account": account})
     if not found:
@@ -79,7 +80,7 @@ async def call(tx: AsyncConnection, desk: str, offer_id: str, account: str | Non
 
 
 async def desk_tasks(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Task, ...]:
-    """What stands at a desk, the oldest first."""
+    """Return the open tasks of a desk, the oldest first."""
     sql = (
         f"SELECT {_TASK} FROM intake.task o WHERE desk = :agency AND closed_at IS NULL AND {_MAY} AND {_THIS_ONE_MAY} "
         "ORDER BY opened_at, task_id"
@@ -88,7 +89,7 @@ async def desk_tasks(tx: AsyncConnection, desk: str, account: str | None = None)
 
 
 async def task(tx: AsyncConnection, desk: str, task_id: str, account: str | None = None) -> Task:
-    """One task of a desk, open or settled. Rejected 404 for every other."""
+    """Return one task of a desk, open or settled. Rejected 404: any other task."""
     sql = f"SELECT {_TASK} FROM intake.task o WHERE task_id = :id AND desk = :agency AND {_MAY} AND {_THIS_ONE_MAY}"
     found = await rows(tx, sql, {"id": task_id, "agency": desk, "account": account})
     if not found:
@@ -97,7 +98,7 @@ async def task(tx: AsyncConnection, desk: str, task_id: str, account: str | None
 
 
 async def referral(tx: AsyncConnection, agency: str, referral_id: str) -> Referral:
-    """A referral that this agency sent. Rejected 404 for every other, and where the case keeps its sender away."""
+    """Return a referral that this agency sent. Rejected 404: any other referral, or the case excludes its sender."""
     sql = f"SELECT {_REFERRAL} FROM intake.referral o WHERE referral_id = :id AND agency = :agency AND {_MAY}"
     found = await rows(tx, sql, {"id": referral_id, "agency": agency})
     if not found:
@@ -112,12 +113,12 @@ _ANSWERED = text(
 
 
 async def answered(tx: AsyncConnection, decided: str, **values: object) -> None:
-    """Keep that an offer was answered. decided: id of the event with which routing will say what became of it."""
+    """Store an answer to an offer. decided: id of the event with which routing will decide about it."""
     await tx.execute(_ANSWERED, {"decided": decided, **values})
 
 
 async def answers(tx: AsyncConnection, offer_id: str) -> tuple[Answer, ...]:
-    """Return every answer to an offer, the oldest first, with the login of whoever gave it."""
+    """Return every answer to an offer, the oldest first, with the login of the person who gave it."""
     sql = (
         "SELECT a.word, a.at, a.became, coalesce(who.login, '') AS login FROM intake.answer a "
         "LEFT JOIN intake.account who ON who.id = a.account WHERE a.offer_id = :id ORDER BY a.at, a.decided_id"
@@ -126,7 +127,7 @@ async def answers(tx: AsyncConnection, offer_id: str) -> tuple[Answer, ...]:
 
 
 async def case_offers(tx: AsyncConnection, case_id: str) -> tuple[Offer, ...]:
-    """Every offer of a case, of all agencies: for deriving its state, and for its desk."""
+    """Return every offer of a case, of all agencies: to derive the state of the case, and for its desk."""
     sql = f"SELECT {_OFFER} FROM intake.offer WHERE case_id = :case ORDER BY opened_at, offer_id"
     return tuple(_offer(row) for row in await rows(tx, sql, {"case": case_id}))
 
@@ -137,35 +138,35 @@ async def case_referrals(tx: AsyncConnection, case_id: str) -> tuple[Referral, .
 
 
 async def case_tasks(tx: AsyncConnection, desk: str, case_id: str) -> tuple[Task, ...]:
-    """What stood or stands at this desk for a case."""
+    """Return the open and settled tasks of this desk for a case."""
     sql = f"SELECT {_TASK} FROM intake.task WHERE case_id = :case AND desk = :desk ORDER BY opened_at, task_id"
     return tuple(Task(**row._mapping) for row in await rows(tx, sql, {"case": case_id, "desk": desk}))
 
 
 async def open_about(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
-    """What the open tasks of a case are about, at whatever desk."""
+    """Return the subjects (`about`) of the open tasks of a case, at any desk."""
     sql = "SELECT DISTINCT about FROM intake.task WHERE case_id = :case AND closed_at IS NULL ORDER BY about"
     return tuple(row[0] for row in await rows(tx, sql, {"case": case_id}))
 
 
 async def pathways(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
-    """The procedures that have run or run for a case."""
+    """Return the pathways that run or have run for a case."""
     return tuple(row[0] for row in await rows(tx, "SELECT DISTINCT pathway FROM intake.track WHERE case_id = :case", {"case": case_id}))
 
 
 async def happenings(tx: AsyncConnection, case_id: str) -> tuple[tuple[int, int, bytes], ...]:
-    """(seq, at, sealed line) of a case's timeline, in order."""
+    """Return (seq, at, sealed line) of a case's timeline, in order."""
     sql = "SELECT seq, at, sealed FROM intake.happening WHERE case_id = :case ORDER BY seq"
     return tuple((seq, at, bytes(sealed)) for seq, at, sealed in await rows(tx, sql, {"case": case_id}))
 
 
-# Whom a case keeps away, by agency and by account (NULL: an agency's system, which is nobody).
+# True for a reader whom the case does not exclude, by agency and by account (NULL: an agency's system, which has no account).
 _MAY = f"NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'AGENCY' AND x.actor = :agency) AND {STANDS}"
 _THIS_ONE_MAY = (
     "NOT EXISTS (SELECT FROM intake.exclusion x WHERE x.case_id = o.case_id AND x.kind = 'STAFF' AND x.actor = CAST(:account AS text)) "
     f"AND {STANDS}"
 )
-# Whose desk a case stands at: the desk of its municipality, and every one where a task of it is open.
+# True for a desk of the case: the desk of its municipality, and every desk that has an open task of it.
 _AT_DESK = (
     "(EXISTS (SELECT FROM intake.casefile c WHERE c.case_id = o.case_id AND c.desk = :agency) "
     "OR EXISTS (SELECT FROM intake.task t WHERE t.case_id = o.case_id AND t.desk = :agency AND t.closed_at IS NULL))"

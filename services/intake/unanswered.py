@@ -1,4 +1,5 @@
-"""Are receipts made true? What intake has promised and nobody has answered after a minute is an alarm, whoever swallowed it."""
+"""Raise an alarm when a receipt has no effect after a minute: routing has not answered the referral, or the log does not prove it,
+whichever part failed."""
 
 from __future__ import annotations
 
@@ -14,11 +15,13 @@ from services.intake import audit_client
 from services.intake.context import Door
 
 EVERY = 10.0
-"""Seconds between two looks (ours). Each reads two columns of the tables; an index would cost every receipt that is given."""
+"""Seconds between two checks (ours). Each check reads two columns of the tables; an index would slow down every receipt."""
 LATE_S = 60
-"""Seconds without an answer that are an alarm (ours): routing and the log take one or two. Ten times that is promised (PROMISE_S)."""
+"""Seconds without an answer that raise the alarm (ours): routing and the log take one or two. A receipt promises ten times as long
+(PROMISE_S)."""
 LATE = Gauge("referral_promises_late", "Receipts that nobody has made true after a minute.", ["stage"])
-"""Worry above 0, at once: `decided`: routing has not answered so many referrals; `logged` is 1 while the log does not prove the newest."""
+"""Worry above 0, at once: `decided` is the number of referrals that routing has not answered; `logged` is 1 while the log does not prove
+the newest."""
 _UNANSWERED = text(
     "SELECT count(*) FROM intake.referral r JOIN intake.casefile c USING (case_id) "
     "WHERE r.became = 'RECEIVED' AND r.received_at < runtime.clock() - CAST(:late AS bigint) AND c.erasing_at IS NULL"
@@ -30,14 +33,14 @@ _NEWEST = text(
 
 
 class Promising:
-    """Looks at what this service has promised. Several instances find the same."""
+    """The periodic check of receipts. Several instances report the same."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self._late: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Check periodically until cancelled."""
         while True:
             try:
                 await self.turn()
@@ -47,7 +50,7 @@ class Promising:
             await asyncio.sleep(EVERY)
 
     async def turn(self) -> None:
-        """One look."""
+        """Check once, and set the metric."""
         late = {"late": LATE_S * 1_000_000}
         async with self._door.begin() as tx:
             unanswered = (await tx.execute(_UNANSWERED, late)).scalar_one()
@@ -63,7 +66,7 @@ class Promising:
         return True
 
     def _found(self, stage: str, count: int) -> None:
-        """Show it, and say it aloud when it begins."""
+        """Set the metric, and log an error when the alarm begins."""
         if count and not self._late.get(stage):
             hint = "receipts are not made true: `referral doctor` names them; do routing and audit run?"
             observe.log().error("promises late", service="intake", reason=stage, count=count, hint=hint)

@@ -1,4 +1,5 @@
-"""How a case stands and who stands in it, in SQL. The row of intake.casefile is the lock: each reading and each end of one has its turn."""
+"""Lock a case and read an agency's relation to it, in SQL. The row of intake.casefile is the lock: readers, and changes that end a reading,
+take turns."""
 
 from __future__ import annotations
 
@@ -19,9 +20,11 @@ from services.intake.store import rows, unknown
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Case:
-    """A case whose row this transaction has locked. key: of its events. cipher: of its file.
+    """A case whose row this transaction has locked.
 
-    sealed_at: what was written until then is never disclosed again; 0 where nothing is sealed.
+    sealed_at: sections written until then are never disclosed again, µs UTC; 0 where nothing is sealed.
+    key: encrypts the case's events.
+    cipher: encrypts its case file.
     """
 
     case_id: str
@@ -39,9 +42,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an agency is to a case. sender: of a referral that stands. holder: of an open offer; held: of any.
+    """The relation of an agency to a case.
 
-    desk: the case stands at it, or a task of the case is open there. excluded: (kind, actor).
+    sender: of a referral that is not withdrawn.
+    holder: of an open offer; held: of any offer.
+    desk: the case belongs to this desk, or the desk has an open task of it.
+    excluded: (kind, actor).
     """
 
     sender: bool
@@ -55,7 +61,7 @@ class Place:
 
     @property
     def agencies(self) -> frozenset[str]:
-        """Agencies that are kept away."""
+        """Return the excluded agencies."""
         return frozenset(actor for kind, actor in self.excluded if kind == "AGENCY")
 
 
@@ -77,27 +83,29 @@ _COLUMNS = (
 
 
 async def hold(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
-    """The case, still until this transaction ends: nobody ends a reading meanwhile. Rejected 404: unknown or erased.
+    """Lock and return the case for reading: until this transaction ends, no other transaction ends a reading. Rejected 404: unknown or
+    erased.
 
-    Readings of one case follow one another. PostgreSQL lets those who share a lock pass whoever waits to take it: six readers without a
-    pause kept an exclusion out for 4.5 s (measured), and it was refused. Now each waits for its turn, and so does whoever ends reading.
+    Readings of one case take turns. PostgreSQL lets transactions with a shared lock pass a transaction that waits for the exclusive one:
+    six readers without a pause kept an exclusion out for 4.5 s (measured), and it was refused. Now each waits for its turn, and so does a
+    transaction that ends reading.
     """
     return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR NO KEY UPDATE", {"case": case_id}))
 
 
 async def take(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
-    """The case, for changing what may be read: waits for those who are reading. Rejected 404: unknown or erased."""
+    """Lock and return the case for a change of what may be read; waits for readers. Rejected 404: unknown or erased."""
     return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR UPDATE", {"case": case_id}))
 
 
 async def known(tx: AsyncConnection, keys: Keys, case_id: str) -> Case | None:
-    """The case, whose row this transaction has locked already; None: unknown, or being erased."""
+    """Return a case whose row this transaction has locked already; None: unknown, or being erased."""
     found = await rows(tx, _COLUMNS, {"case": case_id})
     return await _case(tx, keys, case_id, found) if found else None
 
 
 async def kept_away(tx: AsyncConnection, case_id: str) -> frozenset[str]:
-    """Agencies that a case keeps away."""
+    """Return the agencies that a case excludes."""
     sql = "SELECT actor FROM intake.exclusion WHERE case_id = :case AND kind = 'AGENCY'"
     return frozenset(row[0] for row in await rows(tx, sql, {"case": case_id}))
 
@@ -112,7 +120,7 @@ async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[A
 
 
 async def place(tx: AsyncConnection, agency: str, case_id: str) -> Place:
-    """What an agency is to a case, read after `hold` or `take`, so that it sees what they waited for."""
+    """Return the relation of an agency to a case. Call it after `hold` or `take`, so that it sees the changes that they waited for."""
     sender, holder, held, desk, excluded, gone = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
     if gone:
         return Place(False, False, False, False, frozenset())
@@ -121,32 +129,32 @@ async def place(tx: AsyncConnection, agency: str, case_id: str) -> Place:
 
 
 async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
-    """Whether a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded."""
+    """Return True if a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded."""
     found = await place(tx, agency, case_id)
     return (found.sender or found.holder) and not found.barred(agency)
 
 
 async def keep(tx: AsyncConnection, case: Case, standing: Standing, desk: str) -> None:
-    """Traits and consent as they hold from now on, and whose desk the case stands at with them."""
+    """Store the traits and consent that hold from now on, and the desk of the case."""
     sealed = sections.seal_standing(case.cipher, case.case_id, standing)
     sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"
     await tx.execute(text(sql), {"sealed": sealed, "desk": desk, "case": case.case_id})
 
 
 async def lift(tx: AsyncConnection, case_id: str, actors: Iterable[str]) -> None:
-    """Keep actors (kind:id) away no longer."""
+    """Lift the exclusions of actors (kind:id)."""
     pairs = [actor.split(":", 1) for actor in actors]
     if pairs:
         await tx.execute(_LIFT, [{"case": case_id, "kind": kind.upper(), "actor": actor} for kind, actor in pairs])
 
 
 async def exclude(tx: AsyncConnection, kept_away: Mapping[str, Iterable[str]]) -> None:
-    """Keep actors (kind:id) away from cases, by case id: they read and see nothing after this transaction."""
+    """Exclude actors (kind:id) from cases, by case id: after this transaction they read and see nothing."""
     pairs = [(case, *actor.split(":", 1)) for case, actors in sorted(kept_away.items()) for actor in actors]
     if pairs:
         await tx.execute(_EXCLUDE, [{"case": case, "kind": kind.upper(), "actor": actor} for case, kind, actor in pairs])
 
 
 def forbidden(what: str) -> Rejected:
-    """For an agency that knows the case but may not do this."""
+    """Return the refusal for an agency that may see the case but not do this."""
     return Rejected("not-yours", "case_id", what, status=403)

@@ -1,4 +1,5 @@
-"""Read the case file: lock, check, record that it is read, and only after the commit answer. SQL and queue; the rule is in `reading`."""
+"""Disclose the case file: lock the case, check the rules of `disclosure_rules`, queue the record of the reading. The caller commits before
+it answers."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from services.intake.policy_view import Lists
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """What a reader may see now. sections: name → content. empty: allowed, but nobody has filled it."""
+    """Sections disclosed to a reader. sections: name → content. empty: names that the reader may read and nobody has filled."""
 
     sections: dict[str, Any]
     empty: tuple[str, ...]
@@ -39,10 +40,10 @@ _GRANTS = text(
 
 
 async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, offer_id: str = "") -> Shown:
-    """The sections that the reader's live offers (or this one) name. SectionDisclosed for each is queued in the same transaction:
+    """Return the sections that the reader's live offers (or this one) name. A SectionDisclosed for each is queued in the same transaction:
     the caller commits before it shows anything.
 
-    Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): it holds none that lets it read now.
+    Rejected 404: the agency never held an offer of this case. Rejected 403 (reading-ended): none of its offers lets it read now.
     """
     case = await access.hold(tx, door.keys, case_id)
     lists = door.lists()
@@ -64,9 +65,10 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
 
 
 async def versions(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:
-    """Every version of a section that agencies wrote, the oldest first, for a desk of the case; those put aside come before all others.
+    """Return every version of a section that agencies wrote, for a desk of the case, the oldest first; versions put aside come before all
+    others.
 
-    Rejected 404: the agency knows nothing of the case. Rejected 403: it is no desk of it.
+    Rejected 404: the agency has nothing to do with the case. Rejected 403: it is not a desk of the case.
     """
     case = await access.hold(tx, door.keys, case_id)
     place = await access.place(tx, reader.agency, case_id)
@@ -84,7 +86,7 @@ async def versions(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
 
 
 async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = "", offer_id: str = "") -> dict[str, Grant]:
-    """What reading depends on, by offer: of one agency, or of all (empty), or of one offer."""
+    """Return offer id → its grant: of one agency, of all (empty), or of one offer."""
     found = (await tx.execute(_GRANTS, {"case": case_id, "agency": agency, "offer": offer_id})).all()
     return {
         offer: Grant(
@@ -101,7 +103,8 @@ async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = 
 
 
 async def _found(tx: AsyncConnection, case: access.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
-    """What these sections hold: what agencies wrote, what answers recorded, and what the traits tell."""
+    """Return the content of these sections: sections that agencies wrote, texts recorded with answers, and facts derived from the
+    traits."""
     needs = lists.codes.get("need", ())
     written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs), case.sealed_at)
     recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)

@@ -1,4 +1,4 @@
-"""Which sections an offer lets somebody read now. Pure; asked inside the transaction that records the reading."""
+"""Decide which sections of the case file an offer lets a reader read now. Pure; runs inside the transaction that records the reading."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from referral.domain.events import Consent, ConsentState, Traits
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """What the doors keep of a case, sealed: its traits and consent as routing has decided them. consent_by: who recorded that consent.
+    """The sealed facts of a case: its traits and consent as routing has decided them. consent_by: the agency that recorded that consent.
 
-    cap: a consent that the doors have taken and routing has not answered yet; reading needs both, so a withdrawal counts at once.
-    cap_of: id of the event that brought it; empty where there is none. cap_by: who recorded it.
+    cap: a consent that intake has accepted and routing has not answered yet; reading needs both, so a withdrawal counts at once.
+    cap_of: id of the event that carries it; empty where there is none.
+    cap_by: the agency that recorded it.
     """
 
     traits: Traits
@@ -28,8 +29,11 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def capped(standing: Standing, consent: Consent, agency: str, event_id: str, *, desk: bool = False) -> Standing:
-    """How a case stands with a consent that routing has yet to decide upon. It counts at once when it comes from whoever recorded the one
-    that holds, from a desk, or is the first; what another agency says waits for routing."""
+    """Return the facts of a case with a consent about which routing has yet to decide.
+
+    The consent counts at once when it is the first, comes from a desk, or comes from the agency that recorded the consent in force. A
+    consent of another agency waits for routing.
+    """
     first = standing.consent is None and standing.cap_by in ("", agency)
     if not (first or desk or agency == standing.consent_by):
         return standing
@@ -37,16 +41,17 @@ def capped(standing: Standing, consent: Consent, agency: str, event_id: str, *, 
 
 
 class Reader(Struct, frozen=True, kw_only=True):
-    """Who wants to read. account: of the person; None when the agency's system reads."""
+    """The reader. account: of the person; None when the agency's system reads."""
 
     agency: str
     account: str | None = None
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """The part of an offer that reading depends on. withdrawal: what its pathway does without consent: continue, anonymous, stop.
+    """The part of an offer on which reading depends.
 
-    bare: the sections that it may read all the same where it is done anonymously.
+    withdrawal: rule of its pathway without consent: continue, anonymous, stop.
+    bare: the sections that it may still read when the step goes on anonymously.
     """
 
     agency: str
@@ -59,7 +64,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 
 def allowed(reader: Reader, grant: Grant, standing: Standing, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
-    """The sections that may be read as the case stands, in the procedure's order; empty when none. excluded: (kind, actor) of the case."""
+    """Return the sections that may be read now, in the procedure's order; empty when none. excluded: (kind, actor) of the case."""
     found = readable(reader, grant, standing.consent, excluded, now)
     if not standing.cap_of:
         return found
@@ -68,7 +73,7 @@ def allowed(reader: Reader, grant: Grant, standing: Standing, excluded: Collecti
 
 
 def readable(reader: Reader, grant: Grant, consent: Consent | None, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
-    """The sections that one consent lets somebody read."""
+    """Return the sections that one consent lets the reader read."""
     if reader.agency != grant.agency or not grant.open or grant.declined or barred(reader, excluded):
         return ()
     if reader.account is not None and not {reader.account, f"staff:{reader.account}"}.isdisjoint(grant.skip):
@@ -81,7 +86,7 @@ def readable(reader: Reader, grant: Grant, consent: Consent | None, excluded: Co
 
 
 def barred(reader: Reader, excluded: Collection[tuple[str, str]]) -> bool:
-    """Whether the case excludes this agency or this person."""
+    """Return True if the case excludes this agency or this person."""
     return ("AGENCY", reader.agency) in excluded or (reader.account is not None and ("STAFF", reader.account) in excluded)
 
 

@@ -1,4 +1,5 @@
-"""Which cases a case is linked with, for who may see both. Linked is not merged: nothing of one is ever shown with the other."""
+"""Return the cases that a case is linked with, for a reader who may see both. Linked is not merged: nothing of one case is ever shown with
+the other."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from services.intake.policy_view import RAISED
 from services.intake.store import STANDS, rows
 
 MOST = 20
-"""Links that are looked at (ours): siblings are few."""
+"""Links that are read (ours): siblings are few."""
 _LINKS = (
     "SELECT other AS id, how FROM intake.link WHERE case_id = :case "
     "UNION SELECT case_id, how FROM intake.link WHERE other = :case AND how <> :raised ORDER BY id LIMIT :most"
@@ -23,7 +24,7 @@ _AT_DESK = (
 
 
 async def links(tx: AsyncConnection, case_id: str, agency: str, account: str | None = None) -> tuple[Link, ...]:
-    """The links of a case that this reader sees, who has a place in it. A complaint is linked one way: from itself."""
+    """Return the links of a case to other cases that this reader may see as well. A complaint is linked one way: from itself."""
     found = []
     for other, how in await rows(tx, _LINKS, {"case": case_id, "raised": RAISED, "most": MOST}):
         there = await access.place(tx, agency, other)
@@ -33,5 +34,5 @@ async def links(tx: AsyncConnection, case_id: str, agency: str, account: str | N
 
 
 async def others(tx: AsyncConnection, case_id: str, desk: str) -> tuple[tuple[str, int], ...]:
-    """(case, opened at) of the newest other cases of a desk that keep nobody away: what it may link a case with."""
+    """Return (case id, opened at) of the newest other cases of a desk that exclude nobody: the desk may link a case with them."""
     return tuple((row[0], row[1]) for row in await rows(tx, _AT_DESK, {"case": case_id, "desk": desk, "most": MOST}))

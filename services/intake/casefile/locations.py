@@ -1,4 +1,4 @@
-"""Where the cases of an inbox are, for its one line about each, and which agency sends very many of them. Reads, never writes."""
+"""Return the municipality of each case in an inbox, and the agencies that send very many referrals. Reads only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.intake.store import rows
 
 
 async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dict[str, Spot]:
-    """Case id → its spot. A case that was erased is missing. The caller has checked that its reader may see these cases."""
+    """Return case id → its location. An erased case is missing. The caller has checked that the reader may see these cases."""
     asked = sorted(set(case_ids))
     if not asked:
         return {}
@@ -35,6 +35,6 @@ _CROWDS = (
 
 
 async def crowds(tx: AsyncConnection, desk: str, now: int) -> tuple[tuple[str, int], ...]:
-    """Agencies of which MANY referrals have come to this desk within WINDOW_S, with their number."""
+    """Return the agencies that have sent this desk at least MANY referrals within WINDOW_S, with their number."""
     values = {"desk": desk, "since": now - int(crowd.WINDOW_S * 1_000_000), "many": crowd.MANY}
     return tuple((row[0], row[1]) for row in await rows(tx, _CROWDS, values))

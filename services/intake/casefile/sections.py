@@ -1,4 +1,5 @@
-"""The case file: personal facts by section, encrypted under a key that only the case's key yields. Erasing a case's key erases it all."""
+"""The case file in SQL: personal facts by section, encrypted with a key derived from the case's key. Erasing that key erases the whole
+file."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ _RECORD = text(
 
 
 class Version(Struct, frozen=True, kw_only=True):
-    """One version of a section as somebody wrote it, in clear. version: below 0 where it was put aside."""
+    """One decrypted version of a section. version: below 0 where it was put aside."""
 
     version: int
     agency: str
@@ -63,18 +64,18 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 def box(case_key: bytes) -> AESGCM:
-    """The cipher of a case's file: another key than that of its events."""
+    """Return the cipher of a case's file. Its key differs from that of the case's events."""
     return AESGCM(HKDF(hashes.SHA256(), 32, None, b"referral/case-file").derive(case_key))
 
 
 def seal(cipher: AESGCM, plain: bytes, *context: str) -> bytes:
-    """nonce ‖ AES-256-GCM. context: where the row stands; the same words are needed to open it."""
+    """Return nonce ‖ AES-256-GCM. context: the place of the row; the same words are needed to decrypt it."""
     nonce = os.urandom(NONCE)
     return nonce + cipher.encrypt(nonce, plain, "/".join(context).encode())
 
 
 def unseal(cipher: AESGCM, sealed: bytes, *context: str) -> bytes:
-    """Malformed(seal): another key, another place, or changed bytes."""
+    """Decrypt sealed bytes. Malformed(seal): another key, another place, or changed bytes."""
     try:
         return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], "/".join(context).encode())
     except (InvalidTag, ValueError):
@@ -86,42 +87,42 @@ def seal_standing(cipher: AESGCM, case_id: str, standing: Standing) -> bytes:
 
 
 def standing(cipher: AESGCM, case_id: str, sealed: bytes) -> Standing:
-    """Traits and consent as the doors last took them."""
+    """Return the decrypted traits and consent of a case."""
     return msgspec.msgpack.decode(unseal(cipher, sealed, case_id, "standing"), type=Standing)
 
 
 def row(
     cipher: AESGCM, case_id: str, section: str, content: bytes, *, version: int, agency: str, by: str | None, at: int
 ) -> dict[str, Any]:
-    """One version of one section. content: canonical JSON."""
+    """Return the row of one version of one section. content: canonical JSON."""
     sealed = seal(cipher, content, case_id, section, str(version))
     return {"case_id": case_id, "section": section, "version": version, "agency": agency, "by": by, "at": at, "sealed": sealed}
 
 
 async def write(tx: AsyncConnection, rows: list[dict[str, Any]]) -> None:
-    """Keep rows made by `row`."""
+    """Store rows made by `row`."""
     if rows:
         await bulk.write(tx, {SECTION: rows})
 
 
 async def next_version(tx: AsyncConnection, case_id: str, section: str) -> int:
-    """The version that a writer of this section writes, who has locked the case."""
+    """Return the next version of this section, for a writer that has locked the case."""
     return int((await tx.execute(_NEXT, {"case_id": case_id, "section": section})).scalar_one())
 
 
 async def aside_version(tx: AsyncConnection, case_id: str, section: str) -> int:
-    """The version under which something is put aside, which never becomes the newest: -1, -2 and so on."""
+    """Return the version number for content put aside, which never becomes the newest: -1, -2 and so on."""
     return int((await tx.execute(_ASIDE, {"case_id": case_id, "section": section})).scalar_one())
 
 
 async def others_wrote(tx: AsyncConnection, case_id: str, section: str, agency: str, after: int) -> bool:
-    """Whether another agency has written a section, as far as it is not sealed."""
+    """Return True if another agency has written a section that is not sealed."""
     values = {"case_id": case_id, "section": section, "agency": agency, "after": after}
     return bool((await tx.execute(_OTHERS, values)).scalar_one())
 
 
 async def versions(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, after: int) -> tuple[Version, ...]:
-    """Every version of a section, in clear. As with `newest`, the caller records the reading."""
+    """Return every version of a section, decrypted. As with `newest`, the caller records the reading."""
     found = (await tx.execute(_EVERY, {"case_id": case_id, "section": section, "after": after})).all()
     return tuple(
         Version(
@@ -136,16 +137,17 @@ async def versions(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: s
 
 
 async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: Iterable[str], after: int) -> dict[str, Any]:
-    """The content of each of these sections that was filled, in clear. The caller records the reading in the same transaction.
+    """Return the decrypted content of each of these sections that was filled. The caller records the reading in the same transaction.
 
-    after: what was written until then is sealed.
+    after: sections written until then are sealed, µs UTC.
     """
     found = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections), "after": after})).all()
     return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in found}
 
 
 async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
-    """The words recorded with answers, in clear: need → (time and step → words), in order. As with `newest`, the caller records it."""
+    """Return the decrypted texts recorded with answers, in order: need → (time and step → text). As with `newest`, the caller records the
+    reading."""
     found: dict[str, dict[str, Any]] = {}
     for response_id, need, step, at, sealed in (await tx.execute(_SAID, {"case_id": case_id, "needs": list(needs), "after": after})).all():
         words = unseal(cipher, sealed, case_id, response_id, need).decode()
@@ -156,7 +158,7 @@ async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterabl
 async def record(
     tx: AsyncConnection, cipher: AESGCM, words: Mapping[str, str], *, case_id: str, response_id: str, offer_id: str, at: int
 ) -> None:
-    """Keep the words that go with an answer, by what they are (reason, child-view)."""
+    """Store the texts that go with an answer, by need (reason, child-view)."""
     rows = [
         {
             "case_id": case_id,

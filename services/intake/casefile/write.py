@@ -1,4 +1,4 @@
-"""Write a section of the case file: who may, and that it is recorded in the log and told to the others who may read it. SQL and queue."""
+"""Write a section of the case file: check who may write, store the version, and queue the event for the log and the other readers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from services.intake.casefile.disclosure_rules import Reader
 from services.intake.context import Door
 
 PURPOSE = "section"
-"""Of the key that a content's digest is made with."""
+"""Purpose of the key with which a content's digest is made."""
 
 
 class Writer(Struct, frozen=True, kw_only=True):
-    """Who writes. account: of the person; None where the agency's system does."""
+    """The writer of a section. account: of the person; None where the agency's system writes."""
 
     agency: str
     account: str | None = None
 
 
 async def may(tx: AsyncConnection, door: Door, case: access.Case, writer: Writer, section: str, at: int) -> bool:
-    """Whether this agency may replace a section: who may read it now, and its sender until another agency has written it."""
+    """Return True if this agency may replace a section: it may read the section now, or it is the sender and no other agency has written
+    the section."""
     place = await access.place(tx, writer.agency, case.case_id)
     reader = Reader(agency=writer.agency, account=writer.account)
     for grant in (await disclose.grants(tx, door.lists(), case.case_id, writer.agency)).values():
@@ -35,7 +36,8 @@ async def may(tx: AsyncConnection, door: Door, case: access.Case, writer: Writer
 async def put(
     tx: AsyncConnection, door: Door, case: access.Case, writer: Writer, section: str, content: bytes, at: int, *, aside: bool = False
 ) -> int:
-    """A new version of a section of a case that is taken, always counted, whatever stood there before. aside: only a desk will read it.
+    """Store a new version of a section, in a case that the caller has locked. Every write counts, also of the same content. aside: only a
+    desk will read it.
 
     Returns the version.
     """
@@ -57,7 +59,7 @@ async def put(
 
 
 async def _readers(tx: AsyncConnection, door: Door, case: access.Case, writer: str, section: str, at: int) -> tuple[str, ...]:
-    """Offers of other agencies that let them read this section now."""
+    """Return the offers of other agencies that let them read this section now."""
     excluded = (await access.place(tx, writer, case.case_id)).excluded
     found = await disclose.grants(tx, door.lists(), case.case_id)
     return tuple(

@@ -1,4 +1,4 @@
-"""Take referrals in: many at once in one transaction, each with its receipt. Both doors, HTTP and ingress.<agency>, come through here."""
+"""Accept referrals: several in one transaction, each with its receipt. Both HTTP and `ingress.<agency>` use this module."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ from services.intake.policy_view import Lists
 
 
 class Posting(Struct, frozen=True, kw_only=True):
-    """One submission on its way in. key: the digest of its Idempotency-Key or ce_id. same: what makes two the same, where it is not the
-    submission itself: of a record whose age is counted on the day of receipt."""
+    """A submission that is not stored yet.
+
+    key: the digest of its Idempotency-Key or ce_id.
+    same: bytes that are equal for two equal submissions; empty: the submission's own. A file's record whose age is counted on the day of
+    receipt brings them.
+    """
 
     agency: str
     key: bytes
@@ -45,7 +49,7 @@ REFERRAL = bulk.Table(
 
 
 class _New(Struct):
-    """A posting that was not there before, with its ids."""
+    """A posting with the ids that it gets if its key is new."""
 
     posting: Posting
     receipt: Receipt
@@ -54,9 +58,10 @@ class _New(Struct):
 
 
 async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
-    """Each posting's receipt: the one it had, or a new one. Rejected: a key reused, a case that the sender may not see.
+    """Return the receipt of each posting: its first one, or a new one. Rejected: a key used for another body, or a case that the sender may
+    not see.
 
-    Raises only what ends the whole transaction.
+    Raises only errors that end the whole transaction.
     """
     now = await clock.now(tx)
     fresh = [_fresh(door, posting, now) for posting in postings]
@@ -64,11 +69,11 @@ async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequen
     new = [one for one, answer in zip(fresh, answers, strict=True) if answer is None]
     refused = await _crowded(tx, door, new) | await _foreign(tx, new)
     await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None and id(one) not in refused])
-    for one in sorted(new, key=lambda one: one.receipt.case_id):  # cases are locked in one order by everybody
+    for one in sorted(new, key=lambda one: one.receipt.case_id):  # every transaction locks cases in this order
         if one.posting.found.case_id is not None and id(one) not in refused:
             try:
                 await _attach(tx, door, one)
-            except Rejected:  # its erasure was approved at this moment; the others are not refused with it
+            except Rejected:  # the case's erasure was approved meanwhile; only this posting is refused
                 refused[id(one)] = await _unclaimed(tx, one)
     for one in new:
         if id(one) not in refused:
@@ -90,7 +95,8 @@ def _fresh(door: Door, posting: Posting, now: int) -> _New:
 
 
 async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Rejected]:
-    """Those that name a case which their sender may not see: their claim is undone, so that the key is free again."""
+    """Return the refusals of postings that name a case which their sender may not see. Their claim is undone, so that the key is free
+    again."""
     refused: dict[int, Rejected] = {}
     for one in new:
         if one.posting.found.case_id is not None and not await access.may_name(tx, one.posting.agency, one.receipt.case_id):
@@ -99,7 +105,8 @@ async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Reject
 
 
 async def _crowded(tx: AsyncConnection, door: Door, new: Sequence[_New]) -> dict[int, Rejected]:
-    """Routine ones of an agency that has sent very much. What comes by Kafka is never refused for it: nobody could be told to wait."""
+    """Return the refusals of routine postings of an agency that has sent very many. A posting from Kafka is never refused for this: its
+    sender cannot be asked to wait."""
     refused: dict[int, Rejected] = {}
     for one in new:
         posting = one.posting
@@ -122,7 +129,7 @@ async def _unclaimed(tx: AsyncConnection, one: _New) -> Rejected:
 
 
 async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_New]) -> None:
-    """A new case for each: key, case file, referral, queue."""
+    """Open a new case for each posting: key, case file, referral, queue row."""
     if not new:
         return
     keys = door.keys.made(one.receipt.case_id for one in new)
@@ -153,8 +160,11 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
 
 
 async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
-    """A further referral for a case that exists. Its sections become the newest where its sender may write them, and are put aside for
-    the desk where others wrote before; what its consent changes is routing's to decide."""
+    """Attach a further referral to a case that exists.
+
+    Its sections become the newest where its sender may write them; where other agencies wrote before, they are put aside for the desk.
+    Routing decides what its consent changes.
+    """
     found, case_id, at = one.posting.found, one.receipt.case_id, one.receipt.received_at
     case = await access.take(tx, door.keys, case_id)
     writer = write.Writer(agency=one.posting.agency)

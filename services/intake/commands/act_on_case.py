@@ -1,6 +1,7 @@
-"""What an agency, a member of staff or a desk does to a case that exists: each one transaction of the caller's, for API and pages alike.
+"""Act on a case that exists: answers, consent, traits, exclusions, instructions and sections, for the API and the pages alike.
 
-Each returns the receipt, or raises Rejected; the caller commits. `post` says who, under which key, and by which door.
+Each function runs in the caller's transaction, and returns the receipt or raises Rejected; the caller commits. `post` names the actor and
+the key.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ from services.intake.model import Receipt
 
 
 class Post(Struct, frozen=True, kw_only=True):
-    """Who does it. account: of the person; None for the agency's system. key: the Idempotency-Key's digest; None when none was sent.
-    signed: the system's signature; None where it did not sign."""
+    """The sender of a command.
+
+    account: of the person; None for the agency's system.
+    key: the digest of the Idempotency-Key; None when none was sent.
+    signed: the system's signature; None where it did not sign.
+    """
 
     agency: str
     account: str | None = None
@@ -36,7 +41,8 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 class Begun(Struct, frozen=True, kw_only=True):
-    """An act under way. claim: None when no key was sent. known: the receipt that its key had already; then nothing more is done."""
+    """A command between the claim of its key and its event. claim: None when no key was sent. known: the receipt that the key had before;
+    then the command has no further effect."""
 
     receipt: Receipt
     queue_id: str
@@ -159,9 +165,9 @@ async def withdraw(tx: AsyncConnection, door: Door, post: Post, referral_id: str
 
 
 async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, section: str, content: bytes) -> int:
-    """A new version of one section, by who may read it now, or by the sender until another agency has written it.
+    """Write a new version of one section, for an agency that may read it now, or for the sender until another agency has written it.
 
-    Returns the version. Rejected 403: the agency knows the case but may not write here.
+    Returns the version. Rejected 403: the agency may see the case but not write this section.
     """
     case, _ = await _involved(tx, door, post, case_id)
     writer, at = Writer(agency=post.agency, account=post.account), await clock.now(tx)
@@ -174,9 +180,9 @@ _EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"
 
 
 async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -> tuple[Case, Place]:
-    """The case, taken, for an agency that stands in it now: its sender, holder of an open offer, or desk.
+    """Lock and return the case, for an agency involved in it now: its sender, holder of an open offer, or desk.
 
-    Rejected 403 for who only held one, and may see the case still; 404 for every other.
+    Rejected 403: the agency only held an offer, and may still see the case. 404: any other agency.
     """
     case = await access.take(tx, door.keys, case_id)
     place = await access.place(tx, post.agency, case_id)
@@ -188,7 +194,8 @@ async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -
 
 
 def _liftable(post: Post, place: Place, target: str) -> None:
-    """Two members of a desk's staff lift an exclusion, each by their own password; a system is nobody."""
+    """Check that a person asks to lift an exclusion that exists. Two members of a desk's staff lift it, each with a password; a system has
+    no person."""
     if post.account is None:
         hint = "two persons of the desk lift it: POST /staff/cases/{case_id}/exclusions/lifting"
         raise Rejected("person-needed", "Authorization", hint, status=403)
@@ -198,9 +205,9 @@ def _liftable(post: Post, place: Place, target: str) -> None:
 
 
 async def _other(tx: AsyncConnection, post: Post, case_id: str, place: Place, other: str) -> None:
-    """The case that a link names: it exists, and keeps nobody away who may see this one. So a complaint is linked from itself alone.
+    """Check the case that a link names: it exists, and excludes nobody who may see this one. So a complaint is linked from itself alone.
 
-    It may stand at another desk: its id is random, so whoever names it was told it.
+    The other case may belong to another desk: its id is random, so the sender must have been told it.
     """
     there = await access.place(tx, post.agency, other)
     if other == case_id or there.barred(post.agency, post.account) or not await store.rows(tx, _EXISTS, {"case": other}):
@@ -231,5 +238,5 @@ async def _say(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> 
 
 
 def answer(word: str, *, reason: str = "", code: str = "", texts: dict[str, str] | None = None, via: str = Via.WEB) -> responses.AnswerBody:
-    """An answer as a page makes it. Rejected: a text is too long."""
+    """Return an answer as a page sends it. Rejected: a text is too long."""
     return strict_json.shape({"word": word, "reason": reason, "code": code, "texts": texts or {}, "via": str(via)}, responses.AnswerBody)

@@ -1,6 +1,7 @@
-"""Taken once: what an agency sends under a key, by whichever door, has one receipt for ever. SQL of intake.submission.
+"""Idempotency: accept each (agency, key) once, over HTTP or Kafka, and always return the same receipt.
 
-The number of each agency's last signed record of `ingress.<agency>`. SQL of intake.numbered.
+SQL of intake.submission, intake.refusal and intake.numbered; the last holds the number of each agency's last signed record of
+`ingress.<agency>`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from services.intake.store import rows
 KEY_LIMIT = 200
 """Characters of a key (ours): room for any record number, no room for a story."""
 REFUSALS = 20
-"""Refusals of one key that are told (ours): who has more has a broken sender, and the newest say why."""
+"""Refusals of one key that a query returns (ours): a sender with more is broken, and the newest give the reason."""
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """Something sent under a key, before it is known whether it came before. key, body: keyed digests, so that neither is kept."""
+    """A posting under its key, before it is known whether the key is new. key, body: keyed digests, so that neither value is stored."""
 
     agency: str
     key: bytes
@@ -33,7 +34,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     receipt: Receipt
 
     def said(self) -> events.Claim:
-        """What the event says of it, so that the receipt can be put back after the database was lost."""
+        """Return the claim as the event carries it, so that the receipt can be restored after the database was lost."""
         return events.Claim(agency=self.agency, key=self.key, body=self.body)
 
 
@@ -50,7 +51,7 @@ _TAKEN = (
 
 
 def key_digest(keys: Keys, agency: str, key: str, where: str) -> bytes:
-    """What is kept of a key. Rejected: empty, too long, or not printable ASCII."""
+    """Return the digest that is stored of a key. Rejected: the key is empty, too long, or not printable ASCII."""
     if not 0 < len(key) <= KEY_LIMIT or not key.isascii() or not key.isprintable():
         raise Rejected(
             "bad-key",
@@ -62,16 +63,16 @@ def key_digest(keys: Keys, agency: str, key: str, where: str) -> bytes:
 
 
 def form_digest(keys: Keys, agency: str, account: str, key: str) -> bytes:
-    """What is kept of a form's key: in a space of its own, so that what a person posts takes no number of the agency's systems, nor of a
-    colleague's. Rejected as `key_digest`."""
+    """Return the digest that is stored of a form's key. It has a name space of its own, so that a person's form uses no key of the agency's
+    systems, nor of a colleague. Rejected: as `key_digest`."""
     key_digest(keys, agency, key, "form")
     return keys.hmac("form-key", agency.encode(), account.encode(), key.encode())
 
 
 async def claim(tx: AsyncConnection, claims: Sequence[Claim]) -> list[Receipt | Rejected | None]:
-    """For each claim: None when it is new and now taken; else the receipt it had, or Rejected(key-reused).
+    """Claim keys. Return for each claim None when the key is new and now claimed; else its first receipt, or Rejected(key-reused).
 
-    Waits for another transaction that is taking the same key. Sorted, so that two of these never wait for one another.
+    Waits for another transaction that claims the same key. Keys are claimed in sorted order, so that two transactions never deadlock.
     """
     first: dict[tuple[str, bytes], Claim] = {}
     for one in claims:
@@ -101,25 +102,26 @@ def _verdict(one: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, 
 
 
 async def put_back(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
-    """Receipts that the topic tells of; those that are there stand."""
+    """Restore receipts from the topic; receipts that exist stay."""
     if claims:
         await tx.execute(_CLAIM, _values(claims))
 
 
 async def taken(tx: AsyncConnection, agency: str, key: bytes) -> Receipt | None:
-    """What was taken under a key."""
+    """Return the receipt of a key; None when nothing was accepted under it."""
     found = await rows(tx, _TAKEN, {"agency": [agency], "key": [key]})
     return Receipt(**dict(zip(Receipt.__struct_fields__, found[0][3:], strict=True))) if found else None
 
 
 async def refusals(tx: AsyncConnection, agency: str, key: bytes) -> tuple[Refusal, ...]:
-    """What came in through ingress.<agency> under a key and was not taken, the newest first."""
+    """Return the refusals of one key of `ingress.<agency>`, the newest first."""
     sql = "SELECT code, place, hint, at FROM intake.refusal WHERE agency = :agency AND key = :key ORDER BY n DESC LIMIT :most"
     return tuple(Refusal(**row._mapping) for row in await rows(tx, sql, {"agency": agency, "key": key, "most": REFUSALS}))
 
 
 async def refuse(tx: AsyncConnection, agency: str, key: bytes, why: Rejected, at: int, record: str) -> None:
-    """Keep why a record was not taken, so that its sender can ask. record: its id; read again it is told once."""
+    """Store the refusal of a record, so that its sender can ask for the reason. record: its id; a record that is read twice is stored
+    once."""
     sql = (
         "INSERT INTO intake.refusal (agency, key, code, place, hint, at, record) "
         "VALUES (:agency, :key, :code, :place, :hint, :at, :record) ON CONFLICT DO NOTHING"
@@ -136,11 +138,12 @@ _KEEP = text(
 
 
 async def last(tx: AsyncConnection, agencies: Iterable[str]) -> dict[str, int]:
-    """Those that have signed a record. Who asks owns the agencies' topics, so nobody else writes them."""
+    """Return the last signed number of each agency that has signed a record. The caller owns the agencies' topics, so no other process
+    writes these rows."""
     return {row.agency: row.last for row in await rows(tx, _LAST, {"agencies": list(agencies)})}
 
 
 async def keep(tx: AsyncConnection, numbers: Mapping[str, int]) -> None:
-    """The numbers reached; one that is behind what stands changes nothing."""
+    """Store the last signed numbers; a number below the stored one changes nothing."""
     if numbers:
         await tx.execute(_KEEP, {"agency": list(numbers), "last": list(numbers.values())})

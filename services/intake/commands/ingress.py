@@ -1,8 +1,9 @@
-"""A record of `ingress.<agency>` → a posting, or why not. Pure but for the key that opens it. Codes only: no case file on Kafka.
+"""Turn a record of `ingress.<agency>` into a posting, or into the reason why it is refused. Pure but for the private key. Codes only: no
+case file on Kafka.
 
-Headers (CloudEvents, binary mode): ce_id is needed, the agency's own number; ce_type, when sent, is referral.referral-submitted.v1;
-content-type application/json (what POST /v1/referrals takes, the default) or application/avro (the body of that event). The event has no
-field for an exercise, which every other event says in its envelope: an Avro record says it in ce_drill.
+Headers (CloudEvents, binary mode): ce_id is required, the agency's own number; ce_type, when sent, is referral.referral-submitted.v1;
+content-type is application/json (the body of POST /v1/referrals, the default) or application/avro (the body of that event). The event has
+no field for an exercise, because the envelope of every other event has one: an Avro record says it in ce_drill.
 """
 
 from __future__ import annotations
@@ -28,16 +29,21 @@ TYPE = f"referral.{ReferralSubmitted.TYPE}"
 AVRO = "application/avro"
 DRILL = "ce_drill"
 _DRILLS = {"": False, "false": False, "true": True}
-"""A Boolean of CloudEvents as a header writes it; without the header it is a real person."""
+"""Boolean of CloudEvents, as a header writes it; without the header the record is about a real person."""
 _ENCRYPT = "encrypt the submission to the key of GET /v1/ingress-key, for this topic's name (see docs/agencies.md)"
 _HINTS = {"seal": _ENCRYPT, "too-large": f"a record's value has at most {envelope.VALUE_LIMIT} bytes"}
 _FRAMES = {b"\x00": "a schema registry's magic byte and schema id", b"\xc3\x01": "the marker and fingerprint of a single object"}
-"""How an Avro body begins that somebody put into a frame. Ours begins with the length of an id."""
+"""First bytes of an Avro body inside a frame that we do not accept. Our body begins with the length of an id."""
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
-    """What is quarantined. reason: for the record of it. key: None when the record had none that can be used. why: for its sender.
-    signed: its signature, where that holds and leaves no number out: the number is used."""
+    """A record to be quarantined.
+
+    reason: for the quarantine row.
+    key: the digest of its number; None when it has none that can be used.
+    why: the refusal for its sender.
+    signed: its signature, where that is valid and leaves no gap; the number then counts as used.
+    """
 
     reason: str
     key: bytes | None
@@ -46,7 +52,7 @@ class Unreadable(Struct, frozen=True, kw_only=True):
 
 
 def key_of(raw: Raw, keys: Keys) -> bytes | None:
-    """The digest of a record's number; None where it has none that can be used, or several."""
+    """Return the digest of a record's number; None where it has none that can be used, or several."""
     named = [value for name, value in raw.headers if name.lower() == "ce_id"]
     try:
         return (
@@ -57,8 +63,8 @@ def key_of(raw: Raw, keys: Keys) -> bytes | None:
 
 
 def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last: int = 0) -> Posting | Unreadable:
-    """What a record asks, or why it cannot be taken. last: number of the agency's last signed record, 0 before the first."""
-    named = [(name.lower(), value) for name, value in raw.headers if name not in NAMELESS]  # it says nothing to us
+    """Return the posting of a record, or why it is refused. last: number of the agency's last signed record, 0 before the first."""
+    named = [(name.lower(), value) for name, value in raw.headers if name not in NAMELESS]  # these headers mean nothing to us
     headers = dict(named)
     if len(headers) != len(named):
         why = Rejected("repeated-header", "headers", "send each header once")
@@ -104,7 +110,8 @@ def _found(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, li
 
 
 def _drill(headers: Mapping[str, bytes]) -> bool:
-    """Whether an Avro record is an exercise. Rejected: a word that is neither, or a header that a signed record does not sign."""
+    """Return True if an Avro record is an exercise. Rejected: neither true nor false, or a header that the record's signature does not
+    cover."""
     said = _text(headers, DRILL)
     if said not in _DRILLS or (DRILL in headers and not said):
         raise Rejected("wrong-type", DRILL, "send true or false; without the header it is a real person")
@@ -114,7 +121,8 @@ def _drill(headers: Mapping[str, bytes]) -> bool:
 
 
 def _body(body: bytes) -> ReferralSubmitted:
-    """The event that an Avro body is. Rejected: another version, or bytes that are no such body, with what they look like."""
+    """Return the event in an Avro body. Rejected: another version, or bytes that are no such body; the hint names the frame that they begin
+    with."""
     try:
         event = codec.decode(ReferralSubmitted.TYPE, codec.fingerprint(ReferralSubmitted.TYPE), body)
     except NewerVersion:
@@ -128,7 +136,8 @@ def _body(body: bytes) -> ReferralSubmitted:
 
 
 def _avro(body: bytes, agency: str, drill: bool, lists: Lists) -> submission.Submission:
-    """The event's own body; its ids, door and time are the sender's and are not kept. A further referral of a case goes by JSON."""
+    """Return the submission of an Avro event. Its ids, door and time are the sender's and are not stored. A further referral of a case must
+    be JSON."""
     event = _body(body)
     if event.agency != agency:
         raise Rejected("not-yours", "agency", "publish as your own agency")

@@ -1,4 +1,4 @@
-"""A deadline against a child was broken: routing raises a case, and intake lets it in like any other."""
+"""Open the case that routing raises when a deadline that protects a child was missed: intake submits it like any other referral."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case_id, :o
 
 
 async def submit(tx: AsyncConnection, door: Inside, record: Input, raised: CaseRaised) -> None:
-    """The new case's key, file and submission. All ids follow from the event, so that a repeat changes nothing."""
+    """Store the new case's key, case file and referral, and queue its event. All ids are derived from routing's event, so that a repeat
+    changes nothing."""
     lists, case_id = door.lists(), raised.new_case_id
     key = (await door.keys.load(tx, [case_id])).get(case_id) or await door.keys.create(tx, case_id)
     sealed = sections.seal_standing(sections.box(key), case_id, Standing(traits=raised.traits))

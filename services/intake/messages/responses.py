@@ -1,4 +1,4 @@
-"""What an agency or a desk posts about a case that exists → the event that travels. Pure."""
+"""Turn the body of an act on a case that exists into the event that intake emits, with every code checked. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Said = Annotated[str, Meta(min_length=1, max_length=WORDS_LIMIT)]
 
 
 TARGETS = {Instruction.REOPEN: "procedure", Instruction.LINK: "linking"}
-"""Of which list the target is, where it is neither a service nor a code."""
+"""Name of the code list of an instruction's target, where the target is neither a service nor a code."""
 
 
 class AnswerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +78,7 @@ class WithdrawalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def response(
     body: AnswerBody, offer: Offer, lists: Lists, *, id: str, by: str | None, via: Via, recorded_by: str | None, at: int
 ) -> ResponseSubmitted:
-    """An answer to this offer. Whether it still counts is routing's to decide: only its wording is checked here."""
+    """Return the event of an answer to this offer. Only the words are checked here; routing decides whether the answer still counts."""
     word = _choice(body.word, offer.words, "$.word", "illegal-answer")
     if word == Word.DECLINE:
         _choice(body.reason, offer.reasons, "$.reason", "illegal-reason")
@@ -120,14 +120,14 @@ def traits(body: submission.TraitsBody, lists: Lists, *, agency: str, by: str | 
 
 
 def exclusion(body: ExclusionBody, lists: Lists, *, agency: str, by: str | None, at: int) -> ActorExcluded:
-    """Rejected: no such kind, agency or relation, or an account id that is none."""
+    """Return the event of an exclusion. Rejected: no such kind, agency or relation, or an invalid account id."""
     kind = _choice(body.kind, tuple(ActorKind)[1:], "$.kind", "unknown-code")
     actor = submission.excluded(ActorKind(kind), body.actor, lists, "$.actor")
     return ActorExcluded(agency=agency, by=by, kind=ActorKind(kind), actor=actor, received_at=at)
 
 
 def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by: str | None, at: int) -> InstructionGiven:
-    """A desk's instruction, its words checked. Whether it can be followed is routing's to decide."""
+    """Return the event of a desk's instruction, its words checked. Routing decides whether it can be followed."""
     word = _choice(body.word, tuple(Instruction)[1:], "$.word", "unknown-code")
     if word == Instruction.LINK and body.other is None:
         raise Rejected("missing-field", "$.other", "name the other case")
@@ -154,7 +154,8 @@ def instruction(body: InstructionBody, lists: Lists, *, id: str, agency: str, by
 
 
 def _target(word: Instruction, target: str, lists: Lists) -> str:
-    """An actor is looked for among those whom the case keeps away, by who knows it."""
+    """Return the target of an instruction, checked against its code list. The actor of a LIFT is checked by the caller, against the
+    exclusions of the case."""
     return target if word is Instruction.LIFT else lists.word(TARGETS.get(word, "target"), target, "$.target", empty=True)
 
 

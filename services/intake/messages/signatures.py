@@ -1,4 +1,5 @@
-"""Did the agency sign what its system sends? The policy says who must and who may; a refusal says what is wrong and what to do. Pure."""
+"""Verify the agency's signature on a request or a record. The policy says which agencies must sign; a refusal names the fault and its cure.
+Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +16,16 @@ from referral.wire import event_signature, http_signature
 from referral.wire.http_signature import Said
 
 CLOCKS_S = 300
-"""By how much the clock of an agency's system may differ from ours, both ways (ours): also how old a request may be when it comes."""
+"""Seconds by which the clock of an agency's system may differ from ours, in both directions (ours): also the greatest age of a request when
+it arrives."""
 COVERED = ("@method", "@path", "@authority", "content-type", "content-digest")
-"""What every signature of a request covers; and the Idempotency-Key where one is sent. @authority: what was signed for a trial holds there
-alone."""
+"""Components that every signature of a request covers; also the Idempotency-Key where one is sent. With @authority a signature made for a
+trial is valid only there."""
 INPUT, SIGNATURE = "signature-input", "signature"
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What is looked at. path: as it came, without a query. headers: lower case → every value of it."""
+    """The signed parts of a request. path: as received, without the query. headers: name in lower case → all of its values."""
 
     method: str
     path: str
@@ -32,10 +34,12 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def of_request(request: Request, agency: str, policy: Signing, now: int, *, authority: str = "") -> Signed | None:
-    """The signature of a request that changes something; None where there is none and none is needed. now: Unix seconds.
-    authority: host of this door as agencies know it; empty where it has no name of its own, as in a trial.
+    """Return the signature of a request that changes something; None where there is none and none is required.
 
-    Rejected: none and one is needed, or one that does not hold.
+    now: Unix seconds.
+    authority: host by which agencies reach this service; empty where it has no name of its own, as in a trial.
+
+    Rejected: a required signature is missing, or a signature is not valid.
     """
     if INPUT not in request.headers and SIGNATURE not in request.headers:
         if policy.must:
@@ -70,10 +74,12 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
 
 
 def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[str, str], policy: Signing) -> Signed | None:
-    """The signature of a record of `ingress.<agency>`, its number in `sequence`; None where there is none and none is needed.
+    """Return the signature of a record of `ingress.<agency>`, its number in `sequence`; None where there is none and none is required.
 
-    key, value: of the record. attributes: its CloudEvents attributes, without ce_. Rejected as of_request. Whether the number is the next
-    one is not looked at here.
+    key, value: of the record.
+    attributes: its CloudEvents attributes, without ce_.
+
+    Rejected: as `of_request`. The caller checks that the number is the next one.
     """
     if "dssematerial" not in attributes:
         if policy.must:
@@ -103,12 +109,12 @@ def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[
 
 
 def repeated(last: int) -> Rejected:
-    """Why a record is refused whose number was used, where it is not the one that was taken under it."""
+    """Return the refusal of a record whose number was used for another record."""
     return Rejected("sequence-repeated", "ce_sequence", f"the next number is {last + 1}: if this is something new, publish it under that")
 
 
 def no_gap(sent: int, last: int) -> None:
-    """Rejected: a signed record is missing before this one."""
+    """Check that no signed record is missing before this one. Rejected: one is."""
     if sent > last + 1:
         raise Rejected("sequence-gap", "ce_sequence", f"number {last + 1} never came: publish from there on again, in order", status=409)
 
@@ -128,7 +134,7 @@ def _media(request: Request) -> str:
 
 
 def _values(request: Request, said: Said) -> dict[str, str]:
-    """Each covered component's value. Rejected: a field that came twice."""
+    """Return the value of each covered component. Rejected: a header came twice."""
     values = {"@method": request.method, "@path": request.path}
     if host := _authority(request):
         values["@authority"] = host
@@ -142,7 +148,7 @@ def _values(request: Request, said: Said) -> dict[str, str]:
 
 
 def _authority(request: Request) -> str:
-    """The host that a request names, as RFC 9421 §2.2.3 writes it."""
+    """Return the host that a request names, as RFC 9421 §2.2.3 writes it."""
     return "".join(request.headers.get("host", ())[:1]).strip().lower()
 
 

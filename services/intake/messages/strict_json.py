@@ -1,4 +1,5 @@
-"""Read a JSON body strictly: what it accepts has one meaning only. Pure; never repeats a value that was sent."""
+"""Parse a JSON body strictly: refuse every body that two parsers could read differently. Pure; an error never repeats a value that was
+sent."""
 
 from __future__ import annotations
 
@@ -28,21 +29,23 @@ WORDS = {
     "object": "an object in braces",
     "datetime": "a time with its offset, such as 2026-12-01T10:00:00+01:00",
 }
-"""The decoder's names of types in words of JSON."""
+"""The decoder's type names → words that describe the JSON."""
 
 
 class _Twice(Exception):
-    """A name stands twice in one object."""
+    """One object contains a name twice."""
 
 
 def parse(data: bytes, kind: type[T], where: str = "$") -> T:
-    """The struct that a body holds. Rejected(not-json | not-utf-8 | duplicate-key | not-a-number | too-deep | bad-text | wrong-type |
-    missing-field | unknown-field)."""
+    """Return the struct in a body.
+
+    Rejected: not-json, not-utf-8, duplicate-key, not-a-number, too-deep, bad-text, wrong-type, missing-field or unknown-field.
+    """
     return shape(read(data, where), kind, where)
 
 
 def read(data: bytes, where: str = "$") -> Any:
-    """The plain value that a JSON text holds, with every ambiguity refused. A byte order mark before it says nothing (RFC 8259 §8.1)."""
+    """Return the plain value of a JSON text; refuse every ambiguity. A byte order mark before the text is ignored (RFC 8259 §8.1)."""
     try:
         value = _DECODER.decode(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -61,7 +64,7 @@ def read(data: bytes, where: str = "$") -> Any:
 
 
 def shape(value: Any, kind: type[T], where: str = "$") -> T:
-    """The struct that a plain value is. Rejected names the field and what is allowed there."""
+    """Convert a plain value to a struct. Rejected names the field and the allowed values."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -69,7 +72,7 @@ def shape(value: Any, kind: type[T], where: str = "$") -> T:
 
 
 def canonical(value: Any) -> bytes:
-    """One byte string for all ways to write the same JSON value."""
+    """Return the same bytes for all ways to write the same JSON value."""
     return msgspec.json.encode(value, order="deterministic")
 
 
@@ -106,7 +109,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_constant)
 
 
 def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
-    """Tell msgspec's message in our words; unknown names are left out of it, because they may be about a person."""
+    """Raise msgspec's message in our words, without unknown names: they may be about a person."""
     found = _PLACE.search(message)
     place = found["place"].removeprefix("key in ") if found else "$"
     place = place.replace("$", where, 1)
@@ -123,7 +126,7 @@ def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
 
 
 def _allowed(kind: Any, place: str, where: str) -> str:
-    """The names of the fields of the struct at a place such as $.traits."""
+    """Return the field names of the struct at a place such as $.traits."""
     for name in place.removeprefix(where).strip(".").split("."):
         if name:
             kind = next((field.type for field in msgspec.structs.fields(kind) if field.encode_name == name), kind)

@@ -1,4 +1,5 @@
-"""A referral as an agency posts it → the event that travels and the sections that stay. Pure: same body, same answer, by either door."""
+"""Turn the body of a referral into the event that intake emits and the sections that stay at intake. Pure: HTTP and Kafka give the same
+result."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from services.intake.policy_view import Lists
 NIL = "00000000-0000-0000-0000-000000000000"
 UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 EXCLUDES = 32
-"""Actors that one referral may keep away (ours): as many as one event lists candidates."""
+"""Actors that one referral may exclude (ours): as many as one event lists candidates."""
 Id = Annotated[str, Meta(pattern=UUID, description="An id that this service gave, in lower case.")]
 
 
@@ -64,7 +65,7 @@ class ReferralBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """A body that is in order. sections: name and canonical bytes, by name."""
+    """A checked body. sections: (name, canonical bytes), sorted by name."""
 
     traits: Traits
     consent: Consent | None
@@ -78,7 +79,7 @@ class Submission(Struct, frozen=True, kw_only=True):
 
 
 def submission(data: bytes, lists: Lists) -> Submission:
-    """What an agency posts. Rejected(code, JSON path, what is allowed)."""
+    """Return the checked body of a referral. Rejected(code, JSON path, allowed values)."""
     body = strict_json.parse(data, ReferralBody)
     return Submission(
         traits=traits(body.traits, lists, "$.traits"),
@@ -91,8 +92,10 @@ def submission(data: bytes, lists: Lists) -> Submission:
 
 
 def excludes(said: tuple[str, ...], lists: Lists, where: str) -> tuple[str, ...]:
-    """Who must be kept away, in the order given. Rejected: no kind:id, no such agency or relation, an account id that is none, twice,
-    or so many desks that nobody would look."""
+    """Return the excluded actors, in the given order.
+
+    Rejected: not kind:id, an unknown agency or relation, an invalid account id, an actor named twice, or so many desks that none is left.
+    """
     found = tuple(_actor(one, lists, f"{where}[{i}]") for i, one in enumerate(said))
     if len(found) > EXCLUDES:
         raise Rejected("out-of-range", where, f"name at most {EXCLUDES}")
@@ -111,7 +114,7 @@ def _actor(said: str, lists: Lists, where: str) -> str:
 
 
 def excluded(kind: ActorKind, actor: str, lists: Lists, where: str) -> str:
-    """Somebody who is kept away. Rejected: no such agency or relation, or an account id that is none."""
+    """Return the id of an excluded actor. Rejected: no such agency or relation, or an invalid account id."""
     if kind is ActorKind.STAFF:
         if not is_id(actor):
             raise Rejected("unknown-code", where, "name a member of staff by account id")
@@ -120,7 +123,7 @@ def excluded(kind: ActorKind, actor: str, lists: Lists, where: str) -> str:
 
 
 def codes_only(data: bytes, lists: Lists) -> Submission:
-    """What an agency publishes on its topic. Rejected(personal-facts): the case file never travels on Kafka, encrypted or not."""
+    """Return the checked body of a Kafka record. Rejected(personal-facts): the case file never travels on Kafka, encrypted or not."""
     found = submission(data, lists)
     if found.sections:
         hint = "leave file out here; publish the codes, then PUT /v1/cases/{case_id}/file/{section} over HTTPS"
@@ -129,7 +132,7 @@ def codes_only(data: bytes, lists: Lists) -> Submission:
 
 
 def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
-    """All of a case's traits, each a word of its list. Rejected(contradiction): two that cannot both hold."""
+    """Return all traits of a case, each a word of its list. Rejected(contradiction): two traits that cannot both hold."""
     found = Traits(
         concern=lists.word("concern", body.concern, f"{where}.concern"),
         age=lists.word("age", body.age, f"{where}.age"),
@@ -149,14 +152,14 @@ def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
 
 
 def contradiction(one: str, other: str, why: str) -> Rejected:
-    """Two fields of which only one can be right: which, the sender knows."""
+    """Return the refusal of two fields that contradict each other. Only the sender knows which of them is right."""
     return Rejected(
         "contradiction", one, f"{one} and {other} cannot both hold: {why}; correct the wrong one, and send unknown where it is not known"
     )
 
 
 def consent(body: ConsentBody, lists: Lists, where: str) -> Consent:
-    """A consent, each word of its list."""
+    """Return a consent, each word checked against its list."""
     if body.state not in list(ConsentState)[1:]:
         raise Rejected("unknown-code", f"{where}.state", f"use one of: {', '.join(list(ConsentState)[1:])}")
     return Consent(
@@ -170,12 +173,12 @@ def consent(body: ConsentBody, lists: Lists, where: str) -> Consent:
 
 
 def until(agreed: Consent, end: int | None) -> Consent:
-    """The same consent with this end, µs UTC."""
+    """Return the same consent with this end, µs UTC."""
     return structs.replace(agreed, until=end)
 
 
 def section(name: str, content: dict[str, Any], lists: Lists, where: str) -> bytes:
-    """The canonical bytes of one section. Rejected: no section that an agency writes, or nothing in it."""
+    """Return the canonical bytes of one section. Rejected: agencies do not write this section, or it is empty."""
     lists.word("written", name, where)
     if not content:
         raise Rejected("empty-section", where, "leave an empty section out")
@@ -185,7 +188,7 @@ def section(name: str, content: dict[str, Any], lists: Lists, where: str) -> byt
 def event(
     found: Submission, *, referral_id: str, agency: str, door: Door, received_at: int, claim: Claim | None = None
 ) -> ReferralSubmitted:
-    """What travels. Its sections are the names of those that were filled, never their content."""
+    """Return the event. Its `sections` are the names of the sections that were filled, never their content."""
     return ReferralSubmitted(
         referral_id=referral_id,
         agency=agency,
@@ -201,17 +204,18 @@ def event(
 
 
 def sameness(found: Submission, agency: str) -> tuple[bytes, ...]:
-    """Two bodies are the same when these are: the event without what the door adds, the case named, and the content of each section."""
+    """Return bytes that are equal for two equal bodies: the event without what intake adds, the case named, and the content of each
+    section."""
     body = codec.encode(event(found, referral_id=NIL, agency=agency, door=Door.UNKNOWN, received_at=0))
     flat = tuple(part for name, content in found.sections for part in (name.encode(), content))
     return (b"referral", body, (found.case_id or "").encode(), bytes([found.drill]), *flat)
 
 
 def is_id(value: str) -> bool:
-    """Whether this is an id as this service writes them."""
+    """Return True if this is an id in the form that this service writes."""
     return re.fullmatch(UUID, value) is not None
 
 
 def _known(name: str) -> str:
-    """A section's name for an error text; a name that cannot be one may be about a person, and is left out."""
+    """Return a section's name for an error text; `*` for a text that cannot be a name, because it may be about a person."""
     return name if len(name) <= 40 and name.isascii() and name.replace("-", "").islower() else "*"

@@ -1,4 +1,4 @@
-"""Microseconds UTC ↔ RFC 3339: inside we count, in JSON we write what people read. Pure."""
+"""Convert microseconds UTC, which the program counts in, to RFC 3339, which the JSON contains, and back. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def when(at: int) -> str:
-    """µs UTC as RFC 3339."""
+    """Return µs UTC as RFC 3339."""
     return (EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def micros(at: datetime) -> int:
-    """A moment with a time zone as µs UTC."""
+    """Return a time with a time zone as µs UTC."""
     return (at - EPOCH) // timedelta(microseconds=1)
