@@ -1,4 +1,4 @@
-"""Own: a fair share of the units, taken over safely, and never more than that."""
+"""Assign units to this instance: claim expired leases up to a fair share, release the excess, run the take-over checks before reading."""
 
 from __future__ import annotations
 
@@ -21,29 +21,34 @@ from referral.runtime.service import Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
-EVERY = 1.0  # seconds between two looks at who is alive and what is free
-DISCOVER = 10.0  # seconds between two looks for new ingress topics
-TIDY = 3600.0  # seconds between two looks for what is no longer needed
+EVERY = 1.0  # seconds between two surveys of live instances and free units
+DISCOVER = 10.0  # seconds between two listings of ingress topics
+TIDY = 3600.0  # seconds between two clean-ups of old queue rows and key-topic segments
 FOREVER = float("inf")
 GONE = 3600.0
-"""Seconds (ours) that an agency's unit outlives its topic: a topic deleted by mistake and made again is nobody's new one by then."""
+"""Seconds (ours) for which an agency's unit outlives its topic: time to notice a topic that was deleted by mistake and recreate it."""
 AT_ONCE = 3.0
-"""Seconds for all units of the case topics to begin together (ours). Where one cannot, each is tried alone, which shows the one."""
+"""Seconds (ours) for all units of the case topics to begin together. When they cannot, each begins alone, which finds the faulty one."""
 BEGIN = 10.0
-"""Seconds for one unit to begin (ours): a broker that answers at all has answered by then, and the other units wait meanwhile."""
+"""Seconds (ours) for one unit to begin: a working broker has answered by then, and the other units wait meanwhile."""
 CAUSES = ("rewound-sql", "rewound-kafka", "newer-version", "quarantine", "topic-gone", "unreadable")
 TOGETHER = 20.0
-"""Seconds for all units of one take-over (ours), because a turn of 45 s is no longer renewed. The rest waits for the next turn."""
+"""Seconds (ours) for all units of one take-over, because the heartbeat renews no lease after a turn of 45 s. The rest waits for the next
+turn."""
 AGAIN = 30.0
-"""Seconds (ours) until a unit that could not begin is tried again: longer than TOGETHER, so that each of the others has its turn."""
+"""Seconds (ours) before the retry of a unit that could not begin: longer than TOGETHER, so that every other unit has its turn."""
 
 
 @dataclass(slots=True)
 class Owner:
-    """Leases of one instance. units: owned, by name. counts: partitions by topic.
+    """The leases of one instance.
 
-    stopped: owned and not read → (cause, monotonic second of the next try). resting: not owned, because it could not begin → as stopped.
-    gone: units of agencies without a topic, or out of the directory → monotonic second from which nobody knows them any more.
+    book: a consumer that also reads uncommitted records.
+    units: owned units by name; shared with the loop and the heartbeat.
+    counts: number of partitions by topic.
+    stopped: units that are owned and not read → (cause, monotonic second of the retry).
+    resting: units that are not owned because they could not begin → (cause, monotonic second of the retry).
+    gone: units of agencies without a topic, or not in the directory → monotonic second at which their lease rows are deleted.
     """
 
     service: Service
@@ -68,25 +73,25 @@ class Owner:
     _there: frozenset[str] = frozenset()
 
     def active(self) -> dict[str, Unit]:
-        """The owned units that go on."""
+        """Return the owned units that are not stopped."""
         return {name: unit for name, unit in self.units.items() if name not in self.stopped}
 
     def drop(self, kept: frozenset[str]) -> None:
-        """Of the active units only these are still ours."""
+        """Forget the active units that another instance has taken over. kept: the ones that are still ours."""
         for name in self.active().keys() - kept:
             del self.units[name]
             self._stale = True
             observe.FENCED.labels(self.service.name).inc()
 
     def stop(self, name: str, cause: str, until: float = FOREVER) -> None:
-        """Do not read a unit, for as long as it is ours; an operator must look."""
+        """Stop reading a unit until the monotonic second `until`; an operator must look. cause: one of CAUSES."""
         self.stopped[name] = (cause, until)
         self._stale = True
         observe.log().error("unit stopped", service=self.service.name, unit=name, reason=cause)
         self._tell()
 
     async def look(self, mono: float) -> None:
-        """Once a second: take what is free, let go what is too much. mono: monotonic seconds."""
+        """Once a second, claim free units and release the excess. mono: monotonic seconds."""
         if mono >= self._look:
             self._look = mono + EVERY
             await self._discovered(mono)
@@ -111,12 +116,12 @@ class Owner:
         self._ingress = sorted(t for t in self._there if t.removeprefix(topics.INGRESS) in (listed or ()))
 
     async def _without_topic(self, found: lease.Survey, mono: float) -> None:
-        """Let go of agencies' units whose topic is gone, or whose agency is out of the directory; forget them when that is sure."""
+        """Release units whose ingress topic is gone or whose agency is not in the directory; delete their rows once that is certain."""
         if not self._known:
             return
         lost = {unit for unit in found.units if unit.startswith(topics.INGRESS)} - set(self._ingress)
         for unit in lost - self.gone.keys():
-            self.gone[unit] = mono if unit in self._there else mono + GONE  # its topic is there: the directory has no such agency
+            self.gone[unit] = mono if unit in self._there else mono + GONE  # a topic without an agency in the directory: delete at once
             observe.log().error("unit without a topic", service=self.service.name, unit=unit)
         self.gone = {unit: until for unit, until in self.gone.items() if unit in lost}
         await self._let_go([self.units[unit] for unit in self.units.keys() & lost])
@@ -127,7 +132,7 @@ class Owner:
         self._tell()
 
     async def _tidied(self, mono: float) -> None:
-        """Sent rows that nobody will repeat, and keys of erased cases."""
+        """Once an hour, delete old queue rows and roll the key topic, so that compaction removes the keys of erased cases."""
         parts = [u.partition for u in self.units.values() if u.partition is not None]
         if mono >= self._tidy and parts:
             self._tidy = mono + TIDY
@@ -146,7 +151,7 @@ class Owner:
             self._tell()
 
     async def _share(self, found: lease.Survey, mono: float) -> None:
-        for name in self.stopped.keys() & set(found.free) & self.units.keys():  # somebody fenced it: `referral recover` has put it right
+        for name in self.stopped.keys() & set(found.free) & self.units.keys():  # free again: `referral recover` fenced and repaired it
             del self.units[name], self.stopped[name]
             self._stale = True
             self._tell()
@@ -164,7 +169,7 @@ class Owner:
             self._stale = True
 
     async def _let_go(self, units: list[Unit]) -> None:
-        """Release them: another instance need not wait for their leases to end."""
+        """Release units, so that another instance need not wait until their leases expire."""
         if not units:
             return
         await lease.release(self.tx, units)
@@ -184,11 +189,11 @@ class Owner:
         return Unit(name, epoch, positions, wary=wary, left=dict(positions))
 
     async def _begin(self, taken: list[Unit], mono: float) -> None:
-        """Before anything of them is read: is anything rewound? Then what the owner before us did not publish."""
+        """Run the take-over checks before reading, then publish what the previous owner committed and did not publish."""
         for unit in taken:
-            self.units[unit.name] = unit  # from now on the heart renews it
+            self.units[unit.name] = unit  # the heartbeat renews it from now on
         started, failed, late = monotonic(), list[Unit](), list[Unit]()
-        cases = [unit for unit in taken if unit.partition is not None]  # an agency's own topic may be ill, and delays no other
+        cases = [unit for unit in taken if unit.partition is not None]  # apart from ingress units: a broken agency topic delays no case
         begun = {unit.name for unit in cases} if len(cases) > 1 and await self._begun(cases, AT_ONCE) else set()
         for unit in [unit for unit in taken if unit.name not in begun]:
             if monotonic() - started >= TOGETHER:
@@ -204,7 +209,10 @@ class Owner:
         await self.publish({u.name for u in taken} - self.stopped.keys())
 
     async def _begun(self, units: list[Unit], seconds: float) -> bool:
-        """Look where they stand. False: one of them cannot begin now, and the broker answers, so that nothing is the matter with others."""
+        """Run the rollback check and set careful ranges. Return False when a unit cannot begin although the broker answers: others may.
+
+        KafkaError: the broker is away.
+        """
         wanted = {unit.name: (unit, self.places(unit.name)) for unit in units}
         try:
             async with asyncio.timeout(seconds):
@@ -219,7 +227,7 @@ class Owner:
         await self.tx.commit()
         for found in rewound:
             unit, _ = wanted[found.unit]
-            if unit.partition is None and unit.name.startswith(topics.INGRESS):  # made anew: what is there has not been read
+            if unit.partition is None and unit.name.startswith(topics.INGRESS):  # a recreated topic: read it from its first record
                 observe.log().warning("topic made anew", service=self.service.name, unit=unit.name)
                 await self._let_go([unit])
                 await lease.anew(self.tx, unit.name)
@@ -229,7 +237,7 @@ class Owner:
         return True
 
     async def _careful(self, unit: Unit) -> None:
-        """Its owner before us died of its first batch: up to which offset is each record read alone?"""
+        """Set the offsets up to which each record is read alone, when the previous owner died in its first batch."""
         if unit.wary is None:
             return
         ends = await self.reader.ends(self.places(unit.name))
@@ -238,7 +246,7 @@ class Owner:
         observe.log().warning("careful", service=self.service.name, unit=unit.name)
 
     async def publish(self, owned: set[str]) -> None:
-        """The blobs that wait in the outbox."""
+        """Publish and confirm the blobs that wait in the outbox of these units."""
         if self.service.writes is None:
             return
         parts = {u.partition: u for n, u in self.units.items() if n in owned and u.partition is not None}
@@ -249,7 +257,7 @@ class Owner:
             await outbox.confirm(self.tx, self.service.writes, parts, blobs, spans)
 
     async def assign(self) -> None:
-        """Read exactly what we own and what goes on, all positions anew."""
+        """Make the reader read exactly the active units, from their committed positions."""
         self._stale = False
         await self.reader.assign([(unit, self.places(name)) for name, unit in self.active().items()])
         observe.OWNED.labels(self.service.name).set(len(self.units))
@@ -258,7 +266,10 @@ class Owner:
         return places(self.service, unit, self.counts)
 
     def _tell(self) -> None:
-        """An agency's own topic is in the metric and the log only: one that is broken must not shut the doors on all others (0019)."""
+        """Report stopped units: all in the metric, and those of case topics in readiness.
+
+        A broken topic of one agency must not make the service not ready for all others (docs/decisions/0019).
+        """
         found = {name: cause for name, (cause, _) in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
         for cause in CAUSES:
             observe.REWOUND.labels(self.service.name, cause).set(sum(c == cause for c in found.values()))
@@ -271,19 +282,19 @@ class Owner:
 
 
 def monotonic() -> float:
-    """Seconds of true time for intervals; no event depends on it."""
+    """Return monotonic seconds, for intervals; no event depends on them."""
     return time.monotonic()
 
 
 def names(service: Service, ingress: list[str]) -> list[str]:
-    """The units of a service. ingress: the topics that exist."""
+    """Return the names of a service's units. ingress: the ingress topics that exist."""
     if service.one_unit:
         return [ALL]
     return [f"p{n}" for n in range(topics.PARTITIONS)] + (ingress if service.ingress else [])
 
 
 def places(service: Service, unit: str, counts: dict[str, int]) -> tuple[Place, ...]:
-    """What a unit reads. counts: partitions of each topic."""
+    """Return the partitions that a unit reads. counts: number of partitions by topic."""
     if unit == ALL:
         return tuple((topic, n) for topic in service.reads for n in range(counts[topic]))
     if unit.startswith(topics.INGRESS):

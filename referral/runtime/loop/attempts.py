@@ -1,8 +1,8 @@
-"""An input that kills the process: after a death in the first batch of a tenure, each is counted before it is looked at.
+"""Count the attempts of inputs that may kill the process (poison inputs), so that the third attempt avoids them.
 
-A record is quarantined unread at its third attempt. A queue row or an alarm goes to the service's fallback at its third
-attempt, if there is one, and is put aside unread after that: a row into the quarantine, an alarm by PUT_OFF, because a case must not
-be without one.
+Counting begins after a process died in the first batch of a tenure, and happens before decoding. A record is quarantined undecoded at its
+third attempt. A queue row or an alarm goes to the service's fallback at its third attempt, if there is one, and is set aside undecoded
+after that: a row into the quarantine, an alarm for PUT_OFF, because a case must not lose its alarm.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.runtime.loop.units import Place
 
 LAST = 3
-"""The attempt at which an input is no longer handled as ever: two deaths may be anybody's, the third is its own."""
+"""The attempt at which the normal handler no longer gets an input: two deaths may have other causes, a third shows that it is the cause."""
 PUT_OFF = 3600 * 1_000_000
-"""µs. An alarm that kills comes again after an hour: rarely enough to work in between, often enough that a mended deploy finds it."""
+"""Delay of an alarm that kills the process (ours, µs): an hour leaves time to work, and a repaired deploy still meets the alarm soon."""
 _BEGIN = text(
     "INSERT INTO attempt VALUES (:unit, :topic, :partition, :offset, 1) ON CONFLICT (unit) DO UPDATE SET attempts = CASE WHEN"
     ' (attempt.topic, attempt.partition, attempt."offset") = (excluded.topic, excluded.partition, excluded."offset")'
@@ -26,17 +26,25 @@ _END = text("DELETE FROM attempt WHERE unit = :unit")
 
 
 async def begin(tx: AsyncConnection, unit: str, place: Place, offset: int) -> int:
-    """Committed just before decoding: the how-manieth attempt of this input it is; each has a place that names it (Work.place)."""
+    """Record and return the attempt number of this input. Commits before decoding, so that the count survives a crash.
+
+    unit, place, offset: identify the input, as `Work.place` returns them.
+    """
     number = (await tx.execute(_BEGIN, {"unit": unit, "topic": place[0], "partition": place[1], "offset": offset})).scalar_one()
     await tx.commit()
     return int(number)
 
 
 def unread(number: int, record: bool, fallback: bool) -> bool:
-    """Whether nobody may look at it any more. fallback: whether the service has one."""
+    """Return whether an input must be set aside undecoded.
+
+    number: its attempt number.
+    record: it is a Kafka record, not a queue row or an alarm.
+    fallback: the service has one.
+    """
     return number >= LAST + (fallback and not record)
 
 
 async def end(tx: AsyncConnection, unit: str) -> None:
-    """It did not kill us: cleared with the batch."""
+    """Clear the count in the batch's transaction: the input did not kill the process."""
     await tx.execute(_END, {"unit": unit})

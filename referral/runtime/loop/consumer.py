@@ -1,4 +1,7 @@
-"""The loop of every consuming service: own · read · handle · commit · publish. One per instance."""
+"""Run the consumer loop shared by all services: renew ownership, read inputs, run the handler, commit one transaction, publish the outbox.
+
+Each process has one loop.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +33,19 @@ from referral.runtime.service import Handle, Service
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
-BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the next try, the last one again and again
+BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before each retry; the last value repeats
 AWAY = 2.0
-"""Longest back-off (ours, seconds) while a server is away: a try that finds nobody costs little, and each case waits for the next."""
+"""Longest back-off (ours, seconds) while a server is away: a failed connection costs little, and every case waits for the next retry."""
 CLOCK = "somebody moved runtime.clock, and this is no drill: find out who; then UPDATE runtime.clock SET offset_us = 0"
 QUIET = 5.0
-"""Seconds (ours) for a record that is read carefully: behind an open transaction none comes, and the other units wait meanwhile."""
-STALL = 45.0  # seconds of one turn; statements and publications end after 30, so beyond this a handler hangs: let others take over
+"""Longest wait (ours, seconds) for the single record of a careful unit: behind an open transaction none arrives, and other units wait."""
+STALL = 45.0
+"""Longest turn (seconds) for which leases are renewed. Statements and publications end after 30 s, so a longer turn means that a handler
+hangs: the heartbeat stops renewing the leases, so that another instance can take over."""
 
 
 class Loop:
-    """One instance of a service. health: told what speaks against being ready."""
+    """The loop of one service instance. health: receives the reasons why the instance is not ready."""
 
     def __init__(self, service: Service, settings: Settings, engine: AsyncEngine, keys: Keys, health: observe.Health) -> None:
         self.service, self.settings, self.engine, self.keys, self.health = service, settings, engine, keys, health
@@ -57,11 +62,11 @@ class Loop:
         return monotonic() - self._moved < STALL
 
     def end(self) -> None:
-        """Finish the batch under way, let the leases go, and return from run."""
+        """Make `run` return after the current batch, with the leases released."""
         self._ending.set()
 
     async def run(self) -> None:
-        """Until `end`. Raises what must stop the service: NewerVersion of a case topic, QuarantineAway, Misfit."""
+        """Run until `end`. Raises the errors that must stop the service: NewerVersion of a case topic, QuarantineAway, Misfit."""
         watching = asyncio.create_task(self._waiting.follow())
         try:
             await self._tenures()
@@ -91,7 +96,7 @@ class Loop:
             return
 
     async def _tenure(self) -> None:
-        """From connected to disconnected. Whatever breaks, nothing of it is carried over in memory."""
+        """Run turns on one set of connections, until one of them fails. Nothing in memory outlives the tenure."""
         self.units.clear()
         self._quiet.clear()
         async with AsyncExitStack() as stack:
@@ -124,7 +129,7 @@ class Loop:
                 self._well()
 
     def _well(self) -> None:
-        """A turn went well: what spoke against being ready does no longer."""
+        """Clear the reasons for not being ready that a successful turn disproves, and reset the back-off."""
         against = self.health.against().keys()
         if self._tries or against & {"loop", "start"}:
             self._tries = 0
@@ -134,7 +139,7 @@ class Loop:
             self.health.green("quarantine")
 
     async def _fits(self) -> None:
-        """A drill's database is not for a process that is none."""
+        """Check that database and process agree about the drill clock. Misfit: the database belongs to a drill, the process does not."""
         try:
             await clock.check(self.tx, self.settings)
         except Rejected as error:
@@ -142,7 +147,7 @@ class Loop:
         await self.tx.commit()
 
     async def _leave(self) -> None:
-        """Let the leases go if the database still hears us; otherwise they end by themselves."""
+        """Release the leases if the database answers within 2 s; otherwise they expire."""
         try:
             async with asyncio.timeout(2):
                 await self.tx.rollback()
@@ -154,7 +159,7 @@ class Loop:
             self.units.clear()
 
     async def step(self) -> None:
-        """One turn."""
+        """Run one turn. Fenced: the heartbeat connection is lost."""
         self._moved = monotonic()
         if self._heart.done():
             raise Fenced("nobody renews our leases")
@@ -168,7 +173,7 @@ class Loop:
             await self.turn(work)
 
     async def read(self) -> Work:
-        """What has come in, at most LIMIT inputs; returns empty after POLL seconds without any."""
+        """Return the inputs that have arrived, at most LIMIT; empty after POLL seconds without any."""
         for name, unit in self.owner.active().items():
             if unit.careful:
                 return await self._read_careful(name, unit)
@@ -189,7 +194,10 @@ class Loop:
         return Work(records, rows, fire)
 
     async def _read_careful(self, name: str, unit: Unit) -> Work:
-        """One record of one unit, counted before it is decoded. What nobody can read has killed nobody: it is waited for QUIET seconds."""
+        """Return one record of a careful unit, its attempt counted before decoding.
+
+        A record that does not arrive within QUIET seconds cannot have killed the previous owner, so the unit is no longer careful then.
+        """
         at = {p: position[0] for p, position in unit.positions.items()} | await self.reader.reached()
         unit.careful = {p: end for p, end in unit.careful.items() if at.get(p, 0) < end}
         if unit.careful and monotonic() - self._quiet.setdefault(name, monotonic()) < QUIET:
@@ -204,7 +212,7 @@ class Loop:
         return Work()
 
     async def _warily(self, work: Work) -> None:
-        """Rows and alarms while a unit is wary: each alone, and those of that unit counted before they are looked at."""
+        """Handle queue rows and alarms one by one while a unit is wary; count an attempt for each one of a wary unit before decoding it."""
         if work.records:
             await self.turn(replace(work, rows=[], dues=[]))
         for item in replace(work, records=[]).singly():
@@ -215,7 +223,7 @@ class Loop:
                 await self.turn(item)
 
     def _less_wary(self, waiting: Work) -> None:
-        """What was there at the take-over has been handled: it kills nobody."""
+        """End the wariness of units whose rows and alarms from before the take-over are all handled: none of them kills the process."""
         for name, unit in self.owner.active().items():
             ours = waiting.of(frozenset({name}))
             if unit.wary is not None and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.wary + 1]) > unit.wary:
@@ -229,7 +237,10 @@ class Loop:
         return self.service.fallback if work.attempt == attempts.LAST and self.service.fallback else self.service.handle
 
     async def _fire(self, now: int, dues: list[timers.Due], busy: frozenset[Place]) -> list[timers.Due]:
-        """The alarms that may fire; the others wait for their inputs. busy: places whose records this turn has yet to handle."""
+        """Return the alarms that may fire; the others wait for their inputs.
+
+        now: batch clock, µs. dues: the due alarms. busy: places whose records this turn has yet to handle.
+        """
         observe.ALARMS_OVERDUE.labels(self.service.name).set(len(dues))
         unheld = self.gate.unheld(dues, monotonic())
         unasked = self.gate.unasked(unheld)
@@ -246,7 +257,7 @@ class Loop:
         return fire
 
     async def turn(self, work: Work) -> None:
-        """Handle, commit, publish. What raises for one input is found by handling one input at a time."""
+        """Handle, commit, publish. When the handler raises, repeat with one input at a time, so that only the faulty input fails."""
         await self._try_first(work)
         try:
             done = await self._commit(work, self._handle(work))
@@ -300,7 +311,7 @@ class Loop:
         return done
 
     def _too_many(self) -> None:
-        """A bad deploy, or an agency whose system is broken: say so, and let that agency's topic wait."""
+        """React to many quarantined records: stop an agency's unit for WINDOW seconds, or report not ready because a deploy may be bad."""
         for unit in self._ceiling.reached(monotonic()):
             if unit.startswith(topics.INGRESS):
                 self.owner.stop(unit, "quarantine", monotonic() + WINDOW)
@@ -308,7 +319,7 @@ class Loop:
                 self.health.red("quarantine", "too many records cannot be understood: is this deploy older than the writers?")
 
     async def publish(self, done: Done) -> None:
-        """The blobs of this batch; confirmed before the next one."""
+        """Publish the outbox blobs of this batch and confirm them, before the next batch begins."""
         if not done.blobs or self.service.writes is None:
             return
         started = monotonic()
@@ -320,7 +331,7 @@ class Loop:
 
 
 def away(error: BaseException) -> bool:
-    """Database or broker away, or another owner: nothing that one input is guilty of."""
+    """Return whether an error means that the database or broker is away, or another instance owns the unit: no single input caused it."""
     return isinstance(
         error, KafkaError | Fenced | Unavailable | QuarantineAway | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
     ) or database.away(error)

@@ -1,4 +1,7 @@
-"""Records become inputs: opened, proved to be next in their case, unsealed, decoded. Nothing is applied twice or passed over in silence."""
+"""Turn Kafka records, queue rows and due alarms into inputs: parse the envelope, check the case sequence, decrypt and decode.
+
+Duplicates are dropped, gaps and forks are reported; nothing is skipped silently.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,12 @@ from referral.runtime.postgres import queue
 from referral.runtime.service import Outcome
 from referral.wire import codec, intake_key, seal, topics
 
-_POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed one: names the id of a record that has none
+_POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed UUID: namespace of the ids of records that have no event id
 
 
 @dataclass(slots=True)
 class Opened:
-    """A record of a case topic: its clear part, or why there is none."""
+    """A record of a case topic with its parsed envelope; without one, reason is a word of the list quarantine-reason."""
 
     taken: Taken
     envelope: seal.Envelope | None
@@ -39,7 +42,7 @@ class Opened:
 
 @dataclass(slots=True)
 class Understood:
-    """What a batch's records come to."""
+    """The result of decoding a batch: inputs for the handler, records for the quarantine, and the last sequences that were read."""
 
     inputs: list[Input] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -47,7 +50,7 @@ class Understood:
 
 
 def open_all(taken: list[Taken], unread: bool) -> list[Opened]:
-    """Open without keys. unread: a record that has killed the process before; it is not looked at."""
+    """Parse the envelopes; no key is needed. unread: the records have killed the process before, so refuse them without parsing."""
     return [Opened(t, None, "kills-process") if unread else _open(t) for t in taken]
 
 
@@ -68,7 +71,7 @@ def _open(taken: Taken) -> Opened:
 
 
 def raw(taken: Taken) -> Input:
-    """A record as it came: of an ingress topic, and every record for a service with one unit."""
+    """Return the undecoded record as an input: for ingress topics, and for every record of a service with one unit."""
     _, place, record = taken
     body = Raw(
         agency=place[0].removeprefix(topics.INGRESS) if place[0].startswith(topics.INGRESS) else "",
@@ -82,7 +85,12 @@ def raw(taken: Taken) -> Input:
 
 
 def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> Understood:
-    """In order. seen, keys: of every case here. intake: keys by which an erasure is believed.
+    """Decide for each record, in order: input, repeat, or quarantine.
+
+    seen: last sequence of every case in the batch; updated in place.
+    keys: case id → case key, of the same cases.
+    intake: intake's public keys; they prove an erasure.
+    service: the service's name, for metrics.
 
     NewerVersion: deploy this consumer first; nothing of the batch is applied.
     """
@@ -101,12 +109,12 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], inta
             continue
         body, reason = _body(item.envelope, place[0], keys, intake)
         if reason == "seal":
-            # nothing proves that its sequence is true, and believing it would make the true records look like repeats or forks
+            # The sequence of such a record is unproven; applying it would make the genuine records look like repeats or forks.
             out.refused.append(refused(item.taken, reason))
-            if verdict is Verdict.NEXT:  # it may have been true and was damaged: then no other comes in its place
+            if verdict is Verdict.NEXT:  # it may be a damaged genuine record, and then no other record will have this sequence
                 out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
             continue
-        if verdict in (Verdict.FORK, Verdict.FAR):  # nothing tells which of two is true, so neither takes the other's place: a person looks
+        if verdict in (Verdict.FORK, Verdict.FAR):  # no program can decide which of two records is genuine: apply neither, a person decides
             _forked(verdict, service, place, record)
             if not isinstance(body, Erased):
                 out.inputs.append(_lost(item, place[0], meta.case_seq, verdict.value))
@@ -124,7 +132,7 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], inta
 
 
 def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> tuple[Struct | None, str]:
-    """(body, "") or (None, why it cannot be read)."""
+    """Return (body, "") or (None, the word of quarantine-reason)."""
     meta = envelope.meta
     if meta.type not in seal.UNSEALED and meta.case_id not in keys:
         return Erased(), ""
@@ -153,7 +161,7 @@ def _source(place: Place, record: ConsumerRecord) -> Source:
 
 
 def _queued(work: Work, keys: Mapping[str, bytes], refused: list[Refused]) -> list[Input]:
-    """Queue rows; of a case that was erased meanwhile nothing is left to say."""
+    """Return the inputs of the queue rows. Drops rows of erased cases, and refuses rows that have killed the process too often."""
     if work.unread:
         for row in work.rows:
             number = topics.partition(row.case_id)
@@ -173,7 +181,10 @@ def _queued(work: Work, keys: Mapping[str, bytes], refused: list[Refused]) -> li
 
 
 def _due(work: Work, busy: set[str], writes: str, seen: Seen) -> list[Input]:
-    """Alarms of cases that have nothing else here: what has just come in may set them anew, and the cause id names the case's sequence."""
+    """Return the due alarms of cases without another input in this batch (busy): such an input may set the alarm anew.
+
+    The cause id of an alarm contains the case's last sequence.
+    """
     return [due_input(d.case_id, d.at, seen.get((writes, d.case_id), NONE).seq) for d in work.dues if d.case_id not in busy]
 
 

@@ -1,4 +1,4 @@
-"""The heart: one connection that renews the leases while the loop is busy, and hears the doorbell of the queue."""
+"""Heartbeat: a dedicated connection that renews leases while the loop is busy and listens for queue notifications."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ from referral.runtime.postgres import queue
 async def beating(
     engine: AsyncEngine, role: str, me: str, units: Mapping[str, Unit], wake: Callable[[], None], moves: Callable[[], bool]
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Renew and listen while the block runs. units: what we own, as the loop changes it. moves: whether the loop does; else not renewed.
+    """Renew leases and listen for notifications while the block runs. Yields the renewing task: when it is done, the connection is lost.
 
-    Yields the task that renews: when it is done, the connection is lost.
+    role: the service's name.
+    me: the instance's id.
+    units: the owned units, as the loop changes them.
+    wake: called at each notification.
+    moves: returns whether the loop makes progress; while it does not, no lease is renewed.
     """
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -35,11 +39,11 @@ async def beating(
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await connection.invalidate()  # it listens; no one else should get it
+            await connection.invalidate()  # it still listens, so it must not go back to the pool
 
 
 async def _renew(driver: Any, me: str, units: Mapping[str, Unit], moves: Callable[[], bool]) -> None:
-    """Until the connection breaks; then the loop's own connection breaks too, or its lease ends: both are Fenced."""
+    """Renew until the connection breaks; then the loop's own connection breaks too, or its leases expire: both end in Fenced."""
     while True:
         await asyncio.sleep(lease.RENEW)
         if not moves():

@@ -1,4 +1,7 @@
-"""Leases: one row per (service, unit). Whoever raises the epoch owns it; an older epoch commits nothing."""
+"""Leases: one database row per service and unit, which one instance owns at a time.
+
+A take-over raises the row's epoch; the fence of an instance with an older epoch finds no row, so that instance commits nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from referral.errors import Fenced
 from referral.runtime.loop.units import Place, Position, Unit, place, word
 from referral.runtime.postgres.clock import FalseClock
 
-SECONDS = 10  # a lease (in the statements below); renewed every RENEW by the heart and by every batch
-RENEW = 3.0
-LOCK_MS = 1000  # how long a taker waits for a locked row before it looks whether its holder is stopped
+SECONDS = 10  # duration of a lease (written out in the statements below)
+RENEW = 3.0  # seconds between two renewals by the heartbeat; each batch renews the leases too
+LOCK_MS = 1000  # wait of a take-over for a locked row, before it checks whether the process that holds the lock is stopped
 
-ALIVE_SQL = (  # asyncpg, on the heart's connection
+ALIVE_SQL = (  # asyncpg, on the heartbeat's connection
     "INSERT INTO instance VALUES ($1, clock_timestamp() + interval '10 s')"
     " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until"
 )
@@ -56,7 +59,7 @@ _STANDING = text(
     " JOIN unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " ON lease.unit = held.unit AND lease.epoch = held.epoch"
 )
-_TRY = text(  # undone by the fence of that batch, so it stays only if the process dies of it
+_TRY = text(  # the fence of that batch sets clean again, so false remains only if the process dies in it
     "UPDATE lease SET clean = false FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
 )
@@ -68,7 +71,7 @@ _RELEASE = text(
 )
 _FORGET = text("DELETE FROM lease WHERE unit = ANY(CAST(:units AS text[])) AND lease_until < clock_timestamp()")
 _ANEW = text("UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp()")
-RENEW_SQL = (  # asyncpg, on the heart's own connection; a row that a batch has locked is renewed by that batch
+RENEW_SQL = (  # asyncpg, on the heartbeat's connection; a batch that has locked a row renews it itself
     "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s' WHERE unit IN"
     " (SELECT lease.unit FROM lease JOIN unnest($1::text[], $2::bigint[]) AS held(unit, epoch)"
     " ON lease.unit = held.unit AND lease.epoch = held.epoch FOR UPDATE OF lease SKIP LOCKED)"
@@ -77,7 +80,7 @@ RENEW_SQL = (  # asyncpg, on the heart's own connection; a row that a batch has 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """alive: instances of this service. units: all of them. free: those whose lease is over."""
+    """The leases of a service at one moment. alive: number of live instances. units: all units. free: units whose lease has expired."""
 
     alive: int
     units: tuple[str, ...]
@@ -85,12 +88,12 @@ class Survey:
 
     @property
     def share(self) -> int:
-        """Most that one instance should own."""
+        """Return the largest number of units that one instance should own."""
         return -(-len(self.units) // max(1, self.alive))
 
 
 async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
-    """Say that we live, make rows for new units, and see what there is."""
+    """Record that this instance is alive, insert rows for new units, and return the survey. me: the instance's id."""
     await tx.execute(_ALIVE, {"me": me})
     await tx.execute(_DEAD)
     await tx.execute(_UNITS, {"units": units})
@@ -99,9 +102,10 @@ async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
 
 
 async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place, Position], int | None] | None:
-    """Take over: (epoch, positions, the batch clock if the owner before died of its first batch here); None: another one was quicker.
+    """Take over an expired lease. Return (epoch, positions, suspicion); None: another instance was quicker.
 
-    A row that stays locked past its lease belongs to a stopped process: its backend is terminated, and the next try gets the row.
+    suspicion: the batch clock, µs, if the previous owner died in its first batch with these positions; else None.
+    A row that stays locked past its lease belongs to a stopped process: its backend is terminated, and the retry gets the row.
     """
     try:
         await tx.execute(text(f"SET LOCAL lock_timeout = {LOCK_MS}"))
@@ -116,9 +120,9 @@ async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place
 
 
 async def fence(tx: AsyncConnection, units: list[Unit]) -> tuple[frozenset[str], int]:
-    """Renew what is still ours inside the batch's transaction: (units, batch clock in µs). Fenced: the database was set back meanwhile.
+    """Renew the leases that are still ours, inside the batch's transaction. Return (their units, batch clock in µs).
 
-    FalseClock: somebody moved its clock.
+    Fenced: the database was set back meanwhile. FalseClock: somebody moved the database's clock.
     """
     rows = (await tx.execute(_FENCE, _held(units))).all()
     _compare(units, [(r[0], r[2]) for r in rows])
@@ -128,16 +132,19 @@ async def fence(tx: AsyncConnection, units: list[Unit]) -> tuple[frozenset[str],
 
 
 async def held(tx: AsyncConnection, me: str, unit: str) -> dict[Place, Position] | None:
-    """The positions of a unit that this instance owns; None: it does not. The row stays locked until the transaction ends.
+    """Return the positions of a unit that this instance owns; None: it owns it not. The row stays locked until the transaction ends.
 
-    For what writes beside the loop: no batch of the unit commits meanwhile.
+    For code that writes outside the loop: while the row is locked, no batch of the unit commits.
     """
     found = (await tx.execute(_HELD, {"me": me, "unit": unit})).scalar_one_or_none()
     return None if found is None else _positions(found)
 
 
 async def standing(tx: AsyncConnection, units: list[Unit]) -> None:
-    """Fenced: the database does not stand where these units left it. An older copy in its place may show the same owner and epoch."""
+    """Check that the stored positions are the ones that these units committed last.
+
+    Fenced: they differ. A restored older copy of the database may show the same owner and epoch, so positions are compared too.
+    """
     if units:
         _compare(units, [(r[0], r[1]) for r in (await tx.execute(_STANDING, _held(units))).all()])
 
@@ -150,28 +157,31 @@ def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:
 
 
 async def try_first(tx: AsyncConnection, units: list[Unit]) -> None:
-    """Committed before the first batch of a tenure: whoever dies of it leaves a mark, and the next owner is careful."""
+    """Mark units before their first batch of a tenure. If the process dies in it, the mark remains and makes the next owner careful.
+
+    The caller commits.
+    """
     await tx.execute(_TRY, _held(units))
 
 
 async def release(tx: AsyncConnection, units: list[Unit]) -> None:
-    """Let go in order: the next owner need not wait for the lease to end."""
+    """Release leases in an orderly way, so that the next owner need not wait until they expire."""
     await tx.execute(_RELEASE, _held(units))
 
 
 async def leave(tx: AsyncConnection, me: str, units: list[Unit]) -> None:
-    """Go in order: let everything go, and no longer count as alive."""
+    """Leave in an orderly way: release every lease and delete this instance's row."""
     await release(tx, units)
     await tx.execute(_GONE, {"me": me})
 
 
 async def forget(tx: AsyncConnection, units: list[str]) -> None:
-    """Units that nobody owns and that will not come back; should they, they begin at the first record."""
+    """Delete the rows of unowned units that will not come back. A unit that does come back begins at the first record."""
     await tx.execute(_FORGET, {"units": units})
 
 
 async def anew(tx: AsyncConnection, unit: str) -> None:
-    """A unit that nobody owns begins at the first record again."""
+    """Reset an unowned unit to the first record."""
     await tx.execute(_ANEW, {"unit": unit})
 
 
@@ -184,4 +194,5 @@ def _positions(stored: str) -> dict[Place, Position]:
 
 
 def dumped(positions: dict[Place, Position]) -> str:
+    """Return positions as the JSON of the column lease.positions."""
     return json.dumps({word(p): list(v) for p, v in positions.items()})

@@ -1,7 +1,7 @@
-"""Account for every record of the service's own topic, all the time, and name at once each one that it did not write.
+"""Account for every record of the service's own topic, continuously, and report each record that the service did not write.
 
-What the broker acknowledges behind the last own record needs no reading. Only where something else stands between, or above it, those
-few records are read: a mark under the writer's secret proves that a predecessor wrote them. docs/decisions/0020 gives the rule.
+A record that the broker acknowledges directly behind the last own one needs no reading. The ledger reads only the records between or
+above acknowledged ones: a mark under the writer's secret proves that a predecessor wrote them. docs/decisions/0020 gives the rule.
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ from referral.runtime.settings import Settings
 from referral.wire import codec, intake_key, seal
 
 EVERY = 1.0
-"""Seconds between two looks at the ends of the own partitions (ours): one request to the broker, whatever their number."""
+"""Seconds (ours) between two queries for the end offsets of the own partitions: one request to the broker, whatever their number."""
 LIMIT = 60.0
-"""Seconds for one reading; a broker that needs longer is away."""
+"""Seconds for one read; a broker that needs longer is away."""
 MOST = 1000
-"""Records of one look (ours, as of one batch): who floods the topic must not keep the service from its work."""
+"""Records of one check (ours, the same as of one batch): a flood of foreign records must not keep the service from its work."""
 LINES = 20
-"""Log lines of one batch of foreign records (ours): the metric counts all of them, `referral doctor` names the first."""
+"""Log lines for one batch of foreign records (ours): the metric counts all of them, `referral doctor` names the first."""
 REASON = "foreign"
-"""The word of quarantine-reason and lost-reason for a record that its topic's owner did not write."""
+"""The word of the lists quarantine-reason and lost-reason for a record that its topic's owner did not write."""
 Ranges = Mapping[TopicPartition, tuple[int, int]]
 
 
 class Ledger:
-    """What one instance knows of its own topic. book: a reader that sees open and aborted transactions too: they are not ours either."""
+    """The account that one instance keeps of its service's topic.
+
+    book: a consumer that reads records of open and aborted transactions too; no program of ours writes those.
+    """
 
     def __init__(self, book: AIOKafkaConsumer, settings: Settings, writes: str) -> None:
         self._book, self._settings, self._writes = book, settings, writes
@@ -46,8 +49,8 @@ class Ledger:
     async def look(self, units: Collection[Unit], mono: float) -> list[Taken]:
         """Return the records that no acknowledgement covers, at most MOST. units: the active ones. mono: monotonic seconds.
 
-        A later turn takes the broker's answer, so that leases and alarms go on while the broker is away. Only for a record that is known to
-        be there the turn waits. KafkaError: the broker has not answered for as long as any request may take.
+        The query runs in the background and a later turn takes its result, so that leases and alarms go on while the broker is away. The
+        turn waits for the broker only when a unit is suspect. KafkaError: the broker did not answer within the request timeout.
         """
         if any(unit.suspect for unit in units):
             await self.halt()
@@ -61,7 +64,7 @@ class Ledger:
         return await self._account(units, answered.result())
 
     async def halt(self) -> None:
-        """End the question that is under way."""
+        """Cancel the query for end offsets."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
@@ -73,7 +76,7 @@ class Ledger:
         return dict(await self._book.end_offsets(asked)) if asked else {}
 
     async def _account(self, units: Collection[Unit], ends: Mapping[TopicPartition, int]) -> list[Taken]:
-        """Read what lies between the last own record of each unit and its end. ends: of the units that were ours when it was asked."""
+        """Read from behind the last own record of each unit to its end. ends: end offsets of the units that were ours at the query."""
         name = self._settings.topic(self._writes)
         own = {TopicPartition(name, unit.partition): unit for unit in units if unit.partition is not None}
         places = {tp: unit for tp, unit in own.items() if tp in ends}
@@ -95,9 +98,9 @@ class Ledger:
 async def read(
     book: AIOKafkaConsumer, ranges: Ranges, most: int | None = None
 ) -> tuple[dict[TopicPartition, list[ConsumerRecord]], dict[TopicPartition, int]]:
-    """(the records of each [start, stop), the offset up to which each was read). Markers of transactions are no records, and are passed.
+    """Return (the records of each range [start, stop), the offset up to which each was read). Transaction markers are skipped.
 
-    most: records after which it ends early. TimeoutError: the broker is away.
+    most: number of records after which reading ends early. TimeoutError: the broker is away.
     """
     found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ranges}
     read_to = {tp: start for tp, (start, _) in ranges.items()}
@@ -119,14 +122,14 @@ async def read(
 
 
 def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
-    """Of the service's own topic: the records that it did not write."""
+    """Return the records that the service did not write. own: records of its own topic. secret: its writer secret."""
     return open_all([t for t in own if not writer_mark.carries(secret, t[2].value, t[2].headers)], unread=False)
 
 
 def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Understood) -> None:
-    """Log each, and where its seal opens, so that readers believe it: keep it apart, have the case's desk asked, and step over its number.
+    """Log each foreign record. If its seal opens, readers accept it: then quarantine it, ask the case's desk and skip its sequence number.
 
-    The next true record gets a number behind the foreign one, so readers apply it instead of taking it for a repeat or a fork.
+    The next genuine record gets a higher number than the foreign one, so readers apply it and take it for no repeat and no fork.
     """
     for count, item in enumerate(found):
         _, place, record = item.taken
@@ -135,7 +138,7 @@ def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: C
             at = {"topic": place[0], "partition": place[1], "offset": record.offset}
             observe.log().error("foreign record", service=service, hint=f"{service} did not write it; find out who did", **at)
         if item.envelope is None or not opens(item.envelope, place[0], keys, intake):
-            continue  # its readers refuse it by themselves
+            continue  # readers refuse it without our help
         meta = item.envelope.meta
         out.refused.append(quarantine.record(item.taken, REASON, meta))
         out.inputs.append(_asked(item, meta.case_id, meta.case_seq))
@@ -152,7 +155,7 @@ def _asked(item: Opened, case_id: str, seq: int) -> Input:
 
 
 def opens(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake: Collection[bytes]) -> bool:
-    """Whether readers believe this record: it opens under its case's key, or is an erasure that proves itself."""
+    """Return whether readers accept this record: it opens under its case's key, or it is an erasure with intake's signature."""
     meta = envelope.meta
     try:
         data = seal.unseal(keys.get(meta.case_id), topic, envelope)

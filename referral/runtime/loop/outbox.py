@@ -1,8 +1,8 @@
-"""Outbox: what a batch says, kept with it as one blob per partition, and published again until the broker has it. Go-back-N:
+"""Outbox: turn a batch's events into sealed records, store them with the batch, and publish them until the broker has acknowledged them.
 
-a failed publication throws the producer away, and the oldest blob goes out again with the same bytes; readers drop the repeats.
-
-What a batch says becomes records: numbered per case, sealed under its key, of a size that the broker takes.
+Each record is numbered per case, sealed under the case's key, and of a size that the broker accepts. A batch stores one blob per
+partition. Go-back-N: after a failed publication the producer is discarded and the oldest blob is published again with the same bytes;
+readers drop the repeats.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from referral.runtime.loop.sequence import NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit, digest, word
 from referral.wire import codec, headers, seal, topics
 
-RECORD = 1_000_000  # bytes of a record's value and headers; max.message.bytes is 1 MiB and framing needs some
+RECORD = 1_000_000  # bytes of a record's value and headers; max.message.bytes is 1 MiB, and the framing needs the rest
 
 
 class Record(Struct, frozen=True, array_like=True):
-    """A record as it goes out."""
+    """A record ready to be published."""
 
     key: bytes
     value: bytes
@@ -43,7 +43,7 @@ class Record(Struct, frozen=True, array_like=True):
 
 
 class Blob(NamedTuple):
-    """One partition's committed and unpublished records."""
+    """The committed, unconfirmed records of one partition."""
 
     partition: int
     id: int
@@ -58,7 +58,7 @@ _KEEP = text(
     " SELECT * FROM unnest(CAST(:parts AS int[]), CAST(:counts AS int[]), CAST(:oldest AS bigint[]), CAST(:blobs AS bytea[]))"
     " RETURNING partition, id"
 )
-# Confirmations need not wait for the disk: one that a crash of the database takes back means the same bytes once more.
+# Confirmations do not wait for the disk: if a database crash loses one, the same bytes are published once more.
 _CONFIRM = text(
     "WITH gone AS (DELETE FROM outbox USING unnest(CAST(:parts AS int[]), CAST(:ids AS bigint[])) AS d(p, i)"
     " WHERE outbox.partition = d.p AND outbox.id = d.i)"
@@ -70,12 +70,12 @@ _CONFIRM = text(
 
 
 async def load(tx: AsyncConnection, partitions: list[int]) -> list[Blob]:
-    """What an owner before us committed and did not confirm."""
+    """Return the blobs that a previous owner committed and did not confirm."""
     return [Blob(p, i, _decoder.decode(blob)) for p, i, blob in (await tx.execute(_LOAD, {"parts": partitions})).all()]
 
 
 async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest: Mapping[int, int]) -> list[Blob]:
-    """Keep each partition's records with the batch."""
+    """Store each partition's records in the batch's transaction. oldest: partition → when its oldest cause arrived, µs UTC."""
     if not records:
         return []
     parts = list(records)
@@ -89,13 +89,19 @@ async def keep(tx: AsyncConnection, records: Mapping[int, list[Record]], oldest:
 
 
 async def publish(producer: AIOKafkaProducer, topic: str, blobs: list[Blob]) -> dict[int, list[Span]]:
-    """Partition → where its record batches stand, once the broker has all. TimeoutError, KafkaError: throw the producer away."""
+    """Publish the blobs and return partition → spans of its record batches, once the broker has acknowledged all of them.
+
+    TimeoutError, KafkaError: discard the producer.
+    """
     sent = (send(producer, topic, b.partition, [(r.key, r.value, r.headers) for r in b.records]) for b in blobs)
     return dict(zip((b.partition for b in blobs), await asyncio.gather(*sent), strict=True))
 
 
 def joined(start: int, spans: Iterable[Span]) -> int | None:
-    """The end of spans that follow `start` without a hole; None: something else stands between them. KafkaError: the topic went back."""
+    """Return the end of spans that follow `start` without a gap; None: other records are between them.
+
+    KafkaError: a span begins before `start`, so the topic was set back.
+    """
     for begin, end in spans:
         if begin < start:
             raise KafkaError("the topic ends before what it has acknowledged")
@@ -106,9 +112,10 @@ def joined(start: int, spans: Iterable[Span]) -> int | None:
 
 
 async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], blobs: list[Blob], spans: Mapping[int, list[Span]]) -> None:
-    """Published. The confirmed position moves over what is this service's alone; before a hole it stays, and the ledger looks into it.
+    """Delete published blobs and commit the confirmed positions.
 
-    Fenced: somebody else took over meanwhile (the records are the same bytes that it repeats).
+    A position moves over this service's own records only. Before a gap it stays, the unit becomes suspect, and the ledger reads the gap.
+    Fenced: another instance took over meanwhile (it publishes the same bytes again).
     """
     for blob in blobs:
         unit, place = units[blob.partition], (topic, blob.partition)
@@ -137,20 +144,27 @@ HEADERS = 1024  # bytes; ours are about 440
 
 
 class TooLarge(Exception):
-    """An event that no broker of ours takes. Its cause is handled by the service's fallback; nothing was committed."""
+    """An event is larger than the broker accepts. Nothing was committed; the service's fallback handles the input that caused it."""
 
 
 def compose(
     emitted: list[tuple[Input, Struct]], service: str, topic: str, now: int, keys: Mapping[str, bytes], seen: Seen, secret: bytes
 ) -> tuple[dict[int, list[Record]], Seen]:
-    """(partition → records in order, the last sequences). seen: of the service's own topic, for every case here. TooLarge.
+    """Turn emitted events into records. Return (partition → records in order, last sequences). Events of erased cases are dropped.
 
-    secret: the service's own, with which each record is marked as written by it.
+    emitted: (cause, event), in order.
+    service, topic: the service's name and the topic that it writes.
+    now: batch clock, µs UTC.
+    keys: case id → case key.
+    seen: last sequences in the service's own topic, for every case here.
+    secret: the service's writer secret; it marks each record.
+
+    TooLarge: an event is larger than RECORD.
     """
     out: defaultdict[int, list[Record]] = defaultdict(list)
     last: Seen = {}
     index: defaultdict[str, int] = defaultdict(int)
-    random = os.urandom(seal.NONCE * len(emitted))  # asked for once: the kernel's answer takes longer than the sealing
+    random = os.urandom(seal.NONCE * len(emitted))  # one call for all nonces: the system call takes longer than the sealing
     for at, (cause, event) in zip(range(0, len(random), seal.NONCE), emitted, strict=True):
         case_id = cause.case_id
         before = last.get((topic, case_id)) or seen.get((topic, case_id), NONE)

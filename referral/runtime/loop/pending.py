@@ -1,4 +1,4 @@
-"""What one turn of the loop has before it."""
+"""The inputs that wait for one turn of the loop: records, queue rows and due alarms."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from referral.wire import topics
 class Work:
     """Records, queue rows and due alarms, in the order of handling.
 
-    own: records of the service's own topic that none of its acknowledgements covers: was it really this service that wrote them?
-    attempt: the how-manieth of the one input in it, where it is counted. unread: it has killed the process too often to be looked at.
+    own: records of the service's own topic that no acknowledgement covers; their writer must be checked.
+    attempt: attempt number of the single input here; 0 when attempts are not counted.
+    unread: the single input here has killed the process too often, so it is set aside undecoded.
     """
 
     records: list[Taken] = field(default_factory=list)
@@ -31,7 +32,7 @@ class Work:
         return bool(self.records or self.rows or self.dues or self.own)
 
     def place(self) -> tuple[str, Place, int]:
-        """Unit, place and offset of its one input; a row's and an alarm's place names it."""
+        """Return unit, place and offset of the single input here. For a queue row or an alarm, they are made up to identify it."""
         if self.records:
             unit, place, record = self.records[0]
             return unit.name, place, record.offset
@@ -42,12 +43,12 @@ class Work:
         return f"p{due.partition}", (f"alarm {due.case_id}", due.partition), due.at
 
     def units(self) -> frozenset[str]:
-        """Whose inputs these are."""
+        """Return the units that these inputs belong to."""
         parts = {topics.partition(row.case_id) for row in self.rows} | {due.partition for due in self.dues}
         return frozenset({taken[0].name for taken in (*self.records, *self.own)} | {f"p{number}" for number in parts})
 
     def of(self, units: frozenset[str]) -> Work:
-        """Only what belongs to these units."""
+        """Return only the inputs of these units."""
         return replace(
             self,
             records=[t for t in self.records if t[0].name in units],
@@ -57,7 +58,7 @@ class Work:
         )
 
     def singly(self) -> Iterator[Work]:
-        """One input at a time, in the same order."""
+        """Yield the inputs one at a time, in the same order."""
         nothing = replace(self, records=[], rows=[], dues=[], own=[])
         yield from (replace(nothing, own=[t]) for t in self.own)
         yield from (replace(nothing, records=[t]) for t in self.records)
@@ -65,7 +66,7 @@ class Work:
         yield from (replace(nothing, dues=[d]) for d in self.dues)
 
     def moved(self) -> dict[str, dict[Place, Position]]:
-        """Unit → its positions after this work."""
+        """Return unit → its positions after this work."""
         out: dict[str, dict[Place, Position]] = {}
         for (unit, place), record in {(t[0].name, t[1]): t for t in (*self.own, *self.records)}.items():
             positions = out.setdefault(unit, dict(record[0].positions))

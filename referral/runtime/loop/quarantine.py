@@ -1,4 +1,4 @@
-"""Quarantine: what could not be understood, sealed under a key of its own, written before its position passes."""
+"""Quarantine: publish undecodable inputs to the dead-letter topic, under a key of its own, before their position is committed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from referral.runtime.settings import Settings
 from referral.wire import codec, headers
 
 TOPIC = "referral-quarantine"
-MANY = 20  # in WINDOW, of one unit: no longer somebody's mistake but a bad deploy or an attack
+MANY = 20  # refused records of one unit within WINDOW (ours): more than a mistake, so a bad deploy or an attack
 WINDOW = 600.0  # seconds
 KEPT = 256 * 1024
-"""Bytes of a value that are kept (ours): of a case's record all of it; the topic takes 2 MiB, so that no value is too large to pass."""
+"""Bytes of a value that the quarantine stores (ours): a case's record fits whole; the topic accepts 2 MiB, so no entry is too large."""
 
 
 class Refused(NamedTuple):
-    """A record that could not be understood, or a queue row that nobody may look at. reason: a word of the list quarantine-reason.
+    """A record that could not be decoded, or a queue row that killed the process too often.
 
-    case_id, case_seq: where they could be read. length, sha256: of a batch of which value has only the beginning.
+    reason: a word of the list quarantine-reason.
+    case_id, case_seq: as far as they could be read.
+    length, sha256: of a whole record batch, when value holds only its beginning.
     """
 
     unit: str
@@ -43,33 +45,33 @@ class Refused(NamedTuple):
 
     @property
     def ours(self) -> bool:
-        """Whether its seal proves that a program of ours wrote it: only then does it say anything against a deploy."""
+        """Return whether the seal proves that a program of ours wrote the record: only then it is evidence of a bad deploy."""
         return self.case_id is not None and self.reason not in ("kills-process", "foreign")
 
     def whole(self) -> tuple[int, bytes]:
-        """Length and SHA-256 of all of the value, of which KEPT bytes are kept at most."""
+        """Return length and SHA-256 of the whole value, of which at most KEPT bytes are stored."""
         return (self.length, self.sha256) if self.sha256 else (len(self.value), hashlib.sha256(self.value).digest())
 
 
 def record(taken: Taken, reason: str, meta: Meta | None = None) -> Refused:
-    """A record as it was read."""
-    unit, place, found = taken
+    """Return the quarantine entry of a record as it was read. meta: its clear part, if that could be read."""
+    unit, place, read = taken
     case_id, case_seq = (meta.case_id, meta.case_seq) if meta else (None, 0)
-    length, sha256 = (found.length, found.sha256) if isinstance(found, Undecodable) else (-1, b"")
-    return Refused(unit.name, place, found.offset, found.value or b"", reason, case_id, case_seq, length, sha256)
+    length, sha256 = (read.length, read.sha256) if isinstance(read, Undecodable) else (-1, b"")
+    return Refused(unit.name, place, read.offset, read.value or b"", reason, case_id, case_seq, length, sha256)
 
 
 class QuarantineAway(Exception):
-    """The quarantine cannot be written. The service stops, because passing the record would drop it."""
+    """The quarantine cannot be written. The service stops, because continuing would lose the record."""
 
 
 def position(place: Place, offset: int) -> str:
-    """The key by which readers of the quarantine drop repeats."""
+    """Return the key by which readers of the quarantine drop repeats: topic/partition/offset."""
     return f"{place[0]}/{place[1]}/{offset}"
 
 
 async def write(producer: AIOKafkaProducer, settings: Settings, key: bytes, service: str, now: int, refused: list[Refused]) -> None:
-    """Publish and wait. key: 32 bytes, the quarantine's own. QuarantineAway: stop."""
+    """Publish the refused inputs and wait for the broker. key: the quarantine's own, 32 bytes. QuarantineAway: stop the service."""
     try:
         for item in refused:
             name = position(item.place, item.offset)
@@ -106,7 +108,7 @@ def _sealed(item: Refused, key: bytes, service: str, now: int) -> Quarantined:
 
 
 class Ceiling:
-    """Counts per unit. Pure: monotonic seconds are an argument."""
+    """The ceiling of refused records per unit. Pure: monotonic seconds are an argument."""
 
     def __init__(self) -> None:
         self._at: dict[str, deque[float]] = {}
@@ -115,5 +117,5 @@ class Ceiling:
         self._at.setdefault(unit, deque(maxlen=MANY)).append(mono)
 
     def reached(self, mono: float) -> frozenset[str]:
-        """Units with MANY in the last WINDOW."""
+        """Return the units with MANY refused records in the last WINDOW seconds."""
         return frozenset(u for u, at in self._at.items() if len(at) == MANY and mono - at[0] < WINDOW)

@@ -1,4 +1,4 @@
-"""Read: records of the owned units, in order, from the positions that SQL names."""
+"""Read the records of the owned units, in order, from the positions that the database holds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from referral.runtime.loop.units import Place, Unit
 from referral.runtime.settings import Settings
 
 LIMIT = 1000  # inputs of one transaction
-POLL = 0.2  # seconds between two looks at queue and alarms when nobody rings
+POLL = 0.2  # seconds between two polls of queue and alarms without a notification
 Taken = tuple[Unit, Place, ConsumerRecord]
 
 
 class Reader:
-    """One consumer for all owned units. wake: set by whoever has something for the loop.
+    """The reader of all owned units, on one consumer.
 
-    probe: a second consumer for questions, because a broker answers a connection in order and a fetch may wait there for long.
+    wake: an event that the heartbeat sets when the queue has new rows.
+    probe: a second consumer for queries, because a broker answers a connection in order and a fetch may block it for long.
     """
 
     def __init__(self, consumer: AIOKafkaConsumer, probe: AIOKafkaConsumer, settings: Settings, service: str) -> None:
@@ -32,7 +33,7 @@ class Reader:
         return TopicPartition(self._settings.topic(place[0]), place[1])
 
     async def assign(self, units: Iterable[tuple[Unit, tuple[Place, ...]]]) -> None:
-        """Own exactly these: every position is sought anew, and what was buffered for others is dropped."""
+        """Read exactly these units, each from its committed position; buffered records are dropped."""
         await self.halt()
         self._at = {self.tp(p): (unit, p, unit.positions.get(p, (0, ""))[0]) for unit, places in units for p in places}
         if not self._at:
@@ -43,14 +44,14 @@ class Reader:
             self.consumer.seek(tp, offset)
 
     async def halt(self) -> None:
-        """End the fetch under way; what it would have brought is fetched again."""
+        """Cancel the fetch under way; a later fetch returns its records again."""
         if self._fetch is not None:
             self._fetch.cancel()
             await asyncio.gather(self._fetch, return_exceptions=True)
             self._fetch = None
 
     async def take(self, wait: float) -> list[Taken]:
-        """What has arrived, ≤ LIMIT, in offset order per partition; at the latest after `wait` seconds, or when someone rings."""
+        """Return the records that have arrived, at most LIMIT, in offset order per partition. Wait up to `wait` seconds, or until wake."""
         if not self._at:
             await self._ring(wait)
             return []
@@ -66,7 +67,7 @@ class Reader:
         return self._fresh(found)
 
     async def one(self, places: Iterable[Place]) -> list[Taken]:
-        """A single record of these places."""
+        """Return a single record of these places, or none."""
         await self.halt()
         return self._fresh(await self.consumer.getmany(*map(self.tp, places), timeout_ms=int(POLL * 1000), max_records=1))
 
@@ -87,13 +88,13 @@ class Reader:
         return out
 
     async def reached(self) -> dict[Place, int]:
-        """The next offset of each place, behind everything that was taken and behind a transaction's marker, which is no record."""
+        """Return the next offset of each place: after every returned record and after transaction markers, which are no records."""
         if self._fetch is not None and self._fetch.done():
-            return {}  # what it brought is not taken yet
+            return {}  # its records are not returned yet
         return {place: await self.consumer.position(tp) for tp, (_, place, _) in self._at.items()}
 
     async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The end offsets as the broker has them now."""
+        """Return the current end offsets of these places, from the broker."""
         tps = {self.tp(p): p for p in places}
         if not tps:
             return {}

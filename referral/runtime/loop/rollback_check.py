@@ -1,8 +1,8 @@
-"""Rewound: does SQL, or Kafka, stand where it stood? Asked before anything is published after a take-over.
+"""Detect a restored older database or topic after a take-over, before anything is published.
 
-Everything on the service's own topic was committed first. So a record there that this service wrote, with a sequence beyond SQL's, says
-that SQL went back; and a position beyond the topic, or with another record before it, that Kafka did. A record that somebody else wrote
-says nothing about SQL: the ledger names it.
+A service commits everything before it publishes. So a record of this service on its own topic with a sequence beyond the database's proves
+that the database was set back. A position beyond the topic's end, or with another record before it, proves that the topic was set back.
+A record of another writer proves nothing about the database: the ledger reports it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from referral.runtime.loop.units import Place, Unit, digest
 from referral.runtime.settings import Settings
 from referral.wire import seal
 
-LIMIT = 60.0  # seconds for one check; a broker that needs longer is away
+LIMIT = 60.0  # seconds for one check; a broker that needs longer counts as away
 _WROTE = text("SELECT EXISTS (SELECT FROM seen WHERE topic = :topic)")
 Range = tuple[int, int]
 Tps = dict[TopicPartition, Place]
@@ -32,7 +32,7 @@ Tps = dict[TopicPartition, Place]
 
 @dataclass(frozen=True, slots=True)
 class Rewound:
-    """Why a unit stops. cause: `sql` or `kafka`. place: where it was seen. `referral recover` needs no more."""
+    """The reason why a unit stops. cause: `sql` or `kafka`. place: the partition that shows it. `referral recover` needs no more."""
 
     unit: str
     cause: str
@@ -47,9 +47,12 @@ async def check(
     writes: str | None,
     units: Mapping[str, tuple[Unit, tuple[Place, ...]]],
 ) -> list[Rewound]:
-    """The units that must stop. A unit's position before the beginning of a topic that it never read is moved there.
+    """Return the units that must stop. For a topic that a unit never read, move its position to the beginning that is retained.
 
-    book: a reader that sees open transactions: a record of ours may stand above one.
+    book: a consumer that reads uncommitted records too: a record of ours may be behind an open transaction.
+    keys: opens the case keys.
+    writes: the service's own topic, if it has one.
+    units: name → (unit, the partitions that it reads).
     """
     async with asyncio.timeout(LIMIT):
         try:
@@ -70,7 +73,7 @@ def _tps(settings: Settings, writes: str | None, unit: Unit, places: tuple[Place
 async def _check(
     tx: AsyncConnection, settings: Settings, book: AIOKafkaConsumer, keys: Keys, writes: str | None, units: list[tuple[Unit, Tps]]
 ) -> list[Rewound]:
-    """Ask for the ends and the records of all units at once: a take-over has a dozen of them, and every case waits for it."""
+    """Check all units with one query each for offsets and records: a take-over has a dozen units, and every case waits for it."""
     every = [tp for _, tps in units for tp in tps]
     begins, ends = await book.beginning_offsets(every), await book.end_offsets(every)
     asked = [(unit, tps, _ranges(unit, _own(writes, unit), tps, begins, ends)) for unit, tps in units]
@@ -92,7 +95,7 @@ async def _check(
 def _ranges(
     unit: Unit, own: Place | None, tps: Tps, begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, Range] | Rewound:
-    """Which records have to be read; Rewound where a position lies outside its topic."""
+    """Return the ranges of records to read, or Rewound when a position is outside its topic."""
     ranges: dict[TopicPartition, Range] = {}
     for tp, place in tps.items():
         offset, before = unit.positions.get(place, (0, ""))
@@ -107,7 +110,7 @@ def _ranges(
 
 
 def _moved(unit: Unit, tps: Tps, records: Mapping[TopicPartition, list[ConsumerRecord]]) -> Place | None:
-    """The place where another record stands before the position than the one that was read."""
+    """Return the place where the record before the position is not the one that was read; None: there is no such place."""
     for tp, place in tps.items():
         offset, before = unit.positions.get(place, (0, ""))
         for record in records.get(tp, []):
@@ -117,16 +120,17 @@ def _moved(unit: Unit, tps: Tps, records: Mapping[TopicPartition, list[ConsumerR
 
 
 async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: str, records: list[ConsumerRecord]) -> bool:
-    """Whether this service wrote a record that SQL does not know.
+    """Return whether this service wrote a record that its database does not contain.
 
-    A database that never wrote to the topic was emptied or made anew, and its secret with it: then the seal has to do for the mark.
+    A database that never wrote to the topic was emptied or recreated, together with the writer secret: then an opening seal counts in place
+    of the mark.
     """
     secret, wrote = await writer_mark.secret(tx), (await tx.execute(_WROTE, {"topic": topic})).scalar_one()
     envelopes = []
     for record in records:
         try:
             envelope = seal.open(record.value or b"")
-        except Malformed:  # not ours: its readers quarantine it
+        except Malformed:  # no record of ours: readers quarantine it
             continue
         if not wrote or writer_mark.carries(secret, record.value, record.headers):
             envelopes.append(envelope)
@@ -138,7 +142,7 @@ async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: st
 
 
 async def _keys(tx: AsyncConnection, settings: Settings, keys: Keys, ids: Iterable[str]) -> dict[str, bytes]:
-    """The keys of these cases, also of such as begin after the copy that the database is."""
+    """Return the keys of these cases: from the database, or from the key topic for cases that are newer than a restored database."""
     found, wanted = await keys.load(tx, ids), set(ids)
     if wanted - found.keys():
         found |= keys.unwrap({case: key for case, key in (await key_topic.kept(settings, keys)).items() if case in wanted - found.keys()})

@@ -1,4 +1,4 @@
-"""Commit: everything that a batch changes in runtime's tables, in bulk, inside its one transaction."""
+"""Read and write the loop's tables (seen, queue, alarm, lease positions) in bulk, inside a batch's one transaction."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _POSITIONS = text(
 
 
 class Row(NamedTuple):
-    """A row of the queue."""
+    """A row of the service's queue. at: when it was queued, µs UTC."""
 
     n: int
     id: str
@@ -51,12 +51,13 @@ class Row(NamedTuple):
 
 
 async def seen(tx: AsyncConnection, ids: Iterable[str]) -> Seen:
-    """The last sequences of these cases, in every topic."""
+    """Return the last sequences of these cases, in every topic."""
     rows = (await tx.execute(_SEEN, {"ids": list(ids)})).all()
     return {(topic, case_id): Last(seq, digest, drill) for topic, case_id, seq, digest, drill in rows}
 
 
 async def keep_seen(tx: AsyncConnection, changed: Seen) -> None:
+    """Store the last sequences that the batch read or wrote."""
     if changed:
         values = {
             "topics": [topic for topic, _ in changed],
@@ -69,20 +70,21 @@ async def keep_seen(tx: AsyncConnection, changed: Seen) -> None:
 
 
 async def rows(tx: AsyncConnection, partitions: list[int], limit: int) -> list[Row]:
-    """Unsent rows of the queue, in order, at most limit and fairly by partition."""
+    """Return unsent rows of the queue in order: at most limit, the same number for each partition."""
     if not partitions:
         return []
-    found = await tx.execute(_ROWS, {"parts": partitions, "each": max(1, limit // len(partitions))})
-    return [Row(*row) for row in found.all()]
+    result = await tx.execute(_ROWS, {"parts": partitions, "each": max(1, limit // len(partitions))})
+    return [Row(*row) for row in result.all()]
 
 
 async def sent(tx: AsyncConnection, ids: list[str]) -> None:
+    """Mark queue rows as sent."""
     if ids:
         await tx.execute(_SENT, {"ids": ids})
 
 
 async def alarms(tx: AsyncConnection, changed: Mapping[str, int | None]) -> None:
-    """Set each case's one alarm; None clears it."""
+    """Set each case's one alarm, µs UTC; None clears it."""
     clear = [case_id for case_id, at in changed.items() if at is None]
     wake = {case_id: at for case_id, at in changed.items() if at is not None}
     if clear:
@@ -92,13 +94,13 @@ async def alarms(tx: AsyncConnection, changed: Mapping[str, int | None]) -> None
 
 
 async def enqueue(tx: AsyncConnection, queued: list[tuple[str, Struct, str, bool]], keys: Mapping[str, bytes]) -> None:
-    """Rows for the service's own queue: (case, body, id, drill); of an erased case none."""
-    made: list[dict[str, Any]] = [queue.row(case, body, id_, keys[case], drill) for case, body, id_, drill in queued if case in keys]
-    if made:
-        await bulk.write(tx, {queue.QUEUE: made})
+    """Insert rows into the service's own queue, none for an erased case. queued: (case, body, id, drill)."""
+    new: list[dict[str, Any]] = [queue.row(case, body, id_, keys[case], drill) for case, body, id_, drill in queued if case in keys]
+    if new:
+        await bulk.write(tx, {queue.QUEUE: new})
 
 
 async def positions(tx: AsyncConnection, moved: Mapping[str, dict[Place, Position]]) -> None:
-    """How far each unit has read. Only after the fence: it proved that these units are ours."""
+    """Store the position of each unit. Call only after the fence, which proves that these units are ours."""
     if moved:
         await tx.execute(_POSITIONS, {"units": list(moved), "positions": [lease.dumped(p) for p in moved.values()]})

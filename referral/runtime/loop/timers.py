@@ -1,7 +1,8 @@
-"""Alarms: a case's earliest due time. An answer that waits beats its deadline, so an alarm fires only after its inputs were read.
+"""Timers: fire the alarm of a case, its earliest due time, only after the inputs that arrived before it were read.
 
-Two conditions, in this order: nothing older than its due time waits at the door's service (the view `waiting`; CAP seconds at
-most, because a dead door must not stop escalation), and then the inputs were read to end offsets that were asked for after that.
+So an answer that arrived in time beats its deadline. Two conditions, in this order: the service with the door has nothing unpublished that
+is older than the due time (the view `waiting`; at most CAP seconds, because a dead door must not stop escalation); and the inputs were
+read up to end offsets that were queried after that.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ DUE = (
     "  (SELECT * FROM alarm WHERE partition = p.n AND at <= t.now ORDER BY at LIMIT :each) AS alarm) AS a ON true"
     " LEFT JOIN (WAITING) AS w ON w.partition = a.partition ORDER BY a.at"
 )
-CAP = 30.0  # seconds of true time from when an alarm was first held back
+CAP = 30.0  # monotonic seconds for which an alarm is held back at most
 
 
 class Due(NamedTuple):
-    """A due alarm. oldest: since when something of its partition waits at the door, if anything does."""
+    """A due alarm. at: its due time, µs UTC. oldest: when the oldest unpublished input of its partition arrived at the door; None: none."""
 
     case_id: str
     partition: int
@@ -37,7 +38,7 @@ class Due(NamedTuple):
 
 @dataclass(slots=True)
 class Barrier:
-    """Asked at a batch clock: alarms due by then may fire once the inputs were read up to these offsets."""
+    """End offsets that were queried at the batch clock `asked`: alarms due by then may fire once the inputs were read up to them."""
 
     asked: int
     ends: Mapping[Place, int]
@@ -45,24 +46,24 @@ class Barrier:
 
 @dataclass(slots=True)
 class Gate:
-    """What alarms of each partition wait for. Pure: times and offsets are arguments."""
+    """The gate that holds back alarms, by partition. Pure: times and offsets are arguments."""
 
     held_since: dict[int, float] = field(default_factory=dict)
     barriers: dict[int, Barrier] = field(default_factory=dict)
 
     def unheld(self, due: list[Due], mono: float) -> list[Due]:
-        """Those for which nothing older waits at the door, or has waited for too long. mono: monotonic seconds."""
+        """Return the alarms for which nothing older waits at the door, or has waited longer than CAP. mono: monotonic seconds."""
         held = {d.partition for d in due if d.oldest is not None and d.oldest <= d.at}
         self.held_since = {p: self.held_since.get(p, mono) for p in held}
         late = {p for p, since in self.held_since.items() if mono - since >= CAP}
         return [d for d in due if d.oldest is None or d.oldest > d.at or d.partition in late]
 
     def unasked(self, due: list[Due]) -> set[int]:
-        """Partitions whose end offsets must be asked for now."""
+        """Return the partitions whose end offsets must be queried now."""
         return {d.partition for d in due} - self.barriers.keys()
 
     def ready(self, due: list[Due], read: Mapping[Place, int]) -> list[Due]:
-        """Those that may fire now. read: next offsets. A barrier serves once."""
+        """Return the alarms that may fire now, and drop the barriers that were reached. read: next offset of each place."""
         reached = {p for p, b in self.barriers.items() if all(read.get(place, 0) >= end for place, end in b.ends.items())}
         fire = [d for d in due if d.partition in reached and d.at <= self.barriers[d.partition].asked]
         for partition in reached:
@@ -71,7 +72,10 @@ class Gate:
 
 
 async def due(tx: AsyncConnection, partitions: list[int], view: str | None, limit: int) -> tuple[int, list[Due]]:
-    """(batch clock, due alarms in order of their due time), at most limit and fairly by partition. view: of what they wait for."""
+    """Return (batch clock, due alarms by due time): at most limit, the same number for each partition.
+
+    view: the view of unpublished inputs that alarms wait for; None: no such wait.
+    """
     values = {"parts": partitions, "each": max(1, limit // max(1, len(partitions)))}
     waiting = f"SELECT partition, oldest FROM {view}" if view else NOTHING  # noqa: S608 (a constant of the code)
     rows = (await tx.execute(text(DUE.replace("WAITING", waiting)), values)).all()

@@ -1,4 +1,7 @@
-"""One transaction: fence, understand, handle, keep. Whatever raises in here leaves nothing behind."""
+"""Run one batch in one database transaction: check ownership, decode the inputs, run the handler, store the results.
+
+An exception inside rolls everything back.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,12 @@ from referral.wire import topics
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A committed batch. held: the units that were ours; blobs: to be published before the next one."""
+    """A committed batch.
+
+    held: units that this instance still owned.
+    blobs: outbox blobs to publish before the next batch.
+    refused: inputs that went to the quarantine.
+    """
 
     held: frozenset[str]
     blobs: list[Blob]
@@ -39,8 +47,11 @@ class Done:
 
 @dataclass(slots=True)
 class Transaction:
-    """What every batch of one tenure shares. intake: keys by which an erasure is believed. secret: with which this service marks what it
-    writes."""
+    """The dependencies that every batch of one tenure shares.
+
+    intake: intake's public keys; they prove an erasure.
+    secret: the service's writer secret; it marks each record that the service writes.
+    """
 
     service: Service
     settings: Settings
@@ -51,7 +62,7 @@ class Transaction:
     secret: bytes
 
     async def run(self, work: Work, units: Mapping[str, Unit], handle: Handle) -> Done:
-        """Fenced: nothing of it was ours any more."""
+        """Handle and commit one batch of inputs. Fenced: this instance owns none of the units any more."""
         async with self.tx.begin():
             held, now = await lease.fence(self.tx, list(units.values()))
             work = work.of(held)
@@ -84,7 +95,7 @@ class Transaction:
             observe.RECORDS_IN.labels(self.service.name, topic).inc(count)
         refused = known.refused + _of_handler(work, outcome)
         blobs = await self._keep(work, outcome, known.seen, seen, keys, inputs, held, now)
-        if refused:  # before the position passes
+        if refused:  # published before the transaction commits the new positions, so that no refused record is lost
             key = self.keys.hmac("quarantine")
             await quarantine.write(self.producer, self.settings, key, self.service.name, now, refused)
         return Done(held, blobs, refused)
@@ -94,7 +105,7 @@ class Transaction:
         if work.unread:
             refused += (quarantine.record(t, "kills-process") for t in taken)
             return []
-        if not self.service.one_unit:  # audit keeps them: they are what the topic holds
+        if not self.service.one_unit:  # audit logs undecodable batches too, because the topic holds them
             refused += (quarantine.record(t, t[2].reason) for t in taken if isinstance(t[2], Undecodable))
             taken = [t for t in taken if not isinstance(t[2], Undecodable)]
         return [decode.raw(t) for t in taken]
@@ -118,8 +129,8 @@ class Transaction:
         records, last = compose(outcome.emitted, self.service.name, self.service.writes or "", now, keys, seen, self.secret)
         foreign = {f"p{n}" for n in records} - held
         if foreign:
-            raise ValueError(f"{self.service.name} spoke on {sorted(foreign)}, which it does not own: enqueue there instead")
-        if self.service.writes == "referral-intake":  # before anything of a case is on its topic, its key must be kept beside the database
+            raise ValueError(f"{self.service.name} emitted events on {sorted(foreign)}, which it does not own: enqueue there instead")
+        if self.service.writes == "referral-intake":  # the key of a new case must be on the key topic before the case's first event
             born = [case for topic, case in last if (topic, case) not in seen]
             if born:
                 await key_topic.keep(self.tx, self.producer, self.settings, born)

@@ -1,4 +1,4 @@
-"""Units: what a lease gives to one instance. `p0`…`p11`, `ingress.<agency>`, or `all`."""
+"""Units: the shares of a service's input that a lease assigns to one instance: `p0`…`p11`, `ingress.<agency>`, or `all`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ ALL = "all"
 Place = tuple[str, int]
 """(topic without the stack's prefix, partition)"""
 Position = tuple[int, str]
-"""(next offset, digest of the record before it; empty where there is none)"""
+"""(next offset, digest of the record before it; empty without one)"""
 
 
 @dataclass(slots=True)
 class Unit:
-    """An owned unit. epoch: as captured at take-over. positions: committed; of the service's own topic, what is confirmed.
+    """An owned unit.
 
-    careful: up to which offset records are read one at a time, because one of them may kill the process; wary: up to which batch clock
-    rows and alarms are. tried: a batch of this tenure was begun. left: positions as last committed: the database must show them.
-
-    explained: offset of the service's own topic up to which every record has its writer. suspect: the broker put a record of this service
-    elsewhere than behind the last one, so somebody else wrote there.
+    epoch: the lease's epoch at take-over.
+    positions: committed positions; for the service's own topic, the confirmed one.
+    careful: place → offset up to which records are handled one at a time, because one of them may kill the process.
+    wary: batch clock, µs, up to which queue rows and alarms are handled one at a time for the same reason; None: not.
+    tried: the first batch of this tenure was started.
+    left: positions as this instance committed them last; the database must show them.
+    explained: offset of the service's own topic up to which the writer of every record is known.
+    suspect: the broker stored a record of this service not directly behind the last one, so somebody else wrote there.
     """
 
     name: str
@@ -35,20 +38,21 @@ class Unit:
 
     @property
     def partition(self) -> int | None:
-        """The number of a unit of the case topics."""
+        """Return the partition number of a case-topic unit; None for another unit."""
         return int(self.name[1:]) if self.name[0] == "p" and self.name[1:].isdigit() else None
 
 
 def digest(key: bytes | None, value: bytes | None) -> str:
-    """Tells a record from another one at the same place: 128 bits."""
+    """Return the 128-bit digest that distinguishes a record from another one at the same offset."""
     return hashlib.blake2b((key or b"") + b"\0" + (value or b""), digest_size=16).hexdigest()
 
 
 def word(place: Place) -> str:
-    """As positions are stored: topic/partition."""
+    """Return a place as lease.positions stores it: topic/partition."""
     return f"{place[0]}/{place[1]}"
 
 
 def place(stored: str) -> Place:
+    """Return the place that `word` wrote."""
     topic, _, number = stored.rpartition("/")
     return topic, int(number)

@@ -1,7 +1,7 @@
 """Mark each record with its writer's own secret, so that a service can prove which records of its topic it wrote.
 
 The case keys and the master key open every record for every service, so a seal does not prove the writer. The secret is in the
-service's own schema: a copy of the database has it too, whoever has only the broker and the master key has not. docs/decisions/0020.
+service's own schema: a copy of the database contains it, the broker and the master key do not reveal it. docs/decisions/0020.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _OWN = "SELECT secret FROM {s}writer"
 
 
 async def secret(tx: AsyncConnection, schema: str = "") -> bytes:
-    """Return the secret of the connection's own service. schema: another service's, for the administrator."""
+    """Return the writer secret of the connection's own service. schema: the schema of another service, for the administrator."""
     return bytes((await tx.execute(text(_OWN.format(s=f"{schema}." if schema else "")))).scalar_one())
 
 
 def of(secret: bytes, digest: bytes) -> tuple[str, bytes]:
-    """Return the header that a writer adds to a record. secret: 32 bytes. digest: BLAKE2b-128 of its value, as sequences remember it."""
+    """Return the header that a writer adds to a record. secret: 32 bytes. digest: BLAKE2b-128 of its value (`sequence.fingerprint`)."""
     keyed = _keyed(secret).copy()
     keyed.update(digest)
     return HEADER, keyed.digest()
@@ -34,22 +34,22 @@ def of(secret: bytes, digest: bytes) -> tuple[str, bytes]:
 
 @lru_cache(1)
 def _keyed(secret: bytes) -> blake2b:
-    """Return the hash under this secret, to be copied: a process has one secret and marks every record with it."""
+    """Return the keyed hash of this secret, for copying: a process has one secret and marks every record with it."""
     return blake2b(key=secret, digest_size=SIZE)
 
 
 def carries(secret: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> bool:
     """Return whether the owner of this secret wrote the record."""
     true = of(secret, blake2b(value or b"", digest_size=SIZE).digest())[1]
-    return any(name == HEADER and hmac.compare_digest(found or b"", true) for name, found in headers)
+    return any(name == HEADER and hmac.compare_digest(mark or b"", true) for name, mark in headers)
 
 
 def since(marked: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return for each topic when its first marked record came, by the broker's clock. marked: (topic, LogAppendTime) of the marked ones.
+    """Return topic → time of its first marked record, by the broker's clock. marked: (topic, LogAppendTime) of each marked record.
 
-    What came before it was written before marks were, or under the secret of a database that is lost: no mark tells whose it is.
+    Earlier records were written before marks existed, or under the secret of a lost database: no mark identifies their writer.
     """
-    found: dict[str, int] = {}
+    first: dict[str, int] = {}
     for topic, at in marked:
-        found[topic] = min(at, found.get(topic, at))
-    return found
+        first[topic] = min(at, first.get(topic, at))
+    return first
