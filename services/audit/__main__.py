@@ -1,4 +1,4 @@
-"""Audit's process: the only wiring."""
+"""Start the audit process; the only wiring of this service."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from services.audit.heartbeat import Heartbeats
 from services.audit.publisher import Publisher
 
 ALARMS = Counter("referral_audit_alarms", "Forks and gaps among the entries.", ["kind"])
-"""Worry at the first, at once: somebody writes who should not, or a record is missing. `referral audit verify` names the entry."""
+"""Worry at the first, at once: an intruder writes to a topic, or a record is missing. `referral audit verify` names the entry."""
 
 
 def alarm(entries: Sequence[Entry]) -> None:
-    """Say aloud what should not be there."""
+    """Count and log forks and gaps."""
     for entry in entries:
         ALARMS.labels(entry.kind).inc()
         place = {"topic": entry.topic, "partition": entry.partition, "offset": entry.offset}
@@ -43,28 +43,31 @@ TOPICS = ("referral-intake", "referral-routing", "referral-notification", "refer
 
 
 def service(audit: Audit | None = None) -> Service:
-    """What the loop is told about audit. audit: shared with what runs beside the loop."""
-    told = audit or Audit(alarm)
-    return Service(name="audit", reads=TOPICS, handle=told.handle, one_unit=True, against=lambda: told.against)
+    """Describe audit to the consumer loop. audit: the handler, shared with the tasks beside the loop."""
+    handler = audit or Audit(alarm)
+    return Service(name="audit", reads=TOPICS, handle=handler.handle, one_unit=True, against=lambda: handler.against)
 
 
 async def main(settings: Settings) -> None:
-    """Compare with the witnesses first: nothing is appended to a fork. Such a log is still read, so that others can prove what it is."""
+    """Compare the log with the witnesses first: nothing is appended to a fork.
+
+    A forked log is still served, so that others can prove the fork.
+    """
     configure()
-    key, policy, told = _key(settings.log_key_file), *_policy(settings.witness_policy)
+    key, policy, policy_file = _key(settings.log_key_file), *_policy(settings.witness_policy)
     if key.verifier not in [party.key for party in policy.logs]:
         raise Rejected("log-key", "REFERRAL_WITNESS_POLICY", f"no line names this log: log {key.verifier.encode().decode()}")
     against: dict[str, str] = {}
     engine, doors = (
         database.engine(settings, "audit", size=size) for size in (6, 4)
-    )  # a crowd at the door does not keep the log from signing
+    )  # separate pools, so that page traffic cannot starve signing
     held = case_keys.read(settings.master_key_file)
     secure = settings.is_secure(settings.public_url)
     shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
     app = application(doors, held, shown.routes())
     async with witnesses.client() as client:
         publisher = Publisher(engine, key, policy, settings.instance, client, against)
-        audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(told)], against)
+        audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], against)
         heartbeats = Heartbeats(engine, settings, audit, TOPICS)
         try:
             await publisher.check()
@@ -76,7 +79,7 @@ async def main(settings: Settings) -> None:
 
 
 async def reading(settings: Settings, app: ASGIApp, against: dict[str, str], error: ReadOnly) -> None:
-    """Show checkpoint, hashes and pages, and write nothing, until SIGTERM: whoever compares histories needs this one's hashes."""
+    """Serve checkpoint, hashes and pages, and write nothing, until SIGTERM: a comparison of histories needs this log's hashes."""
     health = Health(lambda: against)
     health.green("start")
 
@@ -94,7 +97,7 @@ def _key(path: Path | None) -> SignerKey:
 
 
 def _policy(path: Path | None) -> tuple[Policy, bytes]:
-    """The witnesses, and the file as it is."""
+    """Return the witness policy and the exact bytes of its file."""
     data = _read(path, "REFERRAL_WITNESS_POLICY")
     try:
         return witness_policy.parse(data), data

@@ -1,7 +1,7 @@
-"""The log over HTTP as C2SP tlog-tiles says, and the proof of one event. Whoever asks learns hashes; entries are for auditors.
+"""Serve the log over HTTP (C2SP tlog-tiles), and the proof of one event. Hashes are public; entries are for auditors.
 
-So are proofs: an id of a decision can be computed from that of its cause, and whether it is logged would tell that it was made. Intake,
-which gives an agency the proofs of its own receipts, shows for each the token that only the master key makes.
+Proofs are protected too: anybody can compute the id of a decision from the id of its cause, so a public proof would reveal that the
+decision was made. Intake gives an agency the proofs of its own receipts, and sends for each the token that only the master key yields.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from referral.tlog.tile_layout import ENTRIES
 from services.audit import checkpoints, queries
 
 SOON_S = 1
-"""When to ask again for what is not published yet (ours): a checkpoint takes less."""
+"""Seconds until a client should ask again for an unpublished checkpoint (ours): publishing takes less."""
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
-"""A tile never changes (C2SP tlog-tiles)."""
+"""Cache headers of a tile, which never changes (C2SP tlog-tiles)."""
 ASK_INTAKE = "proofs are for auditors (a token of `referral audit token`); an agency asks intake: GET /v1/referrals/{referral_id}/proof"
 ASK = {"www-authenticate": "Bearer"}
 PRIVATE = {"cache-control": "private, no-store"}
 
 
 def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """ASGI. keys: make the token of each proof. more: routes of the pages."""
+    """Return the ASGI application. keys: derive the token of each proof. more: routes of the pages."""
 
     async def checkpoint(_: Request) -> Response:
         async with engine.connect() as tx:
@@ -63,7 +63,7 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
 
     async def proof(request: Request) -> Response:
         event_id, token = str(request.path_params["event_id"]), _token(request)
-        if not token:  # it is not worth a connection
+        if not token:  # refuse before taking a database connection
             return problem(401, "no-token", ASK_INTAKE, ASK)
         async with engine.connect() as tx:
             if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await queries.reader(tx, digest(token)):
@@ -84,12 +84,12 @@ def _token(request: Request) -> str:
 
 
 def soon(detail: str) -> Response:
-    """404, and when to ask again."""
+    """Return 404 with the time to ask again."""
     return problem(404, "not-logged-yet", detail, {"retry-after": str(SOON_S)})
 
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """RFC 9457."""
+    """Return a problem document (RFC 9457)."""
     title = code.replace("-", " ").capitalize()
     body = json.encode({"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail})
     return Response(body, status, headers, PROBLEM)

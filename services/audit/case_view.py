@@ -1,4 +1,4 @@
-"""What an auditor's page shows of a case: the timeline with the mark of every entry, who read what, and what vouches for it. Pure."""
+"""Compute an auditor's view of a case: the timeline with the mark of every entry, the readings, and the proof behind them. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from referral.wire import intake_key, leaf
 
 
 class Row(Struct, frozen=True):
-    """A line of the timeline. idx: None of an alarm. mark: verified, unverified, erased, sealed, bad. day: empty where it is as above."""
+    """A line of the timeline.
+
+    idx: number of the entry; None for an alarm. mark: verified, unverified, erased, sealed, bad. day: empty if it is the same as above.
+    """
 
     idx: int | None
     day: str
@@ -34,7 +37,7 @@ class Row(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """Somebody read sections of the case file, at once. by: an account, empty where a system read."""
+    """One disclosure: somebody read sections of the case file at once. by: an account; empty if a system read."""
 
     time: str
     agency: str
@@ -45,7 +48,11 @@ class Reading(Struct, frozen=True):
 
 
 class Vouched(Struct, frozen=True):
-    """What stands behind the marks. witnesses: name and time. above: entries that no published checkpoint covers yet."""
+    """The proof behind the marks.
+
+    witnesses: name and time of each cosignature. verified, above, bad: numbers of entries by mark; `above`: not covered by a published
+    checkpoint yet.
+    """
 
     origin: str
     size: int
@@ -57,7 +64,7 @@ class Vouched(Struct, frozen=True):
 
 
 def accepted(policy: Policy, published: bytes | None) -> Accepted | None:
-    """The checkpoint that the policy believes; None: none is published, or it is not believed."""
+    """Return the published checkpoint if the policy accepts it; None: none is published, or it is not accepted."""
     try:
         return witness_policy.accept(policy, note.parse(published)) if published else None
     except Malformed:
@@ -67,13 +74,17 @@ def accepted(policy: Policy, published: bytes | None) -> Accepted | None:
 def marks(
     entries: Sequence[Entry], leaves: Mapping[int, bytes], proofs: Mapping[int, Sequence[bytes]], by: Accepted | None
 ) -> dict[int, str]:
-    """verified: it stands under the believed checkpoint, with this value. unverified: no such checkpoint covers it. bad: it does not."""
+    """Return the mark of each entry by index.
+
+    verified: the entry with this value is in the tree of the accepted checkpoint. unverified: no accepted checkpoint covers it. bad: it is
+    not in the tree, or its value was changed.
+    """
     return {entry.idx: _mark(entry, leaves[entry.idx], proofs.get(entry.idx), by) for entry in entries}
 
 
 def _mark(entry: Entry, data: bytes, proof: Sequence[bytes] | None, by: Accepted | None) -> str:
-    said = leaf.decode(data)
-    if digest(entry.value) != said.sha256 or rest(entry.key, entry.headers) != said.rest:
+    logged = leaf.decode(data)
+    if digest(entry.value) != logged.sha256 or rest(entry.key, entry.headers) != logged.rest:
         return "bad"
     if by is None or proof is None or entry.idx >= by.checkpoint.size:
         return "unverified"
@@ -85,7 +96,7 @@ def _mark(entry: Entry, data: bytes, proof: Sequence[bytes] | None, by: Accepted
 
 
 def erased(entry: Entry, intake: tuple[bytes, ...]) -> bool:
-    """Whether this says, with intake's signature, that the case is erased. intake: its public keys."""
+    """Return whether this entry is an erasure with intake's valid signature. intake: its public keys."""
     try:
         return entry.kind is Kind.ERASURE and intake_key.genuine(intake, entry.case_id, unseal(entry, None).body)
     except (Malformed, NewerVersion):
@@ -93,13 +104,13 @@ def erased(entry: Entry, intake: tuple[bytes, ...]) -> bool:
 
 
 def rows(entries: Sequence[Entry], key: bytes | None, found: Mapping[int, str]) -> list[Row]:
-    """The timeline. found: the marks. What cannot be read says so; what is bad says only that."""
-    told, day = [], ""
+    """Return the timeline. found: the marks. An unreadable entry is shown as unreadable; a bad entry shows nothing else."""
+    lines, day = [], ""
     for line in timeline(entries, key):
         today = local(line.at).strftime("%d.%m.%Y")
-        told.append(_row(line, today if today != day else "", found))
+        lines.append(_row(line, today if today != day else "", found))
         day = today
-    return told
+    return lines
 
 
 def _row(line: Line, day: str, found: Mapping[int, str]) -> Row:
@@ -110,9 +121,9 @@ def _row(line: Line, day: str, found: Mapping[int, str]) -> Row:
 
 
 def readings(entries: Sequence[Entry], key: bytes | None) -> list[Reading]:
-    """Who saw what, in order; of an erased case nobody can say any more."""
-    told = [(entry.idx, body) for entry in entries if entry.kind is Kind.DISCLOSURE and (body := _disclosed(entry, key))]
-    grouped = groupby(told, key=lambda one: (_time(one[1].at), one[1].agency, one[1].by or "", one[1].basis))
+    """Return the disclosures of case-file sections, in order; those of an erased case cannot be read any more."""
+    disclosed = [(entry.idx, body) for entry in entries if entry.kind is Kind.DISCLOSURE and (body := _disclosed(entry, key))]
+    grouped = groupby(disclosed, key=lambda pair: (_time(pair[1].at), pair[1].agency, pair[1].by or "", pair[1].basis))
     return [Reading(*same, *zip(*[(body.section, idx) for idx, body in group], strict=True)) for same, group in grouped]
 
 
@@ -125,13 +136,13 @@ def _disclosed(entry: Entry, key: bytes | None) -> SectionDisclosed | None:
 
 
 def vouched(by: Accepted | None, found: Mapping[int, str]) -> Vouched | None:
-    """Who stands behind it."""
+    """Return the proof behind the marks; None without an accepted checkpoint."""
     if by is None:
         return None
     seen = tuple((name, _time(seconds * 1_000_000)) for name, seconds in sorted(by.witnesses.items()))
     count = [*found.values()].count
-    said = by.checkpoint
-    return Vouched(said.origin, said.size, said.root.hex(), seen, count("verified"), count("unverified"), count("bad"))
+    checkpoint = by.checkpoint
+    return Vouched(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), seen, count("verified"), count("unverified"), count("bad"))
 
 
 def _time(micros: int) -> str:

@@ -1,4 +1,4 @@
-"""The rows of what the log has signed, and of the tree that it is about."""
+"""Store signed checkpoints and read the tree's rows: heads, tiles, leaves and proofs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ EVENT = text(
 
 
 class Head(Struct, frozen=True):
-    """size, root: of the committed tree. signed, signed_root: the largest that was ever signed, None before the first."""
+    """The committed tree.
+
+    size, root: present. signed, signed_root: of the largest checkpoint that was ever signed; None before the first.
+    """
 
     size: int
     root: bytes
@@ -50,7 +53,11 @@ class Head(Struct, frozen=True):
 
 
 class Signed(Struct, frozen=True):
-    """at: µs UTC. note: with the log's signature alone. collected: with those of witnesses too. cosigned: None until they are a quorum."""
+    """A signed checkpoint.
+
+    at: µs UTC. note: with the log's signature alone. collected: with the witnesses' signatures so far. cosigned: None until they are a
+    quorum.
+    """
 
     size: int
     root: bytes
@@ -61,12 +68,15 @@ class Signed(Struct, frozen=True):
 
 
 async def head(tx: AsyncConnection) -> Head:
-    """What is committed now."""
+    """Return the committed tree and the last signed checkpoint."""
     return Head(*(await tx.execute(HEAD)).one())
 
 
 async def carried(tx: AsyncConnection, head: Head) -> None:
-    """Unproven, Malformed: the tiles do not lead from what was signed to what is committed; somebody changed one of the three."""
+    """Check that the tiles lead from the signed tree to the committed one.
+
+    Unproven, Malformed: they do not; somebody changed one of the three.
+    """
     if head.signed and head.signed_root is not None:
         proof = await consistency(tx, head.signed, head.size)
         merkle.check_consistency(head.signed, head.size, proof, head.signed_root, head.root)
@@ -75,39 +85,39 @@ async def carried(tx: AsyncConnection, head: Head) -> None:
 
 
 async def owner(tx: AsyncConnection) -> str | None:
-    """The instance that appends."""
+    """Return the instance that appends."""
     return (await tx.execute(OWNER)).scalar_one_or_none()
 
 
 async def insert(tx: AsyncConnection, said: Checkpoint, note: bytes, at: int) -> Signed:
-    """Keep what was signed, and return what is kept for this size: another's, if another was quicker."""
+    """Store a signed checkpoint. Return the stored one of this size, which is another instance's if that one was faster."""
     await tx.execute(INSERT, {"size": said.size, "root": said.root, "note": note, "at": at})
     return await of_size(tx, said.size)
 
 
 async def cosigned(tx: AsyncConnection) -> Signed | None:
-    """The newest that a quorum has seen: what is published."""
+    """Return the newest checkpoint with a quorum of witnesses: the published one."""
     row = (await tx.execute(COSIGNED)).one_or_none()
     return _signed(row) if row else None
 
 
 async def of_size(tx: AsyncConnection, size: int) -> Signed:
-    """One that was signed."""
+    """Return the signed checkpoint of this size."""
     return _signed((await tx.execute(OF_SIZE, {"size": size})).one())
 
 
 async def locked(tx: AsyncConnection, size: int) -> Signed:
-    """One that was signed; nobody else adds to it until the transaction ends."""
+    """Return the signed checkpoint of this size, locked until the transaction ends."""
     return _signed((await tx.execute(LOCKED, {"size": size})).one())
 
 
 async def collect(tx: AsyncConnection, size: int, note: bytes, *, quorum: bool) -> None:
-    """Keep what witnesses have signed. quorum: they are enough, so it is published."""
+    """Store the witnesses' signatures so far. quorum: they suffice, so the checkpoint is published."""
     await tx.execute(COLLECT, {"size": size, "note": note, "quorum": quorum})
 
 
 async def fetch(tx: AsyncConnection, wanted: Iterable[Tile]) -> dict[Tile, bytes]:
-    """Tiles of hashes, each as wide as it is asked for; what is not there, or not so wide, is left out."""
+    """Return hash tiles, each as wide as requested; leave out tiles that do not exist or are narrower."""
     asked = list(wanted)
     rows = await tx.execute(TILES, {"levels": [t.level for t in asked], "numbers": [t.number for t in asked]})
     found = {(level, number): data for level, number, data in rows}
@@ -116,31 +126,31 @@ async def fetch(tx: AsyncConnection, wanted: Iterable[Tile]) -> dict[Tile, bytes
 
 
 async def bundle(tx: AsyncConnection, tile: Tile) -> bytes | None:
-    """An entry bundle; None where the log has fewer entries."""
+    """Return an entry bundle; None if the log has fewer entries."""
     start = tile.number * FULL
     leaves = (await tx.execute(LEAVES, {"start": start, "last": start + tile.width - 1})).scalars().all()
     return tiles.pack(leaves) if tile.level == ENTRIES and len(leaves) == tile.width else None
 
 
 async def consistency(tx: AsyncConnection, old: int, new: int) -> list[bytes]:
-    """The proof that the tree of `new` continues that of `old`; none is needed from 0 or to itself. Malformed: a tile is torn."""
+    """Return the proof that the tree of `new` continues that of `old`; empty from 0 or to itself. Malformed: a tile is torn."""
     return [] if old in (0, new) else merkle.consistency(await _nodes(tx, merkle.consistency_spans(old, new), new), old, new)
 
 
 async def inclusion(tx: AsyncConnection, index: int, size: int) -> list[bytes]:
-    """The proof that the leaf stands in the tree. Malformed: a tile is torn."""
+    """Return the proof that the leaf is in the tree. Malformed: a tile is torn."""
     return merkle.inclusion(await _nodes(tx, merkle.inclusion_spans(index, size), size), index, size)
 
 
 async def inclusions(tx: AsyncConnection, indexes: Iterable[int], size: int) -> dict[int, list[bytes]]:
-    """The proofs of several leaves of one tree, from one look at its tiles. Malformed: a tile is torn."""
+    """Return the proofs of several leaves of one tree, with one read of its tiles. Malformed: a tile is torn."""
     wanted = {index: merkle.inclusion_spans(index, size) for index in indexes}
     nodes = await _nodes(tx, (span for spans in wanted.values() for span in spans), size)
     return {index: merkle.inclusion(nodes, index, size) for index in wanted}
 
 
 async def event(tx: AsyncConnection, event_id: str) -> tuple[int, bytes] | None:
-    """Index and leaf of an event; None: not logged."""
+    """Return index and leaf of an event; None: not logged."""
     row = (await tx.execute(EVENT, {"event_id": event_id})).one_or_none()
     return (row.idx, row.leaf) if row else None
 

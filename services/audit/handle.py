@@ -1,4 +1,4 @@
-"""What audit does with a batch: keep every record, exactly as it was, as the next leaves of the tree, and say what should not be there."""
+"""Handle a batch of audit: append every record, exactly as it was, as the next leaves of the tree, and report forks and gaps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from services.audit.tree import grow
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """alarm: told of forks and gaps. says: what audit itself has to say, once. against: what speaks against being ready."""
+    """The handler of audit.
+
+    alarm: called with forks and gaps. says: audit's own entries, appended once. against: reasons why audit is not ready.
+    """
 
     alarm: Callable[[Sequence[Entry]], None]
     says: Sequence[Says] = ()
@@ -32,14 +35,14 @@ class Audit:
         return Outcome()
 
     async def append(self, tx: AsyncConnection, now: int, inputs: Sequence[Input], more: Sequence[Says] = ()) -> Read:
-        """The next leaves: what audit has to say and has not yet, `more` of it, and these records. Malformed: the tree is damaged.
+        """Append the next leaves: audit's own entries that are not logged yet, then `more`, then these records.
 
-        The caller holds the log's lease in this transaction. now: µs UTC.
+        The caller holds the log's lease in this transaction. now: µs UTC. Malformed: the tree is damaged.
         """
         try:
             head = await store.head(tx)
             known = await store.known(tx, inputs)
-            known.size, known.now = head.edge.size, max(now, head.at)  # a clock that was set back does not set the log back
+            known.size, known.now = head.edge.size, max(now, head.at)  # logged_at never decreases, even if the clock was set back
             read = ingest(inputs, known, (*self.says, *more))
             if read.entries:
                 leaves = [leaf(entry) for entry in read.entries]

@@ -1,6 +1,6 @@
-"""A heartbeat each minute: audit appends that it is alive and how far the topics reach, so that a log that stands still shows it.
+"""Append a heartbeat each minute: audit is alive, and the topics reach this far. So a stalled log is visible.
 
-A heartbeat makes a new head, which is signed, cosigned and published as any other: so witnesses say each minute that the log lives.
+A heartbeat makes a new head, which is signed, cosigned and published like any other: so witnesses confirm each minute that the log is live.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from services.audit.handle import Audit
 from services.audit.ingest import Says
 
 LOOK_S = 5.0
-"""Between two looks whether a heartbeat is due and the log is ours (ours): a take-over is heard of within so long."""
+"""Seconds between two checks whether a heartbeat is due and this instance owns the log (ours): the delay after a take-over."""
 ANSWER_S = 10.0
-"""So long the broker may take to say where its topics end (ours); a heartbeat does not wait longer for it."""
+"""Seconds for the broker to return the ends of its topics (ours); a heartbeat does not wait longer."""
 LAST = text("SELECT leaf FROM audit.entry WHERE kind = 'HEARTBEAT' ORDER BY idx DESC LIMIT 1")
 
 
 class Heartbeats:
-    """Those of one process. Only the owner of the log appends one. reads: the topics of audit."""
+    """Heartbeats of one process. Only the owner of the log appends one. reads: the topics of audit."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings, audit: Audit, reads: Sequence[str]) -> None:
         self._engine, self._settings, self._audit = engine, settings, audit
@@ -44,7 +44,7 @@ class Heartbeats:
         self._next = 0.0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         try:
             while True:
                 await self._look()
@@ -59,7 +59,7 @@ class Heartbeats:
         try:
             if await self.beat():
                 self._next = now + EVERY_S
-        except (Malformed, Rejected) as error:  # the tree is damaged, or the clock was moved: readiness and the loop say so
+        except (Malformed, Rejected) as error:  # the tree is damaged, or the clock was moved: readiness and the loop report it
             log().error("no heartbeat", service="audit", kind=type(error).__name__, hint=str(error))
         except Exception as error:
             if not (database.away(error) or isinstance(error, Unavailable)):
@@ -67,7 +67,10 @@ class Heartbeats:
             log().error("no heartbeat", service="audit", reason="database away", kind=type(error).__name__, where=where(error))
 
     async def beat(self) -> bool:
-        """Append one, unless the newest is younger. Whether the log is ours. Malformed, Rejected: nothing may be appended."""
+        """Append a heartbeat unless the newest is too young. Return whether this instance owns the log.
+
+        Malformed, Rejected: nothing may be appended.
+        """
         async with self._engine.connect() as tx:
             if await lease.held(tx, self._settings.instance, ALL) is None:
                 return False
@@ -79,12 +82,12 @@ class Heartbeats:
             await clock.check(tx, self._settings)
             now = await clock.now(tx)
             if not await _young(tx, now):
-                said = told(ends, positions, drill=self._settings.drill_clock)
-                await self._audit.append(tx, now, (), (Says(Kind.HEARTBEAT, said.encode()),))
+                heartbeat = told(ends, positions, drill=self._settings.drill_clock)
+                await self._audit.append(tx, now, (), (Says(Kind.HEARTBEAT, heartbeat.encode()),))
             return True
 
     async def ends(self) -> dict[Place, int] | None:
-        """Where the topics end; None: the broker does not answer."""
+        """Return the end offsets of the topics; None: the broker does not answer."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 if self._reader is None:
@@ -105,7 +108,7 @@ class Heartbeats:
 
 
 def told(ends: Mapping[Place, int] | None, positions: Mapping[Place, Position], *, drill: bool) -> Heartbeat:
-    """What a heartbeat says. positions: what audit reads next; nothing where it has not begun."""
+    """Return the content of a heartbeat. positions: audit's next offsets; none for a partition that it has not begun."""
     if ends is None:
         return Heartbeat(ends=None, unread={}, drill=drill)
     by_topic: dict[str, list[int]] = {}
@@ -117,6 +120,6 @@ def told(ends: Mapping[Place, int] | None, positions: Mapping[Place, Position], 
 
 
 async def _young(tx: AsyncConnection, now: int) -> bool:
-    """Whether the newest heartbeat is younger than a minute, also where another process appended it."""
-    found = (await tx.execute(LAST)).scalar_one_or_none()
-    return found is not None and 0 <= now - leaf.decode(found).logged_at < (EVERY_S - LOOK_S) * 1_000_000
+    """Return whether the newest heartbeat is younger than a minute, whichever process appended it."""
+    newest = (await tx.execute(LAST)).scalar_one_or_none()
+    return newest is not None and 0 <= now - leaf.decode(newest).logged_at < (EVERY_S - LOOK_S) * 1_000_000

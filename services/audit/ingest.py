@@ -1,4 +1,4 @@
-"""What becomes of the records that were read: entries, counted repeats, forks and gaps. Pure."""
+"""Turn read records into log entries, counted repeats, forks and gaps. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from referral.domain.inputs import Input, Raw, Source
 from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Gap, Kind, digest, sort
 
 Place = tuple[str, str, int]
-"""Topic, case and sequence."""
+"""Topic, case and sequence number."""
 
 
 class Known(Struct, kw_only=True):
-    """What the log holds already, as far as these records touch it.
+    """The part of the log that these records touch.
 
-    size: entries so far. now: what `logged_at` of the next ones says, µs UTC. sequences: (topic, case) → last sequence.
+    size: entries so far. now: `logged_at` of the next ones, µs UTC. sequences: (topic, case) → last sequence.
     hashes: (topic, case, sequence) → SHA-256 of its value.
-    open: SHA-256 of values of records without a sequence, by (topic, key). positions: those that are logged.
-    own: SHA-256 of what audit itself has said, by kind, in order.
+    open: SHA-256 of values of records without a sequence, by (topic, key). positions: (topic, partition, offset) of logged records.
+    own: SHA-256 of audit's own entries, by kind, in order.
     """
 
     size: int = 0
@@ -32,7 +32,7 @@ class Known(Struct, kw_only=True):
 
 
 class Says(Struct, frozen=True):
-    """What audit itself has to say once. type, fingerprint: of a SCHEMA."""
+    """One of audit's own entries. type, fingerprint: of a SCHEMA."""
 
     kind: Kind
     value: bytes
@@ -41,7 +41,10 @@ class Says(Struct, frozen=True):
 
 
 class Read(Struct, kw_only=True):
-    """entries: to append, in order. repeats: (topic, partition) → (number, last offset). alarms: the forks and gaps among the entries."""
+    """The result of one batch.
+
+    entries: to append, in order. repeats: (topic, partition) → (number, last offset). alarms: the forks and gaps among the entries.
+    """
 
     known: Known
     entries: list[Entry] = field(default_factory=list)
@@ -49,7 +52,7 @@ class Read(Struct, kw_only=True):
     alarms: list[Entry] = field(default_factory=list)
 
     def append(self, entry: Entry) -> None:
-        """Give it the next index."""
+        """Append an entry with the next index."""
         entry = structs.replace(entry, idx=self.known.size, logged_at=self.known.now)
         self.known.size += 1
         self.entries.append(entry)
@@ -57,13 +60,13 @@ class Read(Struct, kw_only=True):
             self.alarms.append(entry)
 
     def repeat(self, entry: Entry) -> None:
-        """Count the same bytes once more."""
+        """Count a repeated record."""
         times, _ = self.repeats.get((entry.topic, entry.partition), (0, 0))
         self.repeats[entry.topic, entry.partition] = (times + 1, entry.offset)
 
 
 def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> Read:
-    """Turn records into entries, behind what audit itself has to say and has not yet; `known` follows along."""
+    """Turn records into entries, after those of audit's own entries that are not logged yet. Updates `known`."""
     read = Read(known=known)
     for own in says:
         _own(own, read)
@@ -81,11 +84,11 @@ def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> 
 
 
 def _own(own: Says, read: Read) -> None:
-    """A schema is said once; keys whenever they are others than before; a heartbeat each time."""
-    said, sha256 = read.known.own.setdefault(own.kind, []), digest(own.value)
-    if own.kind is not Kind.HEARTBEAT and sha256 in (said if own.kind is Kind.SCHEMA else said[-1:]):
+    """Append one of audit's own entries: a schema once, keys whenever they changed, a heartbeat each time."""
+    logged, sha256 = read.known.own.setdefault(own.kind, []), digest(own.value)
+    if own.kind is not Kind.HEARTBEAT and sha256 in (logged if own.kind is Kind.SCHEMA else logged[-1:]):
         return
-    said.append(sha256)
+    logged.append(sha256)
     place = {"topic": "", "partition": NOWHERE, "offset": NOWHERE, "kafka_time": 0, "key": None}
     read.append(
         Entry(idx=0, kind=own.kind, value=own.value, sha256=sha256, type=own.type, fingerprint=own.fingerprint, **place)  # type: ignore[arg-type]
@@ -107,7 +110,7 @@ def _sequenced(entry: Entry, read: Read) -> None:
 
 
 def _open(entry: Entry, read: Read) -> None:
-    """A record of no case: it is a repeat when the same key came with the same bytes."""
+    """Handle a record without a case: the same key with the same bytes is a repeat."""
     values = read.known.open.setdefault((entry.topic, entry.key or b""), set())
     if entry.sha256 in values and entry.kind is not Kind.UNREADABLE:
         read.repeat(entry)
@@ -117,7 +120,7 @@ def _open(entry: Entry, read: Read) -> None:
 
 
 def parse(source: Source, raw: Raw) -> Entry:
-    """The entry of a record, not yet numbered."""
+    """Return the entry of a record, without an index."""
     kind, meta = sort(source.topic, source.partition, raw.key, raw.value, raw.headers)
     entry = Entry(
         idx=0,
@@ -146,7 +149,7 @@ def parse(source: Source, raw: Raw) -> Entry:
 
 
 def _gap(entry: Entry, expected: int) -> Entry:
-    """What is logged in front of a record that shows a gap: what was expected, and what came."""
+    """Return the entry that is logged before a record that reveals a gap: the expected and the received sequence."""
     value = Gap(topic=entry.topic, case_id=entry.case_id, expected=expected, came=entry.case_seq).encode()
     place = {"topic": entry.topic, "partition": entry.partition, "offset": entry.offset, "kafka_time": entry.kafka_time}
     return Entry(idx=0, kind=Kind.GAP, key=entry.key, value=value, sha256=digest(value), case_id=entry.case_id, **place)  # type: ignore[arg-type]

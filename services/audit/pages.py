@@ -1,4 +1,4 @@
-"""The auditor's pages: search, and one case with what is proven. They only read, and check nothing that a reader could not do offline."""
+"""Serve the auditor's pages: search, and one case with its proofs. They only read, and a reader can repeat every check offline."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from services.audit import case_view, queries
 
 HOME = "/auditor"
 DAYS = 30
-"""What a search shows that names no time and no case (ours)."""
+"""Days that a search without a time and a case covers (ours)."""
 MOST = 100
 """Cases in a list (ours)."""
 MOST_BYTES = 2000
-"""Of a form (ours): a token has 43."""
+"""Largest body of a form (ours): a token has 43 bytes."""
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
 DAY_US = 24 * 60 * 60 * 1_000_000
 
@@ -40,7 +40,7 @@ Page = Callable[[Request, str], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the search form says. start, end: dates, the last one included."""
+    """The values of the search form. start, end: dates, the last one included."""
 
     case: str
     start: str
@@ -49,7 +49,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """keys: to read the cases that are not erased. policy: whose checkpoints are believed. intake: whose erasures."""
+    """The pages of one process.
+
+    keys: to read the cases that are not erased. policy: decides which checkpoints are accepted. intake: public keys that sign erasures.
+    """
 
     engine: AsyncEngine
     keys: Keys
@@ -60,7 +63,7 @@ class Pages:
     visits: Visits
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Return all routes."""
         return [
             Route(HOME, self._visited(self._cases), methods=["GET"]),
             Route(f"{HOME}/cases/{{case_id:uuid}}", self._visited(self._case), methods=["GET"]),
@@ -74,7 +77,7 @@ class Pages:
         return HTMLResponse(text, status, PAGE_HEADERS)
 
     def _visited(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
-        """Only for whoever has a token that stands."""
+        """Serve a page only to a visitor with a valid token; redirect others to the sign-in page."""
 
         async def endpoint(request: Request) -> Response:
             async with self.engine.connect() as tx:
@@ -125,7 +128,7 @@ class Pages:
             except Malformed as error:
                 told = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
                 return self._page("cases.html", reader, 500, asked=Asked(case_id, "", ""), problem=told, cases=[], more=False)
-            erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # its key is destroyed a moment after that
+            erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=reader)
         if not read.entries and not read.damaged:
@@ -149,7 +152,7 @@ class Pages:
 
 
 def made(engine: AsyncEngine, keys: Keys, policy: Policy, intake: tuple[bytes, ...], *, drill: bool, secure: bool) -> Pages:
-    """Called by wiring. secure: people reach the pages by https."""
+    """Return the pages, for wiring. secure: people reach them by https."""
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return Pages(engine, keys, policy, intake, templates, drill, Visits("audit", "auditor", HOME, secure))
@@ -179,7 +182,7 @@ def _problem(asked: Asked) -> str:
 
 
 def _micros(day: str) -> int:
-    """The beginning of a day in Kosovo."""
+    """Return the beginning of a day in Kosovo, µs UTC."""
     return int(datetime.combine(date.fromisoformat(day), time(), LOCAL).timestamp() * 1_000_000)
 
 

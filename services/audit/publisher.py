@@ -1,6 +1,6 @@
-"""Sign the committed root, keep the checkpoint, ask the witnesses, publish. In this order, so that a crash signs the same root again.
+"""Sign the committed root, store the checkpoint, ask the witnesses, publish. In this order, so that a crash signs the same root again.
 
-Appending waits for none of it. What is published is the newest checkpoint that a quorum has cosigned.
+Appending waits for none of these steps. The published checkpoint is the newest that a quorum has cosigned.
 """
 
 from __future__ import annotations
@@ -25,24 +25,28 @@ from services.audit.checkpoints import Signed
 from services.audit.witnesses import Fork, Witness
 
 PACE_S = 0.2
-"""Between two checkpoints (ours): a busy log signs five a second, a quiet one at once."""
+"""Seconds between two checkpoints (ours): a busy log signs five a second, a quiet one at once."""
 AGAIN_S = 1.0
-"""Until witnesses that made no quorum are asked again, and until a lost database is tried again (ours)."""
+"""Seconds until witnesses that made no quorum are asked again, and until a lost database is retried (ours)."""
 IDLE_S = 5.0
-"""Without news: look all the same, for a listener can be deaf and a lease can come to us."""
+"""Polling interval without a notification (ours): a listener may miss one, and a lease may come to this instance."""
 ALARM_S = 60
-"""So long without a quorum is an alarm (AUDIT.md §2): whoever holds the log's key could rewrite what is above the last witnessed size."""
+"""Seconds without a quorum that raise an alarm (AUDIT.md §2): a holder of the log's key could rewrite everything above the last
+witnessed size."""
 
 SIZE = Gauge("referral_audit_size", "Entries that are signed, and those that a quorum has cosigned.", ["by"])
 """Worry when the two differ for a minute."""
 UNWITNESSED = Gauge("referral_audit_unwitnessed_seconds", "How long the oldest entry that no quorum has seen has been signed.")
 """Worry above 60: see the witnesses. Entries are appended all the same."""
 REFUSED = Counter("referral_audit_witness_failures", "Checkpoints that a witness did not cosign.", ["witness", "why"])
-"""Worry at `fork`, at once: somebody has another history of this log. `away`: ask who runs the witness."""
+"""Worry at `fork`, at once: a witness has another history of this log. `away`: ask the operator of the witness."""
 
 
 class Publisher:
-    """One log's. policy: its witnesses with their addresses. against: what speaks against being ready, shared with the handler."""
+    """Publisher of one log.
+
+    policy: its witnesses with their addresses. against: reasons why audit is not ready, shared with the handler.
+    """
 
     def __init__(
         self, engine: AsyncEngine, key: SignerKey, policy: Policy, instance: str, client: httpx.AsyncClient, against: dict[str, str]
@@ -55,9 +59,9 @@ class Publisher:
         self._alarmed = 0.0
 
     async def check(self) -> None:
-        """At the start: ReadOnly when a witness shows that our key signed what this log does not hold; nothing is appended to a fork.
+        """Check for a fork at the start. ReadOnly: a witness shows our signature under another tree; nothing is appended to a fork.
 
-        A witness that is away or only says so is no reason to stop, unless no quorum is left without those that say so.
+        A witness that is away, or claims a fork without proof, stops nothing, unless the others make no quorum.
         """
         signed = await self._patiently()
         async with asyncio.TaskGroup() as group:
@@ -76,7 +80,7 @@ class Publisher:
                 await asyncio.sleep(AGAIN_S)
 
     async def run(self) -> None:
-        """Until cancelled. ReadOnly: this log is a fork."""
+        """Publish until cancelled. ReadOnly: this log is a fork."""
         while True:
             try:
                 await self._listening()
@@ -104,11 +108,11 @@ class Publisher:
                     await asyncio.sleep(PACE_S)
                     await _wait(news, IDLE_S if done else AGAIN_S)
             finally:
-                await connection.invalidate()  # it listens; no one else should get it
+                await connection.invalidate()  # it listens, so it must not return to the pool
         raise Unavailable("the database")
 
     async def round(self) -> bool:
-        """Sign what is new, and ask those witnesses that are free. Whether the newest checkpoint is published."""
+        """Sign the new root, and ask the witnesses that are free. Return whether the newest checkpoint is published."""
         signed = await self._sign()
         self._free()
         if signed.cosigned is None:
@@ -122,7 +126,7 @@ class Publisher:
         return signed.cosigned is not None
 
     async def _sign(self) -> Signed:
-        """The newest checkpoint: the committed root and no other, once."""
+        """Return the newest checkpoint; sign the committed root, and no other, once."""
         async with self._engine.begin() as tx:
             head = await checkpoints.head(tx)
             if head.signed is not None and head.signed > head.size:
@@ -145,14 +149,14 @@ class Publisher:
         return kept
 
     async def _quorum(self, signed: Signed) -> Signed:
-        """Until there is one, or nobody is left to wait for."""
+        """Wait until there is a quorum, or no witness is left to wait for."""
         while (now := await self._now(signed)).cosigned is None and self._busy:
             await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
             self._free()
         return now
 
     def _free(self) -> None:
-        """Witnesses that have answered can be asked again."""
+        """Release witnesses that have answered, so that they can be asked again."""
         for name, task in list(self._busy.items()):
             if task.done():
                 del self._busy[name]
@@ -164,7 +168,7 @@ class Publisher:
         return newest if newest is not None and newest.size >= signed.size else signed
 
     async def _ask(self, witness: Witness, signed: Signed) -> None:
-        """Ask one, and keep what it signs."""
+        """Ask one witness, and store its signature."""
         said, plain = Checkpoint(self._key.name, signed.size, signed.root), note.parse(signed.note)
         try:
             found = await witness.ask(said, plain, self._proof, self._key.verifier)
@@ -181,11 +185,11 @@ class Publisher:
             self._claims.discard(witness.name)
 
     async def _keep(self, size: int, cosigned: Note) -> None:
-        """Add signatures to those of before; with a quorum it is published."""
+        """Add signatures to the stored ones; with a quorum the checkpoint is published."""
         async with self._engine.begin() as tx:
             kept = await checkpoints.locked(tx, size)
             before = note.parse(kept.collected or kept.note)
-            # of each key the newest alone: who is asked again each second, until others are back, would soon fill the note
+            # keep the newest signature of each key: a witness that is asked each second, until others return, would fill the note
             signatures = {(signature.name, signature.id): signature for signature in (*before.signatures, *cosigned.signatures)}
             names = {party.name for party in self._policy.witnesses if (party.key.name, party.key.id) in signatures}
             collected = Note(before.text, tuple(signatures.values())).encode()
@@ -196,7 +200,7 @@ class Publisher:
             return await checkpoints.consistency(tx, old, new)
 
     async def _forked(self, name: str, fork: Fork) -> None:
-        """A proof stops the log; a claim only when no quorum is left without those who make it."""
+        """Handle a fork: a proof stops the log, a claim only if the witnesses without a claim make no quorum."""
         if fork.shown is not None and await self._contradicted(fork.shown):
             self._against["fork"] = (
                 f"{fork}, and shows it with this log's own signature: this is a fork, or an old copy; see docs/operators.md"
@@ -204,15 +208,15 @@ class Publisher:
         else:
             async with self._engine.connect() as tx:
                 if fork.shown is not None and fork.shown.size <= (await checkpoints.head(tx)).size:
-                    return  # another instance of ours was quicker
+                    return  # another instance of ours was faster
             self._claims.add(name)
             if not self._policy.satisfied({party.name for party in self._policy.witnesses} - self._claims):
                 self._against["fork"] = f"{fork}, and without those who say so there is no quorum; see docs/operators.md"
         self._failed(name, "fork", str(fork))
 
     async def _contradicted(self, shown: Checkpoint) -> bool:
-        """Whether a checkpoint that we have signed is none of this log."""
-        if shown.size == 0:  # every log signs the empty tree first, so it contradicts nothing and has no consistency proof
+        """Return whether a checkpoint with our signature is not of this log."""
+        if shown.size == 0:  # every log signs the empty tree first: no contradiction, no consistency proof
             return shown.root != merkle.EMPTY
         async with self._engine.connect() as tx:
             head = await checkpoints.head(tx)
@@ -230,7 +234,7 @@ class Publisher:
         (log().error if why == "fork" else log().warning)("witness", service="audit", reason=why, hint=hint)
 
     def _watch(self, signed: Signed) -> None:
-        """How long no quorum has seen the newest entries; an alarm each minute."""
+        """Measure the time without a quorum for the newest entries; raise an alarm each minute."""
         now = asyncio.get_running_loop().time()
         if signed.cosigned is not None:
             SIZE.labels("quorum").set(signed.size)

@@ -1,4 +1,4 @@
-"""What an auditor reads over HTTP: whether the token stands, which cases there are, and one case."""
+"""Read what an auditor may see over HTTP: the token's validity, the list of cases, and one case."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Found(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
-    """One case. leaves: exact bytes, by index. proofs: inclusion in the tree of `published`. damaged: indexes that nobody can read."""
+    """The entries of one case.
+
+    leaves: exact bytes, by index. proofs: inclusion in the tree of `published`. damaged: indexes of entries that cannot be read.
+    """
 
     entries: list[Entry]
     leaves: dict[int, bytes]
@@ -43,18 +46,18 @@ class Read(Struct, frozen=True):
 
 
 async def reader(tx: AsyncConnection, digest: bytes | None) -> str:
-    """Return the office whose token has this digest; empty: nobody's, or it is over."""
+    """Return the office whose token has this digest; empty: the token is unknown or was revoked."""
     return (await tx.execute(READER, {"hash": digest})).scalar_one_or_none() or ""
 
 
 async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int) -> list[Found]:
-    """Cases with something recorded in [start, end), whose id begins so; the newest first."""
+    """Return cases with something recorded in [start, end) whose id begins with `begin`; the newest first."""
     rows = await tx.execute(CASES, {"begin": begin, "start": start, "end": end, "most": most})
     return [Found(**row._mapping) for row in rows]
 
 
 async def case(tx: AsyncConnection, case_id: str) -> Read:
-    """Everything that the log has of it. Malformed: a tile is torn, so nothing of it is proven."""
+    """Return everything that the log has of a case. Malformed: a tile is torn, so nothing of the case is proven."""
     published, damaged = await checkpoints.cosigned(tx), list[int]()
     entries, leaves = list[Entry](), dict[int, bytes]()
     for row in await tx.execute(CASE, {"case_id": case_id}):

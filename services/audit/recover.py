@@ -1,4 +1,4 @@
-"""Audit after the database went back: it reads on from where the copy stands, and so has every entry again.
+"""Recover audit after a database restore: it reads on from the position of the copy, and so appends every missing entry again.
 
 `python -m services.audit.recover`, called by `referral recover`.
 """
@@ -18,7 +18,7 @@ from referral.runtime.settings import Settings, load
 
 
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
-    """Nothing to put back: entries follow from the topics alone."""
+    """Restore nothing: entries follow from the topics alone. Return the number of entries in the copy."""
     return {"entries in the copy": (await tx.execute(text("SELECT count(*) FROM audit.entry"))).scalar_one()}
 
 

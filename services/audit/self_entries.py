@@ -1,4 +1,4 @@
-"""What audit itself says in the log: by which schemas its bodies are read, and whose keys vouch for it. Pure."""
+"""Build audit's own entries: the schemas that decode the logged bodies, and the keys that sign the log. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.audit.ingest import Says
 
 
 def schemas(known: Schemas) -> list[Says]:
-    """Every schema that this program ships, each as Avro libraries take it."""
+    """Return every schema that this program ships, each in the form that Avro libraries read."""
     return [
         Says(Kind.SCHEMA, json.encode(written(schema), order="sorted"), schema.type, schema.fingerprint)
         for schema in known.by_type.values()
@@ -19,5 +19,5 @@ def schemas(known: Schemas) -> list[Says]:
 
 
 def keys(policy: bytes) -> Says:
-    """The C2SP policy file of the log: its key, its witnesses and their quorum."""
+    """Return the C2SP policy file of the log: its key, its witnesses and their quorum."""
     return Says(Kind.KEYS, policy)

@@ -1,4 +1,4 @@
-"""The log's rows: read what a batch touches, append what follows. Nothing here updates or deletes an entry."""
+"""Store the log's rows: read what a batch touches, append what follows. Nothing here updates or deletes an entry."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEAD = text(
     " (SELECT level, number, data FROM generate_series(0, 7) AS level JOIN audit.tile USING (level)"
     " WHERE number = size >> (8 * (level + 1)) AND (size >> (8 * level)) & 255 > 0) AS edge ON true"
 )
-"""The tree and the partial tiles of its right edge, in one statement: one look at both, whoever else writes."""
+"""The tree and the partial tiles of its right edge, in one statement: a consistent read of both, whoever else writes."""
 COLUMNS = {
     "idx": "bigint",
     "leaf": "bytea",
@@ -73,7 +73,7 @@ COUNT = text(
 
 
 async def known(tx: AsyncConnection, inputs: Sequence[Input]) -> Known:
-    """What the log holds of the cases, sequences, keys and positions of these records."""
+    """Return what the log holds of the cases, sequences, keys and positions of these records."""
     entries = [parse(record.source, record.body) for record in inputs if isinstance(record.body, Raw)]
     found = Known()
     places = {
@@ -97,7 +97,7 @@ async def known(tx: AsyncConnection, inputs: Sequence[Input]) -> Known:
 
 
 async def head(tx: AsyncConnection) -> Head:
-    """The tree as its last entries left it. Malformed: a stored tile is torn or missing."""
+    """Return the tree as its last entries left it. Malformed: a stored tile is torn or missing."""
     rows = (await tx.execute(HEAD)).all()
     size, root, at = rows[0][:3]
     partial = {(tile.level, tile.number): tile for tile in tile_layout.partial(size)}
@@ -106,22 +106,22 @@ async def head(tx: AsyncConnection) -> Head:
 
 
 async def append(tx: AsyncConnection, entries: Sequence[Entry], leaves: Sequence[bytes]) -> None:
-    """Write entries; the caller holds the one lease over everything, so indexes are its own."""
+    """Write entries; the caller holds the one lease over everything, so no other instance assigns indexes."""
     rows = {name: [_column(entry, leaf, name) for entry, leaf in zip(entries, leaves, strict=True)] for name in COLUMNS}
     await tx.execute(APPEND, rows)
 
 
 async def grow(tx: AsyncConnection, grown: Grown) -> None:
-    """Write what the tree has become: tiles, size and root."""
-    made = grown.tiles
-    rows = {"levels": [t.level for t in made], "numbers": [t.number for t in made], "datas": list(made.values())}
+    """Write the grown tree: tiles, size and root."""
+    grown_tiles = grown.tiles
+    rows = {"levels": [t.level for t in grown_tiles], "numbers": [t.number for t in grown_tiles], "datas": list(grown_tiles.values())}
     await tx.execute(TILES, rows)
     await tx.execute(KEEP, {"size": grown.head.edge.size, "root": grown.head.root, "at": grown.head.at})
     await tx.execute(GROWN)
 
 
 async def count(tx: AsyncConnection, read: Read) -> None:
-    """Repeats are counted, not logged."""
+    """Count repeats, which are not logged."""
     places, counts = list(read.repeats), list(read.repeats.values())
     if places:
         await tx.execute(

@@ -1,4 +1,4 @@
-"""How the tree grows by the leaves of a batch. Pure."""
+"""Grow the tree by the leaves of a batch. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from referral.tlog.tiles import Edge
 
 
 class Head(Struct, frozen=True):
-    """The tree as it is committed. root: as it was written. at: logged_at of the last entry, µs UTC."""
+    """The committed tree. root: as it was written. at: logged_at of the last entry, µs UTC."""
 
     edge: Edge
     root: bytes
@@ -22,14 +22,14 @@ class Head(Struct, frozen=True):
 
 
 class Grown(Struct, frozen=True):
-    """head: the new one. tiles: those that became full, and the new right edge."""
+    """The grown tree. head: the new one. tiles: those that became full, and the new right edge."""
 
     head: Head
     tiles: dict[Tile, bytes]
 
 
 def grow(head: Head, leaves: Iterable[bytes], at: int) -> Grown:
-    """Append. Unproven: the stored right edge does not make the root that was written with it; nothing may follow a damaged tree."""
+    """Append leaves. Unproven: the stored right edge does not make the root that was written with it; nothing may follow a damaged tree."""
     if head.edge.root != head.root:
         named = ", ".join(str(tile) for tile in head.edge.tiles) or "no tile"
         raise Unproven("tiles", f"the tree's right edge was changed: {named}")

@@ -1,4 +1,4 @@
-"""Asking one witness over HTTP (C2SP tlog-witness): what it has cosigned, or why not."""
+"""Ask one witness over HTTP (C2SP tlog-witness) to cosign a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from referral.tlog.note_keys import VerifierKey
 from referral.tlog.witness_policy import Party
 
 TIMEOUT_S = 1.0
-"""How long an answer may take (AUDIT.md §2); a slow witness sees the next checkpoint."""
+"""Seconds for an answer (AUDIT.md §2); a slow witness sees the next checkpoint."""
 TRIES = 3
-"""Posts in one asking: one with a stale size, one with the witness's, and one for another instance of ours in between (ours)."""
+"""Posts per request: one with a stale size, one with the witness's, and one for another instance of ours in between (ours)."""
 MOST_BYTES = 64 * 1024
-"""Of an answer (ours): cosignature lines have some hundred bytes."""
+"""Largest answer (ours): cosignature lines have some hundred bytes."""
 
 Proof = Callable[[int, int], Awaitable[list[bytes]]]
 """(old size, new size) → consistency proof."""
 
 
 def client() -> httpx.AsyncClient:
-    """For asking witnesses. It takes no cookie: one of them could send new ones for ever."""
+    """Return an HTTP client for the witnesses. It takes no cookies: a witness could send new ones for ever."""
     return httpx.AsyncClient(cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))
 
 
 class Fork(Exception):
-    """What this witness has cosigned does not lead to our tree. shown: its newest checkpoint, signed by our key; None: it only says so."""
+    """The tree that this witness has cosigned does not lead to ours.
+
+    shown: its newest checkpoint, signed by our key; None: a claim without proof.
+    """
 
     def __init__(self, name: str, what: str, shown: Checkpoint | None) -> None:
         super().__init__(f"witness {name} {what}")
@@ -41,14 +44,14 @@ class Fork(Exception):
 
 
 class Witness:
-    """One witness, and the size that it has cosigned last, as far as we know."""
+    """One witness. `_old`: the size that it cosigned last, as far as we know."""
 
     def __init__(self, party: Party, client: httpx.AsyncClient) -> None:
         self.name, self.key, self._url, self._client = party.name, party.key, party.url.rstrip("/"), client
         self._old = 0
 
     async def ask(self, said: Checkpoint, signed: Note, proof: Proof, own: VerifierKey) -> tuple[Signature, ...]:
-        """Its cosignatures of the checkpoint. Unavailable: it is away or busy; Malformed: it answers what no witness should; Fork."""
+        """Return its cosignatures of the checkpoint. Unavailable: it is away or busy. Malformed: its answer breaks the protocol. Fork."""
         for _ in range(TRIES):
             if self._old > said.size:
                 raise await self._fork(said, own, f"has cosigned {self._old} entries, this log has {said.size}")
@@ -68,7 +71,10 @@ class Witness:
         raise Unavailable(f"witness {self.name} (it sees other checkpoints in between)")
 
     async def _fork(self, said: Checkpoint, own: VerifierKey, what: str) -> Fork:
-        """What it says is no proof, for anybody can say 409; a checkpoint with our own signature is."""
+        """Fetch the witness's newest checkpoint, to prove the fork.
+
+        Its word is no proof, for anybody can answer 409; a checkpoint with our own signature is.
+        """
         self._old = 0
         try:
             status, body = await self._send("GET", f"/checkpoint/{hashlib.sha256(said.origin.encode()).hexdigest()}", b"")

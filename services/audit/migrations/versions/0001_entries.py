@@ -1,4 +1,4 @@
-"""The tables of the first release: entries.sql beside this file."""
+"""Create the tables of the first release: entries.sql beside this file."""
 
 from __future__ import annotations
 

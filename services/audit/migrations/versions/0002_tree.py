@@ -1,4 +1,4 @@
-"""Entries become the leaves of a tree: tree.sql beside this file. The topics hold everything, so audit reads them from their start."""
+"""Make entries the leaves of a tree: tree.sql beside this file. The topics hold everything, so audit reads them again from their start."""
 
 from __future__ import annotations
 

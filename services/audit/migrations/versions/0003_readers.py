@@ -1,4 +1,4 @@
-"""Who may read the log over HTTP: readers.sql beside this file."""
+"""Create the tokens of auditors, who read the log over HTTP: readers.sql beside this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audit says each minute that it is alive: such an entry has no place in a topic, and the newest is looked up."""
+"""Allow heartbeat entries, which have no position in a topic, and index the newest."""
 
 from __future__ import annotations
 
