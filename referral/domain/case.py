@@ -17,11 +17,13 @@ NOWHERE = Traits(concern="", age="", age_band="", sex="", found_in="", home="", 
 
 
 class Val(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A frozen value that stores only what differs from its defaults. The collector passes it over: it can refer to nothing younger."""
+    """A frozen value that stores only the fields that differ from their defaults. `gc=False`: it can refer to nothing younger, so the
+    garbage collector need not track it."""
 
 
 class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """A seat put to one agency. state: OFFERED ACKNOWLEDGED ACCEPTED ARRIVED COMPLETED. how: empty while it is open."""
+    """A seat offered to one agency. state: OFFERED ACKNOWLEDGED ACCEPTED ARRIVED COMPLETED. how: the way in which it ended, empty while it
+    is open."""
 
     offer_id: str
     agency: str
@@ -33,17 +35,17 @@ class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
     due_what: str = ""
     held: bool = False
     skipped: int = 0
-    """Rungs that were climbed because everybody on them is excluded."""
+    """Rungs that were passed because everybody on them is excluded."""
     by_phone: bool = False
-    """A desk telephones the agency; none of its rungs is knocked."""
+    """A desk telephones the agency; the notifier knocks at none of its rungs."""
     by: str = ""
     """Account of the person who acknowledged it."""
     unheard: bool = False
-    """Our channels are away, and nobody of the agency has been told."""
+    """Our channels are down, and nobody of the agency has been notified."""
     excused: bool = False
-    """They were away for a part of the limit that runs: whoever is told late is not charged with it."""
+    """Our channels were down for a part of the limit that runs: an agency that was notified late is not charged with missing it."""
     charged: bool = False
-    """A limit has passed that the agency knew of."""
+    """A limit has passed although the agency had been notified."""
     how: str = ""
     reason: str = ""
 
@@ -52,9 +54,10 @@ class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """One role that a step needs. kept: declined under a statutory duty, and kept until another accepts. past: offers that ended.
+    """One role that a step needs. kept: offers declined under a statutory duty, which last until another agency accepts. past: offers that
+    ended.
 
-    next: whom the seat is handed over to; the current offer keeps it until that one has taken it.
+    next: the offer to the agency that takes the seat over; the current offer keeps the seat until that one has taken it.
     """
 
     role: str
@@ -67,7 +70,8 @@ class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Run(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """A step under way, or done when it has an outcome. round counts reviews and moves. verdict: the decision of the step as a whole."""
+    """One round of a step, under way, or done when it has an outcome. round counts reviews and moves. verdict: the decision of the step as
+    a whole."""
 
     step: str
     round: int
@@ -76,11 +80,11 @@ class Run(Val, frozen=True, kw_only=True, omit_defaults=True):
     verdict: str = ""
     outcome: str = ""
     starts: int | None = None
-    """When its seats are offered, where that is later than its beginning."""
+    """The time at which its seats are offered, where that is later than its opening."""
 
 
 class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """One pathway running for the case, under the procedure that was in force when it began."""
+    """One pathway that runs for the case, under the procedure that was in force when the track began."""
 
     track_id: str
     pathway: str
@@ -91,17 +95,17 @@ class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
     opened_by: str = ""
     """The track that opened this one."""
     began: int = 0
-    """seq of the case when it began."""
+    """seq of the case when the track began."""
     ended: int = 0
-    """seq of the case when it ended."""
+    """seq of the case when the track ended."""
     waited: tuple[str, ...] = ()
-    """Pathways (or a desk) that it has been paused for: never twice for the same."""
+    """Pathways (or the desk) that the track has been paused for: never twice for the same one."""
 
 
 class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """What stands at a desk. rung: 0 desk, 1 supervising body, 2 oversight. due: when it is told again, one rung higher.
+    """An open task at a desk. rung: 0 desk, 1 supervising body, 2 oversight. due: when it is repeated, one rung higher.
 
-    offer_id: the offer that it is about; it is settled by the answer to it. Empty for every other task.
+    offer_id: the offer that the task is about; the answer to the offer settles the task. Empty for every other task.
     """
 
     task_id: str
@@ -116,7 +120,8 @@ class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Proposal(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """A change that one party has said, and that waits for a second one. kind: TRAITS CONSENT EXCLUSION LIFT. base: the traits of then."""
+    """A change that one party has recorded and that waits for a second party. kind: TRAITS CONSENT EXCLUSION LIFT. base: the traits at that
+    time."""
 
     task_id: str
     kind: str
@@ -129,7 +134,7 @@ class Proposal(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """The life of one person's referrals. seq and at: of its last event. opened: its first referral has been read."""
+    """The state of one person's referrals. seq and at: of its last event. opened: its first referral has been read."""
 
     case_id: str
     seq: int = 0
@@ -146,11 +151,11 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
     closed: str = ""
     drill: bool = False
     bundle: int | None = None
-    """Number of the policy that its last event was decided under."""
+    """Number of the policy bundle under which its last event was decided."""
     sealed: bool = False
-    """What was written before it closed is never disclosed again."""
+    """The sections written before the case closed are never disclosed again."""
     consent_by: str = ""
-    """The agency that recorded the consent that holds."""
+    """The agency that recorded the consent now in force."""
     proposals: tuple[Proposal, ...] = ()
 
     def __repr__(self) -> str:
@@ -158,11 +163,11 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Place = tuple[int, int, int]
-"""Where a seat stands: index of track, run and seat."""
+"""Position of a seat in the case: index of its track, run and seat."""
 
 
 def seats(case: Case) -> Iterator[tuple[Place, Track, Run, Seat]]:
-    """Every seat of the case, oldest first."""
+    """Yield every seat of the case, oldest first."""
     for t, track in enumerate(case.tracks):
         for r, run in enumerate(track.runs):
             for s, seat in enumerate(run.seats):
@@ -170,7 +175,7 @@ def seats(case: Case) -> Iterator[tuple[Place, Track, Run, Seat]]:
 
 
 def offers_of(seat: Seat) -> Iterator[Offer]:
-    """The open offers of a seat: the current one unless it has ended, those kept under a duty, and the one it is handed over to."""
+    """Yield the open offers of a seat: the current one unless it has ended, those kept under a duty, and the one to the next holder."""
     if seat.offer is not None and not seat.offer.how:
         yield seat.offer
     yield from seat.kept
@@ -179,17 +184,17 @@ def offers_of(seat: Seat) -> Iterator[Offer]:
 
 
 def open_offers(case: Case) -> tuple[Offer, ...]:
-    """Every offer that has not ended: what agencies may answer and read."""
+    """Return every offer that has not ended: the offers that agencies may answer and read."""
     return tuple(offer for _, _, _, seat in seats(case) for offer in offers_of(seat))
 
 
 Found = tuple[Place, Track, Run, Seat, Offer]
 _last: tuple[Case | None, str, Found | None] = (None, "", None)
-"""What was found last: an answer is located for its rules, and its event once more for its effect."""
+"""Result of the last search: the rules locate an answer's offer, and `evolve` locates the same offer again for its event."""
 
 
 def find(case: Case, offer_id: str) -> Found | None:
-    """The seat and offer of this id, open or ended; None when the case never made it."""
+    """Return the seat and offer with this id, open or ended; None when the case has no such offer."""
     global _last
     if _last[0] is case and _last[1] == offer_id:
         return _last[2]
@@ -201,7 +206,7 @@ def find(case: Case, offer_id: str) -> Found | None:
 def _find(case: Case, offer_id: str) -> Found | None:
     for t, track in enumerate(case.tracks):
         r = len(track.runs)
-        for run in reversed(track.runs):  # what is answered has mostly just been asked
+        for run in reversed(track.runs):  # most answers are about one of the newest offers
             r -= 1
             for seat in run.seats:
                 if (offer := seat.offer) is not None and offer.offer_id == offer_id:
@@ -214,14 +219,14 @@ def _find(case: Case, offer_id: str) -> Found | None:
 
 
 def unbegun(run: Run) -> int | None:
-    """When a round begins for which nobody has been asked yet; None where somebody has, or it began at once."""
+    """Return the start of a round whose seats have not been offered yet; None where one has been, or where the round began at once."""
     if run.starts is None or run.outcome or run.verdict or any(seat.offer or seat.past or seat.code for seat in run.seats):
         return None
     return run.starts
 
 
 def agreed_until(case: Case) -> int | None:
-    """When the person's consent runs out; None where it does not."""
+    """Return the time at which the person's consent expires; None where it does not expire."""
     consent = case.consent
     if consent is None or consent.until is None:
         return None
@@ -229,7 +234,7 @@ def agreed_until(case: Case) -> int | None:
 
 
 def comes_due(case: Case, before: int, now: int) -> bool:
-    """Whether consent has run out or a round has begun after one time and not after another: no offer has a limit for that."""
+    """Return True when consent has expired or a round has begun after `before` and not after `now`: no offer has a limit for either."""
     until = agreed_until(case)
     if until is not None and before < until <= now:
         return True
@@ -241,7 +246,7 @@ def comes_due(case: Case, before: int, now: int) -> bool:
 
 
 def next_due(case: Case) -> int | None:
-    """The case's one alarm: the earliest time at which somebody has to be reminded; None when nothing is due ever."""
+    """Return the time of the case's one alarm: the earliest limit, task, round or expiry of consent; None when nothing will ever be due."""
     times = [task.due for task in case.tasks if task.due is not None]
     until = agreed_until(case)
     for track in case.tracks:
@@ -261,7 +266,7 @@ def next_due(case: Case) -> int | None:
 
 
 def awaits(case: Case) -> bool:
-    """Whether any time at all is set: next_due(case) is not None, found sooner."""
+    """Return True when any time at all is set. Equal to `next_due(case) is not None`, but stops at the first time it finds."""
     for track in case.tracks:
         if not track.outcome and not track.paused_by:
             for run in reversed(track.runs):
@@ -276,7 +281,8 @@ def awaits(case: Case) -> bool:
 
 
 def holds(case: Case) -> Mapping[str, int]:
-    """Places that the case holds now, by service id: from the offer until it ends. Routing keeps capacity rows by the difference."""
+    """Return the places that the case holds now, by service id: from the offer until its end. Routing updates capacity rows by the
+    difference."""
     held: dict[str, int] = {}
     for track in case.tracks:
         for run in track.runs:
@@ -288,6 +294,8 @@ def holds(case: Case) -> Mapping[str, int]:
 
 
 RANK = {"OFFERED": 1, "ACKNOWLEDGED": 2, "ACCEPTED": 3, "ARRIVED": 4, "COMPLETED": 5}
+"""Order of the states of an offer."""
 
 
 DECIDE, NOTIFY, PLACE = StepKind.DECIDE, StepKind.NOTIFY, StepKind.PLACE
+"""The kinds that `decide` compares most, bound once: reading a member off its enum costs as much as ten comparisons."""

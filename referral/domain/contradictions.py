@@ -14,11 +14,11 @@ from referral.domain.events import Traits
 ADULT_FROM = 18
 """Years (Convention on the Rights of the Child, article 1)."""
 INFANT_UNTIL = 5
-"""Years: up to here nobody is pregnant (P)."""
+"""Years: nobody up to this age is pregnant (P)."""
 
 
 class Contradiction(Struct, frozen=True, kw_only=True):
-    """Two fields of the traits, and why their values exclude each other: in words, without the values."""
+    """Two fields of the traits, and the reason why their values exclude each other: in words, without the values."""
 
     one: str
     other: str

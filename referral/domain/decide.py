@@ -44,16 +44,17 @@ __all__ = ["DECIDES", "decide", "decided", "places_wanted"]
 
 
 def decide(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[Struct, ...]:
-    """What follows from one input, as events of `referral-routing` in order; `head` is set on the first, ids are derived(cause.id, index).
+    """Return the events of `referral-routing` that follow from one input, in order. The first has `head` set; ids are derived(cause.id,
+    index).
 
-    case: None when it has no event yet. facts: now is not before case.at; free holds the services of `places_wanted`.
-    An input without effect is InputIgnored, so the log holds the order of all inputs.
+    case: None when it has no event yet. facts: now is not before case.at; free holds the services of `places_wanted`. An input without
+    effect yields InputIgnored, so that the log holds the order of all inputs.
     """
     return decided(case, cause, facts, policy)[0]
 
 
 def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[tuple[Struct, ...], Case]:
-    """The same, and the case as it stands after these events: for who would fold them at once."""
+    """Return the events of `decide`, and the case after them, for callers that would apply them at once."""
     d = Decision(case, cause, facts, policy)
     HANDLERS.get(type(cause.body), _unknown)(d, cause.body)
     progress(d)
@@ -63,7 +64,7 @@ def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tu
 
 
 def _unknown(d: Decision, body: Struct) -> None:
-    """Code that does not know an input does not guess: a person looks."""
+    """Open a desk task: code that has no handler for an input does not guess."""
     d.needs_person("unknown-input")
 
 
@@ -83,4 +84,4 @@ HANDLERS: dict[type, Callable[[Decision, Any], None]] = {
 }
 
 DECIDES: frozenset[type] = frozenset(HANDLERS)
-"""Bodies that are decided upon. Other records of the topics that routing reads (a disclosure, a knock sent) change no case."""
+"""Input bodies that have a handler. Other records of the topics that routing reads (a disclosure, a knock sent) change no case."""

@@ -11,12 +11,12 @@ from referral.domain.policy.limits import DAY, HOUR, MINUTE
 
 
 def told(case: Case, event: Any, now: int) -> str:
-    """What an event says. case: as it stands after all events of the same decision; now: of that decision, µs UTC."""
+    """Return one event as a line of text. case: after all events of the same decision; now: of that decision, µs UTC."""
     return " ".join(" ".join(_parts(case, event, now)).split())
 
 
 def span(micros: int) -> str:
-    """A length of time in its largest unit that tells it well enough."""
+    """Return a length of time in its largest unit that is exact enough: exact, or more than two of it."""
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if micros % size == 0 or micros > 2 * size:
             return f"{micros // size} {unit}"
@@ -83,10 +83,12 @@ def _parts(case: Case, event: Any, now: int) -> Iterator[str]:
 
 
 def _seat(event: Any) -> str:
+    """Return the step of the event, with the number of the seat unless it is the first."""
     return f"{event.step}.{event.seat}" if event.seat > 0 else event.step
 
 
 def _who(case: Case, event: Any) -> str:
+    """Return the step, seat number and service of the offer that the event names; `?` when the case has no such offer."""
     for (_, _, number), _, run, at in seats(case):
         for offer in (*at.past, *at.kept, *filter(None, (at.offer, at.next))):
             if offer.offer_id == event.offer_id:

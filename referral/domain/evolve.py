@@ -18,13 +18,13 @@ from referral.domain.case import RANK, Case, Offer, Place, Proposal, Run, Seat, 
 COMPLETED = e.How.COMPLETED
 PHONE = e.Reach.PHONE
 ACKNOWLEDGER_EXCLUDED = "acknowledger-excluded"
-"""Why a rung is knocked anew: the person who had acknowledged must be kept away."""
+"""Reason of a rung that is knocked again: the person who had acknowledged is now excluded."""
 LIMIT = "limit"
-"""Rule of a limit that passed without a word of the agency, which knew of it."""
+"""Rule of a limit that passed without an answer of the agency, which had been notified."""
 
 
 def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) -> Changes:
-    """The offer that the event names, the current one or the one that the seat is handed over to, is in this state now."""
+    """Set the state of the offer that the event names: the current one, or the one to the next holder."""
     place, _, _, seat, offer = offer_at(case, event)
     by = (event.by or "") if state == "ACKNOWLEDGED" else offer.by
     comes = replace(offer, state=state, due=event.due, due_what=event.due_what, by=by, unheard=False, excused=False)
@@ -53,7 +53,8 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
 
 
 def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
-    """The rung that is knocked now; the same one anew where whoever had acknowledged is excluded: then nobody has."""
+    """Set the rung that is knocked now. Where the person who had acknowledged is excluded, the same rung is knocked again and the offer is
+    unacknowledged."""
     place, _, _, seat, offer = offer_at(case, event)
     skipped = offer.skipped + (event.reason == "all-excluded")
     anew = event.reason == ACKNOWLEDGER_EXCLUDED
@@ -73,7 +74,8 @@ def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
 
 
 def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
-    """The current offer, a kept one, or a late one that had expired takes the seat; the next one waits until the current one is closed."""
+    """Give the seat to the current offer, a kept one, or an expired one accepted late. The next holder waits until the current offer is
+    closed."""
     place, _, _, seat, offer = offer_at(case, event)
     taken = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
     if offer is seat.offer or offer is seat.next:
@@ -86,7 +88,7 @@ def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
 
 
 def offer_held(case: Case, event: e.OfferHeld) -> Changes:
-    """With an end: a pause. Without one: declined under a duty, kept until another accepts."""
+    """Apply a hold. With an end (`due`): a pause. Without one: declined under a duty, kept until another agency accepts."""
     place, _, run, seat, offer = offer_at(case, event)
     if event.due is not None:
         return put(case, place, _with(seat, offer, replace(offer, held=True, due=event.due, due_what="hold")))
@@ -95,8 +97,8 @@ def offer_held(case: Case, event: e.OfferHeld) -> Changes:
 
 
 def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
-    """A completed offer stays in its seat; any other leaves it to the next one, and a step that was done for it is open again, unless
-    the next one is as far."""
+    """Close an offer. A completed offer stays in its seat; any other leaves the seat to the next holder. A step that was done by the closed
+    offer is open again, unless the next holder has reached the same rank."""
     place, _, run, seat, offer = offer_at(case, event)
     ended = replace(offer, how=str(event.how), reason=event.reason, due=None, due_what="")
     if offer is seat.next:
@@ -122,10 +124,10 @@ def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
 
 
 def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
-    """The case after one more event of `referral-routing`, in order of case_seq; seq and at of the case count with it.
+    """Return the case after one more event of `referral-routing`, in order of case_seq; seq and at of the case advance with it.
 
-    case: None before the first. Raises KeyError for an event that is not of that topic, LookupError when it names an offer,
-    track or step that the case never had (the log was not read in order).
+    case: None before the first. Raises KeyError for an event that is not of that topic, LookupError when it names an offer, track or step
+    that the case never had (the log was not read in order).
     """
     if case is None:
         case = Case(case_id=case_id)
@@ -261,11 +263,11 @@ T = TypeVar("T")
 
 
 Changes = dict[str, Any]
-"""New values of fields of the case."""
+"""New values of fields of the case, by field name."""
 
 
 def put(case: Case, place: Place, seat: Seat, outcome: str | None = None) -> Changes:
-    """This seat at its place. outcome: of its round from now on, where that changes."""
+    """Return the change that puts this seat at its position. outcome: new outcome of its round; None leaves it as it is."""
     t, r, s = place
     track = case.tracks[t]
     run = track.runs[r]
@@ -274,16 +276,18 @@ def put(case: Case, place: Place, seat: Seat, outcome: str | None = None) -> Cha
 
 
 def put_run(case: Case, t: int, r: int, run: Run) -> Changes:
+    """Return the change that puts this run at its position."""
     track = case.tracks[t]
     return {"tracks": replaced(case.tracks, t, replace(track, runs=replaced(track.runs, r, run)))}
 
 
 def put_track(case: Case, t: int, track: Track) -> Changes:
+    """Return the change that puts this track at its position."""
     return {"tracks": replaced(case.tracks, t, track)}
 
 
 def replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
-    """The same items, and this one in its place."""
+    """Return the items with this one at the index."""
     if len(items) == 1:
         return (item,)
     listed = list(items)
@@ -292,10 +296,12 @@ def replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
 
 
 def without(offers: tuple[Offer, ...], left: Offer) -> tuple[Offer, ...]:
+    """Return the offers but this one."""
     return tuple(offer for offer in offers if offer is not left)
 
 
 def track_at(case: Case, track_id: str) -> int:
+    """Return the index of a track. Raises LookupError when the case has none of this id."""
     for t, track in enumerate(case.tracks):
         if track.track_id == track_id:
             return t
@@ -303,7 +309,7 @@ def track_at(case: Case, track_id: str) -> int:
 
 
 def run_at(case: Case, event: Any) -> tuple[int, int]:
-    """Where the run stands that the event names."""
+    """Return the index of the track and run that the event names. Raises LookupError when the case has no such round."""
     t, step, round = track_at(case, event.track_id), event.step, event.round
     runs = case.tracks[t].runs
     r = len(runs)
@@ -315,7 +321,7 @@ def run_at(case: Case, event: Any) -> tuple[int, int]:
 
 
 def offer_at(case: Case, event: Any) -> tuple[Place, Track, Run, Seat, Offer]:
-    """Where the offer stands that the event names."""
+    """Return the offer that the event names, with its position and seat. Raises LookupError when the case has no such offer."""
     found = find(case, event.offer_id)
     if found is None:
         raise LookupError(f"no offer {event.offer_id}")

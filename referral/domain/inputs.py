@@ -16,12 +16,12 @@ from referral.domain.events.head import CauseKind, Head
 from referral.domain.events.meta import Meta
 
 ROSTER_BOOK = "5f2a1f3e-8d0b-5c51-9a0e-6a1d0f4b7c20"
-"""Under this id stands what belongs to no case: every change of the roster, in one sequence. Any fixed one; no case ever has it."""
+"""Case id under which every change of the roster is recorded, in one sequence. A fixed id that no case ever has."""
 RECORD, DUE, LOST = CauseKind.RECORD, CauseKind.DUE, CauseKind.LOST
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where an input was read: a Kafka position, or topic "queue" / "alarm" with partition and offset -1.
+    """The origin of an input: a Kafka position, or topic "queue" / "alarm" with partition and offset -1.
 
     topic: the name in topics.yaml, without the prefix of a stack.
     """
@@ -32,13 +32,13 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Due(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The case's alarm went off. at: the due time that was set, not the time of waking."""
+    """The alarm of the case. at: the due time that was set, not the time at which the alarm fired."""
 
     at: int
 
 
 class RecordLost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A record of this case will never be read: quarantined, or a gap in its dense sequence."""
+    """A record of this case that will never be read: quarantined, or a gap in its dense sequence."""
 
     topic: str
     seq: int
@@ -46,11 +46,11 @@ class RecordLost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Erased(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A record of a case whose key is destroyed: what it said can never be read again. Nothing can be said about the case either."""
+    """A record of a case whose key is destroyed: its content can never be read again, and nothing more can be emitted about the case."""
 
 
 class Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A record as it came, neither decoded nor checked: what intake gets of `ingress.<agency>`, and audit of every topic.
+    """A record as it came, neither decoded nor checked: intake gets `ingress.<agency>` in this form, and audit every topic.
 
     agency: of an ingress topic, else empty. value: empty where Kafka's was null. kafka_time: LogAppendTime, milliseconds UTC.
     """
@@ -63,7 +63,7 @@ class Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to handle. id: the cause id from which the ids of all its events are derived. seq: case_seq in its topic, 0 where none."""
+    """One input to handle. id: the cause id from which the ids of all its events are derived. seq: case_seq in its topic, 0 where none."""
 
     id: str
     case_id: str
@@ -80,44 +80,44 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @lru_cache(64)
 def _bytes(id: str) -> bytes:
-    """The sixteen bytes of an id: one cause names many."""
+    """Return the sixteen bytes of an id. Cached: one cause derives many ids."""
     return bytes.fromhex(id.replace("-", ""))
 
 
 VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-"""The hex digit whose two upper bits are 10, as RFC 9562 wants it."""
+"""The hex digit with its two upper bits set to 10, as RFC 9562 requires."""
 
 
 def derived(cause_id: str, name: int | str) -> str:
-    """The id of the name-th thing that follows from a cause: the same cause always yields the same id (RFC 9562 version 5)."""
+    """Return the id of the name-th result of a cause: the same cause always yields the same id (RFC 9562 version 5)."""
     hex = hashlib.sha1(_bytes(cause_id) + str(name).encode(), usedforsecurity=False).hexdigest()
     return f"{hex[:8]}-{hex[8:12]}-5{hex[13:16]}-{VARIANT[hex[16]]}{hex[17:20]}-{hex[20:32]}"
 
 
 def alarm_id(case_id: str, at: int, seq: int) -> str:
-    """The cause id of a case's alarm. seq: the case's sequence in referral-routing when it went off, so that the next alarm differs."""
+    """Return the cause id of a case's alarm. seq: the case's sequence in referral-routing when it fired, so that the next alarm differs."""
     return derived(case_id, f"due:{at}:{seq}")
 
 
-# The loop and the auditor's re-execution make inputs with the same three functions, so that both decide upon the same values.
+# The consumer loop and the auditor's re-execution build inputs with the same three functions, so that both decide on the same values.
 def record_input(meta: Meta, body: Struct, source: Source) -> Input:
-    """The input that a record is."""
+    """Return the input for a record."""
     return Input(id=meta.event_id, case_id=meta.case_id, body=body, source=source, seq=meta.case_seq, at=meta.recorded_at, drill=meta.drill)
 
 
 def due_input(case_id: str, at: int, seq: int) -> Input:
-    """The input that a case's alarm is. seq: the case's last sequence in referral-routing when it went off."""
+    """Return the input for a case's alarm. seq: the case's last sequence in referral-routing when it fired."""
     return Input(id=alarm_id(case_id, at, seq), case_id=case_id, body=Due(at=at), source=Source(topic="alarm"), at=at)
 
 
 def lost_input(case_id: str, lost: RecordLost, source: Source) -> Input:
-    """The input that a lost record is. source: the position of the quarantined record, or of the one that showed the gap."""
+    """Return the input for a lost record. source: the position of the quarantined record, or of the record that revealed the gap."""
     name = f"lost:{lost.topic}:{lost.seq}:{source.partition}:{source.offset}"
     return Input(id=derived(case_id, name), case_id=case_id, body=lost, source=source, seq=lost.seq)
 
 
 def head_of(cause: Input, facts: Facts) -> Head:
-    """What the first event of an input says of it: enough to make the input again from the log."""
+    """Return the head that the first event of an input carries: enough to rebuild the input from the log."""
     at, body = cause.source, cause.body
     if isinstance(body, Due):
         return Head(kind=DUE, topic="", partition=-1, offset=-1, due=body.at, facts=facts)

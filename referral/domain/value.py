@@ -8,9 +8,9 @@ from msgspec import Struct
 
 
 class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A quiet value, never part of a cycle: the collector passes it over.
+    """A quiet value. It is never part of a cycle, so the garbage collector need not track it.
 
-    IDS: the fields that hold an id; for everything else use `msgspec.to_builtins`.
+    IDS: the fields that hold an id, which `repr` shows; for everything else use `msgspec.to_builtins`.
     """
 
     IDS: ClassVar[tuple[str, ...]] = ()

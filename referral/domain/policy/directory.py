@@ -14,7 +14,7 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the case file. personal: it can tell who the person is."""
+    """A part of the case file. personal: it can reveal who the person is."""
 
     id: str
     personal: bool
@@ -23,7 +23,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When an agency works. days: 0 is Monday; opens and closes: µs after local midnight. Holidays of the calendar are closed."""
+    """Office hours of an agency. days: 0 is Monday; opens and closes: µs after local midnight. Closed on the holidays of the calendar."""
 
     days: tuple[int, ...]
     opens: int
@@ -32,7 +32,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """id: `name+8 hex digits`, by which a signature names it. public: 32 bytes of Ed25519."""
+    """A signing key of an agency. id: `name+8 hex digits`, the name that a signature gives it. public: 32 bytes of Ed25519."""
 
     id: str
     public: bytes
@@ -40,7 +40,8 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """must: what its systems send is taken only with a signature. People in the inbox and desks on the telephone sign nothing."""
+    """Signing rules of an agency. must: intake accepts records of its systems only with a signature. People in the inbox and desks on the
+    telephone sign nothing."""
 
     must: bool = False
     keys: tuple[SigningKey, ...] = ()
@@ -48,9 +49,10 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """Who answers. ladder: its rungs, lowest first. desk: it gets what no rule can place. above: its supervising body, or empty.
+    """An agency that answers offers. ladder: its rungs, lowest first. desk: it gets the cases that no rule can place. above: its
+    supervising body, or empty.
 
-    hours: when it works; None is day and night.
+    hours: its office hours; None is day and night.
     """
 
     id: str
@@ -67,7 +69,7 @@ class Agency:
 
 @dataclass(frozen=True, slots=True)
 class Municipality:
-    """One of the 30. desk: an agency. coordinator: an agency, or empty where there is none."""
+    """One of the 30 municipalities. desk: an agency. coordinator: an agency, or empty where there is none."""
 
     id: str
     names: Names
@@ -79,7 +81,8 @@ class Municipality:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What one agency does somewhere. covers: municipality ids, `region:<id>` or `country`. places: None where it has no capacity."""
+    """One service of an agency in an area. covers: municipality ids, `region:<id>` or `country`. places: None where it has no capacity
+    limit."""
 
     id: str
     agency: str
@@ -93,7 +96,8 @@ class Service:
 
 @lru_cache(256)
 def years(age: str, band: str) -> tuple[int, int]:
-    """The span of years that a case's age codes leave open: `12-14` is (12, 14); unknown is 0 to 17 for a child, 18 to 120 for an adult."""
+    """Return the range of years that a case's age codes allow: `12-14` is (12, 14); unknown is 0 to 17 for a child, 18 to
+    120 for an adult."""
     low, _, high = band.partition("-")
     if low.isdigit() and high.isdigit():
         return int(low), int(high)

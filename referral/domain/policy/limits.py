@@ -10,12 +10,13 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 UNITS = {"min": MINUTE, "h": HOUR, "days": DAY, "working days": 0}
 LONGEST = 1_827 * DAY
-"""Five years: longer than any limit of a procedure, and as far as a calendar here is kept."""
+"""Five years: longer than any limit of a procedure, and as far ahead as a calendar is kept here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """An amount of one unit of UNITS. source: S stated, D read in a document, P our default (docs/policy.md); it changes no time."""
+    """An amount of one unit of UNITS. source: S stated, D read in a document, P our default (docs/policy.md); it has no
+    effect on the time."""
 
     amount: int
     unit: str
@@ -26,37 +27,37 @@ class Limit:
 
     @property
     def micros(self) -> int:
-        """How long it is, in µs; 0 for working days, which only a calendar can count."""
+        """Its length in µs; 0 for working days, which only a calendar can count."""
         return self.amount * UNITS[self.unit]
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Days since 1970 that are holidays, and the clock changes (µs UTC from which an offset in µs holds), both a snapshot from a file."""
+    """Days since 1970 that are holidays, and the clock changes (µs UTC from which an offset in µs applies), both a snapshot from a file."""
 
     id: str
     holidays: frozenset[int]
     changes: tuple[int, ...]
     offsets: tuple[int, ...]
     ends: int = 1 << 32
-    """The first day that it does not know any more: limits in working days must end before."""
+    """The first day after the calendar: limits in working days must end before it."""
     _ended: dict[tuple[int, int], int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def offset(self, at: int) -> int:
-        """How far local time is ahead of UTC at this time, in µs."""
+        """Return how far local time is ahead of UTC at this time, in µs."""
         return self.offsets[max(bisect.bisect_right(self.changes, at) - 1, 0)]
 
     def works(self, day: int) -> bool:
-        """Whether offices are open on this day (days since 1970-01-01, a Thursday)."""
+        """Return True when offices are open on this day (days since 1970-01-01, a Thursday)."""
         return (day + 3) % 7 < 5 and day not in self.holidays
 
     def midnight(self, day: int) -> int:
-        """The instant at which this local day begins."""
+        """Return the instant at which this local day begins."""
         local = day * DAY
         return local - self.offset(local - self.offset(local))
 
     def ended(self, day: int, amount: int) -> int:
-        """The instant at which the last of so many working days after this day ends."""
+        """Return the instant at which the last of `amount` working days after this day ends."""
         key = (day, amount)
         if key not in self._ended:
             while amount:
@@ -67,12 +68,12 @@ class Calendar:
 
 
 def countable(limit: Limit, start: int, calendar: Calendar) -> bool:
-    """Whether the calendar knows every day that a limit starting now runs through."""
+    """Return True when the calendar covers every day of a limit that starts now."""
     return limit.unit != "working days" or due(start, limit, calendar) <= calendar.midnight(calendar.ends)
 
 
 def due(start: int, limit: Limit, calendar: Calendar) -> int:
-    """The instant at which a limit that starts now has passed.
+    """Return the instant at which a limit that starts now has passed.
 
     N working days end with the N-th working day after the day of the start, at midnight local time; clock units ignore holidays.
     """

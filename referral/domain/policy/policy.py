@@ -16,15 +16,17 @@ from referral.domain.policy.reading.reader import PolicyErrors, Reader
 __all__ = ["ENGINE", "Policy", "PolicyErrors", "compile"]
 
 ENGINE: int = 3
-"""Behaviour version of decide(): raised when the same case, input, facts and policy yield other events."""
+"""Behaviour version of decide(): increased when the same case, input, facts and policy yield other events."""
 
 
 Order = tuple[tuple[Service, str], ...]
+"""Services in the order in which they are asked, each with the role it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The whole. directory: SHA-256 over all files but the pathways, hex. pinned: every procedure that was ever in force, by digest."""
+    """The whole policy. directory: SHA-256 over all files but the pathways, hex. pinned: every procedure that was ever in
+    force, by digest."""
 
     current: tuple[Pathway, ...]
     pinned: Mapping[str, Pathway]
@@ -45,7 +47,8 @@ class Policy:
     _placing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self, kind: str, id: str, language: str) -> str:
-        """The name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else the id itself."""
+        """Return the name of an agency, municipality, section or code (kind: its list) in sq, sr-Latn, sr-Cyrl or en; else
+        the id itself."""
         things: Mapping[str, Mapping[str, Agency | Municipality | Section]] = {
             "agency": self.agencies,
             "municipality": self.municipalities,
@@ -56,7 +59,7 @@ class Policy:
         return found.get(language) or found.get("en") or id
 
     def order(self, roles: tuple[str, ...], areas: tuple[str, ...], place: str) -> Order:
-        """The services that may be asked, each once with the role it is asked for: role by role, and for each area by area."""
+        """Return the services that may be asked, each once with the role it is asked for: role by role, and within a role area by area."""
         key = (roles, areas, place)
         if key not in self._orders:
             found: dict[Service, str] = {}
@@ -68,7 +71,7 @@ class Policy:
         return self._orders[key]
 
     def placing(self, pathway: Pathway, place: str) -> frozenset[str]:
-        """Ids of the services with places that a procedure may ever ask in one municipality."""
+        """Return the ids of the services with places that a procedure may ever ask in one municipality."""
         key = (pathway.digest, place)
         if key not in self._placing:
             found = set()
@@ -79,7 +82,8 @@ class Policy:
         return self._placing[key]
 
     def serving(self, role: str, area: str, place: str) -> tuple[Service, ...]:
-        """The services of a role in one area word seen from a municipality, in order of id (neighbours in the order of the file)."""
+        """Return the services of a role in one area word, relative to a municipality, in order of id (neighbours in the
+        order of the file)."""
         key = (role, area, place)
         if key not in self._asked:
             self._asked[key] = tuple(dict.fromkeys(s for where in self._covers(area, place) for s in self._having(role, where)))
@@ -89,7 +93,7 @@ class Policy:
         return [s for _, s in sorted(self.services.items()) if role in s.roles and cover in s.covers]
 
     def _covers(self, area: str, place: str) -> list[str]:
-        """Cover words for an area word. A place that is not in the directory has only the country."""
+        """Return the cover words for an area word. A municipality that is not in the directory has only the country."""
         here = self.municipalities.get(place)
         if area == "country":
             return ["country"]
@@ -108,10 +112,10 @@ class Policy:
 
 
 def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
-    """Policy from files: path below policy/ → exact bytes.
+    """Compile a policy from files: path below policy/ → exact bytes.
 
-    before: the policy until now, whose procedures stay known to the tracks that are pinned to them.
-    Raises PolicyErrors with everything that is unknown or incomplete.
+    before: the policy until now; its procedures stay available to the tracks that are pinned to them. Raises PolicyErrors with everything
+    that is unknown or incomplete.
     """
     reader = Reader(files)
     whole = read_directory(reader)

@@ -17,9 +17,9 @@ Marks = Set[str]
 
 @dataclass(frozen=True, slots=True)
 class SeatRule:
-    """Who may fill one seat. roles and areas in order of preference; holder: the step and seat whose holder is asked instead.
+    """The rule for filling one seat. roles and areas in order of preference; holder: the step and seat whose holder is asked instead.
 
-    statutory: a decline is only possible for may_decline, and the offer is kept until another accepts.
+    statutory: a decline is only possible for may_decline, and the offer is kept until another agency accepts.
     """
 
     name: str
@@ -36,9 +36,9 @@ class SeatRule:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Which roles a PLACE step asks, by the outcome of the step `by`, and until that is known.
+    """The roles that a PLACE step asks: by the outcome of the step `by`, and `until_known` before that.
 
-    secure: roles that lock a child up; asked only while all of needs stand and none of ends.
+    secure: roles that lock a child up; asked only while all marks of `needs` are set and none of `ends`.
     """
 
     by: str
@@ -51,7 +51,8 @@ class Placement:
 
 @dataclass(frozen=True)
 class Step:
-    """One stage. It opens when all of `after` stand (or any of at_once) and of each set of `when` one; `again` opens a further round.
+    """One stage. It opens when all marks of `after` are set (or any of at_once) and one of each set of `when`; `again` opens a further
+    round.
 
     final: the mark that makes it done (accepted, arrived, completed, decided, told). forbid: code → actors whose exclusion forbids it.
     """
@@ -72,25 +73,25 @@ class Step:
     placement: Placement | None
     final: str
     basis: tuple[str, ...] = ()
-    """Codes of the law or document that it rests on."""
+    """Codes of the law or document that requires it."""
     guidance: tuple[str, ...] = ()
-    """Keys of the handbook pages that its recipient is shown."""
+    """Keys of the handbook pages that the agency is shown with the offer."""
     unless: Marks = frozenset()
-    """Marks under any of which it is not wanted."""
+    """Marks any of which makes the step unwanted."""
     at: tuple[Limit, ...] = ()
-    """When its rounds begin, counted from the moment at which it is ready; never working days. Empty: at once."""
+    """The starts of its rounds, counted from the moment at which it is ready; never working days. Empty: at once."""
     then_every: Limit | None = None
-    """After the last of `at`: a further round so long after the last one was done."""
+    """Interval after the last of `at`: a further round starts this long after the last one was done."""
     until: Marks = frozenset()
-    """Marks that end the repetition."""
+    """Marks any of which ends the repetition."""
     without_consent: bool = False
-    """Wanted also while the consent that the pathway needs is not given."""
+    """The step is wanted even while the consent that the pathway needs is not given."""
     feeds: tuple[str, ...] = ()
-    """Who gets its counts (FEED)."""
+    """Recipients of its counts (FEED)."""
 
     @cached_property
     def names(self) -> Marks:
-        """The marks that its conditions and its place name."""
+        """The marks that its conditions and its placement name."""
         found = {*self.after, *self.at_once, *self.again, *self.unless, *self.until, *_all(self.when)}
         if (place := self.placement) is not None:
             found |= {*place.needs, *place.ends, *(f"{place.by}.{code}" for code in place.roles)}
@@ -98,28 +99,28 @@ class Step:
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """Ids of the steps whose state decides what this one does: itself, and those that its conditions, seats and place name."""
+        """Ids of the steps whose state this one depends on: itself, and those that its conditions, seats and placement name."""
         holders = [rule.holder[0] for rule in self.seats if rule.holder]
         return frozenset({self.id, *holders, *(mark.partition(".")[0] for mark in self.names)})
 
     @cached_property
     def is_plain(self) -> bool:
-        """Once done, nothing but a lost seat or a new decision can begin it anew, and no circumstance take it back."""
+        """Return True when, once done, only a lost seat or a new decision can reopen it, and no circumstance can take it back."""
         return not self.when and not self.again and not self.unless and not self.repeats
 
     def is_ready(self, standing: Marks) -> bool:
-        """Whether what must come before it has come."""
+        """Return True when all steps that must come before it have reached their marks."""
         return self.after <= standing or not self.at_once.isdisjoint(standing)
 
     def is_wanted(self, standing: Marks) -> bool:
-        """Whether the circumstances that it is for hold."""
+        """Return True when the circumstances that the step is for hold."""
         if self.unless and not self.unless.isdisjoint(standing):
             return False
         return met(self.when, standing)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """The answers that an offer of it may ever get."""
+        """The answer words that an offer of this step can ever take."""
         if self.kind is StepKind.NOTIFY:
             return ("ACKNOWLEDGE",)
         if self.kind is StepKind.DECIDE:
@@ -130,18 +131,18 @@ class Step:
 
     @cached_property
     def is_urgent(self) -> bool:
-        """Whether its first limit is in minutes or hours: it is not put to an agency that is closed now."""
+        """Return True when its first limit is in minutes or hours: it is not offered to an agency that is closed now."""
         first = next((self.limits[what] for what in ("acknowledge", "accept", "decide", "complete") if what in self.limits), None)
         return first is not None and first.unit in ("min", "h")
 
     @cached_property
     def repeats(self) -> bool:
-        """Whether its rounds follow the calendar."""
+        """Return True when its rounds follow the calendar."""
         return bool(self.at) or self.then_every is not None
 
     @cached_property
     def places_asked(self) -> frozenset[str]:
-        """Every role that it may ask for a place, its last resort among them."""
+        """Every role that it may ask for a place, its last resort included."""
         if self.placement is None:
             return frozenset()
         tables = (self.placement.until_known, *self.placement.roles.values(), *(rule.last_resort for rule in self.seats))
@@ -149,23 +150,23 @@ class Step:
 
     @cached_property
     def there(self) -> str:
-        """The state of an offer from which a person has the place."""
+        """The state of an offer from which on the person has the place."""
         return "ARRIVED" if {"arrive", "present"} & set(self.limits) else "ACCEPTED"
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
-        """For each seat the role that it is opened for; where its holder or place is asked, the name of the seat."""
+        """For each seat, the role that it is opened for; the name of the seat where its holder or place is asked."""
         return tuple(rule.roles[0] if rule.roles else rule.name for rule in self.seats)
 
     @cached_property
     def asks(self) -> OfferKind:
-        """Its kind, as an offer says it."""
+        """Its kind, as an offer names it."""
         return OfferKind(self.kind.value)
 
 
 def met(groups: tuple[Marks, ...], standing: Marks) -> bool:
-    """Whether of each group at least one mark stands."""
-    for group in groups:  # noqa: SIM110 - asked ten times in every decision, and all() of a generator takes twice as long
+    """Return True when at least one mark of each group is set."""
+    for group in groups:  # noqa: SIM110 - called ten times in every decision, and all() of a generator takes twice as long
         if group.isdisjoint(standing):
             return False
     return True
@@ -177,9 +178,10 @@ def _all(groups: tuple[Marks, ...]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """When these marks come to stand, the case belongs to another pathway: instead (switch_to) or too (also_open).
+    """A rule for moving to another pathway: when these marks are set, that pathway replaces this one (switch_to) or opens beside it
+    (also_open).
 
-    pause: this track waits until the tracks of also_open have ended. The empty word: not so.
+    pause: this track waits until the tracks of also_open have ended. An empty word: not used.
     """
 
     when: tuple[Marks, ...]
@@ -190,7 +192,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRule:
-    """Whether a pathway needs the person's agreement. on_withdrawal: continue, anonymous or stop."""
+    """Rule for the person's consent: whether the pathway needs it. on_withdrawal: continue, anonymous or stop."""
 
     needed: bool = False
     basis: str = ""
@@ -199,9 +201,9 @@ class ConsentRule:
 
 @dataclass(frozen=True)
 class Pathway:
-    """One written procedure. digest: SHA-256 of its file, hex. never: (tag of a service, mark or empty) that is never asked.
+    """One compiled procedure. digest: SHA-256 of its file, hex. never: (tag of a service, mark or empty) that is never asked.
 
-    raises: the pathway of the case that a missed statutory deadline raises, or empty. repeat: how often a desk is told again.
+    raises: the pathway of the case that a missed statutory deadline raises, or empty.
     """
 
     id: str
@@ -215,7 +217,7 @@ class Pathway:
     version: int = 1
     consent: ConsentRule = ConsentRule()
     seal: bool = False
-    """What was written is closed for ever when the case closes."""
+    """The sections that were written are sealed for ever when the case closes."""
 
     @cached_property
     def placements(self) -> tuple[Step, ...]:
@@ -224,13 +226,13 @@ class Pathway:
 
     @cached_property
     def places_at_once(self) -> bool:
-        """Whether a place may be asked for in the decision that begins the track."""
+        """Return True when the decision that begins the track may already ask for a place."""
         told = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
         return any(step.at_once or all(mark.partition(".")[0] in told for mark in step.after) for step in self.placements)
 
     @cached_property
     def places_by_silence(self) -> bool:
-        """Whether a place may be asked for the first time because nobody answered."""
+        """Return True when a timeout may be the first event to ask for a place."""
         marks = {mark for step in self.placements for mark in (*step.after, *step.at_once, *step.again, *step.unless, *_all(step.when))}
         marks |= {mark for change in self.changes for mark in _all(change.when)}
         told = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
@@ -239,14 +241,14 @@ class Pathway:
 
     @cached_property
     def places_by_decisions(self) -> bool:
-        """Whether, once its places are asked for, only decisions and the places themselves ask for another."""
+        """Return True when, once its places are asked for, only decisions and the places themselves can ask for another."""
         kinds = {step.id: step.kind for step in self.steps}
         again = {mark.partition(".")[0] for step in self.placements for mark in step.again}
         return all(kinds.get(id) in (StepKind.DECIDE, StepKind.PLACE) for id in again) and not self.changes_by_steps
 
     @cached_property
     def changes_by_steps(self) -> bool:
-        """Whether what happens in its steps, and not only what is known of the case, begins other procedures."""
+        """Return True when marks of its steps, and not only circumstances of the case, begin other procedures."""
         return any("=" not in mark for change in self.changes for mark in _all(change.when))
 
     @cached_property
@@ -256,12 +258,12 @@ class Pathway:
 
     @cached_property
     def asking(self) -> tuple[Step, ...]:
-        """The steps that ask somebody: all but FEED."""
+        """The steps that ask an agency: all but FEED."""
         return tuple(step for step in self.steps if step.kind is not StepKind.FEED)
 
     @cached_property
     def readers(self) -> Mapping[str, frozenset[str]]:
-        """By id of a step: the steps that may have something new to do when its state changes, also by way of a place."""
+        """By id of a step: the steps that may have something new to do when its state changes, also through a place."""
         reads = {step.id: step.reads for step in self.steps}
         for placed in self.placements:
             reads = {id: read | placed.reads if placed.id in read else read for id, read in reads.items()}
@@ -269,13 +271,14 @@ class Pathway:
 
     @cached_property
     def names(self) -> Marks:
-        """Every mark that it looks at: the others are as if they did not stand."""
+        """Every mark that the procedure tests; all others have no effect on it."""
         bans = {mark for _, mark in self.never}
         changes = {mark for change in self.changes for mark in _all(change.when)}
         return frozenset(self.close_when | bans | changes).union(*(step.names for step in self.steps))
 
     def is_settled(self, standing: Marks, withdrawn: bool) -> bool:
-        """Whether every step that ends it is done, or is not for these circumstances. withdrawn: the person does not agree to it."""
+        """Return True when every step of close_when is done or unwanted under these circumstances. withdrawn: the person does not consent
+        to it."""
         for mark, step in self.closing:
             if mark not in standing and step.is_wanted(standing) and not (withdrawn and not step.without_consent):
                 return False
@@ -283,13 +286,13 @@ class Pathway:
 
     @cached_property
     def closing(self) -> tuple[tuple[str, Step], ...]:
-        """The marks of close_when with their steps; what is always wanted first, so that most looks end there."""
+        """The marks of close_when with their steps; steps that are always wanted come first, so that most tests end there."""
         found = [(mark, self.by_id[mark.removesuffix(".done")]) for mark in sorted(self.close_when)]
         return tuple(sorted(found, key=lambda pair: bool(pair[1].when or pair[1].unless)))
 
     @cached_property
     def has_rounds(self) -> bool:
-        """Whether any of its steps may begin anew, by the calendar or after an outcome."""
+        """Return True when any of its steps may begin again, by the calendar or after an outcome."""
         return any(step.repeats or step.again for step in self.steps)
 
     @cached_property
@@ -298,5 +301,5 @@ class Pathway:
         return {step.id: step for step in self.steps}
 
     def step(self, id: str) -> Step | None:
-        """The step of this id."""
+        """Return the step of this id, or None."""
         return self.by_id.get(id)

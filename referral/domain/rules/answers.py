@@ -28,7 +28,7 @@ from referral.domain.rules.telephone import call_on
 
 
 def answered(d: Decision, body: ResponseSubmitted) -> None:
-    """An answer to an offer, open or ended."""
+    """Handle an answer to an offer, open or ended."""
     at = locate(d, body.offer_id)
     if at is None:
         return d.ignore("UNKNOWN_OFFER", body.offer_id)
@@ -45,14 +45,16 @@ def answered(d: Decision, body: ResponseSubmitted) -> None:
 
 
 def _not_now(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Ignore an answer word that the offer cannot take in its state."""
     d.ignore("NOT_NOW", body.offer_id)
 
 
 def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Handle ACKNOWLEDGE: somebody has read the offer. A notice is completed by it."""
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
     due, what = limit_after(d, at.step, "ACKNOWLEDGED")
-    d.say(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
+    d.emit(OfferAcknowledged(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.step.kind is NOTIFY:
         d.close(at.offer, How.COMPLETED, "", "answer", at.track)
         return None
@@ -60,6 +62,7 @@ def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
 
 
 def _accepts(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Handle ACCEPT: the agency takes the seat."""
     if at.step.kind in (DECIDE, NOTIFY):
         return d.ignore("NOT_NOW", body.offer_id)
     if RANK[at.offer.state] >= RANK["ACCEPTED"]:
@@ -68,7 +71,7 @@ def _accepts(d: Decision, at: At, body: ResponseSubmitted) -> None:
 
 
 def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
-    """Arriving without a word before is an acceptance too."""
+    """Handle ARRIVE: the person is there. Without an earlier acceptance it is an acceptance too."""
     if not {"arrive", "present"} & set(at.step.limits):
         return d.ignore("NOT_NOW", body.offer_id)
     if at.offer.state == "ARRIVED":
@@ -76,13 +79,14 @@ def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         accept(d, at, body, late=False)
     due, what = limit_after(d, at.step, "ARRIVED")
-    d.say(OfferArrived(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
+    d.emit(OfferArrived(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, due=due, due_what=what))
     if at.offer is at.seat.next and at.step.kind is PLACE:
         hand_over(d, at)
     return None
 
 
 def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Handle COMPLETE: the work is done. Without an earlier acceptance it is an acceptance too."""
     if at.step.kind in (DECIDE, NOTIFY):
         return d.ignore("NOT_NOW", body.offer_id)
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
@@ -96,27 +100,30 @@ def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
 
 
 def _decline(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Handle DECLINE, which is possible only before acceptance."""
     if RANK[at.offer.state] >= RANK["ACCEPTED"] or at.step.kind is NOTIFY:
         return d.ignore("NOT_NOW", body.offer_id)
     return give_up(d, at, body, How.DECLINED_BY_AGENCY)
 
 
 def _return(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Handle RETURN, which is possible only after acceptance."""
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         return d.ignore("NOT_NOW", body.offer_id)
     return give_up(d, at, body, How.RETURNED)
 
 
 def _hold(d: Decision, at: At, body: ResponseSubmitted) -> None:
+    """Handle HOLD: pause the offer, once, for the limit `hold`."""
     if "hold" not in at.step.limits or at.offer.held:
         return d.ignore("NOT_NOW", body.offer_id)
     due = d.due(at.step.limits["hold"])
-    d.say(OfferHeld(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=due))
+    d.emit(OfferHeld(why=d.why("answer", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=due))
     return call_on(d, body.offer_id)
 
 
 def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
-    """A person decides; what the procedure wants recorded must stand in the case file first."""
+    """Handle DECIDE: a person decides. The records that the step needs must be in the case file first."""
     step = at.step
     if step.kind is not DECIDE:
         return d.ignore("NOT_NOW", body.offer_id)
@@ -127,7 +134,7 @@ def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
     if not set(step.needs) <= set(body.recorded):
         return d.ignore("NEEDS_RECORD", body.offer_id)
     run, seat = at.run, at.place[2]
-    d.say(
+    d.emit(
         DecisionRecorded(
             why=d.why("answer", at.track),
             track_id=at.track.track_id,
@@ -156,7 +163,8 @@ WORDS: dict[Word, Callable[[Decision, At, ResponseSubmitted], None]] = {
 
 
 def late(d: Decision, at: At, body: ResponseSubmitted) -> None:
-    """An accept may undo an expiry while nobody else has accepted the seat; whoever was asked meanwhile is told that it is taken."""
+    """Handle an answer to an offer that has ended. An acceptance may undo an expiry while no other agency has accepted the seat; the offer
+    made to another agency meanwhile is cancelled."""
     seat, run = at.seat, at.run
     if at.offer.how == How.OVERTAKEN.value or run.outcome == OVERTAKEN:
         return d.ignore(OVERTAKEN.upper(), body.offer_id)
@@ -183,7 +191,7 @@ def late(d: Decision, at: At, body: ResponseSubmitted) -> None:
 
 
 def regained(d: Decision, at: At, body: ResponseSubmitted) -> None:
-    """An agency that declined, and kept its offer by duty, takes it after all while nobody else has."""
+    """Accept a seat after a decline: the agency kept its offer under a statutory duty, and no other agency has accepted since."""
     current = at.seat.offer
     if current is not None and RANK[current.state] >= RANK["ACCEPTED"]:
         return d.ignore("OTHER_ACCEPTED_FIRST", body.offer_id)

@@ -19,14 +19,15 @@ from referral.domain.rules.consent import is_barred
 from referral.domain.rules.context import Decision
 
 LISTED = 32
-"""Candidates listed in one event; when so many were passed over, a person looks (DESIGN 11)."""
+"""Candidates listed in one event; when this many are passed over, the search stops and a desk gets the seat (DESIGN 11)."""
 
 
 Choice = tuple[Service | None, str, tuple[Passed, ...]]
 
 
 def choose(d: Decision, track: Track, pathway: Pathway, step: Step, run: Run, seat: int, standing: Marks) -> Choice | None:
-    """The next service for a seat with the role it is asked for, and those passed over; None while another seat is awaited."""
+    """Return the next service for a seat, the role it is asked for, and the services passed over; None while the seat waits for another
+    seat."""
     rule = step.seats[seat]
     asked = candidates(d.policy, d.case, track, step, run, rule, standing)
     if asked is None:
@@ -43,14 +44,14 @@ def choose(d: Decision, track: Track, pathway: Pathway, step: Step, run: Run, se
 
 
 def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks) -> Order | None:
-    """Services in the order of the procedure; None while a seat that must be asked is vacant."""
+    """Return the services in the order of the procedure; None while the seat whose holder is to be asked is vacant."""
     if rule.holder is not None:
         return _holder(policy, case, track, step, rule)
     return policy.order(roles_asked(step, run, rule, standing), rule.areas, case.traits.found_in)
 
 
 def roles_asked(step: Step, run: Run, rule: SeatRule, standing: Marks) -> tuple[str, ...]:
-    """A move (a later round) has no last resort: the child has a bed already."""
+    """Return the roles that a seat may be offered to. A move (a later round) has no last resort: the child has a bed already."""
     if step.placement is None:
         return rule.roles
     wanted = roles_wanted(step.placement, standing)
@@ -58,9 +59,9 @@ def roles_asked(step: Step, run: Run, rule: SeatRule, standing: Marks) -> tuple[
 
 
 def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule) -> Order | None:
-    """The service that holds the named seat; after it, unless silence keeps everything as it is, others that could hold it.
+    """Return the service that holds the named seat; after it, unless silence keeps the place (`keep-place`), others that could hold it.
 
-    None while the seat is awaited; a step that was settled without a holder leaves only the others.
+    None while that seat is not yet taken; a step that was settled without a holder leaves only the others.
     """
     assert rule.holder is not None
     run = latest(track, rule.holder[0])
@@ -78,17 +79,17 @@ def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule
 
 
 def fitting(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks, asked: str) -> bool:
-    """Whether the order names this service and it is for this person: all but bans, earlier tries and free places."""
+    """Return True when the order contains this service and it suits this person. Ignores bans, earlier offers and free places."""
     order = candidates(policy, case, track, step, run, rule, standing) or ()
     return any(service.id == asked and not unsuitable(case.traits, rule, service) for service, _ in order)
 
 
 DAYS = 62
-"""How far ahead an opening is looked for: longer than any run of holidays."""
+"""Days ahead that are searched for an opening: longer than any run of holidays."""
 
 
 def is_open(hours: Hours | None, now: int, calendar: Calendar) -> bool:
-    """Whether it works at this instant."""
+    """Return True when an agency with these hours is open at this instant."""
     if hours is None:
         return True
     local = now + calendar.offset(now)
@@ -97,7 +98,7 @@ def is_open(hours: Hours | None, now: int, calendar: Calendar) -> bool:
 
 
 def next_opening(hours: Hours | None, now: int, calendar: Calendar) -> int | None:
-    """When it opens next after this instant; None when that is out of sight."""
+    """Return the next opening after this instant; None when there is none within DAYS."""
     if hours is None:
         return None
     today = (now + calendar.offset(now)) // DAY
@@ -110,27 +111,29 @@ def next_opening(hours: Hours | None, now: int, calendar: Calendar) -> int | Non
 
 
 def first_opening(policy: Policy, passed: Iterable[Passed], now: int) -> int | None:
-    """When the first of those opens that were passed over because they are closed; None where there is none."""
+    """Return the earliest opening of the services that were passed over as CLOSED; None where there is none."""
     closed = [policy.agencies[policy.services[p.service].agency] for p in passed if p.reason == "CLOSED"]
     times = [next_opening(agency.hours, now, policy.calendar) for agency in closed]
     return min((at for at in times if at is not None), default=None)
 
 
 def _works(hours: Hours, day: int, calendar: Calendar) -> bool:
-    """day: since 1970-01-01, a Thursday."""
+    """Return True when these hours include this day. day: since 1970-01-01, a Thursday."""
     return (day + 3) % 7 in hours.days and day not in calendar.holidays
 
 
 TRIED = ("DECLINED_BY_AGENCY", "DECLINED_BY_PERSON", "EXPIRED", "RETURNED", "RELEASED")
+"""Ends of an offer after which the same service is not asked again for the seat."""
 
 
 def why_not(d: Decision, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, standing: Marks) -> str:
-    """Why a service must not be asked; empty when it may. Also asked before a desk's own choice."""
+    """Return the reason why a service must not be asked; empty when it may."""
     return banned(d, pathway, step, service, standing) or _unfit(d, track, step, seat, rule, service)
 
 
 def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing: Marks) -> str:
-    """What nobody may override: exclusions, the bans of the procedure, a secure facility without its decisions."""
+    """Return the ban that nobody may override: an exclusion, a ban of the procedure, missing consent, a secure facility without its
+    decisions. Empty when there is none. Also checked before a desk's own choice."""
     if d.case.excluded and f"agency:{service.agency}" in d.case.excluded:
         return "EXCLUDED"
     for tag, mark in pathway.never:
@@ -144,6 +147,8 @@ def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing
 
 
 def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:
+    """Return the reason against a service that holds only this time: an earlier offer, unsuitable, closed, no capacity. Empty when there is
+    none."""
     for o in (*seat.past, *seat.kept) if seat.past or seat.kept else ():
         if o.service == service.id and (not o.how or o.how in TRIED):
             return "TRIED"
@@ -161,7 +166,7 @@ def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, se
 
 
 def unsuitable(traits: Traits, rule: SeatRule, service: Service) -> str:
-    """Why a service is not for this person; empty when it is."""
+    """Return the reason why a service does not suit this person; empty when it does."""
     if not rule.skills <= service.tags:
         return "NOT_SKILLED"
     low, high = years(traits.age, traits.age_band)

@@ -24,7 +24,8 @@ QUIET = (Word.ACKNOWLEDGE, Word.HOLD)
 
 
 def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str, ...]:
-    """Ids of services, sorted. It may name more than the decision will look at, never fewer; most decisions need none."""
+    """Return the ids of services, sorted. The result may hold more than the decision will use, never fewer; for most
+    decisions it is empty."""
     body = cause.body
     begins = isinstance(body, ReferralSubmitted | CaseRaised) and (case is None or not case.opened)
     found_in = "" if case is None else case.traits.found_in
@@ -45,7 +46,7 @@ def places_wanted(case: Case | None, cause: Input, policy: Policy) -> tuple[str,
 
 
 def _traits(case: Case | None, body: object) -> Traits | None:
-    """The traits that this input may make hold."""
+    """Return the traits that this input may put in force; None when it changes none."""
     if isinstance(body, ReferralSubmitted | CaseRaised):
         return body.traits if case is None or not case.opened else None
     if isinstance(body, InstructionGiven) and body.word is Instruction.CONFIRM and case is not None:
@@ -54,11 +55,12 @@ def _traits(case: Case | None, body: object) -> Traits | None:
 
 
 def _pathways(case: Case, policy: Policy) -> list[Pathway]:
+    """Return the procedures of the running tracks."""
     return [policy.pinned[t.digest] for t in case.tracks if not t.outcome and t.digest in policy.pinned]
 
 
 def _reached(pathways: list[Pathway], policy: Policy) -> list[Pathway]:
-    """These, and all in force that they may begin, directly or by way of one another."""
+    """Return these procedures and all in force that they may begin, directly or through one another."""
     found = list(pathways)
     for pathway in found:
         found += [other for other in policy.current if other.id in pathway.leads_to and other not in found]
@@ -66,7 +68,7 @@ def _reached(pathways: list[Pathway], policy: Policy) -> list[Pathway]:
 
 
 def _may_ask(case: Case, body: object, policy: Policy) -> bool:
-    """Whether after this input somebody may need a place who did not need one before, or looks for one still."""
+    """Return True when after this input a seat may need a place that did not need one before, or still needs one."""
     if _waits(case) or (case.consent is not None and case.consent.until is not None):
         return True
     if isinstance(body, ResponseSubmitted):
@@ -78,7 +80,8 @@ def _may_ask(case: Case, body: object, policy: Policy) -> bool:
 
 
 def _is_quiet_answer(case: Case, body: ResponseSubmitted, policy: Policy) -> bool:
-    """Elsewhere than at a place: one that makes no step ready, or in a track whose places are all asked for and need decisions."""
+    """Return True when an answer, not at a place, makes no step ready, or comes in a track whose places are all asked for and depend on
+    decisions."""
     found = find(case, body.offer_id)
     if found is None:
         return True
@@ -95,7 +98,8 @@ def _is_quiet_answer(case: Case, body: ResponseSubmitted, policy: Policy) -> boo
 
 
 def _waits(case: Case) -> bool:
-    """A vacant place seat looks again at every input, a round that has not begun at any that comes after its time."""
+    """Return True when the case has a vacant place seat, which is offered again at every input, or a round that has not begun, which begins
+    at the first input after its time."""
     return any(
         not run.outcome and (run.kind is PLACE or run.starts is not None) and any(seat.offer is None for seat in run.seats)
         for track in case.tracks

@@ -10,13 +10,13 @@ from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Marks, Pathway, Placement, Step
 
 TAKEN = RANK["ACCEPTED"]
-"""The lowest rank that gives a mark."""
+"""The lowest rank that sets a mark."""
 
 
 def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int | None = None) -> set[str]:
-    """Every mark that stands and that the procedure names. now: else the time of the last event.
+    """Return every mark that is set and that the procedure names. now: defaults to the time of the last event.
 
-    Of several rounds the furthest state counts, and the newest outcome.
+    Of several rounds of a step, the furthest state counts, and the newest outcome.
     """
     named = pathway.names
     found = set(_traits(named, case.traits))
@@ -34,7 +34,7 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int |
                 found |= _missed(named, step, seat.missed)
             for past in seat.past:
                 if past.how == "EXPIRED" and past.state == "OFFERED":
-                    found.add(f"{step}.acknowledge-missed")  # nobody on duty on any rung is no better than silence
+                    found.add(f"{step}.acknowledge-missed")  # nobody on duty on any rung counts as silence
         if outcome and step in decided:
             outcome = ""
         elif outcome:
@@ -46,7 +46,7 @@ def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int |
     return found
 
 
-# Most marks are named by nobody; a small set is made, searched and thrown away in half the time of a large one.
+# No procedure names most marks. A small set takes half the time of a large one to build and search.
 @lru_cache(4096)
 def _traits(named: Marks, traits: Traits) -> Marks:
     return trait_marks(traits) & named
@@ -64,12 +64,12 @@ def _missed(named: Marks, step: str, missed: tuple[str, ...]) -> Marks:
 
 
 def secure_allowed(placement: Placement, standing: Marks) -> bool:
-    """Whether a facility that locks a child up may be asked: only by decisions that stand, never by silence."""
+    """Return True when a facility that locks a child up may be asked: only by decisions that are set, never by silence."""
     return placement.needs <= standing and not placement.ends & standing
 
 
 def roles_wanted(placement: Placement, standing: Marks) -> tuple[str, ...]:
-    """The roles that a place is asked of now."""
+    """Return the roles that may be asked for a place under these marks."""
     known = next((roles for code, roles in placement.roles.items() if f"{placement.by}.{code}" in standing), placement.until_known)
     if secure_allowed(placement, standing):
         return known
@@ -77,7 +77,8 @@ def roles_wanted(placement: Placement, standing: Marks) -> tuple[str, ...]:
 
 
 def _placed(track: Track, step: Step, standing: Marks, policy: Policy) -> list[str]:
-    """`secure` while the child is in a facility that locks up; `misplaced` when the newest decisions ask for another kind of place."""
+    """Return the marks of the child's place: `secure` in a facility that locks up; `misplaced` when the newest decisions ask for another
+    kind of place."""
     run, placement = latest(track, step.id), step.placement
     offer = run.seats[0].offer if run is not None else None
     if offer is None or offer.state != "ARRIVED" or placement is None or offer.service not in policy.services:
@@ -92,6 +93,7 @@ def _placed(track: Track, step: Step, standing: Marks, policy: Policy) -> list[s
 
 
 WORDS = ((), (), (), ("accepted",), ("accepted", "present", "arrived"), ("accepted", "present", "arrived", "completed"))
+"""Words of the marks that each rank sets, by rank."""
 
 
 ALL = ("accepted", "present", "arrived", "completed", "decided", "done")
@@ -101,11 +103,11 @@ NOT_NEEDED = "not-needed"
 
 
 SETTLED = "settled"
-"""Outcome of a step that a desk has settled without an agency: it counts as reached in every respect."""
+"""Outcome of a step that a desk has settled without an agency: it sets the marks of every state."""
 
 
 OVERTAKEN = "overtaken"
-"""Outcome of a step whose person got there by another way: it counts as reached in every respect too."""
+"""Outcome of a step whose person got there by another way: it sets the marks of every state too."""
 
 
 CONSENT = {state: f"consent={state.value.lower().replace('_', '-')}" for state in ConsentState}
@@ -113,14 +115,14 @@ CONSENT = {state: f"consent={state.value.lower().replace('_', '-')}" for state i
 
 @lru_cache(4096)
 def trait_marks(traits: Traits) -> Marks:
-    """The marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
+    """Return the marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
     one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
     many = [f"{name}={getattr(traits, name)}" for name in one]
     return frozenset([*many, *(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)])
 
 
 def consent_mark(consent: Consent | None, now: int) -> str:
-    """How the person's agreement stands: given, refused, withdrawn, not-asked, unknown, or expired when its time has passed."""
+    """Return the mark of the person's consent: given, refused, withdrawn, not-asked, unknown, or expired when its time has passed."""
     if consent is None:
         return "consent=not-asked"
     if consent.until is not None and consent.until <= now and consent.state is ConsentState.GIVEN:
@@ -129,12 +131,12 @@ def consent_mark(consent: Consent | None, now: int) -> str:
 
 
 def case_marks(case: Case, now: int) -> Marks:
-    """The marks of what is known of a case, whatever runs for it."""
+    """Return the marks of traits and consent, whatever tracks the case has."""
     return trait_marks(case.traits) | {consent_mark(case.consent, now)}
 
 
 def rank(run: Run) -> int:
-    """How far the slowest seat of a run is."""
+    """Return the rank of the slowest seat of a run."""
     lowest = 5
     for seat in run.seats:
         offer = seat.offer
@@ -146,15 +148,15 @@ def rank(run: Run) -> int:
 
 
 def is_vacant(run: Run) -> bool:
-    """Whether a seat of it has neither an offer nor a decision."""
-    for seat in run.seats:  # noqa: SIM110 - as in procedure.met
+    """Return True when a seat of the run has neither an offer nor a decision."""
+    for seat in run.seats:  # noqa: SIM110 - on the hot path, and all() of a generator takes twice as long
         if seat.offer is None and not seat.code:
             return True
     return False
 
 
 def latest(track: Track, step: str) -> Run | None:
-    """The newest round of a step."""
+    """Return the newest round of a step; None when it has not begun."""
     for run in reversed(track.runs):
         if run.step == step:
             return run
@@ -162,17 +164,19 @@ def latest(track: Track, step: str) -> Run | None:
 
 
 def newest(track: Track) -> dict[str, Run]:
-    """The newest round of every step that has begun."""
+    """Return the newest round of every step that has begun, by step."""
     return {run.step: run for run in track.runs}
 
 
 @lru_cache(1024)
 def state_marks(step: str, reached: int) -> Marks:
+    """Return the marks that this rank sets for a step."""
     return frozenset(f"{step}.{word}" for word in WORDS[reached])
 
 
 @lru_cache(1024)
 def outcome_marks(step: str, outcome: str, decides: bool) -> Marks:
+    """Return the marks that this outcome sets for a step. decides: the step is a decision, so its outcome is a code."""
     words: tuple[str, ...] = ("done",)
     if outcome in (SETTLED, OVERTAKEN):
         words = ALL
@@ -182,6 +186,6 @@ def outcome_marks(step: str, outcome: str, decides: bool) -> Marks:
 
 
 def run_marks(run: Run) -> Marks:
-    """The marks that one round gives."""
+    """Return the marks that one round sets."""
     reached = state_marks(run.step, rank(run))
     return reached | outcome_marks(run.step, run.outcome, run.kind is DECIDE) if run.outcome else reached

@@ -14,7 +14,8 @@ from referral.domain.rules.updates import confirm_consent, confirm_traits
 
 
 def answer(d: Decision, body: InstructionGiven) -> None:
-    """CONFIRM or REFUSE, by a second party: another agency than said it, or another person of the desk where an exclusion is lifted."""
+    """Handle CONFIRM or REFUSE. A confirmation needs a second party: an agency other than the proposer; for lifting an exclusion, another
+    person of the desk."""
     proposal = next((p for p in d.case.proposals if p.task_id == body.task_id), None)
     if proposal is None:
         return d.ignore("UNKNOWN_TASK")
@@ -27,7 +28,7 @@ def answer(d: Decision, body: InstructionGiven) -> None:
 
 
 def lift(d: Decision, body: InstructionGiven) -> None:
-    """Target: an actor that is kept away, as kind:id. The second person who says so is the one who lifts it."""
+    """Propose or confirm the lifting of an exclusion. Target: an excluded actor, as kind:id. The second person who orders it lifts it."""
     if body.target not in d.case.excluded:
         return d.ignore("NOT_EXCLUDED")
     if body.by is None:
@@ -39,13 +40,14 @@ def lift(d: Decision, body: InstructionGiven) -> None:
 
 
 def _is_second(proposal: Proposal, body: InstructionGiven) -> bool:
+    """Return True when the order comes from a second party."""
     if proposal.kind == ChangeKind.LIFT.value:
         return body.by is not None and body.by != proposal.by
     return body.agency != proposal.agency
 
 
 def _lifted(d: Decision, proposal: Proposal) -> None:
-    """Whatever was said of the same actor before is settled with it."""
+    """Lift the exclusion, and settle every other proposal about the same actor."""
     for known in d.case.proposals:
         if known.actor == proposal.actor:
             settle(d, known, "confirmed" if known is proposal else "refused")

@@ -10,30 +10,31 @@ from referral.domain.rules.context import Decision
 
 GIVEN = "consent=given"
 NOT_YET = frozenset({"consent=unknown", "consent=not-asked"})
-"""Nobody has asked, or nobody knows: a desk finds out."""
+"""Marks of consent that nobody has asked for, or nobody can state: a desk finds out."""
 MISSING = "consent-missing"
-"""A desk's task: obtain it."""
+"""A desk task: obtain the consent."""
 
 
 def agrees(pathway: Pathway, standing: Marks) -> bool:
-    """Whether everything in a procedure may be done: it needs no consent, or has it."""
+    """Return True when every step of a procedure may go on: it needs no consent, or has it."""
     return not pathway.consent.needed or GIVEN in standing
 
 
 def is_withdrawn(pathway: Pathway, standing: Marks) -> bool:
-    """Whether the person has said no, or what was agreed has run out."""
+    """Return True when the person has refused or withdrawn consent, or it has expired."""
     return not agrees(pathway, standing) and NOT_YET.isdisjoint(standing)
 
 
 def is_barred(pathway: Pathway, step: Step, consent: Consent | None, service: Service) -> bool:
-    """Whether the person agreed, but not to this agency."""
+    """Return True when the person consented, but not to this agency."""
     if consent is None or not consent.recipients or step.without_consent or not pathway.consent.needed:
         return False
     return consent.state is ConsentState.GIVEN and service.agency not in consent.recipients
 
 
 def shown(d: Decision, pathway: Pathway, step: Step, sections: tuple[str, ...]) -> tuple[str, ...]:
-    """The sections that an offer may name: what was agreed to, and without consent nothing that tells who the person is."""
+    """Return the sections that an offer may name: those in the scope of the consent, and without consent none that reveals who the person
+    is."""
     if not pathway.consent.needed:
         return sections
     consent = d.case.consent

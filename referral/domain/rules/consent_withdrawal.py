@@ -13,7 +13,7 @@ from referral.domain.rules.tracks import drop, end_track
 
 
 def honour(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> bool:
-    """Ask a desk for what is missing, end what may not go on. Whether the track has ended. A track that is paused is heard too."""
+    """Ask a desk for missing consent, or end what may not go on without it, in paused tracks too. Return True when the track has ended."""
     if agrees(pathway, standing):
         return False
     if not is_withdrawn(pathway, standing):
@@ -31,16 +31,16 @@ def honour(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> bool
 
 
 def settle_missing(d: Decision, task: Task) -> None:
-    """A task that asks for consent is settled by the answer, whatever it is."""
+    """Settle a task that asks for consent, by any answer."""
     if consent_mark(d.case.consent, d.facts.now) not in NOT_YET:
         d.settle(task, "done")
 
 
 def narrowed(d: Decision) -> None:
-    """Agencies to which the person no longer agrees are asked nothing more, whatever they have accepted."""
+    """Cancel the offers of agencies that the person no longer consents to, whatever they have accepted."""
     for asked in open_offers(d.case):
         found = find(d.case, asked.offer_id)
-        if found is None or found[4].how:  # who lost a seat has lost the decisions that rest on it
+        if found is None or found[4].how:  # closed in this loop: it depended on another seat that was lost
             continue
         (_, _, number), track, run, _, offer = found
         pathway = d.policy.pinned.get(track.digest)

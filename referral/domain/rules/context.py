@@ -55,25 +55,27 @@ QUIET = frozenset(
         ChangeProposed,
     }
 )
-"""Events that change no mark and vacate no seat: after them nothing new can follow from how the case stands."""
+"""Events that change no mark and vacate no seat: after them alone, `progress` has nothing new to do."""
 HEARD = frozenset({OfferAcknowledged, OfferAccepted, OfferArrived, OfferHeld, OfferClosed, OfferUnheard})
-"""Events that settle the desk's call about the same offer: the agency has answered, was told, or need not answer any more."""
+"""Events that settle the desk's call about the same offer: the agency has answered, was notified, or need not answer any more."""
 PATIENT = ("stopped", "consent-missing", "confirm-default")
-"""Tasks that a person cannot settle within minutes: they are told again daily."""
+"""Tasks that a person cannot settle within minutes: they are repeated daily."""
 
 
 def _first(due: int, by: int | None) -> int:
+    """Return the earlier of the two times."""
     return due if by is None else min(due, by)
 
 
 @lru_cache(4096)
 def _why(rule: str, digest: str, directory: str, engine: int, passed: tuple[Passed, ...]) -> Why:
-    """The same reasons are said again and again. digest: of the procedure, or empty."""
+    """Return the reasons of an event. Cached, because the same reasons recur. digest: of the procedure, or empty."""
     return Why(rule=rule, procedure=digest[:16], directory=directory, engine=engine, passed=passed)
 
 
 class Decision:
-    """Handlers say events through it; each is folded at once, so that the next rule sees its effect."""
+    """The decision context. Rules emit events through it; each event is applied to `case` at once, so that the next rule
+    sees its effect."""
 
     __slots__ = ("_directory", "_held", "before", "case", "cause", "events", "facts", "moved", "policy")
 
@@ -81,16 +83,16 @@ class Decision:
         self.cause, self.facts, self.policy = cause, facts, policy
         self.events: list[Struct] = []
         self.case = case or Case(case_id=cause.case_id)
-        """The case as it stands after the last event."""
+        """The case after the last event."""
         self.before = case
-        """The case as it stood before the input."""
+        """The case before the input; None when it had no event."""
         self.moved = False
-        """Whether an event since this was last reset has changed a mark or vacated a seat."""
+        """True when an event since the last reset has changed a mark or vacated a seat."""
         self._directory = policy.directory[:16]
         self._held: Mapping[str, int] | None = None
 
-    def say(self, event: Struct) -> None:
-        """One more event. The first says what it was decided upon."""
+    def emit(self, event: Struct) -> None:
+        """Emit one more event and apply it to the case. The first event of a decision gets the head."""
         if not self.events:
             event = replace(event, head=head_of(self.cause, self.facts))
         self.case = evolve(self.case, event, self.cause.case_id)
@@ -101,7 +103,7 @@ class Decision:
             self._settle_call(event)
 
     def _settle_call(self, event: Struct) -> None:
-        """Settle what stands at a desk about the offer of this event."""
+        """Settle the desk's tasks about the offer of this event."""
         if getattr(event, "away", False):
             return
         for task in self.case.tasks:
@@ -109,19 +111,20 @@ class Decision:
                 self.settle(task, "done")
 
     def why(self, rule: str, track: Track | None = None, passed: tuple[Passed, ...] = ()) -> Why:
-        """The reason of an event: the rule, and the procedure, directory and engine that it is of."""
+        """Return the reasons of an event: the rule, with the procedure, directory and engine that it belongs to."""
         return _why(rule, "" if track is None else track.digest, self._directory, self.facts.engine, passed)
 
     def new_id(self, name: str) -> str:
-        """An id that this decision alone can give."""
+        """Return an id that only this decision can derive."""
         return derived(self.cause.id, f"{name}:{len(self.events)}")
 
     def due(self, limit: Limit) -> int:
-        """When a limit that starts with this decision has passed."""
+        """Return the time at which a limit that starts with this decision has passed."""
         return limits.due(self.facts.now, limit, self.policy.calendar)
 
     def free(self, service: str) -> int:
-        """Places of a service that nobody holds, after what this decision has taken or freed; always one where there is no limit."""
+        """Return the free places of a service, after those that this decision has taken or freed; always one where the service has no
+        limit."""
         if (asked := self.policy.services.get(service)) is not None and asked.places is None:
             return 1
         if self._held is None:
@@ -129,8 +132,8 @@ class Decision:
         return self.facts.free.get(service, 0) + self._held.get(service, 0) - holds(self.case).get(service, 0)
 
     def ignore(self, reason: str, offer_id: str | None = None, referral_id: str | None = None) -> None:
-        """The input changes nothing."""
-        self.say(InputIgnored(why=self.why("ignored"), reason=reason, offer_id=offer_id, referral_id=referral_id))
+        """Emit InputIgnored: the input changes nothing, for this reason."""
+        self.emit(InputIgnored(why=self.why("ignored"), reason=reason, offer_id=offer_id, referral_id=referral_id))
 
     def change(
         self,
@@ -142,9 +145,9 @@ class Decision:
         excluded: tuple[str, ...] | None = None,
         lifted: tuple[str, ...] = (),
     ) -> None:
-        """What is known of the case, with one thing of it changed."""
+        """Emit CaseChanged with the given fields changed and all others as they are."""
         case = self.case
-        self.say(
+        self.emit(
             CaseChanged(
                 why=self.why(rule),
                 traits=traits or case.traits,
@@ -156,8 +159,8 @@ class Decision:
         )
 
     def close(self, offer: Offer, how: How, reason: str, rule: str, track: Track | None) -> None:
-        """An offer ends."""
-        self.say(OfferClosed(why=self.why(rule, track), offer_id=offer.offer_id, how=how, reason=reason))
+        """Emit OfferClosed: the offer ends."""
+        self.emit(OfferClosed(why=self.why(rule, track), offer_id=offer.offer_id, how=how, reason=reason))
 
     @property
     def chain(self) -> tuple[str, str, str]:
@@ -165,13 +168,14 @@ class Decision:
         return self.chain_at(self.case.traits.found_in)
 
     def chain_at(self, found_in: str) -> tuple[str, str, str]:
-        """Those that answer for a case of this municipality."""
+        """Return the agencies that answer for a case found in this municipality."""
         policy, place = self.policy, self.policy.municipalities.get(found_in)
         first = place.desk if place else policy.country_desk
         return first, policy.agencies[first].above or policy.country_desk, policy.oversight
 
     def desk(self, rung: int) -> str:
-        """The agency that answers for this case at a rung above every rule: never one that is excluded, while there is another."""
+        """Return the agency that answers for this case at a rung of its chain. Returns an excluded agency only when all three are excluded
+        (oversight)."""
         policy, chain = self.policy, self.chain
         above_first = (*chain[rung:], *reversed(chain[:rung]))
         open_to = [agency for agency in above_first if f"agency:{agency}" not in self.case.excluded]
@@ -190,15 +194,15 @@ class Decision:
         by: int | None = None,
         offer: Offer | None = None,
     ) -> None:
-        """Put it to a desk, once: a task that stands there already is not told a second time. by: look again then at the latest.
+        """Open a task at a desk, once: an open task about the same thing is not repeated. by: repeat it at this time at the latest.
 
-        offer: what the desk telephones about; then the limit of the offer is the limit of the call.
+        offer: the offer that the desk telephones about; then the limit of the offer is the limit of the call.
         """
         track_id, offer_id = track.track_id if track else "", offer.offer_id if offer else ""
         here = (about, track_id, step, seat, offer_id)
         if any((t.about, t.track_id, t.step, t.seat, t.offer_id) == here for t in self.case.tasks):
             return
-        self.say(
+        self.emit(
             NeedsPerson(
                 why=self.why(about, track, passed),
                 task_id=self.new_id("task"),
@@ -214,15 +218,15 @@ class Decision:
         )
 
     def _call_by(self, offer: Offer) -> int:
-        """The limit of the offer is the limit of the call; where none runs the desk is reminded daily."""
+        """Return the limit of the offer, which is the limit of the call; where none runs, the desk is reminded daily."""
         return offer.due if offer.due is not None and offer.due > self.facts.now else self.due(self.policy.stopped)
 
     def tell_again(self, task: Task, by: int | None = None) -> None:
-        """A task that nobody has settled is told one rung higher; never closed by itself. by: look again then at the latest."""
+        """Repeat an unsettled task one rung higher; a task is never closed by time. by: repeat it again at this time at the latest."""
         rung = min(task.rung + 1, TOP)
         found = find(self.case, task.offer_id) if task.offer_id else None
         repeat = self.policy.stopped if task.about in PATIENT else self.policy.repeat
-        self.say(
+        self.emit(
             NeedsPerson(
                 why=self.why("repeated"),
                 task_id=task.task_id,
@@ -238,5 +242,5 @@ class Decision:
         )
 
     def settle(self, task: Task, how: str) -> None:
-        """A task is settled."""
-        self.say(PersonNotNeeded(why=self.why("settled"), task_id=task.task_id, how=how))
+        """Emit PersonNotNeeded: the task is settled."""
+        self.emit(PersonNotNeeded(why=self.why("settled"), task_id=task.task_id, how=how))

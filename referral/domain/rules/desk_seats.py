@@ -19,21 +19,22 @@ from referral.domain.rules.seats import transfer_settled
 from referral.domain.rules.tracks import end_track
 
 Where = tuple[Track, Pathway, Step, Run]
+"""The newest round of a step, with its track and rules."""
 
 
 def running(d: Decision, body: InstructionGiven) -> list[Track]:
-    """The running track that the order names; every one where it names none."""
+    """Return the running track that the order names; every running track where it names none."""
     return [track for track in d.case.tracks if not track.outcome and body.track_id in (None, track.track_id)]
 
 
 def seat_of(body: InstructionGiven, run: Run) -> int | None:
-    """The seat that the order names; the only one where it names none (-1). None: there is no such seat, or it could be several."""
+    """Return the seat that the order names; the only one where it names none (-1). None: there is no such seat, or it could be several."""
     seat = 0 if body.seat < 0 and len(run.seats) == 1 else body.seat
     return seat if 0 <= seat < len(run.seats) else None
 
 
 def where(d: Decision, body: InstructionGiven) -> Where | None:
-    """The newest round of the step that the order names, in the track that it names, else in the only one that has it."""
+    """Return the newest round of the step that the order names, in the track that it names, else in the only one that has it."""
     found: list[Where] = []
     for track in running(d, body):
         pathway = d.policy.pinned.get(track.digest)
@@ -45,9 +46,9 @@ def where(d: Decision, body: InstructionGiven) -> Where | None:
 
 
 def asked(d: Decision, body: InstructionGiven, at: Where, seat: int) -> tuple[Service | None, str]:
-    """The service that a desk wants for a seat, with the role it is asked for; None with the reason why it may not be.
+    """Return the service that a desk chose for a seat, with the role it is asked for; None with the reason why it may not be asked.
 
-    The desk may pass over order and area, never a ban, an exclusion or a full house.
+    The desk may override order and area, but never a ban, an exclusion or missing capacity.
     """
     track, pathway, step, run = at
     service, rule = d.policy.services.get(body.target), step.seats[seat]
@@ -63,7 +64,8 @@ def asked(d: Decision, body: InstructionGiven, at: Where, seat: int) -> tuple[Se
 
 
 def overtaken(d: Decision, body: InstructionGiven) -> None:
-    """One step, or the whole track (every running one) where none is named. A decision is never overtaken: it is made or settled."""
+    """Mark one step as overtaken, or the whole track (every running one) where no step is named. A decision cannot be overtaken: it is made
+    or settled."""
     if not body.step:
         tracks = running(d, body)
         for track in tracks:
@@ -83,7 +85,7 @@ def overtaken(d: Decision, body: InstructionGiven) -> None:
 
 
 def _step(d: Decision, track: Track, step: str) -> None:
-    """Every open offer of a step, also of older rounds (a place that is being left), then the step itself unless it was done."""
+    """Close every open offer of a step, in older rounds too (a place that is being left), then the step itself unless it was done."""
     closed = False
     for run in track.runs:
         if run.step == step:
@@ -94,15 +96,16 @@ def _step(d: Decision, track: Track, step: str) -> None:
     transfer_settled(d, track.track_id, step, OVERTAKEN)
     newest_run = newest(track)[step]
     if closed or not newest_run.outcome:
-        d.say(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=step, round=newest_run.round, outcome=OVERTAKEN))
+        d.emit(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=step, round=newest_run.round, outcome=OVERTAKEN))
 
 
 CONFIRM = "confirm-default"
-"""A desk's task: silence took the safest code, and a person must say whether it stands."""
+"""A desk task: confirm the safest code, which was taken by silence."""
 
 
 def settle(d: Decision, body: InstructionGiven) -> None:
-    """Target: a code of the decision, or `settled` for a step that is no decision. The code that silence took confirms it."""
+    """Settle a step. Target: a code of the decision, or `settled` for a step that is no decision. Naming the code taken by silence confirms
+    it."""
     at = where(d, body)
     if at is None:
         return d.ignore("UNKNOWN_STEP")
@@ -119,7 +122,7 @@ def settle(d: Decision, body: InstructionGiven) -> None:
         for left in offers_of(seat):
             d.close(left, How.RELEASED, "DESK", "instruction", track)
     if decides:
-        d.say(
+        d.emit(
             DecisionRecorded(
                 why=d.why("instruction", track),
                 track_id=track.track_id,
@@ -132,14 +135,14 @@ def settle(d: Decision, body: InstructionGiven) -> None:
             )
         )
     else:
-        d.say(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=run.step, round=run.round, outcome=SETTLED))
+        d.emit(StepDone(why=d.why("instruction", track), track_id=track.track_id, step=run.step, round=run.round, outcome=SETTLED))
     for task in unsure:
         d.settle(task, "confirmed" if body.target in (run.verdict, run.outcome) else "decided-otherwise")
     return None
 
 
 def transfer(d: Decision, body: InstructionGiven) -> None:
-    """Ask this service to take the seat over. A second order asks another instead of the one that was asked before."""
+    """Ask this service to take the seat over. A second order replaces the service asked before."""
     at = where(d, body)
     number = seat_of(body, at[3]) if at else None
     if at is None or number is None:

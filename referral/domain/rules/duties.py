@@ -14,7 +14,8 @@ Duty = tuple[Place, Track, Run, Seat, Offer]
 
 
 def duties(case: Case, policy: Policy) -> Iterator[Duty]:
-    """The open offers of statutory seats. A decision is made and not held, and a notice asks for nothing: they are none."""
+    """Yield the open offers of statutory seats. Decisions and notices are excluded: a decision is made, not held, and a notice asks for
+    nothing."""
     for place, track, run, seat in seats(case):
         step = _step(policy, track, run)
         if step is not None and step.kind not in (DECIDE, NOTIFY) and step.seats[place[2]].statutory:
@@ -24,9 +25,9 @@ def duties(case: Case, policy: Policy) -> Iterator[Duty]:
 
 
 def ends_duty(before: Case, after: Case, policy: Policy) -> bool:
-    """Whether a duty that stood before stands no more, or a procedure that rests on duty gave way to one that rests on agreement.
+    """Return True when an earlier duty has ended, or a procedure by duty was replaced by one that needs consent.
 
-    An offer that nobody has taken yet may give way to another for the same seat: somebody is asked all the same.
+    An offer that nobody has taken yet may be replaced by another for the same seat: an agency is still asked.
     """
     for (t, r, s), track, _, _, offer in duties(before, policy):
         found = find(after, offer.offer_id)
@@ -39,7 +40,7 @@ def ends_duty(before: Case, after: Case, policy: Policy) -> bool:
 
 
 def narrows(case: Case, consent: Consent, policy: Policy, now: int) -> bool:
-    """Whether the holder of a duty that needs consent could read less under this consent, or not as long."""
+    """Return True when under this consent the holder of a duty that needs consent could read less, or for a shorter time."""
     stands = given(case.consent, now)
     if stands is None:
         return False
@@ -56,7 +57,7 @@ def narrows(case: Case, consent: Consent, policy: Policy, now: int) -> bool:
 
 
 def widens(case: Case, agency: str, consent: Consent, policy: Policy, now: int) -> bool:
-    """Whether an agency could read more by this consent, which it records itself, than the one that limits it now lets it read."""
+    """Return True when an agency could read more under this consent, which it records itself, than under the one in force."""
     stands, new = given(case.consent, now), given(consent, now)
     if stands is None or new is None:
         return False
@@ -69,7 +70,7 @@ def widens(case: Case, agency: str, consent: Consent, policy: Policy, now: int) 
 
 
 def given(consent: Consent | None, now: int) -> Consent | None:
-    """The consent, while it is one: given, and not run out."""
+    """Return the consent while it is in force: given, and not expired."""
     if consent is None or consent.state is not ConsentState.GIVEN or (consent.until is not None and consent.until <= now):
         return None
     return consent
@@ -86,7 +87,7 @@ def _needs_consent(policy: Policy, track: Track) -> bool:
 
 
 def _carried(after: Case, left: Track, offer: Offer, policy: Policy) -> bool:
-    """Whether the service has a taken seat elsewhere now, in a procedure that depends on the person's agreement no more than this one."""
+    """Return True when the service has taken a seat elsewhere, in a procedure that depends on consent no more than this one."""
     return any(
         other.service == offer.service
         and RANK[other.state] >= min(RANK[offer.state], TAKEN)
@@ -98,15 +99,17 @@ def _carried(after: Case, left: Track, offer: Offer, policy: Policy) -> bool:
 
 
 def _rests_on_agreement(before: Case, after: Case, policy: Policy) -> bool:
+    """Return True when a procedure that needs no consent ended and one that needs it was opened in its place."""
     ended = {t.track_id for t in before.tracks if not t.outcome and not _needs_consent(policy, t)}
     ended &= {t.track_id for t in after.tracks if t.outcome}
     return any(t.opened_by in ended and _needs_consent(policy, t) for t in after.tracks)
 
 
 def _within(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
-    """Whether one scope lies in another; an empty one is everything."""
+    """Return True when one scope lies in another; an empty scope is everything."""
     return not whole or (bool(part) and set(part) <= set(whole))
 
 
 def _ends_sooner(one: Consent, other: Consent) -> bool:
+    """Return True when the first consent expires before the second."""
     return one.until is not None and (other.until is None or one.until < other.until)

@@ -19,11 +19,11 @@ from referral.domain.rules.seats import recall_decisions, transfer_settled
 from referral.domain.rules.tracks import DESK, end_track, go_on, pause, seals
 
 ABOUT_CLOSED = ("referral-for-closed-case", "no-pathway", "consent-again")
-"""What a desk has answered when it reopens."""
+"""Desk tasks that reopening the case settles."""
 
 
 def reopen(d: Decision, body: InstructionGiven) -> None:
-    """A new track of the procedure that the order names, or of those that apply; a track that runs is not begun a second time."""
+    """Begin a new track of the procedure that the order names, or of those that apply. A procedure that runs is not begun a second time."""
     before = len(d.case.tracks)
     if body.target:
         pathway = next((p for p in d.policy.current if p.id == body.target), None)
@@ -58,12 +58,12 @@ def close(d: Decision, body: InstructionGiven) -> None:
     if body.track_id is None:
         for task in d.case.tasks:
             d.settle(task, "case-closed")
-        d.say(CaseClosed(why=d.why("instruction"), outcome="closed-by-desk", sealed=seals(d)))
+        d.emit(CaseClosed(why=d.why("instruction"), outcome="closed-by-desk", sealed=seals(d)))
     return None
 
 
 def stop(d: Decision, body: InstructionGiven) -> None:
-    """Nobody further is asked or woken; the desk is reminded, so that nothing stays stopped by oversight."""
+    """Stop a track: no further agency is asked or notified. The desk is reminded, so that no track stays stopped by oversight."""
     tracks = [t for t in d.case.tracks if not t.outcome and not t.paused_by and body.track_id in (None, t.track_id)]
     for track in tracks:
         pause(d, track, "instruction", DESK)
@@ -73,7 +73,7 @@ def stop(d: Decision, body: InstructionGiven) -> None:
 
 
 def resume(d: Decision, body: InstructionGiven) -> None:
-    """Go on: stopped tracks run again with fresh limits, and the tasks that ask for no particular seat are settled."""
+    """Resume stopped tracks with fresh limits, and settle the tasks that name no seat."""
     for track in [t for t in d.case.tracks if t.paused_by and body.track_id in (None, t.track_id)]:
         go_on(d, track, "instruction")
     for task in d.case.tasks:
@@ -84,11 +84,11 @@ def resume(d: Decision, body: InstructionGiven) -> None:
 
 
 AFTER_CLOSING = (Instruction.RESUME, Instruction.LINK, Instruction.REOPEN)
-"""Orders that a closed case takes."""
+"""Orders that are valid for a closed case."""
 
 
 def instructed(d: Decision, body: InstructionGiven) -> None:
-    """An order of a desk. Who may give it is checked here too: an agency that is a desk and not excluded."""
+    """Handle an order of a desk. Checks the right to give it once more: the agency is a desk and not excluded."""
     agency = d.policy.agencies.get(body.agency)
     if agency is None or not agency.desk or f"agency:{body.agency}" in d.case.excluded:
         return d.ignore("NOT_A_DESK")
@@ -100,11 +100,12 @@ def instructed(d: Decision, body: InstructionGiven) -> None:
 
 
 def _unknown(d: Decision, body: InstructionGiven) -> None:
+    """Ignore an order that this version does not support."""
     d.ignore("NOT_SUPPORTED_YET")
 
 
 def _offer(d: Decision, body: InstructionGiven) -> None:
-    """Ask this service for this seat, instead of whoever is asked now; who has taken it keeps it (that is a TRANSFER)."""
+    """Offer this seat to this service, instead of the one asked now; a service that has taken the seat keeps it (use TRANSFER)."""
     at = where(d, body)
     number = seat_of(body, at[3]) if at else None
     if at is None or number is None:
@@ -125,12 +126,12 @@ def _offer(d: Decision, body: InstructionGiven) -> None:
         d.close(current, How.CANCELLED, "DESK", "instruction", track)
     track = next(t for t in d.case.tracks if t.track_id == track.track_id)
     offer(d, track, step, run, number, service, role, (), "instruction")
-    d.moved = True  # whom a desk has told may have been the last that a notice waits for
+    d.moved = True  # for a notice, this offer may have been the last that its step waits for
     return None
 
 
 def _release(d: Decision, body: InstructionGiven) -> None:
-    """Take a seat from whoever has it; the next one is asked."""
+    """Take a seat from its holder; the next service is asked."""
     at = where(d, body)
     number = seat_of(body, at[3]) if at else None
     if at is None or number is None:
@@ -147,10 +148,10 @@ def _release(d: Decision, body: InstructionGiven) -> None:
 
 
 def _link(d: Decision, body: InstructionGiven) -> None:
-    """Two cases belong together; they are never merged."""
+    """Link two cases that belong together; they are never merged."""
     if body.other is None or body.other in (d.case.case_id, *d.case.linked):
         return d.ignore("NOTHING_TO_LINK")
-    d.say(CaseLinked(why=d.why("instruction"), other=body.other, how=body.target or "same-person"))
+    d.emit(CaseLinked(why=d.why("instruction"), other=body.other, how=body.target or "same-person"))
     return None
 
 

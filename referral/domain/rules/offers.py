@@ -18,18 +18,18 @@ from referral.domain.rules.context import Decision
 from referral.domain.rules.telephone import call, let_pass
 
 CARRIED_OVER = "carried-over"
-"""Rule of an offer whose agency has the seat already, under a procedure that gave way to another."""
+"""Rule of an offer whose agency holds the seat already, under a procedure that was replaced by another."""
 LIMIT_ORDER = {
     "OFFERED": ("acknowledge", "accept", "decide", "complete"),
     "ACKNOWLEDGED": ("accept", "decide", "complete"),
     "ACCEPTED": ("present", "arrive", "complete"),
     "ARRIVED": ("complete",),
 }
-"""Which limit runs in which state: the first of these that the step has."""
+"""By state of the offer, the order in which limits are chosen: the first that the step has runs."""
 
 
 def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
-    """The limit that starts when an offer comes into this state: when it passes, and which it is."""
+    """Return the limit that starts when an offer enters this state: the time at which it passes, and its name."""
     for what in LIMIT_ORDER[state]:
         if what in step.limits:
             return d.due(step.limits[what]), what
@@ -39,11 +39,11 @@ def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
 def offer(
     d: Decision, track: Track, step: Step, run: Run, seat: int, service: Service, role: str, passed: tuple[Passed, ...], rule: str
 ) -> None:
-    """Put a seat to a service. Everything that the door and the notifier need stands in the event."""
+    """Offer a seat to a service. The event holds everything that intake and the notifier need."""
     agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
     due, due_what = limit_after(d, step, "OFFERED")
     offer_id = d.new_id("offer")
-    d.say(
+    d.emit(
         OfferOpened(
             why=d.why(rule, track, passed),
             track_id=track.track_id,
@@ -75,12 +75,12 @@ def offer(
 
 @lru_cache(1024)
 def _ladder(wanted: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
-    """The rungs that the procedure names and the agency has; all of the agency's where it has none of them."""
+    """Return the rungs that the procedure names and the agency has; all rungs of the agency where it has none of them."""
     return tuple(rung for rung in wanted if rung in there) or there
 
 
 def fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks) -> Run:
-    """Offer every vacant seat of a step to the next one in order, or put it to the desk. Returns its newest round."""
+    """Offer every vacant seat of a step to the next service in order, or open a desk task for it. Returns the newest round of the step."""
     for number in range(len(step.seats)):
         track = d.case.tracks[index]
         run = round_of(track, step)
@@ -101,21 +101,21 @@ def fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks)
 
 
 def round_of(track: Track, step: Step) -> Run:
-    """The newest round of a step that has begun."""
+    """Return the newest round of a step that has begun."""
     run = latest(track, step.id)
     assert run is not None
     return run
 
 
 def opens_at(d: Decision, task: Task) -> int | None:
-    """When the first agency opens that could be asked for the seat of a task; None where none is closed now."""
+    """Return the earliest opening of an agency that could be asked for the seat of a task; None where none is closed now."""
     track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
     pathway = d.policy.pinned.get(track.digest) if track else None
     step = pathway.step(task.step) if pathway else None
     run = latest(track, task.step) if track else None
     if track is None or pathway is None or step is None or run is None or not 0 <= task.seat < len(run.seats):
         return None
-    if not step.is_urgent:  # it does not wait for office hours
+    if not step.is_urgent:  # a step that is not urgent does not wait for office hours
         return None
     choice = choose(d, track, pathway, step, run, task.seat, marks(d.case, track, pathway, d.policy, d.facts.now))
     return None if choice is None else first_opening(d.policy, choice[2], d.facts.now)

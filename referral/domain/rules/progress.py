@@ -22,16 +22,16 @@ from referral.domain.rules.switching import follow_changes
 from referral.domain.rules.tracks import drop, end_track, finish, is_over, seals, stop_waiting
 
 PASSES = 32
-"""Rounds of looking at one case in one decision; a procedure of 32 steps in a row would need as many."""
+"""Passes over one case in one decision; only a procedure of 32 steps in a row would need as many."""
 BOUND = "too-many-events"
 VACANT = ("no-candidate", "person-declined")
 
 
 def progress(d: Decision) -> None:
-    """Say everything that follows, until nothing more does.
+    """Emit everything that follows, until a pass emits nothing more.
 
-    An alarm always looks, because a place may have become free. After an answer or an alarm only the steps that it concerns are looked
-    at; any other input (and what a look has changed by itself) may concern every one.
+    An alarm always makes a pass, because a place may have become free. After an answer or an alarm a pass evaluates only the steps that it
+    concerns; any other input, and the changes of a pass itself, may concern every step.
     """
     looks, before = _looks_at(d)
     for _ in range(PASSES):
@@ -49,7 +49,7 @@ def progress(d: Decision) -> None:
         d.needs_person(BOUND)
     for task in d.case.tasks:
         if task.offer_id:
-            continue  # the answer settles it, whenever it comes
+            continue  # the answer to the offer settles it, whenever it comes
         if task.seat >= 0 and _is_settled(d, task):
             d.settle(task, "done")
         elif task.about == MISSING:
@@ -60,13 +60,13 @@ def progress(d: Decision) -> None:
     if not case.opened:
         d.needs_person("record-lost")
     elif case.tracks and all(track.outcome for track in case.tracks):
-        d.say(CaseClosed(why=d.why("all-tracks-ended"), outcome="done", sealed=seals(d)))
+        d.emit(CaseClosed(why=d.why("all-tracks-ended"), outcome="done", sealed=seals(d)))
     else:
         d.needs_person("standing-still")
 
 
 def _looks_at(d: Decision) -> tuple[bool, tuple[Track, ...]]:
-    """Whether there is anything to look at, and the tracks as they stood when everything was looked at; none: nobody knows."""
+    """Return whether a pass is needed, and the tracks at the last full pass; empty when unknown, so that every step is evaluated."""
     case, body = d.before, d.cause.body
     looks = not d.events or isinstance(body, Due)
     if case is None:
@@ -80,7 +80,7 @@ def _looks_at(d: Decision) -> tuple[bool, tuple[Track, ...]]:
 
 
 def _ends_paused(d: Decision, track: Track) -> bool:
-    """Consent is honoured in a track that stands still too; nothing else happens there."""
+    """Apply a withdrawal of consent in a paused track too; nothing else happens there. Returns False: the track stays paused."""
     pathway = d.policy.pinned.get(track.digest)
     if pathway is not None and pathway.consent.needed:
         honour(d, track, pathway, marks(d.case, track, pathway, d.policy, d.facts.now))
@@ -88,7 +88,7 @@ def _ends_paused(d: Decision, track: Track) -> bool:
 
 
 def _is_settled(d: Decision, task: Task) -> bool:
-    """Whether what a seat's task was about has come right."""
+    """Return True when the reason of a seat's task no longer exists."""
     track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
     run = latest(track, task.step) if track else None
     if run is None or run.outcome or task.seat >= len(run.seats):
@@ -107,7 +107,8 @@ CONFIRM = "confirm-default"
 
 
 def advance(d: Decision, index: int, before: Track | None) -> None:
-    """One look at one track: every step that may have something to do, in the order of the procedure, on the marks that stood."""
+    """Make one pass over one track: evaluate every step that it may concern, in the order of the procedure, on the marks
+    set at the start."""
     track = d.case.tracks[index]
     pathway = d.policy.pinned.get(track.digest)
     if pathway is None:
@@ -121,11 +122,12 @@ def advance(d: Decision, index: int, before: Track | None) -> None:
         return
     said = len(d.events)
     _steps(d, index, pathway, concerned, standing)
-    if said == len(d.events) or not pathway.has_rounds:  # what has just been done may be followed by more
+    if said == len(d.events) or not pathway.has_rounds:  # a step that has just been done may open a further round
         _close(d, d.case.tracks[index], pathway, standing)
 
 
 def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str], standing: set[str]) -> None:
+    """Evaluate the concerned steps in order: open, drop, fill or finish each."""
     track = d.case.tracks[index]
     runs, agreed = newest(track), agrees(pathway, standing)
     keeps = agreed or (is_withdrawn(pathway, standing) and pathway.consent.on_withdrawal == "continue")
@@ -156,7 +158,7 @@ def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str]
 
 
 def _close(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> None:
-    """The track ends when its procedure says so: not while consent is missing, and not while a default waits for a person's word."""
+    """End the track when its procedure says so: not while consent is missing, and not while a desk has a default by silence to confirm."""
     withdrawn = is_withdrawn(pathway, standing)
     if not pathway.is_settled(standing, withdrawn) or not is_over(track) or not (withdrawn or agrees(pathway, standing)):
         return
@@ -165,7 +167,7 @@ def _close(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> None
 
 
 def _concerned(pathway: Pathway, track: Track, before: Track | None) -> Collection[str]:
-    """Ids of the steps that may have something new to do since the track stood as before."""
+    """Return the ids of the steps that may have something new to do since the track was in state `before`."""
     if before is None or before.paused_by != track.paused_by:
         return pathway.by_id
     found: set[str] = set()
@@ -174,7 +176,7 @@ def _concerned(pathway: Pathway, track: Track, before: Track | None) -> Collecti
             found |= pathway.readers[run.step]
         elif not run.outcome:
             for seat in run.seats:
-                if seat.offer is None:  # a vacant seat looks for somebody at every input
+                if seat.offer is None:  # a vacant seat is offered again at every input
                     found.add(run.step)
     for run in track.runs[len(before.runs) :]:
         found |= pathway.readers[run.step]
@@ -182,14 +184,16 @@ def _concerned(pathway: Pathway, track: Track, before: Track | None) -> Collecti
 
 
 def _has_news(old: Run, run: Run) -> bool:
-    """Whether a round stands otherwise for anybody who looks. Who has decided has completed, so a last decision shows in the rank."""
+    """Return True when a round changed in a way that another step may test. A seat that has decided is COMPLETED, so the last decision
+    changes the rank."""
     if rank(old) != rank(run) or old.outcome != run.outcome or old.verdict != run.verdict:
         return True
     return any(was.missed != seat.missed or len(was.past) != len(seat.past) for was, seat in zip(old.seats, run.seats, strict=True))
 
 
 def _opens(d: Decision, step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
-    """Whether a step that is wanted begins, or begins another round: by the calendar, or after an outcome that is newer than its last."""
+    """Return True when a wanted step begins, or begins another round: by the calendar, or after an outcome that is newer than its last
+    round."""
     if step.repeats:
         return goes_on(step, track, run, standing, d.facts.now)
     if run is None or run.outcome == NOT_NEEDED:
@@ -205,7 +209,8 @@ def _opens(d: Decision, step: Step, track: Track, run: Run | None, standing: Mar
 
 
 def _may_repeat(step: Step, run: Run, standing: Marks) -> bool:
-    """A place is asked for anew while the child has one: where another kind is called for, or where there is no table of kinds."""
+    """Return True when a further round may open. A child that has a place gets another only where the marks ask for another kind of place,
+    or where the step has no table of kinds."""
     if step.placement is None:
         return bool(run.outcome)
     if step.placement.by:
@@ -214,12 +219,13 @@ def _may_repeat(step: Step, run: Run, standing: Marks) -> bool:
 
 
 def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
+    """Open a round of a step; None, with a desk task, when the case has too many seats."""
     track = d.case.tracks[index]
     if sum([len(run.seats) for t in d.case.tracks for run in t.runs]) + len(step.seats) > SEATS:
         d.needs_person("too-many-seats", track, step.id)
         return None
     starts = next_start(step, track, d.facts.now) if step.repeats else None
-    d.say(
+    d.emit(
         StepOpened(
             why=d.why("next-round" if round and step.repeats else "ready", track),
             track_id=track.track_id,
@@ -234,7 +240,7 @@ def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
 
 
 def next_start(step: Step, track: Track, now: int) -> int | None:
-    """When the next round of a repeated step begins; None when the last has been.
+    """Return the start of the next round of a repeated step; None when the last round has been.
 
     The times of `at` count from the moment at which the first round was opened, `then_every` from now.
     """
@@ -248,7 +254,7 @@ def next_start(step: Step, track: Track, now: int) -> int | None:
 
 
 def goes_on(step: Step, track: Track, run: Run | None, standing: Marks, now: int) -> bool:
-    """Whether another round comes: the first when the step is ready, a further one when the last is done, none once it has ended."""
+    """Return True when another round opens: the first when the step is ready, a further one when the last is done, none after `until`."""
     if not step.until.isdisjoint(standing):
         return False
     ready = step.is_ready(standing) if run is None or run.outcome == NOT_NEEDED else bool(run.outcome)
@@ -256,6 +262,6 @@ def goes_on(step: Step, track: Track, run: Run | None, standing: Marks, now: int
 
 
 def is_early(run: Run, now: int) -> bool:
-    """Whether nobody is asked yet for this round."""
+    """Return True when this round has not begun yet."""
     starts = unbegun(run)
     return starts is not None and starts > now

@@ -12,11 +12,11 @@ from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPer
 from referral.domain.rules.context import Decision
 
 ABOUT = "confirm-change"
-"""A desk's task: say whether what one party has said holds."""
+"""A desk task: confirm or refuse a change that one party has recorded."""
 
 
 def is_desk(d: Decision, agency: str) -> bool:
-    """Whether this agency answers for the case: a desk of its chain, or one where a task stands, and not one that is kept away."""
+    """Return True when this agency answers for the case: a desk of its chain, or one with an open task, and not excluded."""
     known = d.policy.agencies.get(agency)
     if known is None or not known.desk or f"agency:{agency}" in d.case.excluded:
         return False
@@ -24,7 +24,7 @@ def is_desk(d: Decision, agency: str) -> bool:
 
 
 def is_live(d: Decision) -> bool:
-    """Whether anything runs that could be ended."""
+    """Return True when the case is open, so that a change could end something."""
     return d.case.opened and not d.case.closed
 
 
@@ -39,17 +39,17 @@ def wait(
     actor: str = "",
     rung: int = 0,
 ) -> None:
-    """Put a change to the desk. A newer one of the same party in the same matter takes the place of the older."""
+    """Propose a change to the desk. A newer proposal of the same party in the same matter replaces the older one."""
     for known in d.case.proposals:
         if (known.kind, known.agency, known.actor) == (kind.value, agency, actor):
             if (known.traits, known.consent) == (traits, consent):
                 return d.ignore("REPEATED") if not d.events else None
             settle(d, known, "overtaken")
     task_id = d.new_id("task")
-    d.say(
+    d.emit(
         ChangeProposed(why=d.why("proposed"), task_id=task_id, kind=kind, agency=agency, by=by, traits=traits, consent=consent, actor=actor)
     )
-    d.say(
+    d.emit(
         NeedsPerson(
             why=d.why(ABOUT), task_id=task_id, desk=d.desk(rung), about=ABOUT, step="", seat=-1, rung=rung, due=d.due(d.policy.repeat)
         )
@@ -58,14 +58,15 @@ def wait(
 
 
 def settle(d: Decision, proposal: Proposal, how: str) -> None:
-    """A proposal ends with its task."""
+    """End a proposal by settling its task."""
     for task in d.case.tasks:
         if task.task_id == proposal.task_id:
             d.settle(task, how)
 
 
 def seconded(d: Decision, kind: ChangeKind, agency: str, says: Callable[[Proposal], bool]) -> Proposal | None:
-    """The proposal of another party that this one has just said too; it must hold an open offer, or be a desk of the case."""
+    """Return the proposal of another party that this agency has just recorded too. The agency must hold an open offer, or be a desk of the
+    case."""
     if f"agency:{agency}" in d.case.excluded:
         return None
     if not (is_desk(d, agency) or any(offer.agency == agency for offer in open_offers(d.case))):
@@ -74,7 +75,7 @@ def seconded(d: Decision, kind: ChangeKind, agency: str, says: Callable[[Proposa
 
 
 def merged(case: Case, proposal: Proposal) -> Traits:
-    """The traits as they stand, with what the proposal would change: what became known meanwhile stays."""
+    """Return the current traits with the changes of the proposal: other changes made meanwhile stay."""
     return _with(case.traits, proposal)
 
 
@@ -83,7 +84,7 @@ def _with(traits: Traits, proposal: Proposal) -> Traits:
 
 
 def overtake(d: Decision, traits: Traits) -> None:
-    """Traits that hold now have answered every proposal about the same ones, and every one that would contradict them."""
+    """Settle every proposal that the traits now in force have answered, and every one that would contradict them."""
     for proposal in d.case.proposals:
         names = _changes(proposal)
         if not names:
@@ -93,6 +94,7 @@ def overtake(d: Decision, traits: Traits) -> None:
 
 
 def _changes(proposal: Proposal) -> frozenset[str]:
+    """Return the names of the traits that the proposal changes."""
     if proposal.traits is None or proposal.base is None:
         return frozenset()
     names = proposal.traits.__struct_fields__

@@ -41,7 +41,8 @@ LISTS = {"found_in": "municipality", "home": "municipality", "age_band": "age-ba
 
 
 def submitted(d: Decision, body: ReferralSubmitted) -> None:
-    """The first referral opens the case; a further one is attached, and can only make it more urgent by itself."""
+    """Handle a referral. The first opens the case; a further one is attached, and its only effect by itself is to make the case more
+    urgent."""
     case = d.case
     if not case.opened:
         kept_away = allowed(d, body.excludes, body.traits.found_in)
@@ -49,7 +50,7 @@ def submitted(d: Decision, body: ReferralSubmitted) -> None:
         return confirm_desks(d, kept_away, body.agency, None)
     if body.referral_id in case.referrals:
         return d.ignore("REPEATED", referral_id=body.referral_id)
-    d.say(ReferralAttached(why=d.why("same-case"), referral_id=body.referral_id, agency=body.agency))
+    d.emit(ReferralAttached(why=d.why("same-case"), referral_id=body.referral_id, agency=body.agency))
     if new := allowed(d, [actor for actor in body.excludes if actor not in case.excluded], case.traits.found_in):
         exclude(d, new, body.agency, None)
     if case.closed:
@@ -62,15 +63,16 @@ def submitted(d: Decision, body: ReferralSubmitted) -> None:
 
 
 def raised(d: Decision, body: CaseRaised) -> None:
-    """A case that another case has raised."""
+    """Open a case that another case has raised."""
     if d.case.opened:
         return d.ignore("REPEATED", referral_id=d.cause.id)
     return _open(d, d.cause.id, d.policy.oversight, body.traits, None, body.excluded)
 
 
 def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: Consent | None, excluded: tuple[str, ...]) -> None:
+    """Open the case and begin every procedure that applies; without one, a desk gets the case."""
     kept_away = tuple(dict.fromkeys((*d.case.excluded, *excluded)))
-    d.say(
+    d.emit(
         CaseOpened(
             why=d.why("new-case"),
             referral_id=referral_id,
@@ -88,7 +90,8 @@ def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: C
 
 
 def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies") -> None:
-    """Every procedure in force that applies and does not run yet; one that has ended only if it did not apply before."""
+    """Begin every procedure in force that applies and does not run yet. A procedure that has ended begins again only if it did not apply
+    before."""
     standing = case_marks(d.case, d.facts.now)
     for pathway in d.policy.current:
         tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
@@ -104,8 +107,8 @@ def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies")
 
 
 def open_track(d: Decision, pathway: Pathway, rule: str, opened_by: str | None = None) -> None:
-    """One more track, under this procedure as it is in force now."""
-    d.say(
+    """Begin one track, under this procedure as it is in force now."""
+    d.emit(
         TrackChanged(
             why=d.why(rule),
             track_id=d.new_id("track"),
@@ -120,7 +123,7 @@ def open_track(d: Decision, pathway: Pathway, rule: str, opened_by: str | None =
 
 
 def unknown_traits(d: Decision) -> None:
-    """Help starts with what is known; a code that this policy does not know is for a person."""
+    """Open a desk task for a trait code that this policy does not define. Help starts with the traits that it does."""
     traits = d.case.traits
     one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
     said = [(LISTS.get(name, name), getattr(traits, name)) for name in one]
@@ -130,19 +133,19 @@ def unknown_traits(d: Decision) -> None:
 
 
 def withdrawn(d: Decision, body: ReferralWithdrawn) -> None:
-    """A sender's withdrawal ends nothing for a child; a desk decides what it means."""
+    """Handle a withdrawal by the sender: it ends nothing for a child, and a desk decides its meaning."""
     if body.referral_id not in d.case.referrals:
         return d.ignore("UNKNOWN_REFERRAL", referral_id=body.referral_id)
     return d.needs_person("referral-withdrawn")
 
 
 def lost(d: Decision, body: RecordLost) -> None:
-    """A record of this case will never be read: a person must find out what it said."""
+    """Open a desk task for a record of this case that can never be read: a person must find out its content."""
     d.needs_person("record-lost")
 
 
 def allowed(d: Decision, actors: Collection[str], found_in: str) -> tuple[str, ...]:
-    """Those of these that may be kept away: of the desk, the supervising body and oversight one is left, so that somebody looks."""
+    """Return the actors that may be excluded: of the desk, the supervising body and oversight one is always left to look after the case."""
     found: list[str] = []
     for actor in dict.fromkeys(actors):
         away = {*d.case.excluded, *found, actor}
@@ -152,9 +155,9 @@ def allowed(d: Decision, actors: Collection[str], found_in: str) -> tuple[str, .
 
 
 def exclude(d: Decision, actors: Collection[str], agency: str, by: str | None) -> None:
-    """Keep these away, as kind:id; none of them was before. agency, by: who says so.
+    """Exclude actors, given as kind:id; none of them was excluded before. agency, by: the party that records it.
 
-    A desk that is among them loses its tasks to the one above.
+    A desk among them loses its tasks to the rung above.
     """
     alone = not is_desk(d, agency)
     d.change("recorded", excluded=(*d.case.excluded, *actors))
@@ -177,7 +180,7 @@ def exclude(d: Decision, actors: Collection[str], agency: str, by: str | None) -
 
 
 def confirm_desks(d: Decision, actors: Collection[str], agency: str, by: str | None) -> None:
-    """That a desk of the case is kept away must be confirmed by the one above it, which has its tasks now."""
+    """Have an exclusion of one of the case's desks confirmed by the rung above it, which has its tasks now."""
     for rung, desk in enumerate(dict.fromkeys(d.chain)):
         actor = f"agency:{desk}"
         if actor in actors and not d.case.closed and not any(p.actor == actor for p in d.case.proposals):
@@ -185,18 +188,19 @@ def confirm_desks(d: Decision, actors: Collection[str], agency: str, by: str | N
 
 
 def confirm_exclusion(d: Decision, proposal: Proposal) -> None:
-    """A second party says so too: what the actor has taken ends, and others are asked."""
+    """Apply the confirmation of a second party: offers that the actor has taken end, and other agencies are asked."""
     settle(d, proposal, "confirmed")
     _end(d, proposal.actor, spare=False)
 
 
 def lift(d: Decision, actor: str, rule: str) -> None:
-    """Keep an actor away no longer."""
+    """Lift an exclusion."""
     d.change(rule, excluded=tuple(one for one in d.case.excluded if one != actor), lifted=(actor,))
 
 
 def _end(d: Decision, actor: str, *, spare: bool) -> None:
-    """End what is open with an agency that is kept away. spare: all but duties that it has taken, or that nobody else can be asked for."""
+    """End the open offers of an excluded agency. spare: keep the duties that it has taken, and those that no other service can be asked
+    for."""
     kept = _spared(d, actor) if spare else frozenset()
     for offer in open_offers(d.case):
         found = find(d.case, offer.offer_id)
@@ -209,6 +213,7 @@ def _end(d: Decision, actor: str, *, spare: bool) -> None:
 
 
 def _spared(d: Decision, actor: str) -> frozenset[str]:
+    """Return the offers of an excluded agency that stay open until a second party confirms."""
     found = set()
     for _, _, _, _, offer in duties(d.case, d.policy):
         if f"agency:{offer.agency}" == actor and (RANK[offer.state] >= TAKEN or not _another(d, offer.offer_id)):
@@ -217,7 +222,7 @@ def _spared(d: Decision, actor: str) -> frozenset[str]:
 
 
 def _another(d: Decision, offer_id: str) -> bool:
-    """Whether somebody else can be asked for the seat of this offer."""
+    """Return True when another service can be asked for the seat of this offer."""
     at = locate(d, offer_id)
     if at is None or at.track.paused_by:
         return False

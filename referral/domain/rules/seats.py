@@ -14,13 +14,13 @@ from referral.domain.rules.context import Decision
 from referral.domain.rules.offers import limit_after
 
 HANDING_OVER = ("transfer-failed", "arrive-missed", "present-missed", "complete-missed", "hold-missed")
-"""What a desk is told about a seat that is being handed over."""
+"""Desk tasks about a seat that is being handed over."""
 
 
 def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
-    """The seat is taken; who kept it by duty is released."""
+    """Take the seat; release the agencies that kept it by duty."""
     due, what = limit_after(d, at.step, "ACCEPTED")
-    d.say(
+    d.emit(
         OfferAccepted(
             why=d.why("late-accept" if late else "answer", at.track), offer_id=body.offer_id, by=body.by, late=late, due=due, due_what=what
         )
@@ -33,7 +33,7 @@ def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
 
 
 def hand_over(d: Decision, at: At) -> None:
-    """The next one has taken the seat (the person has arrived there): only now is the old one released."""
+    """Release the old holder, now that the next one has taken the seat (for a place: the person has arrived there)."""
     old = at.seat.offer
     assert old is not None
     d.close(old, How.RELEASED, "TRANSFERRED", "transferred", at.track)
@@ -42,26 +42,27 @@ def hand_over(d: Decision, at: At) -> None:
 
 
 def transfer_failed(d: Decision, at: At, how: How, reason: str, rule: str) -> None:
-    """The next one does not take the seat: the old one stays, and the desk is told. No seat is named, because it is not vacant."""
+    """End a transfer that the next holder refuses or lets pass: the old holder stays, and a desk gets a task. The task names no seat,
+    because none is vacant."""
     d.close(at.offer, how, reason, rule, at.track)
     d.needs_person("transfer-failed", at.track, at.run.step)
 
 
 def transfer_settled(d: Decision, track_id: str, step: str, how: str) -> None:
-    """What stood at a desk about an earlier attempt is settled."""
+    """Settle the desk tasks about an earlier attempt to transfer."""
     for task in d.case.tasks:
         if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in HANDING_OVER:
             d.settle(task, how)
 
 
 def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
-    """The agency does not want the seat (any more): the person refused, a duty is kept, or the next one is asked."""
+    """Handle an agency that declines or returns a seat: the person refused, a statutory duty is kept, or the next agency is asked."""
     if body.reason not in at.rule.may_decline:
         return d.ignore("REASON_NOT_ALLOWED", body.offer_id)
     if at.offer is at.seat.next:
         return transfer_failed(d, at, How.DECLINED_BY_PERSON if body.reason == "PERSON_DECLINED" else how, body.reason, "answer")
     if at.rule.statutory and at.step.kind is not DECIDE:
-        d.say(OfferHeld(why=d.why("statutory-duty", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=None))
+        d.emit(OfferHeld(why=d.why("statutory-duty", at.track), offer_id=body.offer_id, by=body.by, reason=body.reason, due=None))
     else:
         if body.reason == "PERSON_DECLINED":
             how = How.DECLINED_BY_PERSON
@@ -71,7 +72,7 @@ def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
 
 
 def recall_decisions(d: Decision, track_id: str, step_id: str, seat: int, service: str) -> None:
-    """Who no longer holds a seat no longer decides by it: its undecided offers go to the next holder."""
+    """Cancel the undecided offers of a service that no longer holds the seat by which it decides: they go to the next holder."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     pathway = d.policy.pinned.get(track.digest)
     for run in track.runs:
@@ -85,7 +86,7 @@ def recall_decisions(d: Decision, track_id: str, step_id: str, seat: int, servic
 
 
 class At(Struct, frozen=True, gc=False):
-    """Everything about the offer that is answered."""
+    """An offer located in its case, with its seat, step and rules."""
 
     place: Place
     track: Track
@@ -98,7 +99,7 @@ class At(Struct, frozen=True, gc=False):
 
 
 def locate(d: Decision, offer_id: str) -> At | None:
-    """The offer with its seat and rules; None when the case never made it or its procedure is not known."""
+    """Return the offer with its seat and rules; None when the case has no such offer or its procedure is not known."""
     found = find(d.case, offer_id)
     pathway = d.policy.pinned.get(found[1].digest) if found else None
     step = pathway.step(found[2].step) if found and pathway else None

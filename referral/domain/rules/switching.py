@@ -22,7 +22,7 @@ from referral.domain.rules.tracks import pause as wait_for
 
 
 def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -> bool:
-    """Begin what the marks of a track call for. Whether the track has ended or waits."""
+    """Begin the procedures that the marks of a track call for. Return True when the track has ended or waits."""
     for change in pathway.changes:
         if not met(change.when, standing):
             continue
@@ -40,7 +40,7 @@ def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -
 
 
 def _stood(d: Decision, track: Track, pathway: Pathway, change: Change) -> bool:
-    """Whether this was so before the input: a desk is told once."""
+    """Return True when the change already applied before the input: a desk gets one task about it."""
     was = next((t for t in d.before.tracks if t.track_id == track.track_id), None) if d.before is not None else None
     if was is None or d.before is None:
         return False
@@ -48,20 +48,20 @@ def _stood(d: Decision, track: Track, pathway: Pathway, change: Change) -> bool:
 
 
 def _switch(d: Decision, track: Track, pathway: Pathway, other: Pathway) -> bool:
-    """The other begins, takes over who is there, and only then this one ends."""
+    """Replace a procedure: the other begins and takes over every holder, and only then this one ends."""
     new = _running(d, other.id) or _begin(d, other, "switched", track.track_id)
     if new is None:
         return False
     carry_over(d, track, pathway, new.track_id, other)
     unsure = [t for t in d.case.tasks if t.about == "confirm-default" and t.track_id == track.track_id and other.step(t.step) is None]
     end_track(d, track, "switched", "switched", TrackState.SWITCHED, taken=How.RELEASED)
-    if unsure:  # silence has decided that another procedure applies: a person must say whether that stands
+    if unsure:  # silence has decided that another procedure applies: a person must confirm it
         d.needs_person("other-pathway", new)
     return True
 
 
 def _open_beside(d: Decision, track: Track, other: Pathway, *, pause: bool) -> bool:
-    """The other begins unless it has run since this one began; with pause this one waits for it, once."""
+    """Open the other procedure unless it has run since this one began. pause: this track waits for it, once."""
     if pause and other.id in track.waited:
         return False
     known = any(t.pathway == other.id and (not t.outcome or t.ended > track.began) for t in d.case.tracks)
@@ -74,16 +74,17 @@ def _open_beside(d: Decision, track: Track, other: Pathway, *, pause: bool) -> b
 
 
 def _in_force(policy: Policy, id: str) -> Pathway | None:
-    """The procedure of this id that new tracks run under."""
+    """Return the procedure of this id under which new tracks run; None when there is none."""
     return next((pathway for pathway in policy.current if pathway.id == id), None)
 
 
 def _running(d: Decision, pathway: str) -> Track | None:
+    """Return the running track of this pathway; None when there is none."""
     return next((track for track in d.case.tracks if track.pathway == pathway and not track.outcome), None)
 
 
 def _begin(d: Decision, pathway: Pathway, rule: str, opened_by: str) -> Track | None:
-    """A track of this procedure begins; None, and a desk knows, when the case has too many."""
+    """Begin a track of this procedure; None, with a desk task, when the case has too many."""
     if len(d.case.tracks) >= TRACKS:
         d.needs_person("too-many-tracks")
         return None
@@ -95,7 +96,7 @@ ASKED = frozenset({StepKind.REQUEST, StepKind.JOINT})
 
 
 def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pathway) -> None:
-    """Steps of the same id and a like kind: seats that are taken, codes that are decided, steps that a desk has settled."""
+    """Carry over steps with the same id and a like kind: seats that are taken, codes that are decided, steps that a desk has settled."""
     for step in after.asking:
         was, run = before.step(step.id), _reached(old, step)
         if was is None or run is None or not _alike(was, step) or run.outcome == NOT_NEEDED:
@@ -106,7 +107,7 @@ def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pat
         if not taken and not run.verdict and run.outcome not in (SETTLED, OVERTAKEN):
             continue
         if latest(_track(d, new_id), step.id) is None:
-            d.say(
+            d.emit(
                 StepOpened(
                     why=d.why(CARRIED_OVER, _track(d, new_id)), track_id=new_id, step=step.id, round=0, kind=step.kind, seats=step.roles
                 )
@@ -117,16 +118,19 @@ def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pat
 
 
 def _track(d: Decision, track_id: str) -> Track:
+    """Return the track as it is now."""
     return next(track for track in d.case.tracks if track.track_id == track_id)
 
 
 def _alike(was: Step, step: Step) -> bool:
-    """Whether what one has reached counts for the other: who was asked alone may be asked together with another from now on."""
+    """Return True when the result of one step counts for the other. REQUEST and JOINT are alike: an agency asked alone may be asked
+    jointly."""
     return was.kind is step.kind or {was.kind, step.kind} <= ASKED
 
 
 def _reached(old: Track, step: Step) -> Run | None:
-    """The newest round; of places the one where the person lives, and not one that it has not come to yet."""
+    """Return the newest round of a step; for a place, the round of the place where the person lives, not of one that they have not come to
+    yet."""
     rounds = [run for run in reversed(old.runs) if run.step == step.id]
     if step.kind is StepKind.PLACE:
         taken = [(max([0, *(RANK[o.state] for seat in run.seats for o in offers_of(seat))]), run) for run in rounds]
@@ -135,8 +139,9 @@ def _reached(old: Track, step: Step) -> Run | None:
 
 
 def _taken(d: Decision, new_id: str, after: Pathway, step: Step, was: Step, run: Run) -> Iterator[tuple[int, Seat, Service]]:
-    """Of each seat of the step: the seat that is taken where it was (the one of that name, the only one, or one of that role), if its
-    service has the role and is not banned, or the person lives there. Never one that is excluded."""
+    """Yield each seat of the step with its old seat and the service that holds it. The old seat is the one of that name, the only one, or
+    one of that role. The service must have the role and not be banned, or the person must live there. An excluded service is never
+    carried over."""
     standing = marks(d.case, _track(d, new_id), after, d.policy, d.facts.now)
     for number, rule in enumerate(step.seats):
         alike = [n for n, other in enumerate(was.seats) if other.name == rule.name] or ([0] if len(was.seats) == 1 else [])
@@ -153,12 +158,14 @@ def _taken(d: Decision, new_id: str, after: Pathway, step: Step, was: Step, run:
 
 
 def _counts(step: Step, seat: Seat, left: Offer) -> bool:
+    """Return True when an old seat has reached something to carry over."""
     if step.kind is StepKind.DECIDE:
         return bool(seat.code)
     return step.kind is StepKind.NOTIFY or RANK[left.state] >= RANK["ACCEPTED"]
 
 
 def _roles(step: Step, rule: SeatRule) -> frozenset[str]:
+    """Return every role that may hold this seat."""
     if step.placement is None:
         return frozenset((*rule.roles, *rule.last_resort))
     named = (role for roles in step.placement.roles.values() for role in roles)
@@ -166,7 +173,7 @@ def _roles(step: Step, rule: SeatRule) -> frozenset[str]:
 
 
 def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: Seat, service: Service) -> None:
-    """The same agency has the seat there, with the limit that runs, before it leaves it here."""
+    """Give the same agency the seat in the new track, with the limit that runs, before it leaves the old one."""
     track = _track(d, new_id)
     run, left = latest(track, step.id), seat.offer
     if run is None or left is None or run.seats[number].offer is not None or run.seats[number].code or run.outcome:
@@ -182,7 +189,7 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
     )
     if step.kind is StepKind.DECIDE:
         how = Decided.SILENCE if _by_silence(d, old, step) else Decided.PERSON
-        d.say(
+        d.emit(
             DecisionRecorded(
                 why=d.why(CARRIED_OVER, track),
                 track_id=new_id,
@@ -195,9 +202,9 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
             )
         )
     elif step.kind is not StepKind.NOTIFY:
-        d.say(OfferAccepted(why=d.why(CARRIED_OVER, track), offer_id=there.offer_id, by=None, late=False, due=due, due_what=what))
+        d.emit(OfferAccepted(why=d.why(CARRIED_OVER, track), offer_id=there.offer_id, by=None, late=False, due=due, due_what=what))
         if left.state == "ARRIVED":
-            d.say(OfferArrived(why=d.why(CARRIED_OVER, track), offer_id=there.offer_id, by=None, due=due, due_what=what))
+            d.emit(OfferArrived(why=d.why(CARRIED_OVER, track), offer_id=there.offer_id, by=None, due=due, due_what=what))
     if left.state == "COMPLETED":
         d.close(there, How.COMPLETED, "CARRIED_OVER", CARRIED_OVER, track)
     if not left.how:
@@ -207,14 +214,14 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
 
 
 def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -> None:
-    """What was decided for the step as a whole, and what a desk has settled."""
+    """Carry over the decision of the step as a whole, or its settlement by a desk."""
     track = _track(d, new_id)
     new = latest(track, step.id)
     if new is None or new.outcome:
         return
     if step.kind is StepKind.DECIDE and run.verdict and not new.verdict:
         silent = _by_silence(d, old, step)
-        d.say(
+        d.emit(
             DecisionRecorded(
                 why=d.why(CARRIED_OVER, track),
                 track_id=new_id,
@@ -227,11 +234,11 @@ def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -
             )
         )
     elif run.outcome in (SETTLED, OVERTAKEN):
-        d.say(StepDone(why=d.why(CARRIED_OVER, track), track_id=new_id, step=step.id, round=new.round, outcome=run.outcome))
+        d.emit(StepDone(why=d.why(CARRIED_OVER, track), track_id=new_id, step=step.id, round=new.round, outcome=run.outcome))
     if _by_silence(d, old, step):
         d.needs_person("confirm-default", track, step.id, repeat=d.policy.stopped)
 
 
 def _by_silence(d: Decision, old: Track, step: Step) -> bool:
-    """Whether nobody has confirmed yet what silence decided."""
+    """Return True when nobody has confirmed yet a decision taken by silence."""
     return any(t.about == "confirm-default" and (t.track_id, t.step) == (old.track_id, step.id) for t in d.case.tasks)

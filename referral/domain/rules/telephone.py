@@ -11,17 +11,17 @@ from referral.domain.rules.context import TOP, Decision
 CALL = "call"
 """Telephone the agency and write down what it answers."""
 TELL = "tell"
-"""Telephone the agency and say that you have told it: a notice that asks for no answer."""
+"""Telephone the agency and report that you have told it: a notice that asks for no answer."""
 NOT_TOLD = "not-told"
-"""Our messages do not reach the agency: telephone it, it answers by itself."""
+"""Our messages do not reach the agency: telephone it; it answers by itself."""
 NOT_CALLED = "not-called"
-"""Nobody at the desk has telephoned in time: that is not the agency's silence."""
+"""Rule of a limit that passed because nobody at the desk telephoned in time: that is not the agency's silence."""
 CALLS = (CALL, TELL)
 WAITING = ("OFFERED", "ACKNOWLEDGED")
 
 
 def whose(offer: Offer) -> str:
-    """Rule of a limit that passes now. Silence counts as the agency's only if somebody there was told: `limit`."""
+    """Return the rule of a limit that passes now. Silence counts as the agency's (`limit`) only if somebody there was notified."""
     if offer.state == "OFFERED" and not offer.held:
         if offer.by_phone:
             return NOT_CALLED
@@ -31,13 +31,13 @@ def whose(offer: Offer) -> str:
 
 
 def charged(case: Case, offer_id: str) -> bool:
-    """Whether a limit of this offer has passed that its agency knew of."""
+    """Return True when a limit of this offer has passed although its agency had been notified."""
     found = find(case, offer_id)
     return found is not None and found[4].charged
 
 
 def call(d: Decision, track: Track, run: Run, seat: int, offer_id: str) -> None:
-    """Put the call to the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat."""
+    """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat."""
     found = find(d.case, offer_id)
     if found is None or not found[4].by_phone:
         return
@@ -46,14 +46,14 @@ def call(d: Decision, track: Track, run: Run, seat: int, offer_id: str) -> None:
 
 
 def call_on(d: Decision, offer_id: str) -> None:
-    """The agency has answered and owes a further answer, which only a further call brings."""
+    """Open a further call: the agency has answered and owes another answer, which only a call can bring."""
     found = find(d.case, offer_id)
     if found is not None and found[4].by_phone and found[4].state in WAITING and not found[4].how:
         d.needs_person(CALL, found[1], found[2].step, found[0][2], offer=found[4])
 
 
 def call_higher(d: Decision, offer_id: str) -> None:
-    """A limit has passed and the agency knows nothing yet: the desk's task goes one rung higher."""
+    """Repeat the desk's task one rung higher: a limit has passed and the agency is not notified yet."""
     found = find(d.case, offer_id)
     if found is None or whose(found[4]) == "limit":
         return
@@ -65,14 +65,14 @@ def call_higher(d: Decision, offer_id: str) -> None:
 
 
 def stop_calls(d: Decision, track: Track) -> None:
-    """A track that stands still asks for no call."""
+    """Settle the calls of a track that is paused."""
     for task in d.case.tasks:
         if task.offer_id and task.track_id == track.track_id:
             d.settle(task, "paused")
 
 
 def resume_calls(d: Decision, track_id: str) -> None:
-    """The track runs again: whoever still owes an answer is telephoned."""
+    """Open the calls of a track that runs again, for each agency that still owes an answer."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     for run in track.runs:
         for number, seat in enumerate(run.seats):
@@ -82,7 +82,7 @@ def resume_calls(d: Decision, track_id: str) -> None:
 
 
 def let_pass(seat: Seat) -> int:
-    """Limits that passed for this seat, one offer after the other, without a call."""
+    """Return the number of limits that passed for this seat, one offer after the other, without a call; at most TOP."""
     passed = 0
     for offer in reversed(seat.past):
         if offer.reason != NOT_CALLED:

@@ -27,11 +27,11 @@ from referral.domain.rules.seats import At, locate, transfer_failed
 from referral.domain.rules.telephone import call_higher, charged, whose
 
 CHANNELS_AWAY = "channels-away"
-"""Reason of a RungFailed that is our fault: it neither climbs nor ends anything, and is never held against the agency."""
+"""Reason of a RungFailed that is our fault: it neither climbs the ladder nor ends anything, and never counts against the agency."""
 
 
 def due(d: Decision, body: Due) -> None:
-    """The alarm went off. The state says what is due now, so an alarm that comes late or twice wakes nobody."""
+    """Handle the alarm. The state of the case shows which limits have passed, so an alarm that comes late or twice has no extra effect."""
     now = d.facts.now
     passed = [
         (track, offer)
@@ -47,7 +47,7 @@ def due(d: Decision, body: Due) -> None:
         if (at := locate(d, offer.offer_id)) is not None:
             limit_passed(d, at)
         else:
-            d.say(
+            d.emit(
                 DeadlinePassed(
                     why=d.why("procedure-unknown", track), offer_id=offer.offer_id, what=offer.due_what, was_due=offer.due or d.facts.now
                 )
@@ -58,9 +58,9 @@ def due(d: Decision, body: Due) -> None:
 
 
 def limit_passed(d: Decision, at: At) -> None:
-    """One limit of one offer was missed."""
+    """Handle one missed limit of one offer."""
     offer, what = at.offer, at.offer.due_what
-    d.say(DeadlinePassed(why=d.why(whose(offer), at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
+    d.emit(DeadlinePassed(why=d.why(whose(offer), at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
     waiting = RANK[offer.state] < RANK["ACCEPTED"]
     if what == "acknowledge":
         climb(d, at, "acknowledge")
@@ -76,7 +76,8 @@ def limit_passed(d: Decision, at: At) -> None:
 
 
 def rung_failed(d: Decision, body: RungFailed) -> None:
-    """Nobody on duty there, or nobody there can be reached: climb at once. Where the fault is ours the offer keeps rung and limit."""
+    """Handle a rung with nobody on duty, or nobody who can be reached: climb at once. Where the fault is ours, the offer keeps rung and
+    limit."""
     at = locate(d, body.offer_id)
     if at is None:
         return d.ignore("UNKNOWN_OFFER", body.offer_id)
@@ -90,7 +91,8 @@ def rung_failed(d: Decision, body: RungFailed) -> None:
 
 
 def rung_reached(d: Decision, body: RungReached) -> None:
-    """Somebody of the agency has been told after all: from now on its silence is its own."""
+    """Handle the first notification that reached the agency after our channels were down: from now on silence counts as
+    the agency's own."""
     at = locate(d, body.offer_id)
     if at is None:
         return d.ignore("UNKNOWN_OFFER", body.offer_id)
@@ -100,20 +102,22 @@ def rung_reached(d: Decision, body: RungReached) -> None:
 
 
 def _unheard(d: Decision, at: At, *, away: bool) -> None:
+    """Record that our channels to the agency are down, or up again."""
     if at.offer.unheard is away:
         return d.ignore("REPEATED", at.offer.offer_id)
     rule = CHANNELS_AWAY if away else "channels-back"
-    return d.say(OfferUnheard(why=d.why(rule, at.track), offer_id=at.offer.offer_id, rung=at.offer.rung, away=away))
+    return d.emit(OfferUnheard(why=d.why(rule, at.track), offer_id=at.offer.offer_id, rung=at.offer.rung, away=away))
 
 
 def climb(d: Decision, at: At, reason: str) -> None:
-    """The next rung of the same agency, or the next agency when there is none. A limit to acknowledge starts anew, others run on."""
+    """Escalate to the next rung of the same agency, or to the next agency after the last rung. A limit to acknowledge starts anew, others
+    run on."""
     offer = at.offer
     if offer.rung + 1 < offer.rungs:
         first = next((what for what in LIMIT_ORDER["OFFERED"] if what in at.step.limits), "")
         anew = first == "acknowledge" or (offer.due is not None and offer.due <= d.facts.now)
         until = d.due(at.step.limits[first]) if first and anew else offer.due
-        d.say(
+        d.emit(
             OfferEscalated(
                 why=d.why(_silence(at, "rung-silent"), at.track),
                 offer_id=offer.offer_id,
@@ -135,7 +139,8 @@ def climb(d: Decision, at: At, reason: str) -> None:
 
 
 def knock_anew(d: Decision) -> None:
-    """Whoever has acknowledged and must be kept away looks no more: the same rung is knocked again, and the limit starts anew."""
+    """Knock again at the same rung, with a new limit, where the person who had acknowledged is now excluded and can no longer read the
+    case."""
     for offer in open_offers(d.case):
         at = locate(d, offer.offer_id) if offer.state == "ACKNOWLEDGED" and f"staff:{offer.by}" in d.case.excluded else None
         if at is None or at.track.paused_by:
@@ -143,7 +148,7 @@ def knock_anew(d: Decision) -> None:
         due, what = limit_after(d, at.step, "OFFERED")
         if what != "acknowledge":
             due, what = offer.due, offer.due_what
-        d.say(
+        d.emit(
             OfferEscalated(
                 why=d.why("actor-excluded", at.track),
                 offer_id=offer.offer_id,
@@ -156,7 +161,7 @@ def knock_anew(d: Decision) -> None:
 
 
 def expire(d: Decision, at: At, reason: str) -> None:
-    """It took too long; `progress` asks the next one. Who holds a seat that was to be handed over keeps it."""
+    """Expire the offer; `progress` asks the next agency. The holder of a seat that was to be handed over keeps it."""
     rule = _silence(at, "silence")
     said = reason if rule == "silence" else rule
     if at.offer is at.seat.next:
@@ -166,13 +171,13 @@ def expire(d: Decision, at: At, reason: str) -> None:
 
 
 def _silence(at: At, theirs: str) -> str:
-    """The rule for silence of the agency, or the rule that says that it was not the agency's."""
+    """Return the rule for a silent agency, or the rule that the silence was not the agency's fault."""
     rule = whose(at.offer)
     return theirs if rule == "limit" else rule
 
 
 def undecided(d: Decision, at: At) -> None:
-    """The next one is asked, or a desk while the question stays open, or the safest code is taken until a desk confirms it."""
+    """Handle a decision that was not made in time: ask the next agency, or a desk, or take the safest code until a desk confirms it."""
     if at.step.on_silence == "next-candidate":
         return expire(d, at, "decide")
     if at.step.on_silence in at.step.codes and at.step.forbid.get(at.step.on_silence) not in d.case.excluded:
@@ -182,9 +187,9 @@ def undecided(d: Decision, at: At) -> None:
 
 
 def _default(d: Decision, at: At) -> None:
-    """Silence decides by the code that the procedure names: marked so, and a person must say whether it stands."""
+    """Record the code that the procedure names for silence, marked as decided by silence; a person at a desk must confirm it."""
     code, silence = at.step.on_silence, Decided.SILENCE
-    d.say(
+    d.emit(
         DecisionRecorded(
             why=d.why("default-by-silence", at.track),
             track_id=at.track.track_id,
@@ -202,18 +207,18 @@ def _default(d: Decision, at: At) -> None:
 
 
 def complain(d: Decision, at: At, what: str) -> None:
-    """A deadline of a statutory duty against a child was broken: once per step, a new case about it begins.
+    """Raise a case about a broken deadline of a statutory duty to a child, once per step.
 
-    The limit itself must have passed, and the agency must have known of it.
+    The limit itself must have passed, and the agency must have been notified.
     """
     if not at.rule.statutory or not at.pathway.raises or what == "all-excluded" or not charged(d.case, at.offer.offer_id):
         return
-    if f"agency:{at.offer.agency}" in d.case.excluded:  # we have kept it from answering
+    if f"agency:{at.offer.agency}" in d.case.excluded:  # an excluded agency could not answer
         return
     new = derived(at.track.track_id, f"raised:{at.step.id}")
     if new not in d.case.raised:
         traits = replace(d.case.traits, concern=at.pathway.raises)
-        d.say(
+        d.emit(
             CaseRaised(
                 why=d.why("missed-deadline", at.track),
                 new_case_id=new,

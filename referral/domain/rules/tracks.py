@@ -15,10 +15,11 @@ from referral.domain.rules.telephone import resume_calls, stop_calls
 from referral.domain.rules.timeouts import knock_anew
 
 FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
+"""The rank that a step must reach, by its `final`; the numbers of `case.RANK`."""
 
 
 def finish(d: Decision, index: int, step: Step, run: Run) -> None:
-    """The newest round of a step is done when its last seat is as far as the step asks."""
+    """Finish the newest round of a step when its last seat has reached the state that the step asks for."""
     track = d.case.tracks[index]
     if step.kind is DECIDE:
         return _finish_decision(d, track, step, run)
@@ -26,17 +27,17 @@ def finish(d: Decision, index: int, step: Step, run: Run) -> None:
         _release_older(d, track, run)
     reached = all(_is_told(seat) for seat in run.seats) if step.kind is NOTIFY else rank(run) >= FINAL[step.final]
     if reached and not run.outcome:
-        d.say(StepDone(why=d.why("seats-filled", track), track_id=track.track_id, step=step.id, round=run.round, outcome="done"))
+        d.emit(StepDone(why=d.why("seats-filled", track), track_id=track.track_id, step=step.id, round=run.round, outcome="done"))
     return None
 
 
 def _is_told(seat: Seat) -> bool:
-    """A notice is done when it is put; by telephone when the desk says that it has called."""
+    """Return True when a notice is done: when it is offered; by telephone, when the desk reports the call."""
     return seat.offer is not None and (not seat.offer.by_phone or bool(seat.offer.how))
 
 
 def _release_older(d: Decision, track: Track, run: Run) -> None:
-    """A child that has arrived at a new place leaves the old one: never before."""
+    """Release the old place of a child that has arrived at a new one: never before."""
     for older in track.runs:
         if older.step == run.step and older.round < run.round:
             for seat in older.seats:
@@ -45,13 +46,14 @@ def _release_older(d: Decision, track: Track, run: Run) -> None:
 
 
 def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
+    """Finish a decision when all seats have decided: their common code, or the code that the step names for a disagreement."""
     codes = {seat.code for seat in run.seats}
     code = run.verdict
     if not code and "" not in codes and not run.outcome:
         code = next(iter(codes)) if len(codes) == 1 else step.on_disagreement
         if len(run.seats) > 1:
             how = Decided.AGREED if len(codes) == 1 else Decided.DISAGREED
-            d.say(
+            d.emit(
                 DecisionRecorded(
                     why=d.why("all-seats-decided", track),
                     track_id=track.track_id,
@@ -64,21 +66,21 @@ def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
                 )
             )
     if code and code != run.outcome:
-        d.say(StepDone(why=d.why("decided", track), track_id=track.track_id, step=step.id, round=run.round, outcome=code))
+        d.emit(StepDone(why=d.why("decided", track), track_id=track.track_id, step=step.id, round=run.round, outcome=code))
 
 
 def is_over(track: Track) -> bool:
-    """No round is under way, and nobody lives in a place that the track has asked for."""
+    """Return True when no round is under way, and nobody lives in a place that the track has asked for."""
     return all(run.outcome for run in newest(track).values())
 
 
 def seals(d: Decision) -> bool:
-    """Whether a procedure of the case closes for ever what was written."""
+    """Return True when a procedure of the case seals for ever what was written."""
     return any(t.digest in d.policy.pinned and d.policy.pinned[t.digest].seal for t in d.case.tracks)
 
 
 def drop(d: Decision, track_id: str, step: str, reason: str, rule: str) -> None:
-    """A step is not for this case any more: whoever was asked, in any of its rounds, is told so, and reads no more."""
+    """Drop a step that is no longer for this case: cancel every open offer in all its rounds, so that the agencies read no more."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     closed, run = False, None
     for run in [r for r in track.runs if r.step == step]:
@@ -86,7 +88,7 @@ def drop(d: Decision, track_id: str, step: str, reason: str, rule: str) -> None:
             d.close(left, How.CANCELLED, reason, rule, track)
             closed = True
     if run is not None and (closed or not run.outcome):
-        d.say(StepDone(why=d.why(rule, track), track_id=track_id, step=step, round=run.round, outcome=NOT_NEEDED))
+        d.emit(StepDone(why=d.why(rule, track), track_id=track_id, step=step, round=run.round, outcome=NOT_NEEDED))
 
 
 def end_track(
@@ -99,7 +101,7 @@ def end_track(
     taken: How = How.COMPLETED,
     reason: str = "TRACK_ENDED",
 ) -> None:
-    """The track ends: what was taken is completed (or what `taken` says), what was asked is cancelled, its tasks are settled."""
+    """End the track: taken offers are completed (or closed as `taken` says), the others are cancelled, its desk tasks are settled."""
     track = next(t for t in d.case.tracks if t.track_id == track.track_id)
     for run in track.runs:
         for seat in run.seats:
@@ -109,7 +111,7 @@ def end_track(
     for task in d.case.tasks:
         if task.track_id == track.track_id:
             d.settle(task, "track-ended")
-    d.say(
+    d.emit(
         TrackChanged(
             why=d.why(rule, track),
             track_id=track.track_id,
@@ -123,17 +125,17 @@ def end_track(
 
 
 DESK = "desk"
-"""What a desk has stopped, only a desk lets go on."""
+"""`paused_by` of a track that a desk has stopped: only a desk can resume it."""
 
 
 def pause(d: Decision, track: Track, rule: str, by: str) -> None:
-    """Nobody further is asked or woken. by: a pathway that is waited for, or the desk."""
+    """Pause the track: no further agency is asked or notified. by: the pathway that it waits for, or the desk."""
     _turn(d, track, TrackState.PAUSED, rule, by)
     stop_calls(d, track)
 
 
 def go_on(d: Decision, track: Track, rule: str) -> None:
-    """It runs again, with fresh limits where they passed meanwhile."""
+    """Resume the track, with fresh limits for those that passed meanwhile."""
     _turn(d, track, TrackState.RESUMED, rule, "")
     _fresh_limits(d, track.track_id)
     knock_anew(d)
@@ -141,7 +143,7 @@ def go_on(d: Decision, track: Track, rule: str) -> None:
 
 
 def stop_waiting(d: Decision, track: Track) -> bool:
-    """Let a track go on that waits for a procedure of which no track runs any more. Whether it runs now."""
+    """Resume a track that waits for a procedure with no running track left. Return True when it runs now."""
     if track.paused_by == DESK or any(t.pathway == track.paused_by and not t.outcome for t in d.case.tracks):
         return False
     go_on(d, track, "waited-for")
@@ -149,7 +151,8 @@ def stop_waiting(d: Decision, track: Track) -> bool:
 
 
 def _turn(d: Decision, track: Track, state: TrackState, rule: str, by: str) -> None:
-    d.say(
+    """Emit TrackChanged with this state."""
+    d.emit(
         TrackChanged(
             why=d.why(rule, track),
             track_id=track.track_id,
@@ -163,7 +166,7 @@ def _turn(d: Decision, track: Track, state: TrackState, rule: str, by: str) -> N
 
 
 def _fresh_limits(d: Decision, track_id: str) -> None:
-    """Limits that passed while the track stood still count from now; the same rung is woken again."""
+    """Restart the limits that passed while the track was paused, from now; the notifier knocks at the same rung again."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     pathway = d.policy.pinned.get(track.digest)
     for run in track.runs:
@@ -171,6 +174,6 @@ def _fresh_limits(d: Decision, track_id: str) -> None:
         for left in [o for seat in run.seats for o in offers_of(seat)] if step else ():
             if step is not None and left.due is not None and left.due <= d.facts.now:
                 due, what = limit_after(d, step, left.state)
-                d.say(
+                d.emit(
                     OfferEscalated(why=d.why("resumed", track), offer_id=left.offer_id, rung=left.rung, reason=None, due=due, due_what=what)
                 )

@@ -32,7 +32,7 @@ from referral.domain.rules.switching import follow_changes
 
 
 def traits_changed(d: Decision, body: TraitsChanged) -> None:
-    """Traits that would end a duty wait for a second party; that the case is an emergency holds at once."""
+    """Handle changed traits. Those that would end a duty wait for a second party; an emergency takes effect at once."""
     said = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: body.traits in (known.traits, merged(d.case, known)))
     if said is not None:
         return confirm_traits(d, said)
@@ -45,14 +45,15 @@ def traits_changed(d: Decision, body: TraitsChanged) -> None:
 
 
 def confirm_traits(d: Decision, proposal: Proposal) -> None:
-    """A second party says so too: what was proposed holds, beside what became known meanwhile."""
+    """Apply a proposal confirmed by a second party: the proposed traits, beside those that changed meanwhile."""
     traits = merged(d.case, proposal)
     settle(d, proposal, "confirmed")
     _traits(d, traits, "confirmed")
 
 
 def _traits(d: Decision, traits: Traits, rule: str) -> None:
-    """What is taken stays taken. What is only asked is asked anew where the place or age calls for other people."""
+    """Apply new traits. A seat that is taken stays taken; an offer that is only open is made anew where place or age calls for other
+    services."""
     before = case_marks(d.case, d.facts.now)
     d.change(rule, traits=traits)
     if not d.case.opened or d.case.closed:
@@ -67,8 +68,8 @@ def _traits(d: Decision, traits: Traits, rule: str) -> None:
 
 
 def _look_again(d: Decision) -> None:
-    """Take back what is asked of a service that was right before the change and is not now (a desk's own choice only where it is
-    banned). What a service has taken stays taken; where it may never have it, a person looks."""
+    """Cancel open offers to services that were right before the change and are not now (a desk's own choice only where it is banned). A
+    seat that is taken stays taken; where the procedure bans its service, a desk gets a task."""
     was = d.before or d.case
     old = {track.track_id for track in was.tracks}
     for track in d.case.tracks:
@@ -99,7 +100,8 @@ def _look_again(d: Decision) -> None:
 
 
 def _would_end(d: Decision, change: Callable[[Decision], None]) -> bool:
-    """Whether a duty would end by this change and all that follows from it: decided as a trial, of which nothing stays."""
+    """Return True when a duty would end by this change and everything that follows from it: decided as a trial whose
+    events are discarded."""
     trial = Decision(d.case, d.cause, d.facts, d.policy)
     change(trial)
     progress(trial)
@@ -107,7 +109,7 @@ def _would_end(d: Decision, change: Callable[[Decision], None]) -> bool:
 
 
 def referred(d: Decision, body: ReferralSubmitted) -> None:
-    """A referral; the consent that comes with a further one is treated like one that its sender records by itself."""
+    """Handle a referral. The consent in a further referral counts like one that its sender records by itself."""
     further = d.case.opened and body.referral_id not in d.case.referrals
     submitted(d, body)
     if further and body.consent is not None:
@@ -115,32 +117,33 @@ def referred(d: Decision, body: ReferralSubmitted) -> None:
 
 
 def consent_changed(d: Decision, body: ConsentChanged) -> None:
-    """What an agency records of the person's agreement."""
+    """Handle the consent that an agency records."""
     return agreed(d, body.agency, body.consent)
 
 
 def agreed(d: Decision, agency: str, consent: Consent) -> None:
-    """Whoever recorded the person's word may record that it was taken back: that counts at once. What another says, or an agency says
-    so that it may read more itself, waits for a second party where a duty or a limit would end by it."""
+    """Apply a recorded consent, or hold it back. The agency that recorded the consent may record its withdrawal, which counts at once. A
+    change by another agency that ends a duty or a limit, or by an agency that would gain access, waits for a second party."""
     if (said := seconded(d, ChangeKind.CONSENT, agency, lambda known: known.consent == consent)) is not None:
         return confirm_consent(d, said)
     if is_live(d) and _needs_second(d, agency, consent):
         return wait(d, ChangeKind.CONSENT, agency, None, consent=consent)
     answers = agency == d.case.consent_by or is_desk(d, agency)
-    for known in d.case.proposals:  # what the person says now answers what was said before
+    for known in d.case.proposals:  # the new consent answers earlier proposals
         if known.kind == ChangeKind.CONSENT.value and (answers or known.agency == agency):
             settle(d, known, "overtaken")
     return _consent(d, consent, agency, "recorded")
 
 
 def confirm_consent(d: Decision, proposal: Proposal) -> None:
-    """A second party says so too."""
+    """Apply a consent confirmed by a second party."""
     assert proposal.consent is not None
     settle(d, proposal, "confirmed")
     _consent(d, proposal.consent, proposal.agency, "confirmed")
 
 
 def _needs_second(d: Decision, agency: str, consent: Consent) -> bool:
+    """Return True when this consent needs a second party."""
     if widens(d.case, agency, consent, d.policy, d.facts.now):
         return True
     if agency == d.case.consent_by or is_desk(d, agency):
@@ -151,9 +154,9 @@ def _needs_second(d: Decision, agency: str, consent: Consent) -> bool:
 
 
 def _consent(d: Decision, consent: Consent, agency: str, rule: str) -> None:
-    """What holds from now on. Whom the person agrees to no longer is asked nothing more; what else ends is for each procedure.
+    """Apply a consent. Agencies that it no longer covers are asked nothing more; each procedure decides about the rest.
 
-    Who repeats a consent that stands has not obtained it.
+    An agency that repeats a consent in force does not become its recorder.
     """
     case, before = d.case, case_marks(d.case, d.facts.now)
     repeats = given(case.consent, d.facts.now) is not None and consent.state is ConsentState.GIVEN
@@ -170,7 +173,8 @@ def _consent(d: Decision, consent: Consent, agency: str, rule: str) -> None:
 
 
 def actor_excluded(d: Decision, body: ActorExcluded) -> None:
-    """The actor is asked nothing more and sees nothing from now on. A duty that it has taken ends when a second party says so too."""
+    """Exclude an actor: it is asked nothing more and sees nothing from now on. A duty that it has taken ends when a second
+    party confirms."""
     actor = f"{body.kind.value.lower()}:{body.actor}"
     if (said := seconded(d, ChangeKind.EXCLUSION, body.agency, lambda known: known.actor == actor)) is not None:
         return confirm_exclusion(d, said)
