@@ -162,11 +162,11 @@ class Case(Val, frozen=True, kw_only=True, omit_defaults=True):
         return f"Case({self.case_id} seq={self.seq} tracks={len(self.tracks)} tasks={len(self.tasks)}{' closed' if self.closed else ''})"
 
 
-Place = tuple[int, int, int]
+SeatRef = tuple[int, int, int]
 """Position of a seat in the case: index of its track, run and seat."""
 
 
-def seats(case: Case) -> Iterator[tuple[Place, Track, Run, Seat]]:
+def seats(case: Case) -> Iterator[tuple[SeatRef, Track, Run, Seat]]:
     """Yield every seat of the case, oldest first."""
     for t, track in enumerate(case.tracks):
         for r, run in enumerate(track.runs):
@@ -188,12 +188,12 @@ def open_offers(case: Case) -> tuple[Offer, ...]:
     return tuple(offer for _, _, _, seat in seats(case) for offer in offers_of(seat))
 
 
-Found = tuple[Place, Track, Run, Seat, Offer]
-_last: tuple[Case | None, str, Found | None] = (None, "", None)
+FoundOffer = tuple[SeatRef, Track, Run, Seat, Offer]
+_last: tuple[Case | None, str, FoundOffer | None] = (None, "", None)
 """Result of the last search: the rules locate an answer's offer, and `evolve` locates the same offer again for its event."""
 
 
-def find(case: Case, offer_id: str) -> Found | None:
+def find(case: Case, offer_id: str) -> FoundOffer | None:
     """Return the seat and offer with this id, open or ended; None when the case has no such offer."""
     global _last
     if _last[0] is case and _last[1] == offer_id:
@@ -203,7 +203,7 @@ def find(case: Case, offer_id: str) -> Found | None:
     return found
 
 
-def _find(case: Case, offer_id: str) -> Found | None:
+def _find(case: Case, offer_id: str) -> FoundOffer | None:
     for t, track in enumerate(case.tracks):
         r = len(track.runs)
         for run in reversed(track.runs):  # most answers are about one of the newest offers

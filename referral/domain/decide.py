@@ -33,7 +33,7 @@ from referral.domain.inputs import Due, Input, RecordLost
 from referral.domain.policy import Policy
 from referral.domain.rules.answers import answered
 from referral.domain.rules.capacity import places_wanted
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.instructions import instructed
 from referral.domain.rules.progress import progress
 from referral.domain.rules.referrals import lost, raised, withdrawn
@@ -55,7 +55,7 @@ def decide(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tup
 
 def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[tuple[Struct, ...], Case]:
     """Return the events of `decide`, and the case after them, for callers that would apply them at once."""
-    d = Decision(case, cause, facts, policy)
+    d = DecisionContext(case, cause, facts, policy)
     HANDLERS.get(type(cause.body), _unknown)(d, cause.body)
     progress(d)
     if not d.events:
@@ -63,12 +63,12 @@ def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tu
     return tuple(d.events), d.case
 
 
-def _unknown(d: Decision, body: Struct) -> None:
+def _unknown(d: DecisionContext, body: Struct) -> None:
     """Open a desk task: code that has no handler for an input does not guess."""
     d.needs_person("unknown-input")
 
 
-HANDLERS: dict[type, Callable[[Decision, Any], None]] = {
+HANDLERS: dict[type, Callable[[DecisionContext, Any], None]] = {
     ReferralSubmitted: referred,
     CaseRaised: raised,
     ResponseSubmitted: answered,

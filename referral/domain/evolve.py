@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.case import RANK, Case, Offer, Place, Proposal, Run, Seat, Task, Track, find
+from referral.domain.case import RANK, Case, Offer, Proposal, Run, Seat, SeatRef, Task, Track, find
 
 COMPLETED = e.How.COMPLETED
 PHONE = e.Reach.PHONE
@@ -266,7 +266,7 @@ Changes = dict[str, Any]
 """New values of fields of the case, by field name."""
 
 
-def put(case: Case, place: Place, seat: Seat, outcome: str | None = None) -> Changes:
+def put(case: Case, place: SeatRef, seat: Seat, outcome: str | None = None) -> Changes:
     """Return the change that puts this seat at its position. outcome: new outcome of its round; None leaves it as it is."""
     t, r, s = place
     track = case.tracks[t]
@@ -320,7 +320,7 @@ def run_at(case: Case, event: Any) -> tuple[int, int]:
     raise LookupError(f"no round {round} of {step}")
 
 
-def offer_at(case: Case, event: Any) -> tuple[Place, Track, Run, Seat, Offer]:
+def offer_at(case: Case, event: Any) -> tuple[SeatRef, Track, Run, Seat, Offer]:
     """Return the offer that the event names, with its position and seat. Raises LookupError when the case has no such offer."""
     found = find(case, event.offer_id)
     if found is None:

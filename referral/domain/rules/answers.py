@@ -21,13 +21,13 @@ from referral.domain.events import (
 )
 from referral.domain.rules.candidates import banned, unsuitable
 from referral.domain.rules.conditions import OVERTAKEN, latest, marks
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_after
-from referral.domain.rules.seats import At, accept, give_up, hand_over, locate
+from referral.domain.rules.seats import LocatedOffer, accept, give_up, hand_over, locate
 from referral.domain.rules.telephone import call_on
 
 
-def answered(d: Decision, body: ResponseSubmitted) -> None:
+def answered(d: DecisionContext, body: ResponseSubmitted) -> None:
     """Handle an answer to an offer, open or ended."""
     at = locate(d, body.offer_id)
     if at is None:
@@ -44,12 +44,12 @@ def answered(d: Decision, body: ResponseSubmitted) -> None:
     return WORDS.get(body.word, _not_now)(d, at, body)
 
 
-def _not_now(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _not_now(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Ignore an answer word that the offer cannot take in its state."""
     d.ignore("NOT_NOW", body.offer_id)
 
 
-def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _acknowledge(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle ACKNOWLEDGE: somebody has read the offer. A notice is completed by it."""
     if at.offer.state != "OFFERED":
         return d.ignore("REPEATED", body.offer_id)
@@ -61,7 +61,7 @@ def _acknowledge(d: Decision, at: At, body: ResponseSubmitted) -> None:
     return call_on(d, body.offer_id)
 
 
-def _accepts(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _accepts(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle ACCEPT: the agency takes the seat."""
     if at.step.kind in (DECIDE, NOTIFY):
         return d.ignore("NOT_NOW", body.offer_id)
@@ -70,7 +70,7 @@ def _accepts(d: Decision, at: At, body: ResponseSubmitted) -> None:
     return accept(d, at, body, late=False)
 
 
-def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _arrive(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle ARRIVE: the person is there. Without an earlier acceptance it is an acceptance too."""
     if not {"arrive", "present"} & set(at.step.limits):
         return d.ignore("NOT_NOW", body.offer_id)
@@ -85,7 +85,7 @@ def _arrive(d: Decision, at: At, body: ResponseSubmitted) -> None:
     return None
 
 
-def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _complete(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle COMPLETE: the work is done. Without an earlier acceptance it is an acceptance too."""
     if at.step.kind in (DECIDE, NOTIFY):
         return d.ignore("NOT_NOW", body.offer_id)
@@ -99,21 +99,21 @@ def _complete(d: Decision, at: At, body: ResponseSubmitted) -> None:
     return None
 
 
-def _decline(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _decline(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle DECLINE, which is possible only before acceptance."""
     if RANK[at.offer.state] >= RANK["ACCEPTED"] or at.step.kind is NOTIFY:
         return d.ignore("NOT_NOW", body.offer_id)
     return give_up(d, at, body, How.DECLINED_BY_AGENCY)
 
 
-def _return(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _return(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle RETURN, which is possible only after acceptance."""
     if RANK[at.offer.state] < RANK["ACCEPTED"]:
         return d.ignore("NOT_NOW", body.offer_id)
     return give_up(d, at, body, How.RETURNED)
 
 
-def _hold(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _hold(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle HOLD: pause the offer, once, for the limit `hold`."""
     if "hold" not in at.step.limits or at.offer.held:
         return d.ignore("NOT_NOW", body.offer_id)
@@ -122,7 +122,7 @@ def _hold(d: Decision, at: At, body: ResponseSubmitted) -> None:
     return call_on(d, body.offer_id)
 
 
-def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def _decide(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle DECIDE: a person decides. The records that the step needs must be in the case file first."""
     step = at.step
     if step.kind is not DECIDE:
@@ -133,7 +133,7 @@ def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
         return d.ignore("FORBIDDEN", body.offer_id)
     if not set(step.needs) <= set(body.recorded):
         return d.ignore("NEEDS_RECORD", body.offer_id)
-    run, seat = at.run, at.place[2]
+    run, seat = at.run, at.ref[2]
     d.emit(
         DecisionRecorded(
             why=d.why("answer", at.track),
@@ -150,7 +150,7 @@ def _decide(d: Decision, at: At, body: ResponseSubmitted) -> None:
     return None
 
 
-WORDS: dict[Word, Callable[[Decision, At, ResponseSubmitted], None]] = {
+WORDS: dict[Word, Callable[[DecisionContext, LocatedOffer, ResponseSubmitted], None]] = {
     Word.ACKNOWLEDGE: _acknowledge,
     Word.ACCEPT: _accepts,
     Word.ARRIVE: _arrive,
@@ -162,7 +162,7 @@ WORDS: dict[Word, Callable[[Decision, At, ResponseSubmitted], None]] = {
 }
 
 
-def late(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def late(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Handle an answer to an offer that has ended. An acceptance may undo an expiry while no other agency has accepted the seat; the offer
     made to another agency meanwhile is cancelled."""
     seat, run = at.seat, at.run
@@ -190,7 +190,7 @@ def late(d: Decision, at: At, body: ResponseSubmitted) -> None:
     return None
 
 
-def regained(d: Decision, at: At, body: ResponseSubmitted) -> None:
+def regained(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     """Accept a seat after a decline: the agency kept its offer under a statutory duty, and no other agency has accepted since."""
     current = at.seat.offer
     if current is not None and RANK[current.state] >= RANK["ACCEPTED"]:

@@ -16,7 +16,7 @@ from referral.domain.policy.limits import DAY, Calendar
 from referral.domain.policy.procedure import Marks, Pathway, SeatRule, Step
 from referral.domain.rules.conditions import latest, roles_wanted, secure_allowed
 from referral.domain.rules.consent import is_barred
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 
 LISTED = 32
 """Candidates listed in one event; when this many are passed over, the search stops and a desk gets the seat (DESIGN 11)."""
@@ -25,7 +25,7 @@ LISTED = 32
 Choice = tuple[Service | None, str, tuple[Passed, ...]]
 
 
-def choose(d: Decision, track: Track, pathway: Pathway, step: Step, run: Run, seat: int, standing: Marks) -> Choice | None:
+def choose(d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: Run, seat: int, standing: Marks) -> Choice | None:
     """Return the next service for a seat, the role it is asked for, and the services passed over; None while the seat waits for another
     seat."""
     rule = step.seats[seat]
@@ -126,12 +126,14 @@ TRIED = ("DECLINED_BY_AGENCY", "DECLINED_BY_PERSON", "EXPIRED", "RETURNED", "REL
 """Ends of an offer after which the same service is not asked again for the seat."""
 
 
-def why_not(d: Decision, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, standing: Marks) -> str:
+def why_not(
+    d: DecisionContext, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, standing: Marks
+) -> str:
     """Return the reason why a service must not be asked; empty when it may."""
     return banned(d, pathway, step, service, standing) or _unfit(d, track, step, seat, rule, service)
 
 
-def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing: Marks) -> str:
+def banned(d: DecisionContext, pathway: Pathway, step: Step, service: Service, standing: Marks) -> str:
     """Return the ban that nobody may override: an exclusion, a ban of the procedure, missing consent, a secure facility without its
     decisions. Empty when there is none. Also checked before a desk's own choice."""
     if d.case.excluded and f"agency:{service.agency}" in d.case.excluded:
@@ -146,7 +148,7 @@ def banned(d: Decision, pathway: Pathway, step: Step, service: Service, standing
     return ""
 
 
-def _unfit(d: Decision, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:
+def _unfit(d: DecisionContext, track: Track, step: Step, seat: Seat, rule: SeatRule, service: Service) -> str:
     """Return the reason against a service that holds only this time: an earlier offer, unsuitable, closed, no capacity. Empty when there is
     none."""
     for o in (*seat.past, *seat.kept) if seat.past or seat.kept else ():

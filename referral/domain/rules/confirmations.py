@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from referral.domain.case import Proposal
 from referral.domain.events import ChangeKind, Instruction, InstructionGiven
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.proposals import settle, wait
 from referral.domain.rules.referrals import confirm_exclusion
 from referral.domain.rules.referrals import lift as lift_now
 from referral.domain.rules.updates import confirm_consent, confirm_traits
 
 
-def answer(d: Decision, body: InstructionGiven) -> None:
+def answer(d: DecisionContext, body: InstructionGiven) -> None:
     """Handle CONFIRM or REFUSE. A confirmation needs a second party: an agency other than the proposer; for lifting an exclusion, another
     person of the desk."""
     proposal = next((p for p in d.case.proposals if p.task_id == body.task_id), None)
@@ -27,7 +27,7 @@ def answer(d: Decision, body: InstructionGiven) -> None:
     return CONFIRMS[ChangeKind(proposal.kind)](d, proposal)
 
 
-def lift(d: Decision, body: InstructionGiven) -> None:
+def lift(d: DecisionContext, body: InstructionGiven) -> None:
     """Propose or confirm the lifting of an exclusion. Target: an excluded actor, as kind:id. The second person who orders it lifts it."""
     if body.target not in d.case.excluded:
         return d.ignore("NOT_EXCLUDED")
@@ -46,7 +46,7 @@ def _is_second(proposal: Proposal, body: InstructionGiven) -> bool:
     return body.agency != proposal.agency
 
 
-def _lifted(d: Decision, proposal: Proposal) -> None:
+def _lifted(d: DecisionContext, proposal: Proposal) -> None:
     """Lift the exclusion, and settle every other proposal about the same actor."""
     for known in d.case.proposals:
         if known.actor == proposal.actor:
@@ -54,7 +54,7 @@ def _lifted(d: Decision, proposal: Proposal) -> None:
     lift_now(d, proposal.actor, "lifted")
 
 
-CONFIRMS: dict[ChangeKind, Callable[[Decision, Proposal], None]] = {
+CONFIRMS: dict[ChangeKind, Callable[[DecisionContext, Proposal], None]] = {
     ChangeKind.TRAITS: confirm_traits,
     ChangeKind.CONSENT: confirm_consent,
     ChangeKind.EXCLUSION: confirm_exclusion,

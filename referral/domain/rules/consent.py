@@ -6,7 +6,7 @@ from referral.domain.events import Consent, ConsentState
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import consent_mark
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 
 GIVEN = "consent=given"
 NOT_YET = frozenset({"consent=unknown", "consent=not-asked"})
@@ -32,7 +32,7 @@ def is_barred(pathway: Pathway, step: Step, consent: Consent | None, service: Se
     return consent.state is ConsentState.GIVEN and service.agency not in consent.recipients
 
 
-def shown(d: Decision, pathway: Pathway, step: Step, sections: tuple[str, ...]) -> tuple[str, ...]:
+def shown(d: DecisionContext, pathway: Pathway, step: Step, sections: tuple[str, ...]) -> tuple[str, ...]:
     """Return the sections that an offer may name: those in the scope of the consent, and without consent none that reveals who the person
     is."""
     if not pathway.consent.needed:

@@ -7,12 +7,12 @@ from referral.domain.events import How
 from referral.domain.policy.procedure import Marks, Pathway
 from referral.domain.rules.conditions import consent_mark
 from referral.domain.rules.consent import MISSING, NOT_YET, agrees, is_barred, is_withdrawn
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.seats import recall_decisions
 from referral.domain.rules.tracks import drop, end_track
 
 
-def honour(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> bool:
+def honour(d: DecisionContext, track: Track, pathway: Pathway, standing: Marks) -> bool:
     """Ask a desk for missing consent, or end what may not go on without it, in paused tracks too. Return True when the track has ended."""
     if agrees(pathway, standing):
         return False
@@ -30,13 +30,13 @@ def honour(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> bool
     return False
 
 
-def settle_missing(d: Decision, task: Task) -> None:
+def settle_missing(d: DecisionContext, task: Task) -> None:
     """Settle a task that asks for consent, by any answer."""
     if consent_mark(d.case.consent, d.facts.now) not in NOT_YET:
         d.settle(task, "done")
 
 
-def narrowed(d: Decision) -> None:
+def narrowed(d: DecisionContext) -> None:
     """Cancel the offers of agencies that the person no longer consents to, whatever they have accepted."""
     for asked in open_offers(d.case):
         found = find(d.case, asked.offer_id)

@@ -73,7 +73,7 @@ def _why(rule: str, digest: str, directory: str, engine: int, passed: tuple[Pass
     return Why(rule=rule, procedure=digest[:16], directory=directory, engine=engine, passed=passed)
 
 
-class Decision:
+class DecisionContext:
     """The decision context. Rules emit events through it; each event is applied to `case` at once, so that the next rule
     sees its effect."""
 
@@ -221,7 +221,7 @@ class Decision:
         """Return the limit of the offer, which is the limit of the call; where none runs, the desk is reminded daily."""
         return offer.due if offer.due is not None and offer.due > self.facts.now else self.due(self.policy.stopped)
 
-    def tell_again(self, task: Task, by: int | None = None) -> None:
+    def repeat_task(self, task: Task, by: int | None = None) -> None:
         """Repeat an unsettled task one rung higher; a task is never closed by time. by: repeat it again at this time at the latest."""
         rung = min(task.rung + 1, TOP)
         found = find(self.case, task.offer_id) if task.offer_id else None

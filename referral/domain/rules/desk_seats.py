@@ -13,16 +13,16 @@ from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Pathway, Step
 from referral.domain.rules.candidates import banned, roles_asked
 from referral.domain.rules.conditions import OVERTAKEN, SETTLED, latest, marks, newest
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import offer
 from referral.domain.rules.seats import transfer_settled
 from referral.domain.rules.tracks import end_track
 
-Where = tuple[Track, Pathway, Step, Run]
+OrderedStep = tuple[Track, Pathway, Step, Run]
 """The newest round of a step, with its track and rules."""
 
 
-def running(d: Decision, body: InstructionGiven) -> list[Track]:
+def running(d: DecisionContext, body: InstructionGiven) -> list[Track]:
     """Return the running track that the order names; every running track where it names none."""
     return [track for track in d.case.tracks if not track.outcome and body.track_id in (None, track.track_id)]
 
@@ -33,9 +33,9 @@ def seat_of(body: InstructionGiven, run: Run) -> int | None:
     return seat if 0 <= seat < len(run.seats) else None
 
 
-def where(d: Decision, body: InstructionGiven) -> Where | None:
+def step_ordered(d: DecisionContext, body: InstructionGiven) -> OrderedStep | None:
     """Return the newest round of the step that the order names, in the track that it names, else in the only one that has it."""
-    found: list[Where] = []
+    found: list[OrderedStep] = []
     for track in running(d, body):
         pathway = d.policy.pinned.get(track.digest)
         step = pathway.step(body.step) if pathway else None
@@ -45,7 +45,7 @@ def where(d: Decision, body: InstructionGiven) -> Where | None:
     return found[0] if len(found) == 1 else None
 
 
-def asked(d: Decision, body: InstructionGiven, at: Where, seat: int) -> tuple[Service | None, str]:
+def service_ordered(d: DecisionContext, body: InstructionGiven, at: OrderedStep, seat: int) -> tuple[Service | None, str]:
     """Return the service that a desk chose for a seat, with the role it is asked for; None with the reason why it may not be asked.
 
     The desk may override order and area, but never a ban, an exclusion or missing capacity.
@@ -63,7 +63,7 @@ def asked(d: Decision, body: InstructionGiven, at: Where, seat: int) -> tuple[Se
     return service, min(service.roles & roles)
 
 
-def overtaken(d: Decision, body: InstructionGiven) -> None:
+def overtaken(d: DecisionContext, body: InstructionGiven) -> None:
     """Mark one step as overtaken, or the whole track (every running one) where no step is named. A decision cannot be overtaken: it is made
     or settled."""
     if not body.step:
@@ -73,7 +73,7 @@ def overtaken(d: Decision, body: InstructionGiven) -> None:
                 _step(d, track, step)
             end_track(d, next(t for t in d.case.tracks if t.track_id == track.track_id), OVERTAKEN, "instruction")
         return None if tracks else d.ignore("UNKNOWN_TRACK")
-    at = where(d, body)
+    at = step_ordered(d, body)
     if at is None:
         return d.ignore("UNKNOWN_STEP")
     track, _, step_rule, run = at
@@ -84,7 +84,7 @@ def overtaken(d: Decision, body: InstructionGiven) -> None:
     return _step(d, track, run.step)
 
 
-def _step(d: Decision, track: Track, step: str) -> None:
+def _step(d: DecisionContext, track: Track, step: str) -> None:
     """Close every open offer of a step, in older rounds too (a place that is being left), then the step itself unless it was done."""
     closed = False
     for run in track.runs:
@@ -103,10 +103,10 @@ CONFIRM = "confirm-default"
 """A desk task: confirm the safest code, which was taken by silence."""
 
 
-def settle(d: Decision, body: InstructionGiven) -> None:
+def settle(d: DecisionContext, body: InstructionGiven) -> None:
     """Settle a step. Target: a code of the decision, or `settled` for a step that is no decision. Naming the code taken by silence confirms
     it."""
-    at = where(d, body)
+    at = step_ordered(d, body)
     if at is None:
         return d.ignore("UNKNOWN_STEP")
     track, _, step, run = at
@@ -141,9 +141,9 @@ def settle(d: Decision, body: InstructionGiven) -> None:
     return None
 
 
-def transfer(d: Decision, body: InstructionGiven) -> None:
+def transfer(d: DecisionContext, body: InstructionGiven) -> None:
     """Ask this service to take the seat over. A second order replaces the service asked before."""
-    at = where(d, body)
+    at = step_ordered(d, body)
     number = seat_of(body, at[3]) if at else None
     if at is None or number is None:
         return d.ignore("UNKNOWN_STEP")
@@ -154,7 +154,7 @@ def transfer(d: Decision, body: InstructionGiven) -> None:
         return d.ignore("NOTHING_TO_TRANSFER")
     if any(open_.service == body.target for open_ in offers_of(seat)):
         return d.ignore("SEAT_TAKEN")
-    service, role = asked(d, body, at, number)
+    service, role = service_ordered(d, body, at, number)
     if service is None:
         return d.ignore(role)
     if seat.next is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from referral.domain.case import DECIDE, NOTIFY, RANK, Case, Offer, Place, Run, Seat, Track, find, offers_of, open_offers, seats
+from referral.domain.case import DECIDE, NOTIFY, RANK, Case, Offer, Run, Seat, SeatRef, Track, find, offers_of, open_offers, seats
 from referral.domain.events import Consent, ConsentState
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway, Step
 
 TAKEN = RANK["ACCEPTED"]
-Duty = tuple[Place, Track, Run, Seat, Offer]
+Duty = tuple[SeatRef, Track, Run, Seat, Offer]
 
 
 def duties(case: Case, policy: Policy) -> Iterator[Duty]:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from referral.domain.case import RANK, offers_of
 from referral.domain.events import CaseClosed, CaseLinked, How, Instruction, InstructionGiven
 from referral.domain.rules.confirmations import answer, lift
-from referral.domain.rules.context import Decision
-from referral.domain.rules.desk_seats import asked, overtaken, seat_of, settle, transfer, where
+from referral.domain.rules.context import DecisionContext
+from referral.domain.rules.desk_seats import overtaken, seat_of, service_ordered, settle, step_ordered, transfer
 from referral.domain.rules.offers import offer
 from referral.domain.rules.referrals import TRACKS, open_track, open_tracks
 from referral.domain.rules.seats import recall_decisions, transfer_settled
@@ -22,7 +22,7 @@ ABOUT_CLOSED = ("referral-for-closed-case", "no-pathway", "consent-again")
 """Desk tasks that reopening the case settles."""
 
 
-def reopen(d: Decision, body: InstructionGiven) -> None:
+def reopen(d: DecisionContext, body: InstructionGiven) -> None:
     """Begin a new track of the procedure that the order names, or of those that apply. A procedure that runs is not begun a second time."""
     before = len(d.case.tracks)
     if body.target:
@@ -48,7 +48,7 @@ STAYS = ("consent-missing", "confirm-default", "confirm-change")
 """Tasks that only their own answer settles."""
 
 
-def close(d: Decision, body: InstructionGiven) -> None:
+def close(d: DecisionContext, body: InstructionGiven) -> None:
     """End one track, or the whole case where none is named."""
     running = [t for t in d.case.tracks if not t.outcome and body.track_id in (None, t.track_id)]
     if body.track_id is not None and not running:
@@ -62,8 +62,8 @@ def close(d: Decision, body: InstructionGiven) -> None:
     return None
 
 
-def stop(d: Decision, body: InstructionGiven) -> None:
-    """Stop a track: no further agency is asked or notified. The desk is reminded, so that no track stays stopped by oversight."""
+def stop(d: DecisionContext, body: InstructionGiven) -> None:
+    """Stop a track: no further agency is asked or notified. The desk is reminded, so that no stop is forgotten."""
     tracks = [t for t in d.case.tracks if not t.outcome and not t.paused_by and body.track_id in (None, t.track_id)]
     for track in tracks:
         pause(d, track, "instruction", DESK)
@@ -72,7 +72,7 @@ def stop(d: Decision, body: InstructionGiven) -> None:
         d.ignore("UNKNOWN_TRACK")
 
 
-def resume(d: Decision, body: InstructionGiven) -> None:
+def resume(d: DecisionContext, body: InstructionGiven) -> None:
     """Resume stopped tracks with fresh limits, and settle the tasks that name no seat."""
     for track in [t for t in d.case.tracks if t.paused_by and body.track_id in (None, t.track_id)]:
         go_on(d, track, "instruction")
@@ -87,7 +87,7 @@ AFTER_CLOSING = (Instruction.RESUME, Instruction.LINK, Instruction.REOPEN)
 """Orders that are valid for a closed case."""
 
 
-def instructed(d: Decision, body: InstructionGiven) -> None:
+def instructed(d: DecisionContext, body: InstructionGiven) -> None:
     """Handle an order of a desk. Checks the right to give it once more: the agency is a desk and not excluded."""
     agency = d.policy.agencies.get(body.agency)
     if agency is None or not agency.desk or f"agency:{body.agency}" in d.case.excluded:
@@ -99,19 +99,19 @@ def instructed(d: Decision, body: InstructionGiven) -> None:
     return ORDERS.get(body.word, _unknown)(d, body)
 
 
-def _unknown(d: Decision, body: InstructionGiven) -> None:
+def _unknown(d: DecisionContext, body: InstructionGiven) -> None:
     """Ignore an order that this version does not support."""
     d.ignore("NOT_SUPPORTED_YET")
 
 
-def _offer(d: Decision, body: InstructionGiven) -> None:
+def _offer(d: DecisionContext, body: InstructionGiven) -> None:
     """Offer this seat to this service, instead of the one asked now; a service that has taken the seat keeps it (use TRANSFER)."""
-    at = where(d, body)
+    at = step_ordered(d, body)
     number = seat_of(body, at[3]) if at else None
     if at is None or number is None:
         return d.ignore("UNKNOWN_STEP")
     track, _, step, run = at
-    service, role = asked(d, body, at, number)
+    service, role = service_ordered(d, body, at, number)
     if service is None and role != "NO_CAPACITY":
         return d.ignore(role)
     seat = run.seats[number]
@@ -130,9 +130,9 @@ def _offer(d: Decision, body: InstructionGiven) -> None:
     return None
 
 
-def _release(d: Decision, body: InstructionGiven) -> None:
+def _release(d: DecisionContext, body: InstructionGiven) -> None:
     """Take a seat from its holder; the next service is asked."""
-    at = where(d, body)
+    at = step_ordered(d, body)
     number = seat_of(body, at[3]) if at else None
     if at is None or number is None:
         return d.ignore("UNKNOWN_STEP")
@@ -147,7 +147,7 @@ def _release(d: Decision, body: InstructionGiven) -> None:
     return None
 
 
-def _link(d: Decision, body: InstructionGiven) -> None:
+def _link(d: DecisionContext, body: InstructionGiven) -> None:
     """Link two cases that belong together; they are never merged."""
     if body.other is None or body.other in (d.case.case_id, *d.case.linked):
         return d.ignore("NOTHING_TO_LINK")
@@ -155,7 +155,7 @@ def _link(d: Decision, body: InstructionGiven) -> None:
     return None
 
 
-ORDERS: dict[Instruction, Callable[[Decision, InstructionGiven], None]] = {
+ORDERS: dict[Instruction, Callable[[DecisionContext, InstructionGiven], None]] = {
     Instruction.OFFER: _offer,
     Instruction.RELEASE: _release,
     Instruction.SETTLE: settle,

@@ -14,7 +14,7 @@ from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.candidates import choose, first_opening
 from referral.domain.rules.conditions import latest, marks
 from referral.domain.rules.consent import shown
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.telephone import call, let_pass
 
 CARRIED_OVER = "carried-over"
@@ -28,7 +28,7 @@ LIMIT_ORDER = {
 """By state of the offer, the order in which limits are chosen: the first that the step has runs."""
 
 
-def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
+def limit_after(d: DecisionContext, step: Step, state: str) -> tuple[int | None, str]:
     """Return the limit that starts when an offer enters this state: the time at which it passes, and its name."""
     for what in LIMIT_ORDER[state]:
         if what in step.limits:
@@ -37,7 +37,7 @@ def limit_after(d: Decision, step: Step, state: str) -> tuple[int | None, str]:
 
 
 def offer(
-    d: Decision, track: Track, step: Step, run: Run, seat: int, service: Service, role: str, passed: tuple[Passed, ...], rule: str
+    d: DecisionContext, track: Track, step: Step, run: Run, seat: int, service: Service, role: str, passed: tuple[Passed, ...], rule: str
 ) -> None:
     """Offer a seat to a service. The event holds everything that intake and the notifier need."""
     agency, seat_rule = d.policy.agencies[service.agency], step.seats[seat]
@@ -79,7 +79,7 @@ def _ladder(wanted: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(rung for rung in wanted if rung in there) or there
 
 
-def fill(d: Decision, index: int, pathway: Pathway, step: Step, standing: Marks) -> Run:
+def fill(d: DecisionContext, index: int, pathway: Pathway, step: Step, standing: Marks) -> Run:
     """Offer every vacant seat of a step to the next service in order, or open a desk task for it. Returns the newest round of the step."""
     for number in range(len(step.seats)):
         track = d.case.tracks[index]
@@ -107,7 +107,7 @@ def round_of(track: Track, step: Step) -> Run:
     return run
 
 
-def opens_at(d: Decision, task: Task) -> int | None:
+def opens_at(d: DecisionContext, task: Task) -> int | None:
     """Return the earliest opening of an agency that could be asked for the seat of a task; None where none is closed now."""
     track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
     pathway = d.policy.pinned.get(track.digest) if track else None

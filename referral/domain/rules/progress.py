@@ -16,7 +16,7 @@ from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, marks, newest, rank, run_marks
 from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
 from referral.domain.rules.consent_withdrawal import honour, settle_missing
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import fill
 from referral.domain.rules.switching import follow_changes
 from referral.domain.rules.tracks import drop, end_track, finish, is_over, seals, stop_waiting
@@ -27,7 +27,7 @@ BOUND = "too-many-events"
 VACANT = ("no-candidate", "person-declined")
 
 
-def progress(d: Decision) -> None:
+def progress(d: DecisionContext) -> None:
     """Emit everything that follows, until a pass emits nothing more.
 
     An alarm always makes a pass, because a place may have become free. After an answer or an alarm a pass evaluates only the steps that it
@@ -65,7 +65,7 @@ def progress(d: Decision) -> None:
         d.needs_person("standing-still")
 
 
-def _looks_at(d: Decision) -> tuple[bool, tuple[Track, ...]]:
+def _looks_at(d: DecisionContext) -> tuple[bool, tuple[Track, ...]]:
     """Return whether a pass is needed, and the tracks at the last full pass; empty when unknown, so that every step is evaluated."""
     case, body = d.before, d.cause.body
     looks = not d.events or isinstance(body, Due)
@@ -79,7 +79,7 @@ def _looks_at(d: Decision) -> tuple[bool, tuple[Track, ...]]:
     return looks, case.tracks if known else ()
 
 
-def _ends_paused(d: Decision, track: Track) -> bool:
+def _ends_paused(d: DecisionContext, track: Track) -> bool:
     """Apply a withdrawal of consent in a paused track too; nothing else happens there. Returns False: the track stays paused."""
     pathway = d.policy.pinned.get(track.digest)
     if pathway is not None and pathway.consent.needed:
@@ -87,7 +87,7 @@ def _ends_paused(d: Decision, track: Track) -> bool:
     return False
 
 
-def _is_settled(d: Decision, task: Task) -> bool:
+def _is_settled(d: DecisionContext, task: Task) -> bool:
     """Return True when the reason of a seat's task no longer exists."""
     track = next((t for t in d.case.tracks if t.track_id == task.track_id), None)
     run = latest(track, task.step) if track else None
@@ -106,7 +106,7 @@ SEATS = 200
 CONFIRM = "confirm-default"
 
 
-def advance(d: Decision, index: int, before: Track | None) -> None:
+def advance(d: DecisionContext, index: int, before: Track | None) -> None:
     """Make one pass over one track: evaluate every step that it may concern, in the order of the procedure, on the marks
     set at the start."""
     track = d.case.tracks[index]
@@ -126,7 +126,7 @@ def advance(d: Decision, index: int, before: Track | None) -> None:
         _close(d, d.case.tracks[index], pathway, standing)
 
 
-def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str], standing: set[str]) -> None:
+def _steps(d: DecisionContext, index: int, pathway: Pathway, concerned: Collection[str], standing: set[str]) -> None:
     """Evaluate the concerned steps in order: open, drop, fill or finish each."""
     track = d.case.tracks[index]
     runs, agreed = newest(track), agrees(pathway, standing)
@@ -157,7 +157,7 @@ def _steps(d: Decision, index: int, pathway: Pathway, concerned: Collection[str]
             finish(d, index, step, run)
 
 
-def _close(d: Decision, track: Track, pathway: Pathway, standing: Marks) -> None:
+def _close(d: DecisionContext, track: Track, pathway: Pathway, standing: Marks) -> None:
     """End the track when its procedure says so: not while consent is missing, and not while a desk has a default by silence to confirm."""
     withdrawn = is_withdrawn(pathway, standing)
     if not pathway.is_settled(standing, withdrawn) or not is_over(track) or not (withdrawn or agrees(pathway, standing)):
@@ -191,7 +191,7 @@ def _has_news(old: Run, run: Run) -> bool:
     return any(was.missed != seat.missed or len(was.past) != len(seat.past) for was, seat in zip(old.seats, run.seats, strict=True))
 
 
-def _opens(d: Decision, step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
+def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
     """Return True when a wanted step begins, or begins another round: by the calendar, or after an outcome that is newer than its last
     round."""
     if step.repeats:
@@ -218,7 +218,7 @@ def _may_repeat(step: Step, run: Run, standing: Marks) -> bool:
     return bool(run.outcome) or rank(run) >= RANK[step.there]
 
 
-def _open_step(d: Decision, index: int, step: Step, round: int) -> Run | None:
+def _open_step(d: DecisionContext, index: int, step: Step, round: int) -> Run | None:
     """Open a round of a step; None, with a desk task, when the case has too many seats."""
     track = d.case.tracks[index]
     if sum([len(run.seats) for t in d.case.tracks for run in t.runs]) + len(step.seats) > SEATS:

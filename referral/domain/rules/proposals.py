@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from referral.domain.case import Case, Proposal, open_offers
 from referral.domain.contradictions import contradictions
 from referral.domain.events import ChangeKind, ChangeProposed, Consent, NeedsPerson, Traits
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 
 ABOUT = "confirm-change"
 """A desk task: confirm or refuse a change that one party has recorded."""
 
 
-def is_desk(d: Decision, agency: str) -> bool:
+def is_desk(d: DecisionContext, agency: str) -> bool:
     """Return True when this agency answers for the case: a desk of its chain, or one with an open task, and not excluded."""
     known = d.policy.agencies.get(agency)
     if known is None or not known.desk or f"agency:{agency}" in d.case.excluded:
@@ -23,13 +23,13 @@ def is_desk(d: Decision, agency: str) -> bool:
     return agency in d.chain or any(task.desk == agency for task in d.case.tasks)
 
 
-def is_live(d: Decision) -> bool:
+def is_live(d: DecisionContext) -> bool:
     """Return True when the case is open, so that a change could end something."""
     return d.case.opened and not d.case.closed
 
 
 def wait(
-    d: Decision,
+    d: DecisionContext,
     kind: ChangeKind,
     agency: str,
     by: str | None,
@@ -57,14 +57,14 @@ def wait(
     return None
 
 
-def settle(d: Decision, proposal: Proposal, how: str) -> None:
+def settle(d: DecisionContext, proposal: Proposal, how: str) -> None:
     """End a proposal by settling its task."""
     for task in d.case.tasks:
         if task.task_id == proposal.task_id:
             d.settle(task, how)
 
 
-def seconded(d: Decision, kind: ChangeKind, agency: str, says: Callable[[Proposal], bool]) -> Proposal | None:
+def seconded(d: DecisionContext, kind: ChangeKind, agency: str, says: Callable[[Proposal], bool]) -> Proposal | None:
     """Return the proposal of another party that this agency has just recorded too. The agency must hold an open offer, or be a desk of the
     case."""
     if f"agency:{agency}" in d.case.excluded:
@@ -83,7 +83,7 @@ def _with(traits: Traits, proposal: Proposal) -> Traits:
     return replace(traits, **{name: getattr(proposal.traits, name) for name in _changes(proposal)})
 
 
-def overtake(d: Decision, traits: Traits) -> None:
+def overtake(d: DecisionContext, traits: Traits) -> None:
     """Settle every proposal that the traits now in force have answered, and every one that would contradict them."""
     for proposal in d.case.proposals:
         names = _changes(proposal)

@@ -29,7 +29,7 @@ from referral.domain.policy.procedure import Marks, Pathway, met
 from referral.domain.rules.candidates import choose
 from referral.domain.rules.conditions import case_marks, marks
 from referral.domain.rules.consent import GIVEN
-from referral.domain.rules.context import TOP, Decision
+from referral.domain.rules.context import TOP, DecisionContext
 from referral.domain.rules.duties import TAKEN, duties
 from referral.domain.rules.proposals import is_desk, settle, wait
 from referral.domain.rules.seats import locate, recall_decisions
@@ -40,7 +40,7 @@ TRACKS = 20
 LISTS = {"found_in": "municipality", "home": "municipality", "age_band": "age-band"}
 
 
-def submitted(d: Decision, body: ReferralSubmitted) -> None:
+def submitted(d: DecisionContext, body: ReferralSubmitted) -> None:
     """Handle a referral. The first opens the case; a further one is attached, and its only effect by itself is to make the case more
     urgent."""
     case = d.case
@@ -62,14 +62,14 @@ def submitted(d: Decision, body: ReferralSubmitted) -> None:
     return None
 
 
-def raised(d: Decision, body: CaseRaised) -> None:
+def raised(d: DecisionContext, body: CaseRaised) -> None:
     """Open a case that another case has raised."""
     if d.case.opened:
         return d.ignore("REPEATED", referral_id=d.cause.id)
     return _open(d, d.cause.id, d.policy.oversight, body.traits, None, body.excluded)
 
 
-def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: Consent | None, excluded: tuple[str, ...]) -> None:
+def _open(d: DecisionContext, referral_id: str, agency: str, traits: Traits, consent: Consent | None, excluded: tuple[str, ...]) -> None:
     """Open the case and begin every procedure that applies; without one, a desk gets the case."""
     kept_away = tuple(dict.fromkeys((*d.case.excluded, *excluded)))
     d.emit(
@@ -89,7 +89,7 @@ def _open(d: Decision, referral_id: str, agency: str, traits: Traits, consent: C
         d.needs_person("no-pathway", rung=2 if traits.concern == "rights-violation" else 0)
 
 
-def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies") -> None:
+def open_tracks(d: DecisionContext, before: Marks = frozenset(), rule: str = "applies") -> None:
     """Begin every procedure in force that applies and does not run yet. A procedure that has ended begins again only if it did not apply
     before."""
     standing = case_marks(d.case, d.facts.now)
@@ -106,7 +106,7 @@ def open_tracks(d: Decision, before: Marks = frozenset(), rule: str = "applies")
     return None
 
 
-def open_track(d: Decision, pathway: Pathway, rule: str, opened_by: str | None = None) -> None:
+def open_track(d: DecisionContext, pathway: Pathway, rule: str, opened_by: str | None = None) -> None:
     """Begin one track, under this procedure as it is in force now."""
     d.emit(
         TrackChanged(
@@ -122,7 +122,7 @@ def open_track(d: Decision, pathway: Pathway, rule: str, opened_by: str | None =
     )
 
 
-def unknown_traits(d: Decision) -> None:
+def unknown_traits(d: DecisionContext) -> None:
     """Open a desk task for a trait code that this policy does not define. Help starts with the traits that it does."""
     traits = d.case.traits
     one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
@@ -132,19 +132,19 @@ def unknown_traits(d: Decision) -> None:
         d.needs_person("unknown-traits")
 
 
-def withdrawn(d: Decision, body: ReferralWithdrawn) -> None:
+def withdrawn(d: DecisionContext, body: ReferralWithdrawn) -> None:
     """Handle a withdrawal by the sender: it ends nothing for a child, and a desk decides its meaning."""
     if body.referral_id not in d.case.referrals:
         return d.ignore("UNKNOWN_REFERRAL", referral_id=body.referral_id)
     return d.needs_person("referral-withdrawn")
 
 
-def lost(d: Decision, body: RecordLost) -> None:
+def lost(d: DecisionContext, body: RecordLost) -> None:
     """Open a desk task for a record of this case that can never be read: a person must find out its content."""
     d.needs_person("record-lost")
 
 
-def allowed(d: Decision, actors: Collection[str], found_in: str) -> tuple[str, ...]:
+def allowed(d: DecisionContext, actors: Collection[str], found_in: str) -> tuple[str, ...]:
     """Return the actors that may be excluded: of the desk, the supervising body and oversight one is always left to look after the case."""
     found: list[str] = []
     for actor in dict.fromkeys(actors):
@@ -154,7 +154,7 @@ def allowed(d: Decision, actors: Collection[str], found_in: str) -> tuple[str, .
     return tuple(found)
 
 
-def exclude(d: Decision, actors: Collection[str], agency: str, by: str | None) -> None:
+def exclude(d: DecisionContext, actors: Collection[str], agency: str, by: str | None) -> None:
     """Exclude actors, given as kind:id; none of them was excluded before. agency, by: the party that records it.
 
     A desk among them loses its tasks to the rung above.
@@ -171,7 +171,7 @@ def exclude(d: Decision, actors: Collection[str], agency: str, by: str | None) -
         confirm_desks(d, actors, agency, by)
     for task in d.case.tasks:
         if f"agency:{task.desk}" in actors:
-            d.tell_again(task)
+            d.repeat_task(task)
     for _, track, run, _ in tuple(seats(d.case)):
         pathway = d.policy.pinned.get(track.digest)
         step = pathway.step(run.step) if pathway else None
@@ -179,7 +179,7 @@ def exclude(d: Decision, actors: Collection[str], agency: str, by: str | None) -
             d.needs_person("decision-forbidden", track, run.step)
 
 
-def confirm_desks(d: Decision, actors: Collection[str], agency: str, by: str | None) -> None:
+def confirm_desks(d: DecisionContext, actors: Collection[str], agency: str, by: str | None) -> None:
     """Have an exclusion of one of the case's desks confirmed by the rung above it, which has its tasks now."""
     for rung, desk in enumerate(dict.fromkeys(d.chain)):
         actor = f"agency:{desk}"
@@ -187,18 +187,18 @@ def confirm_desks(d: Decision, actors: Collection[str], agency: str, by: str | N
             wait(d, ChangeKind.EXCLUSION, agency, by, actor=actor, rung=min(rung + 1, TOP))
 
 
-def confirm_exclusion(d: Decision, proposal: Proposal) -> None:
+def confirm_exclusion(d: DecisionContext, proposal: Proposal) -> None:
     """Apply the confirmation of a second party: offers that the actor has taken end, and other agencies are asked."""
     settle(d, proposal, "confirmed")
     _end(d, proposal.actor, spare=False)
 
 
-def lift(d: Decision, actor: str, rule: str) -> None:
+def lift(d: DecisionContext, actor: str, rule: str) -> None:
     """Lift an exclusion."""
     d.change(rule, excluded=tuple(one for one in d.case.excluded if one != actor), lifted=(actor,))
 
 
-def _end(d: Decision, actor: str, *, spare: bool) -> None:
+def _end(d: DecisionContext, actor: str, *, spare: bool) -> None:
     """End the open offers of an excluded agency. spare: keep the duties that it has taken, and those that no other service can be asked
     for."""
     kept = _spared(d, actor) if spare else frozenset()
@@ -212,7 +212,7 @@ def _end(d: Decision, actor: str, *, spare: bool) -> None:
             recall_decisions(d, track.track_id, run.step, place[2], offer.service)
 
 
-def _spared(d: Decision, actor: str) -> frozenset[str]:
+def _spared(d: DecisionContext, actor: str) -> frozenset[str]:
     """Return the offers of an excluded agency that stay open until a second party confirms."""
     found = set()
     for _, _, _, _, offer in duties(d.case, d.policy):
@@ -221,11 +221,11 @@ def _spared(d: Decision, actor: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _another(d: Decision, offer_id: str) -> bool:
+def _another(d: DecisionContext, offer_id: str) -> bool:
     """Return True when another service can be asked for the seat of this offer."""
     at = locate(d, offer_id)
     if at is None or at.track.paused_by:
         return False
     standing = marks(d.case, at.track, at.pathway, d.policy, d.facts.now)
-    choice = choose(d, at.track, at.pathway, at.step, at.run, at.place[2], standing)
+    choice = choose(d, at.track, at.pathway, at.step, at.run, at.ref[2], standing)
     return choice is not None and choice[0] is not None

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from referral.domain.case import DECIDE, PLACE, RANK, Offer, Place, Run, Seat, Track, find, offers_of
+from referral.domain.case import DECIDE, PLACE, RANK, Offer, Run, Seat, SeatRef, Track, find, offers_of
 from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmitted
 from referral.domain.policy.procedure import Pathway, SeatRule, Step
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_after
 
 HANDING_OVER = ("transfer-failed", "arrive-missed", "present-missed", "complete-missed", "hold-missed")
 """Desk tasks about a seat that is being handed over."""
 
 
-def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
+def accept(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted, *, late: bool) -> None:
     """Take the seat; release the agencies that kept it by duty."""
     due, what = limit_after(d, at.step, "ACCEPTED")
     d.emit(
@@ -32,30 +32,30 @@ def accept(d: Decision, at: At, body: ResponseSubmitted, *, late: bool) -> None:
         hand_over(d, at)
 
 
-def hand_over(d: Decision, at: At) -> None:
+def hand_over(d: DecisionContext, at: LocatedOffer) -> None:
     """Release the old holder, now that the next one has taken the seat (for a place: the person has arrived there)."""
     old = at.seat.offer
     assert old is not None
     d.close(old, How.RELEASED, "TRANSFERRED", "transferred", at.track)
-    recall_decisions(d, at.track.track_id, at.run.step, at.place[2], old.service)
+    recall_decisions(d, at.track.track_id, at.run.step, at.ref[2], old.service)
     transfer_settled(d, at.track.track_id, at.run.step, "transferred")
 
 
-def transfer_failed(d: Decision, at: At, how: How, reason: str, rule: str) -> None:
+def transfer_failed(d: DecisionContext, at: LocatedOffer, how: How, reason: str, rule: str) -> None:
     """End a transfer that the next holder refuses or lets pass: the old holder stays, and a desk gets a task. The task names no seat,
     because none is vacant."""
     d.close(at.offer, how, reason, rule, at.track)
     d.needs_person("transfer-failed", at.track, at.run.step)
 
 
-def transfer_settled(d: Decision, track_id: str, step: str, how: str) -> None:
+def transfer_settled(d: DecisionContext, track_id: str, step: str, how: str) -> None:
     """Settle the desk tasks about an earlier attempt to transfer."""
     for task in d.case.tasks:
         if task.track_id == track_id and task.step == step and task.seat < 0 and task.about in HANDING_OVER:
             d.settle(task, how)
 
 
-def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
+def give_up(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted, how: How) -> None:
     """Handle an agency that declines or returns a seat: the person refused, a statutory duty is kept, or the next agency is asked."""
     if body.reason not in at.rule.may_decline:
         return d.ignore("REASON_NOT_ALLOWED", body.offer_id)
@@ -67,11 +67,11 @@ def give_up(d: Decision, at: At, body: ResponseSubmitted, how: How) -> None:
         if body.reason == "PERSON_DECLINED":
             how = How.DECLINED_BY_PERSON
         d.close(at.offer, how, body.reason, "answer", at.track)
-    recall_decisions(d, at.track.track_id, at.run.step, at.place[2], at.offer.service)
+    recall_decisions(d, at.track.track_id, at.run.step, at.ref[2], at.offer.service)
     return None
 
 
-def recall_decisions(d: Decision, track_id: str, step_id: str, seat: int, service: str) -> None:
+def recall_decisions(d: DecisionContext, track_id: str, step_id: str, seat: int, service: str) -> None:
     """Cancel the undecided offers of a service that no longer holds the seat by which it decides: they go to the next holder."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     pathway = d.policy.pinned.get(track.digest)
@@ -85,10 +85,10 @@ def recall_decisions(d: Decision, track_id: str, step_id: str, seat: int, servic
                         d.close(offer, How.CANCELLED, "NO_LONGER_HOLDER", "holder-changed", track)
 
 
-class At(Struct, frozen=True, gc=False):
+class LocatedOffer(Struct, frozen=True, gc=False):
     """An offer located in its case, with its seat, step and rules."""
 
-    place: Place
+    ref: SeatRef
     track: Track
     run: Run
     seat: Seat
@@ -98,11 +98,11 @@ class At(Struct, frozen=True, gc=False):
     rule: SeatRule
 
 
-def locate(d: Decision, offer_id: str) -> At | None:
+def locate(d: DecisionContext, offer_id: str) -> LocatedOffer | None:
     """Return the offer with its seat and rules; None when the case has no such offer or its procedure is not known."""
     found = find(d.case, offer_id)
     pathway = d.policy.pinned.get(found[1].digest) if found else None
     step = pathway.step(found[2].step) if found and pathway else None
     if found is None or pathway is None or step is None:
         return None
-    return At(*found, pathway, step, step.seats[found[0][2]])
+    return LocatedOffer(*found, pathway, step, step.seats[found[0][2]])

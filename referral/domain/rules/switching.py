@@ -14,14 +14,14 @@ from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Change, Marks, Pathway, SeatRule, Step, met
 from referral.domain.rules.candidates import banned
 from referral.domain.rules.conditions import NOT_NEEDED, OVERTAKEN, SETTLED, latest, marks
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import CARRIED_OVER, limit_after, offer
 from referral.domain.rules.referrals import TRACKS, open_track
 from referral.domain.rules.tracks import end_track
 from referral.domain.rules.tracks import pause as wait_for
 
 
-def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -> bool:
+def follow_changes(d: DecisionContext, index: int, pathway: Pathway, standing: Marks) -> bool:
     """Begin the procedures that the marks of a track call for. Return True when the track has ended or waits."""
     for change in pathway.changes:
         if not met(change.when, standing):
@@ -39,7 +39,7 @@ def follow_changes(d: Decision, index: int, pathway: Pathway, standing: Marks) -
     return False
 
 
-def _stood(d: Decision, track: Track, pathway: Pathway, change: Change) -> bool:
+def _stood(d: DecisionContext, track: Track, pathway: Pathway, change: Change) -> bool:
     """Return True when the change already applied before the input: a desk gets one task about it."""
     was = next((t for t in d.before.tracks if t.track_id == track.track_id), None) if d.before is not None else None
     if was is None or d.before is None:
@@ -47,7 +47,7 @@ def _stood(d: Decision, track: Track, pathway: Pathway, change: Change) -> bool:
     return met(change.when, marks(d.before, was, pathway, d.policy))
 
 
-def _switch(d: Decision, track: Track, pathway: Pathway, other: Pathway) -> bool:
+def _switch(d: DecisionContext, track: Track, pathway: Pathway, other: Pathway) -> bool:
     """Replace a procedure: the other begins and takes over every holder, and only then this one ends."""
     new = _running(d, other.id) or _begin(d, other, "switched", track.track_id)
     if new is None:
@@ -60,7 +60,7 @@ def _switch(d: Decision, track: Track, pathway: Pathway, other: Pathway) -> bool
     return True
 
 
-def _open_beside(d: Decision, track: Track, other: Pathway, *, pause: bool) -> bool:
+def _open_beside(d: DecisionContext, track: Track, other: Pathway, *, pause: bool) -> bool:
     """Open the other procedure unless it has run since this one began. pause: this track waits for it, once."""
     if pause and other.id in track.waited:
         return False
@@ -78,12 +78,12 @@ def _in_force(policy: Policy, id: str) -> Pathway | None:
     return next((pathway for pathway in policy.current if pathway.id == id), None)
 
 
-def _running(d: Decision, pathway: str) -> Track | None:
+def _running(d: DecisionContext, pathway: str) -> Track | None:
     """Return the running track of this pathway; None when there is none."""
     return next((track for track in d.case.tracks if track.pathway == pathway and not track.outcome), None)
 
 
-def _begin(d: Decision, pathway: Pathway, rule: str, opened_by: str) -> Track | None:
+def _begin(d: DecisionContext, pathway: Pathway, rule: str, opened_by: str) -> Track | None:
     """Begin a track of this procedure; None, with a desk task, when the case has too many."""
     if len(d.case.tracks) >= TRACKS:
         d.needs_person("too-many-tracks")
@@ -95,7 +95,7 @@ def _begin(d: Decision, pathway: Pathway, rule: str, opened_by: str) -> Track | 
 ASKED = frozenset({StepKind.REQUEST, StepKind.JOINT})
 
 
-def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pathway) -> None:
+def carry_over(d: DecisionContext, old: Track, before: Pathway, new_id: str, after: Pathway) -> None:
     """Carry over steps with the same id and a like kind: seats that are taken, codes that are decided, steps that a desk has settled."""
     for step in after.asking:
         was, run = before.step(step.id), _reached(old, step)
@@ -117,7 +117,7 @@ def carry_over(d: Decision, old: Track, before: Pathway, new_id: str, after: Pat
         _carry_outcome(d, old, new_id, step, run)
 
 
-def _track(d: Decision, track_id: str) -> Track:
+def _track(d: DecisionContext, track_id: str) -> Track:
     """Return the track as it is now."""
     return next(track for track in d.case.tracks if track.track_id == track_id)
 
@@ -138,7 +138,7 @@ def _reached(old: Track, step: Step) -> Run | None:
     return rounds[0] if rounds else None
 
 
-def _taken(d: Decision, new_id: str, after: Pathway, step: Step, was: Step, run: Run) -> Iterator[tuple[int, Seat, Service]]:
+def _taken(d: DecisionContext, new_id: str, after: Pathway, step: Step, was: Step, run: Run) -> Iterator[tuple[int, Seat, Service]]:
     """Yield each seat of the step with its old seat and the service that holds it. The old seat is the one of that name, the only one, or
     one of that role. The service must have the role and not be banned, or the person must live there. An excluded service is never
     carried over."""
@@ -172,7 +172,7 @@ def _roles(step: Step, rule: SeatRule) -> frozenset[str]:
     return frozenset((*step.placement.until_known, *named, *rule.last_resort))
 
 
-def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: Seat, service: Service) -> None:
+def _carry(d: DecisionContext, old: Track, new_id: str, step: Step, number: int, seat: Seat, service: Service) -> None:
     """Give the same agency the seat in the new track, with the limit that runs, before it leaves the old one."""
     track = _track(d, new_id)
     run, left = latest(track, step.id), seat.offer
@@ -213,7 +213,7 @@ def _carry(d: Decision, old: Track, new_id: str, step: Step, number: int, seat: 
         d.needs_person("place-forbidden", track, step.id)
 
 
-def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -> None:
+def _carry_outcome(d: DecisionContext, old: Track, new_id: str, step: Step, run: Run) -> None:
     """Carry over the decision of the step as a whole, or its settlement by a desk."""
     track = _track(d, new_id)
     new = latest(track, step.id)
@@ -239,6 +239,6 @@ def _carry_outcome(d: Decision, old: Track, new_id: str, step: Step, run: Run) -
         d.needs_person("confirm-default", track, step.id, repeat=d.policy.stopped)
 
 
-def _by_silence(d: Decision, old: Track, step: Step) -> bool:
+def _by_silence(d: DecisionContext, old: Track, step: Step) -> bool:
     """Return True when nobody has confirmed yet a decision taken by silence."""
     return any(t.about == "confirm-default" and (t.track_id, t.step) == (old.track_id, step.id) for t in d.case.tasks)

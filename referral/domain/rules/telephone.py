@@ -1,12 +1,12 @@
 """Open and settle the desk's telephone tasks: for an agency that is reached by telephone, and for one that our messages do not reach.
 
-A task is about one offer. Any answer of the agency, or the end of the offer, settles it (`Decision.emit`).
+A task is about one offer. Any answer of the agency, or the end of the offer, settles it (`DecisionContext.emit`).
 """
 
 from __future__ import annotations
 
 from referral.domain.case import NOTIFY, Case, Offer, Run, Seat, Track, find, offers_of
-from referral.domain.rules.context import TOP, Decision
+from referral.domain.rules.context import TOP, DecisionContext
 
 CALL = "call"
 """Telephone the agency and write down what it answers."""
@@ -36,7 +36,7 @@ def charged(case: Case, offer_id: str) -> bool:
     return found is not None and found[4].charged
 
 
-def call(d: Decision, track: Track, run: Run, seat: int, offer_id: str) -> None:
+def call(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
     """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat."""
     found = find(d.case, offer_id)
     if found is None or not found[4].by_phone:
@@ -45,33 +45,33 @@ def call(d: Decision, track: Track, run: Run, seat: int, offer_id: str) -> None:
     d.needs_person(about, track, run.step, seat, rung=let_pass(found[3]), offer=found[4])
 
 
-def call_on(d: Decision, offer_id: str) -> None:
+def call_on(d: DecisionContext, offer_id: str) -> None:
     """Open a further call: the agency has answered and owes another answer, which only a call can bring."""
     found = find(d.case, offer_id)
     if found is not None and found[4].by_phone and found[4].state in WAITING and not found[4].how:
         d.needs_person(CALL, found[1], found[2].step, found[0][2], offer=found[4])
 
 
-def call_higher(d: Decision, offer_id: str) -> None:
+def call_higher(d: DecisionContext, offer_id: str) -> None:
     """Repeat the desk's task one rung higher: a limit has passed and the agency is not notified yet."""
     found = find(d.case, offer_id)
     if found is None or whose(found[4]) == "limit":
         return
     tasks = [task for task in d.case.tasks if task.offer_id == offer_id]
     for task in tasks:
-        d.tell_again(task)
+        d.repeat_task(task)
     if not tasks:
         d.needs_person(CALL if found[4].by_phone else NOT_TOLD, found[1], found[2].step, found[0][2], offer=found[4])
 
 
-def stop_calls(d: Decision, track: Track) -> None:
+def stop_calls(d: DecisionContext, track: Track) -> None:
     """Settle the calls of a track that is paused."""
     for task in d.case.tasks:
         if task.offer_id and task.track_id == track.track_id:
             d.settle(task, "paused")
 
 
-def resume_calls(d: Decision, track_id: str) -> None:
+def resume_calls(d: DecisionContext, track_id: str) -> None:
     """Open the calls of a track that runs again, for each agency that still owes an answer."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     for run in track.runs:

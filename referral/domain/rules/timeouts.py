@@ -21,16 +21,16 @@ from referral.domain.events import (
 )
 from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED
 from referral.domain.inputs import Due, derived
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import LIMIT_ORDER, limit_after, opens_at
-from referral.domain.rules.seats import At, locate, transfer_failed
+from referral.domain.rules.seats import LocatedOffer, locate, transfer_failed
 from referral.domain.rules.telephone import call_higher, charged, whose
 
 CHANNELS_AWAY = "channels-away"
 """Reason of a RungFailed that is our fault: it neither climbs the ladder nor ends anything, and never counts against the agency."""
 
 
-def due(d: Decision, body: Due) -> None:
+def due(d: DecisionContext, body: Due) -> None:
     """Handle the alarm. The state of the case shows which limits have passed, so an alarm that comes late or twice has no extra effect."""
     now = d.facts.now
     passed = [
@@ -54,10 +54,10 @@ def due(d: Decision, body: Due) -> None:
             )
     for task in tasks:
         if task in d.case.tasks:
-            d.tell_again(task, opens_at(d, task) if task.about == "no-candidate" else None)
+            d.repeat_task(task, opens_at(d, task) if task.about == "no-candidate" else None)
 
 
-def limit_passed(d: Decision, at: At) -> None:
+def limit_passed(d: DecisionContext, at: LocatedOffer) -> None:
     """Handle one missed limit of one offer."""
     offer, what = at.offer, at.offer.due_what
     d.emit(DeadlinePassed(why=d.why(whose(offer), at.track), offer_id=offer.offer_id, what=what, was_due=offer.due or d.facts.now))
@@ -71,11 +71,11 @@ def limit_passed(d: Decision, at: At) -> None:
     elif offer is at.seat.next:
         d.needs_person(f"{what}-missed", at.track, at.run.step)
     else:
-        d.needs_person(f"{what}-missed", at.track, at.run.step, at.place[2])
+        d.needs_person(f"{what}-missed", at.track, at.run.step, at.ref[2])
         complain(d, at, what)
 
 
-def rung_failed(d: Decision, body: RungFailed) -> None:
+def rung_failed(d: DecisionContext, body: RungFailed) -> None:
     """Handle a rung with nobody on duty, or nobody who can be reached: climb at once. Where the fault is ours, the offer keeps rung and
     limit."""
     at = locate(d, body.offer_id)
@@ -90,7 +90,7 @@ def rung_failed(d: Decision, body: RungFailed) -> None:
     return climb(d, at, body.reason)
 
 
-def rung_reached(d: Decision, body: RungReached) -> None:
+def rung_reached(d: DecisionContext, body: RungReached) -> None:
     """Handle the first notification that reached the agency after our channels were down: from now on silence counts as
     the agency's own."""
     at = locate(d, body.offer_id)
@@ -101,7 +101,7 @@ def rung_reached(d: Decision, body: RungReached) -> None:
     return _unheard(d, at, away=False)
 
 
-def _unheard(d: Decision, at: At, *, away: bool) -> None:
+def _unheard(d: DecisionContext, at: LocatedOffer, *, away: bool) -> None:
     """Record that our channels to the agency are down, or up again."""
     if at.offer.unheard is away:
         return d.ignore("REPEATED", at.offer.offer_id)
@@ -109,7 +109,7 @@ def _unheard(d: Decision, at: At, *, away: bool) -> None:
     return d.emit(OfferUnheard(why=d.why(rule, at.track), offer_id=at.offer.offer_id, rung=at.offer.rung, away=away))
 
 
-def climb(d: Decision, at: At, reason: str) -> None:
+def climb(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
     """Escalate to the next rung of the same agency, or to the next agency after the last rung. A limit to acknowledge starts anew, others
     run on."""
     offer = at.offer
@@ -138,7 +138,7 @@ def climb(d: Decision, at: At, reason: str) -> None:
     return None
 
 
-def knock_anew(d: Decision) -> None:
+def knock_anew(d: DecisionContext) -> None:
     """Knock again at the same rung, with a new limit, where the person who had acknowledged is now excluded and can no longer read the
     case."""
     for offer in open_offers(d.case):
@@ -160,7 +160,7 @@ def knock_anew(d: Decision) -> None:
         )
 
 
-def expire(d: Decision, at: At, reason: str) -> None:
+def expire(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
     """Expire the offer; `progress` asks the next agency. The holder of a seat that was to be handed over keeps it."""
     rule = _silence(at, "silence")
     said = reason if rule == "silence" else rule
@@ -170,23 +170,23 @@ def expire(d: Decision, at: At, reason: str) -> None:
     return complain(d, at, reason)
 
 
-def _silence(at: At, theirs: str) -> str:
+def _silence(at: LocatedOffer, theirs: str) -> str:
     """Return the rule for a silent agency, or the rule that the silence was not the agency's fault."""
     rule = whose(at.offer)
     return theirs if rule == "limit" else rule
 
 
-def undecided(d: Decision, at: At) -> None:
+def undecided(d: DecisionContext, at: LocatedOffer) -> None:
     """Handle a decision that was not made in time: ask the next agency, or a desk, or take the safest code until a desk confirms it."""
     if at.step.on_silence == "next-candidate":
         return expire(d, at, "decide")
     if at.step.on_silence in at.step.codes and at.step.forbid.get(at.step.on_silence) not in d.case.excluded:
         return _default(d, at)
-    d.needs_person("decide-missed", at.track, at.run.step, at.place[2])
+    d.needs_person("decide-missed", at.track, at.run.step, at.ref[2])
     return complain(d, at, "decide")
 
 
-def _default(d: Decision, at: At) -> None:
+def _default(d: DecisionContext, at: LocatedOffer) -> None:
     """Record the code that the procedure names for silence, marked as decided by silence; a person at a desk must confirm it."""
     code, silence = at.step.on_silence, Decided.SILENCE
     d.emit(
@@ -195,7 +195,7 @@ def _default(d: Decision, at: At) -> None:
             track_id=at.track.track_id,
             step=at.run.step,
             round=at.run.round,
-            seat=at.place[2],
+            seat=at.ref[2],
             code=code,
             how=silence,
             by=None,
@@ -206,7 +206,7 @@ def _default(d: Decision, at: At) -> None:
     complain(d, at, "decide")
 
 
-def complain(d: Decision, at: At, what: str) -> None:
+def complain(d: DecisionContext, at: LocatedOffer, what: str) -> None:
     """Raise a case about a broken deadline of a statutory duty to a child, once per step.
 
     The limit itself must have passed, and the agency must have been notified.

@@ -9,7 +9,7 @@ from referral.domain.case import DECIDE, NOTIFY, PLACE, RANK, Run, Seat, Track, 
 from referral.domain.events import Decided, DecisionRecorded, How, OfferEscalated, StepDone, TrackChanged, TrackState
 from referral.domain.policy.procedure import Step
 from referral.domain.rules.conditions import NOT_NEEDED, newest, rank
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_after
 from referral.domain.rules.telephone import resume_calls, stop_calls
 from referral.domain.rules.timeouts import knock_anew
@@ -18,7 +18,7 @@ FINAL = {"accepted": 3, "arrived": 4, "completed": 5}
 """The rank that a step must reach, by its `final`; the numbers of `case.RANK`."""
 
 
-def finish(d: Decision, index: int, step: Step, run: Run) -> None:
+def finish(d: DecisionContext, index: int, step: Step, run: Run) -> None:
     """Finish the newest round of a step when its last seat has reached the state that the step asks for."""
     track = d.case.tracks[index]
     if step.kind is DECIDE:
@@ -36,7 +36,7 @@ def _is_told(seat: Seat) -> bool:
     return seat.offer is not None and (not seat.offer.by_phone or bool(seat.offer.how))
 
 
-def _release_older(d: Decision, track: Track, run: Run) -> None:
+def _release_older(d: DecisionContext, track: Track, run: Run) -> None:
     """Release the old place of a child that has arrived at a new one: never before."""
     for older in track.runs:
         if older.step == run.step and older.round < run.round:
@@ -45,7 +45,7 @@ def _release_older(d: Decision, track: Track, run: Run) -> None:
                     d.close(left, How.RELEASED, "MOVED", "moved", track)
 
 
-def _finish_decision(d: Decision, track: Track, step: Step, run: Run) -> None:
+def _finish_decision(d: DecisionContext, track: Track, step: Step, run: Run) -> None:
     """Finish a decision when all seats have decided: their common code, or the code that the step names for a disagreement."""
     codes = {seat.code for seat in run.seats}
     code = run.verdict
@@ -74,12 +74,12 @@ def is_over(track: Track) -> bool:
     return all(run.outcome for run in newest(track).values())
 
 
-def seals(d: Decision) -> bool:
+def seals(d: DecisionContext) -> bool:
     """Return True when a procedure of the case seals for ever what was written."""
     return any(t.digest in d.policy.pinned and d.policy.pinned[t.digest].seal for t in d.case.tracks)
 
 
-def drop(d: Decision, track_id: str, step: str, reason: str, rule: str) -> None:
+def drop(d: DecisionContext, track_id: str, step: str, reason: str, rule: str) -> None:
     """Drop a step that is no longer for this case: cancel every open offer in all its rounds, so that the agencies read no more."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     closed, run = False, None
@@ -92,7 +92,7 @@ def drop(d: Decision, track_id: str, step: str, reason: str, rule: str) -> None:
 
 
 def end_track(
-    d: Decision,
+    d: DecisionContext,
     track: Track,
     outcome: str,
     rule: str,
@@ -128,13 +128,13 @@ DESK = "desk"
 """`paused_by` of a track that a desk has stopped: only a desk can resume it."""
 
 
-def pause(d: Decision, track: Track, rule: str, by: str) -> None:
+def pause(d: DecisionContext, track: Track, rule: str, by: str) -> None:
     """Pause the track: no further agency is asked or notified. by: the pathway that it waits for, or the desk."""
     _turn(d, track, TrackState.PAUSED, rule, by)
     stop_calls(d, track)
 
 
-def go_on(d: Decision, track: Track, rule: str) -> None:
+def go_on(d: DecisionContext, track: Track, rule: str) -> None:
     """Resume the track, with fresh limits for those that passed meanwhile."""
     _turn(d, track, TrackState.RESUMED, rule, "")
     _fresh_limits(d, track.track_id)
@@ -142,7 +142,7 @@ def go_on(d: Decision, track: Track, rule: str) -> None:
     resume_calls(d, track.track_id)
 
 
-def stop_waiting(d: Decision, track: Track) -> bool:
+def stop_waiting(d: DecisionContext, track: Track) -> bool:
     """Resume a track that waits for a procedure with no running track left. Return True when it runs now."""
     if track.paused_by == DESK or any(t.pathway == track.paused_by and not t.outcome for t in d.case.tracks):
         return False
@@ -150,7 +150,7 @@ def stop_waiting(d: Decision, track: Track) -> bool:
     return True
 
 
-def _turn(d: Decision, track: Track, state: TrackState, rule: str, by: str) -> None:
+def _turn(d: DecisionContext, track: Track, state: TrackState, rule: str, by: str) -> None:
     """Emit TrackChanged with this state."""
     d.emit(
         TrackChanged(
@@ -165,7 +165,7 @@ def _turn(d: Decision, track: Track, state: TrackState, rule: str, by: str) -> N
     )
 
 
-def _fresh_limits(d: Decision, track_id: str) -> None:
+def _fresh_limits(d: DecisionContext, track_id: str) -> None:
     """Restart the limits that passed while the track was paused, from now; the notifier knocks at the same rung again."""
     track = next(t for t in d.case.tracks if t.track_id == track_id)
     pathway = d.policy.pinned.get(track.digest)

@@ -23,7 +23,7 @@ from referral.domain.rules.candidates import banned, fitting
 from referral.domain.rules.conditions import case_marks, latest, marks
 from referral.domain.rules.consent import GIVEN
 from referral.domain.rules.consent_withdrawal import narrowed
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.duties import ends_duty, given, narrows, widens
 from referral.domain.rules.progress import progress
 from referral.domain.rules.proposals import is_desk, is_live, merged, overtake, seconded, settle, wait
@@ -31,7 +31,7 @@ from referral.domain.rules.referrals import allowed, confirm_exclusion, exclude,
 from referral.domain.rules.switching import follow_changes
 
 
-def traits_changed(d: Decision, body: TraitsChanged) -> None:
+def traits_changed(d: DecisionContext, body: TraitsChanged) -> None:
     """Handle changed traits. Those that would end a duty wait for a second party; an emergency takes effect at once."""
     said = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: body.traits in (known.traits, merged(d.case, known)))
     if said is not None:
@@ -44,14 +44,14 @@ def traits_changed(d: Decision, body: TraitsChanged) -> None:
     return _traits(d, body.traits, "recorded")
 
 
-def confirm_traits(d: Decision, proposal: Proposal) -> None:
+def confirm_traits(d: DecisionContext, proposal: Proposal) -> None:
     """Apply a proposal confirmed by a second party: the proposed traits, beside those that changed meanwhile."""
     traits = merged(d.case, proposal)
     settle(d, proposal, "confirmed")
     _traits(d, traits, "confirmed")
 
 
-def _traits(d: Decision, traits: Traits, rule: str) -> None:
+def _traits(d: DecisionContext, traits: Traits, rule: str) -> None:
     """Apply new traits. A seat that is taken stays taken; an offer that is only open is made anew where place or age calls for other
     services."""
     before = case_marks(d.case, d.facts.now)
@@ -67,7 +67,7 @@ def _traits(d: Decision, traits: Traits, rule: str) -> None:
     open_tracks(d, before)
 
 
-def _look_again(d: Decision) -> None:
+def _look_again(d: DecisionContext) -> None:
     """Cancel open offers to services that were right before the change and are not now (a desk's own choice only where it is banned). A
     seat that is taken stays taken; where the procedure bans its service, a desk gets a task."""
     was = d.before or d.case
@@ -99,16 +99,16 @@ def _look_again(d: Decision) -> None:
                             d.needs_person("transfer-failed", track, run.step)
 
 
-def _would_end(d: Decision, change: Callable[[Decision], None]) -> bool:
+def _would_end(d: DecisionContext, change: Callable[[DecisionContext], None]) -> bool:
     """Return True when a duty would end by this change and everything that follows from it: decided as a trial whose
     events are discarded."""
-    trial = Decision(d.case, d.cause, d.facts, d.policy)
+    trial = DecisionContext(d.case, d.cause, d.facts, d.policy)
     change(trial)
     progress(trial)
     return ends_duty(d.case, trial.case, d.policy)
 
 
-def referred(d: Decision, body: ReferralSubmitted) -> None:
+def referred(d: DecisionContext, body: ReferralSubmitted) -> None:
     """Handle a referral. The consent in a further referral counts like one that its sender records by itself."""
     further = d.case.opened and body.referral_id not in d.case.referrals
     submitted(d, body)
@@ -116,12 +116,12 @@ def referred(d: Decision, body: ReferralSubmitted) -> None:
         agreed(d, body.agency, body.consent)
 
 
-def consent_changed(d: Decision, body: ConsentChanged) -> None:
+def consent_changed(d: DecisionContext, body: ConsentChanged) -> None:
     """Handle the consent that an agency records."""
     return agreed(d, body.agency, body.consent)
 
 
-def agreed(d: Decision, agency: str, consent: Consent) -> None:
+def agreed(d: DecisionContext, agency: str, consent: Consent) -> None:
     """Apply a recorded consent, or hold it back. The agency that recorded the consent may record its withdrawal, which counts at once. A
     change by another agency that ends a duty or a limit, or by an agency that would gain access, waits for a second party."""
     if (said := seconded(d, ChangeKind.CONSENT, agency, lambda known: known.consent == consent)) is not None:
@@ -135,14 +135,14 @@ def agreed(d: Decision, agency: str, consent: Consent) -> None:
     return _consent(d, consent, agency, "recorded")
 
 
-def confirm_consent(d: Decision, proposal: Proposal) -> None:
+def confirm_consent(d: DecisionContext, proposal: Proposal) -> None:
     """Apply a consent confirmed by a second party."""
     assert proposal.consent is not None
     settle(d, proposal, "confirmed")
     _consent(d, proposal.consent, proposal.agency, "confirmed")
 
 
-def _needs_second(d: Decision, agency: str, consent: Consent) -> bool:
+def _needs_second(d: DecisionContext, agency: str, consent: Consent) -> bool:
     """Return True when this consent needs a second party."""
     if widens(d.case, agency, consent, d.policy, d.facts.now):
         return True
@@ -153,7 +153,7 @@ def _needs_second(d: Decision, agency: str, consent: Consent) -> bool:
     return _would_end(d, lambda trial: _consent(trial, consent, agency, "recorded"))
 
 
-def _consent(d: Decision, consent: Consent, agency: str, rule: str) -> None:
+def _consent(d: DecisionContext, consent: Consent, agency: str, rule: str) -> None:
     """Apply a consent. Agencies that it no longer covers are asked nothing more; each procedure decides about the rest.
 
     An agency that repeats a consent in force does not become its recorder.
@@ -172,7 +172,7 @@ def _consent(d: Decision, consent: Consent, agency: str, rule: str) -> None:
     open_tracks(d, before)
 
 
-def actor_excluded(d: Decision, body: ActorExcluded) -> None:
+def actor_excluded(d: DecisionContext, body: ActorExcluded) -> None:
     """Exclude an actor: it is asked nothing more and sees nothing from now on. A duty that it has taken ends when a second
     party confirms."""
     actor = f"{body.kind.value.lower()}:{body.actor}"

@@ -14,7 +14,7 @@ from referral.domain.decide import DECIDES, decide, places_wanted
 from referral.domain.evolve import FOLDS, evolve
 from referral.domain.inputs import Input, Source, derived
 from referral.domain.policy import ENGINE
-from referral.domain.rules.context import Decision
+from referral.domain.rules.context import DecisionContext
 from tests.harness.erased import PLAIN
 from tests.stories.teller import CASE, START, TRAITS, World, policy
 
@@ -40,12 +40,12 @@ def facts(**free: int) -> e.Facts:
 def test_a_place_given_back_or_taken_in_a_decision_counts_at_once() -> None:
     case = told(*PLACED).case
     assert case is not None and holds(case) == {"shelter-blue-moon.beds": 1}
-    d = Decision(case, cause(PLAIN), facts(shelter_blue_moon=0), POLICY)
+    d = DecisionContext(case, cause(PLAIN), facts(shelter_blue_moon=0), POLICY)
     assert d.free("shelter-blue-moon.beds") == 0
     offer = next(o for o in open_offers(case) if o.service == "shelter-blue-moon.beds")
     d.close(offer, e.How.RELEASED, "DESK", "instruction", case.tracks[0])
     assert d.free("shelter-blue-moon.beds") == 1
-    taken = Decision(None, cause(PLAIN), facts(shelter_blue_moon=1), POLICY)
+    taken = DecisionContext(None, cause(PLAIN), facts(shelter_blue_moon=1), POLICY)
     taken.case = case
     assert taken.free("shelter-blue-moon.beds") == 0
 
