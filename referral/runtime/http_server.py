@@ -168,7 +168,7 @@ def _ready(health: observe.Health) -> Answer:
 def _why(health: observe.Health) -> Answer:
     """The same with the reasons, for operators."""
     against = health.against()
-    return (503 if against else 200), "application/json", json.encode({"ready": not against, "against": against})
+    return (503 if against else 200), "application/json", json.encode({"ready": not against, "not_ready": against})
 
 
 def _metrics() -> Answer:

@@ -205,7 +205,7 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
                     await asyncio.sleep(0.05)
 
         async def stands_still_and_shows(size: int) -> None:
-            against = (await until("/readyz", 503, "own signature")).json()["against"]
+            against = (await until("/readyz", 503, "own signature")).json()["not_ready"]
             assert "shows it with this log's own signature" in against["fork"] and against.keys() == {"fork"}
             shown = checkpoint.parse(note.parse((await until("/checkpoint", 200, KEY.name)).content).text)
             assert shown.size == size

@@ -148,7 +148,7 @@ async def test_health_readiness_and_metrics_stand_beside_the_service_s_own_doors
     client, health, operator = doors
     for one in (client, operator):
         assert (await one.get("/healthz")).status_code == 200
-    assert (await operator.get("/readyz")).json() == {"ready": False, "against": {"start": "starting"}}
+    assert (await operator.get("/readyz")).json() == {"ready": False, "not_ready": {"start": "starting"}}
     assert (await client.get("/readyz")).status_code == 503
     health.green("start")
     for one in (client, operator):
