@@ -1,22 +1,25 @@
-# The only list of commands. `make setup` makes .venv; everything else runs in it.
+# The only list of commands: `make help` displays it. `make setup` makes .venv; everything else runs in it.
 PYTHON ?= python3
 BIN := .venv/bin
-# They strike what is their own, one process at a time, so they can stand beside others; the rest of tests/faults wants the machine for itself.
+# Each of these kills only processes of its own, so other tests can run beside it. The rest of tests/faults needs the machine for itself.
 STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py
 
-.PHONY: setup check test faults interop attacks bench year generate stories up demo lock
+.PHONY: help setup check test faults interop attacks bench year generate stories up demo lock
 
-setup: .venv/ready
+help: ## this table
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/ready ## make .venv from requirements.lock; every other target does this first
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing what requirements.lock names (about a minute the first time)"
-	@$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --use-pep517 --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-check: setup
+check: setup ## the quick checks: style, types, layers, generated files, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -25,42 +28,42 @@ check: setup
 	$(BIN)/python -m referral.cli.policy.reference --check
 	$(BIN)/pytest -q -n 2 tests/unit
 
-test: check
+test: check ## every test but the long ones, as CI runs them: check, stories, integration, web, kills
 	$(BIN)/pytest -q -n 3 --dist loadgroup -m "not long" tests/stories tests/integration tests/interop tests/attacks/test_attacks.py tests/attacks/test_rewritten.py tests/web $(STRUCK)
 	$(BIN)/pytest -q tests/faults $(addprefix --ignore=,$(STRUCK))
 
-faults: setup
+faults: setup ## kill every process in turn, under load; SEED=n repeats a run
 	REFERRAL_KILL_STEP=1 $(BIN)/pytest -q $(STRUCK)
 	$(BIN)/pytest -q -m long tests/integration
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
-interop: setup
+interop: setup ## let programs of other people read what we write: Go, TypeScript, Java
 	$(BIN)/pytest -q tests/interop
 
-attacks: setup
+attacks: setup ## attack the line in every known way; display what is noticed, and by whom
 	$(BIN)/python -m tests.attacks
 	$(BIN)/python -m tests.attacks.figures
 	$(BIN)/pytest -q -n 2 tests/attacks
 
-bench: setup
+bench: setup ## measure and display the figures; JSON=file writes them down
 	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))
 
-year: setup
+year: setup ## live a year of 400 made-up cases for the oversight figures
 	$(BIN)/python -m tests.harness.line.year
 
-stories: setup
+stories: setup ## run the stories, and write anew what follows from each
 	$(BIN)/pytest -q tests/stories --update
 
-up: setup
+up: setup ## start the whole line here, with addresses and demo accounts; Ctrl-C ends it
 	$(BIN)/referral up
 
-demo: setup
+demo: setup ## one made-up referral from the first call to the audit; PATHWAYS=all: each procedure
 	$(BIN)/referral demo$(if $(PATHWAYS), --pathways $(PATHWAYS))
 
-generate: setup
+generate: setup ## write generated files anew: events, codecs, reference pages, map of the code
 	$(BIN)/python -m referral.wire.schema.generate
 	$(BIN)/python -m referral.cli.policy.reference
 	$(BIN)/python -m tests.harness.architecture
 
-lock: setup
+lock: setup ## resolve the dependencies of pyproject.toml into requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
