@@ -1,4 +1,4 @@
-"""Oversight's process: the only wiring."""
+"""Start the oversight process; the only wiring of this service."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from services.oversight.scheduler import Closing
 
 
 async def main(settings: Settings) -> None:
-    """Know what was released first: nothing is told twice in two ways."""
+    """Load the past releases before counting, so that no release is made twice with different figures."""
     configure()
-    engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # a crowd at the door keeps nobody from counting
+    engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # pages must not starve counting
     health = Health()
     master, followed, courses = case_keys.read(settings.master_key_file), policy_feed.follow(settings), Courses()
     reading = Reading(courses.note, erasure_tag.needed_keys(settings))

@@ -1,7 +1,7 @@
-"""All of Faust: a worker that reads the case topics from their start, each time it starts, and hands on what it reads in batches.
+"""Run the Faust worker: it reads the case topics from their start, each time it starts, and passes the records on in batches.
 
-It keeps no table: a Faust table has a changelog, and small counts in clear would stand in that topic. It commits no position: what it has
-counted lives in memory and is rebuilt from the topics. Its windows are calendar months, which Faust's (of fixed length) are not.
+It keeps no table: a Faust table has a changelog topic, which would hold small counts in clear. It commits no position: the counts are in
+memory and are rebuilt from the topics. The periods are calendar months, which Faust's windows (of fixed length) cannot be.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ from referral.wire.topics import PARTITIONS
 
 TOPICS = ("referral-intake", "referral-routing", "referral-notification")
 BATCH = 1000
-"""Records that are opened together, with one question for their keys."""
+"""Records that are opened together, with one query for their keys."""
 FETCH = 128 * 1024
-"""Bytes per partition and fetch: while it catches up it holds one of each of 36 partitions. A larger record still comes, alone (KIP-74)."""
+"""Bytes per partition and fetch: during catch-up it holds one fetch of each of 36 partitions. A larger record still arrives, alone
+(KIP-74)."""
 EVERY = 0.2
-"""Seconds until fewer are taken too."""
+"""Seconds until a smaller batch is taken too."""
 LOOK = 1.0
-"""Seconds between two looks whether a period is closed."""
+"""Seconds between two checks whether a period is closed."""
 
 Take = Callable[[list[Message]], Awaitable[None]]
 Look = Callable[[], Awaitable[None]]
 
 
 def worker(settings: Settings, take: Take, look: Look) -> faust.App:
-    """The app, not started. take: is given the records, in order per partition, never twice at once. look: called now and then.
+    """Return the Faust app, not started.
 
-    Whatever either raises ends the app: an agent that goes on after an error would have lost the record (0017).
+    take: receives the records, in order per partition, never concurrently. look: called every LOOK seconds. An exception of either ends the
+    app: an agent that went on after an error would have lost the record (decision 0017).
     """
     fetched.protect()
     app = faust.App(
-        f"oversight-{settings.instance}",  # a group of its own at each start: nothing is committed, everything is read
+        f"oversight-{settings.instance}",  # a new consumer group at each start: nothing is committed, everything is read
         broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
         store="memory://",
-        datadir=Path(tempfile.gettempdir()) / f"referral-oversight-{os.getuid()}",  # else it makes empty ones where it runs
+        datadir=Path(tempfile.gettempdir()) / f"referral-oversight-{os.getuid()}",  # by default it is created in the working directory
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -59,7 +61,7 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
     turn = asyncio.Lock()
 
     async def take_some() -> None:
-        """One batch: taken again and again, each would hold what has come during the one before, which is a record or two."""
+        """Take one batch. Only one call at a time."""
         async with turn:
             if batch := waiting[:BATCH]:
                 await take(batch)
@@ -83,8 +85,8 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
 
 
 async def run(worker: faust.App, ended: asyncio.Event) -> None:
-    """Until it is ended. Raises what its agent or one of its timers raised."""
-    worker.in_worker = True  # what faust.Worker says of it, which would take signals, logs and standard output for itself
+    """Run the app until it is ended. Raises the exception of its agent or of one of its timers."""
+    worker.in_worker = True  # set by faust.Worker, which we avoid: it takes over signals, logs and standard output
     await worker.start()
     await worker.wait_first(ended)
     reason = worker.crash_reason

@@ -1,8 +1,8 @@
-"""Topic `oversight-feed`: a release goes out figure by figure, and its record `release-made` last. Without that one it is not there.
+"""Publish releases to topic `oversight-feed`: figure by figure, and `release-made` last. Without that record the release does not exist.
 
-The topic is compacted, so every key begins with the release's number: no release takes the place of another's figures. A release carries in
-a header up to where each partition was read for it, sealed: a database that is lost gets back what it needs to tell what came late, and
-makes the same next release. In clear it would be a small count.
+The topic is compacted, so every key begins with the release's number: no release replaces the figures of another. The header `cut` of
+`release-made` holds, sealed, the offset up to which each partition was read: with it a lost database can tell late records from others,
+and makes the same next release. In clear, the offsets would be a small count.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from services.oversight.counting.projection import TOPICS
 from services.oversight.release import Release, digest, key
 
 FAMILY = "2f3b8a52-4a0c-5d0e-8a1b-0e6a3c1d9f77"
-"""Any fixed id: event ids of figures are derived from it, so that a figure that is published again is the same event."""
+"""Any fixed id: event ids of figures are derived from it, so that a republished figure is the same event."""
 AHEAD = 500
 """Records that are sent before they are awaited: a few hundred kilobytes."""
 PLACES: tuple[Place, ...] = tuple((topic, n) for topic in sorted(TOPICS) for n in range(PARTITIONS))
 """Every partition that is read, in the order of a cut."""
 CUT, WIDTH = "cut", 8
-"""The header, and the bytes of each offset in it: always as long, so that its length tells nothing."""
+"""The header, and the bytes of each offset in it: a fixed width, so that its length reveals nothing."""
 Body = FigureReleased | ReleaseMade
 
 
 async def publish(settings: Settings, master: Keys, release: Release, read: Mapping[Place, int]) -> None:
-    """All of it, in order. Harmless to repeat: the same keys, the same bytes. read: up to where each partition was read for it.
+    """Publish a whole release, in order. Repeating it is harmless: the same keys, the same bytes.
 
-    KafkaError: the broker is away, nothing is lost.
+    read: offset up to which each partition was read for the release. KafkaError: the broker is away; nothing is lost.
     """
     seal, _ = master.box("oversight-cut")
     cut = b"".join(read.get(at, 0).to_bytes(WIDTH) for at in PLACES)
@@ -61,21 +61,21 @@ async def _send(
     writer: AIOKafkaProducer, settings: Settings, release: Release, body: Body, more: headers.Headers | None = None
 ) -> asyncio.Future[object]:
     name = place(body)
-    # its time is that of the period, so that a release has the same bytes whenever it is published
-    told = headers.plain(body.TYPE, id=derived(FAMILY, name), source="oversight", at=closes(release.made.month))
+    # the time of the period, so that a release has the same bytes whenever it is published
+    record_headers = headers.plain(body.TYPE, id=derived(FAMILY, name), source="oversight", at=closes(release.made.month))
     future: asyncio.Future[object] = await writer.send(
-        settings.topic(body.TOPIC), codec.encode(body), key=name.encode(), partition=0, headers=[*told, *(more or [])]
+        settings.topic(body.TOPIC), codec.encode(body), key=name.encode(), partition=0, headers=[*record_headers, *(more or [])]
     )
     return future
 
 
 def place(body: Body) -> str:
-    """The key of its record, e.g. `release/3` and `release/3/2027-01/2027-03/trafficking-child/stage/all`."""
+    """Return the key of a record, e.g. `release/3` and `release/3/2027-01/2027-03/trafficking-child/stage/all`."""
     return f"release/{body.release}" + (f"/{key(body)}" if isinstance(body, FigureReleased) else "")
 
 
 async def read(settings: Settings) -> list[Release]:
-    """What the feed says now: the newest of each key. A release whose figures are not all there has what is left of them."""
+    """Return the releases on the feed: the newest record of each key. A release with missing figures has only the remaining ones."""
     newest = {record.key: record async for record in _records(settings)}
     bodies = [body for record in newest.values() if (body := _body(record)) is not None]
     figures = defaultdict[int, dict[str, FigureReleased]](dict)
@@ -87,7 +87,7 @@ async def read(settings: Settings) -> list[Release]:
 
 
 async def cuts(settings: Settings, master: Keys) -> dict[int, dict[Place, int]]:
-    """By release, up to where each partition was read for it. One that somebody without the master key wrote is none."""
+    """Return, by release, the offset up to which each partition was read. A cut that was written without the master key is ignored."""
     _, opened = master.box("oversight-cut")
     found: dict[int, dict[Place, int]] = {}
     async for record in _records(settings):
@@ -103,7 +103,7 @@ async def cuts(settings: Settings, master: Keys) -> dict[int, dict[Place, int]]:
 
 
 def whole(release: Release) -> bool:
-    """Whether it is all there, to the byte."""
+    """Return whether all figures of a release are there, to the byte."""
     return len(release.figures) == release.made.figures and digest(release.figures) == release.made.digest
 
 
@@ -123,7 +123,10 @@ async def _records(settings: Settings) -> AsyncIterator[ConsumerRecord]:
 
 
 def _body(record: ConsumerRecord) -> Struct | None:
-    """None: nothing of oversight's, passed over aloud. Where it took the place of a figure, that release is published again."""
+    """Return the decoded body; None: the record is not oversight's, and is logged.
+
+    If it replaced a figure, that release is published again.
+    """
     try:
         type_ = headers.type_of(record.headers)
         if type_ not in (FigureReleased.TYPE, ReleaseMade.TYPE):

@@ -1,4 +1,4 @@
-"""Records of the case topics become what they say: each once, in order. What cannot be understood is counted, never guessed."""
+"""Read records of the case topics: each once, in order, decoded for counting. An unreadable record is counted as such, never guessed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from referral.runtime.loop.units import Place
 from referral.wire import codec, intake_key, seal
 
 Note = Callable[[str, Meta, Struct | None], bool]
-"""Told of each record: its topic, its clear part, and its body; None where the case's key is gone. Whether it can count in a period."""
+"""Callback for each record: its topic, its clear metadata, its body (None if the case's key is gone). Returns whether it can count in a
+period."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """What was read so far. intake: keys by which an erasure is believed."""
+    """State of reading. intake: public keys that verify an erasure."""
 
     note: Note
     intake: Collection[bytes]
@@ -35,7 +36,7 @@ class Reading:
     def take(self, records: Sequence[Opened], keys: Mapping[str, bytes]) -> None:
         """Take records in the order of their partitions. keys: of every case among them that is not erased.
 
-        NewerVersion: a program that is newer than this one wrote it; nothing may be counted before this one is deployed.
+        NewerVersion: a newer program wrote a record; nothing may be counted until that version is deployed here.
         """
         for record in records:
             place = record.taken[1]
@@ -43,24 +44,27 @@ class Reading:
                 self._met["foreign" if record.reason == "foreign" else "unreadable"].append(self._time.get(place, 0))
                 continue
             at = record.envelope.meta.recorded_at
-            self._time[place] = at  # tells when a record was written that says no time itself
+            self._time[place] = at  # the time assumed for later records without one
             if word := self._one(place[0], record, keys):
                 self._met[word].append(at)
 
     def told(self, closed: int, cut: Mapping[Place, int]) -> None:
-        """A release has told everything before this time, µs UTC; each partition was read up to its cut. What comes behind it is late."""
+        """Record that a release covers everything before `closed`, µs UTC.
+
+        cut: offset up to which each partition was read. A record behind it with an earlier time is late.
+        """
         self._closed, self._late = (closed, dict(cut)), 0
 
     def late(self) -> int:
-        """Records of a time that was told already, which came after it, and would have counted."""
+        """Return the number of late records: of a released time, read after its release, that would have counted."""
         return self._late
 
     def counted(self, until: int) -> Counter[str]:
-        """What was met before a time, µs UTC, and not guessed about."""
+        """Return how many records before a time, µs UTC, could not be counted, by reason."""
         return +Counter({word: sum(at < until for at in times) for word, times in self._met.items()})
 
     def _one(self, topic: str, record: Opened, keys: Mapping[str, bytes]) -> str:
-        """Note it, or say what was met instead."""
+        """Note a record. Return the reason if it cannot be counted, else an empty string."""
         assert record.envelope is not None
         meta = record.envelope.meta
         case, print_ = (topic, meta.case_id), fingerprint(record.taken[2].value)
@@ -69,7 +73,7 @@ class Reading:
         if verdict in (Verdict.REPEAT, Verdict.FORK):
             return str(verdict.value)
         body, trouble = self._body(topic, record.envelope, keys)
-        if trouble == "seal":  # nothing proves that its sequence is true: believing it would hide the true record
+        if trouble == "seal":  # its sequence is unproven: accepting it would hide the true record
             return "unreadable"
         self._seen[case] = Last(meta.case_seq, print_, meta.drill)
         if verdict is Verdict.GAP:
@@ -81,12 +85,12 @@ class Reading:
         return ""
 
     def _behind(self, record: Opened, at: int) -> bool:
-        """Whether its time was told before it came."""
+        """Return whether the record's time was released before the record arrived."""
         _, place, message = record.taken
         return at < self._closed[0] and message.offset >= self._closed[1].get(place, 0)
 
     def _body(self, topic: str, envelope: seal.Envelope, keys: Mapping[str, bytes]) -> tuple[Struct | None, str]:
-        """(body, "") · (None, "") where the key is gone · (None, why it cannot be read)."""
+        """Return (body, "") · (None, "") if the key is gone · (None, reason) if it cannot be read."""
         meta = envelope.meta
         unsealed = meta.type in seal.UNSEALED
         if not unsealed and meta.case_id not in keys:

@@ -1,4 +1,4 @@
-"""A release: the figures of closed periods and the record that makes them one. Values, their keys and their digest."""
+"""Define a release: the figures of closed periods and the record that completes them, with their keys and digest."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from referral.wire import codec
 
 
 class Release(Struct, frozen=True):
-    """figures: in the order of their keys."""
+    """One release. figures: in the order of their keys."""
 
     made: ReleaseMade
     figures: tuple[FigureReleased, ...]
 
 
 def key(figure: FigureReleased) -> str:
-    """What a figure is of, e.g. `2027-01/2027-03/trafficking-child/municipality/prizren`: a correction has the same key."""
+    """Return the key of a figure, e.g. `2027-01/2027-03/trafficking-child/municipality/prizren`; a correction has the same key."""
     return "/".join((figure.first, figure.last, figure.pathway, figure.measure, figure.group))
 
 
 def digest(figures: Sequence[FigureReleased]) -> str:
-    """SHA-256 over their exact bodies, in this order."""
+    """Return the SHA-256 over the exact bodies of these figures, in this order."""
     return hashlib.sha256(b"".join(codec.encode(figure) for figure in figures)).hexdigest()

@@ -1,4 +1,4 @@
-"""What a release is made of: the children as they have been read, the policies that were in force, and the releases before."""
+"""Build a release from the children read so far, the policies that were in force, and the earlier releases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.oversight.release import Release
 
 @dataclass(slots=True)
 class Making:
-    """bundles: every policy that ever came into force, in order; empty until all of them are read."""
+    """Builder of releases. bundles: every policy that ever came into force, in order; empty until all of them are read."""
 
     courses: Courses
     reading: Reading
@@ -30,14 +30,14 @@ class Making:
     _policy: tuple[int, Policy] | None = None
 
     def due(self, before: Sequence[Release]) -> str | None:
-        """The next period to be told; None before the first child, or before a policy is in force."""
+        """Return the next period to release; None before the first child, or before a policy is in force."""
         months = [release.made.month for release in before if release.made.corrects is None]
         if not self.bundles():
             return None
         return after(months[-1]) if months else next(iter(self.courses.months(self._start())), None)
 
     def make(self, before: Sequence[Release], month: str) -> list[Release]:
-        """The release of a month; behind it, where records came late, the corrections of those before."""
+        """Return the release of a month and, if records came late, the corrections of earlier releases."""
         until = closes(month)
         bundle = self._at(until)
         policy = self._compiled(bundle)
@@ -59,22 +59,22 @@ class Making:
         return made
 
     def policy(self) -> Policy:
-        """In force now. Unavailable: none is, or not all are read."""
+        """Return the policy in force. Unavailable: there is none, or not all policies are read."""
         if not (known := self.bundles()):
             raise Unavailable("a policy in force")
         return self._compiled(known[-1])
 
     def _start(self) -> int:
-        """Who began before it is in no period, µs UTC."""
+        """Return the instant before which a begin counts in no period, µs UTC."""
         return self.bundles()[0].at - AHEAD
 
     def _at(self, close: int) -> Bundle:
-        """In force when a period closed, or else the first that ever was: what comes later renames nobody in it."""
+        """Return the bundle in force when a period closed, or else the first ever: a later one renames nothing in that period."""
         known = self.bundles()
         return next((bundle for bundle in reversed(known) if bundle.at < close), known[0])
 
     def _gone(self, bundle: Bundle) -> int:
-        """How many municipalities an earlier policy had and this one has not (by this name): a child of one counts as `unknown`."""
+        """Count municipalities of earlier policies that this one lacks (by this name): their children count as `unknown`."""
         earlier = (self._known_of(other).regions.keys() for other in self.bundles() if other.number < bundle.number)
         return len(set().union(*earlier) - self._known_of(bundle).regions.keys())
 
@@ -90,7 +90,7 @@ class Making:
 
 
 def measured(pathways: Sequence[str], known: Callable[[str], Known]) -> Measures:
-    """What is counted of these procedures. known: when a month closed."""
+    """Return the measures of these procedures. known: month → code lists in force when it closed."""
     return Measures(
         tuple(pathways),
         lambda courses, month: tables.tables(courses, closes(month), known(month)),

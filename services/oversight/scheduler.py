@@ -1,4 +1,4 @@
-"""What oversight does, in turn: take records, and when a period is closed make its release, store it, publish it."""
+"""Schedule releases: take records, and when a period closes, make its release, store it and publish it."""
 
 from __future__ import annotations
 
@@ -27,41 +27,44 @@ from services.oversight.record_reader import Reading
 from services.oversight.release import Release
 
 READ = Counter("referral_oversight_records", "Of an exercise only: records that were read, also those that say nothing new.", ["topic"])
-"""Do not worry. Nobody needs a token for a metric, and asked every second this one would tell when a child's answer came."""
+"""Do not worry. Drills only: metrics need no token, and polled every second this one would reveal the time of a child's answer."""
 BEHIND = Gauge("referral_oversight_behind", "Records that are not read yet, as of the last look, down to a full thousand.")
 """Worry above 10000 for an hour: a period cannot be closed."""
 COARSE = 1000
-"""BEHIND in steps of so many (ours): no step tells of one event."""
+"""Step of BEHIND (ours), so that no change of it reveals one event."""
 RELEASES = Gauge("referral_oversight_releases", "Releases that are stored.")
 """Worry when it does not grow in a month."""
 
 GRACE = 3_600_000_000
-"""µs after a period's close until its release is made (ours): whatever a service has recorded by then is on its topic."""
+"""µs between a period's close and its release (ours): by then every record of the services is on its topic."""
 UNIT = Unit("all", 0, {})
-"""Oversight owns nothing; the opener of records wants one."""
+"""Placeholder unit for opening records; oversight owns no units."""
 
 LONG = 2
-"""Periods (ours): who begins the releases so long after the first could have been told has probably lost those that were made."""
+"""Periods (ours): an installation whose first release is later than that has probably lost its earlier releases."""
 
 ASK = 500
-"""Milliseconds until a topic that gives nothing has nothing to give (ours): a broker waits for 250."""
+"""Milliseconds after which an empty poll means that there is no record (ours): a broker waits for 250."""
 PATIENCE = 30.0
-"""Seconds until a record that must be there is missing (ours): a slow broker is no hole."""
+"""Seconds until an expected record counts as missing (ours): a slow broker is no hole."""
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before the next try while the database is away, the last one again and again."""
+"""Seconds between retries while the database is away; the last one repeats."""
 Due = Callable[[Sequence[Release]], str | None]
-"""The next period, given what was released; None before the first child."""
+"""Callback that returns the next period, given the releases so far; None before the first child."""
 Make = Callable[[Sequence[Release], str], list[Release]]
-"""Its release, and behind it the corrections of what came late."""
+"""Callback that returns the period's release, followed by the corrections for late records."""
 
 
 class Hole(Exception):
-    """A record between two that were read did not come: the process starts anew and reads all of them."""
+    """A record between two others did not arrive: the process restarts and reads everything again."""
 
 
 @dataclass(slots=True)
 class Closing:
-    """reading: what was read so far. probe: asked where the topics end. done: the next record of each partition."""
+    """Scheduler of releases.
+
+    reading: state of reading. probe: consumer for end offsets. done: offset of the next record of each partition.
+    """
 
     settings: Settings
     engine: AsyncEngine
@@ -80,35 +83,36 @@ class Closing:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
-        """Know what was released. What the feed lacks is published again; what the database lacks is taken from the feed, with its cut.
+        """Load the releases. Publish those that the feed lacks; take those that the database lacks from the feed, with their cuts.
 
-        Rejected: the feed says otherwise than the database, which went back in time or was changed.
+        Rejected: the feed differs from the database, which was restored to an earlier state or changed.
         """
-        there = await feed.read(self.settings)
+        on_feed = await feed.read(self.settings)
         async with self.engine.begin() as tx:
             self.releases, self.unpublished = await store.releases(tx)
-            self.unpublished |= {one.made.release for one in self.releases} - {one.made.release for one in there if feed.whole(one)}
-            lacking = any(one.made.release > len(self.releases) for one in there)
+            complete = {release.made.release for release in on_feed if feed.whole(release)}
+            self.unpublished |= {release.made.release for release in self.releases} - complete
+            lacking = any(release.made.release > len(self.releases) for release in on_feed)
             cuts = await feed.cuts(self.settings, self.keys) if lacking else {}
-            for told in there:
-                number = told.made.release
+            for release in on_feed:
+                number = release.made.release
                 if number > len(self.releases):
-                    if number != len(self.releases) + 1 or not feed.whole(told):
+                    if number != len(self.releases) + 1 or not feed.whole(release):
                         raise Rejected("release", str(number), "it is on the feed and not in the database, and not all of it is left")
-                    await store.keep(tx, told, cuts.get(number, {}), published_at=await clock.now(tx))
-                    self.releases.append(told)
-                elif self.releases[number - 1].made != told.made:
+                    await store.keep(tx, release, cuts.get(number, {}), published_at=await clock.now(tx))
+                    self.releases.append(release)
+                elif self.releases[number - 1].made != release.made:
                     raise Rejected("release", str(number), "it is another one on the feed than in the database: find out who writes there")
-            # where nobody knows its cut any more, nothing that is there now came late: else everything would have
+            # without a stored cut, treat everything on the topics now as on time; otherwise every record would be late
             self._remember(await store.cut(tx, len(self.releases)) or await self._ends())
 
     def _remember(self, cut: Mapping[Place, int]) -> None:
         RELEASES.set(len(self.releases))
-        if self.releases:  # the last ones may be corrections, of earlier months
+        if self.releases:  # the last releases may be corrections of earlier months
             self.reading.told(closes(max(release.made.month for release in self.releases)), cut)
 
     async def take(self, messages: Sequence[Any]) -> None:
-        """Read a batch of records: one question for their keys, then each to what counts it. Hole: one is missing."""
+        """Read a batch of records: one query for their keys, then count each. Hole: a record is missing."""
         async with self._turn:
             opened = decode.open_all([(UNIT, place, message) for place, message in await self._new(messages)], unread=False)
             keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
@@ -117,7 +121,7 @@ class Closing:
                 READ.labels(record.taken[1][0]).inc()
 
     async def _new(self, messages: Sequence[Any]) -> list[tuple[Place, Any]]:
-        """Each offset once: as nothing is committed, a group that was formed anew begins at the beginning."""
+        """Return each offset once: nothing is committed, so a rebalanced group begins at the beginning."""
         new = []
         for message in messages:
             place = self.settings.plain(message.topic), message.partition
@@ -130,9 +134,9 @@ class Closing:
         return new
 
     async def _next(self, place: Place, offset: int, seconds: float = 0.0) -> int:
-        """The first record from an offset on, or where the topic can be read to: what stands before it is a transaction's marker.
+        """Return the offset of the first record from an offset on, or the readable end: transaction markers in between are skipped.
 
-        seconds: how long a broker is waited for that gives nothing at all.
+        seconds: how long to wait for a broker that returns nothing.
         """
         where = TopicPartition(self.settings.topic(place[0]), place[1])
         async with self._asking:
@@ -149,7 +153,7 @@ class Closing:
                 self.probe.unsubscribe()
 
     async def _pass_markers(self, ends: Mapping[Place, int]) -> None:
-        """At the end of a partition no record tells that a marker stands there: ask."""
+        """Skip transaction markers at the end of a partition: no record follows that would reveal them, so ask the broker."""
         for place in [place for place, end in ends.items() if self.done.get(place, 0) < end]:
             at = self.done.get(place, 0)
             further = await self._next(place, at)
@@ -158,7 +162,7 @@ class Closing:
                     self.done[place] = further
 
     async def _keys(self, ids: set[str]) -> dict[str, bytes]:
-        """The keys of these cases; a database that is away is waited for."""
+        """Return the keys of these cases; wait while the database is away."""
         for pause in chain(BACK_OFF, repeat(BACK_OFF[-1])):
             try:
                 async with self.engine.connect() as tx:
@@ -171,7 +175,7 @@ class Closing:
         raise AssertionError("it never ends")
 
     async def look(self) -> None:
-        """Go on with what is to be released; what is away comes back."""
+        """Advance publishing and closing. While broker or database is away, report not ready and retry at the next call."""
         try:
             await self._look()
             self.health.green("away")
@@ -194,14 +198,14 @@ class Closing:
         async with self.engine.connect() as tx:
             now = await clock.now(tx)
         month = self.due(self.releases)
-        now_there = await self._ends()  # asked each time, which is how a broker that is away is missed, also while much is to be read
+        now_there = await self._ends()  # asked each time, to notice a lost broker also during catch-up
         ends = self._target or now_there
         behind = sum(max(end - self.done.get(place, 0), 0) for place, end in ends.items())
         BEHIND.set(behind // COARSE * COARSE)
-        if behind and behind == self._behind:  # nothing has come since the last look
+        if behind and behind == self._behind:  # nothing has arrived since the last check
             await self._pass_markers(ends)
         self._behind = behind
-        self._target = ends if behind else None  # an end that was asked for is reached, whatever is written meanwhile
+        self._target = ends if behind else None  # read up to this end, whatever is written meanwhile
         self.health.green("start")
         if behind or month is None or now < closes(month) + GRACE:
             return
@@ -211,9 +215,10 @@ class Closing:
             await self._close(month)
 
     async def _may_begin(self, month: str) -> None:
-        """Rejected: the releases are probably lost. Made again, they would be without who was erased since, and so tell of that child.
+        """Refuse a first release long after its period. Rejected: the earlier releases are probably lost.
 
-        In an exercise no child is real, and its clock jumps.
+        Made again, they would lack children who were erased since, and the difference would reveal those children. Allowed in a drill: no
+        child is real, and its clock jumps.
         """
         async with self.engine.connect() as tx:
             if self.settings.drill_clock or await store.begun(tx):
@@ -225,7 +230,7 @@ class Closing:
         )
 
     async def _close(self, month: str) -> None:
-        """Nothing is read meanwhile: everything up to `done` is in it."""
+        """Make and store the release of a month. Nothing is read meanwhile: the release contains everything up to `done`."""
         made = await asyncio.to_thread(self.make, self.releases, month)
         async with self.engine.begin() as tx:
             for release in made:

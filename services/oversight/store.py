@@ -1,4 +1,4 @@
-"""Releases as rows: written whole, in one transaction, before anybody is told of them."""
+"""Store releases as rows: each written whole, in one transaction, before it is published."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ PUBLISHED = text("UPDATE oversight.release SET published_at = :at WHERE number =
 
 
 async def releases(tx: AsyncConnection) -> tuple[list[Release], set[int]]:
-    """All of them in order, and the numbers of those that are not on the feed yet."""
+    """Return all releases in order, and the numbers of those that are not on the feed yet."""
     rows = (await tx.execute(ALL)).all()
     return [_release(row) for row in rows], {row.number for row in rows if row.published_at is None}
 
 
 async def cut(tx: AsyncConnection, number: int) -> dict[Place, int]:
-    """Up to where each partition was read for this release; empty where nobody knows any more."""
+    """Return the offset up to which each partition was read for this release; empty if unknown."""
     return {(topic, partition): offset for topic, partition, offset in await tx.execute(CUT, {"number": number})}
 
 
 async def keep(tx: AsyncConnection, release: Release, read: Mapping[Place, int], published_at: int | None = None) -> bool:
-    """Write it; false: a release of this number is there. read: up to where each partition was read for it."""
+    """Write a release. False: this number is taken. read: offset up to which each partition was read for it."""
     made = release.made
     figures = msgspec.msgpack.encode([codec.encode(figure) for figure in release.figures])
     row = {"number": made.release, "month": made.month, "made": codec.encode(made), "figures": figures, "published_at": published_at}
@@ -54,12 +54,12 @@ async def keep(tx: AsyncConnection, release: Release, read: Mapping[Place, int],
 
 
 async def begun(tx: AsyncConnection) -> bool:
-    """Whether somebody said in this database that the releases begin now, though months have closed long ago."""
+    """Return whether an operator ran `referral oversight begin`: the releases begin now, although months have closed long ago."""
     return bool((await tx.execute(BEGUN, {"name": BEGINS})).scalar_one())
 
 
 async def published(tx: AsyncConnection, number: int, at: int) -> None:
-    """All of it is on the feed."""
+    """Mark a release as published: all of it is on the feed."""
     await tx.execute(PUBLISHED, {"number": number, "at": at})
 
 

@@ -1,4 +1,4 @@
-"""What every figure counts: a child on a procedure, and the tables that such children make. Values only."""
+"""Define the values that figures are counted from: a child on a procedure, and the tables of such children."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from msgspec import Struct
 
 
 class Course(Struct, frozen=True):
-    """One child on one procedure, as its events tell.
+    """One child on one procedure, according to its events.
 
-    began_at: µs UTC. municipality, sex, age_band: codes as they were known then, empty where not known.
-    first: fact → when it was first so, e.g. `stage:accepted`, `wait:bed`, `rung:2`, `declined:NO_CAPACITY`, `late:csw-prizren`.
+    began_at: µs UTC. municipality, sex, age_band: codes as known at the begin, empty if unknown.
+    first: fact → when it was first true, e.g. `stage:accepted`, `wait:bed`, `rung:2`, `declined:NO_CAPACITY`, `late:csw-prizren`.
     """
 
     pathway: str
@@ -26,7 +26,10 @@ class Course(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """Children, each in exactly one atom. groups: name of a sum over atoms → these atoms (regions, margins); the sum over all is `all`."""
+    """Counts of children, each child in exactly one atom.
+
+    groups: name of a sum over atoms → these atoms (regions, margins); the sum over all atoms is `all`.
+    """
 
     measure: str
     atoms: Mapping[str, int]
@@ -37,7 +40,10 @@ class Table(Struct, frozen=True):
 
 
 class Spread(Struct, frozen=True):
-    """How long children waited. count: who reached it. half, most: minutes in which half and nine in ten of them did (p50, p90)."""
+    """Waiting times of children.
+
+    count: children who reached the event. half, most: minutes in which half and nine in ten of them did (p50, p90).
+    """
 
     measure: str
     count: int
@@ -49,9 +55,9 @@ class Spread(Struct, frozen=True):
 
 
 class Full(Struct, frozen=True):
-    """Days of a month on which no place of a kind was free. places: how many there are.
+    """Days of a month without a free place of a kind. places: total number of such places.
 
-    fewest: of a kind that is wholly among these, for whoever hears that all are taken hears that those are.
+    fewest: the places of the smallest kind that lies wholly within this one; if all of these are taken, those are too.
     """
 
     group: str

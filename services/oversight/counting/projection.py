@@ -1,7 +1,7 @@
-"""The events of the three case topics, folded into children on procedures.
+"""Project the events of the three case topics into children on procedures.
 
 The result does not depend on how the topics interleave: the records of a case come in order within each topic, and nothing of one
-topic or case is compared with another before it is asked for.
+topic or case is compared with another before a figure is requested.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from services.oversight.counting.rules import MEANING
 from services.oversight.counting.state import NEVER, Case, Run
 
 EARLIEST, LATEST = begins("2000-01"), begins("2100-01")
-"""A record of another time says nothing (ours): it is out of every period."""
+"""Times outside this range are ignored (ours): they fall in no period."""
 AHEAD = 365 * 86_400_000_000
-"""µs before the first policy came into force: who began earlier than that began by a clock that stood wrong (ours)."""
+"""µs before the first policy came into force: an earlier begin was recorded by a wrong clock (ours)."""
 DEEPEST = 20
-"""Complaints about complaints, one upon the other (ours): far more than there are."""
+"""Depth of complaints about complaints (ours): far more than occur."""
 ROUTING = "referral-routing"
 TOPICS = frozenset({"referral-intake", ROUTING, "referral-notification"})
 KNOWN: Mapping[type, str] = {kind: topic for kind in e.EVENTS.values() if (topic := getattr(kind, "TOPIC", "")) in TOPICS}
-"""Events of the case topics, each with its own."""
+"""Events of the case topics, each with its own topic."""
 
 
 class Courses:
-    """All children, as far as their records have been noted."""
+    """All children, from the records noted so far."""
 
     def __init__(self) -> None:
         self._cases: dict[str, Case] = {}
@@ -43,9 +43,9 @@ class Courses:
         self._met: dict[str, list[tuple[str, int]]] = {}
 
     def note(self, topic: str, meta: e.Meta, body: Any) -> bool:
-        """One more record: each once, those of a case in order for each topic. body: None when its key is gone.
+        """Note one record: each once, those of a case in order within each topic. body: None if its key is gone.
 
-        Whether it can count in a period: not an exercise, what is out of every period, unknown, or of an erased case.
+        Return whether it can count in a period: not of a drill, in range, of a known type, and of a case that is not erased.
         """
         at, id, kind = meta.recorded_at, meta.case_id, type(body)
         if meta.drill:
@@ -64,7 +64,7 @@ class Courses:
         return False
 
     def _take(self, topic: str, id: str, at: int, body: Any) -> None:
-        """What routing writes is in order: where a clock was set back, it is so since the latest time before."""
+        """Apply a record. Routing writes a case in order, so a clock that was set back is corrected to the latest time before."""
         rule = MEANING.get(type(body))
         if rule is None and topic != ROUTING:
             return
@@ -85,20 +85,20 @@ class Courses:
             self._raisers.add(id)
 
     def of(self, pathway: str, start: int, end: int) -> tuple[Course, ...]:
-        """The children who began on it from start until before end, µs UTC; always in the same order."""
+        """Return the children who began on a procedure from start until before end, µs UTC; always in the same order."""
         found = [_course(runs) for runs in self._children(pathway) if start <= runs[0].began_at < end]
         return tuple(sorted(found, key=lambda c: (c.began_at, c.municipality, c.sex, c.age_band, sorted(c.first.items()))))
 
     def pathways(self) -> tuple[str, ...]:
-        """The procedures that somebody is counted on."""
+        """Return the procedures with at least one child."""
         return tuple(sorted(pathway for pathway, runs in self._runs.items() if runs))
 
     def months(self, start: int = EARLIEST) -> tuple[str, ...]:
-        """The months in which somebody began on a procedure, from start on, µs UTC."""
+        """Return the months in which a child began on a procedure, from start on, µs UTC."""
         return tuple(sorted({month(at) for at in self._begun() if at >= start}))
 
     def fulls(self, month: str, policy: Policy, now: int) -> tuple[Full, ...]:
-        """By role, on how many days of a month no place was free at their end; days that have not ended by now are not looked at."""
+        """Return, by role, the days of a month at whose end no place was free; days that end after `now` are ignored."""
         ends = [at for at in _midnights(month) if at <= now]
         stays = [stay for case in self._cases.values() for stay in case.stays if ends and stay.meets(ends[0], ends[-1])]
         held = [Counter(stay.service for stay in stays if stay.holds(at)) for at in ends]
@@ -113,9 +113,9 @@ class Courses:
         return tuple(full)
 
     def counted(self, until: int, start: int = EARLIEST) -> Counter[str]:
-        """What was met before a time, µs UTC, and not guessed about: cases that were erased or whose key is gone, else records.
+        """Return what could not be counted before a time, µs UTC: erased cases and cases without a key, otherwise records.
 
-        start: who began before it is in no period, and the record by which that was so is counted.
+        start: a begin before it falls in no period; its record counts as out of period.
         """
         met = Counter(word for words in self._met.values() for word, at in words if at < until)
         met["out-of-period"] += sum(at < min(start, until) for at in self._begun())
@@ -125,11 +125,11 @@ class Courses:
         return +met
 
     def _begun(self) -> Iterator[int]:
-        """When each child began on each procedure."""
+        """Yield the begin of each child on each procedure."""
         return (runs[0].began_at for pathway in self._runs for runs in self._children(pathway))
 
     def _children(self, pathway: str) -> Iterator[list[Run]]:
-        """Of every child its runs on a procedure, first the one that began first. A case and all that it has raised are one child."""
+        """Yield for each child its runs on a procedure, the earliest first. A case and all cases that it raised are one child."""
         above = {new: id for id in sorted(self._raisers, reverse=True) if (case := self._cases.get(id)) for new in case.raised}
         together: dict[str, list[Run]] = {}
         for run in self._runs.get(pathway, ()):
@@ -147,7 +147,7 @@ class Courses:
         self._met.setdefault(id, []).append((word, at))
 
     def _erase(self, id: str, at: int) -> None:
-        """The case counts nowhere any more, only as erased; at: NEVER where nobody has said so yet."""
+        """Count the case as erased and nowhere else. at: NEVER until an erasure was read."""
         self._erased[id] = at or self._erased.get(id, NEVER)
         self._met.pop(id, None)
         if (case := self._cases.pop(id, None)) is not None:
@@ -156,7 +156,7 @@ class Courses:
 
 
 def _midnights(month: str) -> list[int]:
-    """The end of each day of a month, µs UTC."""
+    """Return the end of each day of a month, µs UTC."""
     first, last = date.fromisoformat(f"{month}-01"), date.fromisoformat(f"{after(month)}-01")
     days = [first + timedelta(days=n) for n in range(1, (last - first).days + 1)]
     return [int(datetime(day.year, day.month, day.day, tzinfo=LOCAL).timestamp()) * 1_000_000 for day in days]

@@ -1,5 +1,7 @@
-"""What each event says about a child on a procedure (docs/decisions/0018-measures.md says why so). Every rule gives a word where it
-cannot tell: that is counted, and nothing is guessed."""
+"""Define, for each event, the facts that it adds to a child on a procedure (reasons: docs/decisions/0018-measures.md).
+
+A rule that cannot decide returns a word, which is counted; nothing is guessed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ UNKNOWN_OFFER, UNKNOWN_TRACK, UNKNOWN_VALUE = "unknown-offer", "unknown-track", 
 DECLINED = frozenset({e.How.DECLINED_BY_AGENCY, e.How.DECLINED_BY_PERSON})
 UNTOLD = frozenset({NOT_CALLED, NOT_TOLD})
 PLANNED = frozenset({"interview", "plan"})
-"""Steps by their id in every procedure: how long a child waits until they are done."""
+"""Ids of steps, the same in every procedure, for which the wait of a child is measured."""
 
 
 def told(case: Case, body: e.CaseOpened | e.CaseChanged, at: int) -> None:
@@ -65,7 +67,7 @@ def escalated(case: Case, offer: Offer, body: e.OfferEscalated, at: int) -> None
 
 
 def acknowledged(case: Case, offer: Offer, body: e.OfferAcknowledged | e.OfferAccepted, at: int) -> None:
-    """Who takes a seat has seen it too. A notice asks for nothing."""
+    """Record an acknowledgement; an acceptance is one too. A notice asks for no answer."""
     offer.answered = True
     if not offer.notice:
         offer.run.so("stage:acknowledged", at)
@@ -73,14 +75,14 @@ def acknowledged(case: Case, offer: Offer, body: e.OfferAcknowledged | e.OfferAc
 
 
 def accepted(case: Case, offer: Offer, body: e.OfferAccepted, at: int) -> None:
-    """Where nobody has to say that a child has come, a place is taken with this."""
+    """Record an acceptance. If the procedure asks for no arrival, the place is taken now."""
     acknowledged(case, offer, body, at)
     offer.run.so("stage:accepted", at)
     offer.run.waited("accepted", at)
     if offer.beds:
         if not offer.arrives:
             offer.run.waited("bed", at)
-        if (last := case.stays[offer.stay]).until != NEVER:  # late: the place is held again
+        if (last := case.stays[offer.stay]).until != NEVER:  # a late acceptance: the place is held again
             _takes(case, offer, last.service, at)
 
 
@@ -92,14 +94,14 @@ def arrived(case: Case, offer: Offer, body: e.OfferArrived, at: int) -> None:
 
 
 def held(case: Case, offer: Offer, body: e.OfferHeld, at: int) -> None:
-    """Without an end it is a decline by somebody who has a duty."""
+    """Record a hold. Without an end it counts as a decline by an agency that has a duty."""
     offer.answered = True
     if body.due is None and body.reason:
         offer.run.so(f"declined:{body.reason}", at)
 
 
 def closed(case: Case, offer: Offer, body: e.OfferClosed, at: int) -> str | None:
-    """What has expired stays: a late answer may undo it."""
+    """Record the end of an offer. Keep an expired offer: a late answer may undo it."""
     if offer.beds:
         case.stays[offer.stay].until = at
     if body.how in DECLINED and body.reason:
@@ -110,7 +112,7 @@ def closed(case: Case, offer: Offer, body: e.OfferClosed, at: int) -> str | None
 
 
 def late(case: Case, offer: Offer, body: e.DeadlinePassed, at: int) -> None:
-    """An agency that nobody had told is not late: the desk did not call, or our messages did not arrive."""
+    """Record a passed deadline, unless nobody had reached the agency: the desk did not call, or our messages did not arrive."""
     if body.why.rule not in UNTOLD:
         offer.run.so(f"late:{offer.agency}", at)
     if not offer.answered:
@@ -118,7 +120,7 @@ def late(case: Case, offer: Offer, body: e.DeadlinePassed, at: int) -> None:
 
 
 def ended(case: Case, body: e.CaseClosed, at: int) -> None:
-    """Whatever it asked for is over; a case that is opened again begins new tracks."""
+    """Close all tracks and offers; a reopened case begins new tracks."""
     case.tracks = case.offers = None
 
 
@@ -152,7 +154,7 @@ def _takes(case: Case, offer: Offer, service: str, at: int) -> None:
 
 
 def _offer(rule: Callable[[Case, Offer, Any, int], str | None]) -> Callable[[Case, Any, int], str | None]:
-    """The rule for an event that names an offer, if it does."""
+    """Adapt a rule for an offer to an event that may name one."""
 
     def found(case: Case, body: Any, at: int) -> str | None:
         if (id := body.offer_id) is None:
@@ -182,4 +184,4 @@ MEANING: dict[type, Callable[[Case, Any, int], str | None]] = {
     e.ReferralWithdrawn: withdrawn,
     e.ConsentChanged: agreement,
 }
-"""Events that say nothing about a figure have no rule."""
+"""Rule by type of event. Events without influence on a figure have no rule."""

@@ -1,4 +1,4 @@
-"""What is kept of a case while its events are folded: little, because there may be very many."""
+"""Hold the state of a case while its events are projected: small, because there may be very many cases."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sys import intern
 from referral.domain import events as e
 
 NEVER = 0
-"""In place of a time."""
+"""Placeholder for a missing time."""
 
 
 class Run:
-    """One case on one procedure. facts, times: what is so, and since when. timed: whether the clock told when it began."""
+    """One case on one procedure. facts, times: facts and since when they are true. timed: whether the begin has a reliable time."""
 
     __slots__ = ("age_band", "began_at", "case", "facts", "municipality", "pathway", "sex", "timed", "times")
 
@@ -23,7 +23,7 @@ class Run:
         self.times = array("q")
 
     def so(self, fact: str, at: int) -> None:
-        """It is so from this time on, if not from an earlier one."""
+        """Record a fact from this time on; keep an earlier time."""
         if fact not in self.facts:
             self.facts.append(intern(fact))
             self.times.append(at)
@@ -31,13 +31,13 @@ class Run:
             self.times[here] = at
 
     def waited(self, what: str, at: int) -> None:
-        """So long it waited for this; a clock that was set back cannot tell."""
+        """Record the end of a wait, unless the clock was set back."""
         if not self.case.back:
             self.so(f"wait:{what}", at)
 
 
 class Offer:
-    """An offer that can still matter. stay: its number among the places that the case has held; -1 where it is about none."""
+    """An offer that can still matter. stay: index of its place among the case's stays; -1 if it needs no place."""
 
     __slots__ = ("agency", "answered", "arrives", "beds", "notice", "run", "stay")
 
@@ -56,18 +56,19 @@ class Stay:
         self.service, self.since, self.until = intern(service), since, NEVER
 
     def holds(self, at: int) -> bool:
-        """Whether the place was held just before this moment."""
+        """Return whether the place was held just before this instant."""
         return self.since < at and (self.until == NEVER or at <= self.until)
 
     def meets(self, first: int, last: int) -> bool:
-        """Whether it can hold at a moment from first to last."""
+        """Return whether the place may be held at some instant from first to last."""
         return self.since < last and (self.until == NEVER or first <= self.until)
 
 
 class Case:
-    """tracks, offers: by id, while they can matter. joined, withdrawn: when it was first so. raised: cases about the same child.
+    """State of one case.
 
-    since: the latest time that routing wrote into it so far. back: whether its last record by routing says an earlier one.
+    tracks, offers: by id, while they can matter. joined, withdrawn: when first so. raised: cases about the same child.
+    since: the latest time of routing's records so far. back: whether routing's last record has an earlier time.
     """
 
     __slots__ = ("back", "id", "joined", "offers", "raised", "runs", "since", "stays", "tracks", "traits", "withdrawn")

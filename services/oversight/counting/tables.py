@@ -1,6 +1,6 @@
-"""The tables that children on a procedure make (docs/decisions/0018-measures.md). Pure; nothing is hidden here.
+"""Count children into tables (docs/decisions/0018-measures.md). Pure; nothing is hidden here.
 
-Which tables there are follows from the policy alone, which everybody may read: that a table is there tells nothing about a child.
+The set of tables follows from the public policy alone, so the existence of a table reveals nothing about a child.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MINUTE = 60_000_000
 
 
 class Known(Struct, frozen=True):
-    """What everybody knows: regions of the municipalities, and the codes that a table may name."""
+    """Public facts: the region of each municipality, and the codes that a table may name."""
 
     regions: Mapping[str, str]
     sexes: tuple[str, ...]
@@ -35,7 +35,7 @@ class Known(Struct, frozen=True):
 
 
 def known(policy: Policy) -> Known:
-    """What is known under a policy."""
+    """Return the public facts of a policy."""
     return Known(
         regions={id: policy.municipalities[id].region for id in sorted(policy.municipalities)},
         sexes=policy.codes["sex"],
@@ -46,7 +46,7 @@ def known(policy: Policy) -> Known:
 
 
 def tables(courses: Sequence[Course], until: int, known: Known) -> tuple[Table, ...]:
-    """Every table of these children, as they stood before a time, µs UTC."""
+    """Return every table of these children, from the facts before a time, µs UTC."""
     so = [frozenset(fact for fact, at in course.first.items() if at < until) for course in courses]
     facts = Counter(fact for each in so for fact in each)
     named = [(DECLINED + reason, f"declined:{reason}") for reason in known.reasons]
@@ -63,7 +63,7 @@ def tables(courses: Sequence[Course], until: int, known: Known) -> tuple[Table, 
 
 
 def spreads(courses: Sequence[Course], until: int) -> tuple[Spread, ...]:
-    """How long these children waited, as far as their waiting ended before a time, µs UTC."""
+    """Return the waiting times of these children, for waits that ended before a time, µs UTC."""
     return tuple(_spread(what, sorted(_waits(courses, f"wait:{what}", until))) for what in WAITS)
 
 
@@ -76,7 +76,7 @@ def _municipality(courses: Sequence[Course], known: Known) -> Table:
 def _sex_age(courses: Sequence[Course], known: Known) -> Table:
     sexes, bands = (*dict.fromkeys((*known.sexes, UNKNOWN)),), (*dict.fromkeys((*known.age_bands, UNKNOWN)),)
     said = (f"{_of(course.sex, sexes)}/{_of(course.age_band, bands)}" for course in courses)
-    both = set(sexes) & set(bands)  # `unknown`: as a group it has to say of what
+    both = set(sexes) & set(bands)  # `unknown` is in both lists, so the group names the list
     by_sex = {f"sex:{sex}" if sex in both else sex: frozenset(f"{sex}/{band}" for band in bands) for sex in sexes}
     by_age = {f"age:{band}" if band in both else band: frozenset(f"{sex}/{band}" for sex in sexes) for band in bands}
     return Table("sex-age", _counted([f"{sex}/{band}" for sex in sexes for band in bands], said), by_sex | by_age)
@@ -91,7 +91,7 @@ def _stage(so: frozenset[str]) -> str:
 
 
 def _rung(so: frozenset[str]) -> str:
-    """The highest that was used."""
+    """Return the highest rung that was used."""
     return RUNGS[min(max((int(fact[5:]) for fact in so if fact.startswith("rung:")), default=0), len(RUNGS) - 1)]
 
 
@@ -105,7 +105,7 @@ def _counted(atoms: Sequence[str], said: Iterable[str]) -> dict[str, int]:
 
 
 def _waits(courses: Iterable[Course], fact: str, until: int) -> Iterator[int]:
-    """Whole minutes."""
+    """Yield the waits in whole minutes."""
     for course in courses:
         if (at := course.first.get(fact)) is not None and at < until:
             yield (at - course.began_at) // MINUTE
@@ -116,7 +116,7 @@ def _spread(what: str, waits: Sequence[int]) -> Spread:
 
 
 def _rank(waits: Sequence[int], percent: int) -> int:
-    """The nearest rank of so many in a hundred, to two significant digits, half up; 0 where there is none."""
+    """Return the nearest-rank percentile, to two significant digits, half up; 0 for no waits."""
     if not waits:
         return 0
     exact = waits[-(-percent * len(waits) // 100) - 1]

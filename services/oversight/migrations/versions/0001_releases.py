@@ -1,4 +1,4 @@
-"""The releases of figures and who may read them: releases.sql beside this file."""
+"""Create the releases of figures and their readers: releases.sql beside this file."""
 
 from __future__ import annotations
 

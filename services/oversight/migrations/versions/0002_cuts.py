@@ -1,4 +1,4 @@
-"""Up to where the topics were read for a release: what comes behind it, and is of an earlier time, came late."""
+"""Store the offsets up to which the topics were read for a release: a later record of an earlier time is late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visits of the pages: a session of its own, so that no browser holds an office's token."""
+"""Create sessions of the pages, so that no browser holds an office's token."""
 
 from __future__ import annotations
 
