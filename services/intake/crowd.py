@@ -26,7 +26,7 @@ LATER_S = 60
 HURRIED = ("urgent", "emergency")
 """Urgencies that no limit refuses."""
 TOLD = Counter("referral_many_referrals", "Times that one agency had sent another MANY referrals within WINDOW_S.")
-# Worry about any: call the agency that the log line `many referrals` names.
+# Worry above 0: call the agency that the log line `many referrals` names.
 
 
 class Crowd:

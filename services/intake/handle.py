@@ -111,7 +111,7 @@ async def _ingress(
         if isinstance(answer, Rejected):
             outcome.quarantine(record, answer.code)
             await idempotency.refuse(tx, found.agency, found.key, _told(answer), now, record.id)
-    for record, agency, key, why in behind:  # later than what was taken under their key in this batch, so told beside it
+    for record, agency, key, why in behind:  # their key was accepted earlier in this batch: store the refusal with a later time
         await idempotency.refuse(tx, agency, key, why, await clock.now(tx), record.id)
 
 

@@ -83,7 +83,7 @@ class Lists(Struct, frozen=True, kw_only=True):
         known = self.codes.get(name, ())
         if (empty and value == "") or value in known:
             return value
-        if name == "agency":  # hundreds: the nearest word helps, the list does not
+        if name == "agency":  # there are hundreds: name the nearest one, not the whole list
             raise Rejected("unknown-code", where, allowed(value, known))
         raise Rejected("unknown-code", where, f"use one of: {', '.join(known)}" if known else f"this policy has no list {name}")
 

@@ -1,4 +1,5 @@
-"""Which person is it? For acts that only a person may do: login and password with the request itself, and no session that outlives it."""
+"""Authenticate a person by HTTP Basic, for commands that only a person may give: login and password come with the request, and no session
+outlives it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from services.intake.context import Door
 
 
 async def person(door: Door, hashing: asyncio.Semaphore, request: Request) -> Account:
-    """The account of a Basic Authorization header. Rejected 401: none, or a wrong one. 429: tried too often; as at the sign-in page."""
+    """Return the account of a Basic Authorization header. Rejected 401: no header, or a wrong one. 429: too many attempts; the limits are
+    those of the sign-in page."""
     login, password = _read(request.headers.get("authorization", ""))
     subject = store.subject(door.keys, login, rules.network(request.client.host if request.client else ""))
     async with door.begin() as tx:

@@ -1,6 +1,6 @@
-"""Personal accounts and their sessions, in SQL. The rules are in `signin`; nothing here commits.
+"""SQL of personal accounts, their sessions and failed sign-ins. The rules are in `rules`; the caller commits.
 
-Tables: migrations/accounts.sql.
+Tables: migrations/versions/accounts.sql.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.intake.accounts import rules
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Account:
-    """A member of staff. desk: may see the desk's tasks of its agency and record telephone answers for others."""
+    """A member of staff. desk: may see the desk's tasks of the agency and record telephone answers for other agencies."""
 
     id: str
     login: str
@@ -33,7 +33,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Session:
-    """A signed-in visit."""
+    """A session of a signed-in person."""
 
     account: Account
     seal: bytes
@@ -41,7 +41,7 @@ class Session:
 
 
 async def add(tx: AsyncConnection, *, id: str, login: str, password: str, agency: str, language: str, desk: bool, now: int) -> Account:
-    """A new account. Takes 50 ms of processor (the password's hash). Raises Rejected for a login that is taken or values out of range."""
+    """Add an account. Takes 50 ms of processor time for the password's hash. Rejected: the login exists, or a value is out of range."""
     login, language = passwords.login(login), passwords.language(language)
     values = {
         "id": id,
@@ -70,7 +70,7 @@ def device(keys: Keys, login: str, at: int) -> str:
 
 
 def is_known(keys: Keys, login: str, mark: str, now: int) -> bool:
-    """Tell whether a mark is ours, of this login, and young enough."""
+    """Return True if a mark is ours, of this login, and young enough."""
     text_, _, _ = mark.partition("-")
     if not (text_.isascii() and text_.isdecimal() and len(text_) <= 18):
         return False
@@ -78,7 +78,8 @@ def is_known(keys: Keys, login: str, mark: str, now: int) -> bool:
 
 
 def subject(keys: Keys, login: str, address: str) -> rules.Subject:
-    """Digests of who tries to sign in: by login and address, by login, by address. address: a network, or the mark of a known device."""
+    """Return the digests of an attempt: of login and address, of the login, of the address. address: a network, or the mark of a known
+    browser."""
     return rules.Subject(
         pair=keys.hmac("signin", b"pair", login.encode(), address.encode()),
         login=keys.hmac("signin", b"login", login.encode()),
@@ -87,7 +88,7 @@ def subject(keys: Keys, login: str, address: str) -> rules.Subject:
 
 
 async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | None:
-    """An account that may sign in, and its password's hash."""
+    """Return an account that may sign in, and its password's hash; None when there is none."""
     row = (
         await tx.execute(
             text("SELECT id, login, agency, language, desk, password FROM intake.account WHERE login = :login AND NOT disabled"),
@@ -98,9 +99,9 @@ async def by_login(tx: AsyncConnection, login: str) -> tuple[Account, str] | Non
 
 
 async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int) -> tuple[int, float]:
-    """Count one more attempt as failed before its password is looked at, so that many at once gain nothing.
+    """Count one more attempt as failed before its password is checked, so that many attempts at once gain nothing.
 
-    Returns `signin.wait` and `signin.delay`; with a wait above 0 it was not counted and must not be looked at.
+    Returns `rules.wait` and `rules.delay`; with a wait above 0 the attempt was not counted and its password must not be checked.
     """
     await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(encode(:login, 'hex'), 7))"), {"login": subject.login})
     rows = await tx.execute(
@@ -128,7 +129,8 @@ async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int)
 
 
 async def forget_attempt(tx: AsyncConnection, subject: rules.Subject, at: int) -> None:
-    """The attempt reserved at this time succeeded: the login's failures count no more; of the address only this attempt."""
+    """Release the attempt reserved at this time, because it succeeded: delete all failures of the login, and of the address only this
+    attempt."""
     await tx.execute(
         text(
             "DELETE FROM intake.signin_failure WHERE (kind = 'pair' AND subject = :pair) OR (kind = 'login' AND subject = :login) "
@@ -139,7 +141,7 @@ async def forget_attempt(tx: AsyncConnection, subject: rules.Subject, at: int) -
 
 
 async def start_session(tx: AsyncConnection, account_id: str, now: int) -> tuple[str, bytes]:
-    """A new session: the token for the cookie and the seal for its marks. Sessions past their absolute end are swept."""
+    """Start a session. Return the token for the cookie and the seal for its marks. Sessions past their absolute end are deleted."""
     token, seal = secrets.token_urlsafe(32), secrets.token_bytes(32)
     await tx.execute(text("DELETE FROM intake.session WHERE created_at <= :ended"), {"ended": now - rules.ABSOLUTE_US})
     await tx.execute(
@@ -150,7 +152,7 @@ async def start_session(tx: AsyncConnection, account_id: str, now: int) -> tuple
 
 
 async def session(tx: AsyncConnection, token: str) -> Session | None:
-    """The session of a cookie, if it is there and its account is not disabled. The caller asks `signin.alive`."""
+    """Return the session of a cookie, unless it does not exist or its account is disabled. The caller checks `rules.alive`."""
     row = (
         await tx.execute(
             text(
@@ -164,11 +166,11 @@ async def session(tx: AsyncConnection, token: str) -> Session | None:
 
 
 async def end_session(tx: AsyncConnection, token: str) -> None:
-    """Sign out: the cookie is worth nothing from now on."""
+    """End a session: its cookie is worth nothing from now on."""
     await tx.execute(text("DELETE FROM intake.session WHERE digest = :digest"), {"digest": rules.token_digest(token)})
 
 
 async def speak(tx: AsyncConnection, account_id: str, language: str) -> None:
-    """Keep the language that the owner of an account chose. Raises Rejected for one that we do not speak."""
+    """Store the language that the owner of an account chose. Rejected: there are no texts in this language."""
     values = {"language": passwords.language(language), "id": account_id}
     await tx.execute(text("UPDATE intake.account SET language = :language WHERE id = :id"), values)

@@ -1,4 +1,4 @@
-"""Whose token is it? Agencies' tokens are kept as SHA-256 of 256 random bits; several per agency, each can be revoked."""
+"""Authenticate agencies by bearer token: stored as SHA-256 of 256 random bits, several for each agency, each revocable."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from services.intake import store
 from services.intake.context import Door
 
 REMEMBERED_S = 1.0
-"""How long a good token is not asked for again (ours): so a revoked one is refused after a second at most."""
+"""Seconds for which a valid token is cached (ours): a revoked one is refused after a second at most."""
 CROWD = 1000
-"""Good tokens remembered at once (ours); there are a few hundred agencies."""
+"""Valid tokens cached at once (ours); there are a few hundred agencies."""
 _SQL = "SELECT agency FROM intake.agency_token WHERE hash = :hash AND revoked_at IS NULL"
 
 
 class Tokens:
-    """tick: seconds of a clock that only goes forward."""
+    """The check of agencies' tokens, with a cache. tick: seconds of a monotonic clock."""
 
     def __init__(self, door: Door, tick: Callable[[], float]) -> None:
         self._door, self._tick = door, tick
@@ -26,15 +26,15 @@ class Tokens:
         self._asking: dict[bytes, asyncio.Task[str]] = {}
 
     def remembered(self, authorization: str) -> str:
-        """The agency of a token that was good a moment ago; empty where it must be asked for. Rejected 401: no token at all."""
+        """Return the agency of a cached token; empty where the database must be asked. Rejected 401: no token at all."""
         agency, until = self._known.get(_digest(authorization), ("", 0.0))
         return agency if self._tick() < until else ""
 
     async def agency(self, authorization: str) -> str:
-        """The agency that an Authorization header stands for. Rejected 401 for everything else."""
+        """Return the agency of an Authorization header. Rejected 401: any other header."""
         digest = _digest(authorization)
         asking = self._asking.get(digest)
-        if asking is None:  # many requests at once ask once
+        if asking is None:  # concurrent requests with the same token share one query
             asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
             asking.add_done_callback(lambda task: self._asked(digest, task))
         return await asyncio.shield(asking)
@@ -42,10 +42,10 @@ class Tokens:
     def _asked(self, digest: bytes, task: asyncio.Task[str]) -> None:
         self._asking.pop(digest, None)
         if not task.cancelled():
-            task.exception()  # those who asked may all have gone away
+            task.exception()  # no request may be left to read it; Python would log an unread error
 
     async def _ask(self, digest: bytes) -> str:
-        """Whoever was right before does not wait among strangers."""
+        """Query the agency of a token. A token that was valid before does not wait among those of unknown callers."""
         async with (self._door.begin if digest in self._known else self._door.stranger)() as tx:
             found = await store.rows(tx, _SQL, {"hash": digest})
         if not found:

@@ -1,4 +1,4 @@
-"""One HTTP request of an agency, read with bounds: who calls, under which key, with which body."""
+"""Read one HTTP request of an agency within bounds: its agency, idempotency key, signature and body."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from services.intake.store import unknown
 
 T = TypeVar("T")
 BODY_LIMIT = 1024 * 1024
-"""Bytes of a body (ours): a whole case file in words has a tenth of it."""
+"""Most bytes of a body (ours): a whole case file in words has a tenth of it."""
 DRAIN_LIMIT = 8 * BODY_LIMIT
-"""Bytes read and thrown away of a body that is too large, so that its sender hears why instead of losing the connection."""
+"""Most bytes of a too large body that are read and dropped, so that its sender gets the refusal instead of a lost connection."""
 KEY = "Idempotency-Key"
 ENCODINGS = ("gzip", "deflate", "br", "zstd", "compress", "x-gzip", "aws-chunked")
 """Encodings that a refusal names; another word is not repeated."""
@@ -31,8 +31,13 @@ UTF_8 = ("utf-8", "utf8")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call:
-    """path, query: as the router found them. key: digest of the Idempotency-Key, None when none was sent. media: type of the body.
-    signed: the signature of a request that changes something, None where it has none."""
+    """One request of an agency, read whole.
+
+    path, query: as the router found them.
+    key: digest of the Idempotency-Key; None when none was sent.
+    media: media type of the body.
+    signed: the signature of a request that changes something; None where it has none.
+    """
 
     door: Door
     agency: str
@@ -44,7 +49,7 @@ class Call:
     signed: Signed | None = None
 
     def body(self, kind: type[T]) -> T:
-        """The body as a struct. Rejected names the field."""
+        """Return the body as a struct. Rejected names the field."""
         return strict_json.parse(self.data, kind)
 
     def post(self) -> Post:
@@ -55,8 +60,10 @@ class Call:
 
 
 async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) -> Call:
-    """Read a request whole. taken: media types of a body, JSON first. Rejected: too large (413), another type (415), a bad key, or a
-    signature that is needed or does not hold."""
+    """Read a request whole. taken: accepted media types of a body, JSON first.
+
+    Rejected: too large (413), another type (415), a bad key, or a required signature that is missing or not valid.
+    """
     has_body = request.method in ("POST", "PUT")
     data = await _bounded(request) if has_body else b""
     kind = _media(request, taken) if has_body else ""
@@ -72,7 +79,7 @@ async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) 
 
 
 def _media(request: Request, taken: Sequence[str]) -> str:
-    """The media type of a body in UTF-8, as it was written. Rejected 415: another type, another charset, or encoded besides."""
+    """Return the media type of a body in UTF-8, as sent. Rejected 415: another type, another charset, or a content encoding."""
     kind, *parameters = (part.strip() for part in request.headers.get("content-type", "").lower().split(";"))
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
@@ -123,7 +130,7 @@ def _too_large() -> Rejected:
 
 
 def known_id(call: Call, name: str, what: str) -> str:
-    """An id of the path. Rejected 404 for what can be no id: it cannot exist."""
+    """Return an id of the path. Rejected 404: the text cannot be an id, so nothing has it."""
     value = call.path[name]
     if not is_id(value):
         raise unknown(what, name)

@@ -1,4 +1,5 @@
-"""Files in the shape of HTCDS over HTTP: every record that is in order is taken, every other told by row and column. Safe to send again."""
+"""Import files in the shape of HTCDS over HTTP: accept every valid record, and report every other by row and column. A file may be sent
+again safely."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from services.intake.problems import Problem
 
 CSV, HTCDS = "text/csv", "application/vnd.htcds+json"
 TOGETHER = 50
-"""Records in one transaction (ours): of a file that is cut off the first ones are kept, and found again when it comes again."""
+"""Records in one transaction (ours): when a file is cut off, its first records are stored, and the same file sent again finds them."""
 
 
 class RowReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,22 +59,22 @@ class SheetReceipt(Struct, frozen=True, kw_only=True):
 
 
 class Sheets:
-    """The door for files. Holds the table of fields."""
+    """The HTTP handlers for files. They share the table of HTCDS fields."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self._table = fields.load()
 
     async def csv(self, call: Call) -> SheetReceipt:
-        """Take the rows of a CSV in the shape of HTCDS."""
+        """Accept the rows of a CSV in the shape of HTCDS."""
         return await self._take(call, reader.from_csv)
 
     async def json(self, call: Call) -> SheetReceipt:
-        """Take the records of a JSON array in the shape of HTCDS."""
+        """Accept the records of a JSON array in the shape of HTCDS."""
         return await self._take(call, reader.from_json)
 
     async def _take(self, call: Call, read: Callable[[bytes, Fields], Sheet]) -> SheetReceipt:
-        sheet = await run_in_threadpool(read, call.data, self._table)  # up to a mebibyte: the doors answer meanwhile
+        sheet = await run_in_threadpool(read, call.data, self._table)  # up to a mebibyte: other requests are answered meanwhile
         seen: Counter[bytes] = Counter()
         rows: list[RowReceipt] = []
         for start in range(0, len(sheet.records), TOGETHER):
@@ -85,7 +86,8 @@ class Sheets:
         )
 
     async def _some(self, call: Call, records: Sequence[Record], seen: Counter[bytes]) -> list[RowReceipt]:
-        """One transaction. seen: how often a record's content came before in the file, so that two equal rows are two persons."""
+        """Accept some records in one transaction. seen: number of times that a record's content came before in the file, so that two equal
+        rows are two persons."""
         lists = self._door.lists()
         answers: dict[int, RowReceipt] = {}
         postings: dict[int, Posting] = {}
@@ -108,7 +110,8 @@ class Sheets:
         return [answers[row] for row in sorted(answers)]
 
     def _posting(self, call: Call, record: Record, found: htcds.Found, occurrence: int) -> Posting:
-        """The key is the record's own, else made of its content, and of the file's key where it has one."""
+        """Return the posting of a record. Its key is the record's own, else derived from its content and, where the file has a key, from
+        that."""
         scope = call.key.hex() if call.key else ""
         key = found.key or f"htcds:{hashlib.sha256(f'{scope} {occurrence} '.encode() + found.same).hexdigest()}"
         digest = idempotency.key_digest(self._door.keys, call.agency, key, f"{record.place}ref_Key")
@@ -117,7 +120,7 @@ class Sheets:
 
 
 def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:
-    """The same, with what one file says twice under one key counted once."""
+    """Yield the rows; a key that the file uses again counts as REPEATED."""
     known: set[str] = set()
     for row in rows:
         yield structs.replace(row, state="REPEATED") if row.state == "TAKEN" and row.referral_id in known else row
@@ -125,7 +128,7 @@ def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:
 
 
 def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519PrivateKey) -> RowReceipt:
-    if isinstance(receipt, Rejected):  # its key stands for something else, or the agency has sent very much
+    if isinstance(receipt, Rejected):  # its key has another body, or the agency has sent very many
         where = "ref_Key" if receipt.code == REUSED else "ref_Urgency"
         return _refused(row, (Rejected(receipt.code, where, receipt.hint, status=receipt.status),))
     said = schemas.signed(receipt, key)

@@ -1,4 +1,4 @@
-"""What an agency posts over HTTP. Each is durable when it is answered, and safe to send again under the same Idempotency-Key."""
+"""HTTP handlers of agencies' commands. Each command is stored before the answer, and may be sent again under the same Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.intake.model import Receipt
 
 
 class Referrals:
-    """The door for referrals: those that come at the same moment share one transaction."""
+    """The HTTP handler for referrals: those that arrive at the same moment share one transaction."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -48,7 +48,7 @@ Act = Callable[..., Awaitable[Receipt]]
 
 
 def act(do: Act, kind: type[Struct], name: str, what: str) -> Callable[[Call], Awaitable[schemas.ActReceipt]]:
-    """A handler that does one act of `acts` to the thing whose id stands in the path."""
+    """Return a handler that runs one command of `act_on_case` on the thing whose id is in the path."""
 
     async def handler(call: Call) -> schemas.ActReceipt:
         id, body = known_id(call, name, what), call.body(kind)

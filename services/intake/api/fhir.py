@@ -1,6 +1,6 @@
-"""A case as FHIR R4: the same CaseState that the JSON answer shows, in other words; so nobody learns more by asking for FHIR. Pure.
+"""Translate a case to FHIR R4, from the same CaseState that the JSON answer shows, so that a caller learns no more from FHIR. Pure.
 
-Our status words in the words of other systems: one row for each word that an offer can stand in. Pure.
+Also maps our status words to those of other systems, one row for each state of an offer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from services.intake.api.schemas import CaseState, OfferState
 
 
 def bundle(case: CaseState) -> Bundle:
-    """One ServiceRequest for the case, and a Task for each offer shown."""
+    """Return one ServiceRequest for the case, and a Task for each offer shown."""
     request = Entry(fullUrl=_urn(case.case_id), resource=_request(case))
     return Bundle(type="collection", entry=(request, *(Entry(fullUrl=_urn(o.offer_id), resource=_task(o)) for o in case.offers)))
 
@@ -63,7 +63,7 @@ def _task(offer: OfferState) -> Task:
         performerType=(_code("role", offer.role),),
         owner=Reference(type="HealthcareService", identifier=_id("service", offer.service)),
         executionPeriod=Period(start=offer.opened_at, end=offer.closed_at),
-        # FHIR keeps limits on what is still to be done.
+        # FHIR allows a limit only on what is still to be done.
         restriction=Restriction(period=Period(end=offer.due)) if offer.due and offer.closed_at is None else None,
     )
 
@@ -77,7 +77,7 @@ def _id(what: str, value: str) -> Identifier:
 
 
 def _person(case_id: str) -> Reference:
-    """Somebody about whom FHIR learns nothing: the case's id stands for the person."""
+    """Return a reference to the person of whom FHIR contains nothing: the case's id stands for the person."""
     return Reference(type="Patient", identifier=_id("case", case_id))
 
 
@@ -86,12 +86,17 @@ def _urn(id: str) -> str:
 
 
 ARRIVED = "ARRIVED"
-"""An accepted offer whose person has come: a state of ours between ACCEPTED and its end."""
+"""State of ours between ACCEPTED and the end of an offer: the person has arrived."""
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """One word elsewhere. fhir: Task.status (R4 value set task-status). primero: status of a Primero referral. bser: code of BSeR/360X.
-    htcds: picklist word or field of HTCDS 2.0. reason: whether FHIR's word needs a statusReason to be told apart. Empty: no such word.
+    """The words of other systems for one state of an offer. Empty: the system has no such word.
+
+    fhir: Task.status (R4 value set task-status).
+    primero: status of a Primero referral.
+    bser: code of BSeR/360X.
+    htcds: picklist word or field of HTCDS 2.0.
+    reason: FHIR's word alone is ambiguous and needs a statusReason.
     """
 
     fhir: str
@@ -116,8 +121,8 @@ OFFER: Mapping[str, Said] = {
     # Words that the table lacks; ours (P), by the definitions of FHIR's value set.
     ARRIVED: Said(fhir="in-progress", primero="accepted", bser="3.0"),  # started, not yet complete
     "RETURNED": Said(fhir="failed", reason=True),  # attempted, could not be completed
-    "RELEASED": Said(fhir="cancelled", reason=True),  # another has it now
-    "OVERTAKEN": Said(fhir="cancelled", reason=True),  # the person moved by another way
+    "RELEASED": Said(fhir="cancelled", reason=True),  # another agency has the task now
+    "OVERTAKEN": Said(fhir="cancelled", reason=True),  # the person got there in another way
 }
 
 REQUEST: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""The few FHIR R4 types that a case is shown in, with only the elements that we fill. Spelled as FHIR spells them. Pure."""
+"""FHIR R4 types of a case: only the few types and elements that we fill, spelled as FHIR spells them. Pure."""
 
 from __future__ import annotations
 

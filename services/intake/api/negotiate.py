@@ -1,4 +1,4 @@
-"""Which of the forms that we have does a caller want? The Accept header by RFC 9110 §12.5.1. Pure."""
+"""Choose the media type of an answer from the Accept header, by RFC 9110 §12.5.1. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _RANGE = re.compile(rf"({_WORD})/({_WORD})")
 _PARAMETER = re.compile(rf'({_WORD})=({_WORD}|"[^"\\]*")')
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 R4 = "4.0"
-"""The fhirVersion that we speak (FHIR R4 §3.1.0.1.11); another one is a form that we do not have."""
+"""The fhirVersion that we support (FHIR R4 §3.1.0.1.11); any other is a form that we do not have."""
 LIMIT = 4096
-"""Characters of the header that are read (ours): no client names more forms than fit in a few hundred."""
+"""Characters of the header that are read (ours): a few hundred hold all the forms that any client names."""
 
 
 def choose(accept: str, forms: Sequence[str]) -> str | None:
-    """The form with the highest weight, the earlier one where two have the same; None when the caller wants none of them.
+    """Return the form with the highest weight, the earlier one of two equals; None when the caller wants none of them.
 
-    forms: media types, the usual one first. A header that is missing, or in which nothing can be understood, leaves it to us.
+    forms: media types, the usual one first. A header that is missing or cannot be parsed leaves the choice to us.
     """
     ranges = [found for part in accept[:LIMIT].split(",") if (found := _range(part.strip()))]
     if not ranges:
@@ -28,7 +28,7 @@ def choose(accept: str, forms: Sequence[str]) -> str | None:
 
 
 def _range(part: str) -> tuple[str, str, float] | None:
-    """(type, subtype, weight) of one member; None for one that is none."""
+    """Return (type, subtype, weight) of one member of the header; None when it cannot be parsed."""
     media, *parameters = (piece.strip() for piece in part.split(";"))
     found = _RANGE.fullmatch(media)
     if found is None or (found[1] == "*" and found[2] != "*"):
@@ -49,7 +49,7 @@ def _range(part: str) -> tuple[str, str, float] | None:
 
 
 def _weight(form: str, ranges: Sequence[tuple[str, str, float]]) -> float:
-    """The weight that the most specific range which covers a form gives it; 0 when none does."""
+    """Return the weight from the most specific range that covers a form; 0 when none does."""
     kind, _, sub = form.partition(";")[0].partition("/")
     covering = [((r[0] != "*") + (r[1] != "*"), r[2]) for r in ranges if r[0] in (kind, "*") and r[1] in (sub, "*")]
     return max(covering, default=(0, 0.0))[1]

@@ -1,4 +1,5 @@
-"""/openapi.json, made from the same table of operations that the router uses and the same structs that read and write. Pure."""
+"""Build /openapi.json from the table of operations that the router uses, and from the structs that parse requests and write answers.
+Pure."""
 
 from __future__ import annotations
 
@@ -21,18 +22,18 @@ TAGS = {
     "referrals": "Referrals that an agency sends.",
     "submissions": "What became of what was sent, by the sender's own number.",
 }
-"""Groups of operations, by the first word of their paths."""
+"""Group of operations (the first word of their paths) → its description."""
 TIMES = ("at", "due", "until", "signature_expires")
-"""Fields that hold a time, beside those that end with _at."""
+"""Fields that hold a time, besides those whose names end with _at."""
 SIGNED = ("Content-Digest", "Signature-Input", "Signature")
 """Headers of a signed request (RFC 9421)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Another form of an operation. A POST is told by the type of its body, and answers JSON; a GET by the type that it asks for.
+    """Another form of an operation. The Content-Type of a POST selects it, and the answer is JSON; the Accept header of a GET selects it.
 
-    body: JSON schema of what is sent, for a POST.
+    body: JSON schema of the body, for a POST.
     """
 
     media: str
@@ -44,9 +45,15 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation. id: its name in the document, from which generators make the names of methods. body: struct of the request, dict for
-    a free object, None for none. key: whether the Idempotency-Key must be sent with JSON. own: media type of its answer. forms: others
-    besides that. open: asked without a token. example: of the body.
+    """One operation.
+
+    id: its name in the document, from which generators make the names of methods.
+    body: struct of the request, dict for a free object, None for none.
+    key: the Idempotency-Key is required with JSON.
+    own: media type of its answer.
+    forms: further forms.
+    open: needs no token.
+    example: of the body.
     """
 
     id: str
@@ -65,11 +72,11 @@ class Op:
 
     @property
     def media(self) -> tuple[str, ...]:
-        """Every form, its own first."""
+        """Return the media type of every form, its own first."""
         return (self.own, *(form.media for form in self.forms))
 
     def form(self, media: str) -> Form:
-        """The form of this media type, which is one of `media`."""
+        """Return the form of this media type, which is one of `media`."""
         return next((one for one in self.forms if one.media == media), Form(self.own, self.act, self.answer, self.status))
 
     @property
@@ -78,7 +85,7 @@ class Op:
 
 
 def document(ops: Iterable[Op], version: str) -> dict[str, Any]:
-    """OpenAPI 3.1."""
+    """Return the OpenAPI 3.1 document."""
     ops = tuple(ops)
     structs: set[type[Any]] = (
         {Problem} | {op.form(media).answer for op in ops for media in op.media} | {op.body for op in ops if op.body not in (None, dict)}
@@ -143,10 +150,10 @@ def _tag(op: Op) -> str:
 
 
 def _plain(schema: dict[str, Any]) -> None:
-    """Make a schema one that generators understand.
+    """Change a schema so that client generators understand it.
 
-    Times are date-times; no default, which some take for a field that must be sent; an object of any fields says so, or some take it for
-    one of none.
+    Times get the format date-time. Defaults are removed, because some generators then require the field. An object of any fields is
+    declared as one, because some generators take it for an object of no fields.
     """
     if schema.get("type") == "object" and "properties" not in schema:
         schema.setdefault("additionalProperties", True)
@@ -166,7 +173,7 @@ def _plain(schema: dict[str, Any]) -> None:
 
 
 def _responses(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
-    """By status, then by media type."""
+    """Return the responses, by status, then by media type."""
     found: dict[str, Any] = {}
     for form in map(op.form, op.media):
         said = found.setdefault(str(form.status), {"description": _told(op, form), "content": {}})

@@ -1,6 +1,6 @@
-"""The doors that only a person may use, over HTTP: erasing a case, holding it, and keeping somebody away no longer.
+"""HTTP routes that only a person may use: erase a case, hold it, and lift an exclusion.
 
-They stand beside the agencies' API, whose callers are systems.
+They are apart from the agencies' API, whose callers are systems.
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ from services.intake.messages import responses, strict_json
 from services.intake.messages.timestamps import when
 
 HASHES_AT_ONCE = 1
-"""Passwords checked at a time (ours): erasures are rare, and officers who sign in go before."""
+"""Passwords checked at once (ours): erasures are rare, and officers who sign in have priority."""
 
 
 class BasisBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """basis: a word of erasure-basis, or of hold-basis."""
+    """The body of a request with a reason. basis: a word of erasure-basis, or of hold-basis."""
 
     basis: str
 
 
 class NoBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing but who says it."""
+    """An empty body: the Authorization header alone is the command."""
 
 
 class ErasureState(Struct, frozen=True, kw_only=True):
-    """state: NONE, REQUESTED, REFUSED, APPROVED, ERASED. held: what keeps the case. Accounts are ids, times RFC 3339."""
+    """The state of an erasure. state: NONE, REQUESTED, REFUSED, APPROVED, ERASED. held: reasons that keep the case. Accounts are ids, times
+    RFC 3339."""
 
     case_id: str
     state: str
@@ -71,14 +72,14 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 class LiftingBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """actor: whom the case keeps away, as kind:id. reason: of the instruction."""
+    """The body of a lifting. actor: the excluded actor, as kind:id. reason: of the instruction."""
 
     actor: str
     reason: str
 
 
 class LiftingState(Struct, frozen=True, kw_only=True):
-    """Taken. The first of two persons proposes it, which makes a task of the desk; the second lifts it."""
+    """The receipt of a lifting. The first of two persons proposes it, which makes a task of the desk; the second lifts the exclusion."""
 
     case_id: str
     event_id: str
@@ -125,7 +126,7 @@ async def waiting(tx: AsyncConnection, door: Door, who: Account, _: str, __: Non
 
 
 def routes(door: Door) -> list[Route]:
-    """All of them. A link does nothing: whatever changes something is a POST with a body."""
+    """Return all routes. Following a link changes nothing: every change is a POST with a body."""
     hashing, case = asyncio.Semaphore(HASHES_AT_ONCE), "/staff/cases/{case_id}"
 
     def one(method: str, path: str, act: Act, body: type[Struct] | None = None) -> Route:

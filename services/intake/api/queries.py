@@ -1,4 +1,4 @@
-"""What an agency asks over HTTP: what became of what it sent, what it holds, what it may read. Each is one transaction."""
+"""HTTP handlers of agencies' queries: receipts, referrals, offers, cases and case files. Each runs in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.intake.model import Referral
 from services.intake.projection.timeline import Line
 
 SHOWN = 200
-"""Offers of state=all in one answer (ours); `more` says that there are older ones."""
+"""Most offers in one answer to state=all (ours); `more` says that there are older ones."""
 
 
 async def submission(call: Call) -> schemas.SubmissionState:
@@ -58,7 +58,7 @@ async def codes(call: Call) -> schemas.Codes:
 
 @dataclass(frozen=True, slots=True)
 class IngressKeys:
-    """public_key: of ingress.*; None where this stack has no door on Kafka."""
+    """The handler that publishes the ingress key. public_key: of `ingress.*`; None where this stack has no ingress topics."""
 
     public_key: bytes | None
 
@@ -128,7 +128,7 @@ async def case(call: Call) -> schemas.CaseState:
 
 
 async def case_as_fhir(call: Call) -> fhir_types.Bundle:
-    """The same case, in the words of FHIR."""
+    """Return the same case as a FHIR bundle."""
     return fhir.bundle(await case(call))
 
 

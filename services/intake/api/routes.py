@@ -1,4 +1,4 @@
-"""The agencies' door over HTTP: one table of operations, from which the router and /openapi.json are made."""
+"""HTTP API of the agencies: one table of operations, from which the router and /openapi.json are made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.intake.messages import responses, submission
 
 VERSION = "1"
 WORD = re.compile(r"[a-z_-]{1,40}", re.IGNORECASE)
-"""A parameter's name that is repeated in the refusal: no other, as it may be about a person."""
+"""Names of query parameters that a refusal may repeat: any other name may be about a person."""
 EXAMPLE = {
     "traits": {"concern": "trafficking", "age": "child", "age_band": "12-14", "found_in": "prizren", "urgency": "urgent"},
     "file": {"identity": {"name": "Testa Shembull (made up)"}},
@@ -32,11 +32,11 @@ EXAMPLE = {
 """The first referral of docs/agencies.md."""
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
 ERRORS: Mapping[type[Exception], Handler] = {HTTPException: problems.http}
-"""For the application that these routes stand in: what its router refuses."""
+"""Error handlers for the application that mounts these routes: requests that its router refuses."""
 
 
 def operations(door: Door, public_key: bytes | None = None) -> tuple[Op, ...]:
-    """All that an agency may do. public_key: of ingress.*, None where this stack has no such door."""
+    """Return all operations of an agency. public_key: of `ingress.*`; None where this stack has no ingress topics."""
     get, post, put = HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PUT
     case, offer, referral = "/v1/cases/{case_id}", "/v1/offers/{offer_id}", "/v1/referrals/{referral_id}"
     receipt, files = schemas.ActReceipt, bulk_import.Sheets(door)
@@ -83,7 +83,7 @@ def operations(door: Door, public_key: bytes | None = None) -> tuple[Op, ...]:
 
 
 def routes(door: Door, public_key: bytes | None) -> list[Route]:
-    """The routes of the agencies' API. public_key: of ingress.*, None where this stack has no such door."""
+    """Return the routes of the agencies' API. public_key: of `ingress.*`; None where this stack has no ingress topics."""
     tokens = Tokens(door, asyncio.get_running_loop().time)
     ops = operations(door, public_key)
     found = [Route(op.path.replace("{key}", "{key:path}"), _endpoint(op, door, tokens), methods=[op.method]) for op in ops]
@@ -110,12 +110,12 @@ def _endpoint(op: Op, door: Door, tokens: Tokens) -> Callable[[Request], Awaitab
 
 
 async def _agency(authorization: str, tokens: Tokens) -> str:
-    """Who calls. Only a token that is not remembered costs a wait for the database, and a deadline for it."""
+    """Return the calling agency. Only a token that is not cached waits for the database, within a deadline."""
     return tokens.remembered(authorization) or await in_time(tokens.agency(authorization))
 
 
 def _known(request: Request, names: Collection[str]) -> None:
-    """Refuse a query parameter that the operation does not know, as an unknown field of a body is refused. Rejected 400."""
+    """Refuse a query parameter that the operation does not have, as an unknown field of a body is refused. Rejected 400."""
     if unknown := [name for name in request.query_params if name not in names]:
         told = f"send none but {', '.join(names)}" if names else "this call has none"
         where = f"query parameter {unknown[0]}" if WORD.fullmatch(unknown[0]) else "query"
@@ -123,7 +123,8 @@ def _known(request: Request, names: Collection[str]) -> None:
 
 
 def _form(op: Op, request: Request, asked: agency_request.Call) -> Form:
-    """What is posted says its form itself; what is asked for comes in the form that the caller wants. Rejected 406: we have none such."""
+    """Return the form of a request: by its own media type when it has a body, else the form that the caller accepts. Rejected 406: we have
+    no such form."""
     if op.method != HTTPMethod.GET:
         return op.form(asked.media)
     media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media)

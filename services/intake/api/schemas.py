@@ -1,4 +1,4 @@
-"""How the API shows what the doors keep: structs for JSON, times as RFC 3339 in UTC. Pure."""
+"""Response bodies of the API: structs for JSON, made from row values; times as RFC 3339 in UTC. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.intake.projection.offers import UNTOLD
 from services.intake.projection.timeline import Line
 
 SECOND = 1_000_000
-"""µs."""
+"""Microseconds in a second."""
 
 
 class ReferralReceipt(Struct, frozen=True, kw_only=True):
@@ -236,7 +236,7 @@ def maybe(at: int | None) -> str | None:
 
 
 def signed(receipt: Receipt, key: Ed25519PrivateKey) -> dict[str, str]:
-    """What every receipt says but its id: what was taken, until when it is in the log, and intake's signature. key: intake's own."""
+    """Return the signed part of every receipt: the case and event, the times, and intake's signature. key: intake's own."""
     said = {
         "case_id": receipt.case_id,
         "event_id": receipt.event_id,
@@ -255,7 +255,7 @@ def act_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ActReceipt:
 
 
 def submission(found: Receipt | None, refused: Sequence[Refusal], key: Ed25519PrivateKey) -> SubmissionState:
-    """What was taken with the refusals that came after it, or the refusals alone: one of both is there."""
+    """Return the state of a key: its receipt with the refusals that came after it, or the refusals alone. One of both exists."""
     if found is None:
         newest, refusals = refused[0], tuple(map(_refusal, refused))
         why = {"code": newest.code, "where": newest.place, "hint": newest.hint}
@@ -293,7 +293,7 @@ def offer(found: Offer) -> OfferState:
 
 
 def possible(found: Offer) -> tuple[str, ...]:
-    """The answers that can still count."""
+    """Return the answers that can still count."""
     if found.closed_at is None:
         return found.words
     late = found.state == "EXPIRED" and "DECIDE" not in found.words
@@ -307,7 +307,8 @@ def task(found: Task) -> TaskState:
 
 
 def timeline(lines: Iterable[tuple[int, Line]], offers: Sequence[Offer], agency: str, *, all_of_it: bool) -> tuple[Moment, ...]:
-    """The lines that an agency may see: about its own offers, and how the case began and ended; all_of_it: a desk's."""
+    """Return the lines that an agency may see: about its own offers, and the beginning and end of the case. all_of_it: for a desk, which
+    sees every line."""
     by_id = {one.offer_id: one for one in offers}
     shown = []
     for at, line in lines:
@@ -323,21 +324,21 @@ def timeline(lines: Iterable[tuple[int, Line]], offers: Sequence[Offer], agency:
 
 
 WAITING = "WAITING"
-"""State of a case of which nobody is asked, because a person at a desk must act first."""
+"""State of a case for which no offer is open, because a person at a desk must act first."""
 CONSENT_MISSING = "consent-missing"
 
 
 def waits_for(about: Iterable[str]) -> str:
-    """What a case of which nobody is asked waits for, by its open tasks: the person's consent, or a desk. No more is told: what a desk
-    looks at may be about somebody who must not know."""
+    """Return what a WAITING case waits for, by its open tasks: the person's consent, or a desk. The answer says no more: a desk's task may
+    be about somebody who must not know of it."""
     open_ = set(about)
     return "" if not open_ else "consent" if open_ == {CONSENT_MISSING} else "desk"
 
 
 def state(offers: Sequence[Offer], *, closed: bool, tasks: Collection[str] = ()) -> str:
-    """How a case stands, in the status words: how far the furthest of its offers has come. RECEIVED: nothing was decided yet.
+    """Return the state of a case in status words: that of its most advanced offer. RECEIVED: nothing was decided yet.
 
-    tasks: what the open tasks of the case are about.
+    tasks: subjects (`about`) of the open tasks of the case.
     """
     states = {one.state for one in offers if one.kind != "NOTIFY"}
     if closed:

@@ -1,6 +1,6 @@
-"""What two persons do to have a case erased, and what others do to have it kept: each one transaction of the caller's.
+"""Commands of erasure and of holds: ask, approve, refuse, hold and lift, each by a person and in the caller's transaction.
 
-A person is an account that works its desk, proven by its own password at each act. Who may act on a case: the case's desk and oversight.
+A person is an account that works its desk, and sends its own password with each command. The case's desk and oversight may act on a case.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STANDS = "SELECT 1 FROM intake.account WHERE id = :id AND NOT disabled"
 
 
 async def ask(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Erasure:
-    """Ask for the erasure of a case. Rejected 409: it is held, or somebody has asked before."""
+    """Ask for the erasure of a case. Rejected 409: the case is held, or somebody has asked before."""
     basis = door.lists().word(BASIS, basis, "$.basis")
     case = await _taken(tx, door, who, case_id)
     known = await erasures.of_case(tx, case_id)
@@ -39,9 +39,10 @@ async def ask(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis
 
 
 async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> Erasure:
-    """Approve what another person has asked for: no door shows the case any more, and the entry that precedes its destruction is queued.
+    """Approve the erasure that another person has asked for. No entry point shows the case any more, and the log entry that precedes its
+    destruction is queued.
 
-    Rejected 403: the same person. 409: nobody has asked, the case is held, or whoever asked has no account any more.
+    Rejected 403: the same person. 409: nobody has asked, the case is held, or the person who asked has no account any more.
     """
     known = await erasures.of_case(tx, case_id)
     if known is not None and known.approved_by == who.id:
@@ -70,7 +71,7 @@ async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str) -
 
 
 async def refuse(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> Erasure:
-    """Refuse what was asked for, also what one has asked for oneself. Rejected 409: nobody has asked."""
+    """Refuse an erasure that was asked for, also one's own. Rejected 409: nobody has asked."""
     await _taken(tx, door, who, case_id)
     known = await _asked(tx, case_id)
     await erasures.refuse(tx, known.id, who.id, await clock.now(tx))
@@ -78,7 +79,7 @@ async def refuse(tx: AsyncConnection, door: Door, who: Account, case_id: str) ->
 
 
 async def hold(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Hold:
-    """Say that a case must be kept. The same word twice is one hold."""
+    """Place a hold: the case must be kept. The same basis twice is one hold."""
     basis = door.lists().word(HOLD_BASIS, basis, "$.basis")
     await _taken(tx, door, who, case_id)
     known = next((one for one in await erasures.holds(tx, case_id) if one.basis == basis), None)
@@ -90,7 +91,7 @@ async def hold(tx: AsyncConnection, door: Door, who: Account, case_id: str, basi
 
 
 async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Hold:
-    """Say that a hold is over. Rejected 403: only another person lifts what one has placed. 409: there is no such hold."""
+    """Lift a hold. Rejected 403: the person who placed it cannot lift it. 409: there is no such hold."""
     await _taken(tx, door, who, case_id)
     known = next((one for one in await erasures.holds(tx, case_id) if one.basis == basis), None)
     if known is None:
@@ -102,7 +103,8 @@ async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, basi
 
 
 async def state(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> tuple[Erasure | None, tuple[str, ...]]:
-    """The erasure of a case, if one stands, and what holds the case. Rejected 404: neither is for this person."""
+    """Return the erasure of a case, if it has one that was not refused, and the reasons that hold the case. Rejected 404: this person may
+    see neither."""
     known = await erasures.of_case(tx, case_id)
     if known is not None and known.approved_at is not None and _theirs(door, who, known.desk):
         return known, ()
@@ -111,13 +113,13 @@ async def state(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> 
 
 
 async def waiting(tx: AsyncConnection, door: Door, who: Account) -> tuple[Erasure, ...]:
-    """What waits for approval or destruction at this person's desk; for oversight all of it."""
+    """Return the erasures that wait for approval or destruction at this person's desk; for oversight those of all desks."""
     _desk_staff(who)
     return await erasures.at_desk(tx, "" if who.agency == door.lists().oversight else who.agency)
 
 
 async def _taken(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> access.Case:
-    """The case, locked, for somebody who may decide about it. Rejected 404 for every other."""
+    """Lock and return the case, for a person who may decide about it. Rejected 404: any other person."""
     _desk_staff(who)
     case = await access.take(tx, door.keys, case_id)
     place = await access.place(tx, who.agency, case_id)

@@ -1,4 +1,4 @@
-"""Erasures and holds in SQL: what was asked, what keeps a case, and the destruction itself. Nothing here commits."""
+"""SQL of erasures and holds: requests, reasons to keep a case, and the destruction itself. The caller commits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from services.intake.store import rows
 
 TOPIC = "referral-intake"
 OPEN, COMPLAINT = "open", "complaint"
-"""What holds a case by itself: it is not closed; a complaint about how it was handled is not closed."""
+"""Reasons that hold a case without a person's hold: the case is open, or a complaint about its handling is open."""
 
 
 class Erasure(Struct, frozen=True, kw_only=True):
-    """One erasure. Times: µs UTC, None: not yet."""
+    """One request for an erasure. Times: µs UTC; None: not yet."""
 
     id: str
     case_id: str
@@ -36,19 +36,19 @@ class Erasure(Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> str:
-        """REQUESTED, REFUSED, APPROVED (no door shows the case any more) or ERASED."""
+        """Return REQUESTED, REFUSED, APPROVED (no entry point shows the case any more) or ERASED."""
         if self.destroyed_at is not None:
             return "ERASED"
         return "APPROVED" if self.approved_at is not None else "REFUSED" if self.refused_at is not None else "REQUESTED"
 
     @property
     def event_id(self) -> str:
-        """Of the CaseErased that the loop says for it."""
+        """Return the id of the CaseErased event that the consumer loop emits for it."""
         return derived(self.id, 0)
 
 
 class Hold(Struct, frozen=True, kw_only=True):
-    """Somebody says that a case must be kept."""
+    """A person's order to keep a case."""
 
     id: str
     case_id: str
@@ -94,7 +94,7 @@ _GONE = tuple(
             for table in ("section", "recorded", "happening", "answer", "offer", "task", "track", "exclusion", "referral", "casefile")
         ),
         "DELETE FROM intake.link WHERE case_id = ANY(CAST(:ids AS text[])) OR other = ANY(CAST(:ids AS text[]))",
-        # The keys that were used stay used, so that what is sent again opens no new case; what was sent under them is forgotten.
+        # Used idempotency keys stay used, so that a repeated request opens no new case; the digests of the bodies are deleted.
         "UPDATE intake.submission SET body = '' WHERE case_id = ANY(CAST(:ids AS text[]))",
         "UPDATE intake.queue SET body = '', sent = true WHERE case_id = ANY(CAST(:ids AS text[]))",
         "DELETE FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))",
@@ -113,26 +113,26 @@ _READ = text(
 
 
 async def of_case(tx: AsyncConnection, case_id: str) -> Erasure | None:
-    """The erasure of a case that stands: a refused one does not."""
+    """Return the erasure of a case, unless it was refused."""
     found = await rows(tx, f"SELECT {_COLUMNS} FROM intake.erasure WHERE case_id = :case AND refused_at IS NULL", {"case": case_id})  # noqa: S608
     return Erasure(**found[0]._mapping) if found else None
 
 
 async def at_desk(tx: AsyncConnection, desk: str) -> tuple[Erasure, ...]:
-    """What a desk's staff may approve, refuse or watch; desk empty: every one."""
+    """Return the erasures that a desk's staff may approve, refuse or watch; desk empty: those of all desks."""
     live = "(:desk = '' OR desk = :desk) AND refused_at IS NULL AND destroyed_at IS NULL"
     sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE {live} ORDER BY requested_at"  # noqa: S608
     return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, {"desk": desk}))
 
 
 async def under_way(tx: AsyncConnection) -> tuple[Erasure, ...]:
-    """Approved and not destroyed, the oldest first."""
+    """Return the erasures that are approved and not destroyed, the oldest first."""
     sql = f"SELECT {_COLUMNS} FROM intake.erasure WHERE approved_at IS NOT NULL AND destroyed_at IS NULL ORDER BY approved_at"  # noqa: S608
     return tuple(Erasure(**row._mapping) for row in await rows(tx, sql, {}))
 
 
 async def destroyed(tx: AsyncConnection) -> set[str]:
-    """Cases whose destruction is on record here."""
+    """Return the cases whose destruction this database records."""
     return {row[0] for row in await rows(tx, "SELECT case_id FROM intake.erasure WHERE destroyed_at IS NOT NULL", {})}
 
 
@@ -142,7 +142,7 @@ async def ask(tx: AsyncConnection, wanted: Erasure) -> None:
 
 
 async def approve(tx: AsyncConnection, wanted: Erasure, by: str, at: int) -> None:
-    """From this transaction on no door shows the case. The caller has locked it."""
+    """Approve an erasure: after this transaction no entry point shows the case. The caller has locked it."""
     await tx.execute(_APPROVE, {"id": wanted.id, "by": by, "at": at})
     await tx.execute(_HIDE, {"case": wanted.case_id, "at": at})
 
@@ -152,7 +152,7 @@ async def refuse(tx: AsyncConnection, id: str, by: str, at: int) -> None:
 
 
 async def held(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
-    """What keeps a case from being erased: open, complaint, or the words of the holds on it. The caller has locked the case."""
+    """Return the reasons that keep a case from being erased: open, complaint, or the bases of its holds. The caller has locked the case."""
     sql = (
         "SELECT closed_at IS NULL, EXISTS (SELECT FROM intake.link l JOIN intake.casefile c ON c.case_id = l.case_id "
         "WHERE l.other = :case AND l.how = :raised AND c.closed_at IS NULL) FROM intake.casefile WHERE case_id = :case"
@@ -163,7 +163,7 @@ async def held(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
 
 
 async def holds(tx: AsyncConnection, case_id: str) -> tuple[Hold, ...]:
-    """The holds on a case that nobody has lifted."""
+    """Return the holds on a case that nobody has lifted."""
     sql = f"SELECT {_HOLD} FROM intake.hold WHERE case_id = :case AND lifted_at IS NULL ORDER BY placed_at"  # noqa: S608
     return tuple(Hold(**row._mapping) for row in await rows(tx, sql, {"case": case_id}))
 
@@ -177,12 +177,12 @@ async def lift(tx: AsyncConnection, id: str, by: str, at: int) -> None:
 
 
 async def records(tx: AsyncConnection, case_id: str) -> int:
-    """How many records of a case its topic will hold when everything that waits is said. The caller has locked the case."""
+    """Return the number of records that the topic will hold of a case once its queue is published. The caller has locked the case."""
     return int((await rows(tx, _RECORDS, {"case": case_id, "topic": TOPIC}))[0][0])
 
 
 async def found(tx: AsyncConnection, id: str, case_id: str, body: CaseErased) -> None:
-    """An erasure that the topic tells of and this database does not, or not so far, because it went back."""
+    """Store an erasure that the topic contains and this database lacks, wholly or in part, because an older copy was restored."""
     values = {name: getattr(body, name) for name in ("basis", "requested_by", "requested_at", "approved_by", "approved_at")}
     await tx.execute(_SETTLED, {**values, "id": id})
     await tx.execute(_FOUND, {**values, "id": id, "case_id": case_id})
@@ -190,12 +190,13 @@ async def found(tx: AsyncConnection, id: str, case_id: str, body: CaseErased) ->
 
 
 async def again(tx: AsyncConnection, cases: Collection[str]) -> set[str]:
-    """Which of these erased cases have a key or rows."""
+    """Return those of these erased cases that have a key or rows."""
     return {row[0] for row in await rows(tx, _THERE, {"ids": list(cases)})} if cases else set()
 
 
 async def destroy(tx: AsyncConnection, cases: Iterable[str]) -> None:
-    """Destroy rows and keys. It waits for the batches and for the doors that have begun with one of these cases, and they for it."""
+    """Destroy the rows and keys of these cases. Waits for batches and HTTP requests that have begun to work on one of them, and later ones
+    wait for it."""
     ids = sorted(cases)
     await tx.execute(_BATCHES, {"units": sorted({f"p{topics.partition(case_id)}" for case_id in ids})})
     await tx.execute(_DOORS, {"ids": ids})
@@ -205,7 +206,7 @@ async def destroy(tx: AsyncConnection, cases: Iterable[str]) -> None:
 
 
 async def read_up_to(tx: AsyncConnection) -> dict[int, int]:
-    """Partition of the own topic → first offset that was not looked at for erasures."""
+    """Return partition of `referral-intake` → first offset that was not read for erasures."""
     return {int(row[0]): int(row[1]) for row in await rows(tx, "SELECT partition, next FROM intake.erasure_read", {})}
 
 

@@ -1,7 +1,7 @@
-"""Destroying what was to be erased: only after the log proves the entry, in steps that may each be repeated, and again after a restore.
+"""Destroy approved cases in the background: only after the log proves the entry, in repeatable steps, and again after a restore.
 
-approved → the loop says CaseErased → audit proves it → null on referral-keys → rows and key in one transaction. What the rows say tells
-which step is next, so a process that was killed anywhere goes on from there.
+approved → the loop emits CaseErased → audit proves it → null on referral-keys → rows and key in one transaction. The rows show which step
+is next, so a process that was killed at any point continues from there.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
 
 EVERY = 1.0
-"""Seconds between two looks (ours): audit publishes a checkpoint within seconds."""
+"""Seconds between two turns (ours): audit publishes a checkpoint within seconds."""
 NEW = ("POST", "/v1/referrals")
-"""A new referral is taken also while erasures are being applied again: it shows nothing."""
+"""The one request that is accepted while erasures are applied again: a new referral shows nothing."""
 
 
 class Destroying:
-    """One instance's. Several do no harm: each step is the same done twice. Rejected: the witness policy cannot be read."""
+    """The background worker of one instance. Several may run at once: each step has the same effect when repeated. Rejected: the witness
+    policy cannot be read."""
 
     def __init__(self, door: Door, settings: Settings) -> None:
         self._door, self._settings = door, settings
@@ -43,14 +44,14 @@ class Destroying:
         self._known = 0
 
     def against(self) -> Mapping[str, str]:
-        """What speaks against being ready: the database may hold what was erased, until the topic was looked at."""
+        """Return the reasons why the service is not ready: the database may hold erased cases until the topic was read."""
         found = {}
         if not self._applied:
             found["erasures"] = "erasures are being applied again; if it stays, do database and broker answer?"
         return found
 
     def gate(self, app: ASGIApp) -> ASGIApp:
-        """The doors, shut until erasures are applied again."""
+        """Return the application behind a gate that stays shut until erasures are applied again."""
 
         async def gated(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and not self._applied and (scope["method"], scope["path"]) != NEW:
@@ -60,7 +61,7 @@ class Destroying:
         return gated
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Run turns until cancelled."""
         while True:
             try:
                 await self.turn()
@@ -72,17 +73,17 @@ class Destroying:
             await asyncio.sleep(EVERY)
 
     async def turn(self) -> None:
-        """One look: has the database gone back? What is approved and logged is destroyed."""
+        """Run one turn: apply erasures again if an older database was restored, then destroy every case that is approved and logged."""
         async with self._door.begin() as tx:
             done = await store.destroyed(tx)
-        if len(done) < self._known:  # erasures are never forgotten, so this is an older copy
+        if len(done) < self._known:  # rows of erasures are never deleted, so this is an older copy
             self._applied = False
         if not self._applied:
             await self._again()
             self._applied = True
         async with self._door.begin() as tx:
             waiting = await store.under_way(tx)
-        if waiting:  # a client's TLS holds up the event loop, and every door, for 25 ms: none is made each second for nothing
+        if waiting:  # making a client blocks the event loop for 25 ms (TLS): make none when there is nothing to do
             async with httpx.AsyncClient(base_url=self._settings.audit_url, timeout=audit_client.ANSWER_S) as audit:
                 covered = [one.case_id for one in waiting if await self._proven(audit, one)]
             await self.destroy(covered)
@@ -90,7 +91,8 @@ class Destroying:
             self._known = len(await store.destroyed(tx))
 
     async def _proven(self, audit: httpx.AsyncClient, one: Erasure) -> bool:
-        """Whether the log holds this erasure, by a proof that the witness policy believes. A false one destroys nothing."""
+        """Return True if the log contains this erasure, by a proof that satisfies the witness policy. After a false proof nothing is
+        destroyed."""
         try:
             return await audit_client.covered(audit, self._door.keys, self._policy, one.event_id, one.case_id)
         except Malformed as error:
@@ -99,7 +101,8 @@ class Destroying:
             return False
 
     async def destroy(self, cases: Collection[str]) -> None:
-        """The wrapped keys beside the database first, which is the last that a restored copy could get them from; then rows and keys."""
+        """Destroy cases: first the wrapped keys on `referral-keys`, the last place from which a restored copy could get them; then rows and
+        keys."""
         if not cases:
             return
         async with clients.producer(self._settings) as producer:
@@ -110,8 +113,10 @@ class Destroying:
             observe.log().info("erased", service="intake", case_id=case_id)
 
     async def _again(self) -> None:
-        """What the topic says was erased, and what this database says, is not there. Only what is under way still waits for the log:
-        its wrapped key is still on referral-keys, for that goes first."""
+        """Destroy again every case that the topic or this database records as erased and that has come back.
+
+        Only an erasure under way still waits for the log: its wrapped key is still on `referral-keys`, because that key is deleted first.
+        """
         async with self._door.begin() as tx:
             start, gone = await store.read_up_to(tx), await store.destroyed(tx)
         ends: dict[int, int] = {}

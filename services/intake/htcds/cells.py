@@ -1,4 +1,5 @@
-"""One cell of an HTCDS record: its text → a value, or what is allowed there. Pure; never repeats what was sent."""
+"""Parse one cell of an HTCDS record into a value, or refuse it with what is allowed. Pure; an error never repeats the value that was
+sent."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ from services.intake.policy_view import Lists
 
 Value = str | int | float | bool | list[str]
 TEXT_LIMIT = 10_000
-"""Characters of one cell (ours): as of one recorded text."""
+"""Most characters of one cell (ours): as of one recorded text."""
 _CHECKS: Mapping[str, bool] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2,3}")
 
 
 def value(field: Field, text: str, lists: Lists, where: str) -> Value:
-    """What a cell says. Rejected(out-of-range | unknown-code | repeated-code | wrong-type) at `where`."""
+    """Return the value of a cell. Rejected(out-of-range | unknown-code | repeated-code | wrong-type) at `where`."""
     if len(text) > TEXT_LIMIT:
         raise Rejected("out-of-range", where, f"a cell has at most {TEXT_LIMIT} characters")
     if field.several:
@@ -29,7 +30,7 @@ def value(field: Field, text: str, lists: Lists, where: str) -> Value:
 
 
 def day(text: str, where: str) -> date:
-    """A date as YYYY-MM-DD."""
+    """Return a date written as YYYY-MM-DD."""
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             raise ValueError

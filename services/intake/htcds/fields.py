@@ -1,4 +1,4 @@
-"""Where each field of HTCDS goes: htcds.yaml as values. Read once, by whoever makes the door."""
+"""Load htcds.yaml, which maps each HTCDS field to a section or a trait. The wiring of the HTTP handlers reads it once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILE = Path(__file__).with_name("htcds.yaml")
 
 
 class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One field; the words are explained at the head of the file. of, list: what is allowed, by the standard or by a list of the policy."""
+    """One field; the head of htcds.yaml explains its attributes. of, list: allowed values, by the standard or by a list of the policy."""
 
     type: str
     source: str
@@ -30,12 +30,12 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def several(self) -> bool:
-        """Whether a cell holds several words."""
+        """Return True if a cell may hold several words."""
         return self.type in ("many", "codes", "countries", "actors")
 
 
 class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """fields: by name. languages: ISO 639 → ours. domestic: ISO 3166 codes of here."""
+    """The table of HTCDS fields. fields: by name. languages: ISO 639 → ours. domestic: ISO 3166 codes of this country."""
 
     fields: dict[str, Field]
     languages: dict[str, str]
@@ -43,5 +43,5 @@ class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load(path: Path = FILE) -> Fields:
-    """The table. Raises msgspec.ValidationError naming the place of what is not understood."""
+    """Return the table. Raises msgspec.ValidationError with the place that is not understood."""
     return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Fields)

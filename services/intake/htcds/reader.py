@@ -1,4 +1,4 @@
-"""A file in the shape of HTCDS → its records: a CSV's rows or JSON's objects. Pure; never repeats what was sent."""
+"""Split a file in the shape of HTCDS into records: a CSV's rows or JSON's objects. Pure; an error never repeats a value that was sent."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from services.intake.htcds.fields import Field, Fields
 from services.intake.messages import strict_json
 
 ROWS = 500
-"""Records of one file (ours): half a megabyte of full rows, taken in well under the time that a caller is let wait."""
+"""Most records of one file (ours): half a megabyte of full rows, accepted well within the time that a caller waits."""
 COLUMNS = 200
-"""Columns of a file, fields of a record and names in a file (ours): more than twice the 92 fields that we know. Counted before anything is
-split or looked at, so that a file of commas costs no time."""
+"""Most columns of a file, fields of a record and names in a file (ours): more than twice the 92 fields that we know. They are counted
+before anything is split, so that a file of commas costs no time."""
 UNNAMED = "no field of HTCDS has this name; nothing of it is kept"
 _FIELD_LIKE = re.compile(r"[a-z]{3}_[A-Za-z]{1,60}")
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """One record. row: as a spreadsheet counts, the names being row 1; of JSON the object's number from 1. place: what stands before a
-    field's name to say where it is. cells: field → text, without those that are empty. faults: what is wrong with its form."""
+    """One record.
+
+    row: as a spreadsheet counts, the names being row 1; of JSON the object's number from 1.
+    place: prefix of a field's name in errors.
+    cells: field → text, without empty cells.
+    faults: faults of its form.
+    """
 
     row: int
     place: str
@@ -47,14 +52,14 @@ class Note(Struct, frozen=True, kw_only=True):
 
 
 class Sheet(Struct, frozen=True, kw_only=True):
-    """A file's records, and the columns that were left out."""
+    """A file's records, and the columns of which nothing is kept."""
 
     records: tuple[Record, ...]
     ignored: tuple[Note, ...]
 
 
 def from_csv(data: bytes, table: Fields) -> Sheet:
-    """Rejected: no UTF-8 (400), no CSV (400), no names in the first row, a name twice, too many rows."""
+    """Return the sheet of a CSV file. Rejected: no UTF-8 (400), no CSV (400), no names in the first row, a name twice, too many rows."""
     head, *rows = _lines(data)
     names = [name.strip() for name in head]
     known = [name if name in table.fields else "" for name in names]
@@ -73,7 +78,7 @@ def from_csv(data: bytes, table: Fields) -> Sheet:
 
 
 def from_json(data: bytes, table: Fields) -> Sheet:
-    """An array of records, or one. Rejected: as every JSON body; a record that is no object; too many."""
+    """Return the sheet of a JSON array of records, or of one record. Rejected: as every JSON body; a record that is no object; too many."""
     value = strict_json.read(data)
     found = value if isinstance(value, list) else [value]
     if len(found) > ROWS:
@@ -123,7 +128,7 @@ def _bounded(reader: Any) -> Iterator[list[str]]:
         for number, cells in enumerate(reader):
             if number > ROWS:
                 raise _too_many("$")
-            if number == 0 and len(cells) > COLUMNS:  # a name with a line end in it
+            if number == 0 and len(cells) > COLUMNS:  # a name may contain a line end
                 raise _too_wide("row 1")
             yield cells
     except csv.Error:
@@ -143,7 +148,7 @@ def _row(number: int, cells: list[str], known: list[str], kept: list[bool]) -> R
 
 
 def _text(field: Field, value: Any, where: str) -> str:
-    """A JSON value as the text that a cell would hold; empty for null."""
+    """Return a JSON value as the text that a CSV cell would hold; empty for null."""
     match value:
         case None:
             return ""
@@ -170,7 +175,7 @@ def _too_wide(where: str) -> Rejected:
 
 
 def _letters(index: int) -> str:
-    """A column as a spreadsheet names it: A, Z, AA."""
+    """Return a column as a spreadsheet names it: A, Z, AA."""
     letters = ""
     while index >= 0:
         letters, index = chr(ord("A") + index % 26) + letters, index // 26 - 1

@@ -1,4 +1,4 @@
-"""A record in the shape of HTCDS → a referral: personal fields into sections of the case file, coded ones into traits. Pure."""
+"""Turn an HTCDS record into a referral: personal fields into sections of the case file, coded fields into traits. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.intake.messages.strict_json import canonical
 from services.intake.policy_view import Lists
 
 OLDEST = 120
-"""Years after which a birthdate is a slip (ours)."""
+"""Years after which a birthdate is taken for a mistake (ours)."""
 COLUMNS = {
     "age": "ref_Age",
     "age_band": "prs_Birthdate",
@@ -29,11 +29,11 @@ COLUMNS = {
     "asylum": "ref_Asylum",
     "flags": "ref_Flags",
 }
-"""Traits that can contradict one another, and the columns that say them."""
+"""Trait that can contradict another → the column that states it."""
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """A record that is in order. key: the sender's own number, empty when it gave none. same: what makes two records the same."""
+    """A valid record. key: the sender's own number; empty when it gave none. same: bytes that are equal for two equal records."""
 
     key: str
     same: bytes
@@ -44,13 +44,13 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 class Faulty(Struct, frozen=True, kw_only=True):
-    """What is wrong with a record, all of it."""
+    """All faults of a record."""
 
     faults: tuple[Rejected, ...]
 
 
 def read(record: Record, table: Fields, lists: Lists, received: date) -> Found | Faulty:
-    """What a record asks. received: the day on which it came, for the age."""
+    """Return the referral of a record, or all of its faults. received: day of receipt, from which the age is computed."""
     if record.faults and not record.cells:
         return Faulty(faults=record.faults)
     reading = _Reading(record, table, lists, received)
@@ -62,7 +62,7 @@ def read(record: Record, table: Fields, lists: Lists, received: date) -> Found |
 
 
 class _Reading:
-    """One record under way: every fault is kept, so that its sender hears of all of them at once."""
+    """The conversion of one record. It collects every fault, so that the sender gets all of them at once."""
 
     def __init__(self, record: Record, table: Fields, lists: Lists, received: date) -> None:
         self.faults = [*record.faults]
@@ -73,7 +73,7 @@ class _Reading:
         self._day = received
 
     def submission(self) -> submit.Submission:
-        """What the record says, as far as it is in order."""
+        """Return the referral, as far as the record is valid."""
         traits = self._traits()
         return submit.Submission(
             traits=traits,
@@ -119,7 +119,7 @@ class _Reading:
         return traits
 
     def _column(self, trait: str) -> str:
-        """The column that said a trait."""
+        """Return the column from which a trait came."""
         if trait == "age" and "ref_Age" not in self._record.cells:
             return "prs_Birthdate"
         return COLUMNS[trait]
@@ -135,7 +135,7 @@ class _Reading:
         for name in sorted(file):
             try:
                 yield name, submit.section(name, file[name], self._lists, self._record.place.rstrip(", ."))
-            except Rejected as fault:  # a policy without this section
+            except Rejected as fault:  # the policy does not have this section
                 self.faults.append(fault)
 
     def _excludes(self) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ class _Reading:
         return tuple(said) if isinstance(said, list) else ()
 
     def _words(self, trait: str) -> Iterable[str]:
-        """What the fields of a trait say, in our words."""
+        """Yield the words of a trait's fields, in our codes."""
         for name, value in self._values.items():
             field = self._table.fields[name]
             if field.trait == trait:
@@ -160,7 +160,7 @@ class _Reading:
         return tuple(dict.fromkeys(self._words(trait)))
 
     def _age(self) -> tuple[str, str]:
-        """(age, age band): by the birthdate, the sender's own word above it, uncertain without either."""
+        """Return (age, age band): from the birthdate, with the sender's own word above it; uncertain without either."""
         told, born = self._coded("age", ""), self._values.get("prs_Birthdate")
         if not isinstance(born, str):
             return told or "uncertain", "unknown"
@@ -171,7 +171,7 @@ class _Reading:
         bands = (band for band in self._lists.codes.get("age-band", ()) if "-" in band)
         band = next((one for one in bands if int(one.split("-")[0]) <= years <= int(one.split("-")[1])), "unknown")
         if told == "uncertain" and not fits(told, band):
-            band = "unknown"  # the sender's word stands above the papers: who doubts them gets a child's protection
+            band = "unknown"  # the sender's word counts more than the papers: a person whose age is in doubt gets a child's protection
         return told or ("child" if years < 18 else "adult"), band
 
     def _found_in(self, home: str) -> str:
@@ -189,7 +189,8 @@ class _Reading:
         return "domestic" if any(code in self._table.domestic for code in countries) else "foreign"
 
     def _consent(self, age: str) -> Consent | None:
-        """A box that is ticked for a child says nothing about who agreed: without a giver it is on file, and not yet asked."""
+        """Return the consent of a record. A ticked box for a child does not show who agreed: without a giver the consent is on file, and
+        not yet asked."""
         ticked, giver = self._values.get("con_Consent"), self._values.get("ref_ConsentGiver")
         if ticked is None:
             return None

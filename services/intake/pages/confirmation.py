@@ -1,6 +1,7 @@
-"""After an answer: what became of it, or what is wrong with it. Pure.
+"""Texts after an answer was sent: its effect, or the error beside the field that caused it. Pure.
 
-The link back carries word and time with a mark that only we can make for this visit: nobody can send a link that claims an answer.
+The redirect after a form carries word and time with a MAC that only we can make for this visit: nobody can forge a link that claims an
+answer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _KEYS = {"key-reused": "error.key"}
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was taken, and what is known of it, in words. counts: it took effect; None: not decided yet."""
+    """The message about an answer that was sent. counts: it took effect; None: not decided yet."""
 
     title: str
     means: str
@@ -32,12 +33,12 @@ class Sent:
 
 
 def link(where: str, word: str, at: int, token: str) -> str:
-    """The page of an offer or task, saying what was just taken. at: µs UTC."""
+    """Return the URL of the page of an offer or task that confirms what was just sent. at: µs UTC."""
     return f"{where}?sent={word}.{at}.{_mark(where, word, at, token)}"
 
 
 def ordered(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
-    """Return what such a link of a task says; None without one, or for one that we did not make."""
+    """Return the confirmation in the link of a task; None without one, or for a link that we did not make."""
     found = _taken(query, where, visit)
     if found is None:
         return None
@@ -47,7 +48,7 @@ def ordered(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | 
 
 
 def became(query: QueryParams, where: str, visit: Visit, say: Words, said: Sequence[Answer]) -> Sent | None:
-    """Return what became of the answer that such a link of an offer names. said: all answers to the offer, the oldest first."""
+    """Return the effect of the answer in the link of an offer. said: all answers to the offer, the oldest first."""
     found = _taken(query, where, visit)
     if found is None:
         return None
@@ -63,14 +64,14 @@ def became(query: QueryParams, where: str, visit: Visit, say: Words, said: Seque
 
 
 def line(one: Answer, said: Sequence[Answer], say: Words, now: int) -> str:
-    """Return one answer of the offer's history: when, who, what, and what became of it."""
+    """Return one line of the offer's history of answers: time, person, word and effect."""
     who = one.login or say("sent.system")
     told = say("sent.open") if one.became is None else say("sent.effect") if not one.became else _why(one, said, say, now)
     return f"{relative_time.clock(say, one.at, now)} · {who} · {say(f'word.{one.word}')}: {told}"
 
 
 def _why(mine: Answer, said: Sequence[Answer], say: Words, now: int) -> str:
-    """Return why an answer changed nothing: a colleague's earlier one, else routing's reason. Nobody is told of an exclusion."""
+    """Return the reason why an answer changed nothing: a colleague's earlier answer, else routing's reason. An exclusion is never shown."""
     first = next((one for one in reversed(said) if one.became == "" and one.at <= mine.at and one is not mine), None)
     if first is not None:
         time = relative_time.clock(say, first.at, now)
@@ -79,7 +80,7 @@ def _why(mine: Answer, said: Sequence[Answer], say: Words, now: int) -> str:
 
 
 def _taken(query: QueryParams, where: str, visit: Visit) -> tuple[str, int] | None:
-    """Return the word and the time (µs UTC) that a link of ours names."""
+    """Return the word and the time (µs UTC) in a link that we made; None for any other link."""
     word, _, rest = query.get("sent", "").partition(".")
     at, _, mark = rest.partition(".")
     if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not hmac.compare_digest(
@@ -94,7 +95,7 @@ def _mark(where: str, word: str, at: int, token: str) -> str:
 
 
 def refused(entered: Entered, why: Rejected) -> Entered:
-    """The answer with what the door found wrong, beside the field it is about."""
+    """Return the entered answer with the error of a refusal, beside the field that caused it."""
     errors: Mapping[str, str]
     if why.code in _KEYS:
         errors = {"top": _KEYS[why.code]}

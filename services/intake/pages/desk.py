@@ -1,6 +1,6 @@
-"""For a desk: telephone answers of agencies that are not on the system, and tasks that no rule can place.
+"""Pages of a desk: telephone answers of agencies that are not on the system, and tasks that no rule can place.
 
-How the case of a desk's task stands, as far as it decides what can be ordered now. Reads only.
+Also reads the state of a task's case, as far as it decides which instructions are possible now.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from services.intake.projection.timeline import Line
 
 
 async def call(call: Call) -> Response:
-    """An offer whose agency is telephoned."""
+    """Return the page of an offer whose agency is telephoned."""
     found, spot, said = await _called(call)
     return inbox.offer_page(call, found, spot, said, where=f"/calls/{found.offer_id}", by_phone=True)
 
 
 async def answer_call(call: Call) -> Response:
-    """Write down what the agency said: via PHONE, recorded by this account."""
+    """Record the agency's answer: via PHONE, by this account."""
     found, spot, said = await _called(call)
     entered = forms.answer(call.form, found)
     status = 422
@@ -54,7 +54,7 @@ async def answer_call(call: Call) -> Response:
 
 
 async def task(call: Call) -> Response:
-    """One task of my desk."""
+    """Return the page of one task of the person's desk."""
     return _page(call, await _tasked(call))
 
 
@@ -63,7 +63,7 @@ async def instruct(call: Call) -> Response:
     asked = await _tasked(call)
     found, door, who = asked.task, call.pages.door, call.visit.who
     entered = forms.instruction(call.form, pages_task.offered(found, asked.choices, asked.now), _fields(asked.choices))
-    if entered.errors and set(entered.errors) != {"top"}:  # an order that is not possible any more may be this very form, sent twice
+    if entered.errors and set(entered.errors) != {"top"}:  # the order may be impossible because this very form came before; its key tells
         return _page(call, asked, entered=entered, errors=entered.errors, status=422)
     linking, anew = entered.word == "LINK", entered.word == "REOPEN"
     body = responses.InstructionBody(
@@ -90,7 +90,7 @@ async def instruct(call: Call) -> Response:
 
 
 async def _called(call: Call) -> tuple[Offer, Spot, tuple[Answer, ...]]:
-    """Rejected 404 for who has no desk's account."""
+    """Return the offer of a call, its location and its answers. Rejected 404: the account does not work a desk."""
     who = call.visit.who
     if not who.desk:
         raise store.unknown("offer", "offer_id")
@@ -123,7 +123,7 @@ async def _tasked(call: Call) -> Asked:
 
 
 def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
-    """Word → the field of its target; a step that is no decision is settled without one."""
+    """Return instruction → the field of its target; a step that is no decision is settled without one."""
     return {word: field for word, field in pages_task.FIELDS.items() if word != "SETTLE" or choices.codes}
 
 
@@ -154,7 +154,7 @@ _STANDS = (
 
 
 async def situation(tx: AsyncConnection, keys: Keys, task: Task, agency: str, account: str | None) -> Situation:
-    """For a task that this reader may see."""
+    """Return the state of the case of a task. The caller has checked that the reader may see the task."""
     at = {"case": task.case_id, "track": task.track_id or "", "step": task.step, "seat": task.seat}
     [(closed, pathway, states)] = await store.rows(tx, _STANDS, at)
     lines = await _lines(tx, keys, task.case_id) if task.about in ("confirm-default", "confirm-change") else []
@@ -174,7 +174,7 @@ async def situation(tx: AsyncConnection, keys: Keys, task: Task, agency: str, ac
 
 
 async def _lines(tx: AsyncConnection, keys: Keys, case_id: str) -> list[Line]:
-    """The timeline of a case, in order; nothing of one that is erased."""
+    """Return the timeline of a case, in order; empty for an erased case."""
     key = (await keys.load(tx, [case_id])).get(case_id)
     if key is None:
         return []
@@ -186,7 +186,8 @@ async def _lines(tx: AsyncConnection, keys: Keys, case_id: str) -> list[Line]:
 
 
 def _default(step: str, line: Line) -> str | None:
-    """The code that silence took for the step, where this line says how it was decided; empty where a person did."""
+    """Return the code that silence recorded for the step, if this line is its decision; empty where a person decided; None for any other
+    line."""
     if (line.what, line.step) != ("DECIDED", step):
         return None
     code, _, how = line.detail.rpartition(": ")[2].partition(" ")

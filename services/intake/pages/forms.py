@@ -1,4 +1,4 @@
-"""What a person entered, read and checked. Pure. Errors name a field and a text of words.yaml; what was entered is always kept."""
+"""Parse and check the forms of the pages. Pure. An error names a field and a text of words.yaml; entered values are always kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.intake.model import Offer
 from services.intake.pages.offer import possible
 
 BODY_LIMIT = 256 * 1024
-"""Bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
+"""Most bytes of a form: two texts of WORDS_LIMIT Cyrillic letters, six bytes each when encoded, and room."""
 FIELDS = 40
 _HERE = re.compile(r"/(inbox|(offers|calls|tasks)/[0-9a-f-]{36})")
 Fields = Mapping[str, str]
@@ -20,7 +20,8 @@ Fields = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entered:
-    """An answer as it was entered. errors: field → key of words.yaml, empty when it can be sent. refusal: the door's own word for one."""
+    """The entered values of an answer or instruction. errors: field → key of words.yaml; empty when it can be sent. refusal: code of the
+    refusal."""
 
     word: str = ""
     reason: str = ""
@@ -33,7 +34,7 @@ class Entered:
 
 
 def fields(body: bytes) -> dict[str, str] | None:
-    """The fields of a form in UTF-8, the last of each name; None for what is no such form."""
+    """Return the fields of a form in UTF-8, the last of each name; None when the body is no such form."""
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=FIELDS)
     except ValueError:
@@ -42,13 +43,13 @@ def fields(body: bytes) -> dict[str, str] | None:
 
 
 def _clean(value: str) -> str:
-    """Line ends as everywhere else; no control characters, which PostgreSQL and readers refuse."""
+    """Return a value with plain line ends, and without control characters, which PostgreSQL and readers refuse."""
     plain = (" " if c.isspace() and c != "\n" else c for c in value.replace("\r\n", "\n"))
     return "".join(c for c in plain if c == "\n" or c.isprintable())
 
 
 def answer(form: Fields, offer: Offer) -> Entered:
-    """An answer to an offer, checked against what the offer asks."""
+    """Return the answer in a form, checked against the offer."""
     word = form.get("word", "")
     reason, code = form.get("reason", ""), form.get("code", "")
     texts = {need: form.get(f"need.{need}", "").strip() for need in offer.needs} if word == "DECIDE" else {}
@@ -66,7 +67,7 @@ def answer(form: Fields, offer: Offer) -> Entered:
 
 
 def instruction(form: Fields, words: tuple[str, ...], choices: Mapping[str, str]) -> Entered:
-    """What a desk chose. words: those that the page offers. choices: word → the field that it chooses its target with."""
+    """Return the instruction in a form. words: instructions that the page offers. choices: instruction → the field of its target."""
     word, reason, how = form.get("word", ""), form.get("reason", ""), form.get("how", "")
     target = form.get(choices[word], "") if word in choices else ""
     errors: dict[str, str] = {}
@@ -82,5 +83,5 @@ def instruction(form: Fields, words: tuple[str, ...], choices: Mapping[str, str]
 
 
 def here(path: str) -> str:
-    """A page of ours to go to afterwards; the inbox for anything else, so that a link cannot lead out."""
+    """Return the path if it is a page of ours, else the inbox, so that a link cannot lead to another site."""
     return path if _HERE.fullmatch(path) else "/inbox"

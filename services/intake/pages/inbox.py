@@ -1,4 +1,4 @@
-"""The inbox, and one offer: look, read the case file, answer."""
+"""Pages of the inbox and of one offer: display it, disclose the case file, send an answer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import Call, known_id
 
 LOOK_S = 0.1
-"""Seconds between two looks whether an answer was decided (ours): routing takes some 20 ms."""
+"""Seconds between two checks whether routing has decided an answer (ours): routing takes some 20 ms."""
 
 
 async def inbox(call: Call) -> Response:
-    """What my agency holds, most urgent first; for a desk also its tasks and telephone calls. The task of a call is the call itself."""
+    """Return the inbox: the agency's offers, most urgent first; for a desk also its tasks and telephone calls. A task to call an agency is
+    shown as the call."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
         offers = {offer.offer_id: offer for offer in await store.all_offers(tx, who.agency, who.id)}
@@ -49,7 +50,7 @@ async def inbox(call: Call) -> Response:
 
 
 async def offer(call: Call) -> Response:
-    """One offer that my agency holds or held. The case file stays closed until it is asked for with the form."""
+    """Return the page of one offer that the agency holds or held. The case file stays closed until the person opens it with the form."""
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
         spot, said = await beside(tx, call, found)
@@ -57,7 +58,7 @@ async def offer(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    """Open the case file. That it is read is committed before this returns, so before anything of it leaves."""
+    """Return the page with the case file. The reading is committed before this function returns, so before any of the file leaves."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
@@ -72,14 +73,14 @@ async def show(call: Call) -> Response:
 
 
 async def answer(call: Call) -> Response:
-    """Take an answer, once for each form. What is wrong with it stands beside the field, and what was entered stays."""
+    """Send an answer, once for each form. On an error the page shows it beside the field, and keeps the entered values."""
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
         spot, said = await beside(tx, call, found)
     entered = forms.answer(call.form, found)
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
-        # A word that is not possible any more may be this very form, sent twice: its key tells.
+        # The word may be impossible because this very form came before: its key tells.
         sent = await send(call, found, entered, via="WEB")
         if isinstance(sent, Response):
             return sent
@@ -88,7 +89,7 @@ async def answer(call: Call) -> Response:
 
 
 async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
-    """Hand an answer in: to the page that says so, or back with what is wrong and the status."""
+    """Send an answer. Return the redirect to the page that confirms it, or the entered values with the error and the status."""
     door, who = call.pages.door, call.visit.who
     try:
         body = act_on_case.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=via)
@@ -105,7 +106,7 @@ async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Respo
 
 
 async def _decided(call: Call, offer_id: str, word: str, at: int) -> None:
-    """Wait until routing has decided about an answer, at most as long as a person waits for a page. at: when it was taken, µs UTC."""
+    """Wait until routing has decided an answer, at most `patience_s`. at: time of its receipt, µs UTC."""
     until = time.monotonic() + call.pages.patience_s
     while time.monotonic() < until:
         async with call.pages.door.begin() as tx:
@@ -116,7 +117,7 @@ async def _decided(call: Call, offer_id: str, word: str, at: int) -> None:
 
 
 async def beside(tx: AsyncConnection, call: Call, found: Offer) -> tuple[Spot, tuple[Answer, ...]]:
-    """Return where the child was found, and what was answered so far."""
+    """Return the location of the offer's case, and the answers to the offer so far."""
     spots = await locations.spots(tx, call.pages.door.keys, [found.case_id])
     return spots.get(found.case_id, Spot()), await store.answers(tx, found.offer_id)
 
@@ -151,7 +152,7 @@ def offer_page(
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    """The page of an offer. where: its path. by_phone: a desk records the answer of an agency on the telephone."""
+    """Return the page of an offer. where: its path. by_phone: a desk records the answer of an agency on the telephone."""
     render, visit = call.pages.render, call.visit
     say, name = render.say(visit), render.name(visit)
     reasons = call.pages.door.lists().codes.get("reason", ())

@@ -1,4 +1,5 @@
-"""What a page says about an offer or a task, in the reader's words. Pure: rows, names and now in; values for the templates out."""
+"""Texts of offers and tasks in the reader's language, for the cards and boxes of the pages. Pure: rows, names and the time in; template
+values out."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from services.intake.model import Offer, Spot, Task
 from services.intake.pages import relative_time
 
 SOON_US = 15 * 60 * 1_000_000
-"""A limit nearer than this is marked (ours): the shortest limit of the procedures, time to acknowledge, is 15 minutes."""
+"""A limit nearer than this is highlighted (ours): the shortest limit of the procedures, time to acknowledge, is 15 minutes."""
 LATELY_US = 24 * 60 * 60 * 1_000_000
-"""An offer that ended longer ago is no longer in the inbox (ours): every shift sees what became of the last one's."""
+"""An offer that ended longer ago is not in the inbox (ours): every shift sees the results of the previous one."""
 SHOWN = 50
 """Cards of one group at most; the most urgent stay."""
 TOLD = ("age-band", "sex", "language")
-"""Sections that hold codes of the list of their own name."""
+"""Sections whose codes belong to the list of the same name."""
 UNTOLD = (NOT_CALLED, NOT_TOLD)
 URGENCIES = ("emergency", "urgent", "routine")
 
@@ -55,7 +56,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The inbox: what needs an answer first."""
+    """The groups of the inbox, in the order of the page: first the offers that need an answer."""
 
     answer: list[Card]
     tasks: list[Card]
@@ -66,12 +67,12 @@ class Groups:
 
 
 def text(say: Words, start: str, code: str, otherwise: str) -> str:
-    """Our text for a code, or for any other one."""
+    """Return our text for a code, or the text for any other code."""
     return say.first(f"{start}.{code}", f"{start}.{otherwise}")
 
 
 def time(say: Words, due: int | None, what: str, now: int) -> Time | None:
-    """The time box of an offer; None where no answer is expected by a time."""
+    """Return the time box of an offer; None where it has no limit."""
     if due is None:
         return None
     tone = "late" if due <= now else "soon" if due - now < SOON_US else ""
@@ -85,7 +86,7 @@ def time(say: Words, due: int | None, what: str, now: int) -> Time | None:
 
 
 def state(offer: Offer) -> str:
-    """The word of `words.yaml` for how an offer stands."""
+    """Return the key of `words.yaml` for the state of an offer."""
     if offer.closed_at is not None:
         return "CLOSED"
     if offer.declined_by is not None:
@@ -96,24 +97,24 @@ def state(offer: Offer) -> str:
 
 
 def ended(offer: Offer, say: Words) -> str:
-    """How an offer ended. Silence that was ours or the desk's is not told as the agency's."""
+    """Return the text for the end of an offer. Silence that was ours or the desk's is not shown as the agency's."""
     return say(f"ended.{offer.reason}") if offer.reason in UNTOLD else text(say, "ended", offer.state, "UNKNOWN")
 
 
 def line(what: str, spot: Spot, name: Name) -> str:
-    """What, and where: the second line of a card."""
+    """Return the second line of a card: the role or step, and the municipality."""
     return " · ".join(part for part in (what, name("municipality", spot.found_in) if spot.found_in else "") if part)
 
 
 def asked(say: Words, at: int, id: str, now: int) -> str:
-    """Since when, and the reference: what tells two cards apart that ask the same."""
+    """Return the time and the reference of an offer or task, which distinguish two cards with the same title."""
     return f"{say('offer.asked')} {relative_time.clock(say, at, now)} · {say('offer.reference')} {id[:8]}"
 
 
 def groups(
     offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], spots: Callable[[str], Spot], say: Words, name: Name, now: int
 ) -> Groups:
-    """Sort what an agency holds into the groups of the inbox, the nearest limit first."""
+    """Sort an agency's offers, calls and tasks into the groups of the inbox, the nearest limit first."""
     found = Groups([], [], [], [], [], [])
     for offer in sorted(offers, key=_urgency):
         if offer.closed_at is None:
@@ -139,7 +140,7 @@ def _urgency(offer: Offer) -> tuple[float, int, int, str]:
 
 
 def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: bool = False) -> Card:
-    """An offer in the inbox. agency: it is another one's, to be telephoned."""
+    """Return the card of an offer. agency: it is another agency's, to be telephoned."""
     over = offer.closed_at is not None
     who = name("agency", offer.agency) if agency else name("role", offer.role)
     return Card(
@@ -157,7 +158,7 @@ def card(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, agency: 
 
 
 def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
-    """A desk's task in the inbox."""
+    """Return the card of a desk's task."""
     return Card(
         href=f"/tasks/{task.task_id}",
         title=name("about", task.about),
@@ -173,7 +174,8 @@ def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
 
 
 def content(section: str, found: Any, name: Name) -> Any:
-    """What a section holds. The codes of those that are told from the case's traits become names; what an agency wrote stays as it is."""
+    """Return the content of a section for the page. Codes derived from the case's traits become names; content that an agency wrote stays
+    as it is."""
     if section not in TOLD or not isinstance(found, Mapping):
         return found
     codes = [code for value in found.values() for code in (value if isinstance(value, list) else [value])]

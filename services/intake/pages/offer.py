@@ -1,4 +1,4 @@
-"""The page of one offer: what it says, and which answers it lets a person give now. Pure."""
+"""View of one offer: the facts that the page shows, and the answers that a person may give now. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.intake.model import Offer, Spot
 from services.intake.pages import relative_time
 from services.intake.pages.labels import UNTOLD, URGENCIES, Name, Time, ended, line, state, text, time
 
-# Which of the offer's words make sense as it stands; routing decides whether an answer counts, this only keeps the page short.
+# State of an offer → the answers that make sense. Routing decides whether an answer counts; this table only keeps the page short.
 _NOW = {
     "OFFERED": ("ACKNOWLEDGE", "ACCEPT", "DECIDE", "HOLD", "DECLINE"),
     "ACKNOWLEDGED": ("ACCEPT", "DECIDE", "HOLD", "DECLINE"),
@@ -25,7 +25,7 @@ _FOLDED = ("DECLINE", "HOLD", "RETURN")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A text that must be written down with a decision."""
+    """A text that must be recorded with a decision."""
 
     id: str
     label: str
@@ -34,7 +34,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One answer. plain: a single button. folded: opened first. codes, reasons: (code, name)."""
+    """One answer. plain: a single button. folded: hidden until opened. codes, reasons: (code, name)."""
 
     word: str
     label: str
@@ -54,7 +54,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """All that the page shows before the case file is opened."""
+    """The values that the page shows before the case file is opened."""
 
     title: str
     line: str
@@ -74,17 +74,17 @@ class OfferView:
 
 
 def possible(offer: Offer) -> tuple[str, ...]:
-    """The words that a person may answer with now, the likeliest first."""
+    """Return the words that a person may answer with now, the likeliest first."""
     at = offer.state if offer.closed_at is not None else state(offer)
     found = tuple(word for word in _NOW.get(at, ()) if word in offer.words)
-    # An agency that is asked to decide has nothing to accept.
+    # A DECIDE offer has nothing to accept.
     return tuple(word for word in found if word != "ACCEPT") if "DECIDE" in found else found
 
 
 def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, ...], now: int, *, call: bool = False) -> OfferView:
-    """reasons: the policy's whole list, for words whose reasons the offer does not limit.
+    """Return the view of an offer. reasons: the policy's whole list, for words whose reasons the offer does not limit.
 
-    call: a desk looks at it, for an agency on the telephone.
+    call: a desk reads it, for an agency on the telephone.
     """
     over = offer.closed_at is not None
     readable = not over and offer.declined_by is None and not call
@@ -108,14 +108,14 @@ def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, .
 
 
 def _ended_reason(offer: Offer, say: Words, name: Name, reasons: tuple[str, ...]) -> str:
-    """The reason that the agency gave, or our text for routing's; empty for one that only programs know."""
+    """Return the reason that the agency gave, or our text for routing's reason; empty for a reason that only programs use."""
     if offer.reason in reasons:
         return name("reason", offer.reason)
     return say(f"closed.{offer.reason}") if say.has(f"closed.{offer.reason}") else ""
 
 
 def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, call: bool) -> tuple[tuple[str, str], ...]:
-    """call: no rung of the agency is woken, because its desk calls."""
+    """Return the facts of an offer. call: no rung of the agency is notified, because its desk calls."""
     woken = offer.ladder[offer.rung] if offer.closed_at is None and not call and 0 <= offer.rung < len(offer.ladder) else ""
     known = (
         ("offer.state", "" if offer.closed_at is not None else say("state." + state(offer))),
@@ -131,7 +131,7 @@ def _facts(offer: Offer, spot: Spot, say: Words, name: Name, now: int, *, call: 
 
 
 def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str, ...], *, call: bool) -> Action:
-    """call: the texts that speak to the agency itself are left out."""
+    """Return one answer. call: without the texts that address the agency itself."""
     late = offer.closed_at is not None
     allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
     deciding = word == "DECIDE"
@@ -152,13 +152,13 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
 
 
 def _means(word: str, offer: Offer) -> str:
-    """Return the ending of the text that explains a word: nobody waits for an answer to a notice, and a declined duty stays."""
+    """Return the last part of the key of the text that explains a word. A notice and the decline of a duty have texts of their own."""
     if word == "ACKNOWLEDGE" and offer.kind == "NOTIFY":
         return "notice"
     return "duty" if word == "DECLINE" and set(offer.reasons) <= {"OUT_OF_AREA", "CONFLICT_OF_INTEREST"} else "means"
 
 
 def need(code: str, say: Words, name: Name) -> Need:
-    """What must be written, in words; the policy's name for a need that we have no text of."""
+    """Return the label of a text that must be recorded; the policy's name where we have no text for it."""
     label = say(f"field.need.{code}") if say.has(f"field.need.{code}") else say("field.need.other", need=name("need", code))
     return Need(id=code, label=label, hint=say(f"field.need.{code}.means") if say.has(f"field.need.{code}.means") else "")

@@ -1,4 +1,4 @@
-"""One request for a page: who visits, whether its form is ours, what goes wrong in plain words, and the headers of every answer."""
+"""Handle one request for a page: read the session, check the form token, turn errors into pages, and set the headers of every answer."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from services.intake.pages.session import Cookies, Visit
 from services.intake.store import unknown
 
 PAUSE_S = 2.0
-"""The longest that a form waits on purpose, beside its work: for routing's decision about an answer, or after guesses of a login."""
+"""Seconds that a form waits on purpose at most, beside its work: for routing's decision about an answer, or after guesses of a login."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What every page needs; made by `pages.routes`. hashing: bounds the passwords that are checked at a time.
+    """The dependencies of every page, made by `pages.routes`. hashing: limits the passwords that are checked at once.
 
-    patience_s: how long a page waits for routing's decision about an answer.
+    patience_s: seconds that a page waits for routing's decision about an answer.
     """
 
     door: Door
@@ -69,7 +69,7 @@ def endpoint(pages: Pages, page: Page, *, strangers: bool) -> Callable[[Request]
 
 
 def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """For what the router refuses: no such page (404), or it cannot do that (405)."""
+    """Return the page for a request that the router refuses: no such page (404), or not this method (405)."""
 
     async def answered(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -85,7 +85,7 @@ def lost(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
 
 
 def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> Response:
-    """The page that says what went wrong. Where names are away too it is the page of a stranger."""
+    """Return the page for an error. When the policy's names are away too, it is the page of a stranger."""
     if isinstance(error, Rejected):
         try:
             return pages.render.message(visit, error.status if error.status in (403, 404, 408, 413) else 404)
@@ -101,7 +101,7 @@ def _failed(pages: Pages, request: Request, visit: Visit, error: Exception) -> R
 
 
 async def _visit(pages: Pages, request: Request) -> Visit:
-    """Who visits. A page for somebody without a session needs no database."""
+    """Return the visit of a request. A GET without a session cookie needs no database."""
     if request.method == "GET" and not pages.cookies.get(request, "session"):
         return session.stranger(request, pages.cookies, 0)
     async with pages.door.stranger() as tx:
@@ -117,7 +117,7 @@ async def _page(call: Call, page: Page, strangers: bool) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The form's bytes. Rejected 413, or 408 for one that does not come to its end."""
+    """Return the bytes of a form. Rejected 413: too large. 408: the form did not come to its end in time."""
     body = b""
     try:
         async for chunk in request.stream():
@@ -130,14 +130,14 @@ async def _body(request: Request) -> bytes:
 
 
 def _not_ours(call: Call) -> Response:
-    """A form without the visit's token: its visit may have ended while somebody was writing."""
+    """Return the page for a form without the visit's token: the session may have ended while the person was writing."""
     if not call.visit.ended:
         return call.pages.render.message(call.visit, 403)
     return call.pages.render.ended(call.visit, forms.here(call.request.url.path.rpartition("/")[0]), call.form)
 
 
 def known_id(call: Call, what: str) -> str:
-    """The id of the path. Rejected 404 for what can be none."""
+    """Return the id of the path. Rejected 404: the text cannot be an id."""
     value = str(call.request.path_params["id"])
     if not is_id(value):
         raise unknown(what, "id")
@@ -145,6 +145,6 @@ def known_id(call: Call, what: str) -> str:
 
 
 def to_sign_in(call: Call) -> Response:
-    """A stranger is asked to sign in, and comes back to the page asked for."""
+    """Redirect to the sign-in page, which leads back to the page that was requested."""
     path = forms.here(call.request.url.path)
     return RedirectResponse("/signin" if path == "/inbox" else f"/signin?to={path}", status_code=303)

@@ -1,4 +1,5 @@
-"""Times in words, for somebody who was just woken. Pure: now is an argument. Times in are microseconds UTC, out Europe/Belgrade."""
+"""Times in words, easy to read for a person who was just woken. Pure: now is an argument. Times in are microseconds UTC, out
+Europe/Belgrade."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ _MINUTE_US = 60_000_000
 
 
 def span(words: Words, length_us: int) -> str:
-    """A length in its two largest units, rounded down: never more time than there is. "1 hour 5 minutes", "2 days"."""
+    """Return a length in its two largest units, rounded down: never more time than there is. "1 hour 5 minutes", "2 days"."""
     minutes = max(length_us, 0) // _MINUTE_US
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
@@ -25,7 +26,7 @@ def span(words: Words, length_us: int) -> str:
 
 
 def clock(words: Words, at: int, now: int) -> str:
-    """A time of day, with its day where that is not today: "03:24", "tomorrow 08:00", "Thu 26.11. 08:00"."""
+    """Return a time of day, with its day where that is not today: "03:24", "tomorrow 08:00", "Thu 26.11. 08:00"."""
     then, today = _local(at), _local(now)
     time, days = f"{then:%H:%M}", (then.date() - today.date()).days
     if days in (-1, 0, 1):
@@ -34,7 +35,7 @@ def clock(words: Words, at: int, now: int) -> str:
 
 
 def left(words: Words, due: int | None, now: int) -> str:
-    """What stays until a limit, or how late it is: "47 minutes left", "Late by 4 minutes"."""
+    """Return the time left until a limit, or the time since: "47 minutes left", "Late by 4 minutes"."""
     if due is None:
         return words("left.none")
     if abs(due - now) < _MINUTE_US:
@@ -51,14 +52,14 @@ def _end(words: Words, due: int, now: int) -> str:
 
 
 def limit(words: Words, due: int | None, now: int) -> str:
-    """The limit as a time of day: "until 03:24", "the limit was 03:24"; empty where there is none."""
+    """Return the limit as a time of day: "until 03:24", "the limit was 03:24"; empty where there is none."""
     if due is None:
         return ""
     return words("until" if due > now else "was", time=_end(words, due, now))
 
 
 def machine(at: int) -> str:
-    """The same for a program, as the attribute of <time> wants it."""
+    """Return a time for programs, as the attribute of <time> requires it."""
     return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,4 +1,4 @@
-"""Templates, words and names brought together: the one place that makes HTML."""
+"""Render the pages: the only module that makes HTML, from templates, translated texts and the policy's names."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ WORDS = Path(__file__).with_name("words.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """policy: the compiled policy in force, for names; raises Unavailable where there is none yet."""
+    """The renderer of all pages. policy: returns the compiled policy in force, for names; raises Unavailable where there is none yet."""
 
     policy: Callable[[], Policy]
     words: Mapping[str, Words]
     templates: Environment
 
     def say(self, visit: Visit) -> Words:
-        """The texts in the reader's language."""
+        """Return the texts in the reader's language."""
         return self.words[visit.language]
 
     def name(self, visit: Visit) -> Name:
@@ -46,7 +46,7 @@ class Renderer:
         return name
 
     def page(self, template: str, visit: Visit, *, here: str = "/inbox", status: int = 200, **values: object) -> HTMLResponse:
-        """A page. here: the path to come back to after the language was changed."""
+        """Return a page. here: the path to return to after a change of language."""
         say = self.say(visit)
         shared = {
             "say": say,
@@ -62,19 +62,20 @@ class Renderer:
         return HTMLResponse(self.templates.get_template(template).render(shared | values), status_code=status)
 
     def message(self, visit: Visit, status: int, **values: object) -> HTMLResponse:
-        """A page that says in plain words what went wrong: 403, 404, 405, 408, 413, 500 or 503."""
+        """Return a page that explains an error in plain words: 403, 404, 405, 408, 413, 500 or 503."""
         say = self.say(visit)
         heading, told = say(f"page.{status}.title"), say(f"page.{status}", **values)
         return self.page("message.html", visit, status=status, heading=heading, text=told)
 
     def ended(self, visit: Visit, to: str, form: Fields) -> HTMLResponse:
-        """The visit ended while its owner was writing: nothing was sent, and what was written is shown, so that it can be copied."""
+        """Return the page for a session that ended while the person was writing: nothing was sent, and the page shows the texts, so that
+        they can be copied."""
         kept = [written for field, written in form.items() if field.startswith("need.") and written.strip()]
         return self.page("ended.html", visit, status=403, to=to, kept=kept)
 
 
 def load(policy: Callable[[], Policy]) -> Renderer:
-    """Read words and templates; called by wiring."""
+    """Load texts and templates; the wiring calls it."""
     templates = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -1,7 +1,7 @@
-"""The staff inbox as pages: its routes. Works without JavaScript.
+"""Routes of the staff inbox. The pages work without JavaScript.
 
-GET changes nothing, whoever asks: a link in a message is no credential, and a scanner that follows it does nothing.
-Every answer goes through the same functions as the API's (`acts`, `disclosing`, `store`).
+A GET changes nothing: a link in a message is no credential, and a scanner that follows it has no effect. Every answer goes through the same
+functions as the API's (`act_on_case`, `disclose`, `store`).
 """
 
 from __future__ import annotations
@@ -27,24 +27,25 @@ from services.intake.pages.session import Cookies
 STATIC = Path(__file__).with_name("static")
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 PROGRAMS = ("v1", "openapi.json", "staff", "metadata")
-"""First words of paths that only programs ask for, also where they are written wrongly: //v1, /V1, FHIR's /metadata."""
+"""First words of paths that only programs request, also when misspelt: //v1, /V1, FHIR's /metadata."""
 HASHES_AT_ONCE = 2
-"""Passwords checked at a time: each takes 64 MiB and a core (two cores are our smallest machine)."""
+"""Passwords checked at once: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
 
 def made(door: Door, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S) -> Pages:
-    """What all pages share. policy: for names, Unavailable until one is in force. secure: people reach them by https."""
+    """Return the dependencies of all pages. policy: for names; Unavailable until one is in force. secure: people reach the pages over
+    https."""
     return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
-    """All pages."""
+    """Return the routes of all pages."""
 
     def get(path: str, page: Page, *, strangers: bool = False) -> Route:
         return Route(path, endpoint(pages, page, strangers=strangers), methods=["GET"])
 
     def post(path: str, page: Page, *, strangers: bool = False) -> list[BaseRoute]:
-        # A browser that reloads, or a scanner: it gets the page that the form was on.
+        # A browser that reloads, or a scanner, sends GET: redirect it to the page of the form.
         back = Route(path, endpoint(pages, _back, strangers=True), methods=["GET"])
         return [Route(path, endpoint(pages, page, strangers=strangers), methods=["POST"]), back]
 
@@ -67,7 +68,8 @@ def routes(pages: Pages) -> list[BaseRoute]:
 
 
 def application(agencies: Sequence[BaseRoute], pages: Pages) -> Starlette:
-    """The inbox beside the agencies' API. What no route takes is a page for a browser that lost its way, and a problem for a program."""
+    """Return the application: the inbox beside the agencies' API. A path without a route is a page for a browser, and a problem for a
+    program."""
     no_page = lost(pages)
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -76,12 +78,12 @@ def application(agencies: Sequence[BaseRoute], pages: Pages) -> Starlette:
     app = Starlette(routes=[*agencies, *routes(pages)], exception_handlers={HTTPException: refused})
     if pages.cookies.secure:
         app.add_middleware(Strict)
-    app.router.redirect_slashes = False  # it would answer with the host that the request claims
+    app.router.redirect_slashes = False  # a redirect would contain the host that the request claims
     return app
 
 
 def _browsing(request: Request) -> bool:
-    """Whether a browser asks, which always says that it wants HTML, and for no path that is meant for the API."""
+    """Return True for a browser, which always accepts HTML, on a path that is not meant for the API."""
     first = request.url.path.lstrip("/").partition("/")[0].lower()
     return "text/html" in request.headers.get("accept", "").lower() and first not in PROGRAMS
 

@@ -1,4 +1,5 @@
-"""Who visits: cookies in, session and language found, cookies and headers out. No rule of its own: `signin` has them."""
+"""Sessions of the pages: read cookies into a visit with its account and language, and write cookies and headers. The rules are in
+`accounts.rules`."""
 
 from __future__ import annotations
 
@@ -16,14 +17,14 @@ from services.intake.accounts import rules, store
 from services.intake.accounts.store import Account
 
 LANGUAGE_S = 365 * 24 * 60 * 60
-"""Seconds that a browser remembers the language (ours)."""
+"""Seconds that a browser keeps the language (ours)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Visit:
-    """A visit. token: of the session, or of a stranger's sign-in form. account: None for a stranger.
+    """The visit of a person or stranger. token: of the session, or of a stranger's sign-in form. account: None for a stranger.
 
-    seal: of the session. ended: a session was there, and is over.
+    seal: of the session. ended: there was a session, and it is over.
     """
 
     token: str
@@ -35,24 +36,24 @@ class Visit:
 
     @property
     def form(self) -> str:
-        """What every form of this visit carries."""
+        """Return the CSRF token that every form of this visit carries."""
         return rules.form_token(self.token)
 
     @property
     def who(self) -> Account:
-        """The account of a visit that is known to have one."""
+        """Return the account of a visit that has one."""
         assert self.account is not None
         return self.account
 
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
-    """Names and attributes of the cookies. secure: the pages are reached by https."""
+    """Names and attributes of the cookies. secure: people reach the pages over https."""
 
     secure: bool
 
     def name(self, plain: str) -> str:
-        """`__Host-` makes a browser refuse one that another host or an unencrypted page set."""
+        """Return the full name of a cookie. `__Host-` makes a browser refuse a cookie that another host or an unencrypted page set."""
         return f"__Host-{plain}" if self.secure else plain
 
     def put(self, response: Response, plain: str, value: str, seconds: int | None = None) -> None:
@@ -66,7 +67,7 @@ class Cookies:
 
 
 async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit:
-    """The visit of a request. Reads only."""
+    """Return the visit of a request. Reads only."""
     now = await clock.now(tx)
     token, _, mark = cookies.get(request, "session").partition(".")
     session = await store.session(tx, token) if token else None
@@ -78,21 +79,21 @@ async def read(tx: AsyncConnection, request: Request, cookies: Cookies) -> Visit
 
 
 def stranger(request: Request, cookies: Cookies, now: int, *, ended: bool = False) -> Visit:
-    """A visit without a session; its token is the browser's own, or a new one."""
+    """Return a visit without a session. Its token is the browser's own, or a new one."""
     return Visit(cookies.get(request, "visit") or secrets.token_urlsafe(32), None, b"", language(request, cookies), now, ended)
 
 
 def language(request: Request, cookies: Cookies) -> str:
-    """The language of somebody whom we do not know: chosen before, else the browser's, else Albanian."""
+    """Return the language of an unknown person: chosen before, else the browser's, else Albanian."""
     return spoken(cookies.get(request, "language"), request.headers.get("accept-language", ""))
 
 
 def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:
-    """The response with its headers, and with the cookie that says when its reader was last here."""
+    """Return the response with its headers, and with the cookie that holds the time of the reader's last page."""
     response.headers.update(PAGE_HEADERS)
     if cookies.secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    if "set-cookie" in response.headers:  # it signs in or out, or changes the language: its own cookies stand
+    if "set-cookie" in response.headers:  # it signs in or out, or changes the language: keep its own cookies
         return response
     if visit.account is not None:
         cookies.put(response, "session", f"{visit.token}.{rules.seen_mark(visit.seal, visit.now)}")
@@ -102,5 +103,5 @@ def leave(response: Response, visit: Visit, cookies: Cookies) -> Response:
 
 
 def speak(response: Response, cookies: Cookies, chosen: str) -> None:
-    """Remember the language in the browser, for the sign-in page."""
+    """Store the language in the browser, for the sign-in page."""
     cookies.put(response, "language", chosen, LANGUAGE_S)

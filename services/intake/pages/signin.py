@@ -1,4 +1,4 @@
-"""Signing in and out, and choosing the language, as pages. The rules are in `signin`, the SQL in `accounts`."""
+"""Pages for signing in and out and for choosing the language. The rules are in `accounts.rules`, the SQL in `accounts.store`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.intake.pages.page_request import Call
 
 
 async def sign_in_page(call: Call) -> Response:
-    """The form; somebody who is signed in goes on."""
+    """Return the sign-in form; redirect a person who is signed in."""
     to = forms.here(call.request.query_params.get("to", ""))
     if call.visit.account is not None:
         return RedirectResponse(to, status_code=303)
@@ -28,7 +28,8 @@ async def sign_in_page(call: Call) -> Response:
 
 
 async def sign_in(call: Call) -> Response:
-    """Check login and password. The same work and the same words whether the login exists or not; slowed by `signin.wait`."""
+    """Check login and password: the same work and the same words whether the login exists or not, slowed by `rules.delay` and bounded by
+    `rules.wait`."""
     to, say = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit)
     login, password = call.form.get("login", "").strip().lower(), call.form.get("password", "")
     missing = {field: say("signin.missing") for field, value in (("login", login), ("password", password)) if not value}
@@ -58,7 +59,7 @@ async def sign_in(call: Call) -> Response:
 
 
 def _place(call: Call, login: str) -> tuple[str, bool]:
-    """Return from where a login is tried, and whether that is a browser in which it has signed in before."""
+    """Return the origin of an attempt, and True if it is a browser in which this login has signed in before."""
     mark = call.pages.cookies.get(call.request, "device")
     if store.is_known(call.pages.door.keys, login, mark, call.visit.now):
         return f"device {mark}", True
@@ -75,7 +76,7 @@ async def _let_in(call: Call, subject: rules.Subject, account: store.Account, to
     cookies.put(response, "session", f"{token}.{rules.seen_mark(seal, now)}")
     cookies.put(response, "device", store.device(call.pages.door.keys, account.login, now), rules.DEVICE_US // rules.SECOND_US)
     cookies.drop(response, "visit")
-    session.speak(response, cookies, account.language)  # so that the page on which a visit ends speaks it too
+    session.speak(response, cookies, account.language)  # so that the page on which the session ends uses it too
     return response
 
 
@@ -89,7 +90,7 @@ def _sign_in_form(
 
 
 async def sign_out(call: Call) -> Response:
-    """The session ends in the database, so that a copy of its cookie is worth nothing."""
+    """Sign out: delete the session from the database, so that a copy of its cookie is worth nothing."""
     async with call.pages.door.begin() as tx:
         await store.end_session(tx, call.visit.token)
     if call.visit.account is not None:
@@ -100,7 +101,7 @@ async def sign_out(call: Call) -> Response:
 
 
 async def choose_language(call: Call) -> Response:
-    """Another language: kept with the account, and in the browser for the sign-in page."""
+    """Change the language: store it with the account, and in the browser for the sign-in page."""
     chosen = call.form.get("language", "")
     if chosen in LANGUAGES and call.visit.account is not None:
         async with call.pages.door.begin() as tx:

@@ -1,6 +1,6 @@
-"""The page of a desk's task: what no rule could place, and what its desk may order now. Pure.
+"""View of a desk's task: the facts that the page shows, and the instructions that the desk may give now. Pure.
 
-What the procedures in force leave to a desk at one step: whom it may ask, and what it may settle. Pure.
+`choices` reads from the policy in force what it leaves to the desk at one step: services to offer to, and codes to settle with.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ from services.intake.pages.labels import Name
 from services.intake.policy_view import Lists
 
 FIELDS = {"OFFER": "service", "TRANSFER": "service", "SETTLE": "code", "REOPEN": "pathway", "LINK": "other"}
-"""What an order has to choose from besides its reason."""
+"""Instruction → the field of its target, which it needs besides its reason."""
 PROPOSED = "confirm-change"
-"""What a task is about that asks whether something holds that one party has said."""
+"""Subject (`about`) of a task that asks whether one party's proposal holds."""
 STOPS = ("CLOSE", "STOP", "RELEASE", "OVERTAKEN")
-"""Orders that end something."""
+"""Instructions that end something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the procedure leaves to the desk at this step. services: (service id, agency id). codes: of its decision.
-    links: kinds of a link. acts: it is a step that somebody acts in, neither a decision nor a notice."""
+    """The choices that the procedure leaves to the desk at this step.
+
+    services: (service id, agency id).
+    codes: of its decision.
+    links: kinds of a link.
+    acts: an agency acts in the step, which is neither a decision nor a notice.
+    """
 
     services: tuple[tuple[str, str], ...] = ()
     codes: tuple[str, ...] = ()
@@ -41,8 +46,14 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order that is possible now. field: what it chooses from options, (value, name); empty: nothing. more: of a second field `how`.
-    chosen: what stands there already. choose: the text for nothing chosen."""
+    """One instruction that is possible now.
+
+    field: the field of its target; empty: it has none.
+    options: (value, name) of the targets.
+    more: (value, name) of the second field `how`.
+    chosen: the option that is selected at first.
+    choose: the text for nothing selected.
+    """
 
     word: str
     label: str
@@ -58,7 +69,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """All that the page shows. reasons: (value, name). default: what silence decided, in words; empty where it did not."""
+    """The values that the page shows. reasons: (value, name). default: the decision that silence made, in words; empty where it made
+    none."""
 
     title: str
     drill: bool
@@ -70,7 +82,8 @@ class TaskView:
 
 
 def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
-    """The orders that make sense as the case stands, the likeliest first; routing decides whether one can be followed."""
+    """Return the instructions that make sense in the state of the case, the likeliest first; routing decides whether one can be
+    followed."""
     link = ("LINK",) if now.others else ()
     if now.closed:
         return ("REOPEN", "RESUME", *link)
@@ -90,7 +103,7 @@ def offered(task: Task, choices: Choices, now: Situation) -> tuple[str, ...]:
 
 
 def view(task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, name: Name, at: int) -> TaskView:
-    """at: µs UTC."""
+    """Return the view of a task. at: now, µs UTC."""
     known = (
         ("offer.step", name("step", task.step) if task.step else ""),
         ("task.pathway", name("pathway", now.pathway) if now.pathway else ""),
@@ -113,7 +126,7 @@ def view(task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, n
 
 
 def _proposed(now: Situation, say: Words, name: Name) -> str:
-    """What one party has said, in words; its codes stay codes, as in the timeline."""
+    """Return the proposal of one party in words; its codes stay codes, as in the timeline."""
     if not now.proposed:
         return ""
     kind, _, rest = now.proposed.partition(" ")
@@ -149,7 +162,7 @@ def _order(word: str, task: Task, choices: Choices, now: Situation, say: Words, 
 
 
 def _key(word: str, task: Task, choices: Choices, now: Situation) -> str:
-    """The text of an order; some read otherwise as the case stands."""
+    """Return the key of an instruction's text; some texts depend on the state of the case."""
     other = {
         "SETTLE": "confirm" if now.default else "" if choices.codes else "step",
         "RESUME": "closed" if now.closed else "",
@@ -160,7 +173,7 @@ def _key(word: str, task: Task, choices: Choices, now: Situation) -> str:
 
 
 def _services(services: Iterable[tuple[str, str]], name: Name) -> Iterable[tuple[str, str]]:
-    """An agency's name, with the service's id where the agency has several."""
+    """Yield (service id, name): the agency's name, with the service's id where the agency has several."""
     agencies = [agency for _, agency in services]
     for service, agency in services:
         yield service, name("agency", agency) + (f" ({service})" if agencies.count(agency) > 1 else "")
@@ -170,7 +183,8 @@ TOLD = (StepKind.NOTIFY, StepKind.FEED)
 
 
 def choices(policy: Policy, lists: Lists, pathway: str, step: str, seat: int) -> Choices:
-    """Services whose role the step's seat names (any seat where seat is -1), and the step's codes; nothing for an unknown step.
+    """Return the choices at a step: services whose role the step's seat names (any seat where seat is -1), and the step's codes; nothing
+    for an unknown step.
 
     pathway: of the task's track; empty: any.
     """

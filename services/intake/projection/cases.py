@@ -1,4 +1,4 @@
-"""What routing decided of a case as a whole, into what the doors keep: traits, consent, who is kept away, and whose desk it is. SQL."""
+"""Project routing's decisions about a whole case into intake's tables: traits, consent, exclusions and the case's desk. SQL."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from services.intake.casefile.disclosure_rules import Standing
 from services.intake.policy_view import Lists
 
 MOST = 64
-"""Events of one decision that are looked at for the answer to a consent (ours): it comes after the proposals that it settles."""
+"""Events of one decision that may answer a consent (ours): the answer comes after the proposals that it settles."""
 _LOCK = text("SELECT 1 FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[])) ORDER BY case_id FOR UPDATE")
 
 
 async def follow(
     tx: AsyncConnection, keys: Keys, lists: Lists, records: Iterable[Input], opened: Mapping[str, bytes], also: Iterable[str]
 ) -> None:
-    """A batch's changes, case by case. opened: case id → key, of those that are not erased. also: cases that the batch changes after this,
-    so that all are locked in one order."""
+    """Apply the changes of a batch, case by case.
+
+    opened: case id → key, of the cases that are not erased.
+    also: cases that the batch changes later; all cases are locked together, in one order.
+    """
     found: dict[str, list[Input]] = {}
     for record in records:
         if isinstance(record.body, CaseChanged | ChangeProposed | InputIgnored) and record.case_id in opened:
@@ -49,7 +52,7 @@ async def follow(
 
 
 def after(now: Standing, record: Input) -> Standing:
-    """How a case stands after one more decision. What the doors capped themselves is free again once routing has answered it."""
+    """Return the facts of a case after one more decision. A cap ends as soon as routing has answered the consent that set it."""
     if isinstance(record.body, CaseChanged):
         body = record.body
         now = structs.replace(now, traits=body.traits, consent=body.consent, consent_by=body.consent_by)

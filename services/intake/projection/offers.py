@@ -1,4 +1,5 @@
-"""routing's events → what each agency holds. Pure: a batch becomes a few lists of rows, later events over earlier ones."""
+"""Fold routing's events into changes of intake's rows: offers, tasks, tracks, referrals and links. Pure: a later event of a batch
+overwrites an earlier one."""
 
 from __future__ import annotations
 
@@ -30,11 +31,11 @@ from referral.domain.evolve import ACKNOWLEDGER_EXCLUDED
 from referral.domain.inputs import Input
 
 UNTOLD = frozenset({"EXCLUDED", "all-excluded"})
-"""Reasons that an offer's agency is not told: who is implicated must not learn from us that somebody said so."""
+"""Reasons that the agency of an offer is not shown: an implicated agency must not learn from us that somebody named it."""
 
 
 class Held(Struct, kw_only=True):
-    """How an offer stands after a batch; None means: as before. opened: the offer itself, when it began in this batch."""
+    """The state of an offer after a batch; None in a field: unchanged. opened: the offer's event, when the offer began in this batch."""
 
     opened: OfferOpened | None = None
     case_id: str = ""
@@ -50,7 +51,8 @@ class Held(Struct, kw_only=True):
 
 
 class Closing(Struct, frozen=True, kw_only=True):
-    """When a case closed; None: it was opened again. sealed_at: until when what was written is never disclosed again; None: as before."""
+    """The closing of a case. at: None when the case was opened again. sealed_at: sections written until then are never disclosed again;
+    None: unchanged."""
 
     at: int | None
     sealed_at: int | None = None
@@ -58,8 +60,12 @@ class Closing(Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Changes:
-    """What a batch of routing's events changes. became: referral id → word, by referral or by the event that brought it.
-    links: case, other case, how. answered: first event of a decision → why it changed nothing; empty where it took effect."""
+    """The changes that a batch of routing's events makes.
+
+    became: referral id → its new state.
+    links: (case id, other case id, kind).
+    answered: id of the first event of a decision → the reason why the answer changed nothing; empty where it took effect.
+    """
 
     offers: dict[str, Held] = field(default_factory=dict)
     tasks: dict[tuple[str, str], tuple[Input, NeedsPerson]] = field(default_factory=dict)
@@ -73,7 +79,7 @@ class Changes:
 
 
 def fold(changes: Changes, record: Input) -> None:
-    """Take one event of routing in."""
+    """Fold one event of routing into the changes."""
     head = getattr(record.body, "head", None)
     if head is not None and head.topic == ReferralSubmitted.TOPIC:
         changes.answered[record.id] = record.body.reason if isinstance(record.body, InputIgnored) else ""
@@ -104,7 +110,7 @@ def fold(changes: Changes, record: Input) -> None:
 
 
 def ended(how: How) -> str:
-    """The word of an offer that ended: CANCELLED for a way that this program does not know."""
+    """Return the state of an offer that ended: CANCELLED for a way that this program does not know."""
     return "CANCELLED" if how is How.UNKNOWN else how.value
 
 

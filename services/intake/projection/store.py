@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - only constants of this file are put together
-"""What routing decided, into the tables: a batch's Changes in a handful of statements. SQL only."""
+"""Write the changes of a batch of routing's events into intake's tables, in a handful of statements. SQL only."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _LINE = text("INSERT INTO intake.happening (case_id, seq, at, sealed) VALUES (:c
 
 
 async def keep(tx: AsyncConnection, changes: Changes) -> None:
-    """A batch's changes. Cases before offers, offers in the order of their ids: as the doors lock them."""
+    """Store the changes of a batch. Rows are locked in the same order as by the HTTP requests: cases before offers, offers by id."""
     await _many(tx, _CLOSED, ({"id": case, "at": one.at, "sealed_at": one.sealed_at} for case, one in sorted(changes.closed.items())))
     held = sorted(changes.offers.items())
     await _many(tx, _OPEN, (_opened(id, one) for id, one in held if one.opened))
@@ -94,7 +94,7 @@ async def keep(tx: AsyncConnection, changes: Changes) -> None:
 
 
 async def tell(tx: AsyncConnection, records: Iterable[Input], keys: Mapping[str, bytes]) -> None:
-    """The timeline's lines, sealed. A case without a key is erased and has none."""
+    """Store the sealed lines of the timeline. A case without a key is erased and gets none."""
     ciphers: dict[str, Any] = {}
     found = []
     for record in records:
@@ -107,7 +107,7 @@ async def tell(tx: AsyncConnection, records: Iterable[Input], keys: Mapping[str,
 
 
 async def _undecline(tx: AsyncConnection, causes: list[str]) -> None:
-    """A decline that routing ignored gives reading back."""
+    """Let an agency read again whose decline routing ignored."""
     sql = text("UPDATE intake.offer SET declined_by = NULL WHERE declined_by = ANY(CAST(:causes AS text[]))")
     await tx.execute(sql, {"causes": causes})
 

@@ -1,4 +1,4 @@
-"""What a person wants to see of a case's history: one line for each event of routing that changed something. Pure."""
+"""Turn routing's events into the timeline of a case: one line for each event that changed something for a reader. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from services.intake.projection.offers import ended
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One line. what: a word. offer_id: where the line is about an offer; step and agency are then the offer's. detail: codes.
-    task_id: of the task that asks whether a proposal holds."""
+    """One line of the timeline.
+
+    what: its word.
+    offer_id: of the offer that the line is about; step and agency are then the offer's.
+    detail: codes.
+    task_id: of the task that asks whether a proposal holds.
+    """
 
     what: str
     step: str = ""
@@ -25,7 +30,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 def line(record: Input) -> Line | None:
-    """None for what no reader of a timeline misses."""
+    """Return the line of an event; None for an event that no reader of a timeline misses."""
     match record.body:
         case e.OfferOpened() as b:
             passed = ", ".join(f"{p.service} {p.reason}" for p in b.why.passed)
@@ -83,7 +88,7 @@ def _of_case(record: Input) -> Line | None:
 
 
 def _proposed(body: e.ChangeProposed) -> str:
-    """What would hold, in codes."""
+    """Return the proposed facts, in codes."""
     if body.traits is not None:
         said = body.traits
         return f"{body.kind} {said.concern} {said.age} {said.age_band} {said.urgency} {said.found_in}"

@@ -1,4 +1,4 @@
-"""The tables of the doors and of the staff inbox."""
+"""Create the tables of the API and of the staff inbox."""
 
 from pathlib import Path
 

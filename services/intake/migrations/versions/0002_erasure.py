@@ -1,4 +1,4 @@
-"""Who wants which case erased, who says that it must be kept, and how far an erasure is."""
+"""Create the tables of erasures and holds."""
 
 from pathlib import Path
 

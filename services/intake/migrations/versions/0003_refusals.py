@@ -1,4 +1,4 @@
-"""Several refusals under one key, also beside what was taken under it."""
+"""Allow several refusals of one key, also beside its receipt."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What became of each answer to an offer."""
+"""Create the table of answers to offers, with the effect of each."""
 
 from pathlib import Path
 
