@@ -1,4 +1,4 @@
-"""Checkpoints (C2SP tlog-checkpoint): what a log signs about its tree."""
+"""Checkpoints (C2SP tlog-checkpoint): the log's signed statement of its size and root hash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from referral.tlog.strict_text import base64, decimal, lines, unbase64
 
 
 class Checkpoint(Struct, frozen=True):
-    """origin: which log; the name of its key. size: entries. root: of the tree over them."""
+    """A tree head. origin: the name of the log, which is the name of its key. size: number of entries. root: hash of the tree over them."""
 
     origin: str
     size: int
@@ -23,26 +23,26 @@ class Checkpoint(Struct, frozen=True):
 
     @property
     def text(self) -> bytes:
-        """What is signed."""
+        """The bytes that are signed."""
         return b"%s\n%d\n%s\n" % (self.origin.encode(), self.size, base64(self.root))
 
     def sign(self, key: SignerKey) -> Note:
-        """The log's own note. ValueError for a key of another name or kind."""
+        """Return the log's own note. ValueError: the key has another name or is not of type ED25519."""
         if key.name != self.origin or key.kind != ED25519:
             raise ValueError(f"a checkpoint of {self.origin} is signed by its own key of type 1, not by {key.verifier.encode().decode()}")
         return Note(self.text, (note.sign(self.text, key, 0),))
 
 
 def parse(text: bytes) -> Checkpoint:
-    """The checkpoint that a note's text is. Ours have three lines, and others are refused: nobody audits an extension. Malformed."""
-    said = extended(text)
+    """Parse the text of a note as a checkpoint of three lines. Malformed for extension lines too: no auditor checks them."""
+    parsed = extended(text)
     if (count := text.count(b"\n")) > 3:
         raise Malformed("checkpoint", f"it has {count} lines instead of origin, size and root")
-    return said
+    return parsed
 
 
 def extended(text: bytes) -> Checkpoint:
-    """The same of a log whose checkpoints may have extension lines, none of them empty (C2SP tlog-checkpoint). Malformed."""
+    """Parse a checkpoint that may have extension lines, none of them empty (C2SP tlog-checkpoint). Malformed."""
     found = lines(text, "checkpoint")
     if len(found) < 3:
         raise Malformed("checkpoint", f"it has {len(found)} lines instead of origin, size and root")
@@ -59,7 +59,7 @@ def extended(text: bytes) -> Checkpoint:
 def verify(
     signed: Note, logs: Iterable[VerifierKey], others: Iterable[VerifierKey] = ()
 ) -> tuple[Checkpoint, dict[VerifierKey, Signature]]:
-    """What a log of this origin signed, and who of logs and others signed it too. Malformed, Unproven."""
+    """Return the checkpoint, and each key of logs and others that signed it; the log of its origin must have. Malformed, Unproven."""
     said = parse(signed.text)
     return said, signers(said, signed, logs, others)
 
@@ -67,7 +67,7 @@ def verify(
 def signers(
     said: Checkpoint, signed: Note, logs: Iterable[VerifierKey], others: Iterable[VerifierKey] = ()
 ) -> dict[VerifierKey, Signature]:
-    """Who of logs and others signed the note of a checkpoint; a log of its origin has. Malformed, Unproven."""
+    """Return each key of logs and others that signed this checkpoint; the log of its origin must have. Malformed, Unproven."""
     own = [key for key in logs if key.name == said.origin]
     if not own:
         raise Unproven("checkpoint", f"no key is known for the log {said.origin}")

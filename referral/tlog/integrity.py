@@ -1,4 +1,4 @@
-"""Are the tiles and entry bundles of a log what its root says? Every leaf is hashed again; heads alone prove nothing."""
+"""Check the tiles and entry bundles of a log against its root by hashing every entry again; tree heads alone prove nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from referral.tlog.merkle import HASH, leaf_hash
 from referral.tlog.tile_layout import Tile
 
 Read = Callable[[Tile], bytes | None]
-"""The stored bytes of a tile or bundle; None where it is missing."""
+"""Return the stored bytes of a tile or bundle; None where it is missing."""
 
 
 class Differs(Unproven):
-    """A tile or a bundle is missing or another one. leaf: the first that is concerned."""
+    """A tile or bundle is missing or has other content. leaf: the first leaf that is affected."""
 
     def __init__(self, reason: str, detail: str, leaf: int) -> None:
         super().__init__(reason, detail)
@@ -22,9 +22,9 @@ class Differs(Unproven):
 
 
 def entries(size: int, root: bytes, read: Read, since: tiles.Edge = tiles.Edge()) -> Iterator[tuple[int, list[bytes]]]:  # noqa: B008 (frozen)
-    """The entries of each bundle, with the index of the first. What has come out agrees with its leaf tile; the root is compared last.
+    """Yield the entries of each bundle with the index of the first. A yielded bundle agrees with its leaf tile; the root is compared last.
 
-    since: the edge of an older size; then only the entries after it, and that the root leads on from it is proven too.
+    since: the edge of an older size. Then only the entries after it are yielded, and the walk proves that the new root continues it.
     Unproven (Differs) or Malformed at the first tile or bundle that differs, with its path and range of leaves.
     """
     edge = since
@@ -41,7 +41,7 @@ def entries(size: int, root: bytes, read: Read, since: tiles.Edge = tiles.Edge()
 
 
 def check(size: int, root: bytes, read: Read) -> None:
-    """The same, where only the verdict counts."""
+    """Check a whole log as `entries` does, for callers that need only the verdict. Unproven (Differs), Malformed."""
     for _ in entries(size, root, read):
         pass
 

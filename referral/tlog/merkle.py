@@ -1,9 +1,9 @@
 """The Merkle tree of RFC 6962 and 9162 over SHA-256: append, root, inclusion and consistency proofs, and their checks.
 
-A node is (level, index): the hash over leaves index·2^level … (index+1)·2^level − 1, all of which exist. Whoever has nodes (a list, tiles,
-a database) gives a function from one to its hash, and every proof follows from it. Leaves are counted from 0.
+A node is (level, index): the hash over the leaves index·2^level … (index+1)·2^level − 1, all of which exist. A caller that stores nodes
+(a list, tiles, a database) passes a function from a node to its hash; every proof is built from that function. Leaves count from 0.
 
-Where two logs part: from their roots down to the first leaf that differs, by a few tiles of each.
+`first_difference` finds the first leaf in which two logs differ: it descends from the roots and reads a few tiles of each log.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ Nodes = Callable[[int, int], bytes]
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """The leaf that stands for an entry."""
+    """Return the leaf hash of an entry."""
     return hashlib.sha256(b"\x00" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The parent of two neighbours."""
+    """Return the hash of the parent of two neighbouring nodes."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def fold(peaks: Sequence[bytes]) -> bytes:
-    """One hash over complete subtrees, from the largest on the left to the smallest on the right."""
+    """Combine the hashes of complete subtrees into one hash. peaks: from the largest on the left to the smallest on the right."""
     if not peaks:
         return EMPTY
-    found = peaks[-1]
+    combined = peaks[-1]
     for left in reversed(peaks[:-1]):
-        found = node_hash(left, found)
-    return found
+        combined = node_hash(left, combined)
+    return combined
 
 
 class Frontier(Struct, frozen=True):
-    """All that appending needs. size: leaves so far. peaks: the complete subtrees, one for each bit of size, largest first."""
+    """The state that appending needs. size: leaves so far. peaks: the complete subtrees, one for each bit of size, largest first."""
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
@@ -54,12 +54,12 @@ class Frontier(Struct, frozen=True):
         return fold(self.peaks)
 
     def encode(self) -> bytes:
-        """size as 8 bytes, big endian, then the peaks."""
+        """Return size as 8 bytes, big endian, then the peaks."""
         return self.size.to_bytes(8, "big") + b"".join(self.peaks)
 
 
 def decode(data: bytes) -> Frontier:
-    """A frontier from its bytes. Malformed."""
+    """Parse a frontier. Malformed."""
     size, rest = int.from_bytes(data[:8], "big"), data[8:]
     if len(data) < 8 or len(rest) != HASH * size.bit_count():
         raise Malformed("frontier", "its length does not follow from its size")
@@ -67,7 +67,7 @@ def decode(data: bytes) -> Frontier:
 
 
 def append(frontier: Frontier, leaves: Iterable[bytes]) -> Frontier:
-    """The frontier after these leaf hashes."""
+    """Return the frontier after these leaf hashes."""
     size, peaks = frontier.size, list(frontier.peaks)
     for leaf in leaves:
         merged, trailing = leaf, size
@@ -79,11 +79,11 @@ def append(frontier: Frontier, leaves: Iterable[bytes]) -> Frontier:
 
 
 Span = tuple[int, int]
-"""Leaves [start, end) whose hash is one element of a proof."""
+"""The leaves [start, end) whose combined hash is one element of a proof."""
 
 
 def nodes_of(span: Span) -> list[tuple[int, int]]:
-    """The complete subtrees that a span of a proof consists of, left to right."""
+    """Return the complete subtrees that make up one span of a proof, left to right."""
     (start, end), found = span, []
     while start < end:
         room = (end - start).bit_length() - 1
@@ -94,12 +94,15 @@ def nodes_of(span: Span) -> list[tuple[int, int]]:
 
 
 def _left(count: int) -> int:
-    """The largest power of two below count: where a tree is split."""
+    """Return the largest power of two below count, at which a tree is split."""
     return 1 << (count - 1).bit_length() - 1
 
 
 def inclusion_spans(index: int, size: int) -> list[Span]:
-    """What proves that leaf `index` is in the tree of `size`, the leaf's sibling first (RFC 6962 §2.1.1)."""
+    """Return the spans that prove leaf `index` in the tree of `size`, the leaf's sibling first (RFC 6962 §2.1.1).
+
+    ValueError: no such leaf.
+    """
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} is not in a tree of {size}")
     start, end, found = 0, size, []
@@ -115,7 +118,7 @@ def inclusion_spans(index: int, size: int) -> list[Span]:
 
 
 def consistency_spans(old: int, new: int) -> list[Span]:
-    """What proves that the tree of `new` begins with the tree of `old` (RFC 6962 §2.1.2)."""
+    """Return the spans that prove that the tree of `new` begins with the tree of `old` (RFC 6962 §2.1.2). ValueError: no such proof."""
     if not 0 < old <= new:
         raise ValueError(f"there is no consistency proof from {old} to {new}")
     start, end, found = 0, new, []
@@ -133,22 +136,22 @@ def consistency_spans(old: int, new: int) -> list[Span]:
 
 
 def root(nodes: Nodes, size: int) -> bytes:
-    """The root of the first `size` leaves."""
+    """Return the root of the first `size` leaves."""
     return fold([nodes(*node) for node in nodes_of((0, size))])
 
 
 def inclusion(nodes: Nodes, index: int, size: int) -> list[bytes]:
-    """The inclusion proof of a leaf in the tree of `size`."""
+    """Return the inclusion proof of a leaf in the tree of `size`."""
     return [fold([nodes(*node) for node in nodes_of(span)]) for span in inclusion_spans(index, size)]
 
 
 def consistency(nodes: Nodes, old: int, new: int) -> list[bytes]:
-    """The consistency proof between two sizes, old > 0."""
+    """Return the consistency proof between two sizes, old > 0."""
     return [fold([nodes(*node) for node in nodes_of(span)]) for span in consistency_spans(old, new)]
 
 
 def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Unproven unless the leaf hash stands at `index` in the tree of `size` with this root (RFC 9162 §2.1.3.2)."""
+    """Verify that the leaf hash is at `index` in the tree of `size` with this root (RFC 9162 §2.1.3.2). Unproven otherwise."""
     _sized([leaf, root, *proof])
     if not 0 <= index < size:
         raise Unproven("inclusion", f"leaf {index} is outside a tree of {size}")
@@ -170,7 +173,7 @@ def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], 
 
 
 def check_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
-    """Unproven unless the tree of `new` begins with that of `old` (RFC 9162 §2.1.4.2). From size 0 nothing can be proven."""
+    """Verify that the tree of `new` begins with that of `old` (RFC 9162 §2.1.4.2). Unproven otherwise, and always from size 0."""
     if not 0 <= old <= new:
         raise Unproven("consistency", f"a tree of {new} cannot continue one of {old}")
     if old == 0:
@@ -211,7 +214,10 @@ def _sized(hashes: Iterable[bytes]) -> None:
 
 
 def first_difference(one: Nodes, other: Nodes, size: int) -> int | None:
-    """The first of the first `size` leaves that is another; None: they are the same. Malformed, Differs: a tile."""
+    """Return the first of the first `size` leaves that differs between two logs; None if all are equal.
+
+    Malformed, Differs: a tile is bad.
+    """
     for level, index in nodes_of((0, size)):
         if one(level, index) != other(level, index):
             while level:

@@ -1,4 +1,4 @@
-"""Signed notes (C2SP signed-note): a text, an empty line, and one line for each signature of it."""
+"""Signed notes (C2SP signed-note): a text, an empty line, and one line for each signature of the text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from referral.tlog.note_keys import SignerKey, VerifierKey, named
 from referral.tlog.strict_text import base64, lines, unbase64, utf8
 
 MOST_SIGNATURES = 100
-"""A reader must take 16; Go's library takes 100."""
+"""C2SP requires a reader to accept 16; Go's library accepts 100."""
 MOST_BYTES = 1_000_000
-"""A hundred signatures of the largest kind and a text beside them."""
+"""Room for a hundred signatures of the largest kind and their text."""
 DASH = "— ".encode()
 
 
 class Signature(Struct, frozen=True):
-    """name, id: of the key that is said to have signed. value: the signature, of a form that the key knows."""
+    """One signature line. name, id: the key that the line claims. value: the signature, in the form that this kind of key uses."""
 
     name: str
     id: bytes
@@ -30,7 +30,7 @@ class Signature(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
-    """text: with its last newline; what was signed. Trust nothing of it before `check`."""
+    """A note that is not verified. text: the signed bytes, with their last newline. Trust nothing in it before `check`."""
 
     text: bytes
     signatures: tuple[Signature, ...]
@@ -40,7 +40,7 @@ class Note(Struct, frozen=True):
 
 
 def parse(data: bytes) -> Note:
-    """A note from its bytes; the last empty line ends the text. Malformed."""
+    """Parse a note. Its last empty line ends the text. Malformed."""
     if len(data) > MOST_BYTES:
         raise Malformed("note", f"it is longer than {MOST_BYTES} bytes")
     text, gap, signatures = data.rpartition(b"\n\n")
@@ -52,7 +52,7 @@ def parse(data: bytes) -> Note:
 
 
 def parse_signatures(data: bytes) -> tuple[Signature, ...]:
-    """The signature lines of a note, or the answer of a witness. Malformed, also where there is none."""
+    """Parse the signature lines of a note, or the answer of a witness. Malformed, also where there is no line."""
     found = lines(data, "note")
     if len(found) > MOST_SIGNATURES:
         raise Malformed("note", f"more than {MOST_SIGNATURES} signatures")
@@ -60,14 +60,14 @@ def parse_signatures(data: bytes) -> tuple[Signature, ...]:
 
 
 def sign(text: bytes, key: SignerKey, seconds: int) -> Signature:
-    """A key's signature of the text. seconds: Unix time, for a cosignature."""
+    """Sign a text. seconds: Unix time, used only by a cosignature key."""
     return Signature(key.name, key.verifier.id, key.sign(text, seconds))
 
 
 def check(note: Note, keys: Iterable[VerifierKey]) -> dict[VerifierKey, Signature]:
-    """Who of these keys signed, with the first signature of each; signatures of others are passed over.
+    """Return each of these keys that signed the note, with its first signature. Signatures of other keys are ignored.
 
-    Unproven when a signature in the name of a known key does not hold, or when none of the keys has signed.
+    Unproven: a signature that claims a known key is invalid, or no known key has signed. Malformed: two keys share a name and an id.
     """
     known: dict[tuple[str, bytes], VerifierKey] = {}
     for key in keys:

@@ -1,6 +1,7 @@
-"""The keys of signed notes as C2SP writes them: `name+id+base64(type and public key)`, and `PRIVATE+KEY+…` with the seed instead.
+"""Keys of signed notes and witness cosignatures, as C2SP writes them (signed-note, tlog-cosignature version 1).
 
-Witness cosignatures, version 1 (C2SP tlog-cosignature): that at a time this was the largest tree of a log which the witness had seen.
+A public key is `name+id+base64(type and public key)`; a secret key is `PRIVATE+KEY+…` with the seed instead.
+A cosignature states that, at its time, this checkpoint was the largest tree of the log that the witness had seen.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from referral.errors import Malformed
 from referral.tlog.strict_text import base64, unbase64, utf8
 
 ED25519, COSIGNATURE = 0x01, 0x04
-"""How a key signs: the text itself, or the text with a time, as witnesses do."""
+"""The type of a key: ED25519 signs the text itself; COSIGNATURE signs the text with a time, as witnesses do."""
 SECRET = b"PRIVATE+KEY+"
 
 
 class VerifierKey(Struct, frozen=True):
-    """kind: ED25519 or COSIGNATURE. public: 32 bytes."""
+    """A public key. kind: ED25519 or COSIGNATURE. public: 32 bytes."""
 
     name: str
     kind: int
@@ -29,19 +30,19 @@ class VerifierKey(Struct, frozen=True):
 
     @property
     def id(self) -> bytes:
-        """Four bytes by which a signature names its key: a hint, not a fingerprint."""
+        """The four bytes by which a signature names its key: a hint, not a fingerprint."""
         return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
 
     def encode(self) -> bytes:
-        """The form in which keys are published."""
+        """Return the published form of the key."""
         return _written(self, self.public)
 
     def as_kind(self, kind: int) -> VerifierKey:
-        """The same key in the other encoding: some programs take a witness only as ED25519."""
+        """Return the same key as another type: some programs accept a witness key only as ED25519."""
         return replace(self, kind=kind)
 
     def holds(self, text: bytes, value: bytes) -> bool:
-        """Is this the key's signature of the text of a note? value: what follows the key's id."""
+        """Return True if this key signed the text of a note. value: the bytes after the key's id."""
         try:
             if self.kind == COSIGNATURE:
                 seconds, value = unpack(value)
@@ -53,7 +54,7 @@ class VerifierKey(Struct, frozen=True):
 
 
 class SignerKey(Struct, frozen=True):
-    """seed: 32 secret bytes."""
+    """A secret key. seed: 32 secret bytes; repr shows the public key only."""
 
     name: str
     kind: int
@@ -67,11 +68,11 @@ class SignerKey(Struct, frozen=True):
         return VerifierKey(self.name, self.kind, self._key().public_key().public_bytes_raw())
 
     def encode(self) -> bytes:
-        """The form in which the secret key is kept in a file."""
+        """Return the form in which a file stores the secret key."""
         return SECRET + _written(self.verifier, self.seed)
 
     def sign(self, text: bytes, seconds: int) -> bytes:
-        """What follows the key's id in a note. seconds: Unix time, which only a COSIGNATURE says."""
+        """Return the bytes that follow the key's id in a note. seconds: Unix time, included only by a COSIGNATURE key."""
         if self.kind == COSIGNATURE:
             return pack(seconds, self._key().sign(message(text, seconds)))
         return self._key().sign(text)
@@ -81,7 +82,7 @@ class SignerKey(Struct, frozen=True):
 
 
 def verifier(word: bytes) -> VerifierKey:
-    """A published key. Malformed, also where its type is none of ours."""
+    """Parse a public key. Malformed, also for a type other than the two above."""
     name, id_, kind, public = _parts(word)
     key = VerifierKey(name, kind, public)
     if key.id.hex().encode() != id_:
@@ -90,7 +91,7 @@ def verifier(word: bytes) -> VerifierKey:
 
 
 def signer(word: bytes) -> SignerKey:
-    """A secret key. Malformed; no message holds it."""
+    """Parse a secret key. Malformed; the message never contains the key."""
     if not word.startswith(SECRET):
         raise Malformed("key", "a secret key begins with PRIVATE+KEY+")
     name, id_, kind, seed = _parts(word.removeprefix(SECRET))
@@ -101,7 +102,7 @@ def signer(word: bytes) -> SignerKey:
 
 
 def named(word: bytes, reason: str, where: str) -> str:
-    """The name of a key: not empty, no space of Unicode, no plus. Malformed."""
+    """Parse the name of a key: not empty, no Unicode space, no plus. Malformed."""
     name = utf8(word, reason, where)
     if not name or "+" in name or any(character.isspace() for character in name):
         raise Malformed(reason, f"{where} is no name of a key: empty, or with a space or plus in it")
@@ -126,21 +127,21 @@ def _written(key: VerifierKey, bytes_: bytes) -> bytes:
 
 SIZE = 8 + 64
 LATEST = 2**36
-"""Unix seconds, in the year 4147 (ours): a later time is a lie, and no calendar has to show it."""
+"""Limit of a cosignature's time in Unix seconds: the year 4147 (our choice). A later time is false, and no calendar has to display it."""
 
 
 def message(text: bytes, seconds: int) -> bytes:
-    """What a witness signs. text: the checkpoint without its signatures. seconds: Unix time."""
+    """Return the bytes that a witness signs. text: the checkpoint without its signatures. seconds: Unix time."""
     return b"cosignature/v1\ntime %d\n%s" % (seconds, text)
 
 
 def pack(seconds: int, signature: bytes) -> bytes:
-    """What stands in a note after the key's id."""
+    """Return the bytes of a cosignature that follow the key's id in a note."""
     return seconds.to_bytes(8, "big") + signature
 
 
 def unpack(value: bytes) -> tuple[int, bytes]:
-    """Unix seconds and the signature. Malformed."""
+    """Return the Unix seconds and the signature of a cosignature. Malformed."""
     if len(value) != SIZE:
         raise Malformed("cosignature", f"it has {len(value)} bytes instead of {SIZE}")
     seconds = int.from_bytes(value[:8], "big")

@@ -1,4 +1,4 @@
-"""`.tlog-proof` files (C2SP tlog-proof): that an entry is in a log, to be checked anywhere and at any time without asking anybody."""
+"""Files in the `.tlog-proof` format (C2SP tlog-proof): offline proof that an entry is in a log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ MOST_HASHES = 63
 
 
 class TlogProof(Struct, frozen=True):
-    """index: of the entry, from 0. hashes: its sibling first. checkpoint: the note, verbatim. extra: what anybody put there, unproven."""
+    """An unverified proof file.
+
+    index: the position of the entry, from 0.
+    hashes: the inclusion proof, the entry's sibling first.
+    checkpoint: the note, verbatim.
+    extra: bytes that the writer of the file added; no signature covers them.
+    """
 
     index: int
     hashes: tuple[bytes, ...]
@@ -22,14 +28,14 @@ class TlogProof(Struct, frozen=True):
     extra: bytes | None = None
 
     def encode(self) -> bytes:
-        """The file."""
+        """Return the bytes of the file."""
         extra = b"" if self.extra is None else b"extra " + base64(self.extra) + b"\n"
         hashes = b"".join(base64(hash_) + b"\n" for hash_ in self.hashes)
         return FIRST + b"\n" + extra + b"index %d\n" % self.index + hashes + b"\n" + self.checkpoint
 
 
 def parse(data: bytes) -> TlogProof:
-    """A proof from its file. Malformed; the checkpoint is looked at by `check`."""
+    """Parse a proof file. Malformed. The checkpoint is not parsed here but in `check`."""
     head, gap, checkpoint = data.partition(b"\n\n")
     if not gap:
         raise Malformed("tlog-proof", "no empty line stands before the checkpoint")
@@ -49,7 +55,7 @@ def parse(data: bytes) -> TlogProof:
 
 
 def check(proof: TlogProof, leaf: bytes, policy: Policy) -> Accepted:
-    """The believed checkpoint in whose tree the leaf hash stands at the proof's index. Malformed, Unproven."""
+    """Return the accepted checkpoint whose tree has the leaf hash at the proof's index. Malformed, Unproven."""
     accepted = witness_policy.accept(policy, note.parse(proof.checkpoint))
     said = accepted.checkpoint
     try:

@@ -1,4 +1,4 @@
-"""What several parties have seen of one log, held against one another: a split view is two heads that no one tree has."""
+"""Compare the checkpoints of one log that several parties hold, to find a split view: two signed heads that cannot belong to one tree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from referral.tlog.note_keys import VerifierKey
 
 
 class View(Struct, frozen=True):
-    """What one party shows, with the log's signature checked. seconds: when a witness saw it, None for the log itself. shown: the note."""
+    """A checkpoint as one party shows it, with the log's signature checked.
+
+    who: the party.
+    said: the checkpoint.
+    seconds: Unix time at which a witness saw it; None for the log itself.
+    shown: the bytes of the note.
+    """
 
     who: str
     said: Checkpoint
@@ -23,7 +29,7 @@ class View(Struct, frozen=True):
 
 
 class Split(Struct, frozen=True):
-    """Two notes of the log that contradict one another: the proof, with its own signature under both."""
+    """Two notes of the log that contradict each other. The log's own signature is under both, so they are the proof."""
 
     first: View
     second: View
@@ -31,7 +37,7 @@ class Split(Struct, frozen=True):
 
 
 def view(who: str, shown: bytes, log: VerifierKey, witness: VerifierKey | None) -> View:
-    """Read a note. Malformed, Unproven: the log, or this witness, has not signed it."""
+    """Parse a note of one party. Malformed. Unproven: the log, or this witness, has not signed it."""
     signed = note.parse(shown)
     said, found = checkpoint.verify(signed, [log], [witness] if witness else [])
     if witness is None:
@@ -42,7 +48,7 @@ def view(who: str, shown: bytes, log: VerifierKey, witness: VerifierKey | None) 
 
 
 def same_size(views: Iterable[View]) -> list[Split]:
-    """Heads of one size with two roots: no proof of the log is needed to see that."""
+    """Return the pairs of heads that have one size and two roots. These need no further proof from the log."""
     first: dict[int, View] = {}
     splits = []
     for one in views:
@@ -53,12 +59,15 @@ def same_size(views: Iterable[View]) -> list[Split]:
 
 
 def sizes(views: Iterable[View]) -> list[View]:
-    """One view of each size, the smallest first: if each continues the one before, all of them are heads of one log."""
+    """Return one view of each size, smallest first. If each continues the one before, all are heads of one log."""
     return sorted({one.said.size: one for one in reversed(list(views))}.values(), key=lambda one: one.said.size)
 
 
 def continues(older: View, newer: View, nodes: Nodes) -> Split | None:
-    """None: the newer head continues the older one, by the log's own tiles. A split: they show that it does not. Malformed: a tile."""
+    """Check against the log's own tiles that the newer head continues the older one. Return None if so, else the split.
+
+    Malformed: a tile is bad.
+    """
     if older.said.size == 0:
         return None
     try:

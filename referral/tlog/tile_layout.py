@@ -1,4 +1,4 @@
-"""Where the hashes and entries of a log stand in files, as C2SP tlog-tiles says: coordinates, paths both ways, and what a size has."""
+"""Map the hashes and entries of a log to files (C2SP tlog-tiles): coordinates, paths in both directions, and the tiles that a size needs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from referral.tlog.strict_text import LIMIT
 
 HEIGHT = 8
 FULL = 1 << HEIGHT
-"""Hashes of a tile, and entries of a bundle, that are not partial."""
+"""The number of hashes in a full tile, and of entries in a full bundle."""
 ENTRIES = -1
-"""The level of entry bundles, which stand below the leaf hashes of level 0."""
+"""The level of entry bundles, which are below the leaf hashes of level 0."""
 
 _PATH = re.compile(rb"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 class Tile(NamedTuple):
-    """level 0 holds leaf hashes. number: in its level, from 0. width: how many hashes (or entries); FULL where it is not partial."""
+    """One tile or entry bundle. level: 0 holds leaf hashes. number: its position in the level, from 0.
+
+    width: hashes (or entries); FULL unless partial.
+    """
 
     level: int
     number: int
@@ -28,7 +31,7 @@ class Tile(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Below the log's folder or address."""
+        """The path below the log's folder or address."""
         groups = [self.number % 1000]
         while rest := self.number // 1000 ** len(groups):
             groups.append(rest % 1000)
@@ -38,7 +41,7 @@ class Tile(NamedTuple):
 
     @property
     def leaves(self) -> tuple[int, int]:
-        """The leaf indexes [start, end) that it covers."""
+        """The leaf indexes [start, end) that the tile covers."""
         each = HEIGHT * max(self.level, 0)
         start = self.number * FULL
         return start << each, start + self.width << each
@@ -49,7 +52,7 @@ class Tile(NamedTuple):
 
 
 def parse(path: bytes) -> Tile:
-    """The tile of a path, which is the only one that it has. Malformed."""
+    """Return the tile of a path; each tile has exactly one path. Malformed."""
     found = _PATH.fullmatch(path)
     if not found:
         raise Malformed("tile-path", "it is not tile/<level>/<number> or tile/entries/<number>, with .p/<width> where partial")
@@ -63,7 +66,7 @@ def parse(path: bytes) -> Tile:
 
 
 def at(level: int, number: int, size: int) -> Tile:
-    """A tile as wide as it is in a log of `size`. ValueError where that has none."""
+    """Return a tile with the width that it has in a log of `size`. ValueError: that log has no such tile."""
     width = min(FULL, (size >> HEIGHT * max(level, 0)) - number * FULL)
     if width < 1 or number < 0:
         raise ValueError(f"a log of {size} has no tile {number} at level {level}")
@@ -71,40 +74,40 @@ def at(level: int, number: int, size: int) -> Tile:
 
 
 def holding(node: tuple[int, int], size: int) -> Tile:
-    """The tile from which a node of the tree follows."""
+    """Return the tile from which a node of the tree is computed."""
     level, index = node
     return at(level // HEIGHT, index << level % HEIGHT >> HEIGHT, size)
 
 
 def for_spans(spans: Iterable[Span], size: int) -> tuple[Tile, ...]:
-    """The tiles that a proof needs: fetch them all at once, then make it."""
+    """Return the tiles that a proof needs, so that a caller can fetch them together before it builds the proof."""
     return tuple(dict.fromkeys(holding(node, size) for span in spans for node in nodes_of(span)))
 
 
 def levels(size: int) -> int:
-    """How many levels of tiles a log has."""
+    """Return the number of tile levels of a log."""
     return -(-size.bit_length() // HEIGHT)
 
 
 def partial(size: int) -> tuple[Tile, ...]:
-    """The partial tile of each level that has one, lowest first; bundles left out."""
+    """Return the partial tile of each level that has one, lowest level first, without entry bundles."""
     counts = ((level, size >> HEIGHT * level) for level in range(levels(size)))
     return tuple(Tile(level, count // FULL, count % FULL) for level, count in counts if count % FULL)
 
 
 def bundles(size: int, first: int = 0) -> Iterator[Tile]:
-    """Every entry bundle of a log from number `first`, in order."""
+    """Yield every entry bundle of a log in order. first: the number of the first bundle."""
     return (at(ENTRIES, number, size) for number in range(first, -(-size // FULL)))
 
 
 def every(size: int) -> Iterator[Tile]:
-    """Every tile of a log, level by level; bundles left out."""
+    """Yield every tile of a log, level by level, without entry bundles."""
     for level in range(levels(size)):
         yield from (at(level, number, size) for number in range(-(-(size >> HEIGHT * level) // FULL)))
 
 
 def sized(tile: Tile, data: bytes) -> bytes:
-    """The bytes of a tile of hashes, as many as its width says. Malformed."""
+    """Return the bytes of a hash tile after a check of their length against the tile's width. Malformed."""
     if len(data) != tile.width * HASH:
         raise Malformed("tile", f"{tile} has {len(data)} bytes instead of {tile.width * HASH}")
     return data

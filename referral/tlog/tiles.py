@@ -1,4 +1,4 @@
-"""A log as tiles: what appending leaves makes of them, and the nodes of the tree read back from them."""
+"""Store a log as tiles: compute the tiles that appended leaves produce, and read tree nodes and entries back from tiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BYTES = FULL * HASH
 
 
 class Torn(Malformed):
-    """An entry bundle whose bytes end too early or too late. leaf: the entry where that shows."""
+    """An entry bundle ends too early or too late. leaf: the entry at which that shows."""
 
     def __init__(self, detail: str, leaf: int) -> None:
         super().__init__("bundle", detail)
@@ -24,9 +24,9 @@ class Torn(Malformed):
 
 
 class Edge(Struct, frozen=True):
-    """The right edge of a log, which is all that appending needs: at most 255 hashes a level.
+    """The right edge of a log, which is the state that appending needs: at most 255 hashes per level.
 
-    rows: level → the hashes of its partial tile, empty where it has none. They are tiles that the log stores anyway.
+    rows: level → the hashes of its partial tile, empty where it has none. The log stores these tiles anyway.
     """
 
     size: int = 0
@@ -52,7 +52,7 @@ class Edge(Struct, frozen=True):
 
 
 def edge(size: int, stored: Mapping[Tile, bytes]) -> Edge:
-    """The edge of a log from its stored tiles, those of tile_path.partial(size). Malformed where one is missing or torn."""
+    """Build the edge of a log from its stored tiles, those of tile_layout.partial(size). Malformed: one is missing or torn."""
     rows = [b""] * tile_layout.levels(size)
     for tile in tile_layout.partial(size):
         rows[tile.level] = tile_layout.sized(tile, stored.get(tile, b""))
@@ -60,7 +60,7 @@ def edge(size: int, stored: Mapping[Tile, bytes]) -> Edge:
 
 
 def append(before: Edge, leaves: Iterable[bytes]) -> tuple[Edge, dict[Tile, bytes]]:
-    """The edge after these leaf hashes, and the tiles that became full. The partial ones are the edge's own."""
+    """Return the edge after these leaf hashes, and the tiles that became full. The edge itself holds the partial ones."""
     rising, level, rows, full = b"".join(leaves), 0, [], {}
     after = Edge(before.size + len(rising) // HASH)
     while level < tile_layout.levels(after.size):
@@ -77,7 +77,7 @@ def append(before: Edge, leaves: Iterable[bytes]) -> tuple[Edge, dict[Tile, byte
 
 
 def reduce(row: bytes) -> bytes:
-    """The node over 1, 2, 4 … neighbouring hashes."""
+    """Return the node over 1, 2, 4 … neighbouring hashes."""
     sha256 = hashlib.sha256
     while len(row) > HASH:
         row = b"".join([sha256(b"\x01" + row[at : at + 2 * HASH]).digest() for at in range(0, len(row), 2 * HASH)])
@@ -85,7 +85,10 @@ def reduce(row: bytes) -> bytes:
 
 
 def nodes(read: Callable[[Tile], bytes], size: int) -> Nodes:
-    """The nodes of a log of `size`, by its tiles. Malformed where a tile has the wrong length."""
+    """Return a function that reads the nodes of a log of `size` from its tiles.
+
+    The function raises Malformed: a tile has the wrong length.
+    """
 
     def node(level: int, index: int) -> bytes:
         tile = tile_layout.holding((level, index), size)
@@ -97,7 +100,7 @@ def nodes(read: Callable[[Tile], bytes], size: int) -> Nodes:
 
 
 def pack(entries: Iterable[bytes]) -> bytes:
-    """An entry bundle. ValueError for an entry above 65,535 bytes."""
+    """Encode entries as a bundle. ValueError: an entry has more than 65,535 bytes."""
     parts: list[bytes] = []
     for entry in entries:
         if len(entry) > 0xFFFF:
@@ -107,7 +110,7 @@ def pack(entries: Iterable[bytes]) -> bytes:
 
 
 def unpack(tile: Tile, data: bytes) -> list[bytes]:
-    """The entries of a bundle, exactly as many as its width says. Malformed."""
+    """Return the entries of a bundle, exactly as many as its width states. Malformed (Torn)."""
     entries, at, end = [], 0, len(data)
     for number in range(tile.width):
         start = at + 2

@@ -1,6 +1,6 @@
-"""What a witness answers to a log (C2SP tlog-witness): a pure decision, so that whoever runs it only keeps one size and root a log.
+"""Decide a witness's answer to a log (C2SP tlog-witness), as a pure function; its caller stores only one size and root per log.
 
-Deciding and keeping must be one step: ask with the row locked, keep what the answer says, commit, and only then send it.
+The decision and the write must be one transaction: lock the row, decide, store `Answer.keep`, commit, and only then send the answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ TEXT, SIZE = "text/plain; charset=utf-8", "text/x.tlog.size"
 
 
 class Request(Struct, frozen=True):
-    """old: the size that the log believes this witness to have cosigned last. said: what the signed note says, its signature unchecked."""
+    """A log's request. old: the size that the log believes this witness cosigned last.
+
+    said: the checkpoint; its signature is not yet verified.
+    """
 
     old: int
     proof: tuple[bytes, ...]
@@ -31,9 +34,9 @@ class Request(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """status: of HTTP. keep: what was cosigned with this answer and is kept before it is sent; None where nothing changes.
+    """A witness's answer. status: HTTP status. keep: the checkpoint to store before the answer is sent; None where nothing changes.
 
-    note: the same with the signatures of log and witness, to be shown to whoever asks what this witness has seen.
+    note: the checkpoint with the signatures of log and witness, to show on request as the latest that this witness has seen.
     """
 
     status: int
@@ -44,12 +47,12 @@ class Answer(Struct, frozen=True):
 
 
 def body(old: int, proof: Iterable[bytes], signed: Note) -> bytes:
-    """For the log: what it posts."""
+    """Encode the request that a log posts."""
     return b"old %d\n%s\n%s" % (old, b"".join(base64(hash_) + b"\n" for hash_ in proof), signed.encode())
 
 
 def parse(body: bytes) -> Request:
-    """What a log posted. Malformed: answer 400."""
+    """Parse a log's request. Malformed: answer 400."""
     if len(body) > MOST_BYTES:
         raise Malformed("witness", f"it is longer than {MOST_BYTES} bytes")
     head, gap, rest = body.partition(b"\n\n")
@@ -66,9 +69,12 @@ def parse(body: bytes) -> Request:
 
 
 def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None, keys: Sequence[SignerKey], seconds: int) -> Answer:
-    """What to answer. log: the keys trusted for the request's origin, empty where it is unknown. last: what was cosigned for it last.
+    """Decide the answer to a request.
 
-    ValueError where one of the witness's own keys is none for cosignatures.
+    log: the keys trusted for the request's origin, empty where the origin is unknown.
+    last: the checkpoint of this log that the witness cosigned last.
+    keys: the witness's own keys. ValueError if one is not a cosignature key.
+    seconds: Unix time of the cosignature.
     """
     if any(key.kind != COSIGNATURE for key in keys):
         raise ValueError("a witness signs with cosignature keys (type 4), as with another it would speak for a log")
@@ -87,7 +93,7 @@ def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None
         _continues(new, last, request.proof)
     except Unproven as error:
         return _no(422, str(error))
-    text = request.signed.text  # with its extension lines, where it has some
+    text = request.signed.text  # including extension lines, if any
     own = tuple(note.sign(text, key, seconds) for key in keys)
     seen = Note(text, (*by_log.values(), *own)).encode()
     return Answer(200, b"".join(signature.line for signature in own), keep=new, note=seen)
@@ -96,7 +102,7 @@ def decide(request: Request, log: Sequence[VerifierKey], last: Checkpoint | None
 def answer(
     body: bytes, logs: Mapping[str, Sequence[VerifierKey]], last: Mapping[str, Checkpoint], keys: Sequence[SignerKey], seconds: int
 ) -> Answer:
-    """The whole answer to a body. logs: origin → keys. last: origin → what was cosigned last. seconds: Unix time."""
+    """Parse a body and decide its answer. logs: origin → keys. last: origin → checkpoint cosigned last. seconds: Unix time."""
     try:
         request = parse(body)
     except Malformed as error:
@@ -105,20 +111,20 @@ def answer(
 
 
 def cosigned(signed: Note, body: bytes, keys: Iterable[VerifierKey]) -> tuple[Signature, ...]:
-    """For the log: the cosignatures in a witness's answer that are by its keys and hold. Malformed, Unproven."""
+    """Return the valid cosignatures of these keys in a witness's answer, for the log to add. Malformed, Unproven."""
     found = note.check(Note(signed.text, note.parse_signatures(body)), keys)
     return tuple(found.values())
 
 
 def size(body: bytes) -> int:
-    """For the log: what a witness has cosigned last, from its answer 409. Malformed."""
+    """Return the size that a witness cosigned last, from its answer 409. Malformed."""
     if not body.endswith(b"\n"):
         raise Malformed("witness", "the size has no newline")
     return decimal(body[:-1], "witness", "the size")
 
 
 def _continues(new: Checkpoint, last: Checkpoint | None, proof: Sequence[bytes]) -> None:
-    """Everything continues the empty tree, without a proof; else the proof must hold. Unproven."""
+    """Verify that the new head continues the last one. Every head continues the empty tree without a proof. Unproven."""
     if new.size == 0 and new.root != merkle.EMPTY:
         raise Unproven("consistency", "an empty tree has another root")
     if last is None or last.size == 0:

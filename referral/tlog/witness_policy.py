@@ -1,4 +1,4 @@
-"""Whom to believe (C2SP tlog-policy): the logs, the witnesses, and which of them must have seen a checkpoint."""
+"""Witness policy files (C2SP tlog-policy): the trusted logs and witnesses, and the quorum that must have cosigned a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from referral.tlog.strict_text import decimal, lines
 NONE = "none"
 MOST_BYTES = 1_000_000
 AHEAD_S = 60
-"""How far a witness's clock may be ahead of the reader's (ours): clocks of honest machines differ by less."""
+"""The limit by which a witness's clock may be ahead of the reader's (our choice): clocks of honest machines differ by less."""
 
 
 class Party(Struct, frozen=True):
-    """A log or a witness. name: a witness's in this file, a log's origin. url: empty where the file has none."""
+    """A log or a witness. name: for a witness its name in this file, for a log its origin. url: empty where the file has none."""
 
     name: str
     key: VerifierKey
@@ -29,7 +29,7 @@ class Party(Struct, frozen=True):
 
 
 class Group(Struct, frozen=True):
-    """It has seen a checkpoint when so many (`least`) of its members have."""
+    """A group has seen a checkpoint when at least `least` of its members have."""
 
     name: str
     least: int
@@ -37,7 +37,7 @@ class Group(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True):
-    """quorum: the name of a witness or group, or NONE. Groups stand behind what they name."""
+    """A parsed policy. quorum: the name of a witness or group, or NONE. Each group comes after the members that it names."""
 
     logs: tuple[Party, ...]
     witnesses: tuple[Party, ...]
@@ -45,7 +45,7 @@ class Policy(Struct, frozen=True):
     quorum: str
 
     def satisfied(self, seen: Set[str]) -> bool:
-        """Do these witnesses make the quorum?"""
+        """Return True if these witnesses make the quorum."""
         holds = {NONE: True} | {witness.name: witness.name in seen for witness in self.witnesses}
         for group in self.groups:
             holds[group.name] = sum(holds[member] for member in group.members) >= group.least
@@ -53,9 +53,9 @@ class Policy(Struct, frozen=True):
 
 
 class Accepted(Struct, frozen=True):
-    """A checkpoint that a policy believes. witnesses: name → Unix seconds at which it was seen.
+    """A checkpoint that a policy accepts. witnesses: name → Unix seconds of its cosignature.
 
-    seen: when a quorum had seen it last, Unix seconds; None where the policy asks for nobody, so that nobody says when.
+    seen: Unix seconds at which a quorum had last seen it; None where the policy requires no witness, so that no time is proven.
     """
 
     checkpoint: Checkpoint
@@ -63,14 +63,15 @@ class Accepted(Struct, frozen=True):
     seen: int | None = None
 
     def old(self, now: int, most: int) -> str:
-        """Why it says nothing about the present; empty where a quorum has seen it within `most` seconds. now: Unix seconds."""
+        """Return why the checkpoint is not current, or "" if a quorum has seen it within `most` seconds. now: Unix seconds."""
         return old(self.seen, now, most)
 
 
 def old(seen: int | None, now: int, most: int) -> str:
-    """The same of the time at which a quorum had seen something.
+    """Return why a quorum's time is not current, or "" if it is within `most` seconds.
 
-    A signature from more than AHEAD_S in the future is no fresher than an old one: that witness's clock, or yours, is wrong.
+    seen: Unix seconds at which a quorum had seen the checkpoint, or None. now: Unix seconds. most: the largest accepted age in seconds.
+    A signature from more than AHEAD_S in the future counts as old: the clock of that witness, or the reader's, is wrong.
     """
     if seen is None:
         return "no witness is asked for, so nobody says when it was seen"
@@ -82,7 +83,7 @@ def old(seen: int | None, now: int, most: int) -> str:
 
 
 def accept(policy: Policy, signed: Note) -> Accepted:
-    """The checkpoint of a note that one of the logs signed and the quorum has seen. Malformed, Unproven."""
+    """Return the checkpoint of a note that one of the logs signed and the quorum has seen. Malformed, Unproven."""
     said, found = checkpoint.verify(signed, [log.key for log in policy.logs], [witness.key for witness in policy.witnesses])
     seen = {witness.name: note_keys.unpack(found[witness.key].value)[0] for witness in policy.witnesses if witness.key in found}
     if not policy.satisfied(seen.keys()):
@@ -91,7 +92,7 @@ def accept(policy: Policy, signed: Note) -> Accepted:
 
 
 def quorum_at(policy: Policy, seen: dict[str, int]) -> int | None:
-    """When a quorum had signed last, Unix seconds, of witnesses that make one; None where the policy asks for nobody."""
+    """Return the latest Unix second by which a quorum had signed; None where the policy requires no witness."""
     if policy.satisfied(frozenset()):
         return None
     times = sorted(seen.values(), reverse=True)
@@ -99,7 +100,7 @@ def quorum_at(policy: Policy, seen: dict[str, int]) -> int | None:
 
 
 def parse(data: bytes) -> Policy:
-    """A policy from its file, with the line of the first mistake. Malformed."""
+    """Parse a policy file. Malformed, with the line of the first mistake."""
     if len(data) > MOST_BYTES:
         raise Malformed("policy", f"it is longer than {MOST_BYTES} bytes")
     reading = _Reading()
@@ -117,7 +118,7 @@ def parse(data: bytes) -> Policy:
 
 @dataclass
 class _Reading:
-    """What the lines have said so far. free: names that no group has taken, as each may be a member once."""
+    """The state of the parser. free: names that no group has used yet; each may be a member of one group only."""
 
     where: str = ""
     logs: list[Party] = field(default_factory=list)
@@ -191,7 +192,7 @@ class _Reading:
 
 
 def _name(word: bytes) -> str:
-    """The format's names are bytes without a meaning; this loses none of them."""
+    """Decode a name. The format gives its bytes no meaning; surrogateescape loses none of them."""
     return word.decode("utf-8", "surrogateescape")
 
 
