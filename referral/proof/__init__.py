@@ -1,1 +1,1 @@
-"""An auditor's tools: pure functions over the entries of the log. No server, no clock, no key store."""
+"""The auditor's tools: pure functions over the entries of the log. No server, no clock, no key store."""

@@ -1,6 +1,6 @@
-"""That nothing stands between two entries of one case and topic: their sequences follow one another, and a sequence is given once.
+"""Adjacency proofs: two entries of one case and topic have consecutive sequence numbers, so no entry is missing between them.
 
-The file: its first line, a line with the lengths of two `.tlog-proof`s, and these, each with its leaf as `extra`.
+File format: the line FIRST, a line with the lengths of two `.tlog-proof` files, and the two files, each with its leaf as `extra`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ FIRST = b"referral.nothing-between@v1"
 
 
 class Between(Struct, frozen=True):
-    """before, after: the two entries."""
+    """An unverified adjacency proof of the entries `before` and `after`."""
 
     before: TlogProof
     after: TlogProof
 
     def encode(self) -> bytes:
-        """The file."""
+        """Return the bytes of the file."""
         one, two = self.before.encode(), self.after.encode()
         return FIRST + b"\n%d %d\n" % (len(one), len(two)) + one + two
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """What is proven: of this case in this topic nothing has a sequence between seq and seq + 1. indexes: where these two stand."""
+    """The verified statement: in this topic, no entry of the case is between seq and seq + 1.
+
+    indexes: the positions of these two entries.
+    """
 
     case_id: str
     topic: str
@@ -43,7 +46,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 def parse(data: bytes) -> Between:
-    """Malformed."""
+    """Parse an adjacency proof. Malformed."""
     first, _, rest = data.partition(b"\n")
     lengths, _, rest = rest.partition(b"\n")
     words = lengths.split(b" ")
@@ -55,23 +58,23 @@ def parse(data: bytes) -> Between:
     return Between(proof_file.parse(rest[:one]), proof_file.parse(rest[one:]))
 
 
-def check(found: Between, policy: Policy) -> Shown:
-    """Malformed, NewerVersion, Unproven."""
-    said = [_said(proof) for proof in (found.before, found.after)]
-    accepted = [proof_file.check(proof, leaf_hash(proof.extra or b""), policy) for proof in (found.before, found.after)]
-    one, two = said
-    if any(leaf.kind not in SEQUENCED for leaf in said) or not one.case_id:
+def check(pair: Between, policy: Policy) -> Shown:
+    """Verify an adjacency proof under a witness policy. Malformed, NewerVersion, Unproven."""
+    leaves = [_leaf_in(proof) for proof in (pair.before, pair.after)]
+    accepted = [proof_file.check(proof, leaf_hash(proof.extra or b""), policy) for proof in (pair.before, pair.after)]
+    one, two = leaves
+    if any(leaf.kind not in SEQUENCED for leaf in leaves) or not one.case_id:
         raise Unproven("nothing-between", "an entry is none that has a sequence of a case")
     if (one.case_id, one.topic) != (two.case_id, two.topic):
         raise Unproven("nothing-between", "the entries are of two cases or of two topics")
-    if two.case_seq != one.case_seq + 1 or found.after.index <= found.before.index:
+    if two.case_seq != one.case_seq + 1 or pair.after.index <= pair.before.index:
         raise Unproven("nothing-between", f"sequence {two.case_seq} does not follow {one.case_seq}: something stands between them")
-    indexes = (found.before.index, found.after.index)
+    indexes = (pair.before.index, pair.after.index)
     newest = max(accepted, key=lambda each: each.checkpoint.size)
     return Shown(case_id=one.case_id, topic=one.topic, seq=one.case_seq, indexes=indexes, accepted=newest)
 
 
-def _said(proof: TlogProof) -> Leaf:
+def _leaf_in(proof: TlogProof) -> Leaf:
     if proof.extra is None:
         raise Malformed("nothing-between", f"the proof of entry {proof.index} does not hold its leaf")
     return wire.decode(proof.extra)

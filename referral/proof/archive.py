@@ -1,6 +1,6 @@
-"""A log to be judged, wherever it lies: an exported folder or the database of audit answer to the same paths.
+"""Read a log from an exported folder or from audit's database, through the same paths.
 
-What stands beside the tree: key, value and headers of each entry, in files of 256 that follow the numbering of the entry bundles.
+Beside the tree, payload files hold the key, value and headers of each entry: 256 entries per file, numbered as the entry bundles are.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from referral.tlog.witness_policy import Accepted
 from referral.wire import leaf as wire
 
 CHECKPOINT, POLICY, KEYS, HEAD = "checkpoint", "witness.policy", "keys", "head"
-"""Files beside the tiles. HEAD (size and root, as in a checkpoint) is of a log that goes on; an export ends at its checkpoint."""
+"""Files beside the tiles. HEAD (size and root, as in a checkpoint) exists only for a live log; an export ends at its checkpoint."""
 _PLAIN = re.compile(r"[a-z0-9.-]+")
 
 
 class Archive(Protocol):
-    """read: the bytes at a path of tlog-tiles, of payloads, or of a file above; None where there is nothing.
+    """A source of log files. read: the bytes at a path of tlog-tiles, of payloads, or of a file above; None where nothing is stored.
 
-    A database has more: `columns/…` beside each bundle, by what it searches (msgpack), and `case_id/…` and `event_id/…`, the indexes
-    that it finds. Nothing of that is believed.
+    A database serves more paths: `columns/…` beside each bundle holds its search columns (msgpack), and `case_id/…` and `event_id/…` hold
+    the indexes that it finds. The verification trusts none of these.
     """
 
     def read(self, path: str) -> bytes | None: ...
 
 
 class Trusted(Struct, frozen=True):
-    """A checkpoint that is believed, with its bytes. pinned: by a policy that the auditor brought along, not by the log's own."""
+    """An accepted checkpoint with its bytes. pinned: accepted under a policy that the auditor supplied, not under the log's own."""
 
     signed: bytes
     accepted: Accepted
@@ -53,7 +53,7 @@ class Trusted(Struct, frozen=True):
 
 
 def trusted(archive: Archive, pinned: bytes | None) -> Trusted | None:
-    """The archive's checkpoint under a policy; None where it has none. Malformed, Unproven."""
+    """Return the archive's checkpoint, accepted under a policy; None where it has none. Malformed, Unproven."""
     signed = archive.read(CHECKPOINT)
     if signed is None:
         return None
@@ -62,7 +62,7 @@ def trusted(archive: Archive, pinned: bytes | None) -> Trusted | None:
 
 
 def rules(archive: Archive, pinned: bytes | None) -> bytes:
-    """The policy file that the auditor brought along, else the archive's own. Unproven: there is none."""
+    """Return the policy file that the auditor supplied, else the archive's own. Unproven: neither exists."""
     found = archive.read(POLICY) if pinned is None else pinned
     if found is None:
         raise Unproven("policy", "no policy file says whose signatures are wanted")
@@ -70,12 +70,12 @@ def rules(archive: Archive, pinned: bytes | None) -> bytes:
 
 
 def accepted(signed: bytes, rules: bytes) -> Checkpoint:
-    """Another checkpoint, by a policy file. Malformed, Unproven."""
+    """Return another checkpoint, accepted under a policy file. Malformed, Unproven."""
     return witness_policy.accept(witness_policy.parse(rules), note.parse(signed)).checkpoint
 
 
 def head(archive: Archive, published: Trusted | None) -> tuple[int, bytes]:
-    """Size and root of all that is there. Malformed."""
+    """Return size and root of everything that the archive stores. Malformed."""
     said = archive.read(HEAD)
     if said is None:
         return (published.size, published.root) if published else (0, merkle.EMPTY)
@@ -84,7 +84,7 @@ def head(archive: Archive, published: Trusted | None) -> tuple[int, bytes]:
 
 
 def claimed(archive: Archive) -> int:
-    """How many entries an archive says that it has, where its checkpoint is not believed; 0 where it does not say so."""
+    """Return the number of entries that an archive claims, for use where its checkpoint is not accepted; 0 where it claims none."""
     try:
         if archive.read(HEAD) is not None:
             return head(archive, None)[0]
@@ -94,7 +94,10 @@ def claimed(archive: Archive) -> int:
 
 
 def reader(archive: Archive, size: int) -> Callable[[Tile], bytes]:
-    """Tiles of any smaller size of a log that stands there at `size`: the beginning of what is stored. Malformed; Differs: missing."""
+    """Return a function that reads tiles of any size up to `size`, as prefixes of the stored tiles.
+
+    size: the size at which the archive stores its tiles. The function raises Malformed, and Differs where a tile is missing.
+    """
 
     def read(tile: Tile) -> bytes:
         stored = tile_layout.at(tile.level, tile.number, size)
@@ -107,7 +110,7 @@ def reader(archive: Archive, size: int) -> Callable[[Tile], bytes]:
 
 
 def nodes(archive: Archive, size: int) -> Nodes:
-    """The nodes of its tree; a tile is read once."""
+    """Return the nodes of the archive's tree. Each tile is read once and cached."""
     held: dict[Tile, bytes] = {}
     read = reader(archive, size)
 
@@ -120,13 +123,13 @@ def nodes(archive: Archive, size: int) -> Nodes:
 
 
 def edge(archive: Archive, old: int, size: int) -> tiles.Edge:
-    """The right edge at an older size, from the tiles of a log that stands there at `size`. Malformed, Differs."""
+    """Return the right edge at an older size, from the tiles of a log stored at `size`. Malformed, Differs."""
     read = reader(archive, size)
     return tiles.edge(old, {tile: read(tile) for tile in tile_layout.partial(old)})
 
 
 def bundle(archive: Archive, number: int, size: int) -> list[bytes]:
-    """The leaves of a bundle. Malformed; Differs: missing."""
+    """Return the leaves of an entry bundle. Malformed; Differs: it is missing."""
     tile = tile_layout.at(ENTRIES, number, size)
     data = archive.read(tile.path)
     if data is None:
@@ -135,14 +138,14 @@ def bundle(archive: Archive, number: int, size: int) -> list[bytes]:
 
 
 def payloads(archive: Archive, number: int, size: int) -> list[Kept]:
-    """What stands beside a bundle, all absent where the file is not there. Malformed."""
+    """Return the payloads of an entry bundle, all of them None where the payload file does not exist. Malformed."""
     tile = tile_layout.at(ENTRIES, number, size)
     data = archive.read(path(tile))
     return [None] * tile.width if data is None else unpack(tile, data)
 
 
 def joined(archive: Archive, size: int, indexes: Iterator[int] | list[int]) -> Iterator[Joined]:
-    """Entries by index, rising; a bundle is read once. Malformed, NewerVersion."""
+    """Yield entries by index, in rising order; each bundle is read once. Malformed, NewerVersion."""
     at, leaves, beside = -1, list[bytes](), list[Kept]()
     for index in indexes:
         if index // FULL != at:
@@ -152,7 +155,10 @@ def joined(archive: Archive, size: int, indexes: Iterator[int] | list[int]) -> I
 
 
 def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
-    """Indexes of the entries of a case (`case_id`) or of an event (`event_id`): as the database says, else by reading every leaf."""
+    """Return the indexes of the entries of a case (`case_id`) or of an event (`event_id`). A database answers from its index (not trusted).
+
+    Any other archive is searched leaf by leaf. Malformed.
+    """
     said = archive.read(f"{column}/{word}")
     if said is not None:
         try:
@@ -168,7 +174,7 @@ def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
 
 
 def said_in(entry: Entry) -> str:
-    """The file of an export that says again what this entry says; empty where none does."""
+    """Return the path of the export file that repeats the content of this entry; "" where no file does."""
     if entry.kind is Kind.KEYS:
         return POLICY
     if entry.kind is Kind.SCHEMA and _PLAIN.fullmatch(entry.type):
@@ -185,7 +191,7 @@ def _says(leaf: bytes, column: str) -> str:
 
 
 class Payload(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Of one record, exactly as it was read."""
+    """The key, value and headers of one record, exactly as it was read from Kafka."""
 
     key: bytes | None
     value: bytes
@@ -196,22 +202,22 @@ class Payload(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 
 Kept = Payload | None
-"""None: it is no longer there, as in an erased case."""
+"""The payload of an entry; None where it is no longer stored, as in an erased case."""
 _DECODER = msgpack.Decoder(list[Kept])
 
 
 def path(bundle: Tile) -> str:
-    """Where the payloads of a bundle's entries stand."""
+    """Return the path of the payload file of an entry bundle."""
     return "payload/" + bundle.path.removeprefix("tile/entries/")
 
 
 def pack(payloads: Sequence[Kept]) -> bytes:
-    """The file (msgpack)."""
+    """Encode a payload file (msgpack)."""
     return msgpack.encode(payloads)
 
 
 def unpack(bundle: Tile, data: bytes) -> list[Kept]:
-    """As many as the bundle is wide. Malformed."""
+    """Decode a payload file, with as many payloads as the bundle has entries. Malformed."""
     try:
         found = _DECODER.decode(data)
     except (DecodeError, UnicodeDecodeError) as error:
@@ -222,7 +228,7 @@ def unpack(bundle: Tile, data: bytes) -> list[Kept]:
 
 
 class Joined(Struct, frozen=True):
-    """An entry with what stands beside it. here: its payload is there. fits: key and headers are the logged ones."""
+    """An entry with its payload. here: the payload is stored. fits: its key and headers are the logged ones."""
 
     entry: Entry
     here: bool
@@ -230,7 +236,7 @@ class Joined(Struct, frozen=True):
 
 
 def join(idx: int, leaf: bytes, kept: Kept) -> Joined:
-    """Malformed, NewerVersion: the leaf."""
+    """Join a leaf with its payload. Malformed, NewerVersion: the leaf cannot be read."""
     said = wire.decode(leaf)
     if kept is None:
         return Joined(beside(idx, said, None, b"", ()), False, True)

@@ -1,8 +1,9 @@
-"""The real log under another policy: each case's recorded inputs decided by it, up to where the ways part.
+"""Decide the recorded inputs of each case again under another policy, up to the first difference.
 
-After that the record cannot say more: an answer to an offer that was never made is no answer to the one that would have been. So the
-first difference is told, and how many recorded inputs come after it. Free places are those of the record, plus what the other policy
-adds or takes away: a bed that a moved case would have taken from another one is not followed (a simulation does).
+The record proves nothing after that point: an answer to an offer that was never made is no answer to the offer that the other policy
+would have made. So the report gives the first difference and the number of recorded inputs after it. Free places are those of the
+record, plus or minus the places that the other policy adds or removes. A bed that a moved case would have taken from another case is
+not followed (a simulation follows it).
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from referral.proof.entry import Entry
 from referral.proof.history.case import Answer, answers, cause, decisions, inputs, unseal
 
 Rules = Callable[[int | None], Policy | None]
-"""The policy that was in force under the number of a bundle; None where the log does not hold it."""
+"""Return the policy in force under a bundle number; None where the log does not hold it."""
 
 
 class Elsewhere(Struct):
-    """All cases of a log so far. cases: compared. unused: inputs after the partings. unchecked: cases that could not be compared, by why.
+    """The comparison of all cases so far.
 
-    assumed: decisions in which the number of free places is not on record and the service was taken to be empty.
+    cases: number compared. unused: inputs after the first differences. unchecked: reason → number of cases that could not be compared.
+    assumed: decisions whose number of free places is not on record; the service was then assumed to be empty.
     """
 
     differences: Differences = field(default_factory=Differences)
@@ -41,7 +43,7 @@ class Elsewhere(Struct):
     unchecked: Counter[str] = field(default_factory=Counter)
 
     def take(self, case_id: str, entries: Sequence[Entry], key: bytes | None, rules: Rules, other: Policy) -> None:
-        """One case, with its entries in the order of idx. key: None where it is erased."""
+        """Compare one case. entries: in the order of idx. key: None where the case is erased."""
         told = decisions(entries)
         if not told:
             return
@@ -69,7 +71,10 @@ class Elsewhere(Struct):
 
 
 class Again(Struct):
-    """One case. was, now: as it stands under the recorded decisions, and under the other policy. assumed: free places not on record."""
+    """The comparison of one case. was: its state under the recorded decisions. now: its state under the other policy.
+
+    assumed: free places that are not on record.
+    """
 
     case_id: str
     key: bytes
@@ -86,7 +91,7 @@ class Again(Struct):
     wrong: str = ""
 
     def run(self) -> None:
-        """Go on until the ways part, or to the end of the record."""
+        """Compare input by input until the first difference or the end of the record."""
         for number, answer in enumerate(self.found):
             if answer.head is None or answer.head.facts.engine != ENGINE:
                 self.wrong = "decided by another engine"
@@ -109,13 +114,13 @@ class Again(Struct):
             self.last.append(one)
 
     def _pass_over(self, recorded: tuple[Struct, ...]) -> None:
-        """An alarm that came late or twice and changed nothing says nothing about either policy; only the count goes on."""
+        """Apply an ignored alarm, late or repeated, to both states. It tests neither policy; only its sequence number counts."""
         for event in recorded:
             self.was = evolve(self.was, event, self.case_id)
             self.now = evolve(self.now, event, self.case_id)
 
     def _other(self, number: int, before: Case | None) -> Moment | None:
-        """What the other policy does next: upon its own alarm where that is earlier, else upon the next recorded input that it gets."""
+        """Return the other policy's next moment: its own alarm if that is due earlier, else its decision of the next recorded input."""
         mine, its = next_due(before) if before else None, next_due(self.now) if self.now else None
         for answer in self.found[number:]:
             head = answer.head
@@ -125,7 +130,7 @@ class Again(Struct):
             if its is not None and its != mine and its <= head.facts.now:
                 return self._alarm(its, head.facts)
             if head.kind is CauseKind.DUE and its != mine and (its is None or its > head.facts.now):
-                continue  # this alarm would not have gone off
+                continue  # under the other policy this alarm would not have fired
             place = (head.topic, head.partition, head.offset)
             again = cause(head, self.case_id, self.now, self.asked.get(place), self.key)
             return self._decide(again, head.facts)
@@ -142,7 +147,7 @@ class Again(Struct):
         return Moment(facts.now, case, events)
 
     def _free(self, again: Input, facts: Facts) -> dict[str, int]:
-        """Free places as they were, plus what the other policy adds or takes away."""
+        """Return the recorded free places, plus or minus the places that the other policy adds or removes."""
         rules, found = self.rules(facts.bundle), {}
         for service in places_wanted(self.now, again, self.other):
             there = self.other.services[service].places or 0
@@ -173,6 +178,6 @@ class Again(Struct):
 
 
 def _is_stale(recorded: tuple[Struct, ...]) -> bool:
-    """Whether it is the answer to an alarm that had nothing to wake any more."""
+    """Return True if these events answer an alarm that had nothing left to do."""
     first = recorded[0]
     return isinstance(first, InputIgnored) and first.reason == "STALE_ALARM"

@@ -1,4 +1,4 @@
-"""One entry of the audit log: a Kafka record as it was read, or what audit itself says. Its leaf is what the tree hashes."""
+"""One entry of the audit log: a Kafka record as audit read it, or a statement by audit itself. The tree hashes its leaf."""
 
 from __future__ import annotations
 
@@ -25,31 +25,32 @@ from referral.wire.headers import type_of
 INTAKE, ROUTING, NOTIFICATION = "referral-intake", "referral-routing", "referral-notification"
 CASE_TOPICS = (INTAKE, ROUTING, NOTIFICATION)
 OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
-"""The one service that writes each topic of cases."""
+"""The one service that writes each case topic."""
 
 Kind = EntryKind
-"""What an entry is.
+"""The kind of an entry.
 
-FIGURE: one of oversight, or the end of its release. UNREADABLE: no record of ours. FOREIGN: it claims a case, but stands under another
-key, or in a partition or topic that is not its own.
-FORK: a sequence that exists already, with other bytes. Audit itself says GAP (a sequence is missing here), SCHEMA (a schema by which
-bodies are read), KEYS (the log's own key, its witnesses and their quorum from here on, as a C2SP policy file) and HEARTBEAT (it is alive,
-and how far the topics reach; referral/proof/heartbeat.py).
+FIGURE: a figure of oversight, or the end of its release. UNREADABLE: not a record of this system. FOREIGN: the record names a case, but
+has another key, or is in a partition or topic that does not belong to it.
+FORK: its sequence number exists already, with other bytes. Audit itself writes GAP (a sequence is missing here), SCHEMA (a schema that
+bodies are decoded with), KEYS (the log's own key, its witnesses and their quorum from here on, as a C2SP policy file) and HEARTBEAT
+(audit is alive, with the end offsets of the topics; referral/proof/heartbeat.py).
 """
 
 SEQUENCED = frozenset({Kind.EVENT, Kind.DECISION, Kind.DISCLOSURE, Kind.ERASURE})
 OWN = frozenset({Kind.GAP, Kind.SCHEMA, Kind.KEYS, Kind.HEARTBEAT})
-"""What audit itself says; a GAP stands at the place of the record that shows it."""
+"""Kinds that audit itself writes. A GAP has the position of the record that reveals it."""
 MOST_KEY = 1000
-"""Bytes of the key of a record without a case (ours have below 200): a longer one is none of ours, and no index of a database takes it."""
+"""Bytes of the key of a record without a case (ours have below 200). A longer key is not ours, and no database index accepts it."""
 NOWHERE = -1
-"""Partition and offset of what was read from no topic."""
+"""Partition and offset of an entry that was read from no topic."""
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """idx: index of its leaf, dense from 0. logged_at: µs UTC. kafka_time: LogAppendTime, ms. sha256: of value.
+    """One entry with its payload.
 
-    value: the exact bytes, empty where Kafka's were null. The rest repeats the record's meta, empty where it has none.
+    idx: index of its leaf, dense from 0. logged_at: µs UTC. kafka_time: LogAppendTime, ms. sha256: of value.
+    value: the exact bytes, empty where Kafka's were null. The other fields repeat the record's meta and are empty where it has none.
     """
 
     idx: int
@@ -79,7 +80,7 @@ SPECIAL = {**dict.fromkeys(seal.UNSEALED, Kind.ERASURE), SectionDisclosed.TYPE: 
 OPEN = {
     PolicyActivated.TYPE: Kind.POLICY,
     Quarantined.TYPE: Kind.QUARANTINE,
-    "quarantined.v1": Kind.QUARANTINE,  # logs of before have it
+    "quarantined.v1": Kind.QUARANTINE,  # older logs contain this type
     FigureReleased.TYPE: Kind.FIGURE,
     ReleaseMade.TYPE: Kind.FIGURE,
 }
@@ -87,7 +88,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Gap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The value of a GAP entry (JSON): what was expected and what came instead."""
+    """The value of a GAP entry (JSON). expected: the next sequence. came: the sequence that arrived instead."""
 
     topic: str
     case_id: str
@@ -99,21 +100,24 @@ class Gap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def digest(value: bytes) -> bytes:
-    """SHA-256, what an entry keeps of its value."""
+    """Return the SHA-256 that an entry stores of its value."""
     return hashlib.sha256(value).digest()
 
 
 def rest(key: bytes | None, headers: Headers) -> bytes:
-    """SHA-256 over a record's key and headers: a byte that says whether there is a key, then each part behind its length (8 bytes)."""
-    found = [b"\x00" if key is None else b"\x01", len(key or b"").to_bytes(8, "big"), key or b""]
+    """Return the SHA-256 over a record's key and headers.
+
+    The hashed bytes: one byte that states whether a key exists, then each part after its length (8 bytes).
+    """
+    parts = [b"\x00" if key is None else b"\x01", len(key or b"").to_bytes(8, "big"), key or b""]
     for name, value in headers:
-        said = name.encode()
-        found += (len(said).to_bytes(8, "big"), said, len(value).to_bytes(8, "big"), value)
-    return hashlib.sha256(b"".join(found)).digest()
+        header = name.encode()
+        parts += (len(header).to_bytes(8, "big"), header, len(value).to_bytes(8, "big"), value)
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def leaf(entry: Entry) -> bytes:
-    """The bytes of its leaf."""
+    """Return the bytes of an entry's leaf."""
     said = Leaf(
         kind=entry.kind,
         logged_at=entry.logged_at,
@@ -135,12 +139,15 @@ def leaf(entry: Entry) -> bytes:
 
 
 def entry(idx: int, leaf: bytes, key: bytes | None, value: bytes, headers: Headers) -> Entry:
-    """The entry of a leaf with what stands beside it. Whether they belong together is for `verify`. Malformed, NewerVersion: the leaf."""
+    """Return the entry of an encoded leaf and its payload. `verify` checks that they match.
+
+    Malformed, NewerVersion: the leaf cannot be read.
+    """
     return beside(idx, wire.decode(leaf), key, value, headers)
 
 
 def beside(idx: int, said: Leaf, key: bytes | None, value: bytes, headers: Headers) -> Entry:
-    """The same from a leaf that is read."""
+    """Return the entry of a decoded leaf and its payload."""
     return Entry(
         idx=idx,
         kind=said.kind,
@@ -164,7 +171,7 @@ def beside(idx: int, said: Leaf, key: bytes | None, value: bytes, headers: Heade
 
 
 def sort(topic: str, partition: int, key: bytes | None, value: bytes, headers: Headers) -> tuple[Kind, Meta | None]:
-    """What a record is, by what can be seen without a key: case topics have meta, the others only a type."""
+    """Classify a record by the parts that are readable without a key. Records of case topics have meta; others have only a type."""
     try:
         if topic not in CASE_TOPICS:
             if len(key or b"") > MOST_KEY:
@@ -181,6 +188,6 @@ def sort(topic: str, partition: int, key: bytes | None, value: bytes, headers: H
 
 
 def plain(entry: Entry) -> Struct:
-    """The body of a record that travels unsealed outside the case topics. Malformed, NewerVersion."""
+    """Decode the unsealed body of a record outside the case topics. Malformed, NewerVersion."""
     type_ = type_of(entry.headers)
     return codec.decode(type_, codec.fingerprint(type_), entry.value)

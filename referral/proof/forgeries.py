@@ -1,8 +1,9 @@
-"""Which of the records that claim a case's sequence are its own: those whose seal opens. Who can only write to the topic forges none.
+"""Separate a case's own records from forged ones: only a record whose seal opens is its own.
 
-Audit keeps what it reads without a key, in the order of arrival. So a forged record may stand where a true one belongs, and the true
-one be logged as its fork; here, with the key, that is put right. Where both open, whoever wrote the false one holds the case's key: then
-both are handed on as branches, and re-execution says which of them the rules lead to. Of a case without a key nobody can tell.
+Audit stores records without a key, in the order of arrival. So a forged record may occupy a sequence, and the true record be logged as
+its fork; with the case's key, this module corrects that. A writer without the key can forge nothing. Where both seals open, the forger
+holds the case's key: both records are passed on as branches, and re-execution finds the one that the rules lead to. Without the key of
+the case, the two cannot be told apart.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from referral.proof.entry import SEQUENCED, Entry, Kind, sort
 from referral.wire import seal
 
 TORN = (Kind.FORK, Kind.GAP)
-"""What audit logged where a sequence was not the next one: the cases to look at."""
+"""Kinds that audit logs where a sequence was not the next one. Cases with such entries are examined here."""
 
 
 class Genuine(Struct, frozen=True, kw_only=True):
-    """forged: indexes of entries whose seal does not open. kinds: index → what an entry truly is that was taken for a fork.
+    """The verdict on the records of torn cases.
 
-    twins: indexes of entries that open and have topic, case and sequence with another one that opens. ahead: indexes of entries that open
-    and stood in the topic before an earlier sequence of their case, which came later: its owner writes in order.
+    forged: indexes of entries whose seal does not open. kinds: index → true kind of an entry that was logged as a fork.
+    twins: indexes of entries that open and share topic, case and sequence with another one that opens.
+    ahead: indexes of entries that open but came before an earlier sequence of their case in the topic; their owner writes in order.
     """
 
     forged: frozenset[int] = frozenset()
@@ -32,16 +34,16 @@ class Genuine(Struct, frozen=True, kw_only=True):
     ahead: frozenset[int] = frozenset()
 
     def own(self, entry: Entry) -> bool:
-        """Whether nothing speaks against its being the case's own."""
+        """Return True if nothing shows that the entry is not the case's own."""
         return not (entry.idx in self.forged or entry.idx in self.twins or entry.idx in self.ahead)
 
     def put_right(self, entry: Entry) -> Entry:
-        """The entry as it is meant."""
+        """Return the entry with its true kind."""
         return structs.replace(entry, kind=self.kinds[entry.idx]) if entry.idx in self.kinds else entry
 
 
 def genuine(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Genuine:
-    """entries: in the order of idx, all of the cases that are TORN; of others nothing is said."""
+    """Judge the records of torn cases. entries: all entries of the TORN cases, in the order of idx."""
     forged, kinds, ahead = set[int](), dict[int, Kind](), set[int]()
     taken: dict[tuple[str, str], dict[int, list[int]]] = {}
     for entry in entries:

@@ -1,4 +1,4 @@
-"""The entry by which audit says each minute that it is alive, and how far the topics reach: a log that stands still shows it."""
+"""The heartbeat entry that audit writes each minute, with the end offsets of the topics; its absence shows that the log has stopped."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from referral.errors import Malformed
 from referral.proof.entry import Entry
 
 EVERY_S = 60
-"""Seconds between two heartbeats (ours): 525,600 a year, some 300 bytes each beside the tree; an alarm needs no finer measure."""
+"""Seconds between two heartbeats (ours): 525,600 a year, some 300 bytes each beside the tree; an alarm needs no finer resolution."""
 STILL_S = 5 * EVERY_S
-"""Five heartbeats (ours): a log without a newer one for so long stands still. One may be late while audit or its database restarts."""
+"""Five heartbeats (ours): a log without a newer one for so long has stopped. One may be late while audit or its database restarts."""
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The value of a HEARTBEAT entry (JSON). It names no case.
 
-    ends: topic → the end offset of each partition, as the broker told audit; null: the broker did not answer.
+    ends: topic → the end offset of each partition, as the broker reported it; null: the broker did not answer.
     unread: `topic/partition` → the offset that audit reads next, where that is below the end.
-    drill: the clock of this stack may be moved by its people, so its times prove nothing.
+    drill: the operators of this stack may move its clock, so its times prove nothing.
     """
 
     ends: dict[str, list[int]] | None
@@ -29,7 +29,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return json.encode(self, order="sorted")
 
     def left(self, before: Heartbeat) -> dict[str, int]:
-        """`topic/partition` → records (at most) that stood there at an earlier heartbeat and are still not read at this one."""
+        """Return `topic/partition` → the largest number of records that existed at an earlier heartbeat and are unread at this one."""
         found = {}
         for topic, ends in (before.ends or {}).items():
             for partition, end in enumerate(ends):
@@ -40,7 +40,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def read(entry: Entry) -> Heartbeat:
-    """Malformed."""
+    """Parse the value of a heartbeat entry. Malformed."""
     try:
         return json.decode(entry.value, type=Heartbeat)
     except DecodeError as error:

@@ -1,6 +1,6 @@
-"""Entries of an archive in any order: where each case stands, and single entries with their leaves.
+"""Read entries of an archive in any order: the indexes of each case, and single entries verified against an accepted checkpoint.
 
-Does an entry stand in the tree of a believed checkpoint? For many entries of one archive: each tile is led up to the root once.
+Verification of many entries of one archive follows each tile up to the root only once.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from referral.tlog.tile_layout import FULL, Tile
 from referral.wire import leaf as wire
 
 HELD = 128
-"""Bundles with their payloads that are held (ours): some 20 MB."""
+"""Bundles with their payloads that are cached (ours): some 20 MB."""
 VERIFIED, UNVERIFIED, BAD = "verified", "unverified", "bad"
 
 
 class Casebook:
-    """size: of the archive. proven: by which entries are verified; None where no checkpoint is believed."""
+    """Random access to an archive of this size. proven: verifies entries; None where no checkpoint is accepted."""
 
     def __init__(self, there: Archive, size: int, proven: Proven | None) -> None:
         self._there, self.size, self._proven = there, size, proven
         self._held: OrderedDict[int, tuple[list[bytes], list[Kept]]] = OrderedDict()
 
     def entry(self, index: int) -> tuple[Entry, str]:
-        """An entry, and whether it is VERIFIED (led to a believed checkpoint, and its payload fits) or BAD (that does not). Malformed."""
+        """Return an entry and its mark.
+
+        VERIFIED: it leads to an accepted checkpoint, and its payload fits. BAD: its payload does not fit. UNVERIFIED: otherwise. Malformed.
+        """
         leaves, beside = self._bundle(index // FULL)
         leaf, kept = leaves[index % FULL], beside[index % FULL]
         joined = archive.join(index, leaf, kept)
@@ -40,16 +43,19 @@ class Casebook:
         return joined.entry, VERIFIED if self._proven is not None and self._proven.holds(index, leaf) else UNVERIFIED
 
     def of(self, indexes: Iterable[int]) -> tuple[list[Entry], dict[int, str]]:
-        """Some entries, and by index whether each is VERIFIED. Malformed, NewerVersion."""
+        """Return some entries, and the mark of each by index. Malformed, NewerVersion."""
         found = [self.entry(index) for index in indexes]
         return [entry for entry, _ in found], {entry.idx: mark for entry, mark in found}
 
     def case(self, case_id: str) -> list[int]:
-        """Where the entries of a case stand."""
+        """Return the indexes of the entries of a case."""
         return archive.find(self._there, self.size, "case_id", case_id)
 
     def cases(self, wanted: Callable[[int, Leaf], bool]) -> dict[str, list[int]]:
-        """Where each case stands of which an entry is wanted; "" for entries of no case, these as far as they are wanted. Malformed."""
+        """Return the indexes of each case of which at least one entry is wanted. Malformed.
+
+        "" holds the wanted entries that belong to no case.
+        """
         places, asked = dict[str, list[int]](), set[str]()
         for index, said in self.leaves():
             case_id = said.case_id or ""
@@ -61,7 +67,7 @@ class Casebook:
         return {case_id: where for case_id, where in places.items() if case_id in asked}
 
     def leaves(self) -> Iterator[tuple[int, Leaf]]:
-        """Every leaf that this program can read. Malformed: a bundle."""
+        """Yield every leaf that this program can read. Malformed: a bundle is damaged."""
         for number in range(-(-self.size // FULL)):
             for place, leaf in enumerate(archive.bundle(self._there, number, self.size)):
                 try:
@@ -79,7 +85,10 @@ class Casebook:
 
 
 class Proven:
-    """The first `size` leaves of an archive that stands at `stands`. Malformed: the tiles of its right edge do not make the root."""
+    """The first `size` leaves of an archive that is stored at size `stands`, verified against a root.
+
+    Malformed: the tiles of its right edge do not make the root.
+    """
 
     def __init__(self, there: Archive, size: int, root: bytes, stands: int) -> None:
         self._size, self._read = size, archive.reader(there, stands)
@@ -89,7 +98,7 @@ class Proven:
         self._known: dict[Tile, bytes] = dict(edge.tiles)
 
     def holds(self, index: int, leaf: bytes) -> bool:
-        """Whether this leaf stands at this index. False above the size too, and where a tile on its way is damaged."""
+        """Return True if this leaf is at this index. False also at or above the size, and where a tile on its path is damaged."""
         if not 0 <= index < self._size:
             return False
         try:
@@ -98,7 +107,7 @@ class Proven:
             return False
 
     def _hash(self, level: int, index: int) -> bytes:
-        """A hash of a tile that leads to the root. Malformed."""
+        """Return a hash from a tile that leads to the root. Malformed: the tile does not."""
         tile = tile_layout.at(level, index // FULL, self._size)
         if tile not in self._known:
             data = self._read(tile)

@@ -1,6 +1,6 @@
-"""The receipt of a referral, proven: the log's proof and the witnesses' policy say that its event is in a log that others have seen.
+"""Verify the receipt of a referral: its event is in a log that witnesses have cosigned.
 
-Pure and offline: what an agency keeps is enough, for ever. What is read here is nobody's secret: ids, sequence and digests.
+Pure and offline: the files that an agency stores are enough, without a time limit. They hold ids, sequence and digests, no secret.
 """
 
 from __future__ import annotations
@@ -20,25 +20,26 @@ from referral.wire import intake_key
 from referral.wire import leaf as wire
 
 PROMISE_S = 600
-"""Seconds within which intake promises that what it took is in the log (ours): longer than any restart of the line, shorter than the
-shortest first limit of a procedure (15 minutes), so that a referral that was swallowed is found before its silence would count."""
+"""Seconds within which intake promises to log what it accepted (ours). Longer than any restart of the services, shorter than the
+shortest first limit of a procedure (15 minutes), so that a lost referral is found before its silence would count.
+"""
 PROMISE = "referral-receipt-v1"
-"""What a signed receipt begins with, so that it is never the signature of something else."""
+"""The first line of the signed bytes, so that the signature cannot belong to another kind of statement."""
 SAID = ("case_id", "event_id", "received_at", "logged_by")
-"""What intake signs of a receipt, behind its id, each in a line of its own and as it stands in the JSON."""
+"""The fields that intake signs after the receipt's id, each on its own line, as spelled in the JSON."""
 NAMED = ("event_id", "case_id")
-"""What of a receipt the leaf must name."""
+"""The fields of a receipt that the leaf must contain."""
 
 
 def statement(id: str, said: Mapping[str, object]) -> bytes:
-    """The bytes that intake signs. id: of the referral, or of what else was sent."""
+    """Return the bytes that intake signs. id: of the referral, or of another message."""
     return "".join(f"{line}\n" for line in (PROMISE, id, *(said.get(name) for name in SAID))).encode()
 
 
 def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
-    """Until when intake has promised, with its signature, that the event is in the log. policy: the file that names intake's key.
+    """Return the time until which intake has promised, under its signature, to log the event.
 
-    Malformed: the policy names no key. Unproven: no key of it has signed this receipt.
+    policy: the file that names intake's key. Malformed: the policy names no key. Unproven: no key in it has signed this receipt.
     """
     keys = intake_key.named(policy)
     if not keys:
@@ -55,9 +56,9 @@ def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
 
 
 class Proven(Struct, frozen=True, kw_only=True):
-    """index: of the leaf. size: of the cosigned log. logged_at: µs UTC. sha256: of the sealed record as it was published, in hex.
+    """The verified receipt. index: of the leaf. size: of the cosigned log. logged_at: µs UTC.
 
-    seen: when a quorum of witnesses had signed the log that holds it, Unix seconds.
+    sha256: of the sealed record as it was published, in hex. seen: Unix seconds at which a quorum of witnesses had signed that log.
     """
 
     event_id: str
@@ -72,10 +73,11 @@ class Proven(Struct, frozen=True, kw_only=True):
 
 
 def check(receipt: Mapping[str, object], proof: bytes, policy: bytes) -> Proven:
-    """receipt: as the door gave it. proof: the `.tlog-proof`. policy: the file that names log, witnesses and quorum, which you trust.
+    """Verify a receipt.
 
-    Malformed: something is not what it should be. Unproven, one of them: it does not hold, or is the proof of another event. NewerVersion:
-    a newer program wrote the leaf.
+    receipt: as intake returned it. proof: the `.tlog-proof`. policy: a trusted file that names log, witnesses and quorum.
+    Malformed: one of them cannot be parsed. Unproven: one of them does not hold, or the proof is of another event. NewerVersion: a newer
+    program wrote the leaf.
     """
     found = proof_file.parse(proof)
     if found.extra is None:

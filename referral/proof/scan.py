@@ -1,4 +1,4 @@
-"""An archive from its first entry to its last: each leaf hashed again, each payload laid beside it. What does not hold ends the walk."""
+"""Walk an archive from its first entry to its last: hash each leaf again and join its payload. The first failure ends the walk."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from referral.wire import leaf as wire
 
 START = tiles.Edge()
 COLUMNS = ("kind", "topic", "partition", "offset", "sha256", "event_id", "case_id", "case_seq", "recorded_at")
-"""What a database searches by: `columns/…` has them of each entry, in this order."""
+"""The search columns of a database: `columns/…` holds them for each entry, in this order."""
 
 
 class Ended(Exception):
-    """Nothing after this can be judged. Carries nothing: the finding is said."""
+    """Nothing after this point can be judged. The exception carries no data, because the report already holds the finding."""
 
 
 def walk(there: Archive, size: int, root: bytes, report: Report, since: tiles.Edge = START) -> Iterator[Joined]:
-    """Every entry after `since` whose leaf stands in the tree of this root. Ended."""
+    """Yield every entry after `since` whose leaf is in the tree of this root. Ended."""
     at = since.size
     try:
         for first, leaves in integrity.entries(size, root, lambda tile: there.read(tile.path), since):
@@ -41,8 +41,10 @@ def walk(there: Archive, size: int, root: bytes, report: Report, since: tiles.Ed
 def before(
     there: Archive, old: int, size: int, nodes: Nodes, wanted: Callable[[Leaf], bool], report: Report
 ) -> Iterator[tuple[Joined, bool]]:
-    """The entries below `old`, in a log that stands at `size`: those that are wanted hashed and joined (True), of the others only the
-    leaf as it is stored. Ended."""
+    """Yield the entries below `old` of a log stored at `size`. Ended.
+
+    A wanted entry is hashed and joined (True). For the others only the stored leaf is read (False).
+    """
     at = 0
     try:
         for number in range(-(-old // FULL)):
@@ -84,7 +86,7 @@ def _joined(there: Archive, size: int, first: int, leaves: list[bytes], report: 
 
 
 def _columns(there: Archive, number: int, size: int) -> list[list[Any]]:
-    """Of each entry of a bundle; empty where the archive searches by none."""
+    """Return the search columns of each entry of a bundle; empty where the archive has none."""
     tile = tile_layout.at(ENTRIES, number, size)
     data = there.read(archive.path(tile).replace("payload/", "columns/", 1))
     if data is None:

@@ -1,4 +1,4 @@
-"""Map the hashes and entries of a log to files (C2SP tlog-tiles): coordinates, paths in both directions, and the tiles that a size needs."""
+"""Map the hashes and entries of a log to files (C2SP tlog-tiles): coordinates, paths in both directions, the tiles of a size."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The figures of oversight by hand: every event of every case, looked at once for each measure. Slow, obvious, and nobody else's code.
+"""Recompute the figures of oversight directly: visit every event of every case once for each measure. Slow and obvious by design.
 
-What each counts stands in docs/decisions/0018-measures.md; this file follows it line by line. The small counts that it knows must not
-leave the room.
+It shares no code with oversight. docs/decisions/0018-measures.md defines each measure; this file follows it line by line.
+The small counts that it computes are confidential and must not be published.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ LOCAL = ZoneInfo("Europe/Belgrade")
 FOLLOW_UP = timedelta(days=30)
 EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=LOCAL).timestamp()) * 1_000_000 for year in (2000, 2100))
 AHEAD = 365 * 86_400_000_000
-"""µs before the first policy: who began earlier than that is out of every period."""
+"""Limit in µs before the first policy. A child that began earlier is outside every period."""
 DECLINED = (e.How.DECLINED_BY_AGENCY, e.How.DECLINED_BY_PERSON)
 ANSWERED = (e.OfferAcknowledged, e.OfferAccepted, e.OfferArrived, e.OfferHeld)
 STAGES = ("acknowledged", "accepted", "arrived", "completed", "ended")
 WAITS = ("acknowledged", "accepted", "bed", "interview", "plan")
 Figures = dict[tuple[str, str], int]
-"""Measure and group → the figure, small ones too. Of a wait: `count`, `half`, `most`."""
+"""(measure, group) → the figure, small ones included. A wait has the groups `count`, `half` and `most`."""
 
 
 class Said(Struct, frozen=True):
-    """One event of a case, opened; no exercise, no repeat. topic without prefix; at: recorded_at, µs UTC.
+    """One decrypted event of a case, without drills and duplicates. topic: without prefix. at: recorded_at, µs UTC.
 
-    set_back: routing wrote a later time into the case before, and `at` is that one (`in_order` says so).
+    set_back: routing had recorded a later time in this case before, and `at` is that later time (set by `in_order`).
     """
 
     case_id: str
@@ -48,7 +48,7 @@ class Said(Struct, frozen=True):
 
 
 class Child(Struct):
-    """One child on one procedure. first: fact → when it was first so. timed: no clock was set back when it began."""
+    """One child on one procedure. first: fact → the first time at which it was true. timed: no clock was set back when it began."""
 
     pathway: str
     began: int
@@ -61,12 +61,12 @@ class Child(Struct):
         return f"Child({self.case_id} {self.pathway})"
 
     def by(self, fact: str, close: int) -> bool:
-        """Whether it was so before this moment."""
+        """Return True if the fact was true before this moment."""
         return fact in self.first and self.first[fact] < close
 
 
 def in_order(said: Iterable[Said], erased: frozenset[str]) -> Iterator[Said]:
-    """All that is not of an erased case, nor out of every period. What routing says is never earlier than what it said before."""
+    """Yield the events in order, without erased cases and times outside every period. Routing's times are made monotonic per case."""
     latest = dict[str, int]()
     for one in sorted(said, key=lambda one: (one.case_id, one.topic, one.seq)):
         if one.case_id in erased or not EARLIEST <= one.at < LATEST:
@@ -78,7 +78,7 @@ def in_order(said: Iterable[Said], erased: frozenset[str]) -> Iterator[Said]:
 
 
 def children(said: Iterable[Said], erased: frozenset[str], first_policy: int) -> list[Child]:
-    """Every child on every procedure; of erased cases nothing. first_policy: when it came into force, µs UTC."""
+    """Return every child on every procedure, without erased cases. first_policy: when the first bundle came into force, µs UTC."""
     cases: dict[str, list[Said]] = {}
     for one in in_order(said, erased):
         cases.setdefault(one.case_id, []).append(one)
@@ -96,7 +96,7 @@ def children(said: Iterable[Said], erased: frozenset[str], first_policy: int) ->
 
 
 def _of_case(case_id: str, told: list[Said]) -> Iterator[Child]:
-    """The procedures that one case is on."""
+    """Yield the procedures of one case."""
     routing = sorted((one for one in told if one.topic == "referral-routing"), key=lambda one: one.seq)
     traits, on = None, dict[str, Child]()
     for one in routing:
@@ -135,7 +135,7 @@ def _first(child: Child, fact: str, at: int) -> None:
 
 
 def _facts(one: Said, opened: Said | None, routing: Sequence[Said]) -> Iterator[str]:
-    """What an event says about its procedure. opened: its offer, where it names one that was opened."""
+    """Yield the facts that an event states about its procedure. opened: the opening of its offer, where it names one."""
     body = one.body
     if isinstance(body, e.StepDone) and body.step in ("interview", "plan") and body.outcome == "done":
         yield f"wait:{body.step}"
@@ -161,7 +161,7 @@ def _facts(one: Said, opened: Said | None, routing: Sequence[Said]) -> Iterator[
     if declines and body.reason:
         yield f"declined:{body.reason}"
     if isinstance(body, e.DeadlinePassed):
-        if body.why.rule not in ("not-called", "not-told"):  # nobody had told the agency
+        if body.why.rule not in ("not-called", "not-told"):  # the agency had not been notified
             yield f"late:{offer.agency}"
         before = (other for other in routing if other.seq < one.seq and isinstance(other.body, ANSWERED))
         if not any(other.body.offer_id == offer.offer_id for other in before):
@@ -169,7 +169,7 @@ def _facts(one: Said, opened: Said | None, routing: Sequence[Said]) -> Iterator[
 
 
 def _of_whole(body: Any) -> Iterator[str]:
-    """What an event says about its case as a whole."""
+    """Yield the facts that an event states about its whole case."""
     if isinstance(body, e.CaseLinked) and body.how == "same-person":
         yield "duplicate"
     if isinstance(body, e.ReferralWithdrawn) or (isinstance(body, e.ConsentChanged) and body.consent.state is e.ConsentState.WITHDRAWN):
@@ -177,7 +177,7 @@ def _of_whole(body: Any) -> Iterator[str]:
 
 
 def tables(there: Sequence[Child], policy: Policy, close: int) -> Figures:
-    """Every figure about these children, as of a moment."""
+    """Return every figure about these children, as of the moment `close`."""
     told: Figures = {("children", "all"): len(there)}
     for measure in ("municipality", "sex-age", "stage", "rung"):
         told[measure, "all"] = len(there)
@@ -215,18 +215,18 @@ def tables(there: Sequence[Child], policy: Policy, close: int) -> Figures:
 
 
 def _sex_age(sex: str, band: str, both: set[str]) -> tuple[str, str, str]:
-    """The groups that somebody is in. both: codes that are a sex and an age band."""
+    """Return the groups that a child belongs to. both: codes that exist as a sex and as an age band."""
     return f"sex:{sex}" if sex in both else sex, f"age:{band}" if band in both else band, f"{sex}/{band}"
 
 
 def rounded(minutes: int) -> int:
-    """To two significant digits, half up."""
+    """Round to two significant digits, half up."""
     unit: int = 10 ** max(len(str(minutes)) - 2, 0)
     return (minutes + unit // 2) // unit * unit
 
 
 def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: str) -> dict[str, int]:
-    """Role → days of the month at whose end none of its places was free; of roles that have places."""
+    """Return, for each role that has places, the days of the month at whose end none of its places was free."""
     offers: dict[str, e.OfferOpened] = {}
     changes: list[tuple[int, str, int, str, bool]] = []
     for one in in_order(said, erased):
@@ -252,7 +252,7 @@ def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: st
 
 
 def places(policy: Policy) -> Counter[str]:
-    """Role → how many places there are in the whole country, of services that have a number of places."""
+    """Return, for each role, the places in the whole country, over the services that state a number of places."""
     found = Counter[str]()
     for service in policy.services.values():
         for role in service.roles if service.places is not None else ():
@@ -270,7 +270,7 @@ def _midnights(month: str) -> Iterator[int]:
 
 
 def month_of(at: int) -> str:
-    """The month of a moment, in Kosovo. at: µs UTC."""
+    """Return the month of a moment in Kosovo's time. at: µs UTC."""
     return datetime.fromtimestamp(at // 1_000_000, LOCAL).strftime("%Y-%m")
 
 
@@ -280,7 +280,7 @@ def next_month(month: str) -> str:
 
 
 def close_of(month: str) -> int:
-    """When a month closes, µs UTC."""
+    """Return the moment at which a month closes, µs UTC."""
     after = next_month(month)
     return _micros(datetime(int(after[:4]), int(after[5:]), 1, tzinfo=LOCAL)) + int(FOLLOW_UP.total_seconds()) * 1_000_000
 
@@ -290,5 +290,5 @@ def _micros(at: datetime) -> int:
 
 
 def during(there: Iterable[Child], pathway: str, first: str, last: str) -> list[Child]:
-    """The children who began on a procedure in these months."""
+    """Return the children who began on a procedure in these months."""
     return [child for child in there if child.pathway == pathway and first <= month_of(child.began) <= last]

@@ -1,4 +1,4 @@
-"""Whether a release of figures says what the log says: every figure that it shows, every block, and that nothing small is shown."""
+"""Check a release of figures against the log: each displayed figure, each block, and that no small figure is displayed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from referral.proof.figures.recompute import Child, Said
 from referral.wire import codec
 
 HALF, MOST = 2, 10
-"""So many thresholds of children lie at least behind a p50 and a p90 that is shown."""
+"""Multiples of the threshold: a displayed p50 needs at least HALF × threshold children, a displayed p90 MOST × threshold."""
 
 
 class Log(Struct, frozen=True):
-    """What was read of a log. erased: cases, and when each was. sealed: cases whose key the reader does not have."""
+    """The facts read from a log. erased: case → time of erasure. sealed: cases whose key the reader does not have."""
 
     said: Sequence[Said]
     children: Sequence[Child]
@@ -31,14 +31,14 @@ class Log(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """As it was published."""
+    """A release as it was published."""
 
     made: ReleaseMade
     figures: tuple[FigureReleased, ...]
 
 
 class Differs(Struct, frozen=True):
-    """One figure, block or count that is otherwise. said: by the release; ours: by the log."""
+    """One figure, block or count that differs. said: value in the release. ours: value from the log."""
 
     what: str
     said: str
@@ -46,10 +46,12 @@ class Differs(Struct, frozen=True):
 
 
 class Checked(Struct):
-    """One release. same: what was compared and is the same. hidden: figures without a value. waiting: blocks that gather more children.
+    """The result for one release.
 
-    later: cases that were erased when it may have been made already. alone: earlier releases are missing, so its months are not compared.
-    delayed: procedures that wait though they have enough children (because too much could be computed from what would be told).
+    same: comparisons that agree. hidden: figures without a value. waiting: blocks that still collect children.
+    later: cases erased at a time when the release may have been made already. alone: earlier releases are missing, so its months are not
+    compared.
+    delayed: procedures that wait although they have enough children (because their figures would disclose too much).
     """
 
     release: int
@@ -70,14 +72,15 @@ class Checked(Struct):
 
 
 def name(figure: FigureReleased) -> str:
-    """What it is a figure of."""
+    """Return the identity of a figure: period, procedure, measure and group."""
     return "/".join((figure.first, figure.last, figure.pathway, figure.measure, figure.group))
 
 
 def check(release: Release, before: Sequence[Release], log: Log, policy: Policy, logged: Release | None = None) -> Checked:
-    """Compare one release with the log. before: those with smaller numbers. policy: that was in force when its month closed.
+    """Compare one release with the log.
 
-    logged: the same release as the log has it; None where it does not have it, or not yet.
+    before: the releases with smaller numbers. policy: the one in force when the release's month closed.
+    logged: the same release as the log holds it; None where the log does not hold it, or not yet.
     """
     made, told, close = release.made, release.figures, plain.close_of(release.made.month)
     found = Checked(made.release, made.month, later=sum(at >= close for at in log.erased.values()))
@@ -103,7 +106,7 @@ def check(release: Release, before: Sequence[Release], log: Log, policy: Policy,
 
 
 def _as_logged(found: Checked, release: Release, logged: Release) -> None:
-    """Whether it is word for word the one that went into the log: somebody could show another one, or write a second one to the topic."""
+    """Compare the release with the logged one, field by field. Somebody could show another release, or write a second one to the topic."""
     for part in ReleaseMade.__struct_fields__:
         found.say(f"{part}, as it was logged", getattr(release.made, part), getattr(logged.made, part))
     said, ours = ({name(one): (one.value, one.mark.value) for one in each.figures} for each in (release, logged))
@@ -119,7 +122,7 @@ def _by_block(told: Iterable[FigureReleased]) -> Mapping[tuple[str, str, str], l
 
 
 def _blocks(found: Checked, release: Release, before: Sequence[Release], log: Log) -> None:
-    """Whether each procedure is told, or waits, for the months that follow those that were told before, and no others."""
+    """Check that each procedure is released, or waits, for exactly the months after those released before."""
     made = release.made
     if [other.made.release for other in before] != [*range(1, made.release)]:
         found.alone = True
@@ -160,7 +163,7 @@ def _figures(found: Checked, made: ReleaseMade, told: Iterable[FigureReleased], 
 
 
 def _may_be_shown(one: FigureReleased, ours: plain.Figures, k: int) -> bool:
-    """Whether it tells about k children (or places) at least, and half and most about k on either side."""
+    """Return True if the figure covers at least k children (or places); half and most need about k on either side."""
     if one.measure == "full":
         return ours["places", one.group] >= k
     if one.measure.startswith("wait."):

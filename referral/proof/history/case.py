@@ -1,7 +1,4 @@
-"""One case as the log holds it: its records unsealed, its decisions grouped by the input that they answer.
-
-How a case stood at some moment: the fold of its decisions up to there.
-"""
+"""Reconstruct one case from the log: unseal its records, group its decisions by their input, and fold them into its state."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ DECIDED = frozenset(body.TYPE for body in DECIDES if hasattr(body, "TYPE"))
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """A record of the case, unsealed. body_bytes: the exact Avro body."""
+    """An unsealed record of the case. body_bytes: the exact Avro body."""
 
     entry: Entry
     meta: Meta
@@ -34,7 +31,7 @@ class Read:
 
     @cached_property
     def body(self) -> Struct:
-        """What it says, decoded when it is asked for. Malformed: it is no such body; NewerVersion."""
+        """The body, decoded on first use. Malformed: the bytes are not a body of this type; NewerVersion."""
         return codec.decode(self.meta.type, self.meta.fingerprint, self.body_bytes)
 
 
@@ -45,42 +42,45 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def head(self) -> Head | None:
-        """What was decided upon; None where the first event does not carry it, which no honest log has."""
+        """The facts of the decision; None where the first event does not carry them, which no honest log has."""
         return getattr(self.events[0].body, "head", None)
 
 
 def unseal(entry: Entry, key: bytes | None) -> Read:
-    """Open an entry of a case topic, and decode it. Malformed: the seal does not fit or the body is no such body; NewerVersion."""
+    """Open and decode an entry of a case topic.
+
+    Malformed: the seal does not open, or the bytes are not a body of this type; NewerVersion.
+    """
     read = opened(entry, key)
     _ = read.body
     return read
 
 
 def opened(entry: Entry, key: bytes | None) -> Read:
-    """Open an entry of a case topic; its body is not looked at yet. Malformed: the seal does not fit."""
+    """Open an entry of a case topic without decoding its body. Malformed: the seal does not open."""
     envelope = seal.open(entry.value)
     return Read(entry=entry, meta=envelope.meta, body_bytes=seal.unseal(key, entry.topic, envelope))
 
 
 def decisions(entries: Sequence[Entry]) -> list[Entry]:
-    """What routing said of the case, in its own order."""
+    """Return routing's events of the case, in the order of their sequence."""
     return sorted((e for e in entries if e.topic == ROUTING and e.kind is Kind.DECISION), key=lambda e: e.case_seq)
 
 
 def inputs(entries: Sequence[Entry]) -> dict[tuple[str, int, int], Entry]:
-    """What routing had to decide upon, by position; a disclosure or a knock sent changes no case."""
+    """Return the inputs that routing had to decide, by position. Disclosures and sent knocks change no case and are left out."""
     asked = (e for e in entries if e.topic != ROUTING and e.kind in SEQUENCED and e.type in DECIDED)
     return {(e.topic, e.partition, e.offset): e for e in asked}
 
 
 def answers(reads: Sequence[Read]) -> Iterator[Answer]:
-    """Group the decisions by their cause: the events of one input stand together."""
+    """Group the decisions by their cause: consecutive events of one input form one answer."""
     for _, group in groupby(reads, key=lambda read: read.meta.cause_id):
         yield Answer(events=tuple(group))
 
 
 def cause(head: Head, case_id: str, case: Case | None, found: Entry | None, key: bytes) -> Input:
-    """The input again, as routing had it. found: the entry at the head's position. Malformed: it cannot be made from the log."""
+    """Rebuild the input as routing had it. found: the entry at the head's position. Malformed: the log does not hold the input."""
     source = Source(topic=head.topic, partition=head.partition, offset=head.offset)
     match head.kind:
         case CauseKind.DUE if head.due is not None:
@@ -95,7 +95,10 @@ def cause(head: Head, case_id: str, case: Case | None, found: Entry | None, key:
 
 
 def standing(entries: Sequence[Entry], key: bytes, case_id: str) -> Case | None:
-    """None: nothing was decided yet. entries: those that had happened. Malformed, NewerVersion: one that cannot be read."""
+    """Return the state of a case; None where nothing was decided yet.
+
+    entries: those that had happened by the moment in question. Malformed, NewerVersion: one of them cannot be read.
+    """
     case = None
     for entry in decisions(entries):
         case = evolve(case, unseal(entry, key).body, case_id)

@@ -1,4 +1,4 @@
-"""Rules and reasons in words, for a reader who does not know the codes. A test compares the lists with policy/codes.yaml."""
+"""Rules and reason codes in words, for readers who do not know the codes. A test compares the lists with policy/codes.yaml."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ RULES = {
     "waits-for": "it waits until another procedure has ended",
     "when-no-longer": "what made it needed is no longer so",
 }
-"""Why something was decided. Empty: what stands above says it already."""
+"""The reason of a decision. Empty where the line above already states it."""
 
 PASSED = {
     "EXCLUDED": "excluded from this case",
@@ -101,7 +101,7 @@ PASSED = {
     "NOT_CONSENTED": "the person did not agree to its being asked",
     "CLOSED": "closed at this hour",
 }
-"""Why a candidate was not asked."""
+"""The reason that a candidate was not asked."""
 
 CLOSED = {
     "TRACK_ENDED": "the procedure ended",
@@ -124,7 +124,7 @@ CLOSED = {
     "CONSENT_WITHDRAWN": "the person agrees no longer",
     "CARRIED_OVER": "it goes on under another procedure",
 }
-"""Why an offer ended, beside the reasons that an agency gives."""
+"""The reason that an offer ended, other than the reasons that an agency gives."""
 
 IGNORED = {
     **{reason: PASSED[reason] for reason in ("EXCLUDED", "NEVER", "NO_CAPACITY", "SECURE_NOT_ALLOWED", "NOT_CONSENTED")},
@@ -164,9 +164,9 @@ IGNORED = {
     "UNKNOWN_STEP": "there is no such step",
     "UNKNOWN_TRACK": "there is no such procedure in this case",
 }
-"""Why an input changed nothing."""
+"""The reason that an input changed nothing."""
 
 
 def rule(code: str) -> str:
-    """A rule in words; one without words by its code."""
+    """Return a rule in words, or its code where it has no wording."""
     return RULES.get(code, code)

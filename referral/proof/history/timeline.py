@@ -1,4 +1,4 @@
-"""A case told from the log alone: what happened, when, who did it, why, and what led to what. Replaying has no effect on anything."""
+"""Build the timeline of a case from the log alone: each event with its time, actor, reason and cause. Replaying changes nothing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from referral.wire import policy_digest
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One event. idx: of its entry, None of an alarm, which is no record. at: µs UTC.
+    """One event. idx: index of its entry; None for an alarm, which has no record. at: µs UTC.
 
-    depth: 0 for what came from outside, more for what it led to.
-    mark: "" read · "sealed" its key is gone · "erased" its key was destroyed with an erasure on record · "bad" it does not open.
-    due, due_what: the limit that runs from here, 0 when none does. offer_id: the offer it is about, if it is about one.
+    depth: 0 for an input from outside, one more for each consequence.
+    mark: "" read · "sealed" no key is available · "erased" an erasure on record destroyed its key · "bad" it does not open.
+    due, due_what: the limit that starts here; 0 where none does. offer_id: the offer that the event is about, if any.
     """
 
     idx: int | None
@@ -52,11 +52,14 @@ OWN = {
 }
 TWIN = "a second record has this sequence: `audit verify` says which of the two the rules lead to"
 Body = Struct | Malformed | NewerVersion
-"""What an entry says, or why it does not open."""
+"""The decoded body of an entry, or the error that prevents it."""
 
 
 def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
-    """The lines of one case, in the order of the log, what followed below its cause. entries: all of the case, in the order of idx."""
+    """Return the lines of one case in the order of the log, consequences below their cause.
+
+    entries: all of the case, in the order of idx.
+    """
     right = genuine(entries, {entry.case_id: key for entry in entries if key}) if any(e.kind in TORN for e in entries) else Genuine()
     entries = [right.put_right(entry) for entry in entries]
     erased = any(entry.kind is Kind.ERASURE for entry in entries)
@@ -73,7 +76,7 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
     told: set[int] = set()
     while waiting:
         entry, depth = waiting.pop()
-        if entry.idx in told:  # each once, also where forged ones name one another as their cause
+        if entry.idx in told:  # each entry once, even where forged entries name each other as cause
             continue
         told.add(entry.idx)
         line = _line(entry, depth, bodies.get(entry.idx), known, erased)
@@ -88,7 +91,7 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
 
 
 def own_line(entry: Entry, activated: Sequence[PolicyActivated] = ()) -> Line:
-    """The line of an entry that belongs to no case. activated: the policy bundles of the log, against which one is told."""
+    """Return the line of an entry that belongs to no case. activated: the log's policy bundles, from which changes are computed."""
     what = OWN.get(entry.kind, MARKS.get(entry.kind, entry.kind.value)).format(type=entry.type)
     if entry.kind is Kind.POLICY:
         what = _activated(entry, activated) or what
@@ -96,7 +99,7 @@ def own_line(entry: Entry, activated: Sequence[PolicyActivated] = ()) -> Line:
 
 
 def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
-    """Number, digest and changes of a bundle; empty where it cannot be read."""
+    """Return number, digest and changes of a bundle; "" where it cannot be read."""
     try:
         body = plain(entry)
     except (Malformed, NewerVersion):
@@ -147,7 +150,7 @@ def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[
 
 
 def _alarm(entry: Entry, body: Body | None, line: Line, told: set[str]) -> Line | None:
-    """The line in front of what an alarm led to: an alarm is no record of its own."""
+    """Return the line of an alarm before the first event that it caused; an alarm has no record of its own."""
     if entry.kind is not Kind.DECISION or entry.cause_id in told:
         return None
     head: Head | None = getattr(body, "head", None)
@@ -171,11 +174,14 @@ def _alarm(entry: Entry, body: Body | None, line: Line, told: set[str]) -> Line 
 
 
 LIMITS = {"present": "be there", "arrive": "receive the child", "acknowledge": "say that it has seen it"}
-"""What a limit is for, where its code is no good word."""
+"""The purpose of a limit, where its code is not a readable word."""
 
 
 def sentence(line: Line, day: str, *, marked: bool) -> str:
-    """What happened, and until when somebody has to act. day: the one on which it is told. marked: with what could not be read."""
+    """Return the event as a sentence with the time by which somebody must act. day: the day under which the line is displayed.
+
+    marked: append the mark of an entry that could not be read.
+    """
     limit = f"; it has {_until(line.due, day)} to {LIMITS.get(line.due_what, line.due_what)}" if line.due else ""
     return f"{line.what}{limit}{f' [{line.mark}]' if line.mark and marked else ''}"
 

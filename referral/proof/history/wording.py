@@ -1,6 +1,6 @@
-"""What one event says, in a sentence that a tired person understands, and why. Agencies, steps, rungs and codes by their own words.
+"""Write one event as a sentence, with its reason, for a tired reader. Agencies, steps, rungs and codes appear under their own words.
 
-What an event's ids stand for: an offer by its agency, step and seat, a task by its desk. Learnt from the case's own events.
+The names behind ids (an offer's agency, step and seat; a task's desk) come from the case's own events.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from referral.proof.entry import Kind
 from referral.proof.history.reasons import CLOSED, IGNORED, PASSED, rule
 
 SHORT = 8
-"""Hex digits of an id in a text: one case has a few dozen ids. The whole id is in --json."""
+"""Hex digits of an id in a text: one case has a few dozen ids. --json prints the whole id."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """One offer: who was asked for what. seat: in words; the step alone where it has one seat. ladder: rungs of the agency by name."""
+    """One offer. seat: in words; the step alone where it has one seat. ladder: the agency's rungs by name."""
 
     agency: str
     seat: str
@@ -28,23 +28,23 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """offers, tasks: by id. tasks: the desk and what it was asked."""
+    """The names behind the ids of one case. offers, tasks: by id. A task is the event that opened it, with desk and question."""
 
     offers: dict[str, Asked]
     tasks: dict[str, NeedsPerson]
 
     def offer(self, offer_id: str | None) -> Asked:
-        """The offer of an id; one that the log does not explain is named by its short id."""
+        """Return the offer of an id. An offer that the log does not explain is named by its short id."""
         return self.offers.get(offer_id or "") or Asked(agency=f"offer {short(offer_id)}", seat="", ladder=())
 
     def rung(self, offer_id: str | None, number: int) -> str:
-        """The name of a rung, such as duty-officer."""
+        """Return the name of a rung, such as duty-officer."""
         ladder = self.offer(offer_id).ladder
         return ladder[number] if 0 <= number < len(ladder) else f"rung {number}"
 
 
 def names(bodies: Iterable[Struct]) -> Names:
-    """Everything that the events of one case give a name to."""
+    """Collect the names that the events of one case define."""
     found = Names(offers={}, tasks={})
     seats: dict[tuple[str, str, int], int] = {}
     for body in bodies:
@@ -61,14 +61,14 @@ def names(bodies: Iterable[Struct]) -> Names:
 
 
 def short(id_: str | None) -> str:
-    """The first hex digits of an id."""
+    """Return the first hex digits of an id."""
     return (id_ or "?")[:SHORT]
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """what: a sentence. who: agency, account or service. why: in words. passed: candidates not asked, each with its reason.
+    """The wording of one event. who: agency, account or service. why: in words. passed: candidates not asked, each with its reason.
 
-    due, due_what: µs UTC and name of the limit that runs from here; 0 when none does.
+    due, due_what: µs UTC and name of the limit that starts here; 0 where none does.
     """
 
     what: str
@@ -80,9 +80,9 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 def say(body: Struct, names: Names) -> Said:
-    """The sentence of an event. An event without a wording of its own is told by its name and its short fields.
+    """Return the wording of an event. An event type without a wording of its own is displayed as its name and short fields.
 
-    Signed: by the agency's system; whether that holds `verify` says.
+    "signed" states only that the agency's system attached a signature; `verify` checks it.
     """
     why: e.Why | None = getattr(body, "why", None)
     passed = tuple(f"{p.service.partition('.')[0]}: {PASSED.get(p.reason, p.reason)}" for p in why.passed) if why else ()
@@ -107,7 +107,7 @@ def _who(body: Any) -> str:
 
 
 def _plain(body: Any) -> str:
-    """The name of the event in words, and what it says in codes."""
+    """Return the name of the event in words, followed by its codes."""
     name = "".join(f" {c.lower()}" if c.isupper() else c for c in type(body).__name__).strip()
     skipped = {"head", "why", "by", "recorded_by"}
     told = [f"{f}={getattr(body, f)}" for f in body.__struct_fields__ if f not in skipped and isinstance(getattr(body, f), str | int)]
@@ -115,7 +115,7 @@ def _plain(body: Any) -> str:
 
 
 def _of(body: Any, names: Names) -> str:
-    """An offer as its agency and, in brackets, what for."""
+    """Return an offer as its agency and, in brackets, the seat."""
     asked = names.offer(body.offer_id)
     return f"{asked.agency} ({asked.seat})" if asked.seat else asked.agency
 
@@ -143,7 +143,7 @@ ENDS = {
     "ENTERED_IN_ERROR": "was asked in error",
 }
 UNTOLD = ("not-called", "not-told")
-"""Reasons of an ending that are ours or a desk's, never the agency's."""
+"""Reasons of an ending that are the system's or a desk's fault, never the agency's."""
 DECIDED = {
     "PERSON": "",
     "AGREED": ", as all agreed",
@@ -183,7 +183,7 @@ def _settled(b: Any, names: Names) -> str:
 
 
 def _roster(b: Any, _: Names) -> str:
-    """Row by row; who is on duty at a time follows from all of them."""
+    """List the changed rows. The duty at a given time follows only from all rows together."""
     rows = (
         f"{row.part} {row.number} {'ends' if row.ended else 'begins'}{f' at {row.agency}' if row.agency else ''}"
         f"{f', account {short(row.account)}' if row.account else ''}{''.join(f', {rung}' for rung in row.rungs)}"
@@ -255,10 +255,10 @@ MARKS: dict[Kind, str] = {
 
 
 def _reason(body: Any) -> str:
-    """The coded reason of an ending, where it says more than the ending itself."""
+    """Return the coded reason of an ending, where it adds to the ending itself."""
     return f" ({CLOSED.get(body.reason) or _words(body.reason)})" if body.reason and body.reason != body.how else ""
 
 
 def _words(code: str) -> str:
-    """A code that an agency gave, such as NO_CAPACITY, as words."""
+    """Return a code that an agency gave, such as NO_CAPACITY, as words."""
     return code.replace("_", " ").replace("-", " ").lower()

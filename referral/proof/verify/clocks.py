@@ -1,7 +1,8 @@
-"""The clocks that a log holds, compared: of writer, broker, audit and witnesses. One that was set shows against the others.
+"""Compare the clocks in a log, those of writer, broker, audit and witnesses; a clock that was set differs from the others.
 
-recorded_at is the database's clock when the writer said it; kafka_time the broker's when the record came; logged_at the database's again
-when audit read it; the last are the witnesses' own. Not judged where a heartbeat says that the stack is a drill's. Pure.
+recorded_at is the database's clock when the writer recorded the event; kafka_time the broker's when the record arrived; logged_at the
+database's again when audit read it; the witnesses sign with their own. Nothing is judged where a heartbeat marks the stack as a drill.
+Pure.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from referral.proof.verify.report import Finding, Report, Weight, finding
 
 SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 TOLERANCE_US = MINUTE_US
-"""A minute (ours): clocks of one network differ by milliseconds; one that differs by more is broken, or was set."""
+"""A minute (ours): clocks of one network differ by milliseconds; a clock that differs by more is broken, or was set."""
 STOOD_US = 60 * MINUTE_US
-"""An hour (ours): a writer whose records wait so long, while the broker takes those of others, has rung people long before."""
+"""An hour (ours): a writer whose records wait so long, while the broker accepts those of others, has alerted people long before."""
 
 
 class Late(Struct):
-    """Records of one topic, one after another, that reached the broker long after they were recorded. most: the longest wait, µs."""
+    """Consecutive records of one topic that reached the broker long after they were recorded. most: the longest wait, µs."""
 
     first: Entry
     last: Entry
@@ -32,9 +33,10 @@ class Late(Struct):
 
 
 class Clocks(Struct, kw_only=True):
-    """Takes the entries in the order of idx. seen: when a quorum of witnesses had signed them, Unix seconds; None: nobody has.
+    """The clock checks of one log. They take the entries in the order of idx.
 
-    size: how many entries those signatures cover.
+    seen: Unix seconds at which a quorum of witnesses had signed; None: no quorum has. size: the number of entries that those signatures
+    cover.
     """
 
     report: Report
@@ -42,19 +44,19 @@ class Clocks(Struct, kw_only=True):
     size: int = 0
     drill: bool = False
     said: list[Finding] = field(default_factory=list)
-    """Held back until it is known that no drill's clock is judged."""
+    """Findings that are held back until the end of the log shows that no drill clock is judged."""
     recorded: dict[tuple[str, int], int] = field(default_factory=dict)
     late: dict[str, Late] = field(default_factory=dict)
     lates: list[Late] = field(default_factory=list)
     minutes: set[int] = field(default_factory=set)
-    """Minutes of the broker's clock in which it took a record."""
+    """Minutes of the broker's clock in which it accepted a record."""
     beats: list[tuple[Entry, Heartbeat]] = field(default_factory=list)
-    """The last ones: as many as stand within STILL_S."""
+    """The latest heartbeats: those within STILL_S."""
     away: int = 0
     """Pauses between two heartbeats that were longer than STILL_S."""
 
     def take(self, entry: Entry, *, own: bool) -> None:
-        """The next entry. own: it is its writer's, as far as a key tells."""
+        """Check the next entry. own: its writer wrote it, as far as a key can show."""
         if entry.kind is Kind.HEARTBEAT:
             self._beat(entry)
         if self.seen is not None and entry.idx < self.size and entry.logged_at > self.seen * SECOND_US + TOLERANCE_US:
@@ -66,7 +68,7 @@ class Clocks(Struct, kw_only=True):
                 self._writer(entry, entry.kafka_time * 1000)
 
     def finish(self) -> None:
-        """Say what was found, or that it was not judged."""
+        """Report the findings; for a drill, report that the clocks were not compared."""
         if self.drill:
             self.report.counts["entries by a drill's clock, not compared"] += self.report.counts["entries"]
             return
@@ -78,7 +80,7 @@ class Clocks(Struct, kw_only=True):
         self._still()
 
     def _broker(self, entry: Entry, came: int) -> None:
-        """Audit cannot have read what the broker did not have."""
+        """Check that audit did not log the record before the broker had it."""
         self.minutes.add(came // MINUTE_US)
         if entry.logged_at and entry.logged_at < came - TOLERANCE_US:
             what = (
@@ -87,7 +89,7 @@ class Clocks(Struct, kw_only=True):
             self._bad("LOGGED_EARLY", entry, what)
 
     def _writer(self, entry: Entry, came: int) -> None:
-        """A record is published after it was recorded, and in the order in which it was."""
+        """Check that the record was published after it was recorded, and in the order of recording."""
         said, place = entry.recorded_at, (entry.topic, entry.partition)
         if said > came + TOLERANCE_US:
             what = f"it was recorded {_long(said - came)} after the broker had it: the writer's clock was ahead, or the broker's behind"
@@ -107,7 +109,10 @@ class Clocks(Struct, kw_only=True):
         late.last, late.count, late.most = entry, late.count + 1, max(late.most, came - said)
 
     def _late(self, late: Late) -> None:
-        """Honest where the broker was away, or the writer with the record in its outbox; a clock that was set back looks the same."""
+        """Report late records.
+
+        Honest causes: the broker was away, or the writer with the record in its outbox; a clock set back looks alike.
+        """
         first, many = late.first, f"entries {late.first.idx} to {late.last.idx}: {late.count} records" if late.count > 1 else "it"
         waited = f"{many} reached the broker up to {_long(late.most)} after being recorded"
         start, end = (first.recorded_at + TOLERANCE_US) // MINUTE_US + 1, (first.kafka_time * 1000 - TOLERANCE_US) // MINUTE_US
@@ -138,7 +143,7 @@ class Clocks(Struct, kw_only=True):
             self.beats.pop(0)
 
     def _still(self) -> None:
-        """Is the log alive at its end, and has it read what stood in the topics five minutes before?"""
+        """Check that the log is alive at its end, and has read the records that the topics held five minutes before."""
         if not self.beats:
             return
         (old, before), (last, now) = self.beats[0], self.beats[-1]
@@ -169,7 +174,7 @@ def _few(left: dict[str, int]) -> Iterator[str]:
 
 
 def _long(micros: int) -> str:
-    """A span in words, rounded down."""
+    """Return a span in words, rounded down."""
     seconds = micros // SECOND_US
     for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * unit:

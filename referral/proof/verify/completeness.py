@@ -1,4 +1,4 @@
-"""Is the log whole? Every index, every position and every sequence, and the hash of every value; no key is needed."""
+"""Check without any key that a log is complete: every index, every topic position, every sequence, and the hash of every value."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import intake_key
 
 NAMED = 1_000
-"""Missing sequences that are named one by one before an entry (ours): a case has some hundred."""
+"""Missing sequences that are reported one by one before an entry (ours): a case has some hundred."""
 
 
 class Density(Struct, kw_only=True):
-    """Walks the entries once, in the order of idx. judged: of cases with torn sequences, which entries are the case's own."""
+    """The completeness check. It takes the entries once, in the order of idx. judged: the verdict on the cases with torn sequences."""
 
     report: Report
     judged: Genuine = field(default_factory=Genuine)
@@ -26,23 +26,23 @@ class Density(Struct, kw_only=True):
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     sequences: dict[tuple[str, str], int] = field(default_factory=dict)
     gaps: list[tuple[range, Entry]] = field(default_factory=list)
-    """Sequences that are missing, and the entry that shows it; a forged one may claim any number."""
+    """Missing sequences, and the entry that reveals them; a forged entry may claim any number."""
     lost: set[tuple[str, str, int]] = field(default_factory=set)
-    """What a quarantine record accounts for."""
+    """(topic, case, sequence) of records that a quarantine record accounts for."""
     disowned: set[tuple[str, int, int]] = field(default_factory=set)
-    """(topic, partition, offset) of records of which the topic's owner says that it did not write them (docs/decisions/0020)."""
+    """(topic, partition, offset) of records that the topic's owner declares it did not write (docs/decisions/0020)."""
     missing: list[Entry] = field(default_factory=list)
     """Entries whose value is gone; the tree still has its digest."""
     erasures: list[Entry] = field(default_factory=list)
-    """Entries that say of a case that it was erased."""
+    """Entries that record the erasure of a case."""
     unsealed: set[tuple[str, int, int]] = field(default_factory=set)
-    """(topic, partition, offset) of records that a reader refused for their seal; of an erasure that is intake's signature."""
+    """(topic, partition, offset) of records that a reader refused for their seal; for an erasure, for intake's signature."""
     pinned: tuple[bytes, ...] = ()
-    """Keys of intake by the auditor's own policy; where it names none, those count that the log names."""
+    """Intake's keys in the auditor's own policy; where it names none, the keys that the log names count."""
     named: tuple[bytes, ...] = ()
-    """Keys of intake by the newest policy file in the log so far."""
+    """Intake's keys in the newest policy file of the log so far."""
     unsigned: dict[int, str] = field(default_factory=dict)
-    """Index of an erasure that intake did not sign → why it is not believed."""
+    """Index of an erasure that intake did not sign → the reason."""
 
     def take(self, entry: Entry) -> None:
         """Check one entry against those before it, and against its value."""
@@ -62,7 +62,7 @@ class Density(Struct, kw_only=True):
         self.place(entry)
 
     def place(self, entry: Entry) -> None:
-        """Check only where it stands; its value is not looked at."""
+        """Check only the position of an entry, not its value."""
         self.report.counts["entries"] += 1
         self._index(entry)
         if entry.kind in OWN:
@@ -78,7 +78,7 @@ class Density(Struct, kw_only=True):
             what = "it stood in the topic before an earlier sequence of its case: its owner writes in order, so somebody else wrote this"
             self._bad("SEQUENCE_AHEAD", entry, what)
             return
-        if entry.idx in self.judged.twins:  # re-execution says which of the two is false
+        if entry.idx in self.judged.twins:  # re-execution finds which of the two is false
             self._twin(entry)
             return
         match entry.kind:
@@ -94,7 +94,7 @@ class Density(Struct, kw_only=True):
                 self._sequence(entry)
 
     def finish(self) -> None:
-        """Say which gaps, and which values that are gone, nothing accounts for, and which erasures intake did not say."""
+        """Report the gaps and missing values that nothing accounts for, and the erasures that intake did not sign."""
         erased: dict[str, int] = {}
         for entry in self.erasures:
             if (entry.topic, entry.partition, entry.offset) in self.unsealed:
@@ -124,7 +124,7 @@ class Density(Struct, kw_only=True):
         self.report.say(finding(Weight.NOTE, code, entry, what))
 
     def _named(self, entry: Entry) -> None:
-        """Whose signature of an erasure counts from here on."""
+        """Take over the keys that verify erasures from here on."""
         try:
             found = intake_key.named(entry.value)
         except Malformed as error:
@@ -136,7 +136,7 @@ class Density(Struct, kw_only=True):
         self.named = found
 
     def _signed(self, entry: Entry) -> None:
-        """Intake has signed it, under a key that counts here."""
+        """Check that intake signed the erasure, under a key that counts here."""
         try:
             body = unseal(entry, None).body
         except (Malformed, NewerVersion) as error:
@@ -166,14 +166,14 @@ class Density(Struct, kw_only=True):
             self._bad("META_DIFFERS", entry, "audit itself says this, and yet it names a record")
 
     def _position(self, entry: Entry) -> None:
-        """Offsets of a partition rise; holes between them are Kafka's own and prove nothing."""
+        """Check that the offsets of a partition rise. Kafka itself leaves holes between them, so holes prove nothing."""
         place = (entry.topic, entry.partition)
         if entry.offset <= self.offsets.get(place, -1):
             self._bad("ORDER", entry, f"offset {entry.offset} comes after {self.offsets[place]} of the same partition")
         self.offsets[place] = max(entry.offset, self.offsets.get(place, -1))
 
     def _meta(self, entry: Entry) -> None:
-        """What the entry says of itself is what the value says."""
+        """Check that the meta in the entry is the meta in the value."""
         kind, meta = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
         says = (entry.event_id, entry.type, entry.fingerprint, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
         nothing = ("", "", 0, "", 0, "", 0)
@@ -194,7 +194,7 @@ class Density(Struct, kw_only=True):
         self.sequences[place] = entry.case_seq
 
     def _twin(self, entry: Entry) -> None:
-        """A sequence that is given twice is not missing."""
+        """Count a sequence that exists twice as present."""
         place = (entry.topic, entry.case_id)
         if entry.case_seq == self.sequences.get(place, 0) + 1:
             self.sequences[place] = entry.case_seq

@@ -1,6 +1,7 @@
-"""The branches of a fork: two records of one case, topic and sequence, each under a seal that opens. Whoever made one holds the case's key.
+"""Find and compare the branches of a fork: two records of one case, topic and sequence whose seals both open. Pure.
 
-Of decisions the rules say which branch is true. Of what came through a door nothing but a signature does: both are named. Pure.
+The writer of either record holds the case's key. For decisions, the rules show which branch is true. For records that came through a
+door only a signature shows it; without one, the report names both.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from referral.proof.verify.report import Weight
 from referral.wire import codec
 
 Said = tuple[Weight, str, Entry, str]
-"""Weight, code, entry and words of a finding."""
+"""Weight, code, entry and text of a finding."""
 
 
 class Branch(Struct, frozen=True):
-    """One answer that could stand here. holds: the rules lead to it, or cannot be asked. own: it is one writer's, in the topic's order."""
+    """One possible answer at this point. holds: the rules lead to it, or cannot be asked.
+
+    own: one writer wrote it, in the topic's order.
+    """
 
     answer: Answer
     holds: bool
@@ -28,7 +32,7 @@ class Branch(Struct, frozen=True):
 
 
 def twins(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """The records of each topic and sequence of which there are several. entries: of one case, in the order of idx, all of them opening."""
+    """Return the records of each topic and sequence that has several. entries: of one case, in the order of idx, all with opening seals."""
     found: dict[tuple[str, int], dict[bytes, Entry]] = {}
     for entry in entries:
         if entry.kind in SEQUENCED:
@@ -37,21 +41,21 @@ def twins(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def jumps(entries: Sequence[Entry]) -> frozenset[int]:
-    """The sequences behind which the next one is missing. entries: of one topic, sorted by sequence."""
+    """Return the sequences after which the next one is missing. entries: of one topic, sorted by sequence."""
     return frozenset(one.case_seq for one, after in pairwise(entries) if after.case_seq > one.case_seq + 1)
 
 
 def places(reads: Sequence[Read]) -> list[list[Read]]:
-    """What stands at each sequence, in its order; the same bytes once. reads: sorted by sequence."""
+    """Group the records by sequence; identical bytes appear once. reads: sorted by sequence."""
     return [
         [*{read.entry.sha256: read for read in reversed([*group])}.values()][::-1] for _, group in groupby(reads, lambda r: r.meta.case_seq)
     ]
 
 
 def written(places: Sequence[Sequence[Read]], head: Read, most: int | None) -> Answer:
-    """The answer that begins with this event as its writer wrote it: at each next sequence the next record of the same cause in the topic.
+    """Return the answer that begins with this event, as its writer wrote it: per sequence, the next record of the same cause in the topic.
 
-    most: events that the rules lead to; None where they cannot be asked.
+    most: the number of events that the rules lead to; None where they cannot be asked.
     """
 
     def behind(read: Read) -> tuple[bool, int]:
@@ -67,7 +71,7 @@ def written(places: Sequence[Sequence[Read]], head: Read, most: int | None) -> A
 
 
 def matching(places: Sequence[Sequence[Read]], head: Read, expected: Sequence[Struct]) -> Answer:
-    """The same where another writer's records stand between: at each next sequence the record that the rules lead to, if one is there."""
+    """Return the answer where another writer's records interleave: per sequence, the record that the rules lead to, if it exists."""
     events = [*written(places, head, len(expected)).events]
     for at, (place, body) in enumerate(zip(places[: len(events)], expected, strict=False)):
         if at:
@@ -76,7 +80,7 @@ def matching(places: Sequence[Sequence[Read]], head: Read, expected: Sequence[St
 
 
 def losers(places: Sequence[Sequence[Read]], chosen: Branch, tried: Sequence[Branch]) -> Iterator[Said]:
-    """What is said of the records that stand beside those of the chosen branch."""
+    """Yield the findings about the records beside the chosen branch."""
     for at, (true, place) in enumerate(zip(chosen.answer.events, places, strict=False)):
         for read in place:
             if read is true:
@@ -100,7 +104,7 @@ def losers(places: Sequence[Sequence[Read]], chosen: Branch, tried: Sequence[Bra
 
 
 def told(place: Sequence[Entry], taken: Sequence[Entry]) -> str:
-    """Words for records that no rule can tell apart. taken: those that routing decided upon."""
+    """Return the text for records that no rule can tell apart. taken: those that routing decided."""
     which = f"routing decided upon {_named(taken)}" if taken else "routing decided upon none of them"
     where = f"sequence {place[0].case_seq} of {place[0].topic} stands {len(place)} times, as {_named(place)}, each under a good seal"
     return f"{where}: one at most is its owner's, and without a signature nothing says which; {which}: ask whom they name"

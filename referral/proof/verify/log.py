@@ -1,4 +1,4 @@
-"""The whole proof over a log: is it whole, are its bytes the logged ones, and did the rules lead to its decisions?
+"""Verify a whole log: it is complete, its bytes are the logged ones, and the rules lead to its decisions.
 
 Pure and offline: entries and keys in, a report out.
 """
@@ -26,11 +26,13 @@ CLOSED, TRACK, OPENED = (type_.rpartition(".v")[0] for type_ in (CaseClosed.TYPE
 
 
 class Verification:
-    """A proof in two passes, so that a long log need not be held: every entry by idx, then each case. keys: case id → case key.
+    """A verification in two passes, so that a long log fits in memory: every entry by idx, then each case.
 
-    torn: the entries of cases with a fork or a gap (genuine.TORN). A case without a key is erased if the log says so (its integrity is
-    proven, its contents stay unread), else unchecked. seen, size: when a quorum signed how many entries, Unix seconds.
-    intake: its keys by the auditor's own policy, if that names any.
+    keys: case id → case key. A case without a key counts as erased if the log records the erasure (its integrity is proven, its contents
+    stay unread), else as unchecked.
+    torn: the entries of cases with a fork or a gap (forgeries.TORN).
+    seen, size: Unix seconds at which a quorum had signed, and the number of entries that it signed.
+    intake: intake's keys in the auditor's own policy, if that names any.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Verification:
         self._judge: Judge | None = None
 
     def take(self, entry: Entry) -> None:
-        """The next entry, in the order of idx."""
+        """Check the next entry, in the order of idx."""
         entry = self._judged.put_right(entry)
         self._density.take(entry)
         self._clocks.take(entry, own=self._judged.own(entry))
@@ -58,16 +60,16 @@ class Verification:
             self._bundles.take(entry)
 
     def passed(self, entry: Entry) -> None:
-        """The next entry, where its bytes were proven in an earlier run: only its place is looked at."""
+        """Check only the position of the next entry, whose bytes an earlier run has proven."""
         self._density.place(self._judged.put_right(entry))
 
     def taken(self) -> None:
-        """That was the last one."""
+        """Finish the first pass after the last entry."""
         self._density.finish()
         self._clocks.finish()
 
     def cases(self) -> Cases:
-        """What the second pass needs, after `taken`; it may be handed to other processes."""
+        """Return the facts that the second pass needs, after `taken`; other processes may receive them."""
         bad = (found.case_id for found in self.report.findings if found.weight is Weight.BAD)
         return Cases(
             keys=self._keys,
@@ -80,27 +82,27 @@ class Verification:
         )
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
-        """All entries of one case, in the order of idx, after `taken`."""
+        """Judge one case after `taken`. entries: all of the case, in the order of idx."""
         self._judge = self._judge or Judge(self.cases(), self.report)
         self._judge.case(case_id, entries)
 
 
 def ends(type_: str) -> bool:
-    """Return True where a record of this type tells if the case is closed: its end, or what opens it, also after its end."""
+    """Return True if a record of this type shows whether the case is closed: its end, or an event that opens it, even after its end."""
     return type_.rpartition(".v")[0] in (CLOSED, TRACK, OPENED)
 
 
 def closes(type_: str) -> bool:
-    """Return True where the case is closed if this is the last type that tells."""
+    """Return True if the case is closed when this is its last type for which `ends` is true."""
     return type_.rpartition(".v")[0] == CLOSED
 
 
 class Cases(Struct, frozen=True, kw_only=True):
-    """What the whole log says about each of its cases. lost: (topic, case, sequence) quarantined.
+    """The facts of the whole log that the judgement of a single case needs.
 
-    broken: cases that are not whole; one without its key is then taken for neither erased nor whole. disowned: (topic, partition, offset)
-    of records that their topic's owner did not write.
-
+    lost: (topic, case, sequence) of quarantined records.
+    broken: cases with a bad finding. Such a case without its key counts neither as erased nor as whole.
+    disowned: (topic, partition, offset) of records that their topic's owner did not write.
     activated: the policy bundles by number. logged: the index of each.
     """
 
@@ -114,7 +116,7 @@ class Cases(Struct, frozen=True, kw_only=True):
 
 
 class Judge:
-    """Judges case after case into a report."""
+    """The second pass: judges one case after another into a report."""
 
     def __init__(self, known: Cases, report: Report) -> None:
         self._known, self.report = known, report
@@ -122,12 +124,12 @@ class Judge:
         self.signatures = Signatures(bundles=self._bundles, report=report)
 
     def afresh(self, report: Report) -> None:
-        """From now on into another report, and without knowing the signatures seen so far."""
+        """Continue with another report, and forget the signatures seen so far."""
         self.report = self._bundles.report = report
         self.signatures = Signatures(bundles=self._bundles, report=report)
 
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
-        """All entries of one case, in the order of idx."""
+        """Judge one case. entries: all of the case, in the order of idx."""
         known, right, report = self._known, self._known.judged, self.report
         of_case = [e for entry in entries if (e := right.put_right(entry)).kind in SEQUENCED and e.idx not in right.forged]
         if not of_case:
@@ -154,7 +156,7 @@ class Judge:
 
 
 def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[bytes, ...] = ()) -> Report:
-    """Judge a log that is held whole. entries: all of them, in the order of idx. intake: its keys by the auditor's own policy."""
+    """Verify a log that fits in memory. entries: all of them, in the order of idx. intake: its keys in the auditor's own policy."""
     cases: dict[str, list[Entry]] = {}
     held = list(entries)
     for entry in held:
@@ -171,7 +173,7 @@ def verify(entries: Iterable[Entry], keys: Mapping[str, bytes], intake: tuple[by
 
 
 def _readable(entries: list[Entry], key: bytes, report: Report) -> Iterator[Read]:
-    """Every sealed body opens under the case's key and is what its type says; routing's own are opened when they are judged."""
+    """Yield the records that open under the case's key and decode; report the others. Routing's decisions are opened when judged."""
     for entry in entries:
         if entry.kind is Kind.DECISION:
             continue
@@ -195,9 +197,9 @@ def _without_key(entries: list[Entry], report: Report) -> None:
 
 
 def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
-    """The case was closed when its erasure was approved. Types and times are clear, so this needs no key.
+    """Check that the case was closed when its erasure was approved. Types and times are readable without a key.
 
-    Times, not indexes: audit may log another topic's older record later.
+    The check compares times, not indexes: audit may log an older record of another topic later.
     """
     said = _said(erased)
     at = said.approved_at if said is not None else erased.recorded_at
@@ -209,7 +211,7 @@ def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
 
 
 def _under(erased: Entry) -> str:
-    """By whose word a case was erased."""
+    """Return who requested and approved the erasure, in words."""
     said = _said(erased)
     if said is None or said.approved_by is None:
         return f"erased under entry {erased.idx}, which does not say by whom"
@@ -217,7 +219,7 @@ def _under(erased: Entry) -> str:
 
 
 def _counted(erased: Entry, report: Report) -> None:
-    """The entry says how many records of the case stood before it. One that killed its reader may never have been published."""
+    """Compare the erasure's number of records with the log. A record that killed its reader may never have been published."""
     said = _said(erased)
     if said is not None and said.approved_by is not None and said.records != erased.case_seq - 1:
         what = f"the erasure speaks of {said.records} records of the case, the log has {erased.case_seq - 1} before it"

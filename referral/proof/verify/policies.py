@@ -1,4 +1,4 @@
-"""The policy bundles that the log holds, so that a decision is judged by the rules that were in force and no others."""
+"""The policy bundles in the log, so that each decision is judged under the rules that were in force."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from referral.wire import policy_digest
 
 
 class Bundles(Struct, kw_only=True):
-    """Number → bundle, and what was compiled of it so far."""
+    """The bundles of a log: number → bundle, and number → compiled policy (cached)."""
 
     report: Report
     activated: dict[int, PolicyActivated] = field(default_factory=dict)
     compiled: dict[int, Policy] = field(default_factory=dict)
     logged: list[int] = field(default_factory=list)
-    """Index of the entry of bundle 1, 2, 3 …"""
+    """Indexes of the entries of bundles 1, 2, 3 …"""
 
     def take(self, entry: Entry) -> None:
-        """Keep the bundle of an entry of kind POLICY, if it is what it says and the next one."""
+        """Store the bundle of an entry of kind POLICY, if its digest is right and its number is the next one."""
         try:
             body = plain(entry)
         except (Malformed, NewerVersion) as error:
@@ -47,7 +47,7 @@ class Bundles(Struct, kw_only=True):
             self.report.counts["policy bundles"] += 1
 
     def policy(self, number: int | None) -> Policy | None:
-        """The compiled rules of a bundle, with the procedures of all earlier ones; None where the log does not hold it."""
+        """Return the compiled rules of a bundle with the procedures of all earlier ones; None where the log does not hold it."""
         if number is None or number not in self.activated:
             return None
         if number not in self.compiled:
@@ -58,11 +58,11 @@ class Bundles(Struct, kw_only=True):
         return self.compiled[number]
 
     def at(self, idx: int) -> int:
-        """The newest bundle whose entry stands before this index; 0 where none does."""
+        """Return the number of the newest bundle whose entry precedes this index; 0 where none does."""
         return bisect_left(self.logged, idx)
 
     def since(self, number: int) -> int:
-        """When a bundle was activated, µs UTC."""
+        """Return the time at which a bundle was activated, µs UTC."""
         return self.activated[number].at
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Decide again: every decision of a case, from the logged inputs, facts and rules, compared byte for byte with what was logged."""
+"""Re-execute every decision of a case from the logged inputs, facts and rules, and compare it byte for byte with the logged one."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import codec
 
 ENGINE_FAILED = ("engine-failed", "ENGINE_FAILED")
-"""The rule of a decision that no rule has made; first logs spelled it otherwise."""
+"""The rule of a decision that the engine-failure path made instead of the rules; the first logs spelled it differently."""
 Position = tuple[str, int, int]
 
 
 class Stop(Exception):
-    """Nothing further of this case can be judged. Carries nothing: the finding is said."""
+    """Nothing further of this case can be judged. The exception carries no data, because the report already holds the finding."""
 
 
 class Reexecution(Struct, kw_only=True):
-    """One case. case: its state after the decisions judged so far. decided: where the inputs stand that routing has answered."""
+    """The re-execution of one case.
+
+    case: its state after the decisions judged so far. decided: positions of the inputs that routing has answered.
+    """
 
     case_id: str
     key: bytes
@@ -39,19 +42,20 @@ class Reexecution(Struct, kw_only=True):
     report: Report
     case: Case | None = None
     judged: set[str] = field(default_factory=set)
-    """Cause ids so far."""
+    """Cause ids of the decisions judged so far."""
     decided: set[Position] = field(default_factory=set)
     jumps: frozenset[int] = frozenset()
-    """Sequences of routing after which one is missing: that is the finding, and not the decision that lacks its end."""
+    """Sequences of routing after which one is missing. The gap is the finding, not the decision that lacks its end."""
     known: frozenset[int] = frozenset()
-    """Indexes of inputs against which something was found: that nobody decided upon them is no finding of its own."""
+    """Indexes of inputs with a finding already. That no decision answers them is not reported again."""
     disowned: frozenset[int] = frozenset()
-    """Indexes of records that their topic's owner did not write. Of inputs routing may have decided upon them; decisions they are none."""
+    """Indexes of records that their topic's owner did not write. As inputs routing may have decided them; as decisions they are void."""
 
     def run(self, entries: Sequence[Entry]) -> None:
-        """Judge every decision; stop at the first that is bad, for nothing after it has a known state before it.
+        """Judge every decision. Stop at the first bad one, because the state before any later decision is then unknown.
 
-        Where a sequence stands twice, both branches are decided again: the one that the rules lead to goes on, the other is named.
+        Where a sequence exists twice, both branches are decided again: the run continues with the one that the rules lead to and reports
+        the other.
         """
         own = [entry for entry in entries if entry.idx not in self.disowned]
         asked, twins = inputs(entries), forks.twins(own)
@@ -78,9 +82,9 @@ class Reexecution(Struct, kw_only=True):
             at += len(answer.events)
 
     def _branch(self, places: Sequence[Sequence[Read]], asked: dict[Position, Entry]) -> Answer:
-        """The answer that goes on from here: the first that the rules lead to, else the first that stands there."""
+        """Return the answer to continue with: the first that the rules lead to, else the first that exists."""
         tried = [self._try(places, head, asked) for head in places[0]]
-        chosen = max(tried, key=lambda branch: (branch.holds, branch.own))  # of equals the first
+        chosen = max(tried, key=lambda branch: (branch.holds, branch.own))  # max returns the first of equal branches
         if len(tried) == 1 and all(len(place) == 1 for place in places[: len(chosen.answer.events)]):
             return chosen.answer
         for weight, code, entry, what in forks.losers(places, chosen, tried):
@@ -88,7 +92,7 @@ class Reexecution(Struct, kw_only=True):
         return chosen.answer
 
     def _try(self, places: Sequence[Sequence[Read]], head: Read, asked: dict[Position, Entry]) -> Branch:
-        """One branch from its first event on, as it stands and by the rules; nothing of it is kept."""
+        """Judge one branch from its first event, first as written, then by the rules. The trial changes no state."""
         expected = self._expected(head, asked)
         own = forks.written(places, head, None if expected is None else len(expected))
         for answer in (own,) if expected is None else (own, forks.matching(places, head, expected)):
@@ -101,7 +105,7 @@ class Reexecution(Struct, kw_only=True):
         return Branch(own, False, True)
 
     def _expected(self, first: Read, asked: dict[Position, Entry]) -> Sequence[Struct] | None:
-        """What the rules lead to upon the input that this event names; None where they cannot be asked."""
+        """Return the events that the rules lead to for the input that this event names; None where they cannot be asked."""
         try:
             head: Head | None = getattr(first.body, "head", None)
             if head is None or head.facts.engine != ENGINE or (rules := self.bundles.policy(head.facts.bundle)) is None:
@@ -112,13 +116,13 @@ class Reexecution(Struct, kw_only=True):
         return decide(self.case, again, head.facts, rules)
 
     def _cause(self, first: Read, head: Head, found: Entry | None) -> Input:
-        """The input again. An alarm is named by the number before its answer, which routing steps over where somebody else took it."""
+        """Rebuild the input. An alarm carries the sequence before its answer; routing skips a number that somebody else took."""
         if head.kind is CauseKind.DUE and head.due is not None:
             return due_input(self.case_id, head.due, first.meta.case_seq - 1)
         return cause(head, self.case_id, self.case, found, self.key)
 
     def _twins(self, place: Sequence[Entry]) -> None:
-        """Two records of one sequence that no rule can tell apart: both are named, and which of them routing took."""
+        """Report two records of one sequence that no rule can tell apart, and which of them routing decided."""
         taken = [entry for entry in place if (entry.topic, entry.partition, entry.offset) in self.decided]
         what = forks.told(place, taken)
         for entry in place:
@@ -131,7 +135,7 @@ class Reexecution(Struct, kw_only=True):
             raise self._stop("SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}") from error
 
     def _body(self, read: Read) -> Struct:
-        """What it says; of an event that is what the rules lead to, nobody needs to ask."""
+        """Return the decoded body. An event that equals the expected one need not be decoded."""
         try:
             return read.body
         except Malformed as error:
@@ -161,7 +165,7 @@ class Reexecution(Struct, kw_only=True):
         self.report.counts["decisions"] += 1
 
     def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:
-        """The events of the answer, proven or not."""
+        """Return the events of the answer, proven or unchecked."""
         first = answer.events[0]
         rules = self.bundles.policy(head.facts.bundle)
         why: Why | None = getattr(first.body, "why", None)
@@ -195,12 +199,12 @@ class Reexecution(Struct, kw_only=True):
             raise self._stop("DECISION_DIFFERS", answer.events[-1].entry, f"the rules lead to one more event after it: {missing}")
 
     def _name(self, read: Read) -> str:
-        """The struct that the record's type is of; an older version of it has the same."""
+        """Return the struct name of the record's type; older versions of a type share it."""
         known = EVENTS.get(read.meta.type)
         return known.__name__ if known is not None else type(self._body(read)).__name__
 
     def _undecided(self, asked: dict[Position, Entry], known: frozenset[int]) -> None:
-        """An input that routing went past without an answer; the newest ones are in flight."""
+        """Report an input that routing skipped without an answer; the newest inputs are in flight."""
         for place, entry in asked.items():
             if place in self.decided or entry.idx in known:
                 continue

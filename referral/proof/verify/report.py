@@ -1,4 +1,4 @@
-"""What a verification found, and which exit code that is."""
+"""The report of a verification: its findings, its verdict and its exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from referral.proof.entry import Entry
 
 
 class Weight(IntEnum):
-    """NOTE: said, not held against the log. UNCHECKED: this could not be proven either way. BAD: the log is not what it claims."""
+    """NOTE: information, not held against the log. UNCHECKED: this could not be proven either way. BAD: the log is not what it claims."""
 
     NOTE = 0
     UNCHECKED = 1
@@ -54,12 +54,12 @@ LAYERS = {
     ),
     "signature": tuple(f"SIGNATURE_{word}" for word in ("WRONG", "KEY_UNKNOWN", "KEY_LATER", "KEY_REVOKED", "REUSED", "EARLY", "MISSING")),
 }
-"""What each code is about, from the outside to the inside; every other is about a decision."""
+"""The layer of each code, from the outside to the inside; every other code is about a decision."""
 LAYER = {code: layer for layer, codes in LAYERS.items() for code in codes}
 
 
 class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing found. idx: the entry, None for the log as a whole. code: a stable word. where: position, case and type; never contents."""
+    """One finding. idx: the entry, None for the log as a whole. code: a stable word. where: position, case and type; never contents."""
 
     weight: Weight
     code: str
@@ -73,7 +73,7 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return LAYER.get(self.code, "decision")
 
     def place(self) -> int:
-        """For sorting: what is about the whole log comes first."""
+        """Return the sort key: findings about the whole log come first."""
         return -1 if self.idx is None else self.idx
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def finding(weight: Weight, code: str, entry: Entry | None, what: str) -> Finding:
-    """A finding that points at an entry."""
+    """Return a finding that points at an entry."""
     if entry is None:
         return Finding(weight=weight, code=code, idx=None, where="log", what=what)
     where = f"{entry.topic}[{entry.partition}]@{entry.offset} {entry.type or entry.kind} case {entry.case_id or '-'} seq {entry.case_seq}"
@@ -89,7 +89,7 @@ def finding(weight: Weight, code: str, entry: Entry | None, what: str) -> Findin
 
 
 class Report(Struct, kw_only=True):
-    """The verdict. counts: what was looked at, by name."""
+    """The verdict. counts: name → number of things examined."""
 
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -98,16 +98,16 @@ class Report(Struct, kw_only=True):
         self.findings.append(found)
 
     def add(self, other: Report) -> None:
-        """What another one found too."""
+        """Add the findings and counts of another report."""
         self.findings += other.findings
         self.counts += other.counts
 
     def first_bad(self) -> Finding | None:
-        """The bad entry that stands first in the log."""
+        """Return the bad finding that comes first in the log."""
         return min((f for f in self.findings if f.weight is Weight.BAD), key=Finding.place, default=None)
 
     def exit_code(self) -> int:
-        """0 good, 1 bad, 3 could not be fully checked."""
+        """Return 0 for good, 1 for bad, 3 for not fully checked."""
         worst = max((f.weight for f in self.findings), default=Weight.NOTE)
         return {Weight.NOTE: 0, Weight.UNCHECKED: 3, Weight.BAD: 1}[worst]
 

@@ -1,6 +1,6 @@
-"""Did the agency sign what the log says that it sent? Checked from the signature in the event, with the keys of the bundle of that index.
+"""Check the agencies' signatures in the events, with the keys of the policy bundle in force at each index. Pure.
 
-A signature is over digests, so no body is needed; who has the body compares its SHA-256 with the one that was signed. Pure.
+A signature covers digests, so this check needs no body; a reader who has the body compares its SHA-256 with the signed one.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from referral.wire import event_signature, http_signature
 
 Sent = ReferralSubmitted | ResponseSubmitted | ConsentChanged | TraitsChanged | ActorExcluded | InstructionGiven | ReferralWithdrawn
 RACE_US = 60_000_000
-"""How long after a bundle was activated a door may still have judged by the one before (ours; it hears of one within a second)."""
+"""Span after the activation of a bundle in which a door may still have judged by the one before (ours; a door learns within a second)."""
 SHEETS = ("text/csv", "application/vnd.htcds+json")
-"""Bodies that hold many referrals: their one signature stands in each event."""
+"""Content types that hold many referrals; each event repeats their one signature."""
 
 
 class Signatures(Struct, kw_only=True):
-    """Looks at one case after another. used: SHA-256 of each signature of a single thing → the event that it stands in."""
+    """The signature check. It takes one record after another. used: SHA-256 of each single-use signature → the event that holds it."""
 
     bundles: Bundles
     report: Report
     used: dict[bytes, str] = field(default_factory=dict)
     numbers: dict[tuple[str, int], str] = field(default_factory=dict)
-    """(agency, its own number of a signed record) → the event."""
+    """(agency, the agency's own number of a signed record) → the event."""
 
     def look(self, read: Read) -> None:
-        """One record of the case that was opened; what no agency sends is passed over."""
+        """Check one opened record of a case. Records that no agency sends are ignored."""
         if read.entry.topic != INTAKE or not isinstance(read.body, Sent):
             return
         if read.body.signed is None:
@@ -62,7 +62,7 @@ class Signatures(Struct, kw_only=True):
             self._once(read, read.body.signed)
 
     def _key(self, read: Read, signed: Signed) -> None:
-        """Was the key valid at this index? One that stands only before or after may be a race between door and log."""
+        """Check that the key was valid at this index. A key listed only before or after it may be a race between door and log."""
         now = self.bundles.at(read.entry.idx)
         if self._has(now, signed):
             return
@@ -78,7 +78,7 @@ class Signatures(Struct, kw_only=True):
             self._say(Weight.UNCHECKED, "SIGNATURE_KEY_REVOKED", read, what)
 
     def _once(self, read: Read, signed: Signed) -> None:
-        """One signature is one event: what was sent twice was taken once. A file is one signature of many referrals."""
+        """Check that one signature covers one event: a message sent twice is accepted once. A file is one signature of many referrals."""
         if signed.scheme is Scheme.CLOUDEVENT:
             first = self.numbers.setdefault((signed.agency, signed.sequence), read.meta.event_id)
         elif http_signature.read(signed.base).get("content-type", "").partition(";")[0].strip().lower() in SHEETS:
@@ -89,7 +89,7 @@ class Signatures(Struct, kw_only=True):
             self._say(Weight.BAD, "SIGNATURE_REUSED", read, f"what was signed once stands in two events, also in {first}")
 
     def _unsigned(self, read: Read, body: Sent) -> None:
-        """Must the agency have signed? Judged by the bundle at this index, but for what a door may have taken under the one before."""
+        """Check whether the agency had to sign, by the bundle at this index, unless the door may have used the one before."""
         if not _by_system(body):
             return
         number = self.bundles.at(read.entry.idx)
@@ -114,16 +114,16 @@ class Signatures(Struct, kw_only=True):
 
 
 def _by_system(body: Sent) -> bool:
-    """Whether an agency's system sent it: not a person at the inbox, not a desk for one that was telephoned, not this system itself."""
+    """Return True if an agency's system sent it: not a person at the inbox, not a desk for a telephone answer, not this system itself."""
     if isinstance(body, ReferralSubmitted):
         return body.door in (Door.HTTP, Door.KAFKA)
-    if isinstance(body, ResponseSubmitted) and body.via is Via.PHONE:  # a desk says it, and the event does not say which
+    if isinstance(body, ResponseSubmitted) and body.via is Via.PHONE:  # a desk sent it, and the event does not name the desk
         return False
     return getattr(body, "by", None) is None
 
 
 def _wrong(case_id: str, body: Sent, signed: Signed) -> str:
-    """What is wrong with the signature; empty where it holds and is of this event."""
+    """Return the reason that the signature is wrong; "" where it holds and belongs to this event."""
     by_phone = isinstance(body, ResponseSubmitted) and body.via is Via.PHONE
     if signed.agency != body.agency and not by_phone:
         return f"{signed.agency} signed what {body.agency} is said to have sent"
@@ -161,7 +161,7 @@ def _wrong_record(body: Sent, signed: Signed) -> str:
 
 
 def _path(case_id: str, body: Sent) -> str:
-    """Where this is posted."""
+    """Return the path to which this message is posted."""
     match body:
         case ReferralSubmitted():
             return "/v1/referrals"
