@@ -1,7 +1,7 @@
-"""The attacker: everything that the releases say as one set of equations, and how narrowly it bounds each hidden figure.
+"""Simulate the attacker: express all released figures as equations, and compute how narrowly they bound each hidden figure.
 
-It shares nothing with `suppress`: it reads figures as anybody can, knows which groups are sums of which (the map and the ages are no
-secret), the rule by which months are put together, and what holds between measures by their definition. HiGHS solves it in whole numbers.
+It shares no code with `suppress`. It reads figures as anybody can, and knows which groups are sums of which (map and ages are public), the
+rule that forms blocks, and the relations between measures that follow from their definitions. HiGHS solves the equations in whole numbers.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from services.oversight.release import key
 Sums = Mapping[str, Mapping[str, frozenset[str]]]
 """Measure → name of a group → the atoms whose sum it is."""
 SumsOf = Callable[[str], Sums]
-"""Of the blocks that end with this month: a later policy may have moved a municipality."""
+"""Last month of a block → its sums; a later policy may have moved a municipality."""
 Part = tuple[str, frozenset[str]]
 COUNT = "count"
-"""How many children a spread counts: never told, but that the spread is told or not says something of it."""
+"""Number of children that a spread counts: never released, but the release or absence of the spread bounds it."""
 BEYOND = ("acknowledged", "accepted", "arrived", "completed", "ended")
 IMPLIED: tuple[tuple[Part, Part], ...] = (
     (("wait.acknowledged", frozenset({COUNT})), ("stage", frozenset(BEYOND))),
@@ -31,11 +31,12 @@ IMPLIED: tuple[tuple[Part, Part], ...] = (
     (("stage", frozenset(BEYOND[:3])), ("wait.acknowledged", frozenset({COUNT}))),
     (("stage", frozenset(BEYOND[1:3])), ("wait.accepted", frozenset({COUNT}))),
 )
-"""Whoever is in the first is in the second, by what the measures mean (0018); where the figures contradict that it is left out."""
+"""Pairs of parts: a child in the first is in the second, by the definitions of the measures (0018). A pair that the figures contradict
+is ignored."""
 
 
 class Bound(Struct, frozen=True):
-    """What the attacker knows of a hidden figure. key: of the figure, with `change` where it is how much a correction changed it."""
+    """The attacker's bounds for a hidden figure. key: of the figure, with `/change` for its change in a correction."""
 
     key: str
     low: int
@@ -43,15 +44,16 @@ class Bound(Struct, frozen=True):
 
     @property
     def values(self) -> int:
-        """How many values are possible."""
+        """Return the number of possible values."""
         return self.high - self.low + 1
 
 
 class Found(Struct, frozen=True):
-    """bounds: of every hidden figure that is not known to be unchanged.
+    """Result of an attack.
 
-    region: hidden municipalities whose region is told. time: months of a procedure that are told only with others, or wait.
-    doubted: parts where the figures contradict what a stranger takes for granted, or each other.
+    bounds: of every hidden figure that is not known to be unchanged. shown, hidden: numbers of figures.
+    region: hidden municipalities in a released region. time: months of a procedure that are released only with others, or wait.
+    doubted: systems whose figures contradict the attacker's assumptions, or each other.
     """
 
     bounds: tuple[Bound, ...]
@@ -63,7 +65,7 @@ class Found(Struct, frozen=True):
 
     @property
     def narrowest(self) -> int | None:
-        """The fewest possible values of a hidden figure; None: nothing is hidden."""
+        """Return the fewest possible values of a hidden figure; None: nothing is hidden."""
         return min((bound.values for bound in self.bounds), default=None)
 
 
@@ -76,7 +78,8 @@ def attack(
 ) -> Found:
     """Bound every hidden figure.
 
-    figures: of all releases, corrections after what they correct. known: key of a figure → its value, known from elsewhere.
+    figures: of all releases, corrections after the releases that they correct. sums: groups by month. k: threshold.
+    implied: relations between measures. known: key of a figure → its value, known from elsewhere.
     """
     sums = cache(sums)
     blocks: dict[tuple[str, str, str], dict[str, dict[int, dict[str, FigureReleased]]]] = {}
@@ -113,7 +116,7 @@ def _rolled(figure: FigureReleased) -> tuple[str, ...]:
 
 
 def _in_region(newest: Iterable[FigureReleased], sums: SumsOf) -> int:
-    """Hidden atoms of the municipalities that stand in a told region."""
+    """Count the hidden municipalities in a released region."""
     figures = [figure for figure in newest if figure.measure == "municipality"]
     told = {
         (f.first, f.last, f.pathway, atom)
@@ -125,13 +128,13 @@ def _in_region(newest: Iterable[FigureReleased], sums: SumsOf) -> int:
 
 
 def _wholes(measures: Mapping[str, Mapping[int, Mapping[str, FigureReleased]]]) -> dict[int, int]:
-    """How many children a block has, by the release that says so."""
+    """Return the number of children of a block, by release."""
     every = {release: told.get("all") for versions in measures.values() for release, told in versions.items() if "all" in told}
     return {release: figure.value for release, figure in every.items() if figure is not None and figure.value is not None}
 
 
 def _together(measures: Iterable[str], implied: Sequence[tuple[Part, Part]]) -> list[list[str]]:
-    """The measures of a block, those together that bound one another."""
+    """Group the measures of a block: those that bound one another form one group."""
     sets = [{measure} for measure in sorted(measures)]
     for (less, _), (more, _) in implied:
         touched = [group for group in sets if less in group or more in group]
@@ -148,7 +151,7 @@ def _system(
     implied: Sequence[tuple[Part, Part]],
     known: Mapping[str, int],
 ) -> System:
-    """The equations of some measures of one block, in every release that tells it."""
+    """Return the equations of some measures of one block, in every release of it."""
     system = System()
     for measure, versions in measures.items():
         for release, told in versions.items():
@@ -173,14 +176,17 @@ def _system(
 
 
 def _parts(told: Iterable[str], groups: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """Each figure of a table → its atoms."""
+    """Return the atoms of each figure of a table."""
     names = set(told)
     atoms = frozenset(names - groups.keys() - {"all"}) or frozenset({"all"})
     return {name: atoms if name == "all" else groups[name] & atoms if name in groups else frozenset({name}) for name in names}
 
 
 def _spread(system: System, table: str, told: Mapping[str, FigureReleased], whole: int | None, k: int) -> None:
-    """Half (nine in ten) is told of 2k (10k) children or more; where it is not, though the block is large enough, there are fewer."""
+    """Bound the count of a spread.
+
+    Half (nine in ten) is released from 2k (10k) children on; if it is hidden although the block is large enough, there are fewer.
+    """
     row = {f"{table}/{COUNT}": 1}
     system.row(row, 0, whole)
     for group, side in (("half", 2), ("most", 10)):
@@ -197,7 +203,7 @@ def _changed(
     versions: Mapping[int, Mapping[str, FigureReleased]],
     parts: Mapping[str, frozenset[str]],
 ) -> None:
-    """Between two versions children were only added, or only taken away: a stranger may take that for granted."""
+    """Relate two versions of a table. The attacker may assume that children were only added, or only removed."""
     one, other = (versions[release] for release in releases)
     whole = (one["all"].value or 0, other["all"].value or 0) if "all" in one and "all" in other else (0, 0)
     sign = 1 if whole[1] >= whole[0] else -1
@@ -210,7 +216,7 @@ def _changed(
 
 
 def _times(figures: Sequence[FigureReleased], k: int) -> list[System]:
-    """How many children each month held: a block is told as soon as it has 3k children, or k from its twelfth month on."""
+    """Return the equations for the children of each month: a block is released at 3k children, or at k from its twelfth month on."""
 
     def few(months: int) -> int:
         return (k if months >= 12 else 3 * k) - 1

@@ -1,4 +1,7 @@
-"""A block: the months of one procedure that are told together, with all its figures, so that nobody can bound one that is hidden. Pure."""
+"""Form blocks: consecutive months of one procedure, grouped until there are enough children to release. Pure.
+
+All figures of a block are released together, so that nobody can bound a hidden one.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,20 @@ from services.oversight.disclosure.attack import Sums, attack
 from services.oversight.disclosure.suppress import ALL, K, Told, hide, suppress, waits
 
 FIRST = ("children", "municipality", "sex-age", "stage", "rung")
-"""Where two measures betray one another, the later one is hidden; all others come after these, by name."""
+"""Order of measures: if two betray one another, the later one is hidden. All other measures follow these, by name."""
 GATHER = 3
-"""Thresholds of children that a block gathers (ours): of fewer, hardly anything but their number could be told."""
+"""Thresholds of children that a block gathers (ours): with fewer, hardly anything but their number could be released."""
 LONGEST = 12
-"""Months after which the threshold itself is enough (ours): a rare procedure is told once a year."""
+"""Months after which the threshold itself is enough (ours): a rare procedure is released once a year."""
 OPEN = ("declined.", "late.")
-"""Measures of lists that are long: one of which nothing can be told is not named at all."""
+"""Measures with long lists of parts: a part without any shown figure is left out."""
 
 
 class Measures(Struct, frozen=True):
-    """What is counted. pathways: that are told or wait. tables, spreads: of these children, as things stood when a month closed."""
+    """The measures to release.
+
+    pathways: procedures that are released or wait. tables, spreads: of these children, at the close of a month.
+    """
 
     pathways: tuple[str, ...]
     tables: Callable[[Sequence[Course], str], Sequence[Table]]
@@ -31,12 +37,12 @@ class Measures(Struct, frozen=True):
     k: int = K
 
     def sums(self, month: str) -> Sums:
-        """Which groups are sums of which atoms in a block that ends with this month: a later policy changes nothing in it."""
+        """Return which groups are sums of which atoms in a block that ends with this month: a later policy changes nothing in it."""
         return {table.measure: table.groups for table in self.tables((), month)}
 
 
 class Block(Struct, frozen=True):
-    """Months of one procedure, and the release that tells them."""
+    """Months of one procedure, and the release that contains them."""
 
     release: int
     first: str
@@ -44,7 +50,7 @@ class Block(Struct, frozen=True):
     pathway: str
 
     def figure(self, measure: str, group: str, unit: Unit, value: int | None, mark: Mark | None = None) -> FigureReleased:
-        """One figure of it. mark: as the value tells, unless given."""
+        """Return one figure of the block. mark: SHOWN or HIDDEN by the value, unless given."""
         mark = mark or (Mark.HIDDEN if value is None else Mark.SHOWN)
         return FigureReleased(
             release=self.release,
@@ -59,21 +65,21 @@ class Block(Struct, frozen=True):
         )
 
     def wants(self, k: int) -> int:
-        """How many children it takes to be told."""
+        """Return the number of children that the block needs for its release."""
         return k if len(span(self.first, self.last)) >= LONGEST else GATHER * k
 
     def holds(self, course: Course) -> bool:
-        """Whether a child is one of it."""
+        """Return whether a child belongs to the block."""
         return course.pathway == self.pathway and self.first <= month(course.began_at) <= self.last
 
 
 def waiting(block: Block) -> FigureReleased:
-    """What is said of months that are not told yet."""
+    """Return the figure for months that are not released yet."""
     return block.figure("children", ALL, Unit.CHILDREN, None, Mark.WAITING)
 
 
 def tell(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[FigureReleased, ...] | None:
-    """The figures of a block; None where it has too few children, or an attacker would bound a hidden one whatever else is hidden."""
+    """Return the figures of a block; None: too few children, or an attacker could bound a hidden figure whatever else is hidden."""
     held, k = [course for course in courses if block.holds(course)], measures.k
     if len(held) < block.wants(k):
         return None

@@ -1,8 +1,8 @@
-"""A table as a network: each figure is an edge, children flow along it, and how far a hidden one can move is a flow through the others.
+"""Model a table as a flow network: each figure is an edge, children flow along it, and the other hidden figures bound a hidden one.
 
 Groups that are nested in one another are a tree (country, region, municipality). Groups that cross (sex and age) are two trees with the
-atoms between their leaves. Either way what flows into a node flows out, so the whole numbers that a hidden figure can have are exactly
-those from its value less what flows around it the same way to its value plus what flows around it backwards: no solver is needed.
+atoms between their leaves. In both cases inflow equals outflow at every node. So the possible values of a hidden figure are exactly the
+whole numbers from its value minus the greatest parallel flow around it to its value plus the greatest opposite flow: no solver is needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SOURCE, SINK = 0, 1
 
 
 def network(atoms: Iterable[str], groups: Mapping[str, frozenset[str]]) -> dict[str, Edge]:
-    """Each atom and each group as an edge from node to node. groups: distinct, none empty, none the whole.
+    """Return each atom and each group as an edge from node to node. groups: distinct, none empty, none the whole.
 
     ValueError: the groups are neither nested nor two nested families that cross.
     """
@@ -34,7 +34,7 @@ def network(atoms: Iterable[str], groups: Mapping[str, frozenset[str]]) -> dict[
 def room(
     edges: Mapping[str, Edge], values: Mapping[str, int], hidden: Iterable[str], figure: str, enough: int, fixed: frozenset[str]
 ) -> int:
-    """How many whole numbers beside its value the hidden figure can have (at most `enough` are counted), the shown ones being known.
+    """Count the other possible values of a hidden figure, up to `enough`, given the shown figures.
 
     fixed: hidden figures whose value is known all the same.
     """
@@ -54,7 +54,7 @@ def room(
 
 
 def _sides(order: list[str], groups: Mapping[str, frozenset[str]]) -> dict[str, int]:
-    """SOURCE or SINK for each group, so that those of one side are nested."""
+    """Return SOURCE or SINK for each group, so that the groups of one side are nested."""
     crossing = {
         name: [
             other
@@ -75,7 +75,10 @@ def _sides(order: list[str], groups: Mapping[str, frozenset[str]]) -> dict[str, 
 
 
 def _flow(arcs: dict[int, list[list[int]]], begin: int, end: int, limit: int) -> int:
-    """The greatest flow from begin to end, at most `limit`: shortest paths first. arcs: node → [to, what is free, place of its twin]."""
+    """Return the greatest flow from begin to end, at most `limit`, by shortest paths first.
+
+    arcs: node → [to, free capacity, index of its twin].
+    """
     sent = 0
     while sent < limit:
         came: dict[int, tuple[int, list[int]]] = {}

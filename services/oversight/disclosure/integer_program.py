@@ -1,6 +1,6 @@
-"""Equations over whole numbers that are not negative, and how small and large a sum can be: HiGHS, through SciPy.
+"""Solve equations over non-negative whole numbers for the least and greatest value of a sum: HiGHS, through SciPy.
 
-Systems that are alike but for names are solved once: of the hundred tables of a block most are.
+Systems that differ only in names are solved once: most of the hundred tables of a block are such.
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ from msgspec import Struct
 FAR = 10**6
 """Stands for no bound: there are fewer children."""
 NEAR = 1e-6
-"""What HiGHS may miss a whole number by."""
+"""Rounding error of HiGHS at a whole number."""
 UNSOLVED = (FAR, FAR)
-"""One value: what HiGHS gives up on counts as known to an attacker, so nothing is told that may betray it."""
+"""A single value: a sum that HiGHS gives up on counts as known to the attacker, so nothing is released that may reveal it."""
 Sum = tuple[tuple[int, int], ...]
 Row = tuple[Sum, int, int]
 
 
 class System(Struct):
-    """rows: sum of columns, lowest and highest value, whether it is only assumed. asks: name → the sum that is asked about."""
+    """A system of equations.
+
+    rows: sum of columns, lowest and highest value, whether it is only assumed. asks: name → the sum to bound.
+    """
 
     columns: dict[str, int] = {}
     rows: list[tuple[Sum, int, int, bool]] = []
     asks: list[tuple[str, Sum]] = []
 
     def row(self, parts: Mapping[str, int], low: int | None, high: int | None, assumed: bool = False) -> None:
-        """One thing that is known of a sum. parts: column → its factor."""
+        """Add a known range of a sum. parts: column → its factor."""
         self.rows.append((self._sum(parts), -FAR if low is None else low, FAR if high is None else high, assumed))
 
     def ask(self, name: str, parts: Mapping[str, int]) -> None:
-        """Ask how small and large a sum can be."""
+        """Request the bounds of a sum."""
         self.asks.append((name, self._sum(parts)))
 
     def _sum(self, parts: Mapping[str, int]) -> Sum:
@@ -42,9 +45,9 @@ class System(Struct):
 
 
 def solve(system: System) -> tuple[list[tuple[str, int, int]], bool]:
-    """Each asked sum with its smallest and largest value, and whether all that was assumed fits what is known.
+    """Return each requested sum with its least and greatest value, and whether all assumptions fit the facts.
 
-    What does not fit is left out; of a system that contradicts itself nothing is known.
+    If they do not fit, all assumptions are dropped; if the facts contradict one another, nothing is known.
     """
     asked = tuple(sums for _, sums in system.asks)
     width = len(system.columns)
@@ -58,7 +61,10 @@ def solve(system: System) -> tuple[list[tuple[str, int, int]], bool]:
 
 @lru_cache(10_000)
 def _solve(width: int, rows: tuple[Row, ...], asked: tuple[Sum, ...]) -> tuple[tuple[int, int], ...] | None:
-    """The bounds of each asked sum; None: the rows contradict one another. Sums over columns that stand in the same rows are alike."""
+    """Return the bounds of each requested sum; None: the rows contradict one another.
+
+    Sums over columns of the same rows are solved once.
+    """
     met: list[list[tuple[int, int]]] = [[] for _ in range(width)]
     for number, (parts, _, _) in enumerate(rows):
         for column, factor in parts:
@@ -80,7 +86,7 @@ def _solve(width: int, rows: tuple[Row, ...], asked: tuple[Sum, ...]) -> tuple[t
 
 
 def _ends(width: int, rows: tuple[Row, ...], sums: Sum) -> tuple[int, int] | None:
-    import numpy  # here: a service that attacks once a month need not load 40 MB to start
+    import numpy  # imported here: a service that attacks once a month need not load 40 MB at its start
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     matrix, aim = numpy.zeros((len(rows), max(width, 1))), numpy.zeros(max(width, 1))

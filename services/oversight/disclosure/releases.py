@@ -1,6 +1,7 @@
-"""Makes the release of a month, and the correction of one, from the children and from what was released before. Pure.
+"""Make the release of a month, or a correction, from the children and the earlier releases. Pure.
 
-Blocks: months of a procedure gather until they hold k children; then these months are told together, once, and the next block begins.
+Months of a procedure gather in a block until they hold enough children (`blocks`); then they are released together, once, and the next
+block begins.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from services.oversight.release import Release, digest, key
 
 __all__ = ["FOLLOW_UP", "K", "Measures", "closes", "correct", "kept", "make"]
 CHILDREN = ("erased", "kept", "key-gone")
-"""Counts that are about children: always told, and none is told like few."""
+"""Counts about children: always listed, and zero is hidden like any other count below k."""
 PUBLIC = ("municipality-gone",)
-"""Counts of what the policies say, which everybody may read."""
+"""Counts that follow from the public policies."""
 
 
 def make(
     month: str, courses: Sequence[Course], fulls: Sequence[Full], before: Sequence[Release], counted: Mapping[str, int], measures: Measures
 ) -> Release:
-    """The release of a month.
+    """Return the release of a month.
 
     courses: all children until its end; later ones do no harm. before: all releases, in order. counted: since the beginning.
 
@@ -49,10 +50,11 @@ def make(
 def correct(
     of: int, courses: Sequence[Course], before: Sequence[Release], counted: Mapping[str, int], measures: Measures
 ) -> Release | None:
-    """The release that corrects another, of every block of it that counts differently now and may say so; None: there is no such block.
+    """Return the correction of a release: every block of it that counts differently now and may be corrected; None: there is no such block.
 
-    A block may: every figure told in either has changed by none or by k or more, times only with as many children, the same ones are
-    hidden, and for no hidden figure the change can be bounded more closely than k values, unless it is none.
+    A block may be corrected if every released figure has changed by none or by k or more, waiting times only with as many children, the
+    same
+    figures are hidden, and the change of no hidden figure can be bounded more closely than k values, unless it is none.
     """
     corrected = [now for was, now in _differing(before[of - 1], courses, before, measures) if now and _may(was, now, before, measures)]
     figures = [figure for now in corrected for figure in now]
@@ -62,7 +64,7 @@ def correct(
 
 
 def kept(courses: Sequence[Course], before: Sequence[Release], measures: Measures) -> int:
-    """How many released blocks count differently now and are left as they are."""
+    """Count the released blocks that count differently now and are left uncorrected."""
     return sum(
         now is None or not _may(was, now, before, measures)
         for release in before
@@ -72,7 +74,7 @@ def kept(courses: Sequence[Course], before: Sequence[Release], measures: Measure
 
 
 def _blocks(release: Release, number: int) -> list[Block]:
-    """The blocks that it tells, as another release would tell them."""
+    """Return the blocks of a release, with the number of another release."""
     return [
         Block(number, figure.first, figure.last, figure.pathway)
         for figure in release.figures
@@ -86,14 +88,14 @@ Told = tuple[FigureReleased, ...]
 def _differing(
     release: Release, courses: Sequence[Course], before: Sequence[Release], measures: Measures
 ) -> list[tuple[Told, Told | None]]:
-    """What stands of each of its blocks, and what would be told now; only where these differ."""
-    found: list[tuple[Told, Told | None]] = []
+    """Return the valid and the present figures of each of its blocks, only where these differ."""
+    differing: list[tuple[Told, Told | None]] = []
     for block in _blocks(release, len(before) + 1):
-        standing = next(told for other in reversed(before) if (told := _of(other, block)))
+        valid = next(figures for other in reversed(before) if (figures := _of(other, block)))
         now = tell(block, courses, measures)
-        if now is None or _said(standing) != _said(now):
-            found.append((standing, now))
-    return found
+        if now is None or _values(valid) != _values(now):
+            differing.append((valid, now))
+    return differing
 
 
 def _of(release: Release, block: Block) -> Told:
@@ -104,12 +106,12 @@ def _of(release: Release, block: Block) -> Told:
     )
 
 
-def _said(figures: Sequence[FigureReleased]) -> dict[str, int | None]:
+def _values(figures: Sequence[FigureReleased]) -> dict[str, int | None]:
     return {key(figure): figure.value for figure in figures}
 
 
 def _may(was: Told, now: Told, before: Sequence[Release], measures: Measures) -> bool:
-    """Whether the change of a block tells of no fewer than k children."""
+    """Return whether the change of a block concerns no fewer than k children."""
     k, old, new = measures.k, {key(figure): figure for figure in was}, {key(figure): figure for figure in now}
     if {name: figure.mark for name, figure in old.items()} != {name: figure.mark for name, figure in new.items()}:
         return False
@@ -121,7 +123,7 @@ def _may(was: Told, now: Told, before: Sequence[Release], measures: Measures) ->
 
 
 def _safe(before: Sequence[Release], figures: Sequence[FigureReleased], measures: Measures) -> bool:
-    """Whether these figures, after all that was released, leave k values for everything hidden that had them without."""
+    """Return whether these figures, added to all earlier releases, leave k values for every hidden figure that had them before."""
     earlier = [figure for release in before for figure in release.figures]
     return _narrow([*earlier, *figures], measures) <= _narrow(earlier, measures)
 
@@ -159,7 +161,7 @@ def _release(
 
 
 def _rounded(what: str, count: int, k: int) -> int | None:
-    """A count as it is told: down to a multiple of k, so that two releases do not tell of one more."""
+    """Return a count rounded down to a multiple of k, so that two releases do not reveal one more; None: hidden."""
     if what in PUBLIC:
         return count
     if count < k and (count or what in CHILDREN):

@@ -1,4 +1,7 @@
-"""Which figures of a table can be told, so that no hidden one can be computed from them. Pure; why: docs/decisions/0016-suppression.md."""
+"""Choose the figures of a table that can be released, so that no hidden one can be computed. Pure.
+
+Reasons: docs/decisions/0016-suppression.md.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,18 @@ from services.oversight.counting.model import Full, Spread, Table
 from services.oversight.disclosure.flow import Edge, network, room
 
 K = 11
-"""D: CTDC publishes no cell below 11. No figure tells about fewer children, and none that is hidden has fewer possible values."""
+"""D: CTDC publishes no cell below 11. No figure reveals fewer children, and no hidden figure has fewer possible values."""
 ALL = "all"
 Told = dict[str, int | None]
-"""Group → its value, None where it is hidden; in the order of the names."""
+"""Group → its value, None if it is hidden; in the order of the names."""
 
 
 def suppress(table: Table, k: int = K) -> Told:
-    """What is told of a table: each figure below k is hidden, and as few others as leave every hidden one at least k possible values.
+    """Return the released values of a table: hide each figure below k, and as few others as leave every hidden one k possible values.
 
-    Two attackers are held off: one who knows the told figures, and, for figures of 1 to k-1 children, one who also knows every zero of the
-    table (most are no secret: a procedure without a shelter has no child that arrived). Groups are told before atoms, the larger before
+    It resists two attackers: one who knows the released figures, and, for figures of 1 to k-1 children, one who also knows every zero of
+    the
+    table (most are no secret: a procedure without a shelter has no child that arrived). Groups are released before atoms, the larger before
     the smaller.
     ValueError: groups that are empty, or neither nested nor two nested families that cross.
     """
@@ -40,7 +44,7 @@ def suppress(table: Table, k: int = K) -> Told:
 
 
 def hide(table: Table, k: int = K) -> Told:
-    """What is told of a table that is hidden as a whole: how many children it has."""
+    """Return the released values of a table that is hidden as a whole: only its number of children."""
     whole = sum(table.atoms.values())
     every = frozenset(table.atoms)
     names = sorted({ALL, *table.atoms, *table.groups})
@@ -48,9 +52,9 @@ def hide(table: Table, k: int = K) -> Told:
 
 
 def waits(spread: Spread, whole: int, k: int = K) -> Told:
-    """`half` and `most` in minutes. whole: children of the block.
+    """Return `half` and `most` in minutes, None if hidden. whole: children of the block.
 
-    Each is told where at least k children are on each side of it, and where its being told leaves k values for how many did not get there:
+    Each is released if at least k children are on each side of it, and if its release leaves k values for how many did not get there:
     at least 2k (10k) of them reached it, of at least 3k-1 (11k-1).
     """
     return {
@@ -60,7 +64,7 @@ def waits(spread: Spread, whole: int, k: int = K) -> Told:
 
 
 def full(kind: Full, k: int = K) -> int | None:
-    """Days without a free place, where there are at least k places: what is told by the places, which are no secret, not by the days."""
+    """Return the days without a free place if there are at least k places. The places, which are public, decide; not the days."""
     return kind.days if kind.fewest >= k else None
 
 
@@ -82,7 +86,7 @@ def _atoms(table: Table, name: str) -> frozenset[str]:
 
 
 def _same(table: Table) -> dict[str, str]:
-    """Each figure → the one that stands for all figures with the same atoms."""
+    """Return for each figure the one that represents all figures with the same atoms."""
     first: dict[frozenset[str], str] = {frozenset(table.atoms): ALL}
     for name in [*sorted(table.atoms), *sorted(table.groups)]:
         first.setdefault(_atoms(table, name), name)
@@ -98,7 +102,7 @@ def _board(table: Table, same: Mapping[str, str], k: int) -> _Board:
 
 
 def _also(board: _Board, told: frozenset[str], name: str) -> frozenset[str] | None:
-    """The told figures with this one and with those that are no secret then; None: one of these must be one."""
+    """Return the released figures with this one and all that it makes computable; None: one of these must stay hidden."""
     told |= {name}
     while True:
         hidden = sorted(board.values.keys() - told, key=lambda other: (board.values[other], other))
@@ -114,7 +118,7 @@ def _also(board: _Board, told: frozenset[str], name: str) -> frozenset[str] | No
 
 
 def _kept(board: _Board, hidden: list[str], name: str) -> bool:
-    """Whether a hidden figure has enough possible values for both attackers."""
+    """Return whether a hidden figure has enough possible values for both attackers."""
     enough = board.k - 1
     if room(board.edges, board.values, hidden, name, enough, frozenset()) < enough:
         return False

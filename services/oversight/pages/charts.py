@@ -1,6 +1,6 @@
-"""Charts as SVG, drawn by the server from shown values alone. Black on white: a length and a number, hatching for what is hidden. Pure.
+"""Draw charts as SVG on the server, from shown values alone: black on white, a length and a number, hatching for hidden values. Pure.
 
-Nothing is drawn from a hidden value: its hatching is as long whatever it hides. Lengths come from values that stand beside them.
+Nothing is drawn from a hidden value: the length of its hatching is the same whatever it hides. Every drawn length has its number beside it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ HATCH = Markup(
     '<svg class="defs" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse"'
     ' patternTransform="rotate(45)"><rect width="2" height="6" fill="currentColor"/></pattern></defs></svg>'
 )
-"""Once on each page; every hatched shape refers to it."""
+"""Pattern of hatched shapes, once on each page; every hatched shape refers to it."""
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 340, 128, 4, 18, 20
-"""Of the chart over time, in the pixels of the narrowest phone, so that its letters are never smaller than they are drawn."""
+"""Size of the chart over time, in the pixels of the narrowest phone, so that its letters are never smaller than they are drawn."""
 LEAST = 2
-"""Pixels of the lowest bar: a bar that is there can be seen."""
+"""Pixels of the lowest bar: a bar that exists is visible."""
 
 
 class Span(Struct, frozen=True):
-    """A bar over time. start, end: months since the chart's first one, end not included;
-    a bar that begins before the chart is cut, and keeps its height. value: None is hatched. text: at the bar."""
+    """A bar over time.
+
+    start, end: months since the chart's first one, end not included; a bar that begins before the chart is cut, and keeps its height.
+    value: None is hatched. text: at the bar.
+    """
 
     start: int
     end: int
@@ -32,12 +35,12 @@ class Span(Struct, frozen=True):
 
     @property
     def rate(self) -> float:
-        """A month: so that the area of a bar is its value."""
+        """Return the value per month: the area of a bar is its value."""
         return (self.value or 0) / (self.end - self.start)
 
 
 def bar(value: int | None, most: int) -> Markup:
-    """A length of `most`; hatched from end to end for None. As wide as its place."""
+    """Return a bar of length value/most, as wide as its place; hatched from end to end for None."""
     if value is None:
         return Markup('<svg class="bar" aria-hidden="true"><rect width="100%" height="100%" fill="url(#hatch)" opacity=".55"/></svg>')
     percent = min(100.0, 100 * value / most) if most else 0.0
@@ -47,7 +50,7 @@ def bar(value: int | None, most: int) -> Markup:
 
 
 def over_time(spans: Sequence[Span], ticks: Sequence[str], highest: float, told: str) -> Markup:
-    """Bars over months; the area of a bar is its value. ticks: a text under each month. highest: rate at the top. told: in words."""
+    """Return bars over months; the area of a bar is its value. ticks: a text under each month. highest: rate at the top. told: in words."""
     step = (WIDTH - 2 * LEFT) / max(len(ticks), 1)
     ground = HEIGHT - BOTTOM
     drawn = [Markup('<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="currentColor"/>').format(LEFT, ground, WIDTH - LEFT, ground)]

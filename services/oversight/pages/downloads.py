@@ -1,4 +1,4 @@
-"""What readers take away: releases as CSV and JSON, and the dictionary of their columns and measures. Pure: the same bytes each time."""
+"""Export releases as CSV and JSON, and the dictionary of their columns and measures. Pure: the same bytes each time."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def figures_csv(releases: Iterable[Published]) -> bytes:
-    """RFC 4180, UTF-8, with a header; one figure a row."""
+    """Return RFC 4180 CSV, UTF-8, with a header; one figure a row."""
     rows = ([_field(figure, published, name) for name in COLUMNS] for published in releases for figure in published.figures)
     return _csv(list(COLUMNS), rows)
 
 
 def figures_json(releases: Iterable[Published]) -> bytes:
-    """A list of releases, each with what it says of itself and its figures."""
+    """Return a list of releases, each with its release record and its figures."""
     told = [
         {"release": msgspec.to_builtins(published.made), "figures": [msgspec.to_builtins(figure) for figure in published.figures]}
         for published in releases
@@ -55,13 +55,16 @@ def figures_json(releases: Iterable[Published]) -> bytes:
 
 
 def dictionary_csv(defined: Measures, words: Words) -> bytes:
-    """Columns, units, marks, and in one language terms, measures and what a release met. A byte order mark begins it, for spreadsheets."""
+    """Return columns, units, marks, and in one language terms, measures and the counts of a release.
+
+    A byte order mark begins it, for spreadsheets.
+    """
     rows = [(kind, name, type_, meaning, unit, source, query) for kind, name, type_, meaning, unit, source, query in _rows(defined, words)]
     return "\ufeff".encode() + _csv(("kind", "name", "type", "meaning", "unit", "source", "query"), rows)
 
 
 def dictionary_json(defined: Measures, words: Mapping[str, Words]) -> bytes:
-    """The same in all languages."""
+    """Return the dictionary in all languages."""
     told = {
         "columns": [{"name": name, "type": type_, "meaning": meaning} for name, (type_, meaning) in COLUMNS.items()],
         "marks": [{"mark": mark.value, "meaning": meaning} for mark, meaning in MARKS.items()],
@@ -86,12 +89,12 @@ def dictionary_json(defined: Measures, words: Mapping[str, Words]) -> bytes:
 
 
 def etag(body: bytes) -> str:
-    """Strong: the bytes themselves."""
+    """Return a strong tag: a hash of the bytes."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def safe(text: str) -> str:
-    """Text that no spreadsheet runs as a formula."""
+    """Return the text so that no spreadsheet runs it as a formula."""
     return f"'{text}" if text.startswith(RISKY) else text
 
 
@@ -105,7 +108,7 @@ def _field(figure: FigureReleased, published: Published, name: str) -> str:
 
 
 def _met(words: Words) -> dict[str, str]:
-    """What a release can have met, and what that is."""
+    """Return what a release may have counted as excluded or doubtful, with its meaning."""
     start = "counted."
     return {key.removeprefix(start): text for key, text in words.texts.items() if key.startswith(start)}
 

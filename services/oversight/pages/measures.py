@@ -1,4 +1,4 @@
-"""What every figure counts, in four languages. Loaded once by wiring; a text that one language lacks refuses to load."""
+"""Load the definitions of all measures, in four languages. Wiring loads them once; a text that one language lacks is an error."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FILE = Path(__file__).with_name("measures.yaml")
 
 
 class Term(Struct, frozen=True):
-    """A word of the figures. name, definition: by language."""
+    """A term of the figures. name, definition: by language."""
 
     name: Mapping[str, str]
     definition: Mapping[str, str]
 
 
 class Measure(Struct, frozen=True):
-    """A measure without the part after its dot, e.g. `late`. query: what an auditor types to compute it again."""
+    """A measure without the part after its dot, e.g. `late`. query: the command with which an auditor recomputes it."""
 
     name: Mapping[str, str]
     definition: Mapping[str, str]
@@ -34,19 +34,19 @@ class Measure(Struct, frozen=True):
 
 
 class Measures(Struct, frozen=True):
-    """measures, terms: by id, in the order of the file."""
+    """All definitions. measures, terms: by id, in the order of the file."""
 
     measures: Mapping[str, Measure]
     terms: Mapping[str, Term]
 
 
 def load(k: int, path: Path = FILE) -> Measures:
-    """All of them. k: no figure tells about fewer children. Raises ValueError naming what is missing."""
+    """Load all definitions. k: no figure reveals fewer children. Raises ValueError naming what is missing."""
     return compiled(yaml.safe_load(path.read_text("utf-8")), k)
 
 
 def compiled(file: Mapping[str, Any], k: int) -> Measures:
-    """From the file's content."""
+    """Return the definitions in the content of the file."""
     measures = {id: _measure(id, one, k) for id, one in file["measures"].items()}
     return Measures(measures, {id: Term(**_texts(id, one, k)) for id, one in file["terms"].items()})
 
@@ -59,7 +59,7 @@ def _measure(id: str, one: Mapping[str, Any], k: int) -> Measure:
 
 
 def _texts(id: str, one: Mapping[str, Any], k: int) -> dict[str, Mapping[str, str]]:
-    """Its name and definition in every language, numbers filled in."""
+    """Return name and definition in every language, with the numbers filled in."""
     found: dict[str, Mapping[str, str]] = {}
     for field in ("name", "definition"):
         written = one.get(field) or {}

@@ -1,4 +1,4 @@
-"""Codes of figures in the reader's words: months, procedures, measures, groups, lengths. Pure."""
+"""Name the codes of figures in the reader's language: months, procedures, measures, groups, durations. Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from referral.runtime.i18n import Words
 from services.oversight.pages.measures import Measure
 
 PARTS = {"late": "agency", "declined": "reason"}
-"""Measures of several parts: what the word after the dot is a code of."""
+"""Code list of the word after the dot, for measures with several parts."""
 HOUR, DAY = 60, 60 * 24
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """One reader's language. policy: for names; None where none is in force yet, and then a code is shown as it is."""
+    """The names in one reader's language. policy: source of names; None if none is in force yet, and then codes are displayed."""
 
     say: Words
     policy: Policy | None
     measures: Mapping[str, Measure]
 
     def code(self, kind: str, code: str) -> str:
-        """The policy's name; a code without one as it is, its hyphens as spaces."""
+        """Return the policy's name; for a code without one the code itself, its hyphens as spaces."""
         found = self.policy.names(kind, code, self.say.language) if self.policy else code
         return found if found != code or code[:1].isdigit() else code.replace("-", " ").replace("_", " ")
 
@@ -32,7 +32,7 @@ class Naming:
         return self.code("pathway", pathway)
 
     def measure(self, measure: str) -> str:
-        """Its name, without the part after the dot."""
+        """Return the measure's name, without the part after the dot."""
         known = self.measures.get(stem(measure))
         return known.name[self.say.language] if known else stem(measure)
 
@@ -41,14 +41,14 @@ class Naming:
         return known.definition[self.say.language] if known else ""
 
     def part(self, measure: str) -> str:
-        """What the part after the dot names: an agency, a reason, what was waited for."""
+        """Return the name of the part after the dot: an agency, a reason, the event that was waited for."""
         start, _, code = measure.partition(".")
         if start == "wait":
             return self._text(f"wait.{code}", code)
         return self.code(PARTS.get(start, start), code)
 
     def group(self, measure: str, group: str) -> str:
-        """A part of a table, e.g. a municipality, its region, girls of an age."""
+        """Return the name of a part of a table, e.g. a municipality, its region, girls of an age."""
         if group in ("all", "unknown", "yes", "no", "half", "most"):
             return self.say(f"group.{group}")
         match stem(measure):
@@ -63,25 +63,25 @@ class Naming:
                 return self._text(f"{start}.{group}", group)
 
     def value(self, figure: FigureReleased) -> str:
-        """A shown value with its unit, where that is not children."""
+        """Return a shown value, with its unit unless that is children."""
         if figure.value is None:
             return ""
         return self.length(figure.value) if figure.unit is Unit.MINUTES else str(figure.value)
 
     def length(self, minutes: int) -> str:
-        """In its two largest units: "45 min", "2 h 30 min", "3 d 4 h"."""
+        """Return a duration in its two largest units: "45 min", "2 h 30 min", "3 d 4 h"."""
         days, hours, rest = minutes // DAY, minutes // HOUR % 24, minutes % HOUR
         parts = [("days", days), ("hours", hours)] if days else [("hours", hours), ("minutes", rest)]
         told = [self.say(f"short.{unit}", n=number) for unit, number in parts if number]
         return " ".join(told) or self.say("short.minutes", n=0)
 
     def month(self, month: str) -> str:
-        """Jan 2027."""
+        """Return a month, e.g. Jan 2027."""
         year, _, number = month.partition("-")
         return f"{self.say(f'month.{int(number)}')} {year}"
 
     def period(self, first: str, last: str) -> str:
-        """Jan 2027, Jan-Mar 2027, Nov 2026 - Feb 2027."""
+        """Return a period: Jan 2027, Jan-Mar 2027, Nov 2026 - Feb 2027."""
         if first == last:
             return self.month(first)
         if first[:4] == last[:4]:
@@ -89,11 +89,11 @@ class Naming:
         return f"{self.month(first)} – {self.month(last)}"
 
     def counted(self, what: str) -> str:
-        """Something that a release met and did not guess about."""
+        """Return the name of a kind of records that a release excluded or doubted."""
         return self._text(f"counted.{what}", what)
 
     def _person(self, code: str) -> str:
-        """`sex:unknown`, `age:unknown`: the two lists have this code in common."""
+        """Return the name of a code of sex or age; `sex:unknown` and `age:unknown` name the list because both lists have that code."""
         kind, _, both = code.partition(":")
         if both:
             return self._text(f"group.{kind}.{both}", both)
@@ -104,5 +104,5 @@ class Naming:
 
 
 def stem(measure: str) -> str:
-    """`late.csw-prizren` is of the measure `late`."""
+    """Return the measure before the dot: `late` for `late.csw-prizren`."""
     return measure.partition(".")[0]

@@ -1,4 +1,4 @@
-"""One small chart over time for each procedure, all on the same months and the same scale. Pure."""
+"""Build one small chart over time for each procedure, all with the same months and the same scale. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.oversight.pages.view import Block
 
 
 class Panel(Struct, frozen=True):
-    """A procedure's chart. note: what is told last, or that nothing is."""
+    """A procedure's chart. note: the last period, with its children or as waiting."""
 
     pathway: str
     name: str
@@ -24,7 +24,7 @@ class Panel(Struct, frozen=True):
 
 
 def over_time(told: Sequence[Block], waits: Sequence[FigureReleased], naming: Naming) -> list[Panel]:
-    """In the order of the procedures' names; empty where nothing is told and nothing waits."""
+    """Return the panels in the order of the procedures' names; empty if nothing is released and nothing waits."""
     if not told and not waits:
         return []
     first, last = view.window(told, waits)
@@ -52,7 +52,7 @@ def _panel(
 
 
 def _spans(pathway: str, told: Iterable[Block], waits: Iterable[FigureReleased], start: int, naming: Naming) -> list[Span]:
-    """Bars of one procedure. A block that began before the chart keeps its height and loses what lies outside."""
+    """Return the bars of one procedure. A block that began before the chart keeps its height and is cut."""
     found = []
     for block in told:
         if block.pathway == pathway and view.index(block.last) >= start:

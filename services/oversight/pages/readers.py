@@ -1,4 +1,4 @@
-"""Who may read the pages, and the releases that are out, opened once."""
+"""Look up the readers of the pages, and cache the published releases."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ READER = text("SELECT name, role FROM oversight.reader WHERE hash = :hash AND en
 
 
 class Reader(Struct, frozen=True):
-    """name: an office in one word. role: committee or adviser."""
+    """An office that may read the pages. name: the office in one word. role: committee or adviser."""
 
     name: str
     role: str
 
 
 async def reader(tx: AsyncConnection, digest: bytes | None) -> Reader | None:
-    """Return the office whose token has this digest; None: nobody's, or it is over."""
+    """Return the office whose token has this digest; None: the token is unknown or was revoked."""
     found = (await tx.execute(READER, {"hash": digest})).one_or_none()
     return Reader(found.name, found.role) if found else None
 
 
 class Shelf:
-    """Every release that was ever seen here: a release is never changed, so none is read twice."""
+    """Cache of all releases: a release never changes, so each is read once."""
 
     def __init__(self) -> None:
         self._kept: dict[int, Published] = {}
 
     async def all(self, tx: AsyncConnection) -> tuple[Published, ...]:
-        """In the order of their numbers. Malformed: one of them was changed in the database."""
+        """Return all releases in the order of their numbers. Malformed: one of them was changed in the database."""
         for published in await figure_releases.published(tx, self._kept):
             self._kept[published.number] = published
         return tuple(published for _, published in sorted(self._kept.items()))

@@ -1,4 +1,4 @@
-"""The pages of the Committee and the Adviser. They only read releases that are out; nothing here has seen a case."""
+"""Serve the pages of the Committee and the Adviser. They only read published releases, never a case."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from services.oversight.pages.readers import Reader, Shelf
 
 HOME, LANGUAGE = "/oversight", "oversight-language"
 LANGUAGE_S = 365 * 24 * 60 * 60
-"""How long it remembers the language (ours)."""
+"""Lifetime of the language cookie (ours)."""
 MOST_BYTES = 2000
-"""Of a form (ours): a token has 43."""
+"""Largest body of a form (ours): a token has 43 bytes."""
 HERE = re.compile(r"/oversight(/[a-z0-9][a-z0-9-]*){0,3}(\?block=[0-9.-]{1,20})?")
-"""A page to come back to after the language was changed: ours, and no other."""
+"""Pages to return to after a change of language: ours, and no other."""
 CSV, JSON = "text/csv; charset=utf-8; header=present", "application/json"
 ORDERS = {"country": sections.COUNTRY, "deadlines": sections.DEADLINES}
 FIRST = {"committee": "country", "adviser": "deadlines"}
-"""What an office sees first; it may see all."""
+"""First page of an office; it may open all."""
 EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -56,7 +56,7 @@ class Call:
 
     @property
     def threshold(self) -> int:
-        """No figure tells about fewer children; of the newest release."""
+        """Return the threshold of the newest release: no figure reveals fewer children."""
         return self.releases[-1].made.threshold if self.releases else 0
 
 
@@ -65,7 +65,10 @@ Page = Callable[[Call], Response]
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """policy: in force, for names; Unavailable where there is none yet. drill: all children here are made up."""
+    """The pages of one process.
+
+    policy: in force, for names; raises Unavailable if there is none yet. drill: all children here are made up.
+    """
 
     engine: AsyncEngine
     policy: Callable[[], Policy]
@@ -77,7 +80,7 @@ class Pages:
     visits: Visits
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Return all routes."""
 
         def visited(path: str, page: Page) -> Route:
             return Route(HOME + path, self._visited(page), methods=["GET"])
@@ -103,7 +106,10 @@ class Pages:
         ]
 
     def _visited(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
-        """Only for whoever has a token that stands: a browser's cookie, or a program's header. Drawn in a thread: counting goes on."""
+        """Serve a page only to a reader with a valid token: a browser's cookie, or a program's header.
+
+        The page is rendered in a thread, so that counting goes on.
+        """
 
         async def endpoint(request: Request) -> Response:
             bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
@@ -118,14 +124,12 @@ class Pages:
                 except Malformed as error:
                     log().error("release is not as it was made", service="oversight", reason=str(error))
                     return self._html("broken.html", self._nameless(request), reader, HOME, 500)
-            return await run_in_threadpool(
-                lambda: page(Call(request, reader, releases, self._naming(request)))
-            )  # counting goes on meanwhile
+            return await run_in_threadpool(lambda: page(Call(request, reader, releases, self._naming(request))))
 
         return endpoint
 
     def _nameless(self, request: Request) -> Naming:
-        """The reader's language, without the policy's names."""
+        """Return the reader's language, without the policy's names."""
         language = spoken(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
         return Naming(self.words[language], None, self.defined.measures)
 
@@ -133,7 +137,7 @@ class Pages:
         nameless = self._nameless(request)
         try:
             return replace(nameless, policy=self.policy())
-        except Unavailable:  # figures are worth more than names
+        except Unavailable:  # display the figures, even without names
             return nameless
 
     def _html(self, template: str, naming: Naming, reader: Reader | None, here: str, status: int = 200, **values: object) -> HTMLResponse:
@@ -256,7 +260,7 @@ class Pages:
 
 
 def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
-    """Called by wiring."""
+    """Return the pages, for wiring."""
     here = Path(__file__)
     visits = Visits("oversight", "oversight", HOME, secure)
     loader = FileSystemLoader(here.with_name("templates"))
@@ -274,7 +278,7 @@ async def _css(_: Request) -> Response:
 
 
 def _file(request: Request, body: bytes, kind: str, name: str) -> Response:
-    """Kept by nobody but its reader, who may ask whether it changed."""
+    """Return a download that only the reader's own cache may store, and must revalidate."""
     tag = downloads.etag(body)
     headers = PAGE_HEADERS | {"Cache-Control": "private, no-cache", "ETag": tag, "Content-Disposition": f'attachment; filename="{name}"'}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
@@ -284,7 +288,7 @@ def _file(request: Request, body: bytes, kind: str, name: str) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form; none where it is too long or no text."""
+    """Return the fields of a form; empty if it is too long or not text."""
     body = b""
     async for part in request.stream():
         body += part

@@ -1,4 +1,4 @@
-"""The figures as rows and matrices for a page, with their names. Pure; no order and no length comes from what is hidden."""
+"""Arrange the figures as rows and matrices for a page, with their names. Pure; no order and no length depends on a hidden value."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STAGES = ("begun", "acknowledged", "accepted", "arrived", "completed", "ended")
 RUNGS = ("0", "1", "2", "3+")
 WAITS = ("acknowledged", "accepted", "bed", "interview", "plan")
 SINGLE = ("unanswered", "duplicate", "withdrawn")
-"""Measures of yes and no that have no parts."""
+"""Measures of yes and no without parts."""
 COUNTRY = ("time", "waiting", "stage", "where", "wait", "full", "late", "declined", "rung", "told")
 DEADLINES = ("late", "told", "declined", "wait", "full", "rung", "stage", "time", "waiting", "where")
-"""The same sections, in the order in which the Committee and the Adviser ask."""
+"""The same sections, in the order of interest of the Committee and of the Adviser."""
 
 
 class Cell(Struct, frozen=True):
-    """A figure. text: as it is shown, empty where it is hidden or not told. value, most: for its bar; most 0: none is drawn."""
+    """A displayed figure. text: empty if it is hidden or not released. value, most: for its bar; most 0: no bar."""
 
     text: str
     hidden: bool = False
@@ -32,7 +32,7 @@ class Cell(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """name: with a link where there is a page of it. note: beside it."""
+    """A displayed row. name: with a link if there is a page of it. note: beside it."""
 
     name: str
     cells: Sequence[Cell]
@@ -41,8 +41,10 @@ class Row(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """measures: with their names; the definition of each is one click away. few: key of the text for what is hidden. rest: names of
-    rows that are hidden. open: of a long list, whose hidden ones are not all named.
+    """A displayed table.
+
+    measures: with their names; the definition of each is one click away. few: key of the text for what is hidden. rest: names of rows that
+    are hidden. open: a long list, whose hidden rows are not all named.
     """
 
     id: str
@@ -55,7 +57,7 @@ class Table(Struct, frozen=True):
 
 
 def of_all(told: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> dict[str, Table]:
-    """The newest blocks, section by section: one row for each procedure, or one for each agency and procedure."""
+    """Return the newest blocks, section by section: one row for each procedure, or one for each agency and procedure."""
     blocks = sorted(told, key=lambda block: naming.pathway(block.pathway))
     regions = sorted({group for block in blocks for group in block.tables.get("municipality", {}) if group.startswith("region:")})
     singles = _named(naming, *SINGLE)
@@ -73,7 +75,7 @@ def of_all(told: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased
 
 
 def of_block(block: Block, naming: Naming) -> list[Table]:
-    """All tables of a block: one bar a row."""
+    """Return all tables of a block: one bar a row."""
     singles = _named(naming, *SINGLE)
     told = [Row(name, [one]) for (_, name), one in zip(singles, _yes(block, naming), strict=True)]
     return [
@@ -89,7 +91,7 @@ def of_block(block: Block, naming: Naming) -> list[Table]:
 
 
 def waits(blocks: Sequence[Block], naming: Naming) -> Table:
-    """Half of the children, and below it nine in ten."""
+    """Return the waiting times: half of the children, and below it nine in ten."""
 
     def cells(block: Block) -> list[Cell]:
         return [_wait(block, f"wait.{what}", naming) for what in WAITS]
@@ -99,7 +101,7 @@ def waits(blocks: Sequence[Block], naming: Naming) -> Table:
 
 
 def of_places(full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> Table:
-    """Days without a free place: a row for each kind of place, a column for each of the last months."""
+    """Return the days without a free place: a row for each kind of place, a column for each of the last six months."""
     months = sorted({month for row in full.values() for month in row})[-6:]
     rows = [Row(naming.group("full", role), [cell(row.get(month), 31, naming) for month in months]) for role, row in full.items()]
     rows.sort(key=lambda row: row.name)
@@ -107,7 +109,7 @@ def of_places(full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) 
 
 
 def cell(figure: FigureReleased | None, most: int, naming: Naming) -> Cell:
-    """None: the release has no such figure."""
+    """Return the cell of a figure; None: the release has no such figure."""
     if figure is None:
         return Cell("")
     if figure.mark is not Mark.SHOWN or figure.value is None:
@@ -130,7 +132,7 @@ def _matrix(id: str, measure: str, groups: Sequence[str], blocks: Sequence[Block
 
 
 def _sorted_out(id: str, measures: Sequence[tuple[str, str]], columns: Sequence[str], rows: Sequence[Row], few: str = "hidden") -> Table:
-    """Rows of which something is shown; of the others the names."""
+    """Return a table of the rows with a shown figure, and the names of the others."""
     told = [row for row in rows if any(one.text for one in row.cells)]
     return Table(id, measures, columns, told, [row.name for row in rows if row not in told], few)
 
@@ -149,7 +151,7 @@ def _row(block: Block, cells: Sequence[Cell], naming: Naming) -> Row:
 
 
 def _bars(id: str, block: Block, measure: str, groups: Sequence[str], naming: Naming) -> Table:
-    """Every group, hidden ones among them; where nothing is shown, their names alone."""
+    """Return every group, hidden ones included; if nothing is shown, only the names."""
     told = [group for group in groups if block.figure(measure, group)]
     rows = [Row(naming.group(measure, group), [cell(block.figure(measure, group), block.children, naming)]) for group in told]
     return _alone(Table(id, _named(naming, measure), (), rows))
@@ -162,7 +164,7 @@ def _alone(table: Table) -> Table:
 
 
 def _ranked(start: str, blocks: Sequence[Block], naming: Naming, *, named: bool = False) -> Table:
-    """Shown ones by their share, the largest first; of hidden ones the names in the order of the alphabet."""
+    """Sort shown parts by their share, the largest first; list the names of hidden ones alphabetically."""
     found: list[tuple[float, str, Row]] = []
     rest: list[str] = []
     for block in blocks:
@@ -178,7 +180,7 @@ def _ranked(start: str, blocks: Sequence[Block], naming: Naming, *, named: bool 
 
 
 def _places(block: Block, naming: Naming) -> Table:
-    """Regions, and those municipalities that are shown."""
+    """Return the regions, and the municipalities that are shown."""
     table = block.tables.get("municipality", {})
     regions = sorted(group for group in table if group.startswith("region:"))
     single = sorted((naming.group("municipality", group), group) for group in table if group != "all" and not group.startswith("region:"))
@@ -191,7 +193,7 @@ def _places(block: Block, naming: Naming) -> Table:
 
 
 def _people(block: Block, naming: Naming) -> Iterable[Table]:
-    """Sex and age by themselves, then crossed where anything of that is shown."""
+    """Yield sex and age as single groups, then crossed if any crossed figure is shown."""
     table = block.tables.get("sex-age", {})
     singles = sorted(
         (group.startswith("age:") or group[:1].isdigit(), _age(group), group) for group in table if "/" not in group and group != "all"

@@ -1,4 +1,4 @@
-"""What the pages say of the releases: which block counts now, what waits, what was corrected, and rows for tables. Pure."""
+"""Select from the releases what the pages display: valid blocks, waiting months, corrections, and rows for tables. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from referral.wire.figure_release import Published
 
 CHILDREN, ALL = "children", "all"
 LONGEST = 24
-"""Months of a chart over time (ours): what is older stands in the tables."""
+"""Months of a chart over time (ours): older ones are in the tables."""
 SHORTEST = 12
-"""What is not yet told stays empty, at the right."""
+"""Least months of a chart (ours): months that are not released yet stay empty, at the right."""
 
 
 class Block(Struct, frozen=True):
-    """Months of one procedure that are told together. tables: measure → group → figure. corrects: number of the release it replaces."""
+    """Months of one procedure that are released together. tables: measure → group → figure. corrects: number of the release it replaces."""
 
     pathway: str
     first: str
@@ -28,7 +28,7 @@ class Block(Struct, frozen=True):
 
     @property
     def children(self) -> int:
-        """How many children it counts: told always."""
+        """Return the number of children that it counts: always released."""
         found = self.tables.get(CHILDREN, {}).get(ALL)
         return (found.value if found else None) or 0
 
@@ -44,7 +44,7 @@ class Block(Struct, frozen=True):
         return self.tables.get(measure, {}).get(group)
 
     def measures(self, start: str) -> list[str]:
-        """Those of a measure with several parts, in the order of their codes."""
+        """Return the parts of a measure, in the order of their codes."""
         return sorted(measure for measure in self.tables if measure.partition(".")[0] == start)
 
     def __repr__(self) -> str:
@@ -52,7 +52,7 @@ class Block(Struct, frozen=True):
 
 
 def blocks(releases: Iterable[Published]) -> list[Block]:
-    """Each block as the newest of these releases tells it, by procedure and time."""
+    """Return each block from the newest of these releases that contains it, by procedure and time."""
     found: dict[tuple[str, str, str], Block] = {}
     for published in releases:
         made: dict[tuple[str, str, str], dict[str, dict[str, FigureReleased]]] = {}
@@ -66,12 +66,12 @@ def blocks(releases: Iterable[Published]) -> list[Block]:
 
 
 def newest(told: Iterable[Block]) -> dict[str, Block]:
-    """The last block of each procedure."""
-    return {block.pathway: block for block in told}  # they come by time
+    """Return the last block of each procedure."""
+    return {block.pathway: block for block in told}  # they are sorted by time
 
 
 def waiting(releases: Iterable[Published]) -> list[FigureReleased]:
-    """Procedures whose last months are not told yet, by name."""
+    """Return the waiting figure of each procedure whose last months are not released yet, by procedure."""
     found: dict[str, FigureReleased] = {}
     for published in releases:
         for figure in published.figures:
@@ -87,7 +87,7 @@ def waiting(releases: Iterable[Published]) -> list[FigureReleased]:
 
 
 def full(releases: Iterable[Published]) -> dict[str, dict[str, FigureReleased]]:
-    """Days on which no place of a role was free: role → month → figure, as the newest of these releases tells it."""
+    """Return the days without a free place: role → month → figure, from the newest of these releases."""
     found: dict[str, dict[str, FigureReleased]] = {}
     for published in releases:
         for figure in published.figures:
@@ -97,7 +97,7 @@ def full(releases: Iterable[Published]) -> dict[str, dict[str, FigureReleased]]:
 
 
 def corrected(releases: Iterable[Published]) -> dict[int, list[int]]:
-    """Number of a release → those that correct it."""
+    """Return the number of a release → the releases that correct it."""
     found: dict[int, list[int]] = {}
     for published in releases:
         if published.made.corrects is not None:
@@ -106,7 +106,7 @@ def corrected(releases: Iterable[Published]) -> dict[int, list[int]]:
 
 
 def window(told: Sequence[Block], waits: Sequence[FigureReleased]) -> tuple[str, str]:
-    """First and last month of the charts over time. ValueError: nothing is told or waits."""
+    """Return the first and last month of the charts over time. ValueError: nothing is released or waits."""
     ends = [*(block.last for block in told), *(figure.last for figure in waits)]
     starts = [*(block.first for block in told), *(figure.first for figure in waits)]
     first = max(min(starts), month(index(max(ends)) - LONGEST + 1))
@@ -114,10 +114,10 @@ def window(told: Sequence[Block], waits: Sequence[FigureReleased]) -> tuple[str,
 
 
 def index(month: str) -> int:
-    """Months since the year 0, so that months can be subtracted."""
+    """Return the months since the year 0, so that months can be subtracted."""
     return int(month[:4]) * 12 + int(month[5:7]) - 1
 
 
 def month(number: int) -> str:
-    """The month of an index."""
+    """Return the month of an index."""
     return f"{number // 12:04d}-{number % 12 + 1:02d}"
