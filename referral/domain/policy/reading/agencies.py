@@ -21,7 +21,7 @@ from referral.domain.policy.reading.vocabulary import TAGS
 
 REACHES = {reach.value: reach for reach in Reach if reach is not Reach.UNKNOWN}
 PERSONAL = re.compile(r"@|https?:|[+0-9][0-9 ()/-]{6,}")
-"""An e-mail address, a link or a telephone number: what no name of an agency contains."""
+"""An e-mail address, a link or a telephone number, which no name of an agency may contain."""
 NO_PERSON = "no address, telephone, e-mail, location or name of a person is ever stored here"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -29,7 +29,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 def read_agency(
     root: Node, path: str, codes: Mapping[str, tuple[str, ...]], places: Mapping[str, Municipality]
 ) -> tuple[Agency, tuple[Service, ...]]:
-    """The agency and what it does where; what is wrong is noted in the reader."""
+    """Return the agency and its services; errors are reported to the reader."""
     must, may = ("agency", "names", "municipality", "reach", "languages", "ladder", "services"), ("desk", "above", "hours", "signing")
     fields = root.fields(must, may, why=NO_PERSON)
     id = id_of(fields["agency"])
@@ -92,7 +92,7 @@ def _service(node: Node, agency: str, codes: Mapping[str, tuple[str, ...]], area
 
 
 def _hours(node: Node) -> Hours:
-    """Local time of the calendar; an agency without hours is there day and night."""
+    """Read office hours, in local time of the calendar. An agency without hours is open day and night."""
     fields = node.fields(("days", "from", "to"))
     found = Hours(
         days=tuple(sorted(DAYS.index(day) for day in fields["days"].words(DAYS, "day") if day in DAYS)),
@@ -116,11 +116,11 @@ def _of_day(node: Node) -> int:
 
 ED25519 = b"\x01"
 KEYS = 8
-"""Keys that an agency may have at once (ours): two systems, each changing its key, and as many again."""
+"""Keys that an agency may have at once (ours): two systems, each with an old and a new key during a change, and as many again."""
 
 
 def read_signing(node: Node, agency: str) -> Signing:
-    """`signing: {must: true, keys: [...]}`; what is wrong is noted in the reader."""
+    """Read `signing: {must: true, keys: [...]}`; errors are reported to the reader."""
     if not node.there():
         return Signing()
     fields = node.fields(("keys",), ("must",))
@@ -143,7 +143,7 @@ def read_signing(node: Node, agency: str) -> Signing:
 
 
 def signing_key(word: str) -> SigningKey | None:
-    """A key in its one written form; None for everything else, also for a key of another kind."""
+    """Return a key from its one written form; None for everything else, also for a key of another kind."""
     name, _, rest = word.partition("+")
     try:
         data = b64decode(rest.partition("+")[2], validate=True)

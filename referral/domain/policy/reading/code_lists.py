@@ -11,30 +11,30 @@ from referral.domain.policy.reading.vocabulary import OWN_LISTS
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?")
 CODE = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
 NEEDED = ("about", "decision", "language", "need", "pathway", "reason", "role", "rung", "sex", "step", "basis", "feed", "rule")
-"""Code lists that procedures and agencies are read with."""
+"""Code lists that the reader of procedures and agencies requires."""
 Codes = dict[str, tuple[str, ...]]
 Labels = dict[str, dict[str, Names]]
 
 
 def names(node: Node) -> Names:
-    """A name in each of the four languages."""
+    """Read a name in each of the four languages."""
     return {language: value.word() for language, value in node.fields(LANGUAGES).items()}
 
 
 def id_of(node: Node) -> str:
-    """A word that names a thing of the policy."""
+    """Read a word as the id of a thing of the policy."""
     return as_id(node.word(), node)
 
 
 def as_id(value: str, node: Node) -> str:
-    """The same for a word that stands elsewhere than in the node."""
+    """Check the id of a thing of the policy; errors are reported at the node."""
     if not ID.fullmatch(value):
         node.error(f"{value or 'nothing'} is no id; allowed: small letters, digits and - as in csw-prizren")
     return value
 
 
 def code_lists(root: Node) -> tuple[Codes, Labels]:
-    """A list is either a list of bare codes, which only programs see, or a mapping from each code to its names."""
+    """Read all code lists. A list is either a list of bare codes, which only programs see, or a mapping from each code to its names."""
     codes: Codes = {}
     labels: Labels = {}
     for name, node in root.items():
@@ -52,7 +52,7 @@ def code_lists(root: Node) -> tuple[Codes, Labels]:
 
 
 def own_words(root: Node, codes: Codes, labels: Labels) -> None:
-    """Add the codes that a procedure brings with it (`words`): from then on they are codes like all others."""
+    """Add the codes that a procedure adds under `words`; from then on they are codes like all others."""
     for name, node in (item for key, value in root.items() if key == "words" for item in value.items()):
         if name not in OWN_LISTS:
             node.key_error(f"words may name codes of {', '.join(OWN_LISTS)}, not of {name}")

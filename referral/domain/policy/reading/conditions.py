@@ -11,7 +11,7 @@ from referral.domain.policy.reading.vocabulary import CONSENT, KINDS, STATES, TR
 
 
 class Marking:
-    """The steps of one file by id, which conditions anywhere in it may name, whether they stand above or below."""
+    """The steps of one file by id. A condition anywhere in the file may name them, above or below it."""
 
     def __init__(self, whole: Whole, steps: list[Node]) -> None:
         self.whole = whole
@@ -26,7 +26,7 @@ class Marking:
             self.steps.setdefault(id, node)
 
     def outcomes(self, step: str) -> tuple[str, ...]:
-        """The words that may stand behind `step.`: what a step of its kind can come to."""
+        """Return the words that may follow `step.`: the states and outcomes that a step of its kind can reach."""
         if step not in self._outcomes:
             fields = dict(self.steps[step].items())
             kind = next((name for name in KINDS if name in fields), "feed")
@@ -35,7 +35,7 @@ class Marking:
         return self._outcomes[step]
 
     def mark(self, node: Node) -> str:
-        """`step.word`, both known."""
+        """Read `step.word`; both must be known."""
         step, _, word = node.word().partition(".")
         if step not in self.steps:
             node.error(f"step {step or 'without a name'} is not known; {allowed(step, self.steps)}")
@@ -47,7 +47,7 @@ class Marking:
         return frozenset(self.mark(item) for item in node.each())
 
     def conditions(self, node: Node) -> tuple[Marks, ...]:
-        """A mapping of traits and steps to the words of which one must hold."""
+        """Read a mapping of traits and steps to words; one word of each line must hold."""
         known: Mapping[str, str] = TRAITS
         found = []
         for name, value in node.items():
@@ -65,7 +65,7 @@ class Marking:
         return tuple(found)
 
     def any_of(self, node: Node) -> Marks:
-        """Every mark of a condition of which one is enough."""
+        """Read a condition of which one mark is enough; returns all its marks."""
         return frozenset(mark for group in self.conditions(node) for mark in group)
 
 

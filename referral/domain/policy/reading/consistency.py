@@ -12,7 +12,7 @@ from referral.domain.policy.reading.vocabulary import NEVER
 
 
 def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
-    """Note what is wrong in the reader of the file."""
+    """Check a procedure; errors are reported to the reader of the file."""
     _waiting(pathway, marking)
     _forbidden(pathway, marking)
     _endless(pathway, get, marking)
@@ -25,7 +25,7 @@ def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
 
 
 def _waiting(pathway: Pathway, marking: Marking) -> None:
-    """Steps that wait for one another can never begin; the first step of every such circle is told, with the circle."""
+    """Report steps that wait for one another and so can never begin: the first step of each circle, with the circle."""
     stuck = _stuck(pathway)
     told: set[str] = set()
     for step in stuck.values():
@@ -40,7 +40,8 @@ def _waiting(pathway: Pathway, marking: Marking) -> None:
 
 
 def _by_silence(pathway: Pathway, marking: Marking) -> None:
-    """What must be decided by a person, about a case in which it may be forbidden or locks up, never comes from silence alone."""
+    """Report a decision by silence where a person must decide: in a case in which a code may be forbidden, or before a
+    person is locked up."""
     for step in pathway.steps:
         get = dict(marking.steps[step.id].items())
         for word in ("on_silence", "on_disagreement"):
@@ -59,7 +60,7 @@ def _by_silence(pathway: Pathway, marking: Marking) -> None:
 
 
 def _stuck(pathway: Pathway) -> Mapping[str, Step]:
-    """The steps that no sequence of answers makes ready, by id."""
+    """Return the steps that no sequence of answers makes ready, by id."""
     free: set[str] = set()
     left = {step.id: step for step in pathway.steps}
     while found := [step for step in left.values() if not any(need not in free for need in _needs(step, free))]:
@@ -70,7 +71,7 @@ def _stuck(pathway: Pathway) -> Mapping[str, Step]:
 
 
 def _needs(step: Step, free: set[str]) -> Iterator[str]:
-    """Steps without which it cannot begin, as far as that is known while only those in free can."""
+    """Yield steps without which the step cannot begin, as far as that is known while only the steps in `free` can."""
     after = {mark.partition(".")[0] for mark in step.after}
     at_once = {mark.partition(".")[0] for mark in step.at_once}
     if not any("=" in one or one in free for one in at_once):
@@ -86,7 +87,7 @@ def _needs(step: Step, free: set[str]) -> Iterator[str]:
 
 
 def _circle(start: str, stuck: Mapping[str, Step]) -> list[str]:
-    """The circle that the first unmet need of each step leads into, or nothing where it leads elsewhere."""
+    """Return the circle that the first unmet need of each step leads into; empty where it leads elsewhere."""
     path = [start]
     while True:
         needed = next((need for need in _needs(stuck[path[-1]], set()) if need in stuck), "")
@@ -98,7 +99,8 @@ def _circle(start: str, stuck: Mapping[str, Step]) -> list[str]:
 
 
 def _forbidden(pathway: Pathway, marking: Marking) -> None:
-    """A role that only banned services have would be asked for nothing: the next one in order gets the case too late."""
+    """Report a role that only banned services have: its offer would reach no service, and the next one in order would get the case too
+    late."""
     names = {ban: name for name, ban in NEVER.items()}
     for step in pathway.steps:
         certain = {mark for group in (*pathway.applies, *step.when) if len(group) == 1 for mark in group}
@@ -113,7 +115,7 @@ def _forbidden(pathway: Pathway, marking: Marking) -> None:
 
 
 def _roles(step: Step) -> list[str]:
-    """Every role that a step may ask, its last resort among them, each once."""
+    """Return every role that a step may ask, its last resort included, each once."""
     found = [role for rule in step.seats if rule.holder is None for role in (*rule.roles, *rule.last_resort)]
     if step.placement is not None:
         found += [*step.placement.until_known, *(role for roles in step.placement.roles.values() for role in roles)]
@@ -121,7 +123,7 @@ def _roles(step: Step) -> list[str]:
 
 
 def _endless(pathway: Pathway, get: Fields, marking: Marking) -> None:
-    """A procedure ends when its steps are done: a feed never is, and a step that repeats for ever would keep it open."""
+    """Report steps that keep the procedure open for ever: a feed in close_when, which is never done, and a repetition without end."""
     for step in pathway.steps:
         if step.kind is StepKind.FEED and f"{step.id}.done" in pathway.close_when:
             get["close_when"].spot(step.id).error(f"{step.id} is a feed, which is never done; leave it out here")

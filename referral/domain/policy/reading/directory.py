@@ -20,7 +20,7 @@ COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Everything but the procedures."""
+    """The policy without its procedures."""
 
     codes: Mapping[str, tuple[str, ...]]
     labels: Mapping[str, Mapping[str, Names]]
@@ -36,9 +36,9 @@ class Whole:
 
 
 def read_directory(reader: Reader) -> Whole:
-    """The whole directory; what is wrong is noted in the reader.
+    """Read the whole directory; errors are reported to the reader.
 
-    Raises PolicyErrors where a file that names things for all others cannot be read: all that it names would be told as unknown.
+    Raises PolicyErrors where a file that defines names for all others cannot be read: each use of these names would be reported as unknown.
     """
     for path in (*COMMON, *reader.files):
         reader.open(path)
@@ -101,7 +101,7 @@ def _municipalities(top: Mapping[str, Node]) -> dict[str, Municipality]:
 
 
 def _answers_for(place: Municipality | None, node: Node, agencies: Mapping[str, Agency]) -> None:
-    """A municipality without a desk is refused: what no rule can place would stand nowhere."""
+    """Report a municipality without a desk: it would have no owner for the cases that no rule can place."""
     if place is None:
         return
     if place.desk not in agencies or not agencies[place.desk].desk:
@@ -115,7 +115,7 @@ EPOCH = date(1970, 1, 1)
 
 
 def read_calendar(root: Node) -> Calendar:
-    """It ends with the year of its last holiday."""
+    """Read the calendar. It ends with the year of its last holiday."""
     fields = root.fields(("calendar", "zone", "source", "clock_changes", "holidays"))
     days = [_day(node.fields(("day", "name"))["day"]) for node in fields["holidays"].each()]
     changes = []

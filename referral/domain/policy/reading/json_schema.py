@@ -20,7 +20,8 @@ SEAT = rf"^{STEP_ID}(\.{STEP_ID})?$"
 
 
 def schema(codes: Mapping[str, Iterable[str]]) -> Schema:
-    """For a policy with these code lists, `section` and `municipality` among them. A list that `words` adds to takes other codes too."""
+    """Return the schema for a policy with these code lists, `section` and `municipality` included. A list that `words` adds to accepts
+    other codes too."""
     return {
         "$schema": DIALECT,
         "title": "A written procedure: policy/pathways/<id>.yaml",
@@ -40,7 +41,7 @@ def schema(codes: Mapping[str, Iterable[str]]) -> Schema:
 
 
 def _name(list_: str) -> str:
-    """The definition of a code list: `step` alone is that of a step's mapping."""
+    """Return the definition's name of a code list: `step-id` for the list `step`, because `step` is the definition of a step's mapping."""
     return "step-id" if list_ == "step" else list_
 
 
@@ -57,7 +58,7 @@ def _code(name: str, known: tuple[str, ...]) -> Schema:
 
 
 def _step(kind: str) -> Schema:
-    """A step of one kind; its own word makes it so."""
+    """Return the schema of a step of one kind, which its own word selects."""
     table = {"id": words.Word("code step", "its name"), **words.KINDS[kind], **words.STEP}
     return {"title": kind, **_mapping(table, ("id", kind, *words.KIND_NEEDED.get(kind, ())))}
 
@@ -68,7 +69,7 @@ def _mapping(table: Mapping[str, words.Word], needed: Iterable[str]) -> Schema:
 
 
 def _value(takes: str) -> Schema:
-    """The schema of one kind of value."""
+    """Return the schema of one kind of value."""
     one, _, name = takes.partition(" ")
     if name:
         return _ref(_name(name)) if one == "code" else _list(_ref(_name(name)))
@@ -96,7 +97,7 @@ def _object(properties: Schema, needed: Iterable[str] = ()) -> Schema:
 
 
 def _every(value: Schema) -> Schema:
-    """A mapping whose keys are for its author to choose."""
+    """Return the schema of a mapping whose keys its author chooses."""
     return {"type": "object", "additionalProperties": value, "minProperties": 1}
 
 

@@ -30,7 +30,7 @@ from referral.domain.policy.reading.vocabulary import (
 
 
 def read_procedure(reader: Reader, path: str, whole: Whole) -> Pathway:
-    """One pathway; what is wrong is noted in the reader."""
+    """Return one pathway; errors are reported to the reader."""
     get = reader.open(path).fields(PATHWAY_NEEDED, PATHWAY)
     id = get["pathway"].word(whole.codes.get("pathway", ()), "pathway")
     if path != f"pathways/{id}.yaml":
@@ -67,7 +67,7 @@ def _consent(node: Node, whole: Whole) -> ConsentRule:
 
 
 def _change(node: Node, marking: Marking) -> Change:
-    """One line of changes: instead of this procedure, or beside it."""
+    """Read one line of changes: another procedure instead of this one, or beside it."""
     get = node.fields(("when",), ("switch_to", "also_open", "pause"))
     known = marking.whole.codes.get("pathway", ())
     if ("switch_to" in get) == ("also_open" in get):
@@ -87,7 +87,7 @@ REPEATS = ("again_when", "then_every", "until")
 
 
 def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
-    """What is wrong is noted in the reader of the node."""
+    """Return one step; errors are reported to the reader of the node."""
     kinds = [name for name, _ in node.items() if name in KINDS]
     if len(kinds) != 1:
         node.error(f"one kind of step is expected here: {', '.join(KINDS)}")
@@ -129,7 +129,7 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
 
 
 def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
-    """Each counts from the end of the one before; one that is longer than those that follow cannot be meant."""
+    """Read the limits of a step. Each counts from the end of the one before; a limit longer than those that follow is an error."""
     found: dict[str, Limit] = {}
     for name, value in node.items():
         if name not in LIMITS:
@@ -149,7 +149,7 @@ def _limits(node: Node, calendar: Calendar) -> dict[str, Limit]:
 
 
 def _times(node: Node) -> tuple[Limit, ...]:
-    """The times of `at`, each later than the one before."""
+    """Read the times of `at`, each later than the one before."""
     found = [item.limit(clock=True) for item in node.each()]
     if any(later.micros <= earlier.micros for earlier, later in pairwise(found)):
         node.error("each time of at is later than the one before it")
@@ -157,7 +157,8 @@ def _times(node: Node) -> tuple[Limit, ...]:
 
 
 def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mapping[str, Limit], get: Fields) -> None:
-    """A step that asks somebody has a limit, so that silence wakes the next one; a joint decision says what disagreement means."""
+    """Report a step that asks an agency without a limit, which silence would never escalate, and a joint decision without
+    `on_disagreement`."""
     if kind not in ("feed", "notify") and not {"accept", "complete", "decide"} & set(limits):
         node.error("a limit is missing; within: needs accept, complete or decide")
     if kind == "decide" and "decide" not in limits:
@@ -175,7 +176,7 @@ def _complete(node: Node, kind: str, seats: tuple[SeatRule, ...], limits: Mappin
 
 
 def _forbidden(node: Node, codes: tuple[str, ...]) -> Mapping[str, str]:
-    """code: [excluded]: the code may not be decided while the relation of that name is excluded."""
+    """Read `code: [excluded]`: the code may not be decided while the relation of that name is excluded."""
     found = {}
     for code, value in node.items():
         value.words(("excluded",), "word")
@@ -186,7 +187,7 @@ def _forbidden(node: Node, codes: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _placement(get: Fields, marking: Marking) -> Placement:
-    """Roles in order, or a table by the outcome of another step."""
+    """Read the roles of a placement: in order, or a table by the outcome of another step."""
     roles = marking.whole.codes.get("role", ())
     table: dict[str, tuple[str, ...]] = {}
     by, before = "", get["until_known"].words(roles, "role")
@@ -215,7 +216,7 @@ def _placement(get: Fields, marking: Marking) -> Placement:
 
 
 def _final(kind: str, limits: Mapping[str, Limit]) -> str:
-    """When a step is done: by the last limit that it has."""
+    """Return the mark that makes a step done: that of the last limit that it has."""
     if kind in ("decide", "notify"):
         return {"decide": "decided", "notify": "accepted"}[kind]
     return "completed" if "complete" in limits else "arrived" if {"arrive", "present"} & set(limits) else "accepted"

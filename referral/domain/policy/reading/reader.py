@@ -13,14 +13,15 @@ from referral.domain.policy.limits import LONGEST, UNITS, Limit
 from referral.domain.policy.reading.yaml_tree import NoYaml, compose
 
 MARKS = {"S": "stated by the source", "D": "read in a public document", "P": "our default, never law"}
-"""Where a number comes from; every limit of a policy carries one."""
+"""Sources of a number; every limit of a policy carries one."""
 LIMIT = re.compile(r"([1-9][0-9]{0,8}) (min|h|days|working days)(?: ([SDP]))?")
 MAX_ERRORS = 500
-"""More than anybody reads; a file that is wrong everywhere cannot fill a terminal or a log."""
+"""Errors reported at most, more than anybody reads: a file that is wrong everywhere cannot fill a terminal or a log."""
 
 
 class PolicyErrors(Exception):
-    """The policy cannot be used. errors: one line each, `file:line:column: what is wrong; what is allowed`."""
+    """The policy cannot be used: correct the files and load it again. errors: one line each, `file:line:column: what is wrong; what is
+    allowed`."""
 
     def __init__(self, errors: tuple[str, ...]) -> None:
         super().__init__("\n".join(errors))
@@ -28,23 +29,23 @@ class PolicyErrors(Exception):
 
 
 class Reader:
-    """All files of one policy, and what is wrong with them so far."""
+    """All files of one policy, and the errors found in them so far."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = files
         self._errors: set[tuple[str, int, int, str]] = set()
         self._roots: dict[str, Any] = {}
         self.broken: set[str] = set()
-        """Files that could not be read at all: what they lack is not told again word by word."""
+        """Files that could not be read at all: their missing words are not reported one by one."""
 
     def error(self, path: str, line: int, message: str, column: int = 0) -> None:
-        """Line and column count from 1; 0 where the whole file is meant."""
+        """Add an error. Line and column count from 1; 0 where the whole file is meant."""
         if path not in self.broken:
             self._errors.add((path, line, column, message))
 
     def finish(self) -> None:
-        """Raises PolicyErrors if anything was wrong."""
-        told = sorted(self._errors, key=lambda e: (e[0].count("/"), *e))  # what all files rest on comes first
+        """Raises PolicyErrors if there are errors."""
+        told = sorted(self._errors, key=lambda e: (e[0].count("/"), *e))  # files that all others depend on come first
         found = [f"{path}:{line}:{column}: {message}" for path, line, column, message in told]
         if len(found) > MAX_ERRORS:
             found[MAX_ERRORS:] = [f"and {len(found) - MAX_ERRORS} more errors; correct these first"]
@@ -52,7 +53,7 @@ class Reader:
             raise PolicyErrors(tuple(found))
 
     def open(self, path: str) -> Node:
-        """The root of a file; an empty mapping, and an error, where it is absent or no YAML."""
+        """Return the root of a file; an empty mapping, and an error, where the file is missing or is not YAML."""
         if path not in self._roots:
             self._roots[path] = self._compose(path) or yaml.MappingNode("tag:yaml.org,2002:map", [])
         return Node(self, path, self._roots[path])
@@ -69,7 +70,7 @@ class Reader:
 
 
 class Node:
-    """One value in a file. Reading never raises: what is wrong is noted with its place, and a harmless value returned.
+    """One value in a file. Reading never raises: an error is added with its position, and a harmless value returned.
 
     key: the word before it, where it is a value of a mapping.
     """
@@ -81,20 +82,20 @@ class Node:
         self.column: int = mark.column + 1 if mark else near.column if near else 0
 
     def error(self, message: str) -> None:
-        """Something is wrong with the value."""
+        """Add an error about the value."""
         self.reader.error(self.path, self.line, message, self.column)
 
     def key_error(self, message: str) -> None:
-        """Something is wrong with the word before it."""
+        """Add an error about the word before the value."""
         mark = self.key.start_mark if self.key is not None else None
         self.reader.error(self.path, mark.line + 1 if mark else self.line, message, mark.column + 1 if mark else self.column)
 
     def absent(self) -> Node:
-        """A value that is not there, at the place of this one."""
+        """Return a missing value, at the position of this one."""
         return Node(self.reader, self.path, None, near=self)
 
     def items(self) -> Iterator[tuple[str, Node]]:
-        """Keys and values of a mapping, in order; a key that is there twice is an error."""
+        """Yield keys and values of a mapping, in order; a duplicate key is an error."""
         if self.node is None:
             return
         if not isinstance(self.node, yaml.MappingNode):
@@ -114,7 +115,7 @@ class Node:
             yield name, item
 
     def fields(self, required: Iterable[str], optional: Iterable[str] = (), why: str = "") -> Fields:
-        """The values of a mapping with known keys; those that are not there are absent. why: told with a key that is not known."""
+        """Return the values of a mapping with known keys; missing ones are absent nodes. why: added to the error about an unknown key."""
         must, may = tuple(required), tuple(optional)
         found = Fields(self)
         for name, value in self.items():
@@ -134,14 +135,14 @@ class Node:
         return isinstance(self.node, yaml.SequenceNode)
 
     def spot(self, word: str) -> Node:
-        """Where a word stands within this value; the value itself where it does not."""
+        """Return the node of a word within this value; the value itself where the word is not in it."""
         if isinstance(self.node, yaml.ScalarNode):
             return self
         inner = self.each() if self.is_list() else [value for _, value in self.items()]
         return next((found for item in inner if (found := item.spot(word)).node is not None and found.node.value == word), self)
 
     def each(self) -> list[Node]:
-        """The items of a list; none where it is absent."""
+        """Return the items of a list; none where it is absent."""
         if self.node is None:
             return []
         if not self.is_list():
@@ -150,7 +151,7 @@ class Node:
         return [Node(self.reader, self.path, item) for item in self.node.value]
 
     def word(self, of: Iterable[str] | None = None, what: str = "word") -> str:
-        """A single word, out of a known list where one is given."""
+        """Return a single word, out of a known list where one is given."""
         if self.node is None:
             return ""
         if not isinstance(self.node, yaml.ScalarNode):
@@ -162,7 +163,7 @@ class Node:
         return value
 
     def words(self, of: Iterable[str] | None = None, what: str = "word", least: int = 0) -> tuple[str, ...]:
-        """The words of a list, each once. least: how many there must be, where the list is there at all."""
+        """Return the words of a list, each once. least: the minimum number, where the list is present at all."""
         known = None if of is None else tuple(of)
         found: list[str] = []
         for item in self.each():
@@ -186,7 +187,7 @@ class Node:
         return self.there() and self.word(("true", "false"), "value") == "true"
 
     def limit(self, clock: bool = False) -> Limit:
-        """A limit such as `15 min P`. clock: only units that a clock counts."""
+        """Return a limit such as `15 min P`. clock: only units that a clock counts."""
         match = LIMIT.fullmatch(self.word())
         if match is None:
             self.error(f"a limit is a number, one of {', '.join(UNITS)}, and a mark, e.g. 15 min P")
@@ -214,7 +215,7 @@ class Fields(dict[str, Node]):
 
 
 def allowed(value: str, known: Iterable[str]) -> str:
-    """What would have been right: the nearest word first, at most twelve."""
+    """Return the allowed words for an error message: the nearest first, at most twelve."""
     words = sorted(set(known))
     near = difflib.get_close_matches(value, words, 1)
     listed = ", ".join(words[:12]) + (" …" if len(words) > 12 else "")

@@ -10,20 +10,20 @@ from referral.domain.policy.reading.reader import Fields, Node, allowed
 from referral.domain.policy.reading.vocabulary import AREAS, SEAT, TAGS
 
 ANYWHERE = ("found-in", "region", "country")
-"""Where to look when a step does not say (P)."""
+"""Areas to search when a step names none (P)."""
 CONFLICT = ("CONFLICT_OF_INTEREST",)
-"""Who decides may only decline for this (P): whoever holds the seat cannot be out of area."""
+"""The only reason for which the holder of a deciding seat may decline (P): it cannot be out of area."""
 
 
 class Seating:
-    """The seats of one file, read in order: a holder is named above the step that asks it."""
+    """The seats of one file, read in order: a holder must be defined above the step that asks it."""
 
     def __init__(self, whole: Whole, ladder: Sequence[str]) -> None:
         self.codes, self.sections, self.ladder = whole.codes, whole.sections, tuple(ladder)
         self.rules: dict[str, tuple[SeatRule, ...]] = {}
 
     def seats(self, id: str, kind: str, get: Fields) -> tuple[SeatRule, ...]:
-        """The seats of a step, which are known from now on."""
+        """Return the seats of a step, and register them for the steps below."""
         self.rules[id] = found = tuple(self._seats(kind, get))
         return found
 
@@ -69,7 +69,7 @@ class Seating:
         )
 
     def _held(self, get: Fields, node: Node, otherwise: tuple[str, ...] = ()) -> SeatRule:
-        """The rule for whoever holds a seat: what this step does not say is as it was said there."""
+        """Return the rule for the holder of another seat: where this step sets no value, the value of that seat's step applies."""
         found = self._holder(node)
         plain = self._rule(get, get, node.word(), ())
         if found is None:
@@ -89,7 +89,7 @@ class Seating:
         )
 
     def _holder(self, node: Node) -> tuple[str, int] | None:
-        """`step`, `step.seat` or `step.holder`: the seat of an earlier step; None, and an error, for any other word."""
+        """Read `step`, `step.seat` or `step.holder`: the seat of an earlier step; None, and an error, for any other word."""
         step, _, seat = node.word().partition(".")
         rules = self.rules.get(step)
         if rules is None:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """takes: the kind of its value, one of json_schema.VALUES, or `code LIST` and `codes LIST`. says: its meaning."""
+    """One word of the vocabulary. takes: the kind of its value, one of json_schema.VALUES, or `code LIST` and `codes LIST`. says: its
+    meaning."""
 
     takes: str
     says: str
@@ -77,10 +78,10 @@ KINDS: Mapping[str, Mapping[str, Word]] = {
         "every": Word("period", "how often the counts are given"),
     },
 }
-"""By kind of step: the word that makes it one, and the words that only it has."""
+"""By kind of step: the word that selects the kind, and the words that only this kind has."""
 KIND_NEEDED: Mapping[str, tuple[str, ...]] = {"decide": ("who", "on_silence")}
 SEAT = ("role", "area", "shows", "ladder", "last_resort", "requires", "may_decline", "statutory")
-"""What a seat of ask_together says for itself, before what its step says for all."""
+"""Words that a seat of ask_together may set for itself; they override the same words of its step."""
 
 TRAITS = {
     "concern": "concern",
@@ -95,9 +96,9 @@ TRAITS = {
     "languages": "language",
     "flags": "flag",
 }
-"""What a condition may look at beside steps and consent, and the code list of its values."""
+"""Traits that a condition may test beside steps and consent, with the code list of their values."""
 CONSENT = ("given", "refused", "withdrawn", "not-asked", "unknown", "expired")
-"""States of the person's agreement, as a condition names them."""
+"""States of consent, as a condition names them."""
 WITHDRAWAL = ("continue", "anonymous", "stop")
 ASKED = ("accepted", "present", "arrived", "completed", "done", "acknowledge-missed")
 STATES: Mapping[str, tuple[str, ...]] = {
@@ -108,7 +109,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "notify": ASKED,
     "feed": (),
 }
-"""By kind of step, what a condition may look at, beside the codes that it decides. Nothing is heard of a feed."""
+"""By kind of step, the words that a condition may test, beside the codes that the step decides. A feed has none: nobody answers it."""
 AREAS = ("found-in", "neighbour", "region", "other-region", "country")
 LIMITS = {
     "acknowledge": "seen by a person; else the next rung",
@@ -120,17 +121,17 @@ LIMITS = {
     "hold": "how long an agency may pause it",
 }
 SILENCE = {"next-candidate": "another agency decides", "keep-place": "nothing moves and a desk is asked"}
-"""What may follow when nobody decides, beside the codes of the decision itself."""
+"""Results of a decision that nobody makes in time, beside the codes of the decision itself."""
 PERIODS = ("week", "month", "quarter", "year")
 MISSED = {"raise-rights-complaint": "rights-violation", "nothing": ""}
-"""What a missed statutory limit does: the concern of the case that it opens."""
+"""Effect of a missed statutory limit: the concern of the case that it opens."""
 OWN_LISTS = ("pathway", "step", "decision", "concern", "flag")
 """The code lists that `words` may add to."""
 TAGS = ("detention", "residential-institution", "trained-interviewer")
-"""What code or a step may ask of a service beyond its role."""
+"""Tags of a service that code or a step may require beyond its role."""
 NEVER = {
     "detention": ("detention", ""),
     "residential-institution-for-disabled-child": ("residential-institution", "flags=disability"),
     "excluded-actor": ("", ""),
 }
-"""Bans: tag of a service, and the mark under which it is banned (empty: always). Excluded actors are never asked by code, everywhere."""
+"""Bans: tag of a service, and the mark under which it is banned (empty: always). Excluded actors are banned in code, in every procedure."""

@@ -9,17 +9,17 @@ from typing import Any
 import yaml
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The parser in C where PyYAML has it: ten times faster, the same nodes and lines."""
+"""The parser in C where PyYAML has it: ten times faster, with the same nodes and lines."""
 MAX_FILE = 1_000_000
 """Bytes of one policy file: far above any real one, so that a wrong file cannot stop the program."""
 MAX_VALUES = 100_000
-"""Values of one file, each alias counted as what it stands for: ten lines of aliases of aliases may stand for a billion."""
+"""Values of one file, each alias counted with the values that it expands to: ten lines of nested aliases may expand to a billion."""
 MAX_DEPTH = 30
-"""Values within values. A procedure needs six."""
+"""Levels of nested values. A procedure needs six."""
 
 
 class NoYaml(Exception):
-    """A file that cannot be read as YAML. line and column count from 1; 0 where the whole file is meant."""
+    """The file cannot be read as YAML. line and column count from 1; 0 where the whole file is meant."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class NoYaml(Exception):
 
 @lru_cache(512)
 def compose(data: bytes) -> Any:
-    """The root node. Raises NoYaml. Nobody changes a tree, so the same bytes share one: of 300 agencies most stay as they are (8 MB)."""
+    """Return the root node. Raises NoYaml. Trees are immutable, so equal bytes share one: of 300 agencies most stay as they are (8 MB)."""
     if len(data) > MAX_FILE:
         raise NoYaml(f"the file has {len(data)} bytes; at most {MAX_FILE} are read")
     try:
@@ -55,7 +55,8 @@ def compose(data: bytes) -> Any:
 
 
 def _weigh(node: Any, known: dict[int, int], depth: int) -> int:
-    """How many values a node stands for. known: by node; 0 while one is being weighed, which only an alias of itself can meet."""
+    """Return the number of values that a node expands to. known: by node; 0 while a node is being counted, which only an alias of itself
+    can meet."""
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
     if depth > MAX_DEPTH:
         raise NoYaml(f"more than {MAX_DEPTH} values within one another", line, column)
