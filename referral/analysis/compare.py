@@ -19,22 +19,22 @@ from referral.domain.describe import span, told
 SAME = 0
 SAID = 1
 ELSEWHERE = 2
-"""How two decisions compare: alike; the same people do the same, but are told or shown something else; the case goes elsewhere."""
+"""Results of a comparison: alike; the same agencies do the same, but other limits or words; the case goes elsewhere."""
 NAMES = frozenset({"head", "why", "digest", "by", "claim", "offer_id", "task_id", "track_id", "referral_id", "new_case_id", "opened_by"})
-"""Fields that tell where an event comes from, not what it says."""
+"""Fields that identify an event or its origin, and carry no content to compare."""
 WORDS = frozenset({"due", "due_what", "was_due", "shows", "words", "reasons", "needs", "skip", "ladder", "starts", "reach"})
-"""Fields that change what somebody is told, not who does what."""
+"""Fields that change limits and the information for the recipient, not the agency or its act."""
 
 
 @lru_cache(64)
 def fields(kind: type[Struct]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Of an event: the fields that say where the case goes, and those that say with what words."""
+    """Return two lists of fields of an event type: those that decide where the case goes, and those that carry only limits and words."""
     all_ = [name for name in kind.__struct_fields__ if name not in NAMES]
     return tuple(n for n in all_ if n not in WORDS), tuple(n for n in all_ if n in WORDS)
 
 
 def alike(before: Struct, after: Struct) -> int:
-    """How two events compare."""
+    """Compare two events; return SAME, SAID or ELSEWHERE."""
     if type(before) is not type(after):
         return ELSEWHERE
     goes, says = fields(type(before))
@@ -44,7 +44,7 @@ def alike(before: Struct, after: Struct) -> int:
 
 
 def parting(before: tuple[Struct, ...], after: tuple[Struct, ...]) -> tuple[int, int]:
-    """How two decisions compare, and the index of the first event that goes elsewhere (or the number of events)."""
+    """Compare two decisions; return the result and the index of the first event that goes elsewhere (or the number of events)."""
     worst = SAME
     for index, (one, other) in enumerate(zip(before, after, strict=False)):
         worst = max(worst, alike(one, other))
@@ -69,16 +69,16 @@ PLAIN = {
     e.InputIgnored: "without effect",
     e.CaseClosed: "case closed",
 }
-"""What an event is, in a few words, for the kinds of difference."""
+"""Short names of events, for the kinds of difference."""
 
 
 def plain(event: Struct | None) -> str:
-    """An event in a few words."""
+    """Return an event in a few words."""
     return "nothing" if event is None else PLAIN.get(type(event), type(event).__name__)
 
 
 def kind(before: Any, after: Any) -> str:
-    """What kind of difference two events of the same moment are; None: there is no further event."""
+    """Return the kind of difference between two events of the same moment. None: there is no further event."""
     if isinstance(before, e.OfferOpened) and isinstance(after, e.OfferOpened) and (before.step, before.seat) == (after.step, after.seat):
         return f"{before.step}: another agency asked" if before.service != after.service else f"{before.step}: asked otherwise"
     if type(before) is type(after) and getattr(before, "step", None):
@@ -93,15 +93,15 @@ def _step(event: Any) -> str:
 
 
 LISTED = 500
-"""Names of cases that are kept (ours); the counts are whole."""
+"""Names of cases that are kept (ours); the counts are complete."""
 TOLD = 4
-"""Decisions before the parting that an example tells (ours)."""
+"""Decisions before the parting that an example shows (ours)."""
 EXAMPLES = 3
 """Examples of each kind that are kept (ours)."""
 
 
 class Moment(Struct, frozen=True, eq=False):
-    """One decision about a case. at: µs UTC. case: as it stands after it."""
+    """One decision about a case. at: µs UTC. case: after it."""
 
     at: int
     case: Case
@@ -109,9 +109,9 @@ class Moment(Struct, frozen=True, eq=False):
 
 
 class Side(Struct, frozen=True):
-    """What one policy leads to where the ways part. at: µs UTC, 0 where nothing ever follows. lines: its events from there on, told.
+    """Result of one policy from the parting on. at: µs UTC, 0 where no event ever follows. lines: its events from there on, as text.
 
-    rule: why the first of them. passed: who was passed over, each with the reason.
+    rule: of the first of them. passed: the services that were passed over, each with the reason.
     """
 
     at: int = 0
@@ -121,9 +121,9 @@ class Side(Struct, frozen=True):
 
 
 class Parted(Struct, frozen=True):
-    """One case that goes elsewhere. arrived: µs UTC. alike: how many decisions before were the same. story: the last of them, told.
+    """One case that goes elsewhere. arrived: µs UTC. alike: number of equal decisions before. story: the last of them, as text.
 
-    unused: recorded inputs after the parting, which say nothing about the other way.
+    unused: recorded inputs after the parting, which are no evidence about the other policy.
     """
 
     name: str
@@ -139,7 +139,8 @@ class Parted(Struct, frozen=True):
 
 
 class Differences(Struct):
-    """elsewhere: cases by kind, pathway and municipality. said: cases in which only limits or words differ. names: the first LISTED."""
+    """All differences. elsewhere: cases by kind, pathway and municipality. said: cases in which only limits or words differ. names: the
+    first LISTED."""
 
     elsewhere: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     said: int = 0
@@ -147,17 +148,17 @@ class Differences(Struct):
     examples: dict[str, list[Parted]] = field(default_factory=dict)
 
     def wants(self, kind: str) -> bool:
-        """Whether a further example of this kind would be kept."""
+        """Return True when a further example of this kind would be kept."""
         return len(self.examples.get(kind, ())) < EXAMPLES
 
     def take(self, parted: Parted) -> None:
-        """One more case that goes elsewhere."""
+        """Add one case that goes elsewhere."""
         self.elsewhere[parted.kind, parted.pathway, parted.place] += 1
         self.names = [*self.names, parted.name][:LISTED]
         self.examples[parted.kind] = [*self.examples.get(parted.kind, []), parted][:EXAMPLES]
 
     def add(self, other: Differences) -> None:
-        """Those of another world."""
+        """Add the differences of another world."""
         self.elsewhere.update(other.elsewhere)
         self.said += other.said
         self.names = [*self.names, *other.names][:LISTED]
@@ -166,12 +167,12 @@ class Differences(Struct):
 
 
 def story(moments: Iterable[Moment], arrived: int) -> tuple[str, ...]:
-    """What went before, told: the time since the arrival, and the event."""
+    """Return the decisions before the parting as lines: the time since the arrival, and the event."""
     return tuple(f"+{span(m.at - arrived)}: {told(m.case, event, m.at)}" for m in moments for event in m.events)
 
 
 def part(before: Moment | None, after: Moment | None) -> tuple[str, Side, Side]:
-    """The kind of difference, and both sides of it. None: nothing further ever follows there."""
+    """Return the kind of difference, and both sides of it. None: no further event ever follows there."""
     if before is not None and after is not None and before.at == after.at:
         _, index = parting(before.events, after.events)
         one, other = _at(before, index), _at(after, index)
@@ -189,7 +190,7 @@ def part(before: Moment | None, after: Moment | None) -> tuple[str, Side, Side]:
 
 
 def side(moment: Moment | None, index: int) -> Side:
-    """One side, from its index-th event on."""
+    """Return one side, from its index-th event on."""
     if moment is None:
         return Side()
     events = moment.events[index:] or moment.events[-1:]

@@ -8,20 +8,20 @@ from typing import Any
 import yaml
 
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""Reads every value as the text that stands there."""
+"""A loader that returns every value as the text in the file."""
 LISTS = ("roles", "covers", "tags", "ages", "sexes")
 
 
 def facts(data: bytes) -> dict[str, Any]:
-    """What a good file says, every value as text; `comment`: the lines before the first key, without their `# `."""
+    """Return the content of a valid file, every value as text; `comment`: the lines before the first key, without their `# `."""
     lines = data.decode("utf-8").splitlines()
     head = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    found: dict[str, Any] = yaml.load(data, Loader=LOADER)  # noqa: S506 - a base loader makes only text, lists and mappings
+    found: dict[str, Any] = yaml.load(data, Loader=LOADER)  # noqa: S506 - a base loader builds only text, lists and mappings
     return {"comment": "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:head]), **found}
 
 
 def text_of(agency: Mapping[str, Any]) -> bytes:
-    """The file of an agency, from facts."""
+    """Return the file of an agency, from facts."""
     lines = [f"# {line}" for line in str(agency.get("comment", "")).splitlines()]
     lines.append(f"agency: {agency['agency']}")
     lines.append("names: {" + ", ".join(f"{language}: {_quoted(name)}" for language, name in agency["names"].items()) + "}")
@@ -42,13 +42,13 @@ def text_of(agency: Mapping[str, Any]) -> bytes:
 
 
 def keeping_keys(new: bytes, old: bytes | None) -> bytes:
-    """A new file of an agency with the signing keys of the old one: other people's words for agencies know of none."""
+    """Return a new file of an agency with the signing keys of the old one: HSDS has no field for them."""
     signing = facts(old).get("signing") if old is not None else None
     return text_of({**facts(new), "signing": signing}) if signing else new
 
 
 def holds(agency: Mapping[str, Any]) -> bool:
-    """Whether its file says just this: not where a value has signs that would mean something else there."""
+    """Return True when a file can hold exactly these facts: False where a value contains characters with another meaning in YAML."""
     try:
         again = facts(text_of(agency))
     except (yaml.YAMLError, UnicodeError, TypeError, ValueError):

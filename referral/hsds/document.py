@@ -13,26 +13,26 @@ from referral.domain.policy.reading.reader import allowed
 from referral.hsds.vocabulary import KEPT, NUMBERS, OPTIONAL, PERSONS
 
 MOST = 500
-"""Faults told at most: nobody reads more."""
+"""Faults reported at most: nobody reads more."""
 UNREAD = re.compile(r"(.*_)?id|uri|updated")
-"""Fields that are ids or times, in which digits mean no telephone."""
+"""Fields that are ids or times, in which digits are no telephone number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object of a table. where: its place in the document, as `service[3]`."""
+    """One object of a table. where: its position in the document, as `service[3]`."""
 
     where: str
     says: Mapping[str, Any]
 
     def text(self, name: str) -> str:
-        """A field as text; empty where it is absent."""
+        """Return a field as text; empty where it is absent."""
         return str(self.says.get(name, ""))
 
 
 @dataclass(slots=True)
 class Rows:
-    """All tables, and what is wrong so far: one line each, `table[n].field: what; what to do`."""
+    """All tables, and the faults found so far: one line each, `table[n].field: what; what to do`."""
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -42,12 +42,12 @@ class Rows:
             self.faults.append(f"{where}: {what}")
 
     def of(self, table: str, link: str = "", key: str = "") -> list[Row]:
-        """The rows of a table; with link and key only those whose field `link` is `key`, in their order."""
+        """Return the rows of a table; with link and key only those whose field `link` is `key`, in their order."""
         rows = self.tables.get(table, [])
         return [row for row in rows if row.text(link) == key] if link else rows
 
     def by(self, table: str, link: str) -> dict[str, list[Row]]:
-        """The rows of a table by the value of a field, each list in the order of the document."""
+        """Return the rows of a table by the value of a field, each list in the order of the document."""
         found: dict[str, list[Row]] = {}
         for row in self.of(table):
             found.setdefault(row.text(link), []).append(row)
@@ -55,7 +55,7 @@ class Rows:
 
 
 def rows_of(document: object) -> Rows:
-    """Never raises: what is wrong is in faults."""
+    """Return the rows of a document. Never raises: errors are in `faults`."""
     rows = Rows()
     if not isinstance(document, Mapping):
         rows.fault("document", "an object of tables is expected, as `referral policy directory export` writes it")

@@ -20,7 +20,7 @@ OFFICE = re.compile(r"([a-z,]+) ([0-9:]+)-([0-9:]+)")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """files: path below policy/ → its bytes. faults: if there are any, files is empty."""
+    """Result of an import. files: path below policy/ → its bytes. faults: if there are any, files is empty."""
 
     files: Mapping[str, bytes]
     faults: tuple[str, ...]
@@ -28,7 +28,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class _Links:
-    """The rows by what they belong to."""
+    """The rows, grouped by the row that they belong to."""
 
     rows: Rows
     agencies: Mapping[str, str]
@@ -44,7 +44,7 @@ class _Links:
 
 
 def imported(document: object) -> Read:
-    """The files of a document of the form that `exported` makes, with every fault of it at once."""
+    """Return the files of a document in the form that `exported` writes, or all of its faults at once."""
     rows = rows_of(document)
     agencies: dict[str, str] = {}
     for row in rows.of("organization_identifier"):
@@ -70,7 +70,7 @@ def imported(document: object) -> Read:
 
 
 def _said(rows: Rows) -> dict[str, list[tuple[str, str, Row]]]:
-    """What attributes say, by the row that they belong to: kind, code and the row itself."""
+    """Return the values of attributes by the row that they belong to: kind, code and the row itself."""
     terms = {row.text("id"): row.text("code") for row in rows.of("taxonomy_term")}
     found: dict[str, list[tuple[str, str, Row]]] = {}
     for row in rows.of("attribute"):
@@ -88,7 +88,7 @@ def _said(rows: Rows) -> dict[str, list[tuple[str, str, Row]]]:
 
 
 def _strangers(links: _Links) -> None:
-    """Rows that belong to nothing in the document would be lost without a word."""
+    """Report rows that belong to no row of the document; they would be lost without notice."""
     owners = {row.text("id") for row in links.rows.of("organization")}
     services = {row.text("id") for row in links.rows.of("service")}
     for table, link, known in (
@@ -131,7 +131,7 @@ def _agency(row: Row, links: _Links) -> dict[str, Any]:
 
 
 def _times(row: Row, links: _Links) -> dict[str, Any]:
-    """Languages and hours, which HSDS keeps of services and we of agencies: of all services they must be the same."""
+    """Return languages and hours, which HSDS stores for services and we store for agencies: all services must have the same."""
     key = row.text("id")
     own = [service.text("id") for service in links.services.get(key, ())]
     spoken = [[line.text("note") for line in links.tables["language"].get(service, ())] for service in own]

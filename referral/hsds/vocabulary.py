@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 NAMESPACE = uuid.UUID("6ba7b814-9dad-11d1-80b4-00c04fd430c8")
-"""Of the ids of all rows: the same agency has the same id in every export."""
+"""Namespace of the ids of all rows: the same agency has the same id in every export."""
 SCHEME, AREA = "referral", "urn:referral:area:"
 """SCHEME names our ids and codes; AREA and a word of `covers` is the uri of a service area."""
 KEPT: Mapping[str, tuple[str, ...]] = {
@@ -22,7 +22,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "taxonomy": ("id", "name", "description"),
     "taxonomy_term": ("id", "code", "name", "description", "taxonomy_id"),
 }
-"""Tables in the order of the export, and the fields of each; tests compare them with the published schema's."""
+"""Tables in the order of the export, and the fields of each; tests compare them with the published schema."""
 NUMBERS = ("minimum_age", "maximum_age", "available", "maximum")
 OPTIONAL = ("parent_organization_id", "minimum_age", "maximum_age", "value")
 PERSONS: Mapping[str, str] = {
@@ -39,7 +39,7 @@ PERSONS: Mapping[str, str] = {
     "logo": "no address is ever stored, also none of the web",
     "extent": "no shape on a map is ever stored",
 }
-"""Tables and fields that may say where somebody is or who, and what is said about each."""
+"""Tables and fields that may contain a location or a person, and the text of the fault about each."""
 HOMES = frozenset(
     {
         "adult-shelter",
@@ -53,20 +53,20 @@ HOMES = frozenset(
         "state-secure-facility",
     }
 )
-"""Roles of a house in which somebody is kept safe: not even its municipality is told."""
+"""Roles of a house in which a person is kept safe: not even its municipality is exported."""
 DAYS: Mapping[str, str] = {"mon": "MO", "tue": "TU", "wed": "WE", "thu": "TH", "fri": "FR", "sat": "SA", "sun": "SU"}
 KINDS: Mapping[str, tuple[str, ...]] = {
     "organization": ("name", "municipality", "reach", "language", "ladder", "hours", "desk"),
     "service": ("role", "tag", "sex"),
 }
-"""What attributes say (their link_type), by the table that they link to."""
+"""Kinds of attributes (their link_type), by the table that they link to."""
 
 
 def row_id(*parts: str) -> str:
-    """The id of a row: of its table and what names it there."""
+    """Return the id of a row, from its table and the words that name it there."""
     return str(uuid.uuid5(NAMESPACE, ":".join(parts)))
 
 
 def iso(language: str) -> str:
-    """ISO 639 code of one of our language codes; `mis` is ISO's word for a language without a code."""
+    """Return the ISO 639 code of one of our language codes; `mis` is ISO's word for a language without a code."""
     return "mis" if language == "other" else language.partition("-")[0]

@@ -15,20 +15,20 @@ Tables = dict[str, list[Row]]
 Say = Callable[[str, str], str]
 UNIT, TAXONOMY = row_id("unit", "place"), row_id("taxonomy", SCHEME)
 LISTS = {"ladder": "rung", "name": "language"}
-"""The code list of an attribute, where it is called otherwise."""
+"""The code list of an attribute, where its name differs."""
 LOCAL = "Local time of Europe/Belgrade; closed on the holidays of the policy's calendar."
 
 
 def exported(files: Mapping[str, bytes], policy: Policy, updated: str) -> Tables:
-    """Every agency of a policy that was compiled from these files, table by table, in order of the agencies' ids.
+    """Return every agency of a policy that was compiled from these files, table by table, in order of the agencies' ids.
 
-    updated: RFC 3339, when the numbers of places were written down; what is free now only routing knows.
+    updated: RFC 3339, when the numbers of places were recorded; only routing has the number of free places.
     """
     tables: Tables = {name: [] for name in KEPT}
     terms: dict[str, str] = {}
 
     def say(kind: str, code: str) -> str:
-        """The English name of a code, and that it is used."""
+        """Return the English name of a code, and record its use."""
         known = policy.names(LISTS.get(kind, kind), code, "en")
         terms[f"{kind}:{code}"] = known
         return known
@@ -59,7 +59,7 @@ def _organization(tables: Tables, agency: Mapping[str, Any], say: Say, updated: 
     if agency.get("desk") == "true":
         links.append(("desk", "true", ""))
     hours = agency.get("hours")
-    if not agency["services"]:  # HSDS keeps languages and hours of services only
+    if not agency["services"]:  # HSDS stores languages and hours for services only
         links += [("language", language, "") for language in agency["languages"]]
         if hours:
             links.append(("hours", "office", f"{','.join(hours['days'])} {hours['from']}-{hours['to']}"))

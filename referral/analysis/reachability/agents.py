@@ -13,7 +13,7 @@ from referral.domain.policy.limits import MINUTE
 REPEATS = 2
 """Rounds of a decision that are decided by the same code; after them the next code is taken, so that reviews come to an end (ours)."""
 PERSONAL = ("PERSON_DECLINED", "PERSON_NOT_REACHABLE")
-"""Reasons of the person, not of the agency: they lead to a desk by design."""
+"""Reasons of the person, not of the agency: the procedure sends them to a desk by design."""
 ANSWERS = {
     "acknowledge": Word.ACKNOWLEDGE,
     "accept": Word.ACCEPT,
@@ -22,18 +22,19 @@ ANSWERS = {
     "arrive": Word.ARRIVE,
     "complete": Word.COMPLETE,
 }
-"""What meets each limit."""
+"""The answer word that meets each limit."""
 
 
 class Pace(StrEnum):
-    """When those answer who answer well: a minute after they are asked, or a minute before the limit passes (the worst that is allowed)."""
+    """Times at which agencies that do not fail answer: a minute after the offer, or a minute before the limit passes (the worst that is
+    allowed)."""
 
     PROMPT = "prompt"
     LATE = "late"
 
 
 class Fault(StrEnum):
-    """How an agency fails, from one step on. The value is how it is told."""
+    """Ways in which an agency fails, from one step on. The value is the text in reports."""
 
     SILENT = "never answers"
     STALLS = "acknowledges at the last moment and then never answers"
@@ -44,7 +45,7 @@ class Fault(StrEnum):
 
 
 class Act(Struct, frozen=True):
-    """An agency will do this at a time (µs UTC). word UNKNOWN: nobody can be reached on this rung."""
+    """A planned act of an agency at a time (µs UTC). word UNKNOWN: nobody can be reached on this rung."""
 
     at: int
     word: Word
@@ -52,7 +53,7 @@ class Act(Struct, frozen=True):
 
 
 def react(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fault: Fault | None) -> Act | None:
-    """What the agency does upon the newest event about its offer, which stands in this state; None: nothing any more.
+    """Return the act of the agency after the newest event about its offer in this state; None: it does nothing more.
 
     event: OfferOpened, OfferEscalated, OfferAcknowledged, OfferAccepted or OfferArrived.
     """
@@ -88,7 +89,7 @@ def _fails(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fa
 
 
 def reason(opened: OfferOpened, fault: Fault) -> str:
-    """The reason that an agency gives for this fault; empty where it may give none."""
+    """Return the reason that an agency gives for this fault; empty where the step allows none."""
     if fault is Fault.FULL:
         return "NO_CAPACITY" if "NO_CAPACITY" in opened.reasons else ""
     own = [word for word in opened.reasons if word not in (*PERSONAL, "NO_CAPACITY")]
@@ -96,8 +97,8 @@ def reason(opened: OfferOpened, fault: Fault) -> str:
 
 
 def faults(opened: OfferOpened, climbs: bool) -> tuple[Fault, ...]:
-    """The ways in which this offer can fail that the procedure can tell apart. climbs: whether it has a limit to acknowledge."""
-    by_phone = opened.reach is Reach.PHONE  # no rung is knocked, so none can be found empty
+    """Return the ways in which this offer can fail that the procedure can tell apart. climbs: the step has a limit to acknowledge."""
+    by_phone = opened.reach is Reach.PHONE  # no rung is knocked, so none can be unstaffed
     if opened.kind is OfferKind.NOTIFY:
         return (Fault.SILENT if by_phone else Fault.UNSTAFFED,)
     found = [Fault.SILENT] if by_phone else [Fault.SILENT, Fault.UNSTAFFED]

@@ -38,7 +38,7 @@ USUAL = Traits(
     languages=("sq",),
     flags=(),
 )
-"""What is not looked at stays so: the same as in the stories."""
+"""Default traits of every example, the same as in the stories; a trait that the procedure does not test keeps its default."""
 ONE = ("age", "sex", "urgency", "origin", "asylum", "home")
 LISTS = {"age_band": "age-band", "home": "municipality"}
 FLAGS = 10
@@ -49,14 +49,14 @@ Residue = tuple[object, ...]
 
 
 class Circumstance(NamedTuple):
-    """Traits but for the municipality, and how consent stands."""
+    """Traits without the municipality, and the state of consent."""
 
     traits: Traits
     consent: Consent | None
 
 
 def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
-    """Every one that a procedure applies to and that it, or an agency's ages and sexes, may tell apart."""
+    """Yield every circumstance that a procedure applies to and that it, or an agency's ages and sexes, may tell apart."""
     looks_at = said(pathway)
     choices = {name: _words(name, looks_at, pathway, policy) for name in (*ONE, "concern", "age_band")}
     choices["sex"] = [sex for sex in ("female", "male", "unknown") if sex in policy.codes.get("sex", ())] or choices["sex"]
@@ -74,24 +74,24 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
 
 
 def applies(pathway: Pathway, traits: Traits) -> bool:
-    """Whether a procedure begins for a referral with these traits."""
+    """Return True when a procedure begins for a referral with these traits."""
     standing = trait_marks(traits)
     return all(group & standing for group in pathway.applies)
 
 
 def opened(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
-    """Every procedure that begins for such a referral."""
+    """Return every procedure that begins for such a referral."""
     return tuple(pathway for pathway in policy.current if applies(pathway, traits))
 
 
 def residue(pathways: Iterable[Pathway], given: Circumstance) -> Residue:
-    """What is left of these procedures under a circumstance."""
+    """Return the residue of these procedures under a circumstance."""
     standing = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
     return tuple(_left(pathway, standing) for pathway in pathways)
 
 
 def possible(pathway: Pathway, standing: Marks) -> dict[str, Step]:
-    """The steps that can begin at all under these circumstances, by id."""
+    """Return the steps that can begin at all under these circumstances, by id."""
     found: dict[str, Step] = {}
     agreed = not pathway.consent.needed or "consent=given" in standing
     while more := [s for s in pathway.asking if s.id not in found and (agreed or s.without_consent) and _can_begin(s, standing, found)]:
@@ -142,7 +142,7 @@ def _ready(step: Step, standing: Marks, kept: object) -> tuple[object, object]:
 
 
 def consent_class(pathway: Pathway, standing: Marks) -> str:
-    """How consent counts for a procedure: not at all, given, awaited or withheld."""
+    """Return the effect of consent on a procedure: none (empty), given, awaited or withheld."""
     if not pathway.consent.needed:
         return ""
     if "consent=given" in standing:
@@ -151,7 +151,7 @@ def consent_class(pathway: Pathway, standing: Marks) -> str:
 
 
 def said(pathway: Pathway) -> dict[str, set[str]]:
-    """Circumstances that a procedure looks at: mark → the places where it stands."""
+    """Return the circumstances that a procedure tests: mark → the conditions that contain it."""
     found: dict[str, set[str]] = {}
     for step in pathway.steps:
         groups = [step.after, step.at_once, step.again, step.unless, step.until, *step.when]
@@ -169,7 +169,7 @@ def said(pathway: Pathway) -> dict[str, set[str]]:
 
 
 def _words(name: str, said: Mapping[str, set[str]], pathway: Pathway, policy: Policy) -> list[str]:
-    """One word of each kind of a circumstance: those that stand in the same places are the same, and so are all that stand nowhere."""
+    """Return one word of each kind of a circumstance: words in the same conditions are equivalent, and so are all words in none."""
     usual = str(getattr(USUAL, name))
     allowed = [mark.partition("=")[2] for group in pathway.applies for mark in sorted(group) if mark.startswith(f"{name}=")]
     every = allowed or list(policy.codes.get(LISTS.get(name, name), (usual,)))
@@ -208,17 +208,18 @@ def _languages(said: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str
 Look = tuple[object, ...]
 Begun = Sequence[tuple[Pathway, tuple[Step, ...]]]
 MOVES = 2
-"""Places that a person may hold or have left before the one that is looked for (ours): so many more are looked at."""
+"""Places that a person may hold or have left before the next one is searched (ours): the look contains this many services more."""
 
 
 def look(pathways: Iterable[Pathway], policy: Policy, given: Circumstance, failing: int) -> Look:
-    """Of the municipality where the person was found, for the steps that can begin at all, while so many agencies fail at most."""
+    """Return the look of the municipality where the person was found, for the steps that can begin at all. failing: agencies that fail at
+    most."""
     standing = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
     return look_of([(pathway, tuple(possible(pathway, standing).values())) for pathway in pathways], policy, given, standing, failing)
 
 
 def look_of(begun: Begun, policy: Policy, given: Circumstance, standing: Marks, failing: int) -> Look:
-    """The same, where it is known which steps of each procedure can begin."""
+    """Return the look, for procedures whose possible steps are already known."""
     names: dict[str, int] = {}
     parts: list[object] = []
     for pathway, steps in begun:
@@ -236,7 +237,7 @@ def look_of(begun: Begun, policy: Policy, given: Circumstance, standing: Marks, 
 
 
 def asked(step: Step, rule: SeatRule) -> list[tuple[str, ...]]:
-    """The lists of roles that a seat may be put to, each in order."""
+    """Return the lists of roles that a seat may be offered to, each in order."""
     if step.placement is None:
         return [rule.roles]
     tables = dict.fromkeys([step.placement.until_known, *step.placement.roles.values()])
@@ -246,7 +247,7 @@ def asked(step: Step, rule: SeatRule) -> list[tuple[str, ...]]:
 def _first(
     policy: Policy, given: Circumstance, step: Step, rule: SeatRule, roles: tuple[str, ...], bans: set[str], failing: int
 ) -> Iterator[tuple[Service, str]]:
-    """Those that may ever be asked of one list: one agency more than may fail, and for a place as many more as a person may have had."""
+    """Return the first services of one list, as many as can ever be asked: one agency more than may fail, and for a place MOVES more."""
     left = failing + 1 + (MOVES if step.placement is not None else 0)
     seen: set[str] = set()
     for service, role in policy.order(roles, rule.areas, given.traits.found_in):
@@ -261,7 +262,8 @@ def _first(
 
 
 def _service(service: Service, rule: SeatRule, step: Step, policy: Policy, names: dict[str, int]) -> object:
-    """All that decides how it is asked. names: a number for every agency and service, in order of appearance."""
+    """Return everything about a service that affects how it is asked. names: a number for every agency and service, in
+    order of appearance."""
     agency = policy.agencies[service.agency]
     rungs = sum(1 for rung in rule.ladder if rung in agency.ladder) or len(agency.ladder)
     locks = step.placement is not None and bool(service.roles & step.placement.secure)

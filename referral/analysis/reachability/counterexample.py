@@ -20,19 +20,19 @@ from referral.domain.policy import Policy
 from referral.domain.policy.limits import DAY, HOUR, MINUTE
 
 LINES = 40
-"""Lines of a story (ours): a way that goes round in a circle is told until everybody sees it."""
+"""Lines of a story (ours): enough for a reader to see a circle."""
 UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
 
 
 class Told(Struct, frozen=True):
-    """One line of a story and what followed."""
+    """One line of a story and the events that follow."""
 
     do: str
     then: tuple[str, ...] = ()
 
 
 class Story(Struct, frozen=True):
-    """title: what it shows. taken: places of services that other cases hold."""
+    """A way as a story. title: what it shows. taken: places of services that other cases hold."""
 
     title: str
     taken: Mapping[str, int]
@@ -40,7 +40,7 @@ class Story(Struct, frozen=True):
 
 
 def story(title: str, way: Way, policy: Policy, about: str = "") -> Story:
-    """The story of a way, as far as to the task at a desk that it is about; without one to its end."""
+    """Return the story of a way, up to the desk task that it is about; without one, to its end."""
     lines: list[Told] = []
     for one in _lines(way):
         lines.append(one)
@@ -50,7 +50,8 @@ def story(title: str, way: Way, policy: Policy, about: str = "") -> Story:
 
 
 def text(found: Story, folder: str = "") -> str:
-    """The file. folder: of the files that the policy has otherwise than the shipped one, as seen from the story; empty: none."""
+    """Return the text of the story file. folder: of the policy files that differ from the shipped ones, relative to the
+    story; empty: none."""
     out = [f"story: {json.dumps(found.title, ensure_ascii=False)}"]
     if folder:
         out.append(f"policy: {folder}   # the shipped policy, with these files in place of its own; an empty file is left out")
@@ -103,7 +104,7 @@ def _refer(given: Given) -> Iterator[str]:
 
 
 def _where(case: Case | None, offer_id: str) -> str:
-    """`step`, `step.1`, or with `@service` where the newest offer there is another."""
+    """Return the target of an answer: `step`, `step.1`, or with `@service` where the newest offer there is another."""
     assert case is not None
     for (_, _, number), _, run, seat in seats(case):
         for offer in (*seat.past, *seat.kept, *filter(None, (seat.offer, seat.next))):

@@ -27,13 +27,13 @@ from referral.domain.policy.limits import HOUR
 from referral.domain.policy.procedure import Pathway
 
 NIGHT = START + 64 * HOUR
-"""And another: the night of the Saturday after, 02:00, when offices are closed."""
+"""The second start: the night of the Saturday after, 02:00, when offices are closed."""
 
 
 def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
-    """Every way of one class. depth: how many agencies fail at most: 0, 1, or 2 one after the other.
+    """Yield every way of one class. depth: how many agencies fail at most: 0, 1, or 2 one after the other.
 
-    On those on which nobody fails people are also prompt, and the referral also comes at night.
+    The ways on which no agency fails are walked twice, with late and with prompt answers, and once with the referral at night.
     """
     pathway = next(one for one in policy.current if one.id == task.pathway)
     given = Given(START, Pace.LATE, task.traits, task.consent)
@@ -58,7 +58,8 @@ def ways(policy: Policy, task: Task, depth: int) -> Iterator[Way]:
 
 
 def calm_ways(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way], list[Fork]]:
-    """The ways on which nobody fails: for each code of each decision one, from the way on which it was first asked for."""
+    """Return the ways on which no agency fails (one for each code of each decision, from the way that first asked for it),
+    and their forks."""
     found: list[Way] = []
     broken: list[Fork] = []
     codes: set[tuple[str, str]] = set()
@@ -80,11 +81,11 @@ def calm_ways(policy: Policy, pathway: Pathway, given: Given) -> tuple[list[Way]
 
 
 PAIRED = (Fault.STALLS, Fault.SILENT, Fault.DECLINES, Fault.FULL, Fault.UNSTAFFED)
-"""Failures that are combined. Who stalls is silent, only longer, so silence counts where nobody can stall."""
+"""Failures that are combined. An agency that stalls is silent too, only for longer, so silence counts where no agency can stall."""
 
 
 class Single(NamedTuple):
-    """One failure: where it forks, what it comes to, and where that forks further."""
+    """One failure: its fork, its way, and the further forks of that way."""
 
     fork: Fork
     way: Way
@@ -92,7 +93,7 @@ class Single(NamedTuple):
 
 
 def alone(pathway: Pathway, fork: Fork, *, branches: bool) -> Single:
-    """The way on which one more agency fails. branches: look for further forks; the world of the fork stays as it is."""
+    """Walk the way on which one more agency fails. branches: collect further forks; the world of the fork is not changed."""
     walker = Walker(pathway)
     world = fork.world.fork(fork.world.given)
     way = walker.go(world, begun(fork), branches=branches)
@@ -100,7 +101,7 @@ def alone(pathway: Pathway, fork: Fork, *, branches: bool) -> Single:
 
 
 def pairs(pathway: Pathway, singles: Sequence[Single]) -> Iterator[Way]:
-    """The ways on which another agency fails after the first."""
+    """Yield the ways on which another agency fails after the first."""
     counted = [single for single in singles if _counts(single.fork, singles)]
     for first in counted:
         for fork in first.forks:
@@ -122,7 +123,7 @@ def _counts(fork: Fork, others: Sequence[Single] | Sequence[Fork]) -> bool:
 
 
 def _both(pathway: Pathway, first: Fork, then: Fork) -> Way:
-    """The way on which the later one fails, and the first one too, should it be asked again."""
+    """Walk the way on which the later agency fails, and the first one too if it is asked again."""
     assert first.fault is not None
     given = then.world.given
     world = then.world.fork(structs.replace(given, faults={**given.faults, first.agency: first.fault}))

@@ -24,13 +24,14 @@ from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.conditions import case_marks, latest, marks
 
 EXPECTED = ("consent-missing", "confirm-default")
-"""What a desk is asked by design, although nobody fails."""
+"""Desk tasks that a procedure opens by design, although no agency fails."""
 LEFT = ("switched", "consent-withdrawn")
-"""How a procedure ends that is not for this person after all."""
+"""Outcomes of a procedure that turned out not to be for this person."""
 
 
 class Finding(Struct, frozen=True):
-    """kind: nobody, stands, limit, unserved, endless, forbidden, desk. about: what further tells it from others.
+    """One fault or weak point of a policy. kind: nobody, stands, limit, unserved, endless, forbidden, desk. about: separates it from others
+    of its kind.
 
     do: what may help. who: an example of a child.
     """
@@ -45,12 +46,12 @@ class Finding(Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What tells it from others."""
+        """The fields that identify a finding."""
         return self.kind, self.pathway, self.step, self.about
 
 
 def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
-    """What one way shows."""
+    """Yield the faults that one way shows."""
     pathway = next(one for one in policy.current if one.id == task.pathway)
     case = way.last.case if way.last is not None else None
     child = described(task)
@@ -69,7 +70,7 @@ def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
         yield Finding("limit", task.pathway, step, what, said, "give it more time, or begin it later", child)
     for about, step, seat in way.tasks:
         if about == "no-candidate" and step in way.closed:
-            continue  # a note
+            continue  # reported by `notes`
         if about == "no-candidate":
             yield _nobody(policy, pathway, step, seat, way, child)
         elif about == "standing-still":
@@ -83,7 +84,7 @@ def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 
 
 def described(task: Task) -> str:
-    """An example of the children of a class: what is not as usual with it."""
+    """Describe an example child of a class: age, sex, and every trait that is not as usual."""
     traits = task.traits
     said = [traits.age if traits.age_band == "unknown" else f"{traits.age} of {traits.age_band}", traits.sex]
     for name in ("urgency", "origin", "asylum", "home"):
@@ -115,7 +116,8 @@ def _nobody(policy: Policy, pathway: Pathway, id: str, seat: int, way: Way, chil
 
 
 def _stands(policy: Policy, pathway: Pathway, case: Case, way: Way, child: str) -> Iterator[Finding]:
-    """Nothing moves any more, and no limit runs: a seat that waits for its holder, or a step whose time never comes."""
+    """Yield findings about a case that no longer moves while no limit runs: a seat that waits for its holder, or a step that never becomes
+    ready."""
     codes = "".join(f"after {code} in {of}, " for of, code in way.given.codes.items())
     track = next((one for one in case.tracks if one.pathway == pathway.id), None)
     if track is None:
@@ -159,7 +161,7 @@ def _circling(case: Case | None) -> list[str]:
 
 
 def notes(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
-    """What one way shows."""
+    """Yield the weak points that one way shows."""
     if len(way.failing) == 1 and not way.given.excluded:
         pathway = next(one for one in policy.current if one.id == task.pathway)
         for about, id, seat in way.tasks:
@@ -173,7 +175,7 @@ def notes(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 
 
 def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
-    """Rungs that a step names and none of which an agency has: all of its own are woken instead."""
+    """Yield the agencies that have none of the rungs that a step names: all of their own are knocked instead."""
     pathway = next(one for one in policy.current if one.id == task.pathway)
     last = way.last
     while last is not None:
@@ -187,7 +189,7 @@ def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
 
 
 def whole(policy: Policy, tally: Tally) -> Iterator[Finding]:
-    """What is wrong. tally: of every class of every pathway that it knows."""
+    """Yield the faults of the whole policy. tally: of every class of every pathway that it contains."""
     yield from rivals(policy)
     for pathway in policy.current:
         if pathway.id not in tally.opened:
@@ -205,7 +207,7 @@ def whole(policy: Policy, tally: Tally) -> Iterator[Finding]:
 
 
 def rivals(policy: Policy) -> Iterator[Finding]:
-    """Two procedures for the same person, of which neither says what becomes of the other."""
+    """Yield pairs of procedures that begin for the same person while neither defines what happens to the other."""
     for number, one in enumerate(policy.current):
         for other in policy.current[number + 1 :]:
             both = shared(one, other)
@@ -217,7 +219,7 @@ def rivals(policy: Policy) -> Iterator[Finding]:
 
 
 def shared(one: Pathway, other: Pathway) -> tuple[str, ...] | None:
-    """An example of circumstances to which both apply; None where there is none."""
+    """Return an example of circumstances to which both procedures apply; None where there is none."""
     found: list[str] = []
     groups: dict[str, list[Marks]] = {}
     for group in (*one.applies, *other.applies):
@@ -235,7 +237,7 @@ def shared(one: Pathway, other: Pathway) -> tuple[str, ...] | None:
 
 
 def _overlapping(policy: Policy, pathway: Pathway, step: Step) -> Iterator[Finding]:
-    """Rounds that may last until after the next one should have begun: its limit cannot be kept."""
+    """Yield a finding where a round may last longer than the interval to the next one, whose limit then cannot be kept."""
     last = next((step.limits[what] for what in ("complete", "decide", "arrive", "present", "accept") if what in step.limits), None)
     if last is None or not step.repeats:
         return

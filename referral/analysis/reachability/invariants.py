@@ -14,7 +14,7 @@ from referral.domain.rules.conditions import case_marks, marks, secure_allowed
 
 
 def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, policy: Policy) -> Iterator[str]:
-    """What is wrong with one offer; nothing where all is well. before, after: the case around its decision."""
+    """Yield the faults of one offer; none when it is valid. before, after: the case around its decision."""
     track = next((one for one in after.tracks if one.track_id == opened.track_id), None)
     pathway = policy.pinned.get(track.digest) if track else None
     step = pathway.step(opened.step) if pathway else None

@@ -16,13 +16,13 @@ from referral.domain.policy import policy as domain
 from referral.parallel import shared
 
 ABOUT = {"nobody": "no-candidate", "stands": "standing-still"}
-"""By kind of finding: the task at a desk at which its story ends."""
+"""The desk task with which the story of a finding ends, by kind of finding."""
 OFTEN = 4
-"""Classes after which the progress is told."""
+"""Classes between two reports of progress."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What shall be looked at. files: of the policy. depth: how many agencies fail; deep: two in trafficking.
+    """Options of a check. files: of the policy. depth: how many agencies fail; deep: two in trafficking.
 
     pathways, places: only these, where any are named.
     """
@@ -38,7 +38,7 @@ Key = tuple[str, str, str, str]
 
 
 class Found(Struct, frozen=True):
-    """One finding, with the municipalities where it is so, and how one comes to it."""
+    """One finding, with the municipalities in which it occurs, and a story that leads to it."""
 
     finding: Finding
     places: tuple[str, ...]
@@ -46,14 +46,14 @@ class Found(Struct, frozen=True):
 
 
 class Result(Struct):
-    """tally: of all ways. found: what is wrong, weak: what is worth knowing; both by what tells findings apart."""
+    """Result of a check. tally: of all ways. found: faults, weak: weak points; both by the key of the finding."""
 
     tally: Tally = field(default_factory=Tally)
     found: dict[Key, Found] = field(default_factory=dict)
     weak: dict[Key, Found] = field(default_factory=dict)
 
     def take(self, policy: Policy, task: Task) -> None:
-        """One more class."""
+        """Check one more class."""
         every = list(ways(policy, task, task.depth))
         self.tally.take(task, every)
         for way in every:
@@ -64,7 +64,7 @@ class Result(Struct):
                 _note(self.weak, Found(one, task.places))
 
     def add(self, other: Result) -> None:
-        """Those of another process."""
+        """Add the result of another process."""
         self.tally.add(other.tally)
         for found in other.found.values():
             _note(self.found, found)
@@ -72,7 +72,7 @@ class Result(Struct):
             _note(self.weak, found)
 
     def finish(self, policy: Policy) -> None:
-        """Look at the whole, when all classes of the pathways that were asked for are in it."""
+        """Check the whole policy, once all classes of the requested pathways are in the tally."""
         for one in whole(policy, self.tally):
             _note(self.found, Found(one, ()))
 
@@ -85,12 +85,12 @@ def _note(known: dict[Key, Found], found: Found) -> None:
 
 
 def classes(policy: Policy, asked: Asked) -> tuple[Task, ...]:
-    """All classes, those of one pathway spread among those of others, so that processes get the like of each."""
+    """Return all classes, those of one pathway spread among those of others, so that each process gets a similar share."""
     return tasks(policy, asked.depth, deep=asked.deep, pathways=asked.pathways, places=asked.places)
 
 
 def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: Callable[[int], None]) -> Result:
-    """All classes. tell: how many more have been looked at."""
+    """Check all classes. tell: called with the number of further classes done."""
     result = Result()
     if jobs < 2 or len(made) < 2:
         for task in made:
@@ -104,7 +104,7 @@ def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: C
 
 
 def share(asked: Asked, made: tuple[Task, ...]) -> Iterator[int | Result]:
-    """What one process does: its classes, with one result in the end."""
+    """Check the classes of one process: yield progress, and its result at the end."""
     policy, result = domain.compile(asked.files), Result()
     for number, task in enumerate(made, 1):
         result.take(policy, task)

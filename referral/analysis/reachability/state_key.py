@@ -16,16 +16,17 @@ ROUNDS = 3
 
 
 def view(case: Case, policy: Policy) -> View:
-    """Everything but times, ids and holders of what has been taken: that an agency was tried counts only while it may be asked again.
+    """Return the key: everything but times, ids and the holders of taken seats. An agency tried before counts only while it may be asked
+    again.
 
-    A telephone call at a desk is part of its offer, and no standing of its own.
+    A telephone call at a desk is part of its offer, and not counted separately.
     """
     tasks = frozenset((task.about, task.step, task.seat) for task in case.tasks if task.about not in CALLS)
     return (tuple(_track(track, policy) for track in case.tracks), tasks, case.closed)
 
 
 def mentioned(pathway: Pathway) -> frozenset[str]:
-    """The marks of missed acknowledgements that a procedure looks at; what it does not look at changes nothing."""
+    """Return the marks of missed acknowledgements that a procedure tests; one that it does not test has no effect."""
     groups: list[Iterable[str]] = [group for change in pathway.changes for group in change.when]
     for step in pathway.steps:
         groups += [step.after, step.at_once, step.again, step.unless, step.until, *step.when]

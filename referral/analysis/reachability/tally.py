@@ -12,10 +12,10 @@ from referral.analysis.reachability.walk import Way
 
 
 class Row(Struct):
-    """One pathway in one municipality. Times are the longest, µs after the referral; -1: never on any way.
+    """Totals of one pathway in one municipality. Times are the longest, µs after the referral; -1: never on any way.
 
-    calm: nobody fails. first: to the first acceptance. bed: to a place. desk: to a desk, on ways on which nobody has accepted before.
-    ways: on which somebody fails; desks: of these, where a desk is asked. by: who fails, and how, on the longest.
+    calm: no agency fails. first: to the first acceptance. bed: to a place. desk: to a desk, on ways without an earlier acceptance. ways: on
+    which an agency fails; desks: of these, where a desk is asked. by: which agency fails, and how, on the longest.
     """
 
     calm_first: int = -1
@@ -31,7 +31,7 @@ class Row(Struct):
     by_bed: str = ""
 
     def add(self, other: Row) -> None:
-        """More ways."""
+        """Add the totals of more ways."""
         if other.first > self.first:
             self.by_first = other.by_first
         if other.bed > self.bed:
@@ -43,7 +43,8 @@ class Row(Struct):
 
 
 class Tally(Struct):
-    """rows: by pathway and municipality. opened, decided: by pathway, the steps that begin and the codes that are decided on any way."""
+    """All totals. rows: by pathway and municipality. opened, decided: by pathway, the steps that begin and the codes that are decided on
+    any way."""
 
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     opened: dict[str, set[str]] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Tally(Struct):
     """Ways on which an agency is excluded."""
 
     def take(self, task: Task, ways: Iterable[Way]) -> None:
-        """All ways of one class."""
+        """Count all ways of one class."""
         row = Row()
         opened = self.opened.setdefault(task.pathway, set())
         decided = self.decided.setdefault(task.pathway, set())
@@ -76,7 +77,7 @@ class Tally(Struct):
             self.rows.setdefault((task.pathway, place), Row()).add(row)
 
     def add(self, other: Tally) -> None:
-        """Those of another process."""
+        """Add the tally of another process."""
         for key, row in other.rows.items():
             self.rows.setdefault(key, Row()).add(row)
         for pathway, steps in other.opened.items():
@@ -89,7 +90,7 @@ class Tally(Struct):
 
 def _count(row: Row, way: Way, beds: bool, start: int) -> None:
     if not way.failing and way.given.start != start:
-        return  # how long a weekend is, is not the procedure's
+        return  # the length of a weekend is no property of the procedure
     if not way.failing:
         row.calm_first, row.calm_bed = max(row.calm_first, way.first), max(row.calm_bed, way.bed)
     else:
@@ -105,6 +106,6 @@ def _count(row: Row, way: Way, beds: bool, start: int) -> None:
 
 
 def who(way: Way) -> str:
-    """Who fails on a way, as a step tells it: municipalities of one class have other agencies in the same places."""
+    """Return the agency that fails on a way, named by its step: municipalities of one class have other agencies in the same places."""
     said = [f"{step}: {fault.value}" if step else "an agency is excluded" for _, step, fault in way.failing]
     return ", then ".join(said)

@@ -38,15 +38,15 @@ class Task(Struct, frozen=True):
 
 
 PAIRS = "concern=trafficking"
-"""Whose procedures are looked at with two failures when it shall be deep."""
+"""Procedures of this concern are checked with two failures when the check is deep."""
 
 
 def tasks(
     policy: Policy, failing: int, *, deep: bool = False, pathways: tuple[str, ...] = (), places: tuple[str, ...] = ()
 ) -> tuple[Task, ...]:
-    """All of them, for so many agencies that fail, and where it shall be deep for two in trafficking.
+    """Return all tasks. failing: how many agencies fail; deep: two in trafficking.
 
-    Only for these pathways and municipalities, where any are named.
+    pathways, places: only these, where any are named.
     """
     where = [id for id in policy.municipalities if not places or id in places]
     found: list[Task] = []
@@ -58,7 +58,7 @@ def tasks(
 
 
 def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator[Task]:
-    """The same without merging: every circumstance in every municipality, each by itself. For tests of the merging."""
+    """Yield every circumstance in every municipality as a task, without merging them into classes. For tests of the merging."""
     for given in circumstances(pathway, policy):
         for place in places:
             traits = structs.replace(given.traits, found_in=place)
@@ -67,14 +67,14 @@ def every(pathway: Pathway, policy: Policy, places: tuple[str, ...]) -> Iterator
 
 
 def alike(pathway: Pathway, policy: Policy, given: Circumstance, place: str, failing: int) -> object:
-    """What a procedure can tell of a circumstance in a municipality: where this is the same, so are the ways."""
+    """Return everything that a procedure can tell of a circumstance in a municipality: equal values lead to equal ways."""
     here = given._replace(traits=structs.replace(given.traits, found_in=place))
     begun = opened(policy, here.traits)
     return residue(begun, here), look(begun, policy, here, failing)
 
 
 def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> Iterator[Task]:
-    """Circumstances under which the same steps can begin have, for the same age, sex and bans, the same look everywhere."""
+    """Yield the tasks of one pathway. Circumstances with the same possible steps, age, sex and bans have the same look everywhere."""
     members: dict[object, dict[str, Circumstance]] = {}
     looks: dict[object, Look] = {}
     seen: set[object] = set()

@@ -18,13 +18,14 @@ from referral.domain.policy.procedure import Pathway
 from referral.domain.rules.telephone import CALLS
 
 INPUTS = 400
-"""A way with more inputs goes round in a circle (ours; the longest of the shipped procedures has some 60)."""
+"""Inputs of a way, after which it counts as endless (ours; the longest of the shipped procedures has some 60)."""
 HORIZON = 1_000 * DAY
-"""A way that is not over by then is not waited for any longer (ours): reviews have repeated for years."""
+"""Length of a way, after which it counts as endless (ours): reviews have repeated for years."""
 
 
 class Fork(NamedTuple):
-    """Where a way parts: the world as it stands, and what is new there. step, agency: of the offer. fault None: code is decided."""
+    """A point at which a way splits: the world at that point, and the difference. step, agency: of the offer. fault None: `code` is
+    decided."""
 
     world: World
     step: str
@@ -33,9 +34,9 @@ class Fork(NamedTuple):
     code: str
     parent: Way
     known: Way
-    """What had come about before it."""
+    """The results of the parent way before the fork."""
     at: int
-    """After how many decisions of its parent."""
+    """Number of decisions of the parent before the fork."""
 
 
 class Asks(NamedTuple):
@@ -45,11 +46,11 @@ class Asks(NamedTuple):
     held: frozenset[str] = frozenset()
 
     def add(self, other: Asks) -> Asks:
-        """Both."""
+        """Return the union of both."""
         return Asks(self.ordered | other.ordered, self.held | other.held)
 
     def concern(self, agencies: frozenset[str], case: Case) -> bool:
-        """Whether any of these agencies would be asked, as the case stands: a seat that it does not hold is asked of another."""
+        """Return True when the case as it is now would ask any of these agencies: a seat that they do not hold would ask another."""
         if agencies & self.ordered:
             return True
         holding = agencies & self.held
@@ -57,12 +58,11 @@ class Asks(NamedTuple):
 
 
 class Way(Struct, eq=False):
-    """What one way came to. first, bed, desk: µs after the referral; -1: never. about: what the desk was asked first, and for which step.
+    """Results of one way. first, bed, desk: µs after the referral; -1: never. tasks: desk tasks by what they are about, with their time.
 
-    opened: steps that began. decided: (step, code). asked: (agency, step). end: how it ended. parent: the way that it failed from.
-    late: limits that passed, by step. closed: steps for which a desk is asked while an office is closed.
-    merged: it goes on as its parent (or the parent of that) does from there on. views: how it stood after so many decisions; asks: who is
-    asked after them.
+    opened: steps that began. decided: (step, code). asked: (agency, step). end: how it ended. parent: the way without its last failure.
+    late: limits that passed, by step. closed: steps for which a desk is asked while an office is closed. merged: it goes on as its parent
+    (or the parent of that) does after so many decisions. views: state key → number of decisions; asks: agencies that are asked after them.
     """
 
     given: Given
@@ -88,12 +88,12 @@ class Way(Struct, eq=False):
 
     @property
     def agencies(self) -> frozenset[str]:
-        """Agencies that fail."""
+        """The agencies that fail."""
         return frozenset(agency for agency, _, _ in self.failing)
 
     @property
     def parents(self) -> Iterator[Way]:
-        """Ways on which fewer agencies fail, the nearest first."""
+        """The ways on which fewer agencies fail, the nearest first."""
         way = self.parent
         while way is not None:
             yield way
@@ -101,13 +101,13 @@ class Way(Struct, eq=False):
 
     @property
     def everybody(self) -> frozenset[str]:
-        """Agencies that are asked on it, to its very end."""
+        """The agencies that are asked on this way, to its very end."""
         later = self.merged[0].asks[self.merged[1]] if self.merged else Asks()
         return later.ordered | later.held | {agency for agency, _ in self.asked}
 
 
 class Walker:
-    """Goes ways of one pathway. forks: those found on the way that is gone now."""
+    """Walks ways of one pathway. forks: those found on the current way."""
 
     def __init__(self, pathway: Pathway) -> None:
         self.pathway = pathway
@@ -115,7 +115,8 @@ class Walker:
         self._at = 0
 
     def go(self, world: World, way: Way, *, branches: bool) -> Way:
-        """To its end, or to where it is known how it goes on. branches: collect forks, and what is asked after every view."""
+        """Walk to the end of the way, or to a state from which its continuation is known. branches: collect forks, and the agencies asked
+        after each state."""
         held: list[Asks] = []
         before_it = world.steps
         done = world.begin() if world.case is None else None
@@ -148,7 +149,7 @@ class Walker:
         return way
 
     def _note(self, world: World, way: Way, done: Decided, before: Case | None, branches: bool) -> Asks:
-        """Take down what a decision says, and whom it asks."""
+        """Record a decision, and return the agencies that it asks."""
         since = done.now - way.given.start
         own = next((track.track_id for track in done.case.tracks if track.pathway == self.pathway.id), "")
         asked: tuple[set[str], set[str]] = set(), set()
@@ -177,7 +178,7 @@ class Walker:
         return Asks(frozenset(asked[0]), frozenset(asked[1]))
 
     def _takes(self, event: e.OfferOpened, own: str, way: Way, branches: bool, world: World) -> bool:
-        """Take down an offer, with its forks. Whether the agency was asked because it holds a seat."""
+        """Record an offer and its forks. Return True when the agency was asked because it holds a seat."""
         step = self.pathway.step(event.step) if event.track_id == own else None
         if step is None:
             return False
@@ -193,7 +194,8 @@ class Walker:
         return step.seats[event.seat].holder is not None
 
     def _forked(self, world: World, event: e.OfferOpened, fault: Fault) -> World:
-        """The world at this offer, whose agency fails from now on; one that is full is so from the first, as it is not even asked."""
+        """Return the world at this offer with its agency failing from now on. A full agency fails from the start, because it is not even
+        asked."""
         given = structs.replace(world.given, faults={**world.given.faults, event.agency: fault})
         if fault is Fault.FULL:
             return World(world.policy, given)
@@ -225,7 +227,7 @@ class Walker:
             way.end = "desk"
             return True
         if any(world.asked[offer.offer_id][1] is not None for offer in open_offers(case)):
-            return False  # somebody who fails still has the case
+            return False  # an agency that fails still has an open offer
         now = view(case, world.policy)
         for parent in way.parents:
             index = parent.views.get(now)
@@ -236,7 +238,7 @@ class Walker:
 
 
 def inputs(last: Decided | None) -> Iterator[Decided]:
-    """The decisions of a way, the first of them first."""
+    """Yield the decisions of a way, oldest first."""
     found = []
     while last is not None:
         found.append(last)
@@ -245,7 +247,7 @@ def inputs(last: Decided | None) -> Iterator[Decided]:
 
 
 def begun(fork: Fork) -> Way:
-    """A way that has just forked: what was reached before is reached on it too, unless it begins anew."""
+    """Return the way that begins at a fork. It keeps the results reached before the fork, unless it starts from the referral."""
     given, known = fork.world.given, fork.known
     way = Way(given, None if fork.fault is None else fork.parent, failing=failing(fork.parent, fork))
     if fork.world.case is not None:
@@ -259,5 +261,5 @@ def _known(way: Way) -> Way:
 
 
 def failing(way: Way, fork: Fork) -> tuple[tuple[str, str, Fault], ...]:
-    """Who fails after a fork, from which step on, and how."""
+    """Return the failures of a way after a fork: agency, step from which on, and fault."""
     return way.failing if fork.fault is None else (*way.failing, (fork.agency, fork.step, fork.fault))

@@ -21,11 +21,11 @@ CASE = "00000000-0000-0000-0000-00000000000c"
 SOURCE = Source(topic="referral-intake", partition=0, offset=0)
 ALARM = Source(topic="alarm")
 SENDER = "school-drita"
-"""Who refers, as in the stories; it is asked for nothing."""
+"""The agency that refers, as in the stories; no step asks it."""
 START = 1_790_755_200_000_000
-"""When the referral comes: a Wednesday, 30 September 2026, 10:00 in Prishtinë, as in the stories; µs UTC."""
+"""Time of the referral: a Wednesday, 30 September 2026, 10:00 in Prishtinë, as in the stories; µs UTC."""
 AGAIN = 3
-"""Times that a desk is told the same again before it counts as told (ours): what follows is the same for ever."""
+"""Repetitions of a desk task after which the world stops waiting for it (ours): it would only be repeated for ever."""
 STATES = {
     e.OfferOpened: "OFFERED",
     e.OfferEscalated: "OFFERED",
@@ -36,9 +36,9 @@ STATES = {
 
 
 class Given(Struct, frozen=True):
-    """What a way takes for granted. codes: by step, the code that is decided (else its first). faults: by agency, from when on it fails.
+    """Assumptions of a way. codes: by step, the code that is decided (else its first). faults: by agency, the way in which it fails.
 
-    excluded: actors, as a referral says them.
+    excluded: actors, as a referral names them.
     """
 
     start: int
@@ -51,7 +51,7 @@ class Given(Struct, frozen=True):
 
 
 class Decided(Struct, frozen=True, eq=False):
-    """One decision, and what stood before it: before its input, so that it can be decided otherwise."""
+    """One decision of a way: its time, its input, its events and the case after it. earlier: the decision before it."""
 
     now: int
     body: Struct
@@ -61,7 +61,7 @@ class Decided(Struct, frozen=True, eq=False):
 
 
 class World:
-    """One way. asked: every open or ended offer by id. acts: what agencies will do. last: the newest decision."""
+    """One case under way. asked: every open or ended offer by id. acts: planned acts of agencies. last: the newest decision."""
 
     __slots__ = ("acts", "asked", "case", "given", "last", "now", "policy", "steps", "told")
 
@@ -74,7 +74,7 @@ class World:
         self.last: Decided | None = None
 
     def fork(self, given: Given) -> World:
-        """The same way, which goes on under other circumstances."""
+        """Return a copy of this world that goes on under other assumptions."""
         other = World.__new__(World)
         other.policy, other.given, other.case, other.now = self.policy, given, self.case, self.now
         other.steps, other.told, other.last = self.steps, self.told, self.last
@@ -82,13 +82,13 @@ class World:
         return other
 
     def fails(self, offer_id: str, event: Any, fault: Fault) -> None:
-        """The agency of an offer that has just been opened fails from it on."""
+        """Let the agency of an offer that has just been opened fail from this offer on."""
         opened, _ = self.asked[offer_id]
         self.asked[offer_id] = (opened, fault)
         self._plan(offer_id, event, "OFFERED")
 
     def begin(self) -> Decided:
-        """The referral comes."""
+        """Decide the referral."""
         given = self.given
         body = e.ReferralSubmitted(
             referral_id="00000000-0000-0000-0000-0000000000a0",
@@ -104,7 +104,7 @@ class World:
         return self.decide(body)
 
     def next(self) -> Struct | None:
-        """The next input, at whose time the world then stands; None: nothing ever comes any more."""
+        """Return the next input and advance the clock to its time; None: no further input will ever come."""
         assert self.case is not None
         due = next_due(self.case)
         if due is not None and self.case.tasks:
@@ -121,7 +121,7 @@ class World:
         return Due(at=due)
 
     def decide(self, body: Struct) -> Decided:
-        """Decide upon an input, and let everybody concerned plan what to do."""
+        """Decide one input, and let every agency concerned plan its next act."""
         self.steps += 1
         if isinstance(body, Due):
             cause = Input(id=f"{self.steps:08x}-0000-0000-0000-0000000000d0", case_id=CASE, body=body, source=ALARM, at=body.at)
@@ -144,7 +144,7 @@ class World:
         return self.last
 
     def _fault(self, agency: str) -> Fault | None:
-        """Who has no place left does everything else well."""
+        """Return the fault of an agency. An agency that is full does everything else well."""
         fault = self.given.faults.get(agency)
         return None if fault is Fault.FULL else fault
 
@@ -157,7 +157,7 @@ class World:
             self.acts[offer_id] = act
 
     def _without_tasks(self, due: int) -> int | None:
-        """A desk that has been told often enough is not waited for: it would be told the same for ever."""
+        """Return the due time without desk tasks that were repeated often enough: waiting for them would never end."""
         assert self.case is not None
         others = next_due(structs.replace(self.case, tasks=()))
         if others is not None and others <= due:
@@ -203,7 +203,7 @@ class World:
         return 0
 
     def _code(self, opened: e.OfferOpened) -> str:
-        """The code that is taken for granted; the next ones once it has been decided in REPEATS rounds."""
+        """Return the code that the way assumes; the next ones once it has been decided in REPEATS rounds."""
         codes = opened.codes
         first = self.given.codes.get(opened.step, codes[0])
         start = codes.index(first) if first in codes else 0

@@ -16,7 +16,8 @@ from referral.domain.policy.procedure import Step
 
 
 class Asked(Struct):
-    """An offer as its agency has it. name: of its dice. state: as in case.Offer, or EXPIRED, or KEPT (declined, kept under a duty)."""
+    """An offer as its agency has it. name: of its random numbers. state: as in case.Offer, or EXPIRED, or KEPT (declined, kept under a
+    duty)."""
 
     name: str
     opened: OfferOpened
@@ -27,7 +28,7 @@ class Asked(Struct):
 
 
 class Act(Struct, frozen=True):
-    """What the agency will do, so many µs from now. word UNKNOWN: nobody can be reached on this rung."""
+    """A planned act of the agency, `after` µs from now. word UNKNOWN: nobody can be reached on this rung."""
 
     after: int
     word: Word
@@ -36,7 +37,7 @@ class Act(Struct, frozen=True):
 
 
 def looks(dice: Dice, asked: Asked) -> Act | None:
-    """What comes of waking a rung; None: silence."""
+    """Return the act that follows a knock at a rung; None: silence."""
     heard, long, _, _ = dice.throw(f"{asked.name} rung {asked.rung}")
     if heard < rates.SILENT:
         return None
@@ -46,7 +47,7 @@ def looks(dice: Dice, asked: Asked) -> Act | None:
 
 
 def answers(dice: Dice, asked: Asked) -> Act | None:
-    """What comes after it has been seen, or after a hold."""
+    """Return the act that follows reading the offer, or the end of a hold."""
     opened = asked.opened
     if opened.kind is OfferKind.NOTIFY:
         return None
@@ -64,7 +65,7 @@ def answers(dice: Dice, asked: Asked) -> Act | None:
 
 
 def goes_on(dice: Dice, asked: Asked) -> Act | None:
-    """What comes after it has been accepted, or has arrived; None: it stays so until the case ends it."""
+    """Return the act that follows an acceptance or an arrival; None: nothing changes until the case ends it."""
     opened = asked.opened
     leaves, long, until, which = dice.throw(f"{asked.name} goes on")
     if asked.state == "ACCEPTED" and "ARRIVE" in opened.words:
@@ -80,7 +81,7 @@ def goes_on(dice: Dice, asked: Asked) -> Act | None:
 
 
 def fits(asked: Asked, word: Word) -> bool:
-    """Whether people would still do it, as the offer stands when the moment has come; a late acceptance may still count."""
+    """Return True when people would still do it in the current state of the offer; a late acceptance may still count."""
     state = asked.state
     match word:
         case Word.UNKNOWN | Word.ACKNOWLEDGE:

@@ -22,7 +22,7 @@ DAYS = 365
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
-    """One referral that comes. name: world and number, `0-17`. at: µs UTC. pathway: the one that it was made for."""
+    """One new referral. name: world and number, `0-17`. at: µs UTC. pathway: the one that it was made for."""
 
     name: str
     at: int
@@ -33,7 +33,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
 
 
 class Caseload(Struct, frozen=True, kw_only=True):
-    """One world: so many cases that come within one year, for the pathways and municipalities of a policy."""
+    """One world: the cases that arrive within one year, for the pathways and municipalities of a policy."""
 
     policy: Policy
     seed: int
@@ -47,7 +47,7 @@ class Caseload(Struct, frozen=True, kw_only=True):
         return int(datetime(self.year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
     def arrivals(self) -> Iterator[Arrival]:
-        """Every case, in order of number, not of time."""
+        """Yield every case, in order of number, not of time."""
         dice = Dice(self.seed)
         mix = {p.id: float(rates.MIX.get(p.id, rates.OTHERS)) for p in self.policy.current}
         pathways = {p.id: p for p in self.policy.current}
@@ -68,19 +68,19 @@ class Caseload(Struct, frozen=True, kw_only=True):
 
 
 def a_year(policy: Policy) -> int:
-    """How many cases all pathways of a policy have in one year."""
+    """Return the number of cases that all pathways of a policy have in one year."""
     return sum(rates.MIX.get(p.id, rates.OTHERS) for p in policy.current)
 
 
 def worlds(policy: Policy, cases: int, seed: int, year: int) -> list[Caseload]:
-    """So many cases, spread evenly over as many worlds as they fill."""
+    """Return this many cases, spread evenly over as many worlds as they fill."""
     count = max(1, round(cases / a_year(policy)))
     share, more = divmod(cases, count)
     return [Caseload(policy=policy, seed=seed, world=n, cases=share + (n < more), year=year) for n in range(count)]
 
 
 def _senders(policy: Policy) -> dict[str, str]:
-    """By municipality an agency that is no desk; under the empty word any."""
+    """Return by municipality an agency that is no desk; under the empty word any such agency."""
     found = {"": min(policy.agencies)}
     for agency in sorted(policy.agencies.values(), key=lambda one: (not one.id.startswith("school"), one.id)):
         if not agency.desk:
@@ -89,14 +89,14 @@ def _senders(policy: Policy) -> dict[str, str]:
 
 
 def _hour(number: float) -> int:
-    """Seven of ten by day, between 8 and 20 h (P); µs after midnight."""
+    """Return a time of day in µs after midnight: seven of ten by day, between 8 and 20 h (P)."""
     by_day = number < 0.7
     hours = 8 + 12 * number / 0.7 if by_day else (20 + 12 * (number - 0.7) / 0.3) % 24
     return int(hours * HOUR)
 
 
 def _traits(dice: Dice, name: str, pathway: Pathway, place: str, policy: Policy) -> Traits:
-    """Traits to which the pathway applies; whatever it does not look at is as in the tables."""
+    """Return traits to which the pathway applies; traits that it does not test follow the tables."""
     said: dict[str, str] = {}
     for number, group in enumerate(pathway.applies):
         mark = one_of({mark: rates.TRAITS.get(mark, 1.0) for mark in sorted(group)}, dice.throw(f"{name} applies {number}")[0])
@@ -136,7 +136,7 @@ def _consent(dice: Dice, name: str) -> Consent | None:
 
 
 def consent(state: ConsentState) -> Consent:
-    """Said by the person, for everything and everybody."""
+    """Return a consent of the person for every section and every agency."""
     return Consent(state=state, basis="consent", giver="person", scope=(), recipients=(), until=None)
 
 
@@ -144,7 +144,7 @@ FORTNIGHT = 14 * DAY
 
 
 def life(dice: Dice, arrival: Arrival) -> Iterator[tuple[int, Struct]]:
-    """When, µs UTC, and the input."""
+    """Yield later inputs of the case with their time, µs UTC."""
     withdraws, excludes, changes, what = dice.throw(f"{arrival.name} life")
     when, later, _, _ = dice.throw(f"{arrival.name} when")
     at = arrival.at + int(when * FORTNIGHT)

@@ -26,12 +26,12 @@ from referral.domain.rules.telephone import TELL
 
 ANYWHERE = ("found-in", "neighbour", "region", "other-region", "country")
 PATIENCE = 4
-"""Times that a desk tries to help with one thing before it ends the case (ours)."""
+"""Attempts of a desk to help with one thing before it ends the case (ours)."""
 MISSED = {"arrive-missed": Word.ARRIVE, "present-missed": Word.ARRIVE, "complete-missed": Word.COMPLETE}
 
 
 def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, policy: Policy) -> Struct:
-    """What the desk gives as its next input. tried: how often it has acted on the same thing before."""
+    """Return the next input of the desk about a task. tried: number of its earlier attempts at the same thing."""
     if task.about == TELL and (told := find(case, task.offer_id or "")):
         return _says(task, told[4], Word.ACKNOWLEDGE, now)
     if tried >= PATIENCE or not case.tracks:
@@ -63,7 +63,7 @@ def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, poli
 
 
 def _vacant(case: Case) -> tuple[str, str, int] | None:
-    """A seat that has nobody while nothing else moves."""
+    """Return a vacant seat while nothing else moves."""
     for (_, _, number), track, run, seat in seats(case):
         if not (track.outcome or run.outcome or seat.offer or seat.code):
             return track.track_id, run.step, number
@@ -86,7 +86,7 @@ def _order(word: Instruction, task: NeedsPerson, now: int, target: str = "") -> 
 
 
 def _code(step: Step, run: Run, tried: int, throw: Throw) -> str:
-    """What was taken by default is confirmed; else a code by weight, and another one where that was not possible."""
+    """Return the code that a desk decides: first the one taken by silence, or one by weight; each further attempt another one."""
     weights = {code: rates.CODES.get(code, 0.5) for code in step.codes}
     first = run.verdict or one_of(weights, throw[1])
     codes = [first, *(code for code in step.codes if code != first)]
@@ -94,7 +94,8 @@ def _code(step: Step, run: Run, tried: int, throw: Throw) -> str:
 
 
 def _chases(task: NeedsPerson, offer: Offer, tried: int, now: int) -> Struct:
-    """The desk telephones: it was done and nobody had written it down. The second time it takes the seat away."""
+    """Return the next act about a missed limit: first record that the work was done, as learned by telephone; then release the seat; then
+    settle."""
     word = MISSED.get(task.about)
     if tried or word is None:
         return _order(Instruction.RELEASE if tried < 2 else Instruction.SETTLE, task, now, "" if tried < 2 else SETTLED)
@@ -102,7 +103,7 @@ def _chases(task: NeedsPerson, offer: Offer, tried: int, now: int) -> Struct:
 
 
 def _says(task: NeedsPerson, offer: Offer, word: Word, now: int) -> ResponseSubmitted:
-    """The desk writes down what the agency said on the telephone."""
+    """Return the answer of the agency, recorded by the desk during the call."""
     return ResponseSubmitted(
         response_id=task.task_id,
         offer_id=offer.offer_id,
@@ -117,7 +118,7 @@ def _says(task: NeedsPerson, offer: Offer, word: Word, now: int) -> ResponseSubm
 
 
 def _somebody(case: Case, step: Step, run: Run, seat: int, policy: Policy) -> str:
-    """A service anywhere in the country that was not tried for this seat; the desk may look past area and order."""
+    """Return a service anywhere in the country that was not asked for this seat; the desk may ignore area and order."""
     asked = run.seats[seat]
     rule, tried = step.seats[seat], {offer.service for offer in (*asked.past, *asked.kept)}
     order = policy.order((*rule.roles, *rule.last_resort), ANYWHERE, case.traits.found_in)

@@ -16,7 +16,7 @@ from referral.domain.policy import Policy
 
 
 class Pair(Struct, eq=False):
-    """One case in both worlds. waiting: decisions of either that the other has not reached yet. alike: decisions that were the same."""
+    """One case in both worlds. waiting: decisions of either that the other has not reached yet. alike: number of equal decisions."""
 
     live: Live
     waiting: tuple[deque[Moment], deque[Moment]] = field(default_factory=lambda: (deque(), deque()))
@@ -27,7 +27,7 @@ class Pair(Struct, eq=False):
 
 
 class Against:
-    """Both worlds; always the one that is behind goes on. tallies: before and after."""
+    """Both worlds; the one that is behind in time always goes on. tallies: before and after."""
 
     def __init__(self, caseload: Caseload, before: Policy, after: Policy) -> None:
         self.worlds = (World(caseload, before), World(caseload, after))
@@ -37,7 +37,7 @@ class Against:
         self._parted: set[str] = set()
 
     def run(self) -> Iterator[Decided]:
-        """Every decision of the first world, as it is made; afterwards tallies and differences are whole."""
+        """Yield every decision of the first world as it is made; afterwards tallies and differences are complete."""
         while (side := self._behind()) is not None:
             done = self.worlds[side].step()
             if done is None:
@@ -59,7 +59,7 @@ class Against:
         return 0 if other is None or one <= other else 1
 
     def _compare(self, done: Decided, side: int) -> None:
-        """Match it with the decision of the other world; the first that does not match ends the comparison."""
+        """Match a decision with that of the other world; the first one without a match ends the comparison of the case."""
         name = done.live.name
         pair = self._pairs.setdefault(name, Pair(done.live))
         pair.waiting[side].append(Moment(done.at, done.case, done.events))

@@ -52,7 +52,7 @@ FLAGS: Mapping[str, float] = {
 """Chance of a circumstance (P); else 2 in 1000: signs of exploitation are rare."""
 CONSENT: Mapping[str, float] = {"GIVEN": 0.72, "NOT_ASKED": 0.2, "REFUSED": 0.04, "": 0.04}
 WITHDRAWS, EXCLUDES, CHANGES = 0.02, 0.01, 0.04
-"""Chances (P): consent is withdrawn, a relative is excluded, traits change, each within about a fortnight."""
+"""Chances of a later event (P): consent is withdrawn, a relative is excluded, traits change, each within about a fortnight."""
 
 SILENT, UNREACHED = 0.08, 0.02
 """Chances at each rung (P): nobody answers, nobody can be reached at all."""
@@ -69,9 +69,9 @@ SEES: Mapping[str, int] = {
     "education-directorate": 10 * HOUR, "labour-inspector": 5 * HOUR, "iom": 4 * HOUR, "child-rights-coordinator": 4 * HOUR,
     "disability-centre": 9 * HOUR, "disability-mobile-team": 12 * HOUR, "rights-team": 5 * HOUR, "day-support": 3 * HOUR,
 }  # fmt: skip
-"""Median time until somebody has seen it (P); else 10 minutes. Accepting takes as long again."""
+"""Median time until the offer has been read (P); else 10 minutes. Accepting takes as long again."""
 ROUTINE = 3
-"""So much longer where it is routine (P)."""
+"""Factor of that time for routine cases (P)."""
 COMES = 90 * MINUTE
 """Median time from accepting until somebody is present, or a person has arrived (P)."""
 DECIDES: Mapping[str, int] = {"police": 45 * MINUTE, "police-thbs": 3 * HOUR, "rights-team": 7 * HOUR, "judge": 3 * DAY}
@@ -81,7 +81,7 @@ COMPLETES: Mapping[str, int] = {
     "probation": 8 * DAY, "labour-inspector": 20 * HOUR, "disability-centre": 5 * DAY, "rights-team": 12 * DAY, "iom": 6 * DAY,
     "parents": HOUR, "execution": 90 * DAY, "institution-answer": 18 * DAY, "monitoring": 3 * DAY, "hospital-days": 6 * DAY,
 }  # fmt: skip
-"""Median time until it is done, by step or role (P); else 2 days."""
+"""Median time until the work is done, by step or role (P); else 2 days."""
 STAYS = 35 * DAY
 """Median stay in a place (P)."""
 CODES: Mapping[str, float] = {
@@ -97,6 +97,6 @@ CODES: Mapping[str, float] = {
 DESK = 40 * MINUTE
 """Median time until a desk has acted on a task (P)."""
 CONFIRMS = 0.9
-"""Chance that a desk confirms what one party has said (P)."""
+"""Chance that a desk confirms a change that one party has recorded (P)."""
 OBTAINS = 0.8
 """Chance that a desk which asks for consent gets it (P)."""

@@ -23,28 +23,28 @@ from referral.domain.rules.telephone import CALL
 
 
 class Answer(Struct, frozen=True):
-    """An agency will do this with its offer."""
+    """An agency's planned act about its offer."""
 
     offer_id: str
     act: Act
 
 
 class Look(Struct, frozen=True):
-    """A desk will look at this task."""
+    """A desk's planned look at a task."""
 
     task_id: str
 
 
 Later = tuple[int, Answer | Look]
-"""When, µs UTC, and what."""
+"""Time, µs UTC, and planned act."""
 
 
 def comes_to(dice: Dice, live: Live, later: Answer | Look, at: int, policy: Policy) -> Struct | None:
-    """The input that it becomes; None: nobody would do it any more."""
+    """Return the input that a planned act becomes; None: nobody would do it any more."""
     if isinstance(later, Answer):
         return _answer(live, later, at)
     task = live.tasks.get(later.task_id)
-    if task is None or live.case is None or task.about == CALL:  # what is said on the telephone is the agency's own act
+    if task is None or live.case is None or task.about == CALL:  # an answer by telephone is an act of the agency
         return None
     occasion = f"{live.name} {task.about} {task.step} {task.seat}"
     tried = live.again(occasion)
@@ -52,7 +52,7 @@ def comes_to(dice: Dice, live: Live, later: Answer | Look, at: int, policy: Poli
 
 
 def looks_again(dice: Dice, live: Live, later: Look, at: int) -> Later | None:
-    """A task that still stands after the desk has acted comes up again."""
+    """Plan another look at a task that is still open after the desk has acted."""
     return _look(dice, live, live.tasks[later.task_id], at) if later.task_id in live.tasks else None
 
 
@@ -62,7 +62,7 @@ def _answer(live: Live, later: Answer, at: int) -> Struct | None:
         return None
     if act.word is e.Word.UNKNOWN:
         if asked.opened.reach is e.Reach.PHONE:
-            return None  # nobody answers the telephone, and nobody is knocked
+            return None  # nobody answers the telephone, and no rung is knocked
         return e.RungFailed(offer_id=later.offer_id, rung=asked.rung, reason="nobody-on-duty", at=at)
     return e.ResponseSubmitted(
         response_id=later.offer_id,
@@ -129,7 +129,7 @@ def _taken(state: str) -> Callable[[Dice, Live, Any, int, Policy], Later | None]
 
 
 def _closed(dice: Dice, live: Live, event: e.OfferClosed, at: int, policy: Policy) -> None:
-    """Whoever was silent may still accept late; everybody else is out."""
+    """Forget the offer, but leave a late acceptance possible after an expiry."""
     asked = live.offers.get(event.offer_id)
     if asked is not None and event.how is e.How.EXPIRED:
         asked.state = "EXPIRED"
@@ -170,14 +170,15 @@ REACTIONS: dict[type, Callable[[Dice, Live, Any, int, Policy], Later | None]] = 
     e.PersonNotNeeded: _settled,
     e.TrackChanged: _track,
 }
-"""What somebody will do because of an event; live remembers the offers and tasks that stand."""
+"""Acts that people plan because of an event, by type of event; they also update the open offers and tasks of the case."""
 
 
 class Live(Struct, eq=False):
-    """name: as Arrival has it; of a case that another raised, `0-17.1`. alarm: the one that is set, µs UTC. held: places by service.
+    """One case under way. name: as in Arrival; for a case that another raised, `0-17.1`. alarm: the one that is set, µs UTC. held: places
+    by service.
 
-    offers: by offer id. tasks: by task id. counts: how often an occasion has come up, by name.
-    first: when an agency first accepted; 0 until then.
+    offers: by offer id. tasks: by task id. counts: how often an occasion has occurred, by name. first: time of the first acceptance by an
+    agency; 0 until then.
     """
 
     name: str
@@ -199,7 +200,7 @@ class Live(Struct, eq=False):
     counts: dict[str, int] = {}
 
     def again(self, occasion: str) -> int:
-        """How often this has happened before; it has now once more."""
+        """Return how often this occasion has occurred before, and count it once more."""
         before = self.counts.get(occasion, 0)
         self.counts[occasion] = before + 1
         return before

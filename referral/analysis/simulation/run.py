@@ -17,11 +17,11 @@ from referral.domain.policy import policy as domain
 from referral.parallel import shared
 
 OFTEN = 10
-"""Cases after which the progress is told."""
+"""Cases between two reports of progress."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What shall be simulated. files: of the policy. other: of the policy that it is compared with; None: of none."""
+    """Options of a simulation. files: of the policy. other: of the policy that it is compared with; None: of none."""
 
     files: Mapping[str, bytes]
     other: Mapping[str, bytes] | None
@@ -31,7 +31,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct):
-    """before: under the policy. after: under the other. years: how many worlds."""
+    """Result of a simulation. before: under the policy. after: under the other. years: how many worlds."""
 
     before: Tally = field(default_factory=Tally)
     after: Tally = field(default_factory=Tally)
@@ -39,7 +39,7 @@ class Result(Struct):
     years: int = 0
 
     def add(self, other: Result) -> None:
-        """Another world's, the next in order."""
+        """Add the result of the next world in order."""
         self.before.add(other.before)
         self.after.add(other.after)
         self.differences.add(other.differences)
@@ -47,7 +47,8 @@ class Result(Struct):
 
 
 def run(wanted: Wanted, jobs: int, tell: Callable[[int], None]) -> Result:
-    """All worlds. tell: how many further cases of the first policy have ended. PolicyErrors: one of the policies is wrong."""
+    """Run all worlds. tell: called with the number of further cases of the first policy that have ended. PolicyErrors: one of the policies
+    is invalid."""
     before, after = policies(wanted)
     made = worlds(before, wanted.cases, wanted.seed, wanted.year)
     result = Result()
@@ -65,12 +66,12 @@ def run(wanted: Wanted, jobs: int, tell: Callable[[int], None]) -> Result:
 
 
 def policies(wanted: Wanted) -> tuple[Policy, Policy | None]:
-    """Both, compiled. The other knows the procedures of the first, so that it can be told of them."""
+    """Compile both policies. PolicyErrors: one of them is invalid."""
     return domain.compile(wanted.files), None if wanted.other is None else domain.compile(wanted.other)
 
 
 def one(caseload: Caseload, after: Policy | None) -> Iterator[int | Result]:
-    """One world: how many further cases of the first policy have ended, and in the end the result."""
+    """Run one world: yield how many further cases of the first policy have ended, and the result at the end."""
     if after is not None:
         both = Against(caseload, caseload.policy, after)
         yield from _ended(both.run())
@@ -83,7 +84,7 @@ def one(caseload: Caseload, after: Policy | None) -> Iterator[int | Result]:
 
 
 def _taken(world: World, tally: Tally) -> Iterator[Decided]:
-    """Every decision of a world, counted."""
+    """Yield every decision of a world, and count it."""
     while world.next_at is not None:
         if (done := world.step()) is not None:
             tally.take(done)
@@ -91,7 +92,7 @@ def _taken(world: World, tally: Tally) -> Iterator[Decided]:
 
 
 def _ended(decisions: Iterable[Decided]) -> Iterator[int]:
-    """How many more of the cases that came in have ended, now and then."""
+    """Yield from time to time how many more of the arrived cases have ended."""
     ended = 0
     for done in decisions:
         ended += bool(done.live.ended) and not done.live.raised
@@ -102,7 +103,7 @@ def _ended(decisions: Iterable[Decided]) -> Iterator[int]:
 
 
 def share(wanted: Wanted, first: int, jobs: int) -> Iterator[int | Result]:
-    """What one process does: every so-manieth world."""
+    """Run the worlds of one process: every n-th world, where n is the number of processes."""
     before, after = policies(wanted)
     for caseload in worlds(before, wanted.cases, wanted.seed, wanted.year)[first::jobs]:
         yield from one(caseload, after)

@@ -15,11 +15,11 @@ Throw = tuple[float, float, float, float]
 NUMBERS = struct.Struct("<4Q")
 UNIT = 2.0**-53
 EDGE = 0.0025
-"""The slowest and the fastest quarter of a percent are cut off, so that no delay is more than twenty times the usual one."""
+"""Share that is cut off at either end (a quarter of a percent), so that no delay is more than twenty times the median."""
 
 
 class Dice:
-    """All dice of one seed."""
+    """All random numbers of one seed."""
 
     __slots__ = ("_key",)
 
@@ -27,13 +27,13 @@ class Dice:
         self._key = str(seed).encode()[:64]
 
     def throw(self, name: str) -> Throw:
-        """What falls on this occasion."""
+        """Return the numbers of this occasion."""
         a, b, c, d = NUMBERS.unpack(blake2b(name.encode(), key=self._key, digest_size=32).digest())
         return (a >> 11) * UNIT, (b >> 11) * UNIT, (c >> 11) * UNIT, (d >> 11) * UNIT
 
 
 def one_of(weights: Mapping[str, float], number: float) -> str:
-    """The word on which the number falls, by weight; empty where there is none."""
+    """Return the word that the number selects, by weight; empty where there is none."""
     left, last = number * sum(weights.values()), ""
     for word, weight in weights.items():
         left, last = left - weight, word
@@ -43,6 +43,6 @@ def one_of(weights: Mapping[str, float], number: float) -> str:
 
 
 def around(median: int, number: float) -> int:
-    """A length of time: half are shorter than the median, a few are up to twenty times as long (log-logistic, shape 2)."""
+    """Return a length of time: half are shorter than the median, a few are up to twenty times as long (log-logistic, shape 2)."""
     number = min(max(number, EDGE), 1 - EDGE)
     return int(median * math.sqrt(number / (1 - number)))

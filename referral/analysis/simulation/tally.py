@@ -15,19 +15,18 @@ from referral.domain import events as e
 from referral.domain.policy.limits import MINUTE
 
 FINE = 8
-"""Steps of a time histogram from one length to its double (ours): a quantile is told to within 9 %."""
+"""Buckets of a time histogram between a time and its double (ours): a quantile is exact to within 9 %."""
 MANY = 12
-"""Numbers of one case from here on are counted as this one."""
+"""Largest number of tasks or offers of one case that is counted separately; larger ones are counted as this one."""
 Key = tuple[str, str, str | int]
 """Measure, pathway (or municipality, service), and the word, number or bucket."""
 
 
 class Tally(Struct):
-    """counts, by measure: `cases`, `raised`, `ended`, `nobody` (cases in which no agency ever accepted), `inputs`, `decisions`, `events`;
+    """Counts, by measure: `cases`, `raised`, `ended`, `nobody` (cases in which no agency ever accepted), `inputs`, `decisions`, `events`;
     `first` and `bed` (buckets of time since arrival), `place` (as first, by municipality), `rung` (on which an offer was accepted),
     `opened` (further procedures of a case), `declined`, `passed` (reasons), `desk` (tasks by what they are about), `tasks` and `asked`
-    (cases by how many tasks and offers they had), `full` (µs without a free place, by service).
-    """
+    (cases by how many tasks and offers they had), `full` (µs without a free place, by service)."""
 
     counts: Counter[Key] = field(default_factory=Counter)
 
@@ -59,15 +58,15 @@ class Tally(Struct):
             self.counts["full", service, ""] += micros
 
     def add(self, other: Tally) -> None:
-        """Another world's."""
+        """Add the tally of another world."""
         self.counts.update(other.counts)
 
     def total(self, measure: str, pathway: str | None = None) -> int:
-        """All of a measure."""
+        """Return the sum of a measure."""
         return sum(n for (m, p, _), n in self.counts.items() if m == measure and pathway in (None, p))
 
     def words(self, measure: str, pathway: str | None = None) -> Counter[str | int]:
-        """A measure by word, number or bucket."""
+        """Return a measure by word, number or bucket."""
         found: Counter[str | int] = Counter()
         for (m, p, word), n in self.counts.items():
             if m == measure and pathway in (None, p):
@@ -75,22 +74,22 @@ class Tally(Struct):
         return found
 
     def of(self, measure: str) -> list[str]:
-        """The pathways, municipalities or services that a measure has numbers of."""
+        """Return the pathways, municipalities or services for which a measure has numbers."""
         return sorted({p for (m, p, _), n in self.counts.items() if m == measure})
 
 
 def bucket(micros: int) -> int:
-    """The bucket of a length of time."""
+    """Return the bucket of a length of time."""
     return int(FINE * math.log2(1 + max(micros, 0) / MINUTE))
 
 
 def minutes(bucket: int) -> float:
-    """Where a bucket begins."""
+    """Return the start of a bucket, in minutes."""
     return float(2 ** (bucket / FINE) - 1)
 
 
 def quantile(buckets: Counter[str | int], share: float) -> float | None:
-    """Minutes within which this share was reached; None where nothing was counted."""
+    """Return the minutes within which this share was reached; None where nothing was counted."""
     left = share * sum(buckets.values())
     for number in sorted(int(b) for b in buckets):
         left -= buckets[number]

@@ -22,15 +22,15 @@ from referral.domain.policy import ENGINE, Policy
 from referral.domain.policy.limits import DAY
 
 HORIZON = 730 * DAY
-"""A case that is still open so long after its arrival is counted as such and dropped (ours)."""
+"""Time after its arrival at which a case that is still open is dropped, and counted as such (ours)."""
 INPUTS = 3000
-"""A case with more inputs goes round in a circle; it is dropped, and counted (ours)."""
+"""Inputs after which a case counts as endless: it is dropped, and counted (ours)."""
 SOURCE = Source(topic="referral-intake", partition=0, offset=0)
 HOLDING = frozenset({OfferOpened, OfferClosed, OfferAccepted})
 
 
 class Decided(Struct, frozen=True, eq=False):
-    """One decision. at: µs UTC. live: its case in the world. case: as it stands after it."""
+    """One decision. at: µs UTC. live: its case in the world. case: after it."""
 
     at: int
     live: Live
@@ -55,11 +55,11 @@ class World:
 
     @property
     def next_at(self) -> int | None:
-        """When something happens next, µs UTC; None: nothing ever."""
+        """Return the time of the next act or alarm, µs UTC; None: there is none."""
         return self._queue[0][0] if self._queue else None
 
     def step(self) -> Decided | None:
-        """Let the next thing happen; None: it came to nothing, or nothing is left."""
+        """Run the next act or alarm. None: it had no effect, or none is left."""
         at, _, live, item = heappop(self._queue)
         if live.ended:
             return None
@@ -123,7 +123,7 @@ class World:
             self._push(max(due, at), live, due)
 
     def _hold(self, live: Live, at: int) -> None:
-        """Count places down and up by what the case holds now, as routing does."""
+        """Count free places down and up by the places that the case holds now, as routing does."""
         assert live.case is not None
         held = {} if live.ended else dict(holds(live.case))
         if held != live.held:
@@ -131,7 +131,7 @@ class World:
             live.held = held
 
     def _raise(self, live: Live, event: CaseRaised, at: int) -> None:
-        """A complaint is a case of its own. Its id has a digit that no arrival has."""
+        """Add the case of a complaint. Its id has a digit that no arrival has."""
         number = live.again("raised")
         id = f"{live.id[:9]}{number + 1:04x}{live.id[13:]}"
         raised = Live(f"{live.name}.{number + 1}", id, at, event.pathway, event.traits.found_in, True)
@@ -160,7 +160,7 @@ def _referral(live: Live, arrival: Arrival) -> ReferralSubmitted:
 
 
 class Beds:
-    """free: places that nobody holds, by service. full: µs without any within the year, by service."""
+    """Free places of one world. free: places that nobody holds, by service. full: µs without any within the year, by service."""
 
     __slots__ = ("_since", "end", "free", "full", "start")
 
@@ -171,7 +171,7 @@ class Beds:
         self._since = {service: start for service, places in self.free.items() if places <= 0}
 
     def change(self, before: Mapping[str, int], now: Mapping[str, int], at: int) -> None:
-        """One case holds other places than before."""
+        """Apply a change of the places that one case holds."""
         for service in sorted(before.keys() | now.keys()):
             if service not in self.free:
                 continue
@@ -182,7 +182,7 @@ class Beds:
                 self._count(service, self._since.pop(service), at)
 
     def finish(self) -> dict[str, int]:
-        """How long each service was full, now that the year is over for those that still are."""
+        """Return how long each service was full, closing the periods that last until the end of the year."""
         for service, since in self._since.items():
             self._count(service, since, self.end)
         self._since.clear()

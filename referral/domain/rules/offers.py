@@ -25,7 +25,7 @@ LIMIT_ORDER = {
     "ACCEPTED": ("present", "arrive", "complete"),
     "ARRIVED": ("complete",),
 }
-"""By state of the offer, the order in which limits are chosen: the first that the step has runs."""
+"""Limits that may run in each state of an offer, in order: the first that the step has runs."""
 
 
 def limit_after(d: DecisionContext, step: Step, state: str) -> tuple[int | None, str]:

@@ -78,7 +78,7 @@ KINDS: Mapping[str, Mapping[str, Word]] = {
         "every": Word("period", "how often the counts are given"),
     },
 }
-"""By kind of step: the word that selects the kind, and the words that only this kind has."""
+"""The word that selects each kind of step, and the words that only this kind has."""
 KIND_NEEDED: Mapping[str, tuple[str, ...]] = {"decide": ("who", "on_silence")}
 SEAT = ("role", "area", "shows", "ladder", "last_resort", "requires", "may_decline", "statutory")
 """Words that a seat of ask_together may set for itself; they override the same words of its step."""
@@ -109,7 +109,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "notify": ASKED,
     "feed": (),
 }
-"""By kind of step, the words that a condition may test, beside the codes that the step decides. A feed has none: nobody answers it."""
+"""Words that a condition may test, by kind of step, beside the codes that the step decides. A feed has none: nobody answers it."""
 AREAS = ("found-in", "neighbour", "region", "other-region", "country")
 LIMITS = {
     "acknowledge": "seen by a person; else the next rung",
