@@ -1,19 +1,19 @@
-"""Keep Python's cyclic garbage collector from holding up the event loop: every request and every batch waits while it runs."""
+"""Tune Python's cyclic garbage collector, so that its runs do not delay the requests and batches of the event loop."""
 
 from __future__ import annotations
 
 import gc
 
 YOUNG = 10_000
-"""New objects until the collector looks at them (ours; Python's default is 700): a referral makes several thousand, and nearly all of them
-are freed without it. Ten thousand weigh about a megabyte."""
+"""New objects that trigger a collection (ours; Python's default is 700): a referral creates several thousand, and nearly all of them
+are freed without the collector. Ten thousand take about a megabyte."""
 
 
 def settle() -> None:
-    """Take everything that is there now, modules and policies, out of later collections: it lives as long as the process.
+    """Exclude all objects that exist now, modules and policies, from later collections: they live as long as the process.
 
-    A full collection that visits all of it takes 50 to 100 ms and came every 400 referrals (measured). Called when a service starts and
-    after each compiled policy; cyclic garbage of what was settled before is collected first.
+    A full collection that visits all of them takes 50 to 100 ms and ran every 400 referrals (measured). Call this when a service starts
+    and after each compiled policy; it first collects cyclic garbage among the objects that were excluded before.
     """
     gc.unfreeze()
     gc.collect()

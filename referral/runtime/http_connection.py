@@ -1,6 +1,6 @@
-"""One connection of an HTTP server of ours: a deadline for every head, a limit of connections, and an answer that says what is wrong.
+"""Harden one HTTP connection of uvicorn: a deadline for every request head, a limit of connections, and refusals that say why.
 
-uvicorn waits for a head for ever and takes any number of connections, so silence costs whoever is silent nothing.
+uvicorn waits for a head for ever and accepts any number of connections, so idle clients could use up all of them at no cost.
 """
 
 from __future__ import annotations
@@ -14,24 +14,30 @@ from msgspec import json
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 5.0
-"""Seconds that a request's head may take to come, from the first byte or the connection (ours): a head is one packet or two."""
+"""Seconds in which a request head must arrive, from the first byte or the connection (ours): a head is one packet or two."""
 KEEP_ALIVE_S = 5
-"""Seconds that a connection is kept between two requests (uvicorn's default): a client with idle ones must expect their end."""
+"""Seconds for which an idle connection is kept between two requests (uvicorn's default): a client must expect its end."""
 CONNECTIONS = 512
-"""Connections of one server (ours): half of the 1,024 files that a process may open by default. Agencies hold a few each."""
+"""Connections of one server (ours): half of the 1,024 files that a process may open by default. Each agency uses a few."""
 PROBLEM = "application/problem+json"
 
 
 def problem(status: int, code: str, hint: str, where: str = "") -> bytes:
-    """A refusal as every door gives it (RFC 9457)."""
+    """Return the JSON body of a refusal, the same at every door (RFC 9457).
+
+    status: HTTP status.
+    code: a stable word.
+    hint: what the sender must do.
+    where: header, field or path that is wrong.
+    """
     title = code.replace("-", " ")
     detail = f"{title} at {where}: {hint}" if where else f"{title}: {hint}"
-    told = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
-    return json.encode({**told, "hint": hint})
+    fields = {"type": f"urn:referral:problem:{code}", "title": title, "status": status, "detail": detail, "code": code, "where": where}
+    return json.encode({**fields, "hint": hint})
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bound before anything starts, so that a taken port is known at once and a free one can be printed. OSError: taken."""
+    """Bind a socket before anything starts, so that a taken port fails at once and a free one can be printed. OSError: taken."""
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((host, port))
@@ -39,7 +45,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Connection(H11Protocol):
-    """uvicorn's, with the two limits above. since: when it last became idle, by the event loop's clock."""
+    """uvicorn's connection with the limits above. since: when it last became idle, by the event loop's clock."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -49,7 +55,7 @@ class Connection(H11Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being answered."""
+        """Return whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -95,15 +101,15 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def _make_room(self) -> None:
-        """End the connection that has been idle the longest; this one, where every other is at work."""
-        others = [one for one in self.connections if isinstance(one, Connection) and one is not self and one.idle]
-        min(others, key=lambda one: one.since, default=self).transport.close()
+        """Close the connection that has been idle the longest; this one, when every other answers a request."""
+        others = [other for other in self.connections if isinstance(other, Connection) and other is not self and other.idle]
+        min(others, key=lambda other: other.since, default=self).transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: a server need not take an upgrade (RFC 9110 §7.8), and the Java client offers one with each connection."""
+        """Log nothing: a server may ignore an upgrade (RFC 9110 §7.8), and the Java client offers one with each connection."""
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is refused like everything else: as a problem."""
+        """Refuse bytes that are no HTTP with a problem, as every other refusal."""
         self._refuse(400, "no-http", "send one request of HTTP/1.1: one Host, one length, no TLS on a plain port")
 
     def _refuse(self, status: int, code: str, hint: str) -> None:

@@ -1,7 +1,6 @@
-"""The service's HTTP in the loop's event loop, without signal handlers: its app for everybody; health and metrics at an inner address.
+"""Serve a service's HTTP inside the loop's event loop: its app at the public address, health and metrics at an inner address.
 
-A stranger at the public address learns whether the service is ready, and no more: a counter of records would tell that somebody referred
-a child just now.
+The public address shows whether the service is ready, and no more: a counter of records would reveal that a child was referred just now.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from referral.runtime.postgres import database
 
 Answer = tuple[int, str, bytes]
 BODY_S = 20.0
-"""Seconds that a body may take to come (ours): the largest one of a door at 400 kbit/s. Who sends slower holds nothing of ours."""
+"""Seconds in which a request body must arrive (ours): the largest body that a door accepts, at 400 kbit/s. A slower sender is refused."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
-"""A browser believes the type that we name."""
+"""Makes a browser use the content type that we declare."""
 HSTS = (b"strict-transport-security", b"max-age=31536000")
-"""A year, as on the pages."""
+"""One year, as on the pages."""
 ONCE = (b"authorization", b"content-type", b"content-encoding", b"content-length", b"host", b"transfer-encoding")
-"""Headers that one request has at most once: of two values each reader would take another."""
+"""Headers that a request has at most once: of two values, a proxy and this server might each use another one."""
 PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -44,11 +43,11 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""On every page for people. Nothing is kept by a browser or a proxy, nothing foreign is loaded, no script runs."""
+"""Headers of every page for people: browsers and proxies store nothing, load nothing foreign and run no script."""
 
 
 class Doors:
-    """ASGI. own: path → answer of the listener itself. The rest is the service's."""
+    """ASGI application of one address. own: path → the server's own answer. The service's app answers all other paths."""
 
     def __init__(self, own: Mapping[str, Callable[[], Answer]], app: ASGIApp | None) -> None:
         self._app, self._own = app, own
@@ -67,7 +66,7 @@ class Doors:
 
 
 class Strict:
-    """ASGI. A service that people and programs reach by https says in every answer that they never do otherwise (RFC 6797)."""
+    """ASGI wrapper for a service reached by https: every answer tells clients to use https only (RFC 6797)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -77,11 +76,11 @@ class Strict:
 
 
 class TooSlow(TimeoutError):
-    """A body did not come within BODY_S; nothing was kept. A door that waits for one may answer itself."""
+    """A body did not arrive within BODY_S; nothing was stored. A handler that waits for the body may answer itself."""
 
 
 def ambiguous(headers: list[tuple[bytes, bytes]]) -> bytes | None:
-    """The problem of a head that two readers would understand differently; None where there is none."""
+    """Return the problem of a request head that two programs might read differently; None: the head is clear."""
     names = [name for name, _ in headers]
     if b"content-length" in names and b"transfer-encoding" in names:
         hint = "send the body's length, or send it in chunks: of both, what stands between us may take the other"
@@ -91,7 +90,7 @@ def ambiguous(headers: list[tuple[bytes, bytes]]) -> bytes | None:
 
 
 def _with(send: Send, header: tuple[bytes, bytes]) -> Send:
-    """The same answers with this header, where they have none of its name."""
+    """Return a `send` that adds this header to answers that have none of its name."""
 
     async def sent(message: Any) -> None:
         if message["type"] == "http.response.start" and header[0] not in {name.lower() for name, _ in message["headers"]}:
@@ -102,13 +101,13 @@ def _with(send: Send, header: tuple[bytes, bytes]) -> Send:
 
 
 def _in_time(receive: Receive) -> Receive:
-    """The same body, or TooSlow."""
+    """Return a `receive` that raises TooSlow when the body takes longer than BODY_S."""
     loop = asyncio.get_running_loop()
     end, whole = loop.time() + BODY_S, False
 
     async def received() -> Any:
         nonlocal whole
-        if whole:  # what is waited for now is the caller's going away
+        if whole:  # the app now waits for the client's disconnect only
             return await receive()
         try:
             async with asyncio.timeout_at(end):
@@ -122,9 +121,9 @@ def _in_time(receive: Receive) -> Receive:
 
 
 async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """A database that is away is a 503 with Retry-After, never a 500: nothing was kept, and the sender may repeat."""
+    """Run the app. A database that is away is a 503 with Retry-After, never a 500: nothing was stored, and the sender may repeat."""
     begun = False
-    held: list[Any] = []  # a framework answers 500 first and raises then: a 500 is held back until it is known why
+    held: list[Any] = []  # a framework first sends 500 and then raises: hold a 500 back until the exception is known
 
     async def watched(message: Any) -> None:
         nonlocal begun
@@ -160,13 +159,13 @@ def _alive() -> Answer:
 
 
 def _ready(health: observe.Health) -> Answer:
-    """Whether it does its work; for a load balancer, and for anybody."""
+    """Answer whether the service is ready; for a load balancer, and for everybody."""
     ready = not health.against()
     return (200 if ready else 503), "application/json", json.encode({"ready": ready})
 
 
 def _why(health: observe.Health) -> Answer:
-    """The same with the reasons, for operators."""
+    """Answer whether the service is ready, with the reasons against it; for operators."""
     against = health.against()
     return (503 if against else 200), "application/json", json.encode({"ready": not against, "not_ready": against})
 
@@ -191,20 +190,22 @@ async def _lifespan(_: Scope, receive: Receive, send: Send) -> None:
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """The process has one place for signals, and that is not here."""
+        """Capture no signals: `process.stand` handles them."""
         yield
 
 
 def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "") -> uvicorn.Server:
-    """For everybody who reaches the service: its app, /healthz and /readyz. Not started. End it by `should_exit = True`.
+    """Return the public server: the app, /healthz and /readyz. It is not started. End it by `should_exit = True`.
 
-    proxy: the address whose X-Forwarded-For is believed; without one nobody's is.
+    health: the service's readiness.
+    app: the service's own application, if it has one.
+    proxy: the address whose X-Forwarded-For is trusted; empty: none.
     """
     return _server(Doors({"/healthz": _alive, "/readyz": lambda: _ready(health)}, app), proxy)
 
 
 def inner(health: observe.Health) -> uvicorn.Server:
-    """For operators alone: /readyz with what speaks against it, and /metrics for Prometheus. Not started."""
+    """Return the server for operators: /readyz with the reasons against readiness, and /metrics for Prometheus. It is not started."""
     return _server(Doors({"/healthz": _alive, "/readyz": lambda: _why(health), "/metrics": _metrics}, None))
 
 
@@ -225,6 +226,6 @@ def _server(doors: Doors, proxy: str = "") -> uvicorn.Server:
     return _Server(config)
 
 
-async def serve(made: uvicorn.Server, bound: socket.socket) -> None:
-    """Until should_exit."""
-    await made.serve(sockets=[bound])
+async def serve(http: uvicorn.Server, bound: socket.socket) -> None:
+    """Serve on a bound socket until should_exit."""
+    await http.serve(sockets=[bound])

@@ -1,6 +1,6 @@
-"""The texts of pages in the reader's language. Loaded once by wiring; a text that one language lacks refuses to load.
+"""Load the texts of pages in four languages, and turn Serbian Latin into Cyrillic letter by letter.
 
-Serbian Latin into Cyrillic, letter by letter. Pure.
+Wiring loads the texts once. Loading fails when one language lacks a text. Apart from reading the file, pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 
 DEFAULT = "sq"
 WRITTEN = ("en", "sq", "sr")
-"""Languages as the file holds them."""
+"""Languages as the file words.yaml holds them."""
 ENDONYMS: Mapping[str, str] = {"sq": "Shqip", "sr-Latn": "Srpski", "sr-Cyrl": "Српски", "en": "English"}
 """Languages of the pages (BCP 47), each in its own name."""
 
@@ -30,7 +30,7 @@ _PLURAL: Mapping[str, Callable[[int], int]] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Words:
-    """One language. `words("key", name=value)` is a text; `words.count("minute", 5)` a number with its noun."""
+    """The texts of one language. `words("key", name=value)` returns a text; `words.count("minute", 5)` a number with its noun."""
 
     language: str
     texts: Mapping[str, str]
@@ -41,20 +41,20 @@ class Words:
         return self.texts[key].format(**values)
 
     def has(self, key: str) -> bool:
-        """Whether there is such a text."""
+        """Return whether there is such a text."""
         return key in self.texts
 
     def first(self, *keys: str) -> str:
-        """The first of these texts that there is."""
+        """Return the first of these texts that exists."""
         return next(self.texts[key] for key in keys if key in self.texts)
 
     def count(self, noun: str, number: int) -> str:
-        """ "1 minute", "5 minuta"."""
+        """Return a number with its noun in the right plural: "1 minute", "5 minuta"."""
         return f"{number} {self.nouns[noun][_PLURAL[self.language[:2]](number)]}"
 
 
 def spoken(chosen: str, accepted: str) -> str:
-    """The language of a page: the one chosen before, else the browser's (its Accept-Language), else Albanian."""
+    """Return the language of a page: the one chosen before, else the browser's (its Accept-Language), else Albanian."""
     if chosen in ENDONYMS:
         return chosen
     for wish in accepted.lower().split(","):
@@ -67,12 +67,12 @@ def spoken(chosen: str, accepted: str) -> str:
 
 
 def load(path: Path) -> dict[str, Words]:
-    """All four languages. Raises ValueError naming the text and the language that is missing or has other placeholders."""
+    """Load all four languages. ValueError: a text lacks a language or has other placeholders; it names both."""
     return compiled(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def compiled(file: Mapping[str, Any]) -> dict[str, Words]:
-    """Words of each language of ENDONYMS from the file's content."""
+    """Return the words of each language of ENDONYMS from the file's content. ValueError: as `load`."""
     for key, forms in file["texts"].items():
         _complete(key, forms)
         if len({frozenset(_placeholders(forms[tongue])) for tongue in WRITTEN}) > 1:
@@ -106,15 +106,15 @@ def _placeholders(text: str) -> list[str]:
 _TWO = {"lj": "љ", "nj": "њ", "dž": "џ"}
 _ONE = dict(zip("abvgdđežzijklmnoprstćufhcčš", "абвгдђежзијклмнопрстћуфхцчш", strict=True))
 _APART = re.compile(r"(?<=i)nj(?=ekc)|(?<=ko)nj(?=unk|ug)|(?<=na)dž(?=iv|njev)|(?<=po)dž(?=anr)", re.IGNORECASE)
-"""Words in which the two letters belong to two syllables: injekcija, konjunktura, konjugacija, nadživeti, podžanr."""
+"""Letter pairs that belong to two syllables, so that they stay two letters: injekcija, konjunktura, konjugacija, nadživeti, podžanr."""
 _WORD = re.compile(r"\{[^{}]*\}|[^\W\d_]+")
 _NOT_SERBIAN = re.compile(r"[qwxyë]", re.IGNORECASE)
 _LETTER = re.compile(r"lj|nj|dž|[a-zđžćčš]", re.IGNORECASE)
 
 
 def cyrillic(latin: str) -> str:
-    """The same text in Cyrillic. Placeholders {…} and words with a letter that Serbian lacks (q, w, x, y, ë) stay as they are."""
-    return _WORD.sub(lambda found: _word(found.group()), latin)
+    """Return a text in Cyrillic. Placeholders {…} and words with a letter that Serbian lacks (q, w, x, y, ë) stay as they are."""
+    return _WORD.sub(lambda match: _word(match.group()), latin)
 
 
 def _word(word: str) -> str:
@@ -126,5 +126,5 @@ def _word(word: str) -> str:
 
 def _letter(letter: str) -> str:
     small = letter.lower()
-    found = _TWO.get(small) or _ONE[small]
-    return found if letter == small else found.upper()
+    cyrillic_letter = _TWO.get(small) or _ONE[small]
+    return cyrillic_letter if letter == small else cyrillic_letter.upper()

@@ -1,4 +1,4 @@
-"""What an operator sees: metrics, readiness and logs. Nothing here may say anything about a person."""
+"""Metrics, readiness and logs for operators. None of them may contain anything about a person."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ ALARMS_OVERDUE = Gauge("referral_alarms_overdue", "Due alarms that still wait fo
 QUARANTINED = Counter("referral_quarantined", "Records that could not be understood.", ["service", "reason"])
 """Worry at the first: somebody sent what no program of ours sends, or a deploy is bad."""
 LOST = Counter("referral_records_lost", "Gaps in a case's sequence.", ["service", "topic"])
-"""Worry at the first: a record is missing; the case stands at its desk."""
+"""Worry at the first: a record is missing; the case waits at its desk."""
 FORKS = Counter("referral_forks", "The same sequence with other bytes; nothing of it was applied.", ["service", "topic"])
-"""Worry at the first, at once: two writers, or somebody tampers."""
+"""Worry at the first, at once: a second writer, or tampering."""
 FOREIGN = Counter("referral_foreign", "Records on the service's own topic that it did not write.", ["service", "topic"])
 """Worry at the first, at once: somebody else writes there. `referral doctor` names the record; do not `recover`."""
 REPEATS = Counter("referral_repeats", "Records that came again and were dropped.", ["service", "topic"])
@@ -48,7 +48,7 @@ SIGNINS = Counter("referral_signins", "Sign-ins of people, by result: in, out, r
 ERASED = Counter("referral_erased_dropped", "Events for a case whose key is destroyed; not published.", ["service"])
 """Worry when no case was erased lately."""
 
-# The only fields a log line may have; any other is dropped, so that nobody's facts can get in by an oversight.
+# The only fields that a log line may have; any other is dropped, so that no fact about a person gets into the log by mistake.
 # fmt: off
 ALLOWED = frozenset(
     {
@@ -62,7 +62,7 @@ ALLOWED = frozenset(
 
 
 def allow(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop what is not allow-listed; of an exception keep its class only, because its text may quote what was sent."""
+    """Drop every field that is not in ALLOWED. Log only the class of an exception, because its text may quote received data."""
     error = fields.pop("exc_info", None)
     if isinstance(error, BaseException):
         fields["kind"] = type(error).__name__
@@ -70,13 +70,19 @@ def allow(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[s
 
 
 def signed(service: str, result: str, account: str, place: str = "") -> None:
-    """Log and count what became of a sign-in. account: an account's id or an office; empty where nobody is known. place: a keyed digest."""
+    """Log and count the result of a sign-in.
+
+    service: the service's name.
+    result: in, out, refused or throttled.
+    account: an account's id or an office; empty when it is not known.
+    place: a keyed digest of the client's address.
+    """
     SIGNINS.labels(service, result).inc()
     log().info("sign-in", service=service, reason=result, account=account, place=place)
 
 
 def configure() -> None:
-    """Logs as JSON lines on stderr; libraries only from WARNING, by class and logger and without the values in their text."""
+    """Configure logs: JSON lines on stderr; libraries only from WARNING, with class and logger and without the values in their text."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -92,45 +98,45 @@ def configure() -> None:
 
 
 AGAIN_S = 10.0
-"""Seconds until the same line of a library is said again: a client whose broker is away has warned 160 times a second (measured)."""
+"""Seconds before the same line of a library is logged again: a client whose broker was away warned 160 times a second (measured)."""
 
 
 PASSING = frozenset({"Group Coordinator Request failed: %s", "Marking the coordinator dead (node %s)for group %s."})
-"""Texts of aiokafka beside a broker that has just started (a second). They are logged if they come again AGAIN_S later."""
+"""Warnings of aiokafka in the first second of a new broker. They are logged only if they come again AGAIN_S later."""
 
 
 class _Quiet(logging.Handler):
-    """A library's warning: which logger and line, and its text without values, which may be about a person."""
+    """Log a library's warning with its logger and line, and its text without values, which may be about a person."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
+        self._logged: dict[tuple[str, str], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else record.levelname
         where = f"{record.name}:{record.lineno}"
-        if record.msg in PASSING and (where, kind) not in self._said:
-            self._said[where, kind] = record.created
-        if record.created >= self._said.get((where, kind), 0.0) + AGAIN_S:
-            self._said[where, kind] = record.created
+        if record.msg in PASSING and (where, kind) not in self._logged:
+            self._logged[where, kind] = record.created
+        if record.created >= self._logged.get((where, kind), 0.0) + AGAIN_S:
+            self._logged[where, kind] = record.created
             log().warning("library", where=where, kind=kind, hint=plain(record))
 
 
 TEXT = 120
-"""Characters of a library's text (ours)."""
+"""Longest logged text of a library, in characters (ours)."""
 _VALUE = re.compile(r"""'[^']*'|"[^"]*"|<[^>]*>?|(?<!\S)(?!\S*%)\S*(?:[0-9@/\\=]|:\S)\S*""")
-"""What may be a value where a library has put its text together itself: quoted, in brackets, or a word with a digit, address or path."""
+"""Parts of a library's text that may be a value: quoted, in brackets, or a word with a digit, an address or a path."""
 
 
 def plain(record: logging.LogRecord) -> str:
-    """A library's text as it stands in its source: the template without its arguments, its first line, and nothing that may be a value."""
+    """Return a library's text without values: the first line of the template, its arguments left out, possible values replaced by `…`."""
     template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
     first = template.split("\n", 1)[0]
     return _VALUE.sub("…", first)[:TEXT]
 
 
 def where(error: BaseException | None) -> str:
-    """file:line of the innermost frame, ours or a library's; never the text, which may quote what was sent."""
+    """Return file:line of the innermost frame, ours or a library's; never the error's text, which may quote received data."""
     trace = error.__traceback__ if error else None
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -138,32 +144,37 @@ def where(error: BaseException | None) -> str:
 
 
 def died(kind: type[BaseException], error: BaseException, _: object) -> None:
-    """The process's last words, instead of a traceback: a database's exception quotes rows. Of our own ones the text is for operators."""
+    """Log why the process dies, in place of a traceback, because a database's exception quotes rows.
+
+    The text is logged only for our own exceptions that are written for operators.
+    """
     hint = str(error) if kind in (Rejected, Misfit, NewerVersion) else ""
     log().critical("died", kind=kind.__name__, where=where(error), hint=hint)
 
 
 def log() -> Any:
-    """The structured logger."""
+    """Return the structured logger."""
     return structlog.get_logger()
 
 
 class Health:
-    """Readiness: ready when nothing speaks against it. also: asked for what the service itself has against it."""
+    """Readiness: the service is ready when there is no reason against it. also: returns the service's own reasons."""
 
     def __init__(self, also: Callable[[], Mapping[str, str]] = dict) -> None:
         self._against: dict[str, str] = {"start": "starting"}
         self._also = also
 
     def red(self, what: str, why: str) -> None:
-        """Something speaks against it now. what: a word; why: what an operator can do."""
+        """Add a reason for not being ready. what: its word; why: what an operator can do."""
         if self._against.get(what) != why:
             log().warning("not ready", reason=what, hint=why)
         self._against[what] = why
 
     def green(self, what: str) -> None:
+        """Remove a reason."""
         if self._against.pop(what, None):
             log().info("ready again", reason=what)
 
     def against(self) -> dict[str, str]:
+        """Return the reasons for not being ready: word → what an operator can do."""
         return {**self._against, **self._also()}

@@ -1,4 +1,4 @@
-"""How a login and a password may look, and what is kept of one: the same for who makes accounts and for the door. Pure but for salt."""
+"""Rules for logins and passwords, and the stored hash of a password: shared by the account commands and the sign-in. Pure but for salt."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from referral.errors import Rejected
 PASSWORD_MIN = 12
 """Characters (NIST SP 800-63B asks for 8 beside a second factor; there is none yet)."""
 PASSWORD_MAX = 256
-"""Characters hashed at most, so that a long password is no way to make us work."""
+"""Longest password in characters, so that a long one costs no extra work to hash (ours)."""
 LOGIN_MAX = 100
-"""Characters of a login name (ours)."""
+"""Longest login in characters (ours)."""
 LANGUAGES = ("sq", "sr-Latn", "sr-Cyrl", "en")
 """Languages of accounts, pages and knocks, as BCP 47 writes them."""
 
 
 def hasher() -> argon2.PasswordHasher:
-    """Argon2id with RFC 9106's second recommended option (64 MiB, three passes, four lanes): about 50 ms. The only place that says so."""
+    """Return Argon2id with RFC 9106's second recommended option (64 MiB, three passes, four lanes): about 50 ms. Its only definition."""
     return argon2.PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4, hash_len=32, salt_len=16)
 
 
 def hashed(password: str) -> str:
-    """What is kept of a password. Takes about 50 ms of processor."""
+    """Return the hash to store for a password. Takes about 50 ms of processor time."""
     return hasher().hash(password)
 
 
 def checked(password: str) -> str:
-    """The password itself. Rejected: too short or too long."""
+    """Return the password unchanged. Rejected: too short or too long."""
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
         raise Rejected("bad-password", "password", f"{PASSWORD_MIN} to {PASSWORD_MAX} characters")
     return password
 
 
 def login(typed: str) -> str:
-    """A login as it is kept: lower case, nothing around it. Rejected: empty, too long, or with spaces inside."""
+    """Return a login as it is stored: lower case, without spaces around it. Rejected: empty, too long, or with spaces inside."""
     kept = typed.strip().lower()
     if not 0 < len(kept) <= LOGIN_MAX or any(letter.isspace() for letter in kept):
         raise Rejected("bad-login", "login", f"1 to {LOGIN_MAX} characters without spaces")
@@ -42,7 +42,7 @@ def login(typed: str) -> str:
 
 
 def language(code: str) -> str:
-    """Rejected: one that we do not speak."""
+    """Return the language code unchanged. Rejected: not one of LANGUAGES."""
     if code not in LANGUAGES:
         raise Rejected("unknown-code", "language", f"use one of: {', '.join(LANGUAGES)}")
     return code

@@ -1,4 +1,4 @@
-"""The policy bundles that were ever in force: every instance of every service reads topic `referral-policy` from its start, unleased."""
+"""Follow the policy bundles: every instance of every service reads the topic `referral-policy` from its start, without a lease."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from referral.wire import codec, headers
 from referral.wire import policy_digest as files
 
 TOPIC = "referral-policy"
-AGAIN = 1.0  # seconds before another try when the broker is away
+AGAIN = 1.0  # seconds before a retry when the broker is away
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One activation. number: dense from 1. at: when, µs UTC. files: path below policy/ → exact bytes."""
+    """One activation of a policy bundle. number: dense from 1. at: time, µs UTC. files: path below policy/ → exact bytes."""
 
     number: int
     digest: str
@@ -36,17 +36,17 @@ class Bundle:
 
 @dataclass(slots=True)
 class Chain:
-    """Decide which records of the topic are believed: of each next number the first bundle; it is in force from then on."""
+    """The accepted bundles of the topic: for each next number, the first bundle; it is in force from then on."""
 
     known: dict[int, Bundle] = field(default_factory=dict)
 
     def take(self, record: ConsumerRecord) -> str:
-        """Believe a record, or say in a word why it is passed over; empty where it is believed, or the same once more."""
+        """Accept a record, or return the word for why it is skipped; empty: it is accepted, or repeats an accepted one."""
         try:
             bundle = _bundle(record)
         except Malformed as error:
             return error.reason
-        except NewerVersion:  # nothing is missed: each start reads the topic from its beginning
+        except NewerVersion:  # nothing is lost: each start reads the topic from its beginning
             return "newer-version"
         known = self.known.get(bundle.number)
         if known is None and bundle.number == len(self.known) + 1:
@@ -56,12 +56,12 @@ class Chain:
 
     @property
     def newest(self) -> Bundle | None:
-        """In force; None before the first."""
+        """Return the bundle in force; None before the first."""
         return self.known.get(len(self.known))
 
 
 class Bundles:
-    """Grows while `run` runs; run it in the background of the service."""
+    """All bundles so far. They grow while `run` runs in the background of the service."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -72,28 +72,28 @@ class Bundles:
 
     @property
     def current(self) -> Bundle | None:
-        """The newest bundle in force; None before the first."""
+        """Return the bundle in force; None before the first."""
         return self._chain.newest
 
     @property
     def caught_up(self) -> bool:
-        """Whether everything that the topic held at the start has been read."""
+        """Return whether all records that the topic held at the start have been read."""
         return self._caught_up
 
     @property
     def all(self) -> tuple[Bundle, ...]:
-        """Every bundle, in order."""
+        """Return every bundle, in order."""
         return tuple(self._known[number] for number in sorted(self._known))
 
     async def wait(self, number: int = 1) -> Bundle:
-        """Wait until bundle `number` is in force and everything that the topic held at the start has been read; the newest."""
+        """Wait until bundle `number` was in force and the topic is read up to its end at the start. Return the newest bundle."""
         async with self._news:
             await self._news.wait_for(lambda: self._caught_up and len(self._known) >= number)
         assert self.current is not None
         return self.current
 
     async def run(self) -> None:
-        """Follow until cancelled; the broker may come and go. What is no bundle is passed over aloud: what was in force stays in force."""
+        """Follow the topic until cancelled, also across broker failures. Log and skip invalid records; the bundle in force stays so."""
         while True:
             try:
                 await self._follow()
@@ -128,12 +128,12 @@ class Bundles:
 
 
 def follow(settings: Settings) -> Bundles:
-    """Give its `run` to service.run(background=…)."""
+    """Return the bundles to follow; pass their `run` to process.run(background=…)."""
     return Bundles(settings)
 
 
 def _bundle(record: ConsumerRecord) -> Bundle:
-    """Malformed, NewerVersion: it is none, or its files are not those that its digest names."""
+    """Return the bundle of a record. Malformed: it holds none, or its files have another digest. NewerVersion: of the event."""
     type_ = headers.type_of(record.headers)
     body = codec.decode(type_, codec.fingerprint(type_) if type_ == PolicyActivated.TYPE else 0, record.value or b"")
     if not isinstance(body, PolicyActivated):

@@ -1,4 +1,4 @@
-"""A service's process: its work, its doors and what runs beside them, started together and ended together."""
+"""Run a service's process: its loop, its HTTP servers and its background tasks, started together and ended together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Background = Callable[[], Coroutine[None, None, None]]
 
 
 async def serve(service: Service, settings: Settings, app: ASGIApp | None, background: Sequence[Background]) -> None:
-    """A service whose work is the loop. Ends and raises as `stand` does."""
+    """Run a service whose work is the consumer loop. Ends and raises as `stand` does."""
     observe.configure()
     erasure_tag.needed_keys(settings)
     health = observe.Health(service.against)
@@ -42,9 +42,12 @@ async def stand(
     end: Callable[[], None],
     background: Sequence[Background],
 ) -> None:
-    """Until the work ends, which SIGTERM and SIGINT ask for by `end`. Raises what stopped it otherwise; what runs beside ends with it.
+    """Run the work, the HTTP servers and the background tasks until the work ends. Raises the error that stopped one of them.
 
-    app: for everybody; operators have health and metrics at an address of their own. After ReadOnly both alone go on, until a signal.
+    app: the public HTTP application; health and metrics have an inner address of their own.
+    work: the service's main task. After ReadOnly only the HTTP servers go on, until a signal.
+    end: called at SIGTERM and SIGINT; makes the work return.
+    background: coroutine functions, cancelled when the work ends.
     """
     doors, inner = http_server.server(health, app, proxy=settings.proxy), http_server.inner(health)
     bound, within = (
@@ -65,7 +68,7 @@ async def stand(
         asyncio.get_running_loop().add_signal_handler(number, ending)
     try:
         async with asyncio.TaskGroup() as group:
-            answering = [group.create_task(http_server.serve(one, at)) for one, at in ((doors, bound), (inner, within))]
+            answering = [group.create_task(http_server.serve(server, at)) for server, at in ((doors, bound), (inner, within))]
             try:
                 await _working(work, background)
             except ReadOnly as error:
@@ -78,10 +81,10 @@ async def stand(
 
 
 async def _working(work: Background, background: Sequence[Background]) -> None:
-    """The work, and what runs beside it until it ends. Raises the first that stopped either."""
+    """Run the work, and the background tasks until it ends. Raises the first error of either."""
     try:
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(one()) for one in background]
+            beside = [group.create_task(start()) for start in background]
             await work()
             for task in beside:
                 task.cancel()
@@ -96,6 +99,10 @@ async def run(
     background: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
     settings: Settings | None = None,
 ) -> None:
-    """A service's process, until SIGTERM. app: its doors. background: coroutine functions that run until cancelled."""
+    """Run a service's process until SIGTERM or SIGINT.
 
+    app: its public HTTP application.
+    background: coroutine functions that run until cancelled.
+    settings: by default those of the environment.
+    """
     await serve(service, settings or load(), app, background)

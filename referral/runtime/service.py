@@ -1,4 +1,4 @@
-"""What a service author writes, and nothing else: one function `handle`, and one line that names what it reads and writes."""
+"""The interface that a service author implements: one function `handle`, and one `Service` that names the topics read and written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from referral.domain.inputs import Input
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction handles. now: batch clock, µs UTC. keys: case id → case key; a case without one is erased."""
+    """The inputs of one transaction.
+
+    now: batch clock, µs UTC.
+    inputs: in order.
+    keys: case id → case key; a case without a key is erased.
+    owned: names of the units that this instance owns.
+    """
 
     now: int
     inputs: tuple[Input, ...]
@@ -23,7 +29,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch leads to; committed with its positions, then published."""
+    """The results of a batch: committed together with its positions, then published."""
 
     emitted: list[tuple[Input, Struct]] = field(default_factory=list)
     alarms: dict[str, int | None] = field(default_factory=dict)
@@ -31,19 +37,19 @@ class Outcome:
     refused: list[tuple[Input, str]] = field(default_factory=list)
 
     def emit(self, cause: Input, *events: Struct) -> None:
-        """Say events on the service's topic, as the next ones of this cause: ids are derived from it, in this order."""
+        """Emit events on the service's topic. Their ids are derived from the cause and their order."""
         self.emitted += ((cause, event) for event in events)
 
     def wake(self, case_id: str, at: int | None) -> None:
-        """Set the case's one alarm, or clear it with None."""
+        """Set the case's one alarm (µs UTC), or clear it with None."""
         self.alarms[case_id] = at
 
     def enqueue(self, case_id: str, body: Struct, *, id: str) -> None:
-        """Put work for another partition (or a later batch) into this service's own queue; the same id is taken once."""
+        """Put work for another partition, or for a later batch, into this service's own queue. id: idempotency key; a repeat is ignored."""
         self.queued.append((case_id, body, id))
 
     def quarantine(self, record: Input, reason: str) -> None:
-        """This record of `ingress.<agency>` cannot be understood; reason is a word of the list quarantine-reason."""
+        """Quarantine a record of `ingress.<agency>` that cannot be understood. reason: a word of the list quarantine-reason."""
         self.refused.append((record, reason))
 
 
@@ -52,13 +58,16 @@ Handle = Callable[[AsyncConnection, Batch], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service. reads: topics whose records it handles. writes: the one topic it writes, if any.
+    """A service as the loop runs it.
 
-    ingress: it also reads every `ingress.<agency>`; one_unit: a single order over everything (audit).
-    agencies: whose `ingress.<agency>` are read; None while nobody knows. Without it all are.
-    waits_for: the view (partition, oldest) whose older rows must be read before an alarm may fire.
-    fallback: handles one input, alone and in a new transaction, for which `handle` has raised; without it the loop tries for ever.
-    against: what else speaks against being ready, word → what an operator can do.
+    reads: topics whose records it handles.
+    writes: the one topic that it writes, if any.
+    ingress: it reads the ingress topics too.
+    agencies: returns the agencies whose `ingress.<agency>` it reads; None: not known yet. Without it, it reads all of them.
+    one_unit: it reads everything in one order (audit).
+    waits_for: the view (partition, oldest) of inputs that must be read before a later alarm may fire.
+    fallback: handles one input, alone and in a new transaction, for which `handle` has raised; without it the loop retries for ever.
+    against: returns further reasons why the service is not ready: reason → what an operator can do.
     """
 
     name: str

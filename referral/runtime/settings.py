@@ -1,4 +1,4 @@
-"""Everything that the environment says, read once in wiring and passed on as a value."""
+"""Settings: the REFERRAL_* environment variables, read once in wiring and passed on as a value."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ from referral.errors import Rejected
 
 CHECKOUT = Path(__file__).parents[2]
 LINE = ("intake", "routing", "notifier", "audit")
-"""The services that run on the loop, with its leases and positions."""
+"""The services that run on the consumer loop, with its leases and positions."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-"""Hosts that a browser reaches without a network, so that plain http shows nothing to anybody."""
+"""Hosts that a browser reaches without a network, so that plain http reveals nothing."""
 SERVICES = (*LINE, "oversight")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """One process's surroundings. http: host and port (0: any free one, printed). inner: the same, for operators' health and metrics.
-    prefix: of every topic, for several stacks on a broker.
+    """The settings of one process.
 
-    intake_key_file: what intake signs with; no other service has it. log_key_file: what audit signs with. witness_policy: who is believed
-    of the log, and of intake. audit_url: base of the log's HTTP.
-    public_url: where people reach this service's pages; proxy: address in front of it, whose X-Forwarded-For is believed.
-    database: SQLAlchemy URL; a service connects as the role of its own name. drill_clock: hours may be passed in seconds (demo, tests).
+    database: SQLAlchemy URL; a service connects as the role of its own name.
+    intake_key_file: intake's signing key; no other service has it.
+    log_key_file: audit's signing key.
+    witness_policy: file that names the log's witnesses and intake's public key.
+    audit_url: base URL of audit's HTTP.
+    http_host, http_port: public address (port 0: any free one, printed).
+    inner_host, inner_port: address of health and metrics, for operators.
+    public_url: URL at which people reach this service's pages.
+    proxy: address of a proxy in front of it, whose X-Forwarded-For is trusted.
+    drill_clock: a drill may pass hours in seconds (demo, tests).
+    topic_prefix: prefix of every topic, for several stacks on one broker.
     """
 
     kafka: str
@@ -54,19 +60,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     policy: Path = CHECKOUT / "policy"
 
     def is_secure(self, url: str) -> bool:
-        """Tell whether cookies are for https alone: always, but where people reach the pages by plain http on loopback.
+        """Return whether cookies are for https only: always, except for pages reached by plain http on loopback.
 
-        url: where people reach them; empty: at the address that the service listens on.
+        url: URL at which people reach the pages; empty: the address that the service listens on.
         """
         reached = urlsplit(url or f"http://{self.http_host}")
         return reached.scheme != "http" or reached.hostname not in LOOPBACK
 
     def topic(self, name: str) -> str:
-        """The name on the broker."""
+        """Return a topic's name on the broker."""
         return self.topic_prefix + name
 
     def plain(self, topic: str) -> str:
-        """The name in topics.yaml."""
+        """Return a topic's name in topics.yaml."""
         return topic.removeprefix(self.topic_prefix)
 
     def __repr__(self) -> str:
@@ -74,7 +80,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the environment. Rejected: a variable is missing or is no such thing."""
+    """Read the settings from the environment. Rejected: a variable is missing or malformed."""
 
     def need(name: str) -> str:
         if not environment.get(name):

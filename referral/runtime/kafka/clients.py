@@ -1,4 +1,4 @@
-"""Kafka: clients with every default that loses or exposes data set, and the topics as their contract cards say."""
+"""Create Kafka clients with safe settings in place of defaults that lose or expose data, and the topics from their contract cards."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from referral.runtime.kafka import fetched
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
-SETTLE = 3.0  # seconds until what a broker shows is what it has
+SETTLE = 3.0  # seconds until a broker reports a topic's settings correctly
 APPEAR = 30.0
-"""Seconds (ours) until a broker that has much to do shows a topic that it has created; until then the topic has no partitions."""
-HALT = 2.0  # seconds for a reader to stop before its connections are just closed
-REQUEST = 10_000  # ms; a broker that has not answered by then is away
-BATCH = 900_000  # bytes; one prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
+"""Seconds (ours) until a busy broker lists a topic that it has created; until then the topic has no partitions."""
+HALT = 2.0  # seconds for a consumer to stop, before its connections are closed by force
+REQUEST = 10_000  # ms; a broker that has not answered by then counts as away
+BATCH = 900_000  # bytes of a prebuilt record batch, below max.message.bytes of the case topics (1 MiB)
 FETCH = 1024 * 1024
-"""Bytes per partition and fetch. A reader of everything (audit: 38 partitions) holds one of each while it catches up, within 200 MB.
-A larger record still comes, alone: a broker sends at least one (KIP-74)."""
+"""Bytes per partition and fetch. Audit reads 38 partitions and holds one fetch of each while it catches up, within 200 MB.
+A larger record still arrives, alone: a broker sends at least one record (KIP-74)."""
 POLICY_FETCH = 9 * 1024 * 1024
 
-# aiokafka's own defaults (in brackets) lose or expose data; each is asserted by a test.
+# aiokafka's defaults (in brackets) lose or expose data; a test asserts each of these values.
 CONSUMER: Mapping[str, Any] = {
     "group_id": None,  # leases own partitions, not consumer groups
-    "enable_auto_commit": False,  # [True] would pass records before they are handled
-    "auto_offset_reset": "none",  # [latest] would skip silently what is out of range
+    "enable_auto_commit": False,  # [True] would commit records before they are handled
+    "auto_offset_reset": "none",  # [latest] would silently skip records when a position is out of range
     "isolation_level": "read_committed",  # [read_uncommitted]
     "check_crcs": True,
     "request_timeout_ms": REQUEST,
@@ -41,8 +41,8 @@ CONSUMER: Mapping[str, Any] = {
     "metadata_max_age_ms": 60_000,
 }
 PRODUCER: Mapping[str, Any] = {
-    "acks": "all",  # [1] would lose what one broker acknowledged alone
-    "enable_idempotence": True,  # [False] would double and reorder on a retry
+    "acks": "all",  # [1] would lose records that only one broker acknowledged
+    "enable_idempotence": True,  # [False] would duplicate and reorder records on a retry
     "linger_ms": 0,
     "compression_type": None,  # sealed bytes do not compress
     "max_batch_size": BATCH,
@@ -52,7 +52,10 @@ PRODUCER: Mapping[str, Any] = {
 
 
 def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
-    """A reader of partitions that somebody assigns by hand; start and stop it. What it cannot decode comes as `fetched.Undecodable`."""
+    """Return a consumer for partitions that the caller assigns; the caller starts and stops it.
+
+    A batch that cannot be decoded arrives as `fetched.Undecodable`.
+    """
     fetched.protect()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **{**CONSUMER, "client_rack": None, **more}
@@ -60,27 +63,30 @@ def consumer(settings: Settings, **more: Any) -> AIOKafkaConsumer:
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:
-    """A writer with explicit partitions; start and stop it."""
+    """Return a producer for explicit partitions; the caller starts and stops it."""
     return AIOKafkaProducer(bootstrap_servers=settings.kafka, client_id=f"referral-{settings.instance}", **PRODUCER)
 
 
 async def throw_away(producer: AIOKafkaProducer) -> None:
-    """At once, also when its broker is away: whatever it still holds is in the outbox."""
+    """Discard a producer at once, also when its broker is away: every record that it still holds is in the outbox."""
     try:
         async with asyncio.timeout(2):
             await producer.stop()
-    except Exception:  # its broker is away; the sender would wait for its requests, which end when the connections do
+    except Exception:  # the broker is away; the sender would wait for its requests, which end with the connections
         producer._sender.sender_task.cancel()
         await producer.client.close()
 
 
 def wanted(settings: Settings) -> dict[str, topics.Topic]:
-    """The fixed topics by name in topics.yaml; ingress topics come with each agency."""
+    """Return the cards of the fixed topics, by name in topics.yaml; ingress topics are created with each agency."""
     return {name: card for name, card in topics.load(settings.schemas / "topics.yaml").items() if "<" not in name}
 
 
 async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | None = None) -> None:
-    """Create what is missing and check what is there. Rejected: partitions or a setting differ."""
+    """Create missing topics and check the existing ones. names: their cards; by default the fixed topics.
+
+    Rejected: partitions or a setting differ. KafkaError: a topic cannot be created.
+    """
     cards = wanted(settings) if names is None else names
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=30_000)
     await admin.start()
@@ -94,7 +100,7 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
         ]
         if new:
             for topic, code, *_ in (await admin.create_topics(new)).topic_errors:
-                if code not in (0, 36):  # 36: another `prepare` was quicker
+                if code not in (0, 36):  # 36: it exists, because another `prepare` was quicker
                     raise KafkaError(f"cannot create {topic}: {for_code(code).__name__}")
         for problem in await _settled(admin, settings, cards):
             raise problem
@@ -103,14 +109,14 @@ async def create_topics(settings: Settings, names: Mapping[str, topics.Topic] | 
 
 
 async def create_ingress(settings: Settings, agency: str) -> str:
-    """The topic on which one agency publishes directly; its name."""
+    """Create the topic on which one agency publishes directly, and return its name."""
     name, card = topics.ingress(topics.load(settings.schemas / "topics.yaml"), agency)
     await create_topics(settings, {name: card})
     return name
 
 
 async def _settled(admin: AIOKafkaAdminClient, settings: Settings, cards: Mapping[str, topics.Topic]) -> list[Rejected]:
-    """The differences that stay: a broker shows a new topic a moment after it has created it."""
+    """Return the differences that remain once the broker lists its new topics, which takes a moment."""
     names, deadline = [settings.topic(name) for name in cards], time.monotonic() + APPEAR
     shown = await admin.describe_topics(names)
     while not all(topic["partitions"] for topic in shown) and time.monotonic() < deadline:
@@ -125,11 +131,11 @@ async def _settled(admin: AIOKafkaAdminClient, settings: Settings, cards: Mappin
 
 
 async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Mapping[str, topics.Topic]) -> list[Rejected]:
-    """What the broker has otherwise than the cards say."""
+    """Return the differences between the broker's topics and the cards."""
     names = [settings.topic(name) for name in cards]
     counts = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(names)}
-    found = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-    configs = {r[3]: {entry[0]: entry[1] for entry in r[4]} for response in found for r in response.resources}
+    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    configs = {r[3]: {entry[0]: entry[1] for entry in r[4]} for response in responses for r in response.resources}
     problems = []
     for name, card in cards.items():
         topic = settings.topic(name)
@@ -147,12 +153,12 @@ async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Map
 
 
 async def halt(reader: AIOKafkaConsumer) -> None:
-    """Stop reading. aiokafka lets the cancellation of a fetch of its own out of `stop`, which would end whoever stops it."""
+    """Stop a consumer. aiokafka lets the cancellation of its own fetch escape from `stop`, which would cancel the caller; suppress it."""
     try:
         async with asyncio.timeout(HALT):
             await reader.stop()
     except (Exception, asyncio.CancelledError):
         task = asyncio.current_task()
         if task is not None and task.cancelling():
-            raise  # it was meant for us
+            raise  # the caller's own cancellation
         await reader._client.close()

@@ -1,7 +1,7 @@
-"""Turn fetched bytes into records. No batch, whatever is in it, keeps its reader from the records of others (decision 0019).
+"""Turn fetched bytes into records, so that no batch, whatever it contains, blocks its reader (docs/decisions/0019).
 
-aiokafka raises for a batch that it cannot decode, for every partition of its reader, again and again. Here such a batch becomes one
-record, `Undecodable`, with the first of its bytes. Readers quarantine it and go on behind it. A compressed batch is never unpacked:
+aiokafka raises for a batch that it cannot decode, for every partition of the consumer, again and again. Here such a batch becomes one
+record, `Undecodable`, with the beginning of its bytes. Readers quarantine it and continue behind it. A compressed batch is never unpacked:
 300 KB can unpack to 300 MB, and no program of ours compresses.
 """
 
@@ -20,9 +20,9 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatch
 
 KEPT = 64 * 1024
-"""Bytes of an undecodable batch that are kept (ours): enough to see who wrote it; the whole of it stays on its topic."""
+"""Bytes of an undecodable batch that are stored (ours): enough to identify its writer; the whole batch remains on its topic."""
 MARK = "referral-undecodable"
-"""Header that says why a batch was not decoded, for audit's log. Anybody can write such a header; nobody can forge an `Undecodable`."""
+"""Header with the reason why a batch was not decoded, for audit's log. Anybody can add such a header, nobody can forge an `Undecodable`."""
 COMPRESSED, CHECKSUM, TORN = "compressed", "checksum", "torn"
 REASONS = frozenset({COMPRESSED, CHECKSUM, TORN})
 """Words of the list quarantine-reason."""
@@ -31,13 +31,13 @@ _HEAD = struct.Struct(">qiibIhiqqqhii")
 _FRAME = 12  # bytes before those that the length counts
 _MAGIC, _CODEC, _APPENDED = 2, 0x07, 0x08  # the only format that a broker of 4.x stores; attribute bits
 NAMELESS = ("referral-undecodable-name", "referral-undecodable-value")
-"""Headers that stand for one whose name is no UTF-8: the bytes of its name, and its value."""
+"""Headers that replace a header whose name is not UTF-8: one has the bytes of its name, the other its value."""
 Headers = list[tuple[str, bytes | None]]
 
 
 @dataclass
 class Undecodable(ConsumerRecord[bytes, bytes]):  # type: ignore[misc]
-    """A batch that is not decoded. offset: of its last record. value: its first KEPT bytes. length, sha256: of all of it."""
+    """A batch that is not decoded. offset: of its last record. value: its first KEPT bytes. length, sha256: of the whole batch."""
 
     reason: str = TORN
     length: int = 0
@@ -45,7 +45,12 @@ class Undecodable(ConsumerRecord[bytes, bytes]):  # type: ignore[misc]
 
 
 class Piece(NamedTuple):
-    """A batch as its own length cuts it. base, last: its offsets. whole: the frame is one of a batch; otherwise nothing else is known."""
+    """A batch, cut out by its own length field.
+
+    whole: the frame is that of a batch; otherwise no other field but view is known.
+    base, last: first and last offset.
+    many: number of records.
+    """
 
     view: memoryview
     whole: bool
@@ -58,7 +63,7 @@ class Piece(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A record as the lenient reader finds it: the same names as aiokafka's."""
+    """A record of the lenient parser, with aiokafka's attribute names."""
 
     offset: int
     timestamp: int
@@ -70,7 +75,7 @@ class Record(NamedTuple):
 
 
 def cut(data: bytes) -> list[Piece]:
-    """The batches of fetched bytes. A broker cuts the last one short, and it is fetched again; the first one is whole, or torn."""
+    """Return the batches of fetched bytes. A last one that the broker cut short is fetched again; a first one that is cut is torn."""
     pieces: list[Piece] = []
     at, view = 0, memoryview(data)
     while at < len(data):
@@ -86,25 +91,25 @@ def cut(data: bytes) -> list[Piece]:
 
 
 def records(piece: Piece) -> list[Any] | None:
-    """The records of an uncompressed batch, in order; None: it is torn. A header whose name is no UTF-8 comes as NAMELESS."""
-    found: list[Any]
+    """Return the records of an uncompressed batch, in order; None: it is torn. NAMELESS replaces a header whose name is not UTF-8."""
+    parsed: list[Any]
     try:
-        found = list(DefaultRecordBatch(piece.view))
-    except Exception:  # whatever the fast reader says, the slow one judges
+        parsed = list(DefaultRecordBatch(piece.view))
+    except Exception:  # the lenient parser decides whether the batch is torn, whatever the fast one raised
         try:
-            found = _read(piece)
+            parsed = _read(piece)
         except (ValueError, IndexError):
             return None
     before = piece.base - 1
-    for record in found:
+    for record in parsed:
         if not before < record.offset <= piece.last:
             return None
         before = record.offset
-    return found
+    return parsed
 
 
 class Fetched(PartitionRecords):  # type: ignore[misc]
-    """One partition of an answer, in place of aiokafka's own: it never raises, and each one moves the position."""
+    """One partition of a fetch response, in place of aiokafka's class: it never raises, and every response moves the position."""
 
     next_fetch_offset: int
 
@@ -116,13 +121,13 @@ class Fetched(PartitionRecords):  # type: ignore[misc]
             yield self._undecodable(pieces[0], begin, TORN)
 
     def _piece(self, piece: Piece, following: Piece | None) -> Iterator[ConsumerRecord[bytes, bytes]]:
-        """following: the batch behind it. No batch reaches into that one."""
+        """Yield the records of one batch. following: the batch behind it, which limits the offsets of this one."""
         at: int = self.next_fetch_offset
         if not piece.whole:
             yield self._undecodable(piece, at, TORN)
             return
         batch = DefaultRecordBatch(piece.view)
-        if self._check_crcs and not batch.validate_crc():  # then nothing that it says of itself is believed
+        if self._check_crcs and not batch.validate_crc():  # then no field of the batch is trusted
             sure = following is not None and DefaultRecordBatch(following.view).validate_crc()
             yield self._undecodable(piece, max(at, following.base - 1) if sure and following else at, CHECKSUM)
             return
@@ -141,7 +146,7 @@ class Fetched(PartitionRecords):  # type: ignore[misc]
             self.next_fetch_offset = max(self.next_fetch_offset, last + 1)
 
     def _passed_over(self, batch: Any) -> bool:
-        """Tell a transaction's marker, and what was aborted; both as aiokafka does."""
+        """Return whether a batch is a transaction marker or was aborted; both by aiokafka's rules."""
         if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             if batch.is_control_batch and self._aborts(batch):
@@ -178,7 +183,7 @@ class Fetched(PartitionRecords):  # type: ignore[misc]
 
 
 class Bytes:
-    """What the fetcher asks of a partition's bytes, in place of aiokafka's own."""
+    """The bytes of a partition with the methods that the fetcher calls, in place of aiokafka's class."""
 
     def __init__(self, data: bytes | None) -> None:
         self.data = data or b""
@@ -191,44 +196,44 @@ class Bytes:
 
 
 def protect() -> None:
-    """Make every consumer of this process read like this, Faust's too. Called by whoever makes one."""
+    """Make every consumer of this process, Faust's too, parse with `Fetched`. Call this before creating a consumer."""
     fetcher.PartitionRecords, fetcher.MemoryRecords = Fetched, Bytes
 
 
 def _read(piece: Piece) -> list[Record]:
-    """The slow reader. ValueError, IndexError: torn."""
-    data, at, found = piece.view, _HEAD.size, list[Record]()
+    """Parse a batch leniently: slower, and header names need not be UTF-8. ValueError, IndexError: the batch is torn."""
+    data, at, parsed = piece.view, _HEAD.size, list[Record]()
     appended = bool(piece.attributes & _APPENDED)
     while at < len(data):
         length, at = _varint(data, at)
         end = at + length
         if length < 1 or end > len(data):
             raise ValueError("a record's length")
-        after, at = _varint(data, at + 1)  # behind the attributes, which say nothing
+        after, at = _varint(data, at + 1)  # after the attributes byte, which is unused
         delta, at = _varint(data, at)
         key, at = _part(data, at, end)
         value, at = _part(data, at, end)
         headers, at = _headers(data, at, end)
         if at != end:
             raise ValueError("a record's length")
-        found.append(Record(piece.base + delta, piece.last_at if appended else piece.first_at + after, int(appended), key, value, headers))
-    if len(found) != piece.many:
+        parsed.append(Record(piece.base + delta, piece.last_at if appended else piece.first_at + after, int(appended), key, value, headers))
+    if len(parsed) != piece.many:
         raise ValueError("count")
-    return found
+    return parsed
 
 
 def _headers(data: memoryview, at: int, end: int) -> tuple[Headers, int]:
     count, at = _varint(data, at)
     if not 0 <= count <= end - at:
         raise ValueError("count of headers")
-    found: Headers = []
+    headers: Headers = []
     for _ in range(count):
         name, at = _part(data, at, end)
         value, at = _part(data, at, end)
         if name is None:
             raise ValueError("a header without a name")
-        found += _named(name, value)
-    return found, at
+        headers += _named(name, value)
+    return headers, at
 
 
 def _named(name: bytes, value: bytes | None) -> Headers:
@@ -248,7 +253,7 @@ def _part(data: memoryview, at: int, end: int) -> tuple[bytes | None, int]:
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """A zigzag number of at most ten bytes."""
+    """Return a zigzag-encoded number of at most ten bytes, and the position after it."""
     value = shift = 0
     while True:
         byte = data[at]

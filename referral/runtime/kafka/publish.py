@@ -1,4 +1,4 @@
-"""Publish records as prebuilt batches, and return where they stand."""
+"""Publish records as prebuilt batches, and return their offsets."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-LIMIT = 30.0  # seconds for a blob; then the producer is thrown away
+LIMIT = 30.0  # seconds for one call of `send`; then the caller discards the producer
 
 
 Sent = tuple[bytes, bytes | None, list[tuple[str, bytes]]]
-"""Key, value and headers of a record as the broker gets them."""
+"""Key, value and headers of a record, as published."""
 
 
 Span = tuple[int, int]
@@ -20,9 +20,9 @@ Span = tuple[int, int]
 
 
 async def send(producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[Sent]) -> list[Span]:
-    """Where the record batches stand, once the broker has all. As prebuilt batches: one future for each, not one for each record.
+    """Publish records and return the spans of their record batches, once the broker has acknowledged all of them.
 
-    TimeoutError, KafkaError: nothing is known to be there.
+    Prebuilt batches need one future per batch, not one per record. TimeoutError, KafkaError: it is unknown which records were stored.
     """
     futures, counts = [], []
     batch = producer.create_batch()
@@ -38,6 +38,6 @@ async def send(producer: AIOKafkaProducer, topic: str, partition: int, records: 
         batch.close()
         futures.append(await producer.send_batch(batch, topic, partition=partition))
         done = await asyncio.gather(*futures)
-    if any(one.offset < 0 for one in done):  # the broker had it already and does not say where: publish again and know
+    if any(metadata.offset < 0 for metadata in done):  # a duplicate that the broker stored before, offset unknown: publish again
         raise KafkaError("no offset")
-    return [(one.offset, one.offset + count) for one, count in zip(done, counts, strict=True)]
+    return [(metadata.offset, metadata.offset + count) for metadata, count in zip(done, counts, strict=True)]

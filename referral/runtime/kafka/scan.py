@@ -1,4 +1,4 @@
-"""Whole topics, from their first record to the end as it was when reading began. Reading moves nothing and commits nothing."""
+"""Scan whole topics, from their first record to their end at the start of the scan, without committing any position."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from referral.runtime.settings import Settings
 
 Place = tuple[str, int]
 """Topic as in topics.yaml, and partition."""
-WAIT = 1000  # ms; how long one fetch waits for more
+WAIT = 1000  # ms; longest wait of one fetch
 
 
-async def ends(found: Settings, topics: Iterable[str]) -> dict[Place, int]:
-    """The end offset of every partition, as the broker has it now. A topic that is not there has none."""
-    reader = clients.consumer(found)
+async def ends(settings: Settings, topics: Iterable[str]) -> dict[Place, int]:
+    """Return the current end offset of every partition, from the broker. A topic that does not exist has none."""
+    reader = clients.consumer(settings)
     await reader.start()
     try:
-        return {(found.plain(tp.topic), tp.partition): end for tp, end in (await _ends(reader, found, topics)).items()}
+        return {(settings.plain(tp.topic), tp.partition): end for tp, end in (await _ends(reader, settings, topics)).items()}
     finally:
         await clients.halt(reader)
 
 
 async def whole(
-    found: Settings, topics: Iterable[str], start: Mapping[Place, int] | None = None
+    settings: Settings, topics: Iterable[str], start: Mapping[Place, int] | None = None
 ) -> AsyncIterator[tuple[Place, ConsumerRecord]]:
-    """Every record, in offset order per partition. start: offsets to begin at; else the first that is retained."""
-    reader = clients.consumer(found, max_partition_fetch_bytes=clients.POLICY_FETCH)
+    """Yield every record, in offset order per partition. start: offsets to begin at; else the first that is retained."""
+    reader = clients.consumer(settings, max_partition_fetch_bytes=clients.POLICY_FETCH)
     await reader.start()
     try:
-        stop = {tp: end for tp, end in (await _ends(reader, found, topics)).items() if end}
+        stop = {tp: end for tp, end in (await _ends(reader, settings, topics)).items() if end}
         first = await reader.beginning_offsets(list(stop)) if stop else {}
-        begin = {tp: max(first[tp], (start or {}).get((found.plain(tp.topic), tp.partition), 0)) for tp in stop}
+        begin = {tp: max(first[tp], (start or {}).get((settings.plain(tp.topic), tp.partition), 0)) for tp in stop}
         left = {tp for tp in stop if begin[tp] < stop[tp]}
         if left:
             reader.assign(list(left))
@@ -44,18 +44,18 @@ async def whole(
             for tp, records in (await reader.getmany(timeout_ms=WAIT)).items():
                 for record in records:
                     if record.offset < stop[tp]:
-                        yield (found.plain(tp.topic), tp.partition), record
+                        yield (settings.plain(tp.topic), tp.partition), record
             left = {tp for tp in left if await reader.position(tp) < stop[tp]}
     finally:
         await clients.halt(reader)
 
 
-async def _ends(reader: AIOKafkaConsumer, found: Settings, topics: Iterable[str]) -> dict[TopicPartition, int]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)  # a consumer knows only the topics that it reads
+async def _ends(reader: AIOKafkaConsumer, settings: Settings, topics: Iterable[str]) -> dict[TopicPartition, int]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)  # a consumer knows only the topics that it reads
     await admin.start()
     try:
         there = set(await admin.list_topics())
-        names = [name for topic in topics if (name := found.topic(topic)) in there]
+        names = [name for topic in topics if (name := settings.topic(topic)) in there]
         cards = await admin.describe_topics(names) if names else []
     finally:
         await admin.close()

@@ -1,4 +1,7 @@
-"""Keys: one random key per case, wrapped by a master key that lives outside the database. Deleting a row erases a case."""
+"""Case keys: create, load, wrap and destroy one random key per case, and derive service keys, under a master key outside the database.
+
+Deleting the row of a case's key erases the case.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from referral.wire.seal import Key
 
 NONCE = 12
 OTHERS = 0o077
-"""Rights of a key's file that nobody but its owner may have: who reads it opens every case."""
+"""Permission bits that a key file must not have: a reader of the file can open every case."""
 Box = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes], bytes]]
 KEY = bulk.Table("keys.case_key", {"case_id": "text", "wrapped": "bytea"})
 _KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT (case_id) DO NOTHING")
@@ -31,7 +34,7 @@ _LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAS
 
 
 class Keys:
-    """What the master key opens. One per process, made in wiring by `read`."""
+    """The keys that the master key wraps or derives. One per process, made in wiring by `read`."""
 
     def __init__(self, master: bytes) -> None:
         if len(master) != 32:
@@ -44,25 +47,25 @@ class Keys:
         return HKDF(hashes.SHA256(), 32, None, b"referral/" + purpose.encode()).derive(self._master)
 
     async def create(self, tx: AsyncConnection, case_id: str) -> bytes:
-        """A new case's key, kept with the caller's transaction."""
+        """Create a new case's key and store it in the caller's transaction."""
         return (await self.create_all(tx, [case_id]))[case_id]
 
     async def create_all(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
-        """A key for each new case, in one round trip."""
-        made = self.made(ids)
-        await bulk.write(tx, {KEY: self.rows(made)})
-        return made
+        """Create and store a key for each new case, in one round trip. Return case id → key."""
+        keys = self.made(ids)
+        await bulk.write(tx, {KEY: self.rows(keys)})
+        return keys
 
     def made(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """A random key for each case; nothing of it is kept before its `rows` are written."""
+        """Return a random key for each case; nothing is stored until the caller writes their `rows`."""
         return {case_id: os.urandom(32) for case_id in ids}
 
     def rows(self, made: Mapping[str, bytes]) -> list[bulk.Row]:
-        """Rows of KEY, each key wrapped."""
+        """Return the rows of KEY, each key wrapped."""
         return [{"case_id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in made.items()]
 
     async def book(self, tx: AsyncConnection, book_id: str) -> bytes:
-        """The key of a book, which is no case: kept like a case's, but derived, so that a database that went back has it again."""
+        """Return and store the key of a book, which is no case. It is derived, so that a restored database gets the same key again."""
         key = self.hmac("book", book_id.encode())
         await tx.execute(_KEEP, {"id": book_id, "wrapped": self._wrap(book_id, key)})
         return key
@@ -72,19 +75,19 @@ class Keys:
         return nonce + self._case.encrypt(nonce, key, case_id.encode())
 
     async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
-        """Case id → key. A case that is missing from the answer is erased, or never was."""
+        """Return case id → key. A case without a key is erased, or never existed."""
         rows = (await tx.execute(_LOAD, {"ids": list(ids)})).all()
         return {case_id: self._unwrap(case_id, wrapped) for case_id, wrapped in rows}
 
     def unwrap(self, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Case id → key, of wrapped keys that are kept beside the database. One that does not open is nobody's, and is left out."""
-        found = {}
+        """Return case id → key for wrapped keys from the key topic. A key that does not open is left out."""
+        keys = {}
         for case_id, value in wrapped.items():
             try:
-                found[case_id] = self._unwrap(case_id, value)
+                keys[case_id] = self._unwrap(case_id, value)
             except (Rejected, ValueError):
                 continue
-        return found
+        return keys
 
     def _unwrap(self, case_id: str, wrapped: bytes) -> bytes:
         try:
@@ -93,7 +96,7 @@ class Keys:
             raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "it is not the key that this database was made with") from None
 
     def opens(self, case_id: str, wrapped: bytes) -> bool:
-        """Whether it is this case's key under this master key."""
+        """Return whether this is the case's key, wrapped by this master key."""
         try:
             self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode())
         except (InvalidTag, ValueError):
@@ -101,18 +104,18 @@ class Keys:
         return True
 
     def hmac(self, purpose: str, *parts: bytes) -> bytes:
-        """A keyed digest (SHA-256) of parts; each part is counted, so that no two lists of parts meet."""
+        """Return HMAC-SHA-256 of the parts under a key for this purpose. Each part's length is included, so no two lists are equal."""
         digest = hmac_.new(self._derived(purpose), digestmod=hashlib.sha256)
         for part in parts:
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.digest()
 
     def lookup(self, event_id: str) -> str:
-        """The token for which audit gives out the proof of this one event. An id alone gives nothing: ids of decisions can be computed."""
+        """Return the token for which audit returns the proof of one event. The id alone is not enough: ids of decisions can be computed."""
         return self.hmac("proof-of-event", event_id.encode()).hex()
 
     def box(self, purpose: str) -> Box:
-        """(seal, open) for rows of a service: each takes bytes and a context that must be the same at opening. open: Malformed("seal")."""
+        """Return (seal, open) for a service's rows. Both take bytes and a context, which must be equal. open raises Malformed("seal")."""
         key = AESGCM(self._derived(purpose))
 
         def seal(plain: bytes, context: bytes = b"") -> bytes:
@@ -129,12 +132,12 @@ class Keys:
 
 
 async def erase(tx: AsyncConnection, case_id: str) -> None:
-    """Destroy a case's key: no event body of it can be read again, by anybody."""
+    """Destroy a case's key, so that none of its event bodies can be read again."""
     await tx.execute(text("DELETE FROM keys.case_key WHERE case_id = :id"), {"id": case_id})
 
 
 def read(path: Path) -> Keys:
-    """The master key of a file: 64 hexadecimal digits. Rejected: no such file, something else in it, or a file that others may read too."""
+    """Read the master key: 64 hexadecimal digits. Rejected: no such file, another content, or a file that others may read too."""
     try:
         if path.stat().st_mode & OTHERS:
             hint = f"others than its owner may read the file: chmod 600 {path}; if somebody may have read it, tell your security officer"
@@ -145,19 +148,19 @@ def read(path: Path) -> Keys:
 
 
 def signing(path: Path | None) -> Ed25519PrivateKey:
-    """Intake's own key: Ed25519, PKCS 8 in PEM. Rejected: no such file, or something else in it."""
+    """Read intake's signing key: Ed25519, PKCS 8 in PEM. Rejected: no such file, or another content."""
     try:
-        found = serialization.load_pem_private_key(path.read_bytes(), None) if path else None
+        key = serialization.load_pem_private_key(path.read_bytes(), None) if path else None
     except (OSError, ValueError, TypeError):
-        found = None
-    if not isinstance(found, Ed25519PrivateKey):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
         hint = "intake signs with a key of its own: name a readable Ed25519 private key, PKCS 8 in PEM (`referral audit key` makes it)"
         raise Rejected("intake-key", "REFERRAL_INTAKE_KEY_FILE", hint)
-    return found
+    return key
 
 
 def write(path: Path) -> None:
-    """Make a new master key that only its owner may read. FileExistsError: one is there; it is never overwritten."""
+    """Write a new master key that only its owner may read. FileExistsError: there is one, and it is never overwritten."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(os.urandom(32).hex() + "\n")

@@ -1,7 +1,6 @@
-"""The one event that travels unsealed, because its key will be gone: intake's signature says that intake said it.
+"""Check erasures, the one event that travels unsealed because its key will be gone: intake's signature proves that intake emitted it.
 
-Whoever can write to the topic, and whoever has the master key too, can neither have a case destroyed nor take its next sequence away from
-the true record.
+A writer to the topic, even with the master key, can neither have a case destroyed nor take its next sequence from the genuine record.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from referral.wire import codec, intake_key, seal
 
 
 def said(intake: Collection[bytes], topic: str, value: bytes) -> tuple[Meta, CaseErased] | None:
-    """The erasure that a record of a topic says; None: it says something else, or intake did not say it. intake: its public keys."""
+    """Return the erasure in a record; None: it is another event, or intake did not sign it. intake: intake's public keys."""
     try:
         envelope = seal.open(value)
         meta = envelope.meta
@@ -28,7 +27,7 @@ def said(intake: Collection[bytes], topic: str, value: bytes) -> tuple[Meta, Cas
 
 
 def intake_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The keys by which this process believes an erasure; none where it has no witness policy: then it believes no erasure at all.
+    """Return intake's public keys from the witness policy; none without a witness policy: then the process accepts no erasure.
 
     Rejected: the file cannot be read, or one of its lines names no key.
     """
@@ -41,7 +40,7 @@ def intake_keys(settings: Settings) -> tuple[bytes, ...]:
 
 
 def witness_policy(settings: Settings) -> bytes:
-    """The file by which the log's proofs are checked. Rejected: none is named, or it cannot be read."""
+    """Read the witness policy, by which the log's proofs are checked. Rejected: none is named, or it cannot be read."""
     try:
         if settings.witness_policy is not None:
             return settings.witness_policy.read_bytes()
@@ -53,8 +52,8 @@ def witness_policy(settings: Settings) -> bytes:
 
 
 def needed_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The same for who cannot do without. Rejected also: the policy names no key of intake."""
-    if not (found := intake_keys(settings)):
+    """Return intake's public keys for a process that needs them. Rejected: as `intake_keys`, or there is none."""
+    if not (keys := intake_keys(settings)):
         hint = "name the witness policy; its line `# intake ed25519 …` names intake's key (`referral audit key` writes it)"
         raise Rejected("intake-key", "REFERRAL_WITNESS_POLICY", f"without intake's key no erasure can be believed: {hint}")
-    return found
+    return keys

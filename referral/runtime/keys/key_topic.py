@@ -1,8 +1,8 @@
-"""Wrapped case keys beside the database: topic referral-keys, compacted. Without them a database that went back could read no newer case.
+"""Copy the wrapped case keys to the compacted topic referral-keys, so that a restored older database can read newer cases.
 
-A key is on the topic before the first event of its case is committed. An erasure leaves a null under the case's id, and compaction
-removes the key from the broker's disks; whoever reads it before that still needs the master key, which is neither here nor there.
-A broker never compacts the segment that it writes to, and begins a new one only when something is written: hence `roll`.
+A key is on the topic before the first event of its case is committed. An erasure writes a null under the case's id, and compaction
+then removes the key from the broker's disks. A copy that was read before is useless without the master key, which is in neither place.
+A broker never compacts the segment that it writes to, and begins a new one only at a write: hence `roll`.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _RESTORE = text(
 
 
 async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, born: Iterable[str]) -> None:
-    """Publish and wait: the keys of cases that begin. KafkaError: nothing may be committed."""
+    """Publish the keys of new cases and wait for the broker. born: their case ids. KafkaError: the caller must not commit."""
     rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(born)})}
     await _write(producer, settings, {case_id.encode(): value for case_id, value in rows.items()})
 
 
 async def forget(producer: AIOKafkaProducer, settings: Settings, erased: Iterable[str]) -> None:
-    """Publish and wait: nulls for the keys of cases whose erasure is logged. KafkaError: repeat it before the key's row is destroyed."""
+    """Publish nulls for cases whose erasure is logged, and wait. KafkaError: the caller must repeat before it destroys the key's row."""
     await _write(producer, settings, {case_id.encode(): None for case_id in erased})
 
 
 async def roll(producer: AIOKafkaProducer, settings: Settings) -> None:
-    """Written every hour, so that an erased key is gone after three even when no case begins. KafkaError."""
+    """Begin a new segment; called every hour, so that an erased key is gone after three hours even without a new case. KafkaError."""
     await _write(producer, settings, {ROLL: None})
 
 
@@ -54,43 +54,43 @@ async def _write(producer: AIOKafkaProducer, settings: Settings, wanted: Mapping
 
 
 async def kept(settings: Settings, master: Keys | None = None) -> dict[str, bytes]:
-    """What the topic holds: case id → wrapped key. What is none is passed over aloud; master: so is what does not open under it."""
-    found: dict[str, bytes] = {}
+    """Return the keys on the topic: case id → wrapped key. Log and skip invalid records, and with master, keys that it does not open."""
+    wrapped: dict[str, bytes] = {}
     async for _, record in scan.whole(settings, [CaseKey.TOPIC]):
         try:
-            _take(record, found, master)
+            _take(record, wrapped, master)
         except (Malformed, UnicodeDecodeError) as error:
             reason = error.reason if isinstance(error, Malformed) else "key"
             observe.log().error("key passed over", topic=CaseKey.TOPIC, offset=record.offset, reason=reason)
-    return found
+    return wrapped
 
 
-def _take(record: ConsumerRecord, found: dict[str, bytes], master: Keys | None) -> None:
-    """Malformed, UnicodeDecodeError: nothing of ours."""
+def _take(record: ConsumerRecord, wrapped: dict[str, bytes], master: Keys | None) -> None:
+    """Apply one record of the topic. Malformed, UnicodeDecodeError: it is no record of ours."""
     if isinstance(record, Undecodable):
         raise Malformed(record.reason)
     case_id = (record.key or b"").decode()
     if record.value is None:
-        found.pop(case_id, None)
+        wrapped.pop(case_id, None)
         return
     body = codec.decode(CaseKey.TYPE, codec.fingerprint(CaseKey.TYPE), record.value)
     assert isinstance(body, CaseKey)
     if master is not None and not master.opens(case_id, body.wrapped):
         raise Malformed("seal")
-    found[case_id] = body.wrapped
+    wrapped[case_id] = body.wrapped
 
 
 async def restore(tx: AsyncConnection, settings: Settings, erased: set[str], master: Keys | None = None) -> int:
-    """Put back keys that the database does not have; how many are on the topic.
+    """Restore keys that the database lacks. Return the number of keys of living cases on the topic.
 
-    The key of an erased case is destroyed again, here and there: the copy may be older than the erasure, and a process that was stopped
-    in the middle and woke after it may have left one on the topic.
+    erased: erased cases. Their keys are destroyed again, in the database and on the topic: the restored copy may be older than the erasure,
+    and a process that was stopped during it and resumed later may have left a key on the topic.
     """
-    found = await kept(settings, master)
-    wanted = {case_id: wrapped for case_id, wrapped in found.items() if case_id not in erased}
+    on_topic = await kept(settings, master)
+    wanted = {case_id: wrapped for case_id, wrapped in on_topic.items() if case_id not in erased}
     await tx.execute(_GONE, {"ids": list(erased)})
     await tx.execute(_RESTORE, {"ids": list(wanted), "wrapped": list(wanted.values())})
-    if found.keys() & erased:
+    if on_topic.keys() & erased:
         async with clients.producer(settings) as producer:
-            await forget(producer, settings, found.keys() & erased)
+            await forget(producer, settings, on_topic.keys() & erased)
     return len(wanted)

@@ -1,4 +1,4 @@
-"""`referral prepare`: roles, schemas, tables, grants and topics. Repeating it is harmless; it never removes anything."""
+"""Create the roles, schemas, tables, grants and topics for `referral prepare`. Repeating it is harmless; it never removes anything."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from referral.wire import topics
 
 RUNTIME = Path(__file__).parents[1] / "migrations"
 SHARED = (Path(__file__).parents[1] / "shared.sql").read_text("utf-8")
-ONE_AT_A_TIME = 7_236_541  # any number of our own: the advisory lock that two `prepare`s at once take
+ONE_AT_A_TIME = 7_236_541  # key of the advisory lock that keeps two `prepare`s apart (arbitrary, ours)
 
 
 async def prepare(settings: Settings) -> None:
-    """Everything that the services need before they start. Rejected: a topic or the database is not as it must be."""
+    """Create everything that the services need before they start. Rejected: a topic or the database differs from what is required."""
     await prepare_database(settings)
     await clients.create_topics(settings)
 
 
 async def prepare_database(settings: Settings) -> None:
-    """Roles, schemas, tables and grants."""
+    """Create roles, schemas, tables and grants. Rejected: the database was prepared with other settings."""
     engine = database.admin(settings)
     event.listen(engine.sync_engine, "do_execute_no_params", _script)
     event.listen(engine.sync_engine, "do_execute", _script)
@@ -45,7 +45,7 @@ async def prepare_database(settings: Settings) -> None:
             for name in SERVICES:
                 await connection.run_sync(_tables, name)
             await connection.exec_driver_sql("GRANT USAGE ON SCHEMA intake TO routing; GRANT SELECT ON intake.waiting TO routing")
-            # A person's language has one home, the inbox account: the notifier reads these two columns and no other.
+            # A person's language is stored in one place, the inbox account: the notifier may read these two columns and no other.
             language = "GRANT USAGE ON SCHEMA intake TO notifier; GRANT SELECT (id, language) ON intake.account TO notifier"
             await connection.exec_driver_sql(language)
     finally:
@@ -53,7 +53,7 @@ async def prepare_database(settings: Settings) -> None:
 
 
 def _script(cursor: Any, statement: str, *rest: Any) -> bool | None:
-    """A migration is a script of several statements, which asyncpg takes in its simple protocol only."""
+    """Run a migration with several statements through asyncpg's simple protocol, the only one that accepts them."""
     if len(rest) == 2 and rest[0]:
         return None  # it has parameters, so it is one statement
     if ";" not in statement.rstrip().rstrip(";"):
@@ -63,7 +63,7 @@ def _script(cursor: Any, statement: str, *rest: Any) -> bool | None:
 
 
 async def _role(connection: AsyncConnection, name: str, password: str | None) -> None:
-    """Roles belong to the whole cluster, and another database may be prepared at this moment."""
+    """Create a service's role and schema. The role may exist: roles belong to the cluster, and another `prepare` may run now."""
     login = f" PASSWORD '{password}'" if password and "'" not in password else ""
     await connection.exec_driver_sql(
         f"DO $$ BEGIN CREATE ROLE {name} LOGIN{login}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
@@ -72,17 +72,17 @@ async def _role(connection: AsyncConnection, name: str, password: str | None) ->
 
 
 async def _remember(connection: AsyncConnection, name: str, value: str) -> None:
-    """A fact that must not change later, or every case would move."""
+    """Store a setting that must never change, such as the number of partitions. Rejected: another value is stored."""
     await connection.execute(
         text("INSERT INTO runtime.settings VALUES (:name, :value) ON CONFLICT DO NOTHING"), {"name": name, "value": value}
     )
-    kept = (await connection.execute(text("SELECT value FROM runtime.settings WHERE name = :name"), {"name": name})).scalar_one()
-    if kept != value:
-        raise Rejected("changed", f"runtime.settings.{name}", f"this database was prepared with {kept}; this program says {value}")
+    stored = (await connection.execute(text("SELECT value FROM runtime.settings WHERE name = :name"), {"name": name})).scalar_one()
+    if stored != value:
+        raise Rejected("changed", f"runtime.settings.{name}", f"this database was prepared with {stored}; this program says {value}")
 
 
 def _tables(connection: Connection, service: str) -> None:
-    """Runtime's migrations where it has the loop, then its own, as its role and in its schema; each keeps its version there."""
+    """Run the loop's migrations if the service has the loop, then its own, as its role and in its schema, which stores both versions."""
     connection.exec_driver_sql(f"SET LOCAL ROLE {service}")
     connection.exec_driver_sql(f"SET LOCAL search_path = {service}, runtime")
     if service in LINE:
@@ -94,8 +94,8 @@ def _tables(connection: Connection, service: str) -> None:
 
 
 def _migrate(connection: Connection, folder: Path, schema: str, version_table: str) -> None:
-    """A folder with `versions/NNNN_*.py`, each with revision, down_revision and upgrade(); run by path, without an env.py."""
-    from alembic.config import Config  # a tenth of a second, which no command needs that makes no tables
+    """Run the migrations `versions/NNNN_*.py` of a folder, each with revision, down_revision and upgrade(), without an env.py."""
+    from alembic.config import Config  # imported here: it takes 0.1 s, and most commands create no tables
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 

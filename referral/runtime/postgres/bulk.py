@@ -1,4 +1,4 @@
-"""Write many rows of several tables in one statement: an array for each column, one round trip for all of it."""
+"""Insert many rows of several tables with one statement: one array per column, one round trip."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ Row = Mapping[str, Any]
 
 
 class Table:
-    """Columns of a table that are written together. columns: name → SQL type. conflict: the statement's ON CONFLICT clause, or empty."""
+    """The columns of a table that are inserted together.
+
+    name: the table's name.
+    columns: name → SQL type.
+    conflict: the statement's ON CONFLICT clause, or empty.
+    """
 
     def __init__(self, name: str, columns: Mapping[str, str], conflict: str = "") -> None:
         self.name, self.columns, self.conflict = name, dict(columns), conflict
 
     @property
     def sql(self) -> str:
-        """The INSERT. Each column is a parameter of its own name with the table's before it, so that statements can be joined."""
+        """Return the INSERT. A parameter is named after table and column, so that several statements can be joined."""
         arrays = ", ".join(f"CAST(:{self.parameter(column)} AS {kind}[])" for column, kind in self.columns.items())
         return f"INSERT INTO {self.name} ({', '.join(self.columns)}) SELECT * FROM unnest({arrays}) {self.conflict}"  # noqa: S608
 
     def parameter(self, column: str) -> str:
-        """The name of a column's parameter."""
+        """Return the name of a column's parameter."""
         return f"{self.name.replace('.', '_')}_{column}"
 
     def values(self, rows: Sequence[Row]) -> dict[str, list[Any]]:
-        """The parameters: of each column its values, in the order of the rows."""
+        """Return the parameters: for each column its values, in the order of the rows."""
         return {self.parameter(column): [row[column] for row in rows] for column in self.columns}
 
 
 async def write(tx: AsyncConnection, wanted: Mapping[Table, Sequence[Row]]) -> None:
-    """Insert the rows of each table, which may be none. No table may refer to another one of the same call."""
+    """Insert the rows of each table; a table may have none. No table may refer to another one of the same call."""
     values: dict[str, list[Any]] = {}
     for table, rows in wanted.items():
         values |= table.values(rows)

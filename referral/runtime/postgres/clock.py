@@ -1,4 +1,4 @@
-"""The one clock: PostgreSQL's, plus the offset by which a drill is ahead. Nothing else asks for the time."""
+"""Read the one clock of the system: PostgreSQL's, plus the offset of a drill. No other code reads the time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MOVED = text("SELECT runtime.moved()")
 
 
 class FalseClock(Unavailable):
-    """Somebody moved the clock of a database that holds real cases. Nothing is decided, received or logged by it.
+    """Somebody moved the clock of a database with real cases. No service decides, receives or logs anything by it.
 
-    Find out who wrote to runtime.clock, then set it right: UPDATE runtime.clock SET offset_us = 0. Services go on by themselves.
+    Find out who wrote to runtime.clock, then correct it: UPDATE runtime.clock SET offset_us = 0. Services resume on their own.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class FalseClock(Unavailable):
 
 
 async def now(tx: AsyncConnection) -> int:
-    """Now, µs UTC. FalseClock: the database's clock was moved, and it is no drill."""
+    """Return the time, µs UTC. FalseClock: the database's clock was moved outside a drill."""
     at, moved = await shown(tx)
     if moved:
         raise FalseClock
@@ -31,24 +31,30 @@ async def now(tx: AsyncConnection) -> int:
 
 
 async def shown(tx: AsyncConnection) -> tuple[int, bool]:
-    """For a diagnosis: (the time as the database has it, µs UTC; whether somebody moved it, though it is no drill)."""
+    """Return (the database's time, µs UTC; whether it was moved outside a drill), for a diagnosis."""
     at, moved = (await tx.execute(_NOW)).one()
     return int(at), bool(moved)
 
 
 async def true(tx: AsyncConnection) -> None:
-    """FalseClock: the database's clock was moved, and it is no drill."""
+    """Check the clock. FalseClock: it was moved outside a drill."""
     if (await tx.execute(_MOVED)).scalar_one():
         raise FalseClock
 
 
 async def offset(tx: AsyncConnection) -> int:
-    """By how many µs the drill is ahead; 0 outside a drill."""
+    """Return the offset of the drill, in µs; 0 outside a drill."""
     return int((await tx.execute(text("SELECT offset_us FROM runtime.clock"))).scalar_one())
 
 
 async def advance(tx: AsyncConnection, settings: Settings, by: int) -> int:
-    """Pass time: by µs, forward only, for the whole stack. Takes the admin's connection. Rejected outside a drill."""
+    """Move the drill clock of the whole stack forward and return the new time, µs UTC.
+
+    tx: the administrator's connection.
+    by: µs, never negative.
+
+    Rejected: outside a drill, or backwards.
+    """
     if not settings.drill_clock:
         raise Rejected("no-drill", "REFERRAL_DRILL_CLOCK", "only a stack that was started with REFERRAL_DRILL_CLOCK=1 may pass time")
     if by < 0:
@@ -58,7 +64,10 @@ async def advance(tx: AsyncConnection, settings: Settings, by: int) -> int:
 
 
 async def check(tx: AsyncConnection, settings: Settings) -> None:
-    """At start. Rejected: the database's clock was moved by a drill, and this process is none. FalseClock: somebody else moved it."""
+    """Check at start that database and process agree about the drill clock.
+
+    Rejected: a drill moved the database's clock, and this process is not part of a drill. FalseClock: somebody moved it outside a drill.
+    """
     await true(tx)
     if not settings.drill_clock and await offset(tx):
         raise Rejected("drill-clock", "runtime.clock", "this database belongs to a drill: start with REFERRAL_DRILL_CLOCK=1 or use another")

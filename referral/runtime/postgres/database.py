@@ -1,4 +1,4 @@
-"""PostgreSQL: one engine per process and role. A service sees its own schema first, then `runtime`."""
+"""Connect to PostgreSQL: one engine per process and role. A service's search path is its own schema, then `runtime`."""
 
 from __future__ import annotations
 
@@ -15,49 +15,52 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from referral.runtime.postgres import queue
 from referral.runtime.settings import Settings
 
-CONNECT = 3.0  # seconds; with POOL below a caller hears of a dead database within the 5 s that the doors promise
+CONNECT = 3.0  # seconds; together with POOL, a caller gets an error from a dead database within the 5 s that the doors promise
 POOL = 2.0
 RESTED = 1.0
-"""Seconds (ours) after which a pooled connection is asked before it is used. One that answered just now is known to be there, or known to
-be closed; asking it takes three round trips, as long as the transaction's own statements."""
+"""Idle seconds (ours) after which a pooled connection is pinged before use. A connection used more recently is known to be open or closed;
+a ping takes three round trips, as long as the statements of a transaction."""
 _SINCE = "referral_since"  # key in a pooled connection's info: monotonic second of its return
-STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection ends as an error
+STATEMENT = 30.0  # seconds; far above any statement of ours, so that a hung connection becomes an error
 
 
 def url(settings: Settings, role: str) -> URL:
-    """The database as one role sees it."""
+    """Return the database URL for one role."""
     return make_url(settings.database).set(username=role)
 
 
 def engine(settings: Settings, role: str, *, size: int = 8) -> AsyncEngine:
-    """A pool of connections of one service's role. size: most at once; more wait POOL seconds, then Unavailable."""
-    made = create_async_engine(
+    """Return an engine with a connection pool for one service's role.
+
+    size: connections at most; further users wait POOL seconds, then get an error for which `away` is true.
+    """
+    pooled = create_async_engine(
         url(settings, role),
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL,
         pool_use_lifo=True,
-        hide_parameters=True,  # an error's text never holds what was sent
+        hide_parameters=True,  # an error's text never contains the parameters
         connect_args={
             "timeout": CONNECT,
             "command_timeout": STATEMENT,
             "server_settings": {"search_path": f"{role},runtime", "application_name": f"{role} {settings.instance}", "timezone": "UTC"},
         },
     )
-    bell = queue.Doorbell(made, role)
+    bell = queue.Doorbell(pooled, role)
 
-    def returned(_: Any, record: Any) -> None:  # a connection is back in the pool, so its transaction has ended
+    def returned(_: Any, record: Any) -> None:  # the connection is back in the pool, so its transaction has ended
         record.info[_SINCE] = time.monotonic()
         if record.info.pop(queue.WAKE, False):
             bell.ring()
 
-    event.listen(made.sync_engine, "checkin", returned)
-    event.listen(made.sync_engine, "checkout", _there)
-    return made
+    event.listen(pooled.sync_engine, "checkin", returned)
+    event.listen(pooled.sync_engine, "checkout", _there)
+    return pooled
 
 
 def _there(connection: Any, record: Any, _: Any) -> None:
-    """Give nobody a connection whose server is gone: the pool makes a new one in its place, and of all that are older."""
+    """Refuse a pooled connection whose server is gone: the pool then replaces it, and every older connection."""
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
     if time.monotonic() - record.info.get(_SINCE, math.inf) > RESTED:
@@ -68,7 +71,7 @@ def _there(connection: Any, record: Any, _: Any) -> None:
 
 
 def admin(settings: Settings) -> AsyncEngine:
-    """The database as the URL names it: for `prepare`, `doctor` and the drill clock."""
+    """Return an engine for the administrator's role of the URL: for `prepare`, `doctor` and the drill clock."""
     return create_async_engine(
         make_url(settings.database),
         pool_size=2,
@@ -78,7 +81,7 @@ def admin(settings: Settings) -> AsyncEngine:
 
 
 def away(error: BaseException) -> bool:
-    """Whether an error says that the database cannot be reached or has dropped us, not that the statement was wrong."""
+    """Return whether an error means that the database is unreachable or closed the connection, not that the statement was wrong."""
     if isinstance(error, OSError | PoolTimeout | TimeoutError):
         return True
     if not isinstance(error, DBAPIError):

@@ -1,4 +1,4 @@
-"""Read the releases of figures that oversight has published."""
+"""Read the figure releases that oversight has published."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OUT = text(
 
 
 BEGINS = "oversight-begins"
-"""A row of runtime.settings: somebody said that no release was ever made. It is lost with the database, so it allows this once."""
+"""Name of a row of runtime.settings: an operator declared that no release was ever made. A lost database loses it, so it works once."""
 
 
 async def published(tx: AsyncConnection, known: Iterable[int] = ()) -> list[Published]:
-    """Every release that is out but these, by number. Malformed: a row is not what was written."""
+    """Return the published releases by number. known: numbers to leave out. Malformed: a row was changed."""
     rows = await tx.execute(OUT, {"known": list(known)})
     return [opened(row.number, bytes(row.made), bytes(row.figures), row.published_at) for row in rows]

@@ -1,4 +1,4 @@
-"""Group commit: what is asked at the same moment shares one transaction, one wait for the disk, and each still gets its own answer."""
+"""Group commit: concurrent requests share one transaction and one wait for the disk, and each gets its own answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from referral.runtime.postgres import database
 T = TypeVar("T")
 R = TypeVar("R")
 MOST = 64
-"""Requests in one transaction (ours): beyond it a commit's cost no longer shows, and the first would wait for the last."""
+"""Most requests in one transaction (ours): with more, a commit gets no cheaper per request, and the first would wait for the last."""
 
 
 class Together(Generic[T, R]):
-    """work: handles many in one transaction, an answer for each in order; or raises, and nothing is kept. While it works the next gather.
+    """A function of one request that handles concurrent requests together.
 
-    One transaction at a time: while it waits for the disk the next is filled. Two at once took more processor and were no quicker.
+    work: handles many requests in one transaction and returns an answer for each, in order; when it raises, nothing is stored.
+
+    One transaction runs at a time, and the next collects requests meanwhile. Two at once took more processor time and were no faster.
     """
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[list[R]]]) -> None:
@@ -27,7 +29,7 @@ class Together(Generic[T, R]):
         self._running: asyncio.Task[None] | None = None
 
     async def __call__(self, one: T) -> R:
-        """The answer for one, once its transaction is committed."""
+        """Return the answer to one request, once its transaction is committed."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, answer))
         if self._running is None or self._running.done():
@@ -41,7 +43,7 @@ class Together(Generic[T, R]):
             await self._one(batch)
 
     async def _one(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
-        """A transaction that fails for another reason than the database's absence is tried for each alone: one bad must not refuse many."""
+        """Run one transaction. If it fails although the database answers, repeat with each request alone: only the bad one then fails."""
         if not batch:
             return
         try:

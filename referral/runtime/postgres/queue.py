@@ -1,7 +1,7 @@
-"""A service's own queue: what a door puts inside its transaction, and the owner of the partition drains through the loop.
+"""Queue of a service: a door inserts rows in its own transaction, and the loop of the partition's owner handles them.
 
-Rows are found by their unsent flag, never by `id > last`: a lower number may commit later. The owner is woken by one coalesced
-NOTIFY after the commit (inside it, NOTIFY would make all commits wait for one another), and looks every 200 ms anyhow.
+Rows are selected by their unsent flag, never by `id > last`: a lower number may commit later. One coalesced NOTIFY after the commit wakes
+the owner (inside the transaction, NOTIFY would make all commits wait for one another); the owner also polls every 200 ms.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from referral.wire import codec, topics
 
 WAKE = "referral_wake"  # key in a pooled connection's info
 KEEP = 30 * 24 * 3600
-"""Seconds a sent row stays, so that the same id is not taken again: ten times as long as anything can be repeated (`ingress.*` keeps 72 h;
-positions that go back further are a restored copy, and `referral recover` learns the ids from the topic)."""
+"""Seconds for which a sent row is stored, so that its id is not accepted again: ten times as long as a repeat is possible (`ingress.*`
+keeps 72 h; positions that go back further mean a restored database, and `referral recover` reads the ids from the topic)."""
 QUEUE = bulk.Table(
     "queue",
     {
@@ -46,7 +46,12 @@ _FORGET = text(
 
 
 def row(case_id: str, body: Struct, id: str, key: bytes | None, drill: bool) -> dict[str, Any]:
-    """One row of the table, its body sealed under the case's key."""
+    """Return a row of QUEUE with its body sealed under the case's key.
+
+    id: idempotency key.
+    key: the case's key; None for a body without fields.
+    drill: the case belongs to a drill.
+    """
     type_: str = body.TYPE  # type: ignore[attr-defined]
     sealed = seal(codec.encode(body), id, key)
     return {
@@ -61,30 +66,30 @@ def row(case_id: str, body: Struct, id: str, key: bytes | None, drill: bool) -> 
 
 
 async def put(tx: AsyncConnection, case_id: str, body: Struct, id: str, key: bytes | None, *, drill: bool = False) -> None:
-    """Queue one event of a case with the caller's transaction; the same id is taken once. key: the case's."""
+    """Queue one event of a case in the caller's transaction. id: idempotency key; a repeat is ignored. key: the case's."""
     await put_all(tx, [row(case_id, body, id, key, drill)])
 
 
 async def put_all(tx: AsyncConnection, rows: Sequence[bulk.Row]) -> None:
-    """Queue many, each made by `row`, in one statement."""
+    """Queue many rows, as `row` returns them, with one statement."""
     if rows:
         await bulk.write(tx, {QUEUE: rows})
         wake(tx)
 
 
 def wake(tx: AsyncConnection) -> None:
-    """Ring for the owner once this transaction has ended: it has written rows of QUEUE."""
+    """Notify the owner once this transaction has ended. Call it after writing rows of QUEUE."""
     assert tx.sync_connection is not None
     tx.sync_connection.info[WAKE] = True
 
 
 async def forget(tx: AsyncConnection, partitions: list[int]) -> None:
-    """Delete rows of these partitions that were sent KEEP ago; at most 10,000, so that it never takes long."""
+    """Delete sent rows of these partitions that are older than KEEP; at most 10,000, so that it never takes long."""
     await tx.execute(_FORGET, {"parts": partitions, "keep": KEEP * 1_000_000})
 
 
 def seal(body: bytes, id: str, key: bytes | None) -> bytes:
-    """Body at rest: nonce and AES-256-GCM bound to the row's id; an empty body needs no key."""
+    """Return a body as the row stores it: nonce and AES-256-GCM, bound to the row's id. An empty body needs no key."""
     if key is None:
         if body:
             raise ValueError("a queued body needs its case's key")
@@ -94,7 +99,7 @@ def seal(body: bytes, id: str, key: bytes | None) -> bytes:
 
 
 def unseal(sealed: bytes, id: str, key: bytes | None) -> bytes:
-    """Malformed("seal"): another key, or changed bytes."""
+    """Return the body of a row. Malformed("seal"): another key, or changed bytes."""
     if not sealed:
         return b""
     if key is None:
@@ -106,7 +111,7 @@ def unseal(sealed: bytes, id: str, key: bytes | None) -> bytes:
 
 
 class Doorbell:
-    """Coalesces: while one NOTIFY is under way, any number of commits ask for exactly one more."""
+    """The sender of notifications. While one NOTIFY is under way, any number of commits cause exactly one more."""
 
     def __init__(self, engine: AsyncEngine, role: str) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -115,6 +120,7 @@ class Doorbell:
         self._task: asyncio.Task[None] | None = None
 
     def ring(self) -> None:
+        """Send a NOTIFY soon."""
         self._again = True
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._send())
@@ -125,9 +131,10 @@ class Doorbell:
             try:
                 async with self._engine.connect() as connection:
                     await connection.execute(self._notify)
-            except Exception:  # the owner polls every 200 ms: a bell that does not ring loses nothing
+            except Exception:  # the owner polls every 200 ms, so a lost notification loses nothing
                 return
 
 
 def channel(role: str) -> str:
+    """Return the name of the NOTIFY channel of a service's queue."""
     return f"{role}_queue"

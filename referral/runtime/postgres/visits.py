@@ -1,6 +1,6 @@
-"""Visits of people who sign in with an office's token, auditors and the Committee: a session of its own, never the token.
+"""Visits: web sessions of auditors and the Committee, who sign in with an office's token; the cookie never contains the token.
 
-Each of the two services has a table `visit` in its schema; a visit ends after a working day, by signing out, and with its token.
+Each of the two services has a table `visit` in its schema. A visit ends after a working day, by signing out, and with its token.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from starlette.responses import Response
 from referral.runtime.postgres import clock
 
 VISIT_S = 8 * 60 * 60
-"""Seconds that a visit lasts (ours): a working day."""
+"""Seconds of a visit (ours): a working day."""
 
 
 def digest(token: str) -> bytes:
-    """Return what a table keeps of a token or a visit: 256 random bits need no slow hash."""
+    """Return the digest that a table stores of a token or a visit. SHA-256 is enough: 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """service: whose schema has the tables `visit` and `reader`; also the cookie's name. home: path of its pages.
+    """The visits of one service.
 
+    service: the service whose schema has the tables `visit` and `reader`.
+    name: the cookie's name, without a prefix.
+    home: path of its pages.
     secure: people reach the pages by https. Then the cookie is `__Host-`: no other host and no unencrypted page can set it.
     """
 
@@ -39,11 +42,11 @@ class Visits:
 
     @property
     def cookie(self) -> str:
-        """The cookie's name."""
+        """Return the cookie's name."""
         return f"__Host-{self.name}" if self.secure else self.name
 
     async def begin(self, tx: AsyncConnection, token: str, response: Response) -> None:
-        """Begin a visit of whoever holds this token, which stands, and give its cookie."""
+        """Begin a visit of the holder of a valid token, and set its cookie on the response."""
         visit, now = secrets.token_urlsafe(32), await clock.now(tx)
         await tx.execute(text(f"DELETE FROM {self.service}.visit WHERE ends_at <= :now"), {"now": now})  # noqa: S608 - a constant of wiring
         sql = f"INSERT INTO {self.service}.visit (digest, reader, ends_at) VALUES (:digest, :reader, :ends)"  # noqa: S608
@@ -51,18 +54,18 @@ class Visits:
         response.set_cookie(self.cookie, visit, VISIT_S, path=self._path, secure=self.secure, httponly=True, samesite="strict")
 
     async def reader(self, tx: AsyncConnection, request: Request) -> bytes | None:
-        """Return the digest of the token whose visit this is; None: no visit, or it is over. Whether the token stands its table says."""
+        """Return the digest of the visit's token; None: no visit, or it is over. The caller checks that the token is still valid."""
         sql = f"SELECT reader FROM {self.service}.visit WHERE digest = :digest AND ends_at > :now"  # noqa: S608
         values = {"digest": digest(request.cookies.get(self.cookie, "")), "now": await clock.now(tx)}
-        found = (await tx.execute(text(sql), values)).scalar_one_or_none()
-        return None if found is None else bytes(found)
+        reader = (await tx.execute(text(sql), values)).scalar_one_or_none()
+        return None if reader is None else bytes(reader)
 
     async def end(self, tx: AsyncConnection, request: Request, response: Response) -> None:
-        """Sign out: a copy of the cookie is worth nothing from now on."""
+        """Sign out: end the visit, so that a copy of the cookie is worthless."""
         values = {"digest": digest(request.cookies.get(self.cookie, ""))}
         await tx.execute(text(f"DELETE FROM {self.service}.visit WHERE digest = :digest"), values)  # noqa: S608
         response.delete_cookie(self.cookie, path=self._path, secure=self.secure, httponly=True, samesite="strict")
 
     @property
     def _path(self) -> str:
-        return "/" if self.secure else self.home  # a browser takes `__Host-` for the whole host only
+        return "/" if self.secure else self.home  # a browser accepts a `__Host-` cookie for the whole host only

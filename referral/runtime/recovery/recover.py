@@ -1,8 +1,9 @@
-"""After the database went back in time: what the topics prove is put back, so that nothing is lost, said twice or decided twice.
+"""Repair a restored older database from the topics, so that no event is lost, emitted twice or decided twice.
 
-Positions of what a service reads stay where the copy has them: reading again rebuilds its tables, as at any restart. Put back is what
-reading again cannot know: how far the service itself had spoken (sequences, its own topic's end), which of its queue rows are on the
-topic already, and, by a hook of each service, what it had answered. docs/decisions/0007-recover.md says why this is enough.
+The positions of topics that a service reads stay as the restored copy has them: reading again rebuilds its tables, as at any restart.
+`recover` restores only state that reading again cannot rebuild: how far the service itself had published (sequences, the end of its own
+topic), which of its queue rows are on the topic already, and, through a hook of each service, which answers it had given.
+docs/decisions/0007-recover.md explains why this is enough.
 """
 
 from __future__ import annotations
@@ -45,52 +46,55 @@ PUBLISHED = "DELETE FROM {s}.outbox WHERE partition = ANY(CAST(:parts AS int[]))
 
 
 Hook = Callable[[AsyncConnection, Settings, Tape, dict[str, bytes]], Awaitable[dict[str, int]]]
-"""A service's own part: (transaction, settings, tape, case keys) → what it put back, by name."""
+"""A service's own part of the repair: (transaction, settings, tape, case keys) → number of restored items, by name."""
 
 
 async def recover(settings: Settings, service: str, hook: Hook) -> dict[str, int]:
-    """Put back one service, in one transaction that fences every instance of it; they take over again by themselves."""
+    """Repair one service in one transaction that fences all its instances; they take over again on their own.
+
+    Return the number of restored items, by name. hook: the service's own part.
+    """
     engine = database.admin(settings)
     try:
         async with engine.begin() as tx:
             await tx.execute(text(FENCE.format(s=service)))
             master = case_keys.read(settings.master_key_file)
             secrets = {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()}
-            made = await topic_snapshot.read(settings, erasure_tag.needed_keys(settings), secrets)
-            await key_topic.restore(tx, settings, made.erased, master)
+            tape = await topic_snapshot.read(settings, erasure_tag.needed_keys(settings), secrets)
+            await key_topic.restore(tx, settings, tape.erased, master)
             await tx.execute(text(f"SET LOCAL search_path = {service}, runtime"))
-            found = await master.load(tx, {taped.meta.case_id for taped in made.all})
-            made.settle(found)
-            counts = await _spoken(tx, service, made, found) if service in WRITES else {}
-            if made.foreign:
-                counts["records of others passed over"] = len(made.foreign)
-            return {**counts, **await hook(tx, settings, made, found)}
+            keys = await master.load(tx, {taped.meta.case_id for taped in tape.all})
+            tape.settle(keys)
+            counts = await _published(tx, service, tape, keys) if service in WRITES else {}
+            if tape.foreign:
+                counts["records of others passed over"] = len(tape.foreign)
+            return {**counts, **await hook(tx, settings, tape, keys)}
     finally:
         await engine.dispose()
 
 
-async def _spoken(tx: AsyncConnection, service: str, made: Tape, found: dict[str, bytes]) -> dict[str, int]:
-    """How far the service had spoken: sequences, the end of its topic, queue rows and blobs that are on the topic already."""
+async def _published(tx: AsyncConnection, service: str, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
+    """Restore how far the service had published: sequences, the end of its topic, queue rows and blobs that are on the topic already."""
     topic = WRITES[service]
-    for place, (offset, before) in made.ends.items():
+    for place, (offset, before) in tape.ends.items():
         if place[0] == topic:
             values = {"unit": f"p{place[1]}", "position": json.dumps({word(place): [offset, before]})}
             await tx.execute(text(POSITION.format(s=service)), values)
-    await seen(tx, service, made.numbered(topic, found))
-    queued = await _queued(tx, service, made.records[topic]) if service != "routing" else 0
+    await seen(tx, service, tape.numbered(topic, keys))
+    queued = await _queued(tx, service, tape.records[topic]) if service != "routing" else 0
     waiting = msgpack.Decoder(list[outbox.Record])
     gone = []
     for row in await tx.execute(text(OUTBOX.format(s=service))):
         meta = seal.open(waiting.decode(row.blob)[-1].value).meta
-        said = made.last.get((topic, meta.case_id))
-        if said is not None and said.meta.case_seq >= meta.case_seq:
+        published = tape.last.get((topic, meta.case_id))
+        if published is not None and published.meta.case_seq >= meta.case_seq:
             gone.append(row.partition)
     await tx.execute(text(PUBLISHED.format(s=service)), {"parts": gone})
-    return {"sequences": sum(1 for of, _ in made.last if of == topic), "queue rows marked as sent": queued, "blobs dropped": len(gone)}
+    return {"sequences": sum(1 for of, _ in tape.last if of == topic), "queue rows marked as sent": queued, "blobs dropped": len(gone)}
 
 
 async def _queued(tx: AsyncConnection, service: str, records: Iterable[Taped]) -> int:
-    """Whatever is on the topic is sent, also if the copy of the database does not know it or knows it as waiting."""
+    """Mark the queue rows of published records as sent, also rows that the restored copy lacks or has as unsent. Return their number."""
     causes = {taped.meta.cause_id: taped.meta for taped in records}
     values = {
         "ids": list(causes),
@@ -103,13 +107,13 @@ async def _queued(tx: AsyncConnection, service: str, records: Iterable[Taped]) -
 
 
 async def seen(tx: AsyncConnection, service: str, records: Iterable[Taped]) -> None:
-    """These are the last records of their case and topic that the service read or wrote, unless it knows a later one."""
-    found = list(records)
+    """Store these records as the last ones of their case and topic that the service read or wrote, unless it has a later one."""
+    last = list(records)
     values = {
-        "topics": [taped.place[0] for taped in found],
-        "cases": [taped.meta.case_id for taped in found],
-        "seqs": [taped.meta.case_seq for taped in found],
-        "digests": [fingerprint(taped.value) for taped in found],
-        "drills": [taped.meta.drill for taped in found],
+        "topics": [taped.place[0] for taped in last],
+        "cases": [taped.meta.case_id for taped in last],
+        "seqs": [taped.meta.case_seq for taped in last],
+        "digests": [fingerprint(taped.value) for taped in last],
+        "drills": [taped.meta.drill for taped in last],
     }
     await tx.execute(text(SEEN.format(s=service)), values)

@@ -1,4 +1,4 @@
-"""The tape: the case topics as they are now, each case's own records in order and once. Read when the database cannot be believed."""
+"""Read a snapshot (tape) of the case topics, each case's own records in order and once, for the repair of a restored database."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ CASE_TOPICS = ("referral-intake", "referral-routing", "referral-notification")
 
 
 class Taped(Struct, frozen=True, kw_only=True):
-    """A record of a case topic that is what it claims to be, by its clear part.
+    """A record of a case topic whose clear part is valid.
 
-    at: LogAppendTime, ms. marked: the topic's owner wrote it.
+    at: LogAppendTime, ms. marked: the mark proves that the topic's owner wrote it.
     """
 
     place: Place
@@ -36,9 +36,14 @@ class Taped(Struct, frozen=True, kw_only=True):
 
 
 class Tape(Struct, kw_only=True):
-    """The case topics as they are now. ends: per partition, next offset and digest before it. all: whatever claims to be a case's.
-    After `believe`: erased: cases whose key is gone for good, because intake said so. foreign: what the topic's owner did not write.
-    After `settle`: records: each case's own in order and once; last: the last of each case in each topic.
+    """A snapshot of the case topics.
+
+    ends: partition → (next offset, digest of the record before it).
+    all: records that claim to belong to a case; after `believe`, only those of the topics' owners.
+    erased: after `believe`, cases that intake erased.
+    foreign: after `believe`, records that the topic's owner did not write.
+    records: after `settle`, topic → each case's own records, in order and once.
+    last: after `settle`, the last record of each case in each topic.
     """
 
     ends: dict[Place, tuple[int, str]] = field(default_factory=dict)
@@ -49,9 +54,11 @@ class Tape(Struct, kw_only=True):
     last: dict[tuple[str, str], Taped] = field(default_factory=dict)
 
     def take(self, place: Place, record: ConsumerRecord, intake: Collection[bytes], secrets: Mapping[str, bytes]) -> None:
-        """One more record; what is none of ours is passed over, as every reader does.
+        """Add one record; skip invalid ones, as every reader does.
 
-        intake: keys by which an erasure is believed. secrets: topic → its owner's.
+        place, record: the record and its partition.
+        intake: intake's public keys; they prove an erasure.
+        secrets: topic → its owner's writer secret.
         """
         self.ends[place] = (record.offset + 1, digest(record.key, record.value))
         try:
@@ -66,46 +73,52 @@ class Tape(Struct, kw_only=True):
             self.all.append(Taped(**at, value=record.value, meta=meta, marked=marked))
 
     def believe(self) -> None:
-        """Pass over what its topic's owner did not write; then the erasures that are left are true. Before marks the seal alone decides."""
+        """Separate records that the topic's owner did not write, and list the erasures among the others.
+
+        In a topic's records from before its first mark, only the seal decides.
+        """
         began = writer_mark.since((t.place[0], t.at) for t in self.all if t.marked)
         true = {id(t): t for t in self.all if t.marked or t.at < began.get(t.place[0], t.at + 1)}
         self.foreign = [t for t in self.all if id(t) not in true]
         self.all = list(true.values())
         self.erased = {t.meta.case_id for t in self.all if t.meta.type in seal.UNSEALED}
 
-    def settle(self, found: Mapping[str, bytes]) -> None:
-        """Pass over repeats, forks, and what does not open under its case's key: its sequence is nobody's. found: the keys there are."""
+    def settle(self, keys: Mapping[str, bytes]) -> None:
+        """Fill `records` and `last`: skip repeats, forks, and records that do not open under their case's key. keys: the existing keys."""
         for taped in self.all:
             before = self.last.get((taped.place[0], taped.meta.case_id))
-            if taped.meta.case_seq > (before.meta.case_seq if before else 0) and _opens(taped, found):
+            if taped.meta.case_seq > (before.meta.case_seq if before else 0) and _opens(taped, keys):
                 self.records[taped.place[0]].append(taped)
                 self.last[taped.place[0], taped.meta.case_id] = taped
 
-    def numbered(self, topic: str, found: Mapping[str, bytes]) -> list[Taped]:
-        """The record of each case behind which its owner goes on numbering: also a foreign one, where readers believed it."""
+    def numbered(self, topic: str, keys: Mapping[str, bytes]) -> list[Taped]:
+        """Return the record of each case after which the owner continues numbering: also a foreign one that readers accepted."""
         last = {case_id: taped for (of, case_id), taped in self.last.items() if of == topic}
         for taped in self.foreign:
             before = last[taped.meta.case_id].meta.case_seq if taped.meta.case_id in last else 0
-            if taped.place[0] == topic and before < taped.meta.case_seq <= before + FAR and _opens(taped, found):
+            if taped.place[0] == topic and before < taped.meta.case_seq <= before + FAR and _opens(taped, keys):
                 last[taped.meta.case_id] = taped
         return list(last.values())
 
 
-def _opens(taped: Taped, found: Mapping[str, bytes]) -> bool:
-    """Without the key nobody can tell; then it is believed, as the readers of an erased case believe it."""
-    if taped.meta.case_id not in found:
+def _opens(taped: Taped, keys: Mapping[str, bytes]) -> bool:
+    """Return whether the record opens under its case's key. Without the key return True, as readers accept records of an erased case."""
+    if taped.meta.case_id not in keys:
         return True
     try:
-        seal.unseal(found[taped.meta.case_id], taped.place[0], seal.open(taped.value))
+        seal.unseal(keys[taped.meta.case_id], taped.place[0], seal.open(taped.value))
     except Malformed:
         return False
     return True
 
 
 async def read(settings: Settings, intake: Collection[bytes], secrets: Mapping[str, bytes]) -> Tape:
-    """Read the case topics to their ends. secrets: topic → its owner's, by which the owner's records are told from others'."""
-    made = Tape()
+    """Read the case topics to their ends and separate foreign records.
+
+    intake: intake's public keys. secrets: topic → its owner's writer secret, which identifies the owner's records.
+    """
+    tape = Tape()
     async for place, record in scan.whole(settings, CASE_TOPICS):
-        made.take(place, record, intake, secrets)
-    made.believe()
-    return made
+        tape.take(place, record, intake, secrets)
+    tape.believe()
+    return tape

@@ -1,4 +1,4 @@
-"""Runtime's tables, one set in each service's schema (the search path says which)."""
+"""Create the loop's tables, one set in each service's schema (the search path names it)."""
 
 from alembic import op
 

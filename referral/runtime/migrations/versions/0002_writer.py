@@ -1,4 +1,4 @@
-"""The secret with which a service marks what it writes, one in each service's schema: only its own role reads it."""
+"""Create the secret with which a service marks its records, one in each service's schema: only its own role reads it."""
 
 from alembic import op
 
