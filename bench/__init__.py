@@ -1,1 +1,1 @@
-"""Our figures beside their references, one command, ratios measured in one run: `make bench [JSON=file]`."""
+"""Measure our figures beside their references, with ratios from one run: `make bench [JSON=file]`."""

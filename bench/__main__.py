@@ -1,4 +1,4 @@
-"""`python -m bench [--json FILE] [--only NAME …]`: every figure of the design beside its reference, in one run."""
+"""Measure every figure of the design beside its reference, in one run: `python -m bench [--json FILE] [--only NAME …]`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FIGURES: dict[str, Callable[[Ground], AsyncIterator[Row]]] = {
 
 
 async def measure(names: list[str]) -> list[Row]:
-    """Every figure asked for; one that cannot be measured is a row that says so, and the others are measured all the same."""
+    """Measure every requested figure. A figure that fails becomes a row marked as not reached, and the others are measured all the same."""
     rows: list[Row] = []
     before = loop_ns()
     async with ground() as at:
@@ -56,7 +56,7 @@ async def measure(names: list[str]) -> list[Row]:
 
 
 def loop_ns() -> float:
-    """How fast this core is just now, with its neighbours: figures of two runs compare only where this does."""
+    """Return the present speed of this core, neighbours included: compare figures of two runs only if this value agrees."""
     best = min(timeit.repeat("for n in many: pass", "many = range(100_000)", number=1, repeat=20))
     return best / 100_000 * 1e9
 
@@ -66,7 +66,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     parser.add_argument("--only", nargs="+", choices=sorted(FIGURES), metavar="NAME", help=f"of {', '.join(FIGURES)}")
     asked = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background ignores the first: servers are stopped in order
+    for number in (signal.SIGINT, signal.SIGTERM):  # a background shell may ignore SIGINT; servers must be stopped in order
         signal.signal(number, signal.default_int_handler)
     rows = asyncio.run(measure(asked.only or list(FIGURES)))
     show(rows)

@@ -1,4 +1,4 @@
-"""Escalations: how late each is when they come one after another, and how soon ten thousand are done after an outage."""
+"""Measure escalations: the delay of each at a steady rate, and the time for ten thousand overdue ones after an outage."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ OVERDUE = 10_000
 SECOND = 1_000_000
 FIRST = "SELECT min(at) FROM routing.alarm"
 AHEAD = "SELECT min(at) > runtime.clock() + 60000000 FROM routing.alarm"
-"""Every alarm rang and set the next one, which is minutes away."""
+"""True once every alarm has fired and set the next one, which is minutes away."""
 
 
 async def late(made: Stack, chest: dict[str, bytes]) -> AsyncIterator[Row]:
-    """Time passes until the first of the cases that came in at 50 a second is about to be escalated."""
+    """Advance the clock until the cases that came in at 50 a second are escalated in turn; measure the delay of each."""
     async with admin(made) as connection:
         ahead = await connection.fetchval(FIRST) - await connection.fetchval("SELECT runtime.clock()") - 2 * SECOND
         offset = await advance(made, ahead)
         say("every one of them is escalated in its turn")
         await until(lambda: connection.fetchval(AHEAD))
-    found = [stamp + offset / 1000 - due / 1000 for stamp, due in await rung(made, chest)]
-    assert len(found) == len(chest), f"{len(found)} escalations of {len(chest)} cases"
-    yield Row(name="escalation lateness at 50 a second, p50", value=percentile(found, 0.5) / 1000, unit="s")
-    yield at_most("escalation lateness at 50 a second, p99", percentile(found, 0.99) / 1000, "s", 1.5)
+    delays = [stamp + offset / 1000 - due / 1000 for stamp, due in await rung(made, chest)]
+    assert len(delays) == len(chest), f"{len(delays)} escalations of {len(chest)} cases"
+    yield Row(name="escalation lateness at 50 a second, p50", value=percentile(delays, 0.5) / 1000, unit="s")
+    yield at_most("escalation lateness at 50 a second, p99", percentile(delays, 0.99) / 1000, "s", 1.5)
 
 
 async def outage(at: Ground) -> AsyncIterator[Row]:
-    """Routing is away while ten thousand offers pass their limit; from when it is ready again to the last escalation."""
+    """Stop routing while ten thousand offers pass their limit; measure from readiness to the last escalation."""
     async with at.line("routing") as made, admin(made) as connection:
         sealed, chest = await fill.prepare(made, OVERDUE, 33)
         await fill.produce(made, sealed)
@@ -47,13 +47,13 @@ async def outage(at: Ground) -> AsyncIterator[Row]:
         await made["routing-1"].start()
         ready = time.time() * 1000
         await until(lambda: connection.fetchval(AHEAD))
-        found = await rung(made, chest)
-        assert len(found) == OVERDUE, f"{len(found)} escalations of {OVERDUE} cases"
-        yield at_most(f"{OVERDUE:,} overdue alarms after an outage", (max(stamp for stamp, _ in found) - ready) / 1000, "s", 10)
+        escalations = await rung(made, chest)
+        assert len(escalations) == OVERDUE, f"{len(escalations)} escalations of {OVERDUE} cases"
+        yield at_most(f"{OVERDUE:,} overdue alarms after an outage", (max(stamp for stamp, _ in escalations) - ready) / 1000, "s", 10)
 
 
 async def rung(made: Stack, chest: dict[str, bytes]) -> list[tuple[int, int]]:
-    """(the broker's stamp in ms, the due time in µs) of everything that an alarm led to."""
+    """Return (the broker's stamp in ms, the due time in µs) of every event that an alarm caused."""
     found = []
     for record in await topic.read(made.settings.kafka, made.settings.topic(OUT)):
         if seal.open(record.value).meta.case_id in chest:
@@ -64,7 +64,7 @@ async def rung(made: Stack, chest: dict[str, bytes]) -> list[tuple[int, int]]:
 
 
 async def advance(made: Stack, by: int) -> int:
-    """Pass so many µs, for the whole line; by how much it is ahead now."""
+    """Advance the drill clock of the whole line, µs. Return its total offset."""
     engine = database.admin(made.settings)
     try:
         async with engine.begin() as tx:

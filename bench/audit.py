@@ -1,4 +1,4 @@
-"""The auditor's work without servers: a whole export judged, entries told apart from their decisions, and decisions made again.
+"""Measure the auditor's work without servers: judge a whole export, check entries without decisions, and make the decisions again.
 
 python -m bench.audit
 """
@@ -30,12 +30,12 @@ from tests.harness.made_log import made
 STORIES = 3_000
 """Cases of 16 entries and 3 decisions each, as in tests/harness/audit_log.py."""
 EVENTS, DECISIONS = 100_000, 10_000
-"""Promised a second and core (AUDIT.md §5): replay without signatures, and with decisions made again."""
+"""Promised per second and core (AUDIT.md §5): replay without signatures, and with decisions made again."""
 ROUNDS = 3
 
 
 def fastest(work: Callable[[], object]) -> float:
-    """Seconds, the best of some rounds: what the machine can do, also while others use it."""
+    """Return the seconds of the best of ROUNDS runs: the machine's capability, even while others use it."""
     best = float("inf")
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -45,7 +45,7 @@ def fastest(work: Callable[[], object]) -> float:
 
 
 def rows() -> Iterator[Row]:
-    """Everything on one core, but for the last."""
+    """Measure everything, on one core except for the last row."""
     log = Log()
     for number in range(STORIES):
         story(log, f"case {number}")
@@ -71,7 +71,7 @@ def rows() -> Iterator[Row]:
 
 
 def placed(log: Log) -> Verification:
-    """The first pass."""
+    """Run the first pass of the verification: every entry, without decisions."""
     proof = Verification(log.keys, ())
     for entry in log.entries:
         proof.take(entry)
@@ -80,7 +80,7 @@ def placed(log: Log) -> Verification:
 
 
 def decided(log: Log, cases: dict[str, list[Entry]]) -> None:
-    """The second pass."""
+    """Run the second pass: every case, with its decisions made again."""
     proof = Verification(log.keys, ())
     proof.take(log.entries[0])
     judging = Judge(proof.cases(), Report())
@@ -90,7 +90,7 @@ def decided(log: Log, cases: dict[str, list[Entry]]) -> None:
 
 
 def descent() -> Iterator[Row]:
-    """Two logs that part in the middle: how many tiles are read to find where."""
+    """Compare two logs that part in the middle: count the tiles that are read to find the difference."""
     one, leaves = made(200_000), [b"entry %d" % number for number in range(200_000)]
     leaves[123_456] = b"another"
     other, read = type(one)(leaves), set[Tile]()
@@ -100,7 +100,7 @@ def descent() -> Iterator[Row]:
 
 
 class Counted:
-    """The tiles of a log as an archive."""
+    """The tiles of a log as an archive that records which were read."""
 
     def __init__(self, log: object, read: set[Tile]) -> None:
         self._tiles, self._read = {tile.path: (tile, data) for tile, data in log.tiles.items()}, read  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The reference for routing: a bare aiokafka loop that consumes the same records and produces as many and as large ones."""
+"""Measure the reference for routing: a bare aiokafka loop that consumes the same records and produces as many, as large."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from referral.wire import topics
 Out = tuple[int, bytes, bytes, list[tuple[str, bytes]]]
 """Partition, key, value, headers."""
 Said = Mapping[tuple[int, int], Sequence[Out]]
-"""(partition, offset) of an input → what is produced for it."""
+"""(partition, offset) of an input → the records to produce for it."""
 
 
 async def bare(kafka: str, source: str, sink: str, said: Said) -> float:
-    """Events in and out per second for all inputs of `said`."""
+    """Return the events in and out per second for all inputs of `said`."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     config = {"message.timestamp.type": "LogAppendTime"}
@@ -35,7 +35,7 @@ def _run(kafka: str, source: str, sink: str, said: Said) -> None:
 
 
 async def loop(kafka: str, source: str, sink: str, said: Said) -> None:
-    """Consume, produce, await: one future a record, all of a fetch awaited before the next."""
+    """Consume, produce, await: one future per record, all of a fetch awaited before the next."""
     parts = [TopicPartition(source, n) for n in range(topics.PARTITIONS)]
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all")

@@ -1,7 +1,7 @@
-"""`referral policy check` without its printing: the whole country in how many seconds, and how that grows.
+"""Measure `referral policy check` without its printing: seconds for the whole country, and the growth of that time.
 
-With procedures, municipalities and agencies that fail: what a procedure cannot tell apart is looked at once, so it grows by far less than
-their product.
+It grows with procedures, municipalities and failing agencies. What a procedure cannot distinguish is checked once, so it grows by far less
+than their product.
 
     python -m bench.check                     the figures
     python -m bench.check 2 trafficking-child with so many failures, for some procedures
@@ -22,13 +22,13 @@ from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
 
 SINGLES_S, PAIRS_S = 60, 600
-"""The whole country with any one agency that fails, and with any two in trafficking (issue 4)."""
+"""Limits for the whole country with any one failing agency, and with any two in trafficking (issue 4)."""
 PROCEDURES = (1, 3, 7)
 MUNICIPALITIES = (1, 10, 30)
 
 
 def measure(*, depth: int = 1, deep: bool = False, pathways: tuple[str, ...] = (), places: tuple[str, ...] = ()) -> tuple[float, Result]:
-    """Seconds on all cores, reading the files included, and what was found."""
+    """Return the seconds on all cores, including the reading of the files, and the result."""
     began = time.perf_counter()
     files = policy_digest.read(CHECKOUT / "policy")
     policy = compile(files)
@@ -39,7 +39,7 @@ def measure(*, depth: int = 1, deep: bool = False, pathways: tuple[str, ...] = (
 
 
 async def figures() -> AsyncIterator[Row]:
-    """The two promises, then growth: each size beside the one before it."""
+    """Measure the two promises, then growth: each size beside the one before it."""
     policy = compile(policy_digest.read(CHECKOUT / "policy"))
     whole, result = measure()
     yield at_most(f"check, any one agency fails, {_size(result)}", whole, "s", SINGLES_S)

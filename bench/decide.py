@@ -1,9 +1,9 @@
-"""`decide` alone: one input through the heart, in one thread, without I/O, codec or the fold that routing does afterwards.
+"""Measure `decide` alone: one input, in one thread, without I/O, codec or the fold that routing does afterwards.
 
 Two mixes. The caseload is a made-up year of every procedure, as `referral policy simulate` makes it (its proportions, answers,
-silences and full houses), every fourth input of it: what the service will be asked. The stories are the specification itself, every
+silences and full houses), every fourth input of it: the service's real load. The stories are the specification itself, every
 line of tests/stories/told once: the rare and costly things side by side. Nothing is random, so two runs do the same work. The figure
-counts for every input the fastest of many rounds and adds them up: what the machine can do, also while others use it.
+adds up the fastest of many rounds for every input: the machine's capability, even while others use it.
 
     python -m bench.decide            the figures, the year by procedure and by kind of input, and the costliest lines of stories
     python -m bench.decide 20         twenty rounds of the year and nothing else, for a profiler: microseconds of one decision
@@ -36,7 +36,7 @@ WANTED = 30_000
 """Decisions a second on one core (DESIGN §12)."""
 ROUNDS = 25
 EVERY = 4
-"""One input in so many of the year is kept, so that a round takes under a second."""
+"""Interval of the inputs that are kept from the year, so that a round takes under a second."""
 
 
 UNLIKE_LIFE = ("repeat", "policy", "engine-fails")
@@ -44,7 +44,7 @@ UNLIKE_LIFE = ("repeat", "policy", "engine-fails")
 
 
 class Asked(NamedTuple):
-    """What `decide` gets. kind, of: what the breakdown sums by. said: how many events follow."""
+    """The arguments of one `decide` call. kind, of: keys of the breakdown. said: number of resulting events."""
 
     name: str
     kind: str
@@ -54,7 +54,7 @@ class Asked(NamedTuple):
 
 
 def stories() -> list[Asked]:
-    """Every line of every story."""
+    """Return every line of every story."""
     rules, found = policy(), []
     for path in TOLD:
         story = yaml.safe_load(path.read_text("utf-8"))
@@ -70,7 +70,7 @@ def stories() -> list[Asked]:
 
 
 def caseload() -> list[Asked]:
-    """Every fourth input of one made-up year."""
+    """Return every fourth input of one made-up year."""
     rules, found = policy(), []
     (year,) = worlds(rules, a_year(rules), seed=1, year=2026)
     world, count, decided = simulate.World(year, rules), 0, simulate.decided
@@ -99,7 +99,7 @@ def _kind(body: Any) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the collector, which would charge one decision for the garbage of the whole process."""
+    """Disable the garbage collector, which would charge one decision for the garbage of the whole process."""
     gc.collect()
     gc.disable()
     try:
@@ -109,7 +109,7 @@ def quiet() -> Iterator[None]:
 
 
 def fastest(asked: list[Asked], rounds: int = ROUNDS) -> list[float]:
-    """Seconds that each of them took at best."""
+    """Return the seconds of each call at best."""
     best, clock = [float("inf")] * len(asked), time.perf_counter
     with quiet():
         for _ in range(rounds):
@@ -124,7 +124,7 @@ def fastest(asked: list[Asked], rounds: int = ROUNDS) -> list[float]:
 
 
 def figures() -> Iterable[Row]:
-    """The row of DESIGN §12, and the same of the stories."""
+    """Measure the row of DESIGN §12, and the same for the stories."""
     year, told = fastest(caseload()), fastest(stories())
     value = len(year) / sum(year)
     yield at_least("decide alone, a made-up year of all procedures", value, "decisions/s/core", WANTED)
@@ -132,7 +132,7 @@ def figures() -> Iterable[Row]:
 
 
 def beside(name: str, value: float, against: str) -> Row:
-    """The same figure of another mix, which nothing is promised for."""
+    """Return the same figure of another mix, for which nothing is promised."""
     return Row(name=f"{name}: {against}", value=value, unit="decisions/s/core", reference=WANTED, against="promised of a year")
 
 

@@ -1,4 +1,4 @@
-"""`decide` alone, without servers, sealing or folding: on a made-up year, on every line of every story, and on the way of whole cases."""
+"""Measure `decide` without servers, sealing or folding: on a made-up year, on every line of every story, and on the way of whole cases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDS = 5
 
 
 async def alone() -> AsyncIterator[Row]:
-    """Decisions per second of one core's time, without the collector. The way of whole cases opens most offers, so it costs most."""
+    """Measure decisions per second of one core's time, without the collector. Whole cases open most offers, so they cost most."""
     rules = policy(CHECKOUT / "policy")
     planned = plan(rules, CASES, time.time_ns() // 1000, 7)
     say(f"deciding a made-up year, every line of every story, and {len(planned.asked)} inputs of {CASES} cases")

@@ -1,4 +1,4 @@
-"""The doors: referrals over HTTP, durable when answered; and how soon after that the first knock is handed over."""
+"""Measure the doors: referrals over HTTP, durable when answered, and the time from there to the first knock."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ MEMORY_MB = 200
 
 
 def referral() -> dict[str, Any]:
-    """The example of the docs, but of a child with somebody beside it: the police alone are asked at first."""
+    """Return the example of the docs, for a child with somebody beside it: only the police are asked at first."""
     body: dict[str, Any] = json.loads(BODY.read_text())
     body["traits"]["flags"] = []
     return body
 
 
 async def post(made: Stack, rate: float, count: int, connections: int = MOST) -> list[Done]:
-    """Let another process send; what each was answered. AssertionError: something was refused."""
+    """Let another process send referrals. Return the answer to each. AssertionError: one was refused."""
     token, body = cast.load(made.wish.data).tokens[SENDER], made.wish.data / "body.json"
     body.write_text(json.dumps(referral()))
     words = ("-m", "bench.posting", made.url("intake"), str(body), str(rate), str(count), str(connections))
@@ -50,7 +50,7 @@ async def post(made: Stack, rate: float, count: int, connections: int = MOST) ->
 
 
 async def intake(at: Ground) -> AsyncIterator[Row]:
-    """Intake alone: its doors, and its loop that brings what it took to the topic."""
+    """Measure intake alone: its doors, and its loop that publishes the referrals."""
     async with at.line("intake") as made:
         await until(lambda: _knows_policy(made))
         await post(made, 100, 200)
@@ -69,7 +69,7 @@ async def intake(at: Ground) -> AsyncIterator[Row]:
 
 
 async def _knows_policy(made: Stack) -> bool:
-    """Intake refuses with 503 until it has read the policy in force."""
+    """Return whether intake has read the policy in force; until then it refuses with 503."""
     try:
         await post(made, 0, 1, 1)
     except AssertionError:
@@ -78,14 +78,14 @@ async def _knows_policy(made: Stack) -> bool:
 
 
 async def knock(at: Ground) -> AsyncIterator[Row]:
-    """The whole line at 50 referrals a second: from the 202 to the mail in the mail server's hands; and what the services weigh then."""
+    """Measure the whole line at 50 referrals a second: from the 202 to the mail server, with CPU and memory of the services."""
     async with at.line(*LINE) as made, admin(made) as connection:
         await until(lambda: _knows_policy(made))
         say(f"{KNOCKS} referrals at {KNOCK_RATE} a second through the whole line")
         before = {service: cpu(made[f"{service}-1"].pid) for service in LINE}
         found = await post(made, KNOCK_RATE, KNOCKS)
         await until(lambda: connection.fetchval(TOLD, KNOCKS + 1))
-        # Of those that left alone: whoever was woken often is told of the rest by one message a minute.
+        # Only messages that were sent singly: a person who had many gets one message a minute for the rest.
         rows = await connection.fetch("SELECT reference, case_id FROM notifier.delivery WHERE attempt > 0")
         cases = {row["reference"]: row["case_id"] for row in rows}
         told: dict[str, float] = {}

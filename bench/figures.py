@@ -1,4 +1,4 @@
-"""Oversight's start: how fast it reads a log that is there, how much memory that takes, and how soon a new event is counted."""
+"""Measure oversight's start: its speed on an existing log, its memory, and the delay until a new event is counted."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from referral.wire import codec, headers, seal, topics
 
 SIZES = (100_000, 1_000_000)
 TEMPLATES = 100
-"""Cases that are made up; all others say the same under other ids and keys."""
+"""Cases that are made up; all others repeat them under other ids and keys."""
 FAMILY = "5d1f0e66-2c1b-4f6e-9f38-0c2b8a3d7e10"
-"""Any fixed id: those of the cases are derived from it."""
+"""Any fixed id: the ids of the cases are derived from it."""
 ONES = 40
 """Events whose delay is measured one by one."""
 AT_ONCE = 20_000
@@ -51,7 +51,7 @@ class Said(NamedTuple):
 
 
 def templates(made: Stack) -> list[list[Said]]:
-    """What cases of one year say on their topics, case by case."""
+    """Return the events of one year's cases on their topics, case by case."""
     rules = policy(made.settings.policy)
     world, cases = World(next(iter(worlds(rules, TEMPLATES, 1, 2027))), rules), dict[str, list[Said]]()
     seqs: dict[tuple[str, str], int] = {}
@@ -67,7 +67,10 @@ def templates(made: Stack) -> list[list[Said]]:
 
 
 def records(cases: list[list[Said]], chest: dict[str, bytes], now: int) -> Iterator[tuple[str, int, Record]]:
-    """Topic, partition and record of every event, sealed under a case of its own. Of an open month: nothing is released meanwhile."""
+    """Yield topic, partition and record of every event, sealed under a case of its own.
+
+    The month is open, so that nothing is released meanwhile.
+    """
     for (case_id, key), told in zip(chest.items(), cycle(cases), strict=False):
         for said in told:
             meta = Meta(
@@ -86,7 +89,7 @@ def records(cases: list[list[Said]], chest: dict[str, bytes], now: int) -> Itera
 
 
 async def put(made: Stack, wanted: Iterator[tuple[str, int, Record]]) -> int:
-    """Onto their topics; how many."""
+    """Publish the records to their topics. Return their number."""
     count = 0
     async with clients.producer(made.settings) as producer:
         while some := list(islice(wanted, AT_ONCE)):
@@ -110,7 +113,7 @@ def _metric(url: str, wanted: re.Pattern[str]) -> float:
 
 
 async def caught_up(made: Stack, count: int, every: float = 0.2) -> float:
-    """Seconds from its first record until it has read so many. AssertionError: it read otherwise many."""
+    """Return the seconds from oversight's first record until it has read so many. TimeoutError: it has not within PATIENCE_S."""
     began = 0.0
 
     async def done() -> bool:
@@ -124,7 +127,7 @@ async def caught_up(made: Stack, count: int, every: float = 0.2) -> float:
 
 
 async def bare(made: Stack, chest: dict[str, bytes], count: int) -> float:
-    """Seconds of a bare loop that consumes, opens and decodes the same records."""
+    """Return the seconds of a bare loop that consumes, opens and decodes the same records."""
 
     async def loop() -> float:
         began, done = 0.0, 0
@@ -147,7 +150,7 @@ async def bare(made: Stack, chest: dict[str, bytes], count: int) -> float:
 
 
 async def delays(made: Stack, wanted: Iterator[tuple[str, int, Record]], count: int) -> list[float]:
-    """Seconds from one event's being sent until it is counted, one after another."""
+    """Return the seconds from the sending of an event until it is counted, one after another."""
     found = []
     async with clients.producer(made.settings) as producer:
         for topic, partition, record in islice(wanted, ONES):
@@ -159,7 +162,7 @@ async def delays(made: Stack, wanted: Iterator[tuple[str, int, Record]], count: 
 
 
 async def figures(at: Ground) -> AsyncIterator[Row]:
-    """For each size a line of its own: read all of it, beside the bare loop; then one event after another."""
+    """Measure each size on a line of its own: read everything, beside the bare loop; then one event after another."""
     for size in SIZES:
         async with at.line("oversight") as made:
             process, cases = made["oversight-1"], await asyncio.to_thread(templates, made)

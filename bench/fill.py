@@ -1,4 +1,4 @@
-"""Inputs as intake would have written them: case keys, sealed records on `referral-intake`; and tables full of other cases."""
+"""Fill a line with inputs as intake would write them: case keys, sealed records on `referral-intake`, and tables full of other cases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Sealed = list[tuple[int, Record]]
 
 
 async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
-    """A key for each case, kept as intake keeps it; and places for all of them."""
+    """Create a key for each case, stored as intake stores it, and capacity for all of them."""
     chest = keys.read(made.settings.master_key_file)
     engine = database.admin(made.settings)
     found: dict[str, bytes] = {}
@@ -40,7 +40,7 @@ async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
 
 
 def seal(planned: Plan, chest: dict[str, bytes], now: int) -> Sealed:
-    """The records, numbered and sealed by intake's own code."""
+    """Return the records, numbered and sealed by intake's own code."""
     composed, _ = compose(planned.inputs, "intake", TOPIC, now, chest, {}, bytes(32))
     waiting = {partition: iter(records) for partition, records in composed.items()}
     places = [topics.partition(cause.case_id) for cause, _ in planned.inputs]
@@ -48,7 +48,7 @@ def seal(planned: Plan, chest: dict[str, bytes], now: int) -> Sealed:
 
 
 async def prepare(made: Stack, cases: int, seed: int) -> tuple[Sealed, dict[str, bytes]]:
-    """First referrals of so many cases, and the cases' keys."""
+    """Return the first referrals of so many cases, and the cases' keys."""
     now = time.time_ns() // 1000
     planned = plan(policy(made.settings.policy), cases, now, seed, length=1)
     chest = await case_keys(made, planned.cases)
@@ -56,7 +56,7 @@ async def prepare(made: Stack, cases: int, seed: int) -> tuple[Sealed, dict[str,
 
 
 async def produce(made: Stack, sealed: Sealed) -> None:
-    """Onto the topic, in order within each partition."""
+    """Publish the records to the topic, in order within each partition."""
     by_partition: dict[int, list[Record]] = {}
     for partition, record in sealed:
         by_partition.setdefault(partition, []).append(record)
@@ -76,11 +76,11 @@ CROWD = (
     "INSERT INTO routing.alarm SELECT crowd.id, (random() * 11)::int, 4000000000000000 + (random() * 1e12)::bigint FROM crowd",
     "DROP TABLE crowd",
 )
-"""Cases that sleep: their rows are as large and as many as those of real ones, under ids that are spread over every index."""
+"""Dormant cases: their rows are as large and as many as those of real ones, under ids that are spread over every index."""
 
 
 async def crowd(connection: asyncpg.Connection[asyncpg.Record], up_to: int) -> None:
-    """Fill routing's tables with other cases until there are so many."""
+    """Fill routing's tables with other cases up to a number of them."""
     missing = up_to - await connection.fetchval("SELECT count(*) FROM routing.case_state")
     if missing > 0:
         for statement in CROWD:

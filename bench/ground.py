@@ -1,4 +1,4 @@
-"""What every figure stands on: one real broker and one real database for the run, and on them a fresh line with real service processes."""
+"""Start the ground of every figure: one real broker and one real database per run, and on them a fresh line with real service processes."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from referral.runtime.postgres import database
 from services.routing.policy_publisher import once
 
 PATIENCE_S = 600.0
-"""Longest wait for anything that is measured (ours): what takes longer has failed."""
+"""Longest wait for anything that is measured (ours): a longer one is a failure."""
 _numbers = itertools.count(1)
 
 
 def say(text: str) -> None:
-    """Progress, beside the table."""
+    """Print progress, beside the table."""
     sys.stderr.write(f"  {time.strftime('%H:%M:%S')} {text}\n")
     sys.stderr.flush()
 
 
 class Ground:
-    """kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end."""
+    """The servers of a run. kafka: bootstrap address. postgres: the administrator's URL. folder: scratch, deleted at the end."""
 
     def __init__(self, kafka: str, postgres: str, folder: Path) -> None:
         self.kafka, self.postgres, self.folder = kafka, postgres, folder
 
     @contextlib.asynccontextmanager
     async def line(self, *services: str, instances: int = 1, witnesses: int = 0) -> AsyncIterator[Stack]:
-        """A fresh database and fresh topics with a policy in force, and these services. A drill, so that hours can be passed in seconds."""
+        """Start these services on a fresh database and fresh topics, with a policy in force. A drill, so that hours pass in seconds."""
         name = f"bench_{next(_numbers)}"
         connection = await asyncpg.connect(self.postgres.replace("+asyncpg", ""))
         try:
@@ -70,7 +70,7 @@ class Ground:
 
 @contextlib.asynccontextmanager
 async def ground() -> AsyncIterator[Ground]:
-    """Embedded servers, as `referral up` starts them, for as long as the block lasts."""
+    """Start embedded servers, as `referral up` does, for the duration of the block."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     broker, base = Kafka(folder / "kafka"), Postgres(folder / "postgres")
     try:
@@ -93,7 +93,7 @@ async def in_force(made: Stack) -> None:
 
 @contextlib.asynccontextmanager
 async def admin(made: Stack) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """The line's database, as its administrator."""
+    """Connect to the line's database as its administrator."""
     connection = await asyncpg.connect(made.settings.database.replace("+asyncpg", ""))
     try:
         yield connection
@@ -102,7 +102,7 @@ async def admin(made: Stack) -> AsyncIterator[asyncpg.Connection[Any]]:
 
 
 async def until(what: Callable[[], Awaitable[Any]], every: float = 0.2, seconds: float = PATIENCE_S) -> Any:
-    """The first true answer. TimeoutError: there was none in time."""
+    """Return the first true answer. TimeoutError: there was none in time."""
     async with asyncio.timeout(seconds):
         while not (found := await what()):
             await asyncio.sleep(every)

@@ -1,4 +1,4 @@
-"""A trickle of records: how long until their decisions are out, how late escalations are, and how soon another instance takes over."""
+"""Measure at a steady rate: the delay of decisions, the delay of escalations, and the time of a take-over."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHARE = (
 
 
 async def trickle(made: Stack, sealed: Sealed, rate: int) -> None:
-    """Produce one record at a time, so many a second."""
+    """Produce one record at a time, at this rate per second."""
     name = made.settings.topic(fill.TOPIC)
     async with clients.producer(made.settings) as producer:
         start = time.monotonic()
@@ -37,13 +37,13 @@ async def trickle(made: Stack, sealed: Sealed, rate: int) -> None:
 
 
 def delays(inputs: list[topic.Read], outs: list[topic.Read]) -> list[float]:
-    """Milliseconds from the broker's stamp of a record to that of the last decision that it led to."""
+    """Return the milliseconds from the broker's stamp of a record to that of the last decision that it caused."""
     done = {cause: max(r.at for r in records) for cause, records in topic.causes(outs).items()}
     return [float(done[seal.open(record.value).meta.event_id] - record.at) for record in inputs]
 
 
 async def latency(at: Ground) -> AsyncIterator[Row]:
-    """Referrals at 50 a second to routing; then time passes, and every one of them is escalated in its turn."""
+    """Send referrals at 50 a second to routing; then advance the clock, so that every one of them is escalated in turn."""
     async with at.line("routing") as made, admin(made) as connection:
         sealed, chest = await fill.prepare(made, CASES, 31)
         say(f"{CASES} referrals at {RATE} a second")
@@ -52,16 +52,16 @@ async def latency(at: Ground) -> AsyncIterator[Row]:
         await until(lambda: reached(connection, CASES))
         used = (cpu(made["routing-1"].pid) - before) / CASES * 1000
         inputs = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
-        found = delays(inputs, await topic.read(made.settings.kafka, made.settings.topic(OUT)))
-        yield Row(name="routing, record in to decisions out, p50", value=percentile(found, 0.5), unit="ms")
-        yield at_most("routing, record in to decisions out, p99", percentile(found, 0.99), "ms", 25)
+        waited = delays(inputs, await topic.read(made.settings.kafka, made.settings.topic(OUT)))
+        yield Row(name="routing, record in to decisions out, p50", value=percentile(waited, 0.5), unit="ms")
+        yield at_most("routing, record in to decisions out, p99", percentile(waited, 0.99), "ms", 25)
         yield Row(name="  CPU of routing for one record", value=used, unit="ms")
         async for row in alarms.late(made, chest):
             yield row
 
 
 async def takeover(at: Ground) -> AsyncIterator[Row]:
-    """One of two instances is killed while referrals come in for every partition."""
+    """Kill one of two instances while referrals come in for every partition."""
     async with at.line("routing", instances=2) as made, admin(made) as connection:
         sealed, _ = await fill.prepare(made, 600, 32)
         await until(lambda: connection.fetchval(SHARE, 2, UNITS // 2))

@@ -1,4 +1,4 @@
-"""The log: how many records a second become entries under a signed checkpoint, and how soon a record is signed and cosigned."""
+"""Measure the log: records per second into entries under a signed checkpoint, and the delay until a record is signed and cosigned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from referral.tlog import checkpoint, note
 from referral.wire import codec, headers, seal, topics
 
 RECORDS, EACH = 40_000, 20
-"""Of the catching up; records of a case."""
+"""Records for the catch-up; records of a case."""
 RATE, SECONDS = 1_000, 15
 BODY = 400
 """Bytes of a body: with meta and seal some 660, as routing's records have."""
@@ -32,7 +32,7 @@ STAMPS = "SELECT idx FROM audit.entry WHERE topic = $1"
 
 
 def records(count: int) -> list[tuple[int, bytes, bytes, list[tuple[str, bytes]]]]:
-    """(partition, key, value, headers): sealed records of many cases, each with its dense sequence."""
+    """Return (partition, key, value, headers): sealed records of many cases, each case with its dense sequence."""
     made = []
     for number in range(count):
         case_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"log {count} {number // EACH}"))
@@ -53,7 +53,7 @@ def records(count: int) -> list[tuple[int, bytes, bytes, list[tuple[str, bytes]]
 
 
 async def produce(made: Stack, count: int, rate: float = 0.0) -> None:
-    """All at once, or so many a second."""
+    """Publish all records at once, or at a rate per second."""
     ready = records(count)
     async with clients.producer(made.settings) as producer:
         start, sent = time.monotonic(), []
@@ -65,7 +65,7 @@ async def produce(made: Stack, count: int, rate: float = 0.0) -> None:
 
 
 async def logged(at: Ground) -> AsyncIterator[Row]:
-    """Catching up with a topic that is there; then a steady stream, with three witnesses as processes of their own."""
+    """Measure the catch-up with an existing topic, then a steady stream, with three witnesses as processes of their own."""
     async with at.line("audit", witnesses=WITNESSES) as made, admin(made) as connection:
         before = await connection.fetchval("SELECT size FROM audit.head")
         audit = made["audit-1"]
@@ -87,7 +87,7 @@ async def logged(at: Ground) -> AsyncIterator[Row]:
 
 
 async def steady(made: Stack, connection, size: int) -> AsyncIterator[Row]:  # type: ignore[no-untyped-def]
-    """From the broker's stamp of a record to the first checkpoint over it, signed and published."""
+    """Measure from the broker's stamp of a record to the first checkpoint over it, signed and published."""
     seen: list[tuple[int, float]] = []
     say(f"{RATE} records a second for {SECONDS} s")
     watching = asyncio.create_task(watch(made.addresses.audit, seen))
@@ -106,7 +106,7 @@ async def steady(made: Stack, connection, size: int) -> AsyncIterator[Row]:  # t
 
 
 async def stamped(made: Stack, connection, size: int) -> list[tuple[int, int]]:  # type: ignore[no-untyped-def]
-    """(index, the broker's stamp in ms) of the entries from `size` on."""
+    """Return (index, the broker's stamp in ms) of the entries from `size` on."""
     found = await topic.read(made.settings.kafka, made.settings.topic(TOPIC))
     at = {(record.partition, record.offset): record.at for record in found}
     rows = await connection.fetch('SELECT idx, partition, "offset" FROM audit.entry WHERE idx >= $1 AND topic = $2', size, TOPIC)
@@ -114,7 +114,7 @@ async def stamped(made: Stack, connection, size: int) -> list[tuple[int, int]]: 
 
 
 def waits(stamps: list[tuple[int, int]], heads: list[tuple[int, float]]) -> list[float]:
-    """Milliseconds from each stamp to the first head that covers it."""
+    """Return the milliseconds from each stamp to the first head that covers it."""
     found, place = [], 0
     ordered = sorted(heads)
     for index, at in stamps:
@@ -125,12 +125,12 @@ def waits(stamps: list[tuple[int, int]], heads: list[tuple[int, float]]) -> list
 
 
 async def watch(url: str, seen: list[tuple[int, float]]) -> None:
-    """What the log publishes, as anybody sees it."""
+    """Record the published checkpoints, as anybody sees them."""
     async with httpx.AsyncClient(base_url=url) as client:
         while True:
             answer = await client.get("/checkpoint")
             if answer.status_code == 200:
-                said = checkpoint.parse(note.parse(answer.content).text)
-                if not seen or seen[-1][0] != said.size:
-                    seen.append((said.size, time.time() * 1000))
+                published = checkpoint.parse(note.parse(answer.content).text)
+                if not seen or seen[-1][0] != published.size:
+                    seen.append((published.size, time.time() * 1000))
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What many made-up cases will say to routing, worked out without servers: offer ids are derived, so every answer is known."""
+"""Plan the inputs of many made-up cases to routing, without servers: offer ids are derived, so every answer is predictable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from referral.wire import policy_digest, topics
 FAMILY = "0b9f1d52-4f3a-5c1e-8a77-3f6f0c2e1d90"  # any fixed id: case ids are derived from it
 PLENTY = 1_000_000  # free places of every shelter: scarcity would end at a desk, which costs less than a decision
 LENGTH = 14  # inputs of one case: until shelter, guardian and risk are settled
-BLOCK = 500  # cases that are under way at the same time: a batch of 1000 meets each of them about twice
+BLOCK = 500  # concurrent cases: a batch of 1000 contains each of them about twice
 DECLINES = 0.1
 TRAITS = Traits(
     concern="trafficking",
@@ -40,9 +40,10 @@ NEXT = {"OFFERED": Word.ACCEPT, "ACKNOWLEDGED": Word.ACCEPT, "ACCEPTED": Word.AR
 
 @dataclass
 class Plan:
-    """inputs: (cause of the event, the event) in the order of arrival, as a door would queue them. asked: what `decide` gets for each.
+    """A planned load.
 
-    types: event id → type, of everything that is decided.
+    inputs: (cause of the event, the event) in the order of arrival, as a door would queue them. asked: the arguments of `decide` for each.
+    types: event id → type, of every decided event.
     """
 
     cases: list[str] = field(default_factory=list)
@@ -52,12 +53,12 @@ class Plan:
 
 
 def policy(folder: Path) -> Policy:
-    """The policy of the checkout."""
+    """Return the compiled policy of the checkout."""
     return compile(policy_digest.read(folder))
 
 
 def plan(rules: Policy, count: int, now: int, seed: int, length: int = LENGTH) -> Plan:
-    """So many cases of `length` inputs each, in blocks that run beside one another. now: µs UTC; decisions look at hours of the day."""
+    """Plan so many cases of `length` inputs each, in blocks of concurrent cases. now: µs UTC; decisions depend on the hour of the day."""
     out, dice = Plan(), random.Random(seed)
     for start in range(0, count, BLOCK):
         block = [derived(FAMILY, f"{seed}:{n}") for n in range(start, min(count, start + BLOCK))]
@@ -101,7 +102,7 @@ def _referral(dice: random.Random, case_id: str, now: int) -> ReferralSubmitted:
 
 
 def _answer(rules: Policy, case: Case, number: int, dice: random.Random, now: int) -> ResponseSubmitted | None:
-    """Mostly what moves the case on."""
+    """Return an answer, mostly one that moves the case on; None: no offer is open."""
     waiting = [(track, run, seat.offer) for _, track, run, seat in seats(case) if seat.offer is not None and not seat.offer.how]
     waiting = [(track, run, offer) for track, run, offer in waiting if _moves(run, offer)]
     if not waiting:
@@ -127,6 +128,6 @@ def _answer(rules: Policy, case: Case, number: int, dice: random.Random, now: in
 
 
 def _moves(run: Run, offer: Offer) -> bool:
-    """Whether an answer to this offer still leads anywhere."""
+    """Return whether an answer to this offer still moves the case."""
     idle = {("police", "ACCEPTED"), ("support", "ARRIVED"), ("shelter", "ARRIVED"), ("iom", "ACCEPTED")}
     return (run.step, offer.state) not in idle and run.step != "coordinator"

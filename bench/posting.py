@@ -1,4 +1,4 @@
-"""An agency's system that refers many children, in a process of its own: `python -m bench.posting URL BODY RATE COUNT CONNECTIONS`.
+"""Send many referrals as an agency's system, in a process of its own: `python -m bench.posting URL BODY RATE COUNT CONNECTIONS`.
 
 The agency's token is in the environment, REFERRAL_TOKEN. Prints one JSON list: [due, answered, status, case id] of each referral, in
 seconds of the machine's monotonic clock. A referral is due at its time whether or not the ones before it were answered, so that a slow
@@ -20,7 +20,7 @@ Done = tuple[float, float, int, str]
 
 
 class Sender:
-    """One connection, kept open."""
+    """One HTTP connection, kept open."""
 
     def __init__(self, url: str, token: str, body: bytes) -> None:
         at = urlsplit(url)
@@ -29,7 +29,7 @@ class Sender:
         self._head, self._body = head + f"Content-Length: {len(body)}\r\nIdempotency-Key: ", body
 
     async def run(self, due: asyncio.Queue[float], done: list[Done]) -> None:
-        """Until the queue is empty."""
+        """Send until the queue is empty."""
         reader, writer = await asyncio.open_connection(*self._at)
         while not due.empty():
             at = due.get_nowait()

@@ -1,4 +1,4 @@
-"""The log's proofs without servers: how soon one is made in a log of a million leaves, and how many entries a second are verified.
+"""Measure the log's proofs without servers: the time of one proof in a log of a million leaves, and the entries verified per second.
 
 python -m bench.proof
 """
@@ -19,12 +19,12 @@ LEAVES = 1_000_000
 PROOFS = 2_000
 ENTRIES = 256 * 1_000
 BYTES = 400
-"""An entry of metadata with its hash; the value stands beside the tree."""
+"""An entry of metadata with its hash; the value is stored beside the tree."""
 PROOF_MS, PACE = 2.0, 200_000
 
 
 def stored(count: int) -> tuple[tiles.Edge, dict[Tile, bytes]]:
-    """A log of so many entries, as tiles and bundles."""
+    """Return a log of so many entries, as tiles and bundles."""
     edge, found = tiles.Edge(), dict[Tile, bytes]()
     for bundle in tile_layout.bundles(count):
         entries = [number.to_bytes(8, "big") * (BYTES // 8) for number in range(*bundle.leaves)]
@@ -34,7 +34,7 @@ def stored(count: int) -> tuple[tiles.Edge, dict[Tile, bytes]]:
 
 
 def fastest(make: Callable[[], list[bytes]]) -> tuple[list[bytes], float]:
-    """A proof, and the milliseconds that it took in the best of three: what the machine can do, also while others use it."""
+    """Return a proof, and its milliseconds in the best of three runs: the machine's capability, even while others use it."""
     found, best = [], float("inf")
     for _ in range(3):
         start = time.perf_counter()
@@ -44,7 +44,7 @@ def fastest(make: Callable[[], list[bytes]]) -> tuple[list[bytes], float]:
 
 
 def proofs() -> Iterator[Row]:
-    """Tiles are hashed anew for each proof, as a server does that keeps none of them."""
+    """Measure proofs. Tiles are hashed again for each proof, as by a server that caches none of them."""
     began = time.perf_counter()
     edge, held = tiles.append(tiles.Edge(), (leaf_hash(number.to_bytes(8, "big")) for number in range(LEAVES)))
     yield Row(name="leaves appended and made tiles, 1 M at once", value=LEAVES / (time.perf_counter() - began), unit="leaves/s")
@@ -65,7 +65,7 @@ def proofs() -> Iterator[Row]:
 
 
 def verification() -> Iterator[Row]:
-    """Every entry hashed again, every tile compared, the root compared."""
+    """Measure the verification: hash every entry again, compare every tile, compare the root."""
     edge, held = stored(ENTRIES)
     began = time.perf_counter()
     integrity.check(ENTRIES, edge.root, held.get)
@@ -74,7 +74,7 @@ def verification() -> Iterator[Row]:
 
 
 async def figures() -> AsyncIterator[Row]:
-    """What is promised of proofs and of verification."""
+    """Measure the promises about proofs and verification."""
     for row in (*proofs(), *verification(), *audit.rows(), *audit.descent()):
         yield row
 

@@ -1,4 +1,4 @@
-"""Routing at full load: real process, real decisions, sealed records; beside a bare loop with the same records in the same run."""
+"""Measure routing at full load (real process, real decisions, sealed records), beside a bare loop with the same records in the same run."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from referral.wire import seal
 OUT = "referral-routing"
 CASES = 2000
 CROWDS = (10_000, 100_000, 1_000_000)
-CROWD_CASES = 700  # of each measurement beside a crowd
+CROWD_CASES = 700  # cases of each measurement beside a crowd
 READ = "SELECT coalesce(sum((value ->> 0)::bigint), 0) FROM routing.lease, jsonb_each(positions) WHERE key LIKE 'referral-intake/%'"
 
 
 @dataclass
 class Run:
-    """One measured run. outs: what it published. seconds: by stage, from the metrics of the process. cpu: seconds of the process."""
+    """One measured run. outs: the published records. seconds: by stage, from the metrics of the process. cpu: seconds of the process."""
 
     plan: Plan
     outs: list[topic.Read]
@@ -47,7 +47,7 @@ class Run:
 
 
 async def run(made: Stack, cases: int, seed: int) -> Run:
-    """Let routing decide a log that is there before it starts. AssertionError: it decided otherwise than foreseen."""
+    """Let routing decide a log that exists before it starts. AssertionError: its decisions differ from the plan."""
     now = time.time_ns() // 1000
     planned = await asyncio.to_thread(plan, policy(made.settings.policy), cases, now, seed)
     chest = await fill.case_keys(made, planned.cases)
@@ -69,7 +69,7 @@ async def run(made: Stack, cases: int, seed: int) -> Run:
 
 
 async def reached(connection: asyncpg.Connection[Any], target: int) -> bool:
-    """Whether so many records of referral-intake are decided and published."""
+    """Return whether so many records of referral-intake are decided and published."""
     return bool(await connection.fetchval(READ) >= target)
 
 
@@ -82,7 +82,7 @@ def _metrics(url: str) -> tuple[dict[str, float], float]:
 
 
 async def said(made: Stack, done: Run) -> Said:
-    """The real outputs of a run, by the position of the input that led to them: what the bare loop produces."""
+    """Return the real outputs of a run, by the position of the input that caused them: the bare loop produces these."""
     source = await topic.read(made.settings.kafka, made.settings.topic(fill.TOPIC))
     wanted = {cause.id for _, cause, _ in done.plan.asked}
     by_cause = topic.causes(done.outs)
@@ -95,7 +95,7 @@ async def said(made: Stack, done: Run) -> Said:
 
 
 async def throughput(at: Ground, cases: int = CASES, repeats: int = 2) -> AsyncIterator[Row]:
-    """Routing and the bare loop in turn; then where routing's time goes."""
+    """Measure routing and the bare loop in turn; then break down routing's time."""
     ours, theirs = [], []
     async with at.line("routing") as made:
         for seed in range(repeats):
@@ -122,7 +122,7 @@ async def throughput(at: Ground, cases: int = CASES, repeats: int = 2) -> AsyncI
 
 
 async def flat(at: Ground) -> AsyncIterator[Row]:
-    """The same beside more and more other cases: the cost of an event must not grow."""
+    """Measure beside more and more other cases: the cost of an event must not grow."""
     async with at.line("routing") as made:
         first = 0.0
         for seed, up_to in enumerate((0, *CROWDS)):

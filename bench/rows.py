@@ -1,4 +1,4 @@
-"""What a benchmark yields: rows with a value, and beside it the reference that was measured in the same run, or promised."""
+"""Define the rows that a benchmark yields: a value, and beside it a reference that was measured in the same run, or promised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure. reference: what it is held against, in the same unit. wanted: the bound of DESIGN §12 on value or ratio, as text."""
+    """One figure. reference: the value to compare with, in the same unit. wanted: the bound of DESIGN §12 on value or ratio, as text."""
 
     name: str
     value: float
@@ -27,17 +27,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def at_least(name: str, value: float, unit: str, bound: float) -> Row:
-    """A figure that a promise bounds from below; the promise is its reference."""
+    """Return a figure that a promise bounds from below; the promise is its reference."""
     return Row(name=name, value=value, unit=unit, reference=bound, against="promised", wanted=f">= {bound:,g}", reached=value >= bound)
 
 
 def at_most(name: str, value: float, unit: str, bound: float) -> Row:
-    """A figure that a promise bounds from above; the promise is its reference."""
+    """Return a figure that a promise bounds from above; the promise is its reference."""
     return Row(name=name, value=value, unit=unit, reference=bound, against="promised", wanted=f"<= {bound:,g}", reached=value <= bound)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of the sorted values lie (nearest rank)."""
+    """Return the value below which `share` of the sorted values lie (nearest rank)."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered)) - 1))]
 
@@ -53,6 +53,6 @@ def show(rows: Iterable[Row]) -> None:
 
 
 def write(rows: Iterable[Row], path: Path) -> None:
-    """The same rows as JSON: name, value, unit, reference, ratio and the rest."""
+    """Write the rows as JSON: name, value, unit, reference, ratio and the rest."""
     listed = [{**msgspec.to_builtins(row), "ratio": row.ratio} for row in rows]
     path.write_bytes(msgspec.json.format(msgspec.json.encode(listed), indent=1) + b"\n")

@@ -1,4 +1,4 @@
-"""What signatures cost, without servers: at the door for each request, and in `referral audit verify` for each event.
+"""Measure the cost of signatures without servers: at the door for each request, and in `referral audit verify` for each event.
 
 python -m bench.signed
 """
@@ -27,20 +27,20 @@ from services.intake.messages.signatures import Request, of_request
 
 SIGNED = 5_000
 PACE = 10_000
-"""Events a second on one core (AUDIT.md §5); verifying Ed25519 alone is the limit."""
+"""Events a second on one core (AUDIT.md §5); the verification of Ed25519 alone is the limit."""
 AGENCY, CASE = "school-drita", str(uuid.UUID(int=1))
 CONSENT = Consent(state=ConsentState.GIVEN, basis="consent", giver="guardian", scope=(), recipients=())
 
 
 def rules(key: SignerKey) -> Policy:
-    """Our policy, in which the agency signs with this key."""
+    """Return our policy, in which the agency signs with this key."""
     files = policy_digest.read(CHECKOUT / "policy")
     listed = f'signing: {{must: true, keys: ["{key.verifier.encode().decode()}"]}}\n'
     return compile({**files, f"directory/{AGENCY}.yaml": files[f"directory/{AGENCY}.yaml"] + listed.encode()})
 
 
 def requests(key: SignerKey) -> list[Request]:
-    """What the SDK sends, signed."""
+    """Return the SDK's requests, signed."""
     caught: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -55,7 +55,7 @@ def requests(key: SignerKey) -> list[Request]:
 
 
 def read(signed: Signed | None, number: int) -> Read:
-    """The event as the auditor has opened it."""
+    """Return the event as the auditor has opened it."""
     id = str(uuid.UUID(int=number))
     body = ConsentChanged(agency=AGENCY, consent=CONSENT, received_at=0, signed=signed)
     meta = Meta(
@@ -96,7 +96,7 @@ def rows() -> Iterator[Row]:
 
 
 async def figures() -> AsyncIterator[Row]:
-    """What is promised of signatures."""
+    """Measure the promises about signatures."""
     for row in rows():
         yield row
 

@@ -1,4 +1,4 @@
-"""`referral policy simulate` without its printing: cases a second, inputs a case, and memory, which must not grow with the cases.
+"""Measure `referral policy simulate` without its printing: cases a second, inputs a case, and memory, which must not grow with the cases.
 
 A case that another raised (a complaint) is a case too, with inputs of its own. Each size runs in a process of its own, so that the peak
 of its memory is its own; the memory of one worker is the greatest of all processes.
@@ -29,7 +29,7 @@ SEED, YEAR = 1, 2026
 
 
 def measure(cases: int, jobs: int) -> dict[str, float]:
-    """One size, here."""
+    """Measure one size in this process."""
     wanted = Wanted(files=policy_digest.read(CHECKOUT / "policy"), other=None, cases=cases, seed=SEED, year=YEAR)
     began = time.perf_counter()
     result = run(wanted, jobs, lambda ended: None)
@@ -49,7 +49,7 @@ def measure(cases: int, jobs: int) -> dict[str, float]:
 
 
 async def figures() -> AsyncIterator[Row]:
-    """Cases a second on all cores, and what ten times as many cases do to memory."""
+    """Measure the cases a second on all cores, and the memory for ten times as many cases."""
     small, large = (_alone(size, os.cpu_count() or 1) for size in SIZES[:2])
     yield at_least(f"simulate, {large['inputs']:.1f} inputs a case", large["a second"], "cases/s", WANTED)
     yield Row(
@@ -64,7 +64,7 @@ async def figures() -> AsyncIterator[Row]:
 
 
 def _alone(cases: int, jobs: int) -> dict[str, float]:
-    """One size in a process of its own."""
+    """Measure one size in a process of its own."""
     call = [sys.executable, "-m", "bench.simulate", "--one", str(cases), "--jobs", str(jobs)]
     found: dict[str, float] = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
     return found

@@ -1,4 +1,4 @@
-"""Where routing's time goes: what its process says of handle, commit and publish, and the pure parts measured alone on the same inputs."""
+"""Break down routing's time: handle, commit and publish from its metrics, and the pure parts measured alone on the same inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOPIC = "referral-intake"
 
 
 def pure(plan: Plan, rules: Policy) -> dict[str, float]:
-    """CPU seconds for one input of a plan, of each stage that needs no server. Every one is what the process really calls."""
+    """Return the CPU seconds per input of each stage that needs no server. Every stage calls the same code as the process."""
     asked = plan.asked[:SOME]
     key = dict.fromkeys(plan.cases, os.urandom(32))
     composed, _ = compose(plan.inputs[:SOME], "intake", TOPIC, 1, key, {}, bytes(32))
@@ -51,7 +51,7 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
 
 
 def _cpu(stage: Callable[[], object]) -> float:
-    """The best of three."""
+    """Return the best of three runs."""
     found = []
     for _ in range(3):
         start = time.process_time()
@@ -61,7 +61,7 @@ def _cpu(stage: Callable[[], object]) -> float:
 
 
 def rows(seconds: Mapping[str, float], cpu: float, parts: Mapping[str, float], inputs: int, events: int, pace: float) -> Iterator[Row]:
-    """The breakdown, µs for one event in or out, beside the whole. seconds: by stage, of the process that decided so many inputs."""
+    """Yield the breakdown, µs for one event in or out, beside the whole. seconds: by stage, of the process that decided so many inputs."""
     whole = 1e6 / pace
     handle, commit, publish = (seconds.get(stage, 0.0) / events * 1e6 for stage in ("handle", "commit", "publish"))
     named = {

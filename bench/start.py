@@ -1,4 +1,4 @@
-"""`referral up`, as a person types it, with every jar and package there already."""
+"""Measure `referral up` as a person types it, with every jar and package in place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READY_S = 10
 
 
 async def up(at: Ground) -> AsyncIterator[Row]:
-    """Seconds until it says that everything is ready: in a new folder, and again in the same."""
+    """Return the seconds until it reports that everything is ready: in a new folder, and again in the same."""
     data = at.folder / "up"
     say("referral up, twice")
     yield Row(name="referral up in a new folder, until ready", value=await _until_ready(data), unit="s")

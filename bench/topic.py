@@ -1,4 +1,4 @@
-"""What a topic holds, read after a run: when the broker stamped each record, and what caused it."""
+"""Read a topic after a run: the broker's stamp of each record, and its cause."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from referral.wire import codec, seal, topics
 
-WARM = 0.1  # share of a run that is not counted: connections, statements and caches are made in it
+WARM = 0.1  # share of a run that is not counted: it creates connections, statements and caches
 
 
 class Read(NamedTuple):
-    """at: milliseconds, LogAppendTime. size: bytes of value."""
+    """One record. at: LogAppendTime, ms."""
 
     partition: int
     offset: int
@@ -24,14 +24,14 @@ class Read(NamedTuple):
 
 
 async def ends(kafka: str, topic: str) -> dict[int, int]:
-    """The end offset of every partition."""
+    """Return the end offset of every partition."""
     async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
         found = await consumer.end_offsets([TopicPartition(topic, n) for n in range(topics.PARTITIONS)])
     return {tp.partition: end for tp, end in found.items()}
 
 
 async def read(kafka: str, topic: str, since: dict[int, int] | None = None) -> list[Read]:
-    """Everything from these offsets (the beginning) to the end."""
+    """Return everything from these offsets (the beginning) to the end."""
     since = since or dict.fromkeys(range(topics.PARTITIONS), 0)
     out: list[Read] = []
     async with AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False) as consumer:
@@ -48,7 +48,7 @@ async def read(kafka: str, topic: str, since: dict[int, int] | None = None) -> l
 
 
 def causes(records: list[Read]) -> dict[str, list[Read]]:
-    """Cause id → the records that it led to."""
+    """Return cause id → the records that it caused."""
     found: dict[str, list[Read]] = {}
     for record in records:
         found.setdefault(seal.open(record.value).meta.cause_id, []).append(record)
@@ -56,7 +56,10 @@ def causes(records: list[Read]) -> dict[str, list[Read]]:
 
 
 def pace(records: list[Read], inputs: int) -> float:
-    """Events in and out per second, by the broker's stamps, without the warm-up. inputs: that led to all of these."""
+    """Return the events in and out per second, by the broker's stamps, without the warm-up.
+
+    inputs: number of inputs that caused these records.
+    """
     stamps = sorted(record.at for record in records)
     start = stamps[0] + (stamps[-1] - stamps[0]) * WARM
     counted = sum(1 for stamp in stamps if stamp > start)
@@ -64,7 +67,7 @@ def pace(records: list[Read], inputs: int) -> float:
 
 
 def body(value: bytes, plain_topic: str, chest: dict[str, bytes]) -> Struct:
-    """What a sealed record says. plain_topic: without the stack's prefix. chest: case keys."""
+    """Return the body of a sealed record. plain_topic: without the stack's prefix. chest: case keys."""
     envelope = seal.open(value)
     data = seal.unseal(chest[envelope.meta.case_id], plain_topic, envelope)
     return codec.decode(envelope.meta.type, envelope.meta.fingerprint, data)

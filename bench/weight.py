@@ -1,4 +1,4 @@
-"""What a process weighs: memory and processor time, as the kernel counts them."""
+"""Read the memory and processor time of a process, as the kernel counts them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def peak(pid: int | None) -> float:
-    """The most that a process ever had resident, MB."""
+    """Return the largest resident memory of a process, MB."""
     found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found.group(1)) / 1000
 
 
 def cpu(pid: int | None) -> float:
-    """Seconds of processor time that a process has used."""
+    """Return the seconds of processor time that a process has used."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
