@@ -1,4 +1,4 @@
-"""A log that an older version exported: one case of each procedure, made up, with the key that opens it. The rules of today still lead to it.
+"""A log that an older version exported, with the key that opens it. The rules of today still lead to it. One made-up case of each procedure.
 
 golden/old-log.tar.xz was written at 31a1adb by `referral demo --pathways all` and `referral audit export`, before the tree was moved.
 """
