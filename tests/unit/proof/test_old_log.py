@@ -1,4 +1,4 @@
-"""A log that an older version exported, with the key that opens it. The rules of today still lead to it. One made-up case of each procedure.
+"""A log that an older version exported, with the key that opens it. The rules of today still lead to it. One made-up case per procedure.
 
 golden/old-log.tar.xz was written at 31a1adb by `referral demo --pathways all` and `referral audit export`, before the tree was moved.
 """
