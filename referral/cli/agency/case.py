@@ -1,7 +1,4 @@
-"""`referral case show|instruct`: one case, as far as your agency may see it, and a desk's decision about it.
-
-`referral case erase|hold|lift|erasures`: what only persons may do to a case, each proven by its own login and password.
-"""
+"""`referral case`: show one case to its agencies, give a desk's instruction, and erase or hold a case under a personal login."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ from referral.errors import Rejected
 
 
 def show_case(case_id: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:
-    """The case as a timeline: what was asked of whom, and how it stands.
+    """Show the case as a timeline: each request, the agency asked, and its state.
 
-    Exit 0 told, 1 no such case for your agency, 2 intake cannot be reached.
+    Exit 0 shown, 1 no such case for your agency, 2 intake cannot be reached.
 
     Example: referral case show CASE
     """
@@ -70,11 +67,11 @@ Basis = Annotated[str, typer.Option("--basis", help="Legal basis: a word of the 
 
 
 class Person(Client):
-    """The connection of one person."""
+    """The connection of one person, signed in with their own login."""
 
     @classmethod
     def of(cls, url: str, login: str, from_input: bool) -> Self:
-        """Asks for the password; it is never an argument, which others can see."""
+        """Ask for the password and connect. The password is never an argument, because other users of the machine can see arguments."""
         if from_input:
             password = sys.stdin.readline().rstrip("\r\n")
         else:
@@ -103,11 +100,14 @@ def erase(
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
-    """Erase a case: one person asks, another approves, each with an own account. Without --basis, --approve or --refuse: how it stands.
+    """Erase a case: one person requests it, another approves it, each under an own account.
 
-    The entry in the log comes first; once a published checkpoint covers it, rows and key are destroyed. A case that is open or held stays.
+    Without --basis, --approve or --refuse: show its state.
 
-    Exit 0 done or told, 1 refused, 2 intake cannot be reached.
+    The entry in the log comes first. Once a published checkpoint covers it, rows and key are destroyed. An open or held case cannot be
+    erased.
+
+    Exit 0 done or shown, 1 refused, 2 intake cannot be reached.
 
     Example: referral case erase CASE --login besa.k --basis storage-ended
     """
@@ -136,7 +136,7 @@ def hold(
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
-    """Say that a case must be kept: nobody can have it erased until another person lifts the hold.
+    """Place a hold on a case: nobody can have it erased until another person lifts the hold.
 
     Exit 0 held, 1 refused, 2 intake cannot be reached.
 
@@ -153,7 +153,7 @@ def lift(
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
-    """Say that a hold is over. Another person than the one who placed it does.
+    """Lift a hold. Only a person other than the one who placed it may lift it.
 
     Exit 0 lifted, 1 refused, 2 intake cannot be reached.
 
@@ -163,9 +163,9 @@ def lift(
 
 
 def erasures(login: Login, url: console.Url = console.DEFAULT_URL, from_input: FromInput = False, as_json: console.Json = False) -> int:
-    """The erasures at your desk that wait for approval, or for the log.
+    """List the erasures at your desk that wait for approval, or for the log.
 
-    Exit 0 told, 1 refused, 2 intake cannot be reached.
+    Exit 0 listed, 1 refused, 2 intake cannot be reached.
 
     Example: referral case erasures --login arta.m
     """

@@ -1,4 +1,4 @@
-"""`referral offers` and `referral respond`: what your agency is asked, and its answer."""
+"""`referral offers` and `referral respond`: list the offers that your agency holds, and answer one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def offers(
 ) -> int:
     """List the offers that your agency holds, most urgent first.
 
-    Exit 0 told, 1 refused, 2 intake cannot be reached.
+    Exit 0 listed, 1 refused, 2 intake cannot be reached.
 
     Example: referral offers --state all
     """
@@ -36,7 +36,7 @@ def offers(
 
 
 def _until(offer: Json) -> str:
-    """The next limit, by the clock in Kosovo, and what for."""
+    """Return the next limit of an offer and its purpose, in Kosovo's time."""
     return f"{moment(offer['due'])[:16]} {offer['due_what']}" if offer.get("due") else ""
 
 

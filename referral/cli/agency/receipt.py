@@ -1,4 +1,4 @@
-"""`referral receipt`: a referral is in the log, by a proof that is fetched once, kept, and checked without asking anybody; or it is not."""
+"""`referral receipt`: prove that a referral is in the log. The proof is fetched once, stored beside the receipt, and checked offline."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def receipt(
 ) -> int:
     """Prove a referral from its receipt: intake has signed it, it is in the log, and a quorum of witnesses has seen that.
 
-    A kept proof is checked offline. A receipt says itself until when it must be in the log (`logged_by`); without a proof after that time
-    it proves that a promise was broken.
+    A stored proof is checked offline. A receipt states the time by which the referral must be in the log (`logged_by`). After that time,
+    a receipt without a proof is evidence of a broken promise.
 
     Exit 0 proven, 1 it does not hold, is of another referral, or a promise was broken, 2 a file or intake cannot be reached, 3 not logged
     yet, and still in time, or proven by a log that no quorum has seen within --max-age.
@@ -70,7 +70,7 @@ def receipt(
             f"{what}: {error}", markup=False, soft_wrap=True
         )
         return 1
-    now = int(time.time())  # noqa: TID251 - the reader's own clock says how old a signature is
+    now = int(time.time())  # noqa: TID251 - the reader's own clock measures the age of a signature
     still = witness_policy.old(found.seen, now, int(max_age * 60)) if max_age else ""
     if as_json:
         console.document({"ok": True, "still": still, **msgspec.to_builtins(found)})
@@ -84,7 +84,7 @@ def receipt(
 
 
 def _fetch(told: dict[str, Any], kept: Path, url: str, token: str, wait: int) -> str:
-    """Keep the proof; why there is none, else empty. Raises Problem and Away as the client does, where nobody can tell."""
+    """Store the proof. Return why none is available yet, or "". Raises Problem and Away as the client does, where the answer is unknown."""
     try:
         with console.client(url, token) as client:
             kept.write_bytes(client.proof(str(told.get("referral_id", "")), wait=wait))
@@ -100,8 +100,8 @@ def _fetch(told: dict[str, Any], kept: Path, url: str, token: str, wait: int) ->
 
 
 def _without(until: datetime | None, why: str, as_json: bool) -> int:
-    """What it means that there is no proof: nothing before the promised time; after it the promise is broken."""
-    now = datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - this is the agency's machine, and its clock
+    """Report that no proof exists: before the promised time this proves nothing, after it the promise is broken."""
+    now = datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - this is the agency's machine and clock
     if until is not None and now > until:
         said = BROKEN.format(until=until.isoformat(), why=why)
         console.document({"ok": False, "why": said}) if as_json else console.errors.print(said, markup=False, soft_wrap=True)

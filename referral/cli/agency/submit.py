@@ -1,7 +1,4 @@
-"""`referral submit FILE…`: publish referrals from JSON, JSON Lines or HTCDS files.
-
-`referral submit`, for files in the shape of HTCDS: sent whole, answered row by row.
-"""
+"""`referral submit FILE…`: publish referrals from JSON, JSON Lines or HTCDS files, and report the result of each row."""
 
 from __future__ import annotations
 
@@ -33,10 +30,11 @@ class Line:
 
 
 def read(path: Path, text: bytes) -> Iterator[Line]:
-    """The referrals of one file: a .jsonl file holds one a line, any other one in all.
+    """Yield the referrals of one file: a .jsonl file holds one per line, any other file is one referral.
 
-    The key is the record's own `key`, else the SHA-256 of its text and of how often that text came before in the file: an interrupted
-    run is resumed by sending the file again, and two equal lines are two children.
+    The key is the record's own `key`, else the SHA-256 of its text and of its count so far in the file. So a user resumes an interrupted
+    run
+    by sending the file again, and two equal lines are two children.
     """
     lines = list(enumerate(text.splitlines(), 1)) if path.suffix in (".jsonl", ".ndjson") else [(1, text)]
     seen: Counter[bytes] = Counter()
@@ -118,9 +116,9 @@ def _send(client: Client, line: Line) -> Told:
 
 
 def submission(key: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:
-    """Tell what became of what your agency sent under a number of its own, by HTTP or Kafka.
+    """Show the result of a message that your agency sent under its own number, by HTTP or Kafka.
 
-    Exit 0 taken, 1 something sent under this number was refused, also beside what was taken, or nothing came; 2 intake cannot be reached.
+    Exit 0 accepted, 1 a message under this number was refused (even if another was accepted), or none arrived, 2 intake cannot be reached.
 
     Example: referral submission drita-2026-0004
     """
@@ -142,7 +140,7 @@ _FIELD = re.compile(r"(prs|vic|per|cas|con|cco|hte|spl|org|ref)_[A-Za-z]+")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of one record, or of a file as a whole. where: file:row. result: received, received before, or what is wrong."""
+    """The result for one record, or for a file as a whole. where: file:row. result: received, received before, or the problem."""
 
     where: str
     receipt: dict[str, Any]
@@ -151,7 +149,7 @@ class Told:
 
 
 def media(path: Path, text: bytes) -> str:
-    """The media type of a file in the shape of HTCDS; empty for one of ours. JSON is HTCDS when a name in it is a field's."""
+    """Return the media type of an HTCDS file; "" for a file in our own format. JSON is HTCDS when one of its names is an HTCDS field."""
     if path.suffix.lower() in (".csv", ".tsv"):
         return "text/csv"
     if path.suffix.lower() != ".json":
@@ -165,7 +163,7 @@ def media(path: Path, text: bytes) -> str:
 
 
 def send(client: Client, path: Path, text: bytes, kind: str) -> Iterator[Told]:
-    """Send a file; what became of each record, then of each column that was left out."""
+    """Send a file. Yield the result of each record, then of each column that was left out."""
     try:
         answer = client.submit_file(text, kind)
     except Problem as problem:
