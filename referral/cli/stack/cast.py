@@ -1,4 +1,4 @@
-"""The made-up people and tokens of a local stack: an account for each rung of each agency, on duty at every hour. Not for real data."""
+"""The made-up people and tokens of a local stack: an account for each rung of each agency, on duty at every hour. Never for real data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 
 MADE_UP = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
-"""Namespace of the accounts' ids: the same login has the same id in every local stack."""
+"""Namespace of the account ids: the same login has the same id in every local stack."""
 ALWAYS = "mon 00:00-mon 00:00"
 """The whole week as one shift."""
 LABEL = "made up by referral up"
@@ -37,7 +37,7 @@ _TOKEN = text(
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """Somebody made up. login: `<agency>.<rung>`, also the first part of the e-mail address."""
+    """One made-up person. login: `<agency>.<rung>`, also the first part of the e-mail address."""
 
     account: str
     login: str
@@ -49,19 +49,19 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 class Cast(Struct, frozen=True, kw_only=True):
-    """password: of every account. tokens: by agency."""
+    """All made-up people. password: shared by all accounts. tokens: by agency."""
 
     password: str
     tokens: dict[str, str]
     staff: tuple[Member, ...]
 
     def of(self, agency: str) -> tuple[Member, ...]:
-        """The staff of an agency, lowest rung first."""
+        """Return the staff of an agency, lowest rung first."""
         return tuple(member for member in self.staff if member.agency == agency)
 
 
 def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
-    """One for each rung, reading in turn those of the agency's languages that staff are written to in."""
+    """Make one person for each rung. Their languages rotate through those of the agency's languages in which staff receive messages."""
     made = []
     for agency in agencies:
         spoken = [language for language in agency.languages if language in passwords.LANGUAGES] or ["en"]
@@ -81,12 +81,12 @@ def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
 
 
 def load(data: Path) -> Cast:
-    """The cast of a running stack's data folder. FileNotFoundError: it has none."""
+    """Read the cast from a running stack's data folder. FileNotFoundError: it has none."""
     return msgspec.json.decode((data / FILE).read_bytes(), type=Cast)
 
 
 def gather(data: Path, agencies: Iterable[Agency]) -> Cast:
-    """The cast of a data folder; made, and kept in a file that only its owner may read, the first time. New agencies join it."""
+    """Return the cast of a data folder, and add new agencies to it. The first call makes it, in a file that only its owner may read."""
     file, known = data / FILE, tuple(agencies)
     before = msgspec.json.decode(file.read_bytes(), type=Cast) if file.exists() else None
     tokens = dict(before.tokens) if before else {}
@@ -101,7 +101,7 @@ def gather(data: Path, agencies: Iterable[Agency]) -> Cast:
 
 
 async def seed(settings: Settings, cast: Cast) -> None:
-    """Accounts, rota and tokens, as far as they are missing. One password hash for all: 50 ms instead of 50 ms each."""
+    """Add the missing accounts, rota entries and tokens. All accounts share one password hash: 50 ms once instead of 50 ms each."""
     box = case_keys.read(settings.master_key_file)
     engine = database.admin(settings)
     try:

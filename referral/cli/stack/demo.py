@@ -1,4 +1,4 @@
-"""`referral demo`: one made-up child's referral, from the first call to the audit's verdict, on the real servers."""
+"""`referral demo`: run one made-up child's referral on real servers, from the first call to the audit's verdict."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ Named = Annotated[str, typer.Option("--pathways", help="Instead of the one story
 def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False) -> int:
     """Tell the story of one referral on a stack of its own. Hours pass by the drill clock. Exit 0: audit and doctor found nothing wrong.
 
-    Exit 1: they did, or the story did not go on. 2: the stack could not start, or no such pathway. 130: interrupted. With --json the
-    story goes to standard error, and what the two said to standard output.
+    Exit 1: they found a fault, or the story stopped. 2: the stack could not start, or no such pathway. 130: interrupted. With --json the
+    story goes to standard error, and the exit codes of the two commands to standard output.
 
     Example: referral demo
     Example: referral demo --pathways all
@@ -63,7 +63,7 @@ def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False)
 
 
 async def _play(data: Path, toured: tuple[Pathway, ...]) -> list[int]:
-    """Exit codes of the verdict; empty when the story did not go on."""
+    """Run the story and return the exit codes of the verdict; an empty list where the story stopped."""
     console.console.rule("[bold]a drill: every person, agency and place is made up")
     console.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
     begun = time.monotonic()
@@ -77,7 +77,7 @@ async def _play(data: Path, toured: tuple[Pathway, ...]) -> list[int]:
             return []
         finally:
             stage.close()
-        os.environ.update(stack.environment)  # the last word have two commands that anybody can run beside the stack
+        os.environ.update(stack.environment)  # the verdict commands read the stack from the environment, as any user's would
         return [await asyncio.to_thread(_verdict, name, command) for name, command in VERDICT]
 
 

@@ -1,4 +1,4 @@
-"""`referral drill MINUTES`: let time pass on a stack that was started with --drill."""
+"""`referral drill MINUTES`: advance the clock of a stack that was started with --drill."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def drill(
 ) -> int:
     """Pass time by the drill clock: limits run out, alarms go off. Only forward, only on a stack started with --drill.
 
-    Exit 0 done, 2 this is no drill, or the database is away.
+    Exit 0 done, 2 the stack is not a drill, or the database is down.
 
     Example: referral drill 16
     """

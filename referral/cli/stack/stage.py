@@ -1,4 +1,4 @@
-"""What the demo's story stands on: agencies that speak through the SDK, a drill clock, knocks that arrive, and the log that is told."""
+"""Drive the demo's story on a stack: agencies' SDK clients, the drill clock, received knocks, and the log's new lines."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from referral.runtime.settings import Settings
 
 T = TypeVar("T")
 PATIENCE_S = 30.0
-"""Longest wait for anything the story waits for (ours); on an idle machine each takes well under a second."""
+"""Longest wait for any expected change (ours); on an idle machine each takes well under a second."""
 LOOK_S = 0.05
 DAY_MIN = 24 * 60
 
 
 class Late(Exception):
-    """Something that the story waits for did not happen in time."""
+    """An expected change did not happen in time."""
 
 
 class Stage:
@@ -45,7 +45,7 @@ class Stage:
 
     @property
     def settings(self) -> Settings:
-        """As the stack's administrator."""
+        """The settings of the stack's administrator."""
         return self._stack.settings
 
     def close(self) -> None:
@@ -53,21 +53,21 @@ class Stage:
             client.close()
 
     def agency(self, name: str) -> Client:
-        """That agency's own system, connected as any other would be."""
+        """Return the client of an agency's own system; it connects as any other client does."""
         if name not in self._clients:
             self._clients[name] = Client(self._stack.url("intake"), self._cast.tokens[name])
         return self._clients[name]
 
     def offered(self, agency: str, case_id: str, step: str) -> Json:
-        """The open offer of a step that this agency holds, as soon as it is there."""
+        """Return the open offer of a step that this agency holds, as soon as it exists."""
         return self.wait(f"{agency} is asked for {step}", lambda: self._offer(agency, case_id, step))
 
     def answers(self, agency: str, case_id: str, step: str, word: str, **more: Any) -> None:
-        """The agency answers the offer of this step that it holds; returns when routing has decided upon it."""
+        """Answer the offer of this step that the agency holds; return when routing has decided the answer."""
         self.answer(agency, self.offered(agency, case_id, step)["offer_id"], word, **more)
 
     def answer(self, agency: str, offer_id: str, word: str, **more: Any) -> None:
-        """The agency answers this offer; returns when routing has decided upon it."""
+        """Answer this offer; return when routing has decided the answer."""
         client = self.agency(agency)
         before = client.offer(offer_id)
         client.respond(offer_id, word, **more)
@@ -79,7 +79,7 @@ class Stage:
         self.wait(f"{word} of {agency} is decided upon", decided)
 
     def pass_time(self, by: timedelta, why: str) -> None:
-        """Let the drill clock jump."""
+        """Advance the drill clock."""
         at = asyncio.run(self._advance(int(by.total_seconds() * 1e6)))
         minutes = round(by.total_seconds() / 60)
         passed = f"{minutes} minutes" if minutes < DAY_MIN else f"{minutes // DAY_MIN} days and {minutes % DAY_MIN // 60} hours"
@@ -87,7 +87,7 @@ class Stage:
         console.console.print(f"[yellow]… {passed} pass by the drill clock ({why}); it is {now}[/]", soft_wrap=True)
 
     def wait(self, what: str, look: Callable[[], T | None]) -> T:
-        """The first value that is not None. Late: it did not come."""
+        """Poll until `look` returns a value other than None, and return it. Late: it did not within PATIENCE_S."""
         until = time.monotonic() + PATIENCE_S
         while (found := look()) is None:
             if time.monotonic() > until:
@@ -96,7 +96,7 @@ class Stage:
         return found
 
     def log(self, case_id: str, until: str) -> None:
-        """Print the log's new lines of a case, as soon as one of them says `until`."""
+        """Print the log's new lines of a case, as soon as one of them contains `until`."""
 
         def lines() -> list[Line] | None:
             told = log.ask(lambda tx, found: group.case_entries(tx, found, case_id), self._stack.settings)
@@ -105,13 +105,13 @@ class Stage:
 
         new = self.wait(f"the log says “{until}”", lines)
         self._told[case_id] = self._told.get(case_id, 0) + len(new)
-        shown = [line for line in new if line.topic != NOTIFICATION]  # knocks are shown as they arrive
+        shown = [line for line in new if line.topic != NOTIFICATION]  # `knocks` displays these when they arrive
         for told in tell(shown, day=self._day, numbers=False):
             console.console.print(told.text, soft_wrap=True, markup=False, style=told.style)
         self._day = day_of(shown[-1])
 
     def knocks(self, to: str) -> None:
-        """Print the knocks that went out since the last look, once one is for somebody whose address begins so."""
+        """Print the knocks sent since the last call, once one is for somebody whose address begins with `to`."""
         mails = self.wait(f"a knock to {to}", lambda: self._new_mails(to))
         for mail in mails:
             to = ", ".join(who.partition("@")[0] for who in mail.recipients)
@@ -119,7 +119,7 @@ class Stage:
         self._mails += len(mails)
 
     def forget_knocks(self) -> None:
-        """Those that went out so far are not part of the story."""
+        """Mark the knocks sent so far as displayed, because they are not part of the story."""
         self._mails = len(self._stack.mailbox.mails)
 
     def _new_mails(self, to: str) -> tuple[Mail, ...] | None:

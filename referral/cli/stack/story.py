@@ -1,4 +1,4 @@
-"""The demo's story: the duty officer sleeps, one advocate declines, the first shelter is full; everything else goes well."""
+"""The story of the demo: the duty officer sleeps, one advocate declines, the first shelter is full; everything else goes well."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS = {"reason": "Made up: see the plan.", "child-view": "Made up: wants to st
 
 
 def tell(stage: Stage) -> None:
-    """All of it. Raises Late when a step does not follow."""
+    """Run the whole story. Late: a step does not follow."""
     _fill_the_first_shelter(stage)
     case_id = _referral(stage)
     _police(stage, case_id)
@@ -49,7 +49,7 @@ def _head(title: str, text: str) -> None:
 
 
 def _fill_the_first_shelter(stage: Stage) -> None:
-    """Two earlier cases take the two places of the nearest children's shelter."""
+    """Open two earlier cases that take the two places of the nearest children's shelter."""
     for number in (1, 2):
         case_id = stage.agency("school-drita").submit({"traits": REFERRAL["traits"], "drill": True}, key=f"demo-earlier-{number}")[
             "case_id"

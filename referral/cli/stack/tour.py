@@ -1,6 +1,6 @@
-"""Every procedure once on the real line: everybody who is asked answers, months pass by the drill clock, until the case has ended.
+"""Run every procedure once on real servers: willing agencies answer, the drill clock passes months, until each case has ended.
 
-What the doors show of a case now, once they know everything that routing has decided: for the demo's stories, beside a local stack.
+`look` reads the state of a case from the databases, once intake has processed everything that routing has decided.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 
 DEFAULTS = {"age": "child", "age_band": "12-14", "sex": "female", "found_in": "prishtine", "urgency": "urgent", "languages": ["sq"]}
-"""The made-up child, wherever the procedure asks for nothing else."""
+"""The made-up child, unless the procedure requires something else."""
 TEXTS = {"reason": "Made up: see the plan.", "child-view": "Made up: has been heard."}
 WAITING = ("OFFERED", "ACKNOWLEDGED")
 MANY = ("flags", "languages")
 ANSWERS = 300
-"""More than any procedure needs (ours): a tour that turns in circles ends with a message."""
+"""More answers than any procedure needs (ours): a tour that runs in a circle ends with a message."""
 LISTED = {"found_in", "concern", "age", "age_band", "sex", "urgency", "origin", "asylum", *MANY}
 
 
 def chosen(policy: Policy, names: str) -> tuple[Pathway, ...]:
-    """The pathways that are named with commas between them, or all. Rejected: one is not in force."""
+    """Return the pathways that are named, separated by commas, or all. Rejected: one is not in force."""
     known = {pathway.id: pathway for pathway in policy.current}
     wanted = [*known] if names == "all" else names.split(",")
     for name in wanted:
@@ -43,7 +43,7 @@ def chosen(policy: Policy, names: str) -> tuple[Pathway, ...]:
 
 
 def referral(pathway: Pathway) -> dict[str, object]:
-    """A made-up referral that opens this procedure by itself: the first of each of the words that it applies to."""
+    """Return a made-up referral that opens this procedure: it has the first word of each group that the procedure applies to."""
     traits: dict[str, object] = dict(DEFAULTS)
     for group in pathway.applies:
         name, _, word = min(group).partition("=")
@@ -58,7 +58,7 @@ def referral(pathway: Pathway) -> dict[str, object]:
 
 
 def tell(stage: Stage, pathways: Iterable[Pathway]) -> None:
-    """One case of each, to its end. Raises Late where one does not go on."""
+    """Run one case of each pathway to its end. Late: a case does not go on."""
     for pathway in pathways:
         console.console.rule(f"[bold]{pathway.id}")
         body = referral(pathway)
@@ -70,7 +70,7 @@ def tell(stage: Stage, pathways: Iterable[Pathway]) -> None:
 
 
 def _to_its_end(stage: Stage, case_id: str) -> None:
-    """Answer whatever is open; where nothing is, let the time pass until something is due."""
+    """Answer every open offer; where none is open, advance the clock to the next alarm."""
     for _ in range(ANSWERS):
         now = stage.wait("the doors know what was decided", lambda: look(stage.settings, case_id))
         if now.closed:
@@ -90,19 +90,19 @@ def _to_its_end(stage: Stage, case_id: str) -> None:
 
 
 def _went_off(stage: Stage, case_id: str, due: int) -> Now | None:
-    """How the case stands once what was due then has been decided upon; until then None."""
+    """Return the state of the case once routing has decided the alarm that was due; None until then."""
     now = look(stage.settings, case_id)
     return now if now is not None and now.due != due else None
 
 
 def _order(asked: Asked) -> tuple[int, int, str]:
-    """Who answers next: what is only asked, then arrivals and decisions, then what is completed, a stay last."""
+    """Return the sort key of the next answer: offers not yet accepted, then arrivals and decisions, then completions; a stay last."""
     word = _answer(asked)[0]
     return ("ACCEPT", "ARRIVE", "DECIDE", "COMPLETE").index(word), asked.kind == "PLACE", asked.offer_id
 
 
 def _answer(asked: Asked) -> tuple[str, Mapping[str, object]]:
-    """What a willing agency says next. Reviews that come again get the next code each time, so that they end."""
+    """Return the next answer of a willing agency. A repeated review gets the next code each time, so that it ends."""
     if asked.kind == "DECIDE":
         texts = {need: TEXTS[need] for need in asked.needs}
         return "DECIDE", {"code": asked.codes[asked.round % len(asked.codes)], **({"texts": texts} if texts else {})}
@@ -150,7 +150,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Now(Struct, frozen=True, kw_only=True):
-    """How a case stands. at: the stack's clock. due: the case's alarm. Both µs UTC."""
+    """The state of a case. at: the stack's clock. due: the case's alarm. Both µs UTC."""
 
     at: int
     due: int | None
@@ -159,7 +159,7 @@ class Now(Struct, frozen=True, kw_only=True):
 
 
 def look(settings: Settings, case_id: str) -> Now | None:
-    """None: the doors are behind, or something that was sent is not decided yet."""
+    """Return the state of a case; None where intake is behind routing, or an input is not decided yet."""
     return asyncio.run(_look(settings, case_id))
 
 

@@ -1,6 +1,6 @@
-"""`referral up`: broker, database, mail server and every service on this machine, until Ctrl-C.
+"""`referral up`: start broker, database, mail server and every service on this machine, and display their state until Ctrl-C.
 
-What `referral up` shows: progress, then addresses, then a table that stays true; or one JSON line.
+`Screen` displays progress, then addresses, then a table that stays current; or one JSON line.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from referral.runtime.settings import SERVICES, Settings
 
 DEFAULT_PORT = 8080
 WITNESSES = 3
-"""Of the local log (ours): any two must have seen a checkpoint, so that one may be away."""
+"""Witnesses of the local log (ours): any two must have cosigned a checkpoint, so that one may be down."""
 SPARE = ("audit", "oversight")
-"""Services that end by themselves where the database is an older copy; nothing waits for them, and `referral recover` needs the rest."""
+"""Services that end by themselves where the database is an older copy. Nothing waits for them; `referral recover` needs the others."""
 ACTIVE = text("SELECT count(*) FROM routing.policy")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything it keeps; by default below the user's data folder.")]
@@ -59,8 +59,8 @@ def up(
 ) -> int:
     """Start broker, database, mail server and services, keep them running, show their state.
 
-    Servers named by REFERRAL_KAFKA and REFERRAL_DATABASE are used instead of embedded ones; what a stack's `environment` file has set
-    is not taken for such. With --json: one line when ready.
+    Servers that REFERRAL_KAFKA and REFERRAL_DATABASE name are used instead of embedded ones. Values that a stack's `environment` file has
+    set are ignored. With --json: one line when ready.
 
     Exit 0 ended by Ctrl-C, 2 it could not start.
 
@@ -115,9 +115,9 @@ def _named_and_away(wish: Wish, error: BaseException) -> BaseException:
 
 @contextlib.asynccontextmanager
 async def running(wish: Wish, told: Callable[[str], None] = lambda _: None) -> AsyncIterator[Stack]:
-    """A stack with a policy in force and made-up people: what `up`, the demo, the fault tests and the benchmarks stand on.
+    """Run a stack with a policy in force and made-up people; `up`, the demo, the fault tests and the benchmarks use it.
 
-    The people are in `cast.load(wish.data)`. A database that is not the stack's own gets none, except for a drill.
+    The people are in `cast.load(wish.data)`. An external database gets no people, except for a drill.
     """
 
     async def first(settings: Settings) -> None:
@@ -131,7 +131,7 @@ async def running(wish: Wish, told: Callable[[str], None] = lambda _: None) -> A
 
 
 async def _activate(settings: Settings, files: dict[str, bytes], told: Callable[[str], None]) -> None:
-    """Put the policy folder into force if none ever was: what an operator activated since stays."""
+    """Activate the policy folder if no bundle was ever active; a bundle that an operator has activated stays."""
     engine = database.admin(settings)
     try:
         async with engine.connect() as connection:
@@ -144,14 +144,14 @@ async def _activate(settings: Settings, files: dict[str, bytes], told: Callable[
 
 
 def _first(error: BaseException) -> BaseException:
-    """The first of what went wrong; the others followed from it."""
+    """Return the first error of a group; the others followed from it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 async def _until_told(wish: Wish, screen: Screen) -> None:
-    """Run until a signal comes; one that comes during the start ends that."""
+    """Run until a signal arrives; a signal during the start ends the start."""
     ended, loop, task = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
@@ -175,24 +175,24 @@ async def _until_told(wish: Wish, screen: Screen) -> None:
 
 REFRESH_S = 0.5
 SHOWN = ("police-prizren", "csw-prizren", "desk-prizren", "school-drita")
-"""The agencies whose accounts and tokens docs/agencies.md works with."""
+"""The agencies whose accounts and tokens docs/agencies.md uses."""
 COLOURS = (
     dict.fromkeys(("starting", "waiting", "paused"), "yellow") | dict.fromkeys(("unready", "failed", "down"), "red") | {"ready": "green"}
 )
 
 
 class Screen:
-    """One stack on one terminal, or, with as_json, for one program."""
+    """The output for one stack: to a terminal, or, with as_json, to a program."""
 
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
 
     def told(self, line: str) -> None:
-        """Something that takes time was done."""
+        """Print that a step is done."""
         (console.errors if self._json else console.console).print(line)
 
     def ready(self, made: Stack) -> None:
-        """Everything answers."""
+        """Print the addresses once every process answers."""
         if self._json:
             sys.stdout.buffer.write(msgspec.json.encode(report(made)) + b"\n")
             sys.stdout.flush()
@@ -218,7 +218,7 @@ class Screen:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")
 
     async def follow(self, made: Stack) -> NoReturn:
-        """Show the state of every process until cancelled; where nobody looks, a line for each change."""
+        """Display the state of every process until cancelled; without a terminal, print a line for each change."""
         if console.console.is_terminal and not self._json:
             with Live(console=console.console, refresh_per_second=4) as live:
                 while True:
@@ -234,12 +234,12 @@ class Screen:
             await asyncio.sleep(REFRESH_S)
 
     def ended(self) -> None:
-        """A signal came and everything was ended."""
+        """Print that a signal has ended everything."""
         self.told("ended; the data stays")
 
 
 def table(made: Stack) -> Table:
-    """One row for each process."""
+    """Return a table with one row per process."""
     grid = Table("process", "state", "pid", "address", "restarts", box=None, pad_edge=False, header_style="bold")
     for name, process in made.processes.items():
         address = "Unix socket" if name == "postgres" else process.address
@@ -249,7 +249,7 @@ def table(made: Stack) -> Table:
 
 
 def report(made: Stack) -> dict[str, object]:
-    """The same for a program."""
+    """Return the state of the stack for a program."""
     return {
         "ready": all(process.state == "ready" for process in made.processes.values()),
         "data": str(made.wish.data),
