@@ -1,4 +1,4 @@
-"""`referral audit replay --policy`: the recorded cases decided again under another policy, and which of them go elsewhere."""
+"""`referral audit replay --policy`: decide the recorded cases again under another policy, and report those that take another course."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from referral.proof.verify.report import Report
 
 
 def elsewhere(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> int:
-    """Compare, and tell. case: only this one; empty for all."""
+    """Compare the cases and print the result; return the exit code. case: only this one; empty for all."""
     try:
         other = domain.compile(activate.read(folder))
     except PolicyErrors as error:
@@ -40,7 +40,10 @@ def elsewhere(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool
 
 
 def compare(book: Casebook, keys: Mapping[str, bytes], other: Policy, case: str = "", bar: Progress | None = None) -> Elsewhere:
-    """Every case of the log, one at a time; of the others only where they stand is held. Malformed, NewerVersion: an entry."""
+    """Compare every case of the log, one in memory at a time; for the others only their indexes are held.
+
+    Malformed, NewerVersion: an entry.
+    """
     bundles = Bundles(report=Report())
     places = book.cases(lambda _, said: said.kind is Kind.POLICY or (bool(said.case_id) and case in ("", said.case_id)))
     for entry in book.of(places.pop("", []))[0]:

@@ -1,4 +1,4 @@
-"""`referral audit diff`: do two logs, or two heads, tell one history? The first leaf at which they part."""
+"""`referral audit diff`: compare two logs or checkpoints, and find the first leaf at which their histories part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Rules = Annotated[Path | None, typer.Option("--witnesses", help="A C2SP policy f
 
 
 class Side(Struct, frozen=True):
-    """there: None of a checkpoint alone. size, root: as its head says. pinned: whether signatures were judged."""
+    """One of the two. there: None for a checkpoint alone. size, root: from its head."""
 
     name: str
     there: Archive | None
@@ -71,7 +71,7 @@ def compare(one: Side, other: Side) -> dict[str, Any]:
 
 
 def _heads(short: Side, long: Side) -> dict[str, Any]:
-    """Where one side is a head alone."""
+    """Compare where one side is a checkpoint alone."""
     if short.size == long.size:
         if short.root == long.root:
             return _one_history(short, long)
@@ -101,7 +101,7 @@ def _side(stack: ExitStack, word: str, pinned: bytes | None) -> Side:
 
 
 def _head(signed: bytes, pinned: bytes | None) -> Checkpoint:
-    """A checkpoint alone is judged by the given policy; without one it is only read."""
+    """Return a checkpoint: verified under the given policy, or only parsed where none is given."""
     if pinned is None:
         return checkpoint.parse(note.parse(signed).text)
     return archive.accepted(signed, pinned)

@@ -1,4 +1,4 @@
-"""`referral audit export`: the log as a folder that anybody can judge without us."""
+"""`referral audit export`: write the log as a folder that anybody can verify without this system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Auditor = Annotated[
 
 
 class Export(Struct, frozen=True, kw_only=True):
-    """What to write. policy: whose signatures are wanted. keys: of cases that the auditor may read, encrypted to `auditor`."""
+    """The parts of an export. policy: the witness policy file. keys: case keys that the auditor may read, to be encrypted to `auditor`."""
 
     folder: Path
     there: Archive
@@ -52,9 +52,9 @@ def export_command(
     """Write the log up to its newest witnessed checkpoint into DIR: tiles, entries, payloads, schemas, witness policy, and lent keys.
 
     The tiles are C2SP tlog-tiles: any verifier reads them. Bodies stay sealed; --case or --all-cases with --for lends their keys.
-    The checkpoint is written last, so what was interrupted is no export; run it again.
+    The checkpoint is written last, so an interrupted folder is not an export; run the command again.
 
-    Exit 0 written, 1 no checkpoint has a quorum yet, an unknown case, or DIR is of another log, 2 the database is away or the disk is full.
+    Exit 0 written, 1 no checkpoint has a quorum yet, an unknown case, or DIR is of another log, 2 the database is down or the disk is full.
 
     Example: referral audit export export --all-cases --for auditor.key.pub
     """
@@ -88,7 +88,10 @@ def export_command(
 
 
 def write(wanted: Export, tell: Callable[[], None]) -> int:
-    """How many files were written. Rejected: the folder holds something else; Unproven: the stored tiles are not the signed ones."""
+    """Write the export and return the number of files. tell: called after each.
+
+    Rejected: the folder holds something else. Unproven: the stored tiles do not make the signed root.
+    """
     there, published = wanted.there, wanted.published
     size, _ = archive.head(there, published)
     nodes = archive.nodes(there, size)
@@ -112,7 +115,7 @@ def write(wanted: Export, tell: Callable[[], None]) -> int:
 
 
 def _before(wanted: Export, nodes: merkle.Nodes) -> int:
-    """The size of the export that stands there, which this log must continue; 0 for a new or unfinished one."""
+    """Return the size of the export already in the folder, which this log must continue; 0 for a new or unfinished one."""
     folder, published = wanted.folder, wanted.published
     signed = audit_folder.Folder(folder).read(CHECKPOINT)
     if signed is None:
@@ -129,7 +132,7 @@ def _before(wanted: Export, nodes: merkle.Nodes) -> int:
 
 
 def _tile(wanted: Export, tile: Tile, old: int, path: str) -> bool:
-    """Write one, unless the older export has it whole."""
+    """Write one file, unless the older export has it complete. Return True if it was written."""
     if tile.width == FULL and tile.leaves[1] <= old:
         return False
     data = wanted.there.read(path)
@@ -140,7 +143,7 @@ def _tile(wanted: Export, tile: Tile, old: int, path: str) -> bool:
 
 
 def _schemas(wanted: Export, bundle: Tile) -> None:
-    """Those that the log says, also as files: by which the bodies are read."""
+    """Write the schemas that this bundle logs as files too; the bodies are decoded with them."""
     held = audit_folder.Folder(wanted.folder)
     leaves, beside = held.read(bundle.path), held.read(archive.path(bundle))
     if leaves is None or beside is None:

@@ -1,4 +1,4 @@
-"""`referral audit figures`: the figures of oversight computed again from the log alone, by a program of its own."""
+"""`referral audit figures`: recompute the figures of oversight from the log alone, with code independent of oversight."""
 
 from __future__ import annotations
 
@@ -48,14 +48,17 @@ Which = Annotated[
     ),
 ]
 MONTHS = re.compile(r"(20\d\d-(?:0[1-9]|1[0-2]))(?:\.\.(20\d\d-(?:0[1-9]|1[0-2])))?")
-"""Of the years in which anything counts (0018)."""
+"""A month or a span of months, in the years that count (decision 0018)."""
 FEED = ReleaseMade.TOPIC
 LISTED = 20
-"""Differences of one release that are printed."""
+"""Differences printed per release."""
 
 
 class Book(Struct):
-    """What was read. Releases by number. logged: as they stand in the log, of the topic oversight-feed. out: as pages show them."""
+    """The data read from a log. Releases are by number. logged: from the topic oversight-feed in the log.
+
+    out: as the pages display them.
+    """
 
     log: Log
     bundles: Bundles
@@ -64,11 +67,11 @@ class Book(Struct):
 
     @property
     def releases(self) -> dict[int, Release]:
-        """Those that are out; of an export, and of numbers that are not out any more, those of the log."""
+        """The published releases; for an export, and for numbers no longer published, those of the log."""
         return self.logged | self.out
 
     def policy(self, close: int) -> Policy:
-        """That was in force at this moment. Rejected: none was."""
+        """Return the policy in force at this moment. Rejected: none was."""
         known = [number for number, one in self.bundles.activated.items() if one.at < close]
         found = self.bundles.policy(max(known, default=None))
         if found is None:
@@ -91,12 +94,14 @@ def figures_command(
     key: AuditorKey = None,
     as_json: console.Json = False,
 ) -> int:
-    """Compute the figures of oversight again from every event of the log, and compare: what is shown, what is hidden, months and digest.
+    """Recompute the figures of oversight from every event of the log, and compare releases with them: displayed and hidden figures, months
+    and digest.
 
-    Without --release: the raw figures. THEY ARE SMALL COUNTS, and some of them are a child: they are for you who may read the cases, and
-    must not leave the room.
+    Without --release: the raw figures. THEY ARE SMALL COUNTS, and some of them identify a child. Only persons who may read the cases may
+    see
+    them; never pass them on.
 
-    Exit 0 equal, 1 a release says otherwise, 2 the database or a file is away, 3 some cases could not be read.
+    Exit 0 equal, 1 a release differs, 2 the database or a file is unavailable, 3 some cases could not be read.
 
     Example: referral audit figures export --key auditor.key --release all
     """
@@ -119,7 +124,7 @@ def figures_command(
 
 
 def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = None) -> Book:
-    """Every case of the log, opened as far as there are keys. Malformed: a bundle of it."""
+    """Read every case of the log, decrypted as far as keys are available. Malformed: a bundle of entries is damaged."""
     bundles, said, erased, sealed = Bundles(report=Report()), list[Said](), dict[str, int](), set[str]()
     places = book.cases(lambda _, leaf: leaf.kind is Kind.POLICY or leaf.topic in (FEED, *CASE_TOPICS))
     found = Book(Log([], [], {}, frozenset()), bundles)
@@ -150,7 +155,7 @@ def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = Non
 
 
 def _opened(entries: list[Entry], key: bytes) -> list[Said]:
-    """Its events, each once; no exercise."""
+    """Return the case's decrypted events, each once, without drills."""
     seen, said = set[tuple[str, int]](), list[Said]()
     for entry in sorted(entries, key=lambda entry: entry.idx):
         if (entry.topic, entry.case_seq) in seen or entry.kind is Kind.ERASURE:
@@ -177,7 +182,10 @@ def _feed(entry: Entry, figures: dict[int, dict[str, FigureReleased]], made: dic
 
 
 def _wanted(read: Book, which: str) -> list[Release]:
-    """In the order of their numbers. Rejected: the log has none of that number; typer.BadParameter: no such file."""
+    """Return the requested releases by number.
+
+    Rejected: the log has none of that number; typer.BadParameter: the file is not a download.
+    """
     if which == "all" or which.isdigit():
         found = [one for number, one in sorted(read.releases.items()) if which in ("all", str(number))]
         if not found:
@@ -192,7 +200,7 @@ def _wanted(read: Book, which: str) -> list[Release]:
 
 
 def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
-    """The figures of some months as of the close of the last one, or of all months together as of the last event."""
+    """Print the figures of some months as of the close of the last one, or of all months together as of the last event."""
     lived = months or sorted({plain.month_of(child.began) for child in read.log.children}) or ("",)
     first, until = lived[0], lived[-1]
     close = plain.close_of(until) if months else max((one.at for one in read.log.said), default=0) + 1
@@ -218,7 +226,7 @@ def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
 
 
 def _span(months: str) -> tuple[str, ...]:
-    """Every month of `2027-01` or `2027-01..2027-03`; none of an empty one. typer.BadParameter: it is neither."""
+    """Return every month of `2027-01` or `2027-01..2027-03`; an empty text has none. typer.BadParameter: it is neither."""
     if not months:
         return ()
     named = MONTHS.fullmatch(months)

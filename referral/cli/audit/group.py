@@ -1,4 +1,4 @@
-"""`referral audit …`: the group of commands, and one case's entries for those that tell it."""
+"""Read the entries and the key of one case from the running log, for commands that display a case."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from referral.runtime.settings import Settings
 
 
 async def case_entries(tx: AsyncConnection, found: Settings, case: str) -> tuple[list[Entry], dict[str, bytes]]:
-    """The log's entries of one case, and its key if it is not erased."""
+    """Return the log's entries of one case, and its key if it is not erased."""
     return await connection.of_case(tx, case), await connection.case_keys(tx, found, [case])

@@ -1,6 +1,6 @@
-"""A whole archive judged: checkpoint, tree, payloads, order, and every decision made again, on as many cores as wanted.
+"""Verify a whole archive: checkpoint, tree, payloads, order, and every decision re-executed, on as many cores as requested.
 
-Entries put aside by case on the disk, so that a log of any length is judged case by case without being held.
+`Spool` writes the entries to temporary files by case, so that a log of any length is judged case by case with bounded memory.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from referral.wire import intake_key
 from referral.wire import leaf as wire
 
 ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
-"""What is read also below an older checkpoint: decisions are judged by it, and the policy file is compared with it."""
+"""Kinds that are read below an older checkpoint too: decisions are judged by them, and the policy file is compared with them."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """keys: case id → case key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint. jobs: processes.
+    """The request. keys: case id → case key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint.
 
-    max_age: seconds within which a quorum must have seen the log, counted from now (Unix seconds); None: a log of any age is judged.
+    jobs: number of processes.
+    max_age: seconds within which a quorum must have seen the log, before `now` (Unix seconds); None: any age is accepted.
     """
 
     keys: Mapping[str, bytes]
@@ -50,7 +51,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True):
-    """published: what was believed, if anything. size: entries that were there."""
+    """The result. published: the accepted checkpoint, if any. size: number of entries examined."""
 
     report: Report
     published: Trusted | None
@@ -58,9 +59,9 @@ class Verdict(Struct, frozen=True):
 
 
 class Ground(Struct, frozen=True):
-    """What is walked: size and root of all that is there; the edge and size of an older checkpoint that was judged before.
+    """The heads of the walk: size and root of everything stored; the edge at an older checkpoint that an earlier run verified.
 
-    seen: when a quorum signed how many of the entries, Unix seconds.
+    seen: Unix seconds at which a quorum had signed, and the number of entries that it signed.
     """
 
     size: int
@@ -71,14 +72,14 @@ class Ground(Struct, frozen=True):
 
 
 class Part(Struct):
-    """What some cases led to. once: what was signed → the event that it stands in."""
+    """The result for some cases. once: single-use signature or number → the event that holds it."""
 
     report: Report
     once: list[tuple[Hashable, str]]
 
 
 def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
-    """Everything that the arguments allow to be judged."""
+    """Verify everything that the request covers."""
     report = Report()
     try:
         published = archive.trusted(there, asked.pinned)
@@ -94,13 +95,15 @@ def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
             _all(there, ground, asked, report, aside, bar)
     except Ended:
         return Verdict(report, published)
-    if published and merkle.root(ground.nodes, published.size) != published.root:  # after the walk: these hashes are those of the entries
+    if (
+        published and merkle.root(ground.nodes, published.size) != published.root
+    ):  # after the walk, which has compared these hashes with the entries
         report.say(_about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint"))
     return Verdict(report, published, ground.size)
 
 
 def _ground(there: Archive, published: Trusted | None, asked: Asked, report: Report) -> Ground:
-    """The heads, compared with one another. Ended."""
+    """Compare the heads with one another. Ended."""
     try:
         size, root = archive.head(there, published)
         nodes, since = archive.nodes(there, size), START
@@ -132,7 +135,7 @@ class _Bad(Exception):
 
 
 def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -> tiles.Edge:
-    """The edge of the older checkpoint, which the tree of hashes must lead on from. Malformed."""
+    """Return the edge at the older checkpoint, which the tree must continue. Malformed."""
     old = archive.accepted(asked.since or b"", archive.rules(there, asked.pinned))
     if old.size > (published.size if published else size):
         raise _Bad("TRUNCATED", f"an older checkpoint has {old.size} entries, the log's has fewer")
@@ -146,7 +149,7 @@ def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -
 
 
 def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Spool, bar: Progress) -> None:
-    """Both passes. Where sequences are torn, the first one once more, knowing which records are genuine. Ended."""
+    """Run both passes. If sequences are torn, repeat the first pass with the verdict on the genuine records. Ended."""
     task = bar.add_task("entries hashed", total=ground.size)
     touched = _touched(there, ground, report)
     torn, said = set[str](), dict[str, Entry]()
@@ -180,11 +183,11 @@ def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Sp
     task = bar.add_task("cases decided again", total=BUCKETS)
     for part in _parts(aside.folder, known, asked.jobs, lambda: bar.advance(task)):
         report.add(part.report)
-    bar.update(task, completed=BUCKETS)  # most hold nothing in a small log
+    bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
 
 
 def _said_again(there: Archive, said: Mapping[str, Entry], report: Report) -> None:
-    """Files of an export that say again what the log says."""
+    """Check the files of an export that repeat the content of an entry."""
     for path, entry in said.items():
         data = there.read(path)
         if data is not None and digest(data) != entry.sha256:
@@ -212,19 +215,19 @@ def _take(proof: Verification, joined: Joined, proven: bool) -> None:
 
 
 def _touched(there: Archive, ground: Ground, report: Report) -> set[str]:
-    """The cases that have an entry after the older checkpoint; their leaves are hashed when their turn comes."""
+    """Return the cases that have an entry after the older checkpoint. `before` hashes their older leaves."""
     old, found = ground.since.size, set[str]()
     try:
         for number in range(old // FULL, -(-ground.size // FULL)) if old else ():
             for leaf in archive.bundle(there, number, ground.size)[max(0, old - number * FULL) :]:
                 found.add(wire.decode(leaf).case_id or "")
     except (Malformed, NewerVersion):
-        return found  # the walk names it
+        return found  # the walk reports it
     return found - {""}
 
 
 def _parts(folder: Path, known: Cases, jobs: int, tell: Callable[[], None]) -> list[Part]:
-    """Of all buckets. Where one signature stands in two buckets, once more by one process, which sees both."""
+    """Judge all buckets. If one signature occurs in two buckets, judge again in one process, which sees both."""
     arguments = [(folder, known, number, jobs) for number in range(jobs)]
     found = share(*arguments[0]) if jobs == 1 else parallel.shared(share, arguments, BUCKETS, lambda _: None, Part)
     parts, once = list[Part](), dict[Hashable, str]()
@@ -237,7 +240,7 @@ def _parts(folder: Path, known: Cases, jobs: int, tell: Callable[[], None]) -> l
 
 
 def share(folder: Path, known: Cases, first: int, jobs: int) -> Iterator[Part]:
-    """Every so-manieth bucket, from the first on."""
+    """Judge every `jobs`-th bucket, from `first` on."""
     judging = Judge(known, Report())
     for number in range(first, BUCKETS, jobs):
         if jobs > 1:
@@ -255,12 +258,12 @@ def _about_log(weight: Weight, code: str, what: str) -> Finding:
 
 
 BUCKETS = 64
-"""Files (ours): of a log of a million entries each holds some 10 MB, and that much is held at a time by each process."""
+"""Number of spool files (ours). For a log of a million entries each holds some 10 MB, which each process loads at a time."""
 _ENCODER, _DECODER = msgpack.Encoder(), msgpack.Decoder(Entry)
 
 
 class Spool:
-    """Entries go in in the order of the log. A context: its folder is gone afterwards."""
+    """Temporary files of entries by bucket, written in the order of the log. Leaving the context removes them."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="referral-audit-")
@@ -282,18 +285,18 @@ class Spool:
         self._files[number].write(len(data).to_bytes(4, "big") + data)
 
     def full(self) -> None:
-        """All are in; others may read."""
+        """Close the files after the last entry, so that other processes can read them."""
         for file in self._files.values():
             file.close()
 
 
 def bucket(case_id: str) -> int:
-    """Where a case stands."""
+    """Return the bucket of a case."""
     return crc32(case_id.encode()) % BUCKETS
 
 
 def cases(folder: Path, number: int) -> dict[str, list[Entry]]:
-    """The cases of one bucket, each with its entries in the order of the log."""
+    """Return the cases of one bucket, each with its entries in the order of the log."""
     found: dict[str, list[Entry]] = {}
     path, at = folder / str(number), 0
     data = path.read_bytes() if path.exists() else b""
@@ -306,6 +309,6 @@ def cases(folder: Path, number: int) -> dict[str, list[Entry]]:
 
 
 def of(folder: Path, wanted: set[str]) -> Iterator[Entry]:
-    """The entries of some cases, in the order of the log."""
+    """Yield the entries of some cases, in the order of the log."""
     buckets = {bucket(case_id) for case_id in wanted}
     yield from sorted((e for n in buckets for c, es in cases(folder, n).items() if c in wanted for e in es), key=lambda e: e.idx)

@@ -1,9 +1,4 @@
-"""`referral audit key`: what an operator needs before the log can be signed.
-
-`referral audit reader`: the key pair to which the keys of cases are lent.
-
-`referral audit token`: who may read the log over HTTP.
-"""
+"""`referral audit key|reader|token`: make the log's signing key, an auditor's key pair, and tokens to read the log over HTTP."""
 
 from __future__ import annotations
 
@@ -46,10 +41,11 @@ def key_command(
 ) -> int:
     """Make the key that signs the log and the one with which intake signs, and begin the policy file in which you name the witnesses.
 
-    A log keeps its key and its name for its whole life. Keep its key on audit's machine alone; a lost key ends the log. Keep intake's on
-    intake's machines alone: whoever has it can sign receipts and erasures. The policy file names the public half of both.
+    A log has one key and one name for its whole life. Store its key only on audit's machine; a lost key ends the log. Store intake's key
+    only
+    on intake's machines: anybody who has it can sign receipts and erasures. The policy file names the public half of both.
 
-    Exit 0 made, 2 a file is there already or cannot be written.
+    Exit 0 made, 2 a file exists already or cannot be written.
 
     Example: referral audit key --name audit.example/referral
     """
@@ -84,7 +80,7 @@ KeyPath = Annotated[Path, typer.Argument(metavar="FILE", help="The secret key; t
 
 
 def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
-    """Make an auditor's key pair. Keep FILE, for yourself alone; give FILE.pub to whoever exports for you.
+    """Make an auditor's key pair. Keep FILE secret; give FILE.pub to the person who exports the log for you.
 
     Exit 0 made, 2 the file exists or cannot be written.
 
@@ -115,13 +111,13 @@ End = Annotated[bool, typer.Option("--end", help="End every token of this audito
 
 
 def token_command(name: TokenName, end: End = False, as_json: console.Json = False) -> int:
-    """Make a token for the auditor's page and for the log's entries over HTTP. It is shown once, and kept as a hash.
+    """Make a token for the auditor's page and for the log's entries over HTTP. It is displayed once, and stored as a hash.
 
-    Exit 0 done, 1 no token of this name stands, 2 the name is none, or the database is away.
+    Exit 0 done, 1 no token of this name is valid, 2 the name is malformed, or the database is down.
 
     Example: referral audit token ombudsperson
     """
-    if not OFFICE.fullmatch(name):  # it stands in log lines, where nobody's name may
+    if not OFFICE.fullmatch(name):  # log lines contain it, and no person's name may appear there
         raise typer.BadParameter("NAME: an office as one word, e.g. ombudsperson or court-prizren: a to z, digits and hyphens, at most 63")
     made = secrets.token_urlsafe(32)
     count = run(settings.load(), lambda tx: _end(tx, name) if end else _add(tx, name, made))

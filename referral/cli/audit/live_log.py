@@ -1,4 +1,4 @@
-"""Audit's database as an archive: the paths of an export, answered from its rows in one snapshot."""
+"""Serve audit's database as an archive: the paths of an export, answered from its rows in one snapshot."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Rows:
         return "the database of audit"
 
     def read(self, path: str) -> bytes | None:
-        """As `archive.Archive` says."""
+        """Return the bytes at a path, as `archive.Archive` defines; None where nothing is stored."""
         first, _, word = path.partition("/")
         if path in (CHECKPOINT, POLICY):
             return self._scalar(COSIGNED if path == CHECKPOINT else KEYS)
@@ -75,7 +75,7 @@ class Rows:
         return None if data is None else data[: tile.width * HASH]
 
     def _bundle(self, tile: Tile) -> list[Row[Any]]:
-        """The rows of a bundle up to the first that is missing."""
+        """Return the rows of a bundle up to the first missing one."""
         start, end = tile.leaves
         if self._held[0] != tile.number or len(self._held[1]) < tile.width:
             self._held = tile.number, self._rows(ROWS, start=start, end=end)
@@ -101,7 +101,7 @@ def _payload(row: Row[Any]) -> archive.Kept:
 
 @contextmanager
 def opened(where: Settings | None = None) -> Iterator[Rows]:
-    """The stack of the environment, or this one, read in one snapshot that cannot write. Unavailable: it is away."""
+    """Open one read-only snapshot of a stack. where: by default the stack of the environment. Unavailable: the database is down."""
     found = where or settings.load()
     engine = database.admin(found)
     with asyncio.Runner() as runner:

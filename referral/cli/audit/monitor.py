@@ -1,4 +1,4 @@
-"""`referral audit monitor`: does everybody see the same log? What each witness shows, held against the others and against the log."""
+"""`referral audit monitor`: compare the checkpoints that all witnesses show, with one another and with the log, to find a split view."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from referral.tlog.split_view import View
 from referral.tlog.witness_policy import Accepted, Policy
 
 TIMEOUT_S = 10.0
-"""For one whole answer (ours): who sends a byte now and then is away too."""
+"""Limit for one whole answer (ours): a server that sends a byte now and then counts as down too."""
 MOST_BYTES = 64 * 1024
-"""Of an answer (ours): a tile has 8 KB."""
+"""Largest answer (ours): a tile has 8 KB."""
 AGAIN_S = 10.0
-"""Between two questions for a proof that the log owes (ours)."""
+"""Pause between two requests for a proof that the log has not shown (ours)."""
 MISSING = "it answers 404"
 LOG = "the log"
 
@@ -57,12 +57,12 @@ def monitor_command(
 ) -> int:
     """Compare the views of all witnesses with one another and with the log: two heads that no one tree has are a split view.
 
-    Run it beside the log, and better at an agency or the Ombudsperson, who need nothing of ours but this.
+    Run it beside the log, or better at an agency or the Ombudsperson, who need nothing else of this system.
 
-    A log that does not show the way from one head to another is asked again until --patience is over; then it is taken for a split view.
+    A log that does not prove that one head continues another is asked again until --patience is over; then it counts as a split view.
 
-    Exit 0 everybody sees one log, 1 a split view, a false signature, a log that stands still or does not show the way, 2 the policy file
-    cannot be used, 3 somebody could not be asked.
+    Exit 0 everybody sees one log, 1 a split view, a false signature, a log that has stopped or does not prove continuity, 2 the policy file
+    cannot be used, 3 a party did not answer.
 
     Example: referral audit monitor --witnesses witness.policy --log https://audit.example
     """
@@ -91,7 +91,10 @@ def monitor_command(
 
 
 async def look(policy: Policy, log: str, max_age: int = STILL_S) -> Looked:
-    """Ask everybody at once, and hold their answers against one another. max_age: seconds, 0: of any age."""
+    """Query log and witnesses at once, and compare their answers.
+
+    max_age: seconds within which a quorum must have seen the log; 0: any age.
+    """
     own = policy.logs[0].key
     origin = hashlib.sha256(own.name.encode()).hexdigest()
     asked: list[tuple[str, str, VerifierKey | None]] = [(LOG, f"{log.rstrip('/')}/checkpoint", None)]
@@ -123,7 +126,7 @@ def _shown(who: str, key: VerifierKey | None, answer: bytes, own: VerifierKey, l
 
 
 def _lent(who: str, key: VerifierKey, published: bytes, own: VerifierKey, looked: Looked) -> None:
-    """A witness that answers C2SP's one call and no other: what it signed last stands under the log's own checkpoint, or nowhere."""
+    """Use the log's own checkpoint for a witness that implements only C2SP's add-checkpoint: its last signature is there or nowhere."""
     try:
         looked.views.append(split_view.view(who, published, own, key))
         looked.lent.add(who)
@@ -132,8 +135,8 @@ def _lent(who: str, key: VerifierKey, published: bytes, own: VerifierKey, looked
 
 
 def _fresh(policy: Policy, looked: Looked, max_age: int) -> None:
-    """What the log publishes has its quorum, or it is not published; and the quorum has seen it lately, or the log stands still."""
-    now = int(time.time())  # noqa: TID251 - a watcher's own clock says how old a signature is
+    """Check that the published checkpoint has its quorum, and that the quorum has seen it within max_age."""
+    now = int(time.time())  # noqa: TID251 - the watcher's own clock measures the age of a signature
     for shown in looked.views:
         if shown.who == LOG:
             try:
@@ -145,14 +148,14 @@ def _fresh(policy: Policy, looked: Looked, max_age: int) -> None:
     else:
         seen = {view.who: view.seconds for view in looked.views if view.seconds is not None}
         if not policy.satisfied(seen.keys()):
-            return  # too few have answered: who is away is told
+            return  # too few have answered; `away` names the others
         accepted = Accepted(looked.views[0].said, seen, witness_policy.quorum_at(policy, seen))
     if max_age and accepted.seen is not None:
         looked.still = accepted.old(now, max_age)
 
 
 async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: View, looked: Looked) -> None:
-    """By the log's own tiles, for who cannot show a proof has none."""
+    """Check from the log's own tiles that the newer head continues the older one. A log that cannot show the tiles has no proof."""
     size = newer.said.size
     wanted = tile_layout.for_spans(merkle.consistency_spans(older.said.size, size), size) if older.said.size else ()
     found = await asyncio.gather(*(_get(client, f"{log.rstrip('/')}/{tile.path}") for tile in wanted))
@@ -174,7 +177,7 @@ async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: Vi
 
 
 async def _get(client: httpx.AsyncClient, url: str) -> bytes | str:
-    """What is there, or why not."""
+    """Return the content, or the reason that there is none."""
     try:
         async with asyncio.timeout(TIMEOUT_S), client.stream("GET", url) as answer:
             data = b""
@@ -228,7 +231,7 @@ def _document(looked: Looked, code: int, line: str) -> dict[str, object]:
 
 
 def _keep(looked: Looked, folder: Path) -> None:
-    """Every note that was shown, also one that is signed wrongly: which of them is needed as a proof is known later."""
+    """Store every note as received, badly signed ones too: only later is it known which note is needed as proof."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for who, shown in looked.notes:

@@ -1,4 +1,4 @@
-"""The verdict of a look at everybody's view of one log: what was shown, what was not, and what that means. Apart, since it asks nobody."""
+"""Decide the verdict of the monitor from the views that it collected. Apart from `monitor` because it does no I/O."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from msgspec import Struct, field
 from referral.tlog.split_view import Split, View
 
 PATIENCE_S = 300
-"""So long a log may fail to lead one head to another (ours: an upgrade or a restart takes less); then it is taken for a split view."""
+"""Limit for a log to prove that one head continues another (ours: an upgrade or a restart takes less); then it counts as a split view."""
 
 
 class Unled(Struct, frozen=True):
-    """Two heads of which the log did not show that the newer continues the older."""
+    """Two heads for which the log has not shown that the newer continues the older. why: the error."""
 
     older: View
     newer: View
@@ -23,10 +23,11 @@ class Unled(Struct, frozen=True):
 
 
 class Looked(Struct):
-    """One look. away: who could not be asked, and why. wrong: who showed what is not signed as it should be.
+    """The views of one round.
 
-    unled: heads that were not led to one another. still: why the log may stand still. lent: witnesses that show nothing themselves, of
-    which the signature under the log's own checkpoint was taken. notes: what each has shown, exactly.
+    away: party → the reason that it could not be queried. wrong: party → the fault in the signatures that it shows.
+    unled: pairs of heads that the log has not connected. still: why the log may have stopped. lent: witnesses without a view of their own,
+    represented by their signature under the log's checkpoint. notes: (party, bytes exactly as received).
     """
 
     views: list[View] = field(default_factory=list)
@@ -40,7 +41,7 @@ class Looked(Struct):
 
 
 def verdict(looked: Looked, silent: float, patience: float) -> tuple[int, str]:
-    """Exit code, and one line. silent: seconds for which the log has not led its heads to one another, at most `patience` are borne."""
+    """Return the exit code and one line. silent: seconds for which the log has not connected its heads. patience: the limit for that."""
     unled = "; ".join(map(str, looked.unled))
     if looked.splits:
         two = looked.splits[0]
@@ -64,7 +65,7 @@ def verdict(looked: Looked, silent: float, patience: float) -> tuple[int, str]:
 
 
 def _compared(looked: Looked) -> str:
-    """What can be said of those who answered."""
+    """Describe the views of those who answered."""
     names = [view.who for view in looked.views]
     if len(names) < 2:
         return f"{names[0]} alone showed a view, so it was compared with nobody" if names else "nobody showed a view"

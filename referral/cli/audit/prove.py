@@ -1,4 +1,4 @@
-"""`referral audit prove`: proofs as files that stand for themselves, and their check by anybody who has the policy file."""
+"""`referral audit prove`: write proofs as self-contained files, and check them with nothing but the policy file."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def prove_command(
 ) -> int:
     """Write a proof that others can check: of an entry (.tlog-proof), between two checkpoints, or that nothing stands between two entries.
 
-    Or check one with --check FILE --witnesses FILE. A proof of an entry holds the entry's leaf, and any C2SP verifier takes it.
+    Or check one with --check FILE --witnesses FILE. A proof of an entry contains the entry's leaf, and any C2SP verifier accepts it.
 
-    Exit 0 written, or it holds; 1 it does not hold, or there is no such entry below a witnessed checkpoint; 2 usage, or a file is away.
+    Exit 0 written, or it holds; 1 it does not hold, or no such entry is below a witnessed checkpoint; 2 usage, or a file is unavailable.
 
     Example: referral audit prove export --entry 17 --out entry-17.tlog-proof
     """
@@ -108,7 +108,7 @@ def _made(
 
 
 def inclusion(there: Archive, published: Trusted, size: int, index: int) -> TlogProof:
-    """The proof of an entry, checked before it is handed out. Rejected, Malformed, Unproven."""
+    """Return the proof of an entry, checked before it is returned. Rejected, Malformed, Unproven."""
     if index >= published.size:
         raise Rejected("not-published-yet", f"entry {index}", f"the newest witnessed checkpoint has {published.size} entries")
     leaf = archive.bundle(there, index // FULL, size)[index % FULL]
@@ -118,7 +118,7 @@ def inclusion(there: Archive, published: Trusted, size: int, index: int) -> Tlog
 
 
 def consistency(there: Archive, size: int, old: Checkpoint, new: Checkpoint, signed: bytes) -> bytes:
-    """The proof that the new checkpoint continues the old one, as a log shows it to a witness. Unproven."""
+    """Return the proof that the new checkpoint continues the old one, in the form that a log posts to a witness. Unproven."""
     if new.size > size:
         raise Unproven("consistency", f"the newer checkpoint has {new.size} entries, here are {size}")
     hashes = merkle.consistency(archive.nodes(there, size), old.size, new.size) if 0 < old.size <= new.size else []
@@ -162,7 +162,7 @@ def _head(said: Checkpoint) -> dict[str, Any]:
 
 
 def _leaf(data: bytes) -> dict[str, Any]:
-    """What the leaf says, where it is one of ours."""
+    """Return the fields of the leaf, or nothing where it is not a leaf of this system."""
     try:
         said = wire.decode(data)
     except (Malformed, NewerVersion):

@@ -1,4 +1,4 @@
-"""`referral audit renew`: the log cannot go on, so a new one begins, and says which one it follows."""
+"""`referral audit renew`: begin a new log that names its predecessor, where the old log cannot continue."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Shown = Annotated[
 def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_json: console.Json = False) -> int:
     """Begin a new log after this one was set back to an old copy, or its key is lost. Audit must be stopped.
 
-    Every record is in the topics for ever, so audit reads them again from the start, into the new log. Its first entries name the old
-    log's last checkpoint; witnesses begin anew, for they know a log by its name.
+    Every record stays in the topics, so audit reads them again from the start, into the new log. Its first entries name the old log's last
+    checkpoint. Witnesses start again too, because they identify a log by its name.
 
-    Exit 0 done, 1 refused (the message says why), 2 a file or the database is away.
+    Exit 0 done, 1 refused (the message gives the reason), 2 a file or the database is unavailable.
 
     Example: referral audit renew --export old --policy new.policy --last witness-1.note
     """
@@ -74,7 +74,7 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_jso
 
 
 async def _renew(tx: AsyncConnection, kept: bytes) -> int:
-    """In one transaction: the old tables are empty, and audit is at the beginning of every topic."""
+    """Empty the old tables and set audit's positions to the start of every topic, in one transaction."""
     if (await tx.execute(OWNED)).scalar_one():
         raise Rejected("running", "audit", "audit is running: stop every instance, wait 10 s, and run this again")
     published = (await tx.execute(STATE)).scalar_one_or_none()
@@ -91,7 +91,7 @@ async def _renew(tx: AsyncConnection, kept: bytes) -> int:
 
 
 def _own(policy: bytes) -> str:
-    """The name of the one log of a policy file. Malformed."""
+    """Return the name of the one log in a policy file. Malformed."""
     logs = witness_policy.parse(policy).logs
     if len(logs) != 1:
         raise Malformed("policy", f"it names {len(logs)} logs instead of one")

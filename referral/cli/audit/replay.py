@@ -1,7 +1,4 @@
-"""`referral audit replay`: what happened, told from the log alone, each line with its entry and whether that was verified in this run.
-
-How a case stood, as text: its procedures, their steps, who was asked, and what stood at a desk.
-"""
+"""`referral audit replay`: display the log's events, each with its entry and whether this run verified it; or a case's past state."""
 
 from __future__ import annotations
 
@@ -46,11 +43,11 @@ At = Annotated[str, typer.Option("--at", help="With --case: how it stood after t
 Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: which recorded cases would go elsewhere under it.")]
 
 OPEN_TYPES = {kind: tuple(type_ for type_, other in OPEN.items() if other is kind) for kind in set(OPEN.values())}
-"""Types of the records that name theirs in a header alone, so that their leaves do not."""
+"""Types of the unsealed records, which are named in a header alone, so that their leaves have none."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Which lines. after, before: µs UTC."""
+    """The selection of lines. after, before: µs UTC."""
 
     case: str = ""
     agency: str = ""
@@ -61,22 +58,22 @@ class Wanted(Struct, frozen=True, kw_only=True):
     before: int | None = None
 
     def leaf(self, index: int, said: Leaf) -> bool:
-        """As far as a leaf says it."""
+        """Return True if the leaf meets the part of the selection that a leaf can show."""
         if said.kind is Kind.HEARTBEAT and self.type != Kind.HEARTBEAT.value:
-            return False  # one a minute, for ever: only who asks for them wants them
+            return False  # one a minute: listed only on request
         types = OPEN_TYPES.get(said.kind, ("" if said.kind is Kind.SCHEMA else said.type,))
         kinds = {said.kind.value, *types, *(type_.partition(".")[0] for type_ in types)}
         inside = self.first <= index and (self.last is None or index <= self.last)
         return inside and (not self.type or self.type in kinds) and (not self.case or said.case_id == self.case)
 
     def line(self, line: Line) -> bool:
-        """What only a line says."""
+        """Return True if the line meets the part of the selection that only a line shows: its time and agency."""
         timely = (self.after is None or line.at >= self.after) and (self.before is None or line.at < self.before)
         named = not self.agency or re.search(rf"(?<![\w-]){re.escape(self.agency)}(?![\w-])", f"{line.who} {line.what}") is not None
         return timely and named
 
     def everything(self) -> bool:
-        """Whether a case is told as a whole."""
+        """Return True if nothing narrows the selection within a case."""
         return self == Wanted(case=self.case)
 
 
@@ -95,12 +92,13 @@ def replay_command(
     key: AuditorKey = None,
     as_json: console.Json = False,
 ) -> int:
-    """Tell what happened from the log: time, entry, whether it is verified, event, who, why. Nothing is changed by it.
+    """Display the events of the log: time, entry, verification mark, event, actor, reason. It changes nothing.
 
-    A line is verified when its entry was led to a witnessed checkpoint in this run, and what stands beside it fits; erased or sealed when
-    nobody or not you can read it. Without --case or another choice, all of the log.
+    A line is verified when this run led its entry to a witnessed checkpoint and its payload fits. It is erased when nobody can read it, and
+    sealed when you cannot. Without --case or another selection, the whole log.
 
-    Exit 0 told, 1 no such case, a wrong policy or a bad line, 2 the database or a folder is away, 3 some case could not be compared.
+    Exit 0 displayed, 1 no such case, a wrong policy or a bad line, 2 the database or a folder is unavailable, 3 some case could not be
+    compared.
 
     Example: referral audit replay export --case CASE --key auditor.key
     """
@@ -124,7 +122,7 @@ def replay_command(
 
 
 def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
-    """The entries, and in words by which checkpoint they are verified. Malformed."""
+    """Return the entries, and in words the checkpoint by which they are verified. Malformed."""
     try:
         published = archive.trusted(there, pinned)
     except Malformed as error:
@@ -141,7 +139,7 @@ def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
 
 
 def told(book: Casebook, keys: Keys, wanted: Wanted) -> Iterator[Line]:
-    """The lines with their marks; of one whole case as a tree, else in the order of the log."""
+    """Yield the lines with their marks: a whole case as a tree, any other selection in the order of the log."""
     if wanted.case and wanted.everything():
         yield from _case(book, keys([wanted.case]).get(wanted.case), book.case(wanted.case))
         return
@@ -178,7 +176,7 @@ def _own(book: Casebook, where: Sequence[int]) -> list[Line]:
 
 
 def _bundles(book: Casebook) -> Iterator[PolicyActivated]:
-    """Every bundle that the log holds, as far as it can be read."""
+    """Yield every policy bundle in the log that can be read."""
     for index in [index for index, said in book.leaves() if said.kind is Kind.POLICY]:
         try:
             body = plain(book.entry(index)[0])
@@ -193,7 +191,7 @@ def _mark(line: Line, proven: str) -> str:
 
 
 def _at(book: Casebook, keys: Keys, case: str, at: str, as_json: bool) -> int:
-    """How one case stood."""
+    """Print the state of one case at an entry or time."""
     entries, marks = book.of(book.case(case))
     moment = None if at.isdigit() else _time(at, "--at")
     there = [e for e in entries if (e.idx <= int(at) if moment is None else _when(e) <= moment)]
@@ -221,7 +219,7 @@ def _when(entry: Entry) -> int:
 
 
 def _time(word: str, option: str) -> int | None:
-    """µs UTC. typer.BadParameter."""
+    """Parse a time to µs UTC; None for an empty text. typer.BadParameter."""
     if not word:
         return None
     try:
@@ -243,7 +241,7 @@ def _show(lines: list[Line], wanted: Wanted, head: str, as_json: bool) -> None:
 
 
 def lines(case: Case | None, idx: int, at: int, mark: str) -> Iterator[str]:
-    """at: µs UTC. mark: of all entries that it was folded from."""
+    """Yield the state of a case as text: its procedures, steps, offers and desk tasks. at: µs UTC. mark: of all entries folded into it."""
     yield f"after entry {idx} ({moment(at)}), {mark}"
     if case is None:
         yield "nothing was decided yet"

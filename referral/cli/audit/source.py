@@ -1,6 +1,6 @@
-"""What the auditor's commands read: an exported folder or the running system, with the keys that open its cases.
+"""Open the input of the auditor's commands: an exported folder or the running system, with the keys that open its cases.
 
-An export as a folder: read as an archive, and written so that one which was interrupted is never taken for a whole one.
+An export is written so that an interrupted one is never mistaken for a complete one: its checkpoint comes last.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Keys = Callable[[Iterable[str] | None], Mapping[str, bytes]]
 
 
 class Opened(Struct, frozen=True):
-    """keys: of these cases or of all, as far as they may be read. live: the running system, not an export."""
+    """An open log. keys: returns the keys of these cases, or of all, as far as the reader may have them. live: the running system."""
 
     archive: Archive
     keys: Keys
@@ -44,7 +44,7 @@ class Opened(Struct, frozen=True):
 
 @contextmanager
 def opened(folder: Path | None, key: Path | None = None, where: Settings | None = None) -> Iterator[Opened]:
-    """An export, or the database. typer.BadParameter: no such folder or key; Unavailable: the database is away."""
+    """Open an export, or the database. typer.BadParameter: no such folder or key; Unavailable: the database is down."""
     if folder is not None:
         found = opened_export(folder)
         held = lent_keys(found, key)
@@ -55,7 +55,7 @@ def opened(folder: Path | None, key: Path | None = None, where: Settings | None 
 
 
 def lent_keys(there: Archive, key: Path | None) -> dict[str, bytes]:
-    """The keys of an export, opened by the auditor's own; none without it."""
+    """Return the case keys of an export, decrypted with the auditor's secret key; none where no key is given."""
     if key is None:
         return {}
     data = there.read(KEYS)
@@ -75,7 +75,7 @@ def lent_keys(there: Archive, key: Path | None) -> dict[str, bytes]:
 
 
 def public_key(path: Path) -> X25519PublicKey:
-    """An auditor's public key from its file. typer.BadParameter."""
+    """Read an auditor's public key from its file. typer.BadParameter."""
     try:
         found = load_pem_public_key(path.read_bytes())
         if not isinstance(found, X25519PublicKey):
@@ -86,7 +86,7 @@ def public_key(path: Path) -> X25519PublicKey:
 
 
 def file(path: Path | None) -> bytes | None:
-    """The bytes of a file that an option names. typer.BadParameter."""
+    """Return the bytes of a file that an option names; None where the option is absent. typer.BadParameter."""
     if path is None:
         return None
     try:
@@ -105,7 +105,7 @@ class Folder:
         return str(self.root)
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file; None where there is none."""
+        """Return the bytes of a file; None where it does not exist."""
         try:
             return (self.root / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -113,7 +113,7 @@ class Folder:
 
 
 def opened_export(root: Path) -> Folder:
-    """A finished export. typer.BadParameter: there is none."""
+    """Open a finished export. typer.BadParameter: the folder holds none."""
     if not root.is_dir():
         raise typer.BadParameter(f"{root}: no such folder")
     if not (root / CHECKPOINT).is_file():
@@ -122,7 +122,7 @@ def opened_export(root: Path) -> Folder:
 
 
 def put(root: Path, path: str, data: bytes) -> None:
-    """A file appears under its name with all its bytes, or not at all."""
+    """Write a file atomically: it appears under its name with all its bytes, or not at all."""
     place = root / path
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_name(f"{place.name}.part")
@@ -131,7 +131,7 @@ def put(root: Path, path: str, data: bytes) -> None:
 
 
 def finish(root: Path, files: Mapping[str, bytes]) -> None:
-    """The last files, in this order, once all others are on the disk; the checkpoint makes it an export."""
+    """Write the last files in this order, after all others are on the disk. The checkpoint makes the folder an export."""
     os.sync()
     for path, data in files.items():
         put(root, path, data)

@@ -1,4 +1,4 @@
-"""A timeline as text: the day once, the time when it changes, what followed indented below its cause, never wider than a terminal."""
+"""Format a timeline as text: each day once, times when they change, consequences indented below their cause, at most WIDTH columns."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ MARKED = len("unverified") + 2
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """One line of text. style: of rich; a pipe shows the text alone."""
+    """One line of text. style: for rich; a pipe receives the text alone."""
 
     text: str
     style: str = ""
 
 
 def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: Sequence[str] = ()) -> Iterator[Told]:
-    """The timeline, line by line. day: the one that was said last. numbers: of entries, in front. marks: one for each line."""
+    """Yield the timeline line by line.
+
+    day: the day printed last. numbers: print the entry numbers. marks: one for each line, or none.
+    """
     clock = ""
     for place, line in enumerate(lines):
         at = local(line.at)
@@ -45,7 +48,7 @@ def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: S
 
 
 def day_of(line: Line) -> str:
-    """The day in Kosovo on which it happened."""
+    """Return the day in Kosovo on which the event happened."""
     return local(line.at).strftime("%d.%m.%Y")
 
 

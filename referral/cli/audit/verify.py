@@ -1,4 +1,4 @@
-"""`referral audit verify`: an export, or the running system, judged from its checkpoint to its last decision."""
+"""`referral audit verify`: verify an export, or the running system, from its checkpoint to its last decision."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from referral.proof.heartbeat import STILL_S
 from referral.proof.verify.report import Weight
 
 SHOWN = 20
-"""Findings printed for people; --json has all."""
+"""Findings printed in the table; --json lists all."""
 WORTH = 200_000
-"""Entries from which on starting processes is worth it (ours): each takes some seconds until it has the rules."""
+"""Entries from which several processes are worth their start (ours): each takes some seconds to load the rules."""
 SINCE = (
     "the payloads below the older checkpoint, but those of the cases that have a new entry",
     "the tiles and leaves below it: they were judged when it was made, and only the hashes on its right edge are compared",
@@ -54,19 +54,20 @@ def verify_command(
     jobs: Jobs = 0,
     as_json: console.Json = False,
 ) -> int:
-    """Prove a log: signed and witnessed, no tile, leaf or payload changed, nothing missing, every decision the one that the rules lead to.
+    """Verify a log: signed and witnessed, no tile, leaf or payload changed, nothing missing, every decision the one that the rules lead to.
 
-    The first bad entry is named, and the layer: checkpoint, tree, payload, order, record or decision. Needs nothing but the folder.
+    The report names the first bad entry and its layer: checkpoint, tree, payload, order, record or decision. An export needs no other
+    input.
 
-    Exit 0 good, 1 bad, 2 no such folder or key or the database is away, 3 something could not be checked (a case without its key, a log
-    that stands still).
+    Exit 0 good, 1 bad, 2 no such folder or key or the database is down, 3 something could not be checked (a case without its key, a log
+    that has stopped).
 
     Example: referral audit verify export --witnesses ombudsperson.policy --key auditor.key
     """
     pinned, older = source.file(witnesses), source.file(since)
     with source.opened(export, key) as there:
         age = seconds(STILL_S / 60 if max_age is None and there.live and vouched(there.archive, pinned) else max_age)
-        now = int(time.time())  # noqa: TID251 - an auditor's own clock says how old a signature is
+        now = int(time.time())  # noqa: TID251 - the auditor's own clock measures the age of a signature
         asked = Asked(keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now)
         with console.progress(quiet=as_json) as bar:
             verdict = judge(there.archive, asked, bar)
@@ -78,12 +79,12 @@ def verify_command(
 
 
 def seconds(minutes: float | None) -> int | None:
-    """An age as it is judged by; None: of any age."""
+    """Convert the age limit to seconds; None: any age."""
     return int(minutes * 60) if minutes else None
 
 
 def vouched(there: Archive, pinned: bytes | None) -> bool:
-    """Whether a policy asks for witnesses, who say when they have seen the log."""
+    """Return True if the policy requires witnesses, whose signatures state when they saw the log."""
     try:
         published = archive.trusted(there, pinned)
     except Malformed:
@@ -92,7 +93,7 @@ def vouched(there: Archive, pinned: bytes | None) -> bool:
 
 
 def processes(there: Archive) -> int:
-    """As many as are worth it."""
+    """Return the number of processes that is worth starting."""
     try:
         size, _ = archive.head(there, archive.trusted(there, None))
     except Malformed:
@@ -101,7 +102,7 @@ def processes(there: Archive) -> int:
 
 
 def document(verdict: Verdict, asked: Asked) -> dict[str, Any]:
-    """The verdict for programs."""
+    """Return the verdict for programs."""
     published = verdict.published
     told: dict[str, Any] = {"checkpoint": None}
     if published:
@@ -143,7 +144,7 @@ def _print(verdict: Verdict, asked: Asked) -> None:
 
 
 def believed(published: Trusted) -> str:
-    """Which checkpoint was believed, and by whose policy."""
+    """Return the accepted checkpoint and the policy that accepted it, in words."""
     said, seen = published.accepted.checkpoint, published.accepted.witnesses
     when = ", ".join(f"{name} {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z" for name, at in seen.items()) or "nobody"
     whose = (

@@ -1,8 +1,7 @@
-"""`referral audit witness`: a C2SP witness that anybody can run, with a key and a small file of its own and nothing else of ours.
+"""`referral audit witness`: run a C2SP witness that needs only a key and a small SQLite file, and nothing else of this system.
 
-It sees a log's name, size and root, never an entry; it signs only what continues what it has signed before.
-
-What a witness has cosigned, in one SQLite file: deciding and keeping are one transaction, on the disk before an answer leaves.
+It sees a log's name, size and root, never an entry; it signs only a checkpoint that continues the last one that it signed.
+The decision and the write are one transaction, which is on the disk before the answer leaves.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ from referral.tlog.note_keys import COSIGNATURE, ED25519, SignerKey, VerifierKey
 from referral.tlog.witness import MOST_BYTES, Answer
 
 SLOW_S = 20.0
-"""A body that takes longer is given up (ours); it has at most some 60 KB."""
+"""Limit for receiving a body (ours); a body has at most some 60 KB."""
 AT_ONCE = 64
-"""Connections (ours): a log has one at a time."""
+"""Connections (ours): a log opens one at a time."""
 SEED = 32
 
 PolicyFile = Annotated[Path, typer.Option("--policy", help="A C2SP policy file: its `log` lines are the logs that are witnessed.")]
@@ -59,7 +58,7 @@ def witness_command(
 ) -> int:
     """Run a witness: cosign each checkpoint that continues the last one, and refuse every other history.
 
-    Keep the key and the file of what was cosigned together and restore neither from a backup: a witness that forgets signs for a fork.
+    Keep the key and the file of cosigned heads together, and restore neither from a backup: a witness that forgets can sign a fork.
     With --json: one line when ready.
 
     Exit 0 ended by Ctrl-C, 2 a file, key or address cannot be used.
@@ -77,7 +76,7 @@ def witness_command(
     host, _, port = http.rpartition(":")
     try:
         bound = http_connection.listen(host, int(port))
-        bound.listen(AT_ONCE)  # who connects from now on waits
+        bound.listen(AT_ONCE)  # connections are queued from now on
     except (OSError, ValueError, OverflowError) as error:
         raise typer.BadParameter(f"--http {http}: {error}") from None
     public = [secret.verifier.as_kind(kind).encode().decode() for kind in (COSIGNATURE, ED25519)]
@@ -98,7 +97,7 @@ def witness_command(
     )
     try:
         uvicorn.Server(config).run(sockets=[bound])
-    except KeyboardInterrupt:  # it has ended in order
+    except KeyboardInterrupt:  # uvicorn has shut down in order
         pass
     finally:
         heads.close()
@@ -106,7 +105,10 @@ def witness_command(
 
 
 def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: SignerKey) -> Starlette:
-    """ASGI: `POST /add-checkpoint` as C2SP tlog-witness says; `GET /checkpoint/<SHA-256 of the origin>` shows what was cosigned last."""
+    """Return the ASGI application.
+
+    `POST /add-checkpoint` follows C2SP tlog-witness; `GET /checkpoint/<SHA-256 of the origin>` shows the checkpoint that was cosigned last.
+    """
 
     async def add_checkpoint(request: Request) -> Response:
         try:
@@ -115,7 +117,7 @@ def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: Signer
         except TimeoutError:
             return PlainTextResponse("the body did not come in time\n", 408)
         try:
-            found = await run_in_threadpool(heads.answer, body, logs, [secret], int(time.time()))  # noqa: TID251 - a witness says when it saw it
+            found = await run_in_threadpool(heads.answer, body, logs, [secret], int(time.time()))  # noqa: TID251 - a witness signs its own time
         except sqlite3.Error as error:
             console.errors.print(f"nothing was signed: {error}", markup=False)
             return PlainTextResponse("nothing was signed; try again\n", 503, headers={"retry-after": "5"})
@@ -135,7 +137,7 @@ def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: Signer
 
 
 async def _body(request: Request) -> bytes:
-    """All of it, or just enough of one that is too long to be refused."""
+    """Read the whole body, or just enough of an oversized one to refuse it."""
     body = b""
     async for part in request.stream():
         body += part
@@ -158,7 +160,7 @@ def _logs(path: Path) -> dict[str, list[VerifierKey]]:
 
 
 def _key(path: Path, name: str) -> SignerKey:
-    """The key of the file; a new one is on the disk, for its owner alone, before it signs."""
+    """Read the key file. A new key is on the disk, readable by its owner alone, before it signs."""
     try:
         if name and not path.exists():
             note_keys.named(name.encode(), "key", "--name")
@@ -188,11 +190,11 @@ def _tell(url: str, public: list[str], logs: dict[str, list[VerifierKey]], heads
 
 
 WAIT_S = 5.0
-"""How long one process waits for another at the same file (ours)."""
+"""Limit for one process to wait for another at the same file (ours)."""
 TABLE = "CREATE TABLE IF NOT EXISTS head (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB) STRICT"
 COLUMNS = "SELECT name FROM pragma_table_info('head')"
 NOTE = "ALTER TABLE head ADD COLUMN note BLOB"
-"""Files of the first release have none: until the next cosignature nothing can be shown."""
+"""Files of the first release have no such column: nothing can be shown until the next cosignature."""
 LAST = "SELECT origin, size, root FROM head"
 KEEP = (
     "INSERT INTO head (origin, size, root, note) VALUES (?, ?, ?, ?)"
@@ -201,7 +203,7 @@ KEEP = (
 
 
 class Heads:
-    """The newest head of each log. sqlite3.Error from any call: nothing may be signed; what was kept is told by the next answer 409."""
+    """The newest head of each log. On sqlite3.Error from any call nothing may be signed; the next answer 409 states the stored size."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -212,7 +214,7 @@ class Heads:
             self._file.execute(NOTE)
 
     def answer(self, body: bytes, logs: Mapping[str, Sequence[VerifierKey]], keys: Sequence[SignerKey], seconds: int) -> Answer:
-        """To what a log has posted. logs: origin → keys. seconds: Unix time."""
+        """Answer a log's request. logs: origin → keys. seconds: Unix time."""
         with self._lock:
             self._file.execute("BEGIN IMMEDIATE")
             try:
@@ -228,12 +230,12 @@ class Heads:
         return found
 
     def all(self) -> list[Checkpoint]:
-        """For people: what was cosigned last, of each log."""
+        """Return the checkpoint of each log that was cosigned last, for display."""
         with self._lock:
             return [Checkpoint(*row) for row in self._file.execute(f"{LAST} ORDER BY origin")]
 
     def notes(self) -> dict[str, bytes]:
-        """Origin → the newest checkpoint with the log's signature and ours."""
+        """Return origin → the newest checkpoint with the signatures of log and witness."""
         with self._lock:
             return dict(self._file.execute("SELECT origin, note FROM head WHERE note IS NOT NULL"))
 
