@@ -1,7 +1,4 @@
-"""`referral agency`: an agency's tokens for the HTTP door, its own topic, and whom a case excludes.
-
-`referral agency key`: the key with which an agency's system signs what it sends.
-"""
+"""`referral agency`: manage an agency's HTTP tokens, its ingress topic, its signing key, and exclusions from a case."""
 
 from __future__ import annotations
 
@@ -49,9 +46,9 @@ def token_command(
     list_: Annotated[bool, typer.Option("--list", help="List the agency's tokens; makes none.")] = False,
     as_json: console.Json = False,
 ) -> int:
-    """Make a token, which is shown once and never again. Tokens are kept as hashes; a revoked one is refused within a second.
+    """Make a token, which is shown once and never again. Tokens are stored as hashes; a revoked one is refused within a second.
 
-    Exit 0 done, 1 no such agency or token, 2 the database is away.
+    Exit 0 done, 1 no such agency or token, 2 the database is down.
 
     Example: referral agency token school-drita --label 'our case system'
     """
@@ -74,9 +71,9 @@ def token_command(
 
 
 def topic_command(agency: Agency, as_json: console.Json = False) -> int:
-    """Make the agency's own topic, ingress.<agency>. Who may write to it the broker's access list says.
+    """Make the agency's own topic, ingress.<agency>. The broker's access list decides who may write to it.
 
-    Exit 0 it is there, 1 no such agency, 2 the broker is away.
+    Exit 0 it exists, 1 no such agency, 2 the broker is down.
 
     Example: referral agency topic school-drita
     """
@@ -95,7 +92,7 @@ def exclude_command(
     token: console.Token = "",
     as_json: console.Json = False,
 ) -> int:
-    """As an agency that stands in the case: exclude somebody from it. What they could read they cannot read any more.
+    """Exclude somebody from a case in which your agency takes part. They lose access to everything that they could read.
 
     Exit 0 received, 1 refused, 2 intake cannot be reached.
 
@@ -108,7 +105,7 @@ def exclude_command(
 
 
 async def add(tx: AsyncConnection, agency: str, label: str, token: str) -> None:
-    """Keep the hash of a token."""
+    """Store the hash of a token."""
     digest = hashlib.sha256(token.encode()).digest()
     await tx.execute(_ADD, {"hash": digest, "agency": agency, "label": label, "at": await clock.now(tx)})
 
@@ -146,7 +143,7 @@ def key_command(
 ) -> int:
     """Show the key of a file, made if it is not there: the line for `signing: keys:` of the agency's file in the directory.
 
-    The agency runs it on its own machine: the secret key never leaves it, and nobody else needs it.
+    The agency runs it on its own machine: the secret key never leaves that machine, and nobody else needs it.
 
     Exit 0 shown, 2 the file cannot be used.
 

@@ -1,4 +1,4 @@
-"""`referral doctor`: is everything where it must be, and what to do if not."""
+"""`referral doctor`: check the state of the whole system, and tell the operator the remedy for each fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from referral.errors import Unavailable
 def doctor(as_json: console.Json = False) -> int:
     """Check conservation, positions, leases, sequences, alarms, keys, topics, outbox, quarantine, places, policy, clock and rotas.
 
-    Exit 0 all good, 1 something is bad, 2 database or broker away, 3 something could not be checked.
+    Exit 0 all good, 1 something is bad, 2 database or broker down, 3 something could not be checked.
 
     Example: referral doctor
     """
@@ -35,6 +35,6 @@ def doctor(as_json: console.Json = False) -> int:
 
 
 def exit_code(checks: list[Check]) -> int:
-    """0 good, 1 bad, 3 not fully checked."""
+    """Return 0 for good, 1 for bad, 3 for not fully checked."""
     results = {c.result for c in checks}
     return 1 if Result.BAD in results else 3 if Result.UNCHECKED in results else 0

@@ -1,4 +1,4 @@
-"""What the vitals mean: one function a check, each pure. A check says what holds, what does not, and what to do."""
+"""The checks of `referral doctor`: one pure function each, which returns the finding and the operator's remedy."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LATE = 30 * SECOND
 """µs; longer than any batch, publication or poll of a healthy stack (DESIGN §8: ready again in 30 s)."""
 DAY = 24 * 3600 * SECOND
 UNDECIDED = 7 * DAY
-"""µs; a second person has had a week (ours)."""
+"""µs; the second person has had a week to decide (ours)."""
 UNLOGGED = 600 * SECOND
-"""µs; audit publishes within seconds, and a minute without a quorum is its own alarm (ours)."""
+"""µs; audit publishes within seconds, and a minute without a quorum raises its own alarm (ours)."""
 PROMISED = PROMISE_S * SECOND
-"""µs; what a receipt promises, and what `referral receipt` waits for."""
+"""µs; the promise in a receipt, for which `referral receipt` waits."""
 OUTCOMES = (CaseOpened.TYPE, ReferralAttached.TYPE, InputIgnored.TYPE)
 SHOWN = 3
 OWNERS = {INTAKE: "intake", ROUTING: "routing", NOTIFICATION: "notifier"}
@@ -39,7 +39,7 @@ class Result(StrEnum):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """do: what an operator does about it; empty when nothing."""
+    """The result of one check. do: the operator's remedy; empty where none is needed."""
 
     name: str
     result: Result
@@ -48,7 +48,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 def check(name: str, bad: Iterable[str], good: str, do: str) -> Check:
-    """Bad when there is anything in `bad`, of which the first few are told."""
+    """Return a check that is bad if `bad` yields anything; it lists the first SHOWN."""
     found = list(bad)
     if not found:
         return Check(name=name, result=Result.GOOD, said=good)
@@ -57,7 +57,7 @@ def check(name: str, bad: Iterable[str], good: str, do: str) -> Check:
 
 
 def diagnose(vitals: Vitals) -> list[Check]:
-    """Every check, in the order in which to read them."""
+    """Run every check, in the order in which an operator should read them."""
     return [one(vitals) for one in CHECKS]
 
 
@@ -67,12 +67,12 @@ def _position(vitals: Vitals, service: str, place: tuple[str, int]) -> int:
 
 
 def _destroyed(vitals: Vitals) -> set[str]:
-    """The erased cases that must be gone: not those whose rows and key wait until the log proves the erasure."""
+    """Return the erased cases whose rows and key must be gone, without those that still wait for the log's proof of the erasure."""
     return vitals.erased - {case_id for case_id, _, approved, done in vitals.erasures if approved and not done}
 
 
 def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
-    """Cause id → what routing said to it."""
+    """Return cause id → routing's events for it."""
     said: dict[str, list[Seen]] = {}
     for record in vitals.records:
         if record.place[0] == ROUTING:
@@ -81,7 +81,10 @@ def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
 
 
 def conservation(vitals: Vitals) -> Check:
-    """Every submission and every response below routing's position has exactly one outcome. Needs no key: ids and types are clear."""
+    """Check that every submission and response below routing's position has exactly one outcome.
+
+    Ids and types are readable without a key.
+    """
     said, erased, count = _answered(vitals), vitals.erased, 0
     waiting = {partition for partition, _, _ in vitals.services["routing"].outbox}
     bad = []
@@ -104,7 +107,7 @@ def conservation(vitals: Vitals) -> Check:
 
 
 def _broken(vitals: Vitals) -> Iterable[str]:
-    """Receipts that intake has given, and did not make true in the time that it promised. Of an erased case none is owed any more."""
+    """Yield the receipts whose promise intake has not kept in time. An erased case is owed none."""
     said = {record.meta.event_id for record in vitals.records if record.place[0] == INTAKE}
     for event, case, at in vitals.promises:
         if at >= vitals.now - PROMISED or case in vitals.erased:
@@ -116,7 +119,7 @@ def _broken(vitals: Vitals) -> Iterable[str]:
 
 
 def _once(records: Iterable[Seen]) -> Iterable[Seen]:
-    """Leave out republished records."""
+    """Drop republished records."""
     return {(r.place[0], r.meta.case_id, r.meta.case_seq): r for r in reversed(list(records))}.values()
 
 
@@ -135,7 +138,7 @@ def _outcome(type_: str, cause: str, answers: list[Seen]) -> str:
 
 
 def sequences(vitals: Vitals) -> Check:
-    """Every case's sequence in every topic is dense, and the writers' own count is where the topic ends."""
+    """Check that each case's sequence in each topic is dense, and that the writer's own count ends where the topic does."""
     last: dict[tuple[str, str], int] = {}
     values: dict[tuple[str, str, int], bytes] = {}
     bad = []
@@ -149,7 +152,7 @@ def sequences(vitals: Vitals) -> Check:
         last[place] = max(seq, last.get(place, 0))
         values[*place, seq] = record.value
     for topic, name in OWNERS.items():
-        if vitals.services[name].outbox:  # what is committed and not published yet is no gap
+        if vitals.services[name].outbox:  # a record that is committed but not yet published is not a gap
             continue
         for (of, case_id), seq in vitals.services[name].seen.items():
             if of == topic and last.get((topic, case_id), 0) < seq:
@@ -162,7 +165,7 @@ def sequences(vitals: Vitals) -> Check:
 
 
 def positions(vitals: Vitals) -> Check:
-    """No reader stands beyond the end of what it reads, and none is far behind."""
+    """Check that no reader's position is beyond the end of its topic, and count the records not yet read."""
     bad, lag = [], 0
     for service in vitals.services.values():
         for lease in service.leases:
@@ -181,7 +184,7 @@ def positions(vitals: Vitals) -> Check:
 
 
 def leases(vitals: Vitals) -> Check:
-    """Somebody owns every unit."""
+    """Check that every unit has an owner."""
     bad = []
     for service in vitals.services.values():
         if not service.alive:
@@ -194,7 +197,7 @@ def leases(vitals: Vitals) -> Check:
 
 
 def alarms(vitals: Vitals) -> Check:
-    """Every open case has an alarm or stands at a desk, and no alarm is overdue."""
+    """Check that every open case has an alarm or a desk task, and that no alarm is overdue."""
     bad = []
     for case in vitals.cases.values():
         if not case.closed and case.case_id not in vitals.alarms and not case.tasks:
@@ -206,7 +209,7 @@ def alarms(vitals: Vitals) -> Check:
 
 
 def keys(vitals: Vitals) -> Check:
-    """Every case has a key that opens, or an erasure on record."""
+    """Check that every case has a key that opens, or an erasure on record."""
     erased = vitals.erased
     bad = [vitals.wrong_keys] if vitals.wrong_keys else []
     known = {r.meta.case_id for r in vitals.records}
@@ -222,7 +225,7 @@ def keys(vitals: Vitals) -> Check:
 
 
 def erasures(vitals: Vitals) -> Check:
-    """No erasure hangs, and nothing that was erased is there again."""
+    """Check that no erasure is stuck, and that nothing erased has come back."""
     running = sorted((vitals.erased & vitals.cases.keys()) - _ended(vitals))
     bad = [
         f"case {case_id} is open, and an erasure of it is signed: routing keeps it; do not recover: it would be lost" for case_id in running
@@ -240,7 +243,7 @@ def erasures(vitals: Vitals) -> Check:
 
 
 def _ended(vitals: Vitals) -> set[str]:
-    """Cases that are closed by what their topic says, whatever the database is."""
+    """Return the cases that their topic shows as closed, whatever the database holds."""
     told = (r for r in vitals.records if r.place[0] == ROUTING and ends(r.meta.type))
     last = {r.meta.case_id: r for r in sorted(told, key=lambda r: r.meta.case_seq)}
     return {case_id for case_id, record in last.items() if closes(record.meta.type)}
@@ -253,14 +256,14 @@ def _back(vitals: Vitals) -> list[tuple[str, str]]:
 
 
 def topics(vitals: Vitals) -> Check:
-    """The topics are as their cards say."""
+    """Check that the topics match their cards in schemas/avro/topics.yaml."""
     return check(
         "topics", vitals.topics, "as schemas/avro/topics.yaml says", "`referral prepare` creates what is missing and names what differs"
     )
 
 
 def outbox(vitals: Vitals) -> Check:
-    """Nothing that was committed waits long for its publication, and nothing in a queue for its owner."""
+    """Check that no committed record waits long for its publication, and no queue row for its owner."""
     bad = []
     for service in vitals.services.values():
         for partition, records, since in service.outbox:
@@ -273,7 +276,7 @@ def outbox(vitals: Vitals) -> Check:
 
 
 def quarantine(vitals: Vitals) -> Check:
-    """Nothing is in quarantine, and audit saw no fork."""
+    """Check that the quarantine is empty and that audit logged no fork and no gap."""
     bad = [f"{vitals.quarantined} records in quarantine"] if vitals.quarantined else []
     bad += [f"audit logged {vitals.kinds[kind]} of kind {kind}" for kind in (Kind.FORK, Kind.GAP) if vitals.kinds.get(kind)]
     do = (
@@ -283,7 +286,7 @@ def quarantine(vitals: Vitals) -> Check:
 
 
 def places(vitals: Vitals) -> Check:
-    """What the place rows say is held is what the cases hold."""
+    """Check that the place rows count the places that the cases hold."""
     held: Counter[str] = Counter()
     for case in vitals.cases.values():
         held.update(holds(case))
@@ -301,7 +304,7 @@ def places(vitals: Vitals) -> Check:
 
 
 def policy(vitals: Vitals) -> Check:
-    """A bundle is in force, and none waits for the broker."""
+    """Check that a bundle is in force, and that none waits for the broker."""
     bad = [] if any(confirmed for _, _, confirmed in vitals.policy) else ["no policy is in force: nothing is decided"]
     bad += [
         f"bundle {number} waits for its publication since {(vitals.now - at) // SECOND} s"
@@ -313,13 +316,13 @@ def policy(vitals: Vitals) -> Check:
 
 
 def clock(vitals: Vitals) -> Check:
-    """Nobody moved the clock of a database that holds real cases."""
+    """Check that nobody moved the clock of a database that holds real cases."""
     bad = [f"somebody moved it by {vitals.ahead / SECOND:+.0f} s, and this is no drill: nothing is decided"] if vitals.moved else []
     return check("clock", bad, "as the database server's", "find out who wrote to runtime.clock; UPDATE runtime.clock SET offset_us = 0")
 
 
 def duty(vitals: Vitals) -> Check:
-    """No rota has run out without a word: then everybody of the rung is woken."""
+    """Check that no rota has run out unnoticed; otherwise everybody on the rung is woken."""
     do = "`referral duty show` prints the shifts; add the next ones with `referral duty shift`"
     return check("duty", vitals.bare, "every rota that was begun names somebody, or has a hole on purpose", do)
 

@@ -1,4 +1,4 @@
-"""What `referral doctor` looks at: the database in one snapshot, then the topics to their ends. Reading changes nothing."""
+"""Read the facts for `referral doctor`: the database in one snapshot, then the topics to their ends. Read-only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SEEN = "SELECT topic, case_id, seq FROM {s}.seen"
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """positions: (topic, partition) → next offset; of the service's own topic, what is confirmed."""
+    """A lease row. positions: (topic, partition) → next offset; for the service's own topic, the confirmed offset."""
 
     unit: str
     owner: str
@@ -45,7 +45,7 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """Runtime's tables of one service. outbox: (partition, records, since µs). queue: unsent rows and the oldest's time."""
+    """The runtime tables of one service. outbox: (partition, records, since µs). queue: unsent rows and the oldest's time."""
 
     name: str
     alive: int
@@ -56,7 +56,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """A record of a case topic by its clear part."""
+    """A record of a case topic, by its part that is readable without a key."""
 
     place: Place
     offset: int
@@ -65,12 +65,15 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Vitals(Struct, kw_only=True):
-    """now: µs by the stack's clock. ahead: by how much a drill moved it. unread: case topics' records without a readable clear part."""
+    """The facts. now: µs by the stack's clock. ahead: µs by which a drill moved it.
+
+    unread: records of case topics whose clear part cannot be read.
+    """
 
     now: int
     ahead: int
     moved: bool
-    """Somebody moved the clock, and this is no drill."""
+    """True if somebody moved the clock, and the stack is not a drill."""
     services: dict[str, Service]
     ends: dict[Place, int]
     records: list[Seen]
@@ -84,40 +87,43 @@ class Vitals(Struct, kw_only=True):
     alarms: dict[str, int]
     keys: set[str]
     wrong_keys: str
-    """Why the keys cannot be unwrapped; empty when they can."""
+    """The reason that the keys cannot be unwrapped; empty where they can."""
     places: dict[str, tuple[int, int]]
     """Service id → (capacity, held)."""
     policy: list[tuple[int, int, int | None]]
-    """(number, activated, confirmed)."""
+    """(number, activated, confirmed) of each bundle."""
     kept: set[str] = field(default_factory=set)
     """Cases whose wrapped key is on referral-keys."""
     erased: set[str] = field(default_factory=set)
-    """Cases of which intake has said that they are erased."""
+    """Cases that intake has recorded as erased."""
     forged: set[str] = field(default_factory=set)
-    """Cases of which somebody else has said so."""
+    """Cases that another writer has recorded as erased."""
     erasures: list[tuple[str, int, int | None, int | None]] = field(default_factory=list)
-    """(case, asked for, approved, destroyed) of every erasure that was not refused."""
+    """(case, requested, approved, destroyed) of every erasure that was not refused."""
     rows: set[str] = field(default_factory=set)
     """Cases with a case file."""
     promises: list[tuple[str, str, int]] = field(default_factory=list)
     """(event, case, received) of every receipt that intake has given."""
     logged: set[str] = field(default_factory=set)
-    """Events of intake that stand in the log."""
+    """Events of intake that are in the log."""
     topics: list[str] = field(default_factory=list)
-    """What the broker has otherwise than the cards say."""
+    """Differences between the broker's topics and their cards."""
     bare: list[str] = field(default_factory=list)
-    """Rungs whose rota has run out or has gaps, each with what follows; asked of the notifier's rules by `referral doctor`."""
+    """Rungs whose rota has run out or has gaps, each with the consequence; computed by the notifier's own rules."""
     kinds: dict[str, int] = field(default_factory=dict)
-    """Kind of audit entry → how many."""
+    """Kind of audit entry → number of entries."""
 
 
 async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
-    """All of it. The topics are read after the database, so that what a position names is there. OSError, KafkaError: away."""
+    """Read all facts. The topics come after the database, so that every record below a position exists.
+
+    OSError, KafkaError: broker down.
+    """
     services = {name: await _service(tx, name) for name in LINE}
     wrong, opened = "", {}
     try:
         opened = await connection.case_keys(tx, found)
-    except Exception as error:  # any trouble with the key file or a key is a finding, not a failure
+    except Exception as error:  # any error of the key file or a key is a finding, not a failure
         wrong = str(error)
     at, moved = await clock.shown(tx)
     vitals = Vitals(
@@ -146,7 +152,7 @@ async def gather(tx: AsyncConnection, found: Settings) -> Vitals:
     for row in await tx.execute(text("SELECT case_id, state FROM routing.case_state")):
         try:
             vitals.cases[row.case_id] = case_state.unseal(opened[row.case_id], row.case_id, row.state)
-        except Exception:  # whatever keeps it from opening, it does not open
+        except Exception:  # whatever the cause, the state does not open
             vitals.sealed.add(row.case_id)
     await _topics(vitals, found, {topic: await writer_mark.secret(tx, owner) for owner, topic in WRITES.items()})
     return vitals
@@ -172,7 +178,7 @@ async def _service(tx: AsyncConnection, name: str) -> Service:
 
 
 async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) -> None:
-    """What the broker holds, and whether its topics are as their cards say."""
+    """Read the broker's records, and compare its topics with their cards."""
     intake = erasure_tag.intake_keys(found)
     cards = clients.wanted(found)
     admin = AIOKafkaAdminClient(bootstrap_servers=found.kafka)

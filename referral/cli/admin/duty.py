@@ -1,4 +1,4 @@
-"""`referral duty`: whom the notifier may knock, by which channel, and when they are on duty."""
+"""`referral duty`: manage the people that the notifier may knock, their channels, and their shifts."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def person_command(
     rung: Annotated[list[str], typer.Option(help="A rung of its ladder, e.g. duty-officer; may be given several times.")],
     email: Annotated[str | None, typer.Option(help="Where knocks go; kept sealed.")] = None,
 ) -> None:
-    """Add a person who can be knocked, or change one. Knocks speak the language of the inbox account.
+    """Add a person who can be knocked, or change one. Knocks are written in the language of the inbox account.
 
-    Exit 0 done, 1 refused, 2 the database is away.
+    Exit 0 done, 1 refused, 2 the database is down.
 
     Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org
     """
@@ -58,7 +58,7 @@ def shift_command(
 ) -> None:
     """Put a person on duty, once or every week; times are wall clock in Belgrade.
 
-    Exit 0 done, 1 refused, 2 the database is away.
+    Exit 0 done, 1 refused, 2 the database is down.
 
     Example: referral duty shift ACCOUNT 'mon-fri 20:00-08:00' --rung duty-officer
     """
@@ -75,9 +75,9 @@ def shift_command(
 
 
 def absence_command(account: Account, begin: str, end: str) -> None:
-    """A person is on no shift between two moments.
+    """Take a person off all shifts between two moments.
 
-    Exit 0 done, 1 refused, 2 the database is away.
+    Exit 0 done, 1 refused, 2 the database is down.
 
     Example: referral duty absence ACCOUNT '2026-12-24 20:00' '2027-01-02 08:00'
     """
@@ -91,7 +91,7 @@ def absence_command(account: Account, begin: str, end: str) -> None:
 def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or absence.")], number: int) -> None:
     """End a shift or an absence, by the number that `referral duty show` prints. Its row stays, for `referral duty history`.
 
-    Exit 0 done, 1 no such number, 2 the database is away.
+    Exit 0 done, 1 no such number, 2 the database is down.
 
     Example: referral duty remove weekly 12
     """
@@ -101,9 +101,9 @@ def remove_command(kind: Annotated[str, typer.Argument(help="weekly, single or a
 
 
 def disable_command(account: Account) -> None:
-    """Knock this person no more; what is planned already does not leave either.
+    """Stop knocking this person; knocks already planned are not sent either.
 
-    Exit 0 done, 1 no such person, 2 the database is away.
+    Exit 0 done, 1 no such person, 2 the database is down.
 
     Example: referral duty disable ACCOUNT
     """
@@ -113,7 +113,7 @@ def disable_command(account: Account) -> None:
 def enable_command(account: Account) -> None:
     """Knock this person again.
 
-    Exit 0 done, 1 no such person, 2 the database is away.
+    Exit 0 done, 1 no such person, 2 the database is down.
 
     Example: referral duty enable ACCOUNT
     """
@@ -121,9 +121,9 @@ def enable_command(account: Account) -> None:
 
 
 def pause_command(reason: Annotated[str, typer.Option(help="For the operators who find it paused; nothing about a case.")]) -> None:
-    """Send nothing at all from now on, for instance in a storm of messages. Offers go on: their limits climb and expire.
+    """Send nothing at all from now on, for instance in a storm of messages. Offers go on: they escalate and expire by their limits.
 
-    Exit 0 done, 2 the database is away.
+    Exit 0 done, 2 the database is down.
 
     Example: referral duty pause --reason 'the relay sends everything twice'
     """
@@ -134,7 +134,7 @@ def pause_command(reason: Annotated[str, typer.Option(help="For the operators wh
 def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away what waited instead of sending it.")] = False) -> None:
     """Send again: what waits and is still wanted, once.
 
-    Exit 0 done, 2 the database is away.
+    Exit 0 done, 2 the database is down.
 
     Example: referral duty resume
     """
@@ -148,9 +148,9 @@ def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away
 
 
 def show_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> None:
-    """The people, their channels (never an address), shifts, absences, whether sending is paused, and which rungs a rota leaves bare.
+    """Show the people, their channels (never an address), shifts, absences, a pause of sending, and the rungs that a rota leaves empty.
 
-    Exit 0 told, 1 no such agency, 2 the database is away.
+    Exit 0 shown, 1 no such agency, 2 the database is down.
 
     Example: referral duty show --agency police-prizren
     """
@@ -171,9 +171,9 @@ def history_command(
     at: Annotated[str, typer.Option(help="An instant: 2026-11-26 02:00 by the wall clock in Belgrade, or RFC 3339.")],
     as_json: console.Json = False,
 ) -> None:
-    """Who was on duty at an instant, by the roster as it stood then, and who had changed it in the week before.
+    """Show who was on duty at an instant, by the roster of that time, and who had changed it in the week before.
 
-    Exit 0 told, 1 no such agency or no such time, 2 the database is away.
+    Exit 0 shown, 1 no such agency or no such time, 2 the database is down.
 
     Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
     """
@@ -194,7 +194,7 @@ async def _disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
 
 
 def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
-    """One transaction, as the database's administrator. Unavailable: the database is away."""
+    """Run one transaction as the database's administrator. Unavailable: the database is down."""
 
     async def whole() -> T:
         found = settings.load()

@@ -1,4 +1,4 @@
-"""Agencies and rungs that a command is given, checked against the directory: a typing error must not be found out at night."""
+"""Check the agencies and rungs in a command's arguments against the directory, so that a typing error fails now and not at night."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from referral.runtime.settings import Settings
 
 
 def agency(found: Settings, written: str) -> str:
-    """The id of an agency. Rejected: the directory has none of this name."""
+    """Return the id of an agency. Rejected: the directory has no agency of this name."""
     known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
     if written not in known:
         raise Rejected("unknown-agency", "--agency", f"use an id of the directory: {allowed(written, known)}")
@@ -20,7 +20,7 @@ def agency(found: Settings, written: str) -> str:
 
 
 def rungs(found: Settings, of: str, written: Iterable[str]) -> tuple[str, ...]:
-    """Rungs of an agency's ladder, each once. of: the id of an agency of the directory. Rejected: its ladder has no such rung."""
+    """Return rungs of an agency's ladder, each once. of: the agency's id. Rejected: its ladder has no such rung."""
     file = found.policy / "directory" / f"{of}.yaml"
     ladder = tuple(yaml.safe_load(file.read_text("utf-8")).get("ladder", ())) if file.is_file() else ()
     for word in written:

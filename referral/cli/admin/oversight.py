@@ -1,4 +1,4 @@
-"""`referral oversight`: who may read the figures, which releases are out, and one of them."""
+"""`referral oversight`: manage the tokens of the oversight pages, list the releases, and show one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 class Role(StrEnum):
-    """What the pages show first; both may read all."""
+    """The part of the pages that a reader sees first; both roles may read everything."""
 
     COMMITTEE = "committee"
     ADVISER = "adviser"
@@ -45,13 +45,13 @@ All = Annotated[bool, typer.Option("--all", help="Hidden figures too, each on it
 
 
 def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
-    """Make a token for the oversight pages. It is shown once, and kept as a hash.
+    """Make a token for the oversight pages. It is shown once, and stored as a hash.
 
-    Exit 0 made, 2 the name is none, or the database is away.
+    Exit 0 made, 2 the name is malformed, or the database is down.
 
     Example: referral oversight reader add childrens-rights-adviser adviser
     """
-    if not OFFICE.fullmatch(name):  # nobody's name may stand there
+    if not OFFICE.fullmatch(name):  # no person's name may be stored there
         raise typer.BadParameter("NAME: an office as one word, e.g. committee-secretariat: a to z, digits and hyphens, at most 63")
     made = secrets.token_urlsafe(32)
     run(settings.load(), lambda tx: add(tx, name, role.value, made))
@@ -60,9 +60,9 @@ def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
 
 
 def list_command(as_json: console.Json = False) -> int:
-    """Who has or had a token.
+    """List the offices that have or had a token.
 
-    Exit 0 done, 2 the database is away.
+    Exit 0 done, 2 the database is down.
 
     Example: referral oversight reader list
     """
@@ -78,7 +78,7 @@ def list_command(as_json: console.Json = False) -> int:
 def end_command(name: Name, as_json: console.Json = False) -> int:
     """End every token of an office, at once.
 
-    Exit 0 ended, 1 no token of this name stands, 2 the database is away.
+    Exit 0 ended, 1 no token of this name is valid, 2 the database is down.
 
     Example: referral oversight reader end committee-secretariat
     """
@@ -90,11 +90,12 @@ def end_command(name: Name, as_json: console.Json = False) -> int:
 
 
 def begin_command(as_json: console.Json = False) -> int:
-    """Say that no release was ever made, where the first month closed more than two months ago: oversight makes them all.
+    """Confirm that no release was ever made, although the first month closed over two months ago: oversight then makes them all.
 
-    Never after releases were lost: made again, they are without who was erased since, and next to the old ones tell of that child.
+    Never run it after releases were lost. Releases made again lack the cases erased since; compared with the old ones, they disclose that
+    child.
 
-    Exit 0 said, 2 the database is away.
+    Exit 0 confirmed, 2 the database is down.
 
     Example: referral oversight begin
     """
@@ -108,7 +109,7 @@ def begin_command(as_json: console.Json = False) -> int:
 def releases_command(as_json: console.Json = False) -> int:
     """List the releases that are out, with the report of each.
 
-    Exit 0 done, 1 one of them was changed in the database, 2 the database is away.
+    Exit 0 done, 1 one of them was changed in the database, 2 the database is down.
 
     Example: referral oversight releases
     """
@@ -123,9 +124,9 @@ def releases_command(as_json: console.Json = False) -> int:
 
 
 def show_command(number: Number = None, every: All = False, as_json: console.Json = False) -> int:
-    """Show a release: what is told, what waits, and how much is hidden.
+    """Show a release: its figures, the waiting blocks, and the number of hidden figures.
 
-    Exit 0 done, 1 there is no such release, or it was changed in the database, 2 the database is away.
+    Exit 0 done, 1 there is no such release, or it was changed in the database, 2 the database is down.
 
     Example: referral oversight show 3
     """
@@ -155,17 +156,17 @@ def show_command(number: Number = None, every: All = False, as_json: console.Jso
 
 
 async def add(tx: AsyncConnection, name: str, role: str, token: str) -> None:
-    """An office's token, from now on."""
+    """Store the hash of an office's token."""
     await tx.execute(ADD, {"hash": hashlib.sha256(token.encode()).digest(), "name": name, "role": role, "at": await clock.now(tx)})
 
 
 async def end(tx: AsyncConnection, name: str) -> int:
-    """How many tokens of it stood until now."""
+    """End the valid tokens of an office and return their number."""
     return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())
 
 
 async def begin(tx: AsyncConnection) -> None:
-    """The releases begin now, though months have closed long ago."""
+    """Allow oversight to make its first releases, although months have closed long ago."""
     await tx.execute(BEGIN, {"name": BEGINS})
 
 
@@ -179,7 +180,7 @@ def _listed(each: Published) -> tuple[object, ...]:
 
 
 def _worth(figure: FigureReleased) -> bool:
-    """Not hidden, and not once more how many children there are, or all others."""
+    """Return True for a figure that is not hidden and does not repeat the number of children or the remainder."""
     return figure.mark is not Mark.HIDDEN and figure.group != "no" and (figure.group != "all" or figure.measure == "children")
 
 

@@ -1,6 +1,6 @@
-"""`referral prepare`: what the services need before they start.
+"""`referral prepare`: make the roles, schemas, tables and topics that the services need before they start.
 
-`referral recover`: the database was set back to an older copy, Kafka is ahead; put back what the topics prove and go on.
+`referral recover`: rebuild the tables from the topics after the database was set back to an older copy and Kafka is ahead.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from referral.wire import topics
 def prepare(as_json: console.Json = False) -> int:
     """Make roles, schemas, tables and topics. Repeating it is harmless; it never removes anything.
 
-    `referral up` does this by itself. Exit 0: all is as it must be. 1: a topic or the database differs. 2: one of them is away.
+    `referral up` does this by itself. Exit 0: everything matches. 1: a topic or the database differs. 2: one of them is down.
 
     Example: referral prepare
     """
@@ -46,13 +46,13 @@ def prepare(as_json: console.Json = False) -> int:
 
 
 ORDER = ("routing", "intake", "notifier", "audit")
-"""Routing first: intake needs the policy in force. Each is one transaction that fences its service and brings the keys back."""
+"""Routing is first, because intake needs the policy in force. Each is one transaction that fences its service and restores the keys."""
 
 
 def recover(as_json: console.Json = False) -> int:
-    """Fold the services' tables again from the topics, after their units stopped as rewound. Repeating it is harmless.
+    """Rebuild the services' tables from the topics, after their units stopped because the database was set back. Repeating it is harmless.
 
-    Exit 0: done; the units go on by themselves. 2: database or broker away; nothing of the service named was changed.
+    Exit 0: done; the units resume by themselves. 2: database or broker down; the service that the message names is unchanged.
 
     Example: referral recover
     """
@@ -72,5 +72,5 @@ def recover(as_json: console.Json = False) -> int:
 
 
 async def _answer(_: AsyncConnection, found: Settings) -> None:
-    """Database and broker are there: asked first, so that none of the services begins in vain."""
+    """Check that database and broker answer, before any service begins."""
     await scan.ends(found, CASE_TOPICS)

@@ -1,8 +1,8 @@
-"""The people that the notifier may knock, and their rota, in PostgreSQL: written from the command line, read by the notifier.
+"""The roster in PostgreSQL: the people that the notifier may knock, and their rota. Commands write it; the notifier reads it.
 
-How a rota is written on the command line: `mon-fri 20:00-08:00`, `fri 16:00-mon 08:00`, `2026-12-24 20:00/2026-12-25 08:00`. Pure.
+A rota on the command line: `mon-fri 20:00-08:00`, `fri 16:00-mon 08:00`, `2026-12-24 20:00/2026-12-25 08:00`.
 
-Asks the notifier's own rules who is on duty: the answer of `referral duty` and of the machine is one.
+`ask` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ _READ = {
 
 
 class Person(Struct, frozen=True, kw_only=True):
-    """Whom the notifier may knock. account: id of the inbox account. rungs: names in the agency's ladder.
+    """A person that the notifier may knock. account: id of the inbox account. rungs: names in the agency's ladder.
 
-    email: sealed before it is stored; None leaves what is known. The language is the inbox account's.
+    email: sealed before it is stored; None keeps the stored one. The language is the inbox account's.
     """
 
     account: str
@@ -95,7 +95,7 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) -> None:
-    """Let the notifier know people, or what has changed about them. Rejected: no uuid, or no address."""
+    """Add people to the notifier's roster, or update them. Rejected: not a uuid, or not an address."""
     rows, addresses = [], {}
     for person in people:
         account = _account(person.account)
@@ -111,7 +111,7 @@ async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) 
 
 
 async def _new_contacts(tx: AsyncConnection, keys: Keys, addresses: Mapping[str, bytes]) -> list[dict[str, object]]:
-    """Those whose address is another than the one that is known, sealed."""
+    """Return the sealed contact rows of the people whose address differs from the stored one."""
     seal, open_ = keys.box(BOX)
     known = {row.account: open_(row.address, _context(row.account)) for row in await tx.execute(_ADDRESS, {"accounts": list(addresses)})}
     return [
@@ -126,14 +126,17 @@ def _context(account: str) -> bytes:
 
 
 async def add_person(tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], email: str | None = None) -> None:
-    """One of add_people."""
+    """Add or update one person, as `add_people` does."""
     await add_people(tx, keys, [Person(account=account, agency=agency, rungs=tuple(rungs), email=email)])
 
 
 async def add_shift(
     tx: AsyncConnection, *, account: str, rung: str, written: str, since: date | None = None, until: date | None = None
 ) -> int:
-    """Put a person on duty, as `rota.parse` reads it; the same shift twice is one. Returns how many. Rejected: nobody, or no shift."""
+    """Put a person on duty and return the number of shifts; a repeated shift counts once.
+
+    written: a shift as `parse` reads it. Rejected: no such person, or not a shift.
+    """
     who = {"account": _account(account), "agency": await agency_of(tx, account), "rung": rung}
     shift = parse(written)
     if isinstance(shift, Single):
@@ -144,7 +147,7 @@ async def add_shift(
 
 
 async def add_weekly(tx: AsyncConnection, people: Iterable[Person], written: str) -> None:
-    """Put people whom the notifier knows on duty on each of their rungs, by one shift that repeats every week. Rejected: no such shift."""
+    """Put known people on duty on each of their rungs, by one shift that repeats every week. Rejected: not a weekly shift."""
     shift = parse(written)
     if isinstance(shift, Single):
         raise Rejected("malformed", "shift", HINT)
@@ -158,19 +161,19 @@ def _week(who: Mapping[str, str], one: Weekly, since: date | None, until: date |
 
 
 async def set_disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
-    """Nothing goes out to a disabled account, also not what is planned already. One that the notifier does not know is left alone."""
+    """Enable or disable an account. A disabled one receives nothing, not even planned knocks. An unknown account is ignored."""
     await tx.execute(_DISABLE, {"account": _account(account), "disabled": disabled})
 
 
 async def add_absence(tx: AsyncConnection, *, account: str, begin: str, end: str) -> None:
-    """A person is on no shift between two moments. Rejected: nobody, or no such moments."""
+    """Take a person off all shifts between two moments. Rejected: no such person, or malformed moments."""
     await agency_of(tx, account)
     span = between(begin, end)
     await tx.execute(_ABSENCE, {"account": _account(account), "starts": span.starts, "ends": span.ends})
 
 
 async def end(tx: AsyncConnection, part: str, number: int) -> None:
-    """A shift or an absence holds no longer; its row stays. part: one of PARTS. Rejected: no such row holds."""
+    """End a shift or an absence; its row stays. part: one of PARTS. Rejected: no such row is active."""
     assert part in PARTS
     done = await tx.execute(text(f"UPDATE notifier.{part} {_END} WHERE id = :id AND ended_at IS NULL RETURNING id"), {"id": number})
     if done.one_or_none() is None:
@@ -178,22 +181,22 @@ async def end(tx: AsyncConnection, part: str, number: int) -> None:
 
 
 async def pause(tx: AsyncConnection, reason: str) -> None:
-    """Hold everything back that has not left."""
+    """Hold back everything that has not been sent."""
     await tx.execute(_PAUSE, {"reason": reason})
 
 
 async def resume(tx: AsyncConnection) -> None:
-    """Send again what waits and is still wanted."""
+    """Resume sending: what waits and is still wanted."""
     await tx.execute(_RESUME)
 
 
 async def drop(tx: AsyncConnection) -> None:
-    """Throw away what waits to be sent: the notifier's sender ends it, and says so of each."""
+    """Mark the waiting knocks as thrown away: the notifier's sender ends each of them and records it."""
     await tx.execute(_DROP)
 
 
 async def read(tx: AsyncConnection, agency: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Table → rows as mappings; of one agency or of all. Never an address."""
+    """Return table → rows as mappings, of one agency or of all. Never an address."""
     found = {}
     for name, statement in _READ.items():
         values = {} if name == "paused" else {"agency": agency}
@@ -202,7 +205,7 @@ async def read(tx: AsyncConnection, agency: str | None = None) -> dict[str, list
 
 
 async def agency_of(tx: AsyncConnection, account: str) -> str:
-    """The agency for which the notifier knocks a person. Rejected: it knows no such person."""
+    """Return the agency for which the notifier knocks a person. Rejected: the roster has no such person."""
     known = text("SELECT agency FROM notifier.person WHERE account = :account AND ended_at IS NULL")
     found = await tx.execute(known, {"account": _account(account)})
     agency = found.scalar_one_or_none()
@@ -212,7 +215,7 @@ async def agency_of(tx: AsyncConnection, account: str) -> str:
 
 
 async def owner(tx: AsyncConnection, account: str, agency: str) -> None:
-    """The inbox account is there, and of this agency: whoever is knocked must be able to look. Rejected."""
+    """Check that the inbox account exists and belongs to this agency, because a knocked person must be able to sign in. Rejected."""
     row = (await tx.execute(text("SELECT agency FROM intake.account WHERE id = :id"), {"id": _account(account)})).one_or_none()
     if row is None:
         raise Rejected("unknown", "account", f"no inbox account has this id; `referral staff list --agency {agency}` prints them")
@@ -241,7 +244,7 @@ _OVER = re.compile(rf"([a-z]{{3}}) {_CLOCK}-([a-z]{{3}}) {_CLOCK}")
 
 @dataclass(frozen=True, slots=True)
 class Weekly:
-    """weekday: 0 is Monday. start, end: minutes after its midnight by the wall clock; end may lie on a later day."""
+    """A weekly shift. weekday: 0 is Monday. start, end: minutes after its midnight by the wall clock; end may be on a later day."""
 
     weekday: int
     start: int
@@ -250,14 +253,14 @@ class Weekly:
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """µs UTC, half-open."""
+    """One shift or absence: µs UTC, half-open."""
 
     starts: int
     ends: int
 
 
 def parse(written: str) -> tuple[Weekly, ...] | Single:
-    """Shifts as a person writes them. Rejected: it is no shift."""
+    """Parse shifts in their written form. Rejected: not a shift."""
     words = " ".join(written.lower().split())
     if "/" in words:
         return between(*words.split("/", 1))
@@ -273,7 +276,7 @@ def parse(written: str) -> tuple[Weekly, ...] | Single:
 
 
 def between(begin: str, end: str) -> Single:
-    """Two moments, as RFC 3339 or by the wall clock in Belgrade. Rejected: no such moments, or they end before they begin."""
+    """Parse two moments, in RFC 3339 or by the wall clock in Belgrade. Rejected: malformed, or the end is before the begin."""
     starts, ends = moment(begin), moment(end)
     if ends <= starts:
         raise Rejected("backwards", "shift", "the end must lie after the begin")
@@ -281,7 +284,7 @@ def between(begin: str, end: str) -> Single:
 
 
 def moment(written: str) -> int:
-    """µs UTC. Without an offset it is the wall clock in Belgrade; a time that comes twice means its first coming."""
+    """Parse a moment to µs UTC. Without an offset it is the wall clock in Belgrade; a time that occurs twice means the first."""
     try:
         when = datetime.fromisoformat(written.strip().upper())
     except ValueError:
@@ -319,7 +322,7 @@ def _minute(clock: str) -> int:
 
 
 def ask(*arguments: str) -> dict[str, Any]:
-    """What `python -m services.notifier.history` prints. Unavailable: it could not; its own message is on standard error."""
+    """Return the output of `python -m services.notifier.history`. Unavailable: it failed; its own message is on standard error."""
     result = subprocess.run([sys.executable, "-m", "services.notifier.history", *arguments], stdout=subprocess.PIPE, check=False)
     if result.returncode:
         raise Unavailable("what the notifier's rules need (their own message is above)")
@@ -328,5 +331,5 @@ def ask(*arguments: str) -> dict[str, Any]:
 
 
 def bare(rungs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rungs with shifts that name nobody now: a hole, or a rota that has run out."""
+    """Return the rungs with shifts that name nobody now: the rota has a hole, or has run out."""
     return [{"agency": r["agency"], "rung": r["rung"], "now": r["said"]} for r in rungs if r["bare"]]

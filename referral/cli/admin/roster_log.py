@@ -1,6 +1,6 @@
-"""A change of the roster leaves a trace and takes effect at once: an event on the notifier's topic, and a look at what stands open.
+"""Log each change of the roster as an event on the notifier's topic, and make the notifier re-plan the open offers at once.
 
-Nobody hands over what was changed: rows that this transaction has written are found by their transaction id, so none can be forgotten.
+The changed rows are found by the id of this transaction, not passed by the caller, so no change can be forgotten.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ROWS = {
     "absence": f"{_AGENCY}, account, starts, ends",
     "pause": "'' AS agency, NULL AS account",
 }
-"""Columns of a row by part; the others have their empty value."""
+"""Columns of a row by part; missing columns have their empty value."""
 _EMPTY: dict[str, object] = {"rungs": (), "channel": "", "disabled": False, "weekday": -1, "start_minute": 0, "end_minute": 0}
 _EMPTY |= {"since": "", "until": "", "starts": None, "ends": None}
 _OPEN = text("SELECT id, case_id FROM notifier.asked WHERE agency = ANY(:agencies) AND state = 'OPEN' ORDER BY id FOR UPDATE")
@@ -49,18 +49,21 @@ _ALARM = text(
 
 
 def operator() -> str:
-    """The account of the operating system that runs this command."""
+    """Return the operating-system account that runs this command."""
     return getpass.getuser()
 
 
 def pseudonym(keys: Keys, name: str) -> str:
-    """Stands for an operator in the log: nobody without the master key can lead it back to a name, and one operator has one."""
+    """Return an operator's pseudonym for the log: always the same, and traceable to the name only with the master key."""
     return str(uuid.UUID(bytes=keys.hmac("operator", name.encode())[:16], version=5))
 
 
 @asynccontextmanager
 async def change(tx: AsyncConnection, found: Settings, by: str | None = None) -> AsyncIterator[None]:
-    """Everything that the block changes of the roster, in the caller's transaction. by: the operator; None: who runs this command."""
+    """Log everything that the block changes of the roster, in the caller's transaction.
+
+    by: the operator; None: the account that runs this command.
+    """
     name = operator() if by is None else by
     await tx.execute(_BY, {"by": name})
     yield
@@ -85,7 +88,7 @@ async def _told(tx: AsyncConnection, found: Settings, by: str) -> None:
 
 
 async def _changed(tx: AsyncConnection, part: str) -> Sequence[RosterRow]:
-    """What this transaction has begun or ended."""
+    """Return the rows that this transaction has begun or ended."""
     columns = f"id AS number, ended_at IS NOT NULL AS ended, {_ROWS[part]}"
     statement = text(f"SELECT {columns} FROM notifier.{part} r WHERE r.{_MINE} ORDER BY id")  # noqa: S608 - the words above
     found = [{**_EMPTY, **row} for row in (await tx.execute(statement)).mappings()]
@@ -93,7 +96,7 @@ async def _changed(tx: AsyncConnection, part: str) -> Sequence[RosterRow]:
 
 
 async def _look(tx: AsyncConnection, agencies: Sequence[str], now: int) -> None:
-    """Whoever comes on is knocked for what is open, at once; where somebody was taken off, others are looked for."""
+    """Make the notifier re-plan the agencies' open offers now: newcomers are knocked, and people taken off are replaced."""
     if not agencies:
         return
     await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

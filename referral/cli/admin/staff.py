@@ -1,4 +1,4 @@
-"""`referral staff`: personal accounts of the inbox. Where a person is knocked, and when, `referral duty` says."""
+"""`referral staff`: manage the personal accounts of the inbox. `referral duty` manages how and when their owners are knocked."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def add_command(
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
-    """Make an account and say its id. With --email and --rung its owner is knocked too; `referral duty` changes that later.
+    """Make an account and print its id. With --email and --rung its owner is knocked too; `referral duty` changes that later.
 
-    Exit 0 made, 1 refused, 2 the database is away.
+    Exit 0 made, 1 refused, 2 the database is down.
 
     Example: referral staff add besa.k --agency police-prizren --email besa@example.org --rung duty-officer
     """
@@ -77,7 +77,7 @@ def add_command(
 def password_command(login: Login, from_input: FromInput = False) -> int:
     """Give an account another password; its owner is signed out everywhere.
 
-    Exit 0 done, 1 no such account, 2 the database is away.
+    Exit 0 done, 1 no such account, 2 the database is down.
 
     Example: referral staff password besa.k
     """
@@ -86,9 +86,9 @@ def password_command(login: Login, from_input: FromInput = False) -> int:
 
 
 def disable_command(login: Login) -> int:
-    """Nobody signs in with this account any more, and its owner is not knocked; what is open ends at once.
+    """Disable an account: nobody can sign in with it, its open sessions end at once, and its owner is not knocked.
 
-    Exit 0 done, 1 no such account, 2 the database is away.
+    Exit 0 done, 1 no such account, 2 the database is down.
 
     Example: referral staff disable besa.k
     """
@@ -98,7 +98,7 @@ def disable_command(login: Login) -> int:
 def enable_command(login: Login) -> int:
     """Undo disable.
 
-    Exit 0 done, 1 no such account, 2 the database is away.
+    Exit 0 done, 1 no such account, 2 the database is down.
 
     Example: referral staff enable besa.k
     """
@@ -106,9 +106,9 @@ def enable_command(login: Login) -> int:
 
 
 def list_command(agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None, as_json: console.Json = False) -> int:
-    """The accounts that there are.
+    """List the accounts.
 
-    Exit 0 told, 2 the database is away.
+    Exit 0 listed, 2 the database is down.
 
     Example: referral staff list --agency police-prizren
     """
@@ -144,6 +144,9 @@ def _changed(found: settings.Settings, sql: Any, values: dict[str, object], what
 
 
 def _password(from_input: bool) -> str:
-    """The argon2id hash of a password that is typed twice, or one line of standard input; never an argument, which others can see."""
+    """Return the argon2id hash of a password, typed twice or read from one line of standard input.
+
+    It is never an argument, which others can see.
+    """
     said = sys.stdin.readline().rstrip("\r\n") if from_input else str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
     return passwords.hashed(passwords.checked(said))
