@@ -1,4 +1,4 @@
-"""`referral policy activate`: from now on a policy folder holds; and what every command does that reads one."""
+"""`referral policy activate`: store a policy folder as the next bundle; and read and check a folder for all other commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from referral.runtime.settings import Settings
 from referral.wire import policy_digest
 
 LIMIT = 7 * 1024 * 1024
-"""A bundle travels as one record of referral-policy, which takes 8 MiB (topics.yaml)."""
+"""Bytes. A bundle is one record of referral-policy, which accepts 8 MiB (topics.yaml)."""
 
 LOCK = text("LOCK TABLE routing.policy IN SHARE ROW EXCLUSIVE MODE")
 ALL = text("SELECT number, digest, files, confirmed FROM routing.policy ORDER BY number")
@@ -32,7 +32,7 @@ Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by defau
 
 
 class Activated(Struct, frozen=True, kw_only=True):
-    """number: of the bundle. new: false when the newest bundle has the same files already. confirmed: the broker has it."""
+    """The result. number: of the bundle. new: False if the newest bundle has the same files already. confirmed: the broker has it."""
 
     number: int
     digest: str
@@ -41,7 +41,7 @@ class Activated(Struct, frozen=True, kw_only=True):
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """The files of a policy folder. Rejected: there is none, or it is too large."""
+    """Read the files of a policy folder. Rejected: it does not exist, is empty, or is too large."""
     if not folder.is_dir():
         raise Rejected("no-folder", str(folder), "name a folder with pathways/, directory/ and calendars/")
     files = policy_digest.read(folder)
@@ -54,7 +54,7 @@ def read(folder: Path) -> dict[str, bytes]:
 
 
 async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
-    """Store these files as the next bundle; routing publishes it and uses it from the batch after that is confirmed.
+    """Store these files as the next bundle; routing publishes it and uses it from the batch after the broker's confirmation.
 
     The same files as the newest bundle are not stored twice. Rejected, PolicyErrors: nothing was stored.
     """
@@ -81,7 +81,7 @@ async def activate(found: Settings, files: Mapping[str, bytes]) -> Activated:
 
 
 def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
-    """The policy, or everything that is wrong with its files, one line each: file:line: what, and what is allowed."""
+    """Return the compiled policy, or every error in its files, one line each: file:line: the error, and the allowed values."""
     try:
         return policy.compile(files), ()
     except PolicyErrors as error:
@@ -91,7 +91,7 @@ def check(files: Mapping[str, bytes]) -> tuple[Policy | None, tuple[str, ...]]:
 def activate_command(folder: Folder = None, as_json: console.Json = False) -> int:
     """Put the folder into force for every decision from now on; tracks that run keep the procedure that they began with.
 
-    Exit 0 in force, 1 something in it is wrong, 2 database or folder away.
+    Exit 0 in force, 1 the policy has an error, 2 database or folder unavailable.
 
     Example: referral policy activate policy
     """
@@ -119,7 +119,7 @@ def activate_command(folder: Folder = None, as_json: console.Json = False) -> in
 
 
 def given(folder: Path) -> dict[str, bytes]:
-    """The files of a folder that a command was given; where it cannot be read, that is a usage error."""
+    """Read the files of a folder that a command was given. An unreadable folder is a usage error."""
     try:
         return read(folder)
     except Rejected as error:

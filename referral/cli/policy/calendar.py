@@ -1,6 +1,6 @@
-"""`referral policy calendar refresh`: holidays and clock changes of a country, written down so that no decision ever looks them up.
+"""`referral policy calendar refresh`: write a country's holidays and clock changes into the policy, so that no decision looks them up.
 
-Whether the calendar reaches far enough from today: what working days mean after its last year nobody has written down.
+`run_out` checks that the calendar reaches far enough from today: after its last year, working days are undefined.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from referral.runtime import settings
 
 COUNTRY, ZONE = "XK", "Europe/Belgrade"
 SPAN = 20
-"""Years at most: a calendar further ahead would mostly hold estimates (ours)."""
+"""The largest number of years: a calendar further ahead would mostly hold estimates (ours)."""
 HEAD = """\
 # A snapshot (Python package holidays, {version}, country {country}; IANA zone): a decision must come out the same
 # on every machine, for ever. Written by `referral policy calendar refresh`. offset: minutes ahead of UTC from that instant on.
@@ -39,9 +39,9 @@ def refresh_command(
     years: Annotated[str, typer.Option(help="2026-2030; by default the years that the snapshot has.")] = "",
     dry: Annotated[bool, typer.Option("--dry-run", help="Only print the difference.")] = False,
 ) -> int:
-    """Write the calendar of the policy anew and print what is different. It holds from the next `referral policy activate` on.
+    """Rewrite the calendar of the policy and print the differences. It is in force from the next `referral policy activate` on.
 
-    Exit 0 written, or nothing to write; 1 the years are refused; 2 the folder, or the package `holidays`, is not there.
+    Exit 0 written, or nothing to write; 1 the years are refused; 2 the folder, or the package `holidays`, is missing.
 
     Example: referral policy calendar refresh --years 2026-2030
     """
@@ -60,7 +60,7 @@ def refresh_command(
 
 
 def span(years: str) -> tuple[int, int]:
-    """First and last year of `2026-2030` or `2026`. Rejected: no such span."""
+    """Return the first and last year of `2026-2030` or `2026`. Rejected: malformed, or too long."""
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", years)
     if match is None:
         raise Rejected("malformed", "--years", "write 2026-2030, or one year")
@@ -71,7 +71,7 @@ def span(years: str) -> tuple[int, int]:
 
 
 def known(text: str) -> tuple[int, int]:
-    """The years of a snapshot. Rejected: it has no holidays."""
+    """Return the first and last year of a snapshot. Rejected: it has no holidays."""
     days = [str(item["day"]) for item in yaml.safe_load(text).get("holidays", ())]
     if not days:
         raise Rejected("empty", "calendar", "say --years 2026-2030")
@@ -79,7 +79,7 @@ def known(text: str) -> tuple[int, int]:
 
 
 def written(first: int, last: int) -> str:
-    """The file for these years, both included. Rejected: the package cannot tell all of them."""
+    """Return the text of the file for these years, both included. Rejected: the package does not cover all of them."""
     try:
         import holidays
     except ImportError:
@@ -96,7 +96,7 @@ def written(first: int, last: int) -> str:
 
 
 def changes(first: int, last: int) -> Iterator[tuple[datetime, int]]:
-    """Each instant from which another offset holds, in minutes; the first is the beginning of the first year."""
+    """Yield each instant from which another offset (in minutes) holds; the first is the beginning of the first year."""
     zone, offset, hour = ZoneInfo(ZONE), -1, datetime(first, 1, 1, tzinfo=UTC)
     end = datetime.combine(date(last + 1, 1, 1), datetime.min.time(), UTC)
     while hour < end:
@@ -110,7 +110,7 @@ EPOCH = date(1970, 1, 1).toordinal()
 
 
 def run_out(policy: Policy, now: int) -> tuple[str, ...]:
-    """One line for each procedure with a limit that, begun now (µs UTC), the calendar could not count to its end."""
+    """Return one line for each procedure with a limit that, begun now (µs UTC), the calendar could not count to its end."""
     last = date.fromordinal(EPOCH + min(policy.calendar.ends, 3_000_000) - 1).year
     return tuple(
         f"calendars/{policy.calendar.id}.yaml:1:1: ends with {last}, and {amount} {unit} of step {step} of {pathway} would run past it; "

@@ -1,4 +1,4 @@
-"""`referral policy check`: is a policy complete, and does every case reach somebody, whoever fails."""
+"""`referral policy check`: check that a policy is complete, and that every case reaches somebody, whichever agency fails."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def check(
     jobs: Jobs = CORES,
     as_json: console.Json = False,
 ) -> int:
-    """Is everything in the folder known and complete, and does every case reach somebody, whichever one agency fails?
+    """Check that everything in the folder is known and complete, and that every case reaches somebody, whichever one agency fails.
 
-    Every procedure, municipality and kind of child goes through the deciding code itself. Exit 0 yes, 1 no, 2 it cannot be read.
+    Every procedure, municipality and kind of child goes through the decision engine itself. Exit 0 yes, 1 no, 2 it cannot be read.
 
     Example: referral policy check policy
     """
@@ -86,7 +86,7 @@ def check(
 
 
 def _verdict(errors: int, files: int, digest: str) -> str:
-    """The last line: what is to be corrected, or what was found good."""
+    """Return the last line of the report: the number of errors, or the files and digest of a good policy."""
     return f"{errors} error{'s' if errors > 1 else ''}" if errors else f"good: {files} files, digest {digest[:16]}"
 
 

@@ -1,6 +1,6 @@
-"""The longest waits as a picture: municipalities down, procedures across, the darker the longer, with the time in every cell.
+"""Draw the longest waits as a picture: municipalities down, procedures across; a darker cell is a longer wait, with the time in it.
 
-Greys alone, so that it reads in black and white.
+It uses greys alone, so that it is readable in black and white.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from referral.domain.policy.limits import HOUR, MINUTE
 
 CELL, HIGH, LABEL, HEAD, MARGIN = 78, 20, 170, 120, 24
 LIGHT, DARK = 15 * MINUTE, 30 * 24 * HOUR
-"""Times that are white and that are black; between them the grey goes with the logarithm."""
+"""Times that are drawn white and black; between them the grey follows the logarithm."""
 PANELS = (("first", "First acceptance"), ("bed", "A bed"))
 
 
 def draw(result: Result, policy: Policy, failing: str) -> str:
-    """The whole picture. failing: who fails, in words."""
+    """Return the whole picture. failing: the agencies that fail, in words."""
     rows = result.tally.rows
     places = sorted({place for _, place in rows}, key=lambda id: policy.names("municipality", id, "en"))
     panels, x = [], MARGIN

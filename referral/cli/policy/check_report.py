@@ -1,6 +1,6 @@
-"""What `policy check` found, for a tired person: how long a case waits at worst, and what is wrong, each with where and for whom.
+"""Print the result of `policy check`: the longest waits of each procedure, and each fault with its place and the child that it affects.
 
-Counterexamples as files: a folder of stories, and beside them the files that the policy has otherwise than the shipped one.
+`write` stores counterexamples as a folder of stories, with the policy files that differ from the shipped ones beside them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ TITLE = "Longest wait when everybody answers in the last minute → when {} (one
 UNITS = ((2 * HOUR, MINUTE, "min"), (3 * DAY, HOUR, "h"), (1 << 62, DAY, "d"))
 COLUMNS = ("first acceptance", "a bed", "a desk is asked")
 STEPS = 6
-"""Steps that are named in one note."""
+"""Steps named in one note."""
 WORST = 3
-"""Municipalities that are named of each procedure."""
+"""Municipalities named for each procedure."""
 
 
 def print_times(result: Result, policy: Policy, fails: str, every: bool) -> None:
-    """For each procedure the longest waits, and where; or every municipality. fails: who does, in words."""
+    """Print the longest waits of each procedure and their places; or those of every municipality. fails: the failing agencies, in words."""
     rows = []
     for pathway in policy.current:
         found = {place: row for (id, place), row in result.tally.rows.items() if id == pathway.id}
@@ -69,7 +69,7 @@ def _times(calm: int, worst: int) -> str:
 
 
 def waits(micros: int) -> str:
-    """At most so long: rounded up to minutes, hours or days; – where it is never."""
+    """Return a wait, rounded up to minutes, hours or days; – for never."""
     if micros < 0:
         return "–"
     size, unit = next((size, unit) for most, size, unit in UNITS if micros < most)
@@ -77,7 +77,7 @@ def waits(micros: int) -> str:
 
 
 def print_found(result: Result, policy: Policy, *, told: bool) -> None:
-    """What is weak, one line each, then what is wrong, one paragraph each, and of the first how one comes to it, as a story."""
+    """Print one line for each weakness, one paragraph for each fault, and a story that leads to the first fault."""
     for line in _notes(result, policy):
         console.console.print(line, soft_wrap=True, markup=False, style="dim")
     for found in result.found.values():
@@ -91,7 +91,7 @@ def print_found(result: Result, policy: Policy, *, told: bool) -> None:
 
 
 def _notes(result: Result, policy: Policy) -> Iterator[str]:
-    """What is weak, by procedure: the steps for which the same is so in as many municipalities stand together."""
+    """Yield the weaknesses by procedure; steps with the same weakness in equally many municipalities share a line."""
     steps: dict[tuple[str, str, int], list[str]] = {}
     for found in result.weak.values():
         one = found.finding
@@ -103,7 +103,7 @@ def _notes(result: Result, policy: Policy) -> Iterator[str]:
 
 
 def lines(found: Found, policy: Policy) -> Iterator[str]:
-    """What is wrong, where and for whom, and what may help."""
+    """Yield a fault, its places, an example child, and a possible remedy."""
     one = found.finding
     step = f", step {one.step}" if one.step else ""
     yield f"pathways/{one.pathway}.yaml{step}: {one.said}"
@@ -117,7 +117,7 @@ def lines(found: Found, policy: Policy) -> Iterator[str]:
 
 
 def print_sums(result: Result, seconds: float) -> None:
-    """How much has been looked at, and what none of it did."""
+    """Print how much was checked, and the violations that never occurred."""
     tally = result.tally
     apart = f" ({tally.excluded} with somebody excluded)" if tally.excluded else ""
     looked = f"{tally.classes} kinds of cases on {tally.ways} ways{apart}, {tally.decisions} decisions; {seconds:.0f} s"
@@ -128,7 +128,7 @@ def print_sums(result: Result, seconds: float) -> None:
 
 
 def document(result: Result) -> dict[str, object]:
-    """Everything, for a program. Times in seconds; -1: never."""
+    """Return everything for a program. Times in seconds; -1: never."""
     tally = result.tally
     return {
         "times": [
@@ -167,7 +167,7 @@ POLICIES = "policies"
 
 
 def write(folder: Path, result: Result, files: Mapping[str, bytes]) -> list[Path]:
-    """One story for each thing that is wrong, where a way shows it. Rejected: the folder cannot be made."""
+    """Write one story for each fault that has one. Rejected: the folder cannot be made."""
     otherwise = differing(files, policy_digest.read(settings.CHECKOUT / "policy"))
     name = f"{POLICIES}/{policy_digest.digest(otherwise)[:8]}" if otherwise else ""
     told = [found for found in result.found.values() if found.story is not None]
@@ -193,6 +193,6 @@ def write(folder: Path, result: Result, files: Mapping[str, bytes]) -> list[Path
 
 
 def differing(files: Mapping[str, bytes], shipped: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files that are new or otherwise; one that is not there any more is empty."""
+    """Return the files that are new or changed; a removed file is empty."""
     found = {path: data for path, data in files.items() if shipped.get(path) != data}
     return {**found, **{path: b"" for path in shipped if path not in files}}

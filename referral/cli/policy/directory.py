@@ -1,4 +1,4 @@
-"""`referral policy directory export|import`: the directory for other people's tools, and from them, as Open Referral HSDS 3."""
+"""`referral policy directory export|import`: convert the directory to and from Open Referral HSDS 3, for other tools."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from referral.runtime import settings
 from referral.wire import policy_digest
 
 LARGEST = 32 * 1024 * 1024
-"""Bytes of a document: thirty times what 300 agencies need."""
+"""Bytes of a document: thirty times the need of 300 agencies."""
 Folder = Annotated[Path | None, typer.Argument(help="The policy folder; by default the one of the checkout.")]
 
 
@@ -52,9 +52,9 @@ def import_command(
     file: Annotated[Path, typer.Argument(help="HSDS 3 as `export` writes it.")],
     into: Annotated[Path | None, typer.Option("--into", help="The policy folder to write into; without it nothing is written.")] = None,
 ) -> int:
-    """Check a directory, say what it changes in the policy, and with --into write it; agencies that it does not name stay.
+    """Check a directory, print its changes to the policy, and with --into write it; agencies that it does not name stay.
 
-    Refused as a whole when it holds an address, a person, a telephone number, or anything that is not kept here.
+    The whole document is refused if it holds an address, a person, a telephone number, or any other field that this policy does not store.
 
     Exit 0 good, 1 refused, 2 a file cannot be read.
 
@@ -98,7 +98,7 @@ def _folder(folder: Path | None) -> tuple[Path, dict[str, bytes]]:
 
 
 def _write(folder: Path, changed: Mapping[str, bytes]) -> None:
-    """Each file whole or not at all."""
+    """Write each file atomically."""
     for path, data in changed.items():
         new = folder / f"{path}.new"
         new.write_bytes(data)

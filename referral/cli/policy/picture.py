@@ -1,4 +1,4 @@
-"""A procedure as a flow picture: SVG, black on white, readable in print and by a screen reader."""
+"""Draw a procedure as a flow picture: SVG, black on white, readable in print and by a screen reader."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway, Step
 
 WIDTH, LINE, SMALL, LETTER = 232.0, 15.0, 13.0, 5.9
-"""Of a box, of a line of its name, of a line below that, and of a letter beside a line, in pixels."""
+"""Pixels of a box, a line of its name, a line below that, and a letter beside a line."""
 MARGIN, BETWEEN, TOP = 24.0, 76.0, 74.0
-"""Around everything, between two rows, and above the first one."""
+"""Pixels around everything, between two rows, and above the first row."""
 STYLE = (
     "text{font-family:Helvetica,Arial,sans-serif;fill:#000}.name{font-size:13px;font-weight:bold}.small{font-size:11px}"
     ".word{font-size:10px}.title{font-size:19px;font-weight:bold}.box{fill:#fff;stroke:#000;stroke-width:1.2}"
@@ -23,7 +23,7 @@ STYLE = (
     ".at-once{stroke-dasharray:7 4}.when{stroke-dasharray:1.5 3.5}.back{fill:#fff;stroke:none}"
 )
 SHORT = {"acknowledge-missed": "not seen in time", "secure": "locks up", "misplaced": "no longer right"}
-"""Words beside a line, where the sheet has longer ones."""
+"""Short words beside a line, where the sheet has longer ones."""
 LEGEND = (
     "Box: somebody is asked. Cut corners: a decision. Thick: a place. Dashed: somebody is told.",
     "Line: waits for it. Dashed line: begins without waiting. Dotted line: is done only then.",
@@ -31,7 +31,7 @@ LEGEND = (
 
 
 def picture(pathway: Pathway, policy: Policy) -> str:
-    """The whole file."""
+    """Return the whole SVG file."""
     speak, lines = Speaker(policy), edges(pathway)
     table, middles = arrange(pathway, lines, WIDTH)
     texts = {step.id: list(_lines(step, pathway, speak)) for step in pathway.asking}
@@ -73,7 +73,7 @@ def picture(pathway: Pathway, policy: Policy) -> str:
 
 
 def _lines(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, str]]:
-    """What stands in a box: class and text of each line."""
+    """Yield class and text of each line in a box."""
     yield from (("name", line) for line in textwrap.wrap(speak.name("step", step.id), 26))
     said = [_who(step, speak)]
     if step.codes:
@@ -137,7 +137,10 @@ def _box(step: Step, at: tuple[float, float], texts: Sequence[tuple[str, str]]) 
 def _routes(
     lines: Sequence[Edge], where: Mapping[Spot, tuple[float, float]], tall: Mapping[Spot, float], heights: Sequence[float], speak: Speaker
 ) -> Iterator[str]:
-    """Every line from below its source to above its target; lines for the same word of the same step leave together, with the word once."""
+    """Yield every line from below its source to above its target.
+
+    Lines for the same word of the same step leave together, labelled once.
+    """
     leaving, coming = _ports(lines, where, speak)
     level = {top: n for n, top in enumerate(sorted({y for _, y in where.values()}))}
     tops = sorted(level)
@@ -170,7 +173,7 @@ def _said(id: str, word: str, speak: Speaker) -> list[str]:
 def _ports(
     lines: Sequence[Edge], where: Mapping[Spot, tuple[float, float]], speak: Speaker
 ) -> tuple[dict[tuple[str, str], float], dict[int, float]]:
-    """Where lines leave, by step and word, and where each arrives: side by side, in the order of what they lead to and come from."""
+    """Return where lines leave, by step and word, and where each arrives: side by side, sorted by the other end's position."""
     aims: dict[str, dict[str, list[float]]] = {}
     coming: dict[str, list[int]] = {}
     for number, edge in enumerate(lines):
@@ -193,7 +196,7 @@ def _ports(
 
 
 def _upwards(source: tuple[float, float], target: tuple[float, float]) -> str:
-    """A line to a step that stands in the same row or above: around the right sides."""
+    """Return a line to a step in the same row or above: around the right sides."""
     right, to = source[0] + WIDTH / 2, target[0] + WIDTH / 2
     bend = f"C{right + 40:.0f} {source[1] - 30:.0f},{to + 40:.0f} {target[1] + 50:.0f}"
     return f"M{right:.0f} {source[1] + 20:.0f}{bend},{to + 2:.0f} {target[1] + 24:.0f}"
@@ -217,7 +220,7 @@ def _foot(pathway: Pathway, speak: Speaker) -> Iterator[str]:
 
 
 def _told(pathway: Pathway, speak: Speaker) -> str:
-    """The same in sentences."""
+    """Return the procedure in sentences, for a screen reader."""
     said = []
     for number, step in enumerate(pathway.asking, 1):
         after = f" after {speak.all_of(step.after)}" if step.after else ""

@@ -1,4 +1,4 @@
-"""Where the steps of a procedure stand in its picture: in rows, each below all that it waits for. Pure arithmetic, no library."""
+"""Place the steps of a procedure in its picture: in rows, each step below every step that it waits for. Pure arithmetic, no library."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 from referral.domain.policy.procedure import Pathway
 
 SWEEPS = 12
-"""Rounds of putting each step under the middle of its neighbours; after eight nothing here moves any more."""
+"""Rounds that move each step to the middle of its neighbours; after eight, no step of our procedures moves any more."""
 GAP, BEND = 34.0, 22.0
-"""Pixels between two boxes, and the room that a line takes which passes a row."""
+"""Pixels between two boxes, and the width that a line needs to pass through a row."""
 
 
 class Edge(NamedTuple):
-    """target waits for a word of source. how: after, at-once or when."""
+    """`target` waits for a word of `source`. how: after, at-once or when."""
 
     source: str
     target: str
@@ -24,14 +24,14 @@ class Edge(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """A step, or (edge: its number) the place where a line passes a row; step then names the row."""
+    """A step; or, with `edge` (a line's number), the point where that line passes a row, and `step` then names the row."""
 
     step: str
     edge: int = -1
 
 
 def edges(pathway: Pathway) -> tuple[Edge, ...]:
-    """What waits for what, each once; a step that looks at itself has no line."""
+    """Return each dependency once; a step that depends on itself has no line."""
     found: dict[Edge, None] = {}
     for step in pathway.asking:
         groups = (("after", sorted(step.after)), ("at-once", sorted(step.at_once)), ("when", sorted(m for g in step.when for m in g)))
@@ -44,7 +44,7 @@ def edges(pathway: Pathway) -> tuple[Edge, ...]:
 
 
 def rows(pathway: Pathway, lines: Sequence[Edge]) -> dict[str, int]:
-    """The row of each step. A line that would lead upwards, in a circle, does not count."""
+    """Return the row of each step. A line that would close a circle upwards does not count."""
     below: dict[str, set[str]] = {step.id: set() for step in pathway.asking}
     for edge in sorted(lines, key=lambda edge: ("after", "at-once", "when").index(edge.how)):
         if not _reaches(below, edge.target, edge.source):
@@ -69,7 +69,10 @@ def _reaches(below: Mapping[str, Iterable[str]], start: str, goal: str) -> bool:
 
 
 def arrange(pathway: Pathway, lines: Sequence[Edge], width: float) -> tuple[list[list[Spot]], dict[Spot, float]]:
-    """The spots of every row from left to right, and the middle of each, in pixels from 0. What no line touches stands in rows below."""
+    """Return the spots of every row from left to right, and the middle of each, in pixels from 0.
+
+    Steps without lines get rows at the bottom.
+    """
     row = rows(pathway, lines)
     linked = {id for edge in lines for id in (edge.source, edge.target)}
     table: list[list[Spot]] = [[] for _ in range(max(row.values(), default=0) + 1)]
@@ -99,7 +102,7 @@ def arrange(pathway: Pathway, lines: Sequence[Edge], width: float) -> tuple[list
 
 
 def _settle(table: list[list[Spot]], beside: Mapping[Spot, list[Spot]], width: float) -> dict[Spot, float]:
-    """Move every spot towards the middle of those above and below it, row after row, without overlaps; order follows."""
+    """Move every spot towards the middle of those above and below it, row after row, without overlaps; the order follows."""
     at: dict[Spot, float] = {}
     for line in table:
         _spread(line, {spot: n * (width + GAP) for n, spot in enumerate(line)}, at, width)
@@ -117,7 +120,7 @@ def _half(spot: Spot, width: float) -> float:
 
 
 def _spread(line: list[Spot], wish: Mapping[Spot, float], at: dict[Spot, float], width: float) -> None:
-    """The places nearest to the wished ones without overlaps: neighbours that touch become one block in the middle of its wishes."""
+    """Place the spots nearest to their wishes without overlaps: neighbours that touch become one block in the middle of its wishes."""
     blocks: list[tuple[list[Spot], float]] = []
     for spot in line:
         block, middle = [spot], wish[spot]

@@ -1,6 +1,7 @@
-"""The pages of docs/reference that follow from the policy: `python -m referral.cli.policy.reference [--check]`.
+"""Generate the pages of docs/reference that follow from the policy: `python -m referral.cli.policy.reference [--check]`.
 
-A page and a picture for each procedure, and the JSON Schema for editors. They are checked in, so that an expert reads and signs them.
+It writes a page and a picture for each procedure, and the JSON Schema for editors. They are in the repository, so that an expert can read
+and sign them.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ FOLDER, SCHEMA = "docs/reference/pathways", "docs/reference/pathway.schema.json"
 
 
 def schema_text(policy: Policy) -> str:
-    """The JSON Schema of a procedure's file under this policy's code lists."""
+    """Return the JSON Schema of a procedure's file under this policy's code lists."""
     return json.dumps(schema(policy.codes), ensure_ascii=False, indent=1) + "\n"
 
 
 def page(found: Sheet) -> str:
-    """Markdown: the whole, the picture, then every step."""
+    """Return the Markdown page of a procedure: its overview, the picture, then every step."""
     ours, limits = found.ours
     lines = [
         MADE,
@@ -50,7 +51,7 @@ def _table(rows: Rows) -> list[str]:
 
 
 def index(policy: Policy) -> str:
-    """The list of all procedures."""
+    """Return the list of all procedures."""
     rows = [
         (f"[{policy.names('pathway', pathway.id, 'en')}]({pathway.id}.md)", f"{len(pathway.steps)} steps, version {pathway.version}")
         for pathway in policy.current
@@ -70,7 +71,7 @@ def index(policy: Policy) -> str:
 
 
 def render(policy: Policy) -> dict[str, str]:
-    """Path below the project → text, of every generated file."""
+    """Return path below the project → text, for every generated file."""
     files = {SCHEMA: schema_text(policy), f"{FOLDER}/README.md": index(policy)}
     for pathway in policy.current:
         files[f"{FOLDER}/{pathway.id}.md"] = page(sheet(pathway, policy))
@@ -79,14 +80,17 @@ def render(policy: Policy) -> dict[str, str]:
 
 
 def stale(files: Mapping[str, str]) -> list[str]:
-    """Paths that differ from the policy, are missing, or belong to no procedure any more."""
+    """Return the paths that differ from the policy, are missing, or belong to no procedure any more."""
     there = {path.relative_to(CHECKOUT).as_posix(): path for path in (CHECKOUT / FOLDER).glob("*.*")}
     changed = [path for path, text in files.items() if not (CHECKOUT / path).exists() or (CHECKOUT / path).read_text("utf-8") != text]
     return sorted({*changed, *(set(there) - set(files))})
 
 
 def main(arguments: list[str]) -> int:
-    """0: every page is as the policy says. 1: it is not, or the policy is wrong, and stderr says what to do."""
+    """Write or check the pages.
+
+    Return 0 if every page matches the policy; 1 if not, or if the policy has errors (stderr names the remedy).
+    """
     try:
         files = render(compile(policy_digest.read(CHECKOUT / "policy")))
     except PolicyErrors as error:

@@ -1,7 +1,4 @@
-"""A procedure as a sheet that an expert reads and signs: what runs, not what was typed.
-
-What the conditions of a procedure say, in words.
-"""
+"""Describe a compiled procedure as a sheet that an expert reads and signs, with its conditions in words."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ class StepSheet(Struct, frozen=True, kw_only=True):
 
 
 class Sheet(Struct, frozen=True, kw_only=True):
-    """The whole. ours: how many of its limits are our default (mark P), of how many."""
+    """The whole procedure. ours: the number of limits that are our default (mark P), and the number of all limits."""
 
     id: str
     name: str
@@ -53,7 +50,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
 
 def sheet(pathway: Pathway, policy: Policy) -> Sheet:
-    """Every word of the compiled procedure, in the order of its file."""
+    """Return every word of the compiled procedure, in the order of its file."""
     speak = Speaker(policy)
     limits = [limit for step in pathway.steps for limit in _limits(step)]
     return Sheet(
@@ -124,7 +121,7 @@ def _step(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, s
 
 
 def _who(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, str]]:
-    """Each seat, and the roles of a place."""
+    """Yield each seat, and the roles of a place."""
     if (placement := step.placement) is not None:
         for code, roles in placement.roles.items():
             yield f"if {speak.name('decision', code)}", speak.all("role", roles, ", then ")
@@ -139,7 +136,7 @@ def _who(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, st
 
 
 def _seat(step: Step, rule: SeatRule, held: SeatRule | None, speak: Speaker) -> Iterator[tuple[str, str]]:
-    """held: the rule of the seat whose holder is asked; what it says there is not said again."""
+    """Yield the rows of a seat. held: the rule of the seat whose holder is asked; its properties are not repeated."""
     of = f" ({rule.name})" if step.kind is StepKind.JOINT else ""
     if rule.holder is not None:
         seat = rule.name.partition(".")[2]
@@ -218,20 +215,20 @@ STATES = {
 
 
 class Speaker:
-    """Names of one policy, in English: what experts of several languages sign together."""
+    """The names of one policy in English, because experts of several languages sign the same sheet."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
 
     def name(self, kind: str, id: str) -> str:
-        """The English name of a code; a holder or a code without names is its own."""
+        """Return the English name of a code; a code without names stands for itself."""
         return self.policy.names(kind, id, "en")
 
     def all(self, kind: str, ids: Iterable[str], joined: str = ", ") -> str:
         return joined.join(self.name(kind, id) for id in ids)
 
     def mark(self, mark: str) -> tuple[str, str]:
-        """What it is about, and what is said of it."""
+        """Return the subject of a mark, and the statement about it."""
         trait, is_trait, value = mark.partition("=")
         if is_trait:
             return CIRCUMSTANCES.get(trait, trait), self.name(TRAITS.get(trait, trait), value)
@@ -239,7 +236,7 @@ class Speaker:
         return self.name("step", step), STATES.get(word) or self.name("decision", word)
 
     def any_of(self, marks: Marks) -> str:
-        """Of these one is enough: `Risk: High risk or Medium risk`."""
+        """Join marks of which one is enough: `Risk: High risk or Medium risk`."""
         about: dict[str, list[str]] = {}
         for mark in sorted(marks):
             subject, said = self.mark(mark)
@@ -247,9 +244,9 @@ class Speaker:
         return "; or ".join(f"{subject}: {' or '.join(said)}" for subject, said in about.items())
 
     def all_of(self, marks: Marks) -> str:
-        """All of these must stand: `Police: accepted; and Guardian: decided`."""
+        """Join marks that must all hold: `Police: accepted; and Guardian: decided`."""
         return "; and ".join(f"{subject}: {said}" for subject, said in map(self.mark, sorted(marks)))
 
     def every(self, groups: Sequence[Marks]) -> str:
-        """Of each group one is enough."""
+        """Join groups of marks; in each group one mark is enough."""
         return "; and ".join(self.any_of(group) for group in groups)

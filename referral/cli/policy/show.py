@@ -1,9 +1,4 @@
-"""`referral policy show`: a procedure as a sheet that an expert signs, and as a flow picture.
-
-The policy folder that a command looks at, compiled; what is wrong with it is said.
-
-`referral policy schema`: the JSON Schema with which an editor marks a slip while it is typed.
-"""
+"""`referral policy show|schema`: print a procedure as a sheet that an expert signs, draw it, or print the JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -32,9 +27,9 @@ def show_command(
     svg: Annotated[Path | None, typer.Option("--svg", help="Write the flow picture into this file.")] = None,
     as_json: console.Json = False,
 ) -> int:
-    """What a procedure says, step by step: who, where, within which limits, what silence means, what is shown, on which basis.
+    """Show a procedure step by step: who is asked, where, the limits, the effect of silence, the sections shown, the legal basis.
 
-    Exit 0 shown, 1 the policy is wrong, 2 there is no such procedure or folder.
+    Exit 0 shown, 1 the policy has an error, 2 there is no such procedure or folder.
 
     Example: referral policy show trafficking-child --svg trafficking-child.svg
     """
@@ -93,7 +88,7 @@ Folder = Annotated[Path | None, typer.Option("--policy", help="The policy folder
 
 
 def compiled(folder: Path | None) -> Policy | None:
-    """None, and every error on standard error, where it is wrong. BadParameter: there is no such folder."""
+    """Compile a policy folder. None: it has errors, all printed to standard error. BadParameter: there is no such folder."""
     try:
         return compile(activate.read(folder or CHECKOUT / "policy"))
     except Rejected as error:
@@ -105,11 +100,11 @@ def compiled(folder: Path | None) -> Policy | None:
 
 
 def schema_command(folder: Folder = None, as_json: console.Json = True) -> int:
-    """The JSON Schema of a procedure's file, with the code lists of this policy. It is always JSON.
+    """Print the JSON Schema of a procedure's file, with the code lists of this policy. It is always JSON.
 
-    An editor takes it from the first line of a file: # yaml-language-server: $schema=../../docs/reference/pathway.schema.json
+    An editor loads it through the first line of a file: # yaml-language-server: $schema=../../docs/reference/pathway.schema.json
 
-    Exit 0 printed, 1 the policy is wrong, 2 there is no such folder.
+    Exit 0 printed, 1 the policy has an error, 2 there is no such folder.
 
     Example: referral policy schema
     """

@@ -1,4 +1,4 @@
-"""`referral policy simulate`: a made-up caseload, or the same under two policies, straight through the heart."""
+"""`referral policy simulate`: run a made-up caseload through the decision engine, under one policy or under two."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def simulate(
     jobs: Jobs = CORES,
     as_json: console.Json = False,
 ) -> int:
-    """What a year of made-up cases comes to under a policy: times, declines, rungs, desks, full shelters. No person, no server, no risk.
+    """Simulate a year of made-up cases under a policy: times, declines, rungs, desks, full shelters. It uses no real person and no server.
 
-    Exit 0 done, 1 a policy is wrong, 2 folder, year or file cannot be used.
+    Exit 0 done, 1 a policy has an error, 2 folder, year or file cannot be used.
 
     Example: referral policy simulate --cases 1000 --seed 7
     """
@@ -74,7 +74,7 @@ def simulate(
 
 
 def _calendar(found: Policy, year: int) -> None:
-    """Working days can only be counted where holidays are known."""
+    """Refuse a year whose holidays the policy does not hold, because its working days cannot be counted."""
     known = sorted({(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).year for day in found.calendar.holidays})
     if known and year not in known:
         raise typer.BadParameter(f"--year {year}: the calendar of the policy knows {known[0]} to {known[-1]}")

@@ -1,4 +1,4 @@
-"""The figures of a simulation as one SVG picture: curves of time, bars of counts; a second policy is drawn beside the first."""
+"""Draw the figures of a simulation as one SVG picture: curves of time, bars of counts; a second policy is drawn beside the first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from referral.domain.policy import Policy
 WIDTH, HEIGHT, MARGIN = 560, 250, 20
 COLOURS = ("#1b6ca8", "#d1495b", "#3a7d44", "#8d6a9f", "#e08e45", "#5c5c5c", "#2a9d8f", "#b5838d")
 LABEL = 190
-"""Room for the words left of bars, and below which a curve begins."""
+"""Pixels for the words left of bars."""
 TICKS = {15: "15 min", 60: "1 h", 240: "4 h", 1440: "1 d", 5760: "4 d", 20160: "14 d"}
 LONGEST = 30 * 1440
 MANY = 9
@@ -23,7 +23,7 @@ BEFORE, AFTER = "#1b6ca8", "#e08e45"
 
 
 def draw(result: Result, policy: Policy, compared: bool) -> str:
-    """The whole picture."""
+    """Return the whole picture."""
     tallies = [result.before, *([result.after] if compared else [])]
     panels = [
         _curves("Time to the first acceptance, share of cases", tallies, "first", policy),
@@ -72,7 +72,7 @@ def _text(x: float, y: float, words: str, *, size: int = 11, bold: bool = False,
 
 
 def _bars(title: str, counts: Sequence[Mapping[str, float]]) -> str:
-    """Up to MANY words, each with one bar for every policy."""
+    """Draw up to MANY words, each with one bar per policy."""
     words = list(dict.fromkeys(word for count in counts for word in count))
     words = sorted(words, key=lambda w: (-max(c.get(w, 0) for c in counts), w))[:MANY]
     most = max((c.get(w, 0) for c in counts for w in words), default=0) or 1
@@ -89,9 +89,9 @@ def _bars(title: str, counts: Sequence[Mapping[str, float]]) -> str:
 
 
 def _curves(title: str, tallies: Sequence[Tally], measure: str, policy: Policy) -> str:
-    """One curve a pathway: the share of cases within a time, on a logarithmic scale; the second policy's are dashed.
+    """Draw one curve per pathway: the share of cases within a time, on a logarithmic scale; the second policy's curves are dashed.
 
-    A pathway has the same colour and number in every panel; each number stands on its curve at a height of its own.
+    A pathway has the same colour and number in every panel; each number is on its curve at a height of its own.
     """
     out, low = [_text(0, 12, title, bold=True, size=12)], HEIGHT - 20
     for tick, name in TICKS.items():
@@ -129,7 +129,7 @@ def _points(tally: Tally, measure: str, pathway: str) -> list[tuple[float, float
 
 
 def _between(points: Sequence[tuple[float, float]], y: float) -> tuple[float, float]:
-    """Where a curve that rises (so its y falls) has this height."""
+    """Return the point at which a rising curve (its y falls) has this height."""
     for (left, low), (right, high) in pairwise(points):
         if high <= y < low:
             return left + (right - left) * (low - y) / (low - high), y

@@ -1,7 +1,4 @@
-"""A simulation told to a person: the figures of each pathway, where it hurts, and the cases that another policy moves.
-
-The figures of a simulation as rows: what the CSV file holds, and what tables and pictures are made of.
-"""
+"""Print the figures of a simulation, by pathway and by problem, and the cases that another policy moves; write them as CSV rows."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ SHOWN = 8
 
 
 def print_tables(result: Result, policy: Policy, compared: bool) -> None:
-    """Everything of one policy, or of two side by side."""
+    """Print all figures of one policy, or of two side by side."""
     tallies = [result.before, *([result.after] if compared else [])]
     _pathways(tallies, policy)
     for measure, title in (
@@ -43,7 +40,7 @@ def print_tables(result: Result, policy: Policy, compared: bool) -> None:
 
 
 def length(minutes: float | None) -> str:
-    """A length of time in the unit that tells it best; `–` where there is none."""
+    """Return a length of time in the unit that suits it; `–` for none."""
     if minutes is None:
         return "–"
     for size, unit in ((1440, "d"), (60, "h")):
@@ -53,7 +50,7 @@ def length(minutes: float | None) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str | int]], title: str = "") -> None:
-    """What a row is about stands whole on one line; the figures give way."""
+    """Print a table whose first column never wraps; the columns of figures shrink instead."""
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
         grid.add_column(name, no_wrap=not number)
@@ -63,7 +60,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str | int]], title: s
 
 
 def _both(cells: list[str]) -> str:
-    """One figure, or two with an arrow where they differ."""
+    """Return one figure, or two with an arrow where they differ."""
     return cells[0] if len(set(cells)) == 1 else " → ".join(cells)
 
 
@@ -127,7 +124,7 @@ def _places(tallies: list[Tally], policy: Policy) -> None:
 
 
 def print_differences(found: Differences, cases: int, policy: Policy) -> None:
-    """Which cases go elsewhere, grouped, and one example of each kind as a story."""
+    """Print the cases that take another course, grouped, with one example of each kind as a story."""
     moved = sum(found.elsewhere.values())
     console.console.print(f"{moved} of {cases} cases go elsewhere", soft_wrap=True, style="bold")
     console.console.print(f"{found.said} more go the same way, but somebody is told another limit or shown something else", soft_wrap=True)
@@ -149,7 +146,7 @@ def print_differences(found: Differences, cases: int, policy: Policy) -> None:
 
 
 def print_example(parted: Parted) -> None:
-    """One case: what went before, and what each policy does where the ways part."""
+    """Print one case: its recent events, and each policy's decision where the two part."""
     console.console.print(f"\n[bold]case {parted.name}[/] · {parted.pathway} · {parted.place} · {parted.kind}", soft_wrap=True)
     for line in parted.story[-6:]:
         console.console.print(f"   {line}", soft_wrap=True, markup=False)
@@ -188,7 +185,7 @@ class Row(Struct, frozen=True):
 
 
 def rows(tally: Tally, years: int) -> Iterator[Row]:
-    """Every figure of one policy."""
+    """Yield every figure of one policy."""
     for measure in NUMBERS:
         for of in tally.of(measure):
             yield Row(measure, of, "", "count", tally.total(measure, of))
@@ -208,13 +205,13 @@ def rows(tally: Tally, years: int) -> Iterator[Row]:
 
 
 def full(tally: Tally, years: int) -> dict[str, float]:
-    """Days a year without a free place, by service, the fullest first."""
+    """Return days a year without a free place, by service, the fullest first."""
     days = {service: tally.total("full", service) / DAY / years for service in tally.of("full")}
     return dict(sorted(days.items(), key=lambda item: (-item[1], item[0])))
 
 
 def write(path: Path, result: Result, compared: bool) -> None:
-    """All of it as CSV; with a second column of figures, and the cases that go elsewhere, where two policies were compared."""
+    """Write all figures as CSV. For two policies, add a second column and the cases that take another course."""
     before = {(r.measure, r.of, r.what, r.unit): r.value for r in rows(result.before, result.years)}
     after = {(r.measure, r.of, r.what, r.unit): r.value for r in rows(result.after, result.years)} if compared else {}
     with path.open("w", encoding="utf-8", newline="") as file:
