@@ -1,4 +1,4 @@
-"""The `referral` command. Exit codes: 0 good · 1 the thing asked about is bad · 2 usage or environment · 3 could not be fully checked."""
+"""The `referral` command. Exit codes: 0 good · 1 the examined thing is bad · 2 usage or environment · 3 could not be fully checked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command that the shell gave."""
+    """Run the command that the shell passed."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command. Loading them takes a moment, in which Ctrl-C must be heard as quietly as later."""
+    """Run one command. Loading the commands takes a moment; Ctrl-C during that moment must end the program without a traceback too."""
     try:
         from referral.cli import app
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The `referral` program: run one command, and say what a failure of it means."""
+"""Run one command of the `referral` program, and turn each expected failure into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BAD, USAGE, UNCHECKED, INTERRUPTED = 1, 2, 3, 130
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; every expected failure is one line on standard error, never a traceback. The exit code."""
+    """Run one command and return its exit code. Every expected failure is one line on standard error, never a traceback."""
     try:
         code = app.main(arguments, standalone_mode=False)
     except typer.TyperException as error:
@@ -34,7 +34,7 @@ def run(arguments: list[str]) -> int:
         return _say(f"{error}: take a newer program", UNCHECKED)
     except Unavailable as error:
         return _say(str(error), USAGE)
-    except BrokenPipeError:  # `referral … | head`: the reader has what it wanted
+    except BrokenPipeError:  # `referral … | head`: the reader closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -51,7 +51,10 @@ def run(arguments: list[str]) -> int:
 
 
 def _of_a_package(error: Exception) -> int | None:
-    """Say what an error of the agencies' SDK or of the Kafka client means; None: it is neither. Commands that need neither load neither."""
+    """Print an error of the agencies' SDK or of the Kafka client, and return its exit code; None for any other error.
+
+    The imports are here so that a command that needs neither package loads neither.
+    """
     from aiokafka.errors import KafkaError
 
     from referral.client import Away, Problem
@@ -69,6 +72,6 @@ def _say(message: str, code: int) -> int:
 
 
 def _show(usage: str) -> int:
-    """A command that was called with nothing shows what it can do."""
+    """Print the usage of a command that was called without arguments."""
     typer.echo(usage)
     return USAGE

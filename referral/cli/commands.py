@@ -1,11 +1,11 @@
-"""Every command of `referral`: its name, its place, and the line that lists show."""
+"""The table of all commands of `referral`: name, module and function, and the line that lists display."""
 
 from __future__ import annotations
 
 from referral.cli.lazy import Group, Named
 
 POLICY_CALENDAR = (
-    Named("refresh", "referral.cli.policy.calendar:refresh_command", "Write the calendar of the policy anew and print what is different."),
+    Named("refresh", "referral.cli.policy.calendar:refresh_command", "Rewrite the calendar of the policy and print the differences."),
 )
 POLICY_DIRECTORY = (
     Named(
@@ -16,30 +16,32 @@ POLICY_DIRECTORY = (
     Named(
         "import",
         "referral.cli.policy.directory:import_command",
-        "Check a directory, say what it changes in the policy, and with --into write it; agencies that it does not name stay.",
+        "Check a directory, print its changes to the policy, and with --into write it; agencies that it does not name stay.",
     ),
 )
 OVERSIGHT_READER = (
     Named("add", "referral.cli.admin.oversight:add_command", "Make a token for the oversight pages."),
-    Named("list", "referral.cli.admin.oversight:list_command", "Who has or had a token."),
+    Named("list", "referral.cli.admin.oversight:list_command", "List the offices that have or had a token."),
     Named("end", "referral.cli.admin.oversight:end_command", "End every token of an office, at once."),
 )
 CASE = (
-    Named("show", "referral.cli.agency.case:show_case", "The case as a timeline: what was asked of whom, and how it stands."),
+    Named("show", "referral.cli.agency.case:show_case", "Show the case as a timeline: each request, the agency asked, and its state."),
     Named("instruct", "referral.cli.agency.case:instruct", "Decide, as the case's desk, what no rule could."),
-    Named("erase", "referral.cli.agency.case:erase", "Erase a case: one person asks, another approves, each with an own account."),
+    Named(
+        "erase", "referral.cli.agency.case:erase", "Erase a case: one person requests it, another approves it, each under an own account."
+    ),
     Named(
         "hold",
         "referral.cli.agency.case:hold",
-        "Say that a case must be kept: nobody can have it erased until another person lifts the hold.",
+        "Place a hold on a case: nobody can have it erased until another person lifts the hold.",
     ),
-    Named("lift", "referral.cli.agency.case:lift", "Say that a hold is over."),
-    Named("erasures", "referral.cli.agency.case:erasures", "The erasures at your desk that wait for approval, or for the log."),
+    Named("lift", "referral.cli.agency.case:lift", "Lift a hold."),
+    Named("erasures", "referral.cli.agency.case:erasures", "List the erasures at your desk that wait for approval, or for the log."),
 )
 AGENCY = (
     Named("token", "referral.cli.admin.agency:token_command", "Make a token, which is shown once and never again."),
     Named("topic", "referral.cli.admin.agency:topic_command", "Make the agency's own topic, ingress.<agency>."),
-    Named("exclude", "referral.cli.admin.agency:exclude_command", "As an agency that stands in the case: exclude somebody from it."),
+    Named("exclude", "referral.cli.admin.agency:exclude_command", "Exclude somebody from a case in which your agency takes part."),
     Named(
         "key",
         "referral.cli.admin.agency:key_command",
@@ -47,36 +49,34 @@ AGENCY = (
     ),
 )
 STAFF = (
-    Named("add", "referral.cli.admin.staff:add_command", "Make an account and say its id."),
+    Named("add", "referral.cli.admin.staff:add_command", "Make an account and print its id."),
     Named("password", "referral.cli.admin.staff:password_command", "Give an account another password; its owner is signed out everywhere."),
     Named(
         "disable",
         "referral.cli.admin.staff:disable_command",
-        "Nobody signs in with this account any more, and its owner is not knocked; what is open ends at once.",
+        "Disable an account: nobody can sign in with it, its open sessions end at once, and its owner is not knocked.",
     ),
     Named("enable", "referral.cli.admin.staff:enable_command", "Undo disable."),
-    Named("list", "referral.cli.admin.staff:list_command", "The accounts that there are."),
+    Named("list", "referral.cli.admin.staff:list_command", "List the accounts."),
 )
 DUTY = (
     Named("person", "referral.cli.admin.duty:person_command", "Add a person who can be knocked, or change one."),
     Named("shift", "referral.cli.admin.duty:shift_command", "Put a person on duty, once or every week; times are wall clock in Belgrade."),
-    Named("absence", "referral.cli.admin.duty:absence_command", "A person is on no shift between two moments."),
+    Named("absence", "referral.cli.admin.duty:absence_command", "Take a person off all shifts between two moments."),
     Named("remove", "referral.cli.admin.duty:remove_command", "End a shift or an absence, by the number that `referral duty show` prints."),
-    Named(
-        "disable", "referral.cli.admin.duty:disable_command", "Knock this person no more; what is planned already does not leave either."
-    ),
+    Named("disable", "referral.cli.admin.duty:disable_command", "Stop knocking this person; knocks already planned are not sent either."),
     Named("enable", "referral.cli.admin.duty:enable_command", "Knock this person again."),
     Named("pause", "referral.cli.admin.duty:pause_command", "Send nothing at all from now on, for instance in a storm of messages."),
     Named("resume", "referral.cli.admin.duty:resume_command", "Send again: what waits and is still wanted, once."),
     Named(
         "show",
         "referral.cli.admin.duty:show_command",
-        "The people, their channels (never an address), shifts, absences, whether sending is paused, and which rungs a rota leaves bare.",
+        "Show the people, their channels (never an address), shifts, absences, a pause of sending, and the rungs that a rota leaves empty.",
     ),
     Named(
         "history",
         "referral.cli.admin.duty:history_command",
-        "Who was on duty at an instant, by the roster as it stood then, and who had changed it in the week before.",
+        "Show who was on duty at an instant, by the roster of that time, and who had changed it in the week before.",
     ),
 )
 POLICY = (
@@ -88,20 +88,22 @@ POLICY = (
     Named(
         "check",
         "referral.cli.policy.check:check",
-        "Is everything in the folder known and complete, and does every case reach somebody, whichever one agency fails?",
+        "Check that everything in the folder is known and complete, and that every case reaches somebody, whichever one agency fails.",
     ),
     Named(
         "show",
         "referral.cli.policy.show:show_command",
-        "What a procedure says, step by step: who, where, within which limits, what silence means, what is shown, on which basis.",
+        "Show a procedure step by step: who is asked, where, the limits, the effect of silence, the sections shown, the legal basis.",
     ),
     Named(
-        "schema", "referral.cli.policy.show:schema_command", "The JSON Schema of a procedure's file, with the code lists of this policy."
+        "schema",
+        "referral.cli.policy.show:schema_command",
+        "Print the JSON Schema of a procedure's file, with the code lists of this policy.",
     ),
     Named(
         "simulate",
         "referral.cli.policy.simulate:simulate",
-        "What a year of made-up cases comes to under a policy: times, declines, rungs, desks, full shelters.",
+        "Simulate a year of made-up cases under a policy: times, declines, rungs, desks, full shelters.",
     ),
     Group("calendar", "The snapshot of holidays that working days are counted with.", POLICY_CALENDAR),
     Group("directory", "Agencies and services, in the words of Open Referral HSDS 3.", POLICY_DIRECTORY),
@@ -121,19 +123,19 @@ AUDIT = (
     Named(
         "verify",
         "referral.cli.audit.verify:verify_command",
-        "Prove a log: signed and witnessed, no tile, leaf or payload changed, nothing missing, every "
+        "Verify a log: signed and witnessed, no tile, leaf or payload changed, nothing missing, every "
         "decision the one that the rules lead to.",
     ),
     Named(
         "replay",
         "referral.cli.audit.replay:replay_command",
-        "Tell what happened from the log: time, entry, whether it is verified, event, who, why.",
+        "Display the events of the log: time, entry, verification mark, event, actor, reason.",
     ),
     Named(
         "figures",
         "referral.cli.audit.figures:figures_command",
-        "Compute the figures of oversight again from every event of the log, and compare: what is shown, "
-        "what is hidden, months and digest.",
+        "Recompute the figures of oversight from every event of the log, and compare releases with them: "
+        "displayed and hidden figures, months and digest.",
     ),
     Named(
         "prove",
@@ -165,10 +167,14 @@ OVERSIGHT = (
     Named(
         "begin",
         "referral.cli.admin.oversight:begin_command",
-        "Say that no release was ever made, where the first month closed more than two months ago: oversight makes them all.",
+        "Confirm that no release was ever made, although the first month closed over two months ago: oversight then makes them all.",
     ),
     Named("releases", "referral.cli.admin.oversight:releases_command", "List the releases that are out, with the report of each."),
-    Named("show", "referral.cli.admin.oversight:show_command", "Show a release: what is told, what waits, and how much is hidden."),
+    Named(
+        "show",
+        "referral.cli.admin.oversight:show_command",
+        "Show a release: its figures, the waiting blocks, and the number of hidden figures.",
+    ),
     Group("reader", "Tokens for the oversight pages.", OVERSIGHT_READER),
 )
 COMMANDS = (
@@ -178,7 +184,7 @@ COMMANDS = (
     Named(
         "submission",
         "referral.cli.agency.submit:submission",
-        "Tell what became of what your agency sent under a number of its own, by HTTP or Kafka.",
+        "Show the result of a message that your agency sent under its own number, by HTTP or Kafka.",
     ),
     Named(
         "receipt",
@@ -196,7 +202,7 @@ COMMANDS = (
     Named(
         "recover",
         "referral.cli.admin.prepare:recover",
-        "Fold the services' tables again from the topics, after their units stopped as rewound.",
+        "Rebuild the services' tables from the topics, after their units stopped because the database was set back.",
     ),
     Named("drill", "referral.cli.stack.drill:drill", "Pass time by the drill clock: limits run out, alarms go off."),
     Group("case", "One case.", CASE),

@@ -1,4 +1,4 @@
-"""The audit log and the keys as the database holds them, for commands that judge or tell it."""
+"""Read the audit log and the case keys from the database, for commands that judge or display the log."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ CASES = text("SELECT case_id FROM keys.case_key")
 
 
 async def entries(tx: AsyncConnection) -> AsyncIterator[Entry]:
-    """All of them, in the order of idx, as a stream."""
+    """Stream all entries, in the order of idx."""
     async with tx.stream(ALL) as rows:
         async for row in rows:
             yield entry(row)
 
 
 async def by_case(tx: AsyncConnection) -> AsyncIterator[tuple[str, list[Entry]]]:
-    """Case after case, each with its entries in the order of idx, as a stream."""
+    """Stream the cases one after another, each with its entries in the order of idx."""
     held: list[Entry] = []
     async with tx.stream(BY_CASE) as rows:
         async for row in rows:
@@ -51,35 +51,41 @@ async def by_case(tx: AsyncConnection) -> AsyncIterator[tuple[str, list[Entry]]]
 
 
 async def torn(tx: AsyncConnection) -> list[Entry]:
-    """All entries of the cases in which audit saw a fork or a gap."""
+    """Return all entries of the cases in which audit logged a fork or a gap."""
     return [entry(row) for row in await tx.execute(TORN_ONES, {"torn": [*TORN]})]
 
 
 async def size(tx: AsyncConnection) -> tuple[int, int]:
-    """How many entries, and how many cases."""
+    """Return the number of entries and the number of cases."""
     row = (await tx.execute(SIZE)).one()
     return row.entries, row.cases
 
 
 async def of_case(tx: AsyncConnection, case_id: str) -> list[Entry]:
-    """Those that belong to one case."""
+    """Return the entries of one case, in the order of idx."""
     return [entry(row) for row in await tx.execute(OF_CASE, {"case_id": case_id})]
 
 
 def entry(row: Row[tuple[object, ...]]) -> Entry:
-    """One row; only the leaf and what stands beside it is believed. Malformed, NewerVersion: the leaf."""
+    """Return the entry of a row. Only the leaf and its payload are used; the search columns are not trusted.
+
+    Malformed, NewerVersion: the leaf.
+    """
     headers = msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...])
     return made(row.idx, row.leaf, row.key, row.value, headers)
 
 
 async def case_keys(tx: AsyncConnection, found: Settings, ids: Iterable[str] | None = None) -> dict[str, bytes]:
-    """The keys of these cases, or of all; erased cases have none."""
+    """Return the keys of these cases, or of all cases; erased cases have none."""
     wanted = [row.case_id for row in await tx.execute(CASES)] if ids is None else list(ids)
     return await keys.read(found.master_key_file).load(tx, wanted)
 
 
 def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Settings | None = None) -> T:
-    """Run a question to the database in one read-only snapshot. where: the environment's stack, or this one. Unavailable: it is away."""
+    """Run a query in one read-only snapshot. where: the stack; by default the one that the environment names.
+
+    Unavailable: the database is down.
+    """
 
     async def run() -> T:
         found = where or settings.load()
@@ -100,7 +106,7 @@ def ask(question: Callable[[AsyncConnection, Settings], Awaitable[T]], where: Se
 
 
 def run(found: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """One transaction as the administrator. Unavailable: the database is away."""
+    """Run one transaction as the administrator. Unavailable: the database is down."""
 
     async def whole() -> T:
         engine = database.admin(found)

@@ -1,4 +1,4 @@
-"""How commands speak: a table for people, one JSON document for programs."""
+"""The output of commands: a table for people, one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of
 Url = Annotated[str, typer.Option("--url", envvar="REFERRAL_URL", help="Address of intake.")]
 Token = Annotated[str, typer.Option("--token", envvar="REFERRAL_TOKEN", help="Your agency's token; better in the environment than here.")]
 PROSE = 16
-"""Columns on the screen that a column of sentences keeps at least (ours)."""
+"""The smallest width in screen columns of a table column that holds sentences (ours)."""
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 console = Console(highlight=False)
@@ -29,8 +29,8 @@ errors = Console(stderr=True, highlight=False)
 
 
 def client(url: str, token: str) -> Client:
-    """The connection that a command uses; a missing token is a usage error. It signs with the key of the file REFERRAL_SIGNING_KEY_FILE."""
-    from referral.client import Client  # a tenth of a second, which no command needs that asks intake nothing
+    """Return the client of a command. It signs with the key in the file REFERRAL_SIGNING_KEY_FILE. A missing token is a usage error."""
+    from referral.client import Client  # takes a tenth of a second to load; only commands that call intake pay it
 
     if not token:
         raise typer.BadParameter("set REFERRAL_TOKEN to your agency's token (an operator makes one with `referral agency token`)")
@@ -47,21 +47,21 @@ def document(value: object) -> None:
 
 
 def progress(*, quiet: bool) -> Progress:
-    """A bar for long work, on standard error. quiet: none, where a program reads the answer."""
+    """Return a progress bar for long work, on standard error. quiet: display none, because a program reads the output."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(*columns, console=errors, disable=quiet)
 
 
 def wrong(lines: Iterable[str]) -> None:
-    """What must be corrected, on standard error, each on one line."""
+    """Print the mistakes that the user must correct to standard error, one per line."""
     for line in lines:
         errors.print(line, soft_wrap=True, markup=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
-    """Print rows below their columns. An id, a login, any single word stands whole: it is copied into the next command, or searched for.
+    """Print rows below their column names. A single word (an id, a login) is never broken: people copy it or search for it.
 
-    For a program (no terminal) a row is one line, however long. On a narrow terminal sentences fold; words make the line longer instead.
+    Without a terminal, each row is one line, however long. On a narrow terminal sentences fold; single words make the line longer instead.
     """
     lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")

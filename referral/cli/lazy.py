@@ -1,4 +1,4 @@
-"""Commands that are imported when they are called. A list shows the line of each, so no list needs the import of any."""
+"""Load each command's module only when the command is called. Lists print a stored line per command, so they import none."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class Named(TyperCommand):
-    """One command by its name. place: `module:function`. line: the first sentence of its help."""
+    """One command by name. place: `module:function`. line: the first sentence of its help."""
 
     def __init__(self, name: str, place: str, line: str) -> None:
         super().__init__(name, help=line, rich_markup_mode=None)
         self._place = place
 
     def load(self) -> Any:
-        """Import the command: with all of its help, its arguments and options.
+        """Import the command with its full help, arguments and options.
 
-        It is the one import by name in this program, and a test loads every command.
+        This is the only import by name in this program; a test loads every command.
         """
         one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         one.command(self.name)(pkgutil.resolve_name(self._place))
@@ -34,6 +34,6 @@ class Group(TyperGroup):
         super().__init__(name=name, help=line, commands=commands, no_args_is_help=True, rich_markup_mode=None)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command that the arguments call, and import it, for a run as for what a shell completes."""
+        """Find the command that the arguments call, and import it. Shell completion uses this too."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.load() if isinstance(command, Named) else command, rest
