@@ -23,11 +23,11 @@ from referral.runtime.settings import Settings, load
 from services.intake import audit_client, handle
 from services.intake.api import person_routes
 from services.intake.api import routes as api
-from services.intake.context import Door
-from services.intake.erasure.worker import Destroying
+from services.intake.context import IntakeContext
+from services.intake.erasure.worker import ErasureWorker
 from services.intake.pages import routes as pages
-from services.intake.policy_view import InForce
-from services.intake.unanswered import Promising
+from services.intake.policy_view import PolicyInForce
+from services.intake.unanswered import ReceiptCheck
 
 CONNECTIONS = 8
 """Connections of the HTTP server's pool (ours): two carry referrals, the others answers, readings and pages."""
@@ -68,7 +68,7 @@ def signing_key(settings: Settings) -> Ed25519PrivateKey:
     return found
 
 
-def service(door: Door, private: X25519PrivateKey | None, against: Callable[[], Mapping[str, str]] = dict) -> Service:
+def service(door: IntakeContext, private: X25519PrivateKey | None, against: Callable[[], Mapping[str, str]] = dict) -> Service:
     """Return the description of intake for the consumer loop. against: further reasons why the service is not ready."""
     return Service(
         name="intake",
@@ -82,7 +82,7 @@ def service(door: Door, private: X25519PrivateKey | None, against: Callable[[], 
     )
 
 
-def _agencies(door: Door) -> frozenset[str] | None:
+def _agencies(door: IntakeContext) -> frozenset[str] | None:
     """Return the agencies whose ingress topics are read: those of the directory in force; None before the first policy."""
     try:
         return frozenset(door.lists().codes["agency"])
@@ -90,7 +90,7 @@ def _agencies(door: Door) -> frozenset[str] | None:
         return None
 
 
-def application(door: Door, in_force: InForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:
+def application(door: IntakeContext, in_force: PolicyInForce, private: X25519PrivateKey | None, *, secure: bool) -> Starlette:
     """Return the HTTP application: the agencies' API and the staff inbox. secure: people reach the pages over https."""
     public = private.public_key().public_bytes_raw() if private else None
     routes = [*api.routes(door, public), *person_routes.routes(door)]
@@ -100,17 +100,17 @@ def application(door: Door, in_force: InForce, private: X25519PrivateKey | None,
 async def main(settings: Settings) -> None:
     engine = database.engine(settings, "intake", size=CONNECTIONS)
     followed = policy_feed.follow(settings)
-    in_force = InForce(followed)
+    in_force = PolicyInForce(followed)
     private = ingress_key(settings)
     log = httpx.AsyncClient(base_url=settings.audit_url, timeout=audit_client.DOOR_S)
     url = httpx.URL(settings.inbox_url)
     authority = url.netloc.decode().lower() if url.scheme == "https" else ""
     own = signing_key(settings)
-    door = Door(engine, case_keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, own, log, authority)
-    destroying = Destroying(door, settings)
+    door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: in_force.lists, new_id, seconds, own, log, authority)
+    destroying = ErasureWorker(door, settings)
     app = destroying.gate(application(door, in_force, private, secure=settings.is_secure(settings.inbox_url)))
     try:
-        background = (followed.run, in_force.follow, destroying.run, Promising(door).run)
+        background = (followed.run, in_force.follow, destroying.run, ReceiptCheck(door).run)
         await run(service(door, private, destroying.against), app=app, background=background, settings=settings)
     finally:
         await log.aclose()

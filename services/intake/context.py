@@ -28,7 +28,7 @@ ANSWER_S = 4.5
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class IntakeContext:
     """The dependencies of an entry point.
 
     engine: the database.

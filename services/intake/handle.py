@@ -13,7 +13,7 @@ from referral.errors import Rejected
 from referral.runtime.postgres import clock
 from referral.runtime.service import Batch, Outcome
 from services.intake.commands import accept_referrals, idempotency, ingress, raised_cases
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.messages import signatures
 from services.intake.model import REUSED
 from services.intake.projection import cases, offers, store
@@ -23,7 +23,7 @@ FAILED = Rejected("failed", "value", "our fault: it could not be taken; send it 
 """The refusal of a record at which our own program failed."""
 
 
-def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
+def handler(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
     """Return the batch handler of intake. private: the key that decrypts `ingress.*`; None where this stack has no ingress topics."""
 
     async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
@@ -49,7 +49,7 @@ def handler(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConn
     return handle
 
 
-def fallback(door: Door, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
+def fallback(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
     """Return the handler for a single input at which `handle` raised an error.
 
     An agency's record is quarantined, so that one record cannot stop all others. Every other input is tried again.
@@ -78,7 +78,7 @@ async def _came(tx: AsyncConnection, found: accept_referrals.Posting, before: Se
 
 
 async def _ingress(
-    tx: AsyncConnection, door: Door, private: X25519PrivateKey | None, now: int, records: Sequence[Input], outcome: Outcome
+    tx: AsyncConnection, door: IntakeContext, private: X25519PrivateKey | None, now: int, records: Sequence[Input], outcome: Outcome
 ) -> None:
     """Accept the records that agencies published. A record that is refused is quarantined, and its sender can ask for the reason."""
     lists = door.lists()

@@ -1,6 +1,6 @@
 """The part of the policy in force that intake's entry points use: code lists, desks, signing keys and consent rules.
 
-`Lists` is a value, made of the compiled policy. `InForce` follows the policy topic and compiles each bundle once, off the event loop.
+`Lists` is a value, made of the compiled policy. `PolicyInForce` follows the policy topic and compiles each bundle once, off the event loop.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def of(policy: Policy, number: int) -> Lists:
     )
 
 
-class InForce:
+class PolicyInForce:
     """The policy in force, as this process has read it. The wiring runs `follow` as background work."""
 
     def __init__(self, bundles: Bundles) -> None:

@@ -33,7 +33,7 @@ from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.settings import Settings, load
 from referral.wire import codec, seal
 from services.intake.casefile import sections
-from services.intake.casefile.disclosure_rules import Standing
+from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
 from services.intake.erasure import store
@@ -70,7 +70,7 @@ FILLED = text("SELECT case_id, section FROM intake.section WHERE case_id = ANY(C
 async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[str, bytes]) -> dict[str, int]:
     """Restore each case as routing has decided it: its traits and consent, referrals, exclusions, and the receipts of idempotency keys."""
     cases: dict[str, dict[str, Any]] = {}
-    standing: dict[str, Standing] = {}
+    facts: dict[str, CaseFacts] = {}
     referrals: list[dict[str, Any]] = []
     promised: set[tuple[str, str]] = set()
     claims: list[Claim] = []
@@ -82,7 +82,7 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
         if meta.case_id not in keys or meta.type in seal.UNSEALED:
             continue
         body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], TOPIC, seal.open(taped.value)))
-        now = standing.get(meta.case_id)
+        now = facts.get(meta.case_id)
         if (claim := _claim(meta, body)) is not None:
             claims.append(claim)
         if isinstance(body, ReferralSubmitted) and body.signed is not None and body.signed.sequence:
@@ -97,20 +97,20 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
                 if now is None:
                     cases[meta.case_id] = {"case_id": meta.case_id, "drill": meta.drill, "at": body.received_at}
                     by = body.agency if body.consent else ""
-                    standing[meta.case_id] = Standing(traits=body.traits, consent=body.consent, consent_by=by)
+                    facts[meta.case_id] = CaseFacts(traits=body.traits, consent=body.consent, consent_by=by)
             case ActorExcluded():
                 exclusions.append({"case_id": meta.case_id, "kind": body.kind, "actor": body.actor})
             case ReferralWithdrawn():
                 withdrawn.append({"id": body.referral_id, "at": body.received_at})
-    lifted = _decided(tape, keys, standing)
+    lifted = _decided(tape, keys, facts)
     exclusions = [one for one in exclusions if (one["case_id"], one["kind"], one["actor"]) not in lifted]
     lists = of(await _policy(tx), 1)
     kept_away: dict[str, set[str]] = {}
     for one in exclusions:
         kept_away.setdefault(one["case_id"], set()).add(one["actor"])
     for case_id, row in cases.items():
-        row["desk"] = lists.desk(standing[case_id].traits.found_in, kept_away.get(case_id, ()))
-        row["sealed"] = sections.seal_standing(sections.box(keys[case_id]), case_id, standing[case_id])
+        row["desk"] = lists.desk(facts[case_id].traits.found_in, kept_away.get(case_id, ()))
+        row["sealed"] = sections.seal_facts(sections.box(keys[case_id]), case_id, facts[case_id])
     if cases:
         await tx.execute(CASE, list(cases.values()))
         await tx.execute(REFERRAL, referrals)
@@ -126,16 +126,16 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     return {**counts, "sections to ask for again": len(promised - filled)}
 
 
-def _decided(tape: Tape, keys: dict[str, bytes], standing: dict[str, Standing]) -> set[tuple[str, str, str]]:
+def _decided(tape: Tape, keys: dict[str, bytes], facts: dict[str, CaseFacts]) -> set[tuple[str, str, str]]:
     """Apply routing's last decision to the state of each case. Return the exclusions that were lifted: (case, kind, actor)."""
     gone: dict[str, set[str]] = {}
     for taped in tape.records[ROUTING]:
         meta = taped.meta
-        if meta.type not in CHANGES or meta.case_id not in keys or meta.case_id not in standing:
+        if meta.type not in CHANGES or meta.case_id not in keys or meta.case_id not in facts:
             continue
         body = codec.decode(meta.type, meta.fingerprint, seal.unseal(keys[meta.case_id], ROUTING, seal.open(taped.value)))
         assert isinstance(body, CaseChanged)
-        standing[meta.case_id] = Standing(traits=body.traits, consent=body.consent, consent_by=body.consent_by)
+        facts[meta.case_id] = CaseFacts(traits=body.traits, consent=body.consent, consent_by=body.consent_by)
         gone[meta.case_id] = (gone.get(meta.case_id, set()) | set(body.lifted)) - set(body.excluded)
     pairs = ((case_id, actor.partition(":")) for case_id, actors in gone.items() for actor in actors)
     return {(case_id, kind.upper(), actor) for case_id, (kind, _, actor) in pairs}

@@ -12,7 +12,7 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime import observe
 from referral.runtime.postgres import database
 from services.intake import audit_client
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 
 EVERY = 10.0
 """Seconds between two checks (ours). Each check reads two columns of the tables; an index would slow down every receipt."""
@@ -32,10 +32,10 @@ _NEWEST = text(
 )
 
 
-class Promising:
+class ReceiptCheck:
     """The periodic check of receipts. Several instances report the same."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: IntakeContext) -> None:
         self._door = door
         self._late: dict[str, int] = {}
 

@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 
 from referral.domain.events import (
     CauseKind,
+    Door,
     Facts,
     Head,
     How,
@@ -35,7 +36,6 @@ from referral.domain.events import (
     ReferralSubmitted,
     Why,
 )
-from referral.domain.events import Door as By
 from referral.domain.inputs import Input, Source
 from referral.domain.policy import Policy
 from referral.runtime.keys import case_keys
@@ -47,7 +47,7 @@ from services.intake import handle, policy_view
 from services.intake.accounts import store
 from services.intake.api import routes
 from services.intake.commands import accept_referrals
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.messages import submission
 from services.intake.pages import routes as pages
 from tests.harness.erased import KEY
@@ -76,7 +76,7 @@ class World:
         self._loop = asyncio.new_event_loop()
         self._seq = 0
         self._engine = self._here(lambda: database.engine(settings, "intake"))
-        self.door = Door(self._engine, case_keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY)
+        self.door = IntakeContext(self._engine, case_keys.read(master), lambda: self.lists, lambda: str(uuid.uuid4()), lambda: 0, KEY)
         self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", lifespan="off", proxy_headers=False))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -138,7 +138,7 @@ class World:
             "drill": drill,
         }
         found = submission.submission(msgspec.json.encode(body), self.lists)
-        posting = accept_referrals.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes * 2, door=By.HTTP, found=found)
+        posting = accept_referrals.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes * 2, door=Door.HTTP, found=found)
         [receipt] = self.run(lambda tx: accept_referrals.accept(tx, self.door, self.lists, [posting]))
         assert not isinstance(receipt, Exception), receipt
         return receipt.case_id

@@ -16,10 +16,10 @@ from referral.runtime.observe import signed
 from referral.runtime.postgres import clock
 from services.intake.accounts import rules, store
 from services.intake.accounts.store import Account
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 
 
-async def person(door: Door, hashing: asyncio.Semaphore, request: Request) -> Account:
+async def person(door: IntakeContext, hashing: asyncio.Semaphore, request: Request) -> Account:
     """Return the account of a Basic Authorization header. Rejected 401: no header, or a wrong one. 429: too many attempts; the limits are
     those of the sign-in page."""
     login, password = _read(request.headers.get("authorization", ""))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from referral.errors import Rejected
 from services.intake import store
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 
 REMEMBERED_S = 1.0
 """Seconds for which a valid token is cached (ours): a revoked one is refused after a second at most."""
@@ -20,7 +20,7 @@ _SQL = "SELECT agency FROM intake.agency_token WHERE hash = :hash AND revoked_at
 class Tokens:
     """The check of agencies' tokens, with a cache. tick: seconds of a monotonic clock."""
 
-    def __init__(self, door: Door, tick: Callable[[], float]) -> None:
+    def __init__(self, door: IntakeContext, tick: Callable[[], float]) -> None:
         self._door, self._tick = door, tick
         self._known: dict[bytes, tuple[str, float]] = {}
         self._asking: dict[bytes, asyncio.Task[str]] = {}

@@ -13,7 +13,7 @@ from referral.errors import Rejected
 from referral.runtime import http_server
 from services.intake.commands import idempotency
 from services.intake.commands.act_on_case import Post
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.messages import signatures, strict_json
 from services.intake.messages.submission import is_id
 from services.intake.store import unknown
@@ -30,7 +30,7 @@ UTF_8 = ("utf-8", "utf8")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Call:
+class AgencyRequest:
     """One request of an agency, read whole.
 
     path, query: as the router found them.
@@ -39,7 +39,7 @@ class Call:
     signed: the signature of a request that changes something; None where it has none.
     """
 
-    door: Door
+    door: IntakeContext
     agency: str
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -56,10 +56,10 @@ class Call:
         return Post(agency=self.agency, key=self.key, signed=self.signed)
 
     def __repr__(self) -> str:
-        return f"Call({self.agency})"
+        return f"AgencyRequest({self.agency})"
 
 
-async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) -> Call:
+async def read(request: Request, door: IntakeContext, agency: str, taken: Sequence[str]) -> AgencyRequest:
     """Read a request whole. taken: accepted media types of a body, JSON first.
 
     Rejected: too large (413), another type (415), a bad key, or a required signature that is missing or not valid.
@@ -75,7 +75,7 @@ async def read(request: Request, door: Door, agency: str, taken: Sequence[str]) 
     if has_body:
         policy = door.lists().signing_of(agency)
         signed = signatures.of_request(_whole(request, data), agency, policy, door.seconds(), authority=door.authority)
-    return Call(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed)
+    return AgencyRequest(door, agency, request.path_params, request.query_params, data, key, kind or "application/json", signed)
 
 
 def _media(request: Request, taken: Sequence[str]) -> str:
@@ -129,7 +129,7 @@ def _too_large() -> Rejected:
     return Rejected("too-large", "$", f"a body has at most {BODY_LIMIT} bytes", status=413)
 
 
-def known_id(call: Call, name: str, what: str) -> str:
+def known_id(call: AgencyRequest, name: str, what: str) -> str:
     """Return an id of the path. Rejected 404: the text cannot be an id, so nothing has it."""
     value = call.path[name]
     if not is_id(value):

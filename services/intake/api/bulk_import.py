@@ -12,15 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct, structs
 from starlette.concurrency import run_in_threadpool
 
-from referral.domain.events import Door as By
+from referral.domain.events import Door
 from referral.errors import Rejected
 from referral.runtime.postgres import clock
 from services.intake import problems
 from services.intake.api import schemas
-from services.intake.api.agency_request import Call
+from services.intake.api.agency_request import AgencyRequest
 from services.intake.commands import accept_referrals, idempotency
 from services.intake.commands.accept_referrals import Posting
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.htcds import fields, reader
 from services.intake.htcds import record as htcds
 from services.intake.htcds.fields import Fields
@@ -61,19 +61,19 @@ class SheetReceipt(Struct, frozen=True, kw_only=True):
 class Sheets:
     """The HTTP handlers for files. They share the table of HTCDS fields."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: IntakeContext) -> None:
         self._door = door
         self._table = fields.load()
 
-    async def csv(self, call: Call) -> SheetReceipt:
+    async def csv(self, call: AgencyRequest) -> SheetReceipt:
         """Accept the rows of a CSV in the shape of HTCDS."""
         return await self._take(call, reader.from_csv)
 
-    async def json(self, call: Call) -> SheetReceipt:
+    async def json(self, call: AgencyRequest) -> SheetReceipt:
         """Accept the records of a JSON array in the shape of HTCDS."""
         return await self._take(call, reader.from_json)
 
-    async def _take(self, call: Call, read: Callable[[bytes, Fields], Sheet]) -> SheetReceipt:
+    async def _take(self, call: AgencyRequest, read: Callable[[bytes, Fields], Sheet]) -> SheetReceipt:
         sheet = await run_in_threadpool(read, call.data, self._table)  # up to a mebibyte: other requests are answered meanwhile
         seen: Counter[bytes] = Counter()
         rows: list[RowReceipt] = []
@@ -85,7 +85,7 @@ class Sheets:
             taken=count["TAKEN"], repeated=count["REPEATED"], refused=count["REFUSED"], rows=tuple(rows), ignored=sheet.ignored
         )
 
-    async def _some(self, call: Call, records: Sequence[Record], seen: Counter[bytes]) -> list[RowReceipt]:
+    async def _some(self, call: AgencyRequest, records: Sequence[Record], seen: Counter[bytes]) -> list[RowReceipt]:
         """Accept some records in one transaction. seen: number of times that a record's content came before in the file, so that two equal
         rows are two persons."""
         lists = self._door.lists()
@@ -109,14 +109,14 @@ class Sheets:
             answers[row] = _answer(row, answer, now, self._door.key)
         return [answers[row] for row in sorted(answers)]
 
-    def _posting(self, call: Call, record: Record, found: htcds.Found, occurrence: int) -> Posting:
+    def _posting(self, call: AgencyRequest, record: Record, found: htcds.ValidRecord, occurrence: int) -> Posting:
         """Return the posting of a record. Its key is the record's own, else derived from its content and, where the file has a key, from
         that."""
         scope = call.key.hex() if call.key else ""
         key = found.key or f"htcds:{hashlib.sha256(f'{scope} {occurrence} '.encode() + found.same).hexdigest()}"
         digest = idempotency.key_digest(self._door.keys, call.agency, key, f"{record.place}ref_Key")
         same = (b"htcds", found.same)
-        return Posting(agency=call.agency, key=digest, door=By.HTTP, found=found.submission, same=same, signed=call.signed)
+        return Posting(agency=call.agency, key=digest, door=Door.HTTP, found=found.submission, same=same, signed=call.signed)
 
 
 def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:

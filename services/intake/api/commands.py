@@ -7,16 +7,15 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from referral.domain.events import ConsentState
-from referral.domain.events import Door as By
+from referral.domain.events import ConsentState, Door
 from referral.errors import Rejected
 from referral.runtime.postgres.group_commit import Together
 from services.intake import store
 from services.intake.api import schemas
-from services.intake.api.agency_request import KEY, Call, known_id
+from services.intake.api.agency_request import KEY, AgencyRequest, known_id
 from services.intake.commands import accept_referrals, act_on_case
 from services.intake.commands.accept_referrals import Posting
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.messages import responses
 from services.intake.messages import submission as submit
 from services.intake.model import Receipt
@@ -25,16 +24,16 @@ from services.intake.model import Receipt
 class Referrals:
     """The HTTP handler for referrals: those that arrive at the same moment share one transaction."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: IntakeContext) -> None:
         self._door = door
         self._together: Together[Posting, Receipt | Rejected] = Together(self._accept)
 
-    async def submit(self, call: Call) -> schemas.ReferralReceipt:
+    async def submit(self, call: AgencyRequest) -> schemas.ReferralReceipt:
         """Take one referral. Same key, same body: the same receipt; another body: 409."""
         if call.key is None:
             raise Rejected("missing-key", KEY, "send your own number for this referral, so that it is safe to send again", status=400)
         found = submit.submission(call.data, self._door.lists())
-        answer = await self._together(Posting(agency=call.agency, key=call.key, door=By.HTTP, found=found, signed=call.signed))
+        answer = await self._together(Posting(agency=call.agency, key=call.key, door=Door.HTTP, found=found, signed=call.signed))
         if isinstance(answer, Rejected):
             raise answer
         return schemas.referral_receipt(answer, self._door.key)
@@ -47,10 +46,10 @@ class Referrals:
 Act = Callable[..., Awaitable[Receipt]]
 
 
-def act(do: Act, kind: type[Struct], name: str, what: str) -> Callable[[Call], Awaitable[schemas.ActReceipt]]:
+def act(do: Act, kind: type[Struct], name: str, what: str) -> Callable[[AgencyRequest], Awaitable[schemas.ActReceipt]]:
     """Return a handler that runs one command of `act_on_case` on the thing whose id is in the path."""
 
-    async def handler(call: Call) -> schemas.ActReceipt:
+    async def handler(call: AgencyRequest) -> schemas.ActReceipt:
         id, body = known_id(call, name, what), call.body(kind)
         async with call.door.begin() as tx:
             receipt = await do(tx, call.door, call.post(), id, body)
@@ -67,7 +66,7 @@ instruct = act(act_on_case.instruct, responses.InstructionBody, "case_id", "case
 withdraw = act(act_on_case.withdraw, responses.WithdrawalBody, "referral_id", "referral")
 
 
-async def consent(call: Call) -> schemas.ConsentReceipt:
+async def consent(call: AgencyRequest) -> schemas.ConsentReceipt:
     """Record a consent given, refused or withdrawn; reading that rests on it ends with this answer, which says what follows."""
     case_id, body, lists = known_id(call, "case_id", "case"), call.body(submit.ConsentBody), call.door.lists()
     async with call.door.begin() as tx:
@@ -77,7 +76,7 @@ async def consent(call: Call) -> schemas.ConsentReceipt:
     return schemas.ConsentReceipt(**structs.asdict(schemas.act_receipt(receipt, call.door.key)), follows=follows)
 
 
-async def write(call: Call) -> schemas.Written:
+async def write(call: AgencyRequest) -> schemas.Written:
     """A new version of one section of the case file."""
     case_id, section = known_id(call, "case_id", "case"), call.path["section"]
     content = submit.section(section, call.body(dict[str, Any]), call.door.lists(), "$")

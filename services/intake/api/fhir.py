@@ -89,7 +89,7 @@ ARRIVED = "ARRIVED"
 """State of ours between ACCEPTED and the end of an offer: the person has arrived."""
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class StatusWords(Struct, frozen=True, kw_only=True):
     """The words of other systems for one state of an offer. Empty: the system has no such word.
 
     fhir: Task.status (R4 value set task-status).
@@ -106,23 +106,23 @@ class Said(Struct, frozen=True, kw_only=True):
     reason: bool = False
 
 
-OFFER: Mapping[str, Said] = {
+OFFER: Mapping[str, StatusWords] = {
     # The table of the written procedures (S), row by row.
-    "OFFERED": Said(fhir="requested", primero="in_progress", bser="2.0"),
-    "ACKNOWLEDGED": Said(fhir="received"),
-    "ACCEPTED": Said(fhir="accepted", primero="accepted", bser="3.0", htcds="IncomingReferralDate"),
-    "DECLINED_BY_AGENCY": Said(fhir="rejected", primero="rejected", bser="4.0"),
-    "DECLINED_BY_PERSON": Said(fhir="rejected", primero="rejected", bser="4.0", reason=True),
-    "EXPIRED": Said(fhir="failed", reason=True),
-    "ON_HOLD": Said(fhir="on-hold", htcds="Active"),
-    "COMPLETED": Said(fhir="completed", primero="done", bser="7.0", htcds="ClosedReferred"),
-    "CANCELLED": Said(fhir="cancelled", primero="revoked", bser="6.0"),
-    "ENTERED_IN_ERROR": Said(fhir="entered-in-error"),
+    "OFFERED": StatusWords(fhir="requested", primero="in_progress", bser="2.0"),
+    "ACKNOWLEDGED": StatusWords(fhir="received"),
+    "ACCEPTED": StatusWords(fhir="accepted", primero="accepted", bser="3.0", htcds="IncomingReferralDate"),
+    "DECLINED_BY_AGENCY": StatusWords(fhir="rejected", primero="rejected", bser="4.0"),
+    "DECLINED_BY_PERSON": StatusWords(fhir="rejected", primero="rejected", bser="4.0", reason=True),
+    "EXPIRED": StatusWords(fhir="failed", reason=True),
+    "ON_HOLD": StatusWords(fhir="on-hold", htcds="Active"),
+    "COMPLETED": StatusWords(fhir="completed", primero="done", bser="7.0", htcds="ClosedReferred"),
+    "CANCELLED": StatusWords(fhir="cancelled", primero="revoked", bser="6.0"),
+    "ENTERED_IN_ERROR": StatusWords(fhir="entered-in-error"),
     # Words that the table lacks; ours (P), by the definitions of FHIR's value set.
-    ARRIVED: Said(fhir="in-progress", primero="accepted", bser="3.0"),  # started, not yet complete
-    "RETURNED": Said(fhir="failed", reason=True),  # attempted, could not be completed
-    "RELEASED": Said(fhir="cancelled", reason=True),  # another agency has the task now
-    "OVERTAKEN": Said(fhir="cancelled", reason=True),  # the person got there in another way
+    ARRIVED: StatusWords(fhir="in-progress", primero="accepted", bser="3.0"),  # started, not yet complete
+    "RETURNED": StatusWords(fhir="failed", reason=True),  # attempted, could not be completed
+    "RELEASED": StatusWords(fhir="cancelled", reason=True),  # another agency has the task now
+    "OVERTAKEN": StatusWords(fhir="cancelled", reason=True),  # the person got there in another way
 }
 
 REQUEST: Mapping[str, str] = {

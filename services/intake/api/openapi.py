@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from services.intake.api.agency_request import KEY, Call
+from services.intake.api.agency_request import KEY, AgencyRequest
 from services.intake.problems import Problem
 
 JSON, PLAIN = "application/json", "text/plain; charset=utf-8"
@@ -37,7 +37,7 @@ class Form:
     """
 
     media: str
-    act: Callable[[Call], Awaitable[msgspec.Struct | str]]
+    act: Callable[[AgencyRequest], Awaitable[msgspec.Struct | str]]
     answer: type[msgspec.Struct] | type[str]
     status: int = 200
     body: dict[str, Any] | None = None
@@ -59,7 +59,7 @@ class Op:
     id: str
     method: str
     path: str
-    act: Callable[[Call], Awaitable[msgspec.Struct | str]]
+    act: Callable[[AgencyRequest], Awaitable[msgspec.Struct | str]]
     answer: type[msgspec.Struct] | type[str]
     body: type[Any] | None = None
     status: int = 200

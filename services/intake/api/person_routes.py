@@ -24,7 +24,7 @@ from services.intake.api import agency_request
 from services.intake.api.openapi import JSON
 from services.intake.casefile import access
 from services.intake.commands import act_on_case
-from services.intake.context import Door, in_time
+from services.intake.context import IntakeContext, in_time
 from services.intake.erasure import commands
 from services.intake.erasure.store import Erasure, Hold
 from services.intake.messages import responses, strict_json
@@ -85,35 +85,35 @@ class LiftingState(Struct, frozen=True, kw_only=True):
     event_id: str
 
 
-Act = Callable[[AsyncConnection, Door, Account, str, Any], Awaitable[Struct]]
+Act = Callable[[AsyncConnection, IntakeContext, Account, str, Any], Awaitable[Struct]]
 
 
-async def ask(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: BasisBody) -> ErasureState:
+async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> ErasureState:
     return _told(await commands.ask(tx, door, who, case_id, body.basis))
 
 
-async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str, _: NoBody) -> ErasureState:
+async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: NoBody) -> ErasureState:
     return _told(await commands.approve(tx, door, who, case_id))
 
 
-async def refuse(tx: AsyncConnection, door: Door, who: Account, case_id: str, _: NoBody) -> ErasureState:
+async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: NoBody) -> ErasureState:
     return msgspec.structs.replace(_told(await commands.refuse(tx, door, who, case_id)), state="REFUSED")
 
 
-async def state(tx: AsyncConnection, door: Door, who: Account, case_id: str, _: None) -> ErasureState:
+async def state(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: None) -> ErasureState:
     known, held = await commands.state(tx, door, who, case_id)
     return msgspec.structs.replace(_told(known), held=held) if known else ErasureState(case_id=case_id, state="NONE", held=held)
 
 
-async def hold(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: BasisBody) -> HoldState:
+async def hold(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> HoldState:
     return _kept(await commands.hold(tx, door, who, case_id, body.basis))
 
 
-async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: BasisBody) -> HoldState:
+async def lift(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> HoldState:
     return _kept(await commands.lift(tx, door, who, case_id, body.basis))
 
 
-async def lift_exclusion(tx: AsyncConnection, door: Door, who: Account, case_id: str, body: LiftingBody) -> LiftingState:
+async def lift_exclusion(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: LiftingBody) -> LiftingState:
     if not who.desk:
         raise access.forbidden("an account that works its desk is needed (`referral staff add … --desk`)")
     order = responses.InstructionBody(word=Instruction.LIFT.value, reason=body.reason, target=body.actor)
@@ -121,11 +121,11 @@ async def lift_exclusion(tx: AsyncConnection, door: Door, who: Account, case_id:
     return LiftingState(case_id=case_id, event_id=receipt.event_id)
 
 
-async def waiting(tx: AsyncConnection, door: Door, who: Account, _: str, __: None) -> Waiting:
+async def waiting(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, __: None) -> Waiting:
     return Waiting(erasures=tuple(_told(one) for one in await commands.waiting(tx, door, who)))
 
 
-def routes(door: Door) -> list[Route]:
+def routes(door: IntakeContext) -> list[Route]:
     """Return all routes. Following a link changes nothing: every change is a POST with a body."""
     hashing, case = asyncio.Semaphore(HASHES_AT_ONCE), "/staff/cases/{case_id}"
 
@@ -144,7 +144,9 @@ def routes(door: Door) -> list[Route]:
     ]
 
 
-def _endpoint(door: Door, hashing: asyncio.Semaphore, act: Act, body: type[Struct] | None) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    door: IntakeContext, hashing: asyncio.Semaphore, act: Act, body: type[Struct] | None
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             return await in_time(answered(request))

@@ -10,7 +10,7 @@ from referral.errors import Rejected
 from referral.wire import hpke
 from services.intake import audit_client, store
 from services.intake.api import fhir, fhir_types, schemas
-from services.intake.api.agency_request import Call, known_id
+from services.intake.api.agency_request import AgencyRequest, known_id
 from services.intake.casefile import access, disclose, links, sections
 from services.intake.casefile.disclosure_rules import Reader
 from services.intake.commands import idempotency
@@ -22,7 +22,7 @@ SHOWN = 200
 """Most offers in one answer to state=all (ours); `more` says that there are older ones."""
 
 
-async def submission(call: Call) -> schemas.SubmissionState:
+async def submission(call: AgencyRequest) -> schemas.SubmissionState:
     """What became of the things sent under this key, by either door: what was taken, and what came later and was refused."""
     key = idempotency.key_digest(call.door.keys, call.agency, call.path["key"], "key")
     async with call.door.begin() as tx:
@@ -33,7 +33,7 @@ async def submission(call: Call) -> schemas.SubmissionState:
     return schemas.submission(found, refused, call.door.key)
 
 
-async def referral(call: Call) -> schemas.ReferralState:
+async def referral(call: AgencyRequest) -> schemas.ReferralState:
     """How a referral that you sent stands."""
     async with call.door.begin() as tx:
         found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
@@ -43,14 +43,14 @@ async def referral(call: Call) -> schemas.ReferralState:
     return schemas.referral(found, _state(found, schemas.state(offers, closed=case.closed, tasks=about)), schemas.waits_for(about))
 
 
-async def proof(call: Call) -> str:
+async def proof(call: AgencyRequest) -> str:
     """The proof that a referral that you sent is in the log, and that a quorum of witnesses has seen it (C2SP tlog-proof)."""
     async with call.door.begin() as tx:
         found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
     return await audit_client.proof(call.door.log, call.door.keys, found.event_id)
 
 
-async def codes(call: Call) -> schemas.Codes:
+async def codes(call: AgencyRequest) -> schemas.Codes:
     """The words of every code list of the policy in force: what a form may offer instead of learning it from a refusal."""
     lists = call.door.lists()
     return schemas.Codes(bundle=lists.number, codes=dict(lists.codes))
@@ -62,7 +62,7 @@ class IngressKeys:
 
     public_key: bytes | None
 
-    async def published(self, _: Call) -> schemas.IngressKey:
+    async def published(self, _: AgencyRequest) -> schemas.IngressKey:
         """The key to which an agency encrypts what it publishes on its own topic. Needs no token."""
         if self.public_key is None:
             raise Rejected("unknown-key", "", "this stack has no door on Kafka", status=404)
@@ -75,7 +75,7 @@ class IngressKeys:
         )
 
 
-async def offers(call: Call) -> schemas.Offers:
+async def offers(call: AgencyRequest) -> schemas.Offers:
     """The offers that your agency holds: state=open (default), or all, of which the newest 200."""
     state = call.query.get("state", "open")
     if state not in ("open", "all"):
@@ -89,23 +89,23 @@ async def offers(call: Call) -> schemas.Offers:
     return schemas.Offers(offers=tuple(schemas.offer(one) for one in shown_), more=len(found) > len(shown_))
 
 
-async def offer(call: Call) -> schemas.OfferState:
+async def offer(call: AgencyRequest) -> schemas.OfferState:
     """One offer that your agency holds or held."""
     async with call.door.begin() as tx:
         return schemas.offer(await store.offer(tx, call.agency, known_id(call, "offer_id", "offer")))
 
 
-async def case(call: Call) -> schemas.CaseState:
+async def case(call: AgencyRequest) -> schemas.CaseState:
     """A case as far as your agency may see it."""
     case_id, agency = known_id(call, "case_id", "case"), call.agency
     async with call.door.begin() as tx:
         found = await access.hold(tx, call.door.keys, case_id)
-        place = await access.place(tx, agency, case_id)
-        if place.barred(agency) or not (place.sender or place.held or place.desk):
+        involved = await access.involvement(tx, agency, case_id)
+        if involved.barred(agency) or not (involved.sender or involved.held or involved.desk):
             raise store.unknown("case", "case_id")
         every = await store.case_offers(tx, case_id)
         sent = [one for one in await store.case_referrals(tx, case_id) if one.agency == agency]
-        tasks = await store.case_tasks(tx, agency, case_id) if place.desk else ()
+        tasks = await store.case_tasks(tx, agency, case_id) if involved.desk else ()
         about = await store.open_about(tx, case_id)
         told = await store.happenings(tx, case_id)
         linked = await links.links(tx, case_id, agency)
@@ -119,20 +119,20 @@ async def case(call: Call) -> schemas.CaseState:
         state=state,
         drill=found.drill,
         referrals=tuple(schemas.referral(one, _state(one, state), waits) for one in sent),
-        offers=tuple(schemas.offer(one) for one in every if place.desk or one.agency == agency),
+        offers=tuple(schemas.offer(one) for one in every if involved.desk or one.agency == agency),
         tasks=tuple(schemas.task(one) for one in tasks),
-        timeline=schemas.timeline(lines, every, agency, all_of_it=place.desk),
+        timeline=schemas.timeline(lines, every, agency, all_of_it=involved.desk),
         links=tuple(schemas.LinkState(case_id=one.case_id, how=one.how) for one in linked),
         waits_for=waits if state == schemas.WAITING else "",
     )
 
 
-async def case_as_fhir(call: Call) -> fhir_types.Bundle:
+async def case_as_fhir(call: AgencyRequest) -> fhir_types.Bundle:
     """Return the same case as a FHIR bundle."""
     return fhir.bundle(await case(call))
 
 
-async def file(call: Call) -> schemas.FileState:
+async def file(call: AgencyRequest) -> schemas.FileState:
     """The sections that a live offer of yours names. The reading is recorded, and durable, before the answer leaves."""
     case_id = known_id(call, "case_id", "case")
     async with call.door.begin() as tx:
@@ -140,7 +140,7 @@ async def file(call: Call) -> schemas.FileState:
     return schemas.FileState(case_id=case_id, sections=found.sections, empty=found.empty)
 
 
-async def versions(call: Call) -> schemas.SectionVersions:
+async def versions(call: AgencyRequest) -> schemas.SectionVersions:
     """Every version of a section, for a desk of the case. The reading is recorded, and durable, before the answer leaves."""
     case_id, section = known_id(call, "case_id", "case"), call.path["section"]
     call.door.lists().word("written", section, "section")

@@ -18,7 +18,7 @@ from services.intake import problems
 from services.intake.accounts.tokens import Tokens
 from services.intake.api import agency_request, bulk_import, commands, fhir_types, negotiate, openapi, queries, schemas
 from services.intake.api.openapi import Form, Op
-from services.intake.context import Door, in_time
+from services.intake.context import IntakeContext, in_time
 from services.intake.messages import responses, submission
 
 VERSION = "1"
@@ -35,7 +35,7 @@ ERRORS: Mapping[type[Exception], Handler] = {HTTPException: problems.http}
 """Error handlers for the application that mounts these routes: requests that its router refuses."""
 
 
-def operations(door: Door, public_key: bytes | None = None) -> tuple[Op, ...]:
+def operations(door: IntakeContext, public_key: bytes | None = None) -> tuple[Op, ...]:
     """Return all operations of an agency. public_key: of `ingress.*`; None where this stack has no ingress topics."""
     get, post, put = HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PUT
     case, offer, referral = "/v1/cases/{case_id}", "/v1/offers/{offer_id}", "/v1/referrals/{referral_id}"
@@ -82,7 +82,7 @@ def operations(door: Door, public_key: bytes | None = None) -> tuple[Op, ...]:
     )
 
 
-def routes(door: Door, public_key: bytes | None) -> list[Route]:
+def routes(door: IntakeContext, public_key: bytes | None) -> list[Route]:
     """Return the routes of the agencies' API. public_key: of `ingress.*`; None where this stack has no ingress topics."""
     tokens = Tokens(door, asyncio.get_running_loop().time)
     ops = operations(door, public_key)
@@ -95,7 +95,7 @@ def routes(door: Door, public_key: bytes | None) -> list[Route]:
     return [*found, Route("/openapi.json", described)]
 
 
-def _endpoint(op: Op, door: Door, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(op: Op, door: IntakeContext, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             agency = "" if op.open else await _agency(request.headers.get("authorization", ""), tokens)
@@ -122,7 +122,7 @@ def _known(request: Request, names: Collection[str]) -> None:
         raise Rejected("unknown-parameter", where, told, status=400)
 
 
-def _form(op: Op, request: Request, asked: agency_request.Call) -> Form:
+def _form(op: Op, request: Request, asked: agency_request.AgencyRequest) -> Form:
     """Return the form of a request: by its own media type when it has a body, else the form that the caller accepts. Rejected 406: we have
     no such form."""
     if op.method != HTTPMethod.GET:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import Keys
 from services.intake.casefile import sections
-from services.intake.casefile.disclosure_rules import Standing
+from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.store import rows, unknown
 
 
@@ -34,14 +34,14 @@ class Case:
     sealed_at: int
     key: bytes
     cipher: AESGCM
-    standing: Standing
+    facts: CaseFacts
 
     def __repr__(self) -> str:
         return f"Case({self.case_id})"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Involvement:
     """The relation of an agency to a case.
 
     sender: of a referral that is not withdrawn.
@@ -116,27 +116,27 @@ async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[A
         raise unknown("case", "case_id")
     cipher = sections.box(key)
     _, desk, drill, closed, sealed_at, sealed = found[0]
-    return Case(case_id, desk, drill, closed, sealed_at, key, cipher, sections.standing(cipher, case_id, bytes(sealed)))
+    return Case(case_id, desk, drill, closed, sealed_at, key, cipher, sections.facts(cipher, case_id, bytes(sealed)))
 
 
-async def place(tx: AsyncConnection, agency: str, case_id: str) -> Place:
+async def involvement(tx: AsyncConnection, agency: str, case_id: str) -> Involvement:
     """Return the relation of an agency to a case. Call it after `hold` or `take`, so that it sees the changes that they waited for."""
     sender, holder, held, desk, excluded, gone = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
     if gone:
-        return Place(False, False, False, False, frozenset())
+        return Involvement(False, False, False, False, frozenset())
     pairs = (tuple(one.split(":", 1)) for one in excluded)
-    return Place(sender, holder, held, desk, frozenset((kind, actor) for kind, actor in pairs))
+    return Involvement(sender, holder, held, desk, frozenset((kind, actor) for kind, actor in pairs))
 
 
 async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
     """Return True if a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded."""
-    found = await place(tx, agency, case_id)
+    found = await involvement(tx, agency, case_id)
     return (found.sender or found.holder) and not found.barred(agency)
 
 
-async def keep(tx: AsyncConnection, case: Case, standing: Standing, desk: str) -> None:
+async def keep(tx: AsyncConnection, case: Case, facts: CaseFacts, desk: str) -> None:
     """Store the traits and consent that hold from now on, and the desk of the case."""
-    sealed = sections.seal_standing(case.cipher, case.case_id, standing)
+    sealed = sections.seal_facts(case.cipher, case.case_id, facts)
     sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"
     await tx.execute(text(sql), {"sealed": sealed, "desk": desk, "case": case.case_id})
 

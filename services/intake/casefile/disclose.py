@@ -17,7 +17,7 @@ from services.intake import store
 from services.intake.casefile import access, disclosure_rules
 from services.intake.casefile import sections as casefile
 from services.intake.casefile.disclosure_rules import Grant, Reader
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.policy_view import Lists
 
 
@@ -39,7 +39,7 @@ _GRANTS = text(
 )
 
 
-async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, offer_id: str = "") -> Shown:
+async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, offer_id: str = "") -> Shown:
     """Return the sections that the reader's live offers (or this one) name. A SectionDisclosed for each is queued in the same transaction:
     the caller commits before it shows anything.
 
@@ -50,11 +50,11 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
     rules = await grants(tx, lists, case_id, reader.agency, offer_id)
     if not rules:
         raise store.unknown("offer" if offer_id else "case", "offer_id" if offer_id else "case_id")
-    excluded = (await access.place(tx, reader.agency, case_id)).excluded
+    excluded = (await access.involvement(tx, reader.agency, case_id)).excluded
     now = await clock.now(tx)
     allowed: dict[str, str] = {}
     for offer, grant in rules.items():
-        for section in disclosure_rules.allowed(reader, grant, case.standing, excluded, now):
+        for section in disclosure_rules.allowed(reader, grant, case.facts, excluded, now):
             allowed.setdefault(section, offer)
     if not allowed and (disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
         raise _ended()
@@ -64,17 +64,17 @@ async def disclose(tx: AsyncConnection, door: Door, reader: Reader, case_id: str
     return Shown(sections=found, empty=tuple(section for section in allowed if section not in found))
 
 
-async def versions(tx: AsyncConnection, door: Door, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:
+async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:
     """Return every version of a section that agencies wrote, for a desk of the case, the oldest first; versions put aside come before all
     others.
 
     Rejected 404: the agency has nothing to do with the case. Rejected 403: it is not a desk of the case.
     """
     case = await access.hold(tx, door.keys, case_id)
-    place = await access.place(tx, reader.agency, case_id)
-    if place.barred(reader.agency, reader.account) or not (place.desk or place.sender or place.held):
+    involved = await access.involvement(tx, reader.agency, case_id)
+    if involved.barred(reader.agency, reader.account) or not (involved.desk or involved.sender or involved.held):
         raise store.unknown("case", "case_id")
-    if not place.desk:
+    if not involved.desk:
         raise access.forbidden("only a desk of this case reads older versions")
     found = await casefile.versions(tx, case.cipher, case_id, section, case.sealed_at)
     if found:
@@ -108,13 +108,13 @@ async def _found(tx: AsyncConnection, case: access.Case, allowed: Iterable[str],
     needs = lists.codes.get("need", ())
     written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs), case.sealed_at)
     recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)
-    traits = case.standing.traits
+    traits = case.facts.traits
     told = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
     whole = {**told, **written, **recorded}
     return {section: whole[section] for section in allowed if section in whole}
 
 
-def _row(door: Door, case: access.Case, reader: Reader, section: str, offer_id: str, now: int) -> dict[str, Any]:
+def _row(door: IntakeContext, case: access.Case, reader: Reader, section: str, offer_id: str, now: int) -> dict[str, Any]:
     event = SectionDisclosed(offer_id=offer_id, agency=reader.agency, by=reader.account, section=section, basis="offer", at=now)
     return queue.row(case.case_id, event, door.new_id(), case.key, case.drill)
 

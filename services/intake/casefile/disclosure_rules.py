@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from referral.domain.events import Consent, ConsentState, Traits
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class CaseFacts(Struct, frozen=True, kw_only=True):
     """The sealed facts of a case: its traits and consent as routing has decided them. consent_by: the agency that recorded that consent.
 
     cap: a consent that intake has accepted and routing has not answered yet; reading needs both, so a withdrawal counts at once.
@@ -25,19 +25,19 @@ class Standing(Struct, frozen=True, kw_only=True):
     cap_by: str = ""
 
     def __repr__(self) -> str:
-        return "Standing()"
+        return "CaseFacts()"
 
 
-def capped(standing: Standing, consent: Consent, agency: str, event_id: str, *, desk: bool = False) -> Standing:
+def capped(facts: CaseFacts, consent: Consent, agency: str, event_id: str, *, desk: bool = False) -> CaseFacts:
     """Return the facts of a case with a consent about which routing has yet to decide.
 
     The consent counts at once when it is the first, comes from a desk, or comes from the agency that recorded the consent in force. A
     consent of another agency waits for routing.
     """
-    first = standing.consent is None and standing.cap_by in ("", agency)
-    if not (first or desk or agency == standing.consent_by):
-        return standing
-    return structs.replace(standing, cap=consent, cap_of=event_id, cap_by=agency)
+    first = facts.consent is None and facts.cap_by in ("", agency)
+    if not (first or desk or agency == facts.consent_by):
+        return facts
+    return structs.replace(facts, cap=consent, cap_of=event_id, cap_by=agency)
 
 
 class Reader(Struct, frozen=True, kw_only=True):
@@ -63,12 +63,12 @@ class Grant(Struct, frozen=True, kw_only=True):
     bare: tuple[str, ...] = ()
 
 
-def allowed(reader: Reader, grant: Grant, standing: Standing, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
+def allowed(reader: Reader, grant: Grant, facts: CaseFacts, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
     """Return the sections that may be read now, in the procedure's order; empty when none. excluded: (kind, actor) of the case."""
-    found = readable(reader, grant, standing.consent, excluded, now)
-    if not standing.cap_of:
+    found = readable(reader, grant, facts.consent, excluded, now)
+    if not facts.cap_of:
         return found
-    capped = readable(reader, grant, standing.cap, excluded, now)
+    capped = readable(reader, grant, facts.cap, excluded, now)
     return tuple(section for section in found if section in capped)
 
 

@@ -27,7 +27,7 @@ async def links(tx: AsyncConnection, case_id: str, agency: str, account: str | N
     """Return the links of a case to other cases that this reader may see as well. A complaint is linked one way: from itself."""
     found = []
     for other, how in await rows(tx, _LINKS, {"case": case_id, "raised": RAISED, "most": MOST}):
-        there = await access.place(tx, agency, other)
+        there = await access.involvement(tx, agency, other)
         if not there.barred(agency, account) and (there.sender or there.held or there.desk):
             found.append(Link(case_id=other, how=how))
     return tuple(found)

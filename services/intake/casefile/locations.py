@@ -22,7 +22,7 @@ async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dic
     found = await rows(tx, sql, {"ids": asked})
     opened = await keys.load(tx, asked)
     return {
-        case_id: Spot(found_in=sections.standing(sections.box(opened[case_id]), case_id, bytes(sealed)).traits.found_in, drill=drill)
+        case_id: Spot(found_in=sections.facts(sections.box(opened[case_id]), case_id, bytes(sealed)).traits.found_in, drill=drill)
         for case_id, drill, sealed in found
         if case_id in opened
     }

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed
 from referral.runtime.postgres import bulk
-from services.intake.casefile.disclosure_rules import Standing
+from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.messages.timestamps import when
 
 NONCE = 12
@@ -82,13 +82,13 @@ def unseal(cipher: AESGCM, sealed: bytes, *context: str) -> bytes:
         raise Malformed("seal", "case file") from None
 
 
-def seal_standing(cipher: AESGCM, case_id: str, standing: Standing) -> bytes:
-    return seal(cipher, msgspec.msgpack.encode(standing), case_id, "standing")
+def seal_facts(cipher: AESGCM, case_id: str, facts: CaseFacts) -> bytes:
+    return seal(cipher, msgspec.msgpack.encode(facts), case_id, "standing")
 
 
-def standing(cipher: AESGCM, case_id: str, sealed: bytes) -> Standing:
+def facts(cipher: AESGCM, case_id: str, sealed: bytes) -> CaseFacts:
     """Return the decrypted traits and consent of a case."""
-    return msgspec.msgpack.decode(unseal(cipher, sealed, case_id, "standing"), type=Standing)
+    return msgspec.msgpack.decode(unseal(cipher, sealed, case_id, "standing"), type=CaseFacts)
 
 
 def row(

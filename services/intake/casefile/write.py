@@ -9,7 +9,7 @@ from referral.domain.events import SectionWritten
 from referral.runtime.postgres import queue
 from services.intake.casefile import access, disclose, disclosure_rules, sections
 from services.intake.casefile.disclosure_rules import Reader
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 
 PURPOSE = "section"
 """Purpose of the key with which a content's digest is made."""
@@ -22,19 +22,27 @@ class Writer(Struct, frozen=True, kw_only=True):
     account: str | None = None
 
 
-async def may(tx: AsyncConnection, door: Door, case: access.Case, writer: Writer, section: str, at: int) -> bool:
+async def may(tx: AsyncConnection, door: IntakeContext, case: access.Case, writer: Writer, section: str, at: int) -> bool:
     """Return True if this agency may replace a section: it may read the section now, or it is the sender and no other agency has written
     the section."""
-    place = await access.place(tx, writer.agency, case.case_id)
+    involved = await access.involvement(tx, writer.agency, case.case_id)
     reader = Reader(agency=writer.agency, account=writer.account)
     for grant in (await disclose.grants(tx, door.lists(), case.case_id, writer.agency)).values():
-        if section in disclosure_rules.allowed(reader, grant, case.standing, place.excluded, at):
+        if section in disclosure_rules.allowed(reader, grant, case.facts, involved.excluded, at):
             return True
-    return place.sender and not await sections.others_wrote(tx, case.case_id, section, writer.agency, case.sealed_at)
+    return involved.sender and not await sections.others_wrote(tx, case.case_id, section, writer.agency, case.sealed_at)
 
 
 async def put(
-    tx: AsyncConnection, door: Door, case: access.Case, writer: Writer, section: str, content: bytes, at: int, *, aside: bool = False
+    tx: AsyncConnection,
+    door: IntakeContext,
+    case: access.Case,
+    writer: Writer,
+    section: str,
+    content: bytes,
+    at: int,
+    *,
+    aside: bool = False,
 ) -> int:
     """Store a new version of a section, in a case that the caller has locked. Every write counts, also of the same content. aside: only a
     desk will read it.
@@ -58,12 +66,12 @@ async def put(
     return version
 
 
-async def _readers(tx: AsyncConnection, door: Door, case: access.Case, writer: str, section: str, at: int) -> tuple[str, ...]:
+async def _readers(tx: AsyncConnection, door: IntakeContext, case: access.Case, writer: str, section: str, at: int) -> tuple[str, ...]:
     """Return the offers of other agencies that let them read this section now."""
-    excluded = (await access.place(tx, writer, case.case_id)).excluded
+    excluded = (await access.involvement(tx, writer, case.case_id)).excluded
     found = await disclose.grants(tx, door.lists(), case.case_id)
     return tuple(
         offer
         for offer, grant in found.items()
-        if grant.agency != writer and section in disclosure_rules.allowed(Reader(agency=grant.agency), grant, case.standing, excluded, at)
+        if grant.agency != writer and section in disclosure_rules.allowed(Reader(agency=grant.agency), grant, case.facts, excluded, at)
     )

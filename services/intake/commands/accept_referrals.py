@@ -9,18 +9,17 @@ from msgspec import Struct, structs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import Door as By
-from referral.domain.events import Signed
+from referral.domain.events import Door, Signed
 from referral.domain.inputs import derived
 from referral.errors import Rejected
 from referral.runtime.keys.case_keys import KEY
 from referral.runtime.postgres import bulk, clock, queue
 from services.intake.casefile import access, disclosure_rules, write
 from services.intake.casefile import sections as casefile
-from services.intake.casefile.disclosure_rules import Standing
+from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.messages import submission
 from services.intake.model import Receipt
 from services.intake.policy_view import Lists
@@ -36,7 +35,7 @@ class Posting(Struct, frozen=True, kw_only=True):
 
     agency: str
     key: bytes
-    door: By
+    door: Door
     found: submission.Submission
     same: tuple[bytes, ...] = ()
     signed: Signed | None = None
@@ -57,7 +56,7 @@ class _New(Struct):
     claim: Claim
 
 
-async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
+async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
     """Return the receipt of each posting: its first one, or a new one. Rejected: a key used for another body, or a case that the sender may
     not see.
 
@@ -81,7 +80,7 @@ async def accept(tx: AsyncConnection, door: Door, lists: Lists, postings: Sequen
     return [answer or refused.get(id(one)) or one.receipt for one, answer in zip(fresh, answers, strict=True)]
 
 
-def _fresh(door: Door, posting: Posting, now: int) -> _New:
+def _fresh(door: IntakeContext, posting: Posting, now: int) -> _New:
     queue_id = door.new_id()
     receipt = Receipt(
         kind="referral",
@@ -104,13 +103,13 @@ async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Reject
     return refused
 
 
-async def _crowded(tx: AsyncConnection, door: Door, new: Sequence[_New]) -> dict[int, Rejected]:
+async def _crowded(tx: AsyncConnection, door: IntakeContext, new: Sequence[_New]) -> dict[int, Rejected]:
     """Return the refusals of routine postings of an agency that has sent very many. A posting from Kafka is never refused for this: its
     sender cannot be asked to wait."""
     refused: dict[int, Rejected] = {}
     for one in new:
         posting = one.posting
-        why = door.crowd.refuses(posting.agency, posting.found.traits.urgency) if posting.door is By.HTTP else None
+        why = door.crowd.refuses(posting.agency, posting.found.traits.urgency) if posting.door is Door.HTTP else None
         if why is not None:
             await _free(tx, one)
             refused[id(one)] = why
@@ -128,7 +127,7 @@ async def _unclaimed(tx: AsyncConnection, one: _New) -> Rejected:
     return Rejected("unknown-case", "$.case_id", "name a case that you referred or hold an offer of, or leave case_id out", status=404)
 
 
-async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_New]) -> None:
+async def _open(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Sequence[_New]) -> None:
     """Open a new case for each posting: key, case file, referral, queue row."""
     if not new:
         return
@@ -138,14 +137,14 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
     for one in new:
         found, case_id = one.posting.found, one.receipt.case_id
         cipher = casefile.box(keys[case_id])
-        kept = Standing(traits=found.traits, consent=found.consent, consent_by=one.posting.agency if found.consent else "")
+        kept = CaseFacts(traits=found.traits, consent=found.consent, consent_by=one.posting.agency if found.consent else "")
         cases.append(
             {
                 "case_id": case_id,
                 "desk": lists.desk(found.traits.found_in, {one.removeprefix("agency:") for one in found.excludes}),
                 "drill": found.drill,
                 "opened_at": one.receipt.received_at,
-                "sealed": casefile.seal_standing(cipher, case_id, kept),
+                "sealed": casefile.seal_facts(cipher, case_id, kept),
             }
         )
         sections += (
@@ -159,7 +158,7 @@ async def _open(tx: AsyncConnection, door: Door, lists: Lists, new: Sequence[_Ne
     queue.wake(tx)
 
 
-async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
+async def _attach(tx: AsyncConnection, door: IntakeContext, one: _New) -> None:
     """Attach a further referral to a case that exists.
 
     Its sections become the newest where its sender may write them; where other agencies wrote before, they are put aside for the desk.
@@ -171,10 +170,10 @@ async def _attach(tx: AsyncConnection, door: Door, one: _New) -> None:
     for name, content in found.sections:
         await write.put(tx, door, case, writer, name, content, at, aside=not await write.may(tx, door, case, writer, name, at))
     if found.consent is not None:
-        capped = disclosure_rules.capped(case.standing, found.consent, one.posting.agency, one.receipt.event_id)
+        capped = disclosure_rules.capped(case.facts, found.consent, one.posting.agency, one.receipt.event_id)
         await access.keep(tx, case, capped, case.desk)
     away = await access.kept_away(tx, case_id)
-    await access.exclude(tx, {case_id: door.lists().keepable(case.standing.traits.found_in, away, found.excludes)})
+    await access.exclude(tx, {case_id: door.lists().keepable(case.facts.traits.found_in, away, found.excludes)})
     await bulk.write(tx, {REFERRAL: [_referral(one)]})
     await queue.put_all(tx, [_queued(one, case.key, case.drill)])
 

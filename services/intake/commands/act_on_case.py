@@ -17,11 +17,11 @@ from referral.runtime.postgres import clock, queue
 from services.intake import store
 from services.intake.casefile import access, disclosure_rules, sections
 from services.intake.casefile import write as writing
-from services.intake.casefile.access import Case, Place, forbidden
+from services.intake.casefile.access import Case, Involvement, forbidden
 from services.intake.casefile.write import Writer
 from services.intake.commands import idempotency
 from services.intake.commands.idempotency import Claim
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.messages import responses, strict_json, submission
 from services.intake.model import Receipt
 
@@ -51,7 +51,7 @@ class Begun(Struct, frozen=True, kw_only=True):
     known: Receipt | None = None
 
 
-async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, body: responses.AnswerBody) -> Receipt:
+async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.AnswerBody) -> Receipt:
     """Answer an offer that the agency holds or ever held, or that its desk records for an agency reached by telephone (via PHONE).
 
     A decline ends the agency's reading here and now; everything else is routing's to decide.
@@ -85,7 +85,7 @@ async def respond(tx: AsyncConnection, door: Door, post: Post, offer_id: str, bo
     return await _say(tx, case, begun, event)
 
 
-async def consent(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submission.ConsentBody) -> Receipt:
+async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.ConsentBody) -> Receipt:
     """Record a consent given, refused or withdrawn.
 
     Reading that rests on it ends with this transaction where it comes from whoever recorded the consent that holds, or from a desk. What
@@ -94,14 +94,14 @@ async def consent(tx: AsyncConnection, door: Door, post: Post, case_id: str, bod
     begun = await _begin(tx, door, post, "consent", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
-    case, place = await _involved(tx, door, post, case_id)
+    case, involved = await _involved(tx, door, post, case_id)
     event = responses.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
-    capped = disclosure_rules.capped(case.standing, event.consent, post.agency, begun.receipt.event_id, desk=place.desk)
+    capped = disclosure_rules.capped(case.facts, event.consent, post.agency, begun.receipt.event_id, desk=involved.desk)
     await access.keep(tx, case, capped, case.desk)
     return await _say(tx, case, begun, event)
 
 
-async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: submission.TraitsBody) -> Receipt:
+async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.TraitsBody) -> Receipt:
     """Record all traits as they are now: age settled, child moved, exploitation found. They hold when routing has decided so: what would
     end a duty waits until a second party says so too."""
     begun = await _begin(tx, door, post, "traits", case_id, strict_json.canonical(body))
@@ -112,45 +112,45 @@ async def traits(tx: AsyncConnection, door: Door, post: Post, case_id: str, body
     return await _say(tx, case, begun, event)
 
 
-async def exclude(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: responses.ExclusionBody) -> Receipt:
+async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.ExclusionBody) -> Receipt:
     """Exclude an agency, a member of staff or a relation; what it could read it cannot read after this transaction. A duty that it has
     taken ends when a second party says so too. Rejected 409: it is the last desk that could look at the case."""
     begun = await _begin(tx, door, post, "exclusion", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
-    case, place = await _involved(tx, door, post, case_id)
+    case, involved = await _involved(tx, door, post, case_id)
     event = responses.exclusion(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    if event.kind is ActorKind.AGENCY and door.lists().is_last_desk(case.standing.traits.found_in, place.agencies, event.actor):
+    if event.kind is ActorKind.AGENCY and door.lists().is_last_desk(case.facts.traits.found_in, involved.agencies, event.actor):
         raise Rejected("last-desk", "$.actor", "no other desk is left for this case: exclude the member of staff instead", status=409)
     await access.exclude(tx, {case_id: [f"{event.kind}:{event.actor}"]})
     if event.actor == case.desk:
-        desk = door.lists().desk(case.standing.traits.found_in, {*place.agencies, event.actor})
-        await access.keep(tx, case, case.standing, desk)
+        desk = door.lists().desk(case.facts.traits.found_in, {*involved.agencies, event.actor})
+        await access.keep(tx, case, case.facts, desk)
     return await _say(tx, case, begun, event)
 
 
-async def instruct(tx: AsyncConnection, door: Door, post: Post, case_id: str, body: responses.InstructionBody) -> Receipt:
+async def instruct(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.InstructionBody) -> Receipt:
     """A desk decides what no rule can. Rejected 404 for who is no desk of the case."""
     begun = await _begin(tx, door, post, "instruction", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
     case = await access.take(tx, door.keys, case_id)
-    place = await access.place(tx, post.agency, case_id)
-    if place.barred(post.agency, post.account) or not (place.desk or place.sender or place.held):
+    involved = await access.involvement(tx, post.agency, case_id)
+    if involved.barred(post.agency, post.account) or not (involved.desk or involved.sender or involved.held):
         raise store.unknown("case", "case_id")
-    if not place.desk:
+    if not involved.desk:
         raise forbidden("only a desk of this case instructs")
     event = responses.instruction(
         body, door.lists(), id=begun.receipt.id, agency=post.agency, by=post.account, at=begun.receipt.received_at
     )
     if event.word is Instruction.LIFT:
-        _liftable(post, place, event.target)
+        _liftable(post, involved, event.target)
     if event.other is not None:
-        await _other(tx, post, case_id, place, event.other)
+        await _other(tx, post, case_id, involved, event.other)
     return await _say(tx, case, begun, event)
 
 
-async def withdraw(tx: AsyncConnection, door: Door, post: Post, referral_id: str, body: responses.WithdrawalBody) -> Receipt:
+async def withdraw(tx: AsyncConnection, door: IntakeContext, post: Post, referral_id: str, body: responses.WithdrawalBody) -> Receipt:
     """The sender takes its referral back: it sees no more of the case through it. What becomes of the child a desk decides."""
     referral = await store.referral(tx, post.agency, referral_id)
     begun = await _begin(tx, door, post, "withdrawal", referral.case_id, referral_id.encode(), strict_json.canonical(body))
@@ -164,7 +164,7 @@ async def withdraw(tx: AsyncConnection, door: Door, post: Post, referral_id: str
     return await _say(tx, case, begun, event)
 
 
-async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, section: str, content: bytes) -> int:
+async def write(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, section: str, content: bytes) -> int:
     """Write a new version of one section, for an agency that may read it now, or for the sender until another agency has written it.
 
     Returns the version. Rejected 403: the agency may see the case but not write this section.
@@ -179,44 +179,44 @@ async def write(tx: AsyncConnection, door: Door, post: Post, case_id: str, secti
 _EXISTS = "SELECT 1 FROM intake.casefile WHERE case_id = :case"
 
 
-async def _involved(tx: AsyncConnection, door: Door, post: Post, case_id: str) -> tuple[Case, Place]:
+async def _involved(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str) -> tuple[Case, Involvement]:
     """Lock and return the case, for an agency involved in it now: its sender, holder of an open offer, or desk.
 
     Rejected 403: the agency only held an offer, and may still see the case. 404: any other agency.
     """
     case = await access.take(tx, door.keys, case_id)
-    place = await access.place(tx, post.agency, case_id)
-    if place.barred(post.agency, post.account) or not (place.sender or place.held or place.desk):
+    involved = await access.involvement(tx, post.agency, case_id)
+    if involved.barred(post.agency, post.account) or not (involved.sender or involved.held or involved.desk):
         raise store.unknown("case", "case_id")
-    if not (place.sender or place.holder or place.desk):
+    if not (involved.sender or involved.holder or involved.desk):
         raise forbidden("your offers of this case have ended: tell an agency that holds one, or the desk")
-    return case, place
+    return case, involved
 
 
-def _liftable(post: Post, place: Place, target: str) -> None:
+def _liftable(post: Post, involved: Involvement, target: str) -> None:
     """Check that a person asks to lift an exclusion that exists. Two members of a desk's staff lift it, each with a password; a system has
     no person."""
     if post.account is None:
         hint = "two persons of the desk lift it: POST /staff/cases/{case_id}/exclusions/lifting"
         raise Rejected("person-needed", "Authorization", hint, status=403)
     kind, _, actor = target.partition(":")
-    if (kind.upper(), actor) not in place.excluded:
+    if (kind.upper(), actor) not in involved.excluded:
         raise Rejected("not-excluded", "$.target", "this case keeps no such actor away; send kind:id, as in agency:csw-prizren", status=409)
 
 
-async def _other(tx: AsyncConnection, post: Post, case_id: str, place: Place, other: str) -> None:
+async def _other(tx: AsyncConnection, post: Post, case_id: str, involved: Involvement, other: str) -> None:
     """Check the case that a link names: it exists, and excludes nobody who may see this one. So a complaint is linked from itself alone.
 
     The other case may belong to another desk: its id is random, so the sender must have been told it.
     """
-    there = await access.place(tx, post.agency, other)
+    there = await access.involvement(tx, post.agency, other)
     if other == case_id or there.barred(post.agency, post.account) or not await store.rows(tx, _EXISTS, {"case": other}):
         raise Rejected("unknown-case", "$.other", "name another case that exists")
-    if not there.excluded <= place.excluded:
+    if not there.excluded <= involved.excluded:
         raise Rejected("one-way", "$.other", "that case keeps somebody away who may see this one: link from it to this one")
 
 
-async def _begin(tx: AsyncConnection, door: Door, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:
+async def _begin(tx: AsyncConnection, door: IntakeContext, post: Post, kind: str, case_id: str, *same: bytes) -> Begun:
     queue_id = door.new_id()
     now = await clock.now(tx)
     event_id = derived(queue_id, 0)

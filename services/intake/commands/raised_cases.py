@@ -9,8 +9,8 @@ from referral.domain.events import CaseRaised, Door, ReferralSubmitted
 from referral.domain.inputs import Input, derived
 from referral.runtime.postgres import queue
 from services.intake.casefile import access, sections
-from services.intake.casefile.disclosure_rules import Standing
-from services.intake.context import Door as Inside
+from services.intake.casefile.disclosure_rules import CaseFacts
+from services.intake.context import IntakeContext
 from services.intake.policy_view import RAISED
 
 _CASE = text(
@@ -26,12 +26,12 @@ _REFERRAL = text(
 _LINK = text("INSERT INTO intake.link (case_id, other, how) VALUES (:case_id, :other, :how) ON CONFLICT DO NOTHING")
 
 
-async def submit(tx: AsyncConnection, door: Inside, record: Input, raised: CaseRaised) -> None:
+async def submit(tx: AsyncConnection, door: IntakeContext, record: Input, raised: CaseRaised) -> None:
     """Store the new case's key, case file and referral, and queue its event. All ids are derived from routing's event, so that a repeat
     changes nothing."""
     lists, case_id = door.lists(), raised.new_case_id
     key = (await door.keys.load(tx, [case_id])).get(case_id) or await door.keys.create(tx, case_id)
-    sealed = sections.seal_standing(sections.box(key), case_id, Standing(traits=raised.traits))
+    sealed = sections.seal_facts(sections.box(key), case_id, CaseFacts(traits=raised.traits))
     queue_id, referral_id = derived(record.id, "raised"), derived(record.id, "referral")
     desk = lists.desk(raised.traits.found_in, {actor.removeprefix("agency:") for actor in raised.excluded})
     values = {"case_id": case_id, "desk": desk, "drill": record.drill, "at": record.at, "sealed": sealed}

@@ -14,7 +14,7 @@ from referral.wire import intake_key
 from services.intake import store
 from services.intake.accounts.store import Account
 from services.intake.casefile import access
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.erasure import store as erasures
 from services.intake.erasure.store import Erasure, Hold
 
@@ -22,7 +22,7 @@ BASIS, HOLD_BASIS = "erasure-basis", "hold-basis"
 _STANDS = "SELECT 1 FROM intake.account WHERE id = :id AND NOT disabled"
 
 
-async def ask(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Erasure:
+async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str) -> Erasure:
     """Ask for the erasure of a case. Rejected 409: the case is held, or somebody has asked before."""
     basis = door.lists().word(BASIS, basis, "$.basis")
     case = await _taken(tx, door, who, case_id)
@@ -38,7 +38,7 @@ async def ask(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis
     return wanted
 
 
-async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> Erasure:
+async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> Erasure:
     """Approve the erasure that another person has asked for. No entry point shows the case any more, and the log entry that precedes its
     destruction is queued.
 
@@ -70,7 +70,7 @@ async def approve(tx: AsyncConnection, door: Door, who: Account, case_id: str) -
     return approved
 
 
-async def refuse(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> Erasure:
+async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> Erasure:
     """Refuse an erasure that was asked for, also one's own. Rejected 409: nobody has asked."""
     await _taken(tx, door, who, case_id)
     known = await _asked(tx, case_id)
@@ -78,7 +78,7 @@ async def refuse(tx: AsyncConnection, door: Door, who: Account, case_id: str) ->
     return known
 
 
-async def hold(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Hold:
+async def hold(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str) -> Hold:
     """Place a hold: the case must be kept. The same basis twice is one hold."""
     basis = door.lists().word(HOLD_BASIS, basis, "$.basis")
     await _taken(tx, door, who, case_id)
@@ -90,7 +90,7 @@ async def hold(tx: AsyncConnection, door: Door, who: Account, case_id: str, basi
     return made
 
 
-async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, basis: str) -> Hold:
+async def lift(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str) -> Hold:
     """Lift a hold. Rejected 403: the person who placed it cannot lift it. 409: there is no such hold."""
     await _taken(tx, door, who, case_id)
     known = next((one for one in await erasures.holds(tx, case_id) if one.basis == basis), None)
@@ -102,7 +102,7 @@ async def lift(tx: AsyncConnection, door: Door, who: Account, case_id: str, basi
     return known
 
 
-async def state(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> tuple[Erasure | None, tuple[str, ...]]:
+async def state(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> tuple[Erasure | None, tuple[str, ...]]:
     """Return the erasure of a case, if it has one that was not refused, and the reasons that hold the case. Rejected 404: this person may
     see neither."""
     known = await erasures.of_case(tx, case_id)
@@ -112,23 +112,23 @@ async def state(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> 
     return known, await erasures.held(tx, case_id)
 
 
-async def waiting(tx: AsyncConnection, door: Door, who: Account) -> tuple[Erasure, ...]:
+async def waiting(tx: AsyncConnection, door: IntakeContext, who: Account) -> tuple[Erasure, ...]:
     """Return the erasures that wait for approval or destruction at this person's desk; for oversight those of all desks."""
     _desk_staff(who)
     return await erasures.at_desk(tx, "" if who.agency == door.lists().oversight else who.agency)
 
 
-async def _taken(tx: AsyncConnection, door: Door, who: Account, case_id: str) -> access.Case:
+async def _taken(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str) -> access.Case:
     """Lock and return the case, for a person who may decide about it. Rejected 404: any other person."""
     _desk_staff(who)
     case = await access.take(tx, door.keys, case_id)
-    place = await access.place(tx, who.agency, case_id)
-    if place.barred(who.agency, who.id) or not (place.desk or who.agency == door.lists().oversight):
+    involved = await access.involvement(tx, who.agency, case_id)
+    if involved.barred(who.agency, who.id) or not (involved.desk or who.agency == door.lists().oversight):
         raise store.unknown("case", "case_id")
     return case
 
 
-def _theirs(door: Door, who: Account, desk: str) -> bool:
+def _theirs(door: IntakeContext, who: Account, desk: str) -> bool:
     return who.desk and who.agency in (desk, door.lists().oversight)
 
 

@@ -22,7 +22,7 @@ from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
 from referral.wire import intake_key
 from services.intake import audit_client
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
 
@@ -32,11 +32,11 @@ NEW = ("POST", "/v1/referrals")
 """The one request that is accepted while erasures are applied again: a new referral shows nothing."""
 
 
-class Destroying:
+class ErasureWorker:
     """The background worker of one instance. Several may run at once: each step has the same effect when repeated. Rejected: the witness
     policy cannot be read."""
 
-    def __init__(self, door: Door, settings: Settings) -> None:
+    def __init__(self, door: IntakeContext, settings: Settings) -> None:
         self._door, self._settings = door, settings
         self._policy = erasure_tag.witness_policy(settings)
         self._intake = intake_key.named(self._policy)

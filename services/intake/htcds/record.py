@@ -32,7 +32,7 @@ COLUMNS = {
 """Trait that can contradict another → the column that states it."""
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class ValidRecord(Struct, frozen=True, kw_only=True):
     """A valid record. key: the sender's own number; empty when it gave none. same: bytes that are equal for two equal records."""
 
     key: str
@@ -40,7 +40,7 @@ class Found(Struct, frozen=True, kw_only=True):
     submission: submit.Submission
 
     def __repr__(self) -> str:
-        return "Found()"
+        return "ValidRecord()"
 
 
 class Faulty(Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class Faulty(Struct, frozen=True, kw_only=True):
     faults: tuple[Rejected, ...]
 
 
-def read(record: Record, table: Fields, lists: Lists, received: date) -> Found | Faulty:
+def read(record: Record, table: Fields, lists: Lists, received: date) -> ValidRecord | Faulty:
     """Return the referral of a record, or all of its faults. received: day of receipt, from which the age is computed."""
     if record.faults and not record.cells:
         return Faulty(faults=record.faults)
@@ -58,7 +58,7 @@ def read(record: Record, table: Fields, lists: Lists, received: date) -> Found |
     if reading.faults:
         return Faulty(faults=tuple(reading.faults))
     same = {name: text for name, text in record.cells.items() if name != "ref_Key"}
-    return Found(key=record.cells.get("ref_Key", ""), same=canonical(same), submission=submission)
+    return ValidRecord(key=record.cells.get("ref_Key", ""), same=canonical(same), submission=submission)
 
 
 class _Reading:

@@ -29,17 +29,17 @@ from services.intake.pages import confirmation, forms, inbox
 from services.intake.pages import task as pages_choices
 from services.intake.pages import task as pages_task
 from services.intake.pages.forms import Entered
-from services.intake.pages.page_request import Call, known_id
+from services.intake.pages.page_request import PageRequest, known_id
 from services.intake.projection.timeline import Line
 
 
-async def call(call: Call) -> Response:
+async def call(call: PageRequest) -> Response:
     """Return the page of an offer whose agency is telephoned."""
     found, spot, said = await _called(call)
     return inbox.offer_page(call, found, spot, said, where=f"/calls/{found.offer_id}", by_phone=True)
 
 
-async def answer_call(call: Call) -> Response:
+async def answer_call(call: PageRequest) -> Response:
     """Record the agency's answer: via PHONE, by this account."""
     found, spot, said = await _called(call)
     entered = forms.answer(call.form, found)
@@ -53,12 +53,12 @@ async def answer_call(call: Call) -> Response:
     return inbox.offer_page(call, found, spot, said, where=where, by_phone=True, entered=entered, errors=entered.errors, status=status)
 
 
-async def task(call: Call) -> Response:
+async def task(call: PageRequest) -> Response:
     """Return the page of one task of the person's desk."""
     return _page(call, await _tasked(call))
 
 
-async def instruct(call: Call) -> Response:
+async def instruct(call: PageRequest) -> Response:
     """Give an instruction, once for each form."""
     asked = await _tasked(call)
     found, door, who = asked.task, call.pages.door, call.visit.who
@@ -89,7 +89,7 @@ async def instruct(call: Call) -> Response:
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
-async def _called(call: Call) -> tuple[Offer, Spot, tuple[Answer, ...]]:
+async def _called(call: PageRequest) -> tuple[Offer, Spot, tuple[Answer, ...]]:
     """Return the offer of a call, its location and its answers. Rejected 404: the account does not work a desk."""
     who = call.visit.who
     if not who.desk:
@@ -100,7 +100,7 @@ async def _called(call: Call) -> tuple[Offer, Spot, tuple[Answer, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TaskData:
     """A task with what its page needs."""
 
     task: Task
@@ -109,7 +109,7 @@ class Asked:
     choices: pages_task.Choices
 
 
-async def _tasked(call: Call) -> Asked:
+async def _tasked(call: PageRequest) -> TaskData:
     who = call.visit.who
     if not who.desk:
         raise store.unknown("task", "task_id")
@@ -119,7 +119,7 @@ async def _tasked(call: Call) -> Asked:
         now = await situation(tx, call.pages.door.keys, found, who.agency, who.id)
     policy: Policy = call.pages.render.policy()
     choices = pages_choices.choices(policy, call.pages.door.lists(), now.pathway, found.step, found.seat)
-    return Asked(found, spots.get(found.case_id, Spot()), now, choices)
+    return TaskData(found, spots.get(found.case_id, Spot()), now, choices)
 
 
 def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
@@ -128,7 +128,7 @@ def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
 
 
 def _page(
-    call: Call, asked: Asked, *, entered: Entered | None = None, errors: Mapping[str, str] | None = None, status: int = 200
+    call: PageRequest, asked: TaskData, *, entered: Entered | None = None, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
     render, visit = call.pages.render, call.visit
     say = render.say(visit)

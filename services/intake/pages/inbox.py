@@ -23,13 +23,13 @@ from services.intake.model import Answer, Offer, Spot
 from services.intake.pages import confirmation, forms, labels
 from services.intake.pages import offer as pages_offer
 from services.intake.pages.forms import Entered
-from services.intake.pages.page_request import Call, known_id
+from services.intake.pages.page_request import PageRequest, known_id
 
 LOOK_S = 0.1
 """Seconds between two checks whether routing has decided an answer (ours): routing takes some 20 ms."""
 
 
-async def inbox(call: Call) -> Response:
+async def inbox(call: PageRequest) -> Response:
     """Return the inbox: the agency's offers, most urgent first; for a desk also its tasks and telephone calls. A task to call an agency is
     shown as the call."""
     who = call.visit.who
@@ -49,7 +49,7 @@ async def inbox(call: Call) -> Response:
     return render.page("inbox.html", call.visit, groups=groups, empty=empty, crowds=many)
 
 
-async def offer(call: Call) -> Response:
+async def offer(call: PageRequest) -> Response:
     """Return the page of one offer that the agency holds or held. The case file stays closed until the person opens it with the form."""
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
@@ -57,7 +57,7 @@ async def offer(call: Call) -> Response:
     return _page(call, found, spot, said)
 
 
-async def show(call: Call) -> Response:
+async def show(call: PageRequest) -> Response:
     """Return the page with the case file. The reading is committed before this function returns, so before any of the file leaves."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
@@ -72,7 +72,7 @@ async def show(call: Call) -> Response:
     return _page(call, found, spot, said, shown={**shown.sections, **dict.fromkeys(shown.empty)})
 
 
-async def answer(call: Call) -> Response:
+async def answer(call: PageRequest) -> Response:
     """Send an answer, once for each form. On an error the page shows it beside the field, and keeps the entered values."""
     async with call.pages.door.begin() as tx:
         found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
@@ -88,7 +88,7 @@ async def answer(call: Call) -> Response:
     return _page(call, found, spot, said, entered=entered, errors=entered.errors, status=status)
 
 
-async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
+async def send(call: PageRequest, found: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
     """Send an answer. Return the redirect to the page that confirms it, or the entered values with the error and the status."""
     door, who = call.pages.door, call.visit.who
     try:
@@ -105,7 +105,7 @@ async def send(call: Call, found: Offer, entered: Entered, *, via: str) -> Respo
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
-async def _decided(call: Call, offer_id: str, word: str, at: int) -> None:
+async def _decided(call: PageRequest, offer_id: str, word: str, at: int) -> None:
     """Wait until routing has decided an answer, at most `patience_s`. at: time of its receipt, µs UTC."""
     until = time.monotonic() + call.pages.patience_s
     while time.monotonic() < until:
@@ -116,14 +116,14 @@ async def _decided(call: Call, offer_id: str, word: str, at: int) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def beside(tx: AsyncConnection, call: Call, found: Offer) -> tuple[Spot, tuple[Answer, ...]]:
+async def beside(tx: AsyncConnection, call: PageRequest, found: Offer) -> tuple[Spot, tuple[Answer, ...]]:
     """Return the location of the offer's case, and the answers to the offer so far."""
     spots = await locations.spots(tx, call.pages.door.keys, [found.case_id])
     return spots.get(found.case_id, Spot()), await store.answers(tx, found.offer_id)
 
 
 def _page(
-    call: Call,
+    call: PageRequest,
     found: Offer,
     spot: Spot,
     said: tuple[Answer, ...],
@@ -140,7 +140,7 @@ def _page(
 
 
 def offer_page(
-    call: Call,
+    call: PageRequest,
     found: Offer,
     spot: Spot,
     said: tuple[Answer, ...],

@@ -14,7 +14,7 @@ from referral.errors import Rejected, Unavailable
 from referral.runtime import http_server
 from services.intake import problems
 from services.intake.accounts import rules
-from services.intake.context import ANSWER_S, Door, in_time
+from services.intake.context import ANSWER_S, IntakeContext, in_time
 from services.intake.messages.submission import is_id
 from services.intake.pages import forms, session
 from services.intake.pages.forms import BODY_LIMIT, Fields
@@ -33,7 +33,7 @@ class Pages:
     patience_s: seconds that a page waits for routing's decision about an answer.
     """
 
-    door: Door
+    door: IntakeContext
     render: Renderer
     cookies: Cookies
     hashing: asyncio.Semaphore
@@ -41,7 +41,7 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PageRequest:
     """One request for a page. form: its fields, empty for GET."""
 
     pages: Pages
@@ -50,7 +50,7 @@ class Call:
     form: Fields
 
 
-Page = Callable[[Call], Awaitable[Response]]
+Page = Callable[[PageRequest], Awaitable[Response]]
 
 
 def endpoint(pages: Pages, page: Page, *, strangers: bool) -> Callable[[Request], Awaitable[Response]]:
@@ -60,7 +60,7 @@ def endpoint(pages: Pages, page: Page, *, strangers: bool) -> Callable[[Request]
             body = await _body(request) if request.method == "POST" else b""
             visit = await in_time(_visit(pages, request))
             within = ANSWER_S + (PAUSE_S if request.method == "POST" else 0)
-            response = await in_time(_page(Call(pages, request, visit, forms.fields(body) or {}), page, strangers), within)
+            response = await in_time(_page(PageRequest(pages, request, visit, forms.fields(body) or {}), page, strangers), within)
         except Exception as error:
             response = _failed(pages, request, visit, error)
         return session.leave(response, visit, pages.cookies)
@@ -108,7 +108,7 @@ async def _visit(pages: Pages, request: Request) -> Visit:
         return await session.read(tx, request, pages.cookies)
 
 
-async def _page(call: Call, page: Page, strangers: bool) -> Response:
+async def _page(call: PageRequest, page: Page, strangers: bool) -> Response:
     if call.request.method == "POST" and not rules.same(call.form.get("form", ""), call.visit.form):
         return _not_ours(call)
     if call.visit.account is None and not strangers:
@@ -129,14 +129,14 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _not_ours(call: Call) -> Response:
+def _not_ours(call: PageRequest) -> Response:
     """Return the page for a form without the visit's token: the session may have ended while the person was writing."""
     if not call.visit.ended:
         return call.pages.render.message(call.visit, 403)
     return call.pages.render.ended(call.visit, forms.here(call.request.url.path.rpartition("/")[0]), call.form)
 
 
-def known_id(call: Call, what: str) -> str:
+def known_id(call: PageRequest, what: str) -> str:
     """Return the id of the path. Rejected 404: the text cannot be an id."""
     value = str(call.request.path_params["id"])
     if not is_id(value):
@@ -144,7 +144,7 @@ def known_id(call: Call, what: str) -> str:
     return value
 
 
-def to_sign_in(call: Call) -> Response:
+def to_sign_in(call: PageRequest) -> Response:
     """Redirect to the sign-in page, which leads back to the page that was requested."""
     path = forms.here(call.request.url.path)
     return RedirectResponse("/signin" if path == "/inbox" else f"/signin?to={path}", status_code=303)

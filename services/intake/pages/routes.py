@@ -19,9 +19,9 @@ from starlette.routing import BaseRoute, Route
 from referral.domain.policy import Policy
 from referral.runtime.http_server import Strict
 from services.intake import problems
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.pages import desk, forms, inbox, render, signin
-from services.intake.pages.page_request import PAUSE_S, Call, Page, Pages, endpoint, lost
+from services.intake.pages.page_request import PAUSE_S, Page, PageRequest, Pages, endpoint, lost
 from services.intake.pages.session import Cookies
 
 STATIC = Path(__file__).with_name("static")
@@ -32,7 +32,7 @@ HASHES_AT_ONCE = 2
 """Passwords checked at once: each takes 64 MiB and a core (two cores are our smallest machine)."""
 
 
-def made(door: Door, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S) -> Pages:
+def made(door: IntakeContext, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S) -> Pages:
     """Return the dependencies of all pages. policy: for names; Unavailable until one is in force. secure: people reach the pages over
     https."""
     return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s)
@@ -98,9 +98,9 @@ def _file(path: Path) -> Route:
     return Route(f"/static/{path.name}", file, methods=["GET"])
 
 
-async def _home(call: Call) -> Response:
+async def _home(call: PageRequest) -> Response:
     return RedirectResponse("/inbox", status_code=303)
 
 
-async def _back(call: Call) -> Response:
+async def _back(call: PageRequest) -> Response:
     return RedirectResponse(forms.here(call.request.url.path.rpartition("/")[0]), status_code=303)

@@ -13,10 +13,10 @@ from referral.runtime.observe import signed
 from referral.runtime.passwords import LANGUAGES
 from services.intake.accounts import rules, store
 from services.intake.pages import forms, relative_time, session
-from services.intake.pages.page_request import Call
+from services.intake.pages.page_request import PageRequest
 
 
-async def sign_in_page(call: Call) -> Response:
+async def sign_in_page(call: PageRequest) -> Response:
     """Return the sign-in form; redirect a person who is signed in."""
     to = forms.here(call.request.query_params.get("to", ""))
     if call.visit.account is not None:
@@ -27,7 +27,7 @@ async def sign_in_page(call: Call) -> Response:
     return _sign_in_form(call, to, notice=notice)
 
 
-async def sign_in(call: Call) -> Response:
+async def sign_in(call: PageRequest) -> Response:
     """Check login and password: the same work and the same words whether the login exists or not, slowed by `rules.delay` and bounded by
     `rules.wait`."""
     to, say = forms.here(call.form.get("to", "")), call.pages.render.say(call.visit)
@@ -58,7 +58,7 @@ async def sign_in(call: Call) -> Response:
     return await _let_in(call, subject, known[0], to)
 
 
-def _place(call: Call, login: str) -> tuple[str, bool]:
+def _place(call: PageRequest, login: str) -> tuple[str, bool]:
     """Return the origin of an attempt, and True if it is a browser in which this login has signed in before."""
     mark = call.pages.cookies.get(call.request, "device")
     if store.is_known(call.pages.door.keys, login, mark, call.visit.now):
@@ -66,7 +66,7 @@ def _place(call: Call, login: str) -> tuple[str, bool]:
     return rules.network(call.request.client.host if call.request.client else ""), False
 
 
-async def _let_in(call: Call, subject: rules.Subject, account: store.Account, to: str) -> Response:
+async def _let_in(call: PageRequest, subject: rules.Subject, account: store.Account, to: str) -> Response:
     cookies, now = call.pages.cookies, call.visit.now
     async with call.pages.door.begin() as tx:
         await store.forget_attempt(tx, subject, now)
@@ -81,7 +81,7 @@ async def _let_in(call: Call, subject: rules.Subject, account: store.Account, to
 
 
 def _sign_in_form(
-    call: Call, to: str, *, status: int = 200, problem: str = "", notice: str = "", errors: Mapping[str, str] | None = None
+    call: PageRequest, to: str, *, status: int = 200, problem: str = "", notice: str = "", errors: Mapping[str, str] | None = None
 ) -> Response:
     login = call.form.get("login", "")[: passwords.LOGIN_MAX]
     return call.pages.render.page(
@@ -89,7 +89,7 @@ def _sign_in_form(
     )
 
 
-async def sign_out(call: Call) -> Response:
+async def sign_out(call: PageRequest) -> Response:
     """Sign out: delete the session from the database, so that a copy of its cookie is worth nothing."""
     async with call.pages.door.begin() as tx:
         await store.end_session(tx, call.visit.token)
@@ -100,7 +100,7 @@ async def sign_out(call: Call) -> Response:
     return response
 
 
-async def choose_language(call: Call) -> Response:
+async def choose_language(call: PageRequest) -> Response:
     """Change the language: store it with the account, and in the browser for the sign-in page."""
     chosen = call.form.get("language", "")
     if chosen in LANGUAGES and call.visit.account is not None:

@@ -12,7 +12,7 @@ from referral.domain.events import CaseChanged, ChangeProposed, InputIgnored
 from referral.domain.inputs import Input, derived
 from referral.runtime.keys.case_keys import Keys
 from services.intake.casefile import access
-from services.intake.casefile.disclosure_rules import Standing
+from services.intake.casefile.disclosure_rules import CaseFacts
 from services.intake.policy_view import Lists
 
 MOST = 64
@@ -39,7 +39,7 @@ async def follow(
         case = await access.known(tx, keys, case_id)
         if case is None:
             continue
-        now = case.standing
+        now = case.facts
         for record in answers:
             now = after(now, record)
             if isinstance(record.body, CaseChanged):
@@ -47,11 +47,11 @@ async def follow(
                 await access.lift(tx, case_id, record.body.lifted)
         away = await access.kept_away(tx, case_id)
         desk = lists.desk(now.traits.found_in, away)
-        if now != case.standing or desk != case.desk:
+        if now != case.facts or desk != case.desk:
             await access.keep(tx, case, now, desk)
 
 
-def after(now: Standing, record: Input) -> Standing:
+def after(now: CaseFacts, record: Input) -> CaseFacts:
     """Return the facts of a case after one more decision. A cap ends as soon as routing has answered the consent that set it."""
     if isinstance(record.body, CaseChanged):
         body = record.body

@@ -78,10 +78,10 @@ async def keep(tx: AsyncConnection, changes: Changes) -> None:
     await _many(tx, _CLOSED, ({"id": case, "at": one.at, "sealed_at": one.sealed_at} for case, one in sorted(changes.closed.items())))
     held = sorted(changes.offers.items())
     await _many(tx, _OPEN, (_opened(id, one) for id, one in held if one.opened))
-    standing = [(id, one) for id, one in held if not one.opened]
-    if standing:
-        await tx.execute(_LOCK, {"ids": [id for id, _ in standing]})
-    await _many(tx, _CHANGE, (_changed(id, one) for id, one in standing))
+    existing = [(id, one) for id, one in held if not one.opened]
+    if existing:
+        await tx.execute(_LOCK, {"ids": [id for id, _ in existing]})
+    await _many(tx, _CHANGE, (_changed(id, one) for id, one in existing))
     await _many(tx, _TASK, (_task(record, body) for record, body in changes.tasks.values()))
     await _many(tx, _SETTLE, ({"id": id, "at": at} for id, at in sorted(changes.settled.items())))
     await _many(tx, _TRACK, ({"id": id, "case": case, "pathway": pathway} for id, (case, pathway) in sorted(changes.tracks.items())))

@@ -24,7 +24,7 @@ from referral.runtime.settings import Settings
 from referral.wire import codec
 from services.intake import handle
 from services.intake.api import person_routes, routes
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.policy_view import Lists
 from tests.harness.erased import KEY
 
@@ -78,7 +78,7 @@ def new_id() -> str:
 class Stack:
     """What a test holds."""
 
-    door: Door
+    door: IntakeContext
     http: httpx.AsyncClient
     app: Starlette
     seq: int = 0
@@ -183,7 +183,7 @@ def changed(*, consent: e.Consent | None = None, excluded: tuple[str, ...] = (),
 async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: httpx.AsyncClient | None = None) -> AsyncIterator[Stack]:
     """The application on this database, with a token for every agency. log: audit's HTTP."""
     engine = database.engine(settings, "intake", size=size)
-    door = Door(engine, case_keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), KEY, log)
+    door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), KEY, log)
     app = Starlette(routes=[*routes.routes(door, None), *person_routes.routes(door)], exception_handlers=dict(routes.ERRORS))  # type: ignore[arg-type]
     async with engine.begin() as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]

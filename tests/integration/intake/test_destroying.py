@@ -32,10 +32,10 @@ from referral.wire import intake_key
 from referral.wire import leaf as wire
 from services.intake import handle
 from services.intake.casefile import access
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
-from services.intake.erasure.worker import Destroying
+from services.intake.erasure.worker import ErasureWorker
 from tests.harness.erased import KEY
 from tests.harness.line.intake_stack import LISTS, new_id
 from tests.harness.line.runtime_stack import until
@@ -85,7 +85,7 @@ async def served(audit: Audit) -> AsyncIterator[str]:
 class Line:
     """An intake without doors: its loop runs, and destroying is looked at by hand. engine: as its role."""
 
-    door: Door
+    door: IntakeContext
     settings: Settings
     audit: Audit
 
@@ -133,7 +133,7 @@ async def running(settings: Settings) -> AsyncIterator[Line]:
     async with served(audit) as url:
         settings = structs.replace(settings, audit_url=url, instance="i1")
         engine, own = database.engine(settings, "intake"), database.engine(settings, "intake")
-        door = Door(engine, case_keys.read(settings.master_key_file), lambda: LISTS, new_id, lambda: 0, KEY)
+        door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: LISTS, new_id, lambda: 0, KEY)
         service = Service(name="intake", reads=("referral-routing",), writes="referral-intake", handle=handle.handler(door, None))
         loop = Loop(service, settings, own, door.keys, Health())
         task = asyncio.create_task(loop.run())
@@ -152,10 +152,10 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_
         wanted = await line.approved(case_id)
         await until(lambda: line.said(case_id))
 
-        away = Destroying(line.door, structs.replace(line.settings, audit_url="http://127.0.0.1:1"))
+        away = ErasureWorker(line.door, structs.replace(line.settings, audit_url="http://127.0.0.1:1"))
         await away.turn()
         assert not away.against() and await line.there(case_id)
-        await Destroying(line.door, line.settings).turn()
+        await ErasureWorker(line.door, line.settings).turn()
         assert line.audit.asked == [wanted.event_id] and await line.there(case_id)
         assert set(await key_topic.kept(line.settings)) == {case_id, stays}
 
@@ -163,11 +163,11 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_
         async with clients.producer(line.settings) as producer:  # as far as it came before it was killed
             await key_topic.forget(producer, line.settings, [case_id])
         assert await line.there(case_id)
-        await Destroying(line.door, line.settings).turn()
+        await ErasureWorker(line.door, line.settings).turn()
         assert not await line.there(case_id) and await line.there(stays)
         assert set(await key_topic.kept(line.settings)) == {stays}
         asked = len(line.audit.asked)
-        await Destroying(line.door, line.settings).turn()
+        await ErasureWorker(line.door, line.settings).turn()
         assert len(line.audit.asked) == asked
 
 
@@ -176,7 +176,7 @@ async def test_an_audit_that_lies_destroys_nothing_and_the_log_line_says_whom_to
         case_id = await line.case()
         wanted = await line.approved(case_id)
         await until(lambda: line.said(case_id))
-        held = Destroying(line.door, line.settings)
+        held = ErasureWorker(line.door, line.settings)
         good = proof(wanted.event_id, case_id)
         lies = {
             "an empty 200": b"",
@@ -199,7 +199,7 @@ async def test_an_audit_that_lies_destroys_nothing_and_the_log_line_says_whom_to
 
 async def test_without_a_witness_policy_no_intake_starts_that_could_destroy(bare: Settings) -> None:
     with pytest.raises(Rejected, match="REFERRAL_WITNESS_POLICY"):
-        Destroying(None, structs.replace(bare, witness_policy=None))  # type: ignore[arg-type]
+        ErasureWorker(None, structs.replace(bare, witness_policy=None))  # type: ignore[arg-type]
 
 
 async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_under_a_running_intake(settings: Settings) -> None:
@@ -208,7 +208,7 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
         wanted = await line.approved(case_id)
         await until(lambda: line.said(case_id))
         line.audit.proven[wanted.event_id] = case_id
-        held = Destroying(line.door, line.settings)
+        held = ErasureWorker(line.door, line.settings)
         await held.turn()
         line.audit.proven.clear()
 
@@ -221,7 +221,7 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
                     await tx.execute(text(f"DELETE FROM intake.{table}"))
 
         await back()  # put back by hand, one by one
-        fresh = Destroying(line.door, line.settings)
+        fresh = ErasureWorker(line.door, line.settings)
         shut = fresh.gate(Starlette(routes=[Route("/{path:path}", lambda _: PlainTextResponse("open"), methods=["GET", "POST"])]))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(shut), base_url="http://intake") as client:
             with pytest.raises(Unavailable):
@@ -233,7 +233,7 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
         assert not await line.there(case_id)
 
         await back("erasure", "erasure_read")  # an older copy, in a process that starts
-        await Destroying(line.door, line.settings).turn()
+        await ErasureWorker(line.door, line.settings).turn()
         assert not await line.there(case_id)
         assert await line.destroyed() == {case_id}
         await back("erasure", "erasure_read")  # and in one that runs

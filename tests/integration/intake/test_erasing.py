@@ -138,7 +138,7 @@ async def test_a_person_of_the_desk_asks_that_somebody_is_kept_away_no_longer(st
 async def raised(intake: Stack, case_id: str) -> str:
     """A complaint about this case: its own case."""
     async with intake.door.begin() as tx:
-        traits = (await access.hold(tx, intake.door.keys, case_id)).standing.traits
+        traits = (await access.hold(tx, intake.door.keys, case_id)).facts.traits
     made = new_id()
     await intake.decided(case_id, e.CaseRaised(why=_why(), new_case_id=made, pathway="", traits=traits, about=""))
     return made

@@ -21,7 +21,7 @@ from referral.runtime.keys import case_keys
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
 from services.audit.api import application
-from services.intake.unanswered import Promising
+from services.intake.unanswered import ReceiptCheck
 from tests.harness.audit_log import CHILD
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, honest, log
@@ -106,7 +106,7 @@ async def test_a_referral_that_nobody_answers_for_a_minute_is_an_alarm_and_its_r
         policy = keyfiles.policy(KEY.verifier, (), INTAKE[0])
         assert receipts.promised(receipt, policy)
         assert receipts.promised((await intake.get("school", f"/v1/submissions/{key}")).json(), policy)
-        look = Promising(intake.door)
+        look = ReceiptCheck(intake.door)
         await look.turn()
         assert (late("decided"), late("logged")) == (0, 0)
         async with intake.door.begin() as tx:

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from referral.runtime.postgres import database as databases
 from referral.runtime.settings import Settings
 from services.intake.api import routes
-from services.intake.context import Door
+from services.intake.context import IntakeContext
 from tests.harness.line.intake_stack import BODY, Stack, new_id, stack
 
 pytestmark = pytest.mark.servers
@@ -245,7 +245,7 @@ async def test_a_token_that_nobody_can_look_up_is_503_not_401(bare: Settings) ->
     async with stack(bare) as made:
         gone = bare.database.rpartition("?host=")[0] + "?host=/nowhere"
     engine = databases.engine(structs.replace(bare, database=gone), "intake")
-    door = Door(engine, made.door.keys, made.door.lists, made.door.new_id, made.door.seconds, made.door.key)
+    door = IntakeContext(engine, made.door.keys, made.door.lists, made.door.new_id, made.door.seconds, made.door.key)
     app = Starlette(routes=[*routes.routes(door, None)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake") as client:
         async with asyncio.timeout(5):

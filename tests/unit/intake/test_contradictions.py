@@ -58,7 +58,7 @@ def test_what_cannot_both_hold_is_refused_when_traits_change(traits: dict[str, A
     named(refused.value, one, other, "$.")
 
 
-def row(**cells: str) -> record.Found | record.Faulty:
+def row(**cells: str) -> record.ValidRecord | record.Faulty:
     return record.read(Record(row=7, place="row 7, ", cells={"ref_FoundIn": "prizren", **cells}), table(), shipped(), DAY)
 
 
@@ -76,10 +76,10 @@ def test_what_cannot_both_hold_is_refused_in_a_row_with_both_columns_named(trait
 def test_a_row_that_doubts_a_grown_up_birthdate_is_a_child_of_no_band() -> None:
     """`ref_Age` stands above the birthdate: false papers make nobody an adult."""
     found = row(ref_Age="uncertain", prs_Birthdate="1990-05-17")
-    assert isinstance(found, record.Found)
+    assert isinstance(found, record.ValidRecord)
     assert (found.submission.traits.age, found.submission.traits.age_band) == ("uncertain", "unknown")
     younger = row(ref_Age="uncertain", prs_Birthdate="2013-05-17")
-    assert isinstance(younger, record.Found) and younger.submission.traits.age_band == "12-14"
+    assert isinstance(younger, record.ValidRecord) and younger.submission.traits.age_band == "12-14"
 
 
 def test_every_other_pair_of_codes_is_taken() -> None:

@@ -226,7 +226,7 @@ def test_a_field_arrives_by_a_file_of_htcds_or_the_file_s_answer_says_that_it_ha
             continue
         assert sheet.ignored == ()
         found = htcds.read(record, table(), shipped(), DAY)
-        assert isinstance(found, htcds.Found)
+        assert isinstance(found, htcds.ValidRecord)
         wanted = by_http(body(path))
         assert place(found.submission, path) == place(wanted, path)
 

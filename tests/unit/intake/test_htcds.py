@@ -15,7 +15,7 @@ from referral.wire import codec
 from services.intake.htcds import reader
 from services.intake.htcds import record as htcds
 from services.intake.htcds.reader import Record
-from services.intake.htcds.record import Faulty, Found
+from services.intake.htcds.record import Faulty, ValidRecord
 from services.intake.messages import submission as submit
 from tests.harness.htcds_values import EXAMPLE, MARKER, good, shipped, table
 
@@ -26,13 +26,13 @@ KEPT = {name: field for name, field in STANDARD.items() if field.section}
 FULL = {name: good(name, field) for name, field in FIELDS.items() if not field.left}
 
 
-def read(cells: dict[str, str], day: date = DAY) -> Found | Faulty:
+def read(cells: dict[str, str], day: date = DAY) -> ValidRecord | Faulty:
     return htcds.read(Record(row=7, place="row 7, ", cells=cells), table(), shipped(), day)
 
 
 def found(cells: dict[str, str], day: date = DAY) -> submit.Submission:
     answer = read({name: text for name, text in {"ref_FoundIn": "prizren", **cells}.items() if text}, day)
-    assert isinstance(answer, Found), [str(fault) for fault in getattr(answer, "faults", ())]
+    assert isinstance(answer, ValidRecord), [str(fault) for fault in getattr(answer, "faults", ())]
     return answer.submission
 
 
@@ -197,7 +197,7 @@ def test_where_nobody_says_where_the_person_is_the_field_is_named_and_all_faults
 
 def test_a_birthday_between_two_sendings_makes_no_other_record() -> None:
     before, after = (read({**FULL, "prs_Birthdate": "2011-11-26", "ref_Age": "child"}, day) for day in (DAY, date(2026, 11, 26)))
-    assert isinstance(before, Found) and isinstance(after, Found)
+    assert isinstance(before, ValidRecord) and isinstance(after, ValidRecord)
     assert (before.submission.traits.age_band, after.submission.traits.age_band) == ("12-14", "15-17")
     assert before.same == after.same and before.key == after.key == "our-4711"
     assert MARKER not in before.key
@@ -233,4 +233,4 @@ def test_the_example_has_fifty_rows_forty_in_order_and_ten_clear_faults() -> Non
         45: [("wrong-type", "con_Consent")],
     }
     assert [(note.name, note.where) for note in sheet.ignored] == [("org_Phone", "column 46 (AT)"), ("", "column 47 (AU)")]
-    assert all(answer.submission.drill for answer in answers.values() if isinstance(answer, Found)), "made-up people are an exercise"
+    assert all(answer.submission.drill for answer in answers.values() if isinstance(answer, ValidRecord)), "made-up people are an exercise"

@@ -12,7 +12,7 @@ from referral.domain.events import PolicyActivated
 from referral.runtime import policy_feed
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.wire import codec, headers, policy_digest
-from services.intake.policy_view import InForce
+from services.intake.policy_view import PolicyInForce
 
 FILES = policy_digest.read(CHECKOUT / "policy")
 SETTINGS = Settings(kafka="", database="", master_key_file=Path("none"), instance="test")
@@ -34,7 +34,7 @@ async def test_a_bundle_that_does_not_compile_leaves_the_one_before_in_force_and
     for number, files in enumerate((FILES, {"codes.yaml": b"x"}), 1):
         assert followed._chain.take(record(number, files)) == ""
     followed._caught_up = True
-    in_force = InForce(followed)
+    in_force = PolicyInForce(followed)
     following = asyncio.create_task(in_force.follow())
     try:
         async with asyncio.timeout(60):
