@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from referral.domain import events as e
 from referral.domain.case import Case
-from referral.domain.describe import span, told
+from referral.domain.describe import describe, span
 
 SAME = 0
 SAID = 1
@@ -168,7 +168,7 @@ class Differences(Struct):
 
 def story(moments: Iterable[Moment], arrived: int) -> tuple[str, ...]:
     """Return the decisions before the parting as lines: the time since the arrival, and the event."""
-    return tuple(f"+{span(m.at - arrived)}: {told(m.case, event, m.at)}" for m in moments for event in m.events)
+    return tuple(f"+{span(m.at - arrived)}: {describe(m.case, event, m.at)}" for m in moments for event in m.events)
 
 
 def part(before: Moment | None, after: Moment | None) -> tuple[str, Side, Side]:
@@ -194,7 +194,7 @@ def side(moment: Moment | None, index: int) -> Side:
     if moment is None:
         return Side()
     events = moment.events[index:] or moment.events[-1:]
-    lines = tuple(told(moment.case, event, moment.at) for event in events)
+    lines = tuple(describe(moment.case, event, moment.at) for event in events)
     why: e.Why = events[0].why
     return Side(moment.at, lines, why.rule, tuple(f"{p.service} {p.reason}" for p in why.passed))
 

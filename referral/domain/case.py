@@ -7,6 +7,7 @@ default, so that a newer release loads the state that an older one stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -188,7 +189,16 @@ def open_offers(case: Case) -> tuple[Offer, ...]:
     return tuple(offer for _, _, _, seat in seats(case) for offer in offers_of(seat))
 
 
-FoundOffer = tuple[SeatRef, Track, Run, Seat, Offer]
+class FoundOffer(NamedTuple):
+    """An offer with its position and everything that contains it."""
+
+    ref: SeatRef
+    track: Track
+    run: Run
+    seat: Seat
+    offer: Offer
+
+
 _last: tuple[Case | None, str, FoundOffer | None] = (None, "", None)
 """Result of the last search: the rules locate an answer's offer, and `evolve` locates the same offer again for its event."""
 
@@ -210,11 +220,11 @@ def _find(case: Case, offer_id: str) -> FoundOffer | None:
             r -= 1
             for seat in run.seats:
                 if (offer := seat.offer) is not None and offer.offer_id == offer_id:
-                    return (t, r, run.seats.index(seat)), track, run, seat, offer
-    for place, track, run, seat in seats(case):
+                    return FoundOffer((t, r, run.seats.index(seat)), track, run, seat, offer)
+    for ref, track, run, seat in seats(case):
         for offer in (seat.next, *seat.kept, *seat.past):
             if offer is not None and offer.offer_id == offer_id:
-                return place, track, run, seat, offer
+                return FoundOffer(ref, track, run, seat, offer)
     return None
 
 

@@ -10,7 +10,7 @@ from referral.domain.case import Case, seats
 from referral.domain.policy.limits import DAY, HOUR, MINUTE
 
 
-def told(case: Case, event: Any, now: int) -> str:
+def describe(case: Case, event: Any, now: int) -> str:
     """Return one event as a line of text. case: after all events of the same decision; now: of that decision, µs UTC."""
     return " ".join(" ".join(_parts(case, event, now)).split())
 

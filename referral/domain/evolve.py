@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from referral.domain import events as e
-from referral.domain.case import RANK, Case, Offer, Proposal, Run, Seat, SeatRef, Task, Track, find
+from referral.domain.case import RANK, Case, FoundOffer, Offer, Proposal, Run, Seat, SeatRef, Task, Track, find
 
 COMPLETED = e.How.COMPLETED
 PHONE = e.Reach.PHONE
@@ -25,10 +25,10 @@ LIMIT = "limit"
 
 def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) -> Changes:
     """Set the state of the offer that the event names: the current one, or the one to the next holder."""
-    place, _, _, seat, offer = offer_at(case, event)
+    ref, _, _, seat, offer = offer_at(case, event)
     by = (event.by or "") if state == "ACKNOWLEDGED" else offer.by
     comes = replace(offer, state=state, due=event.due, due_what=event.due_what, by=by, unheard=False, excused=False)
-    return put(case, place, _with(seat, offer, comes))
+    return put(case, ref, _with(seat, offer, comes))
 
 
 def _with(seat: Seat, offer: Offer, changed: Offer) -> Seat:
@@ -55,18 +55,18 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
 def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
     """Set the rung that is knocked now. Where the person who had acknowledged is excluded, the same rung is knocked again and the offer is
     unacknowledged."""
-    place, _, _, seat, offer = offer_at(case, event)
+    ref, _, _, seat, offer = offer_at(case, event)
     skipped = offer.skipped + (event.reason == "all-excluded")
     anew = event.reason == ACKNOWLEDGER_EXCLUDED
     state, by = ("OFFERED", "") if anew else (offer.state, offer.by)
     climbed = replace(offer, rung=event.rung, due=event.due, due_what=event.due_what, skipped=skipped)
     climbed = replace(climbed, state=state, by=by, excused=offer.unheard)
-    return put(case, place, _with(seat, offer, climbed))
+    return put(case, ref, _with(seat, offer, climbed))
 
 
 def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
-    place, _, _, seat, offer = offer_at(case, event)
-    return put(case, place, _with(seat, offer, replace(offer, unheard=event.away, excused=offer.excused or event.away)))
+    ref, _, _, seat, offer = offer_at(case, event)
+    return put(case, ref, _with(seat, offer, replace(offer, unheard=event.away, excused=offer.excused or event.away)))
 
 
 def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
@@ -76,11 +76,11 @@ def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
 def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
     """Give the seat to the current offer, a kept one, or an expired one accepted late. The next holder waits until the current offer is
     closed."""
-    place, _, _, seat, offer = offer_at(case, event)
+    ref, _, _, seat, offer = offer_at(case, event)
     taken = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
     if offer is seat.offer or offer is seat.next:
-        return put(case, place, _with(seat, offer, taken))
-    return put(case, place, replace(seat, offer=taken, kept=without(seat.kept, offer), past=without(seat.past, offer)))
+        return put(case, ref, _with(seat, offer, taken))
+    return put(case, ref, replace(seat, offer=taken, kept=without(seat.kept, offer), past=without(seat.past, offer)))
 
 
 def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
@@ -89,38 +89,38 @@ def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
 
 def offer_held(case: Case, event: e.OfferHeld) -> Changes:
     """Apply a hold. With an end (`due`): a pause. Without one: declined under a duty, kept until another agency accepts."""
-    place, _, run, seat, offer = offer_at(case, event)
+    ref, _, run, seat, offer = offer_at(case, event)
     if event.due is not None:
-        return put(case, place, _with(seat, offer, replace(offer, held=True, due=event.due, due_what="hold")))
+        return put(case, ref, _with(seat, offer, replace(offer, held=True, due=event.due, due_what="hold")))
     kept = replace(offer, due=None, due_what="", reason=event.reason)
-    return put(case, place, replace(seat, offer=seat.next, next=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
+    return put(case, ref, replace(seat, offer=seat.next, next=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
 
 
 def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
     """Close an offer. A completed offer stays in its seat; any other leaves the seat to the next holder. A step that was done by the closed
     offer is open again, unless the next holder has reached the same rank."""
-    place, _, run, seat, offer = offer_at(case, event)
+    ref, _, run, seat, offer = offer_at(case, event)
     ended = replace(offer, how=str(event.how), reason=event.reason, due=None, due_what="")
     if offer is seat.next:
-        return put(case, place, replace(seat, next=None, past=(*seat.past, ended)))
+        return put(case, ref, replace(seat, next=None, past=(*seat.past, ended)))
     if seat.offer is not offer:
-        return put(case, place, replace(seat, kept=without(seat.kept, offer), past=(*seat.past, ended)))
+        return put(case, ref, replace(seat, kept=without(seat.kept, offer), past=(*seat.past, ended)))
     if event.how is COMPLETED:
-        return put(case, place, replace(seat, offer=replace(ended, state="COMPLETED")))
+        return put(case, ref, replace(seat, offer=replace(ended, state="COMPLETED")))
     stays = run.verdict or (seat.next is not None and RANK[seat.next.state] >= RANK[offer.state])
     left = replace(seat, offer=seat.next, next=None, past=(*seat.past, ended))
-    return put(case, place, left, outcome=run.outcome if stays else "")
+    return put(case, ref, left, outcome=run.outcome if stays else "")
 
 
 def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
     if event.offer_id is None or (found := find(case, event.offer_id)) is None:
         return {}
-    place, _, _, seat, offer = found
+    ref, _, _, seat, offer = found
     passed = replace(offer, due=None, charged=offer.charged or event.why.rule == LIMIT)
     if offer is seat.next:
-        return put(case, place, replace(seat, next=passed))
+        return put(case, ref, replace(seat, next=passed))
     missed = seat.missed if event.what in seat.missed else (*seat.missed, event.what)
-    return put(case, place, replace(seat, offer=passed, missed=missed))
+    return put(case, ref, replace(seat, offer=passed, missed=missed))
 
 
 def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
@@ -266,9 +266,9 @@ Changes = dict[str, Any]
 """New values of fields of the case, by field name."""
 
 
-def put(case: Case, place: SeatRef, seat: Seat, outcome: str | None = None) -> Changes:
+def put(case: Case, ref: SeatRef, seat: Seat, outcome: str | None = None) -> Changes:
     """Return the change that puts this seat at its position. outcome: new outcome of its round; None leaves it as it is."""
-    t, r, s = place
+    t, r, s = ref
     track = case.tracks[t]
     run = track.runs[r]
     changed = replace(run, seats=replaced(run.seats, s, seat), outcome=run.outcome if outcome is None else outcome)
@@ -320,7 +320,7 @@ def run_at(case: Case, event: Any) -> tuple[int, int]:
     raise LookupError(f"no round {round} of {step}")
 
 
-def offer_at(case: Case, event: Any) -> tuple[SeatRef, Track, Run, Seat, Offer]:
+def offer_at(case: Case, event: Any) -> FoundOffer:
     """Return the offer that the event names, with its position and seat. Raises LookupError when the case has no such offer."""
     found = find(case, event.offer_id)
     if found is None:

@@ -18,7 +18,7 @@ from referral.analysis.reachability.classes import USUAL
 from referral.domain import events as e
 from referral.domain.case import Case, Offer, holds, next_due, seats
 from referral.domain.decide import decide, places_wanted
-from referral.domain.describe import told
+from referral.domain.describe import describe
 from referral.domain.evolve import evolve
 from referral.domain.inputs import Due, Input, RecordLost, Source, due_input, lost_input
 from referral.domain.policy import ENGINE, Policy, compile
@@ -250,7 +250,7 @@ class World:
     def short(self, event: Any) -> str:
         """One event in one line."""
         assert self.case is not None
-        return told(self.case, event, self.now)
+        return describe(self.case, event, self.now)
 
 
 def world(story: Mapping[str, Any], folder: Path, shipped: Policy) -> World:

@@ -75,8 +75,8 @@ def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
 
 def applies(pathway: Pathway, traits: Traits) -> bool:
     """Return True when a procedure begins for a referral with these traits."""
-    standing = trait_marks(traits)
-    return all(group & standing for group in pathway.applies)
+    marks = trait_marks(traits)
+    return all(group & marks for group in pathway.applies)
 
 
 def opened(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
@@ -86,45 +86,45 @@ def opened(policy: Policy, traits: Traits) -> tuple[Pathway, ...]:
 
 def residue(pathways: Iterable[Pathway], given: Circumstance) -> Residue:
     """Return the residue of these procedures under a circumstance."""
-    standing = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
-    return tuple(_left(pathway, standing) for pathway in pathways)
+    marks = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
+    return tuple(_left(pathway, marks) for pathway in pathways)
 
 
-def possible(pathway: Pathway, standing: Marks) -> dict[str, Step]:
+def possible(pathway: Pathway, marks: Marks) -> dict[str, Step]:
     """Return the steps that can begin at all under these circumstances, by id."""
     found: dict[str, Step] = {}
-    agreed = not pathway.consent.needed or "consent=given" in standing
-    while more := [s for s in pathway.asking if s.id not in found and (agreed or s.without_consent) and _can_begin(s, standing, found)]:
+    agreed = not pathway.consent.needed or "consent=given" in marks
+    while more := [s for s in pathway.asking if s.id not in found and (agreed or s.without_consent) and _can_begin(s, marks, found)]:
         found.update({step.id: step for step in more})
     return found
 
 
-def _can_begin(step: Step, standing: Marks, others: Mapping[str, Step]) -> bool:
-    if not step.unless.isdisjoint(standing):
+def _can_begin(step: Step, marks: Marks, others: Mapping[str, Step]) -> bool:
+    if not step.unless.isdisjoint(marks):
         return False
-    if not all(any(_may_stand(mark, standing, others, step) for mark in group) for group in step.when):
+    if not all(any(_may_stand(mark, marks, others, step) for mark in group) for group in step.when):
         return False
     if step.placement is not None and step.placement.by and step.placement.by not in others and not step.placement.until_known:
         return False
-    ready = all(_may_stand(mark, standing, others, step) for mark in step.after)
-    return ready or any(_may_stand(mark, standing, others, step) for mark in step.at_once)
+    ready = all(_may_stand(mark, marks, others, step) for mark in step.after)
+    return ready or any(_may_stand(mark, marks, others, step) for mark in step.at_once)
 
 
-def _may_stand(mark: str, standing: Marks, steps: Mapping[str, Step], own: Step) -> bool:
-    return mark in standing if "=" in mark else mark.partition(".")[0] in steps or mark.partition(".")[0] == own.id
+def _may_stand(mark: str, marks: Marks, steps: Mapping[str, Step], own: Step) -> bool:
+    return mark in marks if "=" in mark else mark.partition(".")[0] in steps or mark.partition(".")[0] == own.id
 
 
-def _left(pathway: Pathway, standing: Marks) -> Residue:
-    steps = possible(pathway, standing)
+def _left(pathway: Pathway, marks: Marks) -> Residue:
+    steps = possible(pathway, marks)
 
     def kept(marks: Marks) -> tuple[str, ...]:
         return tuple(sorted(mark for mark in marks if "=" not in mark and mark.partition(".")[0] in steps))
 
     def asked(group: Marks) -> object:
-        return True if not group.isdisjoint(standing) else kept(group)
+        return True if not group.isdisjoint(marks) else kept(group)
 
     left = [
-        (step.id, *_ready(step, standing, kept), *map(asked, step.when), kept(step.unless), kept(step.again), kept(step.until))
+        (step.id, *_ready(step, marks, kept), *map(asked, step.when), kept(step.unless), kept(step.again), kept(step.until))
         for step in steps.values()
     ]
     changes = [
@@ -132,22 +132,22 @@ def _left(pathway: Pathway, standing: Marks) -> Residue:
         for change in pathway.changes
         if all(asked(group) for group in change.when)
     ]
-    return pathway.id, consent_class(pathway, standing), tuple(left), tuple(changes)
+    return pathway.id, consent_class(pathway, marks), tuple(left), tuple(changes)
 
 
-def _ready(step: Step, standing: Marks, kept: object) -> tuple[object, object]:
-    if not step.at_once.isdisjoint(standing) or not step.after:
+def _ready(step: Step, marks: Marks, kept: object) -> tuple[object, object]:
+    if not step.at_once.isdisjoint(marks) or not step.after:
         return True, True
     return kept(step.after), kept(step.at_once)  # type: ignore[operator]
 
 
-def consent_class(pathway: Pathway, standing: Marks) -> str:
+def consent_class(pathway: Pathway, marks: Marks) -> str:
     """Return the effect of consent on a procedure: none (empty), given, awaited or withheld."""
     if not pathway.consent.needed:
         return ""
-    if "consent=given" in standing:
+    if "consent=given" in marks:
         return "given"
-    return "awaited" if {"consent=unknown", "consent=not-asked"} & standing else "withheld"
+    return "awaited" if {"consent=unknown", "consent=not-asked"} & marks else "withheld"
 
 
 def said(pathway: Pathway) -> dict[str, set[str]]:
@@ -214,16 +214,16 @@ MOVES = 2
 def look(pathways: Iterable[Pathway], policy: Policy, given: Circumstance, failing: int) -> Look:
     """Return the look of the municipality where the person was found, for the steps that can begin at all. failing: agencies that fail at
     most."""
-    standing = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
-    return look_of([(pathway, tuple(possible(pathway, standing).values())) for pathway in pathways], policy, given, standing, failing)
+    marks = {*trait_marks(given.traits), consent_mark(given.consent, 0)}
+    return look_of([(pathway, tuple(possible(pathway, marks).values())) for pathway in pathways], policy, given, marks, failing)
 
 
-def look_of(begun: Begun, policy: Policy, given: Circumstance, standing: Marks, failing: int) -> Look:
+def look_of(begun: Begun, policy: Policy, given: Circumstance, marks: Marks, failing: int) -> Look:
     """Return the look, for procedures whose possible steps are already known."""
     names: dict[str, int] = {}
     parts: list[object] = []
     for pathway, steps in begun:
-        bans = {tag for tag, mark in pathway.never if tag and (not mark or mark in standing)}
+        bans = {tag for tag, mark in pathway.never if tag and (not mark or mark in marks)}
         for step in steps:
             for rule in step.seats:
                 parts.append(step.id)

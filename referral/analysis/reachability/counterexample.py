@@ -14,7 +14,7 @@ from referral.analysis.reachability.walk import Way, inputs
 from referral.analysis.reachability.world import START, Decided, Given
 from referral.domain import events as e
 from referral.domain.case import Case, seats
-from referral.domain.describe import told
+from referral.domain.describe import describe
 from referral.domain.inputs import Due
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import DAY, HOUR, MINUTE
@@ -70,7 +70,7 @@ def _lines(way: Way) -> Iterator[Told]:
         if not isinstance(done.body, Due):
             yield from (Told(line) for line in _waits(done.now - now))
         now = done.now
-        yield Told(_do(done, before, way.given), tuple(told(done.case, event, done.now) for event in done.events))
+        yield Told(_do(done, before, way.given), tuple(describe(done.case, event, done.now) for event in done.events))
         before = done.case
 
 

@@ -21,7 +21,7 @@ from referral.domain.events import OfferOpened, StepKind
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import DAY, due
 from referral.domain.policy.procedure import Marks, Pathway, Step
-from referral.domain.rules.conditions import case_marks, latest, marks
+from referral.domain.rules.conditions import case_marks, latest, track_marks
 
 EXPECTED = ("consent-missing", "confirm-default")
 """Desk tasks that a procedure opens by design, although no agency fails."""
@@ -122,7 +122,7 @@ def _stands(policy: Policy, pathway: Pathway, case: Case, way: Way, child: str) 
     track = next((one for one in case.tracks if one.pathway == pathway.id), None)
     if track is None:
         return
-    standing = marks(case, track, pathway, policy) | case_marks(case, case.at)
+    marks = track_marks(case, track, pathway, policy) | case_marks(case, case.at)
     found = False
     for step in pathway.asking:
         run = latest(track, step.id)
@@ -131,10 +131,10 @@ def _stands(policy: Policy, pathway: Pathway, case: Case, way: Way, child: str) 
             yield _waits(pathway, step, run, codes, child)
     if found:
         return
-    for mark in sorted(pathway.close_when - standing):
+    for mark in sorted(pathway.close_when - marks):
         step = pathway.by_id[mark.removesuffix(".done")]
-        if step.is_wanted(standing) and latest(track, step.id) is None:
-            missing = sorted(step.after - standing) or ["what never comes"]
+        if step.is_wanted(marks) and latest(track, step.id) is None:
+            missing = sorted(step.after - marks) or ["what never comes"]
             said = f"{codes}nothing leads on: {step.id} is still to be done, and waits for {', '.join(missing)}"
             do = "say what follows (after, when), or do not ask for it in close_when under these circumstances"
             yield Finding("stands", pathway.id, step.id, codes, said, do, child)

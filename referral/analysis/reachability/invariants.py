@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from referral.domain.case import Case
 from referral.domain.events import OfferOpened
 from referral.domain.policy import Policy
-from referral.domain.rules.conditions import case_marks, marks, secure_allowed
+from referral.domain.rules.conditions import case_marks, secure_allowed, track_marks
 
 
 def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, policy: Policy) -> Iterator[str]:
@@ -30,7 +30,7 @@ def wrongs(before: Case | None, after: Case, opened: OfferOpened, now: int, poli
         yield f"{opened.agency} is excluded and is asked"
     if step.placement is not None and service.roles & step.placement.secure:
         was = next((one for one in before.tracks if one.track_id == track.track_id), track) if before is not None else track
-        stood = marks(after, track, pathway, policy, now) | marks(before or after, was, pathway, policy, now)
+        stood = track_marks(after, track, pathway, policy, now) | track_marks(before or after, was, pathway, policy, now)
         if not secure_allowed(step.placement, stood):
             yield f"{opened.service} locks people up and is asked without {', '.join(sorted(step.placement.needs))}"
     may_see = set(step.seats[opened.seat].shows)

@@ -78,18 +78,18 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> It
     members: dict[object, dict[str, Circumstance]] = {}
     looks: dict[object, Look] = {}
     seen: set[object] = set()
-    marks = {*said(pathway), *(mark for group in pathway.applies for mark in group)}
-    by_place = any(mark.startswith("found_in=") for mark in marks)
+    named = {*said(pathway), *(mark for group in pathway.applies for mark in group)}
+    by_place = any(mark.startswith("found_in=") for mark in named)
     for given in circumstances(pathway, policy):
         begun = opened(policy, given.traits) or (pathway,)
-        standing = trait_marks(given.traits) | {consent_mark(given.consent, 0)}
-        bans = tuple(mark in standing for one in begun for _, mark in one.never if mark)
+        marks = trait_marks(given.traits) | {consent_mark(given.consent, 0)}
+        bans = tuple(mark in marks for one in begun for _, mark in one.never if mark)
         left = residue(begun, given)
         person = (given.traits.age, given.traits.age_band, given.traits.sex, bans)
         if (left, person) in seen and not by_place:
             continue
         seen.add((left, person))
-        opening = [(one, tuple(possible(one, standing).values())) for one in begun]
+        opening = [(one, tuple(possible(one, marks).values())) for one in begun]
         steps = tuple(step.id for _, some in opening for step in some)
         for place in places:
             here = given._replace(traits=structs.replace(given.traits, found_in=place))
@@ -99,7 +99,7 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> It
                 key = alike(pathway, policy, here, place, max(failing, 1))
             else:
                 if (steps, person, place) not in looks:
-                    looks[steps, person, place] = look_of(opening, policy, here, standing, max(failing, 1))
+                    looks[steps, person, place] = look_of(opening, policy, here, marks, max(failing, 1))
                 key = (left, looks[steps, person, place])
             members.setdefault(key, {}).setdefault(place, here)
     for found in members.values():

@@ -32,8 +32,8 @@ MISSED = {"arrive-missed": Word.ARRIVE, "present-missed": Word.ARRIVE, "complete
 
 def acts(case: Case, task: NeedsPerson, tried: int, throw: Throw, now: int, policy: Policy) -> Struct:
     """Return the next input of the desk about a task. tried: number of its earlier attempts at the same thing."""
-    if task.about == TELL and (told := find(case, task.offer_id or "")):
-        return _says(task, told[4], Word.ACKNOWLEDGE, now)
+    if task.about == TELL and (found := find(case, task.offer_id or "")):
+        return _says(task, found.offer, Word.ACKNOWLEDGE, now)
     if tried >= PATIENCE or not case.tracks:
         return _order(Instruction.CLOSE, task, now)
     if task.about == "consent-missing":

@@ -108,15 +108,15 @@ class Step:
         """Return True when, once done, only a lost seat or a new decision can reopen it, and no circumstance can take it back."""
         return not self.when and not self.again and not self.unless and not self.repeats
 
-    def is_ready(self, standing: Marks) -> bool:
+    def is_ready(self, marks: Marks) -> bool:
         """Return True when all steps that must come before it have reached their marks."""
-        return self.after <= standing or not self.at_once.isdisjoint(standing)
+        return self.after <= marks or not self.at_once.isdisjoint(marks)
 
-    def is_wanted(self, standing: Marks) -> bool:
+    def is_wanted(self, marks: Marks) -> bool:
         """Return True when the circumstances that the step is for hold."""
-        if self.unless and not self.unless.isdisjoint(standing):
+        if self.unless and not self.unless.isdisjoint(marks):
             return False
-        return met(self.when, standing)
+        return met(self.when, marks)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -164,10 +164,10 @@ class Step:
         return OfferKind(self.kind.value)
 
 
-def met(groups: tuple[Marks, ...], standing: Marks) -> bool:
+def met(groups: tuple[Marks, ...], marks: Marks) -> bool:
     """Return True when at least one mark of each group is set."""
     for group in groups:  # noqa: SIM110 - called ten times in every decision, and all() of a generator takes twice as long
-        if group.isdisjoint(standing):
+        if group.isdisjoint(marks):
             return False
     return True
 
@@ -276,11 +276,11 @@ class Pathway:
         changes = {mark for change in self.changes for mark in _all(change.when)}
         return frozenset(self.close_when | bans | changes).union(*(step.names for step in self.steps))
 
-    def is_settled(self, standing: Marks, withdrawn: bool) -> bool:
+    def is_settled(self, marks: Marks, withdrawn: bool) -> bool:
         """Return True when every step of close_when is done or unwanted under these circumstances. withdrawn: the person does not consent
         to it."""
         for mark, step in self.closing:
-            if mark not in standing and step.is_wanted(standing) and not (withdrawn and not step.without_consent):
+            if mark not in marks and step.is_wanted(marks) and not (withdrawn and not step.without_consent):
                 return False
         return True
 

@@ -20,7 +20,7 @@ from referral.domain.events import (
     Word,
 )
 from referral.domain.rules.candidates import banned, unsuitable
-from referral.domain.rules.conditions import OVERTAKEN, latest, marks
+from referral.domain.rules.conditions import OVERTAKEN, latest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import limit_after
 from referral.domain.rules.seats import LocatedOffer, accept, give_up, hand_over, locate
@@ -180,7 +180,7 @@ def late(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:
     service = d.policy.services.get(at.offer.service)
     if service is None or unsuitable(d.case.traits, at.rule, service):
         return d.ignore("NOT_ELIGIBLE", body.offer_id)
-    if banned(d, at.pathway, at.step, service, marks(d.case, at.track, at.pathway, d.policy, d.facts.now)):
+    if banned(d, at.pathway, at.step, service, track_marks(d.case, at.track, at.pathway, d.policy, d.facts.now)):
         return d.ignore("NOT_ELIGIBLE", body.offer_id)
     if at.step.kind is StepKind.PLACE and d.free(service.id) < 1:
         return d.ignore("NO_CAPACITY", body.offer_id)

@@ -25,16 +25,16 @@ LISTED = 32
 Choice = tuple[Service | None, str, tuple[Passed, ...]]
 
 
-def choose(d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: Run, seat: int, standing: Marks) -> Choice | None:
+def choose(d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: Run, seat: int, marks: Marks) -> Choice | None:
     """Return the next service for a seat, the role it is asked for, and the services passed over; None while the seat waits for another
     seat."""
     rule = step.seats[seat]
-    asked = candidates(d.policy, d.case, track, step, run, rule, standing)
+    asked = candidates(d.policy, d.case, track, step, run, rule, marks)
     if asked is None:
         return None
     passed: list[Passed] = []
     for service, role in asked:
-        reason = why_not(d, track, pathway, step, run.seats[seat], rule, service, standing)
+        reason = why_not(d, track, pathway, step, run.seats[seat], rule, service, marks)
         if not reason:
             return service, role, tuple(passed)
         passed.append(Passed(service=service.id, reason=reason))
@@ -43,18 +43,18 @@ def choose(d: DecisionContext, track: Track, pathway: Pathway, step: Step, run: 
     return (None, rule.roles[0] if rule.roles else rule.name, tuple(passed))
 
 
-def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks) -> Order | None:
+def candidates(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, marks: Marks) -> Order | None:
     """Return the services in the order of the procedure; None while the seat whose holder is to be asked is vacant."""
     if rule.holder is not None:
         return _holder(policy, case, track, step, rule)
-    return policy.order(roles_asked(step, run, rule, standing), rule.areas, case.traits.found_in)
+    return policy.order(roles_asked(step, run, rule, marks), rule.areas, case.traits.found_in)
 
 
-def roles_asked(step: Step, run: Run, rule: SeatRule, standing: Marks) -> tuple[str, ...]:
+def roles_asked(step: Step, run: Run, rule: SeatRule, marks: Marks) -> tuple[str, ...]:
     """Return the roles that a seat may be offered to. A move (a later round) has no last resort: the child has a bed already."""
     if step.placement is None:
         return rule.roles
-    wanted = roles_wanted(step.placement, standing)
+    wanted = roles_wanted(step.placement, marks)
     return wanted if run.round else (*wanted, *rule.last_resort)
 
 
@@ -78,9 +78,9 @@ def _holder(policy: Policy, case: Case, track: Track, step: Step, rule: SeatRule
     return (first, *(other for other in others if other[0] is not held))
 
 
-def fitting(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, standing: Marks, asked: str) -> bool:
+def fitting(policy: Policy, case: Case, track: Track, step: Step, run: Run, rule: SeatRule, marks: Marks, asked: str) -> bool:
     """Return True when the order contains this service and it suits this person. Ignores bans, earlier offers and free places."""
-    order = candidates(policy, case, track, step, run, rule, standing) or ()
+    order = candidates(policy, case, track, step, run, rule, marks) or ()
     return any(service.id == asked and not unsuitable(case.traits, rule, service) for service, _ in order)
 
 
@@ -127,23 +127,23 @@ TRIED = ("DECLINED_BY_AGENCY", "DECLINED_BY_PERSON", "EXPIRED", "RETURNED", "REL
 
 
 def why_not(
-    d: DecisionContext, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, standing: Marks
+    d: DecisionContext, track: Track, pathway: Pathway, step: Step, seat: Seat, rule: SeatRule, service: Service, marks: Marks
 ) -> str:
     """Return the reason why a service must not be asked; empty when it may."""
-    return banned(d, pathway, step, service, standing) or _unfit(d, track, step, seat, rule, service)
+    return banned(d, pathway, step, service, marks) or _unfit(d, track, step, seat, rule, service)
 
 
-def banned(d: DecisionContext, pathway: Pathway, step: Step, service: Service, standing: Marks) -> str:
+def banned(d: DecisionContext, pathway: Pathway, step: Step, service: Service, marks: Marks) -> str:
     """Return the ban that nobody may override: an exclusion, a ban of the procedure, missing consent, a secure facility without its
     decisions. Empty when there is none. Also checked before a desk's own choice."""
     if d.case.excluded and f"agency:{service.agency}" in d.case.excluded:
         return "EXCLUDED"
     for tag, mark in pathway.never:
-        if tag in service.tags and (not mark or mark in standing):
+        if tag in service.tags and (not mark or mark in marks):
             return "NEVER"
     if is_barred(pathway, step, d.case.consent, service):
         return "NOT_CONSENTED"
-    if step.placement and service.roles & step.placement.secure and not secure_allowed(step.placement, standing):
+    if step.placement and service.roles & step.placement.secure and not secure_allowed(step.placement, marks):
         return "SECURE_NOT_ALLOWED"
     return ""
 

@@ -13,7 +13,7 @@ TAKEN = RANK["ACCEPTED"]
 """The lowest rank that sets a mark."""
 
 
-def marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int | None = None) -> set[str]:
+def track_marks(case: Case, track: Track, pathway: Pathway, policy: Policy, now: int | None = None) -> set[str]:
     """Return every mark that is set and that the procedure names. now: defaults to the time of the last event.
 
     Of several rounds of a step, the furthest state counts, and the newest outcome.
@@ -63,20 +63,20 @@ def _missed(named: Marks, step: str, missed: tuple[str, ...]) -> Marks:
     return frozenset(f"{step}.{what}-missed" for what in missed) & named
 
 
-def secure_allowed(placement: Placement, standing: Marks) -> bool:
+def secure_allowed(placement: Placement, marks: Marks) -> bool:
     """Return True when a facility that locks a child up may be asked: only by decisions that are set, never by silence."""
-    return placement.needs <= standing and not placement.ends & standing
+    return placement.needs <= marks and not placement.ends & marks
 
 
-def roles_wanted(placement: Placement, standing: Marks) -> tuple[str, ...]:
+def roles_wanted(placement: Placement, marks: Marks) -> tuple[str, ...]:
     """Return the roles that may be asked for a place under these marks."""
-    known = next((roles for code, roles in placement.roles.items() if f"{placement.by}.{code}" in standing), placement.until_known)
-    if secure_allowed(placement, standing):
+    known = next((roles for code, roles in placement.roles.items() if f"{placement.by}.{code}" in marks), placement.until_known)
+    if secure_allowed(placement, marks):
         return known
     return tuple(role for role in known if role not in placement.secure) or placement.until_known
 
 
-def _placed(track: Track, step: Step, standing: Marks, policy: Policy) -> list[str]:
+def _placed(track: Track, step: Step, marks: Marks, policy: Policy) -> list[str]:
     """Return the marks of the child's place: `secure` in a facility that locks up; `misplaced` when the newest decisions ask for another
     kind of place."""
     run, placement = latest(track, step.id), step.placement
@@ -84,7 +84,7 @@ def _placed(track: Track, step: Step, standing: Marks, policy: Policy) -> list[s
     if offer is None or offer.state != "ARRIVED" or placement is None or offer.service not in policy.services:
         return []
     service = policy.services[offer.service]
-    wanted, secure = roles_wanted(placement, standing), bool(service.roles & placement.secure)
+    wanted, secure = roles_wanted(placement, marks), bool(service.roles & placement.secure)
     locks = bool(placement.secure & set(wanted))
     found = [f"{step.id}.secure"] if secure else []
     if secure != locks and not service.roles & set(wanted):

@@ -15,14 +15,14 @@ MISSING = "consent-missing"
 """A desk task: obtain the consent."""
 
 
-def agrees(pathway: Pathway, standing: Marks) -> bool:
+def agrees(pathway: Pathway, marks: Marks) -> bool:
     """Return True when every step of a procedure may go on: it needs no consent, or has it."""
-    return not pathway.consent.needed or GIVEN in standing
+    return not pathway.consent.needed or GIVEN in marks
 
 
-def is_withdrawn(pathway: Pathway, standing: Marks) -> bool:
+def is_withdrawn(pathway: Pathway, marks: Marks) -> bool:
     """Return True when the person has refused or withdrawn consent, or it has expired."""
-    return not agrees(pathway, standing) and NOT_YET.isdisjoint(standing)
+    return not agrees(pathway, marks) and NOT_YET.isdisjoint(marks)
 
 
 def is_barred(pathway: Pathway, step: Step, consent: Consent | None, service: Service) -> bool:

@@ -12,11 +12,11 @@ from referral.domain.rules.seats import recall_decisions
 from referral.domain.rules.tracks import drop, end_track
 
 
-def honour(d: DecisionContext, track: Track, pathway: Pathway, standing: Marks) -> bool:
+def honour(d: DecisionContext, track: Track, pathway: Pathway, marks: Marks) -> bool:
     """Ask a desk for missing consent, or end what may not go on without it, in paused tracks too. Return True when the track has ended."""
-    if agrees(pathway, standing):
+    if agrees(pathway, marks):
         return False
-    if not is_withdrawn(pathway, standing):
+    if not is_withdrawn(pathway, marks):
         d.needs_person(MISSING, track, repeat=d.policy.stopped)
         return False
     match pathway.consent.on_withdrawal:
@@ -40,7 +40,7 @@ def narrowed(d: DecisionContext) -> None:
     """Cancel the offers of agencies that the person no longer consents to, whatever they have accepted."""
     for asked in open_offers(d.case):
         found = find(d.case, asked.offer_id)
-        if found is None or found[4].how:  # closed in this loop: it depended on another seat that was lost
+        if found is None or found.offer.how:  # closed in this loop: it depended on another seat that was lost
             continue
         (_, _, number), track, run, _, offer = found
         pathway = d.policy.pinned.get(track.digest)

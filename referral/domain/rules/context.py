@@ -236,7 +236,7 @@ class DecisionContext:
                 step=task.step,
                 seat=task.seat,
                 rung=rung,
-                due=_first(self.due(repeat), by) if found is None else self._call_by(found[4]),
+                due=_first(self.due(repeat), by) if found is None else self._call_by(found.offer),
                 offer_id=task.offer_id or None,
             )
         )

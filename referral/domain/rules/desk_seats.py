@@ -12,7 +12,7 @@ from referral.domain.events import Decided, DecisionRecorded, How, InstructionGi
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Pathway, Step
 from referral.domain.rules.candidates import banned, roles_asked
-from referral.domain.rules.conditions import OVERTAKEN, SETTLED, latest, marks, newest
+from referral.domain.rules.conditions import OVERTAKEN, SETTLED, latest, newest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import offer
 from referral.domain.rules.seats import transfer_settled
@@ -52,11 +52,11 @@ def service_ordered(d: DecisionContext, body: InstructionGiven, at: OrderedStep,
     """
     track, pathway, step, run = at
     service, rule = d.policy.services.get(body.target), step.seats[seat]
-    standing = marks(d.case, track, pathway, d.policy, d.facts.now)
-    roles = {*rule.roles, *roles_asked(step, run, rule, standing), *rule.last_resort}
+    marks = track_marks(d.case, track, pathway, d.policy, d.facts.now)
+    roles = {*rule.roles, *roles_asked(step, run, rule, marks), *rule.last_resort}
     if service is None or not service.roles & roles:
         return None, "UNKNOWN_SERVICE"
-    if reason := banned(d, pathway, step, service, standing):
+    if reason := banned(d, pathway, step, service, marks):
         return None, reason
     if step.kind is StepKind.PLACE and d.free(service.id) < 1:
         return None, "NO_CAPACITY"

@@ -16,12 +16,12 @@ Duty = tuple[SeatRef, Track, Run, Seat, Offer]
 def duties(case: Case, policy: Policy) -> Iterator[Duty]:
     """Yield the open offers of statutory seats. Decisions and notices are excluded: a decision is made, not held, and a notice asks for
     nothing."""
-    for place, track, run, seat in seats(case):
+    for ref, track, run, seat in seats(case):
         step = _step(policy, track, run)
-        if step is not None and step.kind not in (DECIDE, NOTIFY) and step.seats[place[2]].statutory:
+        if step is not None and step.kind not in (DECIDE, NOTIFY) and step.seats[ref[2]].statutory:
             for offer in offers_of(seat):
                 if offer is not seat.next:
-                    yield place, track, run, seat, offer
+                    yield ref, track, run, seat, offer
 
 
 def ends_duty(before: Case, after: Case, policy: Policy) -> bool:
@@ -31,7 +31,7 @@ def ends_duty(before: Case, after: Case, policy: Policy) -> bool:
     """
     for (t, r, s), track, _, _, offer in duties(before, policy):
         found = find(after, offer.offer_id)
-        if found is None or not found[4].how:
+        if found is None or not found.offer.how:
             continue
         asked_anew = RANK[offer.state] < TAKEN and any(True for _ in offers_of(after.tracks[t].runs[r].seats[s]))
         if not asked_anew and not _carried(after, track, offer, policy):

@@ -12,7 +12,7 @@ from referral.domain.events import How, OfferOpened, Passed, Reach
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Marks, Pathway, Step
 from referral.domain.rules.candidates import choose, first_opening
-from referral.domain.rules.conditions import latest, marks
+from referral.domain.rules.conditions import latest, track_marks
 from referral.domain.rules.consent import shown
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.telephone import call, let_pass
@@ -79,7 +79,7 @@ def _ladder(wanted: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(rung for rung in wanted if rung in there) or there
 
 
-def fill(d: DecisionContext, index: int, pathway: Pathway, step: Step, standing: Marks) -> Run:
+def fill(d: DecisionContext, index: int, pathway: Pathway, step: Step, marks: Marks) -> Run:
     """Offer every vacant seat of a step to the next service in order, or open a desk task for it. Returns the newest round of the step."""
     for number in range(len(step.seats)):
         track = d.case.tracks[index]
@@ -89,7 +89,7 @@ def fill(d: DecisionContext, index: int, pathway: Pathway, step: Step, standing:
             continue
         if seat.past and seat.past[-1].how == How.DECLINED_BY_PERSON.value:
             d.needs_person("person-declined", track, step.id, number)
-        elif (choice := choose(d, track, pathway, step, run, number, standing)) is not None:
+        elif (choice := choose(d, track, pathway, step, run, number, marks)) is not None:
             service, role, passed = choice
             if service is not None:
                 offer(d, track, step, run, number, service, role, passed, "next-in-order")
@@ -117,5 +117,5 @@ def opens_at(d: DecisionContext, task: Task) -> int | None:
         return None
     if not step.is_urgent:  # a step that is not urgent does not wait for office hours
         return None
-    choice = choose(d, track, pathway, step, run, task.seat, marks(d.case, track, pathway, d.policy, d.facts.now))
+    choice = choose(d, track, pathway, step, run, task.seat, track_marks(d.case, track, pathway, d.policy, d.facts.now))
     return None if choice is None else first_opening(d.policy, choice[2], d.facts.now)

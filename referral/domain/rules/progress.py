@@ -13,7 +13,7 @@ from referral.domain.case import RANK, Run, Seat, Task, Track, awaits, comes_due
 from referral.domain.events import CaseClosed, ResponseSubmitted, StepOpened
 from referral.domain.inputs import Due
 from referral.domain.policy.procedure import Marks, Pathway, Step
-from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, marks, newest, rank, run_marks
+from referral.domain.rules.conditions import NOT_NEEDED, is_vacant, latest, newest, rank, run_marks, track_marks
 from referral.domain.rules.consent import MISSING, agrees, is_withdrawn
 from referral.domain.rules.consent_withdrawal import honour, settle_missing
 from referral.domain.rules.context import DecisionContext
@@ -83,7 +83,7 @@ def _ends_paused(d: DecisionContext, track: Track) -> bool:
     """Apply a withdrawal of consent in a paused track too; nothing else happens there. Returns False: the track stays paused."""
     pathway = d.policy.pinned.get(track.digest)
     if pathway is not None and pathway.consent.needed:
-        honour(d, track, pathway, marks(d.case, track, pathway, d.policy, d.facts.now))
+        honour(d, track, pathway, track_marks(d.case, track, pathway, d.policy, d.facts.now))
     return False
 
 
@@ -117,50 +117,50 @@ def advance(d: DecisionContext, index: int, before: Track | None) -> None:
     concerned = _concerned(pathway, track, before)
     if not concerned:
         return
-    standing = marks(d.case, track, pathway, d.policy, d.facts.now)
-    if honour(d, track, pathway, standing) or (pathway.changes and follow_changes(d, index, pathway, standing)):
+    marks = track_marks(d.case, track, pathway, d.policy, d.facts.now)
+    if honour(d, track, pathway, marks) or (pathway.changes and follow_changes(d, index, pathway, marks)):
         return
     said = len(d.events)
-    _steps(d, index, pathway, concerned, standing)
+    _steps(d, index, pathway, concerned, marks)
     if said == len(d.events) or not pathway.has_rounds:  # a step that has just been done may open a further round
-        _close(d, d.case.tracks[index], pathway, standing)
+        _close(d, d.case.tracks[index], pathway, marks)
 
 
-def _steps(d: DecisionContext, index: int, pathway: Pathway, concerned: Collection[str], standing: set[str]) -> None:
+def _steps(d: DecisionContext, index: int, pathway: Pathway, concerned: Collection[str], marks: set[str]) -> None:
     """Evaluate the concerned steps in order: open, drop, fill or finish each."""
     track = d.case.tracks[index]
-    runs, agreed = newest(track), agrees(pathway, standing)
-    keeps = agreed or (is_withdrawn(pathway, standing) and pathway.consent.on_withdrawal == "continue")
+    runs, agreed = newest(track), agrees(pathway, marks)
+    keeps = agreed or (is_withdrawn(pathway, marks) and pathway.consent.on_withdrawal == "continue")
     for step in pathway.asking:
         if step.id not in concerned:
             continue
         run = runs.get(step.id)
         if run is None:
-            if not step.is_ready(standing):
+            if not step.is_ready(marks):
                 continue
         elif run.outcome and step.is_plain and run.outcome != NOT_NEEDED and run.verdict in ("", run.outcome):
             continue
-        wanted = step.is_wanted(standing)
-        if wanted and (agreed or step.without_consent) and _opens(d, step, track, run, standing):
+        wanted = step.is_wanted(marks)
+        if wanted and (agreed or step.without_consent) and _opens(d, step, track, run, marks):
             run = _open_step(d, index, step, 0 if run is None else run.round + 1)
-            standing.discard(f"{step.id}.misplaced")
+            marks.discard(f"{step.id}.misplaced")
         if run is None or (run.outcome and step.is_plain and run.verdict in ("", run.outcome)):
             continue
         if not wanted:
             drop(d, track.track_id, step.id, "NOT_NEEDED", "when-no-longer")
         elif run.starts is not None and is_early(run, d.facts.now):
-            if not step.until.isdisjoint(standing):
+            if not step.until.isdisjoint(marks):
                 drop(d, track.track_id, step.id, "NOT_NEEDED", "repetition-ended")
         elif not run.outcome or run.verdict:
             if not run.verdict and (keeps or step.without_consent) and is_vacant(run):
-                run = fill(d, index, pathway, step, standing)
+                run = fill(d, index, pathway, step, marks)
             finish(d, index, step, run)
 
 
-def _close(d: DecisionContext, track: Track, pathway: Pathway, standing: Marks) -> None:
+def _close(d: DecisionContext, track: Track, pathway: Pathway, marks: Marks) -> None:
     """End the track when its procedure says so: not while consent is missing, and not while a desk has a default by silence to confirm."""
-    withdrawn = is_withdrawn(pathway, standing)
-    if not pathway.is_settled(standing, withdrawn) or not is_over(track) or not (withdrawn or agrees(pathway, standing)):
+    withdrawn = is_withdrawn(pathway, marks)
+    if not pathway.is_settled(marks, withdrawn) or not is_over(track) or not (withdrawn or agrees(pathway, marks)):
         return
     if not any(task.about == CONFIRM and task.track_id == track.track_id for task in d.case.tasks):
         end_track(d, track, "done", "close-when")
@@ -191,14 +191,14 @@ def _has_news(old: Run, run: Run) -> bool:
     return any(was.missed != seat.missed or len(was.past) != len(seat.past) for was, seat in zip(old.seats, run.seats, strict=True))
 
 
-def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, standing: Marks) -> bool:
+def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, marks: Marks) -> bool:
     """Return True when a wanted step begins, or begins another round: by the calendar, or after an outcome that is newer than its last
     round."""
     if step.repeats:
-        return goes_on(step, track, run, standing, d.facts.now)
+        return goes_on(step, track, run, marks, d.facts.now)
     if run is None or run.outcome == NOT_NEEDED:
-        return step.is_ready(standing)
-    if not step.again or not _may_repeat(step, run, standing):
+        return step.is_ready(marks)
+    if not step.again or not _may_repeat(step, run, marks):
         return False
     for other in reversed(track.runs):
         if not step.again.isdisjoint(run_marks(other)):
@@ -208,13 +208,13 @@ def _opens(d: DecisionContext, step: Step, track: Track, run: Run | None, standi
     return False
 
 
-def _may_repeat(step: Step, run: Run, standing: Marks) -> bool:
+def _may_repeat(step: Step, run: Run, marks: Marks) -> bool:
     """Return True when a further round may open. A child that has a place gets another only where the marks ask for another kind of place,
     or where the step has no table of kinds."""
     if step.placement is None:
         return bool(run.outcome)
     if step.placement.by:
-        return f"{step.id}.misplaced" in standing
+        return f"{step.id}.misplaced" in marks
     return bool(run.outcome) or rank(run) >= RANK[step.there]
 
 
@@ -253,11 +253,11 @@ def next_start(step: Step, track: Track, now: int) -> int | None:
     return now + step.then_every.micros if done else now
 
 
-def goes_on(step: Step, track: Track, run: Run | None, standing: Marks, now: int) -> bool:
+def goes_on(step: Step, track: Track, run: Run | None, marks: Marks, now: int) -> bool:
     """Return True when another round opens: the first when the step is ready, a further one when the last is done, none after `until`."""
-    if not step.until.isdisjoint(standing):
+    if not step.until.isdisjoint(marks):
         return False
-    ready = step.is_ready(standing) if run is None or run.outcome == NOT_NEEDED else bool(run.outcome)
+    ready = step.is_ready(marks) if run is None or run.outcome == NOT_NEEDED else bool(run.outcome)
     return ready and next_start(step, track, now) is not None
 
 

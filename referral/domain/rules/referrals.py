@@ -27,7 +27,7 @@ from referral.domain.events import (
 from referral.domain.inputs import RecordLost
 from referral.domain.policy.procedure import Marks, Pathway, met
 from referral.domain.rules.candidates import choose
-from referral.domain.rules.conditions import case_marks, marks
+from referral.domain.rules.conditions import case_marks, track_marks
 from referral.domain.rules.consent import GIVEN
 from referral.domain.rules.context import TOP, DecisionContext
 from referral.domain.rules.duties import TAKEN, duties
@@ -92,13 +92,13 @@ def _open(d: DecisionContext, referral_id: str, agency: str, traits: Traits, con
 def open_tracks(d: DecisionContext, before: Marks = frozenset(), rule: str = "applies") -> None:
     """Begin every procedure in force that applies and does not run yet. A procedure that has ended begins again only if it did not apply
     before."""
-    standing = case_marks(d.case, d.facts.now)
+    marks = case_marks(d.case, d.facts.now)
     for pathway in d.policy.current:
         tracks = [t for t in d.case.tracks if t.pathway == pathway.id]
         ran = bool(tracks) and met(pathway.applies, before)
         if ran and tracks[-1].outcome == "consent-withdrawn":
-            ran = GIVEN not in standing or GIVEN in before
-        if ran or any(not t.outcome for t in tracks) or not met(pathway.applies, standing):
+            ran = GIVEN not in marks or GIVEN in before
+        if ran or any(not t.outcome for t in tracks) or not met(pathway.applies, marks):
             continue
         if len(d.case.tracks) >= TRACKS:
             return d.needs_person("too-many-tracks")
@@ -204,12 +204,12 @@ def _end(d: DecisionContext, actor: str, *, spare: bool) -> None:
     kept = _spared(d, actor) if spare else frozenset()
     for offer in open_offers(d.case):
         found = find(d.case, offer.offer_id)
-        if f"agency:{offer.agency}" == actor and offer.offer_id not in kept and found is not None and not found[4].how:
-            place, track, run, seat, _ = found
+        if f"agency:{offer.agency}" == actor and offer.offer_id not in kept and found is not None and not found.offer.how:
+            ref, track, run, seat, _ = found
             d.close(offer, How.CANCELLED, "EXCLUDED", "actor-excluded", track)
             if offer is seat.next:
                 d.needs_person("transfer-failed", track, run.step)
-            recall_decisions(d, track.track_id, run.step, place[2], offer.service)
+            recall_decisions(d, track.track_id, run.step, ref[2], offer.service)
 
 
 def _spared(d: DecisionContext, actor: str) -> frozenset[str]:
@@ -226,6 +226,6 @@ def _another(d: DecisionContext, offer_id: str) -> bool:
     at = locate(d, offer_id)
     if at is None or at.track.paused_by:
         return False
-    standing = marks(d.case, at.track, at.pathway, d.policy, d.facts.now)
-    choice = choose(d, at.track, at.pathway, at.step, at.run, at.ref[2], standing)
+    marks = track_marks(d.case, at.track, at.pathway, d.policy, d.facts.now)
+    choice = choose(d, at.track, at.pathway, at.step, at.run, at.ref[2], marks)
     return choice is not None and choice[0] is not None

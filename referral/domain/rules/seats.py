@@ -101,8 +101,8 @@ class LocatedOffer(Struct, frozen=True, gc=False):
 def locate(d: DecisionContext, offer_id: str) -> LocatedOffer | None:
     """Return the offer with its seat and rules; None when the case has no such offer or its procedure is not known."""
     found = find(d.case, offer_id)
-    pathway = d.policy.pinned.get(found[1].digest) if found else None
-    step = pathway.step(found[2].step) if found and pathway else None
+    pathway = d.policy.pinned.get(found.track.digest) if found else None
+    step = pathway.step(found.run.step) if found and pathway else None
     if found is None or pathway is None or step is None:
         return None
-    return LocatedOffer(*found, pathway, step, step.seats[found[0][2]])
+    return LocatedOffer(*found, pathway, step, step.seats[found.ref[2]])

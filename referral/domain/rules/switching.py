@@ -13,7 +13,7 @@ from referral.domain.policy import Policy
 from referral.domain.policy.directory import Service
 from referral.domain.policy.procedure import Change, Marks, Pathway, SeatRule, Step, met
 from referral.domain.rules.candidates import banned
-from referral.domain.rules.conditions import NOT_NEEDED, OVERTAKEN, SETTLED, latest, marks
+from referral.domain.rules.conditions import NOT_NEEDED, OVERTAKEN, SETTLED, latest, track_marks
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.offers import CARRIED_OVER, limit_after, offer
 from referral.domain.rules.referrals import TRACKS, open_track
@@ -21,10 +21,10 @@ from referral.domain.rules.tracks import end_track
 from referral.domain.rules.tracks import pause as wait_for
 
 
-def follow_changes(d: DecisionContext, index: int, pathway: Pathway, standing: Marks) -> bool:
+def follow_changes(d: DecisionContext, index: int, pathway: Pathway, marks: Marks) -> bool:
     """Begin the procedures that the marks of a track call for. Return True when the track has ended or waits."""
     for change in pathway.changes:
-        if not met(change.when, standing):
+        if not met(change.when, marks):
             continue
         track = d.case.tracks[index]
         other = _in_force(d.policy, change.switch_to or change.also_open)
@@ -44,7 +44,7 @@ def _stood(d: DecisionContext, track: Track, pathway: Pathway, change: Change) -
     was = next((t for t in d.before.tracks if t.track_id == track.track_id), None) if d.before is not None else None
     if was is None or d.before is None:
         return False
-    return met(change.when, marks(d.before, was, pathway, d.policy))
+    return met(change.when, track_marks(d.before, was, pathway, d.policy))
 
 
 def _switch(d: DecisionContext, track: Track, pathway: Pathway, other: Pathway) -> bool:
@@ -142,7 +142,7 @@ def _taken(d: DecisionContext, new_id: str, after: Pathway, step: Step, was: Ste
     """Yield each seat of the step with its old seat and the service that holds it. The old seat is the one of that name, the only one, or
     one of that role. The service must have the role and not be banned, or the person must live there. An excluded service is never
     carried over."""
-    standing = marks(d.case, _track(d, new_id), after, d.policy, d.facts.now)
+    marks = track_marks(d.case, _track(d, new_id), after, d.policy, d.facts.now)
     for number, rule in enumerate(step.seats):
         alike = [n for n, other in enumerate(was.seats) if other.name == rule.name] or ([0] if len(was.seats) == 1 else [])
         alike = alike or [n for n, other in enumerate(was.seats) if set(other.roles) & set(rule.roles)]
@@ -153,7 +153,7 @@ def _taken(d: DecisionContext, new_id: str, after: Pathway, step: Step, was: Ste
         if service is None or f"agency:{service.agency}" in d.case.excluded:
             continue
         lives = step.kind is StepKind.PLACE and seat.offer.state == step.there
-        if lives or (service.roles & _roles(step, rule) and not banned(d, after, step, service, standing)):
+        if lives or (service.roles & _roles(step, rule) and not banned(d, after, step, service, marks)):
             yield number, seat, service
 
 
@@ -209,7 +209,9 @@ def _carry(d: DecisionContext, old: Track, new_id: str, step: Step, number: int,
         d.close(there, How.COMPLETED, "CARRIED_OVER", CARRIED_OVER, track)
     if not left.how:
         d.close(left, How.RELEASED, "CARRIED_OVER", CARRIED_OVER, old)
-    if not fits or banned(d, d.policy.pinned[track.digest], step, service, marks(d.case, track, d.policy.pinned[track.digest], d.policy)):
+    if not fits or banned(
+        d, d.policy.pinned[track.digest], step, service, track_marks(d.case, track, d.policy.pinned[track.digest], d.policy)
+    ):
         d.needs_person("place-forbidden", track, step.id)
 
 

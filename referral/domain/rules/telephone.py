@@ -33,35 +33,35 @@ def whose(offer: Offer) -> str:
 def charged(case: Case, offer_id: str) -> bool:
     """Return True when a limit of this offer has passed although its agency had been notified."""
     found = find(case, offer_id)
-    return found is not None and found[4].charged
+    return found is not None and found.offer.charged
 
 
 def call(d: DecisionContext, track: Track, run: Run, seat: int, offer_id: str) -> None:
     """Open the call at the desk, with the limit of the offer; one rung higher for each limit that the desk let pass for this seat."""
     found = find(d.case, offer_id)
-    if found is None or not found[4].by_phone:
+    if found is None or not found.offer.by_phone:
         return
     about = TELL if run.kind is NOTIFY else CALL
-    d.needs_person(about, track, run.step, seat, rung=let_pass(found[3]), offer=found[4])
+    d.needs_person(about, track, run.step, seat, rung=let_pass(found.seat), offer=found.offer)
 
 
 def call_on(d: DecisionContext, offer_id: str) -> None:
     """Open a further call: the agency has answered and owes another answer, which only a call can bring."""
     found = find(d.case, offer_id)
-    if found is not None and found[4].by_phone and found[4].state in WAITING and not found[4].how:
-        d.needs_person(CALL, found[1], found[2].step, found[0][2], offer=found[4])
+    if found is not None and found.offer.by_phone and found.offer.state in WAITING and not found.offer.how:
+        d.needs_person(CALL, found.track, found.run.step, found.ref[2], offer=found.offer)
 
 
 def call_higher(d: DecisionContext, offer_id: str) -> None:
     """Repeat the desk's task one rung higher: a limit has passed and the agency is not notified yet."""
     found = find(d.case, offer_id)
-    if found is None or whose(found[4]) == "limit":
+    if found is None or whose(found.offer) == "limit":
         return
     tasks = [task for task in d.case.tasks if task.offer_id == offer_id]
     for task in tasks:
         d.repeat_task(task)
     if not tasks:
-        d.needs_person(CALL if found[4].by_phone else NOT_TOLD, found[1], found[2].step, found[0][2], offer=found[4])
+        d.needs_person(CALL if found.offer.by_phone else NOT_TOLD, found.track, found.run.step, found.ref[2], offer=found.offer)
 
 
 def stop_calls(d: DecisionContext, track: Track) -> None:

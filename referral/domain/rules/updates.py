@@ -20,7 +20,7 @@ from referral.domain.events import (
     TraitsChanged,
 )
 from referral.domain.rules.candidates import banned, fitting
-from referral.domain.rules.conditions import case_marks, latest, marks
+from referral.domain.rules.conditions import case_marks, latest, track_marks
 from referral.domain.rules.consent import GIVEN
 from referral.domain.rules.consent_withdrawal import narrowed
 from referral.domain.rules.context import DecisionContext
@@ -62,7 +62,7 @@ def _traits(d: DecisionContext, traits: Traits, rule: str) -> None:
     for index, track in enumerate(d.case.tracks):
         pathway = d.policy.pinned.get(track.digest)
         if pathway is not None and not track.outcome and not track.paused_by:
-            follow_changes(d, index, pathway, marks(d.case, track, pathway, d.policy, d.facts.now))
+            follow_changes(d, index, pathway, track_marks(d.case, track, pathway, d.policy, d.facts.now))
     _look_again(d)
     open_tracks(d, before)
 
@@ -76,7 +76,7 @@ def _look_again(d: DecisionContext) -> None:
         pathway = d.policy.pinned.get(track.digest)
         if pathway is None or track.outcome or track.track_id not in old:
             continue
-        before, now = marks(was, track, pathway, d.policy), marks(d.case, track, pathway, d.policy)
+        before, now = track_marks(was, track, pathway, d.policy), track_marks(d.case, track, pathway, d.policy)
         for run in track.runs:
             step = pathway.step(run.step)
             if step is None or step.kind is StepKind.DECIDE or run is not latest(track, run.step):

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from referral.analysis.simulation.world import Decided
 from referral.cli.stack.stage import Stage
 from referral.domain.case import next_due
-from referral.domain.describe import told
+from referral.domain.describe import describe
 from referral.domain.inputs import Due
 from referral.domain.policy import Policy
 from tests.harness.line.told_line import ToldLine
@@ -42,8 +42,8 @@ class SimulatedLine(ToldLine):
                 if getattr(simulated, name, None) and type(simulated) is type(real):
                     self.ids[getattr(simulated, name)] = getattr(real, name)
         return (
-            [told(done.case, event, done.at) for event in done.events],
-            [told(self.case, event, self.now).replace(" (drill)", "") for event in said],
+            [describe(done.case, event, done.at) for event in done.events],
+            [describe(self.case, event, self.now).replace(" (drill)", "") for event in said],
         )
 
     def translated(self, body: Any) -> Struct:
