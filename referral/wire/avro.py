@@ -1,7 +1,7 @@
-"""The atoms of Avro's binary encoding, as the compiled codecs use them: strict, and canonical in both directions.
+"""Read and write the primitives of Avro's binary encoding for the compiled codecs: strict, and canonical in both directions.
 
-Avro lets one value be written in several ways (longer numbers, blocks of an array, order of a map). We write one of them and read only
-that one, so a decoded value always encodes to the bytes that it came from. Readers take (data, position) and return (value, next
+Avro allows several encodings of one value (longer numbers, blocks of an array, order of a map). We write one of them and read only
+that one, so a decoded value always encodes to the same bytes again. Readers take (data, position) and return (value, next
 position); they raise ValueError or IndexError, which the codec turns into Malformed. https://avro.apache.org/docs/1.11.1/specification/
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Never, TypeVar
 T = TypeVar("T")
 Reader = Callable[[bytes, int], tuple[T, int]]
 
-# A word of a code list: visible ASCII, so that no sentence, no name with a space and no letter of ours fits. Its length takes one byte.
+# A word of a code list: visible ASCII, so that no sentence, no name with a space and no Albanian or Serbian letter fits. One length byte.
 CODE = re.compile(rb"[\x21-\x7e]{0,63}")
 # A SHA-256 in hex has 64 characters, and the key of a map may be a path below policy/.
 LONG_CODE = re.compile(rb"[\x21-\x7e]{0,200}")
@@ -24,19 +24,19 @@ is_id = re.compile(UUID).fullmatch
 ID_WIDTH = 37
 # A number of up to ten bytes, of which only the last is below 0x80.
 VARIABLE = re.compile(rb"[\x80-\xff]{0,9}[\x00-\x7f]")
-# Words and times repeat from record to record; a cache that is full starts again. 4096 entries are below 1 MB.
+# Words and times repeat from record to record. A full cache is cleared; 4096 entries take less than 1 MB.
 CACHE = 4096
 BOOLEANS = {0: False, 1: True}
 BOOLEAN_BYTES = {False: b"\x00", True: b"\x01"}
 
 
 def fail(what: str) -> Never:
-    """Raise what codec turns into Malformed. what: never a value that was read."""
+    """Raise the ValueError that codec turns into Malformed. what: its text, which never contains a value that was read."""
     raise ValueError(what)
 
 
 class _Words(dict[bytes, str]):
-    """Length and bytes of a code → the code, checked once. A key whose first byte is no such length is refused."""
+    """A cache: length and bytes of a code → the code, checked once. Refuses a key whose first byte is another length."""
 
     def __missing__(self, data: bytes) -> str:
         if not CODE.fullmatch(data, 1) or data[0] != 2 * (len(data) - 1):
@@ -48,7 +48,7 @@ class _Words(dict[bytes, str]):
 
 
 class _Coded(dict[str, bytes]):
-    """Code → its length and bytes, checked once."""
+    """A cache: code → its length and bytes, checked once."""
 
     def __init__(self, pattern: re.Pattern[bytes]) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class _Coded(dict[str, bytes]):
 
 
 class _Numbers(dict[int, bytes]):
-    """Number → zigzag, seven bits a byte, least first."""
+    """A cache: number → its bytes: zigzag, seven bits per byte, least significant first."""
 
     def __init__(self, bits: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ LONGS = _Numbers(64)
 
 
 def wide(data: bytes, i: int) -> tuple[int, int]:
-    """A number as it stands, not yet unfolded from zigzag: below 2**64 and in its shortest form."""
+    """Read a number without undoing zigzag: below 2**64 and in its shortest form."""
     n = shift = 0
     while (byte := data[i]) > 0x7F:
         n |= (byte & 0x7F) << shift
@@ -111,7 +111,7 @@ def wide(data: bytes, i: int) -> tuple[int, int]:
 
 
 class _Longs(dict[bytes, int]):
-    """Bytes of a long → the number: the times and fingerprints of a batch are few."""
+    """A cache: bytes of a long → the number; a batch has few different times and fingerprints."""
 
     def __missing__(self, data: bytes) -> int:
         n, _ = wide(data, 0)
@@ -125,15 +125,15 @@ READ_LONGS = _Longs()
 
 
 def long(data: bytes, i: int) -> tuple[int, int]:
-    """A long."""
-    found = VARIABLE.match(data, i)
-    if found is None:
+    """Read a long."""
+    match = VARIABLE.match(data, i)
+    if match is None:
         fail("a number that is truncated or longer than 64 bits")
-    return READ_LONGS[found[0]], found.end()
+    return READ_LONGS[match[0]], match.end()
 
 
 def int32(data: bytes, i: int) -> tuple[int, int]:
-    """An int, which is a long within 32 bits."""
+    """Read an int, which is a long within 32 bits."""
     n, i = wide(data, i)
     if n >> 32:
         fail("an int longer than 32 bits")
@@ -141,7 +141,7 @@ def int32(data: bytes, i: int) -> tuple[int, int]:
 
 
 def size(data: bytes, i: int) -> tuple[int, int]:
-    """A length or count that the rest of the data could hold: every item takes at least one byte (lint: no zero-width items)."""
+    """Read a length or count, at most as large as the rest of the data: every item takes at least one byte (lint: no zero-width items)."""
     n, i = wide(data, i)
     if n & 1 or n >> 1 > len(data) - i:
         fail("a length that is negative or beyond the end")
@@ -149,20 +149,20 @@ def size(data: bytes, i: int) -> tuple[int, int]:
 
 
 def boolean(data: bytes, i: int) -> tuple[bool, int]:
-    """One byte, 0 or 1 and nothing else."""
+    """Read a boolean: one byte, 0 or 1."""
     if data[i] > 1:
         fail("a boolean is 0 or 1")
     return data[i] == 1, i + 1
 
 
 def code(data: bytes, i: int) -> tuple[str, int]:
-    """A word of a code list as a value of a map."""
+    """Read a word of a code list that is a value of a map."""
     end = i + 1 + (data[i] >> 1)
     return WORDS[data[i:end]], end
 
 
 def long_code(data: bytes, i: int) -> tuple[str, int]:
-    """A digest, or the key of a map."""
+    """Read a digest, or the key of a map."""
     n, i = size(data, i)
     word = data[i : i + n]
     if not LONG_CODE.fullmatch(word):
@@ -171,98 +171,98 @@ def long_code(data: bytes, i: int) -> tuple[str, int]:
 
 
 def ident(data: bytes) -> str:
-    """Length and text of an id (37 bytes): a UUID in lower case with hyphens, the only form that is equal when it is the same."""
+    """Return the id in its 37 bytes, length and text: a UUID in lower case with hyphens, so that equal ids have equal bytes."""
     if not ID.fullmatch(data):
         fail("an id is a UUID in lower case")
     return data[1:].decode("ascii")
 
 
 def ident_at(data: bytes, i: int) -> tuple[str, int]:
-    """An id as an item of an array."""
+    """Read an id that is an item of an array."""
     return ident(data[i : i + ID_WIDTH]), i + ID_WIDTH
 
 
 def ident_bytes(text: str) -> bytes:
-    """An id as it is written."""
+    """Write an id."""
     if is_id(text) is None:
         fail("an id is a UUID in lower case")
     return b"\x48" + text.encode("ascii")
 
 
 def blob(data: bytes, i: int) -> tuple[bytes, int]:
-    """Bytes of any length."""
+    """Read bytes of any length."""
     n, i = size(data, i)
     return data[i : i + n], i + n
 
 
 def blob_bytes(value: bytes) -> bytes:
-    """Bytes with their length before them."""
+    """Write bytes, their length before them."""
     return LONGS[len(value)] + value
 
 
 def fixed(data: bytes, i: int, width: int) -> tuple[bytes, int]:
-    """Bytes of a known length."""
+    """Read bytes of a known length."""
     if i + width > len(data):
         fail("truncated")
     return data[i : i + width], i + width
 
 
 def fixed_bytes(value: bytes, width: int) -> bytes:
-    """Bytes of a known length, as they are."""
+    """Write bytes of a known length."""
     if len(value) != width:
         fail("bytes of another length than their type")
     return value
 
 
 def codes(data: bytes, i: int) -> tuple[tuple[str, ...], int]:
-    """An array of codes that is not empty: one block."""
+    """Read an array of codes that is not empty: one block."""
     count = data[i] >> 1
     if data[i] & 0x81:
         count, i = size(data, i)
     else:
         i += 1
-    found = []
+    words = []
     for _ in range(count):
-        found.append(WORDS[data[i : (i := i + 1 + (data[i] >> 1))]])
+        words.append(WORDS[data[i : (i := i + 1 + (data[i] >> 1))]])
     if data[i]:
         fail("an array of more than one block")
-    return tuple(found), i + 1
+    return tuple(words), i + 1
 
 
 def many(data: bytes, i: int, item: Reader[T]) -> tuple[tuple[T, ...], int]:
-    """An array of anything: one block, or none where it is empty."""
+    """Read an array of any items: one block, or none if it is empty."""
     count, i = size(data, i)
     if not count:
         return (), i
-    found = []
+    items = []
     for _ in range(count):
         value, i = item(data, i)
-        found.append(value)
+        items.append(value)
     if data[i]:
         fail("an array of more than one block")
-    return tuple(found), i + 1
+    return tuple(items), i + 1
 
 
 def mapping(data: bytes, i: int, item: Reader[T]) -> tuple[dict[str, T], int]:
-    """A map: one block, its keys in ascending order, so that equal maps have equal bytes."""
+    """Read a map: one block, its keys in ascending order, so that equal maps have equal bytes."""
     count, i = size(data, i)
-    found: dict[str, T] = {}
+    items: dict[str, T] = {}
     if not count:
-        return found, i
+        return items, i
     last: str | None = None
     for _ in range(count):
         key, i = long_code(data, i)
         if last is not None and key <= last:
             fail("keys of a map that are not in ascending order")
         last = key
-        found[key], i = item(data, i)
+        items[key], i = item(data, i)
     if data[i]:
         fail("a map of more than one block")
-    return found, i + 1
+    return items, i + 1
 
 
 class _Arrays(dict[tuple[str, ...], bytes]):
-    """An array of codes → its bytes, checked once: the ladders and lists of a policy are written with each of its offers."""
+    """A cache: array of codes → its bytes, checked once; every offer of a policy repeats its ladders and lists."""
 
     def __missing__(self, words: tuple[str, ...]) -> bytes:
         coded = many_bytes(words, CODES.__getitem__)
@@ -276,12 +276,12 @@ ARRAYS = _Arrays()
 
 
 def codes_bytes(words: tuple[str, ...]) -> bytes:
-    """An array of codes."""
+    """Write an array of codes."""
     return ARRAYS[words]
 
 
 def many_bytes(items: tuple[T, ...], write: Callable[[T], bytes]) -> bytes:
-    """An array of anything. A tuple and nothing else: a string would fall apart into letters."""
+    """Write an array of any items. Only a tuple is accepted: a string would be split into letters."""
     if type(items) is not tuple:
         fail("an array is a tuple")
     if not items:
@@ -290,7 +290,7 @@ def many_bytes(items: tuple[T, ...], write: Callable[[T], bytes]) -> bytes:
 
 
 def mapping_bytes(items: Mapping[str, T], write: Callable[[T], bytes]) -> bytes:
-    """A map, its keys in ascending order."""
+    """Write a map, its keys in ascending order."""
     keys = sorted(items.keys())
     if not keys:
         return b"\x00"
@@ -298,5 +298,5 @@ def mapping_bytes(items: Mapping[str, T], write: Callable[[T], bytes]) -> bytes:
 
 
 def symbol(table: Mapping[int, Any]) -> Reader[Any]:
-    """A reader of an enum as an item of an array or map."""
+    """Return a reader of an enum that is an item of an array or map."""
     return lambda data, i: (table[data[i]], i + 1)

@@ -1,7 +1,7 @@
-"""The Avro bodies of events: struct ↔ exact bytes.
+"""Encode and decode the Avro bodies of events: struct ↔ exact bytes.
 
-Decoding is strict: what it accepts it would write again byte for byte, so trailing bytes, an index out of range, a number that is
-longer than it must be, text that is no code and every other surprise are Malformed. The work is done by `compiled`, which is generated.
+Decoding is strict: it accepts only bytes that encoding would write again. Trailing bytes, an index out of range, a number longer than
+necessary, text that is no code and every other deviation are Malformed. The generated package `compiled` does the work.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from referral.wire.compiled import FINGERPRINTS, READERS, WRITERS, meta
 
 # A body is a few hundred bytes: 32 candidates, 200 seats and every list of codes at its longest stay below this.
 BODY_LIMIT = 128 * 1024
-# A policy bundle holds files (topics.yaml: referral-policy takes 8 MiB), a quarantine record 256 KiB of a value, before that a whole one.
+# A policy bundle contains files (topics.yaml: referral-policy takes 8 MiB). A quarantine record has 256 KiB of a value; in v1 all of it.
 BODY_LIMITS = {PolicyActivated.TYPE: 8 * 1024 * 1024, Quarantined.TYPE: 512 * 1024, "quarantined.v1": 2 * 1024 * 1024}
 STEMS = frozenset(type_.rpartition(".v")[0] for type_ in READERS)
 
 
 def fingerprint(type: str) -> int:
-    """CRC-64-AVRO of a shipped type, e.g. offer-opened.v1 or sealed.v1: what Meta.fingerprint holds. KeyError: not shipped."""
+    """Return the CRC-64-AVRO of a shipped type, e.g. offer-opened.v1 or sealed.v1, as in Meta.fingerprint. KeyError: not shipped."""
     return FINGERPRINTS[type]
 
 
 def encode(body: Struct) -> bytes:
-    """The exact Avro body of a generated struct. ValueError: a value that no reader would take, which is a bug of ours."""
+    """Return the exact Avro body of a generated struct. ValueError: a value that no reader would accept, which is a bug of ours."""
     try:
         return WRITERS[type(body)](body)
     except (KeyError, TypeError, AttributeError):
@@ -33,9 +33,9 @@ def encode(body: Struct) -> bytes:
 
 
 def decode(type: str, fingerprint: int, data: bytes) -> Struct:
-    """The body that the bytes hold, as the newest struct of its type.
+    """Return the body as the newest struct of its type.
 
-    Malformed: unknown-type, fingerprint (not the schema that this version has), too-large, body. NewerVersion: of a known type.
+    Malformed: unknown-type, fingerprint (not of this version's schema), too-large, body. NewerVersion: a newer version of a known type.
     """
     known = READERS.get(type)
     if known is None:
@@ -54,7 +54,7 @@ def decode(type: str, fingerprint: int, data: bytes) -> Struct:
 
 
 def decode_meta(value: bytes) -> tuple[Meta, int]:
-    """The Meta at the beginning of a record value, and the position after it. Malformed("envelope")."""
+    """Return the Meta at the beginning of a record value, and the position after it. Malformed("envelope")."""
     try:
         return meta.read_v1(value, 0)
     except (ValueError, IndexError, KeyError) as error:
@@ -69,7 +69,7 @@ def _unknown(type_: str) -> Malformed | NewerVersion:
 
 
 def reason(error: Exception) -> str:
-    """What atoms said, which never holds a value that was read; the others' texts may."""
+    """Return the text of a decoding error. Texts of `avro` never contain a value that was read; those of other errors may."""
     match error:
         case IndexError():
             return "truncated"

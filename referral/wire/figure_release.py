@@ -1,4 +1,4 @@
-"""Oversight's releases as they are stored: SQL rows, and the exact bodies in them opened."""
+"""Open oversight's stored releases: a SQL row with exact Avro bodies, checked against its number and digest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T", bound=Struct)
 
 
 class Published(Struct, frozen=True):
-    """A release that is out. figures: in the order of their keys. at: when it was published, µs UTC."""
+    """A published release. figures: in the order of their keys. at: when it was published, µs UTC."""
 
     made: ReleaseMade
     figures: tuple[FigureReleased, ...]
@@ -30,23 +30,23 @@ class Published(Struct, frozen=True):
 
 
 def opened(number: int, made: bytes, figures: bytes, at: int) -> Published:
-    """A row. Malformed: it was changed, or belongs to another number."""
+    """Return the release in a row. Malformed: the row was changed, or belongs to another number."""
     try:
         bodies = msgpack.decode(figures, type=list[bytes])
     except ValueError:
         raise Malformed("release", f"release {number}: its figures are torn") from None
-    found = Published(_body(ReleaseMade, made), tuple(_body(FigureReleased, body) for body in bodies), at)
-    if found.number != number or any(figure.release != number for figure in found.figures) or found.made.figures != len(bodies):
+    release = Published(_body(ReleaseMade, made), tuple(_body(FigureReleased, body) for body in bodies), at)
+    if release.number != number or any(figure.release != number for figure in release.figures) or release.made.figures != len(bodies):
         raise Malformed("release", f"release {number}: its figures are not its own")
-    if hashlib.sha256(b"".join(bodies)).hexdigest() != found.made.digest:
+    if hashlib.sha256(b"".join(bodies)).hexdigest() != release.made.digest:
         raise Malformed("release", f"release {number}: its figures have another digest")
-    if any((figure.value is None) == (figure.mark is Mark.SHOWN) for figure in found.figures):
+    if any((figure.value is None) == (figure.mark is Mark.SHOWN) for figure in release.figures):
         raise Malformed("release", f"release {number}: a figure has a value that it must not have, or lacks one")
-    return found
+    return release
 
 
 def _body(type_: type[T], data: bytes) -> T:
     name: str = type_.TYPE  # type: ignore[attr-defined]
-    found = codec.decode(name, codec.fingerprint(name), data)
-    assert isinstance(found, type_)
-    return found
+    body = codec.decode(name, codec.fingerprint(name), data)
+    assert isinstance(body, type_)
+    return body

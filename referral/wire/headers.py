@@ -1,4 +1,4 @@
-"""Record headers after the CloudEvents Kafka protocol binding 1.0.2, binary mode: for other people's tools; we read the value.
+"""Write record headers of the CloudEvents Kafka protocol binding 1.0.2, binary mode, for other tools; our readers use the value.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
@@ -20,12 +20,12 @@ Headers = list[tuple[str, bytes]]
 
 
 def of(meta: Meta, schema_id: str = "sealed.v1", traceparent: str | None = None) -> Headers:
-    """The headers of a record of a case topic. schema_id: the schema of the value as it travels, which is sealed."""
+    """Return the headers of a record of a case topic. schema_id: the schema of the sealed value."""
     return plain(meta.type, id=meta.event_id, source=meta.source, at=meta.recorded_at, schema_id=schema_id, traceparent=traceparent)
 
 
 def plain(type_: str, *, id: str, source: str, at: int, schema_id: str | None = None, traceparent: str | None = None) -> Headers:
-    """The headers of a record that travels unsealed (policy-activated, quarantined). at: µs UTC; schema_id: by default the type itself."""
+    """Return the headers of an unsealed record (policy-activated, quarantined). at: µs UTC; schema_id: by default the type itself."""
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", id.encode()),
@@ -41,23 +41,23 @@ def plain(type_: str, *, id: str, source: str, at: int, schema_id: str | None = 
 
 
 def type_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
-    """The event type that ce_type names, e.g. policy-activated.v1. Malformed: none, two, or another family's."""
-    found = [value for name, value in headers if name == "ce_type"]
-    if len(found) != 1 or found[0] is None or not found[0].startswith(PREFIX.encode()):
+    """Return the event type in ce_type, e.g. policy-activated.v1. Malformed: none, two, or another prefix."""
+    values = [value for name, value in headers if name == "ce_type"]
+    if len(values) != 1 or values[0] is None or not values[0].startswith(PREFIX.encode()):
         raise Malformed("headers", "ce_type is missing, repeated, or not referral.<type>.v<N>")
     try:
-        return found[0].decode("ascii").removeprefix(PREFIX)
+        return values[0].decode("ascii").removeprefix(PREFIX)
     except UnicodeDecodeError:
         raise Malformed("headers", "ce_type") from None
 
 
 @lru_cache(maxsize=256)  # one batch has one clock, so its records share one time
 def rfc3339(at: int) -> bytes:
-    """Microseconds UTC as CloudEvents writes time: 2026-01-31T22:15:07.000250Z."""
+    """Return microseconds UTC as CloudEvents writes time: 2026-01-31T22:15:07.000250Z."""
     return (EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
 
 
 @lru_cache(maxsize=256)
 def dataschema(type_: str) -> bytes:
-    """A URI for the schema: its type and the fingerprint by which `schemas/avro` finds it."""
+    """Return the URI of a schema: its type and the fingerprint that identifies it in `schemas/avro`."""
     return f"urn:referral:schema:{type_}:{codec.fingerprint(type_) & 0xFFFFFFFFFFFFFFFF:016x}".encode()

@@ -1,7 +1,7 @@
-"""HTTP message signatures (RFC 9421) with Ed25519, as much of them as the door takes: one signature, a closed list of components.
+"""Parse and check HTTP message signatures (RFC 9421) with Ed25519, as the door accepts them: one signature, a closed list of components.
 
-The signature base is made from the exact text of Signature-Input and of the covered fields, so it holds what was signed and can be kept:
-ids, times and digests, never a body. Why no library: docs/decisions/0012.
+The signature base consists of the exact text of Signature-Input and of the covered fields. It contains ids, times and digests, never a
+body, so the log can store it. docs/decisions/0012 explains why no library is used.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ COMPONENTS = (
     "date",
     "idempotency-key",
 )
-"""What may be covered: nothing else is kept in the log, so that no field with words about a person gets there."""
+"""Components that a signature may cover. The log stores no other, so that no field with words about a person gets into it."""
 PARAMETERS = ("created", "expires", "keyid", "alg", "nonce", "tag")
 INPUT_LIMIT = 1000
-"""Characters of Signature-Input (ours): eight components and every parameter take a third of it."""
+"""Longest Signature-Input in characters (ours): eight components and all parameters take a third of it."""
 BASE_LIMIT = 4000
-"""Bytes of a signature base (ours)."""
+"""Longest signature base in bytes (ours)."""
 _STRING = r'"(?:[ !#-\[\]-~]|\\["\\])*"'
 _PARAMETER = re.compile(rf";([a-z*][a-z0-9_.*-]*)=({_STRING}|[0-9]{{1,15}})")
 _INPUT = re.compile(rf"([a-z*][a-z0-9_.*-]*)=(\(({_STRING}(?: {_STRING})*)?\)((?:{_PARAMETER.pattern})*))")
@@ -41,8 +41,14 @@ _DIGEST = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/]{43}=):")
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """A signature as it was sent. params: the exact text of @signature-params. created, expires: Unix seconds, 0 where not said; keyid,
-    algorithm: empty where not said."""
+    """A signature as it was sent.
+
+    covered: names of the covered components.
+    params: the exact text of @signature-params.
+    created, expires: Unix seconds; 0 if absent.
+    keyid, algorithm: empty if absent.
+    signature: 64 bytes.
+    """
 
     covered: tuple[str, ...]
     params: str
@@ -54,29 +60,29 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 def parse(signature_input: str, signature: str) -> Said:
-    """The two header fields of a signature. Malformed: `input`, `signature` or `label`, with what is wrong."""
-    found = _INPUT.fullmatch(signature_input) if len(signature_input) <= INPUT_LIMIT else None
-    if found is None:
+    """Parse the two header fields of a signature. Malformed: `input`, `signature` or `label`, with the reason."""
+    match = _INPUT.fullmatch(signature_input) if len(signature_input) <= INPUT_LIMIT else None
+    if match is None:
         raise Malformed("input", 'one signature is expected, as sig1=("@method" "@path" …);created=…;keyid="…"')
     value = _SIGNATURE.fullmatch(signature)
     if value is None:
         raise Malformed("signature", "one signature is expected, as sig1=:base64:")
-    if value[1] != found[1]:
-        raise Malformed("label", f"Signature-Input says {found[1]}, Signature says {value[1]}")
+    if value[1] != match[1]:
+        raise Malformed("label", f"Signature-Input says {match[1]}, Signature says {value[1]}")
     try:
         data = b64decode(value[2], validate=True)
     except Error:
         data = b""
     if len(data) != 64:
         raise Malformed("signature", "a signature of Ed25519 has 64 bytes, in base64 between two colons")
-    covered = tuple(name[1:-1] for name in re.findall(_STRING, found[3] or ""))
-    said = _PARAMETER.findall(found[4])
-    params = dict(said)
-    if len(params) != len(said) or not set(params) <= set(PARAMETERS):
+    covered = tuple(name[1:-1] for name in re.findall(_STRING, match[3] or ""))
+    pairs = _PARAMETER.findall(match[4])
+    params = dict(pairs)
+    if len(params) != len(pairs) or not set(params) <= set(PARAMETERS):
         raise Malformed("input", f"each of these parameters at most once, and no other: {', '.join(PARAMETERS)}")
     return Said(
         covered=covered,
-        params=found[2],
+        params=match[2],
         created=_number(params.get("created", "")),
         expires=_number(params.get("expires", "")),
         keyid=_text(params.get("keyid", "")),
@@ -86,7 +92,7 @@ def parse(signature_input: str, signature: str) -> Said:
 
 
 def base(said: Said, values: Mapping[str, str]) -> bytes:
-    """What was signed, from the values of the request by component. Malformed: `component`, one unknown, missing or there twice."""
+    """Return the signature base. values: component → value in the request. Malformed: `component`: unknown, missing or repeated."""
     lines = []
     for name in said.covered:
         if name not in COMPONENTS or said.covered.count(name) > 1:
@@ -101,22 +107,22 @@ def base(said: Said, values: Mapping[str, str]) -> bytes:
 
 
 def read(data: bytes) -> dict[str, str]:
-    """A base again, by component, with `@signature-params`. Malformed: it is none, or has another component than the door takes."""
-    found: dict[str, str] = {}
+    """Parse a signature base: component → value, with `@signature-params`. Malformed: it is none, or the door accepts no such component."""
+    values: dict[str, str] = {}
     for line in data.decode("ascii", "replace").split("\n"):
         name, separator, value = line.partition(": ")
         name = name[1:-1] if name.startswith('"') and name.endswith('"') else ""
-        if not separator or name in found or name not in (*COMPONENTS, "@signature-params") or "@signature-params" in found:
+        if not separator or name in values or name not in (*COMPONENTS, "@signature-params") or "@signature-params" in values:
             raise Malformed("base", "it is no signature base")
-        found[name] = value
-    listed = re.match(r"\(([^)]*)\)", found.get("@signature-params", ""))
-    if listed is None or [f'"{name}"' for name in found][:-1] != (listed[1].split(" ") if listed[1] else []):
+        values[name] = value
+    listed = re.match(r"\(([^)]*)\)", values.get("@signature-params", ""))
+    if listed is None or [f'"{name}"' for name in values][:-1] != (listed[1].split(" ") if listed[1] else []):
         raise Malformed("base", "its lines are not those that its last line names")
-    return found
+    return values
 
 
 def holds(public: bytes, signature: bytes, data: bytes) -> bool:
-    """Is this the key's signature of these bytes?"""
+    """Return whether this is the key's signature of these bytes."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
     except (InvalidSignature, ValueError):
@@ -125,9 +131,9 @@ def holds(public: bytes, signature: bytes, data: bytes) -> bool:
 
 
 def sha256(content_digest: str) -> bytes:
-    """The SHA-256 that a Content-Digest (RFC 9530) names; empty where it names none or two."""
-    found = _DIGEST.findall(content_digest)
-    return b64decode(found[0]) if len(found) == 1 else b""
+    """Return the SHA-256 in a Content-Digest (RFC 9530); empty if it has none or two."""
+    values = _DIGEST.findall(content_digest)
+    return b64decode(values[0]) if len(values) == 1 else b""
 
 
 def _number(word: str) -> int:

@@ -1,7 +1,7 @@
-"""Intake's own key as others know it: the lines of the witness policy that name it, and what it signs of an erasure. Pure.
+"""Read intake's public keys from the witness policy, and sign and check erasures with intake's key. Pure.
 
-A line `# intake ed25519 <base64 of 32 bytes>` is a comment to every C2SP reader. So the one file that says whom to believe of the log says
-it of intake too, and the log pins it, because the log holds that file. Why there: docs/decisions/0025.
+The line `# intake ed25519 <base64 of 32 bytes>` is a comment to every C2SP reader. So one file names both the log's witnesses and intake's
+key, and the log pins the key, because the log contains that file. docs/decisions/0025 gives the reason.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from referral.wire import codec
 BEGIN = [b"#", b"intake"]
 KIND = b"ed25519"
 PUBLIC = 32
-"""Bytes of a public key of Ed25519 (RFC 8032)."""
+"""Bytes of an Ed25519 public key (RFC 8032)."""
 ERASURE = b"referral-case-erased-v3\n"
-"""What a signed erasure begins with, so that it is never the signature of something else."""
+"""First bytes of a signed erasure, so that its signature fits no other statement."""
 
 
 def line(public: bytes) -> bytes:
-    """The line of a witness policy that names a key. public: 32 bytes."""
+    """Return the line of a witness policy that names a key. public: 32 bytes."""
     return b" ".join((*BEGIN, KIND, b64encode(public))) + b"\n"
 
 
 def named(policy: bytes) -> tuple[bytes, ...]:
-    """Every key of intake that a witness policy names: the one in use, and older ones whose erasures stay true. Malformed: a bad line."""
-    found: list[bytes] = []
+    """Return intake's keys in a witness policy: the current one, and older ones whose erasures stay valid. Malformed: a bad line."""
+    keys: list[bytes] = []
     for number, text in enumerate(policy.split(b"\n"), 1):
         words = text.split()
         if words[:2] == BEGIN:
-            found.append(_key(words[2:], number))
-    return tuple(found)
+            keys.append(_key(words[2:], number))
+    return tuple(keys)
 
 
 def _key(words: list[bytes], number: int) -> bytes:
@@ -53,19 +53,19 @@ def _key(words: list[bytes], number: int) -> bytes:
 
 
 def signed(key: Ed25519PrivateKey, case_id: str, body: CaseErased) -> CaseErased:
-    """The erasure with intake's signature."""
+    """Return the erasure with intake's signature."""
     return structs.replace(body, signature=key.sign(_statement(case_id, body)))
 
 
 def genuine(keys: Collection[bytes], case_id: str, body: Struct) -> bool:
-    """Return True where intake signed this erasure of this case. keys: as `named` gives them. Versions 1 and 2 had no signature."""
+    """Return whether intake signed this erasure of this case. keys: as `named` returns them. Versions 1 and 2 had no signature."""
     if not isinstance(body, CaseErased) or body.signature is None:
         return False
     return signs(keys, body.signature, _statement(case_id, body))
 
 
 def signs(keys: Collection[bytes], signature: bytes, data: bytes) -> bool:
-    """Whether one of these public keys has signed these bytes."""
+    """Return whether one of these public keys signed these bytes."""
     return any(_holds(key, signature, data) for key in keys)
 
 

@@ -1,4 +1,4 @@
-"""The leaf of an audit entry: exact bytes ↔ struct, as an Avro single-object encoding, so that a later version is told apart.
+"""Encode and decode the leaf of an audit entry: exact bytes ↔ struct, in Avro's single-object encoding, which identifies the version.
 
 https://avro.apache.org/docs/1.11.1/specification/#single-object-encoding
 """
@@ -14,26 +14,29 @@ MARK = b"\xc3\x01"
 READ = {
     MARK + codec.fingerprint(f"leaf.v{n}").to_bytes(8, "little", signed=True): read for n, read in ((1, leaf.read_v1), (2, leaf.read_v2))
 }
-"""The first bytes of each version → its reader. Leaves of every version stand in one tree for ever."""
+"""First bytes of each version → its reader. One tree contains leaves of all versions, so no reader may be removed."""
 HEAD = MARK + codec.fingerprint("leaf.v2").to_bytes(8, "little", signed=True)
 
 
-def encode(said: Leaf) -> bytes:
-    """The bytes that are hashed. ValueError: a value that no reader would take."""
-    return HEAD + codec.encode(said)
+def encode(value: Leaf) -> bytes:
+    """Return the bytes that the tree hashes. ValueError: a value that no reader would accept."""
+    return HEAD + codec.encode(value)
 
 
 def decode(data: bytes) -> Leaf:
-    """Malformed("leaf"): no such bytes, or not the only ones that say this. NewerVersion: a program newer than this wrote them."""
+    """Return the leaf in these bytes.
+
+    Malformed("leaf"): they are no leaf, or not its canonical encoding. NewerVersion: a newer program wrote them.
+    """
     read = READ.get(data[: len(HEAD)])
     if read is None:
         if data.startswith(MARK) and len(data) > len(HEAD):
             raise NewerVersion("the leaf has a schema that this program does not know")
         raise Malformed("leaf", "it does not begin as one")
     try:
-        said, end = read(data, len(HEAD))
+        value, end = read(data, len(HEAD))
     except (ValueError, IndexError, KeyError) as error:
         raise Malformed("leaf", codec.reason(error)) from None
     if end != len(data):
         raise Malformed("leaf", "bytes are missing or left over")
-    return said
+    return value

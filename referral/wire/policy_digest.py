@@ -1,4 +1,4 @@
-"""The digest of a policy bundle: what activation, the readers of referral-policy and the auditor compare."""
+"""Compute the digest of a policy bundle, which activation, the readers of referral-policy and the auditor compare."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def digest(files: Mapping[str, bytes]) -> str:
-    """SHA-256, in hex, over every path and content in the order of the paths; lengths keep them apart."""
+    """Return the SHA-256, in hex, over every path and content in the order of the paths; each is preceded by its length."""
     total = hashlib.sha256()
     for path in sorted(files):
         for part in (path.encode(), files[path]):
@@ -18,18 +18,18 @@ def digest(files: Mapping[str, bytes]) -> str:
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """Every YAML file below a policy folder, by its path below it."""
+    """Return every YAML file below a policy folder, by its path below it."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.yaml"))}
 
 
 def changes(before: Mapping[str, bytes] | None, files: Mapping[str, bytes]) -> str:
-    """The files that a bundle changes, adds or takes away, with their numbers of lines, in words. before: None where it is not known."""
+    """Describe the files that a bundle changes, adds or removes, with their numbers of lines. before: None if not known."""
     if before is None:
         return f"{len(files)} files"
-    told = []
+    lines = []
     for path in sorted({*before, *files}):
         old, new = Counter(before.get(path, b"").splitlines()), Counter(files.get(path, b"").splitlines())
         if before.get(path) != files.get(path):
             word = "new" if path not in before else "gone" if path not in files else "changed"
-            told.append(f"{word} {path} (+{(new - old).total()} -{(old - new).total()} lines)")
-    return ", ".join(told) or "nothing is changed"
+            lines.append(f"{word} {path} (+{(new - old).total()} -{(old - new).total()} lines)")
+    return ", ".join(lines) or "nothing is changed"

@@ -1,4 +1,4 @@
-"""One record value: clear meta, sealed body (schemas/avro/sealed.v1.avsc).
+"""Seal and open a record value: clear meta, encrypted body (schemas/avro/sealed.v1.avsc).
 
 value = Avro(Meta) ‖ nonce (12) ‖ length (Avro long) ‖ sealed. sealed = AES-256-GCM under the case's key over the Avro body, with
 topic ‖ Avro(Meta) as additional data; topic is the name without a stack's prefix. `case-erased` travels unsealed: its key will be gone.
@@ -17,33 +17,33 @@ from referral.errors import Malformed
 from referral.wire import avro, codec
 from referral.wire.compiled import READERS
 
-# What a case topic takes (topics.yaml, max.message.bytes) less room for key, headers and batch framing.
+# Limit of a case topic (topics.yaml, max.message.bytes), less room for key, headers and batch framing.
 VALUE_LIMIT = 1_000_000
 NONCE = 12
 TAG = 16
-# Nothing about a person, and no key left to protect it with. Every version of it.
+# Every version of case-erased: it contains nothing about a person, and its key is destroyed.
 UNSEALED = frozenset(type_ for type_ in READERS if type_.rpartition(".v")[0] == CaseErased.TYPE.rpartition(".v")[0])
-# These have no fields at all, so nothing can hide in them.
+# These types have no fields, so a body with bytes is refused.
 EMPTY = frozenset({"case-erased.v1"})
 BLANK = bytes(NONCE)
 
 
 class Key(bytes):
-    """A case's key with its cipher, which takes longer to make than a body to seal. The cipher ends with the key: nothing else holds it."""
+    """A case's key with its cipher, because creating a cipher takes longer than sealing a body. No other object refers to the cipher."""
 
     @cached_property
     def cipher(self) -> AESGCM:
-        """Made at first use, of a copy: it refers to what it is made of, and a circle of the two would outlive the batch."""
+        """Create the cipher at first use, from a copy of the key: the cipher refers to its bytes, and a cycle would outlive the batch."""
         return AESGCM(bytes(self))
 
 
 def cipher(key: bytes) -> AESGCM:
-    """The cipher of a key of 32 bytes."""
+    """Return the cipher of a key of 32 bytes."""
     return key.cipher if isinstance(key, Key) else AESGCM(key)
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
-    """A record value, opened but not unsealed. meta_bytes: the exact bytes that the seal covers."""
+    """A record value, parsed but not decrypted. meta_bytes: the exact bytes that the seal covers."""
 
     meta: Meta
     meta_bytes: bytes
@@ -55,7 +55,13 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
 
 def seal(key: bytes | None, topic: str, meta: Meta, body: bytes, nonce: bytes) -> bytes:
-    """The whole record value. key: 32 bytes, None only for an unsealed type. nonce: 12 random bytes, never used again with this key."""
+    """Return the whole record value.
+
+    key: 32 bytes; None only for an unsealed type.
+    topic: its name without a stack's prefix.
+    body: Avro.
+    nonce: 12 random bytes, never used again with this key.
+    """
     head = codec.encode(meta)
     if meta.type in UNSEALED:
         if body and meta.type in EMPTY:
@@ -68,7 +74,7 @@ def seal(key: bytes | None, topic: str, meta: Meta, body: bytes, nonce: bytes) -
 
 
 def open(value: bytes) -> Envelope:
-    """Take a record value apart; needs no key. Malformed: truncated, trailing bytes, too large, or no valid meta."""
+    """Parse a record value; no key is needed. Malformed: truncated, trailing bytes, too large, or no valid meta."""
     if len(value) > VALUE_LIMIT:
         raise Malformed("too-large", "record value")
     meta, at = codec.decode_meta(value)
@@ -82,7 +88,7 @@ def open(value: bytes) -> Envelope:
 
 
 def unseal(key: bytes | None, topic: str, envelope: Envelope) -> bytes:
-    """The Avro body. Malformed("seal"): another key, topic or meta, or changed bytes. key may be None for an unsealed type."""
+    """Return the Avro body. key: None is enough for an unsealed type. Malformed("seal"): another key, topic or meta, or changed bytes."""
     if envelope.meta.type in UNSEALED:
         if envelope.nonce != BLANK or (envelope.sealed and envelope.meta.type in EMPTY):
             raise Malformed("seal", f"{envelope.meta.type} travels unsealed, and nothing hides in it")

@@ -1,4 +1,4 @@
-"""The topics as `schemas/avro/topics.yaml` declares them, and which partition a case has."""
+"""Read the topic cards of `schemas/avro/topics.yaml`, and compute the partition of a case."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from typing import Any
 import yaml
 from msgspec import Struct, ValidationError, convert
 
-# For ever: another count would move every case to another partition and break its order.
+# This number never changes: another one would move every case to another partition and break its order.
 PARTITIONS = 12
 INGRESS = "ingress."
 
 
 class TopicError(Exception):
-    """topics.yaml breaks a rule. The message names topic and field."""
+    """A card in topics.yaml breaks a rule. The message names topic and field."""
 
 
 class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A contract card. owner: the one writing service. config: exactly as the broker must have it. ingress.<agency> is a pattern."""
+    """A contract card. The card of ingress.<agency> is a pattern for all agencies.
+
+    owner: the only service that writes the topic.
+    config: topic settings exactly as the broker must have them.
+    """
 
     owner: str
     readers: tuple[str, ...]
@@ -33,37 +37,37 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load(path: Path) -> dict[str, Topic]:
-    """Read the cards by topic name. TopicError: a card lacks something or says something unknown."""
+    """Read the cards by topic name. TopicError: a card lacks a field or has an unknown one."""
     try:
         document: Any = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, ValueError) as error:
         raise TopicError(f"{path.name}: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("topics"), dict):
         raise TopicError(f"{path.name}: it holds `topics`, a card for each name")
-    found: dict[str, Topic] = {}
+    cards: dict[str, Topic] = {}
     for name, card in document["topics"].items():
         try:
-            found[name] = convert(card, Topic)
+            cards[name] = convert(card, Topic)
         except ValidationError as error:
             raise TopicError(f"{path.name}: {name}: {error}") from None
-        if found[name].key == "case_id" and found[name].partitions != PARTITIONS:
+        if cards[name].key == "case_id" and cards[name].partitions != PARTITIONS:
             raise TopicError(f"{path.name}: {name}: a case topic has {PARTITIONS} partitions")
-    return found
+    return cards
 
 
 def ingress(cards: Mapping[str, Topic], agency: str) -> tuple[str, Topic]:
-    """Name and card of one agency's own topic."""
+    """Return name and card of one agency's own topic."""
     return INGRESS + agency, cards["ingress.<agency>"]
 
 
-@lru_cache(maxsize=16384)  # a case comes again with every event; a hit is fifty times faster
+@lru_cache(maxsize=16384)  # a case recurs with every event; a hit is fifty times faster
 def partition(case_id: str) -> int:
-    """The partition of a case in every case topic, as Kafka's default partitioner would choose it."""
+    """Return the partition of a case in every case topic, as Kafka's default partitioner chooses it."""
     return (murmur2(case_id.encode()) & 0x7FFFFFFF) % PARTITIONS
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's murmur2 (seed 0x9747b28c), unsigned 32 bits: org.apache.kafka.common.utils.Utils.murmur2."""
+    """Return Kafka's murmur2 (seed 0x9747b28c), unsigned 32 bits: org.apache.kafka.common.utils.Utils.murmur2."""
     m, mask = 0x5BD1E995, 0xFFFFFFFF
     h = 0x9747B28C ^ len(data)
     whole = len(data) & ~3

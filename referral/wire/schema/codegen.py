@@ -1,8 +1,8 @@
 """Turn schemas into Python that reads and writes them: `referral/wire/compiled/`, written by `make generate`.
 
-For every version of a type one reader that yields the newest struct (what the writer did not know gets its default, what we no longer
-know is skipped, a symbol that we no longer know becomes UNKNOWN), and for the newest version one writer. Straight code without a schema
-at run time is five times faster than interpreting the schema (docs/decisions/0004-avro.md).
+Each version of a type gets one reader that returns the newest struct: a field that the writer lacked gets its default, a field that we no
+longer have is skipped, and a symbol that we no longer have becomes UNKNOWN. The newest version gets one writer. Straight code without a
+schema at run time is five times faster than interpreting the schema (docs/decisions/0004-avro.md).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from referral.wire.schema.definition import Json, Schema, Schemas
 HEAD = '"""GENERATED from schemas/avro by `make generate`. Do not edit."""\n\nfrom __future__ import annotations\n\n'
 # Code lists whose words may be longer than 63 characters.
 LONG_LISTS = {"digest"}
-# By shape: the reader of an item, and the table of its bytes.
+# By shape: the function that reads an item, and the table of its bytes.
 READ_ITEM = {"uuid": "ident_at", "int": "int32", "bytes": "blob"}
 TABLE = {"code": "CODES", "long_code": "LONG_CODES", "int": "INTS", "long": "LONGS", "boolean": "BOOLEAN_BYTES"}
 
 
 def render(schemas: Schemas) -> dict[str, str]:
-    """File name → text of the whole package."""
+    """Return file name → text of the whole package."""
     files = {}
     by_stem: dict[str, list[Schema]] = {}
     for schema in schemas.by_type.values():
@@ -33,7 +33,7 @@ def render(schemas: Schemas) -> dict[str, str]:
 
 
 def module_of(stem: str) -> str:
-    """Module name of a stem."""
+    """Return the module name of a stem."""
     return stem.replace("-", "_")
 
 
@@ -93,7 +93,13 @@ class _Module:
         return head + body + f"    return {self.newest.name}({', '.join(arguments)}), i\n"
 
     def read(self, kind: Any, name: str, schema: Schema, target: Any) -> list[str]:
-        """The lines that read one field into a variable."""
+        """Return the lines that read one field into a variable.
+
+        kind: the field's kind in this version.
+        name: the variable.
+        schema: the version that is read.
+        target: the field's kind in the newest version; None: it no longer has the field.
+        """
         if isinstance(kind, list):
             inner = ["if n != 2:", '    avro.fail("union")', *self.read(kind[1], name, schema, target and target[1])]
             return ["n = d[i]", "i += 1", f"{name} = None", "if n:", *(f"    {line}" for line in inner)]
@@ -121,7 +127,7 @@ class _Module:
                 return [f"{name}, i = {self.item(kind, schema, target)}(d, i)"]
 
     def item(self, kind: Any, schema: Schema, target: Any) -> str:
-        """The function that reads one value of this kind."""
+        """Return the function that reads one value of this kind. Parameters as of `read`."""
         match self.shape(kind):
             case "enum":
                 return f"avro.symbol({self.symbols(kind, schema, target or kind)})"
@@ -137,7 +143,7 @@ class _Module:
         return head + (f'    return b"".join((\n{parts}    ))\n' if fields else '    return b""\n')
 
     def write(self, kind: Any, value: str, field: str) -> str:
-        """The expression for the bytes of a value."""
+        """Return the expression for the bytes of a value."""
         if isinstance(kind, list):
             variable = f"v_{field}"
             return f'b"\\x00" if ({variable} := {value}) is None else b"\\x02" + {self.write(kind[1], variable, field)}'
@@ -177,7 +183,7 @@ class _Module:
                 return f"avro.{TABLE[shape]}"
 
     def symbols(self, kind: Json, schema: Schema, target: Json) -> str:
-        """The table of an enum's symbols, as this version numbers them."""
+        """Return the name of the table of an enum's symbols, as this version numbers them."""
         name = f"{kind['name']}_V{schema.version}"
         self.names.add(kind["name"])
         known = set(target["symbols"])
@@ -186,7 +192,7 @@ class _Module:
         return name
 
     def shape(self, kind: Any) -> str:
-        """One word for a kind: code, uuid, int, long, boolean, bytes, fixed, enum, array, map, record."""
+        """Return one word for a kind: code, long_code, uuid, int, long, boolean, bytes, fixed, enum, array, map, record."""
         if isinstance(kind, str):
             return "record" if "." in kind else kind
         if kind["type"] == "string":
@@ -194,7 +200,7 @@ class _Module:
         return str(kind["type"])
 
     def used(self, kind: Any, schema: Schema) -> Schema:
-        """The shared schema that a reference means: the version that this one `uses`."""
+        """Return the shared schema of a reference, in the version that `schema` uses."""
         name = (kind if isinstance(kind, str) else kind["name"]).rpartition(".")[2]
         return next(s for s in (self.schemas.by_type[u] for u in schema.uses) if s.name == name)
 
@@ -203,7 +209,7 @@ class _Module:
         return f"{module_of(schema.stem)}."
 
     def default(self, field: Json) -> str:
-        """The Python text of a field's default."""
+        """Return the Python text of a field's default."""
         value, kind = field["default"], field["type"]
         match self.shape(kind[0] if isinstance(kind, list) else kind):
             case "enum":

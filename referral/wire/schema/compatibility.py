@@ -1,6 +1,6 @@
-"""FULL_TRANSITIVE: every version of a schema reads what every other version wrote, and the other way round.
+"""Check FULL_TRANSITIVE compatibility: every version of a schema can read records of every other version.
 
-Since it holds in both directions for every pair, order of deployment never matters for reading, and the rules are few: a field that not
+Since this holds in both directions for every pair, the order of deployment never matters for reading. The rules: a field that not
 every version has needs a default; a kind never changes; an enum may gain or lose symbols because it has a default.
 """
 
@@ -13,7 +13,7 @@ from referral.wire.schema.definition import Json, Schema, SchemaError, Schemas
 
 
 def check(schemas: Schemas) -> None:
-    """Raises SchemaError naming both files and the field."""
+    """Compare all versions of every schema. Raises SchemaError naming both files and the field."""
     for stem in schemas.newest():
         versions = schemas.versions(stem)
         if [s.version for s in versions] != list(range(1, len(versions) + 1)):
@@ -58,7 +58,7 @@ def _kind(reader: Any, writer: Any, where: str) -> None:
 
 
 def _simple(kind: Any, default: Any) -> bool:
-    """Whether a default is of its kind and one that a struct can have as it is."""
+    """Return whether a default has the right kind and can be a struct's default unchanged."""
     if isinstance(kind, list):
         return default is None
     match kind if isinstance(kind, str) else kind["type"]:

@@ -1,4 +1,4 @@
-"""What a schema file says, as values."""
+"""Values of parsed schema files: one `Schema` per file, `Schemas` for a folder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ Json = dict[str, Any]
 
 
 class SchemaError(Exception):
-    """A schema file breaks a rule. The message names file, field and what to do."""
+    """A schema file breaks a rule. The message names file, field and correction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One file.
+    """One schema file.
 
-    type: e.g. offer-opened.v1. name: of the record. topic: where it travels, None for a shared type. uses: shared types, by type.
-    definition: as written, every reference expanded. canonical: Avro's parsing canonical form. fingerprint: its CRC-64-AVRO, signed.
+    type: e.g. offer-opened.v1; stem and version are its parts.
+    name: the record's name.
+    topic: the topic of its events; None for a shared type.
+    uses: types of the shared schemas that it refers to.
+    definition: the JSON with every reference expanded.
+    canonical: Avro's parsing canonical form.
+    fingerprint: CRC-64-AVRO of the canonical form, signed.
     """
 
     type: str
@@ -39,19 +44,19 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Schemas:
-    """All schemas of a folder, every version."""
+    """All schemas of a folder, in every version."""
 
     by_type: Mapping[str, Schema]
     by_fingerprint: Mapping[int, Schema]
 
     def versions(self, stem: str) -> list[Schema]:
-        """Every version of a stem, oldest first; empty for an unknown one."""
+        """Return every version of a stem, oldest first; empty for an unknown stem."""
         return sorted((s for s in self.by_type.values() if s.stem == stem), key=lambda s: s.version)
 
     def newest(self) -> dict[str, Schema]:
-        """Stem → its newest version: what the program writes."""
+        """Return stem → its newest version, which the program writes."""
         return {stem: self.versions(stem)[-1] for stem in dict.fromkeys(s.stem for s in self.by_type.values())}
 
     def bodies(self) -> Iterator[Schema]:
-        """The schemas that travel: those with a topic."""
+        """Return the schemas with a topic."""
         return (s for s in self.by_type.values() if s.topic)

@@ -13,7 +13,7 @@ WORDS = {"long": "number", "int": "number", "boolean": "true or false", "bytes":
 
 
 def render(schemas: Schemas, topics: Mapping[str, Topic]) -> dict[str, str]:
-    """File name → text."""
+    """Return file name → text."""
     return {"events.md": _events(schemas, topics), "topics.md": _topics(schemas, topics)}
 
 
@@ -26,9 +26,9 @@ def _topics(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
     settings += [f"| `{name}` | `{key}` | `{value}` |" for name, card in topics.items() for key, value in card.config.items()]
     events = []
     for name in topics:
-        found = sorted(s.type for s in schemas.newest().values() if s.topic == name)
-        if found:
-            events.append(f"* `{name}`: " + ", ".join(f"[{t}](events.md#{_anchor(t)})" for t in found))
+        types = sorted(s.type for s in schemas.newest().values() if s.topic == name)
+        if types:
+            events.append(f"* `{name}`: " + ", ".join(f"[{t}](events.md#{_anchor(t)})" for t in types))
     return MARK + "\n".join(["# Topics", "", *rows, "", "## What travels where", "", *events, "", "## Broker settings", "", *settings, ""])
 
 
@@ -43,10 +43,10 @@ def _events(schemas: Schemas, topics: Mapping[str, Topic]) -> str:
         "",
     ]
     for name in topics:
-        found = [s for s in newest if s.topic == name]
-        if found:
+        travelling = [s for s in newest if s.topic == name]
+        if travelling:
             lines += [f"## `{name}`", ""]
-            for schema in found:
+            for schema in travelling:
                 lines += _section(schema, link)
     lines += ["## Shared types", ""]
     for schema in newest:
@@ -66,7 +66,7 @@ def _section(schema: Schema, link: Mapping[str, str]) -> list[str]:
 
 
 def _kind(kind: Any, link: Mapping[str, str]) -> str:
-    """A kind in a reader's words."""
+    """Return the name of a kind in plain words."""
     if isinstance(kind, list):
         return f"{_kind(kind[1], link)}, or null"
     if isinstance(kind, str):

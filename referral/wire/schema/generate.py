@@ -1,7 +1,7 @@
-"""Write everything that follows from `schemas/avro`: `python -m referral.wire.schema.generate [--check]`.
+"""Write all files that are generated from `schemas/avro`: `python -m referral.wire.schema.generate [--check]`.
 
-The structs in `referral/domain/events/`, their codecs in `referral/wire/compiled/`, the reference in `docs/reference/`. All are checked
-in, so that a reader and a type checker see them; `--check` refuses a stale one, and any breach of the rules for schemas.
+These are the structs in `referral/domain/events/`, their codecs in `referral/wire/compiled/` and the reference in `docs/reference/`. All
+are committed, so that readers and the type checker see them; `--check` refuses a stale one, and any breach of the rules for schemas.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from referral.wire.schema.load import load
 
 ROOT = Path(__file__).parents[3]
 MADE = "GENERATED from schemas/avro"
-"""In the first line of every file that this writes; its neighbours belong to others."""
+"""Text in the first line of every generated file; other files in the same folder are never touched."""
 
 
 def render(folder: Path) -> dict[str, str]:
-    """Path below the project → text, of every generated file. folder: that of the schemas. Raises SchemaError or TopicError."""
+    """Return path below the project → text of every generated file. folder: the schemas'. Raises SchemaError or TopicError."""
     release_lock.check(folder)
     schemas, cards = load(folder), topics.load(folder / "topics.yaml")
     lint.orphans(schemas, (name for name in cards if not name.startswith(topics.INGRESS)))
@@ -33,16 +33,16 @@ def render(folder: Path) -> dict[str, str]:
 
 
 def differences(root: Path, files: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Paths that are stale or missing, and paths that no schema asks for any more."""
+    """Return (paths that are stale or missing, generated files that no schema needs any more)."""
     stale = [path for path, text in files.items() if not (root / path).exists() or (root / path).read_text("utf-8") != text]
     folders = {Path(path).parent for path in files}
-    found = [path for folder in folders for path in (root / folder).glob("*.*") if path.is_file()]
-    there = {str(path.relative_to(root)) for path in found if MADE in path.read_text("utf-8").partition("\n")[0]}
+    present = [path for folder in folders for path in (root / folder).glob("*.*") if path.is_file()]
+    there = {str(path.relative_to(root)) for path in present if MADE in path.read_text("utf-8").partition("\n")[0]}
     return stale, sorted(there - set(files))
 
 
 def main(arguments: list[str]) -> int:
-    """0: everything is as the schemas say. 1: it is not, and stderr says what to do."""
+    """Write the files, or with --check compare them. Return 0: all files match the schemas; 1: they do not, and stderr says what to do."""
     try:
         files = render(ROOT / "schemas" / "avro")
     except (SchemaError, topics.TopicError) as error:

@@ -1,4 +1,4 @@
-"""What a schema may be: safe to read from hostile bytes, unable to hold a person's words, and nobody's orphan."""
+"""Check the rules for schemas: safe to read from hostile bytes, unable to carry free text about a person, and used by a topic."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 from referral.wire.schema.definition import Json, Schema, SchemaError, Schemas
 
-# The value that carries every body of a case topic: owned by no topic, because it is all of theirs.
+# The value that carries every body of a case topic: it has no topic of its own, because all case topics carry it.
 ENVELOPE = "sealed"
-# What the audit log holds of an entry: it travels in no topic.
+# The audit log's record of an entry: no topic carries it.
 LEAF = "leaf"
-# Nothing outside a value says which version of these it begins with, so there is one for ever.
+# A value does not tell which version of these it begins with, so they can never have a second version.
 FROZEN = {ENVELOPE, "meta"}
-# One byte holds the index of an enum (zigzag), and nobody reads a longer list.
+# The index of an enum fits one byte (zigzag), and a longer list would not be readable.
 SYMBOLS = 64
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*")
-# Attributes by kind. Anything else is a slip: Avro ignores what it does not know.
+# Attributes by kind. Any other attribute is a mistake, which Avro would ignore silently.
 ALLOWED = {
     "record": {"type", "name", "namespace", "doc", "topic", "fields"},
     "enum": {"type", "name", "symbols", "default", "doc"},
@@ -30,15 +30,15 @@ ALLOWED = {
     "long": {"type", "logicalType"},
     "bytes": {"type", "holds"},
 }
-# double and float are not equal everywhere; decimal, date and the rest: use a long in the smallest unit.
+# double and float do not compare equal on every machine; instead of decimal, date and the rest use a long in the smallest unit.
 LOGICAL = {"string": "uuid", "long": "timestamp-micros"}
 PLAIN = {"int", "long", "boolean"}
-# What bytes may hold: they could hide anything.
+# Permitted contents of bytes, because bytes could hide anything.
 HOLDS = {"ciphertext", "digest", "nonce", "public", "signed"}
 
 
 def check(schemas: Schemas) -> None:
-    """Refuse what would make reading unsafe or let a person's facts in. Raises SchemaError."""
+    """Refuse schemas that are unsafe to read or could carry facts about a person. Raises SchemaError."""
     homes: dict[str, str] = {}
     for schema in schemas.by_type.values():
         where = schema.type
@@ -56,7 +56,7 @@ def check(schemas: Schemas) -> None:
 
 
 def orphans(schemas: Schemas, topics: Iterable[str]) -> None:
-    """Refuse a schema that no topic and no schema knows, and a topic that carries nothing. Raises SchemaError."""
+    """Refuse a schema that no topic and no other schema uses, and a topic without a schema. Raises SchemaError."""
     topics = set(topics)
     used = {use for schema in schemas.by_type.values() for use in schema.uses}
     for schema in schemas.by_type.values():
@@ -78,7 +78,7 @@ def _head(schema: Schema) -> None:
 
 
 def _newest_uses_newest(schemas: Schemas) -> None:
-    """One struct stands for one shared type, so the newest version of each type must speak of the newest shared ones."""
+    """Refuse old references: a shared type has one struct, so the newest version of each type must use the newest shared types."""
     newest = schemas.newest()
     for schema in newest.values():
         for use in schema.uses:
@@ -89,7 +89,7 @@ def _newest_uses_newest(schemas: Schemas) -> None:
 
 
 def _walk(node: Any, where: str) -> Iterator[tuple[str, Json]]:
-    """Every kind with the path to it. Raises SchemaError for a bare word that is no plain kind, and for other unions than null or one."""
+    """Yield every kind with its path. Raises SchemaError for a bare word that is no plain kind, and for a union other than null or one."""
     if isinstance(node, str):
         if node not in PLAIN:
             raise SchemaError(f"{where}: {node} alone may hold anything; write it as an object with a code, a logicalType or holds")
@@ -169,8 +169,8 @@ RULES = {"string": _string, "enum": _enum, "record": _record, "map": _map, "byte
 
 
 def _names(definition: Json, *, own: bool) -> set[str]:
-    """Names that a file defines itself (own: its record, enums and fixed), or the records that it only refers to."""
-    found: set[str] = {definition["name"]} if own else set()
+    """Return the names that a file defines itself (own: its record, enums and fixed), or the records that it only refers to."""
+    names: set[str] = {definition["name"]} if own else set()
     stack = [field["type"] for field in definition["fields"]]
     while stack:
         node = stack.pop()
@@ -179,9 +179,9 @@ def _names(definition: Json, *, own: bool) -> set[str]:
         elif isinstance(node, Mapping):
             if node["type"] == "record":
                 if not own:
-                    found.add(node["name"])
+                    names.add(node["name"])
                 continue
             if own and "name" in node:
-                found.add(node["name"])
+                names.add(node["name"])
             stack += [node[inner] for inner in ("items", "values") if inner in node]
-    return found
+    return names

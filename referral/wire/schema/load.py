@@ -1,7 +1,7 @@
 """Read the Avro schemas that the program ships with.
 
-A file is `<event>.v<N>.avsc`: one record (or shared type), with `uses` naming the shared files whose types it refers to, and
-`topic` where it travels as the body of a record. A released file is never edited (`released`).
+A file is `<event>.v<N>.avsc`: one record or shared type. `uses` names the shared files whose types it refers to; `topic` names the topic
+whose records carry it. A released file is never edited (`release_lock`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from referral.wire.schema import compatibility, lint
 from referral.wire.schema.definition import Json, Schema, SchemaError, Schemas
 
 FILE = re.compile(r"(?P<stem>[a-z]+(-[a-z]+)*)\.v(?P<version>[1-9][0-9]*)\.avsc")
-# A schema file is written by hand and takes a few kilobytes.
+# A person writes a schema file, so it has a few kilobytes.
 FILE_LIMIT = 256 * 1024
 
 
 def load(folder: Path) -> Schemas:
-    """Read every schema of a folder. Raises SchemaError for what does not parse, resolve, or pass `lint` and `compatible`."""
+    """Read every schema of a folder. Raises SchemaError for a file that does not parse, resolve, or pass `lint` and `compatibility`."""
     raw = {path.name.removesuffix(".avsc"): _read(path) for path in sorted(folder.glob("*.avsc"))}
-    found = [_schema(type_, raw, folder) for type_ in raw]
-    schemas = Schemas({s.type: s for s in found}, {s.fingerprint: s for s in found})
+    parsed = [_schema(type_, raw, folder) for type_ in raw]
+    schemas = Schemas({s.type: s for s in parsed}, {s.fingerprint: s for s in parsed})
     lint.check(schemas)
     compatibility.check(schemas)
     return schemas
@@ -47,10 +47,10 @@ def _read(path: Path) -> Json:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Json:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise ValueError("a key stands twice in one object")
-    return found
+    return unique
 
 
 def _schema(type_: str, raw: Mapping[str, Json], folder: Path) -> Schema:
@@ -87,7 +87,7 @@ def _canonical(type_: str, definition: Json) -> str:
 
 
 def _expand(node: Any, shared: Mapping[str, Json], inside: tuple[str, ...]) -> Any:
-    """Put each shared type in place of every reference to it."""
+    """Replace every reference to a shared type by its definition. inside: names of the enclosing types, to detect recursion."""
     if isinstance(node, str) and node in shared:
         if node in inside:
             raise SchemaError(f"{node}: contains itself; a value without a bound on its depth cannot be read safely")
@@ -100,7 +100,7 @@ def _expand(node: Any, shared: Mapping[str, Json], inside: tuple[str, ...]) -> A
 
 
 def _first_only(node: Any, seen: set[str]) -> Any:
-    """Name a type where it stands again: Avro wants each defined once."""
+    """Replace repeated definitions of a type by its name: Avro wants each type defined once."""
     if isinstance(node, list):
         return [_first_only(item, seen) for item in node]
     if not isinstance(node, dict):
@@ -114,6 +114,6 @@ def _first_only(node: Any, seen: set[str]) -> Any:
 
 
 def written(schema: Schema) -> Json:
-    """The schema as Avro libraries take it: each named type defined where it first stands, named afterwards."""
-    found: Json = _first_only(schema.definition, set())
-    return found
+    """Return the schema for Avro libraries: each named type is defined at its first use and named at later ones."""
+    once: Json = _first_only(schema.definition, set())
+    return once

@@ -1,6 +1,6 @@
-"""A released schema is never edited: `schemas/avro/released.lock` holds the SHA-256 of every file that was ever part of a release.
+"""Refuse edits of released schemas: `schemas/avro/released.lock` has the SHA-256 of every file that was ever part of a release.
 
-`python -m referral.wire.schema.release_lock` adds what a release brings; it never changes a line that is there.
+`python -m referral.wire.schema.release_lock` adds the new files of a release; it never changes an existing line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LOCK = "released.lock"
 
 
 def check(folder: Path) -> None:
-    """Raises SchemaError naming a released file that is gone or was edited."""
+    """Compare the released files with the lock. Raises SchemaError naming a released file that is missing or was edited."""
     for name, digest in locked(folder).items():
         path = folder / name
         if not path.exists():
@@ -35,7 +35,7 @@ def lock(folder: Path) -> list[str]:
 
 
 def locked(folder: Path) -> dict[str, str]:
-    """File name → SHA-256 of what was ever released."""
+    """Return file name → SHA-256 of every released file."""
     path = folder / LOCK
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     pairs = [line.split("  ") for line in lines]

@@ -9,12 +9,12 @@ from referral.wire.schema.definition import Json, Schema, Schemas
 from referral.wire.schema.lint import ENVELOPE
 
 DEFAULTS = {"[]": " = ()", "False": " = False"}
-"""Defaults that a schema may give to a field that is no union, as the struct says them."""
+"""JSON default of a field that is no union → its text in the struct."""
 PRIMITIVE = {"string": "str", "int": "int", "long": "int", "boolean": "bool", "bytes": "bytes", "fixed": "bytes"}
 
 
 def render(schemas: Schemas) -> dict[str, str]:
-    """File name → text of the whole package: one module for each type, in its newest version."""
+    """Return file name → text of the whole package: one module for each type, in its newest version."""
     newest = {stem: schema for stem, schema in schemas.newest().items() if stem != ENVELOPE}
     home = _homes(newest)
     files = {f"{module_of(stem)}.py": _Module(schema, home).text() for stem, schema in newest.items()}
@@ -27,7 +27,7 @@ def render(schemas: Schemas) -> dict[str, str]:
 
 
 def _homes(newest: dict[str, Schema]) -> dict[str, str]:
-    """Struct or enum name → the module that defines it."""
+    """Return struct or enum name → the module that defines it."""
     home = {}
     for stem, schema in newest.items():
         home[schema.name] = module_of(stem)
@@ -36,19 +36,19 @@ def _homes(newest: dict[str, Schema]) -> dict[str, str]:
 
 
 def _enums(schema: Schema) -> list[tuple[str, Json]]:
-    """The enums that a schema defines itself, each with the doc of its field."""
-    found = []
+    """Return the enums that a schema defines itself, each with the doc of its field."""
+    enums = []
     for field in schema.definition["fields"]:
         kind = field["type"]
         while isinstance(kind, list) or (isinstance(kind, dict) and kind["type"] in ("array", "map")):
             kind = kind[1] if isinstance(kind, list) else kind.get("items", kind.get("values"))
         if isinstance(kind, dict) and kind["type"] == "enum":
-            found.append((kind.get("doc") or field["doc"], kind))
-    return found
+            enums.append((kind.get("doc") or field["doc"], kind))
+    return enums
 
 
 class _Module:
-    """One generated file: the struct and the enums that a schema defines itself; shared ones are imported."""
+    """One generated file: it defines the struct and the enums of a schema, and imports shared ones."""
 
     def __init__(self, schema: Schema, home: dict[str, str]) -> None:
         self.schema, self.home = schema, home
@@ -77,7 +77,7 @@ class _Module:
         return f'    {field["name"]}: {self.annotation(field["type"])}{default}\n    """{field["doc"]}"""'
 
     def annotation(self, kind: Any) -> str:
-        """The Python type of a kind."""
+        """Return the Python type of a kind."""
         if isinstance(kind, list):
             return f"{self.annotation(kind[1])} | None"
         if isinstance(kind, str):
