@@ -36,7 +36,7 @@ class Row(Struct, frozen=True):
     mark: str
 
 
-class Reading(Struct, frozen=True):
+class Disclosure(Struct, frozen=True):
     """One disclosure: somebody read sections of the case file at once. by: an account; empty if a system read."""
 
     time: str
@@ -120,11 +120,11 @@ def _row(line: Line, day: str, found: Mapping[int, str]) -> Row:
     return Row(line.idx, day, local(line.at).strftime("%H:%M:%S"), line.depth, what, line.who, line.why, line.passed, mark)
 
 
-def readings(entries: Sequence[Entry], key: bytes | None) -> list[Reading]:
+def readings(entries: Sequence[Entry], key: bytes | None) -> list[Disclosure]:
     """Return the disclosures of case-file sections, in order; those of an erased case cannot be read any more."""
     disclosed = [(entry.idx, body) for entry in entries if entry.kind is Kind.DISCLOSURE and (body := _disclosed(entry, key))]
     grouped = groupby(disclosed, key=lambda pair: (_time(pair[1].at), pair[1].agency, pair[1].by or "", pair[1].basis))
-    return [Reading(*same, *zip(*[(body.section, idx) for idx, body in group], strict=True)) for same, group in grouped]
+    return [Disclosure(*same, *zip(*[(body.section, idx) for idx, body in group], strict=True)) for same, group in grouped]
 
 
 def _disclosed(entry: Entry, key: bytes | None) -> SectionDisclosed | None:

@@ -12,7 +12,7 @@ from referral.errors import Malformed
 from referral.proof.entry import Entry, leaf
 from referral.runtime.service import Batch, Outcome
 from services.audit import store
-from services.audit.ingest import Read, Says, ingest
+from services.audit.ingest import Ingested, Says, ingest
 from services.audit.tree import grow
 
 
@@ -34,7 +34,7 @@ class Audit:
             self.alarm(read.alarms)
         return Outcome()
 
-    async def append(self, tx: AsyncConnection, now: int, inputs: Sequence[Input], more: Sequence[Says] = ()) -> Read:
+    async def append(self, tx: AsyncConnection, now: int, inputs: Sequence[Input], more: Sequence[Says] = ()) -> Ingested:
         """Append the next leaves: audit's own entries that are not logged yet, then `more`, then these records.
 
         The caller holds the log's lease in this transaction. now: µs UTC. Malformed: the tree is damaged.

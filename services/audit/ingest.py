@@ -9,7 +9,7 @@ from msgspec import Struct, field, structs
 from referral.domain.inputs import Input, Raw, Source
 from referral.proof.entry import NOWHERE, SEQUENCED, Entry, Gap, Kind, digest, sort
 
-Place = tuple[str, str, int]
+SeqKey = tuple[str, str, int]
 """Topic, case and sequence number."""
 
 
@@ -25,7 +25,7 @@ class Known(Struct, kw_only=True):
     size: int = 0
     now: int = 0
     sequences: dict[tuple[str, str], int] = field(default_factory=dict)
-    hashes: dict[Place, bytes] = field(default_factory=dict)
+    hashes: dict[SeqKey, bytes] = field(default_factory=dict)
     open: dict[tuple[str, bytes], set[bytes]] = field(default_factory=dict)
     positions: set[tuple[str, int, int]] = field(default_factory=set)
     own: dict[Kind, list[bytes]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Says(Struct, frozen=True):
     fingerprint: int = 0
 
 
-class Read(Struct, kw_only=True):
+class Ingested(Struct, kw_only=True):
     """The result of one batch.
 
     entries: to append, in order. repeats: (topic, partition) → (number, last offset). alarms: the forks and gaps among the entries.
@@ -65,9 +65,9 @@ class Read(Struct, kw_only=True):
         self.repeats[entry.topic, entry.partition] = (times + 1, entry.offset)
 
 
-def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> Read:
+def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> Ingested:
     """Turn records into entries, after those of audit's own entries that are not logged yet. Updates `known`."""
-    read = Read(known=known)
+    read = Ingested(known=known)
     for own in says:
         _own(own, read)
     for record in inputs:
@@ -83,7 +83,7 @@ def ingest(inputs: Iterable[Input], known: Known, says: Iterable[Says] = ()) -> 
     return read
 
 
-def _own(own: Says, read: Read) -> None:
+def _own(own: Says, read: Ingested) -> None:
     """Append one of audit's own entries: a schema once, keys whenever they changed, a heartbeat each time."""
     logged, sha256 = read.known.own.setdefault(own.kind, []), digest(own.value)
     if own.kind is not Kind.HEARTBEAT and sha256 in (logged if own.kind is Kind.SCHEMA else logged[-1:]):
@@ -95,7 +95,7 @@ def _own(own: Says, read: Read) -> None:
     )
 
 
-def _sequenced(entry: Entry, read: Read) -> None:
+def _sequenced(entry: Entry, read: Ingested) -> None:
     known, case = read.known, (entry.topic, entry.case_id)
     place, expected = (*case, entry.case_seq), known.sequences.get(case, 0) + 1
     if known.hashes.get(place) == entry.sha256:
@@ -109,7 +109,7 @@ def _sequenced(entry: Entry, read: Read) -> None:
         read.append(entry)
 
 
-def _open(entry: Entry, read: Read) -> None:
+def _open(entry: Entry, read: Ingested) -> None:
     """Handle a record without a case: the same key with the same bytes is a repeat."""
     values = read.known.open.setdefault((entry.topic, entry.key or b""), set())
     if entry.sha256 in values and entry.kind is not Kind.UNREADABLE:

@@ -39,7 +39,7 @@ Page = Callable[[Request, str], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchForm:
     """The values of the search form. start, end: dates, the last one included."""
 
     case: str
@@ -114,7 +114,7 @@ class Pages:
             given = request.query_params
             case = given.get("case", "").strip().lower()
             first = date(2000, 1, 1) if case else today - timedelta(days=DAYS)
-            asked = Asked(case, given.get("from", "") or first.isoformat(), given.get("to", "") or today.isoformat())
+            asked = SearchForm(case, given.get("from", "") or first.isoformat(), given.get("to", "") or today.isoformat())
             problem = _problem(asked)
             found = [] if problem else await queries.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
         status = 400 if problem else 200
@@ -127,12 +127,12 @@ class Pages:
                 read = await queries.case(tx, case_id)
             except Malformed as error:
                 told = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
-                return self._page("cases.html", reader, 500, asked=Asked(case_id, "", ""), problem=told, cases=[], more=False)
+                return self._page("cases.html", reader, 500, asked=SearchForm(case_id, "", ""), problem=told, cases=[], more=False)
             erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=reader)
         if not read.entries and not read.damaged:
-            asked = Asked(case_id, "", "")
+            asked = SearchForm(case_id, "", "")
             return self._page("cases.html", reader, 404, asked=asked, problem="The log has no entry of this case.", cases=[], more=False)
         believed = case_view.accepted(self.policy, read.published.cosigned if read.published else None)
         marks = case_view.marks(read.entries, read.leaves, read.proofs, believed)
@@ -172,7 +172,7 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _problem(asked: Asked) -> str:
+def _problem(asked: SearchForm) -> str:
     if not CASE_ID.fullmatch(asked.case):
         return "A case id has digits, the letters a to f and hyphens."
     try:

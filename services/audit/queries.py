@@ -22,7 +22,7 @@ CASES = text(
 CASE = text("SELECT idx, leaf, key, value, headers FROM audit.entry WHERE case_id = :case_id ORDER BY idx")
 
 
-class Found(Struct, frozen=True):
+class CaseSummary(Struct, frozen=True):
     """A case in a list. first, last: µs UTC, by the writers' clock."""
 
     case_id: str
@@ -32,7 +32,7 @@ class Found(Struct, frozen=True):
     erased: bool
 
 
-class Read(Struct, frozen=True):
+class CaseEntries(Struct, frozen=True):
     """The entries of one case.
 
     leaves: exact bytes, by index. proofs: inclusion in the tree of `published`. damaged: indexes of entries that cannot be read.
@@ -50,13 +50,13 @@ async def reader(tx: AsyncConnection, digest: bytes | None) -> str:
     return (await tx.execute(READER, {"hash": digest})).scalar_one_or_none() or ""
 
 
-async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int) -> list[Found]:
+async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int) -> list[CaseSummary]:
     """Return cases with something recorded in [start, end) whose id begins with `begin`; the newest first."""
     rows = await tx.execute(CASES, {"begin": begin, "start": start, "end": end, "most": most})
-    return [Found(**row._mapping) for row in rows]
+    return [CaseSummary(**row._mapping) for row in rows]
 
 
-async def case(tx: AsyncConnection, case_id: str) -> Read:
+async def case(tx: AsyncConnection, case_id: str) -> CaseEntries:
     """Return everything that the log has of a case. Malformed: a tile is torn, so nothing of the case is proven."""
     published, damaged = await checkpoints.cosigned(tx), list[int]()
     entries, leaves = list[Entry](), dict[int, bytes]()
@@ -69,4 +69,4 @@ async def case(tx: AsyncConnection, case_id: str) -> Read:
             damaged.append(row.idx)
     size = published.size if published else 0
     proofs = await checkpoints.inclusions(tx, [idx for idx in leaves if idx < size], size)
-    return Read(entries, leaves, proofs, published, damaged)
+    return CaseEntries(entries, leaves, proofs, published, damaged)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.domain.inputs import Input, Raw
 from referral.proof.entry import SEQUENCED, Entry, Kind
 from referral.tlog import tile_layout, tiles
-from services.audit.ingest import Known, Read, parse
+from services.audit.ingest import Ingested, Known, parse
 from services.audit.tree import Grown, Head
 
 SEQUENCES = text(
@@ -120,7 +120,7 @@ async def grow(tx: AsyncConnection, grown: Grown) -> None:
     await tx.execute(GROWN)
 
 
-async def count(tx: AsyncConnection, read: Read) -> None:
+async def count(tx: AsyncConnection, read: Ingested) -> None:
     """Count repeats, which are not logged."""
     places, counts = list(read.repeats), list(read.repeats.values())
     if places:

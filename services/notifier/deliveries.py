@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.wire import topics
 from services.notifier import roster
 from services.notifier.blame import OURS
-from services.notifier.plan import GATHER_S, MANY, WINDOW_S, Asked, State, wanted
+from services.notifier.plan import GATHER_S, MANY, WINDOW_S, Question, State, wanted
 
 LEASE_SECONDS = 60
 """Duration of a claim, by the database's true clock: two calls of a channel (lane.CALL_SECONDS) and the database's own time."""
@@ -50,7 +50,7 @@ _CLAIM = text(
     " LEFT JOIN contact c ON (c.account, c.channel) = (m.person, m.channel) AND c.ended_at IS NULL"
     " LEFT JOIN intake.account l ON l.id = m.person ORDER BY m.id"
 )
-ASKED = ", ".join(f"a.{name}" for name in Asked.__dataclass_fields__)
+ASKED = ", ".join(f"a.{name}" for name in Question.__dataclass_fields__)
 _CHECK = text(
     f"SELECT d.id AS delivery, d.person, d.rung AS at_rung, d.lease_until > clock_timestamp() AS held, {ASKED},"  # noqa: S608 - field names
     " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, runtime.clock() AS now"
@@ -123,7 +123,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeliveryCheck:
     """State of a claimed delivery just before it is sent.
 
     held: this sender still holds the lease. open: its question is open, at the delivery's rung.
@@ -169,7 +169,7 @@ async def claim(tx: AsyncConnection, channel: str, most: int, known: Sequence[st
     return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
 
 
-async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Standing | None]:
+async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[DeliveryCheck | None]:
     """Return the state of each delivery by the present roster; None if another sender has claimed or ended it."""
     values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed]}
     rows = (await tx.execute(_CHECK, values)).all()
@@ -179,13 +179,13 @@ async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Standin
         asked = question(row)
         open_ = asked.state is State.OPEN and asked.rung == row.at_rung
         held = open_ and wanted(asked, row.at_rung, row.person, staff, row.now)
-        found[row.delivery] = Standing(row.held, open_, held, row.paused, row.now)
+        found[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now)
     return [found.get(c.id) for c in claimed]
 
 
-def question(row: Row[Any]) -> Asked:
+def question(row: Row[Any]) -> Question:
     """Return the offer or task in the columns of a row."""
-    return msgspec.convert({name: row._mapping[name] for name in Asked.__dataclass_fields__}, Asked)
+    return msgspec.convert({name: row._mapping[name] for name in Question.__dataclass_fields__}, Question)
 
 
 async def sent(tx: AsyncConnection, claimed: Sequence[Claimed], now: int) -> set[int]:

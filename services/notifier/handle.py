@@ -10,7 +10,7 @@ from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFai
 from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
 from services.notifier import roster, store, wakeup
-from services.notifier.plan import Asked, Plan, State, exclude, excluded_staff, follow, plan, subject, waits_long, written
+from services.notifier.plan import Plan, Question, State, exclude, excluded_staff, follow, plan, subject, waits_long, written
 
 FRESH = 10 * 1_000_000
 """µs. A decision older than this is not knocked for while it is read, because its answer may follow later in the topic: the case's alarm
@@ -29,7 +29,7 @@ class Board:
     barred: case id → accounts excluded before. bar, barring: accounts excluded by this batch, and by which input. erased: case ids.
     """
 
-    asked: dict[str, Asked]
+    asked: dict[str, Question]
     barred: dict[str, tuple[str, ...]]
     touched: dict[str, Input] = field(default_factory=dict)
     look: dict[str, Input] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Board:
     barring: dict[str, Input] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
 
-    def of(self, case_id: str) -> list[Asked]:
+    def of(self, case_id: str) -> list[Question]:
         """Return all offers and tasks of one case."""
         return [a for a in self.asked.values() if a.case_id == case_id]
 
@@ -108,7 +108,7 @@ def heard(outcome: Outcome, board: Board, record: Input, now: int) -> None:
         outcome.emit(record, RungReached(offer_id=asked.id, rung=asked.rung, at=now))
 
 
-def touch(board: Board, asked: Asked, record: Input) -> None:
+def touch(board: Board, asked: Question, record: Input) -> None:
     """Store the new state of a question and the input that caused it."""
     board.asked[asked.id] = asked
     board.touched[asked.id] = record
@@ -147,7 +147,7 @@ def complain(outcome: Outcome, cause: Input, made: Plan, now: int) -> None:
         outcome.emit(cause, RungFailed(offer_id=asked.id, rung=asked.rung, reason=made.failed, at=now))
 
 
-def nobody(asked: Asked, person: str | None, reason: str, now: int) -> KnockFailed:
+def nobody(asked: Question, person: str | None, reason: str, now: int) -> KnockFailed:
     """Return the event for a knock that could not be planned. person: None if there is nobody."""
     offer, task = (None, asked.id) if asked.task else (asked.id, None)
     return KnockFailed(

@@ -45,7 +45,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """An offer or a desk's task, as far as knocking needs it.
 
     once: one knock, no answer awaited. system: the agency's own system reads the offer. skip: accounts that must not be knocked.
@@ -100,7 +100,7 @@ class Plan:
     asked: its new state. failed: why this rung has nobody (a word of knock-reason). mute: people on duty without any address.
     """
 
-    asked: Asked
+    asked: Question
     knocks: tuple[Knock, ...] = ()
     failed: str | None = None
     mute: tuple[Person, ...] = field(default=())
@@ -111,7 +111,7 @@ def subject(event: Struct) -> str | None:
     return getattr(event, "offer_id", None) or getattr(event, "task_id", None)
 
 
-def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: bool) -> Asked | None:
+def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, drill: bool) -> Question | None:
     """Return the state of an offer or task after an event; unknown ones stay None. at: µs at which the event was taken in."""
     match event:
         case OfferOpened(reach=Reach.PHONE):
@@ -139,7 +139,7 @@ def follow(asked: Asked | None, event: Struct, *, case_id: str, at: int, drill: 
     return asked
 
 
-def written(asked: Asked, at: int) -> Asked:
+def written(asked: Question, at: int) -> Question:
     """Reopen an answered offer after another agency wrote a section that its agency may read: knock once more, until it has read.
 
     An unanswered offer is knocked anyway. No limit runs, and nothing follows if nobody is on duty.
@@ -149,7 +149,7 @@ def written(asked: Asked, at: int) -> Asked:
     return replace(asked, state=State.OPEN, next_at=at, due=None, failed=asked.rung)
 
 
-def exclude(asked: Asked, accounts: tuple[str, ...]) -> Asked:
+def exclude(asked: Question, accounts: tuple[str, ...]) -> Question:
     """Add staff who were excluded from the case: they are not knocked from now on."""
     return replace(asked, skip=tuple(sorted({*asked.skip, *accounts})))
 
@@ -159,7 +159,7 @@ def excluded_staff(actors: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(a.removeprefix(STAFF) for a in actors if a.startswith(STAFF) or ":" not in a)
 
 
-def plan(asked: Asked, roster: Roster, now: int, told: frozenset[str] = frozenset()) -> Plan:
+def plan(asked: Question, roster: Roster, now: int, told: frozenset[str] = frozenset()) -> Plan:
     """Return the knocks that are due now: a round at its time; between rounds, the people who have come on duty since.
 
     told: people who were knocked, or have a knock waiting, at this rung. Nothing is due for a question that is answered, closed, or early.
@@ -171,12 +171,12 @@ def plan(asked: Asked, roster: Roster, now: int, told: frozenset[str] = frozense
     return Plan(asked)
 
 
-def wanted(asked: Asked, rung: int, person: str, roster: Roster, now: int) -> bool:
+def wanted(asked: Question, rung: int, person: str, roster: Roster, now: int) -> bool:
     """Return whether a planned knock may still be sent: its person is on duty for the question, and the question is at that rung."""
     return asked.rung == rung and any(p.account == person for p in _duty(asked, roster, now).people)
 
 
-def _round(asked: Asked, roster: Roster, now: int) -> Plan:
+def _round(asked: Question, roster: Roster, now: int) -> Plan:
     """Knock everybody on duty. The same question never twice in one round."""
     if asked.system and not any(p.agency == asked.agency for p in roster.people):
         return Plan(replace(asked, next_at=None))  # the agency's own system polls; else the limit expires
@@ -190,7 +190,7 @@ def _round(asked: Asked, roster: Roster, now: int) -> Plan:
     return Plan(replace(after, handover=_handover(after, roster, now)), knocks, None, mute)
 
 
-def _relief(asked: Asked, roster: Roster, now: int, told: frozenset[str]) -> Plan:
+def _relief(asked: Question, roster: Roster, now: int, told: frozenset[str]) -> Plan:
     """Knock the people on duty who were not knocked in the last round; wake nobody twice.
 
     The rung fails when no knocked person is left who may answer: the end of a shift takes nobody's answer away, an absence does.
@@ -205,7 +205,7 @@ def _relief(asked: Asked, roster: Roster, now: int, told: frozenset[str]) -> Pla
     return _fails(after, duty, mute)
 
 
-def _knocks(asked: Asked, again: int, people: tuple[Person, ...]) -> tuple[tuple[Knock, ...], tuple[Person, ...]]:
+def _knocks(asked: Question, again: int, people: tuple[Person, ...]) -> tuple[tuple[Knock, ...], tuple[Person, ...]]:
     """Return one knock per person and channel, and the people without any channel."""
     knocks = (
         Knock(asked.id, asked.case_id, asked.task, asked.rung, again, person.account, channel, asked.drill)
@@ -215,14 +215,14 @@ def _knocks(asked: Asked, again: int, people: tuple[Person, ...]) -> tuple[tuple
     return tuple(knocks), tuple(p for p in people if not p.channels)
 
 
-def _fails(asked: Asked, duty: Duty, mute: tuple[Person, ...]) -> Plan:
+def _fails(asked: Question, duty: Duty, mute: tuple[Person, ...]) -> Plan:
     """Mark the rung as failed: nobody can be knocked. Reported once for an offer, each time for a task."""
     reason = duty.why.value if duty.why else "all-channels-failed"
     reported = asked.failed == asked.rung and not asked.task
     return Plan(replace(asked, next_at=None, failed=asked.rung, handover=None), (), None if reported else reason, mute)
 
 
-def _handover(asked: Asked, roster: Roster, now: int) -> int | None:
+def _handover(asked: Question, roster: Roster, now: int) -> int | None:
     """Return the next handover before the limit. A notice has none: only the people on duty at its arrival are knocked."""
     if asked.once:
         return None
@@ -230,16 +230,16 @@ def _handover(asked: Asked, roster: Roster, now: int) -> int | None:
     return change if change is not None and (asked.due is None or change < asked.due) else None
 
 
-def waits_long(asked: Asked, now: int) -> bool:
+def waits_long(asked: Question, now: int) -> bool:
     """Return whether an offer with a running limit is due for a repeat: by now somebody must have been reached, or the fault is ours."""
     again = not (asked.task or asked.once or asked.away) and asked.state is State.OPEN and _done(asked) > 0
     return again and asked.due is not None and asked.next_at is not None and asked.next_at <= now
 
 
-def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
+def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Question:
     """Return a new question, due now. An agency that keeps its seat under a procedure that replaced another is not knocked for it."""
     carried = event.why.rule == CARRIED_OVER
-    return Asked(
+    return Question(
         id=event.offer_id,
         case_id=case_id,
         task=False,
@@ -256,13 +256,13 @@ def _opened(event: OfferOpened, case_id: str, at: int, drill: bool) -> Asked:
     )
 
 
-def _needed(asked: Asked | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Asked:
-    known = asked or Asked(event.task_id, case_id, True, event.desk, (), event.rung, drill)
+def _needed(asked: Question | None, event: NeedsPerson, case_id: str, at: int, drill: bool) -> Question:
+    known = asked or Question(event.task_id, case_id, True, event.desk, (), event.rung, drill)
     rounds = _bump(known.rounds, event.rung)  # count routing's repeats of the task, not our messages
     return replace(known, agency=event.desk, rung=event.rung, rounds=rounds, state=State.OPEN, next_at=at, due=event.due, handover=None)
 
 
-def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
+def _duty(asked: Question, roster: Roster, now: int) -> Duty:
     """Return the people on duty. A task escalates by naming another desk, an offer by the ladder of its agency."""
     skip = frozenset(asked.skip)
     if asked.task:
@@ -270,12 +270,12 @@ def _duty(asked: Asked, roster: Roster, now: int) -> Duty:
     return on_duty(roster, asked.agency, _name(asked), now, skip)
 
 
-def _name(asked: Asked) -> str:
+def _name(asked: Question) -> str:
     """Return the rung's name; empty above the ladder."""
     return asked.ladder[asked.rung] if 0 <= asked.rung < len(asked.ladder) else ""
 
 
-def _done(asked: Asked) -> int:
+def _done(asked: Question) -> int:
     """Return the rounds of this rung so far; for a task those that routing has asked for, including the present one."""
     return asked.rounds[asked.rung] if asked.rung < len(asked.rounds) else 0
 
@@ -285,7 +285,7 @@ def _bump(rounds: tuple[int, ...], rung: int) -> tuple[int, ...]:
     return (*padded[:rung], padded[rung] + 1, *padded[rung + 1 :])
 
 
-def _repeat(asked: Asked, again: int, now: int) -> int | None:
+def _repeat(asked: Question, again: int, now: int) -> int | None:
     """Return the time of the next repeat; None after the last.
 
     Repeats divide the time to the limit evenly: at a third and two thirds of the time to acknowledge, whatever its length.

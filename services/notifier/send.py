@@ -17,7 +17,7 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres.group_commit import Together
 from services.notifier import deliveries, wakeup
 from services.notifier.channels import Refused, Unreached
-from services.notifier.deliveries import Claimed, Standing
+from services.notifier.deliveries import Claimed, DeliveryCheck
 from services.notifier.delivery_results import Kind, Result, Results
 from services.notifier.lane import Lane, Line
 from services.notifier.message import OTHERWISE, compose
@@ -53,8 +53,8 @@ class Sender:
         self._engine, self._inbox = engine, inbox
         self._open = keys.box(CONTACT_BOX)[1]
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._check = Together(self._standing)
-        self._write = Together(Results(engine, keys, figures).write)
+        self._check_batched = Together(self._check_now)
+        self._write_batched = Together(Results(engine, keys, figures).write)
         self._lanes = lanes
         self._bell = Bell(engine)
 
@@ -129,13 +129,13 @@ class Sender:
         try:
             if (
                 claimed.attempt > 1
-                and (found := await self._check(claimed))
+                and (found := await self._check_batched(claimed))
                 and found.held
                 and (end := _end(found)) not in (None, Kind.HELD)
             ):
                 return await self._record(claimed, end)  # even if the channel's server is away
             await line.open()
-            standing = await self._check(claimed)
+            standing = await self._check_batched(claimed)
             if standing is None or not standing.held:
                 return None
             if (end := _end(standing)) is not None:
@@ -156,7 +156,7 @@ class Sender:
         except Malformed:
             return None
 
-    async def _standing(self, claimed: Sequence[Claimed]) -> list[Standing | None]:
+    async def _check_now(self, claimed: Sequence[Claimed]) -> list[DeliveryCheck | None]:
         async with self._reading.connect() as tx:
             return await deliveries.check(tx, claimed)
 
@@ -164,7 +164,7 @@ class Sender:
         """Write the result, across short absences of the database: without it, a sent message would be sent once more."""
         for pause in (*RECORD_SECONDS, None):
             try:
-                await self._write(Result(claimed, kind, reason))
+                await self._write_batched(Result(claimed, kind, reason))
                 return
             except Exception as error:
                 if pause is None:
@@ -173,7 +173,7 @@ class Sender:
                 await asyncio.sleep(pause)
 
 
-def _end(standing: Standing) -> Kind | None:
+def _end(standing: DeliveryCheck) -> Kind | None:
     """Return why a message must not be sent now; None: it may be sent."""
     if standing.paused:
         return Kind.HELD

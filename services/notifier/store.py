@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import KnockFailed, KnockSent
 from services.notifier.blame import OURS
-from services.notifier.plan import Asked, Knock
+from services.notifier.plan import Knock, Question
 
-_FIELDS = ", ".join(Asked.__dataclass_fields__)
+_FIELDS = ", ".join(Question.__dataclass_fields__)
 # FOR UPDATE: the sender may be marking a rung as failed right now. In the order of ids, so that there is no deadlock.
 _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state <> 'CLOSED' ORDER BY id FOR UPDATE")  # noqa: S608 - field names
 _SAVE = text(
@@ -77,13 +77,13 @@ _BAR = text(
 )
 
 
-async def load(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, Asked]:
+async def load(tx: AsyncConnection, cases: Iterable[str]) -> dict[str, Question]:
     """Return all offers and tasks of these cases that are not closed, by id, locked until the transaction ends."""
     rows = await tx.execute(_LOAD, {"cases": list(cases)})
-    return {row.id: msgspec.convert(dict(row._mapping), Asked) for row in rows}
+    return {row.id: msgspec.convert(dict(row._mapping), Question) for row in rows}
 
 
-async def save(tx: AsyncConnection, asked: Iterable[Asked]) -> None:
+async def save(tx: AsyncConnection, asked: Iterable[Question]) -> None:
     """Write the present state. A closed row stays closed."""
     if rows := list(asked):
         await tx.execute(_SAVE, {"rows": _json(rows)})
@@ -138,7 +138,7 @@ async def said(tx: AsyncConnection, spoken: Iterable[tuple[str, KnockSent | Knoc
         await tx.execute(_SAID, {"rows": _json(list(rows.values()))})
 
 
-async def drop(tx: AsyncConnection, asked: Iterable[Asked], now: int) -> list[KnockFailed]:
+async def drop(tx: AsyncConnection, asked: Iterable[Question], now: int) -> list[KnockFailed]:
     """End deliveries whose question is no longer open at their rung.
 
     Return events for those that had failed attempts: the log must record them. A sender ends a message that is under way, or whose sender

@@ -18,9 +18,9 @@ from services.oversight import faust_worker
 from services.oversight.counting.projection import Courses
 from services.oversight.disclosure.suppress import K
 from services.oversight.pages import measures, routes
-from services.oversight.record_reader import Reading
-from services.oversight.release_builder import Making
-from services.oversight.scheduler import Closing
+from services.oversight.record_reader import RecordReader
+from services.oversight.release_builder import ReleaseBuilder
+from services.oversight.scheduler import ReleaseScheduler
 
 
 async def main(settings: Settings) -> None:
@@ -29,8 +29,8 @@ async def main(settings: Settings) -> None:
     engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # pages must not starve counting
     health = Health()
     master, followed, courses = case_keys.read(settings.master_key_file), policy_feed.follow(settings), Courses()
-    reading = Reading(courses.note, erasure_tag.needed_keys(settings))
-    making = Making(courses, reading, lambda: followed.all if followed.caught_up else ())
+    reading = RecordReader(courses.note, erasure_tag.needed_keys(settings))
+    builder = ReleaseBuilder(courses, reading, lambda: followed.all if followed.caught_up else ())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(doors.dispose)
@@ -39,11 +39,11 @@ async def main(settings: Settings) -> None:
         probe = clients.consumer(settings)
         stack.push_async_callback(clients.halt, probe)
         await probe.start()
-        closing = Closing(settings, engine, master, reading, health, probe, making.due, making.make)
-        await closing.start()
-        worker = faust_worker.worker(settings, closing.take, closing.look)
+        scheduler = ReleaseScheduler(settings, engine, master, reading, health, probe, builder.due, builder.make)
+        await scheduler.start()
+        worker = faust_worker.worker(settings, scheduler.take, scheduler.look)
         shown = routes.made(
-            doors, making.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
+            doors, builder.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
         )
         app, ended = Starlette(routes=shown.routes()), asyncio.Event()
         await stand("oversight", settings, health, app, lambda: faust_worker.run(worker, ended), ended.set, [followed.run])

@@ -22,7 +22,7 @@ period."""
 
 
 @dataclass(slots=True)
-class Reading:
+class RecordReader:
     """State of reading. intake: public keys that verify an erasure."""
 
     note: Note

@@ -15,16 +15,16 @@ from services.oversight.counting.projection import AHEAD, Courses
 from services.oversight.counting.tables import Known
 from services.oversight.disclosure import releases
 from services.oversight.disclosure.blocks import Measures
-from services.oversight.record_reader import Reading
+from services.oversight.record_reader import RecordReader
 from services.oversight.release import Release
 
 
 @dataclass(slots=True)
-class Making:
+class ReleaseBuilder:
     """Builder of releases. bundles: every policy that ever came into force, in order; empty until all of them are read."""
 
     courses: Courses
-    reading: Reading
+    reading: RecordReader
     bundles: Callable[[], Sequence[Bundle]]
     _known: dict[int, Known] = field(default_factory=dict)
     _policy: tuple[int, Policy] | None = None

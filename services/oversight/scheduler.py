@@ -23,7 +23,7 @@ from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from services.oversight import feed, store
 from services.oversight.calendar import after, closes
-from services.oversight.record_reader import Reading
+from services.oversight.record_reader import RecordReader
 from services.oversight.release import Release
 
 READ = Counter("referral_oversight_records", "Of an exercise only: records that were read, also those that say nothing new.", ["topic"])
@@ -60,7 +60,7 @@ class Hole(Exception):
 
 
 @dataclass(slots=True)
-class Closing:
+class ReleaseScheduler:
     """Scheduler of releases.
 
     reading: state of reading. probe: consumer for end offsets. done: offset of the next record of each partition.
@@ -69,7 +69,7 @@ class Closing:
     settings: Settings
     engine: AsyncEngine
     keys: Keys
-    reading: Reading
+    reading: RecordReader
     health: Health
     probe: AIOKafkaConsumer
     due: Due

@@ -9,13 +9,13 @@ from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.routing.current_policy import Rules
+from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from services.routing.handle import Routing
 from services.routing.policy_publisher import publish
 
 
-def service(rules: Rules, breaker: Breaker) -> Service:
+def service(rules: CurrentPolicy, breaker: Breaker) -> Service:
     """Describe routing to the consumer loop: topics, handler, fallback, readiness."""
     routing = Routing(rules, breaker)
     return Service(
@@ -31,7 +31,7 @@ def service(rules: Rules, breaker: Breaker) -> Service:
 
 async def main(settings: Settings) -> None:
     engine = database.engine(settings, "routing", size=2)
-    await run(service(Rules(), Breaker()), background=(partial(publish, settings, engine),), settings=settings)
+    await run(service(CurrentPolicy(), Breaker()), background=(partial(publish, settings, engine),), settings=settings)
 
 
 if __name__ == "__main__":

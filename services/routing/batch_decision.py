@@ -14,23 +14,23 @@ from referral.domain.inputs import Input
 from referral.domain.policy import ENGINE
 from referral.runtime.service import Batch
 from services.routing import engine_failure
-from services.routing.capacity import Places
+from services.routing.capacity import FreePlaces
 from services.routing.current_policy import Bundle
 
 
-class Turn(Struct, kw_only=True):
+class BatchDecision(Struct, kw_only=True):
     """One batch while it is decided.
 
     cases: case id → state after the inputs so far. places: free places after the inputs so far.
-    said: each decided input and its events. erased: cases to forget. refused: erasures of open cases. failed: inputs for which the rules
+    decided: each decided input and its events. erased: cases to forget. refused: erasures of open cases. failed: inputs for which the rules
     raised.
     unlocked: services whose free places a decision wanted although their rows were not locked; if there is one, discard the turn.
     """
 
     bundle: Bundle
     cases: dict[str, Case]
-    places: Places
-    said: list[tuple[Input, tuple[Struct, ...]]] = field(default_factory=list)
+    places: FreePlaces
+    decided: list[tuple[Input, tuple[Struct, ...]]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
     refused: list[Input] = field(default_factory=list)
     failed: list[tuple[Input, Exception]] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Turn(Struct, kw_only=True):
             after = fold(case, events, cause.case_id)
         self.places.move(case, after)
         self.cases[cause.case_id] = after
-        self.said.append((cause, events))
+        self.decided.append((cause, events))
 
 
 def fold(case: Case | None, events: Iterable[Struct], case_id: str) -> Case:
@@ -80,6 +80,6 @@ def fold(case: Case | None, events: Iterable[Struct], case_id: str) -> Case:
     return case
 
 
-def begin(bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str]) -> Turn:
+def begin(bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str]) -> BatchDecision:
     """Return a turn that the caller may discard: it works on copies and changes none of its arguments."""
-    return Turn(bundle=bundle, cases=dict(cases), places=Places(free=dict(free), locked=frozenset(locked)))
+    return BatchDecision(bundle=bundle, cases=dict(cases), places=FreePlaces(free=dict(free), locked=frozenset(locked)))

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from referral.domain.case import Case, holds
 
 
-class Places(Struct, kw_only=True):
+class FreePlaces(Struct, kw_only=True):
     """Free places during one batch.
 
     free: service id → places not held, of the rows that exist. locked: service ids whose rows the batch asked to lock.

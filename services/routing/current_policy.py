@@ -25,7 +25,7 @@ class Bundle(Struct, frozen=True, kw_only=True):
     policy: Policy
 
 
-class Rules(Struct, kw_only=True):
+class CurrentPolicy(Struct, kw_only=True):
     """The policy in force, compiled once per bundle. latest: the newest compiled bundle."""
 
     latest: Bundle | None = None

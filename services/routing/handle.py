@@ -11,9 +11,9 @@ from referral.domain.case import Case, next_due
 from referral.domain.decide import places_wanted
 from referral.runtime.service import Batch, Outcome
 from services.routing import engine_failure, store
-from services.routing.batch_decision import Turn, begin, fold
+from services.routing.batch_decision import BatchDecision, begin, fold
 from services.routing.capacity import held
-from services.routing.current_policy import Bundle, Rules
+from services.routing.current_policy import Bundle, CurrentPolicy
 from services.routing.engine_failure import Breaker
 
 
@@ -21,7 +21,7 @@ from services.routing.engine_failure import Breaker
 class Routing:
     """The batch handler of one routing instance."""
 
-    rules: Rules
+    rules: CurrentPolicy
     breaker: Breaker
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
@@ -30,7 +30,7 @@ class Routing:
         turn = await decide_all(tx, batch, bundle, before)
 
         outcome = Outcome()
-        for cause, events in turn.said:
+        for cause, events in turn.decided:
             outcome.emit(cause, *events)
         for case_id, case in turn.cases.items():
             outcome.wake(case_id, next_due(case))
@@ -70,7 +70,7 @@ class Routing:
         return outcome
 
 
-async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: Mapping[str, Case]) -> Turn:
+async def decide_all(tx: AsyncConnection, batch: Batch, bundle: Bundle, before: Mapping[str, Case]) -> BatchDecision:
     """Decide the batch with exactly the place rows locked that its decisions need.
 
     Only deciding shows which rows these are, and rows are locked in one order or not at all. So when a decision needs one more row,

@@ -10,18 +10,18 @@ from referral.domain.events import FigureReleased, Unit
 from services.oversight.counting.model import Table
 from services.oversight.disclosure.attack import Found, attack
 from services.oversight.disclosure.blocks import Block
-from services.oversight.disclosure.suppress import Told
+from services.oversight.disclosure.suppress import Values
 
 BLOCK = Block(1, "2027-01", "2027-01", "trafficking-child")
 SEXES, AGES = ("female", "male", "other"), ("0-5", "6-11", "12-14", "15-17")
 
 
-def figures(told: Told, measure: str = "made-up", block: Block = BLOCK) -> list[FigureReleased]:
+def figures(told: Values, measure: str = "made-up", block: Block = BLOCK) -> list[FigureReleased]:
     """A table as it is released."""
     return [block.figure(measure, group, Unit.CHILDREN, value) for group, value in told.items()]
 
 
-def attacked(table: Table, told: Told, k: int, known: Mapping[str, int] | None = None) -> Found:
+def attacked(table: Table, told: Values, k: int, known: Mapping[str, int] | None = None) -> Found:
     """What the attacker makes of one table. known: group → value that he knows from elsewhere."""
     at = f"2027-01/2027-01/trafficking-child/{table.measure}/"
     sure = {at + group: value for group, value in (known or {}).items()}

@@ -13,7 +13,7 @@ from referral.domain.events import FigureReleased, Mark, Unit
 from services.oversight.calendar import month, span
 from services.oversight.counting.model import Course, Spread, Table
 from services.oversight.disclosure.attack import Sums, attack
-from services.oversight.disclosure.suppress import ALL, K, Told, hide, suppress, waits
+from services.oversight.disclosure.suppress import ALL, K, Values, hide, suppress, waits
 
 FIRST = ("children", "municipality", "sex-age", "stage", "rung")
 """Order of measures: if two betray one another, the later one is hidden. All other measures follow these, by name."""
@@ -78,7 +78,7 @@ def waiting(block: Block) -> FigureReleased:
     return block.figure("children", ALL, Unit.CHILDREN, None, Mark.WAITING)
 
 
-def tell(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[FigureReleased, ...] | None:
+def figures_of(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[FigureReleased, ...] | None:
     """Return the figures of a block; None: too few children, or an attacker could bound a hidden figure whatever else is hidden."""
     held, k = [course for course in courses if block.holds(course)], measures.k
     if len(held) < block.wants(k):
@@ -87,14 +87,14 @@ def tell(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[F
     spreads = sorted(measures.spreads(held, block.last), key=lambda spread: spread.measure)
     sums = measures.sums(block.last)
 
-    def figures(told: Mapping[str, Told]) -> tuple[FigureReleased, ...]:
+    def figures(told: Mapping[str, Values]) -> tuple[FigureReleased, ...]:
         named = [table.measure for table in tables if _named(table.measure, told[table.measure])]
         found = [block.figure(measure, group, Unit.CHILDREN, value) for measure in named for group, value in told[measure].items()]
         for spread in spreads:
             found += [block.figure(spread.measure, group, Unit.MINUTES, value) for group, value in waits(spread, len(held), k).items()]
         return tuple(found)
 
-    def safe(told: Mapping[str, Told]) -> bool:
+    def safe(told: Mapping[str, Values]) -> bool:
         narrowest = attack(figures(told), lambda _: sums, k).narrowest
         return narrowest is None or narrowest >= k
 
@@ -108,7 +108,7 @@ def tell(block: Block, courses: Sequence[Course], measures: Measures) -> tuple[F
     return figures(told) if safe(told) else None
 
 
-def _named(measure: str, told: Told) -> bool:
+def _named(measure: str, told: Values) -> bool:
     return not measure.startswith(OPEN) or None not in told.values()
 
 

@@ -12,7 +12,7 @@ from referral.domain.events import Counted, FigureReleased, Mark, ReleaseMade, U
 from services.oversight.calendar import FOLLOW_UP, after, closes
 from services.oversight.counting.model import Course, Full
 from services.oversight.disclosure.attack import attack
-from services.oversight.disclosure.blocks import Block, Measures, tell, waiting
+from services.oversight.disclosure.blocks import Block, Measures, figures_of, waiting
 from services.oversight.disclosure.suppress import ALL, K, full
 from services.oversight.release import Release, digest, key
 
@@ -40,7 +40,7 @@ def make(
     for pathway in sorted(measures.pathways):
         last = max((block.last for release in before for block in _blocks(release, 0) if block.pathway == pathway), default="")
         block = Block(number, after(last) if last else begin, month, pathway)
-        told = tell(block, courses, measures)
+        told = figures_of(block, courses, measures)
         figures += told if told and _safe(before, told, measures) else [waiting(block)]
     country = Block(number, month, month, "")
     figures += [country.figure("full", kind.group, Unit.DAYS, full(kind, measures.k)) for kind in fulls]
@@ -82,23 +82,23 @@ def _blocks(release: Release, number: int) -> list[Block]:
     ]
 
 
-Told = tuple[FigureReleased, ...]
+Figures = tuple[FigureReleased, ...]
 
 
 def _differing(
     release: Release, courses: Sequence[Course], before: Sequence[Release], measures: Measures
-) -> list[tuple[Told, Told | None]]:
+) -> list[tuple[Figures, Figures | None]]:
     """Return the valid and the present figures of each of its blocks, only where these differ."""
-    differing: list[tuple[Told, Told | None]] = []
+    differing: list[tuple[Figures, Figures | None]] = []
     for block in _blocks(release, len(before) + 1):
         valid = next(figures for other in reversed(before) if (figures := _of(other, block)))
-        now = tell(block, courses, measures)
+        now = figures_of(block, courses, measures)
         if now is None or _values(valid) != _values(now):
             differing.append((valid, now))
     return differing
 
 
-def _of(release: Release, block: Block) -> Told:
+def _of(release: Release, block: Block) -> Figures:
     return tuple(
         figure
         for figure in release.figures
@@ -110,7 +110,7 @@ def _values(figures: Sequence[FigureReleased]) -> dict[str, int | None]:
     return {key(figure): figure.value for figure in figures}
 
 
-def _may(was: Told, now: Told, before: Sequence[Release], measures: Measures) -> bool:
+def _may(was: Figures, now: Figures, before: Sequence[Release], measures: Measures) -> bool:
     """Return whether the change of a block concerns no fewer than k children."""
     k, old, new = measures.k, {key(figure): figure for figure in was}, {key(figure): figure for figure in now}
     if {name: figure.mark for name, figure in old.items()} != {name: figure.mark for name, figure in new.items()}:

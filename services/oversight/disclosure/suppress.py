@@ -14,11 +14,11 @@ from services.oversight.disclosure.flow import Edge, network, room
 K = 11
 """D: CTDC publishes no cell below 11. No figure reveals fewer children, and no hidden figure has fewer possible values."""
 ALL = "all"
-Told = dict[str, int | None]
+Values = dict[str, int | None]
 """Group → its value, None if it is hidden; in the order of the names."""
 
 
-def suppress(table: Table, k: int = K) -> Told:
+def suppress(table: Table, k: int = K) -> Values:
     """Return the released values of a table: hide each figure below k, and as few others as leave every hidden one k possible values.
 
     It resists two attackers: one who knows the released figures, and, for figures of 1 to k-1 children, one who also knows every zero of
@@ -43,7 +43,7 @@ def suppress(table: Table, k: int = K) -> Told:
     return {name: values[name] if name == ALL or same[name] in told or same[name] == ALL else None for name in names}
 
 
-def hide(table: Table, k: int = K) -> Told:
+def hide(table: Table, k: int = K) -> Values:
     """Return the released values of a table that is hidden as a whole: only its number of children."""
     whole = sum(table.atoms.values())
     every = frozenset(table.atoms)
@@ -51,7 +51,7 @@ def hide(table: Table, k: int = K) -> Told:
     return {name: whole if whole >= k and (name == ALL or _atoms(table, name) == every) else None for name in names}
 
 
-def waits(spread: Spread, whole: int, k: int = K) -> Told:
+def waits(spread: Spread, whole: int, k: int = K) -> Values:
     """Return `half` and `most` in minutes, None if hidden. whole: children of the block.
 
     Each is released if at least k children are on each side of it, and if its release leaves k values for how many did not get there:

@@ -31,7 +31,7 @@ from services.audit import self_entries
 from services.audit.__main__ import service as audit_service
 from services.audit.handle import Audit
 from services.routing.__main__ import service as routing_service
-from services.routing.current_policy import Rules
+from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from services.routing.policy_publisher import publish
 from tests.harness.erased import PLAIN, erased
@@ -123,7 +123,7 @@ class Line:
     async def start(self, *, breaker: Breaker | None = None, instance: str = "r1") -> None:
         """Intake's queue, routing and audit, without a policy."""
         await self.run(INTAKE, "i1")
-        await self.run(routing_service(Rules(), breaker or Breaker()), instance)
+        await self.run(routing_service(CurrentPolicy(), breaker or Breaker()), instance)
         assert self.settings.witness_policy is not None
         await self.run(audit_service(Audit(lambda _: None, [self_entries.keys(self.settings.witness_policy.read_bytes())])), "a1")
 

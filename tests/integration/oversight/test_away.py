@@ -18,8 +18,8 @@ from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
 from services.oversight.calendar import begins, closes
 from services.oversight.counting.projection import Courses
-from services.oversight.record_reader import Reading
-from services.oversight.scheduler import Closing
+from services.oversight.record_reader import RecordReader
+from services.oversight.scheduler import ReleaseScheduler
 from tests.harness.erased import INTAKE
 from tests.harness.line.oversight_stack import LATER, Process, line, process, until
 from tests.harness.oversight_log import year
@@ -37,11 +37,13 @@ async def against(oversight: Process) -> dict[str, str]:
         return dict((await client.get(f"{oversight.inner}/readyz")).json()["not_ready"])
 
 
-async def behind(settings: Settings) -> Closing:
+async def behind(settings: Settings) -> ReleaseScheduler:
     """Somebody who has read nothing yet of what is there, and knows how much that is."""
     probe, master, health = clients.consumer(settings), case_keys.read(settings.master_key_file), Health()
     await probe.start()
-    made = Closing(settings, database.engine(settings, "oversight"), master, Reading(Courses().note, INTAKE), health, probe, never, never)
+    made = ReleaseScheduler(
+        settings, database.engine(settings, "oversight"), master, RecordReader(Courses().note, INTAKE), health, probe, never, never
+    )
     await made.start()
     await made.look()
     assert not health.against(), "it works, and is not done"

@@ -25,9 +25,9 @@ from referral.wire.topics import partition
 from services.oversight import feed, store
 from services.oversight.calendar import after, begins, closes
 from services.oversight.counting.projection import Courses
-from services.oversight.record_reader import Reading
+from services.oversight.record_reader import RecordReader
 from services.oversight.release import Release
-from services.oversight.scheduler import GRACE, Closing, Hole
+from services.oversight.scheduler import GRACE, Hole, ReleaseScheduler
 from tests.harness import made_releases
 from tests.harness.engines import beginning
 from tests.harness.erased import INTAKE
@@ -56,7 +56,7 @@ def at(moment: int, name: str) -> Record:
 class Teller:
     """The process without Faust and without courses: what is late makes the first release be corrected."""
 
-    closing: Closing
+    closing: ReleaseScheduler
 
     @property
     def releases(self) -> list[Release]:
@@ -106,8 +106,8 @@ async def started(settings: Settings) -> AsyncIterator[Teller]:
     master, engine, probe = case_keys.read(settings.master_key_file), database.engine(settings, "oversight"), clients.consumer(settings)
     await probe.start()
     try:
-        reading = Reading(Courses().note, INTAKE)
-        closing = Closing(settings, engine, master, reading, Health(), probe, lambda _: None, lambda *_: [])
+        reading = RecordReader(Courses().note, INTAKE)
+        closing = ReleaseScheduler(settings, engine, master, reading, Health(), probe, lambda _: None, lambda *_: [])
         made = Teller(closing)
         closing.due, closing.make = made.due, made.make
         await closing.start()

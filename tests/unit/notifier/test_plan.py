@@ -25,7 +25,7 @@ from referral.domain.events import (
     Why,
 )
 from services.notifier.duty import Person, Roster
-from services.notifier.plan import REPEAT_GAP, REPEATS, Asked, Plan, State, exclude, follow, plan, written
+from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, exclude, follow, plan, written
 
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
@@ -47,7 +47,7 @@ def needs(rung: int = 0, desk: str = "police") -> NeedsPerson:
     return NeedsPerson(why=WHY, task_id="task", desk=desk, about="", step="", seat=-1, rung=rung, due=None)
 
 
-def known(event: Any, asked: Asked | None = None, at: int = 0) -> Asked:
+def known(event: Any, asked: Question | None = None, at: int = 0) -> Question:
     after = follow(asked, event, case_id="case", at=at, drill=False)
     assert after is not None
     return after

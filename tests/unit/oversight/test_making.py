@@ -17,9 +17,9 @@ from referral.runtime.policy_feed import Bundle
 from referral.wire import codec, seal
 from services.oversight.calendar import after, closes, month
 from services.oversight.counting.projection import TOPICS, Courses
-from services.oversight.record_reader import Reading
+from services.oversight.record_reader import RecordReader
 from services.oversight.release import Release, key
-from services.oversight.release_builder import Making
+from services.oversight.release_builder import ReleaseBuilder
 from tests.harness.oversight_log import CALM, Record, told
 from tests.stories.teller import START, files
 
@@ -68,9 +68,9 @@ class Office:
 
     def __init__(self, *policies: tuple[int, Mapping[str, bytes]]) -> None:
         self.courses, self.offset = Courses(), 0
-        self.reading = Reading(self.courses.note, ())
+        self.reading = RecordReader(self.courses.note, ())
         self.bundles = [Bundle(number, str(number), at, files) for number, (at, files) in enumerate(policies, 1)]
-        self.making = Making(self.courses, self.reading, lambda: self.bundles)
+        self.making = ReleaseBuilder(self.courses, self.reading, lambda: self.bundles)
         self.made: list[Release] = []
 
     def reads(self, records: Sequence[Record]) -> None:

@@ -15,7 +15,7 @@ from referral.runtime.loop.units import Unit
 from referral.wire import codec, seal
 from referral.wire.topics import partition
 from services.oversight.counting.projection import Courses
-from services.oversight.record_reader import Reading
+from services.oversight.record_reader import RecordReader
 from tests.harness.erased import INTAKE, erased
 from tests.harness.oversight_log import CALM, NEVER, Record, told
 from tests.stories.teller import CASE
@@ -30,7 +30,7 @@ class Topics:
 
     def __init__(self) -> None:
         self.courses, self.ends = Courses(), Counter[tuple[str, int]]()
-        self.reading = Reading(self.courses.note, INTAKE)
+        self.reading = RecordReader(self.courses.note, INTAKE)
 
     def write(self, records: Iterable[Record], key: bytes = KEY, known: bool = True) -> None:
         for topic, meta, body in records:

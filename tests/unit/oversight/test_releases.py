@@ -14,7 +14,7 @@ from services.oversight.calendar import begins, span
 from services.oversight.counting.model import Course, Full, Spread, Table
 from services.oversight.counting.tables import Known
 from services.oversight.disclosure.attack import Found, attack
-from services.oversight.disclosure.blocks import Block, Measures, tell
+from services.oversight.disclosure.blocks import Block, Measures, figures_of
 from services.oversight.disclosure.releases import K, correct, kept, make
 from services.oversight.release import Release, digest, key
 from services.oversight.release_builder import measured
@@ -176,7 +176,7 @@ def test_one_child_more_makes_no_correction_and_would_be_found_in_one() -> None:
     courses = [*COURSES, next(course for course in COURSES if block.holds(course))]
     assert correct(release.made.release, courses, year(), {}, MEASURES) is None
     assert kept(courses, year(), MEASURES) == 1
-    now = tell(Block(13, block.first, block.last, block.pathway), courses, MEASURES)
+    now = figures_of(Block(13, block.first, block.last, block.pathway), courses, MEASURES)
     assert now is not None
     assert (attacked([*said(year()), *now]).narrowest or K) < K
 
@@ -238,7 +238,7 @@ def test_what_two_measures_say_of_one_another_is_not_told_by_both() -> None:
     block = Block(1, "2027-01", "2027-01", "busy")
     for waits, told in (([wait], None), ([], 36)):
         measures = Measures(("busy",), lambda *_: [Table("children", {"all": 60}), stage], lambda *_, waits=waits: waits)
-        figures = tell(block, busy, measures)
+        figures = figures_of(block, busy, measures)
         assert figures is not None
         assert {f.group: f.value for f in figures if f.measure == "stage"}["begun"] == told
         assert (attacked(figures).narrowest or K) >= K

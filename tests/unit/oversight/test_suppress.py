@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.oversight.counting.model import Full, Spread, Table
-from services.oversight.disclosure.suppress import K, Told, full, hide, suppress, waits
+from services.oversight.disclosure.suppress import K, Values, full, hide, suppress, waits
 from tests.harness.released import TABLES, attacked, group, value
 
 KS = st.sampled_from((3, 5, K))
@@ -57,12 +57,12 @@ def test_no_hidden_figure_could_be_told_as_well(table: Table, k: int) -> None:
         assert exposed or _betrayed(table, more, k), name
 
 
-def _exposed(table: Table, told: Told, k: int) -> list[str]:
+def _exposed(table: Table, told: Values, k: int) -> list[str]:
     """Hidden figures that the attacker bounds below k values."""
     return [group(bound.key) for bound in attacked(table, told, k).bounds if bound.values < k]
 
 
-def _betrayed(table: Table, told: Told, k: int) -> list[str]:
+def _betrayed(table: Table, told: Values, k: int) -> list[str]:
     """Hidden figures of a few children that he bounds so when he knows every zero."""
     bounds = attacked(table, told, k, {name: 0 for name in told if not value(table, name)}).bounds
     return [group(bound.key) for bound in bounds if bound.values < k and 0 < value(table, group(bound.key)) < k]
@@ -90,7 +90,7 @@ def test_little_is_hidden_beyond_the_best() -> None:
 SIZES = (0, 0, 1, 2, 3, 4, 5, 9, 20)
 
 
-def _shown(told: Told) -> int:
+def _shown(told: Values) -> int:
     return sum(said is not None for said in told.values())
 
 

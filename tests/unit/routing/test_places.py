@@ -10,7 +10,7 @@ from referral.cli import run
 from referral.cli.policy import activate as command
 from referral.domain.inputs import due_input
 from services.routing import engine_failure
-from services.routing.capacity import Places, difference
+from services.routing.capacity import FreePlaces, difference
 from services.routing.engine_failure import LIMIT, WINDOW, Breaker
 from tests.harness.audit_log import FILES, POLICY, Log, story
 
@@ -26,7 +26,7 @@ def test_the_difference_leads_from_one_to_the_other(before: dict[str, int], afte
 
 
 def test_what_is_not_locked_is_not_known_and_nothing_below_zero_is_free() -> None:
-    places = Places(free={"a": 2, "b": -1}, locked=frozenset("ab"))
+    places = FreePlaces(free={"a": 2, "b": -1}, locked=frozenset("ab"))
     assert places.unlocked("ac") == {"c"}
     assert places.seen("ab") == {"a": 2, "b": 0}
 

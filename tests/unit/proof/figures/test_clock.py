@@ -11,9 +11,9 @@ from referral.proof.entry import SEQUENCED
 from referral.proof.history import case
 from referral.runtime.policy_feed import Bundle
 from services.oversight.counting.projection import Courses
-from services.oversight.record_reader import Reading
+from services.oversight.record_reader import RecordReader
 from services.oversight.release import Release
-from services.oversight.release_builder import Making
+from services.oversight.release_builder import ReleaseBuilder
 from tests.harness.audit_archive import Rows
 from tests.harness.audit_log import FILES, MINUTE, START, Log, asked, response, story
 from tests.unit.proof.figures.test_log import MONTH, Auditor, Word, one, publish
@@ -45,7 +45,7 @@ def made(log: Log) -> Release:
         if entry.kind in SEQUENCED:
             read = case.unseal(entry, log.keys[entry.case_id])
             courses.note(entry.topic, read.meta, read.body)
-    making = Making(courses, Reading(courses.note, ()), lambda: [Bundle(1, "1", START, FILES)])
+    making = ReleaseBuilder(courses, RecordReader(courses.note, ()), lambda: [Bundle(1, "1", START, FILES)])
     assert making.due([]) == MONTH
     [made] = making.make([], MONTH)
     return made
