@@ -48,24 +48,24 @@ def ingress_key(settings: Settings) -> X25519PrivateKey | None:
     if settings.ingress_key_file is None:
         return None
     try:
-        found = serialization.load_pem_private_key(settings.ingress_key_file.read_bytes(), None)
+        key = serialization.load_pem_private_key(settings.ingress_key_file.read_bytes(), None)
     except (OSError, ValueError, TypeError):
-        found = None
-    if not isinstance(found, X25519PrivateKey):
+        key = None
+    if not isinstance(key, X25519PrivateKey):
         raise Rejected("ingress-key", "REFERRAL_INGRESS_KEY_FILE", "a readable X25519 private key, PKCS 8 in PEM, is needed")
-    return found
+    return key
 
 
 def signing_key(settings: Settings) -> Ed25519PrivateKey:
     """Return intake's own signing key. Rejected: no file holds it, or the witness policy names another key, so that nobody would accept its
     signatures."""
-    found = case_keys.signing(settings.intake_key_file)
-    if found.public_key().public_bytes_raw() not in erasure_tag.needed_keys(settings):
+    key = case_keys.signing(settings.intake_key_file)
+    if key.public_key().public_bytes_raw() not in erasure_tag.needed_keys(settings):
         hint = (
             "the witness policy names another key of intake than this file holds: bring the line `# intake ed25519 …` and the file together"
         )
         raise Rejected("intake-key", "REFERRAL_INTAKE_KEY_FILE", hint)
-    return found
+    return key
 
 
 def service(door: IntakeContext, private: X25519PrivateKey | None, against: Callable[[], Mapping[str, str]] = dict) -> Service:

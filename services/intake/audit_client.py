@@ -39,11 +39,11 @@ async def covered(log: httpx.AsyncClient, keys: Keys, policy: bytes, event_id: s
     False: not yet, or audit is away. Malformed: audit's proof proves nothing; another server answers in its place, or it lies.
     """
     try:
-        found = await proof(log, keys, event_id)
+        text = await proof(log, keys, event_id)
     except (Rejected, Unavailable):
         return False
     try:
-        receipt.check({"event_id": event_id, "case_id": case_id}, found.encode(), policy)
+        receipt.check({"event_id": event_id, "case_id": case_id}, text.encode(), policy)
     except NewerVersion as error:
         raise Malformed("proof", str(error)) from None
     return True

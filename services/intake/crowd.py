@@ -25,7 +25,7 @@ LATER_S = 60
 """Seconds after which the sender may send a refused referral again (ours)."""
 HURRIED = ("urgent", "emergency")
 """Urgencies that no limit refuses."""
-TOLD = Counter("referral_many_referrals", "Times that one agency had sent another MANY referrals within WINDOW_S.")
+WARNINGS = Counter("referral_many_referrals", "Times that one agency had sent another MANY referrals within WINDOW_S.")
 # Worry above 0: call the agency that the log line `many referrals` names.
 
 
@@ -51,7 +51,7 @@ class Crowd:
         taken = self._recent(agency)
         taken.append(self._tick())
         if len(taken) % MANY == 0:
-            TOLD.inc()
+            WARNINGS.inc()
             observe.log().warning("many referrals", service="intake", agency=agency, count=len(taken), seconds=WINDOW_S)
 
     def _recent(self, agency: str) -> deque[float]:

@@ -70,11 +70,13 @@ def fallback(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[
     return handle
 
 
-async def _came(tx: AsyncConnection, found: accept_referrals.Posting, before: Sequence[tuple[Input, accept_referrals.Posting]]) -> bool:
+async def _accepted_before(
+    tx: AsyncConnection, posting: accept_referrals.Posting, before: Sequence[tuple[Input, accept_referrals.Posting]]
+) -> bool:
     """Return True if this key was accepted before, perhaps in this batch: then the record was read twice and gets its first receipt."""
-    if any((one.agency, one.key) == (found.agency, found.key) for _, one in before):
+    if any((earlier.agency, earlier.key) == (posting.agency, posting.key) for _, earlier in before):
         return True
-    return await idempotency.taken(tx, found.agency, found.key) is not None
+    return await idempotency.taken(tx, posting.agency, posting.key) is not None
 
 
 async def _ingress(
@@ -84,37 +86,37 @@ async def _ingress(
     lists = door.lists()
     if private is None:
         raise Rejected("missing", "REFERRAL_INGRESS_KEY_FILE", "a stack with ingress topics needs the key that opens them")
-    good: list[tuple[Input, accept_referrals.Posting]] = []
-    behind: list[tuple[Input, str, bytes, Rejected]] = []
+    postings: list[tuple[Input, accept_referrals.Posting]] = []
+    late_refusals: list[tuple[Input, str, bytes, Rejected]] = []
     numbers = await idempotency.last(tx, {record.body.agency for record in records if isinstance(record.body, Raw)})
     for record in records:
         assert isinstance(record.body, Raw)
         agency = record.body.agency
         last = numbers.get(agency, 0)
-        found = ingress.posting(record.body, private, door.keys, lists, last)
-        sent = found.signed.sequence if found.signed else 0
+        parsed = ingress.posting(record.body, private, door.keys, lists, last)
+        sent = parsed.signed.sequence if parsed.signed else 0
         if sent:
             numbers[agency] = max(last, sent)
-        if isinstance(found, accept_referrals.Posting) and 0 < sent <= last and not await _came(tx, found, good):
-            found = ingress.Unreadable(reason="sequence-repeated", key=found.key, why=signatures.repeated(last))
-        if isinstance(found, accept_referrals.Posting):
-            good.append((record, found))
+        if isinstance(parsed, accept_referrals.Posting) and 0 < sent <= last and not await _accepted_before(tx, parsed, postings):
+            parsed = ingress.Unreadable(reason="sequence-repeated", key=parsed.key, why=signatures.repeated(last))
+        if isinstance(parsed, accept_referrals.Posting):
+            postings.append((record, parsed))
             continue
-        outcome.quarantine(record, found.reason)
-        if found.key is not None and any((one.agency, one.key) == (agency, found.key) for _, one in good):
-            behind.append((record, agency, found.key, found.why))
-        elif found.key is not None:
-            await idempotency.refuse(tx, agency, found.key, found.why, now, record.id)
+        outcome.quarantine(record, parsed.reason)
+        if parsed.key is not None and any((earlier.agency, earlier.key) == (agency, parsed.key) for _, earlier in postings):
+            late_refusals.append((record, agency, parsed.key, parsed.why))
+        elif parsed.key is not None:
+            await idempotency.refuse(tx, agency, parsed.key, parsed.why, now, record.id)
     await idempotency.keep(tx, numbers)
-    answers = await accept_referrals.accept(tx, door, lists, [found for _, found in good]) if good else []
-    for (record, found), answer in zip(good, answers, strict=True):
+    answers = await accept_referrals.accept(tx, door, lists, [parsed for _, parsed in postings]) if postings else []
+    for (record, parsed), answer in zip(postings, answers, strict=True):
         if isinstance(answer, Rejected):
             outcome.quarantine(record, answer.code)
-            await idempotency.refuse(tx, found.agency, found.key, _told(answer), now, record.id)
-    for record, agency, key, why in behind:  # their key was accepted earlier in this batch: store the refusal with a later time
+            await idempotency.refuse(tx, parsed.agency, parsed.key, _for_kafka(answer), now, record.id)
+    for record, agency, key, why in late_refusals:  # their key was accepted earlier in this batch: store the refusal with a later time
         await idempotency.refuse(tx, agency, key, why, await clock.now(tx), record.id)
 
 
-def _told(why: Rejected) -> Rejected:
+def _for_kafka(why: Rejected) -> Rejected:
     """Return the refusal in the words of Kafka, where the key is the header `ce_id` and not `Idempotency-Key`."""
     return Rejected(why.code, "ce_id", why.hint, status=why.status) if why.code == REUSED else why

@@ -69,14 +69,14 @@ class Lists(Struct, frozen=True, kw_only=True):
 
     def keepable(self, municipality: str, kept_away: Iterable[str], actors: Iterable[str]) -> tuple[str, ...]:
         """Return those of the actors (kind:id) that may be excluded as well, by routing's rule: one desk must remain."""
-        away, found = set(kept_away), list[str]()
+        away, allowed_actors = set(kept_away), list[str]()
         for actor in actors:
             kind, _, agency = actor.partition(":")
             if kind == "agency" and self.is_last_desk(municipality, away, agency):
                 continue
             away |= {agency} if kind == "agency" else set()
-            found.append(actor)
-        return tuple(found)
+            allowed_actors.append(actor)
+        return tuple(allowed_actors)
 
     def word(self, name: str, value: str, where: str, *, empty: bool = False) -> str:
         """Return the value if the list contains it. Rejected(unknown-code) names the allowed words."""
@@ -89,10 +89,10 @@ class Lists(Struct, frozen=True, kw_only=True):
 
     def words(self, name: str, values: Iterable[str], where: str) -> tuple[str, ...]:
         """Return all values, in the given order. Rejected: a value is unknown or repeated."""
-        found = tuple(self.word(name, value, f"{where}[{i}]") for i, value in enumerate(values))
-        if len(set(found)) != len(found):
+        checked = tuple(self.word(name, value, f"{where}[{i}]") for i, value in enumerate(values))
+        if len(set(checked)) != len(checked):
             raise Rejected("repeated-code", where, "name each word once")
-        return found
+        return checked
 
 
 def _forbidding(policy: Policy) -> Iterable[str]:

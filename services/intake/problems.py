@@ -34,7 +34,7 @@ def response(status: int, code: str, where: str, hint: str, headers: dict[str, s
     return Response(msgspec.json.encode(_problem(status, code, where, hint)), status, headers, media_type="application/problem+json")
 
 
-def told(error: Rejected) -> Problem:
+def problem(error: Rejected) -> Problem:
     """Return the problem of one refused part, for an answer that covers several parts."""
     return _problem(error.status, error.code, error.where, error.hint)
 

@@ -103,11 +103,11 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
             case ReferralWithdrawn():
                 withdrawn.append({"id": body.referral_id, "at": body.received_at})
     lifted = _decided(tape, keys, facts)
-    exclusions = [one for one in exclusions if (one["case_id"], one["kind"], one["actor"]) not in lifted]
+    exclusions = [exclusion for exclusion in exclusions if (exclusion["case_id"], exclusion["kind"], exclusion["actor"]) not in lifted]
     lists = of(await _policy(tx), 1)
     kept_away: dict[str, set[str]] = {}
-    for one in exclusions:
-        kept_away.setdefault(one["case_id"], set()).add(one["actor"])
+    for exclusion in exclusions:
+        kept_away.setdefault(exclusion["case_id"], set()).add(exclusion["actor"])
     for case_id, row in cases.items():
         row["desk"] = lists.desk(facts[case_id].traits.found_in, kept_away.get(case_id, ()))
         row["sealed"] = sections.seal_facts(sections.box(keys[case_id]), case_id, facts[case_id])

@@ -55,8 +55,8 @@ class ReceiptCheck:
         async with self._door.begin() as tx:
             unanswered = (await tx.execute(_UNANSWERED, late)).scalar_one()
             newest = (await tx.execute(_NEWEST, late)).scalar_one_or_none()
-        self._found("decided", unanswered)
-        self._found("logged", 0 if newest is None or await self._logged(newest) else 1)
+        self._report("decided", unanswered)
+        self._report("logged", 0 if newest is None or await self._logged(newest) else 1)
 
     async def _logged(self, event_id: str) -> bool:
         try:
@@ -65,7 +65,7 @@ class ReceiptCheck:
             return False
         return True
 
-    def _found(self, stage: str, count: int) -> None:
+    def _report(self, stage: str, count: int) -> None:
         """Set the metric, and log an error when the alarm begins."""
         if count and not self._late.get(stage):
             hint = "receipts are not made true: `referral doctor` names them; do routing and audit run?"

@@ -93,12 +93,12 @@ def delay(failures: Failures, now: int) -> float:
 def network(address: str) -> str:
     """Return the part of an address that counts as one: the whole of IPv4, the subscriber's part of IPv6."""
     try:
-        found = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return str(ip_network((found, PREFIX_V6), strict=False))
-    return str(found)
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ip_network((parsed, PREFIX_V6), strict=False))
+    return str(parsed)
 
 
 def _wait(times: Iterable[int], limit: int, now: int) -> int:

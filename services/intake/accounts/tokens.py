@@ -47,14 +47,14 @@ class Tokens:
     async def _ask(self, digest: bytes) -> str:
         """Query the agency of a token. A token that was valid before does not wait among those of unknown callers."""
         async with (self._door.begin if digest in self._known else self._door.stranger)() as tx:
-            found = await store.rows(tx, _SQL, {"hash": digest})
-        if not found:
+            rows = await store.rows(tx, _SQL, {"hash": digest})
+        if not rows:
             self._known.pop(digest, None)
             raise Rejected("wrong-token", "Authorization", "this token is unknown or revoked; ask an operator for another", status=401)
         if len(self._known) >= CROWD:
             self._known.clear()
-        self._known[digest] = found[0][0], self._tick() + REMEMBERED_S
-        return str(found[0][0])
+        self._known[digest] = rows[0][0], self._tick() + REMEMBERED_S
+        return str(rows[0][0])
 
 
 def _digest(authorization: str) -> bytes:

@@ -102,8 +102,8 @@ def _whole(request: Request, body: bytes) -> signatures.Request:
 
 
 async def _bounded(request: Request) -> bytes:
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdigit() and int(told[:20]) > DRAIN_LIMIT:
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > DRAIN_LIMIT:
         raise _too_large()
     parts: list[bytes] = []
     size = 0

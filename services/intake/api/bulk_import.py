@@ -95,13 +95,13 @@ class Sheets:
             now = await clock.now(tx)
             today = (EPOCH + timedelta(microseconds=now)).date()
             read = await run_in_threadpool(lambda: [htcds.read(record, self._table, lists, today) for record in records])
-            for record, found in zip(records, read, strict=True):
-                if isinstance(found, htcds.Faulty):
-                    answers[record.row] = _refused(record.row, found.faults)
+            for record, parsed in zip(records, read, strict=True):
+                if isinstance(parsed, htcds.Faulty):
+                    answers[record.row] = _refused(record.row, parsed.faults)
                     continue
-                seen[found.same] += 1
+                seen[parsed.same] += 1
                 try:
-                    postings[record.row] = self._posting(call, record, found, seen[found.same])
+                    postings[record.row] = self._posting(call, record, parsed, seen[parsed.same])
                 except Rejected as fault:
                     answers[record.row] = _refused(record.row, (fault,))
             given = await accept_referrals.accept(tx, self._door, lists, [*postings.values()]) if postings else []
@@ -109,14 +109,14 @@ class Sheets:
             answers[row] = _answer(row, answer, now, self._door.key)
         return [answers[row] for row in sorted(answers)]
 
-    def _posting(self, call: AgencyRequest, record: Record, found: htcds.ValidRecord, occurrence: int) -> Posting:
+    def _posting(self, call: AgencyRequest, record: Record, valid: htcds.ValidRecord, occurrence: int) -> Posting:
         """Return the posting of a record. Its key is the record's own, else derived from its content and, where the file has a key, from
         that."""
         scope = call.key.hex() if call.key else ""
-        key = found.key or f"htcds:{hashlib.sha256(f'{scope} {occurrence} '.encode() + found.same).hexdigest()}"
+        key = valid.key or f"htcds:{hashlib.sha256(f'{scope} {occurrence} '.encode() + valid.same).hexdigest()}"
         digest = idempotency.key_digest(self._door.keys, call.agency, key, f"{record.place}ref_Key")
-        same = (b"htcds", found.same)
-        return Posting(agency=call.agency, key=digest, door=Door.HTTP, found=found.submission, same=same, signed=call.signed)
+        same = (b"htcds", valid.same)
+        return Posting(agency=call.agency, key=digest, door=Door.HTTP, found=valid.submission, same=same, signed=call.signed)
 
 
 def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:
@@ -131,7 +131,7 @@ def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519Private
     if isinstance(receipt, Rejected):  # its key has another body, or the agency has sent very many
         where = "ref_Key" if receipt.code == REUSED else "ref_Urgency"
         return _refused(row, (Rejected(receipt.code, where, receipt.hint, status=receipt.status),))
-    said = schemas.signed(receipt, key)
+    signed = schemas.signed(receipt, key)
     return RowReceipt(
         row=row,
         state="REPEATED" if receipt.received_at < now else "TAKEN",
@@ -139,10 +139,10 @@ def _answer(row: int, receipt: Receipt | Rejected, now: int, key: Ed25519Private
         case_id=receipt.case_id,
         event_id=receipt.event_id,
         received_at=when(receipt.received_at),
-        logged_by=said["logged_by"],
-        signature=said["signature"],
+        logged_by=signed["logged_by"],
+        signature=signed["signature"],
     )
 
 
 def _refused(row: int, faults: Iterable[Rejected]) -> RowReceipt:
-    return RowReceipt(row=row, state="REFUSED", problems=tuple(problems.told(fault) for fault in faults))
+    return RowReceipt(row=row, state="REFUSED", problems=tuple(problems.problem(fault) for fault in faults))

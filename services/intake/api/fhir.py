@@ -34,25 +34,25 @@ def bundle(case: CaseState) -> Bundle:
 def _request(case: CaseState) -> ServiceRequest:
     return ServiceRequest(
         id=case.case_id,
-        identifier=(_id("case", case.case_id), *(_id("referral", one.referral_id) for one in case.referrals)),
+        identifier=(_id("case", case.case_id), *(_id("referral", referral.referral_id) for referral in case.referrals)),
         status=REQUEST.get(case.state, "unknown"),
         intent="order",
         subject=_person(case.case_id),
-        authoredOn=min((one.received_at for one in case.referrals), default=None),
+        authoredOn=min((referral.received_at for referral in case.referrals), default=None),
     )
 
 
 def _task(offer: OfferState) -> Task:
     state = ARRIVED if offer.arrived and offer.state == "ACCEPTED" else offer.state
-    said = OFFER.get(state, OFFER["CANCELLED"])
+    words = OFFER.get(state, OFFER["CANCELLED"])
     request = Reference(reference=_urn(offer.case_id), type="ServiceRequest")
     return Task(
         id=offer.offer_id,
         identifier=(_id("offer", offer.offer_id),),
         basedOn=(request,),
         groupIdentifier=_id("track", offer.track_id),
-        status=said.fhir,
-        statusReason=_code("reason", offer.reason) if offer.reason else _code("status", state) if said.reason else None,
+        status=words.fhir,
+        statusReason=_code("reason", offer.reason) if offer.reason else _code("status", state) if words.reason else None,
         businessStatus=_code("status", state),
         intent="order",
         priority=PRIORITY.get(offer.urgency),

@@ -30,8 +30,8 @@ def choose(accept: str, forms: Sequence[str]) -> str | None:
 def _range(part: str) -> tuple[str, str, float] | None:
     """Return (type, subtype, weight) of one member of the header; None when it cannot be parsed."""
     media, *parameters = (piece.strip() for piece in part.split(";"))
-    found = _RANGE.fullmatch(media)
-    if found is None or (found[1] == "*" and found[2] != "*"):
+    match = _RANGE.fullmatch(media)
+    if match is None or (match[1] == "*" and match[2] != "*"):
         return None
     weight = 1.0
     for text in parameters:
@@ -45,7 +45,7 @@ def _range(part: str) -> tuple[str, str, float] | None:
             weight = min(weight, float(value))
         elif name == "fhirversion" and value != R4:
             weight = 0.0
-    return found[1].lower(), found[2].lower(), weight
+    return match[1].lower(), match[2].lower(), weight
 
 
 def _weight(form: str, ranges: Sequence[tuple[str, str, float]]) -> float:

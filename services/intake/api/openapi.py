@@ -125,7 +125,7 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
     if op.method != "GET":
         parameters += [_parameter(name, "header", {"type": "string"}, needed=False) for name in SIGNED]
     problem = {"description": "Refused, or away.", "content": {"application/problem+json": {"schema": refs[Problem]}}}
-    found: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": op.id,
         "tags": [_tag(op)],
         "summary": op.summary,
@@ -133,15 +133,15 @@ def _operation(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
         "responses": {**_responses(op, refs), "4XX": problem, "default": problem},
     }
     if op.open:
-        found["security"] = []
+        operation["security"] = []
     if op.body is not None:
         schema = {"type": "object", "additionalProperties": True} if op.body is dict else refs[op.body]
         content = {
             JSON: {"schema": schema} | ({"example": op.example} if op.example else {}),
             **{form.media: {"schema": form.body} for form in op.forms},
         }
-        found["requestBody"] = {"required": True, "content": content}
-    return found
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
 
 
 def _tag(op: Op) -> str:
@@ -174,14 +174,14 @@ def _plain(schema: dict[str, Any]) -> None:
 
 def _responses(op: Op, refs: dict[type[Any], Any]) -> dict[str, Any]:
     """Return the responses, by status, then by media type."""
-    found: dict[str, Any] = {}
+    responses: dict[str, Any] = {}
     for form in map(op.form, op.media):
-        said = found.setdefault(str(form.status), {"description": _told(op, form), "content": {}})
-        said["content"][JSON if op.body is not None else form.media] = {"schema": refs[form.answer]}
-    return found
+        response = responses.setdefault(str(form.status), {"description": _description(op, form), "content": {}})
+        response["content"][JSON if op.body is not None else form.media] = {"schema": refs[form.answer]}
+    return responses
 
 
-def _told(op: Op, form: Form) -> str:
+def _description(op: Op, form: Form) -> str:
     return op.summary if form.answer is str else form.answer.__doc__ or ""
 
 

@@ -89,28 +89,28 @@ Act = Callable[[AsyncConnection, IntakeContext, Account, str, Any], Awaitable[St
 
 
 async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> ErasureState:
-    return _told(await commands.ask(tx, door, who, case_id, body.basis))
+    return _erasure_state(await commands.ask(tx, door, who, case_id, body.basis))
 
 
 async def approve(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: NoBody) -> ErasureState:
-    return _told(await commands.approve(tx, door, who, case_id))
+    return _erasure_state(await commands.approve(tx, door, who, case_id))
 
 
 async def refuse(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: NoBody) -> ErasureState:
-    return msgspec.structs.replace(_told(await commands.refuse(tx, door, who, case_id)), state="REFUSED")
+    return msgspec.structs.replace(_erasure_state(await commands.refuse(tx, door, who, case_id)), state="REFUSED")
 
 
 async def state(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, _: None) -> ErasureState:
     known, held = await commands.state(tx, door, who, case_id)
-    return msgspec.structs.replace(_told(known), held=held) if known else ErasureState(case_id=case_id, state="NONE", held=held)
+    return msgspec.structs.replace(_erasure_state(known), held=held) if known else ErasureState(case_id=case_id, state="NONE", held=held)
 
 
 async def hold(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> HoldState:
-    return _kept(await commands.hold(tx, door, who, case_id, body.basis))
+    return _hold_state(await commands.hold(tx, door, who, case_id, body.basis))
 
 
 async def lift(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: BasisBody) -> HoldState:
-    return _kept(await commands.lift(tx, door, who, case_id, body.basis))
+    return _hold_state(await commands.lift(tx, door, who, case_id, body.basis))
 
 
 async def lift_exclusion(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, body: LiftingBody) -> LiftingState:
@@ -122,25 +122,25 @@ async def lift_exclusion(tx: AsyncConnection, door: IntakeContext, who: Account,
 
 
 async def waiting(tx: AsyncConnection, door: IntakeContext, who: Account, _: str, __: None) -> Waiting:
-    return Waiting(erasures=tuple(_told(one) for one in await commands.waiting(tx, door, who)))
+    return Waiting(erasures=tuple(_erasure_state(erasure) for erasure in await commands.waiting(tx, door, who)))
 
 
 def routes(door: IntakeContext) -> list[Route]:
     """Return all routes. Following a link changes nothing: every change is a POST with a body."""
     hashing, case = asyncio.Semaphore(HASHES_AT_ONCE), "/staff/cases/{case_id}"
 
-    def one(method: str, path: str, act: Act, body: type[Struct] | None = None) -> Route:
+    def route(method: str, path: str, act: Act, body: type[Struct] | None = None) -> Route:
         return Route(path, _endpoint(door, hashing, act, body), methods=[method])
 
     return [
-        one("GET", "/staff/erasures", waiting),
-        one("GET", f"{case}/erasure", state),
-        one("POST", f"{case}/erasure", ask, BasisBody),
-        one("POST", f"{case}/erasure/approval", approve, NoBody),
-        one("POST", f"{case}/erasure/refusal", refuse, NoBody),
-        one("POST", f"{case}/holds", hold, BasisBody),
-        one("POST", f"{case}/holds/lifting", lift, BasisBody),
-        one("POST", f"{case}/exclusions/lifting", lift_exclusion, LiftingBody),
+        route("GET", "/staff/erasures", waiting),
+        route("GET", f"{case}/erasure", state),
+        route("POST", f"{case}/erasure", ask, BasisBody),
+        route("POST", f"{case}/erasure/approval", approve, NoBody),
+        route("POST", f"{case}/erasure/refusal", refuse, NoBody),
+        route("POST", f"{case}/holds", hold, BasisBody),
+        route("POST", f"{case}/holds/lifting", lift, BasisBody),
+        route("POST", f"{case}/exclusions/lifting", lift_exclusion, LiftingBody),
     ]
 
 
@@ -155,29 +155,29 @@ def _endpoint(
 
     async def answered(request: Request) -> Response:
         who = await person(door, hashing, request)
-        asked = await agency_request.read(request, door, who.agency, (JSON,))
-        case_id = agency_request.known_id(asked, "case_id", "case") if "case_id" in asked.path else ""
-        given = strict_json.parse(asked.data, body) if body else None
+        sent = await agency_request.read(request, door, who.agency, (JSON,))
+        case_id = agency_request.known_id(sent, "case_id", "case") if "case_id" in sent.path else ""
+        parsed = strict_json.parse(sent.data, body) if body else None
         async with door.begin() as tx:
-            told = await act(tx, door, who, case_id, given)
-        return Response(msgspec.json.encode(told), 200, {"Cache-Control": "no-store"}, media_type=JSON)
+            state = await act(tx, door, who, case_id, parsed)
+        return Response(msgspec.json.encode(state), 200, {"Cache-Control": "no-store"}, media_type=JSON)
 
     return endpoint
 
 
-def _told(one: Erasure) -> ErasureState:
+def _erasure_state(erasure: Erasure) -> ErasureState:
     return ErasureState(
-        case_id=one.case_id,
-        state=one.state,
-        basis=one.basis,
-        requested_by=one.requested_by,
-        requested_at=when(one.requested_at),
-        approved_by=one.approved_by or "",
-        approved_at=when(one.approved_at) if one.approved_at else "",
-        destroyed_at=when(one.destroyed_at) if one.destroyed_at else "",
-        event_id=one.event_id if one.approved_at else "",
+        case_id=erasure.case_id,
+        state=erasure.state,
+        basis=erasure.basis,
+        requested_by=erasure.requested_by,
+        requested_at=when(erasure.requested_at),
+        approved_by=erasure.approved_by or "",
+        approved_at=when(erasure.approved_at) if erasure.approved_at else "",
+        destroyed_at=when(erasure.destroyed_at) if erasure.destroyed_at else "",
+        event_id=erasure.event_id if erasure.approved_at else "",
     )
 
 
-def _kept(one: Hold) -> HoldState:
-    return HoldState(case_id=one.case_id, basis=one.basis, placed_by=one.placed_by, placed_at=when(one.placed_at))
+def _hold_state(placed: Hold) -> HoldState:
+    return HoldState(case_id=placed.case_id, basis=placed.basis, placed_by=placed.placed_by, placed_at=when(placed.placed_at))

@@ -26,28 +26,28 @@ async def submission(call: AgencyRequest) -> schemas.SubmissionState:
     """What became of the things sent under this key, by either door: what was taken, and what came later and was refused."""
     key = idempotency.key_digest(call.door.keys, call.agency, call.path["key"], "key")
     async with call.door.begin() as tx:
-        found = await idempotency.taken(tx, call.agency, key)
+        receipt = await idempotency.taken(tx, call.agency, key)
         refused = await idempotency.refusals(tx, call.agency, key)
-    if found is None and not refused:
+    if receipt is None and not refused:
         raise store.unknown("submission", "key")
-    return schemas.submission(found, refused, call.door.key)
+    return schemas.submission(receipt, refused, call.door.key)
 
 
 async def referral(call: AgencyRequest) -> schemas.ReferralState:
     """How a referral that you sent stands."""
     async with call.door.begin() as tx:
-        found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
-        offers = await store.case_offers(tx, found.case_id)
-        about = await store.open_about(tx, found.case_id)
-        case = await access.hold(tx, call.door.keys, found.case_id)
-    return schemas.referral(found, _state(found, schemas.state(offers, closed=case.closed, tasks=about)), schemas.waits_for(about))
+        sent = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
+        offers = await store.case_offers(tx, sent.case_id)
+        about = await store.open_about(tx, sent.case_id)
+        case = await access.hold(tx, call.door.keys, sent.case_id)
+    return schemas.referral(sent, _state(sent, schemas.state(offers, closed=case.closed, tasks=about)), schemas.waits_for(about))
 
 
 async def proof(call: AgencyRequest) -> str:
     """The proof that a referral that you sent is in the log, and that a quorum of witnesses has seen it (C2SP tlog-proof)."""
     async with call.door.begin() as tx:
-        found = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
-    return await audit_client.proof(call.door.log, call.door.keys, found.event_id)
+        sent = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
+    return await audit_client.proof(call.door.log, call.door.keys, sent.event_id)
 
 
 async def codes(call: AgencyRequest) -> schemas.Codes:
@@ -82,11 +82,11 @@ async def offers(call: AgencyRequest) -> schemas.Offers:
         raise Rejected("unknown-code", "state", "use one of: open, all", status=400)
     async with call.door.begin() as tx:
         if state == "open":
-            found = await store.open_offers(tx, call.agency)
+            rows = await store.open_offers(tx, call.agency)
         else:
-            found = await store.all_offers(tx, call.agency, limit=SHOWN + 1)
-    shown_ = found if state == "open" else found[:SHOWN]
-    return schemas.Offers(offers=tuple(schemas.offer(one) for one in shown_), more=len(found) > len(shown_))
+            rows = await store.all_offers(tx, call.agency, limit=SHOWN + 1)
+    shown = rows if state == "open" else rows[:SHOWN]
+    return schemas.Offers(offers=tuple(schemas.offer(row) for row in shown), more=len(rows) > len(shown))
 
 
 async def offer(call: AgencyRequest) -> schemas.OfferState:
@@ -99,7 +99,7 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
     """A case as far as your agency may see it."""
     case_id, agency = known_id(call, "case_id", "case"), call.agency
     async with call.door.begin() as tx:
-        found = await access.hold(tx, call.door.keys, case_id)
+        locked = await access.hold(tx, call.door.keys, case_id)
         involved = await access.involvement(tx, agency, case_id)
         if involved.barred(agency) or not (involved.sender or involved.held or involved.desk):
             raise store.unknown("case", "case_id")
@@ -107,17 +107,17 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
         sent = [one for one in await store.case_referrals(tx, case_id) if one.agency == agency]
         tasks = await store.case_tasks(tx, agency, case_id) if involved.desk else ()
         about = await store.open_about(tx, case_id)
-        told = await store.happenings(tx, case_id)
+        happenings = await store.happenings(tx, case_id)
         linked = await links.links(tx, case_id, agency)
     lines = [
-        (at, msgspec.msgpack.decode(sections.unseal(found.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
-        for seq, at, sealed in told
+        (at, msgspec.msgpack.decode(sections.unseal(locked.cipher, sealed, case_id, "timeline", str(seq)), type=Line))
+        for seq, at, sealed in happenings
     ]
-    state, waits = schemas.state(every, closed=found.closed, tasks=about), schemas.waits_for(about)
+    state, waits = schemas.state(every, closed=locked.closed, tasks=about), schemas.waits_for(about)
     return schemas.CaseState(
         case_id=case_id,
         state=state,
-        drill=found.drill,
+        drill=locked.drill,
         referrals=tuple(schemas.referral(one, _state(one, state), waits) for one in sent),
         offers=tuple(schemas.offer(one) for one in every if involved.desk or one.agency == agency),
         tasks=tuple(schemas.task(one) for one in tasks),
@@ -136,8 +136,8 @@ async def file(call: AgencyRequest) -> schemas.FileState:
     """The sections that a live offer of yours names. The reading is recorded, and durable, before the answer leaves."""
     case_id = known_id(call, "case_id", "case")
     async with call.door.begin() as tx:
-        found = await disclose.disclose(tx, call.door, Reader(agency=call.agency), case_id)
-    return schemas.FileState(case_id=case_id, sections=found.sections, empty=found.empty)
+        disclosed = await disclose.disclose(tx, call.door, Reader(agency=call.agency), case_id)
+    return schemas.FileState(case_id=case_id, sections=disclosed.sections, empty=disclosed.empty)
 
 
 async def versions(call: AgencyRequest) -> schemas.SectionVersions:
@@ -145,9 +145,9 @@ async def versions(call: AgencyRequest) -> schemas.SectionVersions:
     case_id, section = known_id(call, "case_id", "case"), call.path["section"]
     call.door.lists().word("written", section, "section")
     async with call.door.begin() as tx:
-        found = await disclose.versions(tx, call.door, Reader(agency=call.agency), case_id, section)
-    kept = tuple(schemas.SectionVersion(version=one.version, agency=one.agency, at=when(one.at), content=one.content) for one in found)
-    return schemas.SectionVersions(case_id=case_id, section=section, versions=kept)
+        written = await disclose.versions(tx, call.door, Reader(agency=call.agency), case_id, section)
+    shown = tuple(schemas.SectionVersion(version=row.version, agency=row.agency, at=when(row.at), content=row.content) for row in written)
+    return schemas.SectionVersions(case_id=case_id, section=section, versions=shown)
 
 
 def _state(sent: Referral, state: str) -> str:

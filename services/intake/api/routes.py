@@ -86,13 +86,13 @@ def routes(door: IntakeContext, public_key: bytes | None) -> list[Route]:
     """Return the routes of the agencies' API. public_key: of `ingress.*`; None where this stack has no ingress topics."""
     tokens = Tokens(door, asyncio.get_running_loop().time)
     ops = operations(door, public_key)
-    found = [Route(op.path.replace("{key}", "{key:path}"), _endpoint(op, door, tokens), methods=[op.method]) for op in ops]
+    table = [Route(op.path.replace("{key}", "{key:path}"), _endpoint(op, door, tokens), methods=[op.method]) for op in ops]
     text = msgspec.json.encode(openapi.document(ops, VERSION))
 
     async def described(_: Request) -> Response:
         return Response(text, media_type="application/json")
 
-    return [*found, Route("/openapi.json", described)]
+    return [*table, Route("/openapi.json", described)]
 
 
 def _endpoint(op: Op, door: IntakeContext, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
@@ -100,9 +100,9 @@ def _endpoint(op: Op, door: IntakeContext, tokens: Tokens) -> Callable[[Request]
         try:
             agency = "" if op.open else await _agency(request.headers.get("authorization", ""), tokens)
             _known(request, [name for name, _ in op.query])
-            asked = await agency_request.read(request, door, agency, op.media)
-            form = _form(op, request, asked)
-            return _encoded(await in_time(form.act(asked)), form.status, openapi.JSON if op.method != HTTPMethod.GET else form.media)
+            sent = await agency_request.read(request, door, agency, op.media)
+            form = _form(op, request, sent)
+            return _encoded(await in_time(form.act(sent)), form.status, openapi.JSON if op.method != HTTPMethod.GET else form.media)
         except Exception as error:
             return problems.answer(error)
 
@@ -117,16 +117,16 @@ async def _agency(authorization: str, tokens: Tokens) -> str:
 def _known(request: Request, names: Collection[str]) -> None:
     """Refuse a query parameter that the operation does not have, as an unknown field of a body is refused. Rejected 400."""
     if unknown := [name for name in request.query_params if name not in names]:
-        told = f"send none but {', '.join(names)}" if names else "this call has none"
+        hint = f"send none but {', '.join(names)}" if names else "this call has none"
         where = f"query parameter {unknown[0]}" if WORD.fullmatch(unknown[0]) else "query"
-        raise Rejected("unknown-parameter", where, told, status=400)
+        raise Rejected("unknown-parameter", where, hint, status=400)
 
 
-def _form(op: Op, request: Request, asked: agency_request.AgencyRequest) -> Form:
+def _form(op: Op, request: Request, sent: agency_request.AgencyRequest) -> Form:
     """Return the form of a request: by its own media type when it has a body, else the form that the caller accepts. Rejected 406: we have
     no such form."""
     if op.method != HTTPMethod.GET:
-        return op.form(asked.media)
+        return op.form(sent.media)
     media = negotiate.choose(", ".join(request.headers.getlist("accept")), op.media)
     if media is None:
         raise Rejected("not-acceptable", "Accept", f"ask for {' or '.join(op.media)}", status=406)

@@ -237,13 +237,13 @@ def maybe(at: int | None) -> str | None:
 
 def signed(receipt: Receipt, key: Ed25519PrivateKey) -> dict[str, str]:
     """Return the signed part of every receipt: the case and event, the times, and intake's signature. key: intake's own."""
-    said = {
+    fields = {
         "case_id": receipt.case_id,
         "event_id": receipt.event_id,
         "received_at": when(receipt.received_at),
         "logged_by": when(receipt.received_at + PROMISE_S * SECOND),
     }
-    return {**said, "signature": b64encode(key.sign(statement(receipt.id, said))).decode()}
+    return {**fields, "signature": b64encode(key.sign(statement(receipt.id, fields))).decode()}
 
 
 def referral_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ReferralReceipt:
@@ -254,55 +254,55 @@ def act_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> ActReceipt:
     return ActReceipt(id=receipt.id, **signed(receipt, key))
 
 
-def submission(found: Receipt | None, refused: Sequence[Refusal], key: Ed25519PrivateKey) -> SubmissionState:
+def submission(receipt: Receipt | None, refused: Sequence[Refusal], key: Ed25519PrivateKey) -> SubmissionState:
     """Return the state of a key: its receipt with the refusals that came after it, or the refusals alone. One of both exists."""
-    if found is None:
+    if receipt is None:
         newest, refusals = refused[0], tuple(map(_refusal, refused))
         why = {"code": newest.code, "where": newest.place, "hint": newest.hint}
         return SubmissionState(state="REFUSED", received_at=when(newest.at), refusals=refusals, **why)
     return SubmissionState(
         state="TAKEN",
-        kind=found.kind,
-        id=found.id,
-        **signed(found, key),
-        refusals=tuple(_refusal(one) for one in refused if one.code == REUSED or one.at >= found.received_at),
+        kind=receipt.kind,
+        id=receipt.id,
+        **signed(receipt, key),
+        refusals=tuple(_refusal(refusal) for refusal in refused if refusal.code == REUSED or refusal.at >= receipt.received_at),
     )
 
 
-def _refusal(one: Refusal) -> RefusalState:
-    return RefusalState(at=when(one.at), door=Door.KAFKA, code=one.code, where=one.place, hint=one.hint)
+def _refusal(refusal: Refusal) -> RefusalState:
+    return RefusalState(at=when(refusal.at), door=Door.KAFKA, code=refusal.code, where=refusal.place, hint=refusal.hint)
 
 
-def referral(found: Referral, state: str, waits_for: str = "") -> ReferralState:
+def referral(row: Referral, state: str, waits_for: str = "") -> ReferralState:
     return ReferralState(
-        referral_id=found.referral_id,
-        case_id=found.case_id,
-        event_id=found.event_id,
-        received_at=when(found.received_at),
+        referral_id=row.referral_id,
+        case_id=row.case_id,
+        event_id=row.event_id,
+        received_at=when(row.received_at),
         state=state,
-        became=found.became,
-        withdrawn_at=maybe(found.withdrawn_at),
+        became=row.became,
+        withdrawn_at=maybe(row.withdrawn_at),
         waits_for=waits_for if state == WAITING else "",
     )
 
 
-def offer(found: Offer) -> OfferState:
-    times: dict[str, Any] = {"due": maybe(found.due), "opened_at": when(found.opened_at), "closed_at": maybe(found.closed_at)}
-    same = {name: getattr(found, name) for name in OfferState.__struct_fields__ if name not in (*times, "words")}
-    return OfferState(**same, **times, words=possible(found))
+def offer(row: Offer) -> OfferState:
+    times: dict[str, Any] = {"due": maybe(row.due), "opened_at": when(row.opened_at), "closed_at": maybe(row.closed_at)}
+    same = {name: getattr(row, name) for name in OfferState.__struct_fields__ if name not in (*times, "words")}
+    return OfferState(**same, **times, words=possible(row))
 
 
-def possible(found: Offer) -> tuple[str, ...]:
+def possible(row: Offer) -> tuple[str, ...]:
     """Return the answers that can still count."""
-    if found.closed_at is None:
-        return found.words
-    late = found.state == "EXPIRED" and "DECIDE" not in found.words
-    return tuple(word for word in found.words if late and word == "ACCEPT")
+    if row.closed_at is None:
+        return row.words
+    late = row.state == "EXPIRED" and "DECIDE" not in row.words
+    return tuple(word for word in row.words if late and word == "ACCEPT")
 
 
-def task(found: Task) -> TaskState:
-    times: dict[str, Any] = {"due": maybe(found.due), "opened_at": when(found.opened_at), "closed_at": maybe(found.closed_at)}
-    same = {name: getattr(found, name) for name in TaskState.__struct_fields__ if name not in times}
+def task(row: Task) -> TaskState:
+    times: dict[str, Any] = {"due": maybe(row.due), "opened_at": when(row.opened_at), "closed_at": maybe(row.closed_at)}
+    same = {name: getattr(row, name) for name in TaskState.__struct_fields__ if name not in times}
     return TaskState(**same, **times)
 
 

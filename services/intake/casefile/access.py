@@ -100,8 +100,8 @@ async def take(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
 
 async def known(tx: AsyncConnection, keys: Keys, case_id: str) -> Case | None:
     """Return a case whose row this transaction has locked already; None: unknown, or being erased."""
-    found = await rows(tx, _COLUMNS, {"case": case_id})
-    return await _case(tx, keys, case_id, found) if found else None
+    columns = await rows(tx, _COLUMNS, {"case": case_id})
+    return await _case(tx, keys, case_id, columns) if columns else None
 
 
 async def kept_away(tx: AsyncConnection, case_id: str) -> frozenset[str]:
@@ -110,12 +110,12 @@ async def kept_away(tx: AsyncConnection, case_id: str) -> frozenset[str]:
     return frozenset(row[0] for row in await rows(tx, sql, {"case": case_id}))
 
 
-async def _case(tx: AsyncConnection, keys: Keys, case_id: str, found: Sequence[Any]) -> Case:
-    key = (await keys.load(tx, [case_id])).get(case_id) if found else None
+async def _case(tx: AsyncConnection, keys: Keys, case_id: str, columns: Sequence[Any]) -> Case:
+    key = (await keys.load(tx, [case_id])).get(case_id) if columns else None
     if key is None:
         raise unknown("case", "case_id")
     cipher = sections.box(key)
-    _, desk, drill, closed, sealed_at, sealed = found[0]
+    _, desk, drill, closed, sealed_at, sealed = columns[0]
     return Case(case_id, desk, drill, closed, sealed_at, key, cipher, sections.facts(cipher, case_id, bytes(sealed)))
 
 
@@ -130,8 +130,8 @@ async def involvement(tx: AsyncConnection, agency: str, case_id: str) -> Involve
 
 async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
     """Return True if a sender may attach a further referral to a case: it sent one or holds an offer, and is not excluded."""
-    found = await involvement(tx, agency, case_id)
-    return (found.sender or found.holder) and not found.barred(agency)
+    involved = await involvement(tx, agency, case_id)
+    return (involved.sender or involved.holder) and not involved.barred(agency)
 
 
 async def keep(tx: AsyncConnection, case: Case, facts: CaseFacts, desk: str) -> None:

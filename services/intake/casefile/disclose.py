@@ -58,10 +58,10 @@ async def disclose(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
             allowed.setdefault(section, offer)
     if not allowed and (disclosure_rules.barred(reader, excluded) or all(not g.open or g.declined or g.shows for g in rules.values())):
         raise _ended()
-    found = await _found(tx, case, allowed, lists)
-    rows = [_row(door, case, reader, section, allowed[section], now) for section in found]
+    contents = await _contents(tx, case, allowed, lists)
+    rows = [_row(door, case, reader, section, allowed[section], now) for section in contents]
     await queue.put_all(tx, rows)
-    return Shown(sections=found, empty=tuple(section for section in allowed if section not in found))
+    return Shown(sections=contents, empty=tuple(section for section in allowed if section not in contents))
 
 
 async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, case_id: str, section: str) -> tuple[casefile.Version, ...]:
@@ -76,18 +76,18 @@ async def versions(tx: AsyncConnection, door: IntakeContext, reader: Reader, cas
         raise store.unknown("case", "case_id")
     if not involved.desk:
         raise access.forbidden("only a desk of this case reads older versions")
-    found = await casefile.versions(tx, case.cipher, case_id, section, case.sealed_at)
-    if found:
+    written = await casefile.versions(tx, case.cipher, case_id, section, case.sealed_at)
+    if written:
         event = SectionDisclosed(
             offer_id=None, agency=reader.agency, by=reader.account, section=section, basis="desk", at=await clock.now(tx)
         )
         await queue.put_all(tx, [queue.row(case_id, event, door.new_id(), case.key, case.drill)])
-    return found
+    return written
 
 
 async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = "", offer_id: str = "") -> dict[str, Grant]:
     """Return offer id → its grant: of one agency, of all (empty), or of one offer."""
-    found = (await tx.execute(_GRANTS, {"case": case_id, "agency": agency, "offer": offer_id})).all()
+    rows = (await tx.execute(_GRANTS, {"case": case_id, "agency": agency, "offer": offer_id})).all()
     return {
         offer: Grant(
             agency=agency,
@@ -98,20 +98,20 @@ async def grants(tx: AsyncConnection, lists: Lists, case_id: str, agency: str = 
             withdrawal=lists.withdrawal.get(pathway, "stop"),
             bare=tuple(s for s in shows if s not in lists.personal) if (pathway, step) in lists.without_consent else (),
         )
-        for offer, agency, step, shows, skip, open_, declined, pathway in found
+        for offer, agency, step, shows, skip, open_, declined, pathway in rows
     }
 
 
-async def _found(tx: AsyncConnection, case: access.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
+async def _contents(tx: AsyncConnection, case: access.Case, allowed: Iterable[str], lists: Lists) -> dict[str, Any]:
     """Return the content of these sections: sections that agencies wrote, texts recorded with answers, and facts derived from the
     traits."""
     needs = lists.codes.get("need", ())
     written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs), case.sealed_at)
     recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)
     traits = case.facts.traits
-    told = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
-    whole = {**told, **written, **recorded}
-    return {section: whole[section] for section in allowed if section in whole}
+    derived = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
+    contents = {**derived, **written, **recorded}
+    return {section: contents[section] for section in allowed if section in contents}
 
 
 def _row(door: IntakeContext, case: access.Case, reader: Reader, section: str, offer_id: str, now: int) -> dict[str, Any]:

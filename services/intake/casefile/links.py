@@ -25,12 +25,12 @@ _AT_DESK = (
 
 async def links(tx: AsyncConnection, case_id: str, agency: str, account: str | None = None) -> tuple[Link, ...]:
     """Return the links of a case to other cases that this reader may see as well. A complaint is linked one way: from itself."""
-    found = []
+    visible = []
     for other, how in await rows(tx, _LINKS, {"case": case_id, "raised": RAISED, "most": MOST}):
-        there = await access.involvement(tx, agency, other)
-        if not there.barred(agency, account) and (there.sender or there.held or there.desk):
-            found.append(Link(case_id=other, how=how))
-    return tuple(found)
+        involved = await access.involvement(tx, agency, other)
+        if not involved.barred(agency, account) and (involved.sender or involved.held or involved.desk):
+            visible.append(Link(case_id=other, how=how))
+    return tuple(visible)
 
 
 async def others(tx: AsyncConnection, case_id: str, desk: str) -> tuple[tuple[str, int], ...]:

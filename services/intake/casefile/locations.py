@@ -15,15 +15,15 @@ from services.intake.store import rows
 
 async def spots(tx: AsyncConnection, keys: Keys, case_ids: Iterable[str]) -> dict[str, Spot]:
     """Return case id → its location. An erased case is missing. The caller has checked that the reader may see these cases."""
-    asked = sorted(set(case_ids))
-    if not asked:
+    ids = sorted(set(case_ids))
+    if not ids:
         return {}
     sql = "SELECT case_id, drill, sealed FROM intake.casefile WHERE case_id = ANY(CAST(:ids AS text[]))"
-    found = await rows(tx, sql, {"ids": asked})
-    opened = await keys.load(tx, asked)
+    cases = await rows(tx, sql, {"ids": ids})
+    opened = await keys.load(tx, ids)
     return {
         case_id: Spot(found_in=sections.facts(sections.box(opened[case_id]), case_id, bytes(sealed)).traits.found_in, drill=drill)
-        for case_id, drill, sealed in found
+        for case_id, drill, sealed in cases
         if case_id in opened
     }
 

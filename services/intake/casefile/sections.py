@@ -123,7 +123,7 @@ async def others_wrote(tx: AsyncConnection, case_id: str, section: str, agency: 
 
 async def versions(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: str, after: int) -> tuple[Version, ...]:
     """Return every version of a section, decrypted. As with `newest`, the caller records the reading."""
-    found = (await tx.execute(_EVERY, {"case_id": case_id, "section": section, "after": after})).all()
+    rows = (await tx.execute(_EVERY, {"case_id": case_id, "section": section, "after": after})).all()
     return tuple(
         Version(
             version=version,
@@ -132,7 +132,7 @@ async def versions(tx: AsyncConnection, cipher: AESGCM, case_id: str, section: s
             at=at,
             content=msgspec.json.decode(unseal(cipher, bytes(sealed), case_id, section, str(version))),
         )
-        for version, agency, by, at, sealed in found
+        for version, agency, by, at, sealed in rows
     )
 
 
@@ -141,22 +141,22 @@ async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: It
 
     after: sections written until then are sealed, µs UTC.
     """
-    found = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections), "after": after})).all()
-    return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in found}
+    rows = (await tx.execute(_NEWEST, {"case_id": case_id, "sections": list(sections), "after": after})).all()
+    return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in rows}
 
 
 async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
     """Return the decrypted texts recorded with answers, in order: need → (time and step → text). As with `newest`, the caller records the
     reading."""
-    found: dict[str, dict[str, Any]] = {}
+    texts: dict[str, dict[str, Any]] = {}
     for response_id, need, step, at, sealed in (await tx.execute(_SAID, {"case_id": case_id, "needs": list(needs), "after": after})).all():
-        words = unseal(cipher, sealed, case_id, response_id, need).decode()
-        found.setdefault(need, {})[f"{when(at)} {step}"] = words
-    return found
+        content = unseal(cipher, sealed, case_id, response_id, need).decode()
+        texts.setdefault(need, {})[f"{when(at)} {step}"] = content
+    return texts
 
 
 async def record(
-    tx: AsyncConnection, cipher: AESGCM, words: Mapping[str, str], *, case_id: str, response_id: str, offer_id: str, at: int
+    tx: AsyncConnection, cipher: AESGCM, texts: Mapping[str, str], *, case_id: str, response_id: str, offer_id: str, at: int
 ) -> None:
     """Store the texts that go with an answer, by need (reason, child-view)."""
     rows = [
@@ -166,9 +166,9 @@ async def record(
             "need": need,
             "offer_id": offer_id,
             "at": at,
-            "sealed": seal(cipher, said.encode(), case_id, response_id, need),
+            "sealed": seal(cipher, content.encode(), case_id, response_id, need),
         }
-        for need, said in words.items()
+        for need, content in texts.items()
     ]
     if rows:
         await tx.execute(_RECORD, rows)

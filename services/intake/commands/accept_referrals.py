@@ -47,7 +47,7 @@ REFERRAL = bulk.Table(
 )
 
 
-class _New(Struct):
+class _Entry(Struct):
     """A posting with the ids that it gets if its key is new."""
 
     posting: Posting
@@ -64,23 +64,23 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
     """
     now = await clock.now(tx)
     fresh = [_fresh(door, posting, now) for posting in postings]
-    answers = await idempotency.claim(tx, [one.claim for one in fresh])
-    new = [one for one, answer in zip(fresh, answers, strict=True) if answer is None]
+    answers = await idempotency.claim(tx, [entry.claim for entry in fresh])
+    new = [entry for entry, answer in zip(fresh, answers, strict=True) if answer is None]
     refused = await _crowded(tx, door, new) | await _foreign(tx, new)
-    await _open(tx, door, lists, [one for one in new if one.posting.found.case_id is None and id(one) not in refused])
-    for one in sorted(new, key=lambda one: one.receipt.case_id):  # every transaction locks cases in this order
-        if one.posting.found.case_id is not None and id(one) not in refused:
+    await _open(tx, door, lists, [entry for entry in new if entry.posting.found.case_id is None and id(entry) not in refused])
+    for entry in sorted(new, key=lambda entry: entry.receipt.case_id):  # every transaction locks cases in this order
+        if entry.posting.found.case_id is not None and id(entry) not in refused:
             try:
-                await _attach(tx, door, one)
+                await _attach(tx, door, entry)
             except Rejected:  # the case's erasure was approved meanwhile; only this posting is refused
-                refused[id(one)] = await _unclaimed(tx, one)
-    for one in new:
-        if id(one) not in refused:
-            door.crowd.took(one.posting.agency)
-    return [answer or refused.get(id(one)) or one.receipt for one, answer in zip(fresh, answers, strict=True)]
+                refused[id(entry)] = await _unclaimed(tx, entry)
+    for entry in new:
+        if id(entry) not in refused:
+            door.crowd.took(entry.posting.agency)
+    return [answer or refused.get(id(entry)) or entry.receipt for entry, answer in zip(fresh, answers, strict=True)]
 
 
-def _fresh(door: IntakeContext, posting: Posting, now: int) -> _New:
+def _fresh(door: IntakeContext, posting: Posting, now: int) -> _Entry:
     queue_id = door.new_id()
     receipt = Receipt(
         kind="referral",
@@ -90,113 +90,113 @@ def _fresh(door: IntakeContext, posting: Posting, now: int) -> _New:
         received_at=now,
     )
     body = door.keys.hmac("submission", *(posting.same or submission.sameness(posting.found, posting.agency)))
-    return _New(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
+    return _Entry(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
 
 
-async def _foreign(tx: AsyncConnection, new: Sequence[_New]) -> dict[int, Rejected]:
+async def _foreign(tx: AsyncConnection, new: Sequence[_Entry]) -> dict[int, Rejected]:
     """Return the refusals of postings that name a case which their sender may not see. Their claim is undone, so that the key is free
     again."""
     refused: dict[int, Rejected] = {}
-    for one in new:
-        if one.posting.found.case_id is not None and not await access.may_name(tx, one.posting.agency, one.receipt.case_id):
-            refused[id(one)] = await _unclaimed(tx, one)
+    for entry in new:
+        if entry.posting.found.case_id is not None and not await access.may_name(tx, entry.posting.agency, entry.receipt.case_id):
+            refused[id(entry)] = await _unclaimed(tx, entry)
     return refused
 
 
-async def _crowded(tx: AsyncConnection, door: IntakeContext, new: Sequence[_New]) -> dict[int, Rejected]:
+async def _crowded(tx: AsyncConnection, door: IntakeContext, new: Sequence[_Entry]) -> dict[int, Rejected]:
     """Return the refusals of routine postings of an agency that has sent very many. A posting from Kafka is never refused for this: its
     sender cannot be asked to wait."""
     refused: dict[int, Rejected] = {}
-    for one in new:
-        posting = one.posting
+    for entry in new:
+        posting = entry.posting
         why = door.crowd.refuses(posting.agency, posting.found.traits.urgency) if posting.door is Door.HTTP else None
         if why is not None:
-            await _free(tx, one)
-            refused[id(one)] = why
+            await _free(tx, entry)
+            refused[id(entry)] = why
     return refused
 
 
-async def _free(tx: AsyncConnection, one: _New) -> None:
+async def _free(tx: AsyncConnection, entry: _Entry) -> None:
     """Undo a claim, so that its key may be used again."""
     sql = "DELETE FROM intake.submission WHERE agency = :agency AND key = :key"
-    await tx.execute(text(sql), {"agency": one.posting.agency, "key": one.posting.key})
+    await tx.execute(text(sql), {"agency": entry.posting.agency, "key": entry.posting.key})
 
 
-async def _unclaimed(tx: AsyncConnection, one: _New) -> Rejected:
-    await _free(tx, one)
+async def _unclaimed(tx: AsyncConnection, entry: _Entry) -> Rejected:
+    await _free(tx, entry)
     return Rejected("unknown-case", "$.case_id", "name a case that you referred or hold an offer of, or leave case_id out", status=404)
 
 
-async def _open(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Sequence[_New]) -> None:
+async def _open(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Sequence[_Entry]) -> None:
     """Open a new case for each posting: key, case file, referral, queue row."""
     if not new:
         return
-    keys = door.keys.made(one.receipt.case_id for one in new)
+    keys = door.keys.made(entry.receipt.case_id for entry in new)
     cases: list[dict[str, Any]] = []
     sections: list[dict[str, Any]] = []
-    for one in new:
-        found, case_id = one.posting.found, one.receipt.case_id
+    for entry in new:
+        submitted, case_id = entry.posting.found, entry.receipt.case_id
         cipher = casefile.box(keys[case_id])
-        kept = CaseFacts(traits=found.traits, consent=found.consent, consent_by=one.posting.agency if found.consent else "")
+        kept = CaseFacts(traits=submitted.traits, consent=submitted.consent, consent_by=entry.posting.agency if submitted.consent else "")
         cases.append(
             {
                 "case_id": case_id,
-                "desk": lists.desk(found.traits.found_in, {one.removeprefix("agency:") for one in found.excludes}),
-                "drill": found.drill,
-                "opened_at": one.receipt.received_at,
+                "desk": lists.desk(submitted.traits.found_in, {actor.removeprefix("agency:") for actor in submitted.excludes}),
+                "drill": submitted.drill,
+                "opened_at": entry.receipt.received_at,
                 "sealed": casefile.seal_facts(cipher, case_id, kept),
             }
         )
         sections += (
-            casefile.row(cipher, case_id, name, content, version=1, agency=one.posting.agency, by=None, at=one.receipt.received_at)
-            for name, content in found.sections
+            casefile.row(cipher, case_id, name, content, version=1, agency=entry.posting.agency, by=None, at=entry.receipt.received_at)
+            for name, content in submitted.sections
         )
-    await access.exclude(tx, {one.receipt.case_id: one.posting.found.excludes for one in new})
-    queued = [_queued(one, keys[one.receipt.case_id], one.posting.found.drill) for one in new]
-    referrals = [_referral(one) for one in new]
+    await access.exclude(tx, {entry.receipt.case_id: entry.posting.found.excludes for entry in new})
+    queued = [_queued(entry, keys[entry.receipt.case_id], entry.posting.found.drill) for entry in new]
+    referrals = [_referral(entry) for entry in new]
     await bulk.write(tx, {KEY: door.keys.rows(keys), CASE: cases, casefile.SECTION: sections, REFERRAL: referrals, queue.QUEUE: queued})
     queue.wake(tx)
 
 
-async def _attach(tx: AsyncConnection, door: IntakeContext, one: _New) -> None:
+async def _attach(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> None:
     """Attach a further referral to a case that exists.
 
     Its sections become the newest where its sender may write them; where other agencies wrote before, they are put aside for the desk.
     Routing decides what its consent changes.
     """
-    found, case_id, at = one.posting.found, one.receipt.case_id, one.receipt.received_at
+    submitted, case_id, at = entry.posting.found, entry.receipt.case_id, entry.receipt.received_at
     case = await access.take(tx, door.keys, case_id)
-    writer = write.Writer(agency=one.posting.agency)
-    for name, content in found.sections:
+    writer = write.Writer(agency=entry.posting.agency)
+    for name, content in submitted.sections:
         await write.put(tx, door, case, writer, name, content, at, aside=not await write.may(tx, door, case, writer, name, at))
-    if found.consent is not None:
-        capped = disclosure_rules.capped(case.facts, found.consent, one.posting.agency, one.receipt.event_id)
+    if submitted.consent is not None:
+        capped = disclosure_rules.capped(case.facts, submitted.consent, entry.posting.agency, entry.receipt.event_id)
         await access.keep(tx, case, capped, case.desk)
     away = await access.kept_away(tx, case_id)
-    await access.exclude(tx, {case_id: door.lists().keepable(case.facts.traits.found_in, away, found.excludes)})
-    await bulk.write(tx, {REFERRAL: [_referral(one)]})
-    await queue.put_all(tx, [_queued(one, case.key, case.drill)])
+    await access.exclude(tx, {case_id: door.lists().keepable(case.facts.traits.found_in, away, submitted.excludes)})
+    await bulk.write(tx, {REFERRAL: [_referral(entry)]})
+    await queue.put_all(tx, [_queued(entry, case.key, case.drill)])
 
 
-def _referral(one: _New) -> dict[str, Any]:
-    receipt = one.receipt
+def _referral(entry: _Entry) -> dict[str, Any]:
+    receipt = entry.receipt
     return {
         "referral_id": receipt.id,
         "case_id": receipt.case_id,
-        "agency": one.posting.agency,
+        "agency": entry.posting.agency,
         "event_id": receipt.event_id,
         "received_at": receipt.received_at,
     }
 
 
-def _queued(one: _New, key: bytes, drill: bool) -> dict[str, Any]:
-    receipt, posting = one.receipt, one.posting
+def _queued(entry: _Entry, key: bytes, drill: bool) -> dict[str, Any]:
+    receipt, posting = entry.receipt, entry.posting
     event = submission.event(
         posting.found,
         referral_id=receipt.id,
         agency=posting.agency,
         door=posting.door,
         received_at=receipt.received_at,
-        claim=one.claim.said(),
+        claim=entry.claim.said(),
     )
-    return queue.row(receipt.case_id, structs.replace(event, signed=posting.signed), one.queue_id, key, drill)
+    return queue.row(receipt.case_id, structs.replace(event, signed=posting.signed), entry.queue_id, key, drill)

@@ -82,7 +82,7 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
     if event.word == Word.DECLINE:
         sql = "UPDATE intake.offer SET declined_by = :ignored WHERE offer_id = :id AND closed_at IS NULL"
         await tx.execute(text(sql), {"ignored": decided, "id": offer_id})
-    return await _say(tx, case, begun, event)
+    return await _emit(tx, case, begun, event)
 
 
 async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.ConsentBody) -> Receipt:
@@ -98,7 +98,7 @@ async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     event = responses.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
     capped = disclosure_rules.capped(case.facts, event.consent, post.agency, begun.receipt.event_id, desk=involved.desk)
     await access.keep(tx, case, capped, case.desk)
-    return await _say(tx, case, begun, event)
+    return await _emit(tx, case, begun, event)
 
 
 async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.TraitsBody) -> Receipt:
@@ -109,7 +109,7 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
         return begun.known
     case, _ = await _involved(tx, door, post, case_id)
     event = responses.traits(body, door.lists(), agency=post.agency, by=post.account, at=begun.receipt.received_at)
-    return await _say(tx, case, begun, event)
+    return await _emit(tx, case, begun, event)
 
 
 async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.ExclusionBody) -> Receipt:
@@ -126,7 +126,7 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     if event.actor == case.desk:
         desk = door.lists().desk(case.facts.traits.found_in, {*involved.agencies, event.actor})
         await access.keep(tx, case, case.facts, desk)
-    return await _say(tx, case, begun, event)
+    return await _emit(tx, case, begun, event)
 
 
 async def instruct(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.InstructionBody) -> Receipt:
@@ -147,7 +147,7 @@ async def instruct(tx: AsyncConnection, door: IntakeContext, post: Post, case_id
         _liftable(post, involved, event.target)
     if event.other is not None:
         await _other(tx, post, case_id, involved, event.other)
-    return await _say(tx, case, begun, event)
+    return await _emit(tx, case, begun, event)
 
 
 async def withdraw(tx: AsyncConnection, door: IntakeContext, post: Post, referral_id: str, body: responses.WithdrawalBody) -> Receipt:
@@ -161,7 +161,7 @@ async def withdraw(tx: AsyncConnection, door: IntakeContext, post: Post, referra
     event = responses.withdrawal(body, door.lists(), referral_id=referral_id, agency=post.agency, at=at)
     sql = "UPDATE intake.referral SET withdrawn_at = :at WHERE referral_id = :id AND withdrawn_at IS NULL"
     await tx.execute(text(sql), {"at": at, "id": referral_id})
-    return await _say(tx, case, begun, event)
+    return await _emit(tx, case, begun, event)
 
 
 async def write(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, section: str, content: bytes) -> int:
@@ -231,9 +231,9 @@ async def _begin(tx: AsyncConnection, door: IntakeContext, post: Post, kind: str
     return Begun(receipt=receipt, queue_id=queue_id, signed=post.signed, claim=claim, known=answer)
 
 
-async def _say(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
-    said = structs.replace(event, claim=begun.claim.said() if begun.claim else None, signed=begun.signed)
-    await queue.put(tx, case.case_id, said, begun.queue_id, case.key, drill=case.drill)
+async def _emit(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
+    claimed = structs.replace(event, claim=begun.claim.said() if begun.claim else None, signed=begun.signed)
+    await queue.put(tx, case.case_id, claimed, begun.queue_id, case.key, drill=case.drill)
     return begun.receipt
 
 

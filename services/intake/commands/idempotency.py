@@ -75,28 +75,28 @@ async def claim(tx: AsyncConnection, claims: Sequence[Claim]) -> list[Receipt | 
     Waits for another transaction that claims the same key. Keys are claimed in sorted order, so that two transactions never deadlock.
     """
     first: dict[tuple[str, bytes], Claim] = {}
-    for one in claims:
-        first.setdefault((one.agency, one.key), one)
+    for wanted in claims:
+        first.setdefault((wanted.agency, wanted.key), wanted)
     ordered = [first[name] for name in sorted(first)]
     new = {(agency, bytes(key)) for agency, key in (await tx.execute(_CLAIM, _values(ordered))).all()}
-    taken = {name: (one.body, one.receipt) for name, one in first.items() if name in new}
+    taken = {name: (wanted.body, wanted.receipt) for name, wanted in first.items() if name in new}
     old = [c for c in ordered if (c.agency, c.key) not in new]
     if old:
-        found = await rows(tx, _TAKEN, {"agency": [c.agency for c in old], "key": [c.key for c in old]})
-        taken |= {(r[0], bytes(r[1])): (bytes(r[2]), Receipt(**dict(zip(Receipt.__struct_fields__, r[3:], strict=True)))) for r in found}
-    return [_verdict(one, one is first[one.agency, one.key] and (one.agency, one.key) in new, taken) for one in claims]
+        stored = await rows(tx, _TAKEN, {"agency": [c.agency for c in old], "key": [c.key for c in old]})
+        taken |= {(r[0], bytes(r[1])): (bytes(r[2]), Receipt(**dict(zip(Receipt.__struct_fields__, r[3:], strict=True)))) for r in stored}
+    return [_verdict(wanted, wanted is first[wanted.agency, wanted.key] and (wanted.agency, wanted.key) in new, taken) for wanted in claims]
 
 
 def _values(claims: Sequence[Claim]) -> dict[str, object]:
-    sent = {name: [getattr(one, name) for one in claims] for name in ("agency", "key", "body")}
-    return {**sent, **{name: [getattr(one.receipt, name) for one in claims] for name in Receipt.__struct_fields__}}
+    sent = {name: [getattr(entry, name) for entry in claims] for name in ("agency", "key", "body")}
+    return {**sent, **{name: [getattr(entry.receipt, name) for entry in claims] for name in Receipt.__struct_fields__}}
 
 
-def _verdict(one: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, Receipt]]) -> Receipt | Rejected | None:
+def _verdict(wanted: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[bytes, Receipt]]) -> Receipt | Rejected | None:
     if new:
         return None
-    body, receipt = taken[one.agency, one.key]
-    if hmac.compare_digest(body, one.body):
+    body, receipt = taken[wanted.agency, wanted.key]
+    if hmac.compare_digest(body, wanted.body):
         return receipt
     return Rejected(REUSED, "Idempotency-Key", "this key stands for something else that you sent; use a new key", status=409)
 
@@ -109,8 +109,8 @@ async def put_back(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
 
 async def taken(tx: AsyncConnection, agency: str, key: bytes) -> Receipt | None:
     """Return the receipt of a key; None when nothing was accepted under it."""
-    found = await rows(tx, _TAKEN, {"agency": [agency], "key": [key]})
-    return Receipt(**dict(zip(Receipt.__struct_fields__, found[0][3:], strict=True))) if found else None
+    stored = await rows(tx, _TAKEN, {"agency": [agency], "key": [key]})
+    return Receipt(**dict(zip(Receipt.__struct_fields__, stored[0][3:], strict=True))) if stored else None
 
 
 async def refusals(tx: AsyncConnection, agency: str, key: bytes) -> tuple[Refusal, ...]:

@@ -83,17 +83,17 @@ def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last:
     except Rejected as why:
         return Unreadable(reason=why.code, key=key, why=why)
     try:
-        found = _found(raw, headers, private, lists)
+        submitted = _submission(raw, headers, private, lists)
     except Rejected as why:
         return Unreadable(reason=why.code, key=key, why=why, signed=signed)
     except Malformed as error:
         return Unreadable(
             reason=error.reason, key=key, why=Rejected(error.reason, "value", _HINTS.get(error.reason, _ENCRYPT)), signed=signed
         )
-    return Posting(agency=raw.agency, key=key, door=Door.KAFKA, found=found, signed=signed)
+    return Posting(agency=raw.agency, key=key, door=Door.KAFKA, found=submitted, signed=signed)
 
 
-def _found(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, lists: Lists) -> submission.Submission:
+def _submission(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, lists: Lists) -> submission.Submission:
     type_ = _text(headers, "ce_type") or TYPE
     if type_ != TYPE:
         newer = type_.rpartition(".")[0] == TYPE.rpartition(".")[0]
@@ -112,12 +112,12 @@ def _found(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, li
 def _drill(headers: Mapping[str, bytes]) -> bool:
     """Return True if an Avro record is an exercise. Rejected: neither true nor false, or a header that the record's signature does not
     cover."""
-    said = _text(headers, DRILL)
-    if said not in _DRILLS or (DRILL in headers and not said):
+    word = _text(headers, DRILL)
+    if word not in _DRILLS or (DRILL in headers and not word):
         raise Rejected("wrong-type", DRILL, "send true or false; without the header it is a real person")
     if DRILL in headers and "ce_dssematerial" in headers and "drill" not in _text(headers, "ce_signedextattrs").split(","):
         raise Rejected("bad-signature", "ce_signedextattrs", "sign drill too, or leave the header out", status=400)
-    return _DRILLS[said]
+    return _DRILLS[word]
 
 
 def _body(body: bytes) -> ReferralSubmitted:

@@ -82,18 +82,18 @@ async def hold(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: 
     """Place a hold: the case must be kept. The same basis twice is one hold."""
     basis = door.lists().word(HOLD_BASIS, basis, "$.basis")
     await _taken(tx, door, who, case_id)
-    known = next((one for one in await erasures.holds(tx, case_id) if one.basis == basis), None)
+    known = next((active for active in await erasures.holds(tx, case_id) if active.basis == basis), None)
     if known is not None:
         return known
-    made = Hold(id=door.new_id(), case_id=case_id, basis=basis, placed_by=who.id, placed_at=await clock.now(tx))
-    await erasures.place(tx, made)
-    return made
+    placed = Hold(id=door.new_id(), case_id=case_id, basis=basis, placed_by=who.id, placed_at=await clock.now(tx))
+    await erasures.place(tx, placed)
+    return placed
 
 
 async def lift(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: str, basis: str) -> Hold:
     """Lift a hold. Rejected 403: the person who placed it cannot lift it. 409: there is no such hold."""
     await _taken(tx, door, who, case_id)
-    known = next((one for one in await erasures.holds(tx, case_id) if one.basis == basis), None)
+    known = next((active for active in await erasures.holds(tx, case_id) if active.basis == basis), None)
     if known is None:
         raise Rejected("not-held", "$.basis", "no hold with this basis stands", status=409)
     if known.placed_by == who.id:

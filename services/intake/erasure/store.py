@@ -114,8 +114,8 @@ _READ = text(
 
 async def of_case(tx: AsyncConnection, case_id: str) -> Erasure | None:
     """Return the erasure of a case, unless it was refused."""
-    found = await rows(tx, f"SELECT {_COLUMNS} FROM intake.erasure WHERE case_id = :case AND refused_at IS NULL", {"case": case_id})  # noqa: S608
-    return Erasure(**found[0]._mapping) if found else None
+    matches = await rows(tx, f"SELECT {_COLUMNS} FROM intake.erasure WHERE case_id = :case AND refused_at IS NULL", {"case": case_id})  # noqa: S608
+    return Erasure(**matches[0]._mapping) if matches else None
 
 
 async def at_desk(tx: AsyncConnection, desk: str) -> tuple[Erasure, ...]:
@@ -157,8 +157,8 @@ async def held(tx: AsyncConnection, case_id: str) -> tuple[str, ...]:
         "SELECT closed_at IS NULL, EXISTS (SELECT FROM intake.link l JOIN intake.casefile c ON c.case_id = l.case_id "
         "WHERE l.other = :case AND l.how = :raised AND c.closed_at IS NULL) FROM intake.casefile WHERE case_id = :case"
     )
-    found = await rows(tx, sql, {"case": case_id, "raised": RAISED})
-    by_itself = [word for word, true in zip((OPEN, COMPLAINT), found[0] if found else (), strict=False) if true]
+    states = await rows(tx, sql, {"case": case_id, "raised": RAISED})
+    by_itself = [word for word, true in zip((OPEN, COMPLAINT), states[0] if states else (), strict=False) if true]
     return (*by_itself, *(hold.basis for hold in await holds(tx, case_id)))
 
 

@@ -45,10 +45,10 @@ class ErasureWorker:
 
     def against(self) -> Mapping[str, str]:
         """Return the reasons why the service is not ready: the database may hold erased cases until the topic was read."""
-        found = {}
+        reasons = {}
         if not self._applied:
-            found["erasures"] = "erasures are being applied again; if it stays, do database and broker answer?"
-        return found
+            reasons["erasures"] = "erasures are being applied again; if it stays, do database and broker answer?"
+        return reasons
 
     def gate(self, app: ASGIApp) -> ASGIApp:
         """Return the application behind a gate that stays shut until erasures are applied again."""
@@ -85,19 +85,19 @@ class ErasureWorker:
             waiting = await store.under_way(tx)
         if waiting:  # making a client blocks the event loop for 25 ms (TLS): make none when there is nothing to do
             async with httpx.AsyncClient(base_url=self._settings.audit_url, timeout=audit_client.ANSWER_S) as audit:
-                covered = [one.case_id for one in waiting if await self._proven(audit, one)]
+                covered = [erasure.case_id for erasure in waiting if await self._proven(audit, erasure)]
             await self.destroy(covered)
         async with self._door.begin() as tx:
             self._known = len(await store.destroyed(tx))
 
-    async def _proven(self, audit: httpx.AsyncClient, one: Erasure) -> bool:
+    async def _proven(self, audit: httpx.AsyncClient, erasure: Erasure) -> bool:
         """Return True if the log contains this erasure, by a proof that satisfies the witness policy. After a false proof nothing is
         destroyed."""
         try:
-            return await audit_client.covered(audit, self._door.keys, self._policy, one.event_id, one.case_id)
+            return await audit_client.covered(audit, self._door.keys, self._policy, erasure.event_id, erasure.case_id)
         except Malformed as error:
             hint = f"{error}: nothing is destroyed; find out who answers at REFERRAL_AUDIT_URL in the place of audit"
-            observe.log().error("the proof of an erasure does not hold", service="intake", case_id=one.case_id, hint=hint)
+            observe.log().error("the proof of an erasure does not hold", service="intake", case_id=erasure.case_id, hint=hint)
             return False
 
     async def destroy(self, cases: Collection[str]) -> None:
@@ -120,17 +120,17 @@ class ErasureWorker:
         async with self._door.begin() as tx:
             start, gone = await store.read_up_to(tx), await store.destroyed(tx)
         ends: dict[int, int] = {}
-        said = {}
+        erasures = {}
         begin = {(CaseErased.TOPIC, partition): offset for partition, offset in start.items()}
         async for (topic, partition), record in scan.whole(self._settings, [CaseErased.TOPIC], begin):
             ends[partition] = record.offset + 1
-            if (found := erasure_tag.said(self._intake, topic, record.value or b"")) is not None:
-                said[found[0].case_id] = found
-        kept = await key_topic.kept(self._settings) if said or gone else {}
+            if (logged := erasure_tag.said(self._intake, topic, record.value or b"")) is not None:
+                erasures[logged[0].case_id] = logged
+        wrapped = await key_topic.kept(self._settings) if erasures or gone else {}
         async with self._door.begin() as tx:
-            for meta, body in said.values():
+            for meta, body in erasures.values():
                 await store.found(tx, meta.cause_id, meta.case_id, body)
-            back = await store.again(tx, gone | (said.keys() - kept.keys())) | (gone & kept.keys())
-        await self.destroy(back)
+            returned = await store.again(tx, gone | (erasures.keys() - wrapped.keys())) | (gone & wrapped.keys())
+        await self.destroy(returned)
         async with self._door.begin() as tx:
             await store.have_read(tx, ends)

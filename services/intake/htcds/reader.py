@@ -80,19 +80,19 @@ def from_csv(data: bytes, table: Fields) -> Sheet:
 def from_json(data: bytes, table: Fields) -> Sheet:
     """Return the sheet of a JSON array of records, or of one record. Rejected: as every JSON body; a record that is no object; too many."""
     value = strict_json.read(data)
-    found = value if isinstance(value, list) else [value]
-    if len(found) > ROWS:
+    items = value if isinstance(value, list) else [value]
+    if len(items) > ROWS:
         raise _too_many("$")
     records: list[Record] = []
     left: dict[str, list[int]] = {}
-    for i, one in enumerate(found):
-        if not isinstance(one, dict):
+    for i, item in enumerate(items):
+        if not isinstance(item, dict):
             raise Rejected("wrong-type", f"$[{i}]", "a record is a JSON object with the fields of HTCDS")
         faults: list[Rejected] = []
         cells: dict[str, str] = {}
-        if len(one) > COLUMNS or len(left) > COLUMNS:
+        if len(item) > COLUMNS or len(left) > COLUMNS:
             raise _too_wide(f"$[{i}]")
-        for name, inner in one.items():
+        for name, inner in item.items():
             field = table.fields.get(name)
             if field is None or field.left:
                 left.setdefault(name if _FIELD_LIKE.fullmatch(name) else "", []).append(i)
@@ -143,8 +143,8 @@ def _row(number: int, cells: list[str], known: list[str], kept: list[bool]) -> R
             "wrong-width", f"row {number}", f"this row has {len(cells)} cells, the first one has {width}; is a comma in no quotes?"
         )
         return Record(row=number, place=place, cells={}, faults=(fault,))
-    found = {name: cell.strip() for name, cell, keep in zip(known, cells, kept, strict=False) if keep and cell.strip()}
-    return Record(row=number, place=place, cells=found)
+    filled = {name: cell.strip() for name, cell, keep in zip(known, cells, kept, strict=False) if keep and cell.strip()}
+    return Record(row=number, place=place, cells=filled)
 
 
 def _text(field: Field, value: Any, where: str) -> str:

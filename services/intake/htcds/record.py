@@ -113,9 +113,9 @@ class _Reading:
             languages=self._all("languages"),
             flags=self._all("flags"),
         )
-        for one in contradictions(traits):
-            first, second = (self._record.place + self._column(name) for name in (one.one, one.other))
-            self.faults.append(submit.contradiction(first, second, one.why))
+        for clash in contradictions(traits):
+            first, second = (self._record.place + self._column(name) for name in (clash.one, clash.other))
+            self.faults.append(submit.contradiction(first, second, clash.why))
         return traits
 
     def _column(self, trait: str) -> str:
@@ -139,8 +139,8 @@ class _Reading:
                 self.faults.append(fault)
 
     def _excludes(self) -> tuple[str, ...]:
-        said = self._values.get("ref_Excludes")
-        return tuple(said) if isinstance(said, list) else ()
+        actors = self._values.get("ref_Excludes")
+        return tuple(actors) if isinstance(actors, list) else ()
 
     def _words(self, trait: str) -> Iterable[str]:
         """Yield the words of a trait's fields, in our codes."""
@@ -161,26 +161,26 @@ class _Reading:
 
     def _age(self) -> tuple[str, str]:
         """Return (age, age band): from the birthdate, with the sender's own word above it; uncertain without either."""
-        told, born = self._coded("age", ""), self._values.get("prs_Birthdate")
+        stated, born = self._coded("age", ""), self._values.get("prs_Birthdate")
         if not isinstance(born, str):
-            return told or "uncertain", "unknown"
+            return stated or "uncertain", "unknown"
         day = date.fromisoformat(born)
         years = self._day.year - day.year - ((self._day.month, self._day.day) < (day.month, day.day))
         if not 0 <= years <= OLDEST:
             self._fault("out-of-range", "prs_Birthdate", f"a birthdate lies 0 to {OLDEST} years before the referral")
         bands = (band for band in self._lists.codes.get("age-band", ()) if "-" in band)
-        band = next((one for one in bands if int(one.split("-")[0]) <= years <= int(one.split("-")[1])), "unknown")
-        if told == "uncertain" and not fits(told, band):
+        band = next((item for item in bands if int(item.split("-")[0]) <= years <= int(item.split("-")[1])), "unknown")
+        if stated == "uncertain" and not fits(stated, band):
             band = "unknown"  # the sender's word counts more than the papers: a person whose age is in doubt gets a child's protection
-        return told or ("child" if years < 18 else "adult"), band
+        return stated or ("child" if years < 18 else "adult"), band
 
     def _found_in(self, home: str) -> str:
         named = self._values.get("ref_FoundIn")
-        found = self._lists.place(str(named)) if named else home
-        if not found:
+        municipality = self._lists.place(str(named)) if named else home
+        if not municipality:
             hint = f"name the municipality where the person is now: {', '.join(self._lists.codes['municipality'])}"
             self._fault("unknown-code" if named else "missing-field", "ref_FoundIn", hint)
-        return found
+        return municipality
 
     def _origin(self) -> str:
         countries = self._values.get("prs_Citizenship")

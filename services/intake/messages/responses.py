@@ -92,9 +92,9 @@ def response(
             raise Rejected("not-recorded", f"$.texts.{missing[0]}", f"this decision needs its words on record: {', '.join(missing)}")
     elif body.code:
         raise Rejected("not-asked", "$.code", f"{word} takes no code; leave it out")
-    for need, said in body.texts.items():
+    for need, text in body.texts.items():
         lists.word("need", need, "$.texts")
-        if not said.strip():
+        if not text.strip():
             raise Rejected("not-recorded", f"$.texts.{need}", "say it in words")
     return ResponseSubmitted(
         response_id=id,

@@ -46,31 +46,32 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
             hint = f"your agency signs what it sends: send {INPUT.title()} and {SIGNATURE.title()} (RFC 9421, see docs/agencies.md)"
             raise Rejected("must-sign", INPUT.title(), hint, status=HTTPStatus.UNAUTHORIZED)
         return None
-    said = _said(request)
+    parsed = _parsed(request)
     if request.method == "POST" and "idempotency-key" not in request.headers and _media(request) == "application/json":
         hint = "sign it under an Idempotency-Key: then what somebody sends a second time does nothing"
         raise Rejected("missing-key", "Idempotency-Key", hint, status=400)
     needed = (*COVERED, *(("idempotency-key",) if "idempotency-key" in request.headers else ()))
-    if missing := [name for name in needed if name not in said.covered]:
+    if missing := [name for name in needed if name not in parsed.covered]:
         raise _bad(INPUT, f"cover also {', '.join(missing)}")
-    key = _key(policy, agency, said.keyid, f"{INPUT.title()}: keyid")
-    if said.algorithm not in ("", "ed25519"):
+    key = _key(policy, agency, parsed.keyid, f"{INPUT.title()}: keyid")
+    if parsed.algorithm not in ("", "ed25519"):
         raise _bad(INPUT, "sign with Ed25519; alg is ed25519, or left out")
     try:
-        base = http_signature.base(said, _values(request, said))
+        base = http_signature.base(parsed, _values(request, parsed))
     except Malformed as error:
         raise _bad(INPUT, _detail(error)) from None
-    if not http_signature.holds(key.public, said.signature, base):
+    if not http_signature.holds(key.public, parsed.signature, base):
         raise _wrong(
-            SIGNATURE.title(), "it is not the key's signature of this base, whose lines end in one newline but the last: " + _shown(said)
+            SIGNATURE.title(),
+            "it is not the key's signature of this base, whose lines end in one newline but the last: " + _base_names(parsed),
         )
     if authority and _authority(request) != authority:
         raise _wrong("@authority", "it was signed for another host than this one")
     _digest(request)
-    if not now - CLOCKS_S <= said.created <= now + CLOCKS_S or 0 < said.expires < now:
+    if not now - CLOCKS_S <= parsed.created <= now + CLOCKS_S or 0 < parsed.expires < now:
         hint = f"sign each request when you send it: created is Unix time in seconds, within {CLOCKS_S} s of our clock, which says {now}"
         raise Rejected("stale-signature", f"{INPUT.title()}: created", hint, status=HTTPStatus.UNAUTHORIZED)
-    return Signed(agency=agency, public=key.public, scheme=Scheme.HTTP, base=base, signature=said.signature, sequence=0)
+    return Signed(agency=agency, public=key.public, scheme=Scheme.HTTP, base=base, signature=parsed.signature, sequence=0)
 
 
 def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[str, str], policy: Signing) -> Signed | None:
@@ -97,8 +98,8 @@ def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[
         raise _wrong("ce_dssematerial", "its payload is not the digest of these attributes and this value, in the extension's order")
     if not http_signature.holds(listed.public, signature, event_signature.encoding(payload)):
         raise _wrong("ce_dssematerial", "it is not the key's signature of the payload in DSSE's encoding")
-    for name, is_ in (("topic", f"ingress.{agency}"), ("key", (key or b"").decode("utf-8", "replace")), ("specversion", "1.0")):
-        if attributes.get(name, "") != is_:
+    for name, expected in (("topic", f"ingress.{agency}"), ("key", (key or b"").decode("utf-8", "replace")), ("specversion", "1.0")):
+        if attributes.get(name, "") != expected:
             raise _wrong(
                 f"ce_{name}", "it was signed for another place: sign the topic without a stack's prefix, the record's key, version 1.0"
             )
@@ -119,7 +120,7 @@ def no_gap(sent: int, last: int) -> None:
         raise Rejected("sequence-gap", "ce_sequence", f"number {last + 1} never came: publish from there on again, in order", status=409)
 
 
-def _said(request: Request) -> Said:
+def _parsed(request: Request) -> Said:
     for name in (INPUT, SIGNATURE):
         if len(request.headers.get(name, ())) != 1:
             raise _bad(name, "send both, each once")
@@ -133,17 +134,17 @@ def _media(request: Request) -> str:
     return "".join(request.headers.get("content-type", ())).partition(";")[0].strip().lower()
 
 
-def _values(request: Request, said: Said) -> dict[str, str]:
+def _values(request: Request, parsed: Said) -> dict[str, str]:
     """Return the value of each covered component. Rejected: a header came twice."""
     values = {"@method": request.method, "@path": request.path}
     if host := _authority(request):
         values["@authority"] = host
-    for name in said.covered:
-        found = request.headers.get(name, ())
-        if len(found) > 1:
+    for name in parsed.covered:
+        values_sent = request.headers.get(name, ())
+        if len(values_sent) > 1:
             raise _bad(name, "send what is signed once")
-        if found:
-            values[name] = found[0].strip()
+        if values_sent:
+            values[name] = values_sent[0].strip()
     return values
 
 
@@ -153,27 +154,27 @@ def _authority(request: Request) -> str:
 
 
 def _digest(request: Request) -> None:
-    said = http_signature.sha256(",".join(request.headers.get("content-digest", ())))
-    if not said:
+    digest = http_signature.sha256(",".join(request.headers.get("content-digest", ())))
+    if not digest:
         raise _bad("content-digest", "send sha-256=:base64 of the body's SHA-256: (RFC 9530)")
-    if said != hashlib.sha256(request.body).digest():
+    if digest != hashlib.sha256(request.body).digest():
         hint = "it is not the SHA-256 of the body that came: take it over the exact bytes that you send, after any serialising"
         raise Rejected("digest-differs", "Content-Digest", hint, status=400)
 
 
 def _key(policy: Signing, agency: str, keyid: str, where: str) -> SigningKey:
-    found = next((key for key in policy.keys if key.id == keyid), None)
-    if found is None:
+    listed = next((key for key in policy.keys if key.id == keyid), None)
+    if listed is None:
         known = ", ".join(key.id for key in policy.keys) or "none yet"
         hint = (
             f"name a key that the directory lists for {agency} now: {known}; `referral agency key` makes one, the policy's keeper lists it"
         )
         raise Rejected("unknown-signing-key", where, hint, status=HTTPStatus.UNAUTHORIZED)
-    return found
+    return listed
 
 
-def _shown(said: Said) -> str:
-    return ", ".join((*said.covered, "@signature-params"))
+def _base_names(parsed: Said) -> str:
+    return ", ".join((*parsed.covered, "@signature-params"))
 
 
 def _detail(error: Malformed) -> str:

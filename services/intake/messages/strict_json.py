@@ -77,10 +77,10 @@ def canonical(value: Any) -> bytes:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise _Twice
-    return found
+    return fields
 
 
 def _constant(word: str) -> NoReturn:
@@ -110,8 +110,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_constant)
 
 def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
     """Raise msgspec's message in our words, without unknown names: they may be about a person."""
-    found = _PLACE.search(message)
-    place = found["place"].removeprefix("key in ") if found else "$"
+    located = _PLACE.search(message)
+    place = located["place"].removeprefix("key in ") if located else "$"
     place = place.replace("$", where, 1)
     if missing := _MISSING.search(message):
         raise Rejected("missing-field", f"{place}.{missing[1]}", "this field is needed")

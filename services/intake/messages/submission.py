@@ -91,23 +91,23 @@ def submission(data: bytes, lists: Lists) -> Submission:
     )
 
 
-def excludes(said: tuple[str, ...], lists: Lists, where: str) -> tuple[str, ...]:
+def excludes(actors: tuple[str, ...], lists: Lists, where: str) -> tuple[str, ...]:
     """Return the excluded actors, in the given order.
 
     Rejected: not kind:id, an unknown agency or relation, an invalid account id, an actor named twice, or so many desks that none is left.
     """
-    found = tuple(_actor(one, lists, f"{where}[{i}]") for i, one in enumerate(said))
-    if len(found) > EXCLUDES:
+    listed = tuple(_actor(actor, lists, f"{where}[{i}]") for i, actor in enumerate(actors))
+    if len(listed) > EXCLUDES:
         raise Rejected("out-of-range", where, f"name at most {EXCLUDES}")
-    if len(set(found)) != len(found):
+    if len(set(listed)) != len(listed):
         raise Rejected("repeated-code", where, "name each once")
-    if lists.country_desk != lists.oversight and {f"agency:{lists.country_desk}", f"agency:{lists.oversight}"} <= set(found):
+    if lists.country_desk != lists.oversight and {f"agency:{lists.country_desk}", f"agency:{lists.oversight}"} <= set(listed):
         raise Rejected("last-desk", where, "of the country's desk and oversight one must stay: exclude the member of staff instead")
-    return found
+    return listed
 
 
-def _actor(said: str, lists: Lists, where: str) -> str:
-    kind, colon, actor = said.partition(":")
+def _actor(text: str, lists: Lists, where: str) -> str:
+    kind, colon, actor = text.partition(":")
     if not colon or kind.upper() not in tuple(ActorKind)[1:]:
         raise Rejected("unknown-code", where, "write agency:<id>, staff:<account id> or relation:<word>")
     return f"{kind.lower()}:{excluded(ActorKind(kind.upper()), actor, lists, where)}"
@@ -124,16 +124,16 @@ def excluded(kind: ActorKind, actor: str, lists: Lists, where: str) -> str:
 
 def codes_only(data: bytes, lists: Lists) -> Submission:
     """Return the checked body of a Kafka record. Rejected(personal-facts): the case file never travels on Kafka, encrypted or not."""
-    found = submission(data, lists)
-    if found.sections:
+    submitted = submission(data, lists)
+    if submitted.sections:
         hint = "leave file out here; publish the codes, then PUT /v1/cases/{case_id}/file/{section} over HTTPS"
         raise Rejected("personal-facts", "$.file", hint)
-    return found
+    return submitted
 
 
 def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
     """Return all traits of a case, each a word of its list. Rejected(contradiction): two traits that cannot both hold."""
-    found = Traits(
+    checked = Traits(
         concern=lists.word("concern", body.concern, f"{where}.concern"),
         age=lists.word("age", body.age, f"{where}.age"),
         age_band=lists.word("age-band", body.age_band, f"{where}.age_band"),
@@ -146,9 +146,9 @@ def traits(body: TraitsBody, lists: Lists, where: str) -> Traits:
         languages=lists.words("language", body.languages, f"{where}.languages"),
         flags=lists.words("flag", body.flags, f"{where}.flags"),
     )
-    for one in contradictions(found):
-        raise contradiction(f"{where}.{one.one}", f"{where}.{one.other}", one.why)
-    return found
+    for clash in contradictions(checked):
+        raise contradiction(f"{where}.{clash.one}", f"{where}.{clash.other}", clash.why)
+    return checked
 
 
 def contradiction(one: str, other: str, why: str) -> Rejected:
@@ -186,29 +186,29 @@ def section(name: str, content: dict[str, Any], lists: Lists, where: str) -> byt
 
 
 def event(
-    found: Submission, *, referral_id: str, agency: str, door: Door, received_at: int, claim: Claim | None = None
+    submitted: Submission, *, referral_id: str, agency: str, door: Door, received_at: int, claim: Claim | None = None
 ) -> ReferralSubmitted:
     """Return the event. Its `sections` are the names of the sections that were filled, never their content."""
     return ReferralSubmitted(
         referral_id=referral_id,
         agency=agency,
         door=door,
-        opens=found.case_id is None,
-        traits=found.traits,
-        consent=found.consent,
-        sections=tuple(name for name, _ in found.sections),
-        excludes=found.excludes,
+        opens=submitted.case_id is None,
+        traits=submitted.traits,
+        consent=submitted.consent,
+        sections=tuple(name for name, _ in submitted.sections),
+        excludes=submitted.excludes,
         received_at=received_at,
         claim=claim,
     )
 
 
-def sameness(found: Submission, agency: str) -> tuple[bytes, ...]:
+def sameness(submitted: Submission, agency: str) -> tuple[bytes, ...]:
     """Return bytes that are equal for two equal bodies: the event without what intake adds, the case named, and the content of each
     section."""
-    body = codec.encode(event(found, referral_id=NIL, agency=agency, door=Door.UNKNOWN, received_at=0))
-    flat = tuple(part for name, content in found.sections for part in (name.encode(), content))
-    return (b"referral", body, (found.case_id or "").encode(), bytes([found.drill]), *flat)
+    body = codec.encode(event(submitted, referral_id=NIL, agency=agency, door=Door.UNKNOWN, received_at=0))
+    flat = tuple(part for name, content in submitted.sections for part in (name.encode(), content))
+    return (b"referral", body, (submitted.case_id or "").encode(), bytes([submitted.drill]), *flat)
 
 
 def is_id(value: str) -> bool:

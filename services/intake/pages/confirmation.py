@@ -39,40 +39,40 @@ def link(where: str, word: str, at: int, token: str) -> str:
 
 def ordered(query: QueryParams, where: str, visit: Visit, say: Words) -> Sent | None:
     """Return the confirmation in the link of a task; None without one, or for a link that we did not make."""
-    found = _taken(query, where, visit)
-    if found is None:
+    sent = _taken(query, where, visit)
+    if sent is None:
         return None
-    word, at = found
+    word, at = sent
     time = relative_time.clock(say, at, visit.now)
     return Sent(title=say("task.sent", word=say(f"instruct.{word}")), means=say("sent.waiting", time=time))
 
 
-def became(query: QueryParams, where: str, visit: Visit, say: Words, said: Sequence[Answer]) -> Sent | None:
+def became(query: QueryParams, where: str, visit: Visit, say: Words, answers: Sequence[Answer]) -> Sent | None:
     """Return the effect of the answer in the link of an offer. said: all answers to the offer, the oldest first."""
-    found = _taken(query, where, visit)
-    if found is None:
+    sent = _taken(query, where, visit)
+    if sent is None:
         return None
-    word, at = found
-    mine = next((one for one in said if (one.word, one.at) == found), Answer(word=word, at=at, became=None, login=""))
+    word, at = sent
+    mine = next((answer for answer in answers if (answer.word, answer.at) == sent), Answer(word=word, at=at, became=None, login=""))
     name, time = say(f"word.{word}"), relative_time.clock(say, at, visit.now)
     if mine.became is None:
         return Sent(title=say("sent.title", word=name), means=say("sent.waiting", time=time))
     if not mine.became:
         return Sent(title=say("sent.title", word=name), means=say("sent.counts", time=time), counts=True)
-    means = f"{say('sent.received', time=time)} {_why(mine, said, say, visit.now)}"
+    means = f"{say('sent.received', time=time)} {_why(mine, answers, say, visit.now)}"
     return Sent(title=say("sent.nothing", word=name), means=means, counts=False)
 
 
-def line(one: Answer, said: Sequence[Answer], say: Words, now: int) -> str:
+def line(answer: Answer, answers: Sequence[Answer], say: Words, now: int) -> str:
     """Return one line of the offer's history of answers: time, person, word and effect."""
-    who = one.login or say("sent.system")
-    told = say("sent.open") if one.became is None else say("sent.effect") if not one.became else _why(one, said, say, now)
-    return f"{relative_time.clock(say, one.at, now)} · {who} · {say(f'word.{one.word}')}: {told}"
+    who = answer.login or say("sent.system")
+    effect = say("sent.open") if answer.became is None else say("sent.effect") if not answer.became else _why(answer, answers, say, now)
+    return f"{relative_time.clock(say, answer.at, now)} · {who} · {say(f'word.{answer.word}')}: {effect}"
 
 
-def _why(mine: Answer, said: Sequence[Answer], say: Words, now: int) -> str:
+def _why(mine: Answer, answers: Sequence[Answer], say: Words, now: int) -> str:
     """Return the reason why an answer changed nothing: a colleague's earlier answer, else routing's reason. An exclusion is never shown."""
-    first = next((one for one in reversed(said) if one.became == "" and one.at <= mine.at and one is not mine), None)
+    first = next((answer for answer in reversed(answers) if answer.became == "" and answer.at <= mine.at and answer is not mine), None)
     if first is not None:
         time = relative_time.clock(say, first.at, now)
         return say("became.colleague", who=first.login or say("sent.system"), word=say(f"word.{first.word}"), time=time)

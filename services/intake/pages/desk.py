@@ -26,7 +26,6 @@ from services.intake.commands.act_on_case import Post
 from services.intake.messages import responses
 from services.intake.model import Answer, Offer, Situation, Spot, Task
 from services.intake.pages import confirmation, forms, inbox
-from services.intake.pages import task as pages_choices
 from services.intake.pages import task as pages_task
 from services.intake.pages.forms import Entered
 from services.intake.pages.page_request import PageRequest, known_id
@@ -35,22 +34,22 @@ from services.intake.projection.timeline import Line
 
 async def call(call: PageRequest) -> Response:
     """Return the page of an offer whose agency is telephoned."""
-    found, spot, said = await _called(call)
-    return inbox.offer_page(call, found, spot, said, where=f"/calls/{found.offer_id}", by_phone=True)
+    offer, spot, answers = await _called(call)
+    return inbox.offer_page(call, offer, spot, answers, where=f"/calls/{offer.offer_id}", by_phone=True)
 
 
 async def answer_call(call: PageRequest) -> Response:
     """Record the agency's answer: via PHONE, by this account."""
-    found, spot, said = await _called(call)
-    entered = forms.answer(call.form, found)
+    offer, spot, answers = await _called(call)
+    entered = forms.answer(call.form, offer)
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
-        sent = await inbox.send(call, found, entered, via="PHONE")
+        sent = await inbox.send(call, offer, entered, via="PHONE")
         if isinstance(sent, Response):
             return sent
         entered, status = sent
-    where = f"/calls/{found.offer_id}"
-    return inbox.offer_page(call, found, spot, said, where=where, by_phone=True, entered=entered, errors=entered.errors, status=status)
+    where = f"/calls/{offer.offer_id}"
+    return inbox.offer_page(call, offer, spot, answers, where=where, by_phone=True, entered=entered, errors=entered.errors, status=status)
 
 
 async def task(call: PageRequest) -> Response:
@@ -60,32 +59,32 @@ async def task(call: PageRequest) -> Response:
 
 async def instruct(call: PageRequest) -> Response:
     """Give an instruction, once for each form."""
-    asked = await _tasked(call)
-    found, door, who = asked.task, call.pages.door, call.visit.who
-    entered = forms.instruction(call.form, pages_task.offered(found, asked.choices, asked.now), _fields(asked.choices))
-    if entered.errors and set(entered.errors) != {"top"}:  # the order may be impossible because this very form came before; its key tells
-        return _page(call, asked, entered=entered, errors=entered.errors, status=422)
+    data = await _tasked(call)
+    task, door, who = data.task, call.pages.door, call.visit.who
+    entered = forms.instruction(call.form, pages_task.offered(task, data.choices, data.now), _fields(data.choices))
+    if entered.errors and set(entered.errors) != {"top"}:  # this very form may have come before: its key tells
+        return _page(call, data, entered=entered, errors=entered.errors, status=422)
     linking, anew = entered.word == "LINK", entered.word == "REOPEN"
     body = responses.InstructionBody(
         word=entered.word,
         reason=entered.reason,
-        track_id=None if anew else found.track_id,
-        step="" if anew else found.step,
-        seat=found.seat,
-        target=entered.how if linking else SETTLED if entered.word == "SETTLE" and not asked.choices.codes else entered.target,
+        track_id=None if anew else task.track_id,
+        step="" if anew else task.step,
+        seat=task.seat,
+        target=entered.how if linking else SETTLED if entered.word == "SETTLE" and not data.choices.codes else entered.target,
         other=entered.target if linking else None,
-        task_id=found.task_id if entered.word in ("CONFIRM", "REFUSE") else None,
+        task_id=task.task_id if entered.word in ("CONFIRM", "REFUSE") else None,
     )
     try:
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
-            receipt = await act_on_case.instruct(tx, door, Post(agency=who.agency, account=who.id, key=key), found.case_id, body)
+            receipt = await act_on_case.instruct(tx, door, Post(agency=who.agency, account=who.id, key=key), task.case_id, body)
     except Rejected as why:
         if why.status == 404:
             raise
         wrong = confirmation.refused(entered, why)
-        return _page(call, asked, entered=wrong, errors=wrong.errors, status=why.status)
-    where = f"/tasks/{found.task_id}"
+        return _page(call, data, entered=wrong, errors=wrong.errors, status=why.status)
+    where = f"/tasks/{task.task_id}"
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
@@ -95,8 +94,8 @@ async def _called(call: PageRequest) -> tuple[Offer, Spot, tuple[Answer, ...]]:
     if not who.desk:
         raise store.unknown("offer", "offer_id")
     async with call.pages.door.begin() as tx:
-        found = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
-        return found, *await inbox.beside(tx, call, found)
+        offer = await store.call(tx, who.agency, known_id(call, "offer"), who.id)
+        return offer, *await inbox.beside(tx, call, offer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,12 @@ async def _tasked(call: PageRequest) -> TaskData:
     if not who.desk:
         raise store.unknown("task", "task_id")
     async with call.pages.door.begin() as tx:
-        found = await store.task(tx, who.agency, known_id(call, "task"), who.id)
-        spots = await locations.spots(tx, call.pages.door.keys, [found.case_id])
-        now = await situation(tx, call.pages.door.keys, found, who.agency, who.id)
+        task = await store.task(tx, who.agency, known_id(call, "task"), who.id)
+        spots = await locations.spots(tx, call.pages.door.keys, [task.case_id])
+        now = await situation(tx, call.pages.door.keys, task, who.agency, who.id)
     policy: Policy = call.pages.render.policy()
-    choices = pages_choices.choices(policy, call.pages.door.lists(), now.pathway, found.step, found.seat)
-    return TaskData(found, spots.get(found.case_id, Spot()), now, choices)
+    choices = pages_task.choices(policy, call.pages.door.lists(), now.pathway, task.step, task.seat)
+    return TaskData(task, spots.get(task.case_id, Spot()), now, choices)
 
 
 def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
@@ -128,17 +127,17 @@ def _fields(choices: pages_task.Choices) -> Mapping[str, str]:
 
 
 def _page(
-    call: PageRequest, asked: TaskData, *, entered: Entered | None = None, errors: Mapping[str, str] | None = None, status: int = 200
+    call: PageRequest, data: TaskData, *, entered: Entered | None = None, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
     render, visit = call.pages.render, call.visit
     say = render.say(visit)
-    where = f"/tasks/{asked.task.task_id}"
+    where = f"/tasks/{data.task.task_id}"
     return render.page(
         "task.html",
         visit,
         here=where,
         status=status,
-        view=pages_task.view(asked.task, asked.spot, asked.choices, asked.now, say, render.name(visit), visit.now),
+        view=pages_task.view(data.task, data.spot, data.choices, data.now, say, render.name(visit), visit.now),
         entered=entered or Entered(),
         errors={field: say(key, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
         sent=confirmation.ordered(call.request.query_params, where, visit, say),
@@ -158,14 +157,14 @@ async def situation(tx: AsyncConnection, keys: Keys, task: Task, agency: str, ac
     at = {"case": task.case_id, "track": task.track_id or "", "step": task.step, "seat": task.seat}
     [(closed, pathway, states)] = await store.rows(tx, _STANDS, at)
     lines = await _lines(tx, keys, task.case_id) if task.about in ("confirm-default", "confirm-change") else []
-    found = map(partial(_default, task.step), reversed(lines)) if task.about == "confirm-default" else iter(())
-    proposal = next((one for one in lines if one.task_id == task.task_id), None)
+    defaults = map(partial(_default, task.step), reversed(lines)) if task.about == "confirm-default" else iter(())
+    proposal = next((line for line in lines if line.task_id == task.task_id), None)
     return Situation(
         closed=closed,
         pathway=pathway,
         asked=bool(states),
         taken=not {"ACCEPTED", "ON_HOLD"}.isdisjoint(states),
-        default=next((code for code in found if code is not None), ""),
+        default=next((code for code in defaults if code is not None), ""),
         proposed=proposal.detail if proposal else "",
         proposer=proposal.agency if proposal else "",
         links=await links.links(tx, task.case_id, agency, account),

@@ -61,8 +61,8 @@ def answer(form: Fields, offer: Offer) -> Entered:
     if word == "DECIDE":
         if not code:
             errors["code"] = "error.code"
-        errors |= {f"need.{need}": "error.need" for need, said in texts.items() if not said}
-        errors |= {f"need.{need}": "error.long" for need, said in texts.items() if len(said) > WORDS_LIMIT}
+        errors |= {f"need.{need}": "error.need" for need, text in texts.items() if not text}
+        errors |= {f"need.{need}": "error.long" for need, text in texts.items() if len(text) > WORDS_LIMIT}
     return Entered(word=word, reason=reason, code=code, texts=texts, errors=errors)
 
 

@@ -52,56 +52,56 @@ async def inbox(call: PageRequest) -> Response:
 async def offer(call: PageRequest) -> Response:
     """Return the page of one offer that the agency holds or held. The case file stays closed until the person opens it with the form."""
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        spot, said = await beside(tx, call, found)
-    return _page(call, found, spot, said)
+        offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
+        spot, answers = await beside(tx, call, offer)
+    return _page(call, offer, spot, answers)
 
 
 async def show(call: PageRequest) -> Response:
     """Return the page with the case file. The reading is committed before this function returns, so before any of the file leaves."""
     who = call.visit.who
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
-        spot, said = await beside(tx, call, found)
+        offer = await store.offer(tx, who.agency, known_id(call, "offer"), who.id)
+        spot, answers = await beside(tx, call, offer)
         try:
-            shown = await disclose.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), found.case_id, found.offer_id)
+            shown = await disclose.disclose(tx, call.pages.door, Reader(agency=who.agency, account=who.id), offer.case_id, offer.offer_id)
         except Rejected as why:
             if why.code != "reading-ended":
                 raise
-            return _page(call, found, spot, said, errors={"top": "show.ended"}, status=403)
-    return _page(call, found, spot, said, shown={**shown.sections, **dict.fromkeys(shown.empty)})
+            return _page(call, offer, spot, answers, errors={"top": "show.ended"}, status=403)
+    return _page(call, offer, spot, answers, shown={**shown.sections, **dict.fromkeys(shown.empty)})
 
 
 async def answer(call: PageRequest) -> Response:
     """Send an answer, once for each form. On an error the page shows it beside the field, and keeps the entered values."""
     async with call.pages.door.begin() as tx:
-        found = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
-        spot, said = await beside(tx, call, found)
-    entered = forms.answer(call.form, found)
+        offer = await store.offer(tx, call.visit.who.agency, known_id(call, "offer"), call.visit.who.id)
+        spot, answers = await beside(tx, call, offer)
+    entered = forms.answer(call.form, offer)
     status = 422
     if not entered.errors or entered.errors == {"top": "error.word"}:
         # The word may be impossible because this very form came before: its key tells.
-        sent = await send(call, found, entered, via="WEB")
+        sent = await send(call, offer, entered, via="WEB")
         if isinstance(sent, Response):
             return sent
         entered, status = sent
-    return _page(call, found, spot, said, entered=entered, errors=entered.errors, status=status)
+    return _page(call, offer, spot, answers, entered=entered, errors=entered.errors, status=status)
 
 
-async def send(call: PageRequest, found: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
+async def send(call: PageRequest, offer: Offer, entered: Entered, *, via: str) -> Response | tuple[Entered, int]:
     """Send an answer. Return the redirect to the page that confirms it, or the entered values with the error and the status."""
     door, who = call.pages.door, call.visit.who
     try:
         body = act_on_case.answer(entered.word, reason=entered.reason, code=entered.code, texts=dict(entered.texts), via=via)
         key = idempotency.form_digest(door.keys, who.agency, who.id, call.form.get("key", ""))
         async with door.begin() as tx:
-            receipt = await act_on_case.respond(tx, door, Post(agency=who.agency, account=who.id, key=key), found.offer_id, body)
+            receipt = await act_on_case.respond(tx, door, Post(agency=who.agency, account=who.id, key=key), offer.offer_id, body)
     except Rejected as why:
         if why.status == 404:
             raise
         return confirmation.refused(entered, why), why.status
     where = call.request.url.path.rpartition("/")[0]
-    await _decided(call, found.offer_id, entered.word, receipt.received_at)
+    await _decided(call, offer.offer_id, entered.word, receipt.received_at)
     return RedirectResponse(confirmation.link(where, entered.word, receipt.received_at, call.visit.token), status_code=303)
 
 
@@ -110,23 +110,23 @@ async def _decided(call: PageRequest, offer_id: str, word: str, at: int) -> None
     until = time.monotonic() + call.pages.patience_s
     while time.monotonic() < until:
         async with call.pages.door.begin() as tx:
-            said = await store.answers(tx, offer_id)
-        if any(one.became is not None for one in said if (one.word, one.at) == (word, at)):
+            answers = await store.answers(tx, offer_id)
+        if any(answer.became is not None for answer in answers if (answer.word, answer.at) == (word, at)):
             return
         await asyncio.sleep(LOOK_S)
 
 
-async def beside(tx: AsyncConnection, call: PageRequest, found: Offer) -> tuple[Spot, tuple[Answer, ...]]:
+async def beside(tx: AsyncConnection, call: PageRequest, offer: Offer) -> tuple[Spot, tuple[Answer, ...]]:
     """Return the location of the offer's case, and the answers to the offer so far."""
-    spots = await locations.spots(tx, call.pages.door.keys, [found.case_id])
-    return spots.get(found.case_id, Spot()), await store.answers(tx, found.offer_id)
+    spots = await locations.spots(tx, call.pages.door.keys, [offer.case_id])
+    return spots.get(offer.case_id, Spot()), await store.answers(tx, offer.offer_id)
 
 
 def _page(
     call: PageRequest,
-    found: Offer,
+    offer: Offer,
     spot: Spot,
-    said: tuple[Answer, ...],
+    answers: tuple[Answer, ...],
     *,
     shown: Mapping[str, Any] | None = None,
     entered: Entered | None = None,
@@ -134,16 +134,20 @@ def _page(
     status: int = 200,
 ) -> Response:
     name = call.pages.render.name(call.visit)
-    sections = None if shown is None else [(name("section", one), labels.content(one, found, name)) for one, found in shown.items()]
-    where = f"/offers/{found.offer_id}"
-    return offer_page(call, found, spot, said, where=where, shown=sections, entered=entered, errors=errors, status=status)
+    sections = (
+        None
+        if shown is None
+        else [(name("section", section), labels.content(section, content, name)) for section, content in shown.items()]
+    )
+    where = f"/offers/{offer.offer_id}"
+    return offer_page(call, offer, spot, answers, where=where, shown=sections, entered=entered, errors=errors, status=status)
 
 
 def offer_page(
     call: PageRequest,
-    found: Offer,
+    offer: Offer,
     spot: Spot,
-    said: tuple[Answer, ...],
+    answers: tuple[Answer, ...],
     *,
     where: str,
     by_phone: bool = False,
@@ -161,12 +165,12 @@ def offer_page(
         visit,
         here=where,
         status=status,
-        view=pages_offer.view(found, spot, say, name, reasons, visit.now, call=by_phone),
+        view=pages_offer.view(offer, spot, say, name, reasons, visit.now, call=by_phone),
         shown=shown,
         entered=entered or Entered(),
         errors={field: say(key, count=WORDS_LIMIT, code=entered.refusal if entered else "") for field, key in (errors or {}).items()},
-        sent=confirmation.became(call.request.query_params, where, visit, say, said),
-        said=[confirmation.line(one, said, say, visit.now) for one in said],
+        sent=confirmation.became(call.request.query_params, where, visit, say, answers),
+        said=[confirmation.line(answer, answers, say, visit.now) for answer in answers],
         key=secrets.token_hex(16),
         action_href=f"{where}/answer",
         words_limit=WORDS_LIMIT,

@@ -115,23 +115,23 @@ def groups(
     offers: Iterable[Offer], calls: Iterable[Offer], tasks: Iterable[Task], spots: Callable[[str], Spot], say: Words, name: Name, now: int
 ) -> Groups:
     """Sort an agency's offers, calls and tasks into the groups of the inbox, the nearest limit first."""
-    found = Groups([], [], [], [], [], [])
+    grouped = Groups([], [], [], [], [], [])
     for offer in sorted(offers, key=_urgency):
         if offer.closed_at is None:
-            _group(found, offer).append(card(offer, spots(offer.case_id), say, name, now))
+            _group(grouped, offer).append(card(offer, spots(offer.case_id), say, name, now))
         elif now - offer.closed_at < LATELY_US:
-            found.ended.append(card(offer, spots(offer.case_id), say, name, now))
-    found.calls.extend(card(offer, spots(offer.case_id), say, name, now, agency=True) for offer in sorted(calls, key=_urgency))
-    found.tasks.extend(task_card(task, spots(task.case_id), say, name, now) for task in tasks)
-    for group in (found.answer, found.tasks, found.calls, found.work, found.info, found.ended):
+            grouped.ended.append(card(offer, spots(offer.case_id), say, name, now))
+    grouped.calls.extend(card(offer, spots(offer.case_id), say, name, now, agency=True) for offer in sorted(calls, key=_urgency))
+    grouped.tasks.extend(task_card(task, spots(task.case_id), say, name, now) for task in tasks)
+    for group in (grouped.answer, grouped.tasks, grouped.calls, grouped.work, grouped.info, grouped.ended):
         del group[SHOWN:]
-    return found
+    return grouped
 
 
-def _group(found: Groups, offer: Offer) -> list[Card]:
+def _group(grouped: Groups, offer: Offer) -> list[Card]:
     if offer.kind == "NOTIFY":
-        return found.info
-    return found.answer if offer.state in ("OFFERED", "ACKNOWLEDGED") and offer.declined_by is None else found.work
+        return grouped.info
+    return grouped.answer if offer.state in ("OFFERED", "ACKNOWLEDGED") and offer.declined_by is None else grouped.work
 
 
 def _urgency(offer: Offer) -> tuple[float, int, int, str]:

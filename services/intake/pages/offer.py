@@ -76,9 +76,9 @@ class OfferView:
 def possible(offer: Offer) -> tuple[str, ...]:
     """Return the words that a person may answer with now, the likeliest first."""
     at = offer.state if offer.closed_at is not None else state(offer)
-    found = tuple(word for word in _NOW.get(at, ()) if word in offer.words)
+    words = tuple(word for word in _NOW.get(at, ()) if word in offer.words)
     # A DECIDE offer has nothing to accept.
-    return tuple(word for word in found if word != "ACCEPT") if "DECIDE" in found else found
+    return tuple(word for word in words if word != "ACCEPT") if "DECIDE" in words else words
 
 
 def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, ...], now: int, *, call: bool = False) -> OfferView:

@@ -64,8 +64,8 @@ class Renderer:
     def message(self, visit: Visit, status: int, **values: object) -> HTMLResponse:
         """Return a page that explains an error in plain words: 403, 404, 405, 408, 413, 500 or 503."""
         say = self.say(visit)
-        heading, told = say(f"page.{status}.title"), say(f"page.{status}", **values)
-        return self.page("message.html", visit, status=status, heading=heading, text=told)
+        heading, explanation = say(f"page.{status}.title"), say(f"page.{status}", **values)
+        return self.page("message.html", visit, status=status, heading=heading, text=explanation)
 
     def ended(self, visit: Visit, to: str, form: Fields) -> HTMLResponse:
         """Return the page for a session that ended while the person was writing: nothing was sent, and the page shows the texts, so that

@@ -44,8 +44,8 @@ async def sign_in(call: PageRequest) -> Response:
     seen = known[0].id if known else ""
     if seconds:
         signed("intake", "throttled", seen, subject.place)
-        told = say("signin.throttled", time=relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US))
-        response = _sign_in_form(call, to, status=429, problem=told)
+        problem = say("signin.throttled", time=relative_time.span(say, (seconds + 59) // 60 * 60 * rules.SECOND_US))
+        response = _sign_in_form(call, to, status=429, problem=problem)
         response.headers["Retry-After"] = str(seconds)
         return response
     if not device:

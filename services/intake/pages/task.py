@@ -112,7 +112,7 @@ def view(task: Task, spot: Spot, choices: Choices, now: Situation, say: Words, n
         ("task.repeat", relative_time.clock(say, task.due, at) if task.due is not None and task.closed_at is None else ""),
         ("offer.reference", task.task_id[:8]),
         ("task.case", task.case_id[:8]),
-        ("task.linked", ", ".join(f"{one.case_id[:8]} ({say('link.' + one.how)})" for one in now.links)),
+        ("task.linked", ", ".join(f"{link.case_id[:8]} ({say('link.' + link.how)})" for link in now.links)),
     )
     return TaskView(
         title=name("about", task.about),
@@ -131,8 +131,8 @@ def _proposed(now: Situation, say: Words, name: Name) -> str:
         return ""
     kind, _, rest = now.proposed.partition(" ")
     actor = rest.partition(":")
-    said = name("agency", actor[2]) if actor[0] == "agency" else ", ".join(rest.split())
-    return say(f"task.proposed.{kind}", agency=name("agency", now.proposer), said=said)
+    change = name("agency", actor[2]) if actor[0] == "agency" else ", ".join(rest.split())
+    return say(f"task.proposed.{kind}", agency=name("agency", now.proposer), said=change)
 
 
 def _order(word: str, task: Task, choices: Choices, now: Situation, say: Words, name: Name, at: int) -> Order:
@@ -188,15 +188,15 @@ def choices(policy: Policy, lists: Lists, pathway: str, step: str, seat: int) ->
 
     pathway: of the task's track; empty: any.
     """
-    every = [found for one in policy.current if pathway in ("", one.id) and (found := one.step(step))]
-    roles = {role for one in every for role in _roles(one, seat)}
+    every = [found for procedure in policy.current if pathway in ("", procedure.id) and (found := procedure.step(step))]
+    roles = {role for at_step in every for role in _roles(at_step, seat)}
     return Choices(
         services=tuple((service.id, service.agency) for service in policy.services.values() if roles & service.roles),
-        codes=tuple(dict.fromkeys(code for one in every for code in one.codes)),
+        codes=tuple(dict.fromkeys(code for at_step in every for code in at_step.codes)),
         reasons=lists.codes.get("instruction-reason", ()),
         pathways=lists.codes.get("procedure", ()),
         links=lists.codes.get("linking", ()),
-        acts=any(one.kind is not StepKind.DECIDE and one.kind not in TOLD for one in every),
+        acts=any(at_step.kind is not StepKind.DECIDE and at_step.kind not in TOLD for at_step in every),
     )
 
 

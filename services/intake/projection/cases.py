@@ -28,14 +28,14 @@ async def follow(
     opened: case id → key, of the cases that are not erased.
     also: cases that the batch changes later; all cases are locked together, in one order.
     """
-    found: dict[str, list[Input]] = {}
+    by_case: dict[str, list[Input]] = {}
     for record in records:
         if isinstance(record.body, CaseChanged | ChangeProposed | InputIgnored) and record.case_id in opened:
-            found.setdefault(record.case_id, []).append(record)
-    if not found:
+            by_case.setdefault(record.case_id, []).append(record)
+    if not by_case:
         return
-    await tx.execute(_LOCK, {"ids": sorted({*found, *also})})
-    for case_id, answers in found.items():
+    await tx.execute(_LOCK, {"ids": sorted({*by_case, *also})})
+    for case_id, answers in by_case.items():
         case = await access.known(tx, keys, case_id)
         if case is None:
             continue

@@ -96,14 +96,14 @@ async def keep(tx: AsyncConnection, changes: Changes) -> None:
 async def tell(tx: AsyncConnection, records: Iterable[Input], keys: Mapping[str, bytes]) -> None:
     """Store the sealed lines of the timeline. A case without a key is erased and gets none."""
     ciphers: dict[str, Any] = {}
-    found = []
+    lines = []
     for record in records:
-        told = line(record) if record.case_id in keys else None
-        if told is not None:
+        entry = line(record) if record.case_id in keys else None
+        if entry is not None:
             cipher = ciphers.get(record.case_id) or ciphers.setdefault(record.case_id, sections.box(keys[record.case_id]))
-            sealed = sections.seal(cipher, msgspec.msgpack.encode(told), record.case_id, "timeline", str(record.seq))
-            found.append({"case": record.case_id, "seq": record.seq, "at": record.at, "sealed": sealed})
-    await _many(tx, _LINE, found)
+            sealed = sections.seal(cipher, msgspec.msgpack.encode(entry), record.case_id, "timeline", str(record.seq))
+            lines.append({"case": record.case_id, "seq": record.seq, "at": record.at, "sealed": sealed})
+    await _many(tx, _LINE, lines)
 
 
 async def _undecline(tx: AsyncConnection, causes: list[str]) -> None:

@@ -90,8 +90,8 @@ def _of_case(record: Input) -> Line | None:
 def _proposed(body: e.ChangeProposed) -> str:
     """Return the proposed facts, in codes."""
     if body.traits is not None:
-        said = body.traits
-        return f"{body.kind} {said.concern} {said.age} {said.age_band} {said.urgency} {said.found_in}"
+        traits = body.traits
+        return f"{body.kind} {traits.concern} {traits.age} {traits.age_band} {traits.urgency} {traits.found_in}"
     if body.consent is not None:
         limits = [*body.consent.scope, *body.consent.recipients]
         return " ".join([str(body.kind), str(body.consent.state), f"by {body.consent.giver}", *limits])
