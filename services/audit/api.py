@@ -39,10 +39,10 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
 
     async def checkpoint(_: Request) -> Response:
         async with engine.connect() as tx:
-            found = await checkpoints.cosigned(tx)
-        if found is None or found.cosigned is None:
+            newest = await checkpoints.cosigned(tx)
+        if newest is None or newest.cosigned is None:
             return soon("no checkpoint has been cosigned by a quorum of the witnesses yet")
-        return PlainTextResponse(found.cosigned, headers={"cache-control": "no-store"})
+        return PlainTextResponse(newest.cosigned, headers={"cache-control": "no-store"})
 
     async def tile(request: Request) -> Response:
         try:
@@ -68,10 +68,10 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
         async with engine.connect() as tx:
             if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await queries.reader(tx, digest(token)):
                 return problem(401, "no-token", ASK_INTAKE, ASK)
-            found, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
-            if found is None or newest is None or newest.cosigned is None or found[0] >= newest.size:
+            entry, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
+            if entry is None or newest is None or newest.cosigned is None or entry[0] >= newest.size:
                 return soon("no published checkpoint covers an event of this id yet")
-            index, leaf = found
+            index, leaf = entry
             hashes = await checkpoints.inclusion(tx, index, newest.size)
         return PlainTextResponse(TlogProof(index, tuple(hashes), newest.cosigned, leaf).encode(), headers=PRIVATE)
 

@@ -116,9 +116,9 @@ class Pages:
             first = date(2000, 1, 1) if case else today - timedelta(days=DAYS)
             asked = SearchForm(case, given.get("from", "") or first.isoformat(), given.get("to", "") or today.isoformat())
             problem = _problem(asked)
-            found = [] if problem else await queries.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
+            cases = [] if problem else await queries.cases(tx, case, _micros(asked.start), _micros(asked.end) + DAY_US, MOST + 1)
         status = 400 if problem else 200
-        return self._page("cases.html", reader, status, asked=asked, problem=problem, cases=found[:MOST], more=len(found) > MOST)
+        return self._page("cases.html", reader, status, asked=asked, problem=problem, cases=cases[:MOST], more=len(cases) > MOST)
 
     async def _case(self, request: Request, reader: str) -> Response:
         case_id = str(request.path_params["case_id"])

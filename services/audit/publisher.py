@@ -171,8 +171,8 @@ class Publisher:
         """Ask one witness, and store its signature."""
         said, plain = Checkpoint(self._key.name, signed.size, signed.root), note.parse(signed.note)
         try:
-            found = await witness.ask(said, plain, self._proof, self._key.verifier)
-            await self._keep(signed.size, Note(plain.text, found))
+            cosignatures = await witness.ask(said, plain, self._proof, self._key.verifier)
+            await self._keep(signed.size, Note(plain.text, cosignatures))
         except Fork as fork:
             await self._forked(witness.name, fork)
         except (Unavailable, Malformed) as error:

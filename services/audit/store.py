@@ -75,25 +75,25 @@ COUNT = text(
 async def known(tx: AsyncConnection, inputs: Sequence[Input]) -> Known:
     """Return what the log holds of the cases, sequences, keys and positions of these records."""
     entries = [parse(record.source, record.body) for record in inputs if isinstance(record.body, Raw)]
-    found = Known()
+    held = Known()
     places = {
         "topics": [e.topic for e in entries],
         "partitions": [e.partition for e in entries],
         "offsets": [e.offset for e in entries],
     }
-    found.positions = {(topic, partition, offset) for topic, partition, offset in await tx.execute(POSITIONS, places)}
+    held.positions = {(topic, partition, offset) for topic, partition, offset in await tx.execute(POSITIONS, places)}
     numbered = [e for e in entries if e.kind in SEQUENCED]
     cases = {"topics": [e.topic for e in numbered], "cases": [e.case_id for e in numbered]}
-    found.sequences = {(row.topic, row.case_id): row.seq for row in await tx.execute(SEQUENCES, cases) if row.seq}
+    held.sequences = {(row.topic, row.case_id): row.seq for row in await tx.execute(SEQUENCES, cases) if row.seq}
     hashes = await tx.execute(HASHES, {**cases, "seqs": [e.case_seq for e in numbered]})
-    found.hashes = {(row.topic, row.case_id, row.case_seq): row.sha256 for row in hashes}
+    held.hashes = {(row.topic, row.case_id, row.case_seq): row.sha256 for row in hashes}
     keys = [e.key for e in entries if e.kind not in SEQUENCED and e.key is not None]
     if keys:
         for row in await tx.execute(OPEN, {"keys": keys}):
-            found.open.setdefault((row.topic, row.key), set()).add(row.sha256)
+            held.open.setdefault((row.topic, row.key), set()).add(row.sha256)
     for row in await tx.execute(OWN):
-        found.own[Kind(row.kind)] = [*found.own.get(Kind(row.kind), []), row.sha256]
-    return found
+        held.own[Kind(row.kind)] = [*held.own.get(Kind(row.kind), []), row.sha256]
+    return held
 
 
 async def head(tx: AsyncConnection) -> Head:

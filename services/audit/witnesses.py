@@ -59,9 +59,9 @@ class Witness:
             status, body = await self._send("POST", "/add-checkpoint", witness.body(self._old, hashes, signed))
             match status:
                 case 200:
-                    found = witness.cosigned(signed, body, [self.key])
+                    cosignatures = witness.cosigned(signed, body, [self.key])
                     self._old = said.size
-                    return found
+                    return cosignatures
                 case 409 if (size := witness.size(body)) != self._old:
                     self._old = size
                 case 422:
@@ -86,11 +86,11 @@ class Witness:
     async def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         try:
             async with asyncio.timeout(TIMEOUT_S), self._client.stream(method, self._url + path, content=body) as answer:
-                got = b""
+                received = b""
                 async for part in answer.aiter_raw():
-                    got += part
-                    if len(got) > MOST_BYTES:
+                    received += part
+                    if len(received) > MOST_BYTES:
                         raise Unproven("witness", f"{self.name} answers without end")
-                return answer.status_code, got
+                return answer.status_code, received
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable(f"witness {self.name} ({type(error).__name__})", 1) from None

@@ -174,13 +174,13 @@ async def check(tx: AsyncConnection, claimed: Sequence[Claimed]) -> list[Deliver
     values = {"ids": [c.id for c in claimed], "attempts": [c.attempt for c in claimed]}
     rows = (await tx.execute(_CHECK, values)).all()
     staff = await roster.load(tx, {row.agency for row in rows if row.state == State.OPEN})
-    found = {}
+    checks = {}
     for row in rows:
         asked = question(row)
         open_ = asked.state is State.OPEN and asked.rung == row.at_rung
         held = open_ and wanted(asked, row.at_rung, row.person, staff, row.now)
-        found[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now)
-    return [found.get(c.id) for c in claimed]
+        checks[row.delivery] = DeliveryCheck(row.held, open_, held, row.paused, row.now)
+    return [checks.get(c.id) for c in claimed]
 
 
 def question(row: Row[Any]) -> Question:

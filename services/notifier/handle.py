@@ -57,9 +57,9 @@ async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
     await silence(tx, board, batch.now)
     late = {a.id for i in board.look if waits_long(a := board.asked[i], batch.now)}
     plans = await look(tx, board, batch)
-    for made in plans:
-        complain(outcome, board.look[made.asked.id], made, batch.now)
-    for id_ in await store.untold(tx, [made.asked.id for made in plans if made.failed is None and made.asked.id in late]):
+    for planned in plans:
+        complain(outcome, board.look[planned.asked.id], planned, batch.now)
+    for id_ in await store.untold(tx, [planned.asked.id for planned in plans if planned.failed is None and planned.asked.id in late]):
         board.asked[id_] = asked = replace(board.asked[id_], away=True)
         outcome.emit(board.look[id_], RungFailed(offer_id=id_, rung=asked.rung, reason=AWAY, at=batch.now))
     for overtaken in await write(tx, board, plans, batch.now):
@@ -132,19 +132,19 @@ async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
     staff = await roster.load(tx, {a.agency for a in open_})
     told = await store.told(tx, [a.id for a in open_ if a.handover is not None and a.handover <= batch.now])
     plans = [plan(a, staff, batch.now, told.get(a.id, frozenset())) for a in open_]
-    board.asked |= {made.asked.id: made.asked for made in plans}
+    board.asked |= {planned.asked.id: planned.asked for planned in plans}
     return plans
 
 
-def complain(outcome: Outcome, cause: Input, made: Plan, now: int) -> None:
+def complain(outcome: Outcome, cause: Input, planned: Plan, now: int) -> None:
     """Emit the reasons why somebody cannot be knocked: people without an address, and a rung without people."""
-    asked = made.asked
-    for person in made.mute:
+    asked = planned.asked
+    for person in planned.mute:
         outcome.emit(cause, nobody(asked, person.account, "no-address", now))
-    if made.failed is not None and asked.task:
-        outcome.emit(cause, nobody(asked, None, made.failed, now))
-    elif made.failed is not None:
-        outcome.emit(cause, RungFailed(offer_id=asked.id, rung=asked.rung, reason=made.failed, at=now))
+    if planned.failed is not None and asked.task:
+        outcome.emit(cause, nobody(asked, None, planned.failed, now))
+    elif planned.failed is not None:
+        outcome.emit(cause, RungFailed(offer_id=asked.id, rung=asked.rung, reason=planned.failed, at=now))
 
 
 def nobody(asked: Question, person: str | None, reason: str, now: int) -> KnockFailed:
@@ -164,7 +164,7 @@ async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) 
         await store.bar(tx, case_id, accounts)
     touched = [board.asked[i] for i in board.touched]
     await store.save(tx, touched)
-    knocks = [k for made in plans for k in made.knocks]
+    knocks = [k for planned in plans for k in planned.knocks]
     await store.add(tx, knocks, now)
     overtaken = await store.drop(tx, touched, now)
     if board.erased:

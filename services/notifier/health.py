@@ -50,12 +50,14 @@ class Watch:
         found = {}
         if self._now.paused is not None:
             found["knocks-paused"] = "nothing is sent; `referral duty show` says why, `referral duty resume` goes on"
-        elif behind := {name: one for name, one in sorted(self._now.waiting.items()) if late(one)}:
-            told = ", ".join(f"{name}: {one.count} messages wait, the oldest for {one.oldest // SECOND} s" for name, one in behind.items())
-            found["knocks-late"] = f"{told}; look at the channel's server, and telephone whoever is on duty"
+        elif behind := {name: waiting for name, waiting in sorted(self._now.waiting.items()) if late(waiting)}:
+            backlog = ", ".join(
+                f"{name}: {waiting.count} messages wait, the oldest for {waiting.oldest // SECOND} s" for name, waiting in behind.items()
+            )
+            found["knocks-late"] = f"{backlog}; look at the channel's server, and telephone whoever is on duty"
         return found
 
 
-def late(one: Waiting) -> bool:
+def late(waiting: Waiting) -> bool:
     """Return whether deliveries of a channel have waited too long."""
-    return one.tried > LATE_SECONDS * SECOND or one.oldest > SLOW_SECONDS * SECOND
+    return waiting.tried > LATE_SECONDS * SECOND or waiting.oldest > SLOW_SECONDS * SECOND

@@ -45,19 +45,21 @@ def rungs(known: Roster, agency: str, at: int) -> Iterator[dict[str, Any]]:
         people = [p.account for p in on_duty(known, agency, rung, at).people]
         by_rota = bool(named & set(people))
         if not people:
-            said = "a hole in the rota: the next rung is asked at once" if has_rota(shifts, at) else "nobody may be knocked"
+            source = "a hole in the rota: the next rung is asked at once" if has_rota(shifts, at) else "nobody may be knocked"
         elif by_rota:
-            said = "by the rota"
+            source = "by the rota"
         else:
-            said = "no shift names anybody now: everybody of the rung is knocked" if shifts else "no rota: everybody of the rung is knocked"
+            source = (
+                "no shift names anybody now: everybody of the rung is knocked" if shifts else "no rota: everybody of the rung is knocked"
+            )
         bare = bool(shifts) and not by_rota
         ran_out = bare and not has_rota(shifts, at)
-        yield {"agency": agency, "rung": rung, "people": people, "said": said, "bare": bare, "ran_out": ran_out}
+        yield {"agency": agency, "rung": rung, "people": people, "said": source, "bare": bare, "ran_out": ran_out}
 
 
 async def changes(tx: AsyncConnection, agency: str, at: int) -> list[dict[str, Any]]:
     """Return the begins and ends of the week before, newest first. by: the operating system's account of the operator."""
-    found = []
+    rows = []
     for part, what in _WHAT.items():
         account = "NULL" if part == "pause" else "account"
         of = "" if part == "pause" else "AND account IN (SELECT account FROM person WHERE agency = :agency)"
@@ -66,8 +68,8 @@ async def changes(tx: AsyncConnection, agency: str, at: int) -> list[dict[str, A
                 f"SELECT {when} AS at, {by} AS by, '{did}' AS did, '{part}' AS part, {account} AS account, {what} AS what FROM {part}"  # noqa: S608
                 f" WHERE {when} BETWEEN :at - {WEEK} AND :at {of}"
             )
-            found += [dict(row) for row in (await tx.execute(statement, {"agency": agency, "at": at})).mappings()]
-    return sorted(found, key=lambda row: (row["at"], row["did"], row["part"]), reverse=True)
+            rows += [dict(row) for row in (await tx.execute(statement, {"agency": agency, "at": at})).mappings()]
+    return sorted(rows, key=lambda row: (row["at"], row["did"], row["part"]), reverse=True)
 
 
 async def answer(agency: str | None = None, at: int | None = None) -> dict[str, Any]:
@@ -77,9 +79,9 @@ async def answer(agency: str | None = None, at: int | None = None) -> dict[str, 
         async with engine.connect() as tx:
             names = list((await tx.execute(_AGENCIES)).scalars()) if agency is None else [agency]
             known, moment = await roster.load(tx, names, at), await clock.now(tx) if at is None else at
-            found = [row for name in names for row in rungs(known, name, moment)]
-            told = [] if agency is None or at is None else await changes(tx, agency, at)
-            return {"at": moment, "rungs": found, "changes": told}
+            levels = [row for name in names for row in rungs(known, name, moment)]
+            changed = [] if agency is None or at is None else await changes(tx, agency, at)
+            return {"at": moment, "rungs": levels, "changes": changed}
     finally:
         await engine.dispose()
 

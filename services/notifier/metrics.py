@@ -51,7 +51,7 @@ class Figures:
     def backlog(self, now: Backlog) -> None:
         self._channels |= now.waiting.keys()
         for channel in self._channels:
-            one = now.waiting.get(channel, NOTHING)
-            self._waiting.labels(channel).set(one.count)
-            self._oldest.labels(channel).set(max(0, one.oldest) / 1_000_000)
+            waiting = now.waiting.get(channel, NOTHING)
+            self._waiting.labels(channel).set(waiting.count)
+            self._oldest.labels(channel).set(max(0, waiting.oldest) / 1_000_000)
         self._paused.set(0 if now.paused is None else 1)

@@ -82,8 +82,8 @@ class Sender:
                 free = [await idle.get()]
                 while not idle.empty():
                     free.append(idle.get_nowait())
-                for one in await self._claim(name, len(free)):
-                    work = asyncio.create_task(self._work(one, free.pop(), idle))
+                for delivery in await self._claim(name, len(free)):
+                    work = asyncio.create_task(self._work(delivery, free.pop(), idle))
                     under_way.add(work)
                     work.add_done_callback(under_way.discard)
                 for line in free:
@@ -129,19 +129,19 @@ class Sender:
         try:
             if (
                 claimed.attempt > 1
-                and (found := await self._check_batched(claimed))
-                and found.held
-                and (end := _end(found)) not in (None, Kind.HELD)
+                and (check := await self._check_batched(claimed))
+                and check.held
+                and (end := _end(check)) not in (None, Kind.HELD)
             ):
                 return await self._record(claimed, end)  # even if the channel's server is away
             await line.open()
-            standing = await self._check_batched(claimed)
-            if standing is None or not standing.held:
+            check = await self._check_batched(claimed)
+            if check is None or not check.held:
                 return None
-            if (end := _end(standing)) is not None:
+            if (end := _end(check)) is not None:
                 return await self._record(claimed, end)
             message = compose(claimed.language or OTHERWISE, claimed.reference, self._inbox, claimed.drill)
-            await line.send(address, message, claimed.reference, standing.now)
+            await line.send(address, message, claimed.reference, check.now)
         except Refused as refused:
             return await self._record(claimed, Kind.FAILED, str(refused))
         except Unreached as away:
@@ -173,10 +173,10 @@ class Sender:
                 await asyncio.sleep(pause)
 
 
-def _end(standing: DeliveryCheck) -> Kind | None:
+def _end(check: DeliveryCheck) -> Kind | None:
     """Return why a message must not be sent now; None: it may be sent."""
-    if standing.paused:
+    if check.paused:
         return Kind.HELD
-    if not standing.open:
+    if not check.open:
         return Kind.UNWANTED
-    return None if standing.wanted else Kind.LEFT
+    return None if check.wanted else Kind.LEFT

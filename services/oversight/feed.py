@@ -89,7 +89,7 @@ async def read(settings: Settings) -> list[Release]:
 async def cuts(settings: Settings, master: Keys) -> dict[int, dict[Place, int]]:
     """Return, by release, the offset up to which each partition was read. A cut that was written without the master key is ignored."""
     _, opened = master.box("oversight-cut")
-    found: dict[int, dict[Place, int]] = {}
+    cuts_by_release: dict[int, dict[Place, int]] = {}
     async for record in _records(settings):
         body = _body(record)
         if isinstance(body, ReleaseMade) and (sealed := dict(record.headers).get(CUT)):
@@ -98,8 +98,8 @@ async def cuts(settings: Settings, master: Keys) -> dict[int, dict[Place, int]]:
             except Malformed as error:
                 _passed_over(record, error.reason)
                 continue
-            found[body.release] = {at: int.from_bytes(cut[n * WIDTH : (n + 1) * WIDTH]) for n, at in enumerate(PLACES)}
-    return found
+            cuts_by_release[body.release] = {at: int.from_bytes(cut[n * WIDTH : (n + 1) * WIDTH]) for n, at in enumerate(PLACES)}
+    return cuts_by_release
 
 
 def whole(release: Release) -> bool:

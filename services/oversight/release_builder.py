@@ -51,12 +51,12 @@ class ReleaseBuilder:
         late = self.reading.late()
         if late:
             counted["late"], counted["kept"] = late, releases.kept(courses, before, measures)
-        made = [releases.make(month, courses, self.courses.fulls(month, policy, until), before, counted, measures)]
+        built = [releases.make(month, courses, self.courses.fulls(month, policy, until), before, counted, measures)]
         for release in before if late else ():
             if release.made.corrects is None:
-                corrected = releases.correct(release.made.release, courses, [*before, *made], {}, measures)
-                made += [corrected] if corrected else []
-        return made
+                corrected = releases.correct(release.made.release, courses, [*before, *built], {}, measures)
+                built += [corrected] if corrected else []
+        return built
 
     def policy(self) -> Policy:
         """Return the policy in force. Unavailable: there is none, or not all policies are read."""

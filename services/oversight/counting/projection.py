@@ -86,8 +86,8 @@ class Courses:
 
     def of(self, pathway: str, start: int, end: int) -> tuple[Course, ...]:
         """Return the children who began on a procedure from start until before end, µs UTC; always in the same order."""
-        found = [_course(runs) for runs in self._children(pathway) if start <= runs[0].began_at < end]
-        return tuple(sorted(found, key=lambda c: (c.began_at, c.municipality, c.sex, c.age_band, sorted(c.first.items()))))
+        courses = [_course(runs) for runs in self._children(pathway) if start <= runs[0].began_at < end]
+        return tuple(sorted(courses, key=lambda c: (c.began_at, c.municipality, c.sex, c.age_band, sorted(c.first.items()))))
 
     def pathways(self) -> tuple[str, ...]:
         """Return the procedures with at least one child."""

@@ -75,11 +75,11 @@ def _municipality(courses: Sequence[Course], known: Known) -> Table:
 
 def _sex_age(courses: Sequence[Course], known: Known) -> Table:
     sexes, bands = (*dict.fromkeys((*known.sexes, UNKNOWN)),), (*dict.fromkeys((*known.age_bands, UNKNOWN)),)
-    said = (f"{_of(course.sex, sexes)}/{_of(course.age_band, bands)}" for course in courses)
+    codes = (f"{_of(course.sex, sexes)}/{_of(course.age_band, bands)}" for course in courses)
     both = set(sexes) & set(bands)  # `unknown` is in both lists, so the group names the list
     by_sex = {f"sex:{sex}" if sex in both else sex: frozenset(f"{sex}/{band}" for band in bands) for sex in sexes}
     by_age = {f"age:{band}" if band in both else band: frozenset(f"{sex}/{band}" for sex in sexes) for band in bands}
-    return Table("sex-age", _counted([f"{sex}/{band}" for sex in sexes for band in bands], said), by_sex | by_age)
+    return Table("sex-age", _counted([f"{sex}/{band}" for sex in sexes for band in bands], codes), by_sex | by_age)
 
 
 def _of(code: str, codes: Collection[str]) -> str:
@@ -99,8 +99,8 @@ def _two(measure: str, yes: int, children: int) -> Table:
     return Table(measure, {"yes": yes, "no": children - yes})
 
 
-def _counted(atoms: Sequence[str], said: Iterable[str]) -> dict[str, int]:
-    counts = Counter(said)
+def _counted(atoms: Sequence[str], values: Iterable[str]) -> dict[str, int]:
+    counts = Counter(values)
     return {atom: counts[atom] for atom in atoms}
 
 

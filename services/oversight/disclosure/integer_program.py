@@ -52,11 +52,11 @@ def solve(system: System) -> tuple[list[tuple[str, int, int]], bool]:
     asked = tuple(sums for _, sums in system.asks)
     width = len(system.columns)
     sure = True
-    found = _solve(width, tuple(sorted({row[:3] for row in system.rows})), asked)
-    if found is None:
+    bounds = _solve(width, tuple(sorted({row[:3] for row in system.rows})), asked)
+    if bounds is None:
         sure = False
-        found = _solve(width, tuple(sorted({row[:3] for row in system.rows if not row[3]})), asked)
-    return [(name, low, high) for (name, _), (low, high) in zip(system.asks, found or [(0, FAR)] * len(asked), strict=True)], sure
+        bounds = _solve(width, tuple(sorted({row[:3] for row in system.rows if not row[3]})), asked)
+    return [(name, low, high) for (name, _), (low, high) in zip(system.asks, bounds or [(0, FAR)] * len(asked), strict=True)], sure
 
 
 @lru_cache(10_000)
@@ -71,7 +71,7 @@ def _solve(width: int, rows: tuple[Row, ...], asked: tuple[Sum, ...]) -> tuple[t
             met[column].append((number, factor))
     sort = {column: tuple(rows) for column, rows in enumerate(met)}
     alike: dict[tuple[Any, ...], tuple[int, int]] = {}
-    found = []
+    bounds = []
     for sums in asked:
         kind = tuple(sorted((sort[column], factor) for column, factor in sums))
         if kind not in alike:
@@ -79,10 +79,10 @@ def _solve(width: int, rows: tuple[Row, ...], asked: tuple[Sum, ...]) -> tuple[t
             if ends is None:
                 return None
             alike[kind] = ends
-        found.append(alike[kind])
+        bounds.append(alike[kind])
     if not asked and _ends(width, rows, ()) is None:
         return None
-    return tuple(found)
+    return tuple(bounds)
 
 
 def _ends(width: int, rows: tuple[Row, ...], sums: Sum) -> tuple[int, int] | None:

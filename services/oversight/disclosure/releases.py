@@ -40,8 +40,8 @@ def make(
     for pathway in sorted(measures.pathways):
         last = max((block.last for release in before for block in _blocks(release, 0) if block.pathway == pathway), default="")
         block = Block(number, after(last) if last else begin, month, pathway)
-        told = figures_of(block, courses, measures)
-        figures += told if told and _safe(before, told, measures) else [waiting(block)]
+        block_figures = figures_of(block, courses, measures)
+        figures += block_figures if block_figures and _safe(before, block_figures, measures) else [waiting(block)]
     country = Block(number, month, month, "")
     figures += [country.figure("full", kind.group, Unit.DAYS, full(kind, measures.k)) for kind in fulls]
     return _release(month, None, figures, before, counted, measures)

@@ -60,14 +60,14 @@ def _measure(id: str, one: Mapping[str, Any], k: int) -> Measure:
 
 def _texts(id: str, one: Mapping[str, Any], k: int) -> dict[str, Mapping[str, str]]:
     """Return name and definition in every language, with the numbers filled in."""
-    found: dict[str, Mapping[str, str]] = {}
+    texts: dict[str, Mapping[str, str]] = {}
     for field in ("name", "definition"):
         written = one.get(field) or {}
         missing = [tongue for tongue in WRITTEN if not written.get(tongue)]
         if missing or set(written) - set(WRITTEN):
             raise ValueError(f"measures.yaml: {id}: {field}: needs exactly {', '.join(WRITTEN)}; missing: {', '.join(missing) or 'none'}")
-        found[field] = {language: _text(language, written[language[:2]], k) for language in ENDONYMS}
-    return found
+        texts[field] = {language: _text(language, written[language[:2]], k) for language in ENDONYMS}
+    return texts
 
 
 def _text(language: str, written: str, k: int) -> str:

@@ -25,8 +25,8 @@ class Naming:
 
     def code(self, kind: str, code: str) -> str:
         """Return the policy's name; for a code without one the code itself, its hyphens as spaces."""
-        found = self.policy.names(kind, code, self.say.language) if self.policy else code
-        return found if found != code or code[:1].isdigit() else code.replace("-", " ").replace("_", " ")
+        name = self.policy.names(kind, code, self.say.language) if self.policy else code
+        return name if name != code or code[:1].isdigit() else code.replace("-", " ").replace("_", " ")
 
     def pathway(self, pathway: str) -> str:
         return self.code("pathway", pathway)

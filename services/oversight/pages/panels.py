@@ -53,15 +53,15 @@ def _panel(
 
 def _spans(pathway: str, told: Iterable[Block], waits: Iterable[FigureReleased], start: int, naming: Naming) -> list[Span]:
     """Return the bars of one procedure. A block that began before the chart keeps its height and is cut."""
-    found = []
+    bars = []
     for block in told:
         if block.pathway == pathway and view.index(block.last) >= start:
             left = view.index(block.first) - start
-            found.append(Span(left, left + block.months, block.children, str(block.children)))
+            bars.append(Span(left, left + block.months, block.children, str(block.children)))
     for figure in waits:
         if figure.pathway == pathway:
-            found.append(Span(max(view.index(figure.first) - start, 0), view.index(figure.last) - start + 1, None, "…"))
-    return found
+            bars.append(Span(max(view.index(figure.first) - start, 0), view.index(figure.last) - start + 1, None, "…"))
+    return bars
 
 
 def _pathways(things: Iterable[Block | FigureReleased]) -> Iterable[str]:

@@ -21,8 +21,8 @@ class Reader(Struct, frozen=True):
 
 async def reader(tx: AsyncConnection, digest: bytes | None) -> Reader | None:
     """Return the office whose token has this digest; None: the token is unknown or was revoked."""
-    found = (await tx.execute(READER, {"hash": digest})).one_or_none()
-    return Reader(found.name, found.role) if found else None
+    row = (await tx.execute(READER, {"hash": digest})).one_or_none()
+    return Reader(row.name, row.role) if row else None
 
 
 class Shelf:

@@ -29,8 +29,8 @@ class Block(Struct, frozen=True):
     @property
     def children(self) -> int:
         """Return the number of children that it counts: always released."""
-        found = self.tables.get(CHILDREN, {}).get(ALL)
-        return (found.value if found else None) or 0
+        figure = self.tables.get(CHILDREN, {}).get(ALL)
+        return (figure.value if figure else None) or 0
 
     @property
     def months(self) -> int:

@@ -1,4 +1,4 @@
--- The first table had no leaves. What it held is in the topics for ever, so it is read again, now in the order of the tree.
+-- The first table had no leaves. The topics hold all its records for ever, so audit reads them again, now in the order of the tree.
 DROP TABLE audit.entry;
 DELETE FROM audit.repeat;
 DO $$ BEGIN IF to_regclass('audit.lease') IS NOT NULL THEN DELETE FROM audit.lease; END IF; END $$;
@@ -7,9 +7,9 @@ CREATE TABLE audit.entry (
     idx bigint PRIMARY KEY,                 -- of the leaf, dense from 0
     leaf bytea NOT NULL,                    -- the exact bytes that the tree hashes
     key bytea,
-    value bytea NOT NULL,                   -- the exact bytes of the record; of what audit itself says: its words
+    value bytea NOT NULL,                   -- the exact bytes of the record; of an entry of audit itself: its content
     headers bytea NOT NULL,                 -- msgpack: list of [name, value]
-    -- from here on for searching: `verify` believes the leaf
+    -- the columns below serve searching: `verify` trusts only the leaf
     kind text NOT NULL,
     topic text NOT NULL,
     partition int NOT NULL,
@@ -38,11 +38,11 @@ $$ BEGIN IF substr(NEW.data, 1, length(OLD.data)) <> OLD.data THEN RAISE EXCEPTI
 CREATE TRIGGER only_longer BEFORE UPDATE ON audit.tile FOR EACH ROW EXECUTE FUNCTION audit.only_longer();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON audit.tile EXECUTE FUNCTION audit.refuse();
 
--- What the tree is now; written with its entries and tiles. at: logged_at of the last entry.
+-- The present tree; written with its entries and tiles. at: logged_at of the last entry.
 CREATE TABLE audit.head (one boolean PRIMARY KEY DEFAULT true CHECK (one), size bigint NOT NULL, root bytea NOT NULL, at bigint NOT NULL);
 INSERT INTO audit.head VALUES (true, 0, '\xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 0);
 
--- What the log has signed: one root for a size, for ever. collected: the same with the witnesses' lines so far; cosigned: once they are a quorum.
+-- The signed checkpoints: one root per size, for ever. collected: with the witnesses' lines so far; cosigned: once they are a quorum.
 CREATE TABLE audit.checkpoint (
     size bigint PRIMARY KEY,
     root bytea NOT NULL,

@@ -1,9 +1,9 @@
--- People who can be knocked, when they are on duty, what is asked of whom, and the messages that go out.
+-- People who can be knocked, their duty, the open questions (offers and tasks), and the messages to send.
 -- Ids are text (uuid), times bigint (µs UTC) by the one clock; a lease alone uses the database's true clock.
 CREATE TABLE notifier.person (
     account text PRIMARY KEY,               -- the id of the inbox account; never a name
     agency text NOT NULL,
-    rungs text[] NOT NULL,                  -- registered for; counts where an agency has no rota
+    rungs text[] NOT NULL,                  -- registered for; used if an agency has no rota
     language text NOT NULL CHECK (language IN ('sq', 'sr-Latn', 'sr-Cyrl', 'en')),
     disabled boolean NOT NULL DEFAULT false
 );
@@ -12,7 +12,7 @@ CREATE TABLE notifier.contact (
     account text NOT NULL REFERENCES notifier.person (account) ON DELETE CASCADE,
     channel text NOT NULL,
     address bytea NOT NULL,                 -- sealed: Keys.box('notifier-contact'), context account and channel
-    confirmed_at bigint,                    -- null: nobody confirmed it; it is tried all the same
+    confirmed_at bigint,                    -- null: unconfirmed, and used all the same
     PRIMARY KEY (account, channel)
 );
 CREATE TABLE notifier.weekly (
@@ -50,7 +50,7 @@ CREATE TABLE notifier.pause (                -- one row while nothing may be sen
     reason text NOT NULL,
     at bigint NOT NULL
 );
-CREATE TABLE notifier.asked (                -- an offer, or a task of a desk; the columns are the fields of plan.Asked
+CREATE TABLE notifier.asked (                -- an offer, or a task of a desk; the columns are the fields of plan.Question
     id text PRIMARY KEY,
     case_id text NOT NULL,
     task boolean NOT NULL,

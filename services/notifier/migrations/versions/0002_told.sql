@@ -1,2 +1,2 @@
--- How often somebody was woken of late is asked at each claim.
+-- Each claim counts the recent messages to a person.
 CREATE INDEX delivery_told ON notifier.delivery (person, channel, ended_at);

@@ -1,5 +1,5 @@
--- Rows of the roster end and are never deleted: who was on duty at an hour, and who had changed it, can be asked afterwards.
--- added_by, ended_by: the account of the operating system that ran the command (setting referral.by); empty where nothing said it.
+-- Roster rows end and are never deleted: past duty, and the author of each change, can be looked up later.
+-- added_by, ended_by: the account of the operating system that ran the command (setting referral.by); empty if unknown.
 DO $$ DECLARE one record; BEGIN FOR one IN SELECT conname, conrelid::regclass AS of FROM pg_constraint WHERE contype IN ('u', 'f') AND conrelid IN ('notifier.contact'::regclass, 'notifier.weekly'::regclass, 'notifier.single'::regclass, 'notifier.absence'::regclass) LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', one.of, one.conname); END LOOP; END $$;
 ALTER TABLE notifier.person DROP CONSTRAINT person_pkey, DROP COLUMN language, ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;
 ALTER TABLE notifier.contact DROP CONSTRAINT contact_pkey, ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

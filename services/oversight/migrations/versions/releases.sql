@@ -1,4 +1,4 @@
--- What was released. A release is written whole and never changed: the trigger lets nothing happen to it but that it was published.
+-- The releases. A release is written whole and never changed: the trigger allows only the mark that it was published.
 CREATE TABLE oversight.release (
     number int PRIMARY KEY CHECK (number > 0),  -- dense from 1
     month text NOT NULL,                        -- the period that it closes
@@ -13,7 +13,7 @@ $$ BEGIN IF OLD.published_at IS NOT NULL OR (NEW.number, NEW.month, NEW.made, NE
 CREATE TRIGGER only_published BEFORE UPDATE ON oversight.release FOR EACH ROW EXECUTE FUNCTION oversight.only_published();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON oversight.release EXECUTE FUNCTION oversight.refuse();
 
--- Who may read the pages: a token as SHA-256 of 256 random bits, and the office that has it; made and ended by `referral oversight reader`.
+-- Readers of the pages: a token as SHA-256 of 256 random bits, and its office; `referral oversight reader` creates and revokes it.
 CREATE TABLE oversight.reader (
     hash bytea PRIMARY KEY,
     name text NOT NULL,
