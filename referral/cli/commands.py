@@ -28,7 +28,9 @@ CASE = (
     Named("show", "referral.cli.agency.case:show_case", "Show the case as a timeline: each request, the agency asked, and its state."),
     Named("instruct", "referral.cli.agency.case:instruct", "Decide, as the case's desk, what no rule could."),
     Named(
-        "erase", "referral.cli.agency.case:erase", "Erase a case: one person requests it, another approves it, each under an own account."
+        "erase",
+        "referral.cli.agency.case:erase",
+        "Erase a case: one person requests it, another approves it, each with a personal account.",
     ),
     Named(
         "hold",

@@ -1,4 +1,4 @@
-"""Map the hashes and entries of a log to files (C2SP tlog-tiles): coordinates, paths in both directions, the tiles of a size."""
+"""Map the hashes and entries of a log to files (C2SP tlog-tiles): coordinates, paths, and the tiles of a log of a given size."""
 
 from __future__ import annotations
 

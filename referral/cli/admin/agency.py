@@ -41,7 +41,7 @@ _REVOKE = text(
 
 def token_command(
     agency: Agency,
-    label: Annotated[str, typer.Option(help="Which system will hold it, in the agency's words.")] = "",
+    label: Annotated[str, typer.Option(help="The system that will use it, in the agency's words.")] = "",
     revoke: Annotated[str, typer.Option(help="Revoke the token of this name (see --list), or all; makes none.")] = "",
     list_: Annotated[bool, typer.Option("--list", help="List the agency's tokens; makes none.")] = False,
     as_json: console.Json = False,
@@ -138,7 +138,7 @@ SEED = 32
 
 def key_command(
     agency: Agency,
-    file: Annotated[Path, typer.Option("--file", help="Where the secret key stands; made if it is not there, for its owner alone.")],
+    file: Annotated[Path, typer.Option("--file", help="File of the secret key; made if missing, readable by its owner alone.")],
     as_json: console.Json = False,
 ) -> int:
     """Show the key of a file, made if it is not there: the line for `signing: keys:` of the agency's file in the directory.

@@ -1,4 +1,4 @@
-"""`referral doctor`: check the state of the whole system, and tell the operator the remedy for each fault."""
+"""`referral doctor`: check the state of the whole system, and print the operator's remedy for each fault."""
 
 from __future__ import annotations
 

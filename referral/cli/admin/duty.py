@@ -29,7 +29,7 @@ def person_command(
     account: Account,
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     rung: Annotated[list[str], typer.Option(help="A rung of its ladder, e.g. duty-officer; may be given several times.")],
-    email: Annotated[str | None, typer.Option(help="Where knocks go; kept sealed.")] = None,
+    email: Annotated[str | None, typer.Option(help="Address for knocks; stored sealed.")] = None,
 ) -> None:
     """Add a person who can be knocked, or change one. Knocks are written in the language of the inbox account.
 
@@ -52,7 +52,7 @@ def person_command(
 def shift_command(
     account: Account,
     shift: Annotated[str, typer.Argument(help=roster.HINT)],
-    rung: Annotated[str, typer.Option(help="The rung that the person stands on.")],
+    rung: Annotated[str, typer.Option(help="The person's rung in the ladder.")],
     since: Annotated[str | None, typer.Option(help="First day of a weekly shift, 2026-12-01.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day on which it begins.")] = None,
 ) -> None:
@@ -120,7 +120,7 @@ def enable_command(account: Account) -> None:
     _run(lambda tx, _: _disabled(tx, account, False))
 
 
-def pause_command(reason: Annotated[str, typer.Option(help="For the operators who find it paused; nothing about a case.")]) -> None:
+def pause_command(reason: Annotated[str, typer.Option(help="Reason for other operators; nothing about a case.")]) -> None:
     """Send nothing at all from now on, for instance in a storm of messages. Offers go on: they escalate and expire by their limits.
 
     Exit 0 done, 2 the database is down.
@@ -131,7 +131,9 @@ def pause_command(reason: Annotated[str, typer.Option(help="For the operators wh
     console.console.print("paused; a message that is under way ends by itself. `referral duty resume` goes on")
 
 
-def resume_command(drop: Annotated[bool, typer.Option("--drop", help="Throw away what waited instead of sending it.")] = False) -> None:
+def resume_command(
+    drop: Annotated[bool, typer.Option("--drop", help="Discard the waiting knocks instead of sending them.")] = False,
+) -> None:
     """Send again: what waits and is still wanted, once.
 
     Exit 0 done, 2 the database is down.

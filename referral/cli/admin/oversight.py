@@ -40,8 +40,8 @@ class Role(StrEnum):
 
 Name = Annotated[str, typer.Argument(help="An office as one word, no person, e.g. committee-secretariat.")]
 RoleOf = Annotated[Role, typer.Argument(help="committee begins with the country, adviser with the deadlines.")]
-Number = Annotated[int | None, typer.Argument(help="Of the release; without it the newest.")]
-All = Annotated[bool, typer.Option("--all", help="Hidden figures too, each on its line.")]
+Number = Annotated[int | None, typer.Argument(help="Number of the release; by default the newest.")]
+All = Annotated[bool, typer.Option("--all", help="List hidden figures too, one per line.")]
 
 
 def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:

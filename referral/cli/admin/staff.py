@@ -18,7 +18,7 @@ from referral.runtime import passwords, settings
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock
 
-Login = Annotated[str, typer.Argument(help="What the person types to sign in; not an e-mail address of theirs.")]
+Login = Annotated[str, typer.Argument(help="Name with which the person signs in; not their e-mail address.")]
 FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")]
 
 _ADD = text(
@@ -39,8 +39,8 @@ def add_command(
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     language: Annotated[str, typer.Option(help="sq, sr-Latn, sr-Cyrl or en.")] = "sq",
     desk: Annotated[bool, typer.Option("--desk", help="May work its desk's tasks and record telephone answers.")] = False,
-    email: Annotated[str | None, typer.Option(help="Where its owner is knocked; kept sealed. Needs --rung.")] = None,
-    rung: Annotated[list[str] | None, typer.Option(help="A rung of the agency's ladder that its owner stands on; may be repeated.")] = None,
+    email: Annotated[str | None, typer.Option(help="Address for the owner's knocks; stored sealed. Needs --rung.")] = None,
+    rung: Annotated[list[str] | None, typer.Option(help="The owner's rung in the agency's ladder; may be given several times.")] = None,
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:

@@ -93,19 +93,18 @@ class Person(Client):
 def erase(
     case_id: str,
     login: Login,
-    basis: Annotated[str, typer.Option(help="Ask for it on this legal basis: a word of erasure-basis in policy/codes.yaml.")] = "",
-    approve: Annotated[bool, typer.Option("--approve", help="Approve what another person asked for. It cannot be undone.")] = False,
-    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse what was asked for.")] = False,
+    basis: Annotated[str, typer.Option(help="Request it on this legal basis: a word of erasure-basis in policy/codes.yaml.")] = "",
+    approve: Annotated[bool, typer.Option("--approve", help="Approve another person's request. It cannot be undone.")] = False,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse another person's request.")] = False,
     url: console.Url = console.DEFAULT_URL,
     from_input: FromInput = False,
     as_json: console.Json = False,
 ) -> int:
-    """Erase a case: one person requests it, another approves it, each under an own account.
+    """Erase a case: one person requests it, another approves it, each with a personal account.
 
-    Without --basis, --approve or --refuse: show its state.
-
-    The entry in the log comes first. Once a published checkpoint covers it, rows and key are destroyed. An open or held case cannot be
-    erased.
+    Without --basis, --approve or --refuse: show the state of its erasure. The entry in the log comes first. Once a published checkpoint
+    covers
+    it, rows and key are destroyed. An open or held case cannot be erased.
 
     Exit 0 done or shown, 1 refused, 2 intake cannot be reached.
 

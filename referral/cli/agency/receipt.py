@@ -24,7 +24,9 @@ BROKEN = (
     "Perhaps nobody was asked: telephone the desk now, and send it again under a new key. "
     "Give this receipt to the Ombudsperson and to the log's witnesses: it proves the broken promise"
 )
-File = Annotated[Path, typer.Argument(help="The receipt, a JSON file as the door gave it; the proof is kept beside it (FILE.tlog-proof).")]
+File = Annotated[
+    Path, typer.Argument(help="The receipt, a JSON file as intake returned it; the proof is stored beside it (FILE.tlog-proof).")
+]
 Policy = Annotated[
     Path, typer.Option("--policy", envvar="REFERRAL_WITNESS_POLICY", help="Log, witnesses, quorum and intake's key that you trust.")
 ]
@@ -32,7 +34,7 @@ MaxAge = Annotated[
     float,
     typer.Option("--max-age", min=0, help="Minutes within which a quorum must have seen the log that the proof is of. 0: of any age."),
 ]
-Wait = Annotated[int, typer.Option(help="Seconds to wait until it is logged and witnessed.")]
+Wait = Annotated[int, typer.Option(help="Seconds to wait until the referral is logged and witnessed.")]
 
 
 def receipt(

@@ -38,7 +38,7 @@ Months = Annotated[
     typer.Option(
         "--month",
         metavar="YYYY-MM[..YYYY-MM]",
-        help="Without a release: of the children of this month, or of these months together, as of the close of the last one.",
+        help="Without --release: the figures of the children of this month or these months, as of the close of the last one.",
     ),
 ]
 Which = Annotated[

@@ -95,9 +95,8 @@ def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
             _all(there, ground, asked, report, aside, bar)
     except Ended:
         return Verdict(report, published)
-    if (
-        published and merkle.root(ground.nodes, published.size) != published.root
-    ):  # after the walk, which has compared these hashes with the entries
+    # After the walk, which has compared these hashes with the entries.
+    if published and merkle.root(ground.nodes, published.size) != published.root:
         report.say(_about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint"))
     return Verdict(report, published, ground.size)
 

@@ -26,10 +26,10 @@ from referral.tlog.note_keys import ED25519, SignerKey
 
 KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file, never overwritten.")]
 Name = Annotated[
-    str, typer.Option("--name", help="The log's name for ever, its origin: a host of yours and a path, as audit.example/referral.")
+    str, typer.Option("--name", help="The log's permanent name, its origin: a host of yours and a path, as audit.example/referral.")
 ]
-IntakeFile = Annotated[Path, typer.Option("--intake-key", help="Intake's own secret key; made if it is not there, never overwritten.")]
-PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file that is begun; a new file too.")]
+IntakeFile = Annotated[Path, typer.Option("--intake-key", help="Intake's own secret key; made if missing, never overwritten.")]
+PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file to begin; a new file too.")]
 
 
 def key_command(
@@ -76,7 +76,7 @@ def key_command(
     return 0
 
 
-KeyPath = Annotated[Path, typer.Argument(metavar="FILE", help="The secret key; the public one stands beside it with .pub.")]
+KeyPath = Annotated[Path, typer.Argument(metavar="FILE", help="File of the secret key; the public key is written beside it with .pub.")]
 
 
 def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
@@ -106,7 +106,7 @@ ADD = text("INSERT INTO audit.reader (hash, name, made_at) VALUES (:hash, :name,
 END = text("UPDATE audit.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
 
 OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
-TokenName = Annotated[str, typer.Argument(help="The auditor, as the log of readings shall call them: an office, no person.")]
+TokenName = Annotated[str, typer.Argument(help="The auditor's name in the log of readings: an office, not a person.")]
 End = Annotated[bool, typer.Option("--end", help="End every token of this auditor; makes none.")]
 
 

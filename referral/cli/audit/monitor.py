@@ -34,10 +34,8 @@ LOG = "the log"
 
 Witnesses = Annotated[Path, typer.Option("--witnesses", help="C2SP policy file: the log's key, and the witnesses with their addresses.")]
 Url = Annotated[str, typer.Option("--log", envvar="REFERRAL_AUDIT_URL", help="Address of the log.")]
-Every = Annotated[
-    float | None, typer.Option("--every", min=1, help="Look again after so many seconds, until Ctrl-C or something is wrong.")
-]
-Keep = Annotated[Path | None, typer.Option("--keep", help="Folder for every note that is shown: two of them may prove a split view.")]
+Every = Annotated[float | None, typer.Option("--every", min=1, help="Repeat after this many seconds, until Ctrl-C or a fault.")]
+Keep = Annotated[Path | None, typer.Option("--keep", help="Folder for every note received: two of them may prove a split view.")]
 MaxAge = Annotated[
     float, typer.Option("--max-age", min=0, help="Minutes within which a quorum of witnesses must have seen the log. 0: of any age.")
 ]

@@ -23,18 +23,21 @@ from referral.tlog.tile_layout import FULL
 from referral.tlog.witness_policy import Policy
 from referral.wire import leaf as wire
 
-EntryNumber = Annotated[int | None, typer.Option("--entry", min=0, help="Index of an entry: that it is in the log.")]
-EventId = Annotated[str, typer.Option("--event", help="Id of an event: that it is in the log.")]
+EntryNumber = Annotated[int | None, typer.Option("--entry", min=0, help="Index of an entry: prove that it is in the log.")]
+EventId = Annotated[str, typer.Option("--event", help="Id of an event: prove that it is in the log.")]
 Heads = Annotated[
-    tuple[Path, Path] | None, typer.Option("--between", metavar="OLD NEW", help="Two checkpoints: that the second continues the first.")
+    tuple[Path, Path] | None,
+    typer.Option("--between", metavar="OLD NEW", help="Two checkpoints: prove that the second continues the first."),
 ]
 Apart = Annotated[
     tuple[int, int] | None,
-    typer.Option("--nothing-between", metavar="I J", help="Two entries of a case in one topic: that nothing of it stands between them."),
+    typer.Option("--nothing-between", metavar="I J", help="Two entries of a case in one topic: prove that no entry of it is between them."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the proof there; by default to standard output.")]
-Check = Annotated[Path | None, typer.Option("--check", metavar="FILE", help="Check a proof instead; nothing but files is read.")]
-Rules = Annotated[Path | None, typer.Option("--witnesses", help="The C2SP policy file by which signatures are believed; --check needs it.")]
+Check = Annotated[Path | None, typer.Option("--check", metavar="FILE", help="Check a proof instead; reads nothing but files.")]
+Rules = Annotated[
+    Path | None, typer.Option("--witnesses", help="The C2SP policy file that decides which signatures count; --check needs it.")
+]
 LeafFile = Annotated[Path | None, typer.Option("--leaf", help="With --check: the leaf's bytes, where the proof does not hold them.")]
 OldFile = Annotated[Path | None, typer.Option("--old", help="With --check of a proof between checkpoints: the first of them.")]
 

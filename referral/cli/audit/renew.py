@@ -23,7 +23,7 @@ TABLES = ("entry", "tile", "checkpoint")
 EMPTY = text("UPDATE audit.head SET size = 0, root = sha256(''), at = 0")
 AGAIN = text("UPDATE audit.lease SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', positions = '{}', clean = true")
 
-Export = Annotated[Path, typer.Option("--export", help="An export of the log as it is now: what its tables hold is deleted.")]
+Export = Annotated[Path, typer.Option("--export", help="An export of the log as it is now: its tables are emptied.")]
 PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file of the new log, as `referral audit key` began it.")]
 Shown = Annotated[
     Path | None, typer.Option("--last", help="The newest checkpoint of the old log that a witness shows, if it is not the export's.")

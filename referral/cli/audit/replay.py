@@ -27,8 +27,8 @@ from referral.proof.history.case import standing
 from referral.proof.history.timeline import Line, own_line, timeline
 from referral.proof.lookup import BAD, UNVERIFIED, Casebook, Proven
 
-CaseId = Annotated[str, typer.Option("--case", help="One case, what followed indented below its cause.")]
-Agency = Annotated[str, typer.Option("--agency", help="Lines that name this agency.")]
+CaseId = Annotated[str, typer.Option("--case", help="Only this case, with consequences indented below their cause.")]
+Agency = Annotated[str, typer.Option("--agency", help="Only lines that name this agency.")]
 TypeName = Annotated[
     str,
     typer.Option("--type", help="Events of a type, as offer-opened or policy-activated.v1, or entries of a kind, as POLICY or HEARTBEAT."),
@@ -39,8 +39,8 @@ After = Annotated[
     str, typer.Option("--after", help="From this time on, as 2026-01-31 or 2026-01-31T08:15; Kosovo's time unless it names a zone.")
 ]
 Before = Annotated[str, typer.Option("--before", help="Before this time.")]
-At = Annotated[str, typer.Option("--at", help="With --case: how it stood after this entry, or at this time.")]
-Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: which recorded cases would go elsewhere under it.")]
+At = Annotated[str, typer.Option("--at", help="With --case: the state after this entry, or at this time.")]
+Other = Annotated[Path | None, typer.Option("--policy", help="A policy folder: list the recorded cases that it would decide differently.")]
 
 OPEN_TYPES = {kind: tuple(type_ for type_, other in OPEN.items() if other is kind) for kind in set(OPEN.values())}
 """Types of the unsealed records, which are named in a header alone, so that their leaves have none."""

@@ -32,7 +32,8 @@ SINCE = (
 )
 
 Since = Annotated[
-    Path | None, typer.Option("--since", metavar="CHECKPOINT", help="A checkpoint that was verified before: only what is new is judged.")
+    Path | None,
+    typer.Option("--since", metavar="CHECKPOINT", help="A checkpoint that was verified before: verify only the entries after it."),
 ]
 MaxAge = Annotated[
     float | None,

@@ -42,9 +42,11 @@ AT_ONCE = 64
 SEED = 32
 
 PolicyFile = Annotated[Path, typer.Option("--policy", help="A C2SP policy file: its `log` lines are the logs that are witnessed.")]
-KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; made here when it is not there and --name is given.")]
+KeyFile = Annotated[Path, typer.Option("--key", help="File of the secret key; made if missing and --name is given.")]
 KeyName = Annotated[str, typer.Option("--name", help="Name of a new key: a host of yours and a path, as ombudsperson.example/witness.")]
-DataFile = Annotated[Path | None, typer.Option("--data", help="What was cosigned (SQLite); by default beside the key, with .heads.")]
+DataFile = Annotated[
+    Path | None, typer.Option("--data", help="Database of cosigned heads (SQLite); by default beside the key, with .heads.")
+]
 Address = Annotated[str, typer.Option("--http", help="host:port; port 0: any free one.")]
 
 

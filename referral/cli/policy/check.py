@@ -23,12 +23,12 @@ from referral.wire import policy_digest
 CORES = os.cpu_count() or 1
 Quick = Annotated[bool, typer.Option("--quick", help="Only read the files: is everything known and complete?")]
 Whole = Annotated[bool, typer.Option("--all", help="Every procedure in every municipality, not only the longest waits.")]
-Only = Annotated[list[str] | None, typer.Option("--pathway", help="Only this procedure; may be said again.")]
-Where = Annotated[list[str] | None, typer.Option("--in", help="Only this municipality; may be said again.")]
+Only = Annotated[list[str] | None, typer.Option("--pathway", help="Only this procedure; may be given several times.")]
+Where = Annotated[list[str] | None, typer.Option("--in", help="Only this municipality; may be given several times.")]
 Deep = Annotated[bool, typer.Option("--deep", help="For trafficking any two agencies that fail: takes minutes.")]
-Failing = Annotated[int, typer.Option("--failing", min=0, max=2, help="How many agencies fail, one after the other, in one case.")]
+Failing = Annotated[int, typer.Option("--failing", min=0, max=2, help="Number of agencies that fail, one after the other, in one case.")]
 Svg = Annotated[Path | None, typer.Option("--svg", help="Draw the longest waits of every municipality into this file.")]
-Stories = Annotated[Path | None, typer.Option("--stories", help="Write what is wrong into this folder, as stories that can be run.")]
+Stories = Annotated[Path | None, typer.Option("--stories", help="Write the faults into this folder, as stories that can be run.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes; the result is the same for any number.")]
 
 

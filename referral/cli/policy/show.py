@@ -22,7 +22,7 @@ SIGN = "I have read this sheet, and it is what must happen.    name ____________
 
 
 def show_command(
-    pathway: Annotated[str, typer.Argument(help="Id of the procedure; without it a list of all.")] = "",
+    pathway: Annotated[str, typer.Argument(help="Id of the procedure; by default a list of all.")] = "",
     folder: Folder = None,
     svg: Annotated[Path | None, typer.Option("--svg", help="Write the flow picture into this file.")] = None,
     as_json: console.Json = False,

@@ -20,12 +20,14 @@ from referral.runtime import settings
 
 MOST = 1_000_000
 CORES = os.cpu_count() or 1
-Cases = Annotated[int, typer.Option("--cases", min=1, max=MOST, help="How many cases; more than a year has are spread over many years.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed is the same world: cases, people and answers.")]
-Other = Annotated[Path | None, typer.Option("--against", help="A second policy folder: the same cases under it, and which go elsewhere.")]
+Cases = Annotated[
+    int, typer.Option("--cases", min=1, max=MOST, help="Number of cases; more than one year's are spread over several years.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same cases, people and answers.")]
+Other = Annotated[Path | None, typer.Option("--against", help="A second policy folder: run the same cases under it, and compare.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write every figure to this file.")]
 Svg = Annotated[Path | None, typer.Option("--svg", help="Draw the figures into this file.")]
-Year = Annotated[int, typer.Option("--year", help="The calendar year in which they come.")]
+Year = Annotated[int, typer.Option("--year", help="The calendar year of the first cases.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes; the result is the same for any number.")]
 
 

@@ -32,7 +32,7 @@ VERDICT: tuple[tuple[str, Callable[[], int]], ...] = (("audit verify", verify.ve
 Data = Annotated[Path | None, typer.Option("--data", help="Keep everything in this folder; by default a temporary one that is removed.")]
 
 
-Named = Annotated[str, typer.Option("--pathways", help="Instead of the one story: these procedures, or all, each once to its end.")]
+Named = Annotated[str, typer.Option("--pathways", help="Instead of the story: run these procedures, or all, each once to its end.")]
 
 
 def demo(data: Data = None, pathways: Named = "", as_json: console.Json = False) -> int:

@@ -18,7 +18,8 @@ MINUTE = 60_000_000
 
 
 def drill(
-    minutes: Annotated[int, typer.Argument(min=0, max=100_000, help="How many; 0 only tells the time.")], as_json: console.Json = False
+    minutes: Annotated[int, typer.Argument(min=0, max=100_000, help="Minutes to pass; 0 only displays the time.")],
+    as_json: console.Json = False,
 ) -> int:
     """Pass time by the drill clock: limits run out, alarms go off. Only forward, only on a stack started with --drill.
 

@@ -43,18 +43,22 @@ SPARE = ("audit", "oversight")
 """Services that end by themselves where the database is an older copy. Nothing waits for them; `referral recover` needs the others."""
 ACTIVE = text("SELECT count(*) FROM routing.policy")
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything it keeps; by default below the user's data folder.")]
-Port = typer.Option(min=0, max=65535, help="0: any free one, kept for the next start.")
+Data = Annotated[Path | None, typer.Option("--data", help="Folder for all data; by default below the user's data folder.")]
+Port = typer.Option(min=0, max=65535, help="0: any free port, reused at the next start.")
 
 
 def up(
     data: Data = None,
     instances: Annotated[int, typer.Option(min=1, max=9, help="Instances of each service.")] = 1,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the inbox: the last one, at first 8080, unless taken.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the inbox: by default the last one used, at first 8080 if free.")
+    ] = None,
     kafka_port: Annotated[int, Port] = 0,
     smtp_port: Annotated[int, Port] = 0,
     drill: Annotated[bool, typer.Option("--drill", help="A drill: hours may be passed in seconds. Never with real cases.")] = False,
-    policy_folder: Annotated[Path | None, typer.Option("--policy", help="Put into force when none is; by default the checkout's.")] = None,
+    policy_folder: Annotated[
+        Path | None, typer.Option("--policy", help="Policy folder to activate if none is in force; by default the checkout's.")
+    ] = None,
     as_json: console.Json = False,
 ) -> int:
     """Start broker, database, mail server and services, keep them running, show their state.
