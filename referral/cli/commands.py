@@ -204,7 +204,7 @@ COMMANDS = (
     Named(
         "recover",
         "referral.cli.admin.prepare:recover",
-        "Rebuild the services' tables from the topics, after their units stopped because the database was set back.",
+        "Rebuild the services' tables from the topics, after their units stopped as `rewound-sql`.",
     ),
     Named("drill", "referral.cli.stack.drill:drill", "Pass time by the drill clock: limits run out, alarms go off."),
     Group("case", "One case.", CASE),

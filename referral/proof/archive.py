@@ -63,10 +63,10 @@ def trusted(archive: Archive, pinned: bytes | None) -> Trusted | None:
 
 def rules(archive: Archive, pinned: bytes | None) -> bytes:
     """Return the policy file that the auditor supplied, else the archive's own. Unproven: neither exists."""
-    found = archive.read(POLICY) if pinned is None else pinned
-    if found is None:
+    policy = archive.read(POLICY) if pinned is None else pinned
+    if policy is None:
         raise Unproven("policy", "no policy file says whose signatures are wanted")
-    return found
+    return policy
 
 
 def accepted(signed: bytes, rules: bytes) -> Checkpoint:
@@ -76,10 +76,10 @@ def accepted(signed: bytes, rules: bytes) -> Checkpoint:
 
 def head(archive: Archive, published: Trusted | None) -> tuple[int, bytes]:
     """Return size and root of everything that the archive stores. Malformed."""
-    said = archive.read(HEAD)
-    if said is None:
+    data = archive.read(HEAD)
+    if data is None:
         return (published.size, published.root) if published else (0, merkle.EMPTY)
-    size, root = strict_text.lines(said, "head")
+    size, root = strict_text.lines(data, "head")
     return strict_text.decimal(size, "head", "the size"), strict_text.unbase64(root, "head", "the root", HASH)
 
 
@@ -159,18 +159,18 @@ def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
 
     Any other archive is searched leaf by leaf. Malformed.
     """
-    said = archive.read(f"{column}/{word}")
-    if said is not None:
+    indexed = archive.read(f"{column}/{word}")
+    if indexed is not None:
         try:
-            return [index for index in msgpack.decode(said, type=list[int]) if index < size]
+            return [index for index in msgpack.decode(indexed, type=list[int]) if index < size]
         except DecodeError as error:
             raise Malformed(column, str(error)) from None
-    found = []
+    indexes = []
     for number in range(-(-size // FULL)):
         for place, leaf in enumerate(bundle(archive, number, size)):
             if word.encode() in leaf and _says(leaf, column) == word:
-                found.append(number * FULL + place)
-    return found
+                indexes.append(number * FULL + place)
+    return indexes
 
 
 def said_in(entry: Entry) -> str:
@@ -184,10 +184,10 @@ def said_in(entry: Entry) -> str:
 
 def _says(leaf: bytes, column: str) -> str:
     try:
-        said: str | None = getattr(wire.decode(leaf), column)
+        value: str | None = getattr(wire.decode(leaf), column)
     except (Malformed, NewerVersion):
         return ""
-    return said or ""
+    return value or ""
 
 
 class Payload(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -219,12 +219,12 @@ def pack(payloads: Sequence[Kept]) -> bytes:
 def unpack(bundle: Tile, data: bytes) -> list[Kept]:
     """Decode a payload file, with as many payloads as the bundle has entries. Malformed."""
     try:
-        found = _DECODER.decode(data)
+        decoded = _DECODER.decode(data)
     except (DecodeError, UnicodeDecodeError) as error:
         raise Malformed("payload", f"{path(bundle)}: {error}") from None
-    if len(found) != bundle.width:
-        raise Malformed("payload", f"{path(bundle)} has {len(found)} payloads instead of {bundle.width}")
-    return found
+    if len(decoded) != bundle.width:
+        raise Malformed("payload", f"{path(bundle)} has {len(decoded)} payloads instead of {bundle.width}")
+    return decoded
 
 
 class Joined(Struct, frozen=True):
@@ -237,8 +237,8 @@ class Joined(Struct, frozen=True):
 
 def join(idx: int, leaf: bytes, kept: Kept) -> Joined:
     """Join a leaf with its payload. Malformed, NewerVersion: the leaf cannot be read."""
-    said = wire.decode(leaf)
+    decoded = wire.decode(leaf)
     if kept is None:
-        return Joined(beside(idx, said, None, b"", ()), False, True)
-    entry = beside(idx, said, kept.key, kept.value, kept.headers)
-    return Joined(entry, True, rest(kept.key, kept.headers) == said.rest)
+        return Joined(beside(idx, decoded, None, b"", ()), False, True)
+    entry = beside(idx, decoded, kept.key, kept.value, kept.headers)
+    return Joined(entry, True, rest(kept.key, kept.headers) == decoded.rest)

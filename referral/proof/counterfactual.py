@@ -28,7 +28,7 @@ Rules = Callable[[int | None], Policy | None]
 """Return the policy in force under a bundle number; None where the log does not hold it."""
 
 
-class Elsewhere(Struct):
+class Counterfactual(Struct):
     """The comparison of all cases so far.
 
     cases: number compared. unused: inputs after the first differences. unchecked: reason → number of cases that could not be compared.
@@ -44,33 +44,33 @@ class Elsewhere(Struct):
 
     def take(self, case_id: str, entries: Sequence[Entry], key: bytes | None, rules: Rules, other: Policy) -> None:
         """Compare one case. entries: in the order of idx. key: None where the case is erased."""
-        told = decisions(entries)
-        if not told:
+        recorded = decisions(entries)
+        if not recorded:
             return
         if key is None:
             self.unchecked["erased or without its key"] += 1
             return
         try:
-            found = list(answers([unseal(entry, key) for entry in told]))
-            again = Again(case_id, key, inputs(entries), found, rules, other)
-            again.run()
+            answered = list(answers([unseal(entry, key) for entry in recorded]))
+            rerun = CaseRerun(case_id, key, inputs(entries), answered, rules, other)
+            rerun.run()
         except (Malformed, NewerVersion):
             self.unchecked["unreadable"] += 1
             return
-        if again.wrong:
-            self.unchecked[again.wrong] += 1
+        if rerun.wrong:
+            self.unchecked[rerun.wrong] += 1
             return
         self.cases += 1
-        self.inputs += len(found)
-        self.assumed += again.assumed
-        if again.parted is None:
-            self.differences.said += again.said
+        self.inputs += len(answered)
+        self.assumed += rerun.assumed
+        if rerun.parted is None:
+            self.differences.said += rerun.said
         else:
-            self.unused += again.parted.unused
-            self.differences.take(again.parted)
+            self.unused += rerun.parted.unused
+            self.differences.take(rerun.parted)
 
 
-class Again(Struct):
+class CaseRerun(Struct):
     """The comparison of one case. was: its state under the recorded decisions. now: its state under the other policy.
 
     assumed: free places that are not on record.
@@ -104,14 +104,14 @@ class Again(Struct):
             for event in recorded:
                 self.was = evolve(self.was, event, self.case_id)
             assert self.was is not None
-            one = Moment(answer.head.facts.now, self.was, recorded)
+            moment = Moment(answer.head.facts.now, self.was, recorded)
             other = self._other(number, before)
-            if other is None or other.at != one.at or parting(one.events, other.events)[0] == ELSEWHERE:
-                self._part(number, one, other)
+            if other is None or other.at != moment.at or parting(moment.events, other.events)[0] == ELSEWHERE:
+                self._part(number, moment, other)
                 return
-            self.said = self.said or parting(one.events, other.events)[0] == SAID
+            self.said = self.said or parting(moment.events, other.events)[0] == SAID
             self.now = other.case
-            self.last.append(one)
+            self.last.append(moment)
 
     def _pass_over(self, recorded: tuple[Struct, ...]) -> None:
         """Apply an ignored alarm, late or repeated, to both states. It tests neither policy; only its sequence number counts."""
@@ -148,19 +148,19 @@ class Again(Struct):
 
     def _free(self, again: Input, facts: Facts) -> dict[str, int]:
         """Return the recorded free places, plus or minus the places that the other policy adds or removes."""
-        rules, found = self.rules(facts.bundle), {}
+        rules, free = self.rules(facts.bundle), {}
         for service in places_wanted(self.now, again, self.other):
             there = self.other.services[service].places or 0
             known = rules.services.get(service) if rules is not None else None
             if service in facts.free and known is not None:
-                found[service] = facts.free[service] + there - (known.places or 0)
+                free[service] = facts.free[service] + there - (known.places or 0)
             else:
-                found[service] = there
+                free[service] = there
                 self.assumed += 1
-        return found
+        return free
 
-    def _part(self, number: int, one: Moment, other: Moment | None) -> None:
-        word, before, after = part(one, other)
+    def _part(self, number: int, moment: Moment, other: Moment | None) -> None:
+        word, before, after = part(moment, other)
         assert self.was is not None and self.found[0].head is not None
         arrived, tracks = self.found[0].head.facts.now, self.was.tracks
         self.parted = Parted(

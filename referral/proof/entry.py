@@ -118,7 +118,7 @@ def rest(key: bytes | None, headers: Headers) -> bytes:
 
 def leaf(entry: Entry) -> bytes:
     """Return the bytes of an entry's leaf."""
-    said = Leaf(
+    content = Leaf(
         kind=entry.kind,
         logged_at=entry.logged_at,
         topic=entry.topic,
@@ -135,7 +135,7 @@ def leaf(entry: Entry) -> bytes:
         cause_id=entry.cause_id or None,
         recorded_at=entry.recorded_at,
     )
-    return wire.encode(said)
+    return wire.encode(content)
 
 
 def entry(idx: int, leaf: bytes, key: bytes | None, value: bytes, headers: Headers) -> Entry:
@@ -146,27 +146,27 @@ def entry(idx: int, leaf: bytes, key: bytes | None, value: bytes, headers: Heade
     return beside(idx, wire.decode(leaf), key, value, headers)
 
 
-def beside(idx: int, said: Leaf, key: bytes | None, value: bytes, headers: Headers) -> Entry:
+def beside(idx: int, leaf: Leaf, key: bytes | None, value: bytes, headers: Headers) -> Entry:
     """Return the entry of a decoded leaf and its payload."""
     return Entry(
         idx=idx,
-        kind=said.kind,
-        logged_at=said.logged_at,
-        topic=said.topic,
-        partition=said.partition,
-        offset=said.offset,
-        kafka_time=said.kafka_time,
+        kind=leaf.kind,
+        logged_at=leaf.logged_at,
+        topic=leaf.topic,
+        partition=leaf.partition,
+        offset=leaf.offset,
+        kafka_time=leaf.kafka_time,
         key=key,
         value=value,
         headers=headers,
-        sha256=said.sha256,
-        event_id=said.event_id or "",
-        type=said.type,
-        fingerprint=said.fingerprint,
-        case_id=said.case_id or "",
-        case_seq=said.case_seq,
-        cause_id=said.cause_id or "",
-        recorded_at=said.recorded_at,
+        sha256=leaf.sha256,
+        event_id=leaf.event_id or "",
+        type=leaf.type,
+        fingerprint=leaf.fingerprint,
+        case_id=leaf.case_id or "",
+        case_seq=leaf.case_seq,
+        cause_id=leaf.cause_id or "",
+        recorded_at=leaf.recorded_at,
     )
 
 

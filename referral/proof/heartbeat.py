@@ -30,13 +30,13 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def left(self, before: Heartbeat) -> dict[str, int]:
         """Return `topic/partition` → the largest number of records that existed at an earlier heartbeat and are unread at this one."""
-        found = {}
+        remaining = {}
         for topic, ends in (before.ends or {}).items():
             for partition, end in enumerate(ends):
                 place = f"{topic}/{partition}"
                 if self.unread.get(place, end) < end:
-                    found[place] = end - self.unread[place]
-        return found
+                    remaining[place] = end - self.unread[place]
+        return remaining
 
 
 def read(entry: Entry) -> Heartbeat:

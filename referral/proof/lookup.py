@@ -26,7 +26,7 @@ VERIFIED, UNVERIFIED, BAD = "verified", "unverified", "bad"
 class Casebook:
     """Random access to an archive of this size. proven: verifies entries; None where no checkpoint is accepted."""
 
-    def __init__(self, there: Archive, size: int, proven: Proven | None) -> None:
+    def __init__(self, there: Archive, size: int, proven: ProvenTree | None) -> None:
         self._there, self.size, self._proven = there, size, proven
         self._held: OrderedDict[int, tuple[list[bytes], list[Kept]]] = OrderedDict()
 
@@ -44,8 +44,8 @@ class Casebook:
 
     def of(self, indexes: Iterable[int]) -> tuple[list[Entry], dict[int, str]]:
         """Return some entries, and the mark of each by index. Malformed, NewerVersion."""
-        found = [self.entry(index) for index in indexes]
-        return [entry for entry, _ in found], {entry.idx: mark for entry, mark in found}
+        marked = [self.entry(index) for index in indexes]
+        return [entry for entry, _ in marked], {entry.idx: mark for entry, mark in marked}
 
     def case(self, case_id: str) -> list[int]:
         """Return the indexes of the entries of a case."""
@@ -56,15 +56,15 @@ class Casebook:
 
         "" holds the wanted entries that belong to no case.
         """
-        places, asked = dict[str, list[int]](), set[str]()
-        for index, said in self.leaves():
-            case_id = said.case_id or ""
-            if wanted(index, said):
-                asked.add(case_id)
+        places, chosen = dict[str, list[int]](), set[str]()
+        for index, leaf in self.leaves():
+            case_id = leaf.case_id or ""
+            if wanted(index, leaf):
+                chosen.add(case_id)
             elif not case_id:
                 continue
             places.setdefault(case_id, []).append(index)
-        return {case_id: where for case_id, where in places.items() if case_id in asked}
+        return {case_id: where for case_id, where in places.items() if case_id in chosen}
 
     def leaves(self) -> Iterator[tuple[int, Leaf]]:
         """Yield every leaf that this program can read. Malformed: a bundle is damaged."""
@@ -84,7 +84,7 @@ class Casebook:
         return self._held[number]
 
 
-class Proven:
+class ProvenTree:
     """The first `size` leaves of an archive that is stored at size `stands`, verified against a root.
 
     Malformed: the tiles of its right edge do not make the root.

@@ -55,7 +55,7 @@ def promised(receipt: Mapping[str, object], policy: bytes) -> datetime:
     return until
 
 
-class Proven(Struct, frozen=True, kw_only=True):
+class ProvenReceipt(Struct, frozen=True, kw_only=True):
     """The verified receipt. index: of the leaf. size: of the cosigned log. logged_at: µs UTC.
 
     sha256: of the sealed record as it was published, in hex. seen: Unix seconds at which a quorum of witnesses had signed that log.
@@ -72,29 +72,29 @@ class Proven(Struct, frozen=True, kw_only=True):
     seen: int | None
 
 
-def check(receipt: Mapping[str, object], proof: bytes, policy: bytes) -> Proven:
+def check(receipt: Mapping[str, object], proof: bytes, policy: bytes) -> ProvenReceipt:
     """Verify a receipt.
 
     receipt: as intake returned it. proof: the `.tlog-proof`. policy: a trusted file that names log, witnesses and quorum.
     Malformed: one of them cannot be parsed. Unproven: one of them does not hold, or the proof is of another event. NewerVersion: a newer
     program wrote the leaf.
     """
-    found = proof_file.parse(proof)
-    if found.extra is None:
+    parsed = proof_file.parse(proof)
+    if parsed.extra is None:
         raise Unproven("receipt", "the proof does not hold the leaf that it is of (its line `extra`)")
-    accepted = proof_file.check(found, leaf_hash(found.extra), witness_policy.parse(policy))
-    leaf = wire.decode(found.extra)
+    accepted = proof_file.check(parsed, leaf_hash(parsed.extra), witness_policy.parse(policy))
+    leaf = wire.decode(parsed.extra)
     if leaf.topic != INTAKE:
         raise Unproven("receipt", f"this proves a record of {leaf.topic}, and what an agency sends stands in {INTAKE}")
-    said = {"event_id": leaf.event_id, "case_id": leaf.case_id}
+    expected = {"event_id": leaf.event_id, "case_id": leaf.case_id}
     for name in NAMED:
-        if receipt.get(name) != said[name]:
+        if receipt.get(name) != expected[name]:
             raise Unproven("receipt", f"this proves another event: the {name} of the leaf is not the receipt's")
-    return Proven(
+    return ProvenReceipt(
         event_id=str(leaf.event_id),
         case_id=str(leaf.case_id),
         log=accepted.checkpoint.origin,
-        index=found.index,
+        index=parsed.index,
         size=accepted.checkpoint.size,
         witnesses=tuple(accepted.witnesses),
         logged_at=leaf.logged_at,

@@ -51,9 +51,9 @@ def before(
             beside_it = None
             for place, leaf in enumerate(archive.bundle(there, number, size)[: old - number * FULL]):
                 at = number * FULL + place
-                said = wire.decode(leaf)
-                if not wanted(said):
-                    yield Joined(beside(at, said, None, b"", ()), False, True), False
+                decoded = wire.decode(leaf)
+                if not wanted(decoded):
+                    yield Joined(beside(at, decoded, None, b"", ()), False, True), False
                     continue
                 beside_it = beside_it or archive.payloads(there, number, size)
                 if leaf_hash(leaf) != nodes(0, at):
@@ -98,8 +98,8 @@ def _columns(there: Archive, number: int, size: int) -> list[list[Any]]:
 
 
 def _compare(entry: Entry, columns: list[Any], report: Report) -> None:
-    for name, said in zip(COLUMNS, columns, strict=True):
-        if getattr(entry, name) != said:
+    for name, column in zip(COLUMNS, columns, strict=True):
+        if getattr(entry, name) != column:
             what = f"the table is searched by another {name} than the leaf has: who asks for this entry does not find it"
             report.say(finding(Weight.BAD, "COLUMN_DIFFERS", entry, what))
 

@@ -43,10 +43,10 @@ def parse(text: bytes) -> Checkpoint:
 
 def extended(text: bytes) -> Checkpoint:
     """Parse a checkpoint that may have extension lines, none of them empty (C2SP tlog-checkpoint). Malformed."""
-    found = lines(text, "checkpoint")
-    if len(found) < 3:
-        raise Malformed("checkpoint", f"it has {len(found)} lines instead of origin, size and root")
-    origin, size, root, *more = found
+    text_lines = lines(text, "checkpoint")
+    if len(text_lines) < 3:
+        raise Malformed("checkpoint", f"it has {len(text_lines)} lines instead of origin, size and root")
+    origin, size, root, *more = text_lines
     if not all(more):
         raise Malformed("checkpoint", "an extension line is empty")
     return Checkpoint(
@@ -60,18 +60,18 @@ def verify(
     signed: Note, logs: Iterable[VerifierKey], others: Iterable[VerifierKey] = ()
 ) -> tuple[Checkpoint, dict[VerifierKey, Signature]]:
     """Return the checkpoint, and each key of logs and others that signed it; the log of its origin must have. Malformed, Unproven."""
-    said = parse(signed.text)
-    return said, signers(said, signed, logs, others)
+    head = parse(signed.text)
+    return head, signers(head, signed, logs, others)
 
 
 def signers(
-    said: Checkpoint, signed: Note, logs: Iterable[VerifierKey], others: Iterable[VerifierKey] = ()
+    head: Checkpoint, signed: Note, logs: Iterable[VerifierKey], others: Iterable[VerifierKey] = ()
 ) -> dict[VerifierKey, Signature]:
     """Return each key of logs and others that signed this checkpoint; the log of its origin must have. Malformed, Unproven."""
-    own = [key for key in logs if key.name == said.origin]
+    own = [key for key in logs if key.name == head.origin]
     if not own:
-        raise Unproven("checkpoint", f"no key is known for the log {said.origin}")
-    found = note.check(signed, [*own, *others])
-    if not any(key in found for key in own):
-        raise Unproven("checkpoint", f"the log {said.origin} has not signed it")
-    return found
+        raise Unproven("checkpoint", f"no key is known for the log {head.origin}")
+    signatures = note.check(signed, [*own, *others])
+    if not any(key in signatures for key in own):
+        raise Unproven("checkpoint", f"the log {head.origin} has not signed it")
+    return signatures

@@ -29,13 +29,13 @@ def entries(size: int, root: bytes, read: Read, since: tiles.Edge = tiles.Edge()
     """
     edge = since
     for bundle in tile_layout.bundles(size, since.size // tile_layout.FULL):
-        found = tiles.unpack(bundle, _there(bundle, read))[edge.size - bundle.leaves[0] :]
+        added = tiles.unpack(bundle, _there(bundle, read))[edge.size - bundle.leaves[0] :]
         first = edge.size
-        edge, full = tiles.append(edge, map(leaf_hash, found))
+        edge, full = tiles.append(edge, map(leaf_hash, added))
         for tile, expected in (full | edge.tiles if edge.size == size else full).items():
             _same(tile, expected, read)
-        if found:
-            yield first, found
+        if added:
+            yield first, added
     if edge.root != root:
         raise Unproven("root", f"{size} entries lead to another root than the checkpoint's")
 

@@ -84,13 +84,13 @@ Span = tuple[int, int]
 
 def nodes_of(span: Span) -> list[tuple[int, int]]:
     """Return the complete subtrees that make up one span of a proof, left to right."""
-    (start, end), found = span, []
+    (start, end), nodes = span, []
     while start < end:
         room = (end - start).bit_length() - 1
         level = min(room, (start & -start).bit_length() - 1) if start else room
-        found.append((level, start >> level))
+        nodes.append((level, start >> level))
         start += 1 << level
-    return found
+    return nodes
 
 
 def _left(count: int) -> int:
@@ -105,34 +105,34 @@ def inclusion_spans(index: int, size: int) -> list[Span]:
     """
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} is not in a tree of {size}")
-    start, end, found = 0, size, []
+    start, end, spans = 0, size, []
     while end - start > 1:
         middle = start + _left(end - start)
         if index < middle:
-            found.append((middle, end))
+            spans.append((middle, end))
             end = middle
         else:
-            found.append((start, middle))
+            spans.append((start, middle))
             start = middle
-    return found[::-1]
+    return spans[::-1]
 
 
 def consistency_spans(old: int, new: int) -> list[Span]:
     """Return the spans that prove that the tree of `new` begins with the tree of `old` (RFC 6962 §2.1.2). ValueError: no such proof."""
     if not 0 < old <= new:
         raise ValueError(f"there is no consistency proof from {old} to {new}")
-    start, end, found = 0, new, []
+    start, end, spans = 0, new, []
     while end != old:
         middle = start + _left(end - start)
         if old <= middle:
-            found.append((middle, end))
+            spans.append((middle, end))
             end = middle
         else:
-            found.append((start, middle))
+            spans.append((start, middle))
             start = middle
     if start:
-        found.append((start, end))
-    return found[::-1]
+        spans.append((start, end))
+    return spans[::-1]
 
 
 def root(nodes: Nodes, size: int) -> bytes:
@@ -155,20 +155,20 @@ def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], 
     _sized([leaf, root, *proof])
     if not 0 <= index < size:
         raise Unproven("inclusion", f"leaf {index} is outside a tree of {size}")
-    place, last, found = index, size - 1, leaf
+    position, last, computed = index, size - 1, leaf
     for hash_ in proof:
         if last == 0:
             raise Unproven("inclusion", f"{len(proof)} hashes are too many for leaf {index} of {size}")
-        if place & 1 or place == last:
-            found = node_hash(hash_, found)
-            while place and not place & 1:
-                place, last = place >> 1, last >> 1
+        if position & 1 or position == last:
+            computed = node_hash(hash_, computed)
+            while position and not position & 1:
+                position, last = position >> 1, last >> 1
         else:
-            found = node_hash(found, hash_)
-        place, last = place >> 1, last >> 1
+            computed = node_hash(computed, hash_)
+        position, last = position >> 1, last >> 1
     if last:
         raise Unproven("inclusion", f"{len(proof)} hashes are too few for leaf {index} of {size}")
-    if found != root:
+    if computed != root:
         raise Unproven("inclusion", f"leaf {index} of {size} leads to another root")
 
 
@@ -186,20 +186,20 @@ def check_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byte
     path = list(proof) if old & (old - 1) else [old_root, *proof]
     if not path:
         raise Unproven("consistency", f"no hashes are too few for {old} to {new}")
-    place, last = old - 1, new - 1
-    while place & 1:
-        place, last = place >> 1, last >> 1
+    position, last = old - 1, new - 1
+    while position & 1:
+        position, last = position >> 1, last >> 1
     before = after = path[0]
     for hash_ in path[1:]:
         if last == 0:
             raise Unproven("consistency", f"{len(proof)} hashes are too many for {old} to {new}")
-        if place & 1 or place == last:
+        if position & 1 or position == last:
             before, after = node_hash(hash_, before), node_hash(hash_, after)
-            while place and not place & 1:
-                place, last = place >> 1, last >> 1
+            while position and not position & 1:
+                position, last = position >> 1, last >> 1
         else:
             after = node_hash(after, hash_)
-        place, last = place >> 1, last >> 1
+        position, last = position >> 1, last >> 1
     if last:
         raise Unproven("consistency", f"{len(proof)} hashes are too few for {old} to {new}")
     if before != old_root or after != new_root:

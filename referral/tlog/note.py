@@ -53,10 +53,10 @@ def parse(data: bytes) -> Note:
 
 def parse_signatures(data: bytes) -> tuple[Signature, ...]:
     """Parse the signature lines of a note, or the answer of a witness. Malformed, also where there is no line."""
-    found = lines(data, "note")
-    if len(found) > MOST_SIGNATURES:
+    signature_lines = lines(data, "note")
+    if len(signature_lines) > MOST_SIGNATURES:
         raise Malformed("note", f"more than {MOST_SIGNATURES} signatures")
-    return tuple(_signature(line, f"signature {number}") for number, line in enumerate(found, 1))
+    return tuple(_signature(line, f"signature {number}") for number, line in enumerate(signature_lines, 1))
 
 
 def sign(text: bytes, key: SignerKey, seconds: int) -> Signature:
@@ -73,17 +73,17 @@ def check(note: Note, keys: Iterable[VerifierKey]) -> dict[VerifierKey, Signatur
     for key in keys:
         if known.setdefault((key.name, key.id), key) != key:
             raise Malformed("key", f"two keys are both {key.name}+{key.id.hex()}")
-    found: dict[VerifierKey, Signature] = {}
+    valid: dict[VerifierKey, Signature] = {}
     for number, signature in enumerate(note.signatures, 1):
-        signed = known.get((signature.name, signature.id))
-        if signed is None:
+        signer = known.get((signature.name, signature.id))
+        if signer is None:
             continue
-        if not signed.holds(note.text, signature.value):
-            raise Unproven("signature", f"signature {number} is in the name of {signed.name}+{signed.id.hex()} and does not hold")
-        found.setdefault(signed, signature)
-    if not found:
+        if not signer.holds(note.text, signature.value):
+            raise Unproven("signature", f"signature {number} is in the name of {signer.name}+{signer.id.hex()} and does not hold")
+        valid.setdefault(signer, signature)
+    if not valid:
         raise Unproven("signature", "none of the known keys has signed")
-    return found
+    return valid
 
 
 def _signature(line: bytes, where: str) -> Signature:

@@ -39,27 +39,27 @@ def parse(data: bytes) -> TlogProof:
     head, gap, checkpoint = data.partition(b"\n\n")
     if not gap:
         raise Malformed("tlog-proof", "no empty line stands before the checkpoint")
-    found = lines(head + b"\n", "tlog-proof")
-    if found.pop(0) != FIRST:
+    head_lines = lines(head + b"\n", "tlog-proof")
+    if head_lines.pop(0) != FIRST:
         raise Malformed("tlog-proof", "the first line is another")
     extra = None
-    if found and found[0].startswith(b"extra "):
-        extra = unbase64(found.pop(0).removeprefix(b"extra "), "tlog-proof", "extra")
-    if not found or not found[0].startswith(b"index "):
+    if head_lines and head_lines[0].startswith(b"extra "):
+        extra = unbase64(head_lines.pop(0).removeprefix(b"extra "), "tlog-proof", "extra")
+    if not head_lines or not head_lines[0].startswith(b"index "):
         raise Malformed("tlog-proof", "the index is not where it belongs")
-    index = decimal(found.pop(0).removeprefix(b"index "), "tlog-proof", "the index")
-    if len(found) > MOST_HASHES:
+    index = decimal(head_lines.pop(0).removeprefix(b"index "), "tlog-proof", "the index")
+    if len(head_lines) > MOST_HASHES:
         raise Malformed("tlog-proof", f"more than {MOST_HASHES} hashes")
-    hashes = tuple(unbase64(line, "tlog-proof", f"hash {number}", merkle.HASH) for number, line in enumerate(found, 1))
+    hashes = tuple(unbase64(line, "tlog-proof", f"hash {number}", merkle.HASH) for number, line in enumerate(head_lines, 1))
     return TlogProof(index, hashes, checkpoint, extra)
 
 
 def check(proof: TlogProof, leaf: bytes, policy: Policy) -> Accepted:
     """Return the accepted checkpoint whose tree has the leaf hash at the proof's index. Malformed, Unproven."""
     accepted = witness_policy.accept(policy, note.parse(proof.checkpoint))
-    said = accepted.checkpoint
+    head = accepted.checkpoint
     try:
-        merkle.check_inclusion(leaf, proof.index, said.size, proof.hashes, said.root)
+        merkle.check_inclusion(leaf, proof.index, head.size, proof.hashes, head.root)
     except Unproven as error:
         raise Unproven("tlog-proof", f"the entry is not what this proves: {error}") from None
     return accepted

@@ -39,12 +39,12 @@ class Split(Struct, frozen=True):
 def view(who: str, shown: bytes, log: VerifierKey, witness: VerifierKey | None) -> View:
     """Parse a note of one party. Malformed. Unproven: the log, or this witness, has not signed it."""
     signed = note.parse(shown)
-    said, found = checkpoint.verify(signed, [log], [witness] if witness else [])
+    head, signatures = checkpoint.verify(signed, [log], [witness] if witness else [])
     if witness is None:
-        return View(who, said, None, shown)
-    if witness not in found:
+        return View(who, head, None, shown)
+    if witness not in signatures:
         raise Unproven("cosignature", f"{who} shows a checkpoint that it has not cosigned")
-    return View(who, said, note_keys.unpack(found[witness].value)[0], shown)
+    return View(who, head, note_keys.unpack(signatures[witness].value)[0], shown)
 
 
 def same_size(views: Iterable[View]) -> list[Split]:

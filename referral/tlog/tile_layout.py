@@ -53,11 +53,11 @@ class Tile(NamedTuple):
 
 def parse(path: bytes) -> Tile:
     """Return the tile of a path; each tile has exactly one path. Malformed."""
-    found = _PATH.fullmatch(path)
-    if not found:
+    match = _PATH.fullmatch(path)
+    if not match:
         raise Malformed("tile-path", "it is not tile/<level>/<number> or tile/entries/<number>, with .p/<width> where partial")
-    level = ENTRIES if found[1] == b"entries" else int(found[1])
-    tile = Tile(level, int(found[2].translate(None, b"x/")), int(found[3] or FULL))
+    level = ENTRIES if match[1] == b"entries" else int(match[1])
+    tile = Tile(level, int(match[2].translate(None, b"x/")), int(match[3] or FULL))
     if level > 63 or tile.width > FULL or tile.number >= LIMIT // FULL:
         raise Malformed("tile-path", "level, number or width is too large")
     if tile.path.encode() != path:

@@ -112,8 +112,8 @@ def answer(
 
 def cosigned(signed: Note, body: bytes, keys: Iterable[VerifierKey]) -> tuple[Signature, ...]:
     """Return the valid cosignatures of these keys in a witness's answer, for the log to add. Malformed, Unproven."""
-    found = note.check(Note(signed.text, note.parse_signatures(body)), keys)
-    return tuple(found.values())
+    valid = note.check(Note(signed.text, note.parse_signatures(body)), keys)
+    return tuple(valid.values())
 
 
 def size(body: bytes) -> int:

@@ -84,11 +84,11 @@ def old(seen: int | None, now: int, most: int) -> str:
 
 def accept(policy: Policy, signed: Note) -> Accepted:
     """Return the checkpoint of a note that one of the logs signed and the quorum has seen. Malformed, Unproven."""
-    said, found = checkpoint.verify(signed, [log.key for log in policy.logs], [witness.key for witness in policy.witnesses])
-    seen = {witness.name: note_keys.unpack(found[witness.key].value)[0] for witness in policy.witnesses if witness.key in found}
+    head, signatures = checkpoint.verify(signed, [log.key for log in policy.logs], [witness.key for witness in policy.witnesses])
+    seen = {witness.name: note_keys.unpack(signatures[witness.key].value)[0] for witness in policy.witnesses if witness.key in signatures}
     if not policy.satisfied(seen.keys()):
         raise Unproven("quorum", f"{_shown(policy.quorum)} is wanted, seen by {', '.join(map(_shown, seen)) or 'nobody'}")
-    return Accepted(said, seen, quorum_at(policy, seen))
+    return Accepted(head, seen, quorum_at(policy, seen))
 
 
 def quorum_at(policy: Policy, seen: dict[str, int]) -> int | None:

@@ -16,7 +16,7 @@ from referral.domain.inputs import derived
 from referral.domain.policy import compile
 from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from referral.proof.figures import recompute as plain
-from referral.proof.figures.recompute import Said
+from referral.proof.figures.recompute import CaseEvent
 from referral.wire import policy_digest
 from services.oversight.counting.projection import Courses
 from tests.harness.erased import PLAIN
@@ -98,13 +98,13 @@ def year(seed: int, cases: int = 150) -> Iterator[Record]:
             yield record(INTAKE, case_id, at + 1, PLAIN)
 
 
-def both(seed: int, cases: int = 150) -> tuple[Courses, list[Said], list[plain.Child], frozenset[str]]:
-    one, said, erased = Courses(), list[Said](), set[str]()
+def both(seed: int, cases: int = 150) -> tuple[Courses, list[CaseEvent], list[plain.Child], frozenset[str]]:
+    one, said, erased = Courses(), list[CaseEvent](), set[str]()
     for record in year(seed, cases):
         one.note(record.topic, record.meta, record.body)
         if isinstance(record.body, e.CaseErased):
             erased.add(record.meta.case_id)
         elif not record.meta.drill:
-            said.append(Said(record.meta.case_id, record.topic, record.meta.case_seq, record.meta.recorded_at, record.body))
+            said.append(CaseEvent(record.meta.case_id, record.topic, record.meta.case_seq, record.meta.recorded_at, record.body))
     random.Random(seed).shuffle(said)
     return one, said, plain.children(said, frozenset(erased), FIRST), frozenset(erased)

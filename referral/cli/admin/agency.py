@@ -64,9 +64,9 @@ def token_command(
             raise Rejected("unknown-token", "--revoke", "no token of this agency has this name and stands")
         console.document({"revoked": count}) if as_json else console.console.print(f"{count} revoked")
         return 0
-    made = secrets.token_urlsafe(32)
-    run(found, lambda tx: add(tx, agency, label, made))
-    console.document({"agency": agency, "token": made}) if as_json else console.console.print(made, soft_wrap=True)
+    token = secrets.token_urlsafe(32)
+    run(found, lambda tx: add(tx, agency, label, token))
+    console.document({"agency": agency, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 
 
@@ -118,11 +118,11 @@ async def _revoke(tx: AsyncConnection, agency: str, name: str) -> int:
     return len((await tx.execute(_REVOKE, {"agency": agency, "name": name, "at": await clock.now(tx)})).all())
 
 
-def _list(found: list[dict[str, Any]], as_json: bool) -> int:
+def _list(tokens: list[dict[str, Any]], as_json: bool) -> int:
     if as_json:
-        console.document(found)
+        console.document(tokens)
     else:
-        rows = [(t["name"], t["label"], moment(t["created_at"]), moment(t["revoked_at"])) for t in found]
+        rows = [(t["name"], t["label"], moment(t["created_at"]), moment(t["revoked_at"])) for t in tokens]
         console.table(("token", "held by", "made", "revoked"), rows)
     return 0
 
@@ -156,11 +156,11 @@ def key_command(
                 new.write(SignerKey(agency, ED25519, os.urandom(SEED)).encode() + b"\n")
                 new.flush()
                 os.fsync(new.fileno())
-        found = note_keys.signer(file.read_bytes().removesuffix(b"\n"))
+        key = note_keys.signer(file.read_bytes().removesuffix(b"\n"))
     except (OSError, Malformed) as error:
         raise typer.BadParameter(f"{file}: {error}") from None
-    if (found.kind, found.name) != (ED25519, agency):
-        raise typer.BadParameter(f"{file}: this is no signing key of {agency}, but {found.name}'s of type {found.kind}; name another file")
-    line = found.verifier.encode().decode()
+    if (key.kind, key.name) != (ED25519, agency):
+        raise typer.BadParameter(f"{file}: this is no signing key of {agency}, but {key.name}'s of type {key.kind}; name another file")
+    line = key.verifier.encode().decode()
     console.document({"agency": agency, "key": line}) if as_json else console.console.print(line, soft_wrap=True, markup=False)
     return 0

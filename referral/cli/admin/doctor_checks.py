@@ -49,11 +49,11 @@ class Check(Struct, frozen=True, kw_only=True):
 
 def check(name: str, bad: Iterable[str], good: str, do: str) -> Check:
     """Return a check that is bad if `bad` yields anything; it lists the first SHOWN."""
-    found = list(bad)
-    if not found:
+    faults = list(bad)
+    if not faults:
         return Check(name=name, result=Result.GOOD, said=good)
-    more = f" … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return Check(name=name, result=Result.BAD, said="; ".join(found[:SHOWN]) + more, do=do)
+    more = f" … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return Check(name=name, result=Result.BAD, said="; ".join(faults[:SHOWN]) + more, do=do)
 
 
 def diagnose(vitals: Vitals) -> list[Check]:
@@ -73,11 +73,11 @@ def _destroyed(vitals: Vitals) -> set[str]:
 
 def _answered(vitals: Vitals) -> dict[str, list[Seen]]:
     """Return cause id → routing's events for it."""
-    said: dict[str, list[Seen]] = {}
+    by_cause: dict[str, list[Seen]] = {}
     for record in vitals.records:
         if record.place[0] == ROUTING:
-            said.setdefault(record.meta.cause_id, []).append(record)
-    return said
+            by_cause.setdefault(record.meta.cause_id, []).append(record)
+    return by_cause
 
 
 def conservation(vitals: Vitals) -> Check:
@@ -85,7 +85,7 @@ def conservation(vitals: Vitals) -> Check:
 
     Ids and types are readable without a key.
     """
-    said, erased, count = _answered(vitals), vitals.erased, 0
+    by_cause, erased, count = _answered(vitals), vitals.erased, 0
     waiting = {partition for partition, _, _ in vitals.services["routing"].outbox}
     bad = []
     for record in _once(r for r in vitals.records if r.place[0] == INTAKE):
@@ -94,7 +94,7 @@ def conservation(vitals: Vitals) -> Check:
             continue
         if record.offset >= _position(vitals, "routing", record.place):
             continue
-        answers = list({a.meta.event_id: a for a in said.get(meta.event_id, ())}.values())
+        answers = list({a.meta.event_id: a for a in by_cause.get(meta.event_id, ())}.values())
         if not answers and record.place[1] in waiting:
             continue
         count += 1
@@ -108,11 +108,11 @@ def conservation(vitals: Vitals) -> Check:
 
 def _broken(vitals: Vitals) -> Iterable[str]:
     """Yield the receipts whose promise intake has not kept in time. An erased case is owed none."""
-    said = {record.meta.event_id for record in vitals.records if record.place[0] == INTAKE}
+    published = {record.meta.event_id for record in vitals.records if record.place[0] == INTAKE}
     for event, case, at in vitals.promises:
         if at >= vitals.now - PROMISED or case in vitals.erased:
             continue
-        if event not in said:
+        if event not in published:
             yield f"intake gave a receipt for event {event} of case {case}, and never published it: somebody swallowed it"
         elif event not in vitals.logged:
             yield f"event {event} of case {case} has a receipt, and is not in the log"

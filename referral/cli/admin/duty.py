@@ -158,11 +158,11 @@ def show_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     """
     if agency is not None:
         ladder.agency(settings.load(), agency)
-    found = _run(lambda tx, _: roster.read(tx, agency))
-    found["bare"] = roster.bare(roster.ask(*([] if agency is None else [agency]))["rungs"])
+    tables = _run(lambda tx, _: roster.read(tx, agency))
+    tables["bare"] = roster.bare(roster.ask(*([] if agency is None else [agency]))["rungs"])
     if as_json:
-        return console.document(found)
-    for name, rows in found.items():
+        return console.document(tables)
+    for name, rows in tables.items():
         if rows:
             console.table(list(rows[0]), [[_cell(k, v) for k, v in row.items()] for row in rows], title=name)
     return None
@@ -180,12 +180,12 @@ def history_command(
     Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
     """
     ladder.agency(settings.load(), agency)
-    told = roster.ask(agency, str(roster.moment(at)))
+    history = roster.ask(agency, str(roster.moment(at)))
     if as_json:
-        return console.document(told)
-    rungs = [(r["rung"], ", ".join(r["people"]) or "nobody", r["said"]) for r in told["rungs"]]
+        return console.document(history)
+    rungs = [(r["rung"], ", ".join(r["people"]) or "nobody", r["said"]) for r in history["rungs"]]
     console.table(("rung", "on duty", "why"), rungs, title=f"{agency} at {at}")
-    changes = [(moment(c["at"]), c["by"], c["did"], c["part"], c["account"], c["what"]) for c in told["changes"]]
+    changes = [(moment(c["at"]), c["by"], c["did"], c["part"], c["account"], c["what"]) for c in history["changes"]]
     console.table(("changed at", "by", "did", "part", "account", "what"), changes, title="in the week before")
     return None
 

@@ -53,9 +53,9 @@ def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
     """
     if not OFFICE.fullmatch(name):  # no person's name may be stored there
         raise typer.BadParameter("NAME: an office as one word, e.g. committee-secretariat: a to z, digits and hyphens, at most 63")
-    made = secrets.token_urlsafe(32)
-    run(settings.load(), lambda tx: add(tx, name, role.value, made))
-    console.document({"name": name, "role": role.value, "token": made}) if as_json else console.console.print(made, soft_wrap=True)
+    token = secrets.token_urlsafe(32)
+    run(settings.load(), lambda tx: add(tx, name, role.value, token))
+    console.document({"name": name, "role": role.value, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 
 
@@ -66,11 +66,11 @@ def list_command(as_json: console.Json = False) -> int:
 
     Example: referral oversight reader list
     """
-    found = run(settings.load(), _list)
+    readers = run(settings.load(), _list)
     if as_json:
-        console.document(found)
+        console.document(readers)
         return 0
-    rows = [(each["name"], each["role"], moment(each["created_at"]), moment(each["ended_at"])) for each in found]
+    rows = [(each["name"], each["role"], moment(each["created_at"]), moment(each["ended_at"])) for each in readers]
     console.table(("office", "role", "since", "ended"), rows)
     return 0
 
@@ -113,12 +113,12 @@ def releases_command(as_json: console.Json = False) -> int:
 
     Example: referral oversight releases
     """
-    found = run(settings.load(), published)
+    releases = run(settings.load(), published)
     if as_json:
-        console.document([{"published_at": each.at, **msgspec.to_builtins(each.made)} for each in found])
+        console.document([{"published_at": each.at, **msgspec.to_builtins(each.made)} for each in releases])
         return 0
     console.table(
-        ("release", "closes", "corrects", "shown", "hidden", "waiting", "narrowest", "published"), [_listed(each) for each in found]
+        ("release", "closes", "corrects", "shown", "hidden", "waiting", "narrowest", "published"), [_listed(each) for each in releases]
     )
     return 0
 
@@ -130,8 +130,8 @@ def show_command(number: Number = None, every: All = False, as_json: console.Jso
 
     Example: referral oversight show 3
     """
-    found = run(settings.load(), published)
-    chosen = next((each for each in reversed(found) if number in (None, each.number)), None)
+    releases = run(settings.load(), published)
+    chosen = next((each for each in reversed(releases) if number in (None, each.number)), None)
     if chosen is None:
         raise Rejected("unknown-release", "NUMBER", "none of this number is out" if number is not None else "none is out yet")
     if as_json:

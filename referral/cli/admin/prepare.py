@@ -50,7 +50,7 @@ ORDER = ("routing", "intake", "notifier", "audit")
 
 
 def recover(as_json: console.Json = False) -> int:
-    """Rebuild the services' tables from the topics, after their units stopped because the database was set back. Repeating it is harmless.
+    """Rebuild the services' tables from the topics, after their units stopped as `rewound-sql`. Repeating it is harmless.
 
     Exit 0: done; the units resume by themselves. 2: database or broker down; the service that the message names is unchanged.
 

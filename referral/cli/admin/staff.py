@@ -69,8 +69,8 @@ def add_command(
 
     if not run(found, work):
         raise Rejected("login-taken", "login", "choose another login, or enable the account that has it")
-    said = {name: values[name] for name in ("id", "login", "agency", "language", "desk")}
-    console.document(said) if as_json else console.console.print(f"{values['id']} is the account of {login} at {agency}")
+    account = {name: values[name] for name in ("id", "login", "agency", "language", "desk")}
+    console.document(account) if as_json else console.console.print(f"{values['id']} is the account of {login} at {agency}")
     return 0
 
 
@@ -118,12 +118,12 @@ def list_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     async def work(tx: AsyncConnection) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in (await tx.execute(_LIST, {"agency": agency})).all()]
 
-    found = run(settings.load(), work)
+    accounts = run(settings.load(), work)
     if as_json:
-        console.document(found)
+        console.document(accounts)
     else:
         columns = ("id", "login", "agency", "language", "desk", "disabled")
-        console.table(columns, [tuple(account[name] for name in columns) for account in found])
+        console.table(columns, [tuple(account[name] for name in columns) for account in accounts])
     return 0
 
 
@@ -148,5 +148,7 @@ def _password(from_input: bool) -> str:
 
     It is never an argument, which others can see.
     """
-    said = sys.stdin.readline().rstrip("\r\n") if from_input else str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
-    return passwords.hashed(passwords.checked(said))
+    password = (
+        sys.stdin.readline().rstrip("\r\n") if from_input else str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
+    )
+    return passwords.hashed(passwords.checked(password))

@@ -78,10 +78,10 @@ class Person(Client):
             password = str(typer.prompt(f"password of {login}", hide_input=True, err=True))
         if not login or ":" in login or not password:
             raise Rejected("missing", "--login", "say who you are: your login, and your password when asked")
-        made = cls(url, "")
-        del made._http.headers["Authorization"]
-        made._http.auth = httpx.BasicAuth(login, password)
-        return made
+        client = cls(url, "")
+        del client._http.headers["Authorization"]
+        client._http.auth = httpx.BasicAuth(login, password)
+        return client
 
     def ask(self, path: str) -> Json:
         return self._get(path)
@@ -115,15 +115,15 @@ def erase(
     path = f"/staff/cases/{case_id}/erasure"
     with Person.of(url, login, from_input) as person:
         if basis:
-            told = person.tell(path, {"basis": basis})
+            erasure = person.tell(path, {"basis": basis})
         elif approve or refuse:
-            told = person.tell(f"{path}/{'approval' if approve else 'refusal'}", {})
+            erasure = person.tell(f"{path}/{'approval' if approve else 'refusal'}", {})
         else:
-            told = person.ask(path)
+            erasure = person.ask(path)
     if as_json:
-        console.document(told)
+        console.document(erasure)
     else:
-        console.console.print(_said(told), soft_wrap=True, markup=False)
+        console.console.print(_said(erasure), soft_wrap=True, markup=False)
     return 0
 
 
@@ -169,36 +169,36 @@ def erasures(login: Login, url: console.Url = console.DEFAULT_URL, from_input: F
     Example: referral case erasures --login arta.m
     """
     with Person.of(url, login, from_input) as person:
-        told: list[dict[str, Any]] = person.ask("/staff/erasures")["erasures"]
+        waiting: list[dict[str, Any]] = person.ask("/staff/erasures")["erasures"]
     if as_json:
-        console.document(told)
+        console.document(waiting)
     else:
-        for said in map(_said, told) if told else ("nothing waits at your desk",):
-            console.console.print(said, soft_wrap=True, markup=False)
+        for line in map(_said, waiting) if waiting else ("nothing waits at your desk",):
+            console.console.print(line, soft_wrap=True, markup=False)
     return 0
 
 
 def _hold(path: str, what: str, login: str, basis: str, url: str, from_input: bool, as_json: bool) -> int:
     with Person.of(url, login, from_input) as person:
-        told = person.tell(path, {"basis": basis})
+        held = person.tell(path, {"basis": basis})
     if as_json:
-        console.document(told)
+        console.document(held)
     else:
-        console.console.print(f"case {told['case_id']} {what} ({told['basis']})", soft_wrap=True, markup=False)
+        console.console.print(f"case {held['case_id']} {what} ({held['basis']})", soft_wrap=True, markup=False)
     return 0
 
 
-def _said(told: Json) -> str:
-    case_id, basis = told["case_id"], told["basis"]
-    match told["state"]:
+def _said(erasure: Json) -> str:
+    case_id, basis = erasure["case_id"], erasure["basis"]
+    match erasure["state"]:
         case "REQUESTED":
-            said = f"case {case_id}: erasure asked for ({basis}) by {told['requested_by']}; now another person approves it"
+            line = f"case {case_id}: erasure asked for ({basis}) by {erasure['requested_by']}; now another person approves it"
         case "REFUSED":
-            said = f"case {case_id}: the erasure is refused"
+            line = f"case {case_id}: the erasure is refused"
         case "APPROVED":
-            said = f"case {case_id}: erasure approved ({basis}); no door shows the case any more, it is destroyed once the log proves it"
+            line = f"case {case_id}: erasure approved ({basis}); no door shows the case any more, it is destroyed once the log proves it"
         case "ERASED":
-            said = f"case {case_id} is erased ({basis}); `referral audit verify` names the entry"
+            line = f"case {case_id} is erased ({basis}); `referral audit verify` names the entry"
         case _:
-            said = f"case {case_id}: nobody has asked for its erasure"
-    return f"{said}; kept by: {', '.join(told['held'])}" if told["held"] else said
+            line = f"case {case_id}: nobody has asked for its erasure"
+    return f"{line}; kept by: {', '.join(erasure['held'])}" if erasure["held"] else line

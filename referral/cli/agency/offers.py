@@ -26,11 +26,11 @@ def offers(
     Example: referral offers --state all
     """
     with console.client(url, token) as client:
-        found = client.offers(state)
+        listed = client.offers(state)
     if as_json:
-        console.document(found)
+        console.document(listed)
         return 0
-    rows = [(o["offer_id"], o["step"], o["state"], _until(o), " ".join(o["words"])) for o in found]
+    rows = [(o["offer_id"], o["step"], o["state"], _until(o), " ".join(o["words"])) for o in listed]
     console.table(("offer", "step", "state", "until", "answers"), rows)
     return 0
 

@@ -92,27 +92,29 @@ def submit(
     lines = {path: list(read(path, text)) for path, text in read_files if path not in sheets}
     if not sheets and not any(lines.values()):
         raise Rejected("nothing-to-send", ", ".join(map(str, files)), "the file holds no referral")
-    told: list[Told] = []
+    results: list[SendResult] = []
     with console.client(url, token) as client:
         for path, text in read_files:
             if path in sheets:
-                told += send(client, path, text, sheets[path])
+                results += send(client, path, text, sheets[path])
             else:
-                told += (_send(client, line) for line in lines[path])
+                results += (_send(client, line) for line in lines[path])
     if as_json:
-        console.document([{"where": one.where, **one.receipt, **({"error": one.result} if one.bad else {})} for one in told])
+        console.document(
+            [{"where": result.where, **result.receipt, **({"error": result.result} if result.bad else {})} for result in results]
+        )
     else:
-        console.table(("line", "case", "result"), [(one.where, one.receipt.get("case_id", ""), one.result) for one in told])
-    return 1 if any(one.bad for one in told) else 0
+        console.table(("line", "case", "result"), [(result.where, result.receipt.get("case_id", ""), result.result) for result in results])
+    return 1 if any(result.bad for result in results) else 0
 
 
-def _send(client: Client, line: Line) -> Told:
+def _send(client: Client, line: Line) -> SendResult:
     if line.error:
-        return Told(line.where, {"key": ""}, line.error, True)
+        return SendResult(line.where, {"key": ""}, line.error, True)
     try:
-        return Told(line.where, {"key": line.key, **client.submit(line.body, key=line.key)}, "received", False)
+        return SendResult(line.where, {"key": line.key, **client.submit(line.body, key=line.key)}, "received", False)
     except Problem as problem:
-        return Told(line.where, {"key": line.key}, str(problem), True)
+        return SendResult(line.where, {"key": line.key}, str(problem), True)
 
 
 def submission(key: str, url: console.Url = console.DEFAULT_URL, token: console.Token = "", as_json: console.Json = False) -> int:
@@ -123,14 +125,16 @@ def submission(key: str, url: console.Url = console.DEFAULT_URL, token: console.
     Example: referral submission drita-2026-0004
     """
     with console.client(url, token) as client:
-        found = client.submission(key)
-    refusals = found.get("refusals", ())
+        status = client.submission(key)
+    refusals = status.get("refusals", ())
     if as_json:
-        console.document(found)
+        console.document(status)
     else:
-        rows = [(moment(one["at"]), "REFUSED", "", f"{one['code']} at {one['where']}: {one['hint']}") for one in refusals]
-        if found["state"] == "TAKEN":
-            rows.append((moment(found["received_at"]), "TAKEN", found["case_id"], found["kind"]))
+        rows = [
+            (moment(refusal["at"]), "REFUSED", "", f"{refusal['code']} at {refusal['where']}: {refusal['hint']}") for refusal in refusals
+        ]
+        if status["state"] == "TAKEN":
+            rows.append((moment(status["received_at"]), "TAKEN", status["case_id"], status["kind"]))
         console.table(("when", "state", "case", "what"), rows)
     return 1 if refusals else 0
 
@@ -139,7 +143,7 @@ _FIELD = re.compile(r"(prs|vic|per|cas|con|cco|hte|spl|org|ref)_[A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SendResult:
     """The result for one record, or for a file as a whole. where: file:row. result: received, received before, or the problem."""
 
     where: str
@@ -162,17 +166,17 @@ def media(path: Path, text: bytes) -> str:
     return "application/vnd.htcds+json" if isinstance(first, dict) and any(map(_FIELD.fullmatch, first)) else ""
 
 
-def send(client: Client, path: Path, text: bytes, kind: str) -> Iterator[Told]:
+def send(client: Client, path: Path, text: bytes, kind: str) -> Iterator[SendResult]:
     """Send a file. Yield the result of each record, then of each column that was left out."""
     try:
         answer = client.submit_file(text, kind)
     except Problem as problem:
-        yield Told(str(path), {}, str(problem), True)
+        yield SendResult(str(path), {}, str(problem), True)
         return
     for row in answer["rows"]:
         wrong = [f"{one['code']} at {one['where']}: {one['hint']}" for one in row.get("problems", ())]
         result = "; ".join(wrong) or ("received before" if row["state"] == "REPEATED" else "received")
-        yield Told(f"{path}:{row['row']}", row, result, bool(wrong))
+        yield SendResult(f"{path}:{row['row']}", row, result, bool(wrong))
     for note in answer["ignored"]:
         name = f", {note['name']}" if note["name"] else ""
-        yield Told(f"{path}, {note['where']}{name}", {"ignored": note["hint"]}, f"{note['hint']} ({note['filled']} filled)", False)
+        yield SendResult(f"{path}, {note['where']}{name}", {"ignored": note["hint"]}, f"{note['hint']} ({note['filled']} filled)", False)

@@ -14,7 +14,7 @@ from referral.cli.policy.simulate_report import print_differences
 from referral.domain.policy import Policy, PolicyErrors
 from referral.domain.policy import policy as domain
 from referral.errors import Rejected
-from referral.proof.counterfactual import Elsewhere
+from referral.proof.counterfactual import Counterfactual
 from referral.proof.entry import Kind
 from referral.proof.lookup import Casebook
 from referral.proof.verify.policies import Bundles
@@ -29,60 +29,60 @@ def elsewhere(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool
         console.wrong(error.errors)
         return 1
     with console.progress(quiet=as_json) as bar:
-        found = compare(book, keys([case] if case else None), other, case, bar)
-    if case and not found.cases and not found.unchecked:
+        result = compare(book, keys([case] if case else None), other, case, bar)
+    if case and not result.cases and not result.unchecked:
         raise Rejected("unknown-case", "--case", "the log has no decision of this case; audit may lag by a second")
     if as_json:
-        console.document(_document(found))
+        console.document(_document(result))
     else:
-        _print(found, other)
-    return 3 if found.unchecked else 0
+        _print(result, other)
+    return 3 if result.unchecked else 0
 
 
-def compare(book: Casebook, keys: Mapping[str, bytes], other: Policy, case: str = "", bar: Progress | None = None) -> Elsewhere:
+def compare(book: Casebook, keys: Mapping[str, bytes], other: Policy, case: str = "", bar: Progress | None = None) -> Counterfactual:
     """Compare every case of the log, one in memory at a time; for the others only their indexes are held.
 
     Malformed, NewerVersion: an entry.
     """
     bundles = Bundles(report=Report())
-    places = book.cases(lambda _, said: said.kind is Kind.POLICY or (bool(said.case_id) and case in ("", said.case_id)))
+    places = book.cases(lambda _, leaf: leaf.kind is Kind.POLICY or (bool(leaf.case_id) and case in ("", leaf.case_id)))
     for entry in book.of(places.pop("", []))[0]:
         bundles.take(entry)
     task = bar.add_task("cases decided again", total=len(places)) if bar else None
-    told = Elsewhere()
+    result = Counterfactual()
     for case_id, where in sorted(places.items()):
-        told.take(case_id, book.of(where)[0], keys.get(case_id), bundles.policy, other)
+        result.take(case_id, book.of(where)[0], keys.get(case_id), bundles.policy, other)
         if bar and task is not None:
             bar.advance(task)
-    return told
+    return result
 
 
-def _print(found: Elsewhere, other: Policy) -> None:
-    console.console.print(f"{found.cases} cases with {found.inputs} decisions from the log, decided again", soft_wrap=True)
-    print_differences(found.differences, found.cases, other)
-    if found.unused:
+def _print(result: Counterfactual, other: Policy) -> None:
+    console.console.print(f"{result.cases} cases with {result.inputs} decisions from the log, decided again", soft_wrap=True)
+    print_differences(result.differences, result.cases, other)
+    if result.unused:
         console.console.print(
-            f"\n{found.unused} recorded inputs come after the point where their case goes elsewhere. They answer offers that were "
+            f"\n{result.unused} recorded inputs come after the point where their case goes elsewhere. They answer offers that were "
             "really made, so they say nothing about what would have followed: `referral policy simulate --against` does, with made-up "
             "cases.",
             soft_wrap=True,
         )
-    if found.assumed:
-        console.console.print(f"{found.assumed} times a free place was not on record; the service was taken to be empty", soft_wrap=True)
-    for why, count in found.unchecked.most_common():
+    if result.assumed:
+        console.console.print(f"{result.assumed} times a free place was not on record; the service was taken to be empty", soft_wrap=True)
+    for why, count in result.unchecked.most_common():
         console.console.print(f"NOT COMPARED: {count} cases, {why}", soft_wrap=True)
 
 
-def _document(found: Elsewhere) -> dict[str, object]:
-    moved = [{"kind": k, "pathway": p, "municipality": m, "cases": n} for (k, p, m), n in sorted(found.differences.elsewhere.items())]
+def _document(result: Counterfactual) -> dict[str, object]:
+    moved = [{"kind": k, "pathway": p, "municipality": m, "cases": n} for (k, p, m), n in sorted(result.differences.elsewhere.items())]
     return {
-        "cases": found.cases,
-        "decisions": found.inputs,
+        "cases": result.cases,
+        "decisions": result.inputs,
         "elsewhere": moved,
-        "told_otherwise": found.differences.said,
-        "names": found.differences.names,
-        "examples": found.differences.examples,
-        "unused_inputs": found.unused,
-        "assumed_places": found.assumed,
-        "not_compared": dict(found.unchecked),
+        "told_otherwise": result.differences.said,
+        "names": result.differences.names,
+        "examples": result.differences.examples,
+        "unused_inputs": result.unused,
+        "assumed_places": result.assumed,
+        "not_compared": dict(result.unchecked),
     }

@@ -44,12 +44,12 @@ def diff_command(one: One, other: Other, witnesses: Rules = None, as_json: conso
     """
     pinned = source.file(witnesses)
     with ExitStack() as stack:
-        said = compare(*(_side(stack, word, pinned) for word in (one, other)))
+        verdict = compare(*(_side(stack, word, pinned) for word in (one, other)))
     if as_json:
-        console.document(said)
+        console.document(verdict)
     else:
-        console.console.print(said["says"], soft_wrap=True, markup=False)
-    return {"same": 0, "continues": 0, "parts": 1}.get(said["verdict"], 3)
+        console.console.print(verdict["says"], soft_wrap=True, markup=False)
+    return {"same": 0, "continues": 0, "parts": 1}.get(verdict["verdict"], 3)
 
 
 def compare(one: Side, other: Side) -> dict[str, Any]:
@@ -58,16 +58,16 @@ def compare(one: Side, other: Side) -> dict[str, Any]:
         if side.there is not None and merkle.root(archive.nodes(side.there, side.size), side.size) != side.root:
             raise Malformed("tile", f"{side.name}: its tiles do not make its own root; `referral audit verify` says where")
     short, long = sorted((one, other), key=lambda side: side.size)
-    told = {"sizes": {one.name: one.size, other.name: other.size}}
+    sizes = {"sizes": {one.name: one.size, other.name: other.size}}
     if short.there is None or long.there is None:
-        return {**told, **_heads(short, long)}
+        return {**sizes, **_heads(short, long)}
     nodes = [archive.nodes(side.there, side.size) for side in (short, long) if side.there]
     index = first_difference(nodes[0], nodes[1], short.size)
     if index is not None:
         leaves = {side.name: _leaf(side, index) for side in (short, long)}
         says = "\n".join([f"TWO HISTORIES: they part at entry {index}", *(f"{name}: {leaf}" for name, leaf in leaves.items())])
-        return {**told, "verdict": "parts", "first": index, "leaves": leaves, "says": says}
-    return {**told, **_one_history(short, long)}
+        return {**sizes, "verdict": "parts", "first": index, "leaves": leaves, "says": says}
+    return {**sizes, **_one_history(short, long)}
 
 
 def _heads(short: Side, long: Side) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def _one_history(short: Side, long: Side) -> dict[str, Any]:
 def _side(stack: ExitStack, word: str, pinned: bytes | None) -> Side:
     path = Path(word)
     if path.is_file():
-        said = _head(path.read_bytes(), pinned)
-        return Side(word, None, said.size, said.root)
+        head = _head(path.read_bytes(), pinned)
+        return Side(word, None, head.size, head.root)
     there = stack.enter_context(source.opened(None if word == LIVE else path)).archive
     return Side(word, there, *archive.head(there, archive.trusted(there, pinned)))
 
@@ -113,7 +113,7 @@ def _leaf(side: Side, index: int) -> str:
     if leaf_hash(leaf) != archive.nodes(side.there, side.size)(0, index):
         return "the leaf that is stored there is not the one that the tree has"
     try:
-        said = wire.decode(leaf)
+        body = wire.decode(leaf)
     except (Malformed, NewerVersion):
         return "a leaf that this program cannot read"
-    return f"{said.kind} {said.type} {said.topic}[{said.partition}]@{said.offset} case {said.case_id or '-'} seq {said.case_seq}"
+    return f"{body.kind} {body.type} {body.topic}[{body.partition}]@{body.offset} case {body.case_id or '-'} seq {body.case_seq}"

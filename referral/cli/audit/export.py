@@ -67,19 +67,19 @@ def export_command(
         if published is None or policy is None:
             raise Rejected("not-published-yet", "checkpoint", "no checkpoint has its witnesses' quorum yet: look at `referral doctor`")
         keys = source.keys(None if every else case or [])
-        for one in case or ():
-            if one not in keys:
-                raise Rejected("unknown-case", "--case", f"{one} has no key: it is erased, or never was")
+        for case_id in case or ():
+            if case_id not in keys:
+                raise Rejected("unknown-case", "--case", f"{case_id} has no key: it is erased, or never was")
         wanted = Export(folder=target, there=source.archive, published=published, policy=policy, keys=keys, auditor=public)
         with console.progress(quiet=as_json) as bar:
             task = bar.add_task("files written", total=None)
             written = write(wanted, lambda: bar.advance(task))
-    told = {"folder": str(target), "size": published.size, "files": written, "keys": len(keys) if public else 0}
+    summary = {"folder": str(target), "size": published.size, "files": written, "keys": len(keys) if public else 0}
     if as_json:
-        console.document(told)
+        console.document(summary)
     else:
         console.console.print(
-            f"{target}: {published.size} entries, {written} files written, keys of {told['keys']} cases lent; "
+            f"{target}: {published.size} entries, {written} files written, keys of {summary['keys']} cases lent; "
             f"check it with `referral audit verify {target}`",
             soft_wrap=True,
             markup=False,

@@ -25,7 +25,7 @@ from referral.proof.entry import CASE_TOPICS, SEQUENCED, Entry, Kind
 from referral.proof.entry import plain as unsealed
 from referral.proof.figures import recompute as plain
 from referral.proof.figures import releases as released
-from referral.proof.figures.recompute import Said
+from referral.proof.figures.recompute import CaseEvent
 from referral.proof.figures.releases import Checked, Log, Release
 from referral.proof.history import case
 from referral.proof.lookup import BAD, Casebook
@@ -72,11 +72,11 @@ class Book(Struct):
 
     def policy(self, close: int) -> Policy:
         """Return the policy in force at this moment. Rejected: none was."""
-        known = [number for number, one in self.bundles.activated.items() if one.at < close]
-        found = self.bundles.policy(max(known, default=None))
-        if found is None:
+        known = [number for number, bundle in self.bundles.activated.items() if bundle.at < close]
+        policy = self.bundles.policy(max(known, default=None))
+        if policy is None:
             raise Rejected("no-policy", "--release", "the log holds no policy that was in force when that month closed")
-        return found
+        return policy
 
 
 class Downloaded(Struct):
@@ -125,9 +125,9 @@ def figures_command(
 
 def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = None) -> Book:
     """Read every case of the log, decrypted as far as keys are available. Malformed: a bundle of entries is damaged."""
-    bundles, said, erased, sealed = Bundles(report=Report()), list[Said](), dict[str, int](), set[str]()
+    bundles, events, erased, sealed = Bundles(report=Report()), list[CaseEvent](), dict[str, int](), set[str]()
     places = book.cases(lambda _, leaf: leaf.kind is Kind.POLICY or leaf.topic in (FEED, *CASE_TOPICS))
-    found = Book(Log([], [], {}, frozenset()), bundles)
+    read = Book(Log([], [], {}, frozenset()), bundles)
     figures: dict[int, dict[str, FigureReleased]] = {}
     made: dict[int, ReleaseMade] = {}
     for entry in book.of(places.pop("", []))[0]:
@@ -135,14 +135,14 @@ def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = Non
             bundles.take(entry)
         elif entry.topic == FEED:
             _feed(entry, figures, made)
-    found.logged = {n: Release(one, tuple(figures.get(n, {}).values())) for n, one in sorted(made.items())}
+    read.logged = {n: Release(one, tuple(figures.get(n, {}).values())) for n, one in sorted(made.items())}
     task = bar.add_task("cases read", total=len(places)) if bar else None
     for case_id, where in sorted(places.items()):
         entries, marks = book.of(where)
         genuine = [entry for entry in entries if entry.kind in SEQUENCED and marks[entry.idx] != BAD]
         gone = [entry.recorded_at for entry in genuine if entry.kind is Kind.ERASURE]
         if case_id in keys:
-            said += _opened(genuine, keys[case_id])
+            events += _opened(genuine, keys[case_id])
         elif gone:
             erased[case_id] = gone[0]
         else:
@@ -150,13 +150,13 @@ def gather(book: Casebook, keys: Mapping[str, bytes], bar: Progress | None = Non
         if bar and task is not None:
             bar.advance(task)
     first = bundles.since(1) if bundles.activated else 0
-    found.log = Log(said, plain.children(said, frozenset(erased), first), erased, frozenset(sealed))
-    return found
+    read.log = Log(events, plain.children(events, frozenset(erased), first), erased, frozenset(sealed))
+    return read
 
 
-def _opened(entries: list[Entry], key: bytes) -> list[Said]:
+def _opened(entries: list[Entry], key: bytes) -> list[CaseEvent]:
     """Return the case's decrypted events, each once, without drills."""
-    seen, said = set[tuple[str, int]](), list[Said]()
+    seen, events = set[tuple[str, int]](), list[CaseEvent]()
     for entry in sorted(entries, key=lambda entry: entry.idx):
         if (entry.topic, entry.case_seq) in seen or entry.kind is Kind.ERASURE:
             continue
@@ -166,8 +166,8 @@ def _opened(entries: list[Entry], key: bytes) -> list[Said]:
             continue
         seen.add((entry.topic, entry.case_seq))
         if not read.meta.drill:
-            said.append(Said(entry.case_id, entry.topic, entry.case_seq, read.meta.recorded_at, read.body))
-    return said
+            events.append(CaseEvent(entry.case_id, entry.topic, entry.case_seq, read.meta.recorded_at, read.body))
+    return events
 
 
 def _feed(entry: Entry, figures: dict[int, dict[str, FigureReleased]], made: dict[int, ReleaseMade]) -> None:
@@ -187,16 +187,16 @@ def _wanted(read: Book, which: str) -> list[Release]:
     Rejected: the log has none of that number; typer.BadParameter: the file is not a download.
     """
     if which == "all" or which.isdigit():
-        found = [one for number, one in sorted(read.releases.items()) if which in ("all", str(number))]
-        if not found:
+        chosen = [release for number, release in sorted(read.releases.items()) if which in ("all", str(number))]
+        if not chosen:
             raise Rejected("unknown-release", "--release", "the log has no such release; name a JSON download, or an export that is newer")
-        return found
+        return chosen
     path = Path(which)
     try:
         listed = msgspec.json.decode(path.read_bytes(), type=list[Downloaded])
     except (OSError, msgspec.DecodeError) as error:
         raise typer.BadParameter(f"--release: {path} is no JSON download of releases: {error}") from None
-    return sorted((Release(one.release, one.figures) for one in listed), key=lambda one: one.made.release)
+    return sorted((Release(release.release, release.figures) for release in listed), key=lambda release: release.made.release)
 
 
 def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
@@ -204,20 +204,20 @@ def _raw(read: Book, months: tuple[str, ...], as_json: bool) -> int:
     lived = months or sorted({plain.month_of(child.began) for child in read.log.children}) or ("",)
     first, until = lived[0], lived[-1]
     close = plain.close_of(until) if months else max((one.at for one in read.log.said), default=0) + 1
-    policy, told = read.policy(close), list[dict[str, Any]]()
+    policy, rows = read.policy(close), list[dict[str, Any]]()
     for pathway in sorted({child.pathway for child in read.log.children}):
-        there = plain.during(read.log.children, pathway, first, until)
-        for (measure, group), value in plain.tables(there, policy, close).items() if there else ():
-            told.append({"first": first, "last": until, "pathway": pathway, "measure": measure, "group": group, "value": value})
+        cohort = plain.during(read.log.children, pathway, first, until)
+        for (measure, group), value in plain.tables(cohort, policy, close).items() if cohort else ():
+            rows.append({"first": first, "last": until, "pathway": pathway, "measure": measure, "group": group, "value": value})
     for month in months:
         place = {"first": month, "last": month, "pathway": "", "measure": "full"}
         days = plain.full(read.log.said, frozenset(read.log.erased), read.policy(plain.close_of(month)), month)
-        told += [{**place, "group": role, "value": count} for role, count in days.items()]
+        rows += [{**place, "group": role, "value": count} for role, count in days.items()]
     if as_json:
-        console.document({"first": first, "last": until, "figures": told, "erased": len(read.log.erased), "sealed": len(read.log.sealed)})
+        console.document({"first": first, "last": until, "figures": rows, "erased": len(read.log.erased), "sealed": len(read.log.sealed)})
     else:
         table = Table("procedure or month", "measure", "group", "value", title=f"{first} to {until}: SMALL COUNTS, for your eyes only")
-        for row in told:
+        for row in rows:
             if row["value"]:
                 table.add_row(row["pathway"] or row["first"], row["measure"], row["group"], str(row["value"]))
         console.console.print(table)
@@ -259,17 +259,19 @@ def _tell(checked: list[Checked], log: Log, head: str, as_json: bool) -> int:
 def _print(checked: list[Checked], log: Log, head: str) -> None:
     console.console.print(f"{len(log.said)} events of the log, {len(log.children)} children on procedures; {head}", soft_wrap=True)
     table = Table("release", "month", "compared", "hidden", "waiting", "different")
-    for one in checked:
-        counts = (one.release, one.month, one.same, one.hidden, one.waiting, len(one.differs))
-        table.add_row(*map(str, counts), style="red" if one.differs else "")
+    for result in checked:
+        counts = (result.release, result.month, result.same, result.hidden, result.waiting, len(result.differs))
+        table.add_row(*map(str, counts), style="red" if result.differs else "")
     console.console.print(table)
-    for one in checked:
-        for found in one.differs[:LISTED]:
+    for result in checked:
+        for difference in result.differs[:LISTED]:
             console.console.print(
-                f"{one.release}: {found.what}: the release says {found.said}, the log {found.ours}", soft_wrap=True, markup=False
+                f"{result.release}: {difference.what}: the release says {difference.said}, the log {difference.ours}",
+                soft_wrap=True,
+                markup=False,
             )
-        if one.alone:
-            console.console.print(f"{one.release}: earlier releases are not there, so its months are not compared", soft_wrap=True)
+        if result.alone:
+            console.console.print(f"{result.release}: earlier releases are not there, so its months are not compared", soft_wrap=True)
     _unread(log)
 
 

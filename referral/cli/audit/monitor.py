@@ -14,7 +14,7 @@ import httpx
 import typer
 
 from referral.cli import console
-from referral.cli.audit.monitor_verdict import PATIENCE_S, Looked, Unled, verdict
+from referral.cli.audit.monitor_verdict import PATIENCE_S, MonitorRound, Unconnected, verdict
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
 from referral.proof.heartbeat import STILL_S
@@ -88,7 +88,7 @@ def monitor_command(
         time.sleep(every or min(AGAIN_S, max(0.0, patience - silent)))
 
 
-async def look(policy: Policy, log: str, max_age: int = STILL_S) -> Looked:
+async def look(policy: Policy, log: str, max_age: int = STILL_S) -> MonitorRound:
     """Query log and witnesses at once, and compare their answers.
 
     max_age: seconds within which a quorum must have seen the log; 0: any age.
@@ -97,7 +97,7 @@ async def look(policy: Policy, log: str, max_age: int = STILL_S) -> Looked:
     origin = hashlib.sha256(own.name.encode()).hexdigest()
     asked: list[tuple[str, str, VerifierKey | None]] = [(LOG, f"{log.rstrip('/')}/checkpoint", None)]
     asked += [(w.name, f"{w.url.rstrip('/')}/checkpoint/{origin}", w.key) for w in policy.witnesses if w.url]
-    looked = Looked(away={w.name: "the policy names no address" for w in policy.witnesses if not w.url})
+    looked = MonitorRound(away={w.name: "the policy names no address" for w in policy.witnesses if not w.url})
     async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
         answers = await asyncio.gather(*(_get(client, url) for _, url, _ in asked))
         published = answers[0]
@@ -115,7 +115,7 @@ async def look(policy: Policy, log: str, max_age: int = STILL_S) -> Looked:
     return looked
 
 
-def _shown(who: str, key: VerifierKey | None, answer: bytes, own: VerifierKey, looked: Looked) -> None:
+def _shown(who: str, key: VerifierKey | None, answer: bytes, own: VerifierKey, looked: MonitorRound) -> None:
     looked.notes.append((who, answer))
     try:
         looked.views.append(split_view.view(who, answer, own, key))
@@ -123,7 +123,7 @@ def _shown(who: str, key: VerifierKey | None, answer: bytes, own: VerifierKey, l
         looked.wrong[who] = str(error)
 
 
-def _lent(who: str, key: VerifierKey, published: bytes, own: VerifierKey, looked: Looked) -> None:
+def _lent(who: str, key: VerifierKey, published: bytes, own: VerifierKey, looked: MonitorRound) -> None:
     """Use the log's own checkpoint for a witness that implements only C2SP's add-checkpoint: its last signature is there or nowhere."""
     try:
         looked.views.append(split_view.view(who, published, own, key))
@@ -132,7 +132,7 @@ def _lent(who: str, key: VerifierKey, published: bytes, own: VerifierKey, looked
         looked.away[who] = f"{MISSING}, and no signature of it stands under the log's checkpoint"
 
 
-def _fresh(policy: Policy, looked: Looked, max_age: int) -> None:
+def _fresh(policy: Policy, looked: MonitorRound, max_age: int) -> None:
     """Check that the published checkpoint has its quorum, and that the quorum has seen it within max_age."""
     now = int(time.time())  # noqa: TID251 - the watcher's own clock measures the age of a signature
     for shown in looked.views:
@@ -152,7 +152,7 @@ def _fresh(policy: Policy, looked: Looked, max_age: int) -> None:
         looked.still = accepted.old(now, max_age)
 
 
-async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: View, looked: Looked) -> None:
+async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: View, looked: MonitorRound) -> None:
     """Check from the log's own tiles that the newer head continues the older one. A log that cannot show the tiles has no proof."""
     size = newer.said.size
     wanted = tile_layout.for_spans(merkle.consistency_spans(older.said.size, size), size) if older.said.size else ()
@@ -163,7 +163,7 @@ async def _continues(client: httpx.AsyncClient, log: str, older: View, newer: Vi
         if why == MISSING:
             looked.wrong[LOG] = f"it has signed {size} entries ({newer.who} shows it) and does not hold them: it was cut, or set back"
         else:
-            looked.unled.append(Unled(older, newer, why))
+            looked.unled.append(Unconnected(older, newer, why))
         return
     try:
         split = split_view.continues(older, newer, tiles.nodes(held.__getitem__, size))
@@ -188,7 +188,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> bytes | str:
         return f"{type(error).__name__}"
 
 
-def _tell(looked: Looked, code: int, line: str, as_json: bool) -> None:
+def _tell(looked: MonitorRound, code: int, line: str, as_json: bool) -> None:
     if as_json:
         console.document(_document(looked, code, line))
         return
@@ -209,7 +209,7 @@ def _tell(looked: Looked, code: int, line: str, as_json: bool) -> None:
     console.console.print(line, soft_wrap=True, markup=False)
 
 
-def _document(looked: Looked, code: int, line: str) -> dict[str, object]:
+def _document(looked: MonitorRound, code: int, line: str) -> dict[str, object]:
     return {
         "verdict": {0: "good", 1: "bad", 3: "not fully checked"}[code],
         "says": line,
@@ -228,7 +228,7 @@ def _document(looked: Looked, code: int, line: str) -> dict[str, object]:
     }
 
 
-def _keep(looked: Looked, folder: Path) -> None:
+def _keep(looked: MonitorRound, folder: Path) -> None:
     """Store every note as received, badly signed ones too: only later is it known which note is needed as proof."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ PATIENCE_S = 300
 """Limit for a log to prove that one head continues another (ours: an upgrade or a restart takes less); then it counts as a split view."""
 
 
-class Unled(Struct, frozen=True):
+class Unconnected(Struct, frozen=True):
     """Two heads for which the log has not shown that the newer continues the older. why: the error."""
 
     older: View
@@ -22,7 +22,7 @@ class Unled(Struct, frozen=True):
         return f"the log has not shown that {newer} continue {older}: {self.why}"
 
 
-class Looked(Struct):
+class MonitorRound(Struct):
     """The views of one round.
 
     away: party → the reason that it could not be queried. wrong: party → the fault in the signatures that it shows.
@@ -34,13 +34,13 @@ class Looked(Struct):
     splits: list[Split] = field(default_factory=list)
     away: dict[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
-    unled: list[Unled] = field(default_factory=list)
+    unled: list[Unconnected] = field(default_factory=list)
     still: str = ""
     lent: set[str] = field(default_factory=set)
     notes: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-def verdict(looked: Looked, silent: float, patience: float) -> tuple[int, str]:
+def verdict(looked: MonitorRound, silent: float, patience: float) -> tuple[int, str]:
     """Return the exit code and one line. silent: seconds for which the log has not connected its heads. patience: the limit for that."""
     unled = "; ".join(map(str, looked.unled))
     if looked.splits:
@@ -64,7 +64,7 @@ def verdict(looked: Looked, silent: float, patience: float) -> tuple[int, str]:
     return 0, "GOOD: everybody sees one log"
 
 
-def _compared(looked: Looked) -> str:
+def _compared(looked: MonitorRound) -> str:
     """Describe the views of those who answered."""
     names = [view.who for view in looked.views]
     if len(names) < 2:

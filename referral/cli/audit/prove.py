@@ -99,9 +99,9 @@ def _made(
         before, after = (archive.accepted(signed, archive.rules(there, pinned)) for signed in heads)
         return consistency(there, size, before, after, heads[1])
     if apart is not None:
-        found = Between(*(inclusion(there, published, size, index) for index in apart))
-        adjacency.check(found, witness_policy.parse(archive.rules(there, pinned)))
-        return found.encode()
+        proof = Between(*(inclusion(there, published, size, index) for index in apart))
+        adjacency.check(proof, witness_policy.parse(archive.rules(there, pinned)))
+        return proof.encode()
     if entry is None:
         places = archive.find(there, size, "event_id", event)
         if not places:
@@ -136,16 +136,21 @@ def _checked(path: Path, witnesses: Path, leaf: Path | None, old: Path | None) -
     try:
         if data.startswith(adjacency.FIRST):
             shown = adjacency.check(adjacency.parse(data), rules)
-            told = {"case_id": shown.case_id, "topic": shown.topic, "sequences": [shown.seq, shown.seq + 1], "entries": list(shown.indexes)}
-            return {"holds": "nothing-between", **told, **_head(shown.accepted.checkpoint), "witnesses": shown.accepted.witnesses}
+            facts = {
+                "case_id": shown.case_id,
+                "topic": shown.topic,
+                "sequences": [shown.seq, shown.seq + 1],
+                "entries": list(shown.indexes),
+            }
+            return {"holds": "nothing-between", **facts, **_head(shown.accepted.checkpoint), "witnesses": shown.accepted.witnesses}
         proof = proof_file.parse(data)
         bytes_ = proof.extra if leaf is None else source.file(leaf)
         if bytes_ is None:
             raise Rejected("no-leaf", "--leaf", "the proof does not hold the entry's leaf: name a file that does")
-        found = proof_file.check(proof, leaf_hash(bytes_), rules)
+        accepted = proof_file.check(proof, leaf_hash(bytes_), rules)
     except NewerVersion as error:
         raise Malformed("leaf", str(error)) from None
-    return {"holds": "entry", "entry": proof.index, **_leaf(bytes_), **_head(found.checkpoint), "witnesses": found.witnesses}
+    return {"holds": "entry", "entry": proof.index, **_leaf(bytes_), **_head(accepted.checkpoint), "witnesses": accepted.witnesses}
 
 
 def _continued(data: bytes, rules: Policy, old: bytes | None) -> dict[str, Any]:
@@ -167,16 +172,16 @@ def _head(said: Checkpoint) -> dict[str, Any]:
 def _leaf(data: bytes) -> dict[str, Any]:
     """Return the fields of the leaf, or nothing where it is not a leaf of this system."""
     try:
-        said = wire.decode(data)
+        leaf = wire.decode(data)
     except (Malformed, NewerVersion):
         return {}
     return {
-        "kind": said.kind,
-        "topic": said.topic,
-        "case_id": said.case_id,
-        "case_seq": said.case_seq,
-        "type": said.type,
-        "event_id": said.event_id,
+        "kind": leaf.kind,
+        "topic": leaf.topic,
+        "case_id": leaf.case_id,
+        "case_seq": leaf.case_seq,
+        "type": leaf.type,
+        "event_id": leaf.event_id,
     }
 
 
@@ -184,21 +189,25 @@ BETWEEN = """of case {case_id} in {topic} nothing has a sequence between {0} and
 not excluded: what audit logged as a fork or as foreign, and other topics; that no sequence is given twice, `audit verify` proves"""
 
 
-def _tell(said: dict[str, Any], as_json: bool) -> int:
+def _tell(result: dict[str, Any], as_json: bool) -> int:
     if as_json:
-        console.document(said)
+        console.document(result)
         return 0
-    match said.get("holds"):
+    match result.get("holds"):
         case "nothing-between":
-            text = BETWEEN.format(*said["sequences"], *said["entries"], case_id=said["case_id"], topic=said["topic"])
+            text = BETWEEN.format(*result["sequences"], *result["entries"], case_id=result["case_id"], topic=result["topic"])
         case "entry":
-            what = f"{said['type']} of case {said['case_id'] or '-'}, sequence {said['case_seq']}" if "kind" in said else "of another log"
-            text = f"entry {said['entry']} ({what}) stands in the log"
+            what = (
+                f"{result['type']} of case {result['case_id'] or '-'}, sequence {result['case_seq']}"
+                if "kind" in result
+                else "of another log"
+            )
+            text = f"entry {result['entry']} ({what}) stands in the log"
         case "consistency":
-            text = f"the log of {said['size']} entries begins with the one of {said['old']}"
+            text = f"the log of {result['size']} entries begins with the one of {result['old']}"
         case _:
-            text = f"{said['written']}: {said['bytes']} bytes"
-    if "origin" in said:
-        text = f"HOLDS: {text}\n{said['origin']}, {said['size']} entries, seen by {', '.join(said['witnesses']) or 'nobody'}"
+            text = f"{result['written']}: {result['bytes']} bytes"
+    if "origin" in result:
+        text = f"HOLDS: {text}\n{result['origin']}, {result['size']} entries, seen by {', '.join(result['witnesses']) or 'nobody'}"
     console.console.print(text, soft_wrap=True, markup=False)
     return 0

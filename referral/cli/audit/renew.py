@@ -54,12 +54,12 @@ def renew_command(export: Export, policy: PolicyFile, last: Shown = None, as_jso
     count = run(settings.load(), lambda tx: _renew(tx, kept))
     lines = [f"# follows {quoted.origin}, which had {quoted.size} entries; its last known checkpoint:"]
     lines += [f"#   {line}" for line in shown.decode("utf-8", "replace").removesuffix("\n").split("\n")]
-    told = "\n".join(lines)
+    quotation = "\n".join(lines)
     try:
-        policy.write_bytes(told.encode() + b"\n" + _read(policy))
+        policy.write_bytes(quotation.encode() + b"\n" + _read(policy))
     except OSError as error:
         raise Rejected(
-            "file", "--policy", f"{error.strerror}; the new log has begun, so write these lines into it by hand:\n{told}"
+            "file", "--policy", f"{error.strerror}; the new log has begun, so write these lines into it by hand:\n{quotation}"
         ) from None
     if as_json:
         console.document({"log": own, "follows": quoted.origin, "size": quoted.size, "deleted": count})

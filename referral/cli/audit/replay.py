@@ -25,7 +25,7 @@ from referral.proof.archive import Archive
 from referral.proof.entry import OPEN, Entry, Kind, plain
 from referral.proof.history.case import standing
 from referral.proof.history.timeline import Line, own_line, timeline
-from referral.proof.lookup import BAD, UNVERIFIED, Casebook, Proven
+from referral.proof.lookup import BAD, UNVERIFIED, Casebook, ProvenTree
 
 CaseId = Annotated[str, typer.Option("--case", help="Only this case, with consequences indented below their cause.")]
 Agency = Annotated[str, typer.Option("--agency", help="Only lines that name this agency.")]
@@ -131,7 +131,7 @@ def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
     if published is None:
         return Casebook(there, size, None), "nothing is verified: no checkpoint with its witnesses' quorum is there"
     try:
-        proven = Proven(there, published.size, published.root, size)
+        proven = ProvenTree(there, published.size, published.root, size)
     except Malformed as error:
         return Casebook(there, size, None), f"nothing is verified: {error}"
     whose = "your policy" if published.pinned else "the log's own policy"
@@ -201,15 +201,15 @@ def _at(book: Casebook, keys: Keys, case: str, at: str, as_json: bool) -> int:
     if key is None:
         raise Rejected("sealed", "--case", "the key of this case is not there: it is erased, or was not lent")
     try:
-        found = standing(there, key, case)
+        state = standing(there, key, case)
     except (Malformed, NewerVersion) as error:
         raise Rejected("unreadable", "--case", str(error)) from None
     last = there[-1]
     mark = UNVERIFIED if UNVERIFIED in (of := {marks[entry.idx] for entry in there}) else BAD if BAD in of else marks[last.idx]
     if as_json:
-        console.document({"case_id": case, "entry": last.idx, "at": _when(last), "mark": mark, "state": msgspec.to_builtins(found)})
+        console.document({"case_id": case, "entry": last.idx, "at": _when(last), "mark": mark, "state": msgspec.to_builtins(state)})
     else:
-        for text in lines(found, last.idx, _when(last), mark):
+        for text in lines(state, last.idx, _when(last), mark):
             console.console.print(text, soft_wrap=True, markup=False)
     return 1 if mark == BAD else 0
 

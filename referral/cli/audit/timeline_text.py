@@ -16,14 +16,14 @@ INDENT = 3
 MARKED = len("unverified") + 2
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class TextLine(Struct, frozen=True, kw_only=True):
     """One line of text. style: for rich; a pipe receives the text alone."""
 
     text: str
     style: str = ""
 
 
-def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: Sequence[str] = ()) -> Iterator[Told]:
+def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: Sequence[str] = ()) -> Iterator[TextLine]:
     """Yield the timeline line by line.
 
     day: the day printed last. numbers: print the entry numbers. marks: one for each line, or none.
@@ -33,7 +33,7 @@ def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: S
         at = local(line.at)
         if (today := day_of(line)) != day:
             day, clock = today, ""
-            yield Told(text=f"{day} (time in Kosovo, UTC{at:%z})", style="bold")
+            yield TextLine(text=f"{day} (time in Kosovo, UTC{at:%z})", style="bold")
         now = at.strftime("%H:%M:%S")
         shown = now if now != clock or not line.depth else ""
         clock = now
@@ -52,7 +52,7 @@ def day_of(line: Line) -> str:
     return local(line.at).strftime("%d.%m.%Y")
 
 
-def _wrapped(margin: str, depth: int, text: str, style: str) -> Iterator[Told]:
+def _wrapped(margin: str, depth: int, text: str, style: str) -> Iterator[TextLine]:
     room = WIDTH - len(margin) - INDENT * depth
     for n, part in enumerate(textwrap.wrap(text, max(room, 40), subsequent_indent="  ") or [""]):
-        yield Told(text=f"{margin if not n else ' ' * len(margin)}{' ' * (INDENT * depth)}{part}", style=style)
+        yield TextLine(text=f"{margin if not n else ' ' * len(margin)}{' ' * (INDENT * depth)}{part}", style=style)

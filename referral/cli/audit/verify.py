@@ -105,18 +105,18 @@ def processes(there: Archive) -> int:
 def document(verdict: Verdict, asked: Asked) -> dict[str, Any]:
     """Return the verdict for programs."""
     published = verdict.published
-    told: dict[str, Any] = {"checkpoint": None}
+    summary: dict[str, Any] = {"checkpoint": None}
     if published:
-        said = published.accepted.checkpoint
-        told["checkpoint"] = {
-            "origin": said.origin,
-            "size": said.size,
-            "root": said.root.hex(),
+        head = published.accepted.checkpoint
+        summary["checkpoint"] = {
+            "origin": head.origin,
+            "size": head.size,
+            "root": head.root.hex(),
             "witnesses": published.accepted.witnesses,
             "seen": published.accepted.seen,
             "policy": "yours" if published.pinned else "the log's own",
         }
-    return {**told, "entries": verdict.size, **verdict.report.as_json(), "not_checked": list(SINCE) if asked.since else []}
+    return {**summary, "entries": verdict.size, **verdict.report.as_json(), "not_checked": list(SINCE) if asked.since else []}
 
 
 def _print(verdict: Verdict, asked: Asked) -> None:
@@ -146,11 +146,11 @@ def _print(verdict: Verdict, asked: Asked) -> None:
 
 def believed(published: Trusted) -> str:
     """Return the accepted checkpoint and the policy that accepted it, in words."""
-    said, seen = published.accepted.checkpoint, published.accepted.witnesses
+    head, seen = published.accepted.checkpoint, published.accepted.witnesses
     when = ", ".join(f"{name} {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z" for name, at in seen.items()) or "nobody"
     whose = (
         "your own policy"
         if published.pinned
         else "the log's own policy, which proves nothing about the log's key: bring yours with --witnesses"
     )
-    return f"checkpoint of {said.origin}: {said.size} entries, seen by {when}; believed by {whose}"
+    return f"checkpoint of {head.origin}: {head.size} entries, seen by {when}; believed by {whose}"

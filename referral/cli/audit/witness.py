@@ -119,11 +119,11 @@ def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: Signer
         except TimeoutError:
             return PlainTextResponse("the body did not come in time\n", 408)
         try:
-            found = await run_in_threadpool(heads.answer, body, logs, [secret], int(time.time()))  # noqa: TID251 - a witness signs its own time
+            answer = await run_in_threadpool(heads.answer, body, logs, [secret], int(time.time()))  # noqa: TID251 - a witness signs its own time
         except sqlite3.Error as error:
             console.errors.print(f"nothing was signed: {error}", markup=False)
             return PlainTextResponse("nothing was signed; try again\n", 503, headers={"retry-after": "5"})
-        return Response(found.body, found.status, media_type=None, headers={"content-type": found.type})
+        return Response(answer.body, answer.status, media_type=None, headers={"content-type": answer.type})
 
     async def seen(request: Request) -> Response:
         try:
@@ -131,8 +131,8 @@ def application(heads: Heads, logs: dict[str, list[VerifierKey]], secret: Signer
         except sqlite3.Error as error:
             console.errors.print(f"nothing can be shown: {error}", markup=False)
             return PlainTextResponse("nothing can be shown; try again\n", 503, headers={"retry-after": "5"})
-        found = {hashlib.sha256(origin.encode()).hexdigest(): shown for origin, shown in notes.items()}.get(request.path_params["origin"])
-        return PlainTextResponse(found) if found else PlainTextResponse("nothing was cosigned for this log\n", 404)
+        answer = {hashlib.sha256(origin.encode()).hexdigest(): shown for origin, shown in notes.items()}.get(request.path_params["origin"])
+        return PlainTextResponse(answer) if answer else PlainTextResponse("nothing was cosigned for this log\n", 404)
 
     routes = [Route("/add-checkpoint", add_checkpoint, methods=["POST"]), Route("/checkpoint/{origin}", seen)]
     return Starlette(routes=routes)
@@ -150,13 +150,13 @@ async def _body(request: Request) -> bytes:
 
 def _logs(path: Path) -> dict[str, list[VerifierKey]]:
     try:
-        found = witness_policy.parse(path.read_bytes())
+        policy = witness_policy.parse(path.read_bytes())
     except (OSError, Malformed) as error:
         raise typer.BadParameter(f"{path}: {error}") from None
-    if not found.logs:
+    if not policy.logs:
         raise typer.BadParameter(f"{path}: no line names a log: log KEY")
     logs: dict[str, list[VerifierKey]] = {}
-    for log in found.logs:
+    for log in policy.logs:
         logs.setdefault(log.name, []).append(log.key)
     return logs
 
@@ -170,14 +170,14 @@ def _key(path: Path, name: str) -> SignerKey:
                 file.write(SignerKey(name, COSIGNATURE, os.urandom(SEED)).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-        found = note_keys.signer(path.read_bytes().removesuffix(b"\n"))
+        key = note_keys.signer(path.read_bytes().removesuffix(b"\n"))
     except (OSError, Malformed) as error:
         raise typer.BadParameter(f"{path}: {error}") from None
-    if found.kind != COSIGNATURE:
+    if key.kind != COSIGNATURE:
         raise typer.BadParameter(f"{path}: a witness signs with a cosignature key (type 4), as with another it would speak for a log")
-    if name not in ("", found.name):
-        raise typer.BadParameter(f"{path}: this is the key {found.name}; leave --name out, or name another file")
-    return found
+    if name not in ("", key.name):
+        raise typer.BadParameter(f"{path}: this is the key {key.name}; leave --name out, or name another file")
+    return key
 
 
 def _tell(url: str, public: list[str], logs: dict[str, list[VerifierKey]], heads: Heads) -> None:
@@ -221,15 +221,15 @@ class Heads:
             self._file.execute("BEGIN IMMEDIATE")
             try:
                 last = {origin: Checkpoint(origin, size, root) for origin, size, root in self._file.execute(LAST)}
-                found = witness.answer(body, logs, last, keys, seconds)
-                if found.keep is not None:
-                    self._file.execute(KEEP, (found.keep.origin, found.keep.size, found.keep.root, found.note))
+                answer = witness.answer(body, logs, last, keys, seconds)
+                if answer.keep is not None:
+                    self._file.execute(KEEP, (answer.keep.origin, answer.keep.size, answer.keep.root, answer.note))
                 self._file.execute("COMMIT")
             except BaseException:
                 if self._file.in_transaction:
                     self._file.execute("ROLLBACK")
                 raise
-        return found
+        return answer
 
     def all(self) -> list[Checkpoint]:
         """Return the checkpoint of each log that was cosigned last, for display."""

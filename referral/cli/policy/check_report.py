@@ -33,24 +33,24 @@ def print_times(result: Result, policy: Policy, fails: str, every: bool) -> None
     """Print the longest waits of each procedure and their places; or those of every municipality. fails: the failing agencies, in words."""
     rows = []
     for pathway in policy.current:
-        found = {place: row for (id, place), row in result.tally.rows.items() if id == pathway.id}
-        if not found:
+        by_place = {place: row for (id, place), row in result.tally.rows.items() if id == pathway.id}
+        if not by_place:
             continue
         whole = Row()
-        for row in found.values():
+        for row in by_place.values():
             whole.add(row)
         name = policy.names("pathway", pathway.id, "en")
         if every:
-            rows += [(name, policy.names("municipality", place, "en"), *_cells(row)) for place, row in sorted(found.items())]
+            rows += [(name, policy.names("municipality", place, "en"), *_cells(row)) for place, row in sorted(by_place.items())]
         else:
-            rows.append((name, _worst(found, policy), *_cells(whole)))
+            rows.append((name, _worst(by_place, policy), *_cells(whole)))
     where = "municipality" if every else "where it is longest"
     console.table(("procedure", where, *COLUMNS), rows, title=TITLE.format(fails))
 
 
-def _worst(found: dict[str, Row], policy: Policy) -> str:
-    longest = max(max(row.bed, row.first) for row in found.values())
-    places = [place for place, row in found.items() if max(row.bed, row.first) == longest]
+def _worst(by_place: dict[str, Row], policy: Policy) -> str:
+    longest = max(max(row.bed, row.first) for row in by_place.values())
+    places = [place for place, row in by_place.items() if max(row.bed, row.first) == longest]
     if len(places) == len(policy.municipalities):
         return "everywhere"
     names = [policy.names("municipality", place, "en") for place in places]
@@ -80,10 +80,10 @@ def print_found(result: Result, policy: Policy, *, told: bool) -> None:
     """Print one line for each weakness, one paragraph for each fault, and a story that leads to the first fault."""
     for line in _notes(result, policy):
         console.console.print(line, soft_wrap=True, markup=False, style="dim")
-    for found in result.found.values():
-        for line in lines(found, policy):
+    for fault in result.found.values():
+        for line in lines(fault, policy):
             console.errors.print(line, soft_wrap=True, markup=False)
-    example = next((found.story for found in result.found.values() if found.story is not None), None)
+    example = next((fault.story for fault in result.found.values() if fault.story is not None), None)
     if example is not None and told:
         console.errors.print(
             f"\nHow one comes to the first (--stories DIR writes this for all):\n{text(example)}", soft_wrap=True, markup=False
@@ -93,27 +93,27 @@ def print_found(result: Result, policy: Policy, *, told: bool) -> None:
 def _notes(result: Result, policy: Policy) -> Iterator[str]:
     """Yield the weaknesses by procedure; steps with the same weakness in equally many municipalities share a line."""
     steps: dict[tuple[str, str, int], list[str]] = {}
-    for found in result.weak.values():
-        one = found.finding
-        steps.setdefault((one.pathway, one.said, len(found.places)), []).append(one.step)
-    for (pathway, said, count), those in steps.items():
+    for weakness in result.weak.values():
+        finding = weakness.finding
+        steps.setdefault((finding.pathway, finding.said, len(weakness.places)), []).append(finding.step)
+    for (pathway, said, count), names in steps.items():
         where = "everywhere" if count == len(policy.municipalities) else f"in {count} municipalit{'ies' if count > 1 else 'y'}"
-        more = f" and {len(those) - STEPS} more" if len(those) > STEPS else ""
-        yield f"note: {pathway}, {', '.join(those[:STEPS])}{more}: {said} ({where})"
+        more = f" and {len(names) - STEPS} more" if len(names) > STEPS else ""
+        yield f"note: {pathway}, {', '.join(names[:STEPS])}{more}: {said} ({where})"
 
 
-def lines(found: Found, policy: Policy) -> Iterator[str]:
+def lines(fault: Found, policy: Policy) -> Iterator[str]:
     """Yield a fault, its places, an example child, and a possible remedy."""
-    one = found.finding
-    step = f", step {one.step}" if one.step else ""
-    yield f"pathways/{one.pathway}.yaml{step}: {one.said}"
-    if found.places:
-        where = ", ".join(policy.names("municipality", place, "en") for place in found.places[:WORST])
-        more = f" and {len(found.places) - WORST} more" if len(found.places) > WORST else ""
-        place = "everywhere" if len(found.places) == len(policy.municipalities) else where + more
-        yield f"    where: {place}; for example: {one.who}"
-    if one.do:
-        yield f"    {one.do}"
+    finding = fault.finding
+    step = f", step {finding.step}" if finding.step else ""
+    yield f"pathways/{finding.pathway}.yaml{step}: {finding.said}"
+    if fault.places:
+        where = ", ".join(policy.names("municipality", place, "en") for place in fault.places[:WORST])
+        more = f" and {len(fault.places) - WORST} more" if len(fault.places) > WORST else ""
+        place = "everywhere" if len(fault.places) == len(policy.municipalities) else where + more
+        yield f"    where: {place}; for example: {finding.who}"
+    if finding.do:
+        yield f"    {finding.do}"
 
 
 def print_sums(result: Result, seconds: float) -> None:
@@ -168,31 +168,31 @@ POLICIES = "policies"
 
 def write(folder: Path, result: Result, files: Mapping[str, bytes]) -> list[Path]:
     """Write one story for each fault that has one. Rejected: the folder cannot be made."""
-    otherwise = differing(files, policy_digest.read(settings.CHECKOUT / "policy"))
-    name = f"{POLICIES}/{policy_digest.digest(otherwise)[:8]}" if otherwise else ""
-    told = [found for found in result.found.values() if found.story is not None]
-    if not told:
+    changed = differing(files, policy_digest.read(settings.CHECKOUT / "policy"))
+    name = f"{POLICIES}/{policy_digest.digest(changed)[:8]}" if changed else ""
+    with_story = [fault for fault in result.found.values() if fault.story is not None]
+    if not with_story:
         return []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, data in otherwise.items():
+        for file, data in changed.items():
             target = folder / name / file
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
     except OSError as error:
         raise Rejected("no-folder", str(folder), error.strerror or str(error)) from None
     written: list[Path] = []
-    for found in told:
-        assert found.story is not None
-        one = found.finding
-        stem = "-".join(filter(None, (one.kind, one.pathway, one.step)))
+    for fault in with_story:
+        assert fault.story is not None
+        finding = fault.finding
+        stem = "-".join(filter(None, (finding.kind, finding.pathway, finding.step)))
         same = sum(1 for path in written if path.stem.startswith(stem))
         written.append(folder / f"{stem}{f'-{same + 1}' if same else ''}.yaml")
-        written[-1].write_text(text(found.story, name), "utf-8")
+        written[-1].write_text(text(fault.story, name), "utf-8")
     return written
 
 
 def differing(files: Mapping[str, bytes], shipped: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files that are new or changed; a removed file is empty."""
-    found = {path: data for path, data in files.items() if shipped.get(path) != data}
-    return {**found, **{path: b"" for path in shipped if path not in files}}
+    changed = {path: data for path, data in files.items() if shipped.get(path) != data}
+    return {**changed, **{path: b"" for path in shipped if path not in files}}

@@ -75,25 +75,25 @@ def picture(pathway: Pathway, policy: Policy) -> str:
 def _lines(step: Step, pathway: Pathway, speak: Speaker) -> Iterator[tuple[str, str]]:
     """Yield class and text of each line in a box."""
     yield from (("name", line) for line in textwrap.wrap(speak.name("step", step.id), 26))
-    said = [_who(step, speak)]
+    parts = [_who(step, speak)]
     if step.codes:
-        said.append(f"{speak.all('decision', step.codes, ' / ')}?")
+        parts.append(f"{speak.all('decision', step.codes, ' / ')}?")
     circumstances = [group for group in step.when if any("=" in mark for mark in group)]
     if circumstances:
-        said.append(f"only when {speak.every(circumstances)}")
+        parts.append(f"only when {speak.every(circumstances)}")
     if step.unless:
-        said.append(f"not when {speak.any_of(step.unless)}")
+        parts.append(f"not when {speak.any_of(step.unless)}")
     traits = frozenset(mark for mark in step.at_once if "=" in mark)
     if traits:
-        said.append(f"at once when {speak.any_of(traits)}")
+        parts.append(f"at once when {speak.any_of(traits)}")
     if step.at:
-        said.append(f"{', '.join(map(str, step.at))} later{f', then every {step.then_every}' if step.then_every else ''}")
+        parts.append(f"{', '.join(map(str, step.at))} later{f', then every {step.then_every}' if step.then_every else ''}")
     if step.again:
-        said.append(f"again after {speak.any_of(step.again)}")
+        parts.append(f"again after {speak.any_of(step.again)}")
     if pathway.consent.needed and step.without_consent:
-        said.append("also without consent")
-    said.append(" · ".join(f"{name} {limit}".replace(" ", "\u00a0") for name, limit in step.limits.items()))
-    yield from (("small", line) for text in said for line in textwrap.wrap(text, 34))
+        parts.append("also without consent")
+    parts.append(" · ".join(f"{name} {limit}".replace(" ", "\u00a0") for name, limit in step.limits.items()))
+    yield from (("small", line) for text in parts for line in textwrap.wrap(text, 34))
 
 
 def _who(step: Step, speak: Speaker) -> str:
@@ -221,9 +221,9 @@ def _foot(pathway: Pathway, speak: Speaker) -> Iterator[str]:
 
 def _told(pathway: Pathway, speak: Speaker) -> str:
     """Return the procedure in sentences, for a screen reader."""
-    said = []
+    sentences = []
     for number, step in enumerate(pathway.asking, 1):
         after = f" after {speak.all_of(step.after)}" if step.after else ""
         when = f", only when {speak.every(step.when)}" if step.when else ""
-        said.append(f"{number}. {speak.name('step', step.id)}{after}{when}.")
-    return " ".join(said)
+        sentences.append(f"{number}. {speak.name('step', step.id)}{after}{when}.")
+    return " ".join(sentences)

@@ -96,12 +96,12 @@ def main(arguments: list[str]) -> int:
     except PolicyErrors as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    found = stale(files)
+    outdated = stale(files)
     if "--check" in arguments:
-        if found:
-            sys.stderr.write(f"stale: {', '.join(found)}: run `make generate`\n")
-        return 1 if found else 0
-    for path in found:
+        if outdated:
+            sys.stderr.write(f"stale: {', '.join(outdated)}: run `make generate`\n")
+        return 1 if outdated else 0
+    for path in outdated:
         target = CHECKOUT / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if path in files:

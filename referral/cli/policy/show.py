@@ -36,43 +36,43 @@ def show_command(
     policy = compiled(folder)
     if policy is None:
         return 1
-    known = {one.id: one for one in policy.current}
+    known = {each.id: each for each in policy.current}
     if not pathway:
         if svg:
             raise typer.BadParameter("a picture is of one procedure; name it")
-        sheets = [sheet(one, policy) for one in policy.current]
+        sheets = [sheet(each, policy) for each in policy.current]
         if as_json:
-            console.document([{"id": one.id, "name": one.name, "version": one.version, "steps": len(one.steps)} for one in sheets])
+            console.document([{"id": each.id, "name": each.name, "version": each.version, "steps": len(each.steps)} for each in sheets])
         else:
-            console.table(("procedure", "id", "version", "steps", "P limits"), [_line(one) for one in sheets])
+            console.table(("procedure", "id", "version", "steps", "P limits"), [_line(each) for each in sheets])
         return 0
     if pathway not in known:
         raise typer.BadParameter(f"procedure {pathway} is not known; {allowed(pathway, known)}")
     if svg:
         svg.write_text(picture(known[pathway], policy), "utf-8")
-    found = sheet(known[pathway], policy)
+    chosen = sheet(known[pathway], policy)
     if as_json:
-        console.document(found)
+        console.document(chosen)
     else:
-        _print(found)
+        _print(chosen)
         if svg:
             console.console.print(f"\npicture: {svg}", soft_wrap=True)
     return 0
 
 
-def _line(one: Sheet) -> tuple[object, ...]:
-    return one.name, one.id, one.version, len(one.steps), f"{one.ours[0]} of {one.ours[1]}"
+def _line(each: Sheet) -> tuple[object, ...]:
+    return each.name, each.id, each.version, len(each.steps), f"{each.ours[0]} of {each.ours[1]}"
 
 
-def _print(found: Sheet) -> None:
-    console.console.print(f"{found.name} ({found.id}, version {found.version})", style="bold", markup=False)
-    _rows(found.rows)
-    for number, step in enumerate(found.steps, 1):
+def _print(chosen: Sheet) -> None:
+    console.console.print(f"{chosen.name} ({chosen.id}, version {chosen.version})", style="bold", markup=False)
+    _rows(chosen.rows)
+    for number, step in enumerate(chosen.steps, 1):
         console.console.print(f"\n{number}. {step.name}: {step.does} ({step.id})", style="bold", markup=False)
         _rows(step.rows)
-    ours, limits = found.ours
+    ours, limits = chosen.ours
     console.console.print(f"\nS stated by the source, D read in a public document, P our default: {ours} of {limits} limits are P.")
-    console.console.print(f"SHA-256 of the file: {found.digest}\n\n{SIGN}", soft_wrap=True)
+    console.console.print(f"SHA-256 of the file: {chosen.digest}\n\n{SIGN}", soft_wrap=True)
 
 
 def _rows(rows: Rows) -> None:

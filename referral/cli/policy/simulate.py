@@ -97,12 +97,14 @@ def _print(result: Result, found: Policy, cases: int, seconds: float, compared: 
 
 
 def _document(result: Result, compared: bool) -> dict[str, object]:
-    said: dict[str, object] = {"years": result.years, "before": list(rows(result.before, result.years))}
+    document: dict[str, object] = {"years": result.years, "before": list(rows(result.before, result.years))}
     if compared:
-        found = result.differences
-        said["after"] = list(rows(result.after, result.years))
-        said["elsewhere"] = [{"kind": k, "pathway": p, "municipality": m, "cases": n} for (k, p, m), n in sorted(found.elsewhere.items())]
-        said["told_otherwise"] = found.said
-        said["names"] = found.names
-        said["examples"] = found.examples
-    return said
+        differences = result.differences
+        document["after"] = list(rows(result.after, result.years))
+        document["elsewhere"] = [
+            {"kind": k, "pathway": p, "municipality": m, "cases": n} for (k, p, m), n in sorted(differences.elsewhere.items())
+        ]
+        document["told_otherwise"] = differences.said
+        document["names"] = differences.names
+        document["examples"] = differences.examples
+    return document

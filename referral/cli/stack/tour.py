@@ -89,19 +89,19 @@ def _to_its_end(stage: Stage, case_id: str) -> None:
     raise Late(f"case {case_id} has not ended after {ANSWERS} answers")
 
 
-def _went_off(stage: Stage, case_id: str, due: int) -> Now | None:
+def _went_off(stage: Stage, case_id: str, due: int) -> CaseNow | None:
     """Return the state of the case once routing has decided the alarm that was due; None until then."""
     now = look(stage.settings, case_id)
     return now if now is not None and now.due != due else None
 
 
-def _order(asked: Asked) -> tuple[int, int, str]:
+def _order(asked: OpenOffer) -> tuple[int, int, str]:
     """Return the sort key of the next answer: offers not yet accepted, then arrivals and decisions, then completions; a stay last."""
     word = _answer(asked)[0]
     return ("ACCEPT", "ARRIVE", "DECIDE", "COMPLETE").index(word), asked.kind == "PLACE", asked.offer_id
 
 
-def _answer(asked: Asked) -> tuple[str, Mapping[str, object]]:
+def _answer(asked: OpenOffer) -> tuple[str, Mapping[str, object]]:
     """Return the next answer of a willing agency. A repeated review gets the next code each time, so that it ends."""
     if asked.kind == "DECIDE":
         texts = {need: TEXTS[need] for need in asked.needs}
@@ -133,7 +133,7 @@ CLOSED = text("SELECT closed_at IS NOT NULL FROM intake.casefile WHERE case_id =
 ALARM = text("SELECT at FROM routing.alarm WHERE case_id = :case")
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class OpenOffer(Struct, frozen=True, kw_only=True):
     """An open offer. due_what: the limit that runs, empty where none does."""
 
     offer_id: str
@@ -149,21 +149,21 @@ class Asked(Struct, frozen=True, kw_only=True):
     due_what: str
 
 
-class Now(Struct, frozen=True, kw_only=True):
+class CaseNow(Struct, frozen=True, kw_only=True):
     """The state of a case. at: the stack's clock. due: the case's alarm. Both µs UTC."""
 
     at: int
     due: int | None
     closed: bool
-    open: tuple[Asked, ...]
+    open: tuple[OpenOffer, ...]
 
 
-def look(settings: Settings, case_id: str) -> Now | None:
+def look(settings: Settings, case_id: str) -> CaseNow | None:
     """Return the state of a case; None where intake is behind routing, or an input is not decided yet."""
     return asyncio.run(_look(settings, case_id))
 
 
-async def _look(settings: Settings, case_id: str) -> Now | None:
+async def _look(settings: Settings, case_id: str) -> CaseNow | None:
     engine = database.admin(settings)
     try:
         async with engine.connect() as tx:
@@ -172,15 +172,15 @@ async def _look(settings: Settings, case_id: str) -> Now | None:
         await engine.dispose()
 
 
-async def _read(tx: AsyncConnection, case_id: str) -> Now | None:
+async def _read(tx: AsyncConnection, case_id: str) -> CaseNow | None:
     of = {"case": case_id}
     if not (await tx.execute(SAME, of)).scalar():
         return None
     rows = [dict(row._mapping) for row in await tx.execute(OPEN, of)]
     lists = ("words", "codes", "needs")
-    return Now(
+    return CaseNow(
         at=await clock.now(tx),
         due=(await tx.execute(ALARM, of)).scalar(),
         closed=bool((await tx.execute(CLOSED, of)).scalar()),
-        open=tuple(Asked(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows),
+        open=tuple(OpenOffer(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows),
     )

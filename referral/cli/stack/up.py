@@ -130,8 +130,8 @@ async def running(wish: Wish, told: Callable[[str], None] = lambda _: None) -> A
         if wish.database is None or wish.drill:
             await cast.seed(settings, cast.gather(wish.data, domain.compile(files).agencies.values()))
 
-    async with local.stack(wish, first=first, told=told) as made:
-        yield made
+    async with local.stack(wish, first=first, told=told) as stack:
+        yield stack
 
 
 async def _activate(settings: Settings, files: dict[str, bytes], told: Callable[[str], None]) -> None:
@@ -167,9 +167,9 @@ async def _until_told(wish: Wish, screen: Screen) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end)
     try:
-        async with running(wish, screen.told) as made:
-            screen.ready(made)
-            await screen.follow(made)
+        async with running(wish, screen.told) as stack:
+            screen.ready(stack)
+            await screen.follow(stack)
     except asyncio.CancelledError:
         if not ended.is_set():
             raise
@@ -195,42 +195,42 @@ class Screen:
         """Print that a step is done."""
         (console.errors if self._json else console.console).print(line)
 
-    def ready(self, made: Stack) -> None:
+    def ready(self, stack: Stack) -> None:
         """Print the addresses once every process answers."""
         if self._json:
-            sys.stdout.buffer.write(msgspec.json.encode(report(made)) + b"\n")
+            sys.stdout.buffer.write(msgspec.json.encode(report(stack)) + b"\n")
             sys.stdout.flush()
             return
         print_ = partial(console.console.print, soft_wrap=True)
-        print_(f"inbox and agencies' API  {made.url('intake')}   (all instances: {', '.join(p.address for p in made.of('intake'))})")
-        for process in made.of("oversight"):
+        print_(f"inbox and agencies' API  {stack.url('intake')}   (all instances: {', '.join(p.address for p in stack.of('intake'))})")
+        for process in stack.of("oversight"):
             print_(f"figures for oversight    http://{process.address}/oversight   (`referral oversight reader add` makes a token)")
-        for process in made.of("audit"):
+        for process in stack.of("audit"):
             print_(f"the auditor's page       http://{process.address}/auditor   (`referral audit token` makes a token)")
-        print_(f"Kafka                    {made.addresses.kafka}")
-        print_(f"mail                     {made.addresses.smtp}, kept in {made.wish.data / 'mail'}")
-        print_(f"logs                     {made.wish.data / 'log'}")
-        print_(f"for other commands       . {made.wish.data / 'environment'}")
-        people = made.wish.data / cast.FILE
+        print_(f"Kafka                    {stack.addresses.kafka}")
+        print_(f"mail                     {stack.addresses.smtp}, kept in {stack.wish.data / 'mail'}")
+        print_(f"logs                     {stack.wish.data / 'log'}")
+        print_(f"for other commands       . {stack.wish.data / 'environment'}")
+        people = stack.wish.data / cast.FILE
         if people.exists():
-            found = cast.load(made.wish.data)
-            some = ", ".join(member.login for agency in SHOWN for member in found.of(agency)[:1])
-            print_(f"made-up people           {len(found.staff)} accounts, each <agency>.<rung>, password {found.password}: {some} …")
+            everyone = cast.load(stack.wish.data)
+            some = ", ".join(member.login for agency in SHOWN for member in everyone.of(agency)[:1])
+            print_(f"made-up people           {len(everyone.staff)} accounts, each <agency>.<rung>, password {everyone.password}: {some} …")
             print_(f"made-up agencies' tokens {people}   (`referral agency token` makes another)")
         print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
-        if made.wish.drill:
+        if stack.wish.drill:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")
 
-    async def follow(self, made: Stack) -> NoReturn:
+    async def follow(self, stack: Stack) -> NoReturn:
         """Display the state of every process until cancelled; without a terminal, print a line for each change."""
         if console.console.is_terminal and not self._json:
             with Live(console=console.console, refresh_per_second=4) as live:
                 while True:
-                    live.update(table(made))
+                    live.update(table(stack))
                     await asyncio.sleep(REFRESH_S)
         known: dict[str, tuple[str, int]] = {}
         while True:
-            for name, process in made.processes.items():
+            for name, process in stack.processes.items():
                 now = (process.state, process.restarts)
                 if known.get(name, now) != now:
                     console.errors.print(f"{name}: {process.state}, pid {process.pid}, {process.restarts} restarts")
@@ -242,28 +242,28 @@ class Screen:
         self.told("ended; the data stays")
 
 
-def table(made: Stack) -> Table:
+def table(stack: Stack) -> Table:
     """Return a table with one row per process."""
     grid = Table("process", "state", "pid", "address", "restarts", box=None, pad_edge=False, header_style="bold")
-    for name, process in made.processes.items():
+    for name, process in stack.processes.items():
         address = "Unix socket" if name == "postgres" else process.address
         state = Text(process.state, style=COLOURS.get(process.state, ""))
         grid.add_row(name, state, str(process.pid or ""), address, str(process.restarts))
     return grid
 
 
-def report(made: Stack) -> dict[str, object]:
+def report(stack: Stack) -> dict[str, object]:
     """Return the state of the stack for a program."""
     return {
-        "ready": all(process.state == "ready" for process in made.processes.values()),
-        "data": str(made.wish.data),
-        "url": made.url("intake"),
-        "kafka": made.addresses.kafka,
-        "smtp": made.addresses.smtp,
-        "mail": str(made.wish.data / "mail"),
-        "environment": made.environment,
-        "people": str(made.wish.data / cast.FILE) if (made.wish.data / cast.FILE).exists() else None,
+        "ready": all(process.state == "ready" for process in stack.processes.values()),
+        "data": str(stack.wish.data),
+        "url": stack.url("intake"),
+        "kafka": stack.addresses.kafka,
+        "smtp": stack.addresses.smtp,
+        "mail": str(stack.wish.data / "mail"),
+        "environment": stack.environment,
+        "people": str(stack.wish.data / cast.FILE) if (stack.wish.data / cast.FILE).exists() else None,
         "processes": {
-            name: {"state": p.state, "pid": p.pid, "address": p.address, "restarts": p.restarts} for name, p in made.processes.items()
+            name: {"state": p.state, "pid": p.pid, "address": p.address, "restarts": p.restarts} for name, p in stack.processes.items()
         },
     }

@@ -30,7 +30,7 @@ Figures = dict[tuple[str, str], int]
 """(measure, group) → the figure, small ones included. A wait has the groups `count`, `half` and `most`."""
 
 
-class Said(Struct, frozen=True):
+class CaseEvent(Struct, frozen=True):
     """One decrypted event of a case, without drills and duplicates. topic: without prefix. at: recorded_at, µs UTC.
 
     set_back: routing had recorded a later time in this case before, and `at` is that later time (set by `in_order`).
@@ -44,7 +44,7 @@ class Said(Struct, frozen=True):
     set_back: bool = False
 
     def __repr__(self) -> str:
-        return f"Said({self.case_id} {self.topic} {self.seq})"
+        return f"CaseEvent({self.case_id} {self.topic} {self.seq})"
 
 
 class Child(Struct):
@@ -65,56 +65,58 @@ class Child(Struct):
         return fact in self.first and self.first[fact] < close
 
 
-def in_order(said: Iterable[Said], erased: frozenset[str]) -> Iterator[Said]:
+def in_order(events: Iterable[CaseEvent], erased: frozenset[str]) -> Iterator[CaseEvent]:
     """Yield the events in order, without erased cases and times outside every period. Routing's times are made monotonic per case."""
     latest = dict[str, int]()
-    for one in sorted(said, key=lambda one: (one.case_id, one.topic, one.seq)):
-        if one.case_id in erased or not EARLIEST <= one.at < LATEST:
+    for event in sorted(events, key=lambda event: (event.case_id, event.topic, event.seq)):
+        if event.case_id in erased or not EARLIEST <= event.at < LATEST:
             continue
-        before = latest.get(one.case_id, 0) if one.topic == "referral-routing" else 0
-        if one.topic == "referral-routing":
-            latest[one.case_id] = max(one.at, before)
-        yield structs.replace(one, at=before, set_back=True) if one.at < before else one
+        before = latest.get(event.case_id, 0) if event.topic == "referral-routing" else 0
+        if event.topic == "referral-routing":
+            latest[event.case_id] = max(event.at, before)
+        yield structs.replace(event, at=before, set_back=True) if event.at < before else event
 
 
-def children(said: Iterable[Said], erased: frozenset[str], first_policy: int) -> list[Child]:
+def children(events: Iterable[CaseEvent], erased: frozenset[str], first_policy: int) -> list[Child]:
     """Return every child on every procedure, without erased cases. first_policy: when the first bundle came into force, µs UTC."""
-    cases: dict[str, list[Said]] = {}
-    for one in in_order(said, erased):
-        cases.setdefault(one.case_id, []).append(one)
-    raiser = {one.body.new_case_id: case_id for case_id, told in cases.items() for one in told if isinstance(one.body, e.CaseRaised)}
-    found: dict[tuple[str, str], Child] = {}
-    began = [child for case_id, told in cases.items() for child in _of_case(case_id, told)]
+    cases: dict[str, list[CaseEvent]] = {}
+    for event in in_order(events, erased):
+        cases.setdefault(event.case_id, []).append(event)
+    raiser = {
+        event.body.new_case_id: case_id for case_id, of_case in cases.items() for event in of_case if isinstance(event.body, e.CaseRaised)
+    }
+    by_root: dict[tuple[str, str], Child] = {}
+    began = [child for case_id, of_case in cases.items() for child in _of_case(case_id, of_case)]
     for child in sorted(began, key=lambda c: (c.began, c.case_id)):
         root = child.case_id
         while root in raiser:
             root = raiser[root]
-        known = found.setdefault((root, child.pathway), child)
+        known = by_root.setdefault((root, child.pathway), child)
         for fact, at in child.first.items():
             known.first[fact] = min(at, known.first.get(fact, at))
-    return [child for child in found.values() if child.began >= first_policy - AHEAD]
+    return [child for child in by_root.values() if child.began >= first_policy - AHEAD]
 
 
-def _of_case(case_id: str, told: list[Said]) -> Iterator[Child]:
+def _of_case(case_id: str, events: list[CaseEvent]) -> Iterator[Child]:
     """Yield the procedures of one case."""
-    routing = sorted((one for one in told if one.topic == "referral-routing"), key=lambda one: one.seq)
+    routing = sorted((event for event in events if event.topic == "referral-routing"), key=lambda event: event.seq)
     traits, on = None, dict[str, Child]()
-    for one in routing:
-        if isinstance(one.body, e.CaseOpened | e.CaseChanged):
-            traits = one.body.traits
-        if isinstance(one.body, e.TrackChanged) and one.body.state is e.TrackState.OPENED and one.body.pathway not in on:
-            on[one.body.pathway] = Child(one.body.pathway, one.at, case_id, traits or _nothing(), timed=not one.set_back)
-    pathway = {one.body.track_id: one.body.pathway for one in routing if _opens(one.body)}
-    offers = {one.body.offer_id: one for one in routing if isinstance(one.body, e.OfferOpened)}
-    for one in routing:
-        offer = offers.get(getattr(one.body, "offer_id", None) or "")
-        track = getattr(one.body, "track_id", None) or (offer.body.track_id if offer else None)
+    for event in routing:
+        if isinstance(event.body, e.CaseOpened | e.CaseChanged):
+            traits = event.body.traits
+        if isinstance(event.body, e.TrackChanged) and event.body.state is e.TrackState.OPENED and event.body.pathway not in on:
+            on[event.body.pathway] = Child(event.body.pathway, event.at, case_id, traits or _nothing(), timed=not event.set_back)
+    pathway = {event.body.track_id: event.body.pathway for event in routing if _opens(event.body)}
+    offers = {event.body.offer_id: event for event in routing if isinstance(event.body, e.OfferOpened)}
+    for event in routing:
+        offer = offers.get(getattr(event.body, "offer_id", None) or "")
+        track = getattr(event.body, "track_id", None) or (offer.body.track_id if offer else None)
         if track in pathway:
-            for fact in _facts(one, offer, routing):
-                if one.set_back and fact.startswith("wait:"):
+            for fact in _facts(event, offer, routing):
+                if event.set_back and fact.startswith("wait:"):
                     continue
-                _first(on[pathway[track]], fact, one.at)
-    whole = [(fact, one.at) for one in told for fact in _of_whole(one.body)]
+                _first(on[pathway[track]], fact, event.at)
+    whole = [(fact, event.at) for event in events for fact in _of_whole(event.body)]
     for child in on.values():
         for fact, at in whole:
             _first(child, fact, at)
@@ -134,9 +136,9 @@ def _first(child: Child, fact: str, at: int) -> None:
     child.first[fact] = min(at, child.first.get(fact, at))
 
 
-def _facts(one: Said, opened: Said | None, routing: Sequence[Said]) -> Iterator[str]:
+def _facts(event: CaseEvent, opened: CaseEvent | None, routing: Sequence[CaseEvent]) -> Iterator[str]:
     """Yield the facts that an event states about its procedure. opened: the opening of its offer, where it names one."""
-    body = one.body
+    body = event.body
     if isinstance(body, e.StepDone) and body.step in ("interview", "plan") and body.outcome == "done":
         yield f"wait:{body.step}"
     if isinstance(body, e.TrackChanged) and body.state in (e.TrackState.ENDED, e.TrackState.SWITCHED):
@@ -163,7 +165,7 @@ def _facts(one: Said, opened: Said | None, routing: Sequence[Said]) -> Iterator[
     if isinstance(body, e.DeadlinePassed):
         if body.why.rule not in ("not-called", "not-told"):  # the agency had not been notified
             yield f"late:{offer.agency}"
-        before = (other for other in routing if other.seq < one.seq and isinstance(other.body, ANSWERED))
+        before = (other for other in routing if other.seq < event.seq and isinstance(other.body, ANSWERED))
         if not any(other.body.offer_id == offer.offer_id for other in before):
             yield "unanswered"
 
@@ -176,42 +178,42 @@ def _of_whole(body: Any) -> Iterator[str]:
         yield "withdrawn"
 
 
-def tables(there: Sequence[Child], policy: Policy, close: int) -> Figures:
+def tables(cohort: Sequence[Child], policy: Policy, close: int) -> Figures:
     """Return every figure about these children, as of the moment `close`."""
-    told: Figures = {("children", "all"): len(there)}
+    figures: Figures = {("children", "all"): len(cohort)}
     for measure in ("municipality", "sex-age", "stage", "rung"):
-        told[measure, "all"] = len(there)
+        figures[measure, "all"] = len(cohort)
     regions = sorted({f"region:{place.region}" for place in policy.municipalities.values()})
-    told |= {("municipality", place): 0 for place in (*policy.municipalities, "unknown", *regions)}
+    figures |= {("municipality", place): 0 for place in (*policy.municipalities, "unknown", *regions)}
     sexes, bands = {*policy.codes["sex"], "unknown"}, {*policy.codes["age-band"], "unknown"}
-    told |= {("sex-age", group): 0 for sex in sexes for band in bands for group in _sex_age(sex, band, sexes & bands)}
-    told |= {("stage", stage): 0 for stage in ("begun", *STAGES)} | {("rung", rung): 0 for rung in ("0", "1", "2", "3+")}
-    for child in there:
+    figures |= {("sex-age", group): 0 for sex in sexes for band in bands for group in _sex_age(sex, band, sexes & bands)}
+    figures |= {("stage", stage): 0 for stage in ("begun", *STAGES)} | {("rung", rung): 0 for rung in ("0", "1", "2", "3+")}
+    for child in cohort:
         place = child.traits.found_in if child.traits.found_in in policy.municipalities else "unknown"
-        told["municipality", place] += 1
+        figures["municipality", place] += 1
         if place != "unknown":
-            told["municipality", f"region:{policy.municipalities[place].region}"] += 1
+            figures["municipality", f"region:{policy.municipalities[place].region}"] += 1
         sex = child.traits.sex if child.traits.sex in sexes else "unknown"
         band = child.traits.age_band if child.traits.age_band in bands else "unknown"
         for group in _sex_age(sex, band, sexes & bands):
-            told["sex-age", group] += 1
-        told["stage", next((s for s in reversed(STAGES) if child.by(f"stage:{s}", close)), "begun")] += 1
+            figures["sex-age", group] += 1
+        figures["stage", next((s for s in reversed(STAGES) if child.by(f"stage:{s}", close)), "begun")] += 1
         rungs = [int(fact.removeprefix("rung:")) for fact in child.first if fact.startswith("rung:") and child.by(fact, close)]
         highest = max(rungs, default=0)
-        told["rung", str(highest) if highest < 3 else "3+"] += 1
+        figures["rung", str(highest) if highest < 3 else "3+"] += 1
     facts = [f"declined:{reason}" for reason in policy.codes["reason"]] + [f"late:{agency}" for agency in policy.agencies]
     for fact in (*facts, "unanswered", "duplicate", "withdrawn"):
-        yes = sum(child.by(fact, close) for child in there)
+        yes = sum(child.by(fact, close) for child in cohort)
         measure = fact.replace(":", ".", 1)
-        told |= {(measure, "yes"): yes, (measure, "no"): len(there) - yes, (measure, "all"): len(there)}
+        figures |= {(measure, "yes"): yes, (measure, "no"): len(cohort) - yes, (measure, "all"): len(cohort)}
     for what in WAITS:
-        who = [child for child in there if child.timed and child.by(f"wait:{what}", close)]
-        waited = sorted((child.first[f"wait:{what}"] - child.began) // 60_000_000 for child in who)
-        told[f"wait.{what}", "count"] = len(waited)
+        waiting = [child for child in cohort if child.timed and child.by(f"wait:{what}", close)]
+        waited = sorted((child.first[f"wait:{what}"] - child.began) // 60_000_000 for child in waiting)
+        figures[f"wait.{what}", "count"] = len(waited)
         if waited:
-            told[f"wait.{what}", "half"] = rounded(waited[-(-50 * len(waited) // 100) - 1])
-            told[f"wait.{what}", "most"] = rounded(waited[-(-90 * len(waited) // 100) - 1])
-    return told
+            figures[f"wait.{what}", "half"] = rounded(waited[-(-50 * len(waited) // 100) - 1])
+            figures[f"wait.{what}", "most"] = rounded(waited[-(-90 * len(waited) // 100) - 1])
+    return figures
 
 
 def _sex_age(sex: str, band: str, both: set[str]) -> tuple[str, str, str]:
@@ -225,20 +227,20 @@ def rounded(minutes: int) -> int:
     return (minutes + unit // 2) // unit * unit
 
 
-def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: str) -> dict[str, int]:
+def full(events: Iterable[CaseEvent], erased: frozenset[str], policy: Policy, month: str) -> dict[str, int]:
     """Return, for each role that has places, the days of the month at whose end none of its places was free."""
     offers: dict[str, e.OfferOpened] = {}
     changes: list[tuple[int, str, int, str, bool]] = []
-    for one in in_order(said, erased):
-        if one.topic != "referral-routing":
+    for event in in_order(events, erased):
+        if event.topic != "referral-routing":
             continue
-        if isinstance(one.body, e.OfferOpened) and one.body.kind is e.OfferKind.PLACE:
-            offers[one.body.offer_id] = one.body
-        if isinstance(one.body, e.OfferOpened | e.OfferAccepted | e.OfferClosed):
-            changes.append((one.at, one.case_id, one.seq, one.body.offer_id, not isinstance(one.body, e.OfferClosed)))
+        if isinstance(event.body, e.OfferOpened) and event.body.kind is e.OfferKind.PLACE:
+            offers[event.body.offer_id] = event.body
+        if isinstance(event.body, e.OfferOpened | e.OfferAccepted | e.OfferClosed):
+            changes.append((event.at, event.case_id, event.seq, event.body.offer_id, not isinstance(event.body, e.OfferClosed)))
     changes.sort()
-    there = places(policy)
-    days = dict.fromkeys(sorted(there), 0)
+    capacity = places(policy)
+    days = dict.fromkeys(sorted(capacity), 0)
     for midnight in _midnights(month):
         held = {offer: held for at, _, _, offer, held in changes if at < midnight}
         taken = Counter[str]()
@@ -247,17 +249,17 @@ def full(said: Iterable[Said], erased: frozenset[str], policy: Policy, month: st
             for role in bed.roles if bed is not None and bed.places is not None else ():
                 taken[role] += 1
         for role in days:
-            days[role] += taken[role] >= there[role]
+            days[role] += taken[role] >= capacity[role]
     return days
 
 
 def places(policy: Policy) -> Counter[str]:
     """Return, for each role, the places in the whole country, over the services that state a number of places."""
-    found = Counter[str]()
+    totals = Counter[str]()
     for service in policy.services.values():
         for role in service.roles if service.places is not None else ():
-            found[role] += service.places or 0
-    return found
+            totals[role] += service.places or 0
+    return totals
 
 
 def _midnights(month: str) -> Iterator[int]:
@@ -289,6 +291,6 @@ def _micros(at: datetime) -> int:
     return int(at.timestamp()) * 1_000_000
 
 
-def during(there: Iterable[Child], pathway: str, first: str, last: str) -> list[Child]:
+def during(cohort: Iterable[Child], pathway: str, first: str, last: str) -> list[Child]:
     """Return the children who began on a procedure in these months."""
-    return [child for child in there if child.pathway == pathway and first <= month_of(child.began) <= last]
+    return [child for child in cohort if child.pathway == pathway and first <= month_of(child.began) <= last]

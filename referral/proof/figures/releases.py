@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from referral.domain.events import FigureReleased, Mark, ReleaseMade
 from referral.domain.policy import Policy
 from referral.proof.figures import recompute as plain
-from referral.proof.figures.recompute import Child, Said
+from referral.proof.figures.recompute import CaseEvent, Child
 from referral.wire import codec
 
 HALF, MOST = 2, 10
@@ -21,7 +21,7 @@ HALF, MOST = 2, 10
 class Log(Struct, frozen=True):
     """The facts read from a log. erased: case → time of erasure. sealed: cases whose key the reader does not have."""
 
-    said: Sequence[Said]
+    said: Sequence[CaseEvent]
     children: Sequence[Child]
     erased: Mapping[str, int]
     sealed: frozenset[str]
@@ -82,90 +82,90 @@ def check(release: Release, before: Sequence[Release], log: Log, policy: Policy,
     before: the releases with smaller numbers. policy: the one in force when the release's month closed.
     logged: the same release as the log holds it; None where the log does not hold it, or not yet.
     """
-    made, told, close = release.made, release.figures, plain.close_of(release.made.month)
-    found = Checked(made.release, made.month, later=sum(at >= close for at in log.erased.values()))
-    ordered = sorted(told, key=name)
-    found.say("digest", made.digest, hashlib.sha256(b"".join(codec.encode(one) for one in ordered)).hexdigest())
-    marks = Counter(one.mark for one in told)
+    made, figures, close = release.made, release.figures, plain.close_of(release.made.month)
+    result = Checked(made.release, made.month, later=sum(at >= close for at in log.erased.values()))
+    ordered = sorted(figures, key=name)
+    result.say("digest", made.digest, hashlib.sha256(b"".join(codec.encode(figure) for figure in ordered)).hexdigest())
+    marks = Counter(figure.mark for figure in figures)
     counts = (made.figures, made.shown, made.hidden, made.waiting)
-    found.say("figures, shown, hidden, waiting", counts, (len(told), *(marks[m] for m in (Mark.SHOWN, Mark.HIDDEN, Mark.WAITING))))
-    found.say("figures of this number", sum(one.release == made.release for one in told), len(told))
-    found.say("figures told twice", len(told) - len({name(one) for one in told}), 0)
+    result.say("figures, shown, hidden, waiting", counts, (len(figures), *(marks[m] for m in (Mark.SHOWN, Mark.HIDDEN, Mark.WAITING))))
+    result.say("figures of this number", sum(figure.release == made.release for figure in figures), len(figures))
+    result.say("figures told twice", len(figures) - len({name(figure) for figure in figures}), 0)
     if logged is not None:
-        _as_logged(found, release, logged)
-    _blocks(found, release, before, log)
-    for (first, last, pathway), group in _by_block(told).items():
+        _as_logged(result, release, logged)
+    _blocks(result, release, before, log)
+    for (first, last, pathway), group in _by_block(figures).items():
         if pathway:
-            there = plain.during(log.children, pathway, first, last)
-            _figures(found, made, group, plain.tables(there, policy, plain.close_of(last)))
+            cohort = plain.during(log.children, pathway, first, last)
+            _figures(result, made, group, plain.tables(cohort, policy, plain.close_of(last)))
         else:
             days, places = plain.full(log.said, frozenset(log.erased), policy, last), plain.places(policy)
             few = {("places", role): count for role, count in places.items()}
-            _figures(found, made, group, {("full", role): count for role, count in days.items()} | few)
-    return found
+            _figures(result, made, group, {("full", role): count for role, count in days.items()} | few)
+    return result
 
 
-def _as_logged(found: Checked, release: Release, logged: Release) -> None:
+def _as_logged(result: Checked, release: Release, logged: Release) -> None:
     """Compare the release with the logged one, field by field. Somebody could show another release, or write a second one to the topic."""
     for part in ReleaseMade.__struct_fields__:
-        found.say(f"{part}, as it was logged", getattr(release.made, part), getattr(logged.made, part))
+        result.say(f"{part}, as it was logged", getattr(release.made, part), getattr(logged.made, part))
     said, ours = ({name(one): (one.value, one.mark.value) for one in each.figures} for each in (release, logged))
     for figure in sorted(said.keys() | ours.keys()):
-        found.say(f"{figure}, as it was logged", said.get(figure), ours.get(figure))
+        result.say(f"{figure}, as it was logged", said.get(figure), ours.get(figure))
 
 
-def _by_block(told: Iterable[FigureReleased]) -> Mapping[tuple[str, str, str], list[FigureReleased]]:
-    found: dict[tuple[str, str, str], list[FigureReleased]] = {}
-    for one in told:
-        found.setdefault((one.first, one.last, one.pathway), []).append(one)
-    return found
+def _by_block(figures: Iterable[FigureReleased]) -> Mapping[tuple[str, str, str], list[FigureReleased]]:
+    blocks: dict[tuple[str, str, str], list[FigureReleased]] = {}
+    for figure in figures:
+        blocks.setdefault((figure.first, figure.last, figure.pathway), []).append(figure)
+    return blocks
 
 
-def _blocks(found: Checked, release: Release, before: Sequence[Release], log: Log) -> None:
+def _blocks(result: Checked, release: Release, before: Sequence[Release], log: Log) -> None:
     """Check that each procedure is released, or waits, for exactly the months after those released before."""
     made = release.made
     if [other.made.release for other in before] != [*range(1, made.release)]:
-        found.alone = True
+        result.alone = True
         return
     begins = min((plain.month_of(child.began) for child in log.children), default=made.month)
-    told = {(one.pathway, one.first, one.last) for one in release.figures if one.pathway}
-    known = {key for other in before for key in _told(other)}
+    published = {(figure.pathway, figure.first, figure.last) for figure in release.figures if figure.pathway}
+    earlier = {key for other in before for key in _told(other)}
     if made.corrects is not None:
-        found.say("blocks that were not told before", sorted(told - known), [])
+        result.say("blocks that were not told before", sorted(published - earlier), [])
         return
-    ours = set[tuple[str, str, str]]()
+    expected = set[tuple[str, str, str]]()
     began = {child.pathway for child in log.children if plain.month_of(child.began) <= made.month}
-    for pathway in {one.pathway for one in release.figures if one.pathway} | began:
-        last = max((month for other, _, month in known if other == pathway), default="")
-        ours.add((pathway, plain.next_month(last) if last else begins, made.month))
-    found.say("blocks", sorted(told), sorted(ours))
+    for pathway in {figure.pathway for figure in release.figures if figure.pathway} | began:
+        last = max((month for other, _, month in earlier if other == pathway), default="")
+        expected.add((pathway, plain.next_month(last) if last else begins, made.month))
+    result.say("blocks", sorted(published), sorted(expected))
 
 
 def _told(release: Release) -> Iterable[tuple[str, str, str]]:
-    return ((one.pathway, one.first, one.last) for one in release.figures if one.pathway and one.mark is not Mark.WAITING)
+    return ((figure.pathway, figure.first, figure.last) for figure in release.figures if figure.pathway and figure.mark is not Mark.WAITING)
 
 
-def _figures(found: Checked, made: ReleaseMade, told: Iterable[FigureReleased], ours: plain.Figures) -> None:
-    for one in told:
-        key, k = (one.measure, one.group), made.threshold
-        if one.mark is Mark.WAITING:
-            found.waiting += 1
-            found.delayed += ours["children", "all"] >= k
-            found.say(f"{name(one)} waits", one.value, None)
-        elif key not in ours and not one.measure.startswith("wait."):
-            found.say(f"{name(one)} is a figure", "told", "unknown")
-        elif one.mark is Mark.HIDDEN:
-            found.hidden += 1
-            found.say(f"{name(one)} is hidden", one.value, None)
+def _figures(result: Checked, made: ReleaseMade, figures: Iterable[FigureReleased], ours: plain.Figures) -> None:
+    for figure in figures:
+        key, k = (figure.measure, figure.group), made.threshold
+        if figure.mark is Mark.WAITING:
+            result.waiting += 1
+            result.delayed += ours["children", "all"] >= k
+            result.say(f"{name(figure)} waits", figure.value, None)
+        elif key not in ours and not figure.measure.startswith("wait."):
+            result.say(f"{name(figure)} is a figure", "told", "unknown")
+        elif figure.mark is Mark.HIDDEN:
+            result.hidden += 1
+            result.say(f"{name(figure)} is hidden", figure.value, None)
         else:
-            found.say(name(one), one.value, ours.get(key))
-            found.say(f"{name(one)} may be shown", _may_be_shown(one, ours, k), True)
+            result.say(name(figure), figure.value, ours.get(key))
+            result.say(f"{name(figure)} may be shown", _may_be_shown(figure, ours, k), True)
 
 
-def _may_be_shown(one: FigureReleased, ours: plain.Figures, k: int) -> bool:
+def _may_be_shown(figure: FigureReleased, ours: plain.Figures, k: int) -> bool:
     """Return True if the figure covers at least k children (or places); half and most need about k on either side."""
-    if one.measure == "full":
-        return ours["places", one.group] >= k
-    if one.measure.startswith("wait."):
-        return ours[one.measure, "count"] >= k * {"half": HALF, "most": MOST}.get(one.group, 1)
-    return ours[one.measure, one.group] >= k
+    if figure.measure == "full":
+        return ours["places", figure.group] >= k
+    if figure.measure.startswith("wait."):
+        return ours[figure.measure, "count"] >= k * {"half": HALF, "most": MOST}.get(figure.group, 1)
+    return ours[figure.measure, figure.group] >= k

@@ -13,7 +13,7 @@ from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain
 from referral.proof.forgeries import TORN, Genuine, genuine
 from referral.proof.history.case import unseal
-from referral.proof.history.wording import MARKS, Names, Said, names, say
+from referral.proof.history.wording import MARKS, Names, Wording, names, say
 from referral.wire import policy_digest
 
 
@@ -73,12 +73,12 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
     lines: list[Line] = []
     waiting = [(entry, 0) for entry in reversed((*children.get("", ()), *entries))]
     alarms: set[str] = set()
-    told: set[int] = set()
+    done: set[int] = set()
     while waiting:
         entry, depth = waiting.pop()
-        if entry.idx in told:  # each entry once, even where forged entries name each other as cause
+        if entry.idx in done:  # each entry once, even where forged entries name each other as cause
             continue
-        told.add(entry.idx)
+        done.add(entry.idx)
         line = _line(entry, depth, bodies.get(entry.idx), known, erased)
         if entry.idx in right.twins:
             line = structs.replace(line, mark="bad", what=f"{line.what} ({TWIN})")
@@ -106,9 +106,9 @@ def _activated(entry: Entry, activated: Sequence[PolicyActivated]) -> str:
         return ""
     if not isinstance(body, PolicyActivated):
         return ""
-    before = next((one.files for one in activated if one.number == body.number - 1), None)
-    said = f"policy bundle {body.number} is in force from here on, digest {body.digest[:16]}"
-    return f"{said}: {policy_digest.changes(before, body.files)}"
+    before = next((bundle.files for bundle in activated if bundle.number == body.number - 1), None)
+    text = f"policy bundle {body.number} is in force from here on, digest {body.digest[:16]}"
+    return f"{text}: {policy_digest.changes(before, body.files)}"
 
 
 def _body(entry: Entry, key: bytes | None) -> Body:
@@ -119,44 +119,44 @@ def _body(entry: Entry, key: bytes | None) -> Body:
 
 
 def _line(entry: Entry, depth: int, body: Body | None, known: Names, erased: bool) -> Line:
-    said, mark = _said(entry, body, known, erased)
+    wording, mark = _said(entry, body, known, erased)
     return Line(
         idx=entry.idx,
         at=entry.recorded_at or entry.kafka_time * 1000,
         depth=depth,
-        what=said.what,
-        who=said.who or entry.topic.removeprefix("referral-"),
-        why=said.why,
-        passed=said.passed,
+        what=wording.what,
+        who=wording.who or entry.topic.removeprefix("referral-"),
+        why=wording.why,
+        passed=wording.passed,
         mark=mark,
         event_id=entry.event_id,
         cause_id=entry.cause_id,
         topic=entry.topic,
         seq=entry.case_seq,
-        due=said.due,
-        due_what=said.due_what,
+        due=wording.due,
+        due_what=wording.due_what,
         offer_id=getattr(body, "offer_id", None) or "",
     )
 
 
-def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[Said, str]:
+def _said(entry: Entry, body: Body | None, known: Names, erased: bool) -> tuple[Wording, str]:
     if entry.kind in MARKS:
-        return Said(what=MARKS[entry.kind]), "bad"
+        return Wording(what=MARKS[entry.kind]), "bad"
     if body is None:
-        return Said(what=entry.type), "erased" if erased else "sealed"
+        return Wording(what=entry.type), "erased" if erased else "sealed"
     if isinstance(body, Struct):
         return say(body, known), ""
-    return Said(what=f"{entry.type}: {body}"), "bad"
+    return Wording(what=f"{entry.type}: {body}"), "bad"
 
 
-def _alarm(entry: Entry, body: Body | None, line: Line, told: set[str]) -> Line | None:
+def _alarm(entry: Entry, body: Body | None, line: Line, alarms: set[str]) -> Line | None:
     """Return the line of an alarm before the first event that it caused; an alarm has no record of its own."""
-    if entry.kind is not Kind.DECISION or entry.cause_id in told:
+    if entry.kind is not Kind.DECISION or entry.cause_id in alarms:
         return None
     head: Head | None = getattr(body, "head", None)
     if head is None or head.kind is not CauseKind.DUE:
         return None
-    told.add(entry.cause_id)
+    alarms.add(entry.cause_id)
     return structs.replace(
         line,
         at=head.due or line.at,

@@ -19,7 +19,7 @@ SHORT = 8
 """Hex digits of an id in a text: one case has a few dozen ids. --json prints the whole id."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class OfferName(Struct, frozen=True, kw_only=True):
     """One offer. seat: in words; the step alone where it has one seat. ladder: the agency's rungs by name."""
 
     agency: str
@@ -30,12 +30,12 @@ class Asked(Struct, frozen=True, kw_only=True):
 class Names(Struct, frozen=True, kw_only=True):
     """The names behind the ids of one case. offers, tasks: by id. A task is the event that opened it, with desk and question."""
 
-    offers: dict[str, Asked]
+    offers: dict[str, OfferName]
     tasks: dict[str, NeedsPerson]
 
-    def offer(self, offer_id: str | None) -> Asked:
+    def offer(self, offer_id: str | None) -> OfferName:
         """Return the offer of an id. An offer that the log does not explain is named by its short id."""
-        return self.offers.get(offer_id or "") or Asked(agency=f"offer {short(offer_id)}", seat="", ladder=())
+        return self.offers.get(offer_id or "") or OfferName(agency=f"offer {short(offer_id)}", seat="", ladder=())
 
     def rung(self, offer_id: str | None, number: int) -> str:
         """Return the name of a rung, such as duty-officer."""
@@ -45,7 +45,7 @@ class Names(Struct, frozen=True, kw_only=True):
 
 def names(bodies: Iterable[Struct]) -> Names:
     """Collect the names that the events of one case define."""
-    found = Names(offers={}, tasks={})
+    known = Names(offers={}, tasks={})
     seats: dict[tuple[str, str, int], int] = {}
     for body in bodies:
         if isinstance(body, StepOpened):
@@ -54,10 +54,10 @@ def names(bodies: Iterable[Struct]) -> Names:
             joint = seats.get((body.track_id, body.step, body.round), 1) > 1
             seat = f"{body.step}, {body.role}" if joint else body.step
             again = f" (round {body.round + 1})" if body.round else ""
-            found.offers[body.offer_id] = Asked(agency=body.agency, seat=seat + again, ladder=body.ladder)
+            known.offers[body.offer_id] = OfferName(agency=body.agency, seat=seat + again, ladder=body.ladder)
         elif isinstance(body, NeedsPerson):
-            found.tasks.setdefault(body.task_id, body)
-    return found
+            known.tasks.setdefault(body.task_id, body)
+    return known
 
 
 def short(id_: str | None) -> str:
@@ -65,7 +65,7 @@ def short(id_: str | None) -> str:
     return (id_ or "?")[:SHORT]
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class Wording(Struct, frozen=True, kw_only=True):
     """The wording of one event. who: agency, account or service. why: in words. passed: candidates not asked, each with its reason.
 
     due, due_what: µs UTC and name of the limit that starts here; 0 where none does.
@@ -79,7 +79,7 @@ class Said(Struct, frozen=True, kw_only=True):
     due_what: str = ""
 
 
-def say(body: Struct, names: Names) -> Said:
+def say(body: Struct, names: Names) -> Wording:
     """Return the wording of an event. An event type without a wording of its own is displayed as its name and short fields.
 
     "signed" states only that the agency's system attached a signature; `verify` checks it.
@@ -89,7 +89,7 @@ def say(body: Struct, names: Names) -> Said:
     what = WORDINGS[type(body)](body, names) if type(body) in WORDINGS else _plain(body)
     what += ", signed" if getattr(body, "signed", None) is not None else ""
     limit = getattr(body, "due_what", "")
-    return Said(
+    return Wording(
         what=what,
         who=_who(body),
         why=rule(why.rule) if why else "",
@@ -101,23 +101,23 @@ def say(body: Struct, names: Names) -> Said:
 
 def _who(body: Any) -> str:
     agency, person = getattr(body, "agency", ""), getattr(body, "by", None)
-    told = f"{agency} ({short(person)})" if person and agency else agency or (short(person) if person else "")
+    who = f"{agency} ({short(person)})" if person and agency else agency or (short(person) if person else "")
     recorder = getattr(body, "recorded_by", None)
-    return f"{told}, written down by {short(recorder)}" if recorder else told
+    return f"{who}, written down by {short(recorder)}" if recorder else who
 
 
 def _plain(body: Any) -> str:
     """Return the name of the event in words, followed by its codes."""
     name = "".join(f" {c.lower()}" if c.isupper() else c for c in type(body).__name__).strip()
     skipped = {"head", "why", "by", "recorded_by"}
-    told = [f"{f}={getattr(body, f)}" for f in body.__struct_fields__ if f not in skipped and isinstance(getattr(body, f), str | int)]
-    return " ".join([name, *(t for t in told if not t.endswith("="))])
+    fields = [f"{f}={getattr(body, f)}" for f in body.__struct_fields__ if f not in skipped and isinstance(getattr(body, f), str | int)]
+    return " ".join([name, *(t for t in fields if not t.endswith("="))])
 
 
 def _of(body: Any, names: Names) -> str:
     """Return an offer as its agency and, in brackets, the seat."""
-    asked = names.offer(body.offer_id)
-    return f"{asked.agency} ({asked.seat})" if asked.seat else asked.agency
+    offer = names.offer(body.offer_id)
+    return f"{offer.agency} ({offer.seat})" if offer.seat else offer.agency
 
 
 ANSWERS = {

@@ -90,23 +90,23 @@ class Clocks(Struct, kw_only=True):
 
     def _writer(self, entry: Entry, came: int) -> None:
         """Check that the record was published after it was recorded, and in the order of recording."""
-        said, place = entry.recorded_at, (entry.topic, entry.partition)
-        if said > came + TOLERANCE_US:
-            what = f"it was recorded {_long(said - came)} after the broker had it: the writer's clock was ahead, or the broker's behind"
+        recorded, place = entry.recorded_at, (entry.topic, entry.partition)
+        if recorded > came + TOLERANCE_US:
+            what = f"it was recorded {_long(recorded - came)} after the broker had it: the writer's clock was ahead, or the broker's behind"
             self._bad("RECORDED_AHEAD", entry, what)
             return
         before = self.recorded.get(place, 0)
-        if said < before - TOLERANCE_US:
-            what = f"it was recorded {_long(before - said)} before a record that stands before it: the writer's clock was set back"
+        if recorded < before - TOLERANCE_US:
+            what = f"it was recorded {_long(before - recorded)} before a record that stands before it: the writer's clock was set back"
             self._bad("RECORDED_BACK", entry, what)
             return
-        self.recorded[place] = max(before, said)
-        if came - said <= TOLERANCE_US:
+        self.recorded[place] = max(before, recorded)
+        if came - recorded <= TOLERANCE_US:
             if entry.topic in self.late:
                 self.lates.append(self.late.pop(entry.topic))
             return
         late = self.late.setdefault(entry.topic, Late(entry, entry, 0))
-        late.last, late.count, late.most = entry, late.count + 1, max(late.most, came - said)
+        late.last, late.count, late.most = entry, late.count + 1, max(late.most, came - recorded)
 
     def _late(self, late: Late) -> None:
         """Report late records.

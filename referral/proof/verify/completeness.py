@@ -126,14 +126,14 @@ class Density(Struct, kw_only=True):
     def _named(self, entry: Entry) -> None:
         """Take over the keys that verify erasures from here on."""
         try:
-            found = intake_key.named(entry.value)
+            keys = intake_key.named(entry.value)
         except Malformed as error:
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
-        if self.named and found != self.named:
+        if self.named and keys != self.named:
             what = "the log names other keys of intake from here on: compare them with what you were given"
             self._note("INTAKE_KEY", entry, what)
-        self.named = found
+        self.named = keys
 
     def _signed(self, entry: Entry) -> None:
         """Check that intake signed the erasure, under a key that counts here."""
@@ -175,12 +175,12 @@ class Density(Struct, kw_only=True):
     def _meta(self, entry: Entry) -> None:
         """Check that the meta in the entry is the meta in the value."""
         kind, meta = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
-        says = (entry.event_id, entry.type, entry.fingerprint, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
+        stated = (entry.event_id, entry.type, entry.fingerprint, entry.case_id, entry.case_seq, entry.cause_id, entry.recorded_at)
         nothing = ("", "", 0, "", 0, "", 0)
         true = meta and (meta.event_id, meta.type, meta.fingerprint, meta.case_id, meta.case_seq, meta.cause_id, meta.recorded_at)
         if kind != entry.kind and entry.kind is not Kind.FORK:
             self._bad("META_DIFFERS", entry, f"the value is of kind {kind}")
-        elif says != (true or nothing):
+        elif stated != (true or nothing):
             self._bad("META_DIFFERS", entry, "the value belongs to another event, case or sequence")
 
     def _sequence(self, entry: Entry) -> None:

@@ -16,7 +16,7 @@ from referral.proof.history.case import Answer, Read
 from referral.proof.verify.report import Weight
 from referral.wire import codec
 
-Said = tuple[Weight, str, Entry, str]
+FindingParts = tuple[Weight, str, Entry, str]
 """Weight, code, entry and text of a finding."""
 
 
@@ -33,11 +33,11 @@ class Branch(Struct, frozen=True):
 
 def twins(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Return the records of each topic and sequence that has several. entries: of one case, in the order of idx, all with opening seals."""
-    found: dict[tuple[str, int], dict[bytes, Entry]] = {}
+    groups: dict[tuple[str, int], dict[bytes, Entry]] = {}
     for entry in entries:
         if entry.kind in SEQUENCED:
-            found.setdefault((entry.topic, entry.case_seq), {}).setdefault(entry.sha256, entry)
-    return [[*place.values()] for place in found.values() if len(place) > 1]
+            groups.setdefault((entry.topic, entry.case_seq), {}).setdefault(entry.sha256, entry)
+    return [[*place.values()] for place in groups.values() if len(place) > 1]
 
 
 def jumps(entries: Sequence[Entry]) -> frozenset[int]:
@@ -79,7 +79,7 @@ def matching(places: Sequence[Sequence[Read]], head: Read, expected: Sequence[St
     return Answer(events=tuple(events))
 
 
-def losers(places: Sequence[Sequence[Read]], chosen: Branch, tried: Sequence[Branch]) -> Iterator[Said]:
+def losers(places: Sequence[Sequence[Read]], chosen: Branch, tried: Sequence[Branch]) -> Iterator[FindingParts]:
     """Yield the findings about the records beside the chosen branch."""
     for at, (true, place) in enumerate(zip(chosen.answer.events, places, strict=False)):
         for read in place:

@@ -201,10 +201,10 @@ def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
 
     The check compares times, not indexes: audit may log an older record of another topic later.
     """
-    said = _said(erased)
-    at = said.approved_at if said is not None else erased.recorded_at
-    told = [e for e in entries if e.kind is Kind.DECISION and e.recorded_at <= at and ends(e.type)]
-    last = max(told, key=lambda entry: entry.case_seq, default=None)
+    erasure = _erasure_in(erased)
+    at = erasure.approved_at if erasure is not None else erased.recorded_at
+    deciding = [e for e in entries if e.kind is Kind.DECISION and e.recorded_at <= at and ends(e.type)]
+    last = max(deciding, key=lambda entry: entry.case_seq, default=None)
     if last is None or not closes(last.type):
         what = "the case was open when its erasure was approved: a child's open case was destroyed, and no deadline of it passes any more"
         report.say(finding(Weight.BAD, "ERASURE_OPEN", erased, what))
@@ -212,21 +212,21 @@ def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
 
 def _under(erased: Entry) -> str:
     """Return who requested and approved the erasure, in words."""
-    said = _said(erased)
-    if said is None or said.approved_by is None:
+    erasure = _erasure_in(erased)
+    if erasure is None or erasure.approved_by is None:
         return f"erased under entry {erased.idx}, which does not say by whom"
-    return f"erased under entry {erased.idx} ({said.basis}), asked for by {said.requested_by}, approved by {said.approved_by}"
+    return f"erased under entry {erased.idx} ({erasure.basis}), asked for by {erasure.requested_by}, approved by {erasure.approved_by}"
 
 
 def _counted(erased: Entry, report: Report) -> None:
     """Compare the erasure's number of records with the log. A record that killed its reader may never have been published."""
-    said = _said(erased)
-    if said is not None and said.approved_by is not None and said.records != erased.case_seq - 1:
-        what = f"the erasure speaks of {said.records} records of the case, the log has {erased.case_seq - 1} before it"
+    erasure = _erasure_in(erased)
+    if erasure is not None and erasure.approved_by is not None and erasure.records != erased.case_seq - 1:
+        what = f"the erasure speaks of {erasure.records} records of the case, the log has {erased.case_seq - 1} before it"
         report.say(finding(Weight.UNCHECKED, "ERASURE_COUNT", erased, what))
 
 
-def _said(erased: Entry) -> CaseErased | None:
+def _erasure_in(erased: Entry) -> CaseErased | None:
     try:
         body = unseal(erased, None).body
     except (Malformed, NewerVersion):

@@ -134,14 +134,14 @@ def _wrong(case_id: str, body: Sent, signed: Signed) -> str:
     if not http_signature.holds(signed.public, signed.signature, signed.base):
         return "it is not the key's signature of what was signed"
     try:
-        said = http_signature.read(signed.base)
+        components = http_signature.read(signed.base)
     except Malformed as error:
         return f"what was signed cannot be read: {error}"
-    if said.get("@method") != "POST" or not http_signature.sha256(said.get("content-digest", "")):
+    if components.get("@method") != "POST" or not http_signature.sha256(components.get("content-digest", "")):
         return "it covers no POST, or not its body"
     if isinstance(body, ReferralSubmitted) and body.door is not Door.HTTP:
         return "a request was signed, but it came by another door"
-    if said.get("@path") != _path(case_id, body):
+    if components.get("@path") != _path(case_id, body):
         return f"another path was signed than {_path(case_id, body)}"
     return ""
 
@@ -153,8 +153,8 @@ def _wrong_record(body: Sent, signed: Signed) -> str:
         return "what was signed is no list of digests"
     if not http_signature.holds(signed.public, signed.signature, event_signature.signed_bytes(signed.base)):
         return "it is not the key's signature of what was signed"
-    told = {"type": f"referral.{body.TYPE}", "specversion": "1.0", "topic": f"ingress.{body.agency}", "sequence": str(signed.sequence)}
-    for name, value in told.items():
+    expected = {"type": f"referral.{body.TYPE}", "specversion": "1.0", "topic": f"ingress.{body.agency}", "sequence": str(signed.sequence)}
+    for name, value in expected.items():
         if event_signature.named(signed.base, name) != hashlib.sha256(value.encode()).digest():
             return f"another {name} was signed than {value}"
     return ""

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from referral.cli import run
 from referral.cli.audit import monitor
 from referral.cli.audit import witness as witnessing
-from referral.cli.audit.monitor_verdict import PATIENCE_S, Looked, verdict
+from referral.cli.audit.monitor_verdict import PATIENCE_S, MonitorRound, verdict
 from referral.cli.audit.witness import Heads
 from referral.local import keyfiles
 from referral.runtime.settings import Settings
@@ -31,7 +31,7 @@ OTHER = Made([f"other {n}".encode() for n in range(40)])
 """Another history, which this log's key could sign for somebody else."""
 
 
-def code(looked: Looked, silent: float = 0) -> int:
+def code(looked: MonitorRound, silent: float = 0) -> int:
     return verdict(looked, silent, PATIENCE_S)[0]
 
 

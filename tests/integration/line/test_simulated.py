@@ -21,7 +21,7 @@ from referral.domain.events import RungFailed
 from referral.domain.policy import Policy, compile
 from referral.local.config import Wish
 from referral.proof import archive
-from referral.proof.counterfactual import Elsewhere
+from referral.proof.counterfactual import Counterfactual
 from referral.proof.lookup import Casebook
 from referral.wire import policy_digest
 from tests.harness.line.simulated_line import SimulatedLine
@@ -121,10 +121,10 @@ def live(stage: Stage, caseload: Caseload = LOADED, rules: Policy = WHOLE) -> Ma
     return {line.case_id: name for name, line in lines.items()}
 
 
-async def replayed(stage: Stage, files: Mapping[str, bytes], cases: Mapping[str, str]) -> tuple[Elsewhere, set[str]]:
+async def replayed(stage: Stage, files: Mapping[str, bytes], cases: Mapping[str, str]) -> tuple[Counterfactual, set[str]]:
     other = compile(files)
 
-    def ask() -> Elsewhere:
+    def ask() -> Counterfactual:
         with source.opened(None, where=stage.settings) as there:
             size, _ = archive.head(there.archive, None)
             return counterfactual.compare(Casebook(there.archive, size, None), there.keys(None), other)

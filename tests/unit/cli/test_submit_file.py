@@ -52,7 +52,7 @@ def test_which_file_is_one_of_htcds(name: str, text: bytes, media: str) -> None:
     assert submit.media(Path(name), text) == media
 
 
-def sent(answer: httpx.Response, asked: list[httpx.Request]) -> list[submit.Told]:
+def sent(answer: httpx.Response, asked: list[httpx.Request]) -> list[submit.SendResult]:
     def told(request: httpx.Request) -> httpx.Response:
         asked.append(request)
         return answer

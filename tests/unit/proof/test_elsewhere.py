@@ -16,7 +16,7 @@ from referral.domain.decide import decided, places_wanted
 from referral.domain.inputs import Due, Input, derived, record_input
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import Limit
-from referral.proof.counterfactual import Elsewhere
+from referral.proof.counterfactual import Counterfactual
 from referral.proof.entry import Kind
 from referral.proof.verify.log import verify
 from referral.proof.verify.policies import Bundles
@@ -69,8 +69,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     return log
 
 
-def replayed(log: Log, other: Policy) -> Elsewhere:
-    bundles, found = Bundles(report=Report()), Elsewhere()
+def replayed(log: Log, other: Policy) -> Counterfactual:
+    bundles, found = Bundles(report=Report()), Counterfactual()
     for entry in log.entries:
         if entry.kind is Kind.POLICY:
             bundles.take(entry)
@@ -79,7 +79,7 @@ def replayed(log: Log, other: Policy) -> Elsewhere:
     return found
 
 
-def names(found: Elsewhere) -> set[str]:
+def names(found: Counterfactual) -> set[str]:
     return {f"{int(case_id[:8], 16)}-{int(case_id[24:], 16)}" for case_id in found.differences.names}
 
 
@@ -130,6 +130,6 @@ def test_a_closed_shelter_moves_in_the_log_whom_it_would_have_taken_and_in_a_sim
 
 def test_a_case_without_its_key_is_counted_not_guessed(log: Log) -> None:
     case_id = next(iter(log.keys))
-    found = Elsewhere()
+    found = Counterfactual()
     found.take(case_id, [e for e in log.entries if e.case_id == case_id], None, lambda _: ONE, ONE)
     assert found.unchecked == {"erased or without its key": 1} and not found.cases

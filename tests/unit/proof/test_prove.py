@@ -13,7 +13,7 @@ from referral.cli.audit.prove import inclusion
 from referral.errors import Malformed, NewerVersion
 from referral.proof import adjacency, archive
 from referral.proof.entry import ROUTING, leaf
-from referral.proof.lookup import Proven
+from referral.proof.lookup import ProvenTree
 from referral.tlog import proof_file, witness_policy
 from referral.tlog.merkle import leaf_hash
 from tests.harness.audit_archive import Rows, exported, long_log
@@ -112,18 +112,18 @@ def test_proven_holds_for_every_leaf_of_any_published_size_and_for_nothing_else(
     there = Rows(log.entries)
     for size in (1, 255, 256, 257, 300, len(log.entries)):
         root = there.tree.checkpoint(size).root
-        proven = Proven(there, size, root, len(log.entries))
+        proven = ProvenTree(there, size, root, len(log.entries))
         assert [proven.holds(n, there.leaves[n]) for n in range(len(log.entries))] == [n < size for n in range(len(log.entries))]
         assert not proven.holds(0, there.leaves[0] + b"x") and not proven.holds(-1, there.leaves[0])
         with pytest.raises(Malformed):
-            Proven(there, size, bytes(32), len(log.entries))
+            ProvenTree(there, size, bytes(32), len(log.entries))
 
 
 def test_a_damaged_tile_proves_nothing(log: Log) -> None:
     there = Rows(log.entries)
     tile, data = next((tile, data) for tile, data in there.tree.tiles.items() if (tile.level, tile.number) == (0, 0))
     there.tree.tiles[tile] = data[:-1] + bytes([data[-1] ^ 1])
-    proven = Proven(there, len(log.entries), there.tree.checkpoint().root, len(log.entries))
+    proven = ProvenTree(there, len(log.entries), there.tree.checkpoint().root, len(log.entries))
     assert not proven.holds(3, there.leaves[3]) and proven.holds(256, there.leaves[256])
 
 

@@ -13,7 +13,7 @@ from referral.domain.events import Mark
 from referral.domain.policy.limits import DAY
 from referral.proof.figures import recompute as plain
 from referral.proof.figures import releases as released
-from referral.proof.figures.recompute import Said
+from referral.proof.figures.recompute import CaseEvent
 from services.oversight.counting import tables as folded
 from services.oversight.counting.model import Course
 from services.oversight.counting.projection import AHEAD
@@ -70,7 +70,7 @@ def test_a_place_is_held_and_left_in_the_order_of_its_records_whatever_a_clock_s
         log.put(id, left, 1)  # out of every period
         log.put(id, left, day + 6 * DAY)
         log.put(id, left, day + 2 * DAY)
-    said = [Said(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in log.records]
+    said = [CaseEvent(meta.case_id, topic, meta.case_seq, meta.recorded_at, body) for topic, meta, body in log.records]
     (ours,) = (one for one in folded_log(log.records).fulls("2026-10", RULES, NEVER) if one.group == "state-secure-facility")
     assert ours.days == plain.full(said, frozenset(), RULES, "2026-10")["state-secure-facility"] == 2
 
