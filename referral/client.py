@@ -1,11 +1,11 @@
-"""The agencies' SDK: publish a referral, see what your agency holds, answer. Needs only httpx (and cryptography for the Kafka door).
+"""The agencies' SDK: publish referrals, read your agency's offers and cases, answer. Needs only httpx (cryptography to sign and encrypt).
 
     from referral.client import Client
     with Client("http://127.0.0.1:8080", token="…") as referral:
         receipt = referral.submit(body, key="our-record-4711")
 
-Everything that changes something is safe to repeat: a lost connection or a 503 is tried again with the same key, and the same
-key with the same body always gives the same receipt.
+Every call that changes something is safe to repeat: the client retries a lost connection or a 503 with the same key, and the same
+key with the same body always returns the same receipt.
 """
 
 from __future__ import annotations
@@ -27,15 +27,21 @@ Json = dict[str, Any]
 
 JSON = "application/json"
 TIMEOUT_S = 10.0
-"""Longest wait for one answer; intake itself gives up after 5 s (our default)."""
+"""Longest wait for one answer, in seconds; intake itself gives up after 5 s (our default)."""
 ATTEMPTS = 5
-"""How often one call is sent while the other side is away (our default: 8 to 20 s in all)."""
+"""Attempts of one call while the other side is away (our default: 8 to 20 s in all)."""
 AGAIN = (502, 503, 504)
-"""Statuses after which the same is sent again: intake, or what stands between, is away."""
+"""Statuses after which the client retries: intake, or a proxy before it, is away."""
 
 
 class Problem(Exception):
-    """The pipeline refused (RFC 9457). code: a stable word. where: JSON path, field or header. hint: what to do."""
+    """The pipeline refused the request (RFC 9457).
+
+    status: HTTP status.
+    code: a stable word.
+    where: JSON path, field or header.
+    hint: what to do.
+    """
 
     def __init__(self, status: int, body: Json) -> None:
         self.status = status
@@ -46,13 +52,13 @@ class Problem(Exception):
 
 
 class Unsigned(Exception):
-    """A receipt is not signed by intake: something between you and intake answered in its place. Telephone the desk, and the operator."""
+    """Intake did not sign a receipt: a program between you and intake answered in its place. Telephone the desk and the operator."""
 
 
 class Away(Exception):
-    """The pipeline did not answer, however often it was asked. Send the same again later: nothing is doubled.
+    """The pipeline did not answer any of the attempts. Send the same again later: a repeat is accepted only once.
 
-    answered: somebody did answer, and said that the pipeline is away.
+    answered: a server did answer, and reported that the pipeline is away.
     """
 
     def __init__(self, what: str, *, answered: bool = False) -> None:
@@ -61,12 +67,15 @@ class Away(Exception):
 
 
 class Client:
-    """One agency's connection. token: the agency's bearer token. Not for use by several threads at once.
+    """One agency's connection. Not for use by several threads at once.
 
-    url: base address of intake: https, or on this machine, else ValueError.
+    url: base URL of intake: https, or on this machine.
+    token: the agency's bearer token.
+    signing_key: the text that `referral agency key` wrote; with it, the client signs every call that changes something (RFC 9421).
+    policy: the witness policy file that the operator gave you; with it, the client checks each receipt and raises Unsigned if it is not
+    intake's.
 
-    signing_key: what `referral agency key` wrote; then everything that changes something is signed (RFC 9421).
-    policy: the witness policy file that the operator gave you; then each receipt is checked, and Unsigned raised where it is not intake's.
+    ValueError: the url is neither https nor on this machine.
     """
 
     def __init__(
@@ -98,38 +107,38 @@ class Client:
         self._http.close()
 
     def _checked(self, receipt: Json) -> Json:
-        """A receipt, or a file's receipts, as it came; Unsigned where intake has not signed it."""
+        """Return a receipt, or the receipts of a file, unchanged. Unsigned: intake has not signed one."""
         if self._policy is not None:
-            for one in receipt.get("rows", [receipt]):
-                if "event_id" in one:
-                    check_receipt(one, self._policy)
+            for row in receipt.get("rows", [receipt]):
+                if "event_id" in row:
+                    check_receipt(row, self._policy)
         return receipt
 
     # ---- publish
     def submit(self, referral: Json | bytes, *, key: str | None = None) -> Json:
-        """Publish one referral. key: your own number for it (Idempotency-Key); without one a random key protects this call only.
+        """Publish one referral. key: your own number for it (Idempotency-Key); without one, a random key protects this call only.
 
         Returns {referral_id, case_id, event_id, received_at, logged_by, signature}: a promise, signed by intake, that it is in the log at
-        `logged_by`. Keep it. Raises Problem, Away; Unsigned, where the client has the policy file.
+        `logged_by`. Keep it. Raises Problem, Away; with the policy file, Unsigned.
         """
         return self._send("POST", "/v1/referrals", referral, key=key or secrets.token_hex(16))
 
     def submit_file(self, records: bytes, media: str = "text/csv") -> Json:
-        """Publish records in the shape of HTCDS: a CSV, or JSON (application/vnd.htcds+json). One that is wrong stops no other.
+        """Publish records in HTCDS form: a CSV, or JSON (application/vnd.htcds+json). A wrong record does not stop the others.
 
-        Returns {taken, repeated, refused, rows, ignored}. Send a file again whenever you like: a row that came before is not taken twice.
+        Returns {taken, repeated, refused, rows, ignored}. You may send a file again at any time: a row is accepted only once.
         """
         return self._send("POST", "/v1/referrals", records, media=media)
 
     def referral(self, referral_id: str) -> Json:
-        """What became of a referral that you published."""
+        """Return the state of a referral that you published."""
         return self._get(f"/v1/referrals/{_part(referral_id)}")
 
     def proof(self, referral_id: str, *, wait: float = 60) -> bytes:
-        """The proof that a referral that you published is in the log: a C2SP `.tlog-proof`. Keep it with the receipt.
+        """Return the proof that a referral that you published is in the log: a C2SP `.tlog-proof`. Keep it with the receipt.
 
-        `referral receipt` checks both offline. wait: seconds until it is logged and witnessed; a few are enough.
-        Raises Problem (not-logged-yet when it was not in time), Away.
+        `referral receipt` checks both offline. wait: longest wait, in seconds, for log and witnesses; a few are enough.
+        Raises Problem (not-logged-yet after that wait), Away.
         """
         for left in range(int(wait), -1, -1):
             try:
@@ -141,23 +150,23 @@ class Client:
         raise AssertionError("the last attempt is told")
 
     def submission(self, key: str) -> Json:
-        """What became of the things that you sent under this key, by HTTP or Kafka.
+        """Return the results of everything that you sent under this key, by HTTP or Kafka.
 
-        Look at `refusals` also where `state` is TAKEN: another child whose record has a used number stands there, and nobody has it.
+        Read `refusals` even if `state` is TAKEN: a record of another child under a used number is refused, and no agency receives it.
         """
         return self._checked(self._get(f"/v1/submissions/{_part(key)}"))
 
     def withdraw(self, referral_id: str, reason: str, *, key: str | None = None) -> Json:
-        """Take a referral back. For a child this ends nothing by itself: a desk decides."""
+        """Withdraw a referral. For a child this alone ends nothing: a desk decides."""
         return self._send("POST", f"/v1/referrals/{_part(referral_id)}/withdrawal", {"reason": reason}, key=key or secrets.token_hex(16))
 
     # ---- the case
     def case(self, case_id: str) -> Json:
-        """The state of a case, as far as your agency may see it."""
+        """Return the state of a case, as far as your agency may see it."""
         return self._get(f"/v1/cases/{_part(case_id)}")
 
     def file(self, case_id: str) -> Json:
-        """The sections that a live offer lets you read. The reading is recorded before the answer leaves."""
+        """Return the sections that a live offer lets you read. Intake records the reading before it answers."""
         return self._get(f"/v1/cases/{_part(case_id)}/file")
 
     def write(self, case_id: str, section: str, content: Json) -> Json:
@@ -184,11 +193,11 @@ class Client:
 
     # ---- offers
     def offers(self, state: str = "open") -> list[Json]:
-        """Your agency's offers, most urgent first."""
+        """Return your agency's offers, most urgent first."""
         return list(self._get(f"/v1/offers?state={_part(state)}")["offers"])
 
     def offer(self, offer_id: str) -> Json:
-        """One offer that your agency holds or held."""
+        """Return one offer that your agency holds or held."""
         return self._get(f"/v1/offers/{_part(offer_id)}")
 
     def respond(self, offer_id: str, word: str, *, key: str | None = None, **more: object) -> Json:
@@ -243,7 +252,7 @@ class Client:
 
 
 def _safe(url: str) -> bool:
-    """Whether nobody between here and there can read a token."""
+    """Return whether no one between this machine and the server can read a token."""
     where = httpx.URL(url)
     return bool(where.host) and (where.scheme == "https" or (where.scheme == "http" and _this_machine(where.host)))
 
@@ -256,7 +265,7 @@ def _this_machine(host: str) -> bool:
 
 
 def _waits() -> Iterator[float | None]:
-    """Seconds before each further attempt; None after the last."""
+    """Yield the seconds before each further attempt; None after the last."""
     yield from (0.5 * 2**n for n in range(ATTEMPTS - 1))
     yield None
 
@@ -274,16 +283,16 @@ def _part(text: str) -> str:
 
 
 def check_receipt(receipt: Json, policy: bytes) -> None:
-    """Intake has signed this receipt. policy: the witness policy file that you have from the operator. Unsigned: it has not.
+    """Check that intake signed this receipt. policy: the witness policy file that you have from the operator. Unsigned: it did not.
 
-    Needs cryptography. Whether the promise was kept `referral receipt` says, or any C2SP verifier by the proof.
+    Needs cryptography. To check that the promise was kept, use `referral receipt`, or any C2SP verifier with the proof.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     id = receipt.get("referral_id") or receipt.get("id") or ""
-    said = [str(receipt.get(name)) for name in ("case_id", "event_id", "received_at", "logged_by")]
-    data = "".join(f"{line}\n" for line in ("referral-receipt-v1", id, *said)).encode()
+    promise = [str(receipt.get(name)) for name in ("case_id", "event_id", "received_at", "logged_by")]
+    data = "".join(f"{line}\n" for line in ("referral-receipt-v1", id, *promise)).encode()
     named = [line.split() for line in policy.splitlines()]
     for key in [words[3] for words in named if words[:3] == [b"#", b"intake", b"ed25519"] and len(words) == 4]:
         try:
@@ -298,7 +307,7 @@ def check_receipt(receipt: Json, policy: bytes) -> None:
 
 
 class SigningKey:
-    """Your agency's key from its written form, `PRIVATE+KEY+<agency>+<id>+…`. ValueError: it is none. id: as in the directory."""
+    """Your agency's signing key, from its text `PRIVATE+KEY+<agency>+<id>+…`. id: as in the directory. ValueError: another text."""
 
     def __init__(self, written: str) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -314,6 +323,7 @@ class SigningKey:
         return f"SigningKey({self.id})"
 
     def sign(self, data: bytes) -> bytes:
+        """Return the Ed25519 signature of these bytes."""
         return self._key.sign(data)
 
 
@@ -332,7 +342,7 @@ def encrypt(public_key: bytes, topic: str, body: bytes) -> bytes:
 
 
 def _signature(key: SigningKey, request: httpx.Request, created: int) -> dict[str, str]:
-    """The headers that sign a request. created: Unix time, seconds."""
+    """Return the headers that sign a request. created: Unix time, seconds."""
     digest = base64.b64encode(hashlib.sha256(request.content).digest()).decode()
     covered = {
         "@method": request.method,
@@ -351,10 +361,14 @@ DSSE = "urn:referral:record-signature.v1"
 
 
 def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence: int, record_key: str = "") -> list[tuple[str, bytes]]:
-    """Headers of a signed record of your topic (docs/record-signature.md): CloudEvents in binary mode, and a DSSE envelope.
+    """Return the headers of a signed record of your topic (docs/record-signature.md): CloudEvents in binary mode, and a DSSE envelope.
 
-    value: as `encrypt` gave it. id: your own number (ce_id). sequence: 1, 2, 3 … of your signed records, without a gap. record_key: the
-    record's key, as text.
+    key: your agency's signing key.
+    topic: your topic `ingress.<agency>`, without a stack's prefix.
+    value: as `encrypt` returned it.
+    id: your own number (ce_id).
+    sequence: 1, 2, 3 … of your signed records, without a gap.
+    record_key: the record's key, as text.
     """
     attributes = {"id": id, "source": f"urn:referral:{topic}", "specversion": "1.0", "type": "referral.referral-submitted.v1"}
     more = {"topic": topic, "key": record_key, "sequence": str(sequence)}
@@ -366,5 +380,5 @@ def sign_record(key: SigningKey, topic: str, value: bytes, *, id: str, sequence:
     signatures = [{"keyid": key.id, "sig": base64.b64encode(signature).decode()}]
     envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": DSSE, "signatures": signatures}
     material = base64.b64encode(json.dumps(envelope).encode()).decode()
-    said = {**attributes, **more, "signedextattrs": ",".join(more), "dssematerial": material}
-    return [("content-type", JSON.encode()), *((f"ce_{name}", text.encode()) for name, text in said.items())]
+    headers = {**attributes, **more, "signedextattrs": ",".join(more), "dssematerial": material}
+    return [("content-type", JSON.encode()), *((f"ce_{name}", text.encode()) for name, text in headers.items())]

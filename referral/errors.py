@@ -1,4 +1,7 @@
-"""What can go wrong, told by what the caller must do. The docstrings are what an operator reads; everything else is a bug."""
+"""Exceptions, one class for each thing that a caller must do about an error. Every other exception is a bug.
+
+Operators read these docstrings.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ from __future__ import annotations
 class Rejected(Exception):
     """The input is wrong and sending it again will not help: correct it at `where`, as `hint` says.
 
-    code: a stable word that a program may branch on. where: a JSON path, form field, file:line, or topic position.
-    status: the HTTP status of the same answer. Never holds a value that was sent, because values may be about a person.
+    code: a stable word that a program may branch on.
+    where: a JSON path, form field, file:line, or topic position.
+    status: the HTTP status of the same answer.
+
+    The text never contains a value that was sent, because values may be about a person.
     """
 
     def __init__(self, code: str, where: str, hint: str, *, status: int = 422) -> None:
@@ -19,7 +25,7 @@ class Rejected(Exception):
 
 
 class Unavailable(Exception):
-    """Something we need is away; nothing was kept. Send the same again after `retry_after` seconds."""
+    """A server or service that we need is away; nothing was stored. Send the same again after `retry_after` seconds."""
 
     def __init__(self, what: str, retry_after: int = 5) -> None:
         super().__init__(f"{what} is away; try again in {retry_after} s")
@@ -28,19 +34,19 @@ class Unavailable(Exception):
 
 
 class Fenced(Exception):
-    """Another instance owns this work now. Drop what is in memory, own again, and read from its positions."""
+    """Another instance owns this work now. Drop the state in memory, claim units again, and read from their stored positions."""
 
 
 class Misfit(Exception):
-    """This process and this database do not belong together; the text says why. Nothing was touched: correct the settings."""
+    """This process is configured for another database, or for a drill; the text says why. Nothing was changed: correct the settings."""
 
 
 class ReadOnly(Misfit):
-    """This process may write nothing more; its doors go on showing what there is. The text says why, and readiness too."""
+    """This process may not write any more; its HTTP servers still show what is stored. The text and /readyz say why."""
 
 
 class Malformed(Exception):
-    """Bytes that are not what they claim to be. `reason` is a stable word; quarantined once, never applied."""
+    """Bytes are not what they claim to be. `reason` is a stable word. The reader quarantines them once and never applies them."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -48,8 +54,8 @@ class Malformed(Exception):
 
 
 class Unproven(Malformed):
-    """Well-formed, but what it claims does not hold: a signature, a proof, a quorum or a hash. Trust nothing of it; say so to a person."""
+    """A signature, a proof, a quorum or a hash is well-formed and wrong. Trust nothing that it covers, and report it to a person."""
 
 
 class NewerVersion(Exception):
-    """A known type in a version that this program does not ship: deploy consumers first. The reader stops, nothing is skipped."""
+    """A record has a known type in a version that this program lacks: deploy consumers first. The reader stops and skips nothing."""

@@ -1,4 +1,4 @@
-"""The same work on all cores: process n does every so-manieth share of it, and results come in the order of the shares."""
+"""Spread work over processes, one per core: process n takes every n-th share, and results are yielded in the order of the shares."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 Share = Callable[..., Iterable[Any]]
-"""A function of a module: yields a number for so much progress, and each result when it is there."""
+"""A module's function that yields an int for each step of progress, and each result when it is ready."""
 GARBAGE = 200_000
-"""Objects made before the collector looks (ours): decisions make many and leave no cycles."""
+"""New objects that trigger a garbage collection (ours): decisions create many objects and no cycles."""
 
 
 def shared(share: Share, arguments: Sequence[tuple[Any, ...]], count: int, tell: Callable[[int], None], kind: type[T]) -> Iterator[T]:
-    """One process for each tuple of arguments; result m of `count` is of process m modulo their number. kind: of a result.
+    """Run `share` in one process for each tuple of arguments, and yield the results in order.
 
-    A process whose result waits for its turn works on nothing else, so no more than one result of each is held.
+    share: the work of one process.
+    arguments: one tuple for each process.
+    count: number of results; result m comes from process m modulo the number of processes.
+    tell: receives the progress.
+    kind: class of a result; everything else that `share` yields is progress.
+
+    At most one result of each process is held in memory: a process whose result waits for its turn blocks.
     RuntimeError: a process ended too early.
     """
     context, jobs = multiprocessing.get_context("spawn"), len(arguments)
@@ -39,12 +45,12 @@ def shared(share: Share, arguments: Sequence[tuple[Any, ...]], count: int, tell:
             while turn % jobs not in held:
                 for ready in wait([pipe for number, pipe in enumerate(pipes) if left[number] and number not in held]):
                     assert isinstance(ready, Connection)
-                    said = ready.recv()
-                    if isinstance(said, kind):
-                        held[pipes.index(ready)] = said
+                    message = ready.recv()
+                    if isinstance(message, kind):
+                        held[pipes.index(ready)] = message
                         left[pipes.index(ready)] -= 1
                     else:
-                        tell(said)
+                        tell(message)
             yield held.pop(turn % jobs)
     except EOFError:
         raise RuntimeError("a process ended too early (out of memory?); try --jobs 1") from None
@@ -55,9 +61,9 @@ def shared(share: Share, arguments: Sequence[tuple[Any, ...]], count: int, tell:
 
 
 def _work(pipe: Connection, share: Share, given: tuple[Any, ...]) -> None:
-    """What one process does. Ctrl-C is for the one who started it."""
+    """Run the share of one process and send what it yields. Ignore Ctrl-C, which the parent process handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(GARBAGE)
-    for said in share(*given):
-        pipe.send(said)
+    for message in share(*given):
+        pipe.send(message)
     pipe.close()

@@ -1,4 +1,4 @@
-"""One child process behind a guard: it never outlives us, and its output goes to a file."""
+"""Start a child process behind a guard, so that it never outlives this process; its output goes to a file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,16 @@ GUARD = Path(__file__).with_name("guard.py")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to start a child. stop: the signal that asks it to end. grace: seconds it gets before SIGKILL.
+    """Instructions to start a child.
 
-    death: what the kernel sends it if its guard is killed. unroot: leave root first. keep: descriptors to hold while it lives (the lock).
+    command: program and arguments.
+    log: file to which its output is appended.
+    env: variables besides those of this process.
+    stop: signal that asks it to end.
+    death: signal that the kernel sends it if its guard is killed.
+    grace: seconds before SIGKILL.
+    unroot: leave root first.
+    keep: descriptors that it holds while it lives (the lock).
     """
 
     command: Sequence[str]
@@ -34,10 +41,10 @@ class Recipe:
 
 
 class Child:
-    """A running child. pid: the process itself, not its guard."""
+    """A running child. pid: of the process itself, not of its guard."""
 
     def __init__(self, recipe: Recipe) -> None:
-        """Start it. Raises OSError when not even the guard starts."""
+        """Start it. OSError: not even the guard starts."""
         self.recipe = recipe
         self._once = threading.Lock()
         lifeline, self._line = os.pipe()
@@ -51,20 +58,20 @@ class Child:
                 stderr=log,
                 env={**os.environ, **recipe.env},
                 pass_fds=(lifeline, reporter, *recipe.keep),
-                start_new_session=True,  # Ctrl-C reaches us alone; we stop the children in order
+                start_new_session=True,  # Ctrl-C reaches this process only, which stops the children in order
             )
         os.close(lifeline)
         os.close(reporter)
-        with os.fdopen(report) as told:
-            self.pid = int(told.readline() or 0)
+        with os.fdopen(report) as pipe:
+            self.pid = int(pipe.readline() or 0)
 
     @property
     def guard(self) -> int:
-        """The guard's pid."""
+        """Return the guard's pid."""
         return self._guard.pid
 
     def poll(self) -> int | None:
-        """Exit status of the child (128 + signal), None while it runs."""
+        """Return the exit status of the child (128 + signal); None while it runs."""
         return self._guard.poll()
 
     def signal(self, number: signal.Signals) -> None:
@@ -74,24 +81,24 @@ class Child:
                 os.kill(self.pid, number)
 
     def runs(self) -> bool:
-        """Whether it is neither ended nor stopped by SIGSTOP, which takes a moment to arrive; where /proc is missing, False."""
+        """Return whether it has neither ended nor been stopped by SIGSTOP, which takes effect after a moment; False without /proc."""
         try:
             return self.poll() is None and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TtZ"
         except OSError:
             return False
 
     def let_go(self) -> None:
-        """Ask the child to end, without waiting; the guard kills it when its grace is over."""
+        """Ask the child to end, without waiting; the guard kills it after its grace."""
         with self._once:
             if self._line >= 0:
                 os.close(self._line)
             self._line = -1
 
     def stop(self) -> int:
-        """End the child and wait for it; at most its grace and a second."""
+        """End the child, wait for it, and return its exit status. It takes at most the grace and a second."""
         self.let_go()
         return self._guard.wait(self.recipe.grace + 5)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Exit status. Raises subprocess.TimeoutExpired."""
+        """Wait for the exit status and return it. Raises subprocess.TimeoutExpired."""
         return self._guard.wait(timeout)

@@ -1,4 +1,4 @@
-"""What somebody wants of a local stack, and what each of its processes is told: pure."""
+"""Configuration of a local stack: the wishes of its user, its addresses, and the environment of each process. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from referral.runtime.settings import LINE
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """data: folder of everything it keeps. instances: of each service. Ports: 0 for a free one, kept for the next start.
+    """The wanted configuration of a local stack.
 
-    kafka, database: servers that run already (the address, the administrator's URL); None for embedded ones.
-    drill: hours may be passed in seconds. prefix: of every topic. services: which to start, as a rule without oversight.
-    witnesses: of the log, most of which must cosign. spare: services without which the rest goes on.
+    data: folder of all its data.
+    instances: number of instances of each service.
+    drill: a drill may pass hours in seconds.
+    kafka, database: existing servers (address, administrator's URL); None: start embedded ones.
+    kafka_port, http_port, smtp_port: 0: a free one, kept for the next start.
+    prefix: prefix of every topic.
+    services: services to start, by default without oversight.
+    policy: policy folder; None: the one of the checkout.
+    witnesses: number of the log's witnesses; a majority must cosign.
+    spare: services that may fail to start while the rest runs.
     """
 
     data: Path = default_data()  # noqa: RUF009 (the environment's folder does not change while we run)
@@ -34,15 +41,21 @@ class Wish:
     spare: tuple[str, ...] = ()
 
     def names(self) -> tuple[tuple[str, str], ...]:
-        """(name, service) of every worker: intake-1, intake-2, routing-1 …"""
+        """Return (name, service) of every service instance: intake-1, intake-2, routing-1 …"""
         return tuple((f"{service}-{n}", service) for service in self.services for n in range(1, self.instances + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where things answer, once known. database: the administrator's URL. smtp: host:port. inbox: base of the links in knocks.
+    """The addresses and key files of a stack.
 
-    audit: base of the log's HTTP. witness_policy: who vouches for it.
+    kafka: bootstrap address.
+    database: the administrator's URL.
+    smtp: host:port.
+    inbox: base URL of the links in knocks.
+    audit: base URL of the log's HTTP.
+    master_key, ingress_key, intake_key, log_key: key files.
+    witness_policy: file that names the log's witnesses.
     """
 
     kafka: str
@@ -58,11 +71,11 @@ class Addresses:
 
 
 def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[str, str]:
-    """The REFERRAL_* variables of a service, or (None) of a person's commands beside the stack.
+    """Return the REFERRAL_* variables of a service; None: of a person's commands beside the stack.
 
-    Only intake can open `ingress.<agency>`, and only intake has its signing key: no person's command needs it.
+    Of the services, only intake gets the key that opens `ingress.<agency>`. Intake alone gets its signing key: no command needs it.
     """
-    told = {
+    variables = {
         "REFERRAL_KAFKA": at.kafka,
         "REFERRAL_DATABASE": as_role(at.database, service) if service else at.database,
         "REFERRAL_MASTER_KEY_FILE": str(at.master_key),
@@ -72,40 +85,40 @@ def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[s
         "REFERRAL_DRILL_CLOCK": "1" if wish.drill else "",
     }
     if service in (None, "intake"):
-        told["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
+        variables["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
     if service in (None, "intake"):
-        told["REFERRAL_AUDIT_URL"] = at.audit
-    told["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
+        variables["REFERRAL_AUDIT_URL"] = at.audit
+    variables["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
     if service == "intake":
-        told["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
+        variables["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
     if service == "audit":
-        told["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
+        variables["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
     if service is None:
-        told["REFERRAL_URL"] = at.inbox
+        variables["REFERRAL_URL"] = at.inbox
     if wish.policy is not None:
-        told["REFERRAL_POLICY"] = str(wish.policy)
-    return told
+        variables["REFERRAL_POLICY"] = str(wish.policy)
+    return variables
 
 
 def as_role(url: str, role: str) -> str:
-    """The same database for a service's own role; a password stays."""
+    """Return the URL of the same database for a service's own role, with its password."""
     from sqlalchemy.engine import make_url
 
     return make_url(url).set(username=role).render_as_string(hide_password=False)
 
 
 STACK = "REFERRAL_STACK"
-"""Names the variables that a stack's `environment` file has set: they are this stack's own, no servers named to another."""
+"""Variable with the names of all variables that a stack's `environment` file has set, so that another stack does not use its servers."""
 
 
-def exports(told: Mapping[str, str]) -> str:
-    """Return a file for the shell: `. file` lets other commands find the stack, and STACK says which variables came from it."""
-    said = {name: value for name, value in told.items() if value}
-    return "".join(f"export {name}='{value}'\n" for name, value in {**said, STACK: " ".join(said)}.items())
+def exports(variables: Mapping[str, str]) -> str:
+    """Return a file for the shell: `. file` lets other commands find the stack, and STACK lists the variables that it sets."""
+    filled = {name: value for name, value in variables.items() if value}
+    return "".join(f"export {name}='{value}'\n" for name, value in {**filled, STACK: " ".join(filled)}.items())
 
 
 def forget(environment: MutableMapping[str, str]) -> bool:
-    """Take out of an environment what a stack's `environment` file has set. Return whether there was anything."""
+    """Remove the variables that a stack's `environment` file has set. Return whether there were any."""
     names = environment.pop(STACK, "").split()
     for name in names:
         environment.pop(name, None)

@@ -1,7 +1,4 @@
-"""Where local servers keep their data, and the lock that keeps a second instance out of it.
-
-What keeps a local server from starting, in one line that says what to do.
-"""
+"""Data folders of local servers: choose and create them, lock them against a second instance, and report start-up errors in one line."""
 
 from __future__ import annotations
 
@@ -14,29 +11,29 @@ import time
 from pathlib import Path
 
 SOCKET_PATH_LIMIT = 107
-"""Bytes of a Unix socket's path: `sun_path` has 108 with its closing zero."""
+"""Longest path of a Unix socket in bytes: `sun_path` has 108 with its closing zero."""
 LINGER_S = 20.0
-"""How long a start waits for what a killed predecessor left to end: longer than the grace of any child."""
+"""Seconds for which a start waits until the servers of a killed predecessor have ended: longer than the grace of any child."""
 
 
 def checkout() -> Path:
-    """The folder with deploy/, schemas/ and policy/."""
+    """Return the folder with deploy/, schemas/ and policy/."""
     return Path(__file__).resolve().parents[2]
 
 
 def default_data() -> Path:
-    """`referral` in the user's data folder (XDG)."""
+    """Return `referral` in the user's data folder (XDG)."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "referral"
 
 
 def default_jars() -> Path:
-    """REFERRAL_JARS, else `referral/jars` in the user's cache folder (XDG)."""
+    """Return REFERRAL_JARS, else `referral/jars` in the user's cache folder (XDG)."""
     named = os.environ.get("REFERRAL_JARS")
     return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "referral" / "jars"
 
 
 def make(path: Path) -> Path:
-    """Create a folder that only we may read, or say why not."""
+    """Create a folder that only its owner may read. Trouble: it cannot be created."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -45,9 +42,9 @@ def make(path: Path) -> Path:
 
 
 def lock(data: Path) -> int:
-    """Own the data folder; the descriptor holds the lock, and so does every child that keeps it.
+    """Lock the data folder and return the descriptor; the lock lasts as long as any process, children included, holds it open.
 
-    After a SIGKILL of the owner its servers need seconds to end: wait for those, but not for an owner that lives. Raises Trouble.
+    After a SIGKILL of the owner, its servers need seconds to end: wait for those, but not for a living owner. Raises Trouble.
     """
     try:
         descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -81,9 +78,9 @@ def _alive(pid: int) -> bool:
 
 
 def sockets(data: Path, name: str) -> Path:
-    """A folder, readable by us alone, in which a socket called `name` has a path short enough: in the data folder, else a temporary one.
+    """Return a private folder in which a socket called `name` has a path short enough: in the data folder, else a temporary one.
 
-    The same for the same data folder, so that an address printed before a restart stays good.
+    The same data folder always gives the same result, so that an address printed before a restart stays valid. Raises Trouble.
     """
     own = data / "socket"
     if len(os.fsencode(own / name)) <= SOCKET_PATH_LIMIT:
@@ -99,11 +96,11 @@ def sockets(data: Path, name: str) -> Path:
 
 
 class Trouble(Exception):
-    """The environment is not good enough to start: the text says what is wrong and what to do. Nothing is left running."""
+    """A local server cannot start: the text says what is wrong and what to do. Nothing is left running."""
 
 
 def of_os(error: OSError, folder: Path) -> Trouble:
-    """The operating system's refusal, in words."""
+    """Return the Trouble for an error of the operating system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Trouble(f"the disk that holds {folder} is full; free some space or name another folder")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

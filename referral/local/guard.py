@@ -1,8 +1,8 @@
-"""The process between us and a server: it ends the server when we end, however we end, SIGKILL included.
+"""Guard a server process: end it when the parent process ends, also after a SIGKILL of the parent.
 
-Run by path and without the rest of the package (`python -I -S guard.py …`), so it starts in milliseconds and keeps few pages.
-`lifeline` is the read end of a pipe that only the parent holds open for writing: when the parent is gone, the kernel closes it,
-and the guard asks the server to stop (`stop`), then kills it after `grace` seconds. Should the guard itself be killed, the kernel kills the
+The parent runs this file by path, without the rest of the package (`python -I -S guard.py …`), so it starts in milliseconds and uses little
+memory. `lifeline` is the read end of a pipe that only the parent holds open for writing: when the parent is gone, the kernel closes it,
+and the guard asks the server to stop (`stop`), then kills it after `grace` seconds. If the guard itself is killed, the kernel kills the
 server (PR_SET_PDEATHSIG, Linux). `report` receives the server's pid; the guard's exit status is the server's (128 + signal, as in a shell).
 """
 
@@ -23,7 +23,7 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.
 
 
 def drop_root() -> None:
-    """Leave root, which PostgreSQL refuses, for a user namespace where root is called nobody, so that files keep their owner."""
+    """Leave root, which PostgreSQL refuses, for a user namespace in which root appears as nobody, so that files keep their owner."""
     nobody = pwd.getpwnam("nobody")
     libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform != "linux" or libc.unshare(CLONE_NEWUSER) != 0:
@@ -34,11 +34,11 @@ def drop_root() -> None:
 
 
 def become(command: list[str], guard: int, death: int, unroot: bool) -> None:
-    """In the child: own group, no signals blocked, dies with the guard, becomes the server."""
+    """Turn the child into the server: its own process group, no blocked signals, ended with the guard."""
     os.setpgid(0, 0)
     for number in HANDLED:
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a stop that came in the meantime ends us here
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a stop that arrived in the meantime ends the child here
     if unroot and os.geteuid() == 0:
         drop_root()
     if sys.platform == "linux":
@@ -49,7 +49,13 @@ def become(command: list[str], guard: int, death: int, unroot: bool) -> None:
 
 
 def watch(child: int, lifeline: int, stop: int, grace: float) -> int:
-    """Wait for the child's end, or for the parent's, which leads to the child's."""
+    """Wait until the child ends, and return its exit code; when the parent ends, end the child.
+
+    child: pid.
+    lifeline: descriptor that becomes readable when the parent is gone.
+    stop: signal that asks the child to end.
+    grace: seconds before SIGKILL.
+    """
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
@@ -65,7 +71,7 @@ def watch(child: int, lifeline: int, stop: int, grace: float) -> int:
         if deadline is None and lifeline in ready:
             deadline = time.monotonic() + grace
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGCONT)  # a stopped process would not hear the next one
+                os.kill(child, signal.SIGCONT)  # a process under SIGSTOP would not receive the next signal
                 os.kill(child, stop)
         elif deadline is not None and time.monotonic() >= deadline:
             with contextlib.suppress(ProcessLookupError):
@@ -74,13 +80,13 @@ def watch(child: int, lifeline: int, stop: int, grace: float) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """Arguments: lifeline fd, report fd, stop signal, death signal, grace seconds, 0 or 1 for leaving root, then the command."""
+    """Run the guard. argv: lifeline fd, report fd, stop signal, death signal, grace seconds, 0 or 1 for leaving root, then the command."""
     lifeline, report, stop, death = (int(word) for word in argv[:4])
     grace, unroot, command = float(argv[4]), argv[5] == "1", argv[6:]
-    for number in HANDLED:  # only the lifeline ends us
+    for number in HANDLED:  # only the lifeline ends the guard
         signal.signal(number, lambda *_: None)
     guard = os.getpid()
-    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else our handlers, which do nothing, would swallow the child's first signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # else the empty handlers above would swallow the child's first signal
     child = os.fork()
     if child == 0:
         try:

@@ -1,6 +1,7 @@
-"""`python -m referral.local.jars_lock`: write `deploy/kafka/jars.lock` anew, for another broker. Read the difference before committing.
+"""Write `deploy/kafka/jars.lock` for another broker version: `python -m referral.local.jars_lock`.
 
-What Maven says the broker needs is resolved, fetched and hashed; the hashes are then what every later start insists on.
+It resolves the broker's dependencies with Maven, fetches and hashes them; every later start then requires these hashes. Read the difference
+before committing it.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from referral.local.jars import FETCHERS, Jar, digest
 
 BROKER = "org.apache.kafka:kafka_2.13:4.3.1"
 LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
-"""Kafka's own distribution adds it to what Maven says; without it the broker logs nothing. Its version is that of log4j-core."""
+"""Kafka's own distribution adds this jar to Maven's list; without it the broker logs nothing. Its version is that of log4j-core."""
 HEADER = """# Every jar of the embedded broker: group name version sha256. A jar that differs is refused.
 # Written by `python -m referral.local.jars_lock`.
 """
 
 
 def render(jars: Iterable[Jar]) -> str:
-    """The lock's text."""
+    """Return the lock's text."""
     return HEADER + "".join(f"{jar.group} {jar.name} {jar.version} {jar.sha256}\n" for jar in sorted(jars))
 
 
 def resolve(broker: str, *alone: str) -> set[Jar]:
-    """Every jar that the broker needs at run time, and those named alone: together, one's versions would change the other's."""
+    """Return every jar that the broker needs at run time, and the jars in `alone`.
+
+    The latter are resolved without dependencies: resolved together, the versions of one would change those of the other.
+    """
     from jgo.maven import MavenContext
     from jgo.parse import Coordinate
 
@@ -43,7 +47,7 @@ def resolve(broker: str, *alone: str) -> set[Jar]:
 
 
 def main() -> int:
-    """Write the lock; 1 if it changed."""
+    """Write the lock. Return 1 if it changed."""
     file = kafka.lock_file()
     before = file.read_text() if file.exists() else ""
     after = render(resolve(BROKER, LOGGING))

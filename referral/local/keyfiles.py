@@ -1,4 +1,4 @@
-"""The keys of a local stack: made once, readable by their owner alone, never overwritten."""
+"""Create the key files and the witness policy of a local stack: each key once, readable by its owner only, never overwritten."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEED = 32
 
 
 def ensure(folder: Path) -> tuple[Path, Path]:
-    """(master key file, ingress key file) in a folder, made if missing. The ingress key is an X25519 private key, PKCS 8 in PEM."""
+    """Return (master key file, ingress key file) in a folder; create missing ones. The ingress key is X25519, PKCS 8 in PEM."""
     master, ingress = folder / "master.key", folder / "ingress.key"
     if not master.exists():
         case_keys.write(master)
@@ -28,14 +28,14 @@ def ensure(folder: Path) -> tuple[Path, Path]:
 
 
 def intake(path: Path) -> bytes:
-    """Intake's own key in a file, made if missing: Ed25519, PKCS 8 in PEM. Its public half, which the witness policy names."""
+    """Return the public half of intake's signing key, for the witness policy; create the key if missing: Ed25519, PKCS 8 in PEM."""
     if not path.exists():
         write(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return case_keys.signing(path).public_key().public_bytes_raw()
 
 
 def log(folder: Path) -> Path:
-    """The log's own key, made if missing; its name, the log's origin, is no other log's."""
+    """Return the file of the log's key; create it if missing. Its name, the log's origin, is random and so unique."""
     path = folder / "log.key"
     if not path.exists():
         write(path, SignerKey(f"log.test/{os.urandom(4).hex()}", ED25519, os.urandom(SEED)).encode() + b"\n")
@@ -43,16 +43,18 @@ def log(folder: Path) -> Path:
 
 
 def write(path: Path, secret: bytes) -> None:
-    """A new file for its owner alone. FileExistsError: it is never overwritten."""
+    """Write a secret to a new file that only its owner may read. FileExistsError: there is one, and it is never overwritten."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)
 
 
 def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]], intake: bytes | None = None) -> bytes:
-    """A C2SP policy file: most of the witnesses (name, key, address) must have seen a checkpoint; without any, none.
+    """Return a C2SP policy file: a majority of the witnesses must cosign a checkpoint; without witnesses, none.
 
-    intake: the public half of intake's key, in a line that other programs pass over.
+    log: the log's public key.
+    witnesses: (name, key, address) of each.
+    intake: the public half of intake's key, in a line that other programs ignore.
     """
     lines = [b"log " + log.encode()]
     if intake is not None:

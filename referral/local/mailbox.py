@@ -1,4 +1,7 @@
-"""The mail server of a local stack: takes every mail, keeps it in memory and as a file, delivers none. Demo and tests read knocks here."""
+"""Run the mail server of a local stack: it accepts every mail, stores it in memory and as a file, and delivers none.
+
+The demo and the tests read knocks here.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ if TYPE_CHECKING:  # the extra `local` brings it; other commands do without
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
 LIMIT = 1_000_000
-"""Bytes of a mail; a knock has about a thousand."""
+"""Largest mail in bytes (ours); a knock has about a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail as it came. at: seconds of the event loop's clock, for measuring how long a knock took."""
+    """A mail as received. at: seconds of the event loop's clock, to measure the duration of a knock."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -30,21 +33,21 @@ class Mail:
 
     @property
     def message(self) -> EmailMessage:
-        """Parsed."""
+        """Return the parsed mail."""
         return message_from_bytes(self.content, policy=policy.default)
 
     @property
     def text(self) -> str:
-        """The plain text, decoded."""
+        """Return the decoded plain text."""
         body = self.message.get_body(("plain",))
         return "" if body is None else str(body.get_content())
 
 
 class Mailbox:
-    """A mail server on 127.0.0.1. mails: everything received, in order. refusing: answers 451 to every mail, as a broken server does."""
+    """A mail server on 127.0.0.1. mails: all received mails, in order. refusing: answer 451 to every mail, as a broken server does."""
 
     def __init__(self, folder: Path | None = None, port: int = 0) -> None:
-        """folder: where each mail is kept as NNNNNN.eml. port: 0 for a free one."""
+        """Prepare a server. folder: stores each mail as NNNNNN.eml; None: no files. port: 0 for a free one."""
         self.mails: list[Mail] = []
         self.refusing = False
         self._folder, self._port = folder, port
@@ -54,11 +57,11 @@ class Mailbox:
 
     @property
     def address(self) -> str:
-        """host:port."""
+        """Return host:port."""
         return f"127.0.0.1:{self._port}"
 
     async def start(self) -> str:
-        """Listen; the port stays when it is started again. Raises OSError when the port is taken."""
+        """Listen, after a stop on the same port, and return host:port. OSError: the port is taken. Trouble: the extra is not installed."""
         if find_spec("aiosmtpd") is None:
             raise Trouble("no mail server: install the extra `local` (pip install 'referral-pipeline[local]')")
         if self._folder is not None:
@@ -70,13 +73,13 @@ class Mailbox:
         return self.address
 
     async def stop(self) -> None:
-        """Listen no more; what came stays."""
+        """Stop listening; received mails stay."""
         if self._server is not None:
             self._server.close()
             self._server = None
 
     async def wait(self, count: int) -> tuple[Mail, ...]:
-        """Every mail, as soon as there are that many; the caller sets the limit (asyncio.timeout)."""
+        """Wait until there are `count` mails, and return all mails. The caller sets the limit (asyncio.timeout)."""
         async with self._came:
             await self._came.wait_for(lambda: len(self.mails) >= count)
         return tuple(self.mails)
@@ -87,7 +90,7 @@ class Mailbox:
         return SMTP(self, data_size_limit=LIMIT, enable_SMTPUTF8=True, hostname="localhost", ident="referral mailbox")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Called by aiosmtpd for each mail."""
+        """Accept a mail; aiosmtpd calls this for each one."""
         if self.refusing:
             return "451 the mailbox was told to refuse"
         content = envelope.original_content or b""

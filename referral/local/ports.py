@@ -1,4 +1,4 @@
-"""Ports on 127.0.0.1."""
+"""Choose ports on 127.0.0.1, and remember them for the next start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from referral.local.data_folder import Trouble
 
 
 def is_free(port: int) -> bool:
-    """Whether somebody could listen on it right now."""
+    """Return whether a program could listen on the port now."""
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -24,7 +24,7 @@ def is_free(port: int) -> bool:
 
 
 def free(count: int) -> list[int]:
-    """Ports that nobody listens on. Held all together while they are chosen, so they differ; another process may still take one."""
+    """Return free ports. All are held open while they are chosen, so they differ; another process may still take one afterwards."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM))) for _ in range(count)]
         for probe in probes:
@@ -33,14 +33,14 @@ def free(count: int) -> list[int]:
 
 
 def insist(port: int, what: str) -> int:
-    """The port that the user named, or Trouble if it is taken."""
+    """Return the port that the user named. Trouble: it is taken. what: the server that needs it."""
     if not is_free(port):
         raise Trouble(f"port {port} for {what} is taken by another program; stop that, or name another port (0: any free one)")
     return port
 
 
 def before(file: Path) -> dict[str, int]:
-    """Return the ports of the last time by name; none where the file is missing or is no such thing."""
+    """Return the ports of the last start by name; none if the file is missing or malformed."""
     try:
         return {name: int(port) for name, port in json.loads(file.read_text()).items()}
     except (OSError, ValueError, AttributeError):
@@ -50,7 +50,7 @@ def before(file: Path) -> dict[str, int]:
 def remembered(file: Path, names: Sequence[str], named: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
     """Return a port for each name and remember it: the one that the user named, else the last one while it is free, else a new one.
 
-    Raises Trouble where a named port is taken.
+    file: stores the ports. names: the servers that need one. named: ports that the user named. Trouble: a named port is taken.
     """
     last = before(file)
     fresh = iter(free(len(names)))

