@@ -36,8 +36,8 @@ def handler(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[[
         for record in decided:
             offers.fold(changes, record)
         await cases.follow(tx, door.keys, door.lists(), decided, batch.keys, changes.closed)
-        await store.keep(tx, changes)
-        await store.tell(tx, decided, batch.keys)
+        await store.apply(tx, changes)
+        await store.add_lines(tx, decided, batch.keys)
         for record in decided:
             if isinstance(record.body, CaseRaised):
                 await raised_cases.submit(tx, door, record, record.body)
@@ -88,7 +88,7 @@ async def _ingress(
         raise Rejected("missing", "REFERRAL_INGRESS_KEY_FILE", "a stack with ingress topics needs the key that opens them")
     postings: list[tuple[Input, accept_referrals.Posting]] = []
     late_refusals: list[tuple[Input, str, bytes, Rejected]] = []
-    numbers = await idempotency.last(tx, {record.body.agency for record in records if isinstance(record.body, Raw)})
+    numbers = await idempotency.last_numbers(tx, {record.body.agency for record in records if isinstance(record.body, Raw)})
     for record in records:
         assert isinstance(record.body, Raw)
         agency = record.body.agency
@@ -107,7 +107,7 @@ async def _ingress(
             late_refusals.append((record, agency, parsed.key, parsed.why))
         elif parsed.key is not None:
             await idempotency.refuse(tx, agency, parsed.key, parsed.why, now, record.id)
-    await idempotency.keep(tx, numbers)
+    await idempotency.store_numbers(tx, numbers)
     answers = await accept_referrals.accept(tx, door, lists, [parsed for _, parsed in postings]) if postings else []
     for (record, parsed), answer in zip(postings, answers, strict=True):
         if isinstance(answer, Rejected):

@@ -118,8 +118,8 @@ async def hook(tx: AsyncConnection, settings: Settings, tape: Tape, keys: dict[s
     for sql, rows in ((EXCLUSION, exclusions), (LIFTED, gone), (WITHDRAWN, withdrawn)):
         if rows:
             await tx.execute(sql, rows)
-    await idempotency.put_back(tx, claims)
-    await idempotency.keep(tx, numbers)
+    await idempotency.restore(tx, claims)
+    await idempotency.store_numbers(tx, numbers)
     await _erased(tx, tape)
     filled = {(row.case_id, row.section) for row in await tx.execute(FILLED, {"ids": list(cases)})}
     counts = {"cases": len(cases), "referrals": len(referrals), "receipts": len(claims), "cases erased again": len(tape.erased)}
@@ -147,7 +147,7 @@ async def _erased(tx: AsyncConnection, tape: Tape) -> None:
         if taped.meta.type in seal.UNSEALED:
             body = codec.decode(taped.meta.type, taped.meta.fingerprint, seal.unseal(None, TOPIC, seal.open(taped.value)))
             assert isinstance(body, CaseErased)
-            await store.found(tx, taped.meta.cause_id, taped.meta.case_id, body)
+            await store.restore(tx, taped.meta.cause_id, taped.meta.case_id, body)
     if tape.erased:
         await store.destroy(tx, tape.erased)
 

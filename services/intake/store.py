@@ -53,10 +53,10 @@ async def all_offers(tx: AsyncConnection, agency: str, account: str | None = Non
 async def offer(tx: AsyncConnection, agency: str, offer_id: str, account: str | None = None) -> Offer:
     """Return an offer that the agency holds or ever held. Rejected 404: no such offer, another agency's, or hidden from this person."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND agency = :agency AND {_THIS_ONE_MAY}"
-    found = await rows(tx, sql, {"id": offer_id, "agency": agency, "account": account})
-    if not found:
+    matches = await rows(tx, sql, {"id": offer_id, "agency": agency, "account": account})
+    if not matches:
         raise unknown("offer", "offer_id")
-    return _offer(found[0])
+    return _offer(matches[0])
 
 
 async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Offer, ...]:
@@ -73,10 +73,10 @@ async def calls(tx: AsyncConnection, desk: str, account: str | None = None) -> t
 async def call(tx: AsyncConnection, desk: str, offer_id: str, account: str | None = None) -> Offer:
     """Return an offer whose answer this desk may record. Rejected 404: any other offer."""
     sql = f"SELECT {_OFFER} FROM intake.offer o WHERE offer_id = :id AND reach = 'PHONE' AND {_AT_DESK} AND {_MAY} AND {_THIS_ONE_MAY}"
-    found = await rows(tx, sql, {"agency": desk, "id": offer_id, "account": account})
-    if not found:
+    matches = await rows(tx, sql, {"agency": desk, "id": offer_id, "account": account})
+    if not matches:
         raise unknown("offer", "offer_id")
-    return _offer(found[0])
+    return _offer(matches[0])
 
 
 async def desk_tasks(tx: AsyncConnection, desk: str, account: str | None = None) -> tuple[Task, ...]:
@@ -91,19 +91,19 @@ async def desk_tasks(tx: AsyncConnection, desk: str, account: str | None = None)
 async def task(tx: AsyncConnection, desk: str, task_id: str, account: str | None = None) -> Task:
     """Return one task of a desk, open or settled. Rejected 404: any other task."""
     sql = f"SELECT {_TASK} FROM intake.task o WHERE task_id = :id AND desk = :agency AND {_MAY} AND {_THIS_ONE_MAY}"
-    found = await rows(tx, sql, {"id": task_id, "agency": desk, "account": account})
-    if not found:
+    matches = await rows(tx, sql, {"id": task_id, "agency": desk, "account": account})
+    if not matches:
         raise unknown("task", "task_id")
-    return Task(**found[0]._mapping)
+    return Task(**matches[0]._mapping)
 
 
 async def referral(tx: AsyncConnection, agency: str, referral_id: str) -> Referral:
     """Return a referral that this agency sent. Rejected 404: any other referral, or the case excludes its sender."""
     sql = f"SELECT {_REFERRAL} FROM intake.referral o WHERE referral_id = :id AND agency = :agency AND {_MAY}"
-    found = await rows(tx, sql, {"id": referral_id, "agency": agency})
-    if not found:
+    matches = await rows(tx, sql, {"id": referral_id, "agency": agency})
+    if not matches:
         raise unknown("referral", "referral_id")
-    return Referral(**found[0]._mapping)
+    return Referral(**matches[0]._mapping)
 
 
 _ANSWERED = text(

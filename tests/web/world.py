@@ -138,7 +138,7 @@ class World:
             "drill": drill,
         }
         found = submission.submission(msgspec.json.encode(body), self.lists)
-        posting = accept_referrals.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes * 2, door=Door.HTTP, found=found)
+        posting = accept_referrals.Posting(agency=self.lists.codes["agency"][0], key=uuid.uuid4().bytes * 2, door=Door.HTTP, referral=found)
         [receipt] = self.run(lambda tx: accept_referrals.accept(tx, self.door, self.lists, [posting]))
         assert not isinstance(receipt, Exception), receipt
         return receipt.case_id

@@ -139,6 +139,6 @@ def seen_at(seal: bytes, mark: str) -> int | None:
     return int(text) if hmac.compare_digest(seen_mark(seal, int(text)), mark) else None
 
 
-def same(one: str, other: str) -> bool:
+def same(first: str, second: str) -> bool:
     """Return True for equal texts, in the same time wherever they differ."""
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(first.encode(), second.encode())

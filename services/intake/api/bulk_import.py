@@ -116,7 +116,7 @@ class Sheets:
         key = valid.key or f"htcds:{hashlib.sha256(f'{scope} {occurrence} '.encode() + valid.same).hexdigest()}"
         digest = idempotency.key_digest(self._door.keys, call.agency, key, f"{record.place}ref_Key")
         same = (b"htcds", valid.same)
-        return Posting(agency=call.agency, key=digest, door=Door.HTTP, found=valid.submission, same=same, signed=call.signed)
+        return Posting(agency=call.agency, key=digest, door=Door.HTTP, referral=valid.submission, same=same, signed=call.signed)
 
 
 def _once(rows: Iterable[RowReceipt]) -> Iterator[RowReceipt]:

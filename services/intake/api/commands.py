@@ -32,8 +32,8 @@ class Referrals:
         """Take one referral. Same key, same body: the same receipt; another body: 409."""
         if call.key is None:
             raise Rejected("missing-key", KEY, "send your own number for this referral, so that it is safe to send again", status=400)
-        found = submit.submission(call.data, self._door.lists())
-        answer = await self._together(Posting(agency=call.agency, key=call.key, door=Door.HTTP, found=found, signed=call.signed))
+        referral = submit.submission(call.data, self._door.lists())
+        answer = await self._together(Posting(agency=call.agency, key=call.key, door=Door.HTTP, referral=referral, signed=call.signed))
         if isinstance(answer, Rejected):
             raise answer
         return schemas.referral_receipt(answer, self._door.key)

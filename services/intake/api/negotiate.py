@@ -20,7 +20,7 @@ def choose(accept: str, forms: Sequence[str]) -> str | None:
 
     forms: media types, the usual one first. A header that is missing or cannot be parsed leaves the choice to us.
     """
-    ranges = [found for part in accept[:LIMIT].split(",") if (found := _range(part.strip()))]
+    ranges = [media_range for part in accept[:LIMIT].split(",") if (media_range := _range(part.strip()))]
     if not ranges:
         return forms[0]
     best = max(forms, key=lambda form: _weight(form, ranges))  # max keeps the first of equals

@@ -77,7 +77,7 @@ class Op:
 
     def form(self, media: str) -> Form:
         """Return the form of this media type, which is one of `media`."""
-        return next((one for one in self.forms if one.media == media), Form(self.own, self.act, self.answer, self.status))
+        return next((other for other in self.forms if other.media == media), Form(self.own, self.act, self.answer, self.status))
 
     @property
     def summary(self) -> str:

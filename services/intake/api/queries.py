@@ -104,7 +104,7 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
         if involved.barred(agency) or not (involved.sender or involved.held or involved.desk):
             raise store.unknown("case", "case_id")
         every = await store.case_offers(tx, case_id)
-        sent = [one for one in await store.case_referrals(tx, case_id) if one.agency == agency]
+        sent = [referral for referral in await store.case_referrals(tx, case_id) if referral.agency == agency]
         tasks = await store.case_tasks(tx, agency, case_id) if involved.desk else ()
         about = await store.open_about(tx, case_id)
         happenings = await store.happenings(tx, case_id)
@@ -118,11 +118,11 @@ async def case(call: AgencyRequest) -> schemas.CaseState:
         case_id=case_id,
         state=state,
         drill=locked.drill,
-        referrals=tuple(schemas.referral(one, _state(one, state), waits) for one in sent),
-        offers=tuple(schemas.offer(one) for one in every if involved.desk or one.agency == agency),
-        tasks=tuple(schemas.task(one) for one in tasks),
+        referrals=tuple(schemas.referral(referral, _state(referral, state), waits) for referral in sent),
+        offers=tuple(schemas.offer(offer) for offer in every if involved.desk or offer.agency == agency),
+        tasks=tuple(schemas.task(task) for task in tasks),
         timeline=schemas.timeline(lines, every, agency, all_of_it=involved.desk),
-        links=tuple(schemas.LinkState(case_id=one.case_id, how=one.how) for one in linked),
+        links=tuple(schemas.LinkState(case_id=link.case_id, how=link.how) for link in linked),
         waits_for=waits if state == schemas.WAITING else "",
     )
 

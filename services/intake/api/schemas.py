@@ -309,7 +309,7 @@ def task(row: Task) -> TaskState:
 def timeline(lines: Iterable[tuple[int, Line]], offers: Sequence[Offer], agency: str, *, all_of_it: bool) -> tuple[Moment, ...]:
     """Return the lines that an agency may see: about its own offers, and the beginning and end of the case. all_of_it: for a desk, which
     sees every line."""
-    by_id = {one.offer_id: one for one in offers}
+    by_id = {offer.offer_id: offer for offer in offers}
     shown = []
     for at, line in lines:
         about = by_id.get(line.offer_id)
@@ -340,7 +340,7 @@ def state(offers: Sequence[Offer], *, closed: bool, tasks: Collection[str] = ())
 
     tasks: subjects (`about`) of the open tasks of the case.
     """
-    states = {one.state for one in offers if one.kind != "NOTIFY"}
+    states = {offer.state for offer in offers if offer.kind != "NOTIFY"}
     if closed:
         return "COMPLETED" if "COMPLETED" in states else "CANCELLED"
     for word in ("ACCEPTED", "ON_HOLD", "ACKNOWLEDGED", "OFFERED"):

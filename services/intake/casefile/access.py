@@ -124,7 +124,7 @@ async def involvement(tx: AsyncConnection, agency: str, case_id: str) -> Involve
     sender, holder, held, desk, excluded, gone = (await rows(tx, _PLACE, {"case": case_id, "agency": agency}))[0]
     if gone:
         return Involvement(False, False, False, False, frozenset())
-    pairs = (tuple(one.split(":", 1)) for one in excluded)
+    pairs = (tuple(actor.split(":", 1)) for actor in excluded)
     return Involvement(sender, holder, held, desk, frozenset((kind, actor) for kind, actor in pairs))
 
 
@@ -134,7 +134,7 @@ async def may_name(tx: AsyncConnection, agency: str, case_id: str) -> bool:
     return (involved.sender or involved.holder) and not involved.barred(agency)
 
 
-async def keep(tx: AsyncConnection, case: Case, facts: CaseFacts, desk: str) -> None:
+async def store_facts(tx: AsyncConnection, case: Case, facts: CaseFacts, desk: str) -> None:
     """Store the traits and consent that hold from now on, and the desk of the case."""
     sealed = sections.seal_facts(case.cipher, case.case_id, facts)
     sql = "UPDATE intake.casefile SET sealed = :sealed, desk = :desk, changed = changed + 1 WHERE case_id = :case"

@@ -107,7 +107,7 @@ async def _contents(tx: AsyncConnection, case: access.Case, allowed: Iterable[st
     traits."""
     needs = lists.codes.get("need", ())
     written = await casefile.newest(tx, case.cipher, case.case_id, (s for s in allowed if s not in needs), case.sealed_at)
-    recorded = await casefile.said(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)
+    recorded = await casefile.recorded(tx, case.cipher, case.case_id, (s for s in allowed if s in needs), case.sealed_at)
     traits = case.facts.traits
     derived = {"age-band": {"age_band": traits.age_band}, "sex": {"sex": traits.sex}, "language": {"languages": list(traits.languages)}}
     contents = {**derived, **written, **recorded}

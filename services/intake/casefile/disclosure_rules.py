@@ -65,11 +65,11 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 def allowed(reader: Reader, grant: Grant, facts: CaseFacts, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:
     """Return the sections that may be read now, in the procedure's order; empty when none. excluded: (kind, actor) of the case."""
-    found = readable(reader, grant, facts.consent, excluded, now)
+    sections = readable(reader, grant, facts.consent, excluded, now)
     if not facts.cap_of:
-        return found
+        return sections
     capped = readable(reader, grant, facts.cap, excluded, now)
-    return tuple(section for section in found if section in capped)
+    return tuple(section for section in sections if section in capped)
 
 
 def readable(reader: Reader, grant: Grant, consent: Consent | None, excluded: Collection[tuple[str, str]], now: int) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ _OTHERS = text(
     "SELECT EXISTS (SELECT FROM intake.section WHERE case_id = :case_id AND section = :section AND agency <> :agency "
     "AND at > :after AND version > 0)"
 )
-_SAID = text(
+_RECORDED = text(
     "SELECT r.response_id, r.need, o.step, r.at, r.sealed FROM intake.recorded r JOIN intake.offer o ON o.offer_id = r.offer_id "
     "WHERE r.case_id = :case_id AND r.need = ANY(CAST(:needs AS text[])) AND r.at > :after ORDER BY r.at, r.response_id"
 )
@@ -145,11 +145,13 @@ async def newest(tx: AsyncConnection, cipher: AESGCM, case_id: str, sections: It
     return {name: msgspec.json.decode(unseal(cipher, sealed, case_id, name, str(version))) for name, version, sealed in rows}
 
 
-async def said(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+async def recorded(tx: AsyncConnection, cipher: AESGCM, case_id: str, needs: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
     """Return the decrypted texts recorded with answers, in order: need → (time and step → text). As with `newest`, the caller records the
     reading."""
     texts: dict[str, dict[str, Any]] = {}
-    for response_id, need, step, at, sealed in (await tx.execute(_SAID, {"case_id": case_id, "needs": list(needs), "after": after})).all():
+    for response_id, need, step, at, sealed in (
+        await tx.execute(_RECORDED, {"case_id": case_id, "needs": list(needs), "after": after})
+    ).all():
         content = unseal(cipher, sealed, case_id, response_id, need).decode()
         texts.setdefault(need, {})[f"{when(at)} {step}"] = content
     return texts

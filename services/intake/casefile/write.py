@@ -69,9 +69,9 @@ async def put(
 async def _readers(tx: AsyncConnection, door: IntakeContext, case: access.Case, writer: str, section: str, at: int) -> tuple[str, ...]:
     """Return the offers of other agencies that let them read this section now."""
     excluded = (await access.involvement(tx, writer, case.case_id)).excluded
-    found = await disclose.grants(tx, door.lists(), case.case_id)
+    grants = await disclose.grants(tx, door.lists(), case.case_id)
     return tuple(
         offer
-        for offer, grant in found.items()
+        for offer, grant in grants.items()
         if grant.agency != writer and section in disclosure_rules.allowed(Reader(agency=grant.agency), grant, case.facts, excluded, at)
     )

@@ -36,7 +36,7 @@ class Posting(Struct, frozen=True, kw_only=True):
     agency: str
     key: bytes
     door: Door
-    found: submission.Submission
+    referral: submission.Submission
     same: tuple[bytes, ...] = ()
     signed: Signed | None = None
 
@@ -67,9 +67,9 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
     answers = await idempotency.claim(tx, [entry.claim for entry in fresh])
     new = [entry for entry, answer in zip(fresh, answers, strict=True) if answer is None]
     refused = await _crowded(tx, door, new) | await _foreign(tx, new)
-    await _open(tx, door, lists, [entry for entry in new if entry.posting.found.case_id is None and id(entry) not in refused])
+    await _open(tx, door, lists, [entry for entry in new if entry.posting.referral.case_id is None and id(entry) not in refused])
     for entry in sorted(new, key=lambda entry: entry.receipt.case_id):  # every transaction locks cases in this order
-        if entry.posting.found.case_id is not None and id(entry) not in refused:
+        if entry.posting.referral.case_id is not None and id(entry) not in refused:
             try:
                 await _attach(tx, door, entry)
             except Rejected:  # the case's erasure was approved meanwhile; only this posting is refused
@@ -85,11 +85,11 @@ def _fresh(door: IntakeContext, posting: Posting, now: int) -> _Entry:
     receipt = Receipt(
         kind="referral",
         id=door.new_id(),
-        case_id=posting.found.case_id or door.new_id(),
+        case_id=posting.referral.case_id or door.new_id(),
         event_id=derived(queue_id, 0),
         received_at=now,
     )
-    body = door.keys.hmac("submission", *(posting.same or submission.sameness(posting.found, posting.agency)))
+    body = door.keys.hmac("submission", *(posting.same or submission.sameness(posting.referral, posting.agency)))
     return _Entry(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
 
 
@@ -98,7 +98,7 @@ async def _foreign(tx: AsyncConnection, new: Sequence[_Entry]) -> dict[int, Reje
     again."""
     refused: dict[int, Rejected] = {}
     for entry in new:
-        if entry.posting.found.case_id is not None and not await access.may_name(tx, entry.posting.agency, entry.receipt.case_id):
+        if entry.posting.referral.case_id is not None and not await access.may_name(tx, entry.posting.agency, entry.receipt.case_id):
             refused[id(entry)] = await _unclaimed(tx, entry)
     return refused
 
@@ -109,7 +109,7 @@ async def _crowded(tx: AsyncConnection, door: IntakeContext, new: Sequence[_Entr
     refused: dict[int, Rejected] = {}
     for entry in new:
         posting = entry.posting
-        why = door.crowd.refuses(posting.agency, posting.found.traits.urgency) if posting.door is Door.HTTP else None
+        why = door.crowd.refuses(posting.agency, posting.referral.traits.urgency) if posting.door is Door.HTTP else None
         if why is not None:
             await _free(tx, entry)
             refused[id(entry)] = why
@@ -135,7 +135,7 @@ async def _open(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Seq
     cases: list[dict[str, Any]] = []
     sections: list[dict[str, Any]] = []
     for entry in new:
-        submitted, case_id = entry.posting.found, entry.receipt.case_id
+        submitted, case_id = entry.posting.referral, entry.receipt.case_id
         cipher = casefile.box(keys[case_id])
         kept = CaseFacts(traits=submitted.traits, consent=submitted.consent, consent_by=entry.posting.agency if submitted.consent else "")
         cases.append(
@@ -151,8 +151,8 @@ async def _open(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Seq
             casefile.row(cipher, case_id, name, content, version=1, agency=entry.posting.agency, by=None, at=entry.receipt.received_at)
             for name, content in submitted.sections
         )
-    await access.exclude(tx, {entry.receipt.case_id: entry.posting.found.excludes for entry in new})
-    queued = [_queued(entry, keys[entry.receipt.case_id], entry.posting.found.drill) for entry in new]
+    await access.exclude(tx, {entry.receipt.case_id: entry.posting.referral.excludes for entry in new})
+    queued = [_queued(entry, keys[entry.receipt.case_id], entry.posting.referral.drill) for entry in new]
     referrals = [_referral(entry) for entry in new]
     await bulk.write(tx, {KEY: door.keys.rows(keys), CASE: cases, casefile.SECTION: sections, REFERRAL: referrals, queue.QUEUE: queued})
     queue.wake(tx)
@@ -164,14 +164,14 @@ async def _attach(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> No
     Its sections become the newest where its sender may write them; where other agencies wrote before, they are put aside for the desk.
     Routing decides what its consent changes.
     """
-    submitted, case_id, at = entry.posting.found, entry.receipt.case_id, entry.receipt.received_at
+    submitted, case_id, at = entry.posting.referral, entry.receipt.case_id, entry.receipt.received_at
     case = await access.take(tx, door.keys, case_id)
     writer = write.Writer(agency=entry.posting.agency)
     for name, content in submitted.sections:
         await write.put(tx, door, case, writer, name, content, at, aside=not await write.may(tx, door, case, writer, name, at))
     if submitted.consent is not None:
         capped = disclosure_rules.capped(case.facts, submitted.consent, entry.posting.agency, entry.receipt.event_id)
-        await access.keep(tx, case, capped, case.desk)
+        await access.store_facts(tx, case, capped, case.desk)
     away = await access.kept_away(tx, case_id)
     await access.exclude(tx, {case_id: door.lists().keepable(case.facts.traits.found_in, away, submitted.excludes)})
     await bulk.write(tx, {REFERRAL: [_referral(entry)]})
@@ -192,11 +192,11 @@ def _referral(entry: _Entry) -> dict[str, Any]:
 def _queued(entry: _Entry, key: bytes, drill: bool) -> dict[str, Any]:
     receipt, posting = entry.receipt, entry.posting
     event = submission.event(
-        posting.found,
+        posting.referral,
         referral_id=receipt.id,
         agency=posting.agency,
         door=posting.door,
         received_at=receipt.received_at,
-        claim=entry.claim.said(),
+        claim=entry.claim.as_event(),
     )
     return queue.row(receipt.case_id, structs.replace(event, signed=posting.signed), entry.queue_id, key, drill)

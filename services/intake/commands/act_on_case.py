@@ -97,7 +97,7 @@ async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     case, involved = await _involved(tx, door, post, case_id)
     event = responses.consent(body, door.lists(), agency=post.agency, at=begun.receipt.received_at)
     capped = disclosure_rules.capped(case.facts, event.consent, post.agency, begun.receipt.event_id, desk=involved.desk)
-    await access.keep(tx, case, capped, case.desk)
+    await access.store_facts(tx, case, capped, case.desk)
     return await _emit(tx, case, begun, event)
 
 
@@ -125,7 +125,7 @@ async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
     await access.exclude(tx, {case_id: [f"{event.kind}:{event.actor}"]})
     if event.actor == case.desk:
         desk = door.lists().desk(case.facts.traits.found_in, {*involved.agencies, event.actor})
-        await access.keep(tx, case, case.facts, desk)
+        await access.store_facts(tx, case, case.facts, desk)
     return await _emit(tx, case, begun, event)
 
 
@@ -232,7 +232,7 @@ async def _begin(tx: AsyncConnection, door: IntakeContext, post: Post, kind: str
 
 
 async def _emit(tx: AsyncConnection, case: Case, begun: Begun, event: Struct) -> Receipt:
-    claimed = structs.replace(event, claim=begun.claim.said() if begun.claim else None, signed=begun.signed)
+    claimed = structs.replace(event, claim=begun.claim.as_event() if begun.claim else None, signed=begun.signed)
     await queue.put(tx, case.case_id, claimed, begun.queue_id, case.key, drill=case.drill)
     return begun.receipt
 

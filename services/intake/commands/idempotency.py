@@ -33,7 +33,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     body: bytes
     receipt: Receipt
 
-    def said(self) -> events.Claim:
+    def as_event(self) -> events.Claim:
         """Return the claim as the event carries it, so that the receipt can be restored after the database was lost."""
         return events.Claim(agency=self.agency, key=self.key, body=self.body)
 
@@ -101,7 +101,7 @@ def _verdict(wanted: Claim, new: bool, taken: dict[tuple[str, bytes], tuple[byte
     return Rejected(REUSED, "Idempotency-Key", "this key stands for something else that you sent; use a new key", status=409)
 
 
-async def put_back(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
+async def restore(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
     """Restore receipts from the topic; receipts that exist stay."""
     if claims:
         await tx.execute(_CLAIM, _values(claims))
@@ -137,13 +137,13 @@ _KEEP = text(
 )
 
 
-async def last(tx: AsyncConnection, agencies: Iterable[str]) -> dict[str, int]:
+async def last_numbers(tx: AsyncConnection, agencies: Iterable[str]) -> dict[str, int]:
     """Return the last signed number of each agency that has signed a record. The caller owns the agencies' topics, so no other process
     writes these rows."""
     return {row.agency: row.last for row in await rows(tx, _LAST, {"agencies": list(agencies)})}
 
 
-async def keep(tx: AsyncConnection, numbers: Mapping[str, int]) -> None:
+async def store_numbers(tx: AsyncConnection, numbers: Mapping[str, int]) -> None:
     """Store the last signed numbers; a number below the stored one changes nothing."""
     if numbers:
         await tx.execute(_KEEP, {"agency": list(numbers), "last": list(numbers.values())})

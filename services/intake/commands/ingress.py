@@ -90,7 +90,7 @@ def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last:
         return Unreadable(
             reason=error.reason, key=key, why=Rejected(error.reason, "value", _HINTS.get(error.reason, _ENCRYPT)), signed=signed
         )
-    return Posting(agency=raw.agency, key=key, door=Door.KAFKA, found=submitted, signed=signed)
+    return Posting(agency=raw.agency, key=key, door=Door.KAFKA, referral=submitted, signed=signed)
 
 
 def _submission(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, lists: Lists) -> submission.Submission:

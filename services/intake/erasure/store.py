@@ -181,7 +181,7 @@ async def records(tx: AsyncConnection, case_id: str) -> int:
     return int((await rows(tx, _RECORDS, {"case": case_id, "topic": TOPIC}))[0][0])
 
 
-async def found(tx: AsyncConnection, id: str, case_id: str, body: CaseErased) -> None:
+async def restore(tx: AsyncConnection, id: str, case_id: str, body: CaseErased) -> None:
     """Store an erasure that the topic contains and this database lacks, wholly or in part, because an older copy was restored."""
     values = {name: getattr(body, name) for name in ("basis", "requested_by", "requested_at", "approved_by", "approved_at")}
     await tx.execute(_SETTLED, {**values, "id": id})

@@ -129,7 +129,7 @@ class ErasureWorker:
         wrapped = await key_topic.kept(self._settings) if erasures or gone else {}
         async with self._door.begin() as tx:
             for meta, body in erasures.values():
-                await store.found(tx, meta.cause_id, meta.case_id, body)
+                await store.restore(tx, meta.cause_id, meta.case_id, body)
             returned = await store.again(tx, gone | (erasures.keys() - wrapped.keys())) | (gone & wrapped.keys())
         await self.destroy(returned)
         async with self._door.begin() as tx:

@@ -41,8 +41,8 @@ def day(text: str, where: str) -> date:
 
 def _several(field: Field, text: str, lists: Lists, where: str) -> list[str]:
     words = [word.strip() for word in text.split(";") if word.strip()]
-    one = {"many": _one, "codes": _code, "countries": _country, "actors": _actor}[field.type]
-    words = [one(field, word, lists, where) for word in words]
+    convert = {"many": _one, "codes": _code, "countries": _country, "actors": _actor}[field.type]
+    words = [convert(field, word, lists, where) for word in words]
     if len(set(words)) != len(words):
         raise Rejected("repeated-code", where, "name each word once")
     return words

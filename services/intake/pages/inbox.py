@@ -38,7 +38,7 @@ async def inbox(call: PageRequest) -> Response:
         offers |= {offer.offer_id: offer for offer in await store.open_offers(tx, who.agency, who.id)}
         calls = await store.calls(tx, who.agency, who.id) if who.desk else ()
         tasks = [task for task in await store.desk_tasks(tx, who.agency, who.id) if task.about not in CALLS] if who.desk else []
-        cases = [one.case_id for one in (*offers.values(), *calls)] + [one.case_id for one in tasks]
+        cases = [offer.case_id for offer in (*offers.values(), *calls)] + [task.case_id for task in tasks]
         spots = await locations.spots(tx, call.pages.door.keys, cases)
         crowds = await locations.crowds(tx, who.agency, call.visit.now) if who.desk else ()
     render = call.pages.render

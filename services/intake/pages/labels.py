@@ -173,10 +173,10 @@ def task_card(task: Task, spot: Spot, say: Words, name: Name, now: int) -> Card:
     )
 
 
-def content(section: str, found: Any, name: Name) -> Any:
+def content(section: str, stored: Any, name: Name) -> Any:
     """Return the content of a section for the page. Codes derived from the case's traits become names; content that an agency wrote stays
     as it is."""
-    if section not in TOLD or not isinstance(found, Mapping):
-        return found
-    codes = [code for value in found.values() for code in (value if isinstance(value, list) else [value])]
+    if section not in TOLD or not isinstance(stored, Mapping):
+        return stored
+    codes = [code for value in stored.values() for code in (value if isinstance(value, list) else [value])]
     return ", ".join(name(section, str(code)) for code in codes)

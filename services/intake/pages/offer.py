@@ -135,13 +135,13 @@ def _action(word: str, offer: Offer, say: Words, name: Name, reasons: tuple[str,
     late = offer.closed_at is not None
     allowed = offer.reasons if word == "DECLINE" else reasons if word in ("HOLD", "RETURN") else ()
     deciding = word == "DECIDE"
-    told = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
-    label = "ended.late" if late and word == "ACCEPT" else "word.ACKNOWLEDGE.told" if told else f"word.{word}"
+    notified = call and word == "ACKNOWLEDGE" and offer.kind == "NOTIFY"
+    label = "ended.late" if late and word == "ACCEPT" else "word.ACKNOWLEDGE.told" if notified else f"word.{word}"
     return Action(
         word=word,
         label=say(label),
         means="" if call else say("ended.late.means" if late else f"word.{word}.{_means(word, offer)}"),
-        first=word in _FIRST or told,
+        first=word in _FIRST or notified,
         stop=word in ("DECLINE", "RETURN"),
         folded=word in _FOLDED,
         opener=say("open." + word) if word in _FOLDED else "",

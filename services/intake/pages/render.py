@@ -39,9 +39,9 @@ class Renderer:
         language = visit.language
 
         def name(kind: str, code: str) -> str:
-            found = policy.names(kind, code, language)
-            named = found != code or code in policy.labels.get(kind, {})  # an age band's name may be its code: 12-14
-            return found if named else code.replace("-", " ").replace("_", " ")
+            label = policy.names(kind, code, language)
+            named = label != code or code in policy.labels.get(kind, {})  # an age band's name may be its code: 12-14
+            return label if named else code.replace("-", " ").replace("_", " ")
 
         return name
 

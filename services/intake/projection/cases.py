@@ -48,7 +48,7 @@ async def follow(
         away = await access.kept_away(tx, case_id)
         desk = lists.desk(now.traits.found_in, away)
         if now != case.facts or desk != case.desk:
-            await access.keep(tx, case, now, desk)
+            await access.store_facts(tx, case, now, desk)
 
 
 def after(now: CaseFacts, record: Input) -> CaseFacts:

@@ -73,15 +73,17 @@ _ANSWERED = text(
 _LINE = text("INSERT INTO intake.happening (case_id, seq, at, sealed) VALUES (:case, :seq, :at, :sealed) ON CONFLICT DO NOTHING")
 
 
-async def keep(tx: AsyncConnection, changes: Changes) -> None:
+async def apply(tx: AsyncConnection, changes: Changes) -> None:
     """Store the changes of a batch. Rows are locked in the same order as by the HTTP requests: cases before offers, offers by id."""
-    await _many(tx, _CLOSED, ({"id": case, "at": one.at, "sealed_at": one.sealed_at} for case, one in sorted(changes.closed.items())))
+    await _many(
+        tx, _CLOSED, ({"id": case, "at": change.at, "sealed_at": change.sealed_at} for case, change in sorted(changes.closed.items()))
+    )
     held = sorted(changes.offers.items())
-    await _many(tx, _OPEN, (_opened(id, one) for id, one in held if one.opened))
-    existing = [(id, one) for id, one in held if not one.opened]
+    await _many(tx, _OPEN, (_opened(id, change) for id, change in held if change.opened))
+    existing = [(id, change) for id, change in held if not change.opened]
     if existing:
         await tx.execute(_LOCK, {"ids": [id for id, _ in existing]})
-    await _many(tx, _CHANGE, (_changed(id, one) for id, one in existing))
+    await _many(tx, _CHANGE, (_changed(id, change) for id, change in existing))
     await _many(tx, _TASK, (_task(record, body) for record, body in changes.tasks.values()))
     await _many(tx, _SETTLE, ({"id": id, "at": at} for id, at in sorted(changes.settled.items())))
     await _many(tx, _TRACK, ({"id": id, "case": case, "pathway": pathway} for id, (case, pathway) in sorted(changes.tracks.items())))
@@ -93,7 +95,7 @@ async def keep(tx: AsyncConnection, changes: Changes) -> None:
         await _undecline(tx, changes.ignored)
 
 
-async def tell(tx: AsyncConnection, records: Iterable[Input], keys: Mapping[str, bytes]) -> None:
+async def add_lines(tx: AsyncConnection, records: Iterable[Input], keys: Mapping[str, bytes]) -> None:
     """Store the sealed lines of the timeline. A case without a key is erased and gets none."""
     ciphers: dict[str, Any] = {}
     lines = []

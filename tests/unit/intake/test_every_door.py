@@ -128,7 +128,7 @@ def published(value: bytes, *headers: tuple[str, bytes]) -> submission.Submissio
     found = ingress.posting(raw, PRIVATE, KEYS, shipped())
     if not isinstance(found, Posting):
         raise found.why
-    return found.found
+    return found.referral
 
 
 def by_json_on_kafka(made: dict[str, Any]) -> submission.Submission:
