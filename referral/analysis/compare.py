@@ -179,14 +179,14 @@ def part(before: Moment | None, after: Moment | None) -> tuple[str, Side, Side]:
         return kind(one, other), side(before, index), side(after, index)
     first, last = (before, after) if after is None or (before is not None and before.at < after.at) else (after, before)
     assert first is not None
-    said = plain(first.events[0])
+    text = plain(first.events[0])
     if isinstance(first.events[0], e.DeadlinePassed):
-        said = f"{first.events[0].what} missed"
+        text = f"{first.events[0].what} missed"
     if last is not None and type(first.events[0]) is type(last.events[0]):
         word = "later" if first is before else "sooner"
     else:
         word = "no more" if first is before else "new"
-    return f"{said}: {word}", side(before, 0), side(after, 0)
+    return f"{text}: {word}", side(before, 0), side(after, 0)
 
 
 def side(moment: Moment | None, index: int) -> Side:
@@ -200,4 +200,5 @@ def side(moment: Moment | None, index: int) -> Side:
 
 
 def _at(moment: Moment, index: int) -> Any:
+    """Return the index-th event of a moment; None when there is none."""
     return moment.events[index] if index < len(moment.events) else None

@@ -214,6 +214,7 @@ def find(case: Case, offer_id: str) -> FoundOffer | None:
 
 
 def _find(case: Case, offer_id: str) -> FoundOffer | None:
+    """Search the current offers of each track first, newest round first, then all others."""
     for t, track in enumerate(case.tracks):
         r = len(track.runs)
         for run in reversed(track.runs):  # most answers are about one of the newest offers

@@ -32,10 +32,12 @@ def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) 
 
 
 def _with(seat: Seat, offer: Offer, changed: Offer) -> Seat:
+    """Return the seat with this offer changed: its current one, or the one to the next holder."""
     return replace(seat, next=changed) if offer is seat.next else replace(seat, offer=changed)
 
 
 def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
+    """Add the offer to its seat; where the seat is held, as the offer to the next holder."""
     t, r = run_at(case, event)
     offer = Offer(
         offer_id=event.offer_id,
@@ -48,8 +50,8 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
         by_phone=event.reach is PHONE,
     )
     seat = case.tracks[t].runs[r].seats[event.seat]
-    taken = seat.offer is not None and not seat.offer.how
-    return put(case, (t, r, event.seat), replace(seat, next=offer) if taken else replace(seat, offer=offer))
+    is_taken = seat.offer is not None and not seat.offer.how
+    return put(case, (t, r, event.seat), replace(seat, next=offer) if is_taken else replace(seat, offer=offer))
 
 
 def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
@@ -65,6 +67,7 @@ def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
 
 
 def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
+    """Record that our channels to the agency are down (`away`) or up again."""
     ref, _, _, seat, offer = offer_at(case, event)
     return put(case, ref, _with(seat, offer, replace(offer, unheard=event.away, excused=offer.excused or event.away)))
 
@@ -77,10 +80,10 @@ def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
     """Give the seat to the current offer, a kept one, or an expired one accepted late. The next holder waits until the current offer is
     closed."""
     ref, _, _, seat, offer = offer_at(case, event)
-    taken = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
+    accepted = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
     if offer is seat.offer or offer is seat.next:
-        return put(case, ref, _with(seat, offer, taken))
-    return put(case, ref, replace(seat, offer=taken, kept=without(seat.kept, offer), past=without(seat.past, offer)))
+        return put(case, ref, _with(seat, offer, accepted))
+    return put(case, ref, replace(seat, offer=accepted, kept=without(seat.kept, offer), past=without(seat.past, offer)))
 
 
 def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
@@ -113,6 +116,7 @@ def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
 
 
 def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
+    """Clear the limit that passed; the offer is charged with it when the agency had been notified."""
     if event.offer_id is None or (found := find(case, event.offer_id)) is None:
         return {}
     ref, _, _, seat, offer = found
@@ -156,6 +160,7 @@ def case_changed(case: Case, event: e.CaseChanged) -> Changes:
 
 
 def change_proposed(case: Case, event: e.ChangeProposed) -> Changes:
+    """Add a proposal, with the traits at this time."""
     proposal = Proposal(
         task_id=event.task_id,
         kind=event.kind.value,
@@ -170,6 +175,7 @@ def change_proposed(case: Case, event: e.ChangeProposed) -> Changes:
 
 
 def track_changed(case: Case, event: e.TrackChanged) -> Changes:
+    """Open, pause, resume or end a track."""
     if event.state is e.TrackState.OPENED:
         by = event.opened_by or ""
         new = Track(track_id=event.track_id, pathway=event.pathway, digest=event.digest, opened_by=by, began=case.seq + 1)
@@ -195,6 +201,7 @@ def step_opened(case: Case, event: e.StepOpened) -> Changes:
 
 
 def decision_recorded(case: Case, event: e.DecisionRecorded) -> Changes:
+    """Record a decision: of one seat, or of the step as a whole where the event names none (-1)."""
     t, r = run_at(case, event)
     run = case.tracks[t].runs[r]
     if event.seat < 0:
@@ -208,6 +215,7 @@ def step_done(case: Case, event: e.StepDone) -> Changes:
 
 
 def needs_person(case: Case, event: e.NeedsPerson) -> Changes:
+    """Add a desk task, or replace the one of the same id."""
     task = Task(
         task_id=event.task_id,
         desk=event.desk,
@@ -226,6 +234,7 @@ def needs_person(case: Case, event: e.NeedsPerson) -> Changes:
 
 
 def person_not_needed(case: Case, event: e.PersonNotNeeded) -> Changes:
+    """Remove a desk task, and the proposal that it is about."""
     changes: Changes = {"tasks": tuple(t for t in case.tasks if t.task_id != event.task_id)}
     if case.proposals:
         changes["proposals"] = tuple(p for p in case.proposals if p.task_id != event.task_id)

@@ -58,15 +58,15 @@ def holds(agency: Mapping[str, Any]) -> bool:
 
 def _plain(agency: Mapping[str, Any]) -> dict[str, Any]:
     services = [{name: value for name, value in service.items() if value} for service in agency["services"]]
-    said = {name: value for name, value in agency.items() if value and not (name == "municipality" and value == "null")}
-    return {**said, "services": services}
+    filled = {name: value for name, value in agency.items() if value and not (name == "municipality" and value == "null")}
+    return {**filled, "services": services}
 
 
 def _service(service: Mapping[str, Any]) -> str:
-    said = [f"id: {service['id']}", *(f"{name}: {_list(service[name])}" for name in LISTS if service.get(name))]
+    parts = [f"id: {service['id']}", *(f"{name}: {_list(service[name])}" for name in LISTS if service.get(name))]
     if "places" in service:
-        said.append(f"places: {service['places']}")
-    return ", ".join(said)
+        parts.append(f"places: {service['places']}")
+    return ", ".join(parts)
 
 
 def _list(words: Sequence[str]) -> str:

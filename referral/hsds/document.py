@@ -38,6 +38,7 @@ class Rows:
     faults: list[str] = field(default_factory=list)
 
     def fault(self, where: str, what: str) -> None:
+        """Add a fault, up to MOST of them."""
         if len(self.faults) < MOST:
             self.faults.append(f"{where}: {what}")
 

@@ -33,14 +33,14 @@ class _Links:
     rows: Rows
     agencies: Mapping[str, str]
     services: Mapping[str, list[Row]]
-    said: Mapping[str, list[tuple[str, str, Row]]]
+    attributes: Mapping[str, list[tuple[str, str, Row]]]
     tables: Mapping[str, Mapping[str, list[Row]]]
 
     def codes(self, key: str, kind: str) -> list[str]:
-        return [code for of, code, _ in self.said.get(key, ()) if of == kind]
+        return [code for of, code, _ in self.attributes.get(key, ()) if of == kind]
 
     def values(self, key: str, kind: str) -> dict[str, str]:
-        return {code: row.text("value") for of, code, row in self.said.get(key, ()) if of == kind}
+        return {code: row.text("value") for of, code, row in self.attributes.get(key, ()) if of == kind}
 
 
 def imported(document: object) -> Read:
@@ -57,7 +57,7 @@ def imported(document: object) -> Read:
         agencies[row.text("organization_id")] = row.text("identifier")
     per_service = ("service_area", "schedule", "service_capacity", "language")
     tables = {table: rows.by(table, "service_id") for table in per_service}
-    links = _Links(rows, agencies, rows.by("service", "organization_id"), _said(rows), tables)
+    links = _Links(rows, agencies, rows.by("service", "organization_id"), _attributes(rows), tables)
     _strangers(links)
     files: dict[str, bytes] = {}
     for row in rows.of("organization"):
@@ -69,7 +69,7 @@ def imported(document: object) -> Read:
     return Read({} if rows.faults else files, tuple(rows.faults))
 
 
-def _said(rows: Rows) -> dict[str, list[tuple[str, str, Row]]]:
+def _attributes(rows: Rows) -> dict[str, list[tuple[str, str, Row]]]:
     """Return the values of attributes by the row that they belong to: kind, code and the row itself."""
     terms = {row.text("id"): row.text("code") for row in rows.of("taxonomy_term")}
     found: dict[str, list[tuple[str, str, Row]]] = {}

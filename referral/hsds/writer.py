@@ -38,8 +38,8 @@ def exported(files: Mapping[str, bytes], policy: Policy, updated: str) -> Tables
     tables["unit"].append({"id": UNIT, "name": "Place"})
     tables["taxonomy"].append({"id": TAXONOMY, "name": SCHEME, "description": "Codes of the referral pipeline (policy/codes.yaml)"})
     for code, name in sorted(terms.items()):
-        said = {"code": code, "name": name, "description": f"{code.partition(':')[0]}: {name}"}
-        tables["taxonomy_term"].append({"id": row_id("term", code), **said, "taxonomy_id": TAXONOMY})
+        term = {"code": code, "name": name, "description": f"{code.partition(':')[0]}: {name}"}
+        tables["taxonomy_term"].append({"id": row_id("term", code), **term, "taxonomy_id": TAXONOMY})
     return tables
 
 

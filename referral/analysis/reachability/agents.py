@@ -69,10 +69,12 @@ def react(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fau
 
 
 def _when(due: int, now: int, pace: Pace) -> int:
+    """Return the time of an answer: a minute after now, or a minute before the limit."""
     return now + MINUTE if pace is Pace.PROMPT else max(now, due - MINUTE)
 
 
 def _fails(opened: OfferOpened, event: Any, state: str, now: int, pace: Pace, fault: Fault) -> Act | None:
+    """Return the act of an agency with this fault."""
     due, what = event.due, event.due_what
     if fault is Fault.UNSTAFFED:
         return Act(now, Word.UNKNOWN) if state == "OFFERED" else None

@@ -57,7 +57,7 @@ class Circumstance(NamedTuple):
 
 def circumstances(pathway: Pathway, policy: Policy) -> Iterator[Circumstance]:
     """Yield every circumstance that a procedure applies to and that it, or an agency's ages and sexes, may tell apart."""
-    looks_at = said(pathway)
+    looks_at = tested_marks(pathway)
     choices = {name: _words(name, looks_at, pathway, policy) for name in (*ONE, "concern", "age_band")}
     choices["sex"] = [sex for sex in ("female", "male", "unknown") if sex in policy.codes.get("sex", ())] or choices["sex"]
     choices["age_band"] = [band for band in policy.codes.get("age-band", ()) if band in choices["age_band"] or band not in looks_at]
@@ -100,6 +100,7 @@ def possible(pathway: Pathway, marks: Marks) -> dict[str, Step]:
 
 
 def _can_begin(step: Step, marks: Marks, others: Mapping[str, Step]) -> bool:
+    """Return True when a step can begin, once the given other steps can."""
     if not step.unless.isdisjoint(marks):
         return False
     if not all(any(_may_stand(mark, marks, others, step) for mark in group) for group in step.when):
@@ -111,10 +112,12 @@ def _can_begin(step: Step, marks: Marks, others: Mapping[str, Step]) -> bool:
 
 
 def _may_stand(mark: str, marks: Marks, steps: Mapping[str, Step], own: Step) -> bool:
+    """Return True when a mark can ever be set."""
     return mark in marks if "=" in mark else mark.partition(".")[0] in steps or mark.partition(".")[0] == own.id
 
 
 def _left(pathway: Pathway, marks: Marks) -> Residue:
+    """Return the residue of one procedure under these marks."""
     steps = possible(pathway, marks)
 
     def kept(marks: Marks) -> tuple[str, ...]:
@@ -150,7 +153,7 @@ def consent_class(pathway: Pathway, marks: Marks) -> str:
     return "awaited" if {"consent=unknown", "consent=not-asked"} & marks else "withheld"
 
 
-def said(pathway: Pathway) -> dict[str, set[str]]:
+def tested_marks(pathway: Pathway) -> dict[str, set[str]]:
     """Return the circumstances that a procedure tests: mark → the conditions that contain it."""
     found: dict[str, set[str]] = {}
     for step in pathway.steps:
@@ -168,7 +171,7 @@ def said(pathway: Pathway) -> dict[str, set[str]]:
     return {mark: places for mark, places in found.items() if "=" in mark}
 
 
-def _words(name: str, said: Mapping[str, set[str]], pathway: Pathway, policy: Policy) -> list[str]:
+def _words(name: str, tested: Mapping[str, set[str]], pathway: Pathway, policy: Policy) -> list[str]:
     """Return one word of each kind of a circumstance: words in the same conditions are equivalent, and so are all words in none."""
     usual = str(getattr(USUAL, name))
     allowed = [mark.partition("=")[2] for group in pathway.applies for mark in sorted(group) if mark.startswith(f"{name}=")]
@@ -179,19 +182,20 @@ def _words(name: str, said: Mapping[str, set[str]], pathway: Pathway, policy: Po
     if name in ("age", "concern") and allowed:
         kinds: dict[object, str] = {}
         for word in every:
-            kinds.setdefault((frozenset(said.get(f"{name}={word}", ())), word == "adult"), word)
+            kinds.setdefault((frozenset(tested.get(f"{name}={word}", ())), word == "adult"), word)
         return list(kinds.values())
     found: dict[frozenset[str], str] = {}
     for word in every:
-        found.setdefault(frozenset(said.get(f"{name}={word}", ())), word)
+        found.setdefault(frozenset(tested.get(f"{name}={word}", ())), word)
     return list(found.values())
 
 
-def _flags(said: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:
+def _flags(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:
+    """Return the combinations of flags that the procedure can tell apart."""
     kinds: dict[frozenset[str], str] = {}
-    for mark in sorted(said):
+    for mark in sorted(tested):
         if mark.startswith("flags="):
-            kinds.setdefault(frozenset(said[mark]), mark.partition("=")[2])
+            kinds.setdefault(frozenset(tested[mark]), mark.partition("=")[2])
     needed = [sorted(mark.partition("=")[2] for mark in group) for group in pathway.applies if all(m.startswith("flags=") for m in group)]
     flags = sorted(kinds.values())
     sets = [{flag for flag, taken in zip(flags[:FLAGS], bits, strict=True) if taken} for bits in product((0, 1), repeat=len(flags[:FLAGS]))]
@@ -199,8 +203,9 @@ def _flags(said: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ..
     return [tuple(sorted({*one, *(group[0] for group in needed if not one & set(group))})) for one in sets]
 
 
-def _languages(said: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:
-    marks = {*said, *(mark for group in pathway.applies for mark in group)}
+def _languages(tested: Mapping[str, set[str]], pathway: Pathway) -> list[tuple[str, ...]]:
+    """Return the languages that the procedure can tell apart."""
+    marks = {*tested, *(mark for group in pathway.applies for mark in group)}
     words = sorted(mark.partition("=")[2] for mark in marks if mark.startswith("languages="))
     return [("sq",), *((word,) for word in words if word != "sq")]
 

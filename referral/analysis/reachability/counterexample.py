@@ -24,7 +24,7 @@ LINES = 40
 UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
 
 
-class Told(Struct, frozen=True):
+class StoryLine(Struct, frozen=True):
     """One line of a story and the events that follow."""
 
     do: str
@@ -36,12 +36,12 @@ class Story(Struct, frozen=True):
 
     title: str
     taken: Mapping[str, int]
-    told: tuple[Told, ...]
+    told: tuple[StoryLine, ...]
 
 
 def story(title: str, way: Way, policy: Policy, about: str = "") -> Story:
     """Return the story of a way, up to the desk task that it is about; without one, to its end."""
-    lines: list[Told] = []
+    lines: list[StoryLine] = []
     for one in _lines(way):
         lines.append(one)
         if len(lines) >= LINES or (about and any(said.startswith("desk ") and f" {about}" in said for said in one.then)):
@@ -64,17 +64,18 @@ def text(found: Story, folder: str = "") -> str:
     return "\n".join(out) + "\n"
 
 
-def _lines(way: Way) -> Iterator[Told]:
+def _lines(way: Way) -> Iterator[StoryLine]:
     now, before = START, None
     for done in inputs(way.last):
         if not isinstance(done.body, Due):
-            yield from (Told(line) for line in _waits(done.now - now))
+            yield from (StoryLine(line) for line in _waits(done.now - now))
         now = done.now
-        yield Told(_do(done, before, way.given), tuple(describe(done.case, event, done.now) for event in done.events))
+        yield StoryLine(_do(done, before, way.given), tuple(describe(done.case, event, done.now) for event in done.events))
         before = done.case
 
 
 def _waits(micros: int) -> Iterator[str]:
+    """Yield the lines that let this time pass."""
     for size, unit in UNITS:
         if micros >= size:
             yield f"wait {micros // size} {unit}"
@@ -82,6 +83,7 @@ def _waits(micros: int) -> Iterator[str]:
 
 
 def _do(done: Decided, before: Case | None, given: Given) -> str:
+    """Return the input of a decision as a line of a story."""
     body = done.body
     if isinstance(body, Due):
         return "alarm"
@@ -93,6 +95,7 @@ def _do(done: Decided, before: Case | None, given: Given) -> str:
 
 
 def _refer(given: Given) -> Iterator[str]:
+    """Yield the words of the referral: every trait that is not as usual."""
     for name in given.traits.__struct_fields__:
         value = getattr(given.traits, name)
         if value != getattr(USUAL, name):
@@ -115,6 +118,7 @@ def _where(case: Case | None, offer_id: str) -> str:
 
 
 def _newest(case: Case, step: str, number: int) -> str:
+    """Return the id of the newest offer for a seat."""
     found = ""
     for (_, _, seat_number), _, run, seat in seats(case):
         if run.step == step and seat_number == number:
@@ -124,5 +128,6 @@ def _newest(case: Case, step: str, number: int) -> str:
 
 
 def _taken(given: Given, policy: Policy) -> Mapping[str, int]:
+    """Return the places that must be taken beforehand, so that a full agency is full."""
     full = [agency for agency, fault in given.faults.items() if fault is Fault.FULL]
     return {s.id: s.places for s in policy.services.values() if s.agency in full and s.places}

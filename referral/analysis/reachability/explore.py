@@ -116,6 +116,7 @@ def pairs(pathway: Pathway, singles: Sequence[Single]) -> Iterator[Way]:
 
 
 def _counts(fork: Fork, others: Sequence[Single] | Sequence[Fork]) -> bool:
+    """Return True when this failure is one that is combined with others."""
     if fork.fault is not Fault.SILENT:
         return fork.fault in PAIRED
     forks = [other.fork if isinstance(other, Single) else other for other in others]

@@ -97,6 +97,7 @@ def described(task: Task) -> str:
 
 
 def _nobody(policy: Policy, pathway: Pathway, id: str, seat: int, way: Way, child: str) -> Finding:
+    """Return the finding that no agency can be asked for a seat although none fails."""
     step = pathway.step(id)
     if step is None:
         return Finding("nobody", pathway.id, id, "", "nobody can be asked", who=child)
@@ -141,6 +142,7 @@ def _stands(policy: Policy, pathway: Pathway, case: Case, way: Way, child: str) 
 
 
 def _waits(pathway: Pathway, step: Step, run: Run, codes: str, child: str) -> Finding:
+    """Return the finding that a step is never done."""
     for rule, seat in zip(step.seats, run.seats, strict=True):
         if seat.offer is None and not seat.code and rule.holder is not None:
             verb = "decide" if step.kind is StepKind.DECIDE else "do"
@@ -151,6 +153,7 @@ def _waits(pathway: Pathway, step: Step, run: Run, codes: str, child: str) -> Fi
 
 
 def _circling(case: Case | None) -> list[str]:
+    """Return the three steps with the most rounds."""
     if case is None:
         return []
     counts: dict[str, int] = {}
@@ -250,6 +253,7 @@ def _overlapping(policy: Policy, pathway: Pathway, step: Step) -> Iterator[Findi
 
 
 def _waits_for(pathway: Pathway, id: str) -> str:
+    """Describe the conditions of a step."""
     step = pathway.by_id[id]
     said = [f"after {', '.join(sorted(step.after))}"] if step.after else []
     said += [f"when {' or '.join(sorted(group))}" for group in step.when]

@@ -58,8 +58,8 @@ class Result(Struct):
         self.tally.take(task, every)
         for way in every:
             for one in findings(policy, task, way):
-                told = None if one.key in self.found else story(f"{one.pathway}: {one.said}", way, policy, ABOUT.get(one.kind, ""))
-                _note(self.found, Found(one, task.places, told))
+                example = None if one.key in self.found else story(f"{one.pathway}: {one.said}", way, policy, ABOUT.get(one.kind, ""))
+                _note(self.found, Found(one, task.places, example))
             for one in notes(policy, task, way):
                 _note(self.weak, Found(one, task.places))
 
@@ -78,6 +78,7 @@ class Result(Struct):
 
 
 def _note(known: dict[Key, Found], found: Found) -> None:
+    """Add a finding, or its municipalities to the finding with the same key."""
     key = found.finding.key
     if key in known:
         found = structs.replace(known[key], places=tuple(dict.fromkeys((*known[key].places, *found.places))))

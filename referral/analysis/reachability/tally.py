@@ -107,5 +107,5 @@ def _count(row: Row, way: Way, beds: bool, start: int) -> None:
 
 def who(way: Way) -> str:
     """Return the agency that fails on a way, named by its step: municipalities of one class have other agencies in the same places."""
-    said = [f"{step}: {fault.value}" if step else "an agency is excluded" for _, step, fault in way.failing]
-    return ", then ".join(said)
+    failures = [f"{step}: {fault.value}" if step else "an agency is excluded" for _, step, fault in way.failing]
+    return ", then ".join(failures)

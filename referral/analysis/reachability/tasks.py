@@ -16,7 +16,7 @@ from referral.analysis.reachability.classes import (
     opened,
     possible,
     residue,
-    said,
+    tested_marks,
 )
 from referral.domain.events import Consent, Traits
 from referral.domain.policy import Policy
@@ -78,7 +78,7 @@ def _of(pathway: Pathway, policy: Policy, places: list[str], failing: int) -> It
     members: dict[object, dict[str, Circumstance]] = {}
     looks: dict[object, Look] = {}
     seen: set[object] = set()
-    named = {*said(pathway), *(mark for group in pathway.applies for mark in group)}
+    named = {*tested_marks(pathway), *(mark for group in pathway.applies for mark in group)}
     by_place = any(mark.startswith("found_in=") for mark in named)
     for given in circumstances(pathway, policy):
         begun = opened(policy, given.traits) or (pathway,)

@@ -204,6 +204,7 @@ class Walker:
         return other
 
     def _reached(self, world: World, way: Way, event: Any, own: str, since: int, arrived: bool) -> None:
+        """Record the first acceptance and the first place of the way."""
         opened = world.asked[event.offer_id][0]
         if opened.track_id != own:
             return
@@ -214,6 +215,7 @@ class Walker:
             way.bed = since
 
     def _ends(self, world: World, way: Way) -> bool:
+        """Return True when the way has ended: the track is over, a desk is asked, or the continuation is known from a parent way."""
         case = world.case
         assert case is not None
         own = next((track for track in case.tracks if track.pathway == self.pathway.id), None)

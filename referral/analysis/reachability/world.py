@@ -63,12 +63,12 @@ class Decided(Struct, frozen=True, eq=False):
 class World:
     """One case under way. asked: every open or ended offer by id. acts: planned acts of agencies. last: the newest decision."""
 
-    __slots__ = ("acts", "asked", "case", "given", "last", "now", "policy", "steps", "told")
+    __slots__ = ("acts", "asked", "case", "given", "last", "now", "policy", "repeats", "steps")
 
     def __init__(self, policy: Policy, given: Given) -> None:
         self.policy, self.given = policy, given
         self.case: Case | None = None
-        self.now, self.steps, self.told = given.start, 0, 0
+        self.now, self.steps, self.repeats = given.start, 0, 0
         self.asked: dict[str, tuple[e.OfferOpened, Fault | None]] = {}
         self.acts: dict[str, Act] = {}
         self.last: Decided | None = None
@@ -77,7 +77,7 @@ class World:
         """Return a copy of this world that goes on under other assumptions."""
         other = World.__new__(World)
         other.policy, other.given, other.case, other.now = self.policy, given, self.case, self.now
-        other.steps, other.told, other.last = self.steps, self.told, self.last
+        other.steps, other.repeats, other.last = self.steps, self.repeats, self.last
         other.asked, other.acts = dict(self.asked), dict(self.acts)
         return other
 
@@ -149,6 +149,7 @@ class World:
         return None if fault is Fault.FULL else fault
 
     def _plan(self, offer_id: str, event: Any, state: str) -> None:
+        """Plan the agency's next act about an offer, or drop the plan where it does nothing."""
         opened, fault = self.asked[offer_id]
         act = react(opened, event, state, self.now, self.given.pace, fault)
         if act is None:
@@ -162,13 +163,14 @@ class World:
         others = next_due(structs.replace(self.case, tasks=()))
         if others is not None and others <= due:
             return others
-        if self.told >= AGAIN:
+        if self.repeats >= AGAIN:
             return others
         if not any(act.at <= due for act in self.acts.values()):
-            self.told += 1
+            self.repeats += 1
         return due
 
     def _free(self, wanted: tuple[str, ...]) -> dict[str, int]:
+        """Return the free places of services; a full agency has none."""
         held = holds(self.case) if self.case is not None else {}
         faults, services = self.given.faults, self.policy.services
         full = Fault.FULL
@@ -177,6 +179,7 @@ class World:
         }
 
     def _answer(self, offer_id: str, act: Act) -> Struct:
+        """Return the input that an act becomes."""
         opened, _ = self.asked[offer_id]
         if act.word is e.Word.UNKNOWN:
             return e.RungFailed(offer_id=offer_id, rung=self._rung(offer_id), reason="nobody-on-duty", at=self.now)

@@ -97,28 +97,28 @@ def _hour(number: float) -> int:
 
 def _traits(dice: Dice, name: str, pathway: Pathway, place: str, policy: Policy) -> Traits:
     """Return traits to which the pathway applies; traits that it does not test follow the tables."""
-    said: dict[str, str] = {}
+    fixed: dict[str, str] = {}
     for number, group in enumerate(pathway.applies):
         mark = one_of({mark: rates.TRAITS.get(mark, 1.0) for mark in sorted(group)}, dice.throw(f"{name} applies {number}")[0])
         trait, _, word = mark.partition("=")
-        said[trait] = word
+        fixed[trait] = word
     sex, urgency, origin, asylum = dice.throw(f"{name} traits")
     band, language, home, _ = dice.throw(f"{name} person")
-    age = said.get("age", "child")
-    abroad = said.get("origin", "foreign" if origin < rates.FOREIGN.get(pathway.id, 0.03) else "domestic") == "foreign"
+    age = fixed.get("age", "child")
+    abroad = fixed.get("origin", "foreign" if origin < rates.FOREIGN.get(pathway.id, 0.03) else "domestic") == "foreign"
     flags = [f for f in policy.codes.get("flag", ()) if dice.throw(f"{name} flag {f}")[0] < rates.FLAGS.get(f, 0.002)]
     return Traits(
-        concern=said.get("concern", ""),
+        concern=fixed.get("concern", ""),
         age=age,
-        age_band=said.get("age_band") or _band(pathway.id, age, band, policy),
-        sex=said.get("sex", "female" if sex < rates.FEMALE.get(pathway.id, 0.5) else "male"),
-        found_in=said.get("found_in", place),
-        home=said.get("home", "" if abroad or home < 0.2 else place),
-        urgency=said.get("urgency", one_of(rates.URGENCY, urgency)),
-        origin="foreign" if abroad else said.get("origin", "domestic"),
-        asylum=said.get("asylum", one_of(rates.ASYLUM, asylum) if abroad else "not-claimed"),
-        languages=(said.get("languages", one_of(rates.LANGUAGES, language)),),
-        flags=tuple(sorted({*flags, *([said["flags"]] if "flags" in said else [])})),
+        age_band=fixed.get("age_band") or _band(pathway.id, age, band, policy),
+        sex=fixed.get("sex", "female" if sex < rates.FEMALE.get(pathway.id, 0.5) else "male"),
+        found_in=fixed.get("found_in", place),
+        home=fixed.get("home", "" if abroad or home < 0.2 else place),
+        urgency=fixed.get("urgency", one_of(rates.URGENCY, urgency)),
+        origin="foreign" if abroad else fixed.get("origin", "domestic"),
+        asylum=fixed.get("asylum", one_of(rates.ASYLUM, asylum) if abroad else "not-claimed"),
+        languages=(fixed.get("languages", one_of(rates.LANGUAGES, language)),),
+        flags=tuple(sorted({*flags, *([fixed["flags"]] if "flags" in fixed else [])})),
     )
 
 
@@ -149,8 +149,8 @@ def life(dice: Dice, arrival: Arrival) -> Iterator[tuple[int, Struct]]:
     when, later, _, _ = dice.throw(f"{arrival.name} when")
     at = arrival.at + int(when * FORTNIGHT)
     if withdraws < rates.WITHDRAWS:
-        said = consent(ConsentState.WITHDRAWN)
-        yield at, ConsentChanged(agency=arrival.agency, consent=said, received_at=at)
+        withdrawal = consent(ConsentState.WITHDRAWN)
+        yield at, ConsentChanged(agency=arrival.agency, consent=withdrawal, received_at=at)
     at = arrival.at + int(later * FORTNIGHT)
     if excludes < rates.EXCLUDES:
         yield at, ActorExcluded(agency=arrival.agency, kind=ActorKind.RELATION, actor="parent", received_at=at)

@@ -53,6 +53,7 @@ class Against:
             tally.beds(world.beds.finish())
 
     def _behind(self) -> int | None:
+        """Return the index of the world that is behind in time; None when both have ended."""
         one, other = (world.next_at for world in self.worlds)
         if one is None:
             return None if other is None else 1
@@ -79,6 +80,7 @@ class Against:
             del self._pairs[name]
 
     def _part(self, name: str, pair: Pair) -> None:
+        """Record the first decision at which the case goes elsewhere."""
         self._parted.add(name)
         live, (one, other) = pair.live, pair.waiting
         if one or other:

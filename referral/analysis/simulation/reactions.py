@@ -57,6 +57,7 @@ def looks_again(dice: Dice, live: Live, later: Look, at: int) -> Later | None:
 
 
 def _answer(live: Live, later: Answer, at: int) -> Struct | None:
+    """Return the answer that an act becomes, if the offer can still take it."""
     asked, act = live.offers.get(later.offer_id), later.act
     if asked is None or not fits(asked, act.word):
         return None
@@ -144,6 +145,7 @@ def _task(dice: Dice, live: Live, event: e.NeedsPerson, at: int, policy: Policy)
 
 
 def _look(dice: Dice, live: Live, task: e.NeedsPerson, at: int) -> Later:
+    """Plan a look of the desk at a task."""
     occasion = f"{live.name} {task.about} {task.step} {task.seat} looks"
     throw = dice.throw(f"{occasion} {live.again(occasion)}")
     return at + around(DESK, throw[0]), Look(task.task_id)

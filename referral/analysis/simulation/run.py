@@ -53,11 +53,11 @@ def run(wanted: Wanted, jobs: int, tell: Callable[[int], None]) -> Result:
     made = worlds(before, wanted.cases, wanted.seed, wanted.year)
     result = Result()
     if jobs < 2 or len(made) < 2:
-        for said in (said for caseload in made for said in one(caseload, after)):
-            if isinstance(said, Result):
-                result.add(said)
+        for message in (message for caseload in made for message in one(caseload, after)):
+            if isinstance(message, Result):
+                result.add(message)
             else:
-                tell(said)
+                tell(message)
         return result
     jobs = min(jobs, len(made))
     for found in shared(share, [(wanted, number, jobs) for number in range(jobs)], len(made), tell, Result):

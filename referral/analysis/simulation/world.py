@@ -72,6 +72,7 @@ class World:
         return done
 
     def _body(self, live: Live, item: Struct | int, at: int) -> Struct | None:
+        """Return the input that a queue item becomes; None when it has no effect any more."""
         if isinstance(item, int):
             if live.alarm != item:
                 return None
@@ -86,6 +87,7 @@ class World:
         return item
 
     def _decide(self, live: Live, body: Struct, at: int) -> Decided:
+        """Decide one input of a case, and queue everything that its people do next."""
         live.inputs += 1
         if isinstance(body, Due):
             cause = due_input(live.id, body.at, live.case.seq if live.case else 0)
@@ -116,6 +118,7 @@ class World:
         return Decided(at, live, body, case, events)
 
     def _alarm(self, live: Live, at: int) -> None:
+        """Queue the alarm of a case at its next due time."""
         assert live.case is not None
         due = next_due(live.case)
         if due is not None and due != live.alarm:

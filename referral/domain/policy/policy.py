@@ -90,6 +90,7 @@ class Policy:
         return self._asked[key]
 
     def _having(self, role: str, cover: str) -> list[Service]:
+        """Return the services with this role and cover word, in order of id."""
         return [s for _, s in sorted(self.services.items()) if role in s.roles and cover in s.covers]
 
     def _covers(self, area: str, place: str) -> list[str]:

@@ -227,16 +227,16 @@ class Pathway:
     @cached_property
     def places_at_once(self) -> bool:
         """Return True when the decision that begins the track may already ask for a place."""
-        told = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
-        return any(step.at_once or all(mark.partition(".")[0] in told for mark in step.after) for step in self.placements)
+        notices = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
+        return any(step.at_once or all(mark.partition(".")[0] in notices for mark in step.after) for step in self.placements)
 
     @cached_property
     def places_by_silence(self) -> bool:
         """Return True when a timeout may be the first event to ask for a place."""
         marks = {mark for step in self.placements for mark in (*step.after, *step.at_once, *step.again, *step.unless, *_all(step.when))}
         marks |= {mark for change in self.changes for mark in _all(change.when)}
-        told = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
-        missed = any(mark.endswith(".acknowledge-missed") or mark.partition(".")[0] in told for mark in marks)
+        notices = {step.id for step in self.steps if step.kind is StepKind.NOTIFY}
+        missed = any(mark.endswith(".acknowledge-missed") or mark.partition(".")[0] in notices for mark in marks)
         return missed or any(step.on_silence in step.codes for step in self.steps)
 
     @cached_property

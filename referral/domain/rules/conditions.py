@@ -116,9 +116,9 @@ CONSENT = {state: f"consent={state.value.lower().replace('_', '-')}" for state i
 @lru_cache(4096)
 def trait_marks(traits: Traits) -> Marks:
     """Return the marks of the traits. An uncertain age has its own mark; procedures name it beside `age=child`."""
-    one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
-    many = [f"{name}={getattr(traits, name)}" for name in one]
-    return frozenset([*many, *(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)])
+    names = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
+    found = [f"{name}={getattr(traits, name)}" for name in names]
+    return frozenset([*found, *(f"flags={flag}" for flag in traits.flags), *(f"languages={word}" for word in traits.languages)])
 
 
 def consent_mark(consent: Consent | None, now: int) -> str:

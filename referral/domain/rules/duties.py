@@ -82,6 +82,7 @@ def _step(policy: Policy, track: Track, run: Run) -> Step | None:
 
 
 def _needs_consent(policy: Policy, track: Track) -> bool:
+    """Return True when the procedure of a track needs consent; False where the procedure is unknown."""
     pathway: Pathway | None = policy.pinned.get(track.digest)
     return pathway is not None and pathway.consent.needed
 

@@ -120,9 +120,9 @@ def advance(d: DecisionContext, index: int, before: Track | None) -> None:
     marks = track_marks(d.case, track, pathway, d.policy, d.facts.now)
     if honour(d, track, pathway, marks) or (pathway.changes and follow_changes(d, index, pathway, marks)):
         return
-    said = len(d.events)
+    emitted = len(d.events)
     _steps(d, index, pathway, concerned, marks)
-    if said == len(d.events) or not pathway.has_rounds:  # a step that has just been done may open a further round
+    if emitted == len(d.events) or not pathway.has_rounds:  # a step that has just been done may open a further round
         _close(d, d.case.tracks[index], pathway, marks)
 
 

@@ -80,6 +80,7 @@ def merged(case: Case, proposal: Proposal) -> Traits:
 
 
 def _with(traits: Traits, proposal: Proposal) -> Traits:
+    """Return these traits with the changes of the proposal."""
     return replace(traits, **{name: getattr(proposal.traits, name) for name in _changes(proposal)})
 
 

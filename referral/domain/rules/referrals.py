@@ -125,10 +125,10 @@ def open_track(d: DecisionContext, pathway: Pathway, rule: str, opened_by: str |
 def unknown_traits(d: DecisionContext) -> None:
     """Open a desk task for a trait code that this policy does not define. Help starts with the traits that it does."""
     traits = d.case.traits
-    one = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
-    said = [(LISTS.get(name, name), getattr(traits, name)) for name in one]
-    said += [("language", word) for word in traits.languages] + [("flag", flag) for flag in traits.flags]
-    if any(code not in d.policy.codes.get(name, ()) for name, code in said):
+    names = ("concern", "age", "age_band", "sex", "found_in", "home", "urgency", "origin", "asylum")
+    codes = [(LISTS.get(name, name), getattr(traits, name)) for name in names]
+    codes += [("language", word) for word in traits.languages] + [("flag", flag) for flag in traits.flags]
+    if any(code not in d.policy.codes.get(name, ()) for name, code in codes):
         d.needs_person("unknown-traits")
 
 

@@ -103,8 +103,8 @@ def carry_over(d: DecisionContext, old: Track, before: Pathway, new_id: str, aft
             continue
         if step.kind is StepKind.DECIDE and set(was.codes) != set(step.codes):
             continue
-        taken = list(_taken(d, new_id, after, step, was, run))
-        if not taken and not run.verdict and run.outcome not in (SETTLED, OVERTAKEN):
+        carried = list(_taken(d, new_id, after, step, was, run))
+        if not carried and not run.verdict and run.outcome not in (SETTLED, OVERTAKEN):
             continue
         if latest(_track(d, new_id), step.id) is None:
             d.emit(
@@ -112,7 +112,7 @@ def carry_over(d: DecisionContext, old: Track, before: Pathway, new_id: str, aft
                     why=d.why(CARRIED_OVER, _track(d, new_id)), track_id=new_id, step=step.id, round=0, kind=step.kind, seats=step.roles
                 )
             )
-        for number, seat, service in taken:
+        for number, seat, service in carried:
             _carry(d, old, new_id, step, number, seat, service)
         _carry_outcome(d, old, new_id, step, run)
 
@@ -133,8 +133,8 @@ def _reached(old: Track, step: Step) -> Run | None:
     yet."""
     rounds = [run for run in reversed(old.runs) if run.step == step.id]
     if step.kind is StepKind.PLACE:
-        taken = [(max([0, *(RANK[o.state] for seat in run.seats for o in offers_of(seat))]), run) for run in rounds]
-        return next((run for least in (step.there, "ACCEPTED") for reached, run in taken if reached >= RANK[least]), None)
+        ranked = [(max([0, *(RANK[o.state] for seat in run.seats for o in offers_of(seat))]), run) for run in rounds]
+        return next((run for least in (step.there, "ACCEPTED") for reached, run in ranked if reached >= RANK[least]), None)
     return rounds[0] if rounds else None
 
 

@@ -163,10 +163,10 @@ def knock_anew(d: DecisionContext) -> None:
 def expire(d: DecisionContext, at: LocatedOffer, reason: str) -> None:
     """Expire the offer; `progress` asks the next agency. The holder of a seat that was to be handed over keeps it."""
     rule = _silence(at, "silence")
-    said = reason if rule == "silence" else rule
+    shown_reason = reason if rule == "silence" else rule
     if at.offer is at.seat.next:
-        return transfer_failed(d, at, How.EXPIRED, said, rule)
-    d.close(at.offer, How.EXPIRED, said, rule, at.track)
+        return transfer_failed(d, at, How.EXPIRED, shown_reason, rule)
+    d.close(at.offer, How.EXPIRED, shown_reason, rule, at.track)
     return complain(d, at, reason)
 
 

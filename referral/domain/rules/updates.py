@@ -33,9 +33,9 @@ from referral.domain.rules.switching import follow_changes
 
 def traits_changed(d: DecisionContext, body: TraitsChanged) -> None:
     """Handle changed traits. Those that would end a duty wait for a second party; an emergency takes effect at once."""
-    said = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: body.traits in (known.traits, merged(d.case, known)))
-    if said is not None:
-        return confirm_traits(d, said)
+    proposal = seconded(d, ChangeKind.TRAITS, body.agency, lambda known: body.traits in (known.traits, merged(d.case, known)))
+    if proposal is not None:
+        return confirm_traits(d, proposal)
     if is_live(d) and not is_desk(d, body.agency) and _would_end(d, lambda trial: _traits(trial, body.traits, "recorded")):
         if body.traits.urgency == "emergency" != d.case.traits.urgency:
             _traits(d, replace(d.case.traits, urgency="emergency"), "more-urgent")
@@ -124,8 +124,8 @@ def consent_changed(d: DecisionContext, body: ConsentChanged) -> None:
 def agreed(d: DecisionContext, agency: str, consent: Consent) -> None:
     """Apply a recorded consent, or hold it back. The agency that recorded the consent may record its withdrawal, which counts at once. A
     change by another agency that ends a duty or a limit, or by an agency that would gain access, waits for a second party."""
-    if (said := seconded(d, ChangeKind.CONSENT, agency, lambda known: known.consent == consent)) is not None:
-        return confirm_consent(d, said)
+    if (proposal := seconded(d, ChangeKind.CONSENT, agency, lambda known: known.consent == consent)) is not None:
+        return confirm_consent(d, proposal)
     if is_live(d) and _needs_second(d, agency, consent):
         return wait(d, ChangeKind.CONSENT, agency, None, consent=consent)
     answers = agency == d.case.consent_by or is_desk(d, agency)
@@ -176,8 +176,8 @@ def actor_excluded(d: DecisionContext, body: ActorExcluded) -> None:
     """Exclude an actor: it is asked nothing more and sees nothing from now on. A duty that it has taken ends when a second
     party confirms."""
     actor = f"{body.kind.value.lower()}:{body.actor}"
-    if (said := seconded(d, ChangeKind.EXCLUSION, body.agency, lambda known: known.actor == actor)) is not None:
-        return confirm_exclusion(d, said)
+    if (proposal := seconded(d, ChangeKind.EXCLUSION, body.agency, lambda known: known.actor == actor)) is not None:
+        return confirm_exclusion(d, proposal)
     if actor in d.case.excluded:
         return d.ignore("REPEATED")
     if not allowed(d, (actor,), d.case.traits.found_in):

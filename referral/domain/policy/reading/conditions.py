@@ -44,6 +44,7 @@ class Marking:
         return f"{step}.{word}"
 
     def marks(self, node: Node) -> Marks:
+        """Read a list of `step.word`."""
         return frozenset(self.mark(item) for item in node.each())
 
     def conditions(self, node: Node) -> tuple[Marks, ...]:

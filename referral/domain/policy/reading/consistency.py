@@ -27,11 +27,11 @@ def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
 def _waiting(pathway: Pathway, marking: Marking) -> None:
     """Report steps that wait for one another and so can never begin: the first step of each circle, with the circle."""
     stuck = _stuck(pathway)
-    told: set[str] = set()
+    reported: set[str] = set()
     for step in stuck.values():
         circle = _circle(step.id, stuck)
-        if circle and not told & set(circle):
-            told |= set(circle)
+        if circle and not reported & set(circle):
+            reported |= set(circle)
             first = next(one for one in pathway.steps if one.id in circle)
             turned = circle[circle.index(first.id) :] + circle[: circle.index(first.id)]
             node = dict(marking.steps[first.id].items())
@@ -63,8 +63,8 @@ def _stuck(pathway: Pathway) -> Mapping[str, Step]:
     """Return the steps that no sequence of answers makes ready, by id."""
     free: set[str] = set()
     left = {step.id: step for step in pathway.steps}
-    while found := [step for step in left.values() if not any(need not in free for need in _needs(step, free))]:
-        for step in found:
+    while ready := [step for step in left.values() if not any(need not in free for need in _needs(step, free))]:
+        for step in ready:
             free.add(step.id)
             del left[step.id]
     return left

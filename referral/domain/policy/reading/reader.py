@@ -45,12 +45,12 @@ class Reader:
 
     def finish(self) -> None:
         """Raises PolicyErrors if there are errors."""
-        told = sorted(self._errors, key=lambda e: (e[0].count("/"), *e))  # files that all others depend on come first
-        found = [f"{path}:{line}:{column}: {message}" for path, line, column, message in told]
-        if len(found) > MAX_ERRORS:
-            found[MAX_ERRORS:] = [f"and {len(found) - MAX_ERRORS} more errors; correct these first"]
-        if found:
-            raise PolicyErrors(tuple(found))
+        errors = sorted(self._errors, key=lambda e: (e[0].count("/"), *e))  # files that all others depend on come first
+        lines = [f"{path}:{line}:{column}: {message}" for path, line, column, message in errors]
+        if len(lines) > MAX_ERRORS:
+            lines[MAX_ERRORS:] = [f"and {len(lines) - MAX_ERRORS} more errors; correct these first"]
+        if lines:
+            raise PolicyErrors(tuple(lines))
 
     def open(self, path: str) -> Node:
         """Return the root of a file; an empty mapping, and an error, where the file is missing or is not YAML."""
@@ -117,18 +117,19 @@ class Node:
     def fields(self, required: Iterable[str], optional: Iterable[str] = (), why: str = "") -> Fields:
         """Return the values of a mapping with known keys; missing ones are absent nodes. why: added to the error about an unknown key."""
         must, may = tuple(required), tuple(optional)
-        found = Fields(self)
+        fields = Fields(self)
         for name, value in self.items():
             if name in must or name in may:
-                found[name] = value
+                fields[name] = value
             else:
                 value.key_error(f"{name} is not known here; {allowed(name, (*must, *may))}{f'; {why}' if why else ''}")
         for name in must:
-            if name not in found:
+            if name not in fields:
                 self.error(f"{name} is missing")
-        return found
+        return fields
 
     def there(self) -> bool:
+        """Return True when the value is present."""
         return self.node is not None
 
     def is_list(self) -> bool:
@@ -175,6 +176,7 @@ class Node:
         return tuple(found)
 
     def number(self, low: int, high: int) -> int:
+        """Return a whole number from low to high; low where it is absent or invalid."""
         if not self.there():
             return low
         value = self.word()
@@ -184,6 +186,7 @@ class Node:
         return int(value)
 
     def yes(self) -> bool:
+        """Return True for the word `true`."""
         return self.there() and self.word(("true", "false"), "value") == "true"
 
     def limit(self, clock: bool = False) -> Limit:

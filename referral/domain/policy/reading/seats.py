@@ -28,6 +28,7 @@ class Seating:
         return found
 
     def _seats(self, kind: str, get: Fields) -> list[SeatRule]:
+        """Return the rules of all seats, by kind of step."""
         roles = self.codes.get("role", ())
         match kind:
             case "ask" if "." in get["ask"].word():
@@ -46,25 +47,28 @@ class Seating:
                 return []
 
     def _own(self, name: str, node: Node, step: Fields) -> SeatRule:
+        """Return the rule of one seat of ask_together."""
         own = node.fields(("role",), SEAT)
         roles = self.codes.get("role", ())
         last = (own["last_resort"] if "last_resort" in own else step["last_resort"]).words(roles, "role")
         return self._rule(own, step, name, (own["role"].word(roles, "role"), *last))
 
     def _rule(self, own: Fields, step: Fields, name: str, roles: tuple[str, ...], last_resort: tuple[str, ...] = ()) -> SeatRule:
-        def said(word: str) -> Node:
+        """Return the rule of one seat: its own words, else those of its step."""
+
+        def setting(word: str) -> Node:
             return own[word] if word in own else step[word]
 
         reasons = self.codes.get("reason", ())
         return SeatRule(
             name=name,
             roles=roles,
-            areas=said("area").words(AREAS, "area", least=1) or ANYWHERE,
-            ladder=said("ladder").words(self.codes.get("rung", ()), "rung", least=1) or self.ladder,
-            shows=said("shows").words(self.sections, "section"),
-            skills=frozenset(said("requires").words(TAGS, "skill")),
-            may_decline=said("may_decline").words(reasons, "reason") or reasons,
-            statutory=said("statutory").yes(),
+            areas=setting("area").words(AREAS, "area", least=1) or ANYWHERE,
+            ladder=setting("ladder").words(self.codes.get("rung", ()), "rung", least=1) or self.ladder,
+            shows=setting("shows").words(self.sections, "section"),
+            skills=frozenset(setting("requires").words(TAGS, "skill")),
+            may_decline=setting("may_decline").words(reasons, "reason") or reasons,
+            statutory=setting("statutory").yes(),
             last_resort=last_resort,
         )
 
