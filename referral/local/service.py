@@ -67,7 +67,7 @@ class Worker(Server):
         return status == 503 and (b'"stopped"' in body or b'"fork"' in body)
 
     def _asked(self, port: int) -> tuple[int, bytes]:
-        """Return status and body of /readyz; 0 without an answer in 2 s: a process under SIGSTOP accepts the connection and never answers."""
+        """Return status and body of /readyz; 0 without an answer in 2 s: a process under SIGSTOP accepts the connection and then hangs."""
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             line.request("GET", "/readyz")
