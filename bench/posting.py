@@ -43,6 +43,7 @@ class Sender:
 
 
 async def post(url: str, token: str, body: bytes, rate: float, count: int, connections: int) -> list[Done]:
+    """Send `count` referrals over several connections. Return what became of each."""
     due: asyncio.Queue[float] = asyncio.Queue()
     start = time.monotonic() + 0.5
     for number in range(count):

@@ -39,10 +39,12 @@ class Run:
 
     @property
     def pace(self) -> float:
+        """Return the events in and out per second."""
         return topic.pace(self.outs, len(self.plan.inputs))
 
     @property
     def events(self) -> int:
+        """Return the number of inputs and outputs."""
         return len(self.outs) + len(self.plan.inputs)
 
 

@@ -23,6 +23,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> float | None:
+        """Return value / reference; None without a reference."""
         return None if not self.reference else self.value / self.reference
 
 
@@ -43,6 +44,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def show(rows: Iterable[Row]) -> None:
+    """Print the rows as a table."""
     table = Table("figure", "value", "unit", "reference", "ratio", "against", "wanted", "", box=None, header_style="bold")
     for row in rows:
         mark = "" if row.reached is None else "ok" if row.reached else "SHORT"

@@ -74,6 +74,7 @@ def read(signed: Signed | None, number: int) -> Read:
 
 
 def rows() -> Iterator[Row]:
+    """Measure the door, the auditor, and Ed25519 alone."""
     key = SignerKey(AGENCY, ED25519, bytes(32))
     policy, sent = rules(key), requests(key)
     began = time.perf_counter()

@@ -28,6 +28,7 @@ class Audit:
     against: dict[str, str] = field(default_factory=dict)
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        """Append the batch to the log, count repeats, and report forks and gaps."""
         read = await self.append(tx, batch.now, batch.inputs)
         await store.count(tx, read)
         if read.alarms:

@@ -32,6 +32,7 @@ def service(watch: Watch) -> Service:
 
 
 async def main(settings: Settings) -> None:
+    """Run the consumer loop, and the sender and the backlog watch beside it."""
     engine = database.engine(settings, "notifier", size=CONNECTIONS)
     mail = relay(settings.smtp, os.environ)
     figures = Figures()

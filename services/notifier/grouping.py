@@ -1,4 +1,4 @@
-"""Group knocks: one message carries every waiting knock of a person who was knocked often in the last minutes.
+"""Group knocks: one message carries every waiting knock of a person who was knocked often in the last ten minutes.
 
 A message only says "look at your inbox", so one message covers everything that waits there. No knock is refused or lost: each has its
 own event in the log, with the reference of the message that carried it.

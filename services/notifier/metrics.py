@@ -36,19 +36,24 @@ class Figures:
         self._paused = Gauge("referral_knocks_paused", "1 while `referral duty pause` holds everything back", registry=registry)
 
     def sent(self, channel: str, seconds: float) -> None:
+        """Count a sent message. seconds: from its first due time."""
         self._sent.labels(channel).inc()
         self._seconds.observe(max(0.0, seconds))
 
     def grouped(self, count: int) -> None:
+        """Count knocks that the message of another knock carried."""
         self._grouped.inc(count)
 
     def failed(self, channel: str, reason: str) -> None:
+        """Count a delivery that ended without a message."""
         self._failed.labels(channel, reason).inc()
 
     def put_off(self, channel: str, reason: str) -> None:
+        """Count a failed attempt that is retried."""
         self._put_off.labels(channel, reason).inc()
 
     def backlog(self, now: Backlog) -> None:
+        """Set the gauges of the waiting deliveries; a channel without any is 0."""
         self._channels |= now.waiting.keys()
         for channel in self._channels:
             waiting = now.waiting.get(channel, NOTHING)

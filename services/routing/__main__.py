@@ -30,6 +30,7 @@ def service(rules: CurrentPolicy, breaker: Breaker) -> Service:
 
 
 async def main(settings: Settings) -> None:
+    """Run the consumer loop, and the publisher of policies beside it."""
     engine = database.engine(settings, "routing", size=2)
     await run(service(CurrentPolicy(), Breaker()), background=(partial(publish, settings, engine),), settings=settings)
 

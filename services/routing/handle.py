@@ -25,6 +25,7 @@ class Routing:
     breaker: Breaker
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        """Decide the batch, save its states and places, and emit its events."""
         bundle = await self.rules.in_force(tx)
         before = await store.load(tx, {cause.case_id for cause in batch.inputs}, batch.keys)
         turn = await decide_all(tx, batch, bundle, before)

@@ -1,4 +1,4 @@
-"""Store routing's rows: case states (sealed), places, and the policy in force. One query and one write for many cases."""
+"""Store routing's rows: case states (sealed) and held places. One query and one write for many cases."""
 
 from __future__ import annotations
 

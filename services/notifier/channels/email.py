@@ -158,6 +158,7 @@ class Email:
             await line.login(self._relay.user, self._relay.password or "")
 
     async def send(self, address: str, message: Words, reference: str, at: int) -> None:
+        """Send one e-mail; if the failure concerns the server, drop the connection. Raises Refused or Unreached."""
         assert self._line is not None, "open() first"
         try:
             mail = letter(self._relay, address, message, reference, at)
@@ -173,6 +174,7 @@ class Email:
             raise failure
 
     async def close(self) -> None:
+        """Send QUIT, and close the connection."""
         if self._line is not None and self._line.is_connected:
             await _failure(self._line.quit(timeout=1.0), 1.0)
         self._drop()

@@ -21,11 +21,13 @@ PLANNED = frozenset({"interview", "plan"})
 
 
 def told(case: Case, body: e.CaseOpened | e.CaseChanged, at: int) -> None:
+    """Store the child's municipality, sex and age band as last known."""
     traits = body.traits
     case.traits = (intern(traits.found_in), intern(traits.sex), intern(traits.age_band))
 
 
 def track(case: Case, body: e.TrackChanged, at: int) -> str | None:
+    """Begin a run when a procedure opens; record its stage when it ends."""
     if body.state is e.TrackState.OPENED:
         run = next((run for run in case.runs if run.pathway == body.pathway), None)
         if run is None:
@@ -43,6 +45,7 @@ def track(case: Case, body: e.TrackChanged, at: int) -> str | None:
 
 
 def step_done(case: Case, body: e.StepDone, at: int) -> str | None:
+    """Record the end of the wait for a planned step."""
     if body.step in PLANNED and body.outcome == "done":
         if (run := (case.tracks or {}).get(body.track_id)) is None:
             return UNKNOWN_TRACK
@@ -51,6 +54,7 @@ def step_done(case: Case, body: e.StepDone, at: int) -> str | None:
 
 
 def opened(case: Case, body: e.OfferOpened, at: int) -> str | None:
+    """Store a new offer, take its place, and record its rung."""
     if (run := (case.tracks or {}).get(body.track_id)) is None:
         return UNKNOWN_TRACK
     if case.offers is None:
@@ -63,6 +67,7 @@ def opened(case: Case, body: e.OfferOpened, at: int) -> str | None:
 
 
 def escalated(case: Case, offer: Offer, body: e.OfferEscalated, at: int) -> None:
+    """Record the rung of an offer."""
     _on_rung(offer.run, body.rung, at)
 
 
@@ -87,6 +92,7 @@ def accepted(case: Case, offer: Offer, body: e.OfferAccepted, at: int) -> None:
 
 
 def arrived(case: Case, offer: Offer, body: e.OfferArrived, at: int) -> None:
+    """Record an arrival."""
     offer.answered = True
     offer.run.so("stage:arrived", at)
     if offer.beds:
@@ -125,19 +131,23 @@ def ended(case: Case, body: e.CaseClosed, at: int) -> None:
 
 
 def linked(case: Case, body: e.CaseLinked, at: int) -> None:
+    """Record that the case was joined with another case of the same person."""
     if body.how == "same-person":
         case.joined = min(case.joined or at, at)
 
 
 def raised(case: Case, body: e.CaseRaised, at: int) -> None:
+    """Store a case that was raised about the same child."""
     case.raised = (*case.raised, body.new_case_id)
 
 
 def withdrawn(case: Case, body: e.ReferralWithdrawn, at: int) -> None:
+    """Record the withdrawal of the referral."""
     case.withdrawn = min(case.withdrawn or at, at)
 
 
 def agreement(case: Case, body: e.ConsentChanged, at: int) -> str | None:
+    """Record the withdrawal of consent."""
     if body.consent.state is e.ConsentState.WITHDRAWN:
         case.withdrawn = min(case.withdrawn or at, at)
     return UNKNOWN_VALUE if body.consent.state is e.ConsentState.UNKNOWN else None

@@ -22,7 +22,7 @@ GATHER = 3
 LONGEST = 12
 """Months after which the threshold itself is enough (ours): a rare procedure is released once a year."""
 OPEN = ("declined.", "late.")
-"""Measures with long lists of parts: a part without any shown figure is left out."""
+"""Measures with long lists of parts: a part with a hidden figure is left out of the release."""
 
 
 class Measures(Struct, frozen=True):

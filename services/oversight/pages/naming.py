@@ -29,6 +29,7 @@ class Naming:
         return name if name != code or code[:1].isdigit() else code.replace("-", " ").replace("_", " ")
 
     def pathway(self, pathway: str) -> str:
+        """Return the name of a procedure."""
         return self.code("pathway", pathway)
 
     def measure(self, measure: str) -> str:
@@ -37,6 +38,7 @@ class Naming:
         return known.name[self.say.language] if known else stem(measure)
 
     def definition(self, measure: str) -> str:
+        """Return the definition of a measure; empty if it has none."""
         known = self.measures.get(stem(measure))
         return known.definition[self.say.language] if known else ""
 

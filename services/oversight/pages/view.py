@@ -34,13 +34,16 @@ class Block(Struct, frozen=True):
 
     @property
     def months(self) -> int:
+        """Return the number of its months."""
         return index(self.last) - index(self.first) + 1
 
     @property
     def id(self) -> str:
+        """Return its months as text, e.g. 2027-01..2027-03."""
         return f"{self.first}..{self.last}"
 
     def figure(self, measure: str, group: str) -> FigureReleased | None:
+        """Return a figure of the block; None if it has no such figure."""
         return self.tables.get(measure, {}).get(group)
 
     def measures(self, start: str) -> list[str]:
