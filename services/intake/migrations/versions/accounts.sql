@@ -1,4 +1,4 @@
--- Personal accounts of the staff inbox and their sessions; read and written only by services/intake/accounts.py.
+-- Personal accounts of the staff inbox and their sessions. services/intake/accounts/store.py writes them.
 CREATE TABLE intake.account (
     id text PRIMARY KEY,                    -- uuid: the `by` of answers and readings; never a name
     login text NOT NULL UNIQUE,             -- lower case

@@ -1,4 +1,4 @@
--- Every answer to an offer, and what routing made of it: who answered second is told that it changed nothing.
+-- Every answer to an offer, and its effect, so that a person who answered second learns that the answer changed nothing.
 CREATE TABLE intake.answer (
     decided_id text PRIMARY KEY,            -- id of the first event with which routing answers it
     case_id text NOT NULL,

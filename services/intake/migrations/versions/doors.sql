@@ -1,13 +1,13 @@
--- What the doors keep. Ids are text, times bigint µs UTC. Columns of type bytea named sealed are AES-256-GCM under a key of the case.
+-- Tables of the API and the pages. Ids are text, times bigint µs UTC. Columns of type bytea named sealed are AES-256-GCM under a key of the case.
 CREATE TABLE intake.agency_token (
     hash bytea PRIMARY KEY,                 -- SHA-256 of a token of 256 random bits
     agency text NOT NULL,
-    label text NOT NULL,                    -- which system holds it, in the agency's words
+    label text NOT NULL,                    -- name of the system that holds it, in the agency's words
     created_at bigint NOT NULL,
     revoked_at bigint
 );
 
--- One row for each thing that was taken under a key: the namespace of Idempotency-Key and of ce_id on ingress.<agency>.
+-- One row for each posting that was accepted under a key: the namespace of Idempotency-Key and of ce_id on ingress.<agency>.
 CREATE TABLE intake.submission (
     agency text NOT NULL,
     key bytea NOT NULL,                     -- HMAC of the key
@@ -21,7 +21,7 @@ CREATE TABLE intake.submission (
 );
 CREATE INDEX submission_case ON intake.submission (case_id);
 
--- What came in through ingress.<agency> under a key and could not be taken; a later good one under the same key stands above it.
+-- Records of ingress.<agency> that were refused, by key. A later accepted record under the same key takes precedence.
 CREATE TABLE intake.refusal (
     agency text NOT NULL,
     key bytea NOT NULL,
@@ -32,16 +32,16 @@ CREATE TABLE intake.refusal (
     PRIMARY KEY (agency, key)
 );
 
--- One row per case: locked by every reading, written by everything that may end reading.
+-- One row for each case. Every reading locks it, and every change that may end reading writes it.
 CREATE TABLE intake.casefile (
     case_id text PRIMARY KEY,
-    desk text NOT NULL,                     -- agency that gets what no rule can place
+    desk text NOT NULL,                     -- agency that gets the tasks that no rule can place
     drill boolean NOT NULL,
     opened_at bigint NOT NULL,
     closed_at bigint,
-    sealed_at bigint,                       -- what was written until then is never disclosed again, also when the case is reopened
-    sealed bytea NOT NULL,                  -- traits and consent as they hold now
-    changed bigint NOT NULL DEFAULT 0       -- counts what ended or began reading
+    sealed_at bigint,                       -- sections written until then are never disclosed again, also when the case is reopened
+    sealed bytea NOT NULL,                  -- traits and consent in force
+    changed bigint NOT NULL DEFAULT 0       -- number of changes that ended or began reading
 );
 
 CREATE TABLE intake.referral (
@@ -60,14 +60,14 @@ CREATE TABLE intake.section (
     case_id text NOT NULL,
     section text NOT NULL,
     version integer NOT NULL,
-    agency text NOT NULL,                   -- who wrote it
+    agency text NOT NULL,                   -- the writer's
     by text,                                -- account of the person
     at bigint NOT NULL,
     sealed bytea NOT NULL,
     PRIMARY KEY (case_id, section, version)
 );
 
--- The words that go with an answer (the reason of a decision, the child's view): the event only says that they are here.
+-- Texts recorded with an answer (the reason of a decision, the child's view). The event contains only their names.
 CREATE TABLE intake.recorded (
     case_id text NOT NULL,
     response_id text NOT NULL,
@@ -79,7 +79,7 @@ CREATE TABLE intake.recorded (
 );
 CREATE INDEX recorded_case ON intake.recorded (case_id);
 
--- What each agency holds, as routing decided it.
+-- Offers of each agency, as routing decided them.
 CREATE TABLE intake.offer (
     offer_id text PRIMARY KEY,
     case_id text NOT NULL,
@@ -101,7 +101,7 @@ CREATE TABLE intake.offer (
     codes text[] NOT NULL,
     needs text[] NOT NULL,
     skip text[] NOT NULL,
-    state text NOT NULL,                    -- OFFERED ACKNOWLEDGED ACCEPTED ON_HOLD, or how it ended
+    state text NOT NULL,                    -- OFFERED ACKNOWLEDGED ACCEPTED ON_HOLD, or the way in which it ended
     arrived boolean NOT NULL DEFAULT false,
     due bigint,
     due_what text NOT NULL,
@@ -109,7 +109,7 @@ CREATE TABLE intake.offer (
     changed_at bigint NOT NULL,
     closed_at bigint,
     reason text NOT NULL DEFAULT '',
-    declined_by text                        -- a decline ended reading; id of the InputIgnored by which routing would refuse it
+    declined_by text                        -- not NULL: a decline ended reading; id that routing's InputIgnored would have if it refused the decline
 );
 CREATE INDEX offer_open ON intake.offer (agency, due) WHERE closed_at IS NULL;
 CREATE INDEX offer_case ON intake.offer (case_id);
@@ -117,7 +117,7 @@ CREATE INDEX offer_calls ON intake.offer (case_id) WHERE closed_at IS NULL AND r
 
 CREATE TABLE intake.task (
     task_id text NOT NULL,
-    desk text NOT NULL,                     -- every desk that the task has climbed to has its row
+    desk text NOT NULL,                     -- one row for each desk to which the task has escalated
     case_id text NOT NULL,
     about text NOT NULL,
     track_id text,
@@ -146,7 +146,7 @@ CREATE TABLE intake.exclusion (
     PRIMARY KEY (case_id, kind, actor)
 );
 
--- Cases that belong together, as the case said it. Links of the kind `raised` are seen from the raised case alone.
+-- Links between cases, stored with the case that names the other. A link of the kind `raised` is shown in the raised case alone.
 CREATE TABLE intake.link (
     case_id text NOT NULL,
     other text NOT NULL,
@@ -155,7 +155,7 @@ CREATE TABLE intake.link (
 );
 CREATE INDEX link_other ON intake.link (other);
 
--- The timeline of a case: what, step, agency, offer and code of every event of routing that a person wants to see.
+-- The timeline of a case: word, step, agency, offer and code of every event of routing that a reader may need.
 CREATE TABLE intake.happening (
     case_id text NOT NULL,
     seq bigint NOT NULL,                    -- case_seq in referral-routing

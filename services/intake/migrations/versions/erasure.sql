@@ -1,23 +1,23 @@
--- Erasures and holds. Nothing here is about the child: accounts, a case id that means nothing any more, codes and times.
+-- Erasures and holds. They contain nothing about the child: only accounts, a case id that leads to nothing any more, codes and times.
 CREATE TABLE intake.erasure (
-    id text PRIMARY KEY,                    -- of its row in the queue, from which the event's id follows
+    id text PRIMARY KEY,                    -- of its row in the queue, from which the event's id is derived
     case_id text NOT NULL,
-    desk text NOT NULL,                     -- whose staff may still see it when the case is gone; empty: found on the topic after a restore
+    desk text NOT NULL,                     -- desk whose staff may still see the erasure when the case is gone; empty: found on the topic after a restore
     basis text NOT NULL,                    -- a word of erasure-basis
     requested_by text NOT NULL,
     requested_at bigint NOT NULL,
     refused_by text,
     refused_at bigint,
     approved_by text CHECK (approved_by <> requested_by),
-    approved_at bigint,                     -- from here on no door shows the case
-    destroyed_at bigint,                    -- the entry was in a published checkpoint before
+    approved_at bigint,                     -- after this time no entry point shows the case
+    destroyed_at bigint,                    -- later than the published checkpoint that contains the entry
     CHECK (refused_at IS NULL OR approved_at IS NULL),
     CHECK (destroyed_at IS NULL OR approved_at IS NOT NULL)
 );
 CREATE UNIQUE INDEX erasure_case ON intake.erasure (case_id) WHERE refused_at IS NULL;
 CREATE INDEX erasure_under_way ON intake.erasure (approved_at) WHERE approved_at IS NOT NULL AND destroyed_at IS NULL;
 
--- When the erasure of a case was approved. In the row that every door locks, so that who waits for the lock sees it.
+-- Time at which the erasure of a case was approved. It is in the row that every request locks, so that a request that waited for the lock sees it.
 ALTER TABLE intake.casefile ADD COLUMN erasing_at bigint;
 
 CREATE TABLE intake.hold (
@@ -31,5 +31,5 @@ CREATE TABLE intake.hold (
 );
 CREATE UNIQUE INDEX hold_case ON intake.hold (case_id, basis) WHERE lifted_at IS NULL;
 
--- How far the own topic was looked through for erasures. It goes back with the database, so after a restore they are found again.
+-- First offset of referral-intake that was not read for erasures. A restore resets it with the database, so erasures after the copy are found again.
 CREATE TABLE intake.erasure_read (partition integer PRIMARY KEY, next bigint NOT NULL);
