@@ -173,7 +173,7 @@ def find(archive: Archive, size: int, column: str, word: str) -> list[int]:
     return indexes
 
 
-def said_in(entry: Entry) -> str:
+def export_path(entry: Entry) -> str:
     """Return the path of the export file that repeats the content of this entry; "" where no file does."""
     if entry.kind is Kind.KEYS:
         return POLICY

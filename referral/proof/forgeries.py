@@ -20,7 +20,7 @@ TORN = (Kind.FORK, Kind.GAP)
 """Kinds that audit logs where a sequence was not the next one. Cases with such entries are examined here."""
 
 
-class Genuine(Struct, frozen=True, kw_only=True):
+class SealVerdict(Struct, frozen=True, kw_only=True):
     """The verdict on the records of torn cases.
 
     forged: indexes of entries whose seal does not open. kinds: index → true kind of an entry that was logged as a fork.
@@ -37,29 +37,29 @@ class Genuine(Struct, frozen=True, kw_only=True):
         """Return True if nothing shows that the entry is not the case's own."""
         return not (entry.idx in self.forged or entry.idx in self.twins or entry.idx in self.ahead)
 
-    def put_right(self, entry: Entry) -> Entry:
+    def corrected(self, entry: Entry) -> Entry:
         """Return the entry with its true kind."""
         return structs.replace(entry, kind=self.kinds[entry.idx]) if entry.idx in self.kinds else entry
 
 
-def genuine(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> Genuine:
+def judge_seals(entries: Iterable[Entry], keys: Mapping[str, bytes]) -> SealVerdict:
     """Judge the records of torn cases. entries: all entries of the TORN cases, in the order of idx."""
     forged, kinds, ahead = set[int](), dict[int, Kind](), set[int]()
-    taken: dict[tuple[str, str], dict[int, list[int]]] = {}
+    seen: dict[tuple[str, str], dict[int, list[int]]] = {}
     for entry in entries:
         if entry.case_id not in keys or entry.kind not in SEQUENCED | {Kind.FORK}:
             continue
         if not _opens(entry, keys[entry.case_id]):
             forged.add(entry.idx)
             continue
-        of_case = taken.setdefault((entry.topic, entry.case_id), {})
+        of_case = seen.setdefault((entry.topic, entry.case_id), {})
         if entry.kind is Kind.FORK:
             kinds[entry.idx], _ = sort(entry.topic, entry.partition, entry.key, entry.value, entry.headers)
             if entry.case_seq not in of_case:
                 ahead.update(idx for seq, places in of_case.items() if seq > entry.case_seq for idx in places)
         of_case.setdefault(entry.case_seq, []).append(entry.idx)
-    twins = (idx for of_case in taken.values() for places in of_case.values() if len(places) > 1 for idx in places)
-    return Genuine(forged=frozenset(forged), kinds=kinds, twins=frozenset(twins), ahead=frozenset(ahead))
+    twins = (idx for of_case in seen.values() for places in of_case.values() if len(places) > 1 for idx in places)
+    return SealVerdict(forged=frozenset(forged), kinds=kinds, twins=frozenset(twins), ahead=frozenset(ahead))
 
 
 def _opens(entry: Entry, key: bytes) -> bool:

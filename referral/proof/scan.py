@@ -101,9 +101,9 @@ def _compare(entry: Entry, columns: list[Any], report: Report) -> None:
     for name, column in zip(COLUMNS, columns, strict=True):
         if getattr(entry, name) != column:
             what = f"the table is searched by another {name} than the leaf has: who asks for this entry does not find it"
-            report.say(finding(Weight.BAD, "COLUMN_DIFFERS", entry, what))
+            report.add_finding(finding(Weight.BAD, "COLUMN_DIFFERS", entry, what))
 
 
 def _end(report: Report, code: str, idx: int, what: str, weight: Weight = Weight.BAD) -> NoReturn:
-    report.say(Finding(weight=weight, code=code, idx=idx, where="nothing after it was judged", what=what))
+    report.add_finding(Finding(weight=weight, code=code, idx=idx, where="nothing after it was judged", what=what))
     raise Ended

@@ -21,7 +21,7 @@ from referral.proof.verify.policies import Bundles
 from referral.proof.verify.report import Report
 
 
-def elsewhere(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> int:
+def run(book: Casebook, keys: Keys, folder: Path, case: str, as_json: bool) -> int:
     """Compare the cases and print the result; return the exit code. case: only this one; empty for all."""
     try:
         other = domain.compile(activate.read(folder))

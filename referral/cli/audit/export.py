@@ -154,5 +154,5 @@ def _schemas(wanted: Export, bundle: Tile) -> None:
             entry = archive.join(start + place, one, kept).entry
         except NewerVersion:
             continue
-        if entry.kind is Kind.SCHEMA and (path := archive.said_in(entry)):
+        if entry.kind is Kind.SCHEMA and (path := archive.export_path(entry)):
             audit_folder.put(wanted.folder, path, entry.value)

@@ -58,7 +58,7 @@ class Verdict(Struct, frozen=True):
     size: int = 0
 
 
-class Ground(Struct, frozen=True):
+class LogHeads(Struct, frozen=True):
     """The heads of the walk: size and root of everything stored; the edge at an older checkpoint that an earlier run verified.
 
     seen: Unix seconds at which a quorum had signed, and the number of entries that it signed.
@@ -85,46 +85,52 @@ def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
         published = archive.trusted(there, asked.pinned)
     except Malformed as error:
         code = error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"
-        report.say(_about_log(Weight.BAD, code, str(error)))
+        report.add_finding(_about_log(Weight.BAD, code, str(error)))
         return Verdict(report, None)
     if published and asked.max_age is not None and (why := published.accepted.old(asked.now, asked.max_age)):
-        report.say(_about_log(Weight.UNCHECKED, "STALE", f"the log may stand still: {why}"))
+        report.add_finding(_about_log(Weight.UNCHECKED, "STALE", f"the log may stand still: {why}"))
     try:
-        ground = _ground(there, published, asked, report)
-        with Spool() as aside:
-            _all(there, ground, asked, report, aside, bar)
+        heads = _log_heads(there, published, asked, report)
+        with Spool() as spool:
+            _all(there, heads, asked, report, spool, bar)
     except Ended:
         return Verdict(report, published)
     # After the walk, which has compared these hashes with the entries.
-    if published and merkle.root(ground.nodes, published.size) != published.root:
-        report.say(_about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint"))
-    return Verdict(report, published, ground.size)
+    if published and merkle.root(heads.nodes, published.size) != published.root:
+        report.add_finding(
+            _about_log(Weight.BAD, "FORKED", f"the first {published.size} entries make another root than the published checkpoint")
+        )
+    return Verdict(report, published, heads.size)
 
 
-def _ground(there: Archive, published: Trusted | None, asked: Asked, report: Report) -> Ground:
+def _log_heads(there: Archive, published: Trusted | None, asked: Asked, report: Report) -> LogHeads:
     """Compare the heads with one another. Ended."""
     try:
         size, root = archive.head(there, published)
         nodes, since = archive.nodes(there, size), START
         if published is None:
             weight = Weight.NOTE if asked.pinned is None and there.read(archive.POLICY) is None else Weight.UNCHECKED
-            report.say(_about_log(weight, "NO_CHECKPOINT", "no checkpoint with a quorum of witnesses is there: nobody vouches for the log"))
+            report.add_finding(
+                _about_log(weight, "NO_CHECKPOINT", "no checkpoint with a quorum of witnesses is there: nobody vouches for the log")
+            )
         elif published.size > size:
             raise _Bad("TRUNCATED", f"{published.size} entries are signed and witnessed, {size} are there")
         elif published.size == size and published.root != root:
             raise _Bad("FORKED", "the published checkpoint has another root than the log at the same size")
         elif size > published.size:
             what = f"{size - published.size} entries stand above the published checkpoint: nobody but the log vouches for them yet"
-            report.say(_about_log(Weight.NOTE, "ABOVE", what))
+            report.add_finding(_about_log(Weight.NOTE, "ABOVE", what))
         if asked.since is not None:
             since = _since(there, asked, published, size)
     except _Bad as bad:
-        report.say(_about_log(Weight.BAD, bad.code, bad.what))
+        report.add_finding(_about_log(Weight.BAD, bad.code, bad.what))
         raise Ended from None
     except Malformed as error:
-        report.say(Finding(weight=Weight.BAD, code=error.reason.upper(), idx=getattr(error, "leaf", None), where="log", what=str(error)))
+        report.add_finding(
+            Finding(weight=Weight.BAD, code=error.reason.upper(), idx=getattr(error, "leaf", None), where="log", what=str(error))
+        )
         raise Ended from None
-    return Ground(size, root, nodes, since, (published.accepted.seen, published.size) if published else (None, 0))
+    return LogHeads(size, root, nodes, since, (published.accepted.seen, published.size) if published else (None, 0))
 
 
 class _Bad(Exception):
@@ -147,59 +153,59 @@ def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -
     return edge
 
 
-def _all(there: Archive, ground: Ground, asked: Asked, report: Report, aside: Spool, bar: Progress) -> None:
+def _all(there: Archive, heads: LogHeads, asked: Asked, report: Report, spool: Spool, bar: Progress) -> None:
     """Run both passes. If sequences are torn, repeat the first pass with the verdict on the genuine records. Ended."""
-    task = bar.add_task("entries hashed", total=ground.size)
-    touched = _touched(there, ground, report)
-    torn, said = set[str](), dict[str, Entry]()
+    task = bar.add_task("entries hashed", total=heads.size)
+    touched = _touched(there, heads, report)
+    torn, repeated = set[str](), dict[str, Entry]()
     intake = intake_key.named(asked.pinned or b"")
-    proof = Verification(asked.keys, (), *ground.seen, intake=intake)
+    proof = Verification(asked.keys, (), *heads.seen, intake=intake)
     try:
-        for joined, proven in _entries(there, ground, touched, proof.report):
+        for joined, proven in _entries(there, heads, touched, proof.report):
             entry = joined.entry
             _take(proof, joined, proven)
-            if path := archive.said_in(entry):
-                said[path] = entry
+            if path := archive.export_path(entry):
+                repeated[path] = entry
             if entry.case_id and proven:
-                aside.put(entry)
+                spool.put(entry)
                 if entry.kind in TORN:
                     torn.add(entry.case_id)
             if entry.idx % FULL == FULL - 1:
                 bar.advance(task, FULL)
-        bar.update(task, completed=ground.size)
-        aside.full()
+        bar.update(task, completed=heads.size)
+        spool.full()
         if torn:
-            proof = Verification(asked.keys, of(aside.folder, torn), *ground.seen, intake=intake)
-            for joined, proven in _entries(there, ground, touched, proof.report):
+            proof = Verification(asked.keys, of(spool.folder, torn), *heads.seen, intake=intake)
+            for joined, proven in _entries(there, heads, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()
-        _said_again(there, said, proof.report)
+        _said_again(there, repeated, proof.report)
     except Ended:
         report.add(proof.report)
         raise
     known = proof.cases()
     report.add(proof.report)
     task = bar.add_task("cases decided again", total=BUCKETS)
-    for part in _parts(aside.folder, known, asked.jobs, lambda: bar.advance(task)):
+    for part in _parts(spool.folder, known, asked.jobs, lambda: bar.advance(task)):
         report.add(part.report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
 
 
-def _said_again(there: Archive, said: Mapping[str, Entry], report: Report) -> None:
+def _said_again(there: Archive, repeated: Mapping[str, Entry], report: Report) -> None:
     """Check the files of an export that repeat the content of an entry."""
-    for path, entry in said.items():
+    for path, entry in repeated.items():
         data = there.read(path)
         if data is not None and digest(data) != entry.sha256:
-            report.say(finding(Weight.BAD, "FILE_DIFFERS", entry, f"{path} is not what this entry says"))
+            report.add_finding(finding(Weight.BAD, "FILE_DIFFERS", entry, f"{path} is not what this entry says"))
 
 
-def _entries(there: Archive, ground: Ground, touched: set[str], report: Report) -> Iterator[tuple[Joined, bool]]:
-    def wanted(said: Leaf) -> bool:
-        return said.case_id in touched or said.kind in ALWAYS
+def _entries(there: Archive, heads: LogHeads, touched: set[str], report: Report) -> Iterator[tuple[Joined, bool]]:
+    def wanted(leaf: Leaf) -> bool:
+        return leaf.case_id in touched or leaf.kind in ALWAYS
 
-    if ground.since.size:
-        yield from before(there, ground.since.size, ground.size, ground.nodes, wanted, report)
-    for joined in walk(there, ground.size, ground.root, report, ground.since):
+    if heads.since.size:
+        yield from before(there, heads.since.size, heads.size, heads.nodes, wanted, report)
+    for joined in walk(there, heads.size, heads.root, report, heads.since):
         yield joined, True
 
 
@@ -209,16 +215,16 @@ def _take(proof: Verification, joined: Joined, proven: bool) -> None:
         proof.passed(entry)
     else:
         if joined.here and not joined.fits:
-            proof.report.say(finding(Weight.BAD, "REST_DIFFERS", entry, "key or headers are not the ones that were logged"))
+            proof.report.add_finding(finding(Weight.BAD, "REST_DIFFERS", entry, "key or headers are not the ones that were logged"))
         proof.take(entry)
 
 
-def _touched(there: Archive, ground: Ground, report: Report) -> set[str]:
+def _touched(there: Archive, heads: LogHeads, report: Report) -> set[str]:
     """Return the cases that have an entry after the older checkpoint. `before` hashes their older leaves."""
-    old, found = ground.since.size, set[str]()
+    old, found = heads.since.size, set[str]()
     try:
-        for number in range(old // FULL, -(-ground.size // FULL)) if old else ():
-            for leaf in archive.bundle(there, number, ground.size)[max(0, old - number * FULL) :]:
+        for number in range(old // FULL, -(-heads.size // FULL)) if old else ():
+            for leaf in archive.bundle(there, number, heads.size)[max(0, old - number * FULL) :]:
                 found.add(wire.decode(leaf).case_id or "")
     except (Malformed, NewerVersion):
         return found  # the walk reports it

@@ -111,7 +111,7 @@ def replay_command(
     with source.opened(export, key) as there:
         book, head = casebook(there.archive, pinned)
         if policy is not None:
-            return counterfactual.elsewhere(book, there.keys, policy, case, as_json)
+            return counterfactual.run(book, there.keys, policy, case, as_json)
         if at:
             return _at(book, there.keys, case, at, as_json)
         lines = list(told(book, there.keys, wanted))

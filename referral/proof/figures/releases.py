@@ -64,7 +64,7 @@ class Checked(Struct):
     delayed: int = 0
     differs: list[Differs] = field(default_factory=list)
 
-    def say(self, what: str, said: object, ours: object) -> None:
+    def compare(self, what: str, said: object, ours: object) -> None:
         if said == ours:
             self.same += 1
         else:
@@ -85,12 +85,12 @@ def check(release: Release, before: Sequence[Release], log: Log, policy: Policy,
     made, figures, close = release.made, release.figures, plain.close_of(release.made.month)
     result = Checked(made.release, made.month, later=sum(at >= close for at in log.erased.values()))
     ordered = sorted(figures, key=name)
-    result.say("digest", made.digest, hashlib.sha256(b"".join(codec.encode(figure) for figure in ordered)).hexdigest())
+    result.compare("digest", made.digest, hashlib.sha256(b"".join(codec.encode(figure) for figure in ordered)).hexdigest())
     marks = Counter(figure.mark for figure in figures)
     counts = (made.figures, made.shown, made.hidden, made.waiting)
-    result.say("figures, shown, hidden, waiting", counts, (len(figures), *(marks[m] for m in (Mark.SHOWN, Mark.HIDDEN, Mark.WAITING))))
-    result.say("figures of this number", sum(figure.release == made.release for figure in figures), len(figures))
-    result.say("figures told twice", len(figures) - len({name(figure) for figure in figures}), 0)
+    result.compare("figures, shown, hidden, waiting", counts, (len(figures), *(marks[m] for m in (Mark.SHOWN, Mark.HIDDEN, Mark.WAITING))))
+    result.compare("figures of this number", sum(figure.release == made.release for figure in figures), len(figures))
+    result.compare("figures told twice", len(figures) - len({name(figure) for figure in figures}), 0)
     if logged is not None:
         _as_logged(result, release, logged)
     _blocks(result, release, before, log)
@@ -108,10 +108,10 @@ def check(release: Release, before: Sequence[Release], log: Log, policy: Policy,
 def _as_logged(result: Checked, release: Release, logged: Release) -> None:
     """Compare the release with the logged one, field by field. Somebody could show another release, or write a second one to the topic."""
     for part in ReleaseMade.__struct_fields__:
-        result.say(f"{part}, as it was logged", getattr(release.made, part), getattr(logged.made, part))
+        result.compare(f"{part}, as it was logged", getattr(release.made, part), getattr(logged.made, part))
     said, ours = ({name(one): (one.value, one.mark.value) for one in each.figures} for each in (release, logged))
     for figure in sorted(said.keys() | ours.keys()):
-        result.say(f"{figure}, as it was logged", said.get(figure), ours.get(figure))
+        result.compare(f"{figure}, as it was logged", said.get(figure), ours.get(figure))
 
 
 def _by_block(figures: Iterable[FigureReleased]) -> Mapping[tuple[str, str, str], list[FigureReleased]]:
@@ -131,14 +131,14 @@ def _blocks(result: Checked, release: Release, before: Sequence[Release], log: L
     published = {(figure.pathway, figure.first, figure.last) for figure in release.figures if figure.pathway}
     earlier = {key for other in before for key in _told(other)}
     if made.corrects is not None:
-        result.say("blocks that were not told before", sorted(published - earlier), [])
+        result.compare("blocks that were not told before", sorted(published - earlier), [])
         return
     expected = set[tuple[str, str, str]]()
     began = {child.pathway for child in log.children if plain.month_of(child.began) <= made.month}
     for pathway in {figure.pathway for figure in release.figures if figure.pathway} | began:
         last = max((month for other, _, month in earlier if other == pathway), default="")
         expected.add((pathway, plain.next_month(last) if last else begins, made.month))
-    result.say("blocks", sorted(published), sorted(expected))
+    result.compare("blocks", sorted(published), sorted(expected))
 
 
 def _told(release: Release) -> Iterable[tuple[str, str, str]]:
@@ -151,15 +151,15 @@ def _figures(result: Checked, made: ReleaseMade, figures: Iterable[FigureRelease
         if figure.mark is Mark.WAITING:
             result.waiting += 1
             result.delayed += ours["children", "all"] >= k
-            result.say(f"{name(figure)} waits", figure.value, None)
+            result.compare(f"{name(figure)} waits", figure.value, None)
         elif key not in ours and not figure.measure.startswith("wait."):
-            result.say(f"{name(figure)} is a figure", "told", "unknown")
+            result.compare(f"{name(figure)} is a figure", "told", "unknown")
         elif figure.mark is Mark.HIDDEN:
             result.hidden += 1
-            result.say(f"{name(figure)} is hidden", figure.value, None)
+            result.compare(f"{name(figure)} is hidden", figure.value, None)
         else:
-            result.say(name(figure), figure.value, ours.get(key))
-            result.say(f"{name(figure)} may be shown", _may_be_shown(figure, ours, k), True)
+            result.compare(name(figure), figure.value, ours.get(key))
+            result.compare(f"{name(figure)} may be shown", _may_be_shown(figure, ours, k), True)
 
 
 def _may_be_shown(figure: FigureReleased, ours: plain.Figures, k: int) -> bool:

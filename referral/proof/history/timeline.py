@@ -11,7 +11,7 @@ from referral.domain.events.head import CauseKind
 from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain
-from referral.proof.forgeries import TORN, Genuine, genuine
+from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import unseal
 from referral.proof.history.wording import MARKS, Names, Wording, names, say
 from referral.wire import policy_digest
@@ -60,8 +60,10 @@ def timeline(entries: Sequence[Entry], key: bytes | None) -> list[Line]:
 
     entries: all of the case, in the order of idx.
     """
-    right = genuine(entries, {entry.case_id: key for entry in entries if key}) if any(e.kind in TORN for e in entries) else Genuine()
-    entries = [right.put_right(entry) for entry in entries]
+    right = (
+        judge_seals(entries, {entry.case_id: key for entry in entries if key}) if any(e.kind in TORN for e in entries) else SealVerdict()
+    )
+    entries = [right.corrected(entry) for entry in entries]
     erased = any(entry.kind is Kind.ERASURE for entry in entries)
     bodies = {entry.idx: _body(entry, key) for entry in entries if entry.kind not in MARKS and (key or entry.kind is Kind.ERASURE)}
     known = names(body for body in bodies.values() if isinstance(body, Struct))

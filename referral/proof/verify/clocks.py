@@ -76,7 +76,7 @@ class Clocks(Struct, kw_only=True):
         for late in sorted(self.lates, key=lambda one: one.first.idx):
             self._late(late)
         for found in self.said:
-            self.report.say(found)
+            self.report.add_finding(found)
         self._still()
 
     def _broker(self, entry: Entry, came: int) -> None:
@@ -118,19 +118,21 @@ class Clocks(Struct, kw_only=True):
         start, end = (first.recorded_at + TOLERANCE_US) // MINUTE_US + 1, (first.kafka_time * 1000 - TOLERANCE_US) // MINUTE_US
         busy = any(minute in self.minutes for minute in range(start, min(end, start + 60 * 24 * 366)))
         if not busy:
-            self.report.say(finding(Weight.NOTE, "RECORDED_LATE", first, f"{waited}, and the broker took nothing in between: it was away"))
+            self.report.add_finding(
+                finding(Weight.NOTE, "RECORDED_LATE", first, f"{waited}, and the broker took nothing in between: it was away")
+            )
         elif late.most <= STOOD_US:
             what = f"{waited}, while the broker took others: the writer stood still before it published"
-            self.report.say(finding(Weight.NOTE, "RECORDED_LATE", first, what))
+            self.report.add_finding(finding(Weight.NOTE, "RECORDED_LATE", first, what))
         else:
             what = f"{waited}, while the broker took others: the writer stood still so long, or its clock was set back; ask who ran it"
-            self.report.say(finding(Weight.UNCHECKED, "RECORDED_LATE", first, what))
+            self.report.add_finding(finding(Weight.UNCHECKED, "RECORDED_LATE", first, what))
 
     def _beat(self, entry: Entry) -> None:
         try:
             beat = read(entry)
         except Malformed as error:
-            self.report.say(finding(Weight.BAD, "BODY", entry, f"it is said to be a heartbeat, and cannot be read: {error}"))
+            self.report.add_finding(finding(Weight.BAD, "BODY", entry, f"it is said to be a heartbeat, and cannot be read: {error}"))
             return
         self.drill = self.drill or beat.drill
         if self.beats and entry.logged_at - self.beats[-1][0].logged_at > STILL_S * SECOND_US:
@@ -150,16 +152,16 @@ class Clocks(Struct, kw_only=True):
         if self.seen is not None and last.idx < self.size and self.seen * SECOND_US - last.logged_at > STILL_S * SECOND_US:
             still = _long(self.seen * SECOND_US - last.logged_at)
             what = f"this is the last heartbeat, and its witnesses signed {still} later: audit's clock stood still, or nothing was logged"
-            self.report.say(finding(Weight.UNCHECKED, "STOOD_STILL", last, what))
+            self.report.add_finding(finding(Weight.UNCHECKED, "STOOD_STILL", last, what))
         if last.logged_at - old.logged_at < STILL_S * SECOND_US:
             return
         since = _long(last.logged_at - old.logged_at)
         if all(beat.ends is None for _, beat in self.beats):
             what = f"the broker has not answered audit for {since}: what stands in the topics is not known"
-            self.report.say(finding(Weight.UNCHECKED, "BROKER_AWAY", last, what))
+            self.report.add_finding(finding(Weight.UNCHECKED, "BROKER_AWAY", last, what))
         if left := now.left(before):
             what = f"audit has not read what stood in the topics {since} before: {', '.join(_few(left))}"
-            self.report.say(finding(Weight.UNCHECKED, "NOT_READ", last, what))
+            self.report.add_finding(finding(Weight.UNCHECKED, "NOT_READ", last, what))
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
         self.said.append(finding(Weight.BAD, code, entry, what))

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from referral.domain.events import Quarantined
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import NOWHERE, OWN, OWNERS, SEQUENCED, Entry, Kind, digest, plain, sort
-from referral.proof.forgeries import Genuine
+from referral.proof.forgeries import SealVerdict
 from referral.proof.history.case import unseal
 from referral.proof.verify.report import Report, Weight, finding
 from referral.wire import intake_key
@@ -16,11 +16,11 @@ NAMED = 1_000
 """Missing sequences that are reported one by one before an entry (ours): a case has some hundred."""
 
 
-class Density(Struct, kw_only=True):
+class Completeness(Struct, kw_only=True):
     """The completeness check. It takes the entries once, in the order of idx. judged: the verdict on the cases with torn sequences."""
 
     report: Report
-    judged: Genuine = field(default_factory=Genuine)
+    judged: SealVerdict = field(default_factory=SealVerdict)
     size: int = 0
     at: int = 0
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -118,10 +118,10 @@ class Density(Struct, kw_only=True):
                 self._bad("SEQUENCE_GAP", entry, f"and the sequences up to {missing[-1]} with it")
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
-        self.report.say(finding(Weight.BAD, code, entry, what))
+        self.report.add_finding(finding(Weight.BAD, code, entry, what))
 
     def _note(self, code: str, entry: Entry, what: str) -> None:
-        self.report.say(finding(Weight.NOTE, code, entry, what))
+        self.report.add_finding(finding(Weight.NOTE, code, entry, what))
 
     def _named(self, entry: Entry) -> None:
         """Take over the keys that verify erasures from here on."""
@@ -147,7 +147,7 @@ class Density(Struct, kw_only=True):
             self.unsigned[entry.idx] = "it has no signature of intake: whoever has the master key and the broker could have written it"
         elif not keys:
             what = "neither the log nor your policy names a key of intake: whether intake said it cannot be told"
-            self.report.say(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
+            self.report.add_finding(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
         elif not intake_key.genuine(keys, entry.case_id, body):
             self.unsigned[entry.idx] = "it is signed with another key than intake's, or says another thing than was signed"
 

@@ -13,10 +13,10 @@ from referral.domain.events import CaseClosed, CaseErased, CaseOpened, PolicyAct
 from referral.domain.inputs import ROSTER_BOOK
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import OWNERS, SEQUENCED, Entry, Kind
-from referral.proof.forgeries import TORN, Genuine, genuine
+from referral.proof.forgeries import TORN, SealVerdict, judge_seals
 from referral.proof.history.case import Read, unseal
 from referral.proof.verify.clocks import Clocks
-from referral.proof.verify.completeness import Density
+from referral.proof.verify.completeness import Completeness
 from referral.proof.verify.policies import Bundles
 from referral.proof.verify.reexecute import Reexecution
 from referral.proof.verify.report import Report, Weight, finding
@@ -45,27 +45,27 @@ class Verification:
         intake: tuple[bytes, ...] = (),
     ) -> None:
         self.report, self._keys = Report(), keys
-        self._judged = genuine(torn, keys)
-        self._density = Density(report=self.report, judged=self._judged, pinned=intake)
+        self._judged = judge_seals(torn, keys)
+        self._completeness = Completeness(report=self.report, judged=self._judged, pinned=intake)
         self._clocks = Clocks(report=self.report, seen=seen, size=size)
         self._bundles = Bundles(report=self.report)
         self._judge: Judge | None = None
 
     def take(self, entry: Entry) -> None:
         """Check the next entry, in the order of idx."""
-        entry = self._judged.put_right(entry)
-        self._density.take(entry)
+        entry = self._judged.corrected(entry)
+        self._completeness.take(entry)
         self._clocks.take(entry, own=self._judged.own(entry))
         if entry.kind is Kind.POLICY and entry.value:
             self._bundles.take(entry)
 
     def passed(self, entry: Entry) -> None:
         """Check only the position of the next entry, whose bytes an earlier run has proven."""
-        self._density.place(self._judged.put_right(entry))
+        self._completeness.place(self._judged.corrected(entry))
 
     def taken(self) -> None:
         """Finish the first pass after the last entry."""
-        self._density.finish()
+        self._completeness.finish()
         self._clocks.finish()
 
     def cases(self) -> Cases:
@@ -74,9 +74,9 @@ class Verification:
         return Cases(
             keys=self._keys,
             judged=self._judged,
-            lost=frozenset(self._density.lost),
+            lost=frozenset(self._completeness.lost),
             broken=frozenset(bad),
-            disowned=frozenset(self._density.disowned),
+            disowned=frozenset(self._completeness.disowned),
             activated=self._bundles.activated,
             logged=self._bundles.logged,
         )
@@ -107,7 +107,7 @@ class Cases(Struct, frozen=True, kw_only=True):
     """
 
     keys: Mapping[str, bytes]
-    judged: Genuine
+    judged: SealVerdict
     lost: frozenset[tuple[str, str, int]]
     broken: frozenset[str]
     disowned: frozenset[tuple[str, int, int]]
@@ -131,7 +131,7 @@ class Judge:
     def case(self, case_id: str, entries: Iterable[Entry]) -> None:
         """Judge one case. entries: all of the case, in the order of idx."""
         known, right, report = self._known, self._known.judged, self.report
-        of_case = [e for entry in entries if (e := right.put_right(entry)).kind in SEQUENCED and e.idx not in right.forged]
+        of_case = [e for entry in entries if (e := right.corrected(entry)).kind in SEQUENCED and e.idx not in right.forged]
         if not of_case:
             return
         report.counts["cases"] += case_id != ROSTER_BOOK
@@ -139,7 +139,7 @@ class Judge:
         for entry in of_case:
             if entry.idx in disowned:
                 what = f"{OWNERS[entry.topic]}, which alone writes this topic, says that it did not write it: forged"
-                report.say(finding(Weight.BAD, "DISOWNED", entry, what))
+                report.add_finding(finding(Weight.BAD, "DISOWNED", entry, what))
         key = known.keys.get(case_id)
         for erased in (entry for entry in of_case if entry.kind is Kind.ERASURE and case_id not in known.broken):
             _closed_before(of_case, erased, report)
@@ -180,20 +180,22 @@ def _readable(entries: list[Entry], key: bytes, report: Report) -> Iterator[Read
         try:
             yield unseal(entry, key)
         except Malformed as error:
-            report.say(finding(Weight.BAD, "SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}"))
+            report.add_finding(finding(Weight.BAD, "SEAL" if error.reason == "seal" else "BODY", entry, f"the body was changed: {error}"))
         except NewerVersion:
-            report.say(finding(Weight.UNCHECKED, "NEWER_VERSION", entry, "written by a newer program than this one"))
+            report.add_finding(finding(Weight.UNCHECKED, "NEWER_VERSION", entry, "written by a newer program than this one"))
 
 
 def _without_key(entries: list[Entry], report: Report) -> None:
     erased = next((entry for entry in entries if entry.kind is Kind.ERASURE), None)
     if erased is not None:
         report.counts["cases erased"] += 1
-        report.say(finding(Weight.NOTE, "ERASED", erased, f"{_under(erased)}: {len(entries)} entries are whole, no longer to be read"))
+        report.add_finding(
+            finding(Weight.NOTE, "ERASED", erased, f"{_under(erased)}: {len(entries)} entries are whole, no longer to be read")
+        )
         _counted(erased, report)
     else:
         what = f"no key, and no erasure says why: {len(entries)} entries are whole but cannot be read"
-        report.say(finding(Weight.UNCHECKED, "KEY_GONE", entries[0], what))
+        report.add_finding(finding(Weight.UNCHECKED, "KEY_GONE", entries[0], what))
 
 
 def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
@@ -207,7 +209,7 @@ def _closed_before(entries: list[Entry], erased: Entry, report: Report) -> None:
     last = max(deciding, key=lambda entry: entry.case_seq, default=None)
     if last is None or not closes(last.type):
         what = "the case was open when its erasure was approved: a child's open case was destroyed, and no deadline of it passes any more"
-        report.say(finding(Weight.BAD, "ERASURE_OPEN", erased, what))
+        report.add_finding(finding(Weight.BAD, "ERASURE_OPEN", erased, what))
 
 
 def _under(erased: Entry) -> str:
@@ -223,7 +225,7 @@ def _counted(erased: Entry, report: Report) -> None:
     erasure = _erasure_in(erased)
     if erasure is not None and erasure.approved_by is not None and erasure.records != erased.case_seq - 1:
         what = f"the erasure speaks of {erasure.records} records of the case, the log has {erased.case_seq - 1} before it"
-        report.say(finding(Weight.UNCHECKED, "ERASURE_COUNT", erased, what))
+        report.add_finding(finding(Weight.UNCHECKED, "ERASURE_COUNT", erased, what))
 
 
 def _erasure_in(erased: Entry) -> CaseErased | None:

@@ -66,4 +66,4 @@ class Bundles(Struct, kw_only=True):
         return self.activated[number].at
 
     def _bad(self, code: str, entry: Entry, what: str) -> None:
-        self.report.say(finding(Weight.BAD, code, entry, what))
+        self.report.add_finding(finding(Weight.BAD, code, entry, what))

@@ -88,7 +88,7 @@ class Reexecution(Struct, kw_only=True):
         if len(tried) == 1 and all(len(place) == 1 for place in places[: len(chosen.answer.events)]):
             return chosen.answer
         for weight, code, entry, what in forks.losers(places, chosen, tried):
-            self.report.say(finding(weight, code, entry, what))
+            self.report.add_finding(finding(weight, code, entry, what))
         return chosen.answer
 
     def _try(self, places: Sequence[Sequence[Read]], head: Read, asked: dict[Position, Entry]) -> Branch:
@@ -126,7 +126,7 @@ class Reexecution(Struct, kw_only=True):
         taken = [entry for entry in place if (entry.topic, entry.partition, entry.offset) in self.decided]
         what = forks.told(place, taken)
         for entry in place:
-            self.report.say(finding(Weight.BAD, "FORK", entry, what))
+            self.report.add_finding(finding(Weight.BAD, "FORK", entry, what))
 
     def _read(self, entry: Entry) -> Read:
         try:
@@ -210,13 +210,15 @@ class Reexecution(Struct, kw_only=True):
                 continue
             later = any(topic == entry.topic and offset > entry.offset for topic, _, offset in self.decided)
             if later:
-                self.report.say(finding(Weight.BAD, "NOT_DECIDED", entry, "routing answered later inputs of this case, but not this one"))
+                self.report.add_finding(
+                    finding(Weight.BAD, "NOT_DECIDED", entry, "routing answered later inputs of this case, but not this one")
+                )
             else:
                 self.report.counts["inputs in flight"] += 1
 
     def _unchecked(self, code: str, entry: Entry, what: str) -> None:
-        self.report.say(finding(Weight.UNCHECKED, code, entry, what))
+        self.report.add_finding(finding(Weight.UNCHECKED, code, entry, what))
 
     def _stop(self, code: str, entry: Entry, what: str, weight: Weight = Weight.BAD) -> Stop:
-        self.report.say(finding(weight, code, entry, what))
+        self.report.add_finding(finding(weight, code, entry, what))
         return Stop()

@@ -94,8 +94,8 @@ class Report(Struct, kw_only=True):
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def say(self, found: Finding) -> None:
-        self.findings.append(found)
+    def add_finding(self, finding: Finding) -> None:
+        self.findings.append(finding)
 
     def add(self, other: Report) -> None:
         """Add the findings and counts of another report."""

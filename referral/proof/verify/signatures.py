@@ -110,7 +110,7 @@ class Signatures(Struct, kw_only=True):
         return policy.agencies[agency].signing if policy and agency in policy.agencies else Signing()
 
     def _say(self, weight: Weight, code: str, read: Read, what: str) -> None:
-        self.report.say(finding(weight, code, read.entry, what))
+        self.report.add_finding(finding(weight, code, read.entry, what))
 
 
 def _by_system(body: Sent) -> bool:
