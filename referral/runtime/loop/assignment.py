@@ -40,7 +40,7 @@ AGAIN = 30.0
 
 
 @dataclass(slots=True)
-class Owner:
+class Assignment:
     """The leases of one instance.
 
     book: a consumer that also reads uncommitted records.
@@ -65,12 +65,12 @@ class Owner:
     resting: dict[str, tuple[str, float]] = field(default_factory=dict)
     gone: dict[str, float] = field(default_factory=dict)
     _ingress: list[str] = field(default_factory=list)
-    _look: float = 0.0
-    _discover: float = 0.0
-    _tidy: float = 0.0
+    _next_survey: float = 0.0
+    _next_discovery: float = 0.0
+    _next_tidy: float = 0.0
     _stale: bool = False
     _known: bool = False
-    _there: frozenset[str] = frozenset()
+    _existing: frozenset[str] = frozenset()
 
     def active(self) -> dict[str, Unit]:
         """Return the owned units that are not stopped."""
@@ -88,87 +88,87 @@ class Owner:
         self.stopped[name] = (cause, until)
         self._stale = True
         observe.log().error("unit stopped", service=self.service.name, unit=name, reason=cause)
-        self._tell()
+        self._report()
 
-    async def look(self, mono: float) -> None:
+    async def update(self, mono: float) -> None:
         """Once a second, claim free units and release the excess. mono: monotonic seconds."""
-        if mono >= self._look:
-            self._look = mono + EVERY
-            await self._discovered(mono)
-            self._resume(mono)
+        if mono >= self._next_survey:
+            self._next_survey = mono + EVERY
+            await self._discover(mono)
+            self._retry(mono)
             await lease.standing(self.tx, list(self.units.values()))
-            found = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
+            survey = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
             await self.tx.commit()
-            await self._without_topic(found, mono)
-            await self._share(found, mono)
-            await self._tidied(mono)
+            await self._release_orphans(survey, mono)
+            await self._balance(survey, mono)
+            await self._tidy(mono)
         if self._stale:
             await self.assign()
 
-    async def _discovered(self, mono: float) -> None:
-        if mono < self._discover:
+    async def _discover(self, mono: float) -> None:
+        if mono < self._next_discovery:
             return
         there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
-        self._there = frozenset(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else frozenset()
-        listed = self.service.agencies() if self.service.agencies else {t.removeprefix(topics.INGRESS) for t in self._there}
+        self._existing = frozenset(t for t in there if t.startswith(topics.INGRESS)) if self.service.ingress else frozenset()
+        listed = self.service.agencies() if self.service.agencies else {t.removeprefix(topics.INGRESS) for t in self._existing}
         self._known = listed is not None
-        self._discover = mono + (DISCOVER if self._known else EVERY)
-        self._ingress = sorted(t for t in self._there if t.removeprefix(topics.INGRESS) in (listed or ()))
+        self._next_discovery = mono + (DISCOVER if self._known else EVERY)
+        self._ingress = sorted(t for t in self._existing if t.removeprefix(topics.INGRESS) in (listed or ()))
 
-    async def _without_topic(self, found: lease.Survey, mono: float) -> None:
+    async def _release_orphans(self, survey: lease.Survey, mono: float) -> None:
         """Release units whose ingress topic is gone or whose agency is not in the directory; delete their rows once that is certain."""
         if not self._known:
             return
-        lost = {unit for unit in found.units if unit.startswith(topics.INGRESS)} - set(self._ingress)
+        lost = {unit for unit in survey.units if unit.startswith(topics.INGRESS)} - set(self._ingress)
         for unit in lost - self.gone.keys():
-            self.gone[unit] = mono if unit in self._there else mono + GONE  # a topic without an agency in the directory: delete at once
+            self.gone[unit] = mono if unit in self._existing else mono + GONE  # a topic without an agency in the directory: delete at once
             observe.log().error("unit without a topic", service=self.service.name, unit=unit)
         self.gone = {unit: until for unit, until in self.gone.items() if unit in lost}
-        await self._let_go([self.units[unit] for unit in self.units.keys() & lost])
+        await self._release([self.units[unit] for unit in self.units.keys() & lost])
         over = [unit for unit, until in self.gone.items() if mono >= until]
         if over:
             await lease.forget(self.tx, over)
             await self.tx.commit()
-        self._tell()
+        self._report()
 
-    async def _tidied(self, mono: float) -> None:
+    async def _tidy(self, mono: float) -> None:
         """Once an hour, delete old queue rows and roll the key topic, so that compaction removes the keys of erased cases."""
         parts = [u.partition for u in self.units.values() if u.partition is not None]
-        if mono >= self._tidy and parts:
-            self._tidy = mono + TIDY
+        if mono >= self._next_tidy and parts:
+            self._next_tidy = mono + TIDY
             await queue.forget(self.tx, parts)
             await self.tx.commit()
             if self.service.writes == "referral-intake" and 0 in parts:
                 await key_topic.roll(self.producer, self.settings)
 
-    def _resume(self, mono: float) -> None:
+    def _retry(self, mono: float) -> None:
         if any(mono >= until for _, until in self.resting.values()):
             self.resting = {name: held for name, held in self.resting.items() if mono < held[1]}
-            self._tell()
+            self._report()
         for name in [n for n, (_, until) in self.stopped.items() if mono >= until or n not in self.units]:
             del self.stopped[name]
             self._stale = True
-            self._tell()
+            self._report()
 
-    async def _share(self, found: lease.Survey, mono: float) -> None:
-        for name in self.stopped.keys() & set(found.free) & self.units.keys():  # free again: `referral recover` fenced and repaired it
+    async def _balance(self, survey: lease.Survey, mono: float) -> None:
+        for name in self.stopped.keys() & set(survey.free) & self.units.keys():  # free again: `referral recover` fenced and repaired it
             del self.units[name], self.stopped[name]
             self._stale = True
-            self._tell()
-        too_many = len(self.units) - found.share
+            self._report()
+        too_many = len(self.units) - survey.share
         if too_many > 0:
-            await self._let_go(list(self.units.values())[-too_many:])
+            await self._release(list(self.units.values())[-too_many:])
         taken: list[Unit] = []
-        free = [name for name in found.free if name not in self.resting and name not in self.gone]
+        free = [name for name in survey.free if name not in self.resting and name not in self.gone]
         for name in free[: max(0, -too_many)]:
-            got = await self._take(name)
-            if got is not None:
-                taken.append(got)
+            unit = await self._claim(name)
+            if unit is not None:
+                taken.append(unit)
         if taken:
             await self._begin(taken, mono)
             self._stale = True
 
-    async def _let_go(self, units: list[Unit]) -> None:
+    async def _release(self, units: list[Unit]) -> None:
         """Release units, so that another instance need not wait until their leases expire."""
         if not units:
             return
@@ -179,14 +179,14 @@ class Owner:
             self.stopped.pop(unit.name, None)
         self._stale = True
 
-    async def _take(self, name: str) -> Unit | None:
+    async def _claim(self, name: str) -> Unit | None:
         row = await lease.take(self.tx, self.settings.instance, name)
         await self.tx.commit()
         if row is None:
             return None
-        epoch, positions, wary = row
+        epoch, positions, suspect_until = row
         self.stopped.pop(name, None)
-        return Unit(name, epoch, positions, wary=wary, left=dict(positions))
+        return Unit(name, epoch, positions, rows_alone_until=suspect_until, committed=dict(positions))
 
     async def _begin(self, taken: list[Unit], mono: float) -> None:
         """Run the take-over checks before reading, then publish what the previous owner committed and did not publish."""
@@ -194,22 +194,22 @@ class Owner:
             self.units[unit.name] = unit  # the heartbeat renews it from now on
         started, failed, late = monotonic(), list[Unit](), list[Unit]()
         cases = [unit for unit in taken if unit.partition is not None]  # apart from ingress units: a broken agency topic delays no case
-        begun = {unit.name for unit in cases} if len(cases) > 1 and await self._begun(cases, AT_ONCE) else set()
+        begun = {unit.name for unit in cases} if len(cases) > 1 and await self._try_begin(cases, AT_ONCE) else set()
         for unit in [unit for unit in taken if unit.name not in begun]:
             if monotonic() - started >= TOGETHER:
                 late.append(unit)
-            elif not await self._begun([unit], BEGIN):
+            elif not await self._try_begin([unit], BEGIN):
                 observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name)
                 failed.append(unit)
         for unit in failed:
             self.resting[unit.name] = ("unreadable", mono + AGAIN)
-        await self._let_go([*failed, *late])
-        self._tell()
+        await self._release([*failed, *late])
+        self._report()
         observe.log().info("took over", service=self.service.name, count=len(taken) - len(failed) - len(late))
         await self.publish({u.name for u in taken} - self.stopped.keys())
 
-    async def _begun(self, units: list[Unit], seconds: float) -> bool:
-        """Run the rollback check and set careful ranges. Return False when a unit cannot begin although the broker answers: others may.
+    async def _try_begin(self, units: list[Unit], seconds: float) -> bool:
+        """Run the take-over checks. Return False when a unit cannot begin although the broker answers, so that others may begin.
 
         KafkaError: the broker is away.
         """
@@ -218,31 +218,31 @@ class Owner:
             async with asyncio.timeout(seconds):
                 rewound = await rollback_check.check(self.tx, self.settings, self.book, self.keys, self.service.writes, wanted)
                 for unit in units:
-                    await self._careful(unit)
+                    await self._set_records_alone(unit)
         except (KafkaError, TimeoutError) as error:
             await self.tx.rollback()
             await self.reader.probe.topics()  # raises when the broker is away
             observe.log().warning("cannot begin", service=self.service.name, count=len(units), kind=type(error).__name__)
             return False
         await self.tx.commit()
-        for found in rewound:
-            unit, _ = wanted[found.unit]
+        for rollback in rewound:
+            unit, _ = wanted[rollback.unit]
             if unit.partition is None and unit.name.startswith(topics.INGRESS):  # a recreated topic: read it from its first record
                 observe.log().warning("topic made anew", service=self.service.name, unit=unit.name)
-                await self._let_go([unit])
+                await self._release([unit])
                 await lease.anew(self.tx, unit.name)
                 await self.tx.commit()
             else:
-                self.stop(found.unit, f"rewound-{found.cause}")
+                self.stop(rollback.unit, f"rewound-{rollback.cause}")
         return True
 
-    async def _careful(self, unit: Unit) -> None:
+    async def _set_records_alone(self, unit: Unit) -> None:
         """Set the offsets up to which each record is read alone, when the previous owner died in its first batch."""
-        if unit.wary is None:
+        if unit.rows_alone_until is None:
             return
         ends = await self.reader.ends(self.places(unit.name))
         starts = {p: unit.positions.get(p, (0, ""))[0] for p in ends}
-        unit.careful = {p: min(end, starts[p] + LIMIT) for p, end in ends.items() if end > starts[p]}
+        unit.records_alone_until = {p: min(end, starts[p] + LIMIT) for p, end in ends.items() if end > starts[p]}
         observe.log().warning("careful", service=self.service.name, unit=unit.name)
 
     async def publish(self, owned: set[str]) -> None:
@@ -265,15 +265,15 @@ class Owner:
     def places(self, unit: str) -> tuple[Place, ...]:
         return places(self.service, unit, self.counts)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         """Report stopped units: all in the metric, and those of case topics in readiness.
 
         A broken topic of one agency must not make the service not ready for all others (docs/decisions/0019).
         """
-        found = {name: cause for name, (cause, _) in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
+        idle = {name: cause for name, (cause, _) in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
         for cause in CAUSES:
-            observe.REWOUND.labels(self.service.name, cause).set(sum(c == cause for c in found.values()))
-        ours = {name: cause for name, cause in found.items() if not name.startswith(topics.INGRESS)}
+            observe.REWOUND.labels(self.service.name, cause).set(sum(c == cause for c in idle.values()))
+        ours = {name: cause for name, cause in idle.items() if not name.startswith(topics.INGRESS)}
         if ours:
             causes = ", ".join(sorted(set(ours.values())))
             self.health.red("stopped", f"{causes}: {' '.join(sorted(ours))}; docs/operators.md says what to do")

@@ -28,14 +28,14 @@ _END = text("DELETE FROM attempt WHERE unit = :unit")
 async def begin(tx: AsyncConnection, unit: str, place: Place, offset: int) -> int:
     """Record and return the attempt number of this input. Commits before decoding, so that the count survives a crash.
 
-    unit, place, offset: identify the input, as `Work.place` returns them.
+    unit, place, offset: identify the input, as `Pending.key` returns them.
     """
     number = (await tx.execute(_BEGIN, {"unit": unit, "topic": place[0], "partition": place[1], "offset": offset})).scalar_one()
     await tx.commit()
     return int(number)
 
 
-def unread(number: int, record: bool, fallback: bool) -> bool:
+def exhausted(number: int, record: bool, fallback: bool) -> bool:
     """Return whether an input must be set aside undecoded.
 
     number: its attempt number.

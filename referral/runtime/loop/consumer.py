@@ -19,10 +19,10 @@ from referral.runtime.kafka import clients
 from referral.runtime.keys import erasure_tag
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import attempts, heartbeat, lease, outbox, tables, timers, writer_mark
-from referral.runtime.loop.assignment import Owner, monotonic
+from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
 from referral.runtime.loop.outbox_age import Waiting
-from referral.runtime.loop.pending import Work
+from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.quarantine import WINDOW, Ceiling, QuarantineAway
 from referral.runtime.loop.reader import LIMIT, POLL, Reader
 from referral.runtime.loop.transaction import Done, Transaction
@@ -38,7 +38,7 @@ AWAY = 2.0
 """Longest back-off (ours, seconds) while a server is away: a failed connection costs little, and every case waits for the next retry."""
 CLOCK = "somebody moved runtime.clock, and this is no drill: find out who; then UPDATE runtime.clock SET offset_us = 0"
 QUIET = 5.0
-"""Longest wait (ours, seconds) for the single record of a careful unit: behind an open transaction none arrives, and other units wait."""
+"""Longest wait (ours, seconds) for a record that is handled alone: behind an open transaction none arrives, and other units wait."""
 STALL = 45.0
 """Longest turn (seconds) for which leases are renewed. Statements and publications end after 30 s, so a longer turn means that a handler
 hangs: the heartbeat stops renewing the leases, so that another instance can take over."""
@@ -53,13 +53,13 @@ class Loop:
         self.units: dict[str, Unit] = {}
         self._ending = asyncio.Event()
         self._ceiling = Ceiling()
-        self._tries = 0
-        self._quiet: dict[str, float] = {}
-        self._moved, self._waiting = monotonic(), Waiting(engine)
+        self._failures = 0
+        self._waiting_since: dict[str, float] = {}
+        self._progress_at, self._waiting = monotonic(), Waiting(engine)
         observe.OUTBOX_AGE.labels(service.name).set_function(self._waiting.seconds)
 
-    def _moves(self) -> bool:
-        return monotonic() - self._moved < STALL
+    def _makes_progress(self) -> bool:
+        return monotonic() - self._progress_at < STALL
 
     def end(self) -> None:
         """Make `run` return after the current batch, with the leases released."""
@@ -80,16 +80,16 @@ class Loop:
             except (NewerVersion, QuarantineAway, Misfit):
                 raise
             except Exception as error:
-                pause = min(BACK_OFF[min(self._tries, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
-                self._tries += 1
+                pause = min(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
+                self._failures += 1
                 what = "fenced" if isinstance(error, Fenced) else "database or broker away" if away(error) else "a fault"
                 observe.log().error("loop", service=self.service.name, reason=what, kind=type(error).__name__, where=observe.where(error))
                 self.health.red("loop", f"{what}: {type(error).__name__}; trying again")
                 if isinstance(error, FalseClock):
                     self.health.red("clock", CLOCK)
-                await self._rest(pause)
+                await self._pause(pause)
 
-    async def _rest(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._ending.wait(), seconds)
         except TimeoutError:
@@ -98,10 +98,10 @@ class Loop:
     async def _tenure(self) -> None:
         """Run turns on one set of connections, until one of them fails. Nothing in memory outlives the tenure."""
         self.units.clear()
-        self._quiet.clear()
+        self._waiting_since.clear()
         async with AsyncExitStack() as stack:
             self.tx = await stack.enter_async_context(self.engine.connect())
-            await self._fits()
+            await self._check_drill()
             consumer, probe, producer = clients.consumer(self.settings), clients.consumer(self.settings), clients.producer(self.settings)
             book = clients.consumer(self.settings, isolation_level="read_uncommitted")
             for reading in (consumer, probe, book):
@@ -112,11 +112,11 @@ class Loop:
             self.reader = Reader(consumer, probe, self.settings, self.service.name)
             stack.push_async_callback(self.reader.halt)
             wake = self.reader.wake.set
-            beating = heartbeat.beating(self.engine, self.service.name, self.settings.instance, self.units, wake, self._moves)
-            self._heart = await stack.enter_async_context(beating)
+            beating = heartbeat.beating(self.engine, self.service.name, self.settings.instance, self.units, wake, self._makes_progress)
+            self._heartbeat = await stack.enter_async_context(beating)
             counts = {name: card.partitions for name, card in clients.wanted(self.settings).items()}
             of = (self.service, self.settings)
-            self.owner = Owner(*of, self.health, self.tx, self.reader, producer, book, self.keys, self.units, counts)
+            self.assignment = Assignment(*of, self.health, self.tx, self.reader, producer, book, self.keys, self.units, counts)
             self.batch = Transaction(*of, self.keys, self._intake, self.tx, producer, await writer_mark.secret(self.tx))
             await self.tx.commit()
             self.ledger = Ledger(book, self.settings, self.service.writes) if self.service.writes else None
@@ -126,19 +126,19 @@ class Loop:
             stack.push_async_callback(self._leave)
             while not self._ending.is_set():
                 await self.step()
-                self._well()
+                self._recovered()
 
-    def _well(self) -> None:
+    def _recovered(self) -> None:
         """Clear the reasons for not being ready that a successful turn disproves, and reset the back-off."""
         against = self.health.against().keys()
-        if self._tries or against & {"loop", "start"}:
-            self._tries = 0
+        if self._failures or against & {"loop", "start"}:
+            self._failures = 0
             for word in ("loop", "clock", "start"):
                 self.health.green(word)
         if "quarantine" in against and not self._ceiling.reached(monotonic()):
             self.health.green("quarantine")
 
-    async def _fits(self) -> None:
+    async def _check_drill(self) -> None:
         """Check that database and process agree about the drill clock. Misfit: the database belongs to a drill, the process does not."""
         try:
             await clock.check(self.tx, self.settings)
@@ -160,81 +160,87 @@ class Loop:
 
     async def step(self) -> None:
         """Run one turn. Fenced: the heartbeat connection is lost."""
-        self._moved = monotonic()
-        if self._heart.done():
-            raise Fenced("nobody renews our leases")
-        await self.owner.look(monotonic())
-        if self.ledger and (own := await self.ledger.look(self.owner.active().values(), monotonic())):
-            await self.turn(Work(own=own))
-        work = await self.read()
-        if any(unit.wary is not None for unit in self.units.values()) and (work.rows or work.dues):
-            await self._warily(work)
-        elif work:
-            await self.turn(work)
+        self._progress_at = monotonic()
+        if self._heartbeat.done():
+            raise Fenced("the heartbeat connection is lost, so the leases are no longer renewed")
+        await self.assignment.update(monotonic())
+        if self.ledger and (own := await self.ledger.look(self.assignment.active().values(), monotonic())):
+            await self.turn(Pending(own=own))
+        pending = await self.read()
+        if any(unit.rows_alone_until is not None for unit in self.units.values()) and (pending.rows or pending.dues):
+            await self._handle_alone(pending)
+        elif pending:
+            await self.turn(pending)
 
-    async def read(self) -> Work:
+    async def read(self) -> Pending:
         """Return the inputs that have arrived, at most LIMIT; empty after POLL seconds without any."""
-        for name, unit in self.owner.active().items():
-            if unit.careful:
-                return await self._read_careful(name, unit)
+        for name, unit in self.assignment.active().items():
+            if unit.records_alone_until:
+                return await self._read_alone(name, unit)
         wait = max(0.0, self._poll - monotonic())
         records = await self.reader.take(wait)
         if not (self.reader.wake.is_set() or monotonic() >= self._poll):
-            return Work(records)
+            return Pending(records)
         self.reader.wake.clear()
         self._poll = monotonic() + POLL
-        parts = [u.partition for u in self.owner.active().values() if u.partition is not None]
+        parts = [u.partition for u in self.assignment.active().values() if u.partition is not None]
         rows = await tables.rows(self.tx, parts, max(1, LIMIT - len(records)))
         now, dues = await timers.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
         await self.tx.commit()
-        self._less_wary(Work(rows=rows, dues=dues))
+        self._end_alone(Pending(rows=rows, dues=dues))
         fire = await self._fire(now, dues, frozenset(place for _, place, _ in records))
         if rows or fire:
             self._poll = 0.0  # there may be more
-        return Work(records, rows, fire)
+        return Pending(records, rows, fire)
 
-    async def _read_careful(self, name: str, unit: Unit) -> Work:
-        """Return one record of a careful unit, its attempt counted before decoding.
+    async def _read_alone(self, name: str, unit: Unit) -> Pending:
+        """Return one record of a unit whose previous owner died, its attempt counted before decoding.
 
-        A record that does not arrive within QUIET seconds cannot have killed the previous owner, so the unit is no longer careful then.
+        A record that does not arrive within QUIET seconds cannot have killed that owner, so the unit is read normally from then on.
         """
         at = {p: position[0] for p, position in unit.positions.items()} | await self.reader.reached()
-        unit.careful = {p: end for p, end in unit.careful.items() if at.get(p, 0) < end}
-        if unit.careful and monotonic() - self._quiet.setdefault(name, monotonic()) < QUIET:
-            taken = await self.reader.one(unit.careful)
+        unit.records_alone_until = {p: end for p, end in unit.records_alone_until.items() if at.get(p, 0) < end}
+        if unit.records_alone_until and monotonic() - self._waiting_since.setdefault(name, monotonic()) < QUIET:
+            taken = await self.reader.one(unit.records_alone_until)
             if not taken:
-                return Work()
-            self._quiet.pop(name)
-            return await self._counted(Work(taken))
-        unit.careful = {}
-        self._quiet.pop(name, None)
-        await self.owner.assign()
-        return Work()
+                return Pending()
+            self._waiting_since.pop(name)
+            return await self._count_attempt(Pending(taken))
+        unit.records_alone_until = {}
+        self._waiting_since.pop(name, None)
+        await self.assignment.assign()
+        return Pending()
 
-    async def _warily(self, work: Work) -> None:
-        """Handle queue rows and alarms one by one while a unit is wary; count an attempt for each one of a wary unit before decoding it."""
-        if work.records:
-            await self.turn(replace(work, rows=[], dues=[]))
-        for item in replace(work, records=[]).singly():
-            item = item.of(frozenset(self.owner.active()))
-            if item and self.units[item.place()[0]].wary is not None:
-                item = await self._counted(item)
+    async def _handle_alone(self, pending: Pending) -> None:
+        """Handle queue rows and alarms one by one, because one may kill the process.
+
+        Count an attempt, before decoding, for each one of a unit whose previous owner died.
+        """
+        if pending.records:
+            await self.turn(replace(pending, rows=[], dues=[]))
+        for item in replace(pending, records=[]).singly():
+            item = item.of(frozenset(self.assignment.active()))
+            if item and self.units[item.key()[0]].rows_alone_until is not None:
+                item = await self._count_attempt(item)
             if item:
                 await self.turn(item)
 
-    def _less_wary(self, waiting: Work) -> None:
-        """End the wariness of units whose rows and alarms from before the take-over are all handled: none of them kills the process."""
-        for name, unit in self.owner.active().items():
+    def _end_alone(self, waiting: Pending) -> None:
+        """Handle rows and alarms of a unit normally again, once all from before the take-over are handled and none killed the process."""
+        for name, unit in self.assignment.active().items():
             ours = waiting.of(frozenset({name}))
-            if unit.wary is not None and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.wary + 1]) > unit.wary:
-                unit.wary = None
+            if (
+                unit.rows_alone_until is not None
+                and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.rows_alone_until + 1]) > unit.rows_alone_until
+            ):
+                unit.rows_alone_until = None
 
-    async def _counted(self, work: Work) -> Work:
-        number = await attempts.begin(self.tx, *work.place())
-        return replace(work, attempt=number, unread=attempts.unread(number, bool(work.records), self.service.fallback is not None))
+    async def _count_attempt(self, pending: Pending) -> Pending:
+        number = await attempts.begin(self.tx, *pending.key())
+        return replace(pending, attempt=number, skip=attempts.exhausted(number, bool(pending.records), self.service.fallback is not None))
 
-    def _handle(self, work: Work) -> Handle:
-        return self.service.fallback if work.attempt == attempts.LAST and self.service.fallback else self.service.handle
+    def _handle(self, pending: Pending) -> Handle:
+        return self.service.fallback if pending.attempt == attempts.LAST and self.service.fallback else self.service.handle
 
     async def _fire(self, now: int, dues: list[timers.Due], busy: frozenset[Place]) -> list[timers.Due]:
         """Return the alarms that may fire; the others wait for their inputs.
@@ -245,10 +251,10 @@ class Loop:
         unheld = self.gate.unheld(dues, monotonic())
         unasked = self.gate.unasked(unheld)
         if unasked:
-            ends = await self.reader.ends([p for n in unasked for p in self.owner.places(f"p{n}")])
+            ends = await self.reader.ends([p for n in unasked for p in self.assignment.places(f"p{n}")])
             for n in unasked:
                 self.gate.barriers[n] = timers.Barrier(now, {p: end for p, end in ends.items() if p[1] == n})
-        read = {p: position[0] for u in self.owner.active().values() for p, position in u.positions.items()}
+        read = {p: position[0] for u in self.assignment.active().values() for p, position in u.positions.items()}
         if dues:
             read |= {p: at for p, at in (await self.reader.reached()).items() if p not in busy and at > read.get(p, 0)}
         fire = self.gate.ready(unheld, read)
@@ -256,30 +262,30 @@ class Loop:
             self._poll = 0.0
         return fire
 
-    async def turn(self, work: Work) -> None:
+    async def turn(self, pending: Pending) -> None:
         """Handle, commit, publish. When the handler raises, repeat with one input at a time, so that only the faulty input fails."""
-        await self._try_first(work)
+        await self._mark_first_batch(pending)
         try:
-            done = await self._commit(work, self._handle(work))
+            done = await self._commit(pending, self._handle(pending))
         except Exception as error:
             if away(error):
                 raise
             observe.log().warning("one at a time", service=self.service.name, kind=type(error).__name__, where=observe.where(error))
-            await self._singly(work)
+            await self._singly(pending)
         else:
             await self.publish(done)
 
-    async def _try_first(self, work: Work) -> None:
-        fresh = [unit for name, unit in self.owner.active().items() if not unit.tried and name in work.units()]
+    async def _mark_first_batch(self, pending: Pending) -> None:
+        fresh = [unit for name, unit in self.assignment.active().items() if not unit.first_batch_started and name in pending.units()]
         if fresh:
             await lease.try_first(self.tx, fresh)
             await self.tx.commit()
             for unit in fresh:
-                unit.tried = True
+                unit.first_batch_started = True
 
-    async def _singly(self, work: Work) -> None:
-        for item in work.singly():
-            item = item.of(frozenset(self.owner.active()))
+    async def _singly(self, pending: Pending) -> None:
+        for item in pending.singly():
+            item = item.of(frozenset(self.assignment.active()))
             if not item:
                 continue
             try:
@@ -287,7 +293,7 @@ class Loop:
             except Exception as error:
                 unit = item.records[0][0] if item.records else None
                 if isinstance(error, NewerVersion) and unit and unit.name.startswith(topics.INGRESS):
-                    self.owner.stop(unit.name, "newer-version")
+                    self.assignment.stop(unit.name, "newer-version")
                     continue
                 if away(error) or isinstance(error, NewerVersion) or self.service.fallback is None:
                     raise
@@ -295,10 +301,10 @@ class Loop:
                 done = await self._commit(item, self.service.fallback)
             await self.publish(done)
 
-    async def _commit(self, work: Work, handle: Handle) -> Done:
-        started = self._moved = monotonic()
-        done = await self.batch.run(work, self.owner.active(), handle)
-        self.owner.drop(done.held)
+    async def _commit(self, pending: Pending, handle: Handle) -> Done:
+        started = self._progress_at = monotonic()
+        done = await self.batch.run(pending, self.assignment.active(), handle)
+        self.assignment.drop(done.held)
         observe.BATCH_SECONDS.labels(self.service.name, "commit").observe(monotonic() - started)
         for item in done.refused:
             observe.QUARANTINED.labels(self.service.name, item.reason).inc()
@@ -307,14 +313,14 @@ class Loop:
             if item.ours or item.unit.startswith(topics.INGRESS):
                 self._ceiling.count(item.unit, monotonic())
         if done.refused:
-            self._too_many()
+            self._check_ceiling()
         return done
 
-    def _too_many(self) -> None:
+    def _check_ceiling(self) -> None:
         """React to many quarantined records: stop an agency's unit for WINDOW seconds, or report not ready because a deploy may be bad."""
         for unit in self._ceiling.reached(monotonic()):
             if unit.startswith(topics.INGRESS):
-                self.owner.stop(unit, "quarantine", monotonic() + WINDOW)
+                self.assignment.stop(unit, "quarantine", monotonic() + WINDOW)
             else:
                 self.health.red("quarantine", "too many records cannot be understood: is this deploy older than the writers?")
 

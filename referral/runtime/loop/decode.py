@@ -18,7 +18,7 @@ from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.kafka.fetched import Undecodable
 from referral.runtime.loop import quarantine
-from referral.runtime.loop.pending import Work
+from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.quarantine import Refused
 from referral.runtime.loop.quarantine import record as refused
 from referral.runtime.loop.reader import Taken
@@ -41,7 +41,7 @@ class Opened:
 
 
 @dataclass(slots=True)
-class Understood:
+class Decoded:
     """The result of decoding a batch: inputs for the handler, records for the quarantine, and the last sequences that were read."""
 
     inputs: list[Input] = field(default_factory=list)
@@ -84,7 +84,7 @@ def raw(taken: Taken) -> Input:
     return Input(id=str(uuid.uuid5(_POSITION, name)), case_id="", body=body, source=_source(place, record))
 
 
-def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> Understood:
+def decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> Decoded:
     """Decide for each record, in order: input, repeat, or quarantine.
 
     seen: last sequence of every case in the batch; updated in place.
@@ -94,7 +94,7 @@ def understand(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], inta
 
     NewerVersion: deploy this consumer first; nothing of the batch is applied.
     """
-    out = Understood()
+    out = Decoded()
     for item in opened:
         _, place, record = item.taken
         if item.envelope is None:
@@ -160,15 +160,15 @@ def _source(place: Place, record: ConsumerRecord) -> Source:
     return Source(topic=place[0], partition=place[1], offset=record.offset)
 
 
-def _queued(work: Work, keys: Mapping[str, bytes], refused: list[Refused]) -> list[Input]:
+def queued_inputs(pending: Pending, keys: Mapping[str, bytes], refused: list[Refused]) -> list[Input]:
     """Return the inputs of the queue rows. Drops rows of erased cases, and refuses rows that have killed the process too often."""
-    if work.unread:
-        for row in work.rows:
+    if pending.skip:
+        for row in pending.rows:
             number = topics.partition(row.case_id)
             refused.append(Refused(f"p{number}", ("queue", number), row.n, row.body, "kills-process", row.case_id))
         return []
     out = []
-    for row in work.rows:
+    for row in pending.rows:
         try:
             plain = queue.unseal(row.body, row.id, keys.get(row.case_id))
         except Malformed:
@@ -180,16 +180,17 @@ def _queued(work: Work, keys: Mapping[str, bytes], refused: list[Refused]) -> li
     return out
 
 
-def _due(work: Work, busy: set[str], writes: str, seen: Seen) -> list[Input]:
+def due_inputs(pending: Pending, busy: set[str], writes: str, seen: Seen) -> list[Input]:
     """Return the due alarms of cases without another input in this batch (busy): such an input may set the alarm anew.
 
     The cause id of an alarm contains the case's last sequence.
     """
-    return [due_input(d.case_id, d.at, seen.get((writes, d.case_id), NONE).seq) for d in work.dues if d.case_id not in busy]
+    return [due_input(d.case_id, d.at, seen.get((writes, d.case_id), NONE).seq) for d in pending.dues if d.case_id not in busy]
 
 
-def _of_handler(work: Work, outcome: Outcome) -> list[Refused]:
-    by_place = {(*t[1], t[2].offset): t for t in work.records if t[0].name != ALL}
+def refused_by_handler(pending: Pending, outcome: Outcome) -> list[Refused]:
+    """Return the quarantine entries of the ingress records that the handler refused."""
+    by_place = {(*t[1], t[2].offset): t for t in pending.records if t[0].name != ALL}
     return [
         quarantine.record(by_place[i.source.topic, i.source.partition, i.source.offset], reason)
         for i, reason in outcome.refused

@@ -150,14 +150,14 @@ async def standing(tx: AsyncConnection, units: list[Unit]) -> None:
 
 
 def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:
-    left = {unit.name: unit.left for unit in units}
-    moved = [name for name, stored in rows if _positions(stored) != left[name]]
+    committed = {unit.name: unit.committed for unit in units}
+    moved = [name for name, stored in rows if _positions(stored) != committed[name]]
     if moved:
         raise Fenced(f"the database is not where this instance left it: {' '.join(sorted(moved))}; was it set back?")
 
 
 async def try_first(tx: AsyncConnection, units: list[Unit]) -> None:
-    """Mark units before their first batch of a tenure. If the process dies in it, the mark remains and makes the next owner careful.
+    """Mark units before their first batch of a tenure. If the process dies in it, the mark remains, and the next owner is careful.
 
     The caller commits.
     """

@@ -15,7 +15,7 @@ from referral.domain.inputs import Input, RecordLost, Source, lost_input
 from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.loop import quarantine, writer_mark
-from referral.runtime.loop.decode import Opened, Understood, open_all
+from referral.runtime.loop.decode import Decoded, Opened, open_all
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.sequence import FAR, NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit
@@ -126,7 +126,7 @@ def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
     return open_all([t for t in own if not writer_mark.carries(secret, t[2].value, t[2].headers)], unread=False)
 
 
-def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Understood) -> None:
+def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Decoded) -> None:
     """Log each foreign record. If its seal opens, readers accept it: then quarantine it, ask the case's desk and skip its sequence number.
 
     The next genuine record gets a higher number than the foreign one, so readers apply it and take it for no repeat and no fork.

@@ -135,7 +135,7 @@ async def confirm(tx: AsyncConnection, topic: str, units: Mapping[int, Unit], bl
     confirmed = (await tx.execute(_CONFIRM, values)).all()
     await tx.commit()
     for unit, blob in zip(owned, blobs, strict=True):
-        unit.left[topic, blob.partition] = unit.positions[topic, blob.partition]
+        unit.committed[topic, blob.partition] = unit.positions[topic, blob.partition]
     if len(confirmed) < len(blobs):
         raise Fenced("another instance owns a partition of this batch")
 

@@ -13,12 +13,12 @@ from referral.wire import topics
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Pending:
     """Records, queue rows and due alarms, in the order of handling.
 
     own: records of the service's own topic that no acknowledgement covers; their writer must be checked.
     attempt: attempt number of the single input here; 0 when attempts are not counted.
-    unread: the single input here has killed the process too often, so it is set aside undecoded.
+    skip: the single input here has killed the process too often, so it is set aside undecoded.
     """
 
     records: list[Taken] = field(default_factory=list)
@@ -26,12 +26,12 @@ class Work:
     dues: list[Due] = field(default_factory=list)
     own: list[Taken] = field(default_factory=list)
     attempt: int = 0
-    unread: bool = False
+    skip: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.records or self.rows or self.dues or self.own)
 
-    def place(self) -> tuple[str, Place, int]:
+    def key(self) -> tuple[str, Place, int]:
         """Return unit, place and offset of the single input here. For a queue row or an alarm, they are made up to identify it."""
         if self.records:
             unit, place, record = self.records[0]
@@ -47,7 +47,7 @@ class Work:
         parts = {topics.partition(row.case_id) for row in self.rows} | {due.partition for due in self.dues}
         return frozenset({taken[0].name for taken in (*self.records, *self.own)} | {f"p{number}" for number in parts})
 
-    def of(self, units: frozenset[str]) -> Work:
+    def of(self, units: frozenset[str]) -> Pending:
         """Return only the inputs of these units."""
         return replace(
             self,
@@ -57,7 +57,7 @@ class Work:
             own=[t for t in self.own if t[0].name in units],
         )
 
-    def singly(self) -> Iterator[Work]:
+    def singly(self) -> Iterator[Pending]:
         """Yield the inputs one at a time, in the same order."""
         nothing = replace(self, records=[], rows=[], dues=[], own=[])
         yield from (replace(nothing, own=[t]) for t in self.own)
@@ -66,7 +66,7 @@ class Work:
         yield from (replace(nothing, dues=[d]) for d in self.dues)
 
     def moved(self) -> dict[str, dict[Place, Position]]:
-        """Return unit → its positions after this work."""
+        """Return unit → its positions after these inputs."""
         out: dict[str, dict[Place, Position]] = {}
         for (unit, place), record in {(t[0].name, t[1]): t for t in (*self.own, *self.records)}.items():
             positions = out.setdefault(unit, dict(record[0].positions))

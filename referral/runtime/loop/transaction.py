@@ -20,9 +20,9 @@ from referral.runtime.kafka.fetched import Undecodable
 from referral.runtime.keys import key_topic
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import attempts, decode, lease, ledger, outbox, quarantine, tables
-from referral.runtime.loop.decode import _due, _of_handler, _queued
+from referral.runtime.loop.decode import due_inputs, queued_inputs, refused_by_handler
 from referral.runtime.loop.outbox import Blob, compose
-from referral.runtime.loop.pending import Work
+from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.quarantine import Refused
 from referral.runtime.loop.sequence import Seen
 from referral.runtime.loop.units import Unit
@@ -61,48 +61,48 @@ class Transaction:
     producer: AIOKafkaProducer
     secret: bytes
 
-    async def run(self, work: Work, units: Mapping[str, Unit], handle: Handle) -> Done:
+    async def run(self, pending: Pending, units: Mapping[str, Unit], handle: Handle) -> Done:
         """Handle and commit one batch of inputs. Fenced: this instance owns none of the units any more."""
         async with self.tx.begin():
             held, now = await lease.fence(self.tx, list(units.values()))
-            work = work.of(held)
+            pending = pending.of(held)
             if not held:
                 raise Fenced("every unit has another owner")
-            done = await self._fenced(work, held, now, handle)
-        for name, positions in work.moved().items():
+            done = await self._fenced(pending, held, now, handle)
+        for name, positions in pending.moved().items():
             units[name].positions.update(positions)
-            units[name].left.update(positions)
+            units[name].committed.update(positions)
         return done
 
-    async def _fenced(self, work: Work, held: frozenset[str], now: int, handle: Handle) -> Done:
-        opened = decode.open_all([t for t in work.records if t[0].partition is not None], work.unread)
-        foreign = ledger.strangers(work.own, self.secret)
+    async def _fenced(self, pending: Pending, held: frozenset[str], now: int, handle: Handle) -> Done:
+        opened = decode.open_all([t for t in pending.records if t[0].partition is not None], pending.skip)
+        foreign = ledger.strangers(pending.own, self.secret)
         ids = (
             {o.envelope.meta.case_id for o in (*opened, *foreign) if o.envelope}
-            | {r.case_id for r in work.rows}
-            | {d.case_id for d in work.dues}
+            | {r.case_id for r in pending.rows}
+            | {d.case_id for d in pending.dues}
         )
         seen: Seen = await tables.seen(self.tx, ids) if ids else {}
         keys = await self.keys.load(self.tx, ids) if ids else {}
-        known = decode.understand(opened, seen, keys, self.intake, self.service.name)
-        ledger.disown(foreign, seen, keys, self.intake, self.service.name, known)
-        inputs = known.inputs + self._raw(work, known.refused) + _queued(work, keys, known.refused)
-        inputs += [] if work.unread else _due(work, {i.case_id for i in inputs}, self.service.writes or "", seen)
+        decoded = decode.decode_records(opened, seen, keys, self.intake, self.service.name)
+        ledger.disown(foreign, seen, keys, self.intake, self.service.name, decoded)
+        inputs = decoded.inputs + self._raw(pending, decoded.refused) + queued_inputs(pending, keys, decoded.refused)
+        inputs += [] if pending.skip else due_inputs(pending, {i.case_id for i in inputs}, self.service.writes or "", seen)
         started = time.monotonic()
         outcome = await handle(self.tx, Batch(now, tuple(inputs), keys, held)) if inputs else Outcome()
         observe.BATCH_SECONDS.labels(self.service.name, "handle").observe(time.monotonic() - started)
         for topic, count in Counter(i.source.topic for i in inputs).items():
             observe.RECORDS_IN.labels(self.service.name, topic).inc(count)
-        refused = known.refused + _of_handler(work, outcome)
-        blobs = await self._keep(work, outcome, known.seen, seen, keys, inputs, held, now)
+        refused = decoded.refused + refused_by_handler(pending, outcome)
+        blobs = await self._store(pending, outcome, decoded.seen, seen, keys, inputs, held, now)
         if refused:  # published before the transaction commits the new positions, so that no refused record is lost
             key = self.keys.hmac("quarantine")
             await quarantine.write(self.producer, self.settings, key, self.service.name, now, refused)
         return Done(held, blobs, refused)
 
-    def _raw(self, work: Work, refused: list[Refused]) -> list[Input]:
-        taken = [t for t in work.records if t[0].partition is None]
-        if work.unread:
+    def _raw(self, pending: Pending, refused: list[Refused]) -> list[Input]:
+        taken = [t for t in pending.records if t[0].partition is None]
+        if pending.skip:
             refused += (quarantine.record(t, "kills-process") for t in taken)
             return []
         if not self.service.one_unit:  # audit logs undecodable batches too, because the topic holds them
@@ -110,9 +110,9 @@ class Transaction:
             taken = [t for t in taken if not isinstance(t[2], Undecodable)]
         return [decode.raw(t) for t in taken]
 
-    async def _keep(
+    async def _store(
         self,
-        work: Work,
+        pending: Pending,
         outcome: Outcome,
         read: Seen,
         seen: Seen,
@@ -121,8 +121,8 @@ class Transaction:
         held: frozenset[str],
         now: int,
     ) -> list[Blob]:
-        said = {c.case_id for c, _ in outcome.emitted} | {case for case, _, _ in outcome.queued}
-        fresh = said - {case for _, case in seen} - keys.keys()
+        cases = {c.case_id for c, _ in outcome.emitted} | {case for case, _, _ in outcome.queued}
+        fresh = cases - {case for _, case in seen} - keys.keys()
         if fresh:  # cases that the handler opened in this transaction
             keys |= await self.keys.load(self.tx, fresh)
             seen |= await tables.seen(self.tx, fresh)
@@ -137,18 +137,18 @@ class Transaction:
         fired = {i.case_id: None for i in inputs if i.source.topic == "alarm"}
         drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
         await tables.keep_seen(self.tx, read | last)
-        put_off = {d.case_id: now + attempts.PUT_OFF for d in work.dues if work.unread}
+        put_off = {d.case_id: now + attempts.PUT_OFF for d in pending.dues if pending.skip}
         for case_id in put_off:
             observe.QUARANTINED.labels(self.service.name, "kills-process").inc()
             observe.log().error("alarm put off", service=self.service.name, case_id=case_id, seconds=attempts.PUT_OFF // 1_000_000)
         await tables.alarms(self.tx, fired | put_off | outcome.alarms)
-        await tables.sent(self.tx, [r.id for r in work.rows])
+        await tables.sent(self.tx, [r.id for r in pending.rows])
         await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], keys)
-        await tables.positions(self.tx, work.moved())
-        if work.attempt:
-            await attempts.end(self.tx, work.place()[0])
+        await tables.positions(self.tx, pending.moved())
+        if pending.attempt:
+            await attempts.end(self.tx, pending.key()[0])
         oldest = dict.fromkeys(records, now)
-        for row in work.rows:
+        for row in pending.rows:
             number = topics.partition(row.case_id)
             oldest[number] = min(oldest.get(number, now), row.at)
         return await outbox.keep(self.tx, records, oldest)

@@ -18,10 +18,10 @@ class Unit:
 
     epoch: the lease's epoch at take-over.
     positions: committed positions; for the service's own topic, the confirmed one.
-    careful: place → offset up to which records are handled one at a time, because one of them may kill the process.
-    wary: batch clock, µs, up to which queue rows and alarms are handled one at a time for the same reason; None: not.
-    tried: the first batch of this tenure was started.
-    left: positions as this instance committed them last; the database must show them.
+    records_alone_until: place → offset up to which records are handled one at a time, because one of them may kill the process.
+    rows_alone_until: batch clock, µs, up to which queue rows and alarms are handled one at a time for the same reason; None: not.
+    first_batch_started: the first batch of this tenure was started.
+    committed: positions as this instance committed them last; the database must show them.
     explained: offset of the service's own topic up to which the writer of every record is known.
     suspect: the broker stored a record of this service not directly behind the last one, so somebody else wrote there.
     """
@@ -29,10 +29,10 @@ class Unit:
     name: str
     epoch: int
     positions: dict[Place, Position]
-    careful: dict[Place, int] = field(default_factory=dict)
-    wary: int | None = None
-    tried: bool = False
-    left: dict[Place, Position] = field(default_factory=dict)
+    records_alone_until: dict[Place, int] = field(default_factory=dict)
+    rows_alone_until: int | None = None
+    first_batch_started: bool = False
+    committed: dict[Place, Position] = field(default_factory=dict)
     explained: int = 0
     suspect: bool = False
 

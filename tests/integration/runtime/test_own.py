@@ -168,7 +168,7 @@ async def _stops(line: Stack, cause: str, unit: str = "p0") -> Counter:
     b = line.counter("b")
     b.start()
     await until(lambda: "stopped" in b.against)
-    assert b.loop.owner.stopped[unit][0] == cause
+    assert b.loop.assignment.stopped[unit][0] == cause
     return b
 
 
@@ -207,7 +207,7 @@ async def test_a_clean_restart_is_no_rewind(line: Stack) -> None:
     b = line.counter("b")
     b.start()
     await until(lambda: len(b.units) == 12 and not b.against)
-    assert b.loop.owner.stopped == {} and b.inputs == []
+    assert b.loop.assignment.stopped == {} and b.inputs == []
 
 
 async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
@@ -234,7 +234,7 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
     assert [i.case_id for i in last.inputs] == [good]
     kept = await line.distinct(QUARANTINE)
     assert [r.key for r in kept] == [b"routing/referral-intake/5/0"]
-    await until(lambda: len(last.units) == 12 and not last.loop.units["p5"].careful)
+    await until(lambda: len(last.units) == 12 and not last.loop.units["p5"].records_alone_until)
     assert await line.sql("SELECT * FROM routing.attempt") == []
 
 
@@ -272,8 +272,8 @@ async def _kept(line: Stack) -> bool:
 
 
 async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("loop", "quarantine"):
-        monkeypatch.setattr(f"referral.runtime.{module}.WINDOW", 6.0)
+    for module in ("consumer", "quarantine"):
+        monkeypatch.setattr(f"referral.runtime.loop.{module}.WINDOW", 6.0)
     await _ingress(line, "broken", "well")
 
     async def picky(tx: AsyncConnection, batch: Batch) -> Outcome:
@@ -291,13 +291,13 @@ async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack, m
     await until(lambda: len(counter.units) == 14)
     for _ in range(MANY):
         await send("broken", b"bad")
-    await until(lambda: counter.loop.owner.stopped)
-    assert counter.loop.owner.stopped["ingress.broken"][0] == "quarantine"
+    await until(lambda: counter.loop.assignment.stopped)
+    assert counter.loop.assignment.stopped["ingress.broken"][0] == "quarantine"
     assert not counter.against, "that agency's topic waits; the doors stay open for all others"
     await send("broken", b"after")
     await send("well", b"meanwhile")
     await until(lambda: len(counter.inputs) == MANY + 1)
-    assert counter.inputs[-1].body.value == b"meanwhile" and counter.loop.owner.stopped
+    assert counter.inputs[-1].body.value == b"meanwhile" and counter.loop.assignment.stopped
     await until(lambda: len(counter.inputs) == MANY + 2)
     assert counter.inputs[-1].body.value == b"after"
     assert not counter.against
@@ -312,7 +312,7 @@ async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, 
             raise KafkaTimeoutError
         return await check(*more)
 
-    monkeypatch.setattr("referral.runtime.loop.assignment.rewind.check", checked)
+    monkeypatch.setattr("referral.runtime.loop.assignment.rollback_check.check", checked)
     monkeypatch.setattr("referral.runtime.loop.assignment.AGAIN", 0.5)
     case = await line.case(5)
     await line.write(case, await line.value(case, 1))
@@ -336,7 +336,7 @@ async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line
         await admin.delete_topics([line.settings.topic("ingress.gone")])
     finally:
         await admin.close()
-    await until(lambda: counter.loop.owner.gone and "ingress.gone" not in counter.units)
+    await until(lambda: counter.loop.assignment.gone and "ingress.gone" not in counter.units)
     await until(lambda: not counter.against)
     assert await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'"), "for an hour it may have been a mistake"
     monkeypatch.setattr("referral.runtime.loop.assignment.GONE", 0.0)
@@ -344,7 +344,7 @@ async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line
     async def forgotten() -> bool:
         return not await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'")
 
-    counter.loop.owner.gone.clear()
+    counter.loop.assignment.gone.clear()
     await until(forgotten)
     assert "ingress.stays" in counter.units
 
@@ -363,9 +363,9 @@ async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:
     await until(lambda: len(counter.units) == 14)
     for agency, value in (("new", b"v2"), ("old", b"v1"), ("new", b"v1"), ("old", b"v1")):
         await line.producer.send_and_wait(line.settings.topic(f"ingress.{agency}"), value, partition=0)
-    await until(lambda: len(counter.inputs) == 2 and counter.loop.owner.stopped)
+    await until(lambda: len(counter.inputs) == 2 and counter.loop.assignment.stopped)
     assert {i.body.agency for i in counter.inputs} == {"old"}
-    assert counter.loop.owner.stopped["ingress.new"][0] == "newer-version"
+    assert counter.loop.assignment.stopped["ingress.new"][0] == "newer-version"
     assert not counter.against
 
 
