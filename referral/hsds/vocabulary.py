@@ -30,7 +30,7 @@ PERSONS: Mapping[str, str] = {
     "location": "no location is ever stored",
     "service_at_location": "no location is ever stored",
     "accessibility": "it describes a location, and none is ever stored",
-    "contact": "no person is ever stored; who is on duty `referral duty` knows",
+    "contact": "no person is ever stored; `referral duty show` lists the shifts",
     "phone": "no telephone number is ever stored in the directory",
     "email": "no e-mail address is ever stored in the directory",
     "assurer_email": "no e-mail address is ever stored in the directory",

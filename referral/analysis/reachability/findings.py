@@ -62,7 +62,7 @@ def findings(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
         yield Finding("endless", task.pathway, "", "", said, "let a decision or until: end the repetition", child)
     elif way.first < 0 and way.desk < 0 and not way.merged and way.end not in LEFT:
         said = "the case ends, and nobody has accepted it and no desk has seen it"
-        yield Finding("unserved", task.pathway, "", "", said, "a step that somebody accepts must stand in close_when", child)
+        yield Finding("unserved", task.pathway, "", "", said, "add a step that an agency accepts to close_when", child)
     if way.failing or case is None:
         return
     for step, what in dict.fromkeys(way.late):
@@ -135,7 +135,7 @@ def _stands(policy: Policy, pathway: Pathway, case: Case, way: Way, child: str) 
     for mark in sorted(pathway.close_when - marks):
         step = pathway.by_id[mark.removesuffix(".done")]
         if step.is_wanted(marks) and latest(track, step.id) is None:
-            missing = sorted(step.after - marks) or ["what never comes"]
+            missing = sorted(step.after - marks) or ["a mark that is never set"]
             said = f"{codes}nothing leads on: {step.id} is still to be done, and waits for {', '.join(missing)}"
             do = "say what follows (after, when), or do not ask for it in close_when under these circumstances"
             yield Finding("stands", pathway.id, step.id, codes, said, do, child)
@@ -186,7 +186,7 @@ def _ladders(policy: Policy, task: Task, way: Way) -> Iterator[Finding]:
             if isinstance(event, OfferOpened) and (step := pathway.step(event.step)) is not None:
                 named = step.seats[event.seat].ladder if event.seat < len(step.seats) else ()
                 if named and not set(named) & set(event.ladder):
-                    said = f"{event.agency} has none of the rungs {', '.join(named)}; its own are woken: {', '.join(event.ladder)}"
+                    said = f"{event.agency} has none of the rungs {', '.join(named)}; its own rungs are knocked: {', '.join(event.ladder)}"
                     yield Finding("ladder", task.pathway, event.step, event.agency, said)
         last = last.earlier
 
@@ -248,7 +248,7 @@ def _overlapping(policy: Policy, pathway: Pathway, step: Step) -> Iterator[Findi
     every += [step.then_every.micros] if step.then_every is not None else []
     if every and min(every) < due(START, last, policy.calendar) - START:
         days = min(every) // DAY
-        said = f"a round may take {last} and the next one begins {days} days after it: whoever is in time is late for the next"
+        said = f"a round may take {last} and the next one begins {days} days after it: a round done in time overlaps the next"
         yield Finding("limit", pathway.id, step.id, "rounds", said, "give a round less time, or let more time pass between rounds")
 
 
@@ -258,4 +258,4 @@ def _waits_for(pathway: Pathway, id: str) -> str:
     said = [f"after {', '.join(sorted(step.after))}"] if step.after else []
     said += [f"when {' or '.join(sorted(group))}" for group in step.when]
     said += [f"unless {' or '.join(sorted(step.unless))}"] if step.unless else []
-    return "; ".join(said) or "it has no condition, and the case is always over before"
+    return "; ".join(said) or "it has no condition, and the case always ends before"

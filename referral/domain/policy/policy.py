@@ -119,8 +119,8 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
     that is unknown or incomplete.
     """
     reader = Reader(files)
-    whole = read_directory(reader)
-    pathways = tuple(read_procedure(reader, path, whole) for path in sorted(files) if path.startswith("pathways/"))
+    directory = read_directory(reader)
+    pathways = tuple(read_procedure(reader, path, directory) for path in sorted(files) if path.startswith("pathways/"))
     if not pathways:
         reader.error("pathways/", 0, "no procedure; add pathways/<id>.yaml")
     reader.finish()
@@ -133,15 +133,15 @@ def compile(files: Mapping[str, bytes], before: Policy | None = None) -> Policy:
         current=pathways,
         pinned={**(before.pinned if before else {}), **known},
         directory=digest.hexdigest(),
-        agencies=whole.agencies,
-        services=whole.services,
-        municipalities=whole.municipalities,
-        sections=whole.sections,
-        codes=whole.codes,
-        labels=whole.labels,
-        calendar=whole.calendar,
-        country_desk=whole.country_desk,
-        oversight=whole.oversight,
-        repeat=whole.repeat,
-        stopped=whole.stopped,
+        agencies=directory.agencies,
+        services=directory.services,
+        municipalities=directory.municipalities,
+        sections=directory.sections,
+        codes=directory.codes,
+        labels=directory.labels,
+        calendar=directory.calendar,
+        country_desk=directory.country_desk,
+        oversight=directory.oversight,
+        repeat=directory.repeat,
+        stopped=directory.stopped,
     )

@@ -33,11 +33,11 @@ def progress(d: DecisionContext) -> None:
     An alarm always makes a pass, because a place may have become free. After an answer or an alarm a pass evaluates only the steps that it
     concerns; any other input, and the changes of a pass itself, may concern every step.
     """
-    looks, before = _looks_at(d)
+    pass_needed, before = _needs_pass(d)
     for _ in range(PASSES):
-        if not looks and not d.moved:
+        if not pass_needed and not d.moved:
             break
-        seen, looks, d.moved, tracks = len(d.events), False, False, d.case.tracks
+        seen, pass_needed, d.moved, tracks = len(d.events), False, False, d.case.tracks
         for index in range(len(tracks)):
             track = d.case.tracks[index]
             if not track.outcome and (not track.paused_by or stop_waiting(d, track) or _ends_paused(d, track)):
@@ -65,18 +65,18 @@ def progress(d: DecisionContext) -> None:
         d.needs_person("standing-still")
 
 
-def _looks_at(d: DecisionContext) -> tuple[bool, tuple[Track, ...]]:
+def _needs_pass(d: DecisionContext) -> tuple[bool, tuple[Track, ...]]:
     """Return whether a pass is needed, and the tracks at the last full pass; empty when unknown, so that every step is evaluated."""
     case, body = d.before, d.cause.body
-    looks = not d.events or isinstance(body, Due)
+    pass_needed = not d.events or isinstance(body, Due)
     if case is None:
-        return looks, ()
+        return pass_needed, ()
     if comes_due(case, case.at, d.facts.now):
         return True, ()
     if isinstance(body, ResponseSubmitted):
-        return looks, case.tracks
+        return pass_needed, case.tracks
     known = isinstance(body, Due) and case.bundle == d.facts.bundle and not any(task.about == BOUND for task in case.tasks)
-    return looks, case.tracks if known else ()
+    return pass_needed, case.tracks if known else ()
 
 
 def _ends_paused(d: DecisionContext, track: Track) -> bool:

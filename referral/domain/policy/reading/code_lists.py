@@ -29,7 +29,7 @@ def id_of(node: Node) -> str:
 def as_id(value: str, node: Node) -> str:
     """Check the id of a thing of the policy; errors are reported at the node."""
     if not ID.fullmatch(value):
-        node.error(f"{value or 'nothing'} is no id; allowed: small letters, digits and - as in csw-prizren")
+        node.error(f"{value or 'nothing'} is not a valid id; allowed: small letters, digits and - as in csw-prizren")
     return value
 
 
@@ -61,7 +61,7 @@ def own_words(root: Node, codes: Codes, labels: Labels) -> None:
             if code in codes.get(name, ()):
                 value.key_error(f"{name} {code} has its names already, in codes.yaml or another procedure; leave it out here")
             elif not CODE.fullmatch(code):
-                value.key_error(f"{code or 'nothing'} is no code; allowed: letters, digits, - and _ as in home-visit")
+                value.key_error(f"{code or 'nothing'} is not a valid code; allowed: letters, digits, - and _ as in home-visit")
             else:
                 labels.setdefault(name, {})[code] = names(value)
                 codes[name] = (*codes.get(name, ()), code)

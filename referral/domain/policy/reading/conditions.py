@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from referral.domain.policy.procedure import Marks
-from referral.domain.policy.reading.directory import Whole
+from referral.domain.policy.reading.directory import Directory
 from referral.domain.policy.reading.reader import Node, allowed
 from referral.domain.policy.reading.vocabulary import CONSENT, KINDS, STATES, TRAITS
 
@@ -13,8 +13,8 @@ from referral.domain.policy.reading.vocabulary import CONSENT, KINDS, STATES, TR
 class Marking:
     """The steps of one file by id. A condition anywhere in the file may name them, above or below it."""
 
-    def __init__(self, whole: Whole, steps: list[Node]) -> None:
-        self.whole = whole
+    def __init__(self, directory: Directory, steps: list[Node]) -> None:
+        self.directory = directory
         self.steps: dict[str, Node] = {}
         self._outcomes: dict[str, tuple[str, ...]] = {}
         for node in steps:
@@ -53,7 +53,7 @@ class Marking:
         found = []
         for name, value in node.items():
             if name in known:
-                words = value.words(self.whole.codes.get(known[name], ()), name, least=1)
+                words = value.words(self.directory.codes.get(known[name], ()), name, least=1)
             elif name == "consent":
                 words = value.words(CONSENT, "consent", least=1)
             elif name in self.steps:

@@ -21,7 +21,7 @@ def check(pathway: Pathway, get: Fields, marking: Marking) -> None:
         if pathway.id and pathway.id in (change.switch_to, change.also_open):
             node.error(f"{pathway.id} cannot change into itself")
         if not change.when:
-            node.error("a change says when, e.g. when: {age: [adult]}")
+            node.error("a change needs when, e.g. when: {age: [adult]}")
 
 
 def _waiting(pathway: Pathway, marking: Marking) -> None:
@@ -48,7 +48,7 @@ def _by_silence(pathway: Pathway, marking: Marking) -> None:
             if word in get and get[word].word() in step.forbid:
                 get[word].error(f"{get[word].word()} may be forbidden in a case; {word} needs a code that never is")
         if "secure" in get and "secure_needs" not in get:
-            get["secure"].key_error("secure_needs is missing: without it nobody's decision would stand before a person is locked up")
+            get["secure"].key_error("secure_needs is missing: name the decisions that must be made before a person is locked up")
         for word in ("after", "secure_needs"):
             for item in get[word].each() if word in get else ():
                 about, _, code = item.word().partition(".")
@@ -108,7 +108,7 @@ def _forbidden(pathway: Pathway, marking: Marking) -> None:
             if mark and mark not in certain:
                 continue
             for role in _roles(step):
-                having = [service for service in marking.whole.services.values() if role in service.roles]
+                having = [service for service in marking.directory.services.values() if role in service.roles]
                 if having and all(tag in service.tags for service in having):
                     what = f"every service with the role {role} is tagged {tag}, which never: {names[tag, mark]} forbids"
                     marking.steps[step.id].spot(role).error(f"{what}; ask another role or change never")
@@ -129,4 +129,4 @@ def _endless(pathway: Pathway, get: Fields, marking: Marking) -> None:
             get["close_when"].spot(step.id).error(f"{step.id} is a feed, which is never done; leave it out here")
         if step.then_every is not None and not step.until:
             fields = dict(marking.steps[step.id].items())
-            fields["then_every"].key_error("this repeats for ever, so that no case would ever close; until: says what ends it")
+            fields["then_every"].key_error("this repeats for ever, so that no case would ever close; add until: with the marks that end it")

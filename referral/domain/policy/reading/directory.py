@@ -19,7 +19,7 @@ COMMON = ("codes.yaml", "municipalities.yaml", "casefile.yaml")
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Directory:
     """The policy without its procedures."""
 
     codes: Mapping[str, tuple[str, ...]]
@@ -35,7 +35,7 @@ class Whole:
     stopped: Limit
 
 
-def read_directory(reader: Reader) -> Whole:
+def read_directory(reader: Reader) -> Directory:
     """Read the whole directory; errors are reported to the reader.
 
     Raises PolicyErrors where a file that defines names for all others cannot be read: each use of these names would be reported as unknown.
@@ -60,11 +60,11 @@ def read_directory(reader: Reader) -> Whole:
         _answers_for(municipalities.get(place), node, agencies)
     for name in ("country", "oversight"):
         if desks[name].word(agencies, "agency") in agencies and not agencies[desks[name].word()].desk:
-            desks[name].error(f"{desks[name].word()} is no desk; write desk: true in its file")
+            desks[name].error(f"{desks[name].word()} is not a desk; write desk: true in its file")
     calendars = [path for path in sorted(reader.files) if path.startswith("calendars/")]
     if calendars != ["calendars/XK.yaml"]:
         reader.error("calendars/", 0, "one calendar is expected here: XK.yaml")
-    return Whole(
+    return Directory(
         codes={**codes, "section": tuple(sections), "municipality": ("", *municipalities), "agency": tuple(agencies)},
         labels=labels,
         sections=sections,

@@ -11,7 +11,7 @@ from referral.domain.policy.limits import DAY, Calendar, Limit, countable
 from referral.domain.policy.procedure import Change, ConsentRule, Pathway, Placement, SeatRule, Step
 from referral.domain.policy.reading.conditions import Marking
 from referral.domain.policy.reading.consistency import check
-from referral.domain.policy.reading.directory import Whole
+from referral.domain.policy.reading.directory import Directory
 from referral.domain.policy.reading.reader import Fields, Node, Reader, allowed
 from referral.domain.policy.reading.seats import Seating
 from referral.domain.policy.reading.vocabulary import (
@@ -29,15 +29,15 @@ from referral.domain.policy.reading.vocabulary import (
 )
 
 
-def read_procedure(reader: Reader, path: str, whole: Whole) -> Pathway:
+def read_procedure(reader: Reader, path: str, directory: Directory) -> Pathway:
     """Return one pathway; errors are reported to the reader."""
     get = reader.open(path).fields(PATHWAY_NEEDED, PATHWAY)
-    id = get["pathway"].word(whole.codes.get("pathway", ()), "pathway")
+    id = get["pathway"].word(directory.codes.get("pathway", ()), "pathway")
     if path != f"pathways/{id}.yaml":
         get["pathway"].error(f"pathway {id} belongs into pathways/{id}.yaml")
     nodes = get["steps"].each()
-    marking = Marking(whole, nodes)
-    seating = Seating(whole, get["ladder"].words(whole.codes.get("rung", ()), "rung", least=1))
+    marking = Marking(directory, nodes)
+    seating = Seating(directory, get["ladder"].words(directory.codes.get("rung", ()), "rung", least=1))
     pathway = Pathway(
         id=id,
         digest=hashlib.sha256(reader.files[path]).hexdigest(),
@@ -48,7 +48,7 @@ def read_procedure(reader: Reader, path: str, whole: Whole) -> Pathway:
         steps=tuple(read_step(node, marking, seating) for node in nodes),
         close_when=frozenset(f"{step}.done" for step in get["close_when"].fields(("done",))["done"].words(marking.steps, "step", least=1)),
         version=get["version"].number(1, 9999),
-        consent=_consent(get["consent"], whole),
+        consent=_consent(get["consent"], directory),
         seal=get["seal"].yes(),
     )
     if not pathway.applies:
@@ -57,11 +57,11 @@ def read_procedure(reader: Reader, path: str, whole: Whole) -> Pathway:
     return pathway
 
 
-def _consent(node: Node, whole: Whole) -> ConsentRule:
+def _consent(node: Node, directory: Directory) -> ConsentRule:
     get = node.fields(("needed", "basis", "on_withdrawal"))
     return ConsentRule(
         needed=get["needed"].yes(),
-        basis=get["basis"].word(whole.codes.get("basis", ()), "basis"),
+        basis=get["basis"].word(directory.codes.get("basis", ()), "basis"),
         on_withdrawal=get["on_withdrawal"].word(WITHDRAWAL, "word"),
     )
 
@@ -69,7 +69,7 @@ def _consent(node: Node, whole: Whole) -> ConsentRule:
 def _change(node: Node, marking: Marking) -> Change:
     """Read one line of changes: another procedure instead of this one, or beside it."""
     get = node.fields(("when",), ("switch_to", "also_open", "pause"))
-    known = marking.whole.codes.get("pathway", ())
+    known = marking.directory.codes.get("pathway", ())
     if ("switch_to" in get) == ("also_open" in get):
         node.error("switch_to (instead of this procedure) or also_open (beside it) is expected here, one of them")
     if "pause" in get and "also_open" not in get:
@@ -93,10 +93,10 @@ def read_step(node: Node, marking: Marking, seating: Seating) -> Step:
         node.error(f"one kind of step is expected here: {', '.join(KINDS)}")
     kind = kinds[0] if kinds else "feed"
     get = node.fields(("id", kind, *KIND_NEEDED.get(kind, ())), (*STEP, *KINDS[kind]))
-    codes = marking.whole.codes
+    codes = marking.directory.codes
     id = get["id"].word(codes.get("step", ()), "step")
     seats = seating.seats(id, kind, get)
-    limits = _limits(get["within"], marking.whole.calendar)
+    limits = _limits(get["within"], marking.directory.calendar)
     decisions = get[kind].words(codes.get("decision", ()), "decision", least=1) if kind == "decide" else ()
     _complete(node, kind, seats, limits, get)
     if "every" in get:
@@ -188,14 +188,14 @@ def _forbidden(node: Node, codes: tuple[str, ...]) -> Mapping[str, str]:
 
 def _placement(get: Fields, marking: Marking) -> Placement:
     """Read the roles of a placement: in order, or a table by the outcome of another step."""
-    roles = marking.whole.codes.get("role", ())
+    roles = marking.directory.codes.get("role", ())
     table: dict[str, tuple[str, ...]] = {}
     by, before = "", get["until_known"].words(roles, "role")
     if get["place"].is_list():
         before = get["place"].words(roles, "role", least=1)
         for word in ("by", "until_known"):
             if word in get:
-                get[word].key_error(f"place is a list of roles here, which asks no decision; {word} belongs to a table")
+                get[word].key_error(f"place is a list of roles here, which depends on no decision; {word} belongs to a table")
     else:
         by = get["by"].word(marking.steps, "step")
         if "by" not in get:

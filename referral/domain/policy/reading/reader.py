@@ -201,7 +201,7 @@ class Node:
         if clock and unit == "working days":
             self.error(f"working days cannot be counted here; allowed: {', '.join(u for u in UNITS if u != unit)}")
         elif amount * (UNITS[unit] or UNITS["days"]) > LONGEST:
-            self.error(f"{match[0]} is longer than {LONGEST // UNITS['days']} days, further than any calendar here counts")
+            self.error(f"{match[0]} is longer than {LONGEST // UNITS['days']} days, longer than any calendar here covers")
             amount = 1
         return Limit(amount, unit, mark or "")
 

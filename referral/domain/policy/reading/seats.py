@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from referral.domain.policy.procedure import SeatRule
-from referral.domain.policy.reading.directory import Whole
+from referral.domain.policy.reading.directory import Directory
 from referral.domain.policy.reading.reader import Fields, Node, allowed
 from referral.domain.policy.reading.vocabulary import AREAS, SEAT, TAGS
 
@@ -18,8 +18,8 @@ CONFLICT = ("CONFLICT_OF_INTEREST",)
 class Seating:
     """The seats of one file, read in order: a holder must be defined above the step that asks it."""
 
-    def __init__(self, whole: Whole, ladder: Sequence[str]) -> None:
-        self.codes, self.sections, self.ladder = whole.codes, whole.sections, tuple(ladder)
+    def __init__(self, directory: Directory, ladder: Sequence[str]) -> None:
+        self.codes, self.sections, self.ladder = directory.codes, directory.sections, tuple(ladder)
         self.rules: dict[str, tuple[SeatRule, ...]] = {}
 
     def seats(self, id: str, kind: str, get: Fields) -> tuple[SeatRule, ...]:
