@@ -28,22 +28,22 @@ def handler(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[[
 
     async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
         outcome = Outcome()
-        decided = [record for record in batch.inputs if record.source.topic == ROUTING and not isinstance(record.body, RecordLost)]
+        decisions = [record for record in batch.inputs if record.source.topic == ROUTING and not isinstance(record.body, RecordLost)]
         changes = offers.Changes()
         for record in batch.inputs:
             if record.source.topic == "queue":
                 outcome.emit(record, record.body)
-        for record in decided:
+        for record in decisions:
             offers.fold(changes, record)
-        await cases.follow(tx, door.keys, door.lists(), decided, batch.keys, changes.closed)
+        await cases.follow(tx, door.keys, door.lists(), decisions, batch.keys, changes.closed)
         await store.apply(tx, changes)
-        await store.add_lines(tx, decided, batch.keys)
-        for record in decided:
+        await store.add_lines(tx, decisions, batch.keys)
+        for record in decisions:
             if isinstance(record.body, CaseRaised):
                 await raised_cases.submit(tx, door, record, record.body)
-        raws = [record for record in batch.inputs if isinstance(record.body, Raw)]
-        if raws:
-            await _ingress(tx, door, private, batch.now, raws, outcome)
+        ingress_records = [record for record in batch.inputs if isinstance(record.body, Raw)]
+        if ingress_records:
+            await _ingress(tx, door, private, batch.now, ingress_records, outcome)
         return outcome
 
     return handle

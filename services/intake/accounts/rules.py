@@ -24,8 +24,8 @@ ABSOLUTE_US = 13 * 60 * 60 * SECOND_US
 WINDOW_US = 15 * 60 * SECOND_US
 """Failures older than this do not count."""
 PAIR_LIMIT = 5
-"""Failures of one login from one address, after which that address is refused. Other addresses are not: nobody locks an officer out by
-guessing."""
+"""Failures of one login from one address, after which that address is refused for this login. Other addresses are not refused: nobody locks
+an officer out by guessing."""
 ADDRESS_LIMIT = 50
 """Failures from one address, after which it is refused. An agency's staff often share one address, so the limit is wide."""
 SLOW_AFTER = 5

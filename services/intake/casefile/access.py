@@ -87,8 +87,8 @@ async def hold(tx: AsyncConnection, keys: Keys, case_id: str) -> Case:
     erased.
 
     Readings of one case take turns. PostgreSQL lets transactions with a shared lock pass a transaction that waits for the exclusive one:
-    six readers without a pause kept an exclusion out for 4.5 s (measured), and it was refused. Now each waits for its turn, and so does a
-    transaction that ends reading.
+    six readers without a pause kept an exclusion out for 4.5 s (measured), and the exclusion was refused. Now each waits for its turn, and
+    so does a transaction that ends reading.
     """
     return await _case(tx, keys, case_id, await rows(tx, f"{_COLUMNS} FOR NO KEY UPDATE", {"case": case_id}))
 

@@ -1,5 +1,4 @@
-"""Return the cases that a case is linked with, for a reader who may see both. Linked is not merged: nothing of one case is ever shown with
-the other."""
+"""Read the links of a case, for a reader who may see both cases. Linked is not merged: nothing of one case is ever shown with the other."""
 
 from __future__ import annotations
 

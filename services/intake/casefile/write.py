@@ -44,8 +44,9 @@ async def put(
     *,
     aside: bool = False,
 ) -> int:
-    """Store a new version of a section, in a case that the caller has locked. Every write counts, also of the same content. aside: only a
-    desk will read it.
+    """Store a new version of a section, in a case that the caller has locked. Every write counts, also of the same content.
+
+    aside: only a desk will read it.
 
     Returns the version.
     """

@@ -66,14 +66,14 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
     fresh = [_fresh(door, posting, now) for posting in postings]
     answers = await idempotency.claim(tx, [entry.claim for entry in fresh])
     new = [entry for entry, answer in zip(fresh, answers, strict=True) if answer is None]
-    refused = await _crowded(tx, door, new) | await _foreign(tx, new)
-    await _open(tx, door, lists, [entry for entry in new if entry.posting.referral.case_id is None and id(entry) not in refused])
+    refused = await _crowd_refusals(tx, door, new) | await _unknown_case_refusals(tx, new)
+    await _open_cases(tx, door, lists, [entry for entry in new if entry.posting.referral.case_id is None and id(entry) not in refused])
     for entry in sorted(new, key=lambda entry: entry.receipt.case_id):  # every transaction locks cases in this order
         if entry.posting.referral.case_id is not None and id(entry) not in refused:
             try:
                 await _attach(tx, door, entry)
             except Rejected:  # the case's erasure was approved meanwhile; only this posting is refused
-                refused[id(entry)] = await _unclaimed(tx, entry)
+                refused[id(entry)] = await _refuse_unknown_case(tx, entry)
     for entry in new:
         if id(entry) not in refused:
             door.crowd.took(entry.posting.agency)
@@ -93,17 +93,17 @@ def _fresh(door: IntakeContext, posting: Posting, now: int) -> _Entry:
     return _Entry(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
 
 
-async def _foreign(tx: AsyncConnection, new: Sequence[_Entry]) -> dict[int, Rejected]:
+async def _unknown_case_refusals(tx: AsyncConnection, new: Sequence[_Entry]) -> dict[int, Rejected]:
     """Return the refusals of postings that name a case which their sender may not see. Their claim is undone, so that the key is free
     again."""
     refused: dict[int, Rejected] = {}
     for entry in new:
         if entry.posting.referral.case_id is not None and not await access.may_name(tx, entry.posting.agency, entry.receipt.case_id):
-            refused[id(entry)] = await _unclaimed(tx, entry)
+            refused[id(entry)] = await _refuse_unknown_case(tx, entry)
     return refused
 
 
-async def _crowded(tx: AsyncConnection, door: IntakeContext, new: Sequence[_Entry]) -> dict[int, Rejected]:
+async def _crowd_refusals(tx: AsyncConnection, door: IntakeContext, new: Sequence[_Entry]) -> dict[int, Rejected]:
     """Return the refusals of routine postings of an agency that has sent very many. A posting from Kafka is never refused for this: its
     sender cannot be asked to wait."""
     refused: dict[int, Rejected] = {}
@@ -111,23 +111,23 @@ async def _crowded(tx: AsyncConnection, door: IntakeContext, new: Sequence[_Entr
         posting = entry.posting
         why = door.crowd.refuses(posting.agency, posting.referral.traits.urgency) if posting.door is Door.HTTP else None
         if why is not None:
-            await _free(tx, entry)
+            await _undo_claim(tx, entry)
             refused[id(entry)] = why
     return refused
 
 
-async def _free(tx: AsyncConnection, entry: _Entry) -> None:
+async def _undo_claim(tx: AsyncConnection, entry: _Entry) -> None:
     """Undo a claim, so that its key may be used again."""
     sql = "DELETE FROM intake.submission WHERE agency = :agency AND key = :key"
     await tx.execute(text(sql), {"agency": entry.posting.agency, "key": entry.posting.key})
 
 
-async def _unclaimed(tx: AsyncConnection, entry: _Entry) -> Rejected:
-    await _free(tx, entry)
+async def _refuse_unknown_case(tx: AsyncConnection, entry: _Entry) -> Rejected:
+    await _undo_claim(tx, entry)
     return Rejected("unknown-case", "$.case_id", "name a case that you referred or hold an offer of, or leave case_id out", status=404)
 
 
-async def _open(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Sequence[_Entry]) -> None:
+async def _open_cases(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Sequence[_Entry]) -> None:
     """Open a new case for each posting: key, case file, referral, queue row."""
     if not new:
         return

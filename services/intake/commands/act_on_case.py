@@ -54,7 +54,7 @@ class Begun(Struct, frozen=True, kw_only=True):
 async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id: str, body: responses.AnswerBody) -> Receipt:
     """Answer an offer that the agency holds or ever held, or that its desk records for an agency reached by telephone (via PHONE).
 
-    A decline ends the agency's reading here and now; everything else is routing's to decide.
+    A decline ends the agency's reading in this transaction; routing decides everything else.
     """
     by_phone = body.via == Via.PHONE
     own = Via.SYSTEM if post.account is None else Via.WEB
@@ -88,8 +88,8 @@ async def respond(tx: AsyncConnection, door: IntakeContext, post: Post, offer_id
 async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.ConsentBody) -> Receipt:
     """Record a consent given, refused or withdrawn.
 
-    Reading that rests on it ends with this transaction where it comes from whoever recorded the consent that holds, or from a desk. What
-    another agency says routing decides: a duty ends only when a second party says so too.
+    Reading that rests on the consent ends with this transaction if a desk sent it, or the agency that recorded the consent in force.
+    Routing decides about a consent of any other agency: a duty ends only when a second party confirms it.
     """
     begun = await _begin(tx, door, post, "consent", case_id, strict_json.canonical(body))
     if begun.known:

@@ -20,7 +20,7 @@ from services.intake.model import REUSED, Receipt, Refusal
 from services.intake.store import rows
 
 KEY_LIMIT = 200
-"""Characters of a key (ours): room for any record number, no room for a story."""
+"""Most characters of a key (ours): room for any record number, no room for a story."""
 REFUSALS = 20
 """Refusals of one key that a query returns (ours): a sender with more is broken, and the newest give the reason."""
 

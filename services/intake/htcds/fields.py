@@ -35,7 +35,12 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The table of HTCDS fields. fields: by name. languages: ISO 639 → ours. domestic: ISO 3166 codes of this country."""
+    """The table of HTCDS fields.
+
+    fields: by name.
+    languages: ISO 639 → ours.
+    domestic: ISO 3166 codes of this country.
+    """
 
     fields: dict[str, Field]
     languages: dict[str, str]

@@ -33,7 +33,11 @@ COLUMNS = {
 
 
 class ValidRecord(Struct, frozen=True, kw_only=True):
-    """A valid record. key: the sender's own number; empty when it gave none. same: bytes that are equal for two equal records."""
+    """A valid record.
+
+    key: the sender's own number; empty when it gave none.
+    same: bytes that are equal for two equal records.
+    """
 
     key: str
     same: bytes

@@ -24,7 +24,7 @@ from services.intake.model import Offer
 from services.intake.policy_view import Lists
 
 WORDS_LIMIT = 10_000
-"""Characters of one recorded text (ours): a page of reasons, not a file."""
+"""Most characters of one recorded text (ours): a page of reasons, not a file."""
 Said = Annotated[str, Meta(min_length=1, max_length=WORDS_LIMIT)]
 
 

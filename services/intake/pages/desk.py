@@ -58,7 +58,7 @@ async def task(call: PageRequest) -> Response:
 
 
 async def instruct(call: PageRequest) -> Response:
-    """Give an instruction, once for each form."""
+    """Send an instruction, once for each form."""
     data = await _tasked(call)
     task, door, who = data.task, call.pages.door, call.visit.who
     entered = forms.instruction(call.form, pages_task.offered(task, data.choices, data.now), _fields(data.choices))
@@ -100,7 +100,7 @@ async def _called(call: PageRequest) -> tuple[Offer, Spot, tuple[Answer, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class TaskData:
-    """A task with what its page needs."""
+    """A task with the values that its page shows."""
 
     task: Task
     spot: Spot

@@ -20,8 +20,11 @@ Fields = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entered:
-    """The entered values of an answer or instruction. errors: field → key of words.yaml; empty when it can be sent. refusal: code of the
-    refusal."""
+    """The entered values of an answer or instruction.
+
+    errors: field → key of words.yaml; empty when it can be sent.
+    refusal: code of the refusal.
+    """
 
     word: str = ""
     reason: str = ""

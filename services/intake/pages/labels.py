@@ -17,7 +17,7 @@ SOON_US = 15 * 60 * 1_000_000
 LATELY_US = 24 * 60 * 60 * 1_000_000
 """An offer that ended longer ago is not in the inbox (ours): every shift sees the results of the previous one."""
 SHOWN = 50
-"""Cards of one group at most; the most urgent stay."""
+"""Most cards of one group; the most urgent stay."""
 TOLD = ("age-band", "sex", "language")
 """Sections whose codes belong to the list of the same name."""
 UNTOLD = (NOT_CALLED, NOT_TOLD)
@@ -40,7 +40,7 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One line of the inbox."""
+    """One card of the inbox."""
 
     href: str
     title: str

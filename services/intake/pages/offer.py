@@ -82,8 +82,9 @@ def possible(offer: Offer) -> tuple[str, ...]:
 
 
 def view(offer: Offer, spot: Spot, say: Words, name: Name, reasons: tuple[str, ...], now: int, *, call: bool = False) -> OfferView:
-    """Return the view of an offer. reasons: the policy's whole list, for words whose reasons the offer does not limit.
+    """Return the view of an offer.
 
+    reasons: the policy's whole list, for words whose reasons the offer does not limit.
     call: a desk reads it, for an agency on the telephone.
     """
     over = offer.closed_at is not None

@@ -28,8 +28,9 @@ PAUSE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The dependencies of every page, made by `pages.routes`. hashing: limits the passwords that are checked at once.
+    """The dependencies of every page, made by `pages.routes`.
 
+    hashing: limits the passwords that are checked at once.
     patience_s: seconds that a page waits for routing's decision about an answer.
     """
 

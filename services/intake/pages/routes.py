@@ -33,8 +33,11 @@ HASHES_AT_ONCE = 2
 
 
 def made(door: IntakeContext, policy: Callable[[], Policy], *, secure: bool, patience_s: float = PAUSE_S) -> Pages:
-    """Return the dependencies of all pages. policy: for names; Unavailable until one is in force. secure: people reach the pages over
-    https."""
+    """Return the dependencies of all pages.
+
+    policy: for names; Unavailable until one is in force.
+    secure: people reach the pages over https.
+    """
     return Pages(door, render.load(policy), Cookies(secure), asyncio.Semaphore(HASHES_AT_ONCE), patience_s)
 
 

@@ -22,9 +22,12 @@ LANGUAGE_S = 365 * 24 * 60 * 60
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Visit:
-    """The visit of a person or stranger. token: of the session, or of a stranger's sign-in form. account: None for a stranger.
+    """The visit of a person or stranger.
 
-    seal: of the session. ended: there was a session, and it is over.
+    token: of the session, or of a stranger's sign-in form.
+    account: None for a stranger.
+    seal: of the session.
+    ended: there was a session, and it is over.
     """
 
     token: str

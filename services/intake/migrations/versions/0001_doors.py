@@ -9,6 +9,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Run the two files beside this one."""
+    """Run doors.sql and accounts.sql."""
     for name in ("doors.sql", "accounts.sql"):
         op.execute((Path(__file__).parent / name).read_text("utf-8"))

@@ -9,5 +9,5 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Run the file beside this one."""
+    """Run erasure.sql."""
     op.execute((Path(__file__).parent / "erasure.sql").read_text("utf-8"))

@@ -9,5 +9,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Run the file beside this one."""
+    """Run refusals.sql."""
     op.execute((Path(__file__).parent / "refusals.sql").read_text("utf-8"))

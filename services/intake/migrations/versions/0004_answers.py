@@ -9,5 +9,5 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Run the file beside this one."""
+    """Run answers.sql."""
     op.execute((Path(__file__).parent / "answers.sql").read_text("utf-8"))
