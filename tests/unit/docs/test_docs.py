@@ -24,7 +24,7 @@ SOURCES = {
     for file in sorted((ROOT / folder).rglob("*.py"))
     if "events" not in file.parts and "compiled" not in file.parts
 }
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def table(after: str) -> set[str]:
@@ -52,7 +52,8 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
 
 def test_every_word_against_readiness_is_told() -> None:
     text = "".join(SOURCES.values())
-    words = set(re.findall(r'health\.red\("([a-z-]+)"', text)) | set(re.findall(r'found\["([a-z-]+)"\] = f?"', text)) | {"start"}
+    words = {"start"} | set(re.findall(r'health\.red\("([a-z-]+)"', text))
+    words |= set(re.findall(r'(?:found|reasons)\["([a-z-]+)"\] = f?"', text))
     words |= set(re.findall(r'return \{"([a-z-]+)": f', SOURCES["services/routing/engine_failure.py"]))
     words |= set(re.findall(r'against\["([a-z-]+)"\] = ', text))
     assert table("## Is it ready?") == words
