@@ -44,9 +44,9 @@ async def post(made: Stack, rate: float, count: int, connections: int = MOST) ->
         sys.executable, *words, cwd=CHECKOUT, env={**os.environ, "REFERRAL_TOKEN": token}, stdout=asyncio.subprocess.PIPE
     )
     answer, _ = await child.communicate()
-    found: list[Done] = json.loads(answer)
-    assert [status for _, _, status, _ in found] == [202] * count, {status for _, _, status, _ in found}
-    return found
+    answers: list[Done] = json.loads(answer)
+    assert [status for _, _, status, _ in answers] == [202] * count, {status for _, _, status, _ in answers}
+    return answers
 
 
 async def intake(at: Ground) -> AsyncIterator[Row]:
@@ -56,14 +56,14 @@ async def intake(at: Ground) -> AsyncIterator[Row]:
         await post(made, 100, 200)
         say(f"{COUNT} referrals over {MOST} connections")
         before = cpu(made["intake-1"].pid)
-        found = await post(made, 0, COUNT)
+        answers = await post(made, 0, COUNT)
         used = (cpu(made["intake-1"].pid) - before) / COUNT * 1000
-        seconds = max(end for _, end, _, _ in found) - min(start for start, _, _, _ in found)
+        seconds = max(end for _, end, _, _ in answers) - min(start for start, _, _, _ in answers)
         yield at_least("intake over HTTP, durable", COUNT / seconds, "1/s", PROMISED)
         yield Row(name="  CPU of intake for one referral", value=used, unit="ms")
         say(f"{PROMISED // 2} referrals a second")
-        found = await post(made, PROMISED / 2, COUNT // 2)
-        waited = [(end - due) * 1000 for due, end, _, _ in found]
+        answers = await post(made, PROMISED / 2, COUNT // 2)
+        waited = [(end - due) * 1000 for due, end, _, _ in answers]
         yield Row(name=f"intake at {PROMISED // 2} a second, p50", value=percentile(waited, 0.5), unit="ms")
         yield at_most(f"intake at {PROMISED // 2} a second, p99", percentile(waited, 0.99), "ms", 100)
 
@@ -83,17 +83,17 @@ async def knock(at: Ground) -> AsyncIterator[Row]:
         await until(lambda: _knows_policy(made))
         say(f"{KNOCKS} referrals at {KNOCK_RATE} a second through the whole line")
         before = {service: cpu(made[f"{service}-1"].pid) for service in LINE}
-        found = await post(made, KNOCK_RATE, KNOCKS)
+        answers = await post(made, KNOCK_RATE, KNOCKS)
         await until(lambda: connection.fetchval(TOLD, KNOCKS + 1))
         # Only messages that were sent singly: a person who had many gets one message a minute for the rest.
         rows = await connection.fetch("SELECT reference, case_id FROM notifier.delivery WHERE attempt > 0")
         cases = {row["reference"]: row["case_id"] for row in rows}
-        told: dict[str, float] = {}
+        knocked_at: dict[str, float] = {}
         for mail in made.mailbox.mails:
             reference = re.search(r"<([0-9a-f-]{36})@", str(mail.message["Message-ID"]))
             assert reference is not None
-            told.setdefault(cases[reference.group(1)], mail.at)
-        waited = [told[case_id] - end for _, end, _, case_id in found if case_id in told]
+            knocked_at.setdefault(cases[reference.group(1)], mail.at)
+        waited = [knocked_at[case_id] - end for _, end, _, case_id in answers if case_id in knocked_at]
         yield Row(name=f"accepted to first knock at {KNOCK_RATE} a second, p50", value=percentile(waited, 0.5), unit="s")
         yield at_most(f"accepted to first knock at {KNOCK_RATE} a second, p99", percentile(waited, 0.99), "s", 1)
         for service in LINE:

@@ -151,14 +151,14 @@ async def bare(made: Stack, chest: dict[str, bytes], count: int) -> float:
 
 async def delays(made: Stack, wanted: Iterator[tuple[str, int, Record]], count: int) -> list[float]:
     """Return the seconds from the sending of an event until it is counted, one after another."""
-    found = []
+    seconds = []
     async with clients.producer(made.settings) as producer:
         for topic, partition, record in islice(wanted, ONES):
             began, count = time.perf_counter(), count + 1
             await outbox.publish(producer, made.settings.topic(topic), [Blob(partition, 0, [record])])
             await caught_up(made, count, 0.01)
-            found.append(time.perf_counter() - began)
-    return found
+            seconds.append(time.perf_counter() - began)
+    return seconds
 
 
 async def figures(at: Ground) -> AsyncIterator[Row]:

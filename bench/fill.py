@@ -27,16 +27,16 @@ async def case_keys(made: Stack, ids: list[str]) -> dict[str, bytes]:
     """Create a key for each case, stored as intake stores it, and capacity for all of them."""
     chest = keys.read(made.settings.master_key_file)
     engine = database.admin(made.settings)
-    found: dict[str, bytes] = {}
+    case_key: dict[str, bytes] = {}
     try:
         for start in range(0, len(ids), SOME):
             async with engine.begin() as tx:
-                found |= await chest.create_all(tx, ids[start : start + SOME])
+                case_key |= await chest.create_all(tx, ids[start : start + SOME])
         async with engine.begin() as tx:
             await tx.execute(text("UPDATE routing.place SET capacity = :many"), {"many": PLENTY})
     finally:
         await engine.dispose()
-    return found
+    return case_key
 
 
 def seal(planned: Plan, chest: dict[str, bytes], now: int) -> Sealed:

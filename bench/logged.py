@@ -100,28 +100,28 @@ async def steady(made: Stack, connection, size: int) -> AsyncIterator[Row]:  # t
     stamps = await stamped(made, connection, size)
     signed = [(row["size"], (row["at"] - offset) / 1000) for row in await connection.fetch(SIGNED)]
     for name, heads, bound in (("signed", signed, 1_000), ("published with a quorum", seen, 5_000)):
-        found = waits(stamps, heads)
-        yield Row(name=f"log at {RATE}/s: record to {name}, p50", value=percentile(found, 0.5), unit="ms")
-        yield at_most(f"log at {RATE}/s: record to {name}, p99", percentile(found, 0.99), "ms", bound)
+        waited = waits(stamps, heads)
+        yield Row(name=f"log at {RATE}/s: record to {name}, p50", value=percentile(waited, 0.5), unit="ms")
+        yield at_most(f"log at {RATE}/s: record to {name}, p99", percentile(waited, 0.99), "ms", bound)
 
 
 async def stamped(made: Stack, connection, size: int) -> list[tuple[int, int]]:  # type: ignore[no-untyped-def]
     """Return (index, the broker's stamp in ms) of the entries from `size` on."""
-    found = await topic.read(made.settings.kafka, made.settings.topic(TOPIC))
-    at = {(record.partition, record.offset): record.at for record in found}
+    records_read = await topic.read(made.settings.kafka, made.settings.topic(TOPIC))
+    at = {(record.partition, record.offset): record.at for record in records_read}
     rows = await connection.fetch('SELECT idx, partition, "offset" FROM audit.entry WHERE idx >= $1 AND topic = $2', size, TOPIC)
     return sorted((row["idx"], at[row["partition"], row["offset"]]) for row in rows)
 
 
 def waits(stamps: list[tuple[int, int]], heads: list[tuple[int, float]]) -> list[float]:
     """Return the milliseconds from each stamp to the first head that covers it."""
-    found, place = [], 0
+    waited, place = [], 0
     ordered = sorted(heads)
     for index, at in stamps:
         while ordered[place][0] <= index:
             place += 1
-        found.append(ordered[place][1] - at)
-    return found
+        waited.append(ordered[place][1] - at)
+    return waited
 
 
 async def watch(url: str, seen: list[tuple[int, float]]) -> None:

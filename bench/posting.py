@@ -54,8 +54,8 @@ async def post(url: str, token: str, body: bytes, rate: float, count: int, conne
 
 
 def main(url: str, body: str, rate: str, count: str, connections: str) -> None:
-    found = asyncio.run(post(url, os.environ["REFERRAL_TOKEN"], Path(body).read_bytes(), float(rate), int(count), int(connections)))
-    sys.stdout.write(json.dumps(found))
+    answers = asyncio.run(post(url, os.environ["REFERRAL_TOKEN"], Path(body).read_bytes(), float(rate), int(count), int(connections)))
+    sys.stdout.write(json.dumps(answers))
 
 
 if __name__ == "__main__":

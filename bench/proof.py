@@ -25,22 +25,22 @@ PROOF_MS, PACE = 2.0, 200_000
 
 def stored(count: int) -> tuple[tiles.Edge, dict[Tile, bytes]]:
     """Return a log of so many entries, as tiles and bundles."""
-    edge, found = tiles.Edge(), dict[Tile, bytes]()
+    edge, stored_tiles = tiles.Edge(), dict[Tile, bytes]()
     for bundle in tile_layout.bundles(count):
         entries = [number.to_bytes(8, "big") * (BYTES // 8) for number in range(*bundle.leaves)]
         edge, full = tiles.append(edge, map(leaf_hash, entries))
-        found |= full | {bundle: tiles.pack(entries)}
-    return edge, found | edge.tiles
+        stored_tiles |= full | {bundle: tiles.pack(entries)}
+    return edge, stored_tiles | edge.tiles
 
 
 def fastest(make: Callable[[], list[bytes]]) -> tuple[list[bytes], float]:
     """Return a proof, and its milliseconds in the best of three runs: the machine's capability, even while others use it."""
-    found, best = [], float("inf")
+    proof, best = [], float("inf")
     for _ in range(3):
         start = time.perf_counter()
-        found = make()
+        proof = make()
         best = min(best, (time.perf_counter() - start) * 1000)
-    return found, best
+    return proof, best
 
 
 def proofs() -> Iterator[Row]:
@@ -59,9 +59,9 @@ def proofs() -> Iterator[Row]:
         spent["consistency"].append(taken)
         merkle.check_inclusion(nodes(0, index), index, LEAVES, inclusion, root)
         merkle.check_consistency(old, LEAVES, consistency, merkle.root(nodes, old), root)
-    for kind, found in spent.items():
-        yield Row(name=f"{kind} proof at 1 M leaves, p50", value=percentile(found, 0.5), unit="ms")
-        yield at_most(f"{kind} proof at 1 M leaves, p99", percentile(found, 0.99), "ms", PROOF_MS)
+    for kind, times in spent.items():
+        yield Row(name=f"{kind} proof at 1 M leaves, p50", value=percentile(times, 0.5), unit="ms")
+        yield at_most(f"{kind} proof at 1 M leaves, p99", percentile(times, 0.99), "ms", PROOF_MS)
 
 
 def verification() -> Iterator[Row]:

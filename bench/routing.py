@@ -65,8 +65,10 @@ async def run(made: Stack, cases: int, seed: int) -> Run:
         await until(lambda: reached(connection, target))
     seconds, cpu = await asyncio.to_thread(_metrics, made.inner("routing"))
     outs = await topic.read(made.settings.kafka, made.settings.topic(OUT), since)
-    found = {meta.event_id: meta.type for meta in (seal.open(record.value).meta for record in outs)}
-    assert found == planned.types, f"{len(found.items() ^ planned.types.items())} of {len(planned.types)} decisions are not those foreseen"
+    decided = {meta.event_id: meta.type for meta in (seal.open(record.value).meta for record in outs)}
+    assert decided == planned.types, (
+        f"{len(decided.items() ^ planned.types.items())} of {len(planned.types)} decisions are not those foreseen"
+    )
     return Run(planned, outs, seconds, cpu)
 
 
@@ -78,9 +80,9 @@ async def reached(connection: asyncpg.Connection[Any], target: int) -> bool:
 def _metrics(url: str) -> tuple[dict[str, float], float]:
     with urllib.request.urlopen(f"{url}/metrics") as answer:
         text = answer.read().decode()
-    found = re.findall(r'^referral_batch_seconds_sum\{.*stage="(\w+)"\} ([0-9.e+-]+)$', text, re.MULTILINE)
+    stages_found = re.findall(r'^referral_batch_seconds_sum\{.*stage="(\w+)"\} ([0-9.e+-]+)$', text, re.MULTILINE)
     cpu = re.search(r"^process_cpu_seconds_total ([0-9.e+-]+)$", text, re.MULTILINE)
-    return {stage: float(value) for stage, value in found}, float(cpu.group(1)) if cpu else 0.0
+    return {stage: float(value) for stage, value in stages_found}, float(cpu.group(1)) if cpu else 0.0
 
 
 async def said(made: Stack, done: Run) -> Said:

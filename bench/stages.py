@@ -25,7 +25,7 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
     composed, _ = compose(plan.inputs[:SOME], "intake", TOPIC, 1, key, {}, bytes(32))
     values = [record.value for records in composed.values() for record in records]
     events = [(case, cause, decide(case, cause, facts, rules)) for case, cause, facts in asked]
-    emitted = [(cause, event) for _, cause, said in events for event in said]
+    emitted = [(cause, event) for _, cause, follow in events for event in follow]
     cases = [case for case, _, _ in asked if case is not None]
     sealed = [(case.case_id, case_state.seal(key[case.case_id], case, bytes(12))) for case in cases]
 
@@ -35,8 +35,8 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
             codec.decode(envelope.meta.type, envelope.meta.fingerprint, seal.unseal(key[envelope.meta.case_id], TOPIC, envelope))
 
     def fold() -> None:
-        for case, cause, said in events:
-            for event in said:
+        for case, cause, follow in events:
+            for event in follow:
                 case = evolve(case, event, cause.case_id)
 
     stages: dict[str, Callable[[], object]] = {
@@ -52,12 +52,12 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
 
 def _cpu(stage: Callable[[], object]) -> float:
     """Return the best of three runs."""
-    found = []
+    times = []
     for _ in range(3):
         start = time.process_time()
         stage()
-        found.append(time.process_time() - start)
-    return min(found)
+        times.append(time.process_time() - start)
+    return min(times)
 
 
 def rows(seconds: Mapping[str, float], cpu: float, parts: Mapping[str, float], inputs: int, events: int, pace: float) -> Iterator[Row]:

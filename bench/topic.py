@@ -26,8 +26,8 @@ class Read(NamedTuple):
 async def ends(kafka: str, topic: str) -> dict[int, int]:
     """Return the end offset of every partition."""
     async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
-        found = await consumer.end_offsets([TopicPartition(topic, n) for n in range(topics.PARTITIONS)])
-    return {tp.partition: end for tp, end in found.items()}
+        offsets = await consumer.end_offsets([TopicPartition(topic, n) for n in range(topics.PARTITIONS)])
+    return {tp.partition: end for tp, end in offsets.items()}
 
 
 async def read(kafka: str, topic: str, since: dict[int, int] | None = None) -> list[Read]:
@@ -49,10 +49,10 @@ async def read(kafka: str, topic: str, since: dict[int, int] | None = None) -> l
 
 def causes(records: list[Read]) -> dict[str, list[Read]]:
     """Return cause id → the records that it caused."""
-    found: dict[str, list[Read]] = {}
+    by_cause: dict[str, list[Read]] = {}
     for record in records:
-        found.setdefault(seal.open(record.value).meta.cause_id, []).append(record)
-    return found
+        by_cause.setdefault(seal.open(record.value).meta.cause_id, []).append(record)
+    return by_cause
 
 
 def pace(records: list[Read], inputs: int) -> float:

@@ -103,18 +103,18 @@ def erased(entry: Entry, intake: tuple[bytes, ...]) -> bool:
         return False
 
 
-def rows(entries: Sequence[Entry], key: bytes | None, found: Mapping[int, str]) -> list[Row]:
-    """Return the timeline. found: the marks. An unreadable entry is shown as unreadable; a bad entry shows nothing else."""
+def rows(entries: Sequence[Entry], key: bytes | None, marks_by_index: Mapping[int, str]) -> list[Row]:
+    """Return the timeline. marks_by_index: from `marks`. An unreadable entry is shown as unreadable; a bad entry shows nothing else."""
     lines, day = [], ""
     for line in timeline(entries, key):
         today = local(line.at).strftime("%d.%m.%Y")
-        lines.append(_row(line, today if today != day else "", found))
+        lines.append(_row(line, today if today != day else "", marks_by_index))
         day = today
     return lines
 
 
-def _row(line: Line, day: str, found: Mapping[int, str]) -> Row:
-    proven = found.get(line.idx, "") if line.idx is not None else ""
+def _row(line: Line, day: str, marks_by_index: Mapping[int, str]) -> Row:
+    proven = marks_by_index.get(line.idx, "") if line.idx is not None else ""
     mark = "bad" if "bad" in (proven, line.mark) else " · ".join(filter(None, (proven, line.mark)))
     what = sentence(line, local(line.at).strftime("%d.%m.%Y"), marked=False)
     return Row(line.idx, day, local(line.at).strftime("%H:%M:%S"), line.depth, what, line.who, line.why, line.passed, mark)
@@ -135,12 +135,12 @@ def _disclosed(entry: Entry, key: bytes | None) -> SectionDisclosed | None:
     return body if isinstance(body, SectionDisclosed) else None
 
 
-def vouched(by: Accepted | None, found: Mapping[int, str]) -> Vouched | None:
+def vouched(by: Accepted | None, marks_by_index: Mapping[int, str]) -> Vouched | None:
     """Return the proof behind the marks; None without an accepted checkpoint."""
     if by is None:
         return None
     seen = tuple((name, _time(seconds * 1_000_000)) for name, seconds in sorted(by.witnesses.items()))
-    count = [*found.values()].count
+    count = [*marks_by_index.values()].count
     checkpoint = by.checkpoint
     return Vouched(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), seen, count("verified"), count("unverified"), count("bad"))
 

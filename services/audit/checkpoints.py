@@ -89,10 +89,10 @@ async def owner(tx: AsyncConnection) -> str | None:
     return (await tx.execute(OWNER)).scalar_one_or_none()
 
 
-async def insert(tx: AsyncConnection, said: Checkpoint, note: bytes, at: int) -> Signed:
+async def insert(tx: AsyncConnection, checkpoint: Checkpoint, note: bytes, at: int) -> Signed:
     """Store a signed checkpoint. Return the stored one of this size, which is another instance's if that one was faster."""
-    await tx.execute(INSERT, {"size": said.size, "root": said.root, "note": note, "at": at})
-    return await of_size(tx, said.size)
+    await tx.execute(INSERT, {"size": checkpoint.size, "root": checkpoint.root, "note": note, "at": at})
+    return await of_size(tx, checkpoint.size)
 
 
 async def cosigned(tx: AsyncConnection) -> Signed | None:
@@ -120,8 +120,8 @@ async def fetch(tx: AsyncConnection, wanted: Iterable[Tile]) -> dict[Tile, bytes
     """Return hash tiles, each as wide as requested; leave out tiles that do not exist or are narrower."""
     asked = list(wanted)
     rows = await tx.execute(TILES, {"levels": [t.level for t in asked], "numbers": [t.number for t in asked]})
-    found = {(level, number): data for level, number, data in rows}
-    held = {tile: found.get((tile.level, tile.number), b"")[: tile.width * HASH] for tile in asked}
+    stored = {(level, number): data for level, number, data in rows}
+    held = {tile: stored.get((tile.level, tile.number), b"")[: tile.width * HASH] for tile in asked}
     return {tile: data for tile, data in held.items() if len(data) == tile.width * HASH}
 
 

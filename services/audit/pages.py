@@ -126,8 +126,8 @@ class Pages:
             try:
                 read = await queries.case(tx, case_id)
             except Malformed as error:
-                told = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
-                return self._page("cases.html", reader, 500, asked=SearchForm(case_id, "", ""), problem=told, cases=[], more=False)
+                problem = f"The log's tree was changed in the database ({error}): nothing of this case is proven."
+                return self._page("cases.html", reader, 500, asked=SearchForm(case_id, "", ""), problem=problem, cases=[], more=False)
             erased = any(case_view.erased(entry, self.intake) for entry in read.entries)  # the key is destroyed just after it
             key = None if erased else (await self.keys.load(tx, [case_id])).get(case_id)
         log().info("audit page", service="audit", case_id=case_id, kind=reader)

@@ -131,7 +131,7 @@ class Publisher:
             head = await checkpoints.head(tx)
             if head.signed is not None and head.signed > head.size:
                 raise ReadOnly(f"this log has signed {head.signed} entries and holds {head.size}: its tables do not belong together")
-            said = Checkpoint(self._key.name, head.size, head.root)
+            checkpoint = Checkpoint(self._key.name, head.size, head.root)
             if head.signed == head.size:
                 kept = await checkpoints.of_size(tx, head.size)
             else:
@@ -139,7 +139,7 @@ class Publisher:
                     await checkpoints.carried(tx, head)
                 except Malformed as error:
                     raise ReadOnly(f"what would be signed for {head.size} entries is not what the log holds: {error}") from None
-                kept = await checkpoints.insert(tx, said, said.sign(self._key).encode(), await clock.now(tx))
+                kept = await checkpoints.insert(tx, checkpoint, checkpoint.sign(self._key).encode(), await clock.now(tx))
             if kept.root != head.root:
                 raise ReadOnly(f"another root was signed for {head.size} entries; one of the two histories is false")
             if kept.cosigned is None and self._policy.satisfied(frozenset()):
@@ -169,9 +169,9 @@ class Publisher:
 
     async def _ask(self, witness: Witness, signed: Signed) -> None:
         """Ask one witness, and store its signature."""
-        said, plain = Checkpoint(self._key.name, signed.size, signed.root), note.parse(signed.note)
+        checkpoint, plain = Checkpoint(self._key.name, signed.size, signed.root), note.parse(signed.note)
         try:
-            cosignatures = await witness.ask(said, plain, self._proof, self._key.verifier)
+            cosignatures = await witness.ask(checkpoint, plain, self._proof, self._key.verifier)
             await self._keep(signed.size, Note(plain.text, cosignatures))
         except Fork as fork:
             await self._forked(witness.name, fork)

@@ -50,34 +50,34 @@ class Witness:
         self.name, self.key, self._url, self._client = party.name, party.key, party.url.rstrip("/"), client
         self._old = 0
 
-    async def ask(self, said: Checkpoint, signed: Note, proof: Proof, own: VerifierKey) -> tuple[Signature, ...]:
+    async def ask(self, ours: Checkpoint, signed: Note, proof: Proof, own: VerifierKey) -> tuple[Signature, ...]:
         """Return its cosignatures of the checkpoint. Unavailable: it is away or busy. Malformed: its answer breaks the protocol. Fork."""
         for _ in range(TRIES):
-            if self._old > said.size:
-                raise await self._fork(said, own, f"has cosigned {self._old} entries, this log has {said.size}")
-            hashes = await proof(self._old, said.size)
+            if self._old > ours.size:
+                raise await self._fork(ours, own, f"has cosigned {self._old} entries, this log has {ours.size}")
+            hashes = await proof(self._old, ours.size)
             status, body = await self._send("POST", "/add-checkpoint", witness.body(self._old, hashes, signed))
             match status:
                 case 200:
                     cosignatures = witness.cosigned(signed, body, [self.key])
-                    self._old = said.size
+                    self._old = ours.size
                     return cosignatures
                 case 409 if (size := witness.size(body)) != self._old:
                     self._old = size
                 case 422:
-                    raise await self._fork(said, own, f"says that {said.size} entries do not continue the {self._old} that it has cosigned")
+                    raise await self._fork(ours, own, f"says that {ours.size} entries do not continue the {self._old} that it has cosigned")
                 case _:
                     raise Malformed("witness", f"{self.name} answers {status}")
         raise Unavailable(f"witness {self.name} (it sees other checkpoints in between)")
 
-    async def _fork(self, said: Checkpoint, own: VerifierKey, what: str) -> Fork:
+    async def _fork(self, ours: Checkpoint, own: VerifierKey, what: str) -> Fork:
         """Fetch the witness's newest checkpoint, to prove the fork.
 
         Its word is no proof, for anybody can answer 409; a checkpoint with our own signature is.
         """
         self._old = 0
         try:
-            status, body = await self._send("GET", f"/checkpoint/{hashlib.sha256(said.origin.encode()).hexdigest()}", b"")
+            status, body = await self._send("GET", f"/checkpoint/{hashlib.sha256(ours.origin.encode()).hexdigest()}", b"")
             shown = checkpoint.verify(note.parse(body), [own])[0] if status == 200 else None
         except (Malformed, Unavailable):
             shown = None

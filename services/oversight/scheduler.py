@@ -145,9 +145,9 @@ class ReleaseScheduler:
                 self.probe.seek(where, offset)
                 until = time.monotonic() + seconds
                 while True:
-                    found = (await self.probe.getmany(where, timeout_ms=ASK, max_records=1)).get(where)
-                    at = int(found[0].offset if found else await self.probe.position(where))
-                    if found or at > offset or time.monotonic() >= until:
+                    records = (await self.probe.getmany(where, timeout_ms=ASK, max_records=1)).get(where)
+                    at = int(records[0].offset if records else await self.probe.position(where))
+                    if records or at > offset or time.monotonic() >= until:
                         return at
             finally:
                 self.probe.unsubscribe()
@@ -231,15 +231,15 @@ class ReleaseScheduler:
 
     async def _close(self, month: str) -> None:
         """Make and store the release of a month. Nothing is read meanwhile: the release contains everything up to `done`."""
-        made = await asyncio.to_thread(self.make, self.releases, month)
+        built = await asyncio.to_thread(self.make, self.releases, month)
         async with self.engine.begin() as tx:
-            for release in made:
+            for release in built:
                 if not await store.keep(tx, release, self.done):
                     raise Rejected("release", str(release.made.release), "another process has stored it: run one oversight")
-        self.releases += made
-        self.unpublished |= {release.made.release for release in made}
+        self.releases += built
+        self.unpublished |= {release.made.release for release in built}
         self._remember(self.done)
-        log().info("release made", service="oversight", number=made[0].made.release, count=len(made[0].figures))
+        log().info("release made", service="oversight", number=built[0].made.release, count=len(built[0].figures))
 
     async def _ends(self) -> dict[Place, int]:
         places = {TopicPartition(self.settings.topic(topic), n): (topic, n) for topic, n in feed.PLACES}

@@ -118,18 +118,18 @@ def _rolled(figure: FigureReleased) -> tuple[str, ...]:
 def _in_region(newest: Iterable[FigureReleased], sums: SumsOf) -> int:
     """Count the hidden municipalities in a released region."""
     figures = [figure for figure in newest if figure.measure == "municipality"]
-    told = {
+    released = {
         (f.first, f.last, f.pathway, atom)
         for f in figures
         if f.mark is Mark.SHOWN
         for atom in sums(f.last).get("municipality", {}).get(f.group, ())
     }
-    return sum((f.first, f.last, f.pathway, f.group) in told for f in figures if f.mark is Mark.HIDDEN)
+    return sum((f.first, f.last, f.pathway, f.group) in released for f in figures if f.mark is Mark.HIDDEN)
 
 
 def _wholes(measures: Mapping[str, Mapping[int, Mapping[str, FigureReleased]]]) -> dict[int, int]:
     """Return the number of children of a block, by release."""
-    every = {release: told.get("all") for versions in measures.values() for release, told in versions.items() if "all" in told}
+    every = {release: by_group.get("all") for versions in measures.values() for release, by_group in versions.items() if "all" in by_group}
     return {release: figure.value for release, figure in every.items() if figure is not None and figure.value is not None}
 
 
@@ -154,12 +154,12 @@ def _system(
     """Return the equations of some measures of one block, in every release of it."""
     system = System()
     for measure, versions in measures.items():
-        for release, told in versions.items():
-            parts = _parts(told, sums.get(measure, {}))
-            if any(figure.unit is Unit.MINUTES for figure in told.values()):
-                _spread(system, f"{measure}@{release}", told, wholes.get(release), k)
+        for release, by_group in versions.items():
+            parts = _parts(by_group, sums.get(measure, {}))
+            if any(figure.unit is Unit.MINUTES for figure in by_group.values()):
+                _spread(system, f"{measure}@{release}", by_group, wholes.get(release), k)
                 continue
-            for group, figure in sorted(told.items()):
+            for group, figure in sorted(by_group.items()):
                 row = {f"{measure}@{release}/{atom}": 1 for atom in parts[group]}
                 sure = figure.value if figure.mark is Mark.SHOWN else known.get(key(figure))
                 if sure is not None:
@@ -175,14 +175,14 @@ def _system(
     return system
 
 
-def _parts(told: Iterable[str], groups: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+def _parts(released: Iterable[str], groups: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     """Return the atoms of each figure of a table."""
-    names = set(told)
+    names = set(released)
     atoms = frozenset(names - groups.keys() - {"all"}) or frozenset({"all"})
     return {name: atoms if name == "all" else groups[name] & atoms if name in groups else frozenset({name}) for name in names}
 
 
-def _spread(system: System, table: str, told: Mapping[str, FigureReleased], whole: int | None, k: int) -> None:
+def _spread(system: System, table: str, by_group: Mapping[str, FigureReleased], whole: int | None, k: int) -> None:
     """Bound the count of a spread.
 
     Half (nine in ten) is released from 2k (10k) children on; if it is hidden although the block is large enough, there are fewer.
@@ -190,9 +190,9 @@ def _spread(system: System, table: str, told: Mapping[str, FigureReleased], whol
     row = {f"{table}/{COUNT}": 1}
     system.row(row, 0, whole)
     for group, side in (("half", 2), ("most", 10)):
-        if group in told and told[group].mark is Mark.SHOWN:
+        if group in by_group and by_group[group].mark is Mark.SHOWN:
             system.row(row, side * k, None)
-        elif group in told and whole is not None and whole >= (side + 1) * k - 1:
+        elif group in by_group and whole is not None and whole >= (side + 1) * k - 1:
             system.row(row, None, side * k - 1, assumed=True)
 
 

@@ -87,29 +87,29 @@ def figures_of(block: Block, courses: Sequence[Course], measures: Measures) -> t
     spreads = sorted(measures.spreads(held, block.last), key=lambda spread: spread.measure)
     sums = measures.sums(block.last)
 
-    def figures(told: Mapping[str, Values]) -> tuple[FigureReleased, ...]:
-        named = [table.measure for table in tables if _named(table.measure, told[table.measure])]
-        found = [block.figure(measure, group, Unit.CHILDREN, value) for measure in named for group, value in told[measure].items()]
+    def figures(values: Mapping[str, Values]) -> tuple[FigureReleased, ...]:
+        named = [table.measure for table in tables if _named(table.measure, values[table.measure])]
+        rows = [block.figure(measure, group, Unit.CHILDREN, value) for measure in named for group, value in values[measure].items()]
         for spread in spreads:
-            found += [block.figure(spread.measure, group, Unit.MINUTES, value) for group, value in waits(spread, len(held), k).items()]
-        return tuple(found)
+            rows += [block.figure(spread.measure, group, Unit.MINUTES, value) for group, value in waits(spread, len(held), k).items()]
+        return tuple(rows)
 
-    def safe(told: Mapping[str, Values]) -> bool:
-        narrowest = attack(figures(told), lambda _: sums, k).narrowest
+    def safe(values: Mapping[str, Values]) -> bool:
+        narrowest = attack(figures(values), lambda _: sums, k).narrowest
         return narrowest is None or narrowest >= k
 
     best = {table.measure: suppress(table, k) for table in tables}
     if safe(best):
         return figures(best)
-    told = {table.measure: hide(table, k) for table in tables}
+    values = {table.measure: hide(table, k) for table in tables}
     for table in tables:
-        more = told | {table.measure: best[table.measure]}
-        told = more if safe(more) else told
-    return figures(told) if safe(told) else None
+        more = values | {table.measure: best[table.measure]}
+        values = more if safe(more) else values
+    return figures(values) if safe(values) else None
 
 
-def _named(measure: str, told: Values) -> bool:
-    return not measure.startswith(OPEN) or None not in told.values()
+def _named(measure: str, values: Values) -> bool:
+    return not measure.startswith(OPEN) or None not in values.values()
 
 
 def _rank(table: Table) -> tuple[int, str]:

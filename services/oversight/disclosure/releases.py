@@ -143,7 +143,7 @@ def _release(
     ordered = tuple(sorted(figures, key=key))
     marks = [figure.mark for figure in ordered]
     met = dict.fromkeys(CHILDREN, 0) | dict(counted)
-    found = attack([*(figure for release in before for figure in release.figures), *ordered], measures.sums, measures.k)
+    result = attack([*(figure for release in before for figure in release.figures), *ordered], measures.sums, measures.k)
     made = ReleaseMade(
         release=len(before) + 1,
         month=month,
@@ -154,7 +154,7 @@ def _release(
         shown=marks.count(Mark.SHOWN),
         hidden=marks.count(Mark.HIDDEN),
         waiting=marks.count(Mark.WAITING),
-        narrowest=found.narrowest,
+        narrowest=result.narrowest,
         counted=tuple(Counted(what=what, count=_rounded(what, count, measures.k)) for what, count in sorted(met.items())),
     )
     return Release(made, ordered)

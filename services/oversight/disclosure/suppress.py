@@ -35,12 +35,12 @@ def suppress(table: Table, k: int = K) -> Values:
         raise ValueError(f"{table.measure}: a group without atoms")
     same = _same(table)
     board = _board(table, same, k)
-    told = frozenset({same[ALL]} & board.values.keys())
+    released = frozenset({same[ALL]} & board.values.keys())
     for name in sorted(board.values, key=lambda name: (len(board.parts[name]) == 1, -board.values[name], name)):
-        if name not in told and board.values[name] >= k:
-            told = _also(board, told, name) or told
+        if name not in released and board.values[name] >= k:
+            released = _also(board, released, name) or released
     values = {name: sum(table.atoms[atom] for atom in _atoms(table, name)) for name in names}
-    return {name: values[name] if name == ALL or same[name] in told or same[name] == ALL else None for name in names}
+    return {name: values[name] if name == ALL or same[name] in released or same[name] == ALL else None for name in names}
 
 
 def hide(table: Table, k: int = K) -> Values:
@@ -101,11 +101,11 @@ def _board(table: Table, same: Mapping[str, str], k: int) -> _Board:
     return _Board(parts, edges, values, frozenset(name for name in atoms if not values[name]), k)
 
 
-def _also(board: _Board, told: frozenset[str], name: str) -> frozenset[str] | None:
+def _also(board: _Board, released: frozenset[str], name: str) -> frozenset[str] | None:
     """Return the released figures with this one and all that it makes computable; None: one of these must stay hidden."""
-    told |= {name}
+    released |= {name}
     while True:
-        hidden = sorted(board.values.keys() - told, key=lambda other: (board.values[other], other))
+        hidden = sorted(board.values.keys() - released, key=lambda other: (board.values[other], other))
         given: set[str] = set()
         for other in hidden:
             if not _kept(board, hidden, other):
@@ -113,8 +113,8 @@ def _also(board: _Board, told: frozenset[str], name: str) -> frozenset[str] | No
                     return None
                 given.add(other)
         if not given:
-            return told
-        told |= given
+            return released
+        released |= given
 
 
 def _kept(board: _Board, hidden: list[str], name: str) -> bool:

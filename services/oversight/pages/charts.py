@@ -49,8 +49,11 @@ def bar(value: int | None, most: int) -> Markup:
     return Markup(f'<svg class="bar" aria-hidden="true">{frame}{drawn}</svg>')  # noqa: S704 (numbers only)
 
 
-def over_time(spans: Sequence[Span], ticks: Sequence[str], highest: float, told: str) -> Markup:
-    """Return bars over months; the area of a bar is its value. ticks: a text under each month. highest: rate at the top. told: in words."""
+def over_time(spans: Sequence[Span], ticks: Sequence[str], highest: float, description: str) -> Markup:
+    """Return bars over months; the area of a bar is its value.
+
+    ticks: a text under each month. highest: rate at the top. description: the chart in words, for readers who cannot see it.
+    """
     step = (WIDTH - 2 * LEFT) / max(len(ticks), 1)
     ground = HEIGHT - BOTTOM
     drawn = [Markup('<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="currentColor"/>').format(LEFT, ground, WIDTH - LEFT, ground)]
@@ -61,7 +64,7 @@ def over_time(spans: Sequence[Span], ticks: Sequence[str], highest: float, told:
             drawn.append(Markup('<text x="{}" y="{}">{}</text>').format(x, HEIGHT - 4, tick))
     drawn += [_span(span, step, ground, highest) for span in spans]
     whole = Markup('<svg class="time" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
-    return whole.format(WIDTH, HEIGHT, told, Markup("").join(drawn))
+    return whole.format(WIDTH, HEIGHT, description, Markup("").join(drawn))
 
 
 def _span(span: Span, step: float, ground: int, highest: float) -> Markup:

@@ -47,11 +47,11 @@ def figures_csv(releases: Iterable[Published]) -> bytes:
 
 def figures_json(releases: Iterable[Published]) -> bytes:
     """Return a list of releases, each with its release record and its figures."""
-    told = [
+    listed = [
         {"release": msgspec.to_builtins(published.made), "figures": [msgspec.to_builtins(figure) for figure in published.figures]}
         for published in releases
     ]
-    return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(listed), indent=1) + b"\n"
 
 
 def dictionary_csv(defined: Measures, words: Words) -> bytes:
@@ -65,27 +65,27 @@ def dictionary_csv(defined: Measures, words: Words) -> bytes:
 
 def dictionary_json(defined: Measures, words: Mapping[str, Words]) -> bytes:
     """Return the dictionary in all languages."""
-    told = {
+    document = {
         "columns": [{"name": name, "type": type_, "meaning": meaning} for name, (type_, meaning) in COLUMNS.items()],
         "marks": [{"mark": mark.value, "meaning": meaning} for mark, meaning in MARKS.items()],
         "measures": [
             {
                 "measure": id,
-                "name": dict(one.name),
-                "definition": dict(one.definition),
-                "unit": str(one.unit),
-                "source": one.source,
-                "query": one.query,
+                "name": dict(measure.name),
+                "definition": dict(measure.definition),
+                "unit": str(measure.unit),
+                "source": measure.source,
+                "query": measure.query,
             }
-            for id, one in defined.measures.items()
+            for id, measure in defined.measures.items()
         ],
         "terms": [{"term": id, "name": dict(one.name), "definition": dict(one.definition)} for id, one in defined.terms.items()],
         "counted": [
-            {"what": what, "meaning": {language: _met(said)[what] for language, said in words.items()}}
+            {"what": what, "meaning": {language: _met(texts)[what] for language, texts in words.items()}}
             for what in _met(next(iter(words.values())))
         ],
     }
-    return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 
 def etag(body: bytes) -> str:

@@ -74,8 +74,8 @@ class Naming:
         """Return a duration in its two largest units: "45 min", "2 h 30 min", "3 d 4 h"."""
         days, hours, rest = minutes // DAY, minutes // HOUR % 24, minutes % HOUR
         parts = [("days", days), ("hours", hours)] if days else [("hours", hours), ("minutes", rest)]
-        told = [self.say(f"short.{unit}", n=number) for unit, number in parts if number]
-        return " ".join(told) or self.say("short.minutes", n=0)
+        shown = [self.say(f"short.{unit}", n=number) for unit, number in parts if number]
+        return " ".join(shown) or self.say("short.minutes", n=0)
 
     def month(self, month: str) -> str:
         """Return a month, e.g. Jan 2027."""

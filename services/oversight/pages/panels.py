@@ -23,17 +23,17 @@ class Panel(Struct, frozen=True):
     chart: Markup
 
 
-def over_time(told: Sequence[Block], waits: Sequence[FigureReleased], naming: Naming) -> list[Panel]:
+def over_time(blocks: Sequence[Block], waits: Sequence[FigureReleased], naming: Naming) -> list[Panel]:
     """Return the panels in the order of the procedures' names; empty if nothing is released and nothing waits."""
-    if not told and not waits:
+    if not blocks and not waits:
         return []
-    first, last = view.window(told, waits)
+    first, last = view.window(blocks, waits)
     start, end = view.index(first), view.index(last) + 1
     every = 3 if end - start > 6 else 1
     ticks = [_tick(month, naming) if month % every == 0 else "" for month in range(start, end)]
-    spans = {pathway: _spans(pathway, told, waits, start, naming) for pathway in {*_pathways(told), *_pathways(waits)}}
+    spans = {pathway: _spans(pathway, blocks, waits, start, naming) for pathway in {*_pathways(blocks), *_pathways(waits)}}
     highest = max((span.rate for row in spans.values() for span in row), default=0.0) or 1.0
-    panels = [_panel(pathway, row, ticks, highest, told, waits, naming) for pathway, row in spans.items()]
+    panels = [_panel(pathway, row, ticks, highest, blocks, waits, naming) for pathway, row in spans.items()]
     return sorted(panels, key=lambda panel: panel.name)
 
 
@@ -42,19 +42,19 @@ def _panel(
     row: Sequence[Span],
     ticks: Sequence[str],
     highest: float,
-    told: Sequence[Block],
+    blocks: Sequence[Block],
     waits: Sequence[FigureReleased],
     naming: Naming,
 ) -> Panel:
-    parts = [f"{naming.period(b.first, b.last)}: {b.children}" for b in told if b.pathway == pathway]
+    parts = [f"{naming.period(b.first, b.last)}: {b.children}" for b in blocks if b.pathway == pathway]
     parts += [f"{naming.period(f.first, f.last)}: {naming.say('section.waiting')}" for f in waits if f.pathway == pathway]
     return Panel(pathway, naming.pathway(pathway), parts[-1], charts.over_time(row, ticks, highest, "; ".join(parts)))
 
 
-def _spans(pathway: str, told: Iterable[Block], waits: Iterable[FigureReleased], start: int, naming: Naming) -> list[Span]:
+def _spans(pathway: str, blocks: Iterable[Block], waits: Iterable[FigureReleased], start: int, naming: Naming) -> list[Span]:
     """Return the bars of one procedure. A block that began before the chart keeps its height and is cut."""
     bars = []
-    for block in told:
+    for block in blocks:
         if block.pathway == pathway and view.index(block.last) >= start:
             left = view.index(block.first) - start
             bars.append(Span(left, left + block.months, block.children, str(block.children)))

@@ -56,12 +56,12 @@ class Table(Struct, frozen=True):
     open: bool = False
 
 
-def of_all(told: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> dict[str, Table]:
+def of_all(newest: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased]], naming: Naming) -> dict[str, Table]:
     """Return the newest blocks, section by section: one row for each procedure, or one for each agency and procedure."""
-    blocks = sorted(told, key=lambda block: naming.pathway(block.pathway))
+    blocks = sorted(newest, key=lambda block: naming.pathway(block.pathway))
     regions = sorted({group for block in blocks for group in block.tables.get("municipality", {}) if group.startswith("region:")})
     singles = _named(naming, *SINGLE)
-    found = [
+    tables = [
         _matrix("stage", "stage", STAGES, blocks, naming),
         _matrix("where", "municipality", regions, blocks, naming),
         waits(blocks, naming),
@@ -71,18 +71,18 @@ def of_all(told: Iterable[Block], full: Mapping[str, Mapping[str, FigureReleased
         _ranked("declined", blocks, naming, named=True),
         of_places(full, naming),
     ]
-    return {table.id: table for table in found}
+    return {table.id: table for table in tables}
 
 
 def of_block(block: Block, naming: Naming) -> list[Table]:
     """Return all tables of a block: one bar a row."""
     singles = _named(naming, *SINGLE)
-    told = [Row(name, [one]) for (_, name), one in zip(singles, _yes(block, naming), strict=True)]
+    rows = [Row(name, [one]) for (_, name), one in zip(singles, _yes(block, naming), strict=True)]
     return [
         _bars("stage", block, "stage", STAGES, naming),
         waits([block], naming),
         _bars("rung", block, "rung", RUNGS, naming),
-        _alone(Table("told", singles, (), told)),
+        _alone(Table("told", singles, (), rows)),
         _ranked("late", [block], naming),
         _ranked("declined", [block], naming),
         _places(block, naming),
@@ -133,8 +133,8 @@ def _matrix(id: str, measure: str, groups: Sequence[str], blocks: Sequence[Block
 
 def _sorted_out(id: str, measures: Sequence[tuple[str, str]], columns: Sequence[str], rows: Sequence[Row], few: str = "hidden") -> Table:
     """Return a table of the rows with a shown figure, and the names of the others."""
-    told = [row for row in rows if any(one.text for one in row.cells)]
-    return Table(id, measures, columns, told, [row.name for row in rows if row not in told], few)
+    shown = [row for row in rows if any(one.text for one in row.cells)]
+    return Table(id, measures, columns, shown, [row.name for row in rows if row not in shown], few)
 
 
 def _yes(block: Block, naming: Naming) -> list[Cell]:
@@ -152,8 +152,8 @@ def _row(block: Block, cells: Sequence[Cell], naming: Naming) -> Row:
 
 def _bars(id: str, block: Block, measure: str, groups: Sequence[str], naming: Naming) -> Table:
     """Return every group, hidden ones included; if nothing is shown, only the names."""
-    told = [group for group in groups if block.figure(measure, group)]
-    rows = [Row(naming.group(measure, group), [cell(block.figure(measure, group), block.children, naming)]) for group in told]
+    present = [group for group in groups if block.figure(measure, group)]
+    rows = [Row(naming.group(measure, group), [cell(block.figure(measure, group), block.children, naming)]) for group in present]
     return _alone(Table(id, _named(naming, measure), (), rows))
 
 
@@ -165,7 +165,7 @@ def _alone(table: Table) -> Table:
 
 def _ranked(start: str, blocks: Sequence[Block], naming: Naming, *, named: bool = False) -> Table:
     """Sort shown parts by their share, the largest first; list the names of hidden ones alphabetically."""
-    found: list[tuple[float, str, Row]] = []
+    shown: list[tuple[float, str, Row]] = []
     rest: list[str] = []
     for block in blocks:
         for measure in block.measures(start):
@@ -175,8 +175,8 @@ def _ranked(start: str, blocks: Sequence[Block], naming: Naming, *, named: bool 
                 rest.append(f"{name} ({place.name})" if named else name)
             else:
                 row = Row(name, [one], f"{place.name} · {place.note}" if named else "")
-                found.append((-one.value / max(block.children, 1), name, row))
-    return Table(start, _named(naming, start), (), [row for _, _, row in sorted(found, key=lambda item: item[:2])], sorted(rest), open=True)
+                shown.append((-one.value / max(block.children, 1), name, row))
+    return Table(start, _named(naming, start), (), [row for _, _, row in sorted(shown, key=lambda item: item[:2])], sorted(rest), open=True)
 
 
 def _places(block: Block, naming: Naming) -> Table:

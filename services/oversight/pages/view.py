@@ -56,62 +56,62 @@ class Block(Struct, frozen=True):
 
 def blocks(releases: Iterable[Published]) -> list[Block]:
     """Return each block from the newest of these releases that contains it, by procedure and time."""
-    found: dict[tuple[str, str, str], Block] = {}
+    newest_by_place: dict[tuple[str, str, str], Block] = {}
     for published in releases:
-        made: dict[tuple[str, str, str], dict[str, dict[str, FigureReleased]]] = {}
+        tables_by_place: dict[tuple[str, str, str], dict[str, dict[str, FigureReleased]]] = {}
         for figure in published.figures:
             if figure.pathway and figure.mark is not Mark.WAITING:
                 place = (figure.pathway, figure.first, figure.last)
-                made.setdefault(place, {}).setdefault(figure.measure, {})[figure.group] = figure
-        for place, tables in made.items():
-            found[place] = Block(*place, published.number, published.made.corrects, tables)
-    return [block for _, block in sorted(found.items())]
+                tables_by_place.setdefault(place, {}).setdefault(figure.measure, {})[figure.group] = figure
+        for place, tables in tables_by_place.items():
+            newest_by_place[place] = Block(*place, published.number, published.made.corrects, tables)
+    return [block for _, block in sorted(newest_by_place.items())]
 
 
-def newest(told: Iterable[Block]) -> dict[str, Block]:
+def newest(released: Iterable[Block]) -> dict[str, Block]:
     """Return the last block of each procedure."""
-    return {block.pathway: block for block in told}  # they are sorted by time
+    return {block.pathway: block for block in released}  # they are sorted by time
 
 
 def waiting(releases: Iterable[Published]) -> list[FigureReleased]:
     """Return the waiting figure of each procedure whose last months are not released yet, by procedure."""
-    found: dict[str, FigureReleased] = {}
+    waits: dict[str, FigureReleased] = {}
     for published in releases:
         for figure in published.figures:
             if not figure.pathway:
                 continue
             if figure.mark is Mark.WAITING:
-                before = found.get(figure.pathway)
+                before = waits.get(figure.pathway)
                 if before is None or before.last <= figure.last:
-                    found[figure.pathway] = figure
-            elif figure.pathway in found and figure.last >= found[figure.pathway].last:
-                del found[figure.pathway]
-    return [figure for _, figure in sorted(found.items())]
+                    waits[figure.pathway] = figure
+            elif figure.pathway in waits and figure.last >= waits[figure.pathway].last:
+                del waits[figure.pathway]
+    return [figure for _, figure in sorted(waits.items())]
 
 
 def full(releases: Iterable[Published]) -> dict[str, dict[str, FigureReleased]]:
     """Return the days without a free place: role → month → figure, from the newest of these releases."""
-    found: dict[str, dict[str, FigureReleased]] = {}
+    by_role: dict[str, dict[str, FigureReleased]] = {}
     for published in releases:
         for figure in published.figures:
             if not figure.pathway and figure.measure == "full":
-                found.setdefault(figure.group, {})[figure.first] = figure
-    return {role: dict(sorted(months.items())) for role, months in sorted(found.items())}
+                by_role.setdefault(figure.group, {})[figure.first] = figure
+    return {role: dict(sorted(months.items())) for role, months in sorted(by_role.items())}
 
 
 def corrected(releases: Iterable[Published]) -> dict[int, list[int]]:
     """Return the number of a release → the releases that correct it."""
-    found: dict[int, list[int]] = {}
+    corrections: dict[int, list[int]] = {}
     for published in releases:
         if published.made.corrects is not None:
-            found.setdefault(published.made.corrects, []).append(published.number)
-    return found
+            corrections.setdefault(published.made.corrects, []).append(published.number)
+    return corrections
 
 
-def window(told: Sequence[Block], waits: Sequence[FigureReleased]) -> tuple[str, str]:
+def window(released: Sequence[Block], waits: Sequence[FigureReleased]) -> tuple[str, str]:
     """Return the first and last month of the charts over time. ValueError: nothing is released or waits."""
-    ends = [*(block.last for block in told), *(figure.last for figure in waits)]
-    starts = [*(block.first for block in told), *(figure.first for figure in waits)]
+    ends = [*(block.last for block in released), *(figure.last for figure in waits)]
+    starts = [*(block.first for block in released), *(figure.first for figure in waits)]
     first = max(min(starts), month(index(max(ends)) - LONGEST + 1))
     return first, max(*ends, month(index(first) + SHORTEST - 1))
 
