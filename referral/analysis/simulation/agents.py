@@ -15,7 +15,7 @@ from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from referral.domain.policy.procedure import Step
 
 
-class Asked(Struct):
+class AgencyOffer(Struct):
     """An offer as its agency has it. name: of its random numbers. state: as in case.Offer, or EXPIRED, or KEPT (declined, kept under a
     duty)."""
 
@@ -36,53 +36,53 @@ class Act(Struct, frozen=True):
     code: str = ""
 
 
-def looks(dice: Dice, asked: Asked) -> Act | None:
+def looks(dice: Dice, offer: AgencyOffer) -> Act | None:
     """Return the act that follows a knock at a rung; None: silence."""
-    heard, long, _, _ = dice.throw(f"{asked.name} rung {asked.rung}")
+    heard, long, _, _ = dice.throw(f"{offer.name} rung {offer.rung}")
     if heard < rates.SILENT:
         return None
     if heard < rates.SILENT + rates.UNREACHED:
         return Act(30_000_000, Word.UNKNOWN)
-    return Act(_seen(asked, long), Word.ACKNOWLEDGE)
+    return Act(_seen(offer, long), Word.ACKNOWLEDGE)
 
 
-def answers(dice: Dice, asked: Asked) -> Act | None:
+def answers(dice: Dice, offer: AgencyOffer) -> Act | None:
     """Return the act that follows reading the offer, or the end of a hold."""
-    opened = asked.opened
+    opened = offer.opened
     if opened.kind is OfferKind.NOTIFY:
         return None
-    wants, long, which, other = dice.throw(f"{asked.name} answers")
+    wants, long, which, other = dice.throw(f"{offer.name} answers")
     if opened.kind is OfferKind.DECIDE:
         weights = {code: rates.CODES.get(code, 0.5) for code in opened.codes}
         return Act(around(rates.DECIDES.get(opened.role, 5 * HOUR), long), Word.DECIDE, code=one_of(weights, which))
-    seen = _seen(asked, long)
+    seen = _seen(offer, long)
     if opened.reasons and wants < rates.DECLINES.get(opened.role, 0.1):
         weights = {reason: rates.REASONS.get(reason, 0.4) for reason in opened.reasons}
         return Act(seen, Word.DECLINE, reason=one_of(weights, which))
-    if "HOLD" in opened.words and not asked.held and other < rates.HOLDS:
+    if "HOLD" in opened.words and not offer.held and other < rates.HOLDS:
         return Act(seen, Word.HOLD, reason="MISSING_INFORMATION")
     return Act(seen, Word.ACCEPT)
 
 
-def goes_on(dice: Dice, asked: Asked) -> Act | None:
+def goes_on(dice: Dice, offer: AgencyOffer) -> Act | None:
     """Return the act that follows an acceptance or an arrival; None: nothing changes until the case ends it."""
-    opened = asked.opened
-    leaves, long, until, which = dice.throw(f"{asked.name} goes on")
-    if asked.state == "ACCEPTED" and "ARRIVE" in opened.words:
+    opened = offer.opened
+    leaves, long, until, which = dice.throw(f"{offer.name} goes on")
+    if offer.state == "ACCEPTED" and "ARRIVE" in opened.words:
         return Act(around(rates.COMES, long), Word.ARRIVE)
-    if asked.state == "ACCEPTED" and leaves < rates.RETURNS and opened.reasons:
+    if offer.state == "ACCEPTED" and leaves < rates.RETURNS and opened.reasons:
         weights = {reason: rates.REASONS.get(reason, 0.4) for reason in opened.reasons}
         return Act(around(rates.COMES, long), Word.RETURN, reason=one_of(weights, which))
     if opened.kind is OfferKind.PLACE:
         return Act(around(rates.STAYS, until), Word.COMPLETE)
-    if asked.step is not None and "complete" in asked.step.limits:
+    if offer.step is not None and "complete" in offer.step.limits:
         return Act(around(rates.COMPLETES.get(opened.step) or rates.COMPLETES.get(opened.role, 2 * DAY), until), Word.COMPLETE)
     return None
 
 
-def fits(asked: Asked, word: Word) -> bool:
+def fits(offer: AgencyOffer, word: Word) -> bool:
     """Return True when people would still do it in the current state of the offer; a late acceptance may still count."""
-    state = asked.state
+    state = offer.state
     match word:
         case Word.UNKNOWN | Word.ACKNOWLEDGE:
             return state == "OFFERED"
@@ -96,6 +96,6 @@ def fits(asked: Asked, word: Word) -> bool:
             return state in ("OFFERED", "ACKNOWLEDGED")
 
 
-def _seen(asked: Asked, number: float) -> int:
-    slow = rates.ROUTINE if asked.opened.urgency == "routine" else 1
-    return around(slow * rates.SEES.get(asked.opened.role, 10 * MINUTE), number)
+def _seen(offer: AgencyOffer, number: float) -> int:
+    slow = rates.ROUTINE if offer.opened.urgency == "routine" else 1
+    return around(slow * rates.SEES.get(offer.opened.role, 10 * MINUTE), number)

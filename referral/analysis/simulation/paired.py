@@ -26,7 +26,7 @@ class Pair(Struct, eq=False):
     ended: int = 0
 
 
-class Against:
+class PairedWorlds:
     """Both worlds; the one that is behind in time always goes on. tallies: before and after."""
 
     def __init__(self, caseload: Caseload, before: Policy, after: Policy) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from referral.analysis.simulation.agents import Act, Asked, answers, fits, goes_on, looks
+from referral.analysis.simulation.agents import Act, AgencyOffer, answers, fits, goes_on, looks
 from referral.analysis.simulation.desks import acts
 from referral.analysis.simulation.rates import DESK
 from referral.analysis.simulation.seeded import Dice, around
@@ -86,7 +86,7 @@ def _opened(dice: Dice, live: Live, event: e.OfferOpened, at: int, policy: Polic
     occasion = f"{live.name} {event.step}.{event.seat} {event.agency}"
     pathway = live.pathways.get(event.track_id)
     step = pathway.step(event.step) if pathway else None
-    asked = Asked(f"{occasion} {live.again(occasion)}", event, step, rung=event.rung)
+    asked = AgencyOffer(f"{occasion} {live.again(occasion)}", event, step, rung=event.rung)
     live.offers[event.offer_id] = asked
     return _later(event.offer_id, looks(dice, asked), at)
 
@@ -196,7 +196,7 @@ class Live(Struct, eq=False):
     bed: int = 0
     ended: str = ""
     held: dict[str, int] = {}
-    offers: dict[str, Asked] = {}
+    offers: dict[str, AgencyOffer] = {}
     tasks: dict[str, NeedsPerson] = {}
     pathways: dict[str, Pathway] = {}
     counts: dict[str, int] = {}

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from referral.analysis.compare import Differences
 from referral.analysis.simulation.caseload import Caseload, worlds
-from referral.analysis.simulation.paired import Against
+from referral.analysis.simulation.paired import PairedWorlds
 from referral.analysis.simulation.tally import Tally
 from referral.analysis.simulation.world import Decided, World
 from referral.domain.policy import Policy
@@ -73,7 +73,7 @@ def policies(wanted: Wanted) -> tuple[Policy, Policy | None]:
 def one(caseload: Caseload, after: Policy | None) -> Iterator[int | Result]:
     """Run one world: yield how many further cases of the first policy have ended, and the result at the end."""
     if after is not None:
-        both = Against(caseload, caseload.policy, after)
+        both = PairedWorlds(caseload, caseload.policy, after)
         yield from _ended(both.run())
         yield Result(*both.tallies, both.differences, 1)
         return

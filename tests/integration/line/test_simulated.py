@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from referral.analysis.simulation.caseload import Caseload
-from referral.analysis.simulation.paired import Against
+from referral.analysis.simulation.paired import PairedWorlds
 from referral.analysis.simulation.world import Decided, World
 from referral.cli.audit import counterfactual, source
 from referral.cli.policy import activate
@@ -61,7 +61,7 @@ def calm(cases: int, year: int, rules: Policy = WHOLE, moved: int = 0) -> Caselo
 
 def simulated(caseload: Caseload, other: Policy) -> set[str]:
     """The cases that another policy moves, as `referral policy simulate --against` names them."""
-    both = Against(caseload, WHOLE, other)
+    both = PairedWorlds(caseload, WHOLE, other)
     for _ in both.run():
         pass
     return set(both.differences.names)

@@ -9,7 +9,7 @@ import pytest
 
 from referral.analysis.simulation import world as simulate
 from referral.analysis.simulation.caseload import Caseload
-from referral.analysis.simulation.paired import Against
+from referral.analysis.simulation.paired import PairedWorlds
 from referral.analysis.simulation.tally import Tally, bucket, minutes, quantile
 from referral.analysis.simulation.world import World
 from referral.domain.decide import decided, places_wanted
@@ -48,8 +48,8 @@ def limited(step: str, **limits: Limit) -> Policy:
     return replace(ONE, current=(child,), pinned={**ONE.pinned, CHILD.digest: child})
 
 
-def against(after: Policy) -> Against:
-    both = Against(loaded(rules=ONE), ONE, after)
+def against(after: Policy) -> PairedWorlds:
+    both = PairedWorlds(loaded(rules=ONE), ONE, after)
     for _ in both.run():
         pass
     return both

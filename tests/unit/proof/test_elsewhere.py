@@ -9,7 +9,7 @@ from msgspec import structs
 
 from referral.analysis.simulation import world as simulate
 from referral.analysis.simulation.caseload import Caseload
-from referral.analysis.simulation.paired import Against
+from referral.analysis.simulation.paired import PairedWorlds
 from referral.analysis.simulation.world import World
 from referral.domain.case import Case
 from referral.domain.decide import decided, places_wanted
@@ -107,7 +107,7 @@ def test_the_same_policy_sends_nobody_elsewhere(log: Log) -> None:
     ids=["longer limit", "shorter limit", "removed coordinator", "shorter presence"],
 )
 def test_it_names_the_cases_that_a_simulation_names_and_why(log: Log, other: Policy) -> None:
-    both = Against(LOADED, ONE, other)
+    both = PairedWorlds(LOADED, ONE, other)
     for _ in both.run():
         pass
     found = replayed(log, other)
@@ -119,7 +119,7 @@ def test_it_names_the_cases_that_a_simulation_names_and_why(log: Log, other: Pol
 
 def test_a_closed_shelter_moves_in_the_log_whom_it_would_have_taken_and_in_a_simulation_also_whom_those_displace(log: Log) -> None:
     other = closed("shelter-blue-moon.beds")
-    both = Against(LOADED, ONE, other)
+    both = PairedWorlds(LOADED, ONE, other)
     for _ in both.run():
         pass
     found = replayed(log, other)
