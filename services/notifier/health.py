@@ -49,7 +49,7 @@ class Watch:
         """Return the reasons why the notifier is not ready, each with the action for the operator."""
         found = {}
         if self._now.paused is not None:
-            found["knocks-paused"] = "nothing is sent; `referral duty show` says why, `referral duty resume` goes on"
+            found["knocks-paused"] = "no knock is sent; `referral duty show` displays the reason, `referral duty resume` resumes sending"
         elif behind := {name: waiting for name, waiting in sorted(self._now.waiting.items()) if late(waiting)}:
             backlog = ", ".join(
                 f"{name}: {waiting.count} messages wait, the oldest for {waiting.oldest // SECOND} s" for name, waiting in behind.items()

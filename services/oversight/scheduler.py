@@ -127,7 +127,7 @@ class ReleaseScheduler:
             place = self.settings.plain(message.topic), message.partition
             expected = self.done.get(place, 0)
             if message.offset > expected and await self._next(place, expected, PATIENCE) < message.offset:
-                raise Hole(f"{place[0]}/{place[1]} goes on at {message.offset} instead of {expected}")
+                raise Hole(f"{place[0]}/{place[1]}: expected offset {expected}, received {message.offset}; oversight starts again")
             if message.offset >= expected:
                 self.done[place] = message.offset + 1
                 new.append((place, message))
@@ -170,7 +170,7 @@ class ReleaseScheduler:
             except Exception as error:
                 if not database.away(error):
                     raise
-                self.health.red("away", f"waits for the database ({type(error).__name__})")
+                self.health.red("away", f"the database does not answer ({type(error).__name__}); oversight retries, counting is delayed")
                 await asyncio.sleep(pause)
         raise AssertionError("it never ends")
 
@@ -180,11 +180,11 @@ class ReleaseScheduler:
             await self._look()
             self.health.green("away")
         except (KafkaError, OSError) as error:
-            self.health.red("away", f"waits for broker or database ({type(error).__name__})")
+            self.health.red("away", _away(error))
         except Exception as error:
             if not (database.away(error) or isinstance(error, Unavailable)):
                 raise
-            self.health.red("away", f"waits for broker or database ({type(error).__name__})")
+            self.health.red("away", _away(error))
 
     async def _look(self) -> None:
         for release in [r for r in self.releases if r.made.release in self.unpublished]:
@@ -235,7 +235,7 @@ class ReleaseScheduler:
         async with self.engine.begin() as tx:
             for release in built:
                 if not await store.keep(tx, release, self.done):
-                    raise Rejected("release", str(release.made.release), "another process has stored it: run one oversight")
+                    raise Rejected("release", str(release.made.release), "another process stored this release: run only one oversight")
         self.releases += built
         self.unpublished |= {release.made.release for release in built}
         self._remember(self.done)
@@ -244,3 +244,8 @@ class ReleaseScheduler:
     async def _ends(self) -> dict[Place, int]:
         places = {TopicPartition(self.settings.topic(topic), n): (topic, n) for topic, n in feed.PLACES}
         return {places[tp]: end for tp, end in (await self.probe.end_offsets(list(places))).items()}
+
+
+def _away(error: Exception) -> str:
+    """Return the readiness text while broker or database is away."""
+    return f"broker or database does not answer ({type(error).__name__}); oversight retries, the next release is delayed"

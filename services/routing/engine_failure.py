@@ -85,4 +85,4 @@ class Breaker(Struct, kw_only=True):
         """Return why routing is not ready: LIMIT failures within WINDOW. Empty otherwise."""
         if len(self.times) < LIMIT or self.times[0] <= self.now - WINDOW:
             return {}
-        return {"engine": f"the rules failed {LIMIT} times in ten minutes: the desks were asked; is the last deploy or policy bad?"}
+        return {"engine": f"the rules failed {LIMIT} times in ten minutes; the desks were asked. Check the last deploy and policy"}
