@@ -68,7 +68,7 @@ class ReceiptCheck:
     def _report(self, stage: str, count: int) -> None:
         """Set the metric, and log an error when the alarm begins."""
         if count and not self._late.get(stage):
-            hint = "receipts are not made true: `referral doctor` names them; do routing and audit run?"
+            hint = "receipts have no effect after a minute: check that routing and audit run; `referral doctor` names the receipts"
             observe.log().error("promises late", service="intake", reason=stage, count=count, hint=hint)
         self._late[stage] = count
         LATE.labels(stage).set(count)

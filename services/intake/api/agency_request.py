@@ -119,7 +119,7 @@ async def _bounded(request: Request) -> bytes:
     except http_server.TooSlow as error:
         raise Rejected("too-slow", "$", str(error), status=408) from None
     except ClientDisconnect:
-        raise Rejected("cut-off", "$", "the body ended before its time", status=400) from None
+        raise Rejected("cut-off", "$", "the connection ended before the whole body came; send it again", status=400) from None
     if size > BODY_LIMIT:
         raise _too_large()
     return b"".join(parts)

@@ -139,7 +139,7 @@ async def instruct(tx: AsyncConnection, door: IntakeContext, post: Post, case_id
     if involved.barred(post.agency, post.account) or not (involved.desk or involved.sender or involved.held):
         raise store.unknown("case", "case_id")
     if not involved.desk:
-        raise forbidden("only a desk of this case instructs")
+        raise forbidden("only a desk of this case gives instructions")
     event = responses.instruction(
         body, door.lists(), id=begun.receipt.id, agency=post.agency, by=post.account, at=begun.receipt.received_at
     )

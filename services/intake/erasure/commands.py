@@ -30,7 +30,7 @@ async def ask(tx: AsyncConnection, door: IntakeContext, who: Account, case_id: s
     if known is not None:
         if (known.requested_by, known.basis) == (who.id, basis):
             return known
-        raise Rejected("asked-before", "case_id", "somebody has asked for it already: approve or refuse that", status=409)
+        raise Rejected("asked-before", "case_id", "somebody has asked before: approve or refuse that request", status=409)
     await _free(tx, case_id)
     at = await clock.now(tx)
     wanted = Erasure(id=door.new_id(), case_id=case_id, desk=case.desk, basis=basis, requested_by=who.id, requested_at=at)

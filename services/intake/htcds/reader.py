@@ -140,7 +140,7 @@ def _row(number: int, cells: list[str], known: list[str], kept: list[bool]) -> R
     place, width = f"row {number}, ", len(known)
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
         fault = Rejected(
-            "wrong-width", f"row {number}", f"this row has {len(cells)} cells, the first one has {width}; is a comma in no quotes?"
+            "wrong-width", f"row {number}", f"this row has {len(cells)} cells, the first one has {width}; put a cell with a comma in quotes"
         )
         return Record(row=number, place=place, cells={}, faults=(fault,))
     filled = {name: cell.strip() for name, cell, keep in zip(known, cells, kept, strict=False) if keep and cell.strip()}

@@ -95,7 +95,7 @@ def response(
     for need, text in body.texts.items():
         lists.word("need", need, "$.texts")
         if not text.strip():
-            raise Rejected("not-recorded", f"$.texts.{need}", "say it in words")
+            raise Rejected("not-recorded", f"$.texts.{need}", "write this text; it is empty")
     return ResponseSubmitted(
         response_id=id,
         offer_id=offer.offer_id,
@@ -172,5 +172,5 @@ def _seat(number: int) -> int:
 
 def _choice(value: str, allowed: tuple[str, ...], where: str, code: str) -> str:
     if value not in allowed:
-        raise Rejected(code, where, f"use one of: {', '.join(allowed)}" if allowed else "nothing is possible here")
+        raise Rejected(code, where, f"use one of: {', '.join(allowed)}" if allowed else "no value is possible here")
     return value

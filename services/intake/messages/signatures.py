@@ -43,7 +43,7 @@ def of_request(request: Request, agency: str, policy: Signing, now: int, *, auth
     """
     if INPUT not in request.headers and SIGNATURE not in request.headers:
         if policy.must:
-            hint = f"your agency signs what it sends: send {INPUT.title()} and {SIGNATURE.title()} (RFC 9421, see docs/agencies.md)"
+            hint = f"your agency must sign its requests: send {INPUT.title()} and {SIGNATURE.title()} (RFC 9421, see docs/agencies.md)"
             raise Rejected("must-sign", INPUT.title(), hint, status=HTTPStatus.UNAUTHORIZED)
         return None
     parsed = _parsed(request)
@@ -84,7 +84,7 @@ def of_record(agency: str, key: bytes | None, value: bytes, attributes: Mapping[
     """
     if "dssematerial" not in attributes:
         if policy.must:
-            raise Rejected("must-sign", "ce_dssematerial", "your agency signs what it publishes: see docs/agencies.md")
+            raise Rejected("must-sign", "ce_dssematerial", "your agency must sign its records: see docs/agencies.md")
         return None
     try:
         payload, keyid, signature = event_signature.envelope(attributes["dssematerial"])

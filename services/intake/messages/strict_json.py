@@ -53,7 +53,7 @@ def read(data: bytes, where: str = "$") -> Any:
     except _Twice:
         raise Rejected("duplicate-key", where, "a name stands twice in one object; send it once", status=400) from None
     except json.JSONDecodeError as error:
-        hint = f"this is no JSON: look at line {error.lineno}, column {error.colno}"
+        hint = f"the body is not JSON: see line {error.lineno}, column {error.colno}"
         raise Rejected("not-json", where, hint, status=400) from None
     except RecursionError:
         raise Rejected("too-deep", where, f"nest at most {DEPTH} levels", status=400) from None
@@ -116,13 +116,13 @@ def _refuse(message: str, kind: type[Any], where: str) -> NoReturn:
     if missing := _MISSING.search(message):
         raise Rejected("missing-field", f"{place}.{missing[1]}", "this field is needed")
     if "unknown field" in message:
-        raise Rejected("unknown-field", place, f"a field here is not known; allowed: {_allowed(kind, place, where)}")
+        raise Rejected("unknown-field", place, f"an unknown field; allowed: {_allowed(kind, place, where)}")
     if expected := _EXPECTED.match(message):
         got = f", not {WORDS.get(expected[2], expected[2])}" if expected[2] else ""
         raise Rejected("wrong-type", place, f"send {WORDS.get(expected[1], expected[1])}{got}")
     if "RFC3339" in message:
         raise Rejected("wrong-type", place, f"send {WORDS['datetime']}")
-    raise Rejected("wrong-type", place, "this value has another form than the one asked for (see /openapi.json)")
+    raise Rejected("wrong-type", place, "this value does not have the required form (see /openapi.json)")
 
 
 def _allowed(kind: Any, place: str, where: str) -> str:
