@@ -147,7 +147,7 @@ class Client:
                 if problem.code != "not-logged-yet" or not left:
                     raise
             self._sleep(1)
-        raise AssertionError("the last attempt is told")
+        raise AssertionError("the last attempt returns or raises")
 
     def submission(self, key: str) -> Json:
         """Return the results of everything that you sent under this key, by HTTP or Kafka.
@@ -274,7 +274,7 @@ def _body(answer: httpx.Response) -> Json:
     try:
         body = answer.json() if answer.content else {}
     except ValueError:
-        body = {"title": "not JSON", "detail": "something between you and the pipeline answered"}
+        body = {"title": "not JSON", "detail": "a program between you and the pipeline answered"}
     return body if isinstance(body, dict) else {}
 
 

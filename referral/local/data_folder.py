@@ -59,8 +59,8 @@ def lock(data: Path) -> int:
             owner = int(os.pread(descriptor, 20, 0).strip() or b"0")
             if _alive(owner) or time.monotonic() > deadline:
                 os.close(descriptor)
-                left = "servers left by it still end" if owner and not _alive(owner) else "stop that, or name another data folder"
-                raise Trouble(f"{data} is in use by process {owner}; {left}") from None
+                advice = "its servers are still ending" if owner and not _alive(owner) else "stop that, or name another data folder"
+                raise Trouble(f"{data} is in use by process {owner}; {advice}") from None
             time.sleep(0.1)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -116,9 +116,9 @@ class Kafka(Server):
         if self._wanted:
             return ports.insist(self._wanted, "Kafka"), ports.free(1)[0]
         earlier = self.folder / "port"
-        kept = int(earlier.read_text() or 0) if earlier.exists() else 0
+        last = int(earlier.read_text() or 0) if earlier.exists() else 0
         port, controller = ports.free(2)
-        return (kept if kept and attempt == 0 and ports.is_free(kept) else port), controller
+        return (last if last and attempt == 0 and ports.is_free(last) else port), controller
 
     def _configure(self, command: tuple[str, ...], port: int, controller: int) -> Path:
         """Write server.properties and, the first time, format the data folder."""
@@ -148,7 +148,7 @@ class Kafka(Server):
             return f"this Java is too old for Kafka; {OLDEST} or newer is needed"
         if "OutOfMemoryError" in tail or "Cannot allocate memory" in tail:
             return "not enough memory for the broker (it needs 512 MB)"
-        return f"the broker did not start; its last words are in {self.log}"
+        return f"the broker did not start; the reason is at the end of {self.log}"
 
 
 API_VERSIONS = bytes.fromhex("0000000a0012000000000001ffff")

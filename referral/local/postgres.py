@@ -125,4 +125,4 @@ class Postgres(Server):
             return "PostgreSQL does not run as root, and user namespaces are off here; run this as an ordinary user"
         if "lock file" in tail and "already exists" in tail:
             return f"another PostgreSQL runs on {self.folder}; stop that, or name another data folder"
-        return f"PostgreSQL did not start; its last words are in {self.log}"
+        return f"PostgreSQL did not start; the reason is at the end of {self.log}"

@@ -69,7 +69,7 @@ class Server(ABC):
         while not (self.answers() or self.stands()):
             if child.poll() is not None or time.monotonic() > deadline:
                 child.stop()
-                raise Trouble(f"{name} did not get ready; its last words are in {self.log}")
+                raise Trouble(f"{name} did not become ready; the reason is at the end of {self.log}")
             time.sleep(0.05)
         return self.address
 

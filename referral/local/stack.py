@@ -127,7 +127,7 @@ async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: N
             group.create_task(started.witnesses())
         running = started.stack(broker.result(), base.result())
         await started.workers(running, first)
-        _leave_word(running)
+        _write_environment(running)
         yield running
 
 
@@ -165,12 +165,12 @@ class _Start:
         names = [f"witness-{number}" for number in range(1, self.wish.witnesses + 1)]
         known = ports.remembered(self.wish.data / "ports.json", names)
         logs = data_folder.make(self.wish.data / "log")
-        made = [Witness(name, self.folder, known[name], key, logs / f"{name}.log", keep=(self.lock,)) for name in names]
-        for witness in made:
+        witnesses = [Witness(name, self.folder, known[name], key, logs / f"{name}.log", keep=(self.lock,)) for name in names]
+        for witness in witnesses:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
         await asyncio.gather(*(self.processes[name].start() for name in names))
-        quoted = _comments(self.policy)  # `referral audit renew` writes there which log this one follows
-        self.policy.write_bytes(quoted + policy(key, made, keyfiles.intake(self.intake_key)))
+        comments = _comments(self.policy)  # `referral audit renew` writes there which log this one follows
+        self.policy.write_bytes(comments + policy(key, witnesses, keyfiles.intake(self.intake_key)))
 
     def stack(self, broker: str, base: str) -> Stack:
         named = {"intake-1": self.wish.http_port} if self.wish.http_port else {}
@@ -178,18 +178,18 @@ class _Start:
         known = ports.remembered(self.wish.data / "ports.json", [*names, *map(inner, names)], named)
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
-        made = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
+        running = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
         logs = data_folder.make(self.wish.data / "log")
         for name, service in self.wish.names():
-            variables = environment(self.wish, made.addresses, service)
+            variables = environment(self.wish, running.addresses, service)
             worker = Worker(name, service, known[name], known[inner(name)], variables, logs / f"{name}.log", keep=(self.lock,))
             self.processes[name] = Process(name, worker, self.pool)
-        return made
+        return running
 
-    async def workers(self, made: Stack, first: First) -> None:
-        await topics.create_topics(made.settings)
+    async def workers(self, running: Stack, first: First) -> None:
+        await topics.create_topics(running.settings)
         async with asyncio.TaskGroup() as group:
-            group.create_task(first(made.settings))
+            group.create_task(first(running.settings))
             for name, service in self.wish.names():
                 group.create_task(self._worker(name, service))
 
@@ -238,11 +238,11 @@ async def _own_database(server: Postgres) -> str:
     return server.url(DATABASE)
 
 
-def _leave_word(made: Stack) -> None:
+def _write_environment(running: Stack) -> None:
     """Write <data>/environment: `. <data>/environment` lets a shell's commands find the stack. Only its owner may read it."""
     try:
-        file = made.wish.data / "environment"
+        file = running.wish.data / "environment"
         file.touch(mode=0o600)
-        file.write_text(exports(made.environment))
+        file.write_text(exports(running.environment))
     except OSError as error:
-        raise of_os(error, made.wish.data) from error
+        raise of_os(error, running.wish.data) from error

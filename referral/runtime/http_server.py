@@ -83,7 +83,7 @@ def ambiguous(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     """Return the problem of a request head that two programs might read differently; None: the head is clear."""
     names = [name for name, _ in headers]
     if b"content-length" in names and b"transfer-encoding" in names:
-        hint = "send the body's length, or send it in chunks: of both, what stands between us may take the other"
+        hint = "send the body's length or send the body in chunks, not both: a proxy between us might use the other one"
         return problem(400, "two-lengths", hint, "Content-Length")
     twice = next((name for name in ONCE if names.count(name) > 1), None)
     return None if twice is None else problem(400, "repeated-header", "send this header once", twice.decode().title())

@@ -35,10 +35,10 @@ def checked(password: str) -> str:
 
 def login(typed: str) -> str:
     """Return a login as it is stored: lower case, without spaces around it. Rejected: empty, too long, or with spaces inside."""
-    kept = typed.strip().lower()
-    if not 0 < len(kept) <= LOGIN_MAX or any(letter.isspace() for letter in kept):
+    name = typed.strip().lower()
+    if not 0 < len(name) <= LOGIN_MAX or any(letter.isspace() for letter in name):
         raise Rejected("bad-login", "login", f"1 to {LOGIN_MAX} characters without spaces")
-    return kept
+    return name
 
 
 def language(code: str) -> str:

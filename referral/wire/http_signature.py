@@ -117,7 +117,7 @@ def read(data: bytes) -> dict[str, str]:
         values[name] = value
     listed = re.match(r"\(([^)]*)\)", values.get("@signature-params", ""))
     if listed is None or [f'"{name}"' for name in values][:-1] != (listed[1].split(" ") if listed[1] else []):
-        raise Malformed("base", "its lines are not those that its last line names")
+        raise Malformed("base", "its components are not those in @signature-params")
     return values
 
 

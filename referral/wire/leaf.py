@@ -32,7 +32,7 @@ def decode(data: bytes) -> Leaf:
     if read is None:
         if data.startswith(MARK) and len(data) > len(HEAD):
             raise NewerVersion("the leaf has a schema that this program does not know")
-        raise Malformed("leaf", "it does not begin as one")
+        raise Malformed("leaf", "it does not begin with the mark of a leaf")
     try:
         value, end = read(data, len(HEAD))
     except (ValueError, IndexError, KeyError) as error:

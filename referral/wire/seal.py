@@ -91,7 +91,7 @@ def unseal(key: bytes | None, topic: str, envelope: Envelope) -> bytes:
     """Return the Avro body. key: None is enough for an unsealed type. Malformed("seal"): another key, topic or meta, or changed bytes."""
     if envelope.meta.type in UNSEALED:
         if envelope.nonce != BLANK or (envelope.sealed and envelope.meta.type in EMPTY):
-            raise Malformed("seal", f"{envelope.meta.type} travels unsealed, and nothing hides in it")
+            raise Malformed("seal", f"{envelope.meta.type} is never encrypted: its nonce must be zero, and an empty type has no body")
         return envelope.sealed
     if key is None:
         raise Malformed("seal", "no key for this case")

@@ -140,7 +140,7 @@ async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Map
     for name, card in cards.items():
         topic = settings.topic(name)
         if counts[topic] != card.partitions:
-            hint = f"{counts[topic]} partitions, must be {card.partitions}: make the topic anew, its order is not what it must be"
+            hint = f"it has {counts[topic]} partitions and must have {card.partitions}: recreate the topic, or cases lose their order"
             problems.append(Rejected("topic", topic, hint))
         problems += [
             Rejected(

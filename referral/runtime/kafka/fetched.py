@@ -136,10 +136,10 @@ class Fetched(PartitionRecords):  # type: ignore[misc]
             self.next_fetch_offset = max(at, last + 1)
         elif piece.attributes & _CODEC:
             yield self._undecodable(piece, max(at, last), COMPRESSED)
-        elif (found := records(piece)) is None:
+        elif (parsed := records(piece)) is None:
             yield self._undecodable(piece, max(at, last), TORN)
         else:
-            for record in found:
+            for record in parsed:
                 if record.offset >= at:
                     self.next_fetch_offset = record.offset + 1
                     yield self._consumer_record(self._tp, record)

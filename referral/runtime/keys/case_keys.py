@@ -60,9 +60,9 @@ class Keys:
         """Return a random key for each case; nothing is stored until the caller writes their `rows`."""
         return {case_id: os.urandom(32) for case_id in ids}
 
-    def rows(self, made: Mapping[str, bytes]) -> list[bulk.Row]:
+    def rows(self, keys: Mapping[str, bytes]) -> list[bulk.Row]:
         """Return the rows of KEY, each key wrapped."""
-        return [{"case_id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in made.items()]
+        return [{"case_id": case_id, "wrapped": self._wrap(case_id, key)} for case_id, key in keys.items()]
 
     async def book(self, tx: AsyncConnection, book_id: str) -> bytes:
         """Return and store the key of a book, which is no case. It is derived, so that a restored database gets the same key again."""

@@ -201,7 +201,7 @@ class Loop:
         at = {p: position[0] for p, position in unit.positions.items()} | await self.reader.reached()
         unit.records_alone_until = {p: end for p, end in unit.records_alone_until.items() if at.get(p, 0) < end}
         if unit.records_alone_until and monotonic() - self._waiting_since.setdefault(name, monotonic()) < QUIET:
-            taken = await self.reader.one(unit.records_alone_until)
+            taken = await self.reader.take_one(unit.records_alone_until)
             if not taken:
                 return Pending()
             self._waiting_since.pop(name)

@@ -136,8 +136,8 @@ async def held(tx: AsyncConnection, me: str, unit: str) -> dict[Place, Position]
 
     For code that writes outside the loop: while the row is locked, no batch of the unit commits.
     """
-    found = (await tx.execute(_HELD, {"me": me, "unit": unit})).scalar_one_or_none()
-    return None if found is None else _positions(found)
+    stored = (await tx.execute(_HELD, {"me": me, "unit": unit})).scalar_one_or_none()
+    return None if stored is None else _positions(stored)
 
 
 async def standing(tx: AsyncConnection, units: list[Unit]) -> None:
@@ -153,7 +153,7 @@ def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:
     committed = {unit.name: unit.committed for unit in units}
     moved = [name for name, stored in rows if _positions(stored) != committed[name]]
     if moved:
-        raise Fenced(f"the database is not where this instance left it: {' '.join(sorted(moved))}; was it set back?")
+        raise Fenced(f"the database has other positions than this instance committed: {' '.join(sorted(moved))}; was an old copy restored?")
 
 
 async def try_first(tx: AsyncConnection, units: list[Unit]) -> None:

@@ -44,7 +44,7 @@ class Ledger:
     def __init__(self, book: AIOKafkaConsumer, settings: Settings, writes: str) -> None:
         self._book, self._settings, self._writes = book, settings, writes
         self._next = 0.0
-        self._asking: asyncio.Task[dict[TopicPartition, int]] | None = None
+        self._query: asyncio.Task[dict[TopicPartition, int]] | None = None
 
     async def look(self, units: Collection[Unit], mono: float) -> list[Taken]:
         """Return the records that no acknowledgement covers, at most MOST. units: the active ones. mono: monotonic seconds.
@@ -55,25 +55,25 @@ class Ledger:
         if any(unit.suspect for unit in units):
             await self.halt()
             return await self._account(units, await self._ends(units))
-        if self._asking is None and mono >= self._next:
+        if self._query is None and mono >= self._next:
             self._next = mono + EVERY
-            self._asking = asyncio.create_task(self._ends(units))
-        if self._asking is None or not self._asking.done():
+            self._query = asyncio.create_task(self._ends(units))
+        if self._query is None or not self._query.done():
             return []
-        answered, self._asking = self._asking, None
+        answered, self._query = self._query, None
         return await self._account(units, answered.result())
 
     async def halt(self) -> None:
         """Cancel the query for end offsets."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
-            self._asking = None
+        if self._query is not None:
+            self._query.cancel()
+            await asyncio.gather(self._query, return_exceptions=True)
+            self._query = None
 
     async def _ends(self, units: Collection[Unit]) -> dict[TopicPartition, int]:
         name = self._settings.topic(self._writes)
-        asked = [TopicPartition(name, unit.partition) for unit in units if unit.partition is not None]
-        return dict(await self._book.end_offsets(asked)) if asked else {}
+        partitions = [TopicPartition(name, unit.partition) for unit in units if unit.partition is not None]
+        return dict(await self._book.end_offsets(partitions)) if partitions else {}
 
     async def _account(self, units: Collection[Unit], ends: Mapping[TopicPartition, int]) -> list[Taken]:
         """Read from behind the last own record of each unit to its end. ends: end offsets of the units that were ours at the query."""
@@ -82,13 +82,13 @@ class Ledger:
         places = {tp: unit for tp, unit in own.items() if tp in ends}
         ranges = {tp: (start, ends[tp]) for tp, unit in places.items() if (start := self._start(unit)) < ends[tp]}
         try:
-            found, read_to = await read(self._book, ranges, MOST)
+            records_of, read_to = await read(self._book, ranges, MOST)
         finally:
             self._book.unsubscribe()
         for tp, unit in places.items():
             unit.explained = max(unit.explained, read_to.get(tp, 0))
             unit.suspect = tp in ranges and unit.explained < ranges[tp][1]
-        return [(places[tp], (self._writes, tp.partition), record) for tp, records in found.items() for record in records]
+        return [(places[tp], (self._writes, tp.partition), record) for tp, records in records_of.items() for record in records]
 
     def _start(self, unit: Unit) -> int:
         assert unit.partition is not None
@@ -102,7 +102,7 @@ async def read(
 
     most: number of records after which reading ends early. TimeoutError: the broker is away.
     """
-    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ranges}
+    records_of: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ranges}
     read_to = {tp: start for tp, (start, _) in ranges.items()}
     left = set(ranges)
     if left:
@@ -110,15 +110,15 @@ async def read(
         for tp in left:
             book.seek(tp, ranges[tp][0])
     async with asyncio.timeout(LIMIT):
-        while left and (most is None or sum(map(len, found.values())) < most):
+        while left and (most is None or sum(map(len, records_of.values())) < most):
             for tp, records in (await book.getmany(*left, timeout_ms=200, max_records=most)).items():
-                found[tp] += [r for r in records if r.offset < ranges[tp][1]]
+                records_of[tp] += [r for r in records if r.offset < ranges[tp][1]]
             for tp in list(left):
                 read_to[tp] = min(await book.position(tp), ranges[tp][1])
                 if read_to[tp] == ranges[tp][1]:
                     left.discard(tp)
                     book.pause(tp)
-    return found, read_to
+    return records_of, read_to
 
 
 def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
@@ -126,12 +126,17 @@ def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
     return open_all([t for t in own if not writer_mark.carries(secret, t[2].value, t[2].headers)], unread=False)
 
 
-def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Decoded) -> None:
+def disown(foreign: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Decoded) -> None:
     """Log each foreign record. If its seal opens, readers accept it: then quarantine it, ask the case's desk and skip its sequence number.
 
     The next genuine record gets a higher number than the foreign one, so readers apply it and take it for no repeat and no fork.
+
+    seen: last sequences; updated in place.
+    keys: case id → case key.
+    intake: intake's public keys; they prove an erasure.
+    out: receives the quarantine entries and the inputs for the desks.
     """
-    for count, item in enumerate(found):
+    for count, item in enumerate(foreign):
         _, place, record = item.taken
         observe.FOREIGN.labels(service, place[0]).inc()
         if count < LINES:
@@ -141,14 +146,14 @@ def disown(found: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: C
             continue  # readers refuse it without our help
         meta = item.envelope.meta
         out.refused.append(quarantine.record(item.taken, REASON, meta))
-        out.inputs.append(_asked(item, meta.case_id, meta.case_seq))
+        out.inputs.append(_desk_input(item, meta.case_id, meta.case_seq))
         last = seen.get((place[0], meta.case_id), NONE)
         if last.seq < meta.case_seq <= last.seq + FAR:
             at_ = place[0], meta.case_id
             out.seen[at_] = seen[at_] = last.after(meta.case_seq, fingerprint(record.value or b""), last.drill)
 
 
-def _asked(item: Opened, case_id: str, seq: int) -> Input:
+def _desk_input(item: Opened, case_id: str, seq: int) -> Input:
     _, place, record = item.taken
     source = Source(topic=place[0], partition=place[1], offset=record.offset)
     return lost_input(case_id, RecordLost(topic=place[0], seq=seq, reason=REASON), source)

@@ -63,17 +63,18 @@ class Reader:
             bell.cancel()
         if not self._fetch.done():
             return []
-        found, self._fetch = self._fetch.result(), None
-        return self._fresh(found)
+        fetched, self._fetch = self._fetch.result(), None
+        return self._fresh(fetched)
 
-    async def one(self, places: Iterable[Place]) -> list[Taken]:
+    async def take_one(self, places: Iterable[Place]) -> list[Taken]:
         """Return a single record of these places, or none."""
         await self.halt()
         return self._fresh(await self.consumer.getmany(*map(self.tp, places), timeout_ms=int(POLL * 1000), max_records=1))
 
-    def _fresh(self, found: dict[TopicPartition, list[ConsumerRecord]]) -> list[Taken]:
+    def _fresh(self, fetched: dict[TopicPartition, list[ConsumerRecord]]) -> list[Taken]:
+        """Return the fetched records that are not returned yet, and update the lag metric."""
         out: list[Taken] = []
-        for tp, records in found.items():
+        for tp, records in fetched.items():
             if tp not in self._at:
                 continue
             unit, place, offset = self._at[tp]

@@ -79,17 +79,17 @@ async def _check(
     asked = [(unit, tps, _ranges(unit, _own(writes, unit), tps, begins, ends)) for unit, tps in units]
     wanted = {tp: r for _, _, ranges in asked if not isinstance(ranges, Rewound) for tp, r in ranges.items() if r[0] < r[1]}
     records, _ = await ledger.read(book, wanted)
-    found = list[Rewound]()
+    rewound = list[Rewound]()
     for unit, tps, ranges in asked:
         if isinstance(ranges, Rewound):
-            found.append(ranges)
+            rewound.append(ranges)
         elif (place := _moved(unit, tps, records)) is not None:
-            found.append(Rewound(unit.name, "kafka", place))
+            rewound.append(Rewound(unit.name, "kafka", place))
         elif own := _own(writes, unit):
             beyond = [r for tp in tps if tps[tp] == own for r in records.get(tp, []) if r.offset >= unit.positions.get(own, (0, ""))[0]]
             if beyond and await _beyond(tx, settings, keys, own[0], beyond):
-                found.append(Rewound(unit.name, "sql", own))
-    return found
+                rewound.append(Rewound(unit.name, "sql", own))
+    return rewound
 
 
 def _ranges(
@@ -143,7 +143,7 @@ async def _beyond(tx: AsyncConnection, settings: Settings, keys: Keys, topic: st
 
 async def _keys(tx: AsyncConnection, settings: Settings, keys: Keys, ids: Iterable[str]) -> dict[str, bytes]:
     """Return the keys of these cases: from the database, or from the key topic for cases that are newer than a restored database."""
-    found, wanted = await keys.load(tx, ids), set(ids)
-    if wanted - found.keys():
-        found |= keys.unwrap({case: key for case, key in (await key_topic.kept(settings, keys)).items() if case in wanted - found.keys()})
-    return found
+    loaded, wanted = await keys.load(tx, ids), set(ids)
+    if missing := wanted - loaded.keys():
+        loaded |= keys.unwrap({case: key for case, key in (await key_topic.kept(settings, keys)).items() if case in missing})
+    return loaded

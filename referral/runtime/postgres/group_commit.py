@@ -28,10 +28,10 @@ class Together(Generic[T, R]):
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._running: asyncio.Task[None] | None = None
 
-    async def __call__(self, one: T) -> R:
+    async def __call__(self, request: T) -> R:
         """Return the answer to one request, once its transaction is committed."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((one, answer))
+        self._waiting.append((request, answer))
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
         return await answer
@@ -39,19 +39,19 @@ class Together(Generic[T, R]):
     async def _run(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            batch = [(one, answer) for one, answer in batch if not answer.done()]
-            await self._one(batch)
+            batch = [(request, answer) for request, answer in batch if not answer.done()]
+            await self._handle(batch)
 
-    async def _one(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _handle(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         """Run one transaction. If it fails although the database answers, repeat with each request alone: only the bad one then fails."""
         if not batch:
             return
         try:
-            answers = await self._work([one for one, _ in batch])
+            answers = await self._work([request for request, _ in batch])
         except Exception as error:
             if len(batch) > 1 and not (isinstance(error, Unavailable) or database.away(error)):
                 for single in batch:
-                    await self._one([single])
+                    await self._handle([single])
                 return
             for _, answer in batch:
                 if not answer.done():
