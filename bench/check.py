@@ -47,7 +47,9 @@ async def figures() -> AsyncIterator[Row]:
     yield at_most(f"check --deep, any two in trafficking, {_size(result)}", pairs, "s", PAIRS_S)
     calm, result = measure(depth=0)
     yield Row(name=f"check, nobody fails, {_size(result)}", value=calm, unit="s", reference=whole, against="any one fails")
-    sizes = [(f"{n} procedures", tuple(p.id for p in policy.current[:n]), ()) for n in PROCEDURES]
+    sizes: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
+        (f"{n} procedures", tuple(p.id for p in policy.current[:n]), ()) for n in PROCEDURES
+    ]
     sizes += [(f"{n} municipalities", (), tuple(sorted(policy.municipalities)[:n])) for n in MUNICIPALITIES]
     before: dict[str, tuple[str, float]] = {}
     for name, pathways, places in sizes:

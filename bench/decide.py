@@ -73,7 +73,7 @@ def caseload() -> list[Asked]:
     """Return every fourth input of one made-up year."""
     rules, found = policy(), []
     (year,) = worlds(rules, a_year(rules), seed=1, year=2026)
-    world, count, decided = simulate.World(year, rules), 0, simulate.decided
+    world, count, decided = simulate.World(year, rules), 0, simulate.decided  # type: ignore[attr-defined]
 
     def keeping(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> Any:
         nonlocal count
@@ -84,12 +84,12 @@ def caseload() -> list[Asked]:
             found.append(Asked("", _kind(cause.body), of, (case, cause, replace(facts, free=dict(facts.free)), policy), len(told[0])))
         return told
 
-    simulate.decided = keeping
+    simulate.decided = keeping  # type: ignore[attr-defined]
     try:
         while world.next_at is not None:
             world.step()
     finally:
-        simulate.decided = decided
+        simulate.decided = decided  # type: ignore[attr-defined]
     return found
 
 

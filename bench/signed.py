@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 
@@ -69,7 +70,7 @@ def read(signed: Signed | None, number: int) -> Read:
         source="",
         drill=False,
     )
-    place = {"topic": body.TOPIC, "partition": 0, "offset": number, "kafka_time": 0, "key": b""}
+    place: dict[str, Any] = {"topic": body.TOPIC, "partition": 0, "offset": number, "kafka_time": 0, "key": b""}
     return Read(entry=Entry(idx=number, kind=Kind.EVENT, value=b"", sha256=b"", **place), meta=meta, body_bytes=codec.encode(body))
 
 
@@ -89,8 +90,8 @@ def rows() -> Iterator[Row]:
     pace = SIGNED / (time.perf_counter() - began)
     assert not report.findings and report.counts["signatures"] == SIGNED
     began = time.perf_counter()
-    for one in taken:
-        assert one is not None and http_signature.holds(one.public, one.signature, one.base)
+    for signature in taken:
+        assert signature is not None and http_signature.holds(signature.public, signature.signature, signature.base)
     bare = SIGNED / (time.perf_counter() - began)
     yield Row(name="Ed25519 alone, one core", value=bare, unit="signatures/s")
     yield at_least("signatures of events looked at by audit verify, one core", pace, "events/s", PACE)

@@ -27,7 +27,7 @@ class Block:
     """The figures of some months of a procedure, written down table by table."""
 
     def __init__(self, number: int, pathway: str, first: str, last: str, children: int) -> None:
-        self.place = {"release": number, "pathway": pathway, "first": first, "last": last}
+        self.place: dict[str, Any] = {"release": number, "pathway": pathway, "first": first, "last": last}
         self.children = children
         self.figures = [self._figure("children", "all", children)]
 
@@ -87,12 +87,12 @@ def block(policy: Policy, number: int, pathway: str, first: str, last: str, chil
 
 
 def waiting(number: int, pathway: str, first: str, last: str) -> FigureReleased:
-    place = {"release": number, "pathway": pathway, "first": first, "last": last}
+    place: dict[str, Any] = {"release": number, "pathway": pathway, "first": first, "last": last}
     return FigureReleased(**place, measure="children", group="all", unit=Unit.CHILDREN, mark=Mark.WAITING)
 
 
 def full(number: int, month: str, days: Mapping[str, int | None]) -> list[FigureReleased]:
-    place = {"release": number, "pathway": "", "first": month, "last": month, "measure": "full", "unit": Unit.DAYS}
+    place: dict[str, Any] = {"release": number, "pathway": "", "first": month, "last": month, "measure": "full", "unit": Unit.DAYS}
     return [
         FigureReleased(**place, group=role, value=value, mark=Mark.HIDDEN if value is None else Mark.SHOWN) for role, value in days.items()
     ]

@@ -17,7 +17,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from referral.local import kafka, ports
+from referral.local import data_folder, kafka, ports
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 
@@ -82,7 +82,7 @@ def _docker_kafka(stack: contextlib.ExitStack) -> str:
     from testcontainers.core.waiting_utils import wait_for_logs
 
     port = ports.free(1)[0]
-    template = (kafka.folders.checkout() / "deploy" / "kafka" / "server.properties").read_text()
+    template = (data_folder.checkout() / "deploy" / "kafka" / "server.properties").read_text()
     text = kafka.render(template, port=port, controller=9093, data=Path("/tmp/kafka"))
     settings = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
     settings["listeners"] = "PLAINTEXT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"

@@ -143,8 +143,8 @@ class World:
             case "raised":
                 away = tuple(filter(None, options(words)["excludes"].split(",")))
                 why = e.Why(rule="missed-deadline", procedure="", directory="", engine=ENGINE, passed=())
-                named = {"pathway": "rights-violation", "about": "deadline-missed", "new_case_id": CASE}
-                return e.CaseRaised(why=why, traits=changed_traits(TRAITS, ["concern=rights-violation", *words]), excluded=away, **named)
+                raised: dict[str, Any] = {"pathway": "rights-violation", "about": "deadline-missed", "new_case_id": CASE}
+                return e.CaseRaised(why=why, traits=changed_traits(TRAITS, ["concern=rights-violation", *words]), excluded=away, **raised)
             case "alarm":
                 due = self.now if words else next_due(self.case) if self.case else None
                 assert due is not None, "nothing is due"

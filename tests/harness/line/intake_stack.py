@@ -184,7 +184,7 @@ async def stack(settings: Settings, lists: Lists = LISTS, size: int = 8, log: ht
     """The application on this database, with a token for every agency. log: audit's HTTP."""
     engine = database.engine(settings, "intake", size=size)
     door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: lists, new_id, lambda: int(time.time()), KEY, log)
-    app = Starlette(routes=[*routes.routes(door, None), *person_routes.routes(door)], exception_handlers=dict(routes.ERRORS))  # type: ignore[arg-type]
+    app = Starlette(routes=[*routes.routes(door, None), *person_routes.routes(door)], exception_handlers=dict(routes.ERRORS))
     async with engine.begin() as tx:
         rows = [{"hash": hashlib.sha256(f"token-of-{a}".encode()).digest(), "agency": a} for a in lists.codes["agency"]]
         await tx.execute(text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL) ON CONFLICT DO NOTHING"), rows)

@@ -36,7 +36,8 @@ _ACCOUNT = text(
     "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at)"
     " VALUES (:id, :id, '', :agency, :language, false, false, 0) ON CONFLICT (id) DO UPDATE SET language = excluded.language"
 )
-WHY = Why(**{name: {"passed": (), "engine": 1, "bundle": 1}.get(name, "") for name in Why.__struct_fields__})
+_FIELDS: dict[str, Any] = {"passed": (), "engine": 1, "bundle": 1}
+WHY = Why(**{name: _FIELDS.get(name, "") for name in Why.__struct_fields__})
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Stack:
         async with self.engine.begin() as tx:
             rows = (await tx.execute(text("UPDATE queue SET sent = true WHERE NOT sent RETURNING *"))).all()
             keys = await self.keys.load(tx, [r.case_id for r in rows])
-            made = []
+            made: list[Input] = []
             for row in sorted(rows, key=lambda r: r.n):
                 body = codec.decode(row.type, row.fingerprint, queue.unseal(row.body, row.id, keys[row.case_id]))
                 assert isinstance(body, EVENTS[row.type])

@@ -81,7 +81,8 @@ class Line:
 
     async def raw(self, topic: str, partition: int, key: bytes, value: bytes) -> asyncio.Future[Any]:
         """Anything at all."""
-        return await self.producer.send(self.settings.topic(topic), value, key=key, partition=partition)
+        sent: asyncio.Future[Any] = await self.producer.send(self.settings.topic(topic), value, key=key, partition=partition)
+        return sent
 
     async def at(self, moment: int) -> None:
         """The clock stands there, µs UTC, or later."""

@@ -38,7 +38,7 @@ def _die_of_undecodable() -> None:
             os._exit(KILLED)
         await write(*more)
 
-    quarantine.write = dying
+    quarantine.write = dying  # type: ignore[assignment]
 
 
 async def main(poison: str, gentle: bool) -> None:

@@ -117,7 +117,7 @@ class Stack:
             inputs.extend(batch.inputs)
             return outcome
 
-        own = {"name": "routing", "reads": (IN,), "writes": OUT, "handle": watched} | more
+        own: dict[str, Any] = {"name": "routing", "reads": (IN,), "writes": OUT, "handle": watched} | more
         settings = msgspec.structs.replace(self.settings, instance=instance)
         engine = database.engine(settings, own["name"])
         made = Counter(Loop(Service(**own), settings, engine, self.keys, observe.Health()), engine, inputs)
@@ -138,7 +138,7 @@ class Stack:
         body = came() if body is None else body
         async with self.admin.connect() as tx:
             key = (await self.keys.load(tx, [case_id])).get(case_id)
-        type_ = body.TYPE
+        type_ = body.TYPE  # type: ignore[attr-defined]
         meta = Meta(
             event_id=str(uuid.uuid4()),
             case_id=case_id,

@@ -57,7 +57,7 @@ class ToldLine(World):
         now = asyncio.run(self._time())
         self.pass_time((START - now) % WEEK)
 
-    def put(self, body: Struct) -> tuple[Struct, ...]:
+    def put(self, body: Struct) -> tuple[Struct, ...]:  # type: ignore[override]
         """Do it at a door, and wait until routing has decided."""
         before = self.case.seq if self.case else 0
         if isinstance(body, Due):

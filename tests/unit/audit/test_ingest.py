@@ -28,7 +28,7 @@ PARTITION = topics.partition(CASE)
 
 def value(seq: int, *, rung: int = 0, body: Struct | None = None, topic: str = TOPIC) -> bytes:
     body = body or RungFailed(offer_id=CASE, rung=rung, reason="nobody-on-duty", at=1)
-    type_ = type(body).TYPE
+    type_ = type(body).TYPE  # type: ignore[attr-defined]
     event_id = str(uuid.uuid5(uuid.UUID(CASE), f"{type_}{seq}"))
     meta = Meta(
         event_id=event_id,
