@@ -11,9 +11,7 @@ from functools import lru_cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from referral.domain.events.facts import Facts
-from referral.domain.events.head import CauseKind, Head
-from referral.domain.events.meta import Meta
+from referral.domain.events import CauseKind, Facts, Head, Meta
 
 ROSTER_BOOK = "5f2a1f3e-8d0b-5c51-9a0e-6a1d0f4b7c20"
 """Case id under which every change of the roster is recorded, in one sequence. A fixed id that no case ever has."""

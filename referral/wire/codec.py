@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from referral.domain.events import Meta, PolicyActivated, Quarantined
 from referral.errors import Malformed, NewerVersion
-from referral.wire.compiled import FINGERPRINTS, READERS, WRITERS, meta
+from referral.wire.compiled import FINGERPRINTS, READERS, WRITERS, shared
 
 # A body is a few hundred bytes: 32 candidates, 200 seats and every list of codes at its longest stay below this.
 BODY_LIMIT = 128 * 1024
@@ -56,7 +56,7 @@ def decode(type: str, fingerprint: int, data: bytes) -> Struct:
 def decode_meta(value: bytes) -> tuple[Meta, int]:
     """Return the Meta at the beginning of a record value, and the position after it. Malformed("envelope")."""
     try:
-        return meta.read_v1(value, 0)
+        return shared.read_meta_v1(value, 0)
     except (ValueError, IndexError, KeyError) as error:
         raise Malformed("envelope", f"meta: {reason(error)}") from None
 

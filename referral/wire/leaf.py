@@ -8,11 +8,12 @@ from __future__ import annotations
 from referral.domain.events import Leaf
 from referral.errors import Malformed, NewerVersion
 from referral.wire import codec
-from referral.wire.compiled import leaf
+from referral.wire.compiled import shared
 
 MARK = b"\xc3\x01"
 READ = {
-    MARK + codec.fingerprint(f"leaf.v{n}").to_bytes(8, "little", signed=True): read for n, read in ((1, leaf.read_v1), (2, leaf.read_v2))
+    MARK + codec.fingerprint(f"leaf.v{n}").to_bytes(8, "little", signed=True): read
+    for n, read in ((1, shared.read_leaf_v1), (2, shared.read_leaf_v2))
 }
 """First bytes of each version → its reader. One tree contains leaves of all versions, so no reader may be removed."""
 HEAD = MARK + codec.fingerprint("leaf.v2").to_bytes(8, "little", signed=True)

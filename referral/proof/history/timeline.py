@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from referral.domain.events import Head, PolicyActivated
-from referral.domain.events.head import CauseKind
+from referral.domain.events import CauseKind, Head, PolicyActivated
 from referral.domain.local_time import local
 from referral.errors import Malformed, NewerVersion
 from referral.proof.entry import SEQUENCED, Entry, Kind, plain

@@ -10,47 +10,56 @@ from __future__ import annotations
 from typing import Any
 
 from referral.wire.schema.definition import Json, Schema, Schemas
+from referral.wire.schema.lint import ENVELOPE
 
 HEAD = '"""GENERATED from schemas/avro by `make generate`. Do not edit."""\n\nfrom __future__ import annotations\n\n'
 # Code lists whose words may be longer than 63 characters.
 LONG_LISTS = {"digest"}
+SHARED = "shared"
+"""The module of types that no topic carries alone."""
 # By shape: the function that reads an item, and the table of its bytes.
 READ_ITEM = {"uuid": "ident_at", "int": "int32", "bytes": "blob"}
 TABLE = {"code": "CODES", "long_code": "LONG_CODES", "int": "INTS", "long": "LONGS", "boolean": "BOOLEAN_BYTES"}
 
 
 def render(schemas: Schemas) -> dict[str, str]:
-    """Return file name → text of the whole package."""
-    files = {}
-    by_stem: dict[str, list[Schema]] = {}
+    """Return file name → text of the whole package: one module for each topic, one for what they share."""
+    by_module: dict[str, dict[str, list[Schema]]] = {}
     for schema in schemas.by_type.values():
-        if schema.stem != "sealed":
-            by_stem.setdefault(schema.stem, []).append(schema)
-    for stem, versions in by_stem.items():
-        files[f"{module_of(stem)}.py"] = _Module(sorted(versions, key=lambda s: s.version), schemas).text()
-    files["__init__.py"] = _tables(by_stem, schemas)
+        if schema.stem != ENVELOPE:
+            by_module.setdefault(module_of(schema), {}).setdefault(schema.stem, []).append(schema)
+    files = {f"{name}.py": _Module(name, stems, schemas).text() for name, stems in by_module.items()}
+    files["__init__.py"] = _tables([versions for stems in by_module.values() for versions in stems.values()], schemas)
     return files
 
 
-def module_of(stem: str) -> str:
-    """Return the module name of a stem."""
-    return stem.replace("-", "_")
+def module_of(schema: Schema) -> str:
+    """Return the name of the module that a schema is written into: its topic's, or that of the shared types."""
+    return schema.topic.replace("-", "_") if schema.topic else SHARED
 
 
-def _tables(by_stem: dict[str, list[Schema]], schemas: Schemas) -> str:
+def _reader(schema: Schema) -> str:
+    return f"read_{schema.stem.replace('-', '_')}_v{schema.version}"
+
+
+def _writer(schema: Schema) -> str:
+    return f"write_{schema.stem.replace('-', '_')}"
+
+
+def _tables(stems: list[list[Schema]], schemas: Schemas) -> str:
     prints = [f'    "{s.type}": {s.fingerprint},\n' for s in schemas.by_type.values()]
-    stems = sorted(by_stem)
-    rows, imports = [], []
-    for stem in stems:
-        module = module_of(stem)
-        imports.append(f"from referral.wire.compiled import {module}\n")
-        rows += [f'    "{s.type}": ({s.fingerprint}, {module}.read_v{s.version}),\n' for s in by_stem[stem] if s.topic]
-    writers = [f"    events.{by_stem[stem][-1].name}: {module_of(stem)}.write,\n" for stem in stems]
+    rows: list[str] = []
+    writers = []
+    for versions in sorted(stems, key=lambda each: each[0].stem):
+        versions = sorted(versions, key=lambda s: s.version)
+        rows += [f'    "{s.type}": ({s.fingerprint}, {module_of(s)}.{_reader(s)}),\n' for s in versions if s.topic]
+        writers.append(f"    events.{versions[-1].name}: {module_of(versions[-1])}.{_writer(versions[-1])},\n")
+    modules = ", ".join(sorted({module_of(versions[0]) for versions in stems}))
     return (
         HEAD
         + "from collections.abc import Callable\nfrom typing import Any\n\nfrom msgspec import Struct\n"
         + "\nfrom referral.domain import events\n"
-        + "".join(imports)
+        + f"from referral.wire.compiled import {modules}\n"
         + "\nFINGERPRINTS = {\n"
         + "".join(prints)
         + "}\n"
@@ -64,33 +73,39 @@ def _tables(by_stem: dict[str, list[Schema]], schemas: Schemas) -> str:
 
 
 class _Module:
-    """The readers and the writer of one stem."""
+    """The readers and the writers of one module. stems: versions by stem."""
 
-    def __init__(self, versions: list[Schema], schemas: Schemas) -> None:
-        self.versions, self.schemas = versions, schemas
-        self.newest = versions[-1]
-        self.names: set[str] = {self.newest.name}
-        self.modules: set[str] = set()
+    def __init__(self, name: str, stems: dict[str, list[Schema]], schemas: Schemas) -> None:
+        self.name, self.schemas = name, schemas
+        self.stems = [sorted(versions, key=lambda s: s.version) for _, versions in sorted(stems.items())]
+        self.names: set[str] = set()
+        self.shared = False
         self.tables: dict[str, str] = {}
 
     def text(self) -> str:
-        functions = [self.reader(schema) for schema in self.versions] + [self.writer()]
+        functions = [function for versions in self.stems for function in self.functions(versions)]
         imports = [f"from referral.domain.events import {', '.join(sorted(self.names))}\n", "from referral.wire import avro\n"]
-        imports += [f"from referral.wire.compiled import {module}\n" for module in sorted(self.modules)]
+        if self.shared:
+            imports.append(f"from referral.wire.compiled import {SHARED}\n")
         tables = "".join(f"{name} = {table}\n" for name, table in self.tables.items())
         return HEAD + "".join(imports) + ("\n" + tables if tables else "") + "".join("\n\n" + f for f in functions)
 
-    def reader(self, schema: Schema) -> str:
-        own = {field["name"]: field for field in self.newest.definition["fields"]}
+    def functions(self, versions: list[Schema]) -> list[str]:
+        """Return a reader of each version and the writer of the newest."""
+        self.names.add(versions[-1].name)
+        return [self.reader(schema, versions[-1]) for schema in versions] + [self.writer(versions[-1])]
+
+    def reader(self, schema: Schema, newest: Schema) -> str:
+        own = {field["name"]: field for field in newest.definition["fields"]}
         lines: list[str] = []
         for field in schema.definition["fields"]:
             target = own.get(field["name"])
             lines += self.read(field["type"], f"f_{field['name']}", schema, target and target["type"])
         written = {field["name"] for field in schema.definition["fields"]}
         arguments = [f"{name}={f'f_{name}' if name in written else self.default(own[name])}" for name in own]
-        head = f'def read_v{schema.version}(d: bytes, i: int) -> tuple[{self.newest.name}, int]:\n    """{schema.type}"""\n'
+        head = f'def {_reader(schema)}(d: bytes, i: int) -> tuple[{newest.name}, int]:\n    """{schema.type}"""\n'
         body = "".join(f"    {line}\n" for line in lines)
-        return head + body + f"    return {self.newest.name}({', '.join(arguments)}), i\n"
+        return head + body + f"    return {newest.name}({', '.join(arguments)}), i\n"
 
     def read(self, kind: Any, name: str, schema: Schema, target: Any) -> list[str]:
         """Return the lines that read one field into a variable.
@@ -132,43 +147,43 @@ class _Module:
             case "enum":
                 return f"avro.symbol({self.symbols(kind, schema, target or kind)})"
             case "record":
-                return self.module(self.used(kind, schema)) + f"read_v{self.used(kind, schema).version}"
+                return self.module(self.used(kind, schema)) + _reader(self.used(kind, schema))
             case shape:
                 return f"avro.{READ_ITEM.get(shape, shape)}"
 
-    def writer(self) -> str:
-        fields = self.newest.definition["fields"]
-        parts = "".join(f"        {self.write(f['type'], 'x.' + f['name'], f['name'])},\n" for f in fields)
-        head = f'def write(x: {self.newest.name}) -> bytes:\n    """{self.newest.type}"""\n'
+    def writer(self, newest: Schema) -> str:
+        fields = newest.definition["fields"]
+        parts = "".join(f"        {self.write(f['type'], 'x.' + f['name'], f['name'], newest)},\n" for f in fields)
+        head = f'def {_writer(newest)}(x: {newest.name}) -> bytes:\n    """{newest.type}"""\n'
         return head + (f'    return b"".join((\n{parts}    ))\n' if fields else '    return b""\n')
 
-    def write(self, kind: Any, value: str, field: str) -> str:
+    def write(self, kind: Any, value: str, field: str, newest: Schema) -> str:
         """Return the expression for the bytes of a value."""
         if isinstance(kind, list):
             variable = f"v_{field}"
-            return f'b"\\x00" if ({variable} := {value}) is None else b"\\x02" + {self.write(kind[1], variable, field)}'
+            return f'b"\\x00" if ({variable} := {value}) is None else b"\\x02" + {self.write(kind[1], variable, field, newest)}'
         match self.shape(kind):
             case "array" if self.shape(kind["items"]) == "code":
                 return f"avro.codes_bytes({value})"
             case "array":
-                return f"avro.many_bytes({value}, {self.write_item(kind['items'])})"
+                return f"avro.many_bytes({value}, {self.write_item(kind['items'], newest)})"
             case "map":
-                return f"avro.mapping_bytes({value}, {self.write_item(kind['values'])})"
+                return f"avro.mapping_bytes({value}, {self.write_item(kind['values'], newest)})"
             case "fixed":
                 return f"avro.fixed_bytes({value}, {kind['size']})"
             case "uuid" | "bytes" | "record":
-                return f"{self.write_item(kind)}({value})"
+                return f"{self.write_item(kind, newest)}({value})"
             case _:
                 return f"{self.table(kind)}[{value}]"
 
-    def write_item(self, kind: Any) -> str:
+    def write_item(self, kind: Any, newest: Schema) -> str:
         match self.shape(kind):
             case "uuid":
                 return "avro.ident_bytes"
             case "bytes":
                 return "avro.blob_bytes"
             case "record":
-                return self.module(self.used(kind, self.newest)) + "write"
+                return self.module(self.used(kind, newest)) + _writer(self.used(kind, newest))
             case _:
                 return f"{self.table(kind)}.__getitem__"
 
@@ -205,8 +220,11 @@ class _Module:
         return next(s for s in (self.schemas.by_type[u] for u in schema.uses) if s.name == name)
 
     def module(self, schema: Schema) -> str:
-        self.modules.add(module_of(schema.stem))
-        return f"{module_of(schema.stem)}."
+        """Return what stands before a function of this schema."""
+        if module_of(schema) == self.name:
+            return ""
+        self.shared = True
+        return f"{SHARED}."
 
     def default(self, field: Json) -> str:
         """Return the Python text of a field's default."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from referral.wire.schema.codegen import HEAD, module_of
+from referral.wire.schema.codegen import HEAD, SHARED, module_of
 from referral.wire.schema.definition import Json, Schema, Schemas
 from referral.wire.schema.lint import ENVELOPE
 
@@ -14,25 +14,17 @@ PRIMITIVE = {"string": "str", "int": "int", "long": "int", "boolean": "bool", "b
 
 
 def render(schemas: Schemas) -> dict[str, str]:
-    """Return file name → text of the whole package: one module for each type, in its newest version."""
-    newest = {stem: schema for stem, schema in schemas.newest().items() if stem != ENVELOPE}
-    home = _homes(newest)
-    files = {f"{module_of(stem)}.py": _Module(schema, home).text() for stem, schema in newest.items()}
+    """Return file name → text of the whole package: one module for each topic, one for what they share; each type in its newest version."""
+    newest = [schema for stem, schema in sorted(schemas.newest().items()) if stem != ENVELOPE]
+    home = {name: module_of(schema) for schema in newest for name in (schema.name, *(enum["name"] for _, enum in _enums(schema)))}
+    modules = sorted(set(home.values()))
+    files = {f"{name}.py": _Module(name, [s for s in newest if module_of(s) == name], home).text() for name in modules}
     imports = [f"from referral.domain.events.{module} import {name}\n" for module, name in sorted((m, n) for n, m in home.items())]
-    events = sorted(s.name for s in newest.values() if s.topic)
+    events = sorted(s.name for s in newest if s.topic)
     table = "".join(f"    {name}.TYPE: {name},\n" for name in events)
     listed = "".join(f'    "{name}",\n' for name in sorted(["EVENTS", *home]))
     files["__init__.py"] = HEAD + "".join(imports) + f"\nEVENTS = {{\n{table}}}\n\n__all__ = [\n{listed}]\n"
     return files
-
-
-def _homes(newest: dict[str, Schema]) -> dict[str, str]:
-    """Return struct or enum name → the module that defines it."""
-    home = {}
-    for stem, schema in newest.items():
-        home[schema.name] = module_of(stem)
-        home |= {enum["name"]: module_of(stem) for _, enum in _enums(schema)}
-    return home
 
 
 def _enums(schema: Schema) -> list[tuple[str, Json]]:
@@ -48,16 +40,25 @@ def _enums(schema: Schema) -> list[tuple[str, Json]]:
 
 
 class _Module:
-    """One generated file: it defines the struct and the enums of a schema, and imports shared ones."""
+    """One generated file: the structs of a topic and the enums that they define; shared structs are imported."""
 
-    def __init__(self, schema: Schema, home: dict[str, str]) -> None:
-        self.schema, self.home = schema, home
+    def __init__(self, name: str, schemas: list[Schema], home: dict[str, str]) -> None:
+        self.name, self.schemas, self.home = name, schemas, home
         self.imports: set[str] = set()
         self.uses_mapping = False
 
     def text(self) -> str:
-        schema, definition = self.schema, self.schema.definition
-        enums = [_enum(doc, kind) for doc, kind in _enums(schema)]
+        bodies = [part for schema in self.schemas for part in (*(_enum(doc, kind) for doc, kind in _enums(schema)), self.struct(schema))]
+        first = "from collections.abc import Mapping\n" if self.uses_mapping else ""
+        first += "from enum import StrEnum\n" if any(_enums(schema) for schema in self.schemas) else ""
+        first += "from typing import ClassVar\n" if any("ClassVar" in body for body in bodies) else ""
+        ours = f"from referral.domain.events.{SHARED} import {', '.join(sorted(self.imports))}\n" if self.imports else ""
+        imports = (first + "\n" if first else "") + ours + "from referral.domain.value import Value\n"
+        return HEAD + imports + "".join(f"\n\n{body}\n" for body in bodies)
+
+    def struct(self, schema: Schema) -> str:
+        """Return the class of one schema."""
+        definition = schema.definition
         ids = [f["name"] for f in definition["fields"] if "uuid" in str(f["type"]) and "record" not in str(f["type"])]
         body = [f"class {schema.name}(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):", f'    """{definition["doc"]}"""', ""]
         constants = [f'    TYPE: ClassVar[str] = "{schema.type}"', f'    TOPIC: ClassVar[str] = "{schema.topic}"'] if schema.topic else []
@@ -65,12 +66,7 @@ class _Module:
             constants.append(f"    IDS: ClassVar[tuple[str, ...]] = ({', '.join(quoted)},)")
         fields = [self.field(field) for field in definition["fields"]]
         body += [*constants, *([""] if constants and fields else []), *fields]
-        first = "from collections.abc import Mapping\n" if self.uses_mapping else ""
-        first += "from enum import StrEnum\n" if enums else ""
-        first += "from typing import ClassVar\n" if constants else ""
-        ours = [f"from referral.domain.events.{self.home[name]} import {name}\n" for name in sorted(self.imports)]
-        imports = (first + "\n" if first else "") + "".join(ours) + "from referral.domain.value import Value\n"
-        return HEAD + imports + "".join(f"\n\n{enum}\n" for enum in enums) + "\n\n" + "\n".join(body).rstrip() + "\n"
+        return "\n".join(body).rstrip()
 
     def field(self, field: Json) -> str:
         default = " = None" if isinstance(field["type"], list) else DEFAULTS.get(str(field.get("default")), "")
@@ -89,7 +85,7 @@ class _Module:
                 self.uses_mapping = True
                 return f"Mapping[str, {self.annotation(kind['values'])}]"
             case "enum" | "record":
-                if self.home[kind["name"]] != module_of(self.schema.stem):
+                if self.home[kind["name"]] != self.name:
                     self.imports.add(kind["name"])
                 return str(kind["name"])
             case inner:

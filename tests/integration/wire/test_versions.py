@@ -41,13 +41,13 @@ def schema(copy: Path, type_: str) -> tuple[Path, Any]:
 
 def test_check_refuses_what_is_stale_missing_or_left_over(copy: Path) -> None:
     assert run(copy, "-m", "referral.wire.schema.generate", "--check").returncode == 0
-    (copy / "referral/domain/events/offer_opened.py").write_text("", "utf-8")
-    (copy / "referral/wire/compiled/why.py").unlink()
+    (copy / "referral/domain/events/referral_routing.py").write_text("", "utf-8")
+    (copy / "referral/wire/compiled/shared.py").unlink()
     (copy / "docs/reference/old.md").write_text("<!-- GENERATED from schemas/avro: an event that is no more -->\n", "utf-8")
     (copy / "docs/reference/other.md").write_text("somebody else's page\n", "utf-8")
     checked = run(copy, "-m", "referral.wire.schema.generate", "--check")
     assert checked.returncode == 1
-    for name in ("offer_opened.py", "compiled/why.py", "old.md", "make generate"):
+    for name in ("referral_routing.py", "compiled/shared.py", "old.md", "make generate"):
         assert name in checked.stderr
     assert "other.md" not in checked.stderr
     assert run(copy, "-m", "referral.wire.schema.generate").returncode == 0
