@@ -51,7 +51,7 @@ def parse(data: bytes) -> Between:
     lengths, _, rest = rest.partition(b"\n")
     words = lengths.split(b" ")
     if first != FIRST or len(words) != 2:
-        raise Malformed("nothing-between", "the first two lines are others")
+        raise Malformed("nothing-between", "the first two lines are not those of this format")
     one, two = (decimal(word, "nothing-between", "a length") for word in words)
     if one + two != len(rest):
         raise Malformed("nothing-between", f"{one + two} bytes of proofs are said, {len(rest)} follow")
@@ -64,7 +64,7 @@ def check(pair: Between, policy: Policy) -> Shown:
     accepted = [proof_file.check(proof, leaf_hash(proof.extra or b""), policy) for proof in (pair.before, pair.after)]
     one, two = leaves
     if any(leaf.kind not in SEQUENCED for leaf in leaves) or not one.case_id:
-        raise Unproven("nothing-between", "an entry is none that has a sequence of a case")
+        raise Unproven("nothing-between", "an entry has no sequence of a case")
     if (one.case_id, one.topic) != (two.case_id, two.topic):
         raise Unproven("nothing-between", "the entries are of two cases or of two topics")
     if two.case_seq != one.case_seq + 1 or pair.after.index <= pair.before.index:

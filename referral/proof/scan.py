@@ -57,7 +57,7 @@ def before(
                     continue
                 beside_it = beside_it or archive.payloads(there, number, size)
                 if leaf_hash(leaf) != nodes(0, at):
-                    raise Unproven("tile", f"the leaf {at} is another than the tree holds")
+                    raise Unproven("tile", f"leaf {at} is not the leaf in the tree")
                 yield archive.join(at, leaf, beside_it[place]), True
     except Malformed as error:
         _end(report, error.reason.upper(), getattr(error, "leaf", at), str(error))
@@ -77,7 +77,7 @@ def _joined(there: Archive, size: int, first: int, leaves: list[bytes], report: 
         try:
             joined = archive.join(first + place, leaf, kept[place])
         except Malformed as error:
-            _end(report, "LEAF", first + place, f"the leaf is none of ours: {error}")
+            _end(report, "LEAF", first + place, f"this program cannot read the leaf: {error}")
         except NewerVersion as error:
             _end(report, "NEWER_VERSION", first + place, str(error), Weight.UNCHECKED)
         if columns:
@@ -100,7 +100,7 @@ def _columns(there: Archive, number: int, size: int) -> list[list[Any]]:
 def _compare(entry: Entry, columns: list[Any], report: Report) -> None:
     for name, column in zip(COLUMNS, columns, strict=True):
         if getattr(entry, name) != column:
-            what = f"the table is searched by another {name} than the leaf has: who asks for this entry does not find it"
+            what = f"the search column {name} differs from the leaf: a search for this entry does not find it"
             report.add_finding(finding(Weight.BAD, "COLUMN_DIFFERS", entry, what))
 
 

@@ -74,7 +74,7 @@ def old(seen: int | None, now: int, most: int) -> str:
     A signature from more than AHEAD_S in the future counts as old: the clock of that witness, or the reader's, is wrong.
     """
     if seen is None:
-        return "no witness is asked for, so nobody says when it was seen"
+        return "the policy requires no witness, so no time is proven"
     if seen > now + AHEAD_S:
         return f"its witnesses signed it {seen - now} seconds from now: a clock is wrong, theirs or yours"
     if now - seen > most:

@@ -61,7 +61,7 @@ def token_command(
             raise Rejected("name", "--revoke", f"give the {SHOWN} digits that --list shows, or all")
         count = run(found, lambda tx: _revoke(tx, agency, revoke))
         if not count:
-            raise Rejected("unknown-token", "--revoke", "no token of this agency has this name and stands")
+            raise Rejected("unknown-token", "--revoke", "no valid token of this agency has this name")
         console.document({"revoked": count}) if as_json else console.console.print(f"{count} revoked")
         return 0
     token = secrets.token_urlsafe(32)

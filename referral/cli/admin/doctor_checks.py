@@ -190,7 +190,7 @@ def leases(vitals: Vitals) -> Check:
         if not service.alive:
             bad.append(f"no instance of {service.name} runs")
         else:
-            bad += [f"nobody owns {lease.unit} of {service.name}" for lease in service.leases if not lease.held]
+            bad += [f"no instance owns {lease.unit} of {service.name}" for lease in service.leases if not lease.held]
             if not service.leases:
                 bad.append(f"{service.name} has no units")
     return check("leases", bad, "every unit has an owner", "start the service (`referral up`); if it runs, wait 15 s and look again")
@@ -201,7 +201,7 @@ def alarms(vitals: Vitals) -> Check:
     bad = []
     for case in vitals.cases.values():
         if not case.closed and case.case_id not in vitals.alarms and not case.tasks:
-            bad.append(f"case {case.case_id} is open, has no alarm and stands at no desk")
+            bad.append(f"case {case.case_id} is open, has no alarm and no desk task")
     late = [case_id for case_id, at in vitals.alarms.items() if at < vitals.now - 2 * LATE]
     bad += [f"alarm of case {case_id} is overdue by {(vitals.now - vitals.alarms[case_id]) // SECOND} s" for case_id in late]
     good = f"{len(vitals.alarms)} alarms for {sum(not c.closed for c in vitals.cases.values())} open cases"

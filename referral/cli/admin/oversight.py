@@ -84,7 +84,7 @@ def end_command(name: Name, as_json: console.Json = False) -> int:
     """
     count = run(settings.load(), lambda tx: end(tx, name))
     if not count:
-        raise Rejected("unknown-reader", "NAME", "no token of this office stands")
+        raise Rejected("unknown-reader", "NAME", "this office has no valid token")
     console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
     return 0
 

@@ -220,7 +220,7 @@ async def owner(tx: AsyncConnection, account: str, agency: str) -> None:
     if row is None:
         raise Rejected("unknown", "account", f"no inbox account has this id; `referral staff list --agency {agency}` prints them")
     if row.agency != agency:
-        raise Rejected("other-agency", "--agency", f"this account belongs to {row.agency}; nobody else's offers are shown to it")
+        raise Rejected("other-agency", "--agency", f"this account belongs to {row.agency}; it sees no other agency's offers")
 
 
 def _account(written: str) -> str:

@@ -120,14 +120,14 @@ def _before(wanted: Export, nodes: merkle.Nodes) -> int:
     signed = audit_folder.Folder(folder).read(CHECKPOINT)
     if signed is None:
         if folder.exists() and any(path.name not in ("tile", "payload", "schemas", POLICY, KEYS) for path in folder.iterdir()):
-            raise Rejected("not-empty", str(folder), "it holds something else than an export: name a new folder")
+            raise Rejected("not-empty", str(folder), "it contains files that are not an export: name a new folder")
         return 0
     try:
         old = checkpoint.parse(note.parse(signed).text)
     except Malformed as error:
         raise Rejected("not-an-export", str(folder), f"its checkpoint cannot be read: {error}") from None
     if old.size > published.size or merkle.root(nodes, old.size) != old.root:
-        raise Rejected("other-log", str(folder), f"the log does not continue the export of {old.size} entries that stands there")
+        raise Rejected("other-log", str(folder), f"the log does not continue the export of {old.size} entries in this folder")
     return old.size
 
 

@@ -122,7 +122,7 @@ def token_command(name: TokenName, end: End = False, as_json: console.Json = Fal
     made = secrets.token_urlsafe(32)
     count = run(settings.load(), lambda tx: _end(tx, name) if end else _add(tx, name, made))
     if not count:
-        raise Rejected("unknown-token", "NAME", "no token of this auditor stands")
+        raise Rejected("unknown-token", "NAME", "this auditor has no valid token")
     if end:
         console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
     else:

@@ -68,7 +68,7 @@ def prove_command(
         raise typer.BadParameter("name one of --entry, --event, --between, --nothing-between and --check")
     if check is not None:
         if witnesses is None:
-            raise typer.BadParameter("--check believes nobody by itself: name a policy file with --witnesses")
+            raise typer.BadParameter("--check needs to know whose signatures count: name a policy file with --witnesses")
         return _tell(_checked(check, witnesses, leaf, old), as_json)
     pinned = source.file(witnesses)
     files = [source.file(path) or b"" for path in heads or ()]

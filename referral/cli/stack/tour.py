@@ -85,7 +85,7 @@ def _to_its_end(stage: Stage, case_id: str) -> None:
                 stage.pass_time(timedelta(microseconds=now.due - now.at), "nothing to do until then")
             stage.wait("the alarm of the case goes off", partial(_went_off, stage, case_id, now.due))
         else:
-            raise Late(f"case {case_id} stands still")
+            raise Late(f"case {case_id} does not go on")
     raise Late(f"case {case_id} has not ended after {ANSWERS} answers")
 
 

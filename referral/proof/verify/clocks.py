@@ -157,7 +157,7 @@ class Clocks(Struct, kw_only=True):
             return
         since = _long(last.logged_at - old.logged_at)
         if all(beat.ends is None for _, beat in self.beats):
-            what = f"the broker has not answered audit for {since}: what stands in the topics is not known"
+            what = f"the broker has not answered audit for {since}: the contents of the topics are not known"
             self.report.add_finding(finding(Weight.UNCHECKED, "BROKER_AWAY", last, what))
         if left := now.left(before):
             what = f"audit has not read what stood in the topics {since} before: {', '.join(_few(left))}"

@@ -85,10 +85,10 @@ class Completeness(Struct, kw_only=True):
             case Kind.FORK:
                 self._bad("FORK", entry, "this sequence exists already, with other bytes: two writers, or a forged record")
             case Kind.UNREADABLE:
-                self._note("UNREADABLE", entry, "a record that is none of ours stands in the topic")
+                self._note("UNREADABLE", entry, "the topic holds a record that is not of this system")
             case Kind.FOREIGN:
                 self._note(
-                    "FOREIGN", entry, "it claims this case, but stands under another key, or in a partition or topic that is not its own"
+                    "FOREIGN", entry, "it names this case, but has another key, or is in a partition or topic that does not belong to it"
                 )
             case kind if kind in SEQUENCED:
                 self._sequence(entry)
@@ -140,13 +140,13 @@ class Completeness(Struct, kw_only=True):
         try:
             body = unseal(entry, None).body
         except (Malformed, NewerVersion) as error:
-            self.unsigned[entry.idx] = f"it cannot be read, so nobody knows who said it: {error}"
+            self.unsigned[entry.idx] = f"it cannot be read, so its author is unknown: {error}"
             return
         keys = self.pinned or self.named
         if getattr(body, "signature", None) is None:
             self.unsigned[entry.idx] = "it has no signature of intake: whoever has the master key and the broker could have written it"
         elif not keys:
-            what = "neither the log nor your policy names a key of intake: whether intake said it cannot be told"
+            what = "neither the log nor your policy names a key of intake: it cannot be checked that intake signed it"
             self.report.add_finding(finding(Weight.UNCHECKED, "ERASURE_KEY", entry, what))
         elif not intake_key.genuine(keys, entry.case_id, body):
             self.unsigned[entry.idx] = "it is signed with another key than intake's, or says another thing than was signed"
@@ -156,7 +156,7 @@ class Completeness(Struct, kw_only=True):
             self._bad("INDEX_GAP", entry, f"entry {self.size} is missing or out of order before this one")
         self.size = entry.idx + 1
         if entry.logged_at < self.at:
-            self._bad("CLOCK_BACK", entry, "it says that it was logged before the entry that stands before it")
+            self._bad("CLOCK_BACK", entry, "its logging time is before that of the previous entry")
         self.at = max(self.at, entry.logged_at)
 
     def _own(self, entry: Entry) -> None:

@@ -31,7 +31,7 @@ class Bundles(Struct, kw_only=True):
             self._bad("BODY", entry, f"cannot be read: {error}")
             return
         if not isinstance(body, PolicyActivated):
-            self._bad("BODY", entry, "it is said to be a policy bundle, and is none")
+            self._bad("BODY", entry, "its kind is POLICY, but its value is not a policy bundle")
             return
         known = self.activated.get(body.number)
         if known is not None:

@@ -86,7 +86,7 @@ class Signatures(Struct, kw_only=True):
         else:
             first = self.used.setdefault(hashlib.sha256(signed.base).digest(), read.meta.event_id)
         if first != read.meta.event_id:
-            self._say(Weight.BAD, "SIGNATURE_REUSED", read, f"what was signed once stands in two events, also in {first}")
+            self._say(Weight.BAD, "SIGNATURE_REUSED", read, f"one signature is in two events, also in {first}")
 
     def _unsigned(self, read: Read, body: Sent) -> None:
         """Check whether the agency had to sign, by the bundle at this index, unless the door may have used the one before."""
