@@ -109,9 +109,12 @@ class Moment(Struct, frozen=True, eq=False):
 
 
 class Side(Struct, frozen=True):
-    """Result of one policy from the parting on. at: µs UTC, 0 where no event ever follows. lines: its events from there on, as text.
+    """Result of one policy from the parting on.
 
-    rule: of the first of them. passed: the services that were passed over, each with the reason.
+    at: µs UTC, 0 where no event ever follows.
+    lines: its events from there on, as text.
+    rule: of the first of them.
+    passed: the services that were passed over, each with the reason.
     """
 
     at: int = 0
@@ -121,8 +124,11 @@ class Side(Struct, frozen=True):
 
 
 class Parted(Struct, frozen=True):
-    """One case that goes elsewhere. arrived: µs UTC. alike: number of equal decisions before. story: the last of them, as text.
+    """One case that goes elsewhere.
 
+    arrived: µs UTC.
+    alike: number of equal decisions before the parting.
+    story: the last of them, as text.
     unused: recorded inputs after the parting, which are no evidence about the other policy.
     """
 

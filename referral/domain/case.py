@@ -23,8 +23,13 @@ class Val(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """A seat offered to one agency. state: OFFERED ACKNOWLEDGED ACCEPTED ARRIVED COMPLETED. how: the way in which it ended, empty while it
-    is open."""
+    """A seat offered to one agency.
+
+    state: OFFERED ACKNOWLEDGED ACCEPTED ARRIVED COMPLETED.
+    rung, rungs: the rung that is knocked, and the number of rungs.
+    due, due_what: the limit that runs, µs UTC, and its name.
+    how: the way in which the offer ended, empty while it is open.
+    """
 
     offer_id: str
     agency: str
@@ -55,9 +60,12 @@ class Offer(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Seat(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """One role that a step needs. kept: offers declined under a statutory duty, which last until another agency accepts. past: offers that
-    ended.
+    """One role that a step needs.
 
+    kept: offers declined under a statutory duty, which last until another agency accepts.
+    past: offers that ended.
+    missed: names of limits that passed.
+    code: the decision of the seat.
     next: the offer to the agency that takes the seat over; the current offer keeps the seat until that one has taken it.
     """
 
@@ -104,9 +112,11 @@ class Track(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """An open task at a desk. rung: 0 desk, 1 supervising body, 2 oversight. due: when it is repeated, one rung higher.
+    """An open task at a desk.
 
-    offer_id: the offer that the task is about; the answer to the offer settles the task. Empty for every other task.
+    rung: 0 desk, 1 supervising body, 2 oversight.
+    due: when it is repeated, one rung higher.
+    offer_id: the offer that it is about; the answer to the offer settles the task. Empty for every other task.
     """
 
     task_id: str
@@ -121,8 +131,11 @@ class Task(Val, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Proposal(Val, frozen=True, kw_only=True, omit_defaults=True):
-    """A change that one party has recorded and that waits for a second party. kind: TRAITS CONSENT EXCLUSION LIFT. base: the traits at that
-    time."""
+    """A change that one party has recorded and that waits for a second party.
+
+    kind: TRAITS CONSENT EXCLUSION LIFT.
+    base: the traits when it was proposed.
+    """
 
     task_id: str
     kind: str

@@ -50,7 +50,9 @@ class Erased(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record as it came, neither decoded nor checked: intake gets `ingress.<agency>` in this form, and audit every topic.
 
-    agency: of an ingress topic, else empty. value: empty where Kafka's was null. kafka_time: LogAppendTime, milliseconds UTC.
+    agency: of an ingress topic, else empty.
+    value: empty where Kafka's was null.
+    kafka_time: LogAppendTime, milliseconds UTC.
     """
 
     agency: str = ""
@@ -61,7 +63,13 @@ class Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One input to handle. id: the cause id from which the ids of all its events are derived. seq: case_seq in its topic, 0 where none."""
+    """One input to handle.
+
+    id: the cause id from which the ids of all its events are derived.
+    seq: case_seq in its topic, 0 where none.
+    at: when it was recorded (of an alarm: the due time), µs UTC.
+    drill: the record belongs to a drill.
+    """
 
     id: str
     case_id: str

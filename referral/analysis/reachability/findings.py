@@ -30,10 +30,13 @@ LEFT = ("switched", "consent-withdrawn")
 
 
 class Finding(Struct, frozen=True):
-    """One fault or weak point of a policy. kind: nobody, stands, limit, unserved, endless, forbidden, desk. about: separates it from others
-    of its kind.
+    """One fault or weak point of a policy.
 
-    do: what may help. who: an example of a child.
+    kind: nobody, stands, limit, unserved, endless, forbidden, desk, dead, dead-code, rivals; of notes: alone, closed, ladder.
+    about: separates it from others of its kind.
+    said: the text for the author of the procedure.
+    do: what may help.
+    who: an example of a child.
     """
 
     kind: str

@@ -22,8 +22,11 @@ OFTEN = 4
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """Options of a check. files: of the policy. depth: how many agencies fail; deep: two in trafficking.
+    """Options of a check.
 
+    files: of the policy.
+    depth: how many agencies fail at most.
+    deep: two agencies fail in procedures for trafficking.
     pathways, places: only these, where any are named.
     """
 

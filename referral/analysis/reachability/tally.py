@@ -14,8 +14,12 @@ from referral.analysis.reachability.walk import Way
 class Row(Struct):
     """Totals of one pathway in one municipality. Times are the longest, µs after the referral; -1: never on any way.
 
-    calm: no agency fails. first: to the first acceptance. bed: to a place. desk: to a desk, on ways without an earlier acceptance. ways: on
-    which an agency fails; desks: of these, where a desk is asked. by: which agency fails, and how, on the longest.
+    first: to the first acceptance, on all ways; calm_first: on ways on which no agency fails.
+    bed, calm_bed: the same, to a place.
+    desk: to a desk, on ways without an earlier acceptance.
+    ways: number of ways on which an agency fails.
+    desks: of these, the number on which a desk is asked.
+    by_first, by_bed: which agency fails, and how, on the longest way.
     """
 
     calm_first: int = -1

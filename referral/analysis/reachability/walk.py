@@ -24,8 +24,12 @@ HORIZON = 1_000 * DAY
 
 
 class Fork(NamedTuple):
-    """A point at which a way splits: the world at that point, and the difference. step, agency: of the offer. fault None: `code` is
-    decided."""
+    """A point at which a way splits: the world at that point, and the difference.
+
+    step, agency: of the offer.
+    fault: how the agency fails from here on; None: `code` is decided instead.
+    parent: the way that splits.
+    """
 
     world: World
     step: str
@@ -58,11 +62,20 @@ class Asks(NamedTuple):
 
 
 class Way(Struct, eq=False):
-    """Results of one way. first, bed, desk: µs after the referral; -1: never. tasks: desk tasks by what they are about, with their time.
+    """Results of one way.
 
-    opened: steps that began. decided: (step, code). asked: (agency, step). end: how it ended. parent: the way without its last failure.
-    late: limits that passed, by step. closed: steps for which a desk is asked while an office is closed. merged: it goes on as its parent
-    (or the parent of that) does after so many decisions. views: state key → number of decisions; asks: agencies that are asked after them.
+    first, bed, desk: µs from the referral to the first acceptance, to a place, to a desk; -1: never.
+    tasks: time of each desk task, by what it is about, its step and seat.
+    opened: steps that began.
+    decided: (step, code).
+    asked: (agency, step).
+    late: limits that passed, by step.
+    closed: steps for which a desk is asked while an office is closed.
+    end: how the way ended.
+    parent: the way without its last failure.
+    merged: the parent way (or its parent) whose continuation this way shares, and the number of its decisions before that.
+    views: state key → number of decisions.
+    asks: agencies that are asked after so many decisions.
     """
 
     given: Given

@@ -176,11 +176,15 @@ REACTIONS: dict[type, Callable[[Dice, Live, Any, int, Policy], Later | None]] = 
 
 
 class Live(Struct, eq=False):
-    """One case under way. name: as in Arrival; for a case that another raised, `0-17.1`. alarm: the one that is set, µs UTC. held: places
-    by service.
+    """One case under way.
 
-    offers: by offer id. tasks: by task id. counts: how often an occasion has occurred, by name. first: time of the first acceptance by an
-    agency; 0 until then.
+    name: as in Arrival; for a case that another raised, `0-17.1`.
+    alarm: the one that is set, µs UTC.
+    held: places by service.
+    offers: by offer id.
+    tasks: by task id.
+    counts: how often an occasion has occurred, by name.
+    first: time of the first acceptance by an agency; 0 until then.
     """
 
     name: str

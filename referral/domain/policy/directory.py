@@ -49,9 +49,11 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """An agency that answers offers. ladder: its rungs, lowest first. desk: it gets the cases that no rule can place. above: its
-    supervising body, or empty.
+    """An agency that answers offers.
 
+    ladder: its rungs, lowest first.
+    desk: it gets the cases that no rule can place.
+    above: its supervising body, or empty.
     hours: its office hours; None is day and night.
     """
 
@@ -81,8 +83,12 @@ class Municipality:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of an agency in an area. covers: municipality ids, `region:<id>` or `country`. places: None where it has no capacity
-    limit."""
+    """One service of an agency in an area.
+
+    covers: municipality ids, `region:<id>` or `country`.
+    places: None where it has no capacity limit.
+    ages: the youngest and the oldest, years.
+    """
 
     id: str
     agency: str

@@ -51,10 +51,13 @@ class Placement:
 
 @dataclass(frozen=True)
 class Step:
-    """One stage. It opens when all marks of `after` are set (or any of at_once) and one of each set of `when`; `again` opens a further
+    """One stage. It opens when all marks of `after` are set (or any of `at_once`) and one of each set of `when`; `again` opens a further
     round.
 
-    final: the mark that makes it done (accepted, arrived, completed, decided, told). forbid: code → actors whose exclusion forbids it.
+    final: the mark that makes it done (accepted, arrived, completed, decided, told).
+    needs: records that must be in the case file before a decision.
+    forbid: code → the actor whose exclusion forbids it.
+    on_silence, on_disagreement: the code, or the rule, when nobody decides in time or the seats differ.
     """
 
     id: str
@@ -201,8 +204,10 @@ class ConsentRule:
 
 @dataclass(frozen=True)
 class Pathway:
-    """One compiled procedure. digest: SHA-256 of its file, hex. never: (tag of a service, mark or empty) that is never asked.
+    """One compiled procedure.
 
+    digest: SHA-256 of its file, hex.
+    never: (tag of a service, mark or empty) that is never asked.
     raises: the pathway of the case that a missed statutory deadline raises, or empty.
     """
 
