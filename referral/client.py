@@ -104,6 +104,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Close the connection."""
         self._http.close()
 
     def _checked(self, receipt: Json) -> Json:

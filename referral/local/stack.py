@@ -143,6 +143,7 @@ class _Start:
         self.intake_key = self.folder / "intake.key"
 
     async def broker(self) -> str:
+        """Start the broker, unless there is one, and return its address."""
         if self.wish.kafka:
             return self.wish.kafka
         server = Kafka(self.wish.data / "kafka", port=self.wish.kafka_port, keep=(self.lock,), told=self._fetched)
@@ -151,6 +152,7 @@ class _Start:
         return process.address
 
     async def database(self) -> str:
+        """Start the database server, unless there is one, prepare the database, and return its URL."""
         if not self.wish.database:
             server = Postgres(self.wish.data / "postgres", keep=(self.lock,))
             self.processes["postgres"] = process = Process("postgres", server, self.pool)
@@ -173,6 +175,7 @@ class _Start:
         self.policy.write_bytes(comments + policy(key, witnesses, keyfiles.intake(self.intake_key)))
 
     def stack(self, broker: str, base: str) -> Stack:
+        """Choose ports, and prepare the service instances."""
         named = {"intake-1": self.wish.http_port} if self.wish.http_port else {}
         names = [name for name, _ in self.wish.names()]
         known = ports.remembered(self.wish.data / "ports.json", [*names, *map(inner, names)], named)
@@ -187,6 +190,7 @@ class _Start:
         return running
 
     async def workers(self, running: Stack, first: First) -> None:
+        """Create the topics, then start the service instances, and `first` beside them."""
         await topics.create_topics(running.settings)
         async with asyncio.TaskGroup() as group:
             group.create_task(first(running.settings))
@@ -194,6 +198,7 @@ class _Start:
                 group.create_task(self._worker(name, service))
 
     async def _worker(self, name: str, service: str) -> None:
+        """Start one instance. Trouble of a spare service is only reported."""
         try:
             await self.processes[name].start()
         except Trouble as error:

@@ -14,25 +14,25 @@ from prometheus_client import Counter, Gauge, Histogram
 from referral.errors import Misfit, NewerVersion, Rejected
 
 RECORDS_IN = Counter("referral_records_in", "Records, queue rows and alarms handled.", ["service", "topic"])
-"""Worry when it stands still while lag grows."""
+"""Worry when it does not grow while lag grows."""
 RECORDS_OUT = Counter("referral_records_out", "Events published.", ["service"])
-"""Worry when it stands still while records come in."""
+"""Worry when it does not grow while records come in."""
 LAG = Gauge("referral_lag", "Records of a partition that are not handled yet.", ["service", "topic", "partition"])
 """Worry above 1000 for a minute: decisions are late."""
 BATCH_SECONDS = Histogram("referral_batch_seconds", "One turn of the loop: handle, commit, publish.", ["service", "stage"])
 """Worry when handle or commit passes 5 s: a lease lasts 10 s."""
 OUTBOX_AGE = Gauge("referral_outbox_age_seconds", "Age of the oldest thing that was taken and is not on its topic.", ["service"])
-"""Worry above 30 s: the broker does not take what is committed."""
+"""Worry above 30 s: the broker does not accept the committed events."""
 ALARMS_OVERDUE = Gauge("referral_alarms_overdue", "Due alarms that still wait for their inputs, or for their turn.", ["service"])
-"""Worry above 0 for two minutes: deadlines pass and nobody is woken."""
+"""Worry above 0 for two minutes: deadlines pass without a decision."""
 QUARANTINED = Counter("referral_quarantined", "Records that could not be understood.", ["service", "reason"])
-"""Worry at the first: somebody sent what no program of ours sends, or a deploy is bad."""
+"""Worry at the first: a record that no program of ours sends, or a bad deploy."""
 LOST = Counter("referral_records_lost", "Gaps in a case's sequence.", ["service", "topic"])
 """Worry at the first: a record is missing; the case waits at its desk."""
 FORKS = Counter("referral_forks", "The same sequence with other bytes; nothing of it was applied.", ["service", "topic"])
 """Worry at the first, at once: a second writer, or tampering."""
 FOREIGN = Counter("referral_foreign", "Records on the service's own topic that it did not write.", ["service", "topic"])
-"""Worry at the first, at once: somebody else writes there. `referral doctor` names the record; do not `recover`."""
+"""Worry at the first, at once: another program writes to the topic. `referral doctor` names the record; do not `recover`."""
 REPEATS = Counter("referral_repeats", "Records that came again and were dropped.", ["service", "topic"])
 """Do not worry: each crash repeats a few."""
 REWOUND = Gauge("referral_units_stopped", "Units that do not go on, by cause.", ["service", "cause"])
@@ -42,9 +42,9 @@ OWNED = Gauge("referral_units_owned", "Units that this instance owns.", ["servic
 FENCED = Counter("referral_fenced", "Times that another instance had taken over.", ["service"])
 """Worry when it grows by the minute: instances stall for longer than a lease."""
 POLICY_PASSED_OVER = Counter("referral_policy_passed_over", "Records of referral-policy that are no bundle in force.", ["reason"])
-"""Worry at the first: somebody else writes there. The policy in force stays."""
+"""Worry at the first: another program writes to the topic. The policy in force stays."""
 SIGNINS = Counter("referral_signins", "Sign-ins of people, by result: in, out, refused, throttled.", ["service", "result"])
-"""Worry when `refused` or `throttled` grows by the minute: somebody guesses."""
+"""Worry when `refused` or `throttled` grows by the minute: somebody guesses passwords."""
 ERASED = Counter("referral_erased_dropped", "Events for a case whose key is destroyed; not published.", ["service"])
 """Worry when no case was erased lately."""
 

@@ -23,6 +23,7 @@ class Published(Struct, frozen=True):
 
     @property
     def number(self) -> int:
+        """Return the release's number."""
         return self.made.release
 
     def __repr__(self) -> str:

@@ -106,6 +106,7 @@ class Assignment:
             await self.assign()
 
     async def _discover(self, mono: float) -> None:
+        """List the ingress topics, every DISCOVER seconds, or every EVERY seconds until the service knows its agencies."""
         if mono < self._next_discovery:
             return
         there = {self.settings.plain(t) for t in await self.reader.probe.topics() if t.startswith(self.settings.topic_prefix)}
@@ -142,6 +143,7 @@ class Assignment:
                 await key_topic.roll(self.producer, self.settings)
 
     def _retry(self, mono: float) -> None:
+        """End the rest of units that may be claimed again, and the stop of units whose time is over or that are no longer ours."""
         if any(mono >= until for _, until in self.resting.values()):
             self.resting = {name: held for name, held in self.resting.items() if mono < held[1]}
             self._report()
@@ -151,6 +153,7 @@ class Assignment:
             self._report()
 
     async def _balance(self, survey: lease.Survey, mono: float) -> None:
+        """Release units beyond the fair share, or claim free ones up to it."""
         for name in self.stopped.keys() & set(survey.free) & self.units.keys():  # free again: `referral recover` fenced and repaired it
             del self.units[name], self.stopped[name]
             self._stale = True
@@ -180,6 +183,7 @@ class Assignment:
         self._stale = True
 
     async def _claim(self, name: str) -> Unit | None:
+        """Take over one unit; None: another instance was quicker."""
         row = await lease.take(self.tx, self.settings.instance, name)
         await self.tx.commit()
         if row is None:
@@ -263,6 +267,7 @@ class Assignment:
         observe.OWNED.labels(self.service.name).set(len(self.units))
 
     def places(self, unit: str) -> tuple[Place, ...]:
+        """Return the partitions that a unit of this service reads."""
         return places(self.service, unit, self.counts)
 
     def _report(self) -> None:

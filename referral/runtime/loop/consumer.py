@@ -59,6 +59,7 @@ class Loop:
         observe.OUTBOX_AGE.labels(service.name).set_function(self._waiting.seconds)
 
     def _makes_progress(self) -> bool:
+        """Return whether the current turn is shorter than STALL, so that leases may be renewed."""
         return monotonic() - self._progress_at < STALL
 
     def end(self) -> None:
@@ -74,6 +75,7 @@ class Loop:
             watching.cancel()
 
     async def _tenures(self) -> None:
+        """Run tenures until `end`, with a back-off after each failure."""
         while not self._ending.is_set():
             try:
                 await self._tenure()
@@ -90,6 +92,7 @@ class Loop:
                 await self._pause(pause)
 
     async def _pause(self, seconds: float) -> None:
+        """Wait for a number of seconds, or until `end`."""
         try:
             await asyncio.wait_for(self._ending.wait(), seconds)
         except TimeoutError:
@@ -236,10 +239,12 @@ class Loop:
                 unit.rows_alone_until = None
 
     async def _count_attempt(self, pending: Pending) -> Pending:
+        """Count an attempt of the single input, and mark it to be skipped when its attempts are exhausted."""
         number = await attempts.begin(self.tx, *pending.key())
         return replace(pending, attempt=number, skip=attempts.exhausted(number, bool(pending.records), self.service.fallback is not None))
 
     def _handle(self, pending: Pending) -> Handle:
+        """Return the service's fallback for an input at its last attempt, else its normal handler."""
         return self.service.fallback if pending.attempt == attempts.LAST and self.service.fallback else self.service.handle
 
     async def _fire(self, now: int, dues: list[timers.Due], busy: frozenset[Place]) -> list[timers.Due]:
@@ -276,6 +281,7 @@ class Loop:
             await self.publish(done)
 
     async def _mark_first_batch(self, pending: Pending) -> None:
+        """Mark the units that have their first batch of this tenure, before it begins."""
         fresh = [unit for name, unit in self.assignment.active().items() if not unit.first_batch_started and name in pending.units()]
         if fresh:
             await lease.try_first(self.tx, fresh)
@@ -284,6 +290,7 @@ class Loop:
                 unit.first_batch_started = True
 
     async def _singly(self, pending: Pending) -> None:
+        """Handle the inputs one at a time. An input that raises again goes to the fallback."""
         for item in pending.singly():
             item = item.of(frozenset(self.assignment.active()))
             if not item:
@@ -302,6 +309,7 @@ class Loop:
             await self.publish(done)
 
     async def _commit(self, pending: Pending, handle: Handle) -> Done:
+        """Run the transaction, drop units that another instance took over, and report refused inputs."""
         started = self._progress_at = monotonic()
         done = await self.batch.run(pending, self.assignment.active(), handle)
         self.assignment.drop(done.held)

@@ -55,6 +55,7 @@ def open_all(taken: list[Taken], unread: bool) -> list[Opened]:
 
 
 def _open(taken: Taken) -> Opened:
+    """Parse one envelope, and check that topic, key, partition and sequence fit it."""
     _, place, record = taken
     if isinstance(record, Undecodable):
         return Opened(taken, None, record.reason)
@@ -146,12 +147,14 @@ def _body(envelope: seal.Envelope, topic: str, keys: Mapping[str, bytes], intake
 
 
 def _lost(item: Opened, topic: str, seq: int, reason: str) -> Input:
+    """Return the input that reports a lost record to the case."""
     _, place, record = item.taken
     assert item.envelope is not None
     return lost_input(item.envelope.meta.case_id, RecordLost(topic=topic, seq=seq, reason=reason), _source(place, record))
 
 
 def _forked(verdict: Verdict, service: str, place: Place, record: ConsumerRecord) -> None:
+    """Count and log a fork."""
     observe.FORKS.labels(service, place[0]).inc()
     observe.log().error(verdict.value, service=service, topic=place[0], partition=place[1], offset=record.offset)
 

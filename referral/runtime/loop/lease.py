@@ -150,6 +150,7 @@ async def standing(tx: AsyncConnection, units: list[Unit]) -> None:
 
 
 def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:
+    """Fenced: stored positions differ from those that the units committed."""
     committed = {unit.name: unit.committed for unit in units}
     moved = [name for name, stored in rows if _positions(stored) != committed[name]]
     if moved:

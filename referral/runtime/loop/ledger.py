@@ -71,6 +71,7 @@ class Ledger:
             self._query = None
 
     async def _ends(self, units: Collection[Unit]) -> dict[TopicPartition, int]:
+        """Query the end offsets of the own partitions of these units."""
         name = self._settings.topic(self._writes)
         partitions = [TopicPartition(name, unit.partition) for unit in units if unit.partition is not None]
         return dict(await self._book.end_offsets(partitions)) if partitions else {}
@@ -91,6 +92,7 @@ class Ledger:
         return [(places[tp], (self._writes, tp.partition), record) for tp, records in records_of.items() for record in records]
 
     def _start(self, unit: Unit) -> int:
+        """Return the offset behind the last record of a unit whose writer is known."""
         assert unit.partition is not None
         return max(unit.positions.get((self._writes, unit.partition), (0, ""))[0], unit.explained)
 
@@ -154,6 +156,7 @@ def disown(foreign: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake:
 
 
 def _desk_input(item: Opened, case_id: str, seq: int) -> Input:
+    """Return the input that asks the case's desk about a foreign record."""
     _, place, record = item.taken
     source = Source(topic=place[0], partition=place[1], offset=record.offset)
     return lost_input(case_id, RecordLost(topic=place[0], seq=seq, reason=REASON), source)

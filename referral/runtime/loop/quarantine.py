@@ -114,6 +114,7 @@ class Ceiling:
         self._at: dict[str, deque[float]] = {}
 
     def count(self, unit: str, mono: float) -> None:
+        """Count one refused record of a unit."""
         self._at.setdefault(unit, deque(maxlen=MANY)).append(mono)
 
     def reached(self, mono: float) -> frozenset[str]:

@@ -30,6 +30,7 @@ class Reader:
         self._fetch: asyncio.Task[dict[TopicPartition, list[ConsumerRecord]]] | None = None
 
     def tp(self, place: Place) -> TopicPartition:
+        """Return a place as aiokafka names it."""
         return TopicPartition(self._settings.topic(place[0]), place[1])
 
     async def assign(self, units: Iterable[tuple[Unit, tuple[Place, ...]]]) -> None:

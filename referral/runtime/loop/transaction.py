@@ -75,6 +75,7 @@ class Transaction:
         return done
 
     async def _fenced(self, pending: Pending, held: frozenset[str], now: int, handle: Handle) -> Done:
+        """Decode, handle and store the inputs of the units that are still ours (held). now: batch clock, µs."""
         opened = decode.open_all([t for t in pending.records if t[0].partition is not None], pending.skip)
         foreign = ledger.strangers(pending.own, self.secret)
         ids = (
@@ -101,6 +102,7 @@ class Transaction:
         return Done(held, blobs, refused)
 
     def _raw(self, pending: Pending, refused: list[Refused]) -> list[Input]:
+        """Return records of ingress topics, or of a service with one unit, as undecoded inputs; add the others to refused."""
         taken = [t for t in pending.records if t[0].partition is None]
         if pending.skip:
             refused += (quarantine.record(t, "kills-process") for t in taken)
@@ -121,6 +123,14 @@ class Transaction:
         held: frozenset[str],
         now: int,
     ) -> list[Blob]:
+        """Write the results of the handler: outbox, sequences, alarms, queue and positions.
+
+        read: sequences that this batch read.
+        seen: last sequences of every case here, before the handler's events.
+        keys: case id → case key; both are extended by new cases.
+        held: units that are still ours.
+        now: batch clock, µs.
+        """
         cases = {c.case_id for c, _ in outcome.emitted} | {case for case, _, _ in outcome.queued}
         fresh = cases - {case for _, case in seen} - keys.keys()
         if fresh:  # cases that the handler opened in this transaction
