@@ -136,7 +136,7 @@ def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
     if case is None:
         case = Case(case_id=case_id)
     head: e.Head | None = event.head  # type: ignore[attr-defined]
-    changes = EFFECTS[type(event)](case, event)
+    changes = FOLDS[type(event)](case, event)
     if head is None:
         return replace(case, seq=case.seq + 1, **changes)
     return replace(case, seq=case.seq + 1, at=head.facts.now, bundle=head.facts.bundle, **changes)
@@ -241,7 +241,7 @@ def person_not_needed(case: Case, event: e.PersonNotNeeded) -> Changes:
     return changes
 
 
-EFFECTS: dict[type, Callable[[Case, Any], Changes]] = {
+FOLDS: dict[type, Callable[[Case, Any], Changes]] = {
     e.CaseOpened: case_opened,
     e.ReferralAttached: lambda case, event: {"referrals": (*case.referrals, event.referral_id)},
     e.CaseChanged: case_changed,
