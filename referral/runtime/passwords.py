@@ -7,7 +7,7 @@ import argon2
 from referral.errors import Rejected
 
 PASSWORD_MIN = 12
-"""Characters (NIST SP 800-63B asks for 8 beside a second factor; there is none yet)."""
+"""Shortest password in characters (NIST SP 800-63B asks for 8 beside a second factor; there is none yet)."""
 PASSWORD_MAX = 256
 """Longest password in characters, so that a long one costs no extra work to hash (ours)."""
 LOGIN_MAX = 100

@@ -96,7 +96,7 @@ class Assignment:
             self._next_survey = mono + EVERY
             await self._discover(mono)
             self._retry(mono)
-            await lease.standing(self.tx, list(self.units.values()))
+            await lease.check_positions(self.tx, list(self.units.values()))
             survey = await lease.survey(self.tx, self.settings.instance, names(self.service, self._ingress))
             await self.tx.commit()
             await self._release_orphans(survey, mono)
@@ -234,7 +234,7 @@ class Assignment:
             if unit.partition is None and unit.name.startswith(topics.INGRESS):  # a recreated topic: read it from its first record
                 observe.log().warning("topic made anew", service=self.service.name, unit=unit.name)
                 await self._release([unit])
-                await lease.anew(self.tx, unit.name)
+                await lease.reset(self.tx, unit.name)
                 await self.tx.commit()
             else:
                 self.stop(rollback.unit, f"rewound-{rollback.cause}")

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.runtime.loop.units import Place
 
 LAST = 3
-"""The attempt at which the normal handler no longer gets an input: two deaths may have other causes, a third shows that it is the cause."""
+"""First attempt that the normal handler does not get (ours): two deaths may have other causes, a third means that the input kills."""
 PUT_OFF = 3600 * 1_000_000
 """Delay of an alarm that kills the process (ours, µs): an hour leaves time to work, and a repaired deploy still meets the alarm soon."""
 _BEGIN = text(

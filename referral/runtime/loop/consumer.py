@@ -21,7 +21,7 @@ from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import attempts, heartbeat, lease, outbox, tables, timers, writer_mark
 from referral.runtime.loop.assignment import Assignment, monotonic
 from referral.runtime.loop.ledger import Ledger
-from referral.runtime.loop.outbox_age import Waiting
+from referral.runtime.loop.outbox_age import OutboxAge
 from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.quarantine import WINDOW, Ceiling, QuarantineAway
 from referral.runtime.loop.reader import LIMIT, POLL, Reader
@@ -55,8 +55,8 @@ class Loop:
         self._ceiling = Ceiling()
         self._failures = 0
         self._waiting_since: dict[str, float] = {}
-        self._progress_at, self._waiting = monotonic(), Waiting(engine)
-        observe.OUTBOX_AGE.labels(service.name).set_function(self._waiting.seconds)
+        self._progress_at, self._outbox_age = monotonic(), OutboxAge(engine)
+        observe.OUTBOX_AGE.labels(service.name).set_function(self._outbox_age.seconds)
 
     def _makes_progress(self) -> bool:
         """Return whether the current turn is shorter than STALL, so that leases may be renewed."""
@@ -68,7 +68,7 @@ class Loop:
 
     async def run(self) -> None:
         """Run until `end`. Raises the errors that must stop the service: NewerVersion of a case topic, QuarantineAway, Misfit."""
-        watching = asyncio.create_task(self._waiting.follow())
+        watching = asyncio.create_task(self._outbox_age.follow())
         try:
             await self._tenures()
         finally:
@@ -167,7 +167,7 @@ class Loop:
         if self._heartbeat.done():
             raise Fenced("the heartbeat connection is lost, so the leases are no longer renewed")
         await self.assignment.update(monotonic())
-        if self.ledger and (own := await self.ledger.look(self.assignment.active().values(), monotonic())):
+        if self.ledger and (own := await self.ledger.check(self.assignment.active().values(), monotonic())):
             await self.turn(Pending(own=own))
         pending = await self.read()
         if any(unit.rows_alone_until is not None for unit in self.units.values()) and (pending.rows or pending.dues):
@@ -284,7 +284,7 @@ class Loop:
         """Mark the units that have their first batch of this tenure, before it begins."""
         fresh = [unit for name, unit in self.assignment.active().items() if not unit.first_batch_started and name in pending.units()]
         if fresh:
-            await lease.try_first(self.tx, fresh)
+            await lease.mark_first_batch(self.tx, fresh)
             await self.tx.commit()
             for unit in fresh:
                 unit.first_batch_started = True

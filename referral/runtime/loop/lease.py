@@ -54,12 +54,12 @@ _FENCE = text(
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch RETURNING lease.unit, runtime.clock(), lease.positions::text,"
     " runtime.moved()"
 )
-_STANDING = text(
+_STORED = text(
     "SELECT lease.unit, lease.positions::text FROM lease"
     " JOIN unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " ON lease.unit = held.unit AND lease.epoch = held.epoch"
 )
-_TRY = text(  # the fence of that batch sets clean again, so false remains only if the process dies in it
+_MARK = text(  # the fence of that batch sets clean again, so false remains only if the process dies in it
     "UPDATE lease SET clean = false FROM unnest(CAST(:units AS text[]), CAST(:epochs AS bigint[])) AS held(unit, epoch)"
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
 )
@@ -70,7 +70,7 @@ _RELEASE = text(
     " WHERE lease.unit = held.unit AND lease.epoch = held.epoch"
 )
 _FORGET = text("DELETE FROM lease WHERE unit = ANY(CAST(:units AS text[])) AND lease_until < clock_timestamp()")
-_ANEW = text("UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp()")
+_RESET = text("UPDATE lease SET positions = '{}' WHERE unit = :unit AND lease_until < clock_timestamp()")
 RENEW_SQL = (  # asyncpg, on the heartbeat's connection; a batch that has locked a row renews it itself
     "UPDATE lease SET lease_until = clock_timestamp() + interval '10 s' WHERE unit IN"
     " (SELECT lease.unit FROM lease JOIN unnest($1::text[], $2::bigint[]) AS held(unit, epoch)"
@@ -140,13 +140,13 @@ async def held(tx: AsyncConnection, me: str, unit: str) -> dict[Place, Position]
     return None if stored is None else _positions(stored)
 
 
-async def standing(tx: AsyncConnection, units: list[Unit]) -> None:
+async def check_positions(tx: AsyncConnection, units: list[Unit]) -> None:
     """Check that the stored positions are the ones that these units committed last.
 
     Fenced: they differ. A restored older copy of the database may show the same owner and epoch, so positions are compared too.
     """
     if units:
-        _compare(units, [(r[0], r[1]) for r in (await tx.execute(_STANDING, _held(units))).all()])
+        _compare(units, [(r[0], r[1]) for r in (await tx.execute(_STORED, _held(units))).all()])
 
 
 def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:
@@ -157,12 +157,12 @@ def _compare(units: list[Unit], rows: list[tuple[str, str]]) -> None:
         raise Fenced(f"the database has other positions than this instance committed: {' '.join(sorted(moved))}; was an old copy restored?")
 
 
-async def try_first(tx: AsyncConnection, units: list[Unit]) -> None:
+async def mark_first_batch(tx: AsyncConnection, units: list[Unit]) -> None:
     """Mark units before their first batch of a tenure. If the process dies in it, the mark remains, and the next owner is careful.
 
     The caller commits.
     """
-    await tx.execute(_TRY, _held(units))
+    await tx.execute(_MARK, _held(units))
 
 
 async def release(tx: AsyncConnection, units: list[Unit]) -> None:
@@ -181,9 +181,9 @@ async def forget(tx: AsyncConnection, units: list[str]) -> None:
     await tx.execute(_FORGET, {"units": units})
 
 
-async def anew(tx: AsyncConnection, unit: str) -> None:
+async def reset(tx: AsyncConnection, unit: str) -> None:
     """Reset an unowned unit to the first record."""
-    await tx.execute(_ANEW, {"unit": unit})
+    await tx.execute(_RESET, {"unit": unit})
 
 
 def _held(units: list[Unit]) -> dict[str, Any]:

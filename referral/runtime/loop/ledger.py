@@ -46,7 +46,7 @@ class Ledger:
         self._next = 0.0
         self._query: asyncio.Task[dict[TopicPartition, int]] | None = None
 
-    async def look(self, units: Collection[Unit], mono: float) -> list[Taken]:
+    async def check(self, units: Collection[Unit], mono: float) -> list[Taken]:
         """Return the records that no acknowledgement covers, at most MOST. units: the active ones. mono: monotonic seconds.
 
         The query runs in the background and a later turn takes its result, so that leases and alarms go on while the broker is away. The

@@ -14,7 +14,7 @@ EVERY = 3.0
 _OLDEST = text("SELECT coalesce(runtime.clock() - min(oldest), 0) FROM waiting")
 
 
-class Waiting:
+class OutboxAge:
     """The age of unsent queue rows and unconfirmed blobs, over all instances of the service."""
 
     def __init__(self, engine: AsyncEngine) -> None:

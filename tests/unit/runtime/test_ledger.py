@@ -43,14 +43,14 @@ async def test_a_turn_does_not_wait_for_the_answer_and_a_later_one_takes_it() ->
     book = Silent()
     kept, ours = ledger(book), unit()
     async with asyncio.timeout(5):
-        assert await kept.look([ours], 1.0) == []
+        assert await kept.check([ours], 1.0) == []
         await asyncio.sleep(0)
-        assert await kept.look([ours], 1.0 + 9 * EVERY) == []
+        assert await kept.check([ours], 1.0 + 9 * EVERY) == []
     assert book.asked == 1, "one question at a time"
     book.answer.set_result(7)
     for _ in range(5):
         await asyncio.sleep(0)
-        assert await kept.look([ours], 1.0 + 9 * EVERY) == []
+        assert await kept.check([ours], 1.0 + 9 * EVERY) == []
     assert book.asked == 2, "the first was answered, and the next one asked"
     await kept.halt()
 
@@ -58,21 +58,21 @@ async def test_a_turn_does_not_wait_for_the_answer_and_a_later_one_takes_it() ->
 async def test_a_broker_that_does_not_answer_at_all_is_away() -> None:
     book = Silent()
     kept = ledger(book)
-    assert await kept.look([unit()], 1.0) == []
+    assert await kept.check([unit()], 1.0) == []
     book.answer.set_exception(KafkaTimeoutError())
     with pytest.raises(KafkaTimeoutError):
         for _ in range(5):
             await asyncio.sleep(0)
-            await kept.look([unit()], 1.0)
+            await kept.check([unit()], 1.0)
 
 
 async def test_what_is_known_to_be_there_is_asked_for_anew_and_waited_for() -> None:
     book = Silent()
     kept, ours = ledger(book), unit()
-    await kept.look([ours], 1.0)
+    await kept.check([ours], 1.0)
     await asyncio.sleep(0)
     ours.suspect = True
-    looking = asyncio.create_task(kept.look([ours], 1.0))
+    looking = asyncio.create_task(kept.check([ours], 1.0))
     for _ in range(5):
         await asyncio.sleep(0)
     assert not looking.done() and book.asked == 2, "an answer from before says nothing about it"
