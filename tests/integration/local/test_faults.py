@@ -141,6 +141,7 @@ async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Pat
         url = base.start()
         address = broker.start()
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        assert await connection.fetchval("SHOW fsync") == "on", "only the tests' shared server may be faster than safe"
         await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
         await connection.close()
         await _topic(address, create=True)
@@ -177,9 +178,9 @@ async def _topic(address: str, create: bool) -> None:
 def parent(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
     """A process that started both servers and prints their pids."""
     program = (
-        "import sys, time; from pathlib import Path; from referral.local import folder; from referral.local.kafka import Kafka\n"
-        "from referral.local.postgres import Postgres\n"
-        "home = Path(sys.argv[1]); lock = folder.lock(home); k = Kafka(home / 'k', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
+        "import sys, time; from pathlib import Path; from referral.local import data_folder\n"
+        "from referral.local.kafka import Kafka; from referral.local.postgres import Postgres\n"
+        "home = Path(sys.argv[1]); lock = data_folder.lock(home); k = Kafka(home / 'k', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
         "k.start(); p.start(); print(k.child.pid, k.child.guard, p.child.pid, p.child.guard, flush=True); time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, text=True)

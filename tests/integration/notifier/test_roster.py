@@ -73,9 +73,9 @@ async def test_a_person_named_on_the_command_line_is_on_duty(notifier: Stack, to
     assert await run("absence", ACCOUNT, "2026-12-24 08:00", "2026-12-25 08:00") == 0
     async with notifier.engine.connect() as tx:
         known = await reading.load(tx, [POLICE])
-    at = roster.rota.moment("2026-12-23 12:00")
+    at = roster.moment("2026-12-23 12:00")
     assert [(p.account, p.channels) for p in on_duty(known, POLICE, DUTY, at).people] == [(ACCOUNT, ("email",))]
-    assert on_duty(known, POLICE, DUTY, roster.rota.moment("2026-12-24 12:00")).people == ()
+    assert on_duty(known, POLICE, DUTY, roster.moment("2026-12-24 12:00")).people == ()
     capsys.readouterr()
     assert await run("show", "--json") == 0
     shown = capsys.readouterr().out
