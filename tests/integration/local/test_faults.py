@@ -180,7 +180,8 @@ def parent(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]
     program = (
         "import sys, time; from pathlib import Path; from referral.local import data_folder\n"
         "from referral.local.kafka import Kafka; from referral.local.postgres import Postgres\n"
-        "home = Path(sys.argv[1]); lock = data_folder.lock(home); k = Kafka(home / 'k', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
+        "home = Path(sys.argv[1]); lock = data_folder.lock(home)\n"
+        "k = Kafka(home / 'k', keep=(lock,)); p = Postgres(home / 'p', keep=(lock,))\n"
         "k.start(); p.start(); print(k.child.pid, k.child.guard, p.child.pid, p.child.guard, flush=True); time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, text=True)

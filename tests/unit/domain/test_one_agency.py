@@ -106,6 +106,8 @@ class OneAgency(Sends):
             self.respond(CASE, offer.offer_id, self.agency, word, reason, pick, ("reason", "child-view"))
             if offer.agency == self.agency:
                 self.gave_up.add(offer.offer_id)
+                if word is e.Word.COMPLETE:  # the service has done its work: another seat of it ended while this one stood for the duty
+                    self.gave_up |= {id for id, service in self.own.items() if service == offer.service}
 
     @rule()
     def takes_it_back(self) -> None:
