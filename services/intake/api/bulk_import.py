@@ -49,7 +49,7 @@ class RowReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SheetReceipt(Struct, frozen=True, kw_only=True):
-    """What became of a file's records, in order. ignored: columns of which nothing is kept."""
+    """The result of each record of a file, in order. ignored: columns of which nothing is stored."""
 
     taken: int
     repeated: int

@@ -23,7 +23,7 @@ SHOWN = 200
 
 
 async def submission(call: AgencyRequest) -> schemas.SubmissionState:
-    """What became of the things sent under this key, by either door: what was taken, and what came later and was refused."""
+    """Show what was taken under this key, by either door, and what came later and was refused."""
     key = idempotency.key_digest(call.door.keys, call.agency, call.path["key"], "key")
     async with call.door.begin() as tx:
         receipt = await idempotency.taken(tx, call.agency, key)
@@ -34,7 +34,7 @@ async def submission(call: AgencyRequest) -> schemas.SubmissionState:
 
 
 async def referral(call: AgencyRequest) -> schemas.ReferralState:
-    """How a referral that you sent stands."""
+    """Show the state of a referral that you sent."""
     async with call.door.begin() as tx:
         sent = await store.referral(tx, call.agency, known_id(call, "referral_id", "referral"))
         offers = await store.case_offers(tx, sent.case_id)

@@ -33,8 +33,10 @@ class ReferralReceipt(Struct, frozen=True, kw_only=True):
 
 
 class ActReceipt(Struct, frozen=True, kw_only=True):
-    """What was sent is taken and durable; what it leads to shows in the offer, the case or the referral. logged_by, signature: as of a
-    referral's receipt."""
+    """The receipt of an act: it is taken and durable. The offer, the case or the referral shows what it leads to.
+
+    logged_by, signature: as of a referral's receipt.
+    """
 
     id: str
     case_id: str
@@ -63,7 +65,7 @@ class RefusalState(Struct, frozen=True, kw_only=True):
 
 
 class SubmissionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why the newest was refused.
+    """The state of a key. state: TAKEN or REFUSED. kind: referral, response … id: of it. code, where, hint: why the newest was refused.
     logged_by, signature: as of a receipt, for what came by Kafka too.
 
     refusals: the newest first; beside what was TAKEN those that came after it, such as another child under the same number. HTTP answers
@@ -143,7 +145,7 @@ class Codes(Struct, frozen=True, kw_only=True):
 
 
 class TaskState(Struct, frozen=True, kw_only=True):
-    """What a desk must look at."""
+    """A task that a desk must look at."""
 
     task_id: str
     about: str

@@ -102,8 +102,10 @@ async def consent(tx: AsyncConnection, door: IntakeContext, post: Post, case_id:
 
 
 async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: submission.TraitsBody) -> Receipt:
-    """Record all traits as they are now: age settled, child moved, exploitation found. They hold when routing has decided so: what would
-    end a duty waits until a second party says so too."""
+    """Record all traits as they are now: age settled, child moved, exploitation found.
+
+    They hold when routing has decided so: a change that would end a duty waits until a second party says so too.
+    """
     begun = await _begin(tx, door, post, "traits", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known
@@ -113,8 +115,10 @@ async def traits(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: 
 
 
 async def exclude(tx: AsyncConnection, door: IntakeContext, post: Post, case_id: str, body: responses.ExclusionBody) -> Receipt:
-    """Exclude an agency, a member of staff or a relation; what it could read it cannot read after this transaction. A duty that it has
-    taken ends when a second party says so too. Rejected 409: it is the last desk that could look at the case."""
+    """Exclude an agency, a member of staff or a relation: after this transaction it reads nothing more.
+
+    A duty that it has taken ends when a second party says so too. Rejected 409: it is the last desk that could look at the case.
+    """
     begun = await _begin(tx, door, post, "exclusion", case_id, strict_json.canonical(body))
     if begun.known:
         return begun.known

@@ -55,7 +55,7 @@ class ExclusionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class InstructionBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a desk decides. seat -1: of the step as a whole, or its only one. target: service to ask or to hand over to (OFFER, TRANSFER),
+    """A decision of a desk. seat -1: of the step as a whole, or its only one. target: service to ask or to hand over to (OFFER, TRANSFER),
     code to settle or to confirm, or `settled` (SETTLE), procedure to begin anew (REOPEN; none: those that apply), sibling or same-person
     (LINK). other: the case of a link. task_id: the task confirm-change that a CONFIRM or REFUSE answers."""
 

@@ -25,7 +25,7 @@ Id = Annotated[str, Meta(pattern=UUID, description="An id that this service gave
 
 
 class TraitsBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the procedure may look at. Codes only."""
+    """The traits of a person that a procedure may look at. Codes only."""
 
     concern: str
     age: str
@@ -41,7 +41,10 @@ class TraitsBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ConsentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who agreed to what. state: GIVEN, REFUSED, WITHDRAWN or NOT_ASKED. Empty scope and recipients mean all that the procedure names."""
+    """An agreement: its giver, and its extent.
+
+    state: GIVEN, REFUSED, WITHDRAWN or NOT_ASKED. Empty scope and recipients mean all that the procedure names.
+    """
 
     state: str
     basis: str
