@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 from msgspec import Struct
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from referral.cli import connection
 from referral.cli.stack import cast, up
@@ -22,6 +22,7 @@ from referral.proof.history.case import unseal
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report
 from referral.runtime.postgres import clock
+from referral.runtime.settings import Settings
 from tests.faults.load import SENDER, Json, Load
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class Line:
     async def said(self, case_id: str, kind: type[Event], **fields: Any) -> list[Event]:
         """What the log holds of a case: events of one type with these fields, in order."""
 
-        async def read(tx: connection.AsyncConnection, found: connection.Settings) -> list[Any]:
+        async def read(tx: AsyncConnection, found: Settings) -> list[Any]:
             keys = await connection.case_keys(tx, found, [case_id])
             return [unseal(x, keys[case_id]).body for x in await connection.of_case(tx, case_id) if x.kind in SEQUENCED]
 
@@ -103,7 +104,7 @@ class Line:
         beats = "SELECT 1 FROM audit.entry WHERE kind = 'HEARTBEAT'"
         await self.until("audit has said that it is a drill", lambda: self.rows(beats))
 
-        async def read(tx: connection.AsyncConnection, found: connection.Settings) -> Report:
+        async def read(tx: AsyncConnection, found: Settings) -> Report:
             return verify([x async for x in connection.entries(tx)], await connection.case_keys(tx, found))
 
         return await asyncio.to_thread(connection.ask, read, self.stack.settings)

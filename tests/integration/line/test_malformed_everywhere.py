@@ -34,16 +34,14 @@ READERS: Mapping[str, tuple[str, ...]] = {
 """Who quarantines what it cannot decode; audit keeps it, oversight counts it."""
 
 
-async def as_they_were(settings: Settings, names: list[str]) -> None:
-    """The topics keep what a client has compressed: the readers are a wall of their own."""
+async def as_they_were(settings: Settings, cards: Mapping[str, topics.Topic]) -> None:
+    """The topics keep what a client has compressed: the readers are a wall of their own. All other settings stay, as the retention."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
     try:
-        for name in names:
-            one = ConfigResource(
-                ConfigResourceType.TOPIC, settings.topic(name), {"compression.type": "producer", "cleanup.policy": "delete"}
-            )
-            await admin.alter_configs([one])
+        for name, card in cards.items():
+            wanted = {**card.config, "compression.type": "producer", "cleanup.policy": "delete", "retention.ms": "-1"}
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.topic(name), wanted)])
     finally:
         await admin.close()
 
@@ -118,7 +116,7 @@ async def test_malformed_batches_on_every_topic_leave_every_service_ready(tmp_pa
         case_id = (await line.refer("before"))["case_id"]
         await line.offer("police-prishtine", case_id, "police")
         cards = {**clients.wanted(settings), INGRESS: topics.ingress(topics.load(settings.schemas / "topics.yaml"), "school-drita")[1]}
-        await as_they_were(settings, list(cards))
+        await as_they_were(settings, cards)
         assert await flood(settings, cards) > 150 * len(cards)
         await all_ready(line, READY_S)
         case_id = (await line.refer("meanwhile"))["case_id"]
