@@ -52,8 +52,6 @@ class Clocks(Struct, kw_only=True):
     """Minutes of the broker's clock in which it accepted a record."""
     beats: list[tuple[Entry, Heartbeat]] = field(default_factory=list)
     """The latest heartbeats: those within STILL_S."""
-    away: int = 0
-    """Pauses between two heartbeats that were longer than STILL_S."""
 
     def take(self, entry: Entry, *, own: bool) -> None:
         """Check the next entry. own: its writer wrote it, as far as a key can show."""

@@ -102,7 +102,7 @@ async def _kept(line: Stack) -> bool:
 async def test_one_that_came_before_the_true_one_is_named_by_the_acknowledgement_and_readers_ask_the_desk(
     line: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("referral.runtime.loop.ledger.EVERY", 3600.0, raising=False)
+    monkeypatch.setattr("referral.runtime.loop.ledger.EVERY", 3600.0)
     before = foreign()
     counter, case = await working(line)
     await line.write(case, await forged(line, case, 2), await forged(line, case, 3), topic=OUT)

@@ -462,7 +462,7 @@ async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stac
 
 
 async def test_what_waits_for_a_broker_that_does_not_answer_grows_old(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY", 0.1, raising=False)
+    monkeypatch.setattr("referral.runtime.loop.outbox_age.EVERY", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes the connection and says nothing, as a stopped broker
         line.settings = structs.replace(line.settings, kafka=f"127.0.0.1:{silent.getsockname()[1]}")
         case, counter = await line.case(), line.counter()
