@@ -113,7 +113,7 @@ def _metric(url: str, wanted: re.Pattern[str]) -> float:
 
 
 async def caught_up(made: Stack, count: int, every: float = 0.2) -> float:
-    """Return the seconds from oversight's first record until it has read so many. TimeoutError: it has not within PATIENCE_S."""
+    """Return the seconds from oversight's first record until it has read so many. AssertionError: it has not within PATIENCE_S."""
     began = 0.0
 
     async def done() -> bool:

@@ -23,6 +23,7 @@ from referral.local.postgres import Postgres
 from referral.local.stack import Stack
 from referral.runtime.postgres import database
 from services.routing.policy_publisher import once
+from tests.harness import waiting
 
 PATIENCE_S = 600.0
 """Longest wait for anything that is measured (ours): a longer one is a failure."""
@@ -101,9 +102,6 @@ async def admin(made: Stack) -> AsyncIterator[asyncpg.Connection[Any]]:
         await connection.close()
 
 
-async def until(what: Callable[[], Awaitable[Any]], every: float = 0.2, seconds: float = PATIENCE_S) -> Any:
-    """Return the first true answer. TimeoutError: there was none in time."""
-    async with asyncio.timeout(seconds):
-        while not (found := await what()):
-            await asyncio.sleep(every)
-        return found
+async def until(what: Callable[[], Awaitable[Any]], every: float = 0.2) -> Any:
+    """Return the first true answer; look seldom, since a look costs what is measured. AssertionError: there was none within PATIENCE_S."""
+    return await waiting.until(what, PATIENCE_S, pause=every)

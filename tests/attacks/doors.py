@@ -29,6 +29,7 @@ from tests.attacks.ground import Attack, Noticed
 from tests.harness import servers, smtp
 from tests.harness.htcds_values import shipped, table
 from tests.harness.line import intake_stack, notifier_stack
+from tests.harness.waiting import until
 from tests.integration.intake.test_reused import FIRST, OTHER, encoded, published
 from tests.unit.intake.test_every_door import BASE, DAY, DOORS, KEYS, by_avro_on_kafka, by_http
 
@@ -157,7 +158,7 @@ async def _flood(notifier: notifier_stack.Stack, relay: smtp.Relay) -> Noticed:
     for _ in range(FLOOD):
         await notifier.tell(await notifier.case(), notifier_stack.opened())
     async with notifier_stack.sending(notifier.sender(relay.port)):
-        await notifier_stack.until(lambda: notifier_stack.ended(notifier, people * FLOOD), 60)
+        await until(lambda: notifier_stack.ended(notifier, people * FLOOD))
     knocks, letters = len(notifier_stack.of(await notifier.drain(), KnockSent)), len(relay.letters)
     return {
         "every case": f"has its {people} knocks in the log" if knocks == people * FLOOD else "",

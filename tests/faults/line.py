@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -24,11 +23,9 @@ from referral.proof.verify.report import Report
 from referral.runtime.postgres import clock
 from referral.runtime.settings import Settings
 from tests.faults.load import SENDER, Json, Load
+from tests.harness.waiting import PATIENCE_S, until
 
-T = TypeVar("T")
 Event = TypeVar("Event", bound=Struct)
-PATIENCE_S = 60.0
-"""Longest wait for anything: what a kill costs (30 s) on a machine that others use too."""
 MINUTE = 60_000_000
 ENTRIES = "SELECT count(*) FROM audit.entry WHERE case_id = :case"
 TRAITS: Json = {"concern": "trafficking", "age": "child", "found_in": "prishtine", "urgency": "urgent", "sex": "female"}
@@ -56,7 +53,7 @@ class Line:
             found = await self.door.ask(self.http, agency, "/v1/offers")
             return next((o for o in found.json()["offers"] if (o["case_id"], o["step"]) == (case_id, step)), None)
 
-        return await self.until(f"{agency} is asked for {step}", look)
+        return await until(look, what=f"{agency} is asked for {step}")
 
     async def respond(self, agency: str, offer_id: str, word: str, **more: Any) -> Json:
         """The receipt of an answer."""
@@ -97,12 +94,12 @@ class Line:
             found = await self.said(case_id, kind, **fields) if entries > before else []
             return found if len(found) >= count else None
 
-        return await self.until(f"{count} {kind.__name__} {fields}", look)
+        return await until(look, what=f"{count} {kind.__name__} {fields}")
 
     async def verified(self) -> Report:
         """What `audit verify` finds in the whole log, once a heartbeat says that its clocks are a drill's."""
         beats = "SELECT 1 FROM audit.entry WHERE kind = 'HEARTBEAT'"
-        await self.until("audit has said that it is a drill", lambda: self.rows(beats))
+        await until(lambda: self.rows(beats), what="audit has said that it is a drill")
 
         async def read(tx: AsyncConnection, found: Settings) -> Report:
             return verify([x async for x in connection.entries(tx)], await connection.case_keys(tx, found))
@@ -124,14 +121,6 @@ class Line:
             await asyncio.gather(*(process.release() for process in self.stack.processes.values() if process.state == "down"))
             for process in self.stack.processes.values():
                 await process.ready()
-
-    async def until(self, what: str, look: Callable[[], Awaitable[T | None]], seconds: float = PATIENCE_S) -> T:
-        """The first value that is neither None, nor False, nor empty."""
-        end = time.monotonic() + seconds
-        while not (found := await look()):
-            assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
-            await asyncio.sleep(0.1)
-        return found
 
 
 @asynccontextmanager

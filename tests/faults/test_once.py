@@ -15,6 +15,7 @@ from referral.runtime.kafka.clients import create_ingress
 from tests.faults.line import TRAITS, Line
 from tests.faults.load import SENDER, Json
 from tests.faults.quiet import quiet
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 TIMES = 50
@@ -33,7 +34,7 @@ async def test_one_referral_fifty_times_at_once_again_after_a_restart_and_by_kaf
     names = [name for name in line.stack.processes if name not in ("kafka", "postgres")]
     before = {name: line.stack[name].restarts for name in names}
     await asyncio.gather(*(line.stack[name].kill() for name in (*names, "kafka", "postgres")))
-    await line.until("everything was started again", lambda: again(line, before))
+    await until(lambda: again(line, before), what="everything was started again")
     await line.ready()
     assert await post(line, key, body) == (202, receipt)
 
@@ -81,4 +82,4 @@ async def by_kafka(line: Line, key: str, body: Json) -> None:
         rows = await line.rows("SELECT positions FROM intake.lease WHERE unit = :unit", unit=f"ingress.{SENDER}")
         return any(at[0] > sent.offset for row in rows for at in row.positions.values())
 
-    await line.until("intake has read the record", passed)
+    await until(passed, what="intake has read the record")

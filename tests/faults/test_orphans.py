@@ -7,11 +7,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.harness.waiting import comes
 
 pytestmark = pytest.mark.servers
 SEEDS = (2,)
@@ -28,13 +28,13 @@ def test_an_interrupted_demo_leaves_no_process_behind(seed: int, tmp_path: Path)
         try:
             demo.wait(after)
         except subprocess.TimeoutExpired:
-            assert until(lambda: mentioning(tmp_path), 20), "it started something"
+            assert comes(lambda: mentioning(tmp_path)), "it started something"
             demo.send_signal(signal.SIGINT)
         _, told = demo.communicate(timeout=60)
     finally:
         demo.kill()
     assert "Traceback" not in told, told
-    assert until(lambda: not mentioning(tmp_path), 20), mentioning(tmp_path)
+    assert comes(lambda: not mentioning(tmp_path)), mentioning(tmp_path)
 
 
 def mentioning(folder: Path) -> list[str]:
@@ -51,13 +51,3 @@ def mentioning(folder: Path) -> list[str]:
         if held or str(folder).encode() in words:
             found.append(f"{process.name} {words[:120]!r}")
     return found
-
-
-def until(met: Callable[[], object], within: float) -> bool:
-    """Whether a condition comes about in time."""
-    end = time.monotonic() + within
-    while not met():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True

@@ -18,6 +18,7 @@ from referral.proof.entry import CASE_TOPICS
 from tests.faults.line import Line, running
 from tests.faults.quiet import quiet
 from tests.faults.verdict import doctor
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers]
 POLICE, STEP = "police-prishtine", "police"
@@ -51,7 +52,7 @@ async def test_a_database_set_back_five_minutes_goes_on_from_the_log(tmp_path: P
         copy.rename(data)
         await line.stack["postgres"].release()
         services = [name for name in line.stack.processes if "-" in name]
-        await line.until("every writer says that it is stopped", lambda: red(line))
+        await until(lambda: red(line), what="every writer says that it is stopped")
         said = {row["name"]: row for row in await doctor(line.stack) if row["result"] != "good"}
         assert said, "the doctor sees it"
         assert "recover" in " ".join(row["do"] for row in said.values())

@@ -10,6 +10,7 @@ import pytest
 from tests.faults.line import Line
 from tests.faults.load import Load
 from tests.faults.verdict import judge
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 OWNERS = "SELECT owner, pid FROM {s}.lease WHERE owner LIKE :like"
@@ -30,15 +31,15 @@ async def test_zombies_write_nothing_and_send_nothing_twice(line: Line) -> None:
         for name in ("intake-2", "notifier-1", "audit-1"):
             await line.stack[name].pause()
         stopped = ("routing-1", "intake-2", "notifier-1", "audit-1")
-        await line.until("others own what they owned", lambda: nobody(line, stopped))
+        await until(lambda: nobody(line, stopped), what="others own what they owned")
         assert not await line.rows("SELECT pid FROM pg_stat_activity WHERE pid = :pid", pid=inside), "its backend was ended"
         taken = load.done
-        await line.until("the line goes on without them", lambda: beyond(load, taken + 20))
+        await until(lambda: beyond(load, taken + 20), what="the line goes on without them")
         for name in stopped:
             await line.stack[name].resume()
         await line.ready()
         taken = load.done
-        await line.until("the line goes on with them", lambda: beyond(load, taken + 20))
+        await until(lambda: beyond(load, taken + 20), what="the line goes on with them")
         load.end()
         await running
     finally:
@@ -70,7 +71,7 @@ async def stopped_inside_a_transaction(line: Line, name: str) -> int:
             await line.stack[name].resume()
         return None
 
-    return await line.until(f"{name} is stopped inside a transaction", once)
+    return await until(once, what=f"{name} is stopped inside a transaction")
 
 
 async def nobody(line: Line, names: tuple[str, ...]) -> bool:

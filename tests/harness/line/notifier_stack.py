@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,13 +163,6 @@ async def sending(*senders: Sender) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-
-
-async def until(what: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    """Wait for a condition, at most so long."""
-    async with asyncio.timeout(seconds):
-        while not await what():
-            await asyncio.sleep(0.02)
 
 
 def opened(offer_id: str | None = None, **changes: Any) -> OfferOpened:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,21 +31,12 @@ from referral.wire import codec, headers, policy_digest, seal, topics
 from services.oversight import store
 from services.oversight.release import Release
 from tests.harness.oversight_log import Record
+from tests.harness.waiting import PATIENCE_S, until
 
 LATER = 10_227 * 86_400_000_000
 """µs of 28 years, after which the calendar repeats: a simulated 2026 becomes 2054, and no clock passes one of its months by itself."""
 SENT = 500
 """Records that are on their way at once."""
-DEADLINE = 90.0
-"""Seconds until what must happen has happened, on a machine that does much else."""
-
-
-async def until(true: Callable[[], Any]) -> Any:
-    """What it answers, once that is something."""
-    async with asyncio.timeout(DEADLINE):
-        while not (found := await true()):
-            await asyncio.sleep(0.1)
-    return found
 
 
 @dataclass(slots=True)
@@ -167,7 +158,7 @@ class Process:
 
     async def ended(self) -> int:
         """Its exit code, once it has ended by itself."""
-        return await asyncio.wait_for(asyncio.to_thread(self.process.wait), DEADLINE)
+        return await asyncio.wait_for(asyncio.to_thread(self.process.wait), PATIENCE_S)
 
     async def ended_or(self, made: Line, month: str) -> None:
         """Until it has ended, or that month's release is published."""

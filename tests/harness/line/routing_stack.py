@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,8 +35,8 @@ from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from services.routing.policy_publisher import publish
 from tests.harness.erased import PLAIN, erased
+from tests.harness.waiting import until
 
-DEADLINE = 60.0
 CHILD = Traits(
     concern="trafficking",
     age="child",
@@ -61,14 +61,6 @@ async def emit_queue(tx: AsyncConnection, batch: Batch) -> Outcome:
 
 
 INTAKE = Service(name="intake", reads=(), writes="referral-intake", handle=emit_queue)
-
-
-async def until(what: Callable[[], Awaitable[Any]], seconds: float = DEADLINE) -> Any:
-    """The first true answer; AssertionError when there is none in time."""
-    async with asyncio.timeout(seconds):
-        while not (found := await what()):
-            await asyncio.sleep(0.05)
-        return found
 
 
 def new_id() -> str:
@@ -261,4 +253,4 @@ class Line:
             await engine.dispose()
 
 
-__all__ = ["Line", "answer", "new_id", "referral", "unseal", "until"]
+__all__ = ["Line", "answer", "new_id", "referral", "unseal"]

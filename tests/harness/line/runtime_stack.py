@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,19 +39,6 @@ def said(what: str = "test") -> DeadlinePassed:
 def came(reason: str = "test") -> ReferralWithdrawn:
     """What comes in."""
     return ReferralWithdrawn(referral_id=str(uuid.uuid4()), agency="ks-pris-police", reason=reason, received_at=1)
-
-
-async def until(true: Callable[[], Any], seconds: float = 20.0) -> None:
-    """Wait for a condition; AssertionError when it does not come about. The condition may be a coroutine function."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = true()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return
-        assert time.monotonic() < deadline, "the condition did not come about"
-        await asyncio.sleep(0.02)
 
 
 @dataclass

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
@@ -22,8 +20,8 @@ from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database, queue
 from referral.wire import codec, seal
+from tests.harness.waiting import until
 
-PATIENCE_S = 60.0
 LOOK_S = 0.01
 ROUTING, INTAKE, NOTIFICATION = "referral-routing", "referral-intake", "referral-notification"
 READS = (
@@ -55,10 +53,6 @@ RELEASED = text(
 )
 BELL = text(f"NOTIFY {queue.channel('routing')}")
 Said = tuple[Meta, Struct]
-
-
-class Late(AssertionError):
-    """The line stands still."""
 
 
 class Line:
@@ -125,31 +119,30 @@ class Line:
 
     async def quiet(self) -> None:
         """Return when everything that was sent is decided upon, and every alarm that is due has gone off."""
-        until = time.monotonic() + PATIENCE_S
-        while (waits := await self._waits(READS)) is not None:
-            if time.monotonic() > until:
-                raise Late(waits)
-            await asyncio.sleep(LOOK_S)
+        await self._read(READS)
 
     async def logged(self) -> None:
         """Return when audit has everything too."""
-        until = time.monotonic() + PATIENCE_S
-        while (waits := await self._waits((*READS, ("audit", INTAKE, "intake"), ("audit", ROUTING, "routing")))) is not None:
-            if time.monotonic() > until:
-                raise Late(waits)
-            await asyncio.sleep(LOOK_S)
+        await self._read((*READS, ("audit", INTAKE, "intake"), ("audit", ROUTING, "routing")))
 
     async def released(self, months: int) -> None:
         """Return when so many periods are released, published, and in the log below a checkpoint that witnesses have seen."""
-        until = time.monotonic() + PATIENCE_S
-        while True:
+
+        async def out() -> bool:
             async with self._engine.connect() as tx:
-                done = (await tx.execute(RELEASED)).scalar_one()
-            if done >= months:
-                return
-            if time.monotonic() > until:
-                raise Late(f"{done} of {months} releases are out")
-            await asyncio.sleep(LOOK_S)
+                return int((await tx.execute(RELEASED)).scalar_one()) >= months
+
+        await until(out, what=f"{months} releases are out", pause=LOOK_S)
+
+    async def _read(self, reads: tuple[tuple[str, str, str], ...]) -> None:
+        waits: str | None = None
+
+        async def done() -> bool:
+            nonlocal waits
+            waits = await self._waits(reads)
+            return waits is None
+
+        await until(done, what=lambda: f"the line stands still: {waits}", pause=LOOK_S)
 
     async def _waits(self, reads: tuple[tuple[str, str, str], ...]) -> str | None:
         async with self._engine.connect() as tx:

@@ -31,6 +31,7 @@ from services.audit import checkpoints
 from services.audit.__main__ import main
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
+from tests.harness.waiting import until
 from tests.integration.audit.test_line import command
 from tests.unit.audit.test_ingest import record, value
 
@@ -197,19 +198,19 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
         url, within = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inner}"
         here = structs.replace(settings, log_key_file=tmp_path / "log.key", witness_policy=policy, http_port=port, inner_port=inner)
 
-        async def until(path: str, status: int, word: str) -> httpx.Response:
-            async with asyncio.timeout(60):
-                while True:
-                    with contextlib.suppress(httpx.TransportError):
-                        answer = await client.get((within if path == "/readyz" else url) + path)
-                        if answer.status_code == status and word in answer.text:
-                            return answer
-                    await asyncio.sleep(0.05)
+        async def answered(path: str, status: int, word: str) -> httpx.Response:
+            async def look() -> httpx.Response | None:
+                with contextlib.suppress(httpx.TransportError):
+                    answer = await client.get((within if path == "/readyz" else url) + path)
+                    return answer if answer.status_code == status and word in answer.text else None
+                return None
+
+            return await until(look, what=f"{path} answers {status} with {word}")
 
         async def stands_still_and_shows(size: int) -> None:
-            against = (await until("/readyz", 503, "own signature")).json()["not_ready"]
+            against = (await answered("/readyz", 503, "own signature")).json()["not_ready"]
             assert "shows it with this log's own signature" in against["fork"] and against.keys() == {"fork"}
-            shown = checkpoint.parse(note.parse((await until("/checkpoint", 200, KEY.name)).content).text)
+            shown = checkpoint.parse(note.parse((await answered("/checkpoint", 200, KEY.name)).content).text)
             assert shown.size == size
             for tile in tile_layout.for_spans(merkle.consistency_spans(1, size), size):
                 assert (await client.get(f"{url}/{tile.path}")).status_code == 200
@@ -218,7 +219,7 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
         try:
             size = 0
             while not size:  # the empty tree is signed first; then comes a heartbeat, with what audit says of itself
-                published = await until("/checkpoint", 200, KEY.name)
+                published = await answered("/checkpoint", 200, KEY.name)
                 size = checkpoint.parse(note.parse(published.content).text).size
             another_history(tmp_path / "heads-2", size + 1)
             writer = clients.producer(settings)

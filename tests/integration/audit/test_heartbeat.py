@@ -22,6 +22,7 @@ from services.audit.__main__ import TOPICS, alarm
 from services.audit.handle import Audit
 from services.audit.heartbeat import Heartbeats
 from services.audit.ingest import Says
+from tests.harness.waiting import until
 from tests.unit.audit.test_ingest import PARTITION, TOPIC
 
 pytestmark = pytest.mark.servers
@@ -97,12 +98,14 @@ async def test_beside_the_loop_it_is_said_again_when_its_minute_is_over(settings
 
     monkeypatch.setattr(heartbeat, "EVERY_S", 0.2)
     monkeypatch.setattr(heartbeat, "LOOK_S", 0.05)
+
+    async def three() -> bool:
+        return sum(e.kind is Kind.HEARTBEAT for e in await entries(settings)) >= 3
+
     async with owned(settings) as mine:
         task = asyncio.create_task(mine.run())
         try:
-            async with asyncio.timeout(20):
-                while sum(e.kind is Kind.HEARTBEAT for e in await entries(settings)) < 3:
-                    await asyncio.sleep(0.05)
+            await until(three)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -14,6 +14,7 @@ import pytest
 from referral.runtime.settings import Settings
 from services.intake.accounts import rules, store
 from tests.harness.line.intake_stack import BODY, stack
+from tests.harness.waiting import until
 from tests.integration.intake.test_hostile import served
 
 pytestmark = pytest.mark.servers
@@ -50,9 +51,11 @@ async def test_a_token_is_shown_once_and_can_be_revoked(bare: Settings) -> None:
         assert [t["label"] for t in listed] == ["school register"]
         assert made["token"] not in str(listed)
         assert (await command(bare, "agency", "token", "school-drita", "--revoke", listed[0]["name"]))[0] == 0
-        async with asyncio.timeout(5):
-            while (await intake.http.get("/v1/offers", headers=headers)).status_code != 401:
-                await asyncio.sleep(0.05)
+
+        async def refused() -> bool:
+            return (await intake.http.get("/v1/offers", headers=headers)).status_code == 401
+
+        await until(refused)
     assert (await command(bare, "agency", "token", "school-drita", "--revoke", "all"))[0] == 1
     code, said = await command(bare, "agency", "token", "school-dirta")
     assert (code, "did you mean school-drita?" in said) == (1, True)

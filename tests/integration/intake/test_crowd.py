@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 from referral.runtime.settings import Settings
 from services.intake import context, crowd
 from tests.harness.line.intake_stack import BODY, Stack, new_id, stack
+from tests.harness.waiting import until
 from tests.integration.intake.test_hostile import TOKEN, request, served
 
 pytestmark = pytest.mark.servers
@@ -67,8 +68,7 @@ async def test_strangers_hold_two_connections_of_the_pool_at_most(bare: Settings
             await held.exec_driver_sql("BEGIN")
             await held.exec_driver_sql("LOCK TABLE intake.agency_token IN ACCESS EXCLUSIVE MODE")
             wrong = [asyncio.create_task(intake.http.get("/v1/offers", headers={"Authorization": f"Bearer {n}"})) for n in range(20)]
-            while intake.door.engine.pool.checkedout() < context.STRANGERS + 1:  # type: ignore[attr-defined]
-                await asyncio.sleep(0)
+            await until(lambda: intake.door.engine.pool.checkedout() == context.STRANGERS + 1)  # type: ignore[attr-defined]
             await held.rollback()
         assert {answer.status_code for answer in await asyncio.gather(*wrong)} == {401}
 

@@ -38,9 +38,9 @@ from services.intake.erasure.store import Erasure
 from services.intake.erasure.worker import ErasureWorker
 from tests.harness.erased import KEY
 from tests.harness.line.intake_stack import LISTS, new_id
-from tests.harness.line.runtime_stack import until
 from tests.harness.made_log import WITNESSES
 from tests.harness.made_log import Log as Made
+from tests.harness.waiting import until
 from tests.unit.proof.test_receipt import LEAF
 
 pytestmark = pytest.mark.servers

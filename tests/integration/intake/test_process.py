@@ -24,7 +24,7 @@ from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers, hpke, policy_digest, seal
 from tests.harness.line import runtime_stack
-from tests.harness.line.runtime_stack import until
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 AGENCY, OTHER = "school-drita", "police-prizren"
@@ -112,7 +112,7 @@ class Line:
                 assert answer.status_code == 503, answer.text
             return bool(found)
 
-        await until(once, 40)
+        await until(once)
         return found
 
     async def publish(self, body: bytes, key: str, *, agency: str = AGENCY, more: tuple[tuple[str, bytes], ...] = ()) -> None:
@@ -136,7 +136,7 @@ class Line:
                 found.update(answer.json())
             return bool(found)
 
-        await until(known, 40)
+        await until(known)
         return found
 
 
@@ -183,7 +183,7 @@ async def test_one_referral_by_http_and_by_kafka_is_one_case(settings: Settings)
         async def both() -> bool:
             return {m.case_id for m in await intake.stack.metas("referral-intake")} == cases
 
-        await until(both, 30)
+        await until(both)
         metas = await intake.stack.metas("referral-intake")
         assert sorted((m.case_seq, m.type) for m in metas) == [(1, "referral-submitted.v1")] * 2
         assert {m.event_id for m in metas} == {receipt["event_id"], by_kafka["event_id"]}
@@ -228,7 +228,7 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
         async def all_of_them() -> bool:
             return len(await intake.stack.distinct("referral-quarantine")) >= len(bad) + 3
 
-        await until(all_of_them, 30)
+        await until(all_of_them)
         assert len(await intake.stack.distinct("referral-quarantine")) == len(bad) + 3
         assert await intake.stack.sql("SELECT count(*) FROM intake.casefile") == [(2,)]
         await intake.publish(encoded(BODY), "broken")
@@ -236,7 +236,7 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
         async def stands() -> bool:
             return (await intake.state("broken"))["state"] == "TAKEN"
 
-        await until(stands, 30)
+        await until(stands)
         assert not any("Marker" in said or "Traceback" in said for said in intake.said)
 
 
@@ -252,7 +252,7 @@ async def test_killed_again_and_again_every_receipt_has_its_event_once(settings:
 
         senders = [asyncio.create_task(sender(n)) for n in range(4)]
         for kills in range(3):
-            await until(lambda wanted=kills: len(receipts) >= 8 * (wanted + 1), 60)
+            await until(lambda wanted=kills: len(receipts) >= 8 * (wanted + 1))
             await intake.kill()
             await intake.start()
         await asyncio.gather(*senders)
@@ -260,7 +260,7 @@ async def test_killed_again_and_again_every_receipt_has_its_event_once(settings:
         async def whole() -> bool:
             return len({m.event_id for m in await intake.stack.metas("referral-intake")}) == len(receipts)
 
-        await until(whole, 40)
+        await until(whole)
         metas = await intake.stack.metas("referral-intake")
         assert {m.event_id for m in metas} == {r["event_id"] for r in receipts.values()}
         assert {m.case_id for m in metas} == {r["case_id"] for r in receipts.values()}

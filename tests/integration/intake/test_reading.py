@@ -13,6 +13,7 @@ from referral.domain import events as e
 from referral.domain.inputs import derived
 from referral.runtime.settings import Settings
 from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, new_id, offer, opened, stack, track
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -90,9 +91,7 @@ async def test_a_reading_under_way_and_an_exclusion_have_an_order(intake: Stack)
         await reader.execute(text("SELECT FROM intake.casefile WHERE case_id = :case FOR SHARE"), {"case": case_id})
         excluding = asyncio.create_task(intake.post("school", f"/v1/cases/{case_id}/exclusions", {"kind": "AGENCY", "actor": "police"}))
         waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        async with asyncio.timeout(4):
-            while not await intake.scalar(waits):
-                await asyncio.sleep(0.01)
+        await until(lambda: intake.scalar(waits))
         assert not excluding.done(), "who ends a reading waits for those that are under way"
     assert (await excluding).status_code == 202
     assert (await intake.get("police", f"/v1/cases/{case_id}/file")).status_code == 403

@@ -14,7 +14,7 @@ from referral.tlog.note_keys import ED25519, SignerKey
 from referral.wire import policy_digest
 from services.intake.recover import hook
 from tests.harness.engines import connecting
-from tests.harness.line.runtime_stack import until
+from tests.harness.waiting import until
 from tests.integration.intake.test_process import AGENCY, BODY, OTHER, encoded, line
 from tests.integration.line.test_recover import copied
 
@@ -45,7 +45,7 @@ async def test_a_key_taken_after_the_copy_still_stands_for_the_same_receipt(sett
         async def said() -> bool:
             return len(await intake.stack.metas("referral-intake")) >= 4
 
-        await until(said, 30)
+        await until(said)
         await intake.kill()
 
         intake.settings = copy
@@ -70,5 +70,5 @@ async def test_a_key_taken_after_the_copy_still_stands_for_the_same_receipt(sett
                 last["case_id"],
             }
 
-        await until(once, 30)
+        await until(once)
         assert len(await intake.stack.metas("referral-intake")) == 5

@@ -19,6 +19,7 @@ from referral.runtime.settings import Settings
 from services.intake.api import routes
 from services.intake.context import IntakeContext
 from tests.harness.line.intake_stack import BODY, Stack, new_id, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -184,9 +185,11 @@ async def test_who_is_not_known_is_refused_before_anything_is_read(intake: Stack
 async def test_a_revoked_token_is_refused(intake: Stack, bare: Settings) -> None:
     assert (await intake.get("school", "/v1/offers")).status_code == 200
     await intake.scalar("UPDATE intake.agency_token SET revoked_at = 1 WHERE agency = 'school' RETURNING 1")
-    async with asyncio.timeout(5):
-        while (await intake.get("school", "/v1/offers")).status_code != 401:
-            await asyncio.sleep(0.05)
+
+    async def refused() -> bool:
+        return (await intake.get("school", "/v1/offers")).status_code == 401
+
+    await until(refused)
 
 
 async def test_keys_have_bounds(intake: Stack) -> None:

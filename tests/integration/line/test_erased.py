@@ -10,7 +10,7 @@ import io
 import json
 import re
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ from referral.runtime.keys import key_topic
 from referral.runtime.postgres import database
 from services.intake.casefile import sections
 from tests.harness.servers import prefix
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
 ROOT = Path(__file__).parents[3]
@@ -139,14 +140,6 @@ async def command(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, 
     capfd.readouterr()
     code = await asyncio.to_thread(run, list(words))
     return code, "".join(capfd.readouterr())
-
-
-async def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true answer."""
-    async with asyncio.timeout(seconds):
-        while not (answer := await true()):
-            await asyncio.sleep(0.1)
-        return answer
 
 
 async def page(stack: Stack, login: str, password: str, *paths: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 
 import httpx
@@ -18,6 +17,7 @@ from referral.runtime.settings import LINE, SERVICES, Settings
 from referral.wire import topics
 from tests.faults.line import Line, running
 from tests.harness import malformed
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
 EACH = 520
@@ -61,18 +61,18 @@ async def flood(settings: Settings, cards: Mapping[str, topics.Topic]) -> int:
 
 async def all_ready(line: Line, seconds: float) -> None:
     """Every service says so within these seconds, and keeps saying so."""
-    end = time.monotonic() + seconds
-    for service in SERVICES:
-        while True:
+    red: dict[str, str] = {}
+
+    async def look() -> bool:
+        for service in SERVICES:
             try:
                 answer = await line.http.get(f"{line.stack.url(service)}/readyz")
-                if answer.status_code == 200:
-                    break
-                said = answer.text
+                red[service] = "" if answer.status_code == 200 else answer.text
             except httpx.TransportError as error:
-                said = type(error).__name__
-            assert time.monotonic() < end, f"{service}: {said}"
-            await asyncio.sleep(0.1)
+                red[service] = type(error).__name__
+        return not any(red.values())
+
+    await until(look, seconds, what=lambda: str(red))
 
 
 async def undecodable(settings: Settings, names: list[str]) -> dict[tuple[str, int], set[int]]:
@@ -98,14 +98,14 @@ async def accounted_for(line: Line) -> None:
         keys = {record.key async for _, record in scan.whole(settings, ["referral-quarantine"])}
         return wanted <= keys
 
-    await line.until("all are in quarantine", quarantined)
+    await until(quarantined, what="all are in quarantine")
     kept = {(t, p, o) for (t, p), offsets in (await undecodable(settings, [*READERS, "referral-policy"])).items() for o in offsets}
 
     async def logged() -> bool:
         rows = await line.rows("SELECT topic, partition, \"offset\" FROM audit.entry WHERE kind = 'UNREADABLE'")
         return kept <= {tuple(row) for row in rows}
 
-    await line.until("audit has all", logged)
+    await until(logged, what="audit has all")
 
 
 async def test_malformed_batches_on_every_topic_leave_every_service_ready(tmp_path_factory: pytest.TempPathFactory) -> None:

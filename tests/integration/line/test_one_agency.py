@@ -16,7 +16,7 @@ from referral.runtime.loop.assignment import AGAIN, DISCOVER
 from referral.runtime.settings import Settings
 from referral.wire import codec, hpke, topics
 from tests.harness import malformed
-from tests.harness.line.runtime_stack import until
+from tests.harness.waiting import until
 from tests.integration.intake.test_process import AGENCY, BODY, OTHER, Line, encoded, line
 
 pytestmark = pytest.mark.servers

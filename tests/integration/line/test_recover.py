@@ -21,7 +21,8 @@ from services.audit.recover import hook as audit
 from services.intake.recover import hook as intake
 from services.notifier.recover import hook as notifier
 from services.routing.recover import hook as routing
-from tests.harness.line.routing_stack import Line, answer, new_id, referral, until
+from tests.harness.line.routing_stack import Line, answer, new_id, referral
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +21,7 @@ from referral.local import kafka as java
 from referral.local.data_folder import Trouble
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
+from tests.harness.waiting import comes, until
 
 pytestmark = pytest.mark.servers
 
@@ -29,16 +29,6 @@ pytestmark = pytest.mark.servers
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
-
-
-def until(met: Callable[[], bool], within: float) -> bool:
-    """Whether a condition comes true in time."""
-    deadline = time.monotonic() + within
-    while not met():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def alive(pid: int) -> bool:
@@ -169,7 +159,11 @@ async def _topic(address: str, create: bool) -> None:
     try:
         if create:
             await admin.create_topics([NewTopic("kept", 1, 1)])
-        assert "kept" in await admin.list_topics()
+
+        async def listed() -> bool:
+            return "kept" in await admin.list_topics()
+
+        await until(listed, what="the topic is listed")
     finally:
         await admin.close()
 
@@ -202,7 +196,7 @@ def test_no_orphan_when_the_parent_is_killed(home: Path, parent: tuple[subproces
     process.wait()
     held = data_folder.lock(home)  # waits for what is still ending
     os.close(held)
-    assert until(lambda: not any(map(alive, pids.values())), within=1), {n: p for n, p in pids.items() if alive(p)}
+    assert comes(lambda: not any(map(alive, pids.values())), within=10), {n: p for n, p in pids.items() if alive(p)}
     assert not _backends(pids["postgres"])
     assert "database system is shut down" in (home / "p" / "postgres.log").read_text()[-400:], "ended in order, not killed"
 
@@ -213,7 +207,7 @@ def test_no_orphan_when_even_the_guards_are_killed(parent: tuple[subprocess.Pope
     os.kill(process.pid, signal.SIGSTOP)  # so that it cannot do anything about it
     for name in ("kafka guard", "postgres guard"):
         os.kill(pids[name], signal.SIGKILL)
-    assert until(lambda: not alive(pids["kafka"]) and not alive(pids["postgres"]), within=10)
+    assert comes(lambda: not alive(pids["kafka"]) and not alive(pids["postgres"]))
     os.kill(process.pid, signal.SIGCONT)
 
 

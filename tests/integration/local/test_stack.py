@@ -16,15 +16,14 @@ from referral.local.child import Child, Recipe
 from referral.local.config import Wish
 from referral.local.stack import Stack
 from referral.local.supervisor import Process
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
 
 
 async def restarted(process: Process, pid: int | None) -> None:
     """It is ready again, as another process."""
-    async with asyncio.timeout(90):
-        while process.state != "ready" or process.pid == pid:
-            await asyncio.sleep(0.05)
+    await until(lambda: process.state == "ready" and process.pid != pid, 90)
 
 
 async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> None:
@@ -59,9 +58,12 @@ async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.T
 
         pid = await made["postgres"].kill()
         await restarted(made["postgres"], pid)
-        async with httpx.AsyncClient(base_url=made.url("intake", 2)) as client, asyncio.timeout(90):
-            while (await client.get("/readyz")).status_code != 200:
-                await asyncio.sleep(0.1)
+        async with httpx.AsyncClient(base_url=made.url("intake", 2)) as client:
+
+            async def ready() -> bool:
+                return (await client.get("/readyz")).status_code == 200
+
+            await until(ready, 90)
     assert made.pids() == {}
     assert (data / "environment").stat().st_mode & 0o077 == 0
     assert all(process.state == "down" for process in made.processes.values())

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,10 @@ import httpx
 import pytest
 
 from referral.cli.stack import cast
+from tests.harness.waiting import comes
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
 COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "up", "--port", "0")
-
-
-def until(met: Callable[[], bool], within: float) -> bool:
-    """Whether a condition comes true in time."""
-    deadline = time.monotonic() + within
-    while not met():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def mentioning(folder: Path) -> list[str]:
@@ -73,7 +63,7 @@ def up(data: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
-    assert until(lambda: not mentioning(data), within=30), mentioning(data)
+    assert comes(lambda: not mentioning(data)), mentioning(data)
 
 
 def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -146,13 +136,13 @@ def restarted(told: dict[str, Any]) -> None:
         except httpx.TransportError:
             return False
 
-    assert until(lambda: not Path(f"/proc/{killed}").exists(), within=5)
-    assert until(again, within=60)
+    assert comes(lambda: not Path(f"/proc/{killed}").exists())
+    assert comes(again)
 
 
 def test_ctrl_c_during_the_start_ends_everything(up: Callable[..., subprocess.Popen[str]], data: Path) -> None:
     process = up()
-    assert until(lambda: any("kafka.Kafka" in line for line in mentioning(data)), within=120)
+    assert comes(lambda: any("kafka.Kafka" in line for line in mentioning(data)), within=120)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
     assert not mentioning(data)
@@ -234,7 +224,7 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     told = first_line(first)
     assert told["ready"] is True
     refer(told, data, "before-the-copy")
-    assert until(lambda: settled(told, data), within=150)
+    assert comes(lambda: settled(told, data), within=150)
     ended(first)
     base, copy = data / "postgres" / "data", data.parent / "copy"
     shutil.copytree(base, copy, symlinks=True)
@@ -242,7 +232,7 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     second = up("--json", "--drill")
     told = first_line(second)
     refer(told, data, "after-the-copy")
-    assert until(lambda: settled(told, data), within=150)
+    assert comes(lambda: settled(told, data), within=150)
     ended(second)
     shutil.rmtree(base)
     copy.rename(base)
@@ -252,12 +242,12 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     states = {name: process["state"] for name, process in told["processes"].items()}
     assert told["ready"] is False and (states["audit-1"], states["intake-1"]) == ("unready", "unready"), states
     shell(told, data, recover)
-    assert until(lambda: httpx.get(told["url"] + "/readyz").status_code == 200, within=60)
+    assert comes(lambda: httpx.get(told["url"] + "/readyz").status_code == 200)
     refer(told, data, "after-recover")
     shell(told, data, renew)
     ended(third)
     shell(told, data, swap)
 
     told = first_line(up("--json", "--drill"))
-    assert until(lambda: settled(told, data), within=150), shell(told, data, "referral doctor || true")
+    assert comes(lambda: settled(told, data), within=150), shell(told, data, "referral doctor || true")
     shell(told, data, "referral audit verify")

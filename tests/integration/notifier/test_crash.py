@@ -10,7 +10,8 @@ from pathlib import Path
 
 from referral.domain.events import How, KnockFailed, KnockSent, OfferClosed, RungFailed
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 
 CRASHING = """
 import asyncio, json, sys

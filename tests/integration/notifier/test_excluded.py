@@ -8,7 +8,8 @@ from referral.cli.admin import roster
 from referral.domain.events import CaseChanged, CaseOpened, KnockSent, NeedsPerson, RungFailed
 from referral.domain.events import Traits as Traits_
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 
 TRAITS = Traits_(**{n: () if n in ("languages", "flags") else "" for n in Traits_.__struct_fields__})
 

@@ -9,7 +9,8 @@ from referral.domain.events import CaseChanged, KnockFailed, KnockSent, OfferAck
 from services.notifier import blame
 from services.notifier.channels import email
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 from tests.stories.teller import TRAITS
 
 

@@ -7,7 +7,8 @@ import pytest
 from referral.domain.events import KnockSent, OfferAcknowledged
 from services.notifier import plan
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 FLOOD = 40

@@ -9,7 +9,8 @@ from referral.cli.admin.roster import ZONE
 from referral.domain.events import KnockFailed, KnockSent, OfferEscalated, RungFailed
 from services.notifier import blame
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 from tests.integration.notifier.test_fails import attempts
 
 HOUR = 60 * MINUTE

@@ -17,7 +17,8 @@ from services.notifier.lane import Lane, Line
 from services.notifier.message import Message
 from services.notifier.metrics import Figures
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 from tests.integration.notifier.test_fails import attempts
 
 BRIEF = 0.2

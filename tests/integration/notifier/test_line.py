@@ -22,7 +22,8 @@ from services.notifier.lane import LINES
 from tests.harness import smtp
 from tests.harness.line import runtime_stack
 from tests.harness.line.notifier_stack import WHY, opened
-from tests.harness.line.runtime_stack import Stack, until
+from tests.harness.line.runtime_stack import Stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 ROUTING, NOTIFICATION = "referral-routing", "referral-notification"
@@ -90,7 +91,7 @@ async def test_a_decision_becomes_a_message_and_the_log_says_so(line: Stack) -> 
         async def both() -> bool:
             return len(await said(line)) >= 2
 
-        await until(both, 30)
+        await until(both)
     told = {type(event).__name__: event for event in await said(line)}
     assert (told["KnockSent"].offer_id, told["KnockSent"].rung) == (reached.offer_id, 0)
     assert server.letters[0]["Message-ID"] == f"<{told['KnockSent'].reference}@localhost>"
@@ -112,7 +113,7 @@ async def test_a_backlog_knocks_only_for_what_still_waits(line: Stack) -> None:
             rows = await line.sql("SELECT count(*) AS n FROM notifier.asked WHERE state = 'ANSWERED'")
             return rows[0].n == 19
 
-        await until(read, 30)
+        await until(read)
         assert [e.offer_id for e in await settled(line)] == [waiting.offer_id]
     assert len(server.letters) == 1
 
@@ -123,7 +124,7 @@ async def settled(line: Stack) -> list[Any]:
     async def some() -> bool:
         return bool(await said(line))
 
-    await until(some, 30)
+    await until(some)
     return await said(line)
 
 
@@ -149,7 +150,7 @@ async def test_killed_twice_under_load_everybody_is_knocked_and_the_log_has_each
                     async def all_said() -> bool:
                         return len(await said(line)) >= 60
 
-                    await until(all_said, 60)
+                    await until(all_said)
     told = await said(line)
     assert Counter(k.offer_id for k in told) == Counter(o.offer_id for o in offers)
     copies = Counter(str(letter["Message-ID"]) for letter in server.letters)

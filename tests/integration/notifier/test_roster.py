@@ -37,7 +37,8 @@ from services.notifier.message import compose
 from services.notifier.metrics import Figures
 from tests.harness import smtp
 from tests.harness.erased import PLAIN
-from tests.harness.line.notifier_stack import INBOX, Stack, of, opened, sending, stack, until
+from tests.harness.line.notifier_stack import INBOX, Stack, of, opened, sending, stack
+from tests.harness.waiting import until
 from tests.integration.notifier.test_fails import attempts
 
 ACCOUNT, OTHER, KNOWN = (str(uuid.uuid5(uuid.NAMESPACE_URL, name)) for name in ("officer", "other", "known"))

@@ -12,7 +12,8 @@ from referral.domain.events import KnockSent, OfferAcknowledged
 from services.notifier import send
 from services.notifier.message import compose
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 
 
 async def test_everybody_on_duty_gets_one_message_in_their_language(notifier: Stack, relay: smtp.Relay) -> None:
@@ -63,7 +64,7 @@ async def test_two_senders_send_each_delivery_once(notifier: Stack, relay: smtp.
     for agency in agencies * 2:
         await notifier.tell(await notifier.case(), opened(agency=agency), opened(agency=agency))
     async with sending(notifier.sender(relay.port), notifier.sender(relay.port), notifier.sender(relay.port)):
-        await until(lambda: ended(notifier, 120), 60)
+        await until(lambda: ended(notifier, 120))
     assert len(relay.letters) == 120
     assert set(Counter(str(letter["Message-ID"]) for letter in relay.letters).values()) == {1}
     assert len(of(await notifier.drain(), KnockSent)) == 120

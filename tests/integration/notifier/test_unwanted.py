@@ -13,7 +13,8 @@ from referral.cli.admin import roster
 from referral.domain.events import How, KnockFailed, KnockSent, OfferAcknowledged, OfferClosed, OfferEscalated, RosterChanged, RungFailed
 from services.notifier import deliveries
 from tests.harness import smtp
-from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending, until
+from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending
+from tests.harness.waiting import until
 
 
 async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

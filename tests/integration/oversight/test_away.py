@@ -21,8 +21,9 @@ from services.oversight.counting.projection import Courses
 from services.oversight.record_reader import RecordReader
 from services.oversight.scheduler import ReleaseScheduler
 from tests.harness.erased import INTAKE
-from tests.harness.line.oversight_stack import LATER, Process, line, process, until
+from tests.harness.line.oversight_stack import LATER, Process, line, process
 from tests.harness.oversight_log import year
+from tests.harness.waiting import until
 from tests.integration.runtime.test_away import kill
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(300)]

@@ -5,24 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from tests.harness.waiting import PATIENCE_S, until
+
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(120)]
-DEADLINE = 60.0
-"""Seconds until what must happen has happened, on a machine that does much else."""
-
-
-async def until(look: Callable[[], Awaitable[int | None]], good: Callable[[int], bool]) -> int:
-    """The first place that is good."""
-    async with asyncio.timeout(DEADLINE):
-        while (found := await look()) is None or not good(found):
-            await asyncio.sleep(0.05)
-    return found
 
 
 @pytest.fixture
@@ -80,6 +72,11 @@ async def committed(kafka: str, group: str, topic: str) -> int | None:
     return None if place is None or place.offset < 0 else place.offset
 
 
+async def goes_on_at(kafka: str, group: str, topic: str, least: int) -> bool:
+    """Whether that place is this one or a later one."""
+    return (await committed(kafka, group, topic) or 0) >= least
+
+
 async def test_a_message_whose_handling_raised_is_acknowledged(kafka: str, topic: str) -> None:
     group, handled = f"{topic}-raises", list[bytes]()
     app = made(kafka, group)
@@ -92,7 +89,7 @@ async def test_a_message_whose_handling_raised_is_acknowledged(kafka: str, topic
             handled.append(value)
 
     async with running(app):
-        await until(lambda: committed(kafka, group, topic), lambda place: place == 3)
+        await until(lambda: goes_on_at(kafka, group, topic, 3))
     assert handled == [b"m0", b"m2"]  # m1 is lost to everybody who goes on from there
 
 
@@ -111,11 +108,11 @@ async def test_what_exactly_once_yields_to_a_sink_is_outside_its_transaction(kaf
 
     reader = AIOKafkaConsumer(out, bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest")
     async with running(app):
-        await asyncio.wait_for(reached.wait(), DEADLINE)
+        await asyncio.wait_for(reached.wait(), PATIENCE_S)
         assert app.consumer.in_transaction, "the promise was asked for"
         await reader.start()
         try:
-            first = await asyncio.wait_for(reader.getone(), DEADLINE)
+            first = await asyncio.wait_for(reader.getone(), PATIENCE_S)
         finally:
             await reader.stop()
         assert await committed(kafka, group, topic) is None
@@ -135,6 +132,6 @@ async def test_with_two_at_once_a_message_that_is_not_handled_is_passed_over(kaf
                 blocked.clear()
 
     async with running(app):
-        await until(lambda: committed(kafka, group, topic), lambda place: place > 0)
+        await until(lambda: goes_on_at(kafka, group, topic, 1))
         assert blocked == [b"m0"], "it is still being handled, and whoever goes on from there never sees it"
         free.set()

@@ -20,8 +20,9 @@ from services.oversight import feed
 from services.oversight.calendar import closes
 from services.oversight.disclosure.suppress import K
 from tests.harness.erased import KEY
-from tests.harness.line.oversight_stack import Line, line, process, until
+from tests.harness.line.oversight_stack import Line, line, process
 from tests.harness.oversight_log import Record, year
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 CHILDREN = 120

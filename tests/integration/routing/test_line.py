@@ -25,7 +25,8 @@ from services.routing.__main__ import service as routing_service
 from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from tests.harness.erased import erased
-from tests.harness.line.routing_stack import Line, answer, new_id, referral, until
+from tests.harness.line.routing_stack import Line, answer, new_id, referral
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 

@@ -19,7 +19,8 @@ from referral.runtime.kafka import clients
 from referral.runtime.postgres import bootstrap, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
-from tests.harness.line.runtime_stack import OUT, Counter, Stack, came, counting, stack, until
+from tests.harness.line.runtime_stack import OUT, Counter, Stack, came, counting, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 READY = 30.0
@@ -87,7 +88,7 @@ async def test_a_broker_that_dies_while_it_is_written_to_and_comes_back(settings
             await kill(broker)
             for case in cases:
                 await put(line, case, 5)
-            await until(lambda: "loop" in counter.against, 45)
+            await until(lambda: "loop" in counter.against)
             await blocking(broker.start)
             await ready_again(counter, time.monotonic())
             for case in cases:
@@ -125,7 +126,7 @@ async def test_a_database_that_dies_in_the_middle_of_a_batch_and_comes_back(sett
             await asyncio.wait_for(inside.wait(), 20)
             await kill(database)
             go_on.set()
-            await until(lambda: "loop" in counter.against, 45)
+            await until(lambda: "loop" in counter.against)
             await blocking(database.start)
             await line.admin.dispose()  # our own connections died too
             await ready_again(counter, time.monotonic())

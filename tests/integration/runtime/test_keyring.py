@@ -19,7 +19,8 @@ from referral.runtime.settings import Settings
 from referral.wire import codec
 from tests.harness import malformed
 from tests.harness.erased import erased
-from tests.harness.line.runtime_stack import Stack, came, stack, until
+from tests.harness.line.runtime_stack import Stack, came, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 KEYS = CaseKey.TOPIC
@@ -75,7 +76,7 @@ async def test_intake_has_the_broker_begin_a_new_segment_when_it_starts_and_ever
     async def rolled() -> bool:
         return [r.key for r in await line.records(KEYS)].count(key_topic.ROLL) >= 2
 
-    await until(rolled, 40)
+    await until(rolled)
 
 
 async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stays_until_its_erasure_is_logged(line: Stack) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy import text
 from referral.domain.inputs import RecordLost
 from referral.runtime.settings import Settings
 from referral.wire import seal
-from tests.harness.line.runtime_stack import OUT, QUARANTINE, Counter, Stack, said, stack, until
+from tests.harness.line.runtime_stack import OUT, QUARANTINE, Counter, Stack, said, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 

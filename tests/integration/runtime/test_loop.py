@@ -24,7 +24,8 @@ from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import seal, topics
 from tests.harness.erased import PLAIN, erased
-from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, counting, said, stack, until
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, counting, said, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -402,7 +403,7 @@ async def test_a_quarantine_that_cannot_be_written_stops_the_service(line: Stack
     await line.write(case, b"garbage")
     counter = line.counter()
     counter.start()
-    await until(lambda: counter.task and counter.task.done(), 30)
+    await until(lambda: counter.task and counter.task.done())
     assert type(counter.task.exception()).__name__ == "QuarantineAway"
     positions = await line.sql("SELECT positions::text FROM routing.lease WHERE unit = :u", u=f"p{topics.partition(case)}")
     assert positions[0][0] == "{}"

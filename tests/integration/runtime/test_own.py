@@ -22,7 +22,8 @@ from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import seal
 from tests.harness.engines import connecting
-from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Counter, Stack, counting, stack, until
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Counter, Stack, counting, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -65,7 +66,7 @@ async def test_nothing_is_lost_or_doubled_while_units_move(line: Stack) -> None:
         if seq == 15 and not b_started:
             b.start()
             b_started = True
-    await until(lambda: len({i.id for i in a.inputs + b.inputs}) >= 480, 40)
+    await until(lambda: len({i.id for i in a.inputs + b.inputs}) >= 480)
     await until(lambda: len(a.units) == len(b.units) == 6)
     await a.end()
     await b.end()
@@ -147,9 +148,9 @@ async def test_a_process_stopped_in_the_middle_of_a_transaction_is_terminated_an
     await asyncio.wait_for(inside.wait(), 20)
     b = line.counter("b")
     b.start()
-    await until(lambda: b.inputs, 40)
+    await until(lambda: b.inputs)
     go_on.set()
-    await until(lambda: len(a.units) + len(b.units) == 12, 40)
+    await until(lambda: len(a.units) + len(b.units) == 12)
     await until(lambda: _said(line, 1))
     assert [m.case_seq for m in await line.metas()] == [1]
 
@@ -395,7 +396,7 @@ async def test_a_lost_database_connection_is_fenced_and_the_loop_goes_on(line: S
     await until(lambda: counter.inputs)
     await line.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'routing' AND datname = current_database()")
     await line.write(case, await line.value(case, 2))
-    await until(lambda: {i.seq for i in counter.inputs} == {1, 2}, 40)
+    await until(lambda: {i.seq for i in counter.inputs} == {1, 2})
     await until(lambda: _until_seq(line, 2))
     assert [m.case_seq for m in await line.metas()] == [1, 2]
 

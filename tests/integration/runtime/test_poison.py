@@ -21,7 +21,8 @@ from referral.runtime.settings import Settings
 from referral.wire import codec, topics
 from tests.harness import malformed
 from tests.harness.line import poison
-from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, stack, until
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[3]
@@ -92,7 +93,7 @@ async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) 
     await line.write(bad, await line.value(bad, 1))
     await line.write(good, await line.value(good, 1))
     async with survivor(line, bad, deaths=attempts.LAST):
-        await until(said_by(line, good), 30)
+        await until(said_by(line, good))
     assert [r.key for r in await line.distinct(QUARANTINE)] == [b"routing/referral-intake/5/0"]
     assert {m.case_id for m in await line.metas()} == {good}
 
@@ -107,9 +108,9 @@ async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at
         await writer.send_and_wait(topic, b"x", key=b"k", partition=5)
         await writer.abort_transaction()
     async with survivor(line, poison.UNDECODABLE, deaths=attempts.LAST):
-        await until(lambda: _kept(line), 30)
+        await until(lambda: _kept(line))
         await line.write(good, await line.value(good, 1))
-        await until(said_by(line, good), 30)
+        await until(said_by(line, good))
     [kept] = await line.distinct(QUARANTINE)
     assert kept.key == b"routing/referral-intake/5/1"
     body = codec.decode(Quarantined.TYPE, codec.fingerprint(Quarantined.TYPE), kept.value)
@@ -145,7 +146,7 @@ async def test_a_queue_row_goes_to_the_fallback_or_into_the_quarantine(line: Sta
     await put(line, bad, str(uuid.uuid4()))
     await put(line, good, str(uuid.uuid4()))
     async with survivor(line, bad, *words, deaths=deaths):
-        await until(said_by(line, good), 30)
+        await until(said_by(line, good))
         await until(lambda: cleared(line))
         await line.write(good, await line.value(good, 1))
         await until(lambda: _count(line, good, 2))
@@ -165,7 +166,7 @@ async def test_an_alarm_goes_to_the_fallback_or_is_put_off_and_never_lost(line: 
     for case in (bad, good):
         await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
     async with survivor(line, bad, *words, deaths=attempts.LAST):
-        await until(said_by(line, good), 30)
+        await until(said_by(line, good))
         await until(lambda: cleared(line))
     left = await line.sql("SELECT case_id, at - runtime.clock() FROM routing.alarm")
     if words:  # the fallback answered for the case, and set no other

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from referral.runtime.keys.case_keys import KEY
 from referral.runtime.postgres import bulk, database, queue
 from referral.runtime.settings import Settings
-from tests.harness.line.runtime_stack import until
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 PATIENCE_S = 10.0

@@ -29,7 +29,8 @@ from referral.runtime.settings import LINE, SERVICES, Settings
 from referral.wire import codec, headers, policy_digest
 from tests.harness import malformed
 from tests.harness.engines import connecting
-from tests.harness.line.runtime_stack import Stack, stack, until
+from tests.harness.line.runtime_stack import Stack, stack
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 

@@ -1,0 +1,50 @@
+"""Wait for a condition with a deadline: no test waits for a length of time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_S = 90.0
+"""Longest wait for anything that has no limit of its own: three times what a kill costs (30 s), as a machine may do much else."""
+PAUSE_S = 0.02
+"""Shortest pause between two looks. A longer look is followed by a pause as long: half of the time is left to what it waits for."""
+
+
+async def until(
+    look: Callable[[], Any], within: float = PATIENCE_S, what: str | Callable[[], str] = "the condition", pause: float = PAUSE_S
+) -> Any:
+    """Return the first true value of a look. AssertionError: there was none in time.
+
+    look: a function or a coroutine function; it is cancelled when the time is over.
+    within: seconds.
+    what: the condition, for the error; a function of it is called at the end.
+    pause: least seconds between two looks.
+    """
+    try:
+        async with asyncio.timeout(within) as limit:
+            while True:
+                began = time.monotonic()
+                found = look()
+                if inspect.isawaitable(found):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(max(pause, time.monotonic() - began))
+    except TimeoutError:
+        if not limit.expired():
+            raise  # the look's own
+        raise AssertionError(f"{what() if callable(what) else what}: not within {within:g} s") from None
+
+
+def comes(look: Callable[[], Any], within: float = PATIENCE_S) -> Any:
+    """Return the first true value of a look, or its last value when the time (seconds) is over. It blocks: for tests without a loop."""
+    end = time.monotonic() + within
+    while True:
+        began = time.monotonic()
+        if (found := look()) or began > end:
+            return found
+        time.sleep(max(PAUSE_S, time.monotonic() - began))
