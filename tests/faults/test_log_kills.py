@@ -31,6 +31,7 @@ from referral.tlog import checkpoint, merkle, note
 from referral.tlog.merkle import leaf_hash
 from services.audit.handle import Audit
 from tests.harness.line.audit_stack import KEY, Log, honest, log
+from tests.harness.waiting import PATIENCE_S
 from tests.unit.audit.test_ingest import record, value
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
@@ -69,7 +70,7 @@ class Turns:
             pass
         code = int(self._process.stdout.readline())
         if tracer is not None:
-            tracer.wait(30)
+            tracer.wait(PATIENCE_S)
         return code
 
     def calls(self) -> dict[str, int]:
@@ -80,7 +81,7 @@ class Turns:
     def end(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(PATIENCE_S)
 
 
 @pytest_asyncio.fixture
@@ -173,7 +174,7 @@ async def test_a_full_disk_of_the_database_stops_the_log_and_changes_nothing(mad
                 await Audit(lambda _: None).handle(tx, Batch(now=3, inputs=tuple(large), keys={}, owned=frozenset({"all"})))
             finally:
                 tracer.terminate()
-                tracer.wait(30)
+                tracer.wait(PATIENCE_S)
     assert getattr(told.value.orig, "sqlstate", None) == "53100" and away(told.value), "the loop waits and tries again"
     database.offset = 2
     await database.append(3)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.harness.made_log import LOG, Log
+from tests.harness.waiting import PATIENCE_S
 from tests.integration.audit.test_witness import NAME, Process
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -37,7 +38,7 @@ class Struck:
     def end(self) -> dict[str, int]:
         """How often each call was made."""
         self.process.end(9)
-        self._tracer.wait(30)
+        self._tracer.wait(PATIENCE_S)
         seen = self._seen.read_text(errors="replace")
         return {call: len(re.findall(rf"\b{call}\(", seen)) for call in CALLS}
 

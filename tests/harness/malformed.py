@@ -17,6 +17,8 @@ from aiokafka.errors import NotLeaderForPartitionError, UnknownTopicOrPartitionE
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 
+from tests.harness.waiting import PATIENCE_S
+
 BEHIND_CRC = struct.Struct(">hiqqqhii")
 ALWAYS = b"made-up"
 Part = bytes | None
@@ -258,10 +260,10 @@ def corpus(number: int, seed: int = 1) -> Iterator[Bad]:
 async def produce(sender: AIOKafkaProducer, topic: str, partition: int, data: bytes) -> str:
     """Send the bytes of a batch as they are. What the broker answers: empty where it took them, else the name of its error.
 
-    A topic that was just made has its leader a moment later than its name: then it is asked again, for ten seconds.
+    A topic that was just made has its leader a moment later than its name: then it is asked again.
     """
     await sender.client._wait_on_metadata(topic)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             leader = sender.client.cluster.leader_for_partition(_place(topic, partition))
             answer: Any = await sender.client.send(leader, ProduceRequest(None, -1, 10_000, [(topic, [(partition, data)])]))

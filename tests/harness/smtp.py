@@ -12,6 +12,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.harness.waiting import until
+
 Answer = Callable[[SMTP, str], Awaitable[str]]
 """What the server answers to a recipient, or to the message of one."""
 
@@ -52,7 +54,6 @@ class Relay:
         self.letters: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.sessions = 0
-        self.more = asyncio.Event()
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         answer = await self.recipient(server, address)
@@ -66,15 +67,11 @@ class Relay:
             letter: Any = message_from_bytes(envelope.content or b"", policy=policy.default)
             self.letters.append(letter)
             self.recipients.append(envelope.rcpt_tos[0])
-            self.more.set()
         return answer
 
-    async def got(self, count: int, seconds: float = 20) -> None:
-        """Until so many letters are there."""
-        async with asyncio.timeout(seconds):
-            while len(self.letters) < count:
-                self.more.clear()
-                await self.more.wait()
+    async def got(self, count: int) -> None:
+        """Return when so many letters are there."""
+        await until(lambda: len(self.letters) >= count, what=lambda: f"{len(self.letters)} of {count} letters")
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from selenium.webdriver.chrome.service import Service
 
 from referral.domain.policy import policy
 from referral.runtime.settings import CHECKOUT
+from tests.harness.waiting import PATIENCE_S
 from tests.web.world import World
 
 FLAGS = (
@@ -56,7 +57,7 @@ def phone(profile: Path, *, javascript: bool) -> webdriver.Chrome:
         options.add_argument(flag)
     options.add_experimental_option("prefs", {"credentials_enable_service": False, "profile.password_manager_leak_detection": False})
     made = webdriver.Chrome(options=options, service=Service(driver))
-    made.set_page_load_timeout(30)
+    made.set_page_load_timeout(PATIENCE_S)
     made.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     if not javascript:
         made.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})

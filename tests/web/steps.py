@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.harness.waiting import PATIENCE_S
 from tests.web.conftest import PHONE
 from tests.web.world import PASSWORD, World
 
@@ -47,7 +48,7 @@ def leaving(browser: Chrome) -> Iterator[None]:
     """Wait until this page is gone: the driver may return from a click before the browser has begun to leave."""
     page = browser.find_element(By.TAG_NAME, "html")
     yield
-    gone = WebDriverWait(browser, 20, ignored_exceptions=(WebDriverException,))
+    gone = WebDriverWait(browser, PATIENCE_S, ignored_exceptions=(WebDriverException,))
     gone.until(lambda at: at.find_element(By.TAG_NAME, "html") != page)
 
 

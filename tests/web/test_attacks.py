@@ -77,7 +77,7 @@ def test_what_a_sender_wrote_is_text_wherever_it_is_shown(world: World, monkeypa
         quiet(desk.get("/inbox").text)
         form = fields(quiet_page(desk, f"/tasks/{task}"))
         quiet(desk.post(f"/tasks/{task}/instruct", data=form | {"word": MARKER, "reason": MARKER, "service": MARKER, "code": MARKER}).text)
-    with httpx.Client(base_url=world.url) as stranger:
+    with world.client() as stranger:
         form = fields(stranger.get("/signin").text)
         page = stranger.post("/signin", data=form | {"login": MARKER, "password": "x", "to": MARKER}, params={"to": MARKER}).text
         quiet(page)
@@ -95,21 +95,19 @@ def test_a_session_begins_anew_with_signing_in_and_knows_no_other_form(world: Wo
     world.account("other", POLICE)
     offer = world.offer(world.case("prizren"), POLICE, "police")
     planted = {"session": "planted.1-x", "visit": "planted"}
-    with httpx.Client(base_url=world.url, cookies=planted) as victim:
+    with world.client(cookies=planted) as victim:
         form = fields(victim.get("/signin").text)
         entered = victim.post("/signin", data=form | {"login": "duty", "password": PASSWORD})
         [session] = [c for c in entered.headers.get_list("set-cookie") if c.startswith("session=")]
         assert "planted" not in session
-    with httpx.Client(base_url=world.url, cookies=planted) as attacker:
+    with world.client(cookies=planted) as attacker:
         assert attacker.get("/inbox").headers["location"] == "/signin"
     with signed_in(world, "other") as other, signed_in(world, "duty") as person:
         foreign = fields(other.get(f"/offers/{offer}").text)
         answer = person.post(f"/offers/{offer}/answer", data=foreign | {"word": "ACCEPT"})
         assert answer.status_code == 403
         token = dict(person.cookies)["session"]
-        with httpx.Client(
-            base_url=world.url, cookies={"session": token.partition(".")[0] + "." + dict(other.cookies)["session"].partition(".")[2]}
-        ) as mixed:
+        with world.client(cookies={"session": token.partition(".")[0] + "." + dict(other.cookies)["session"].partition(".")[2]}) as mixed:
             assert mixed.get("/inbox").status_code == 303, "a mark of another session does not keep one alive"
     assert not [event for event in world.queued() if isinstance(event, ResponseSubmitted)]
 
@@ -129,7 +127,8 @@ def test_a_number_that_somebody_puts_into_a_form_takes_none_of_the_systems(world
     sql = text("INSERT INTO intake.agency_token VALUES (:hash, :agency, 'test', 0, NULL)")
     world.run(lambda tx: tx.execute(sql, {"hash": hashlib.sha256(b"token").digest(), "agency": POLICE}))
     headers = {"Authorization": "Bearer token", "Idempotency-Key": number}
-    answer = httpx.post(f"{world.url}/v1/referrals", json={"traits": traits}, headers=headers)
+    with world.client(headers=headers) as agency:
+        answer = agency.post("/v1/referrals", json={"traits": traits})
     assert answer.status_code == 202, answer.text
 
 
@@ -139,7 +138,7 @@ ELSEWHERE = ("//evil.example", "https://evil.example/inbox", "/\\evil.example", 
 def test_signing_in_leads_nowhere_else(world: World) -> None:
     world.account("duty", POLICE)
     for to in ELSEWHERE:
-        with httpx.Client(base_url=world.url) as person:
+        with world.client() as person:
             form = fields(person.get("/signin", params={"to": to}).text)
             sent = form | {"login": "duty", "password": PASSWORD, "to": to}
             entered = person.post("/signin", data=sent, headers={"Host": "evil.example"})
@@ -149,7 +148,7 @@ def test_signing_in_leads_nowhere_else(world: World) -> None:
 def test_a_guesser_gains_nothing_by_writing_the_login_differently_or_claiming_addresses(world: World) -> None:
     world.account("duty", POLICE)
     spellings = ["duty", " DUTY", "Duty ", "du\u200bty", "\tdUTY", "dutY\u00a0"]
-    with httpx.Client(base_url=world.url) as guesser:  # no proxy of ours: what it claims of others counts for nothing, also on loopback
+    with world.client() as guesser:  # no proxy of ours: what it claims of others counts for nothing, also on loopback
         form = fields(guesser.get("/signin").text)
         answers = [
             guesser.post(
@@ -166,7 +165,7 @@ def test_a_login_that_exists_is_answered_like_one_that_does_not(world: World) ->
     world.run(disabled)
     told = set()
     for login in ("duty", "gone", "nobody"):
-        with httpx.Client(base_url=world.url) as guesser:
+        with world.client() as guesser:
             form = fields(guesser.get("/signin").text)
             answer = guesser.post("/signin", data=form | {"login": login, "password": "wrong password 1"})
             page = re.sub(r'value="[^"]*"', "", answer.text)
@@ -205,16 +204,16 @@ def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_brows
 
     waits = world.run(guessed)
     assert {seconds for seconds, _ in waits} == {0} and waits[-1][1] == rules.SLOWEST_S, "each guess waits, none is refused"
-    with httpx.Client(base_url=world.url) as officer:
+    with world.client() as officer:
         form = fields(officer.get("/signin").text)
         entered = officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD})
         assert entered.status_code == 303, "the officer with the right password gets in"
         device = entered.cookies["device"]
     world.run(crowded)
-    with httpx.Client(base_url=world.url) as stranger:
+    with world.client() as stranger:
         form = fields(stranger.get("/signin").text)
         assert stranger.post("/signin", data=form | {"login": "duty", "password": PASSWORD}).status_code == 429, "the address is throttled"
-    with httpx.Client(base_url=world.url, cookies={"device": device}) as officer:
+    with world.client(cookies={"device": device}) as officer:
         form = fields(officer.get("/signin").text)
         assert officer.post("/signin", data=form | {"login": "duty", "password": PASSWORD}).status_code == 303
     for wrong in (device.replace("-", "-0"), "1-" + device.partition("-")[2], "", "x"):
@@ -224,7 +223,7 @@ def test_thirty_guesses_from_six_addresses_lock_no_officer_out_and_a_known_brows
 
 def test_signing_in_leaves_a_trace_without_what_was_typed(world: World) -> None:
     account = world.account("duty", POLICE)
-    with structlog.testing.capture_logs() as said, httpx.Client(base_url=world.url) as person:
+    with structlog.testing.capture_logs() as said, world.client() as person:
         form = fields(person.get("/signin").text)
         for login, password in (("duty", "wrong-password"), ("zorica.made-up", "x"), ("duty", PASSWORD)):
             person.post("/signin", data=form | {"login": login, "password": password})

@@ -148,7 +148,7 @@ def test_get_changes_nothing_whoever_asks(world: World) -> None:
     offer = world.offer(world.case("prizren"), POLICE, "police")
     paths = ["/", "/inbox", "/signin", "/signin?out=1", "/signout", "/language?language=en", "/static/inbox.css"]
     paths += [f"/offers/{offer}{rest}" for rest in ("", "/answer?word=ACCEPT", "/show")] + [f"/calls/{offer}", f"/tasks/{offer}"]
-    with signed_in(world, "duty") as person, httpx.Client(base_url=world.url) as scanner:
+    with signed_in(world, "duty") as person, world.client() as scanner:
         before = world.everything()
         for path in paths:
             assert person.get(path).status_code < 500
@@ -173,7 +173,7 @@ def test_guessing_is_slowed_in_the_same_words_for_every_login(world: World) -> N
     world.account("duty", POLICE)
     told: dict[str, list[tuple[int, str]]] = {}
     for login in ("duty", "nobody"):
-        with httpx.Client(base_url=world.url, headers={"accept-language": "en"}) as guesser:
+        with world.client(headers={"accept-language": "en"}) as guesser:
             form = fields(guesser.get("/signin").text)
             answers = [guesser.post("/signin", data=form | {"login": login, "password": "wrong"}) for _ in range(6)]
         told[login] = [(answer.status_code, "Too many tries" if "Too many tries" in answer.text else "") for answer in answers]
@@ -185,7 +185,7 @@ def test_signing_out_ends_the_session_itself(world: World) -> None:
     with signed_in(world, "duty") as person:
         cookies = dict(person.cookies)
         assert person.post("/signout", data=fields(person.get("/inbox").text)).status_code == 303
-    with httpx.Client(base_url=world.url, cookies=cookies) as thief:
+    with world.client(cookies=cookies) as thief:
         assert thief.get("/inbox").headers["location"] == "/signin"
 
 
@@ -255,7 +255,7 @@ def measure(browser: Chrome) -> None:
 @contextmanager
 def signed_in(world: World, login: str) -> Iterator[httpx.Client]:
     """A person without a browser."""
-    with httpx.Client(base_url=world.url, timeout=20) as person:
+    with world.client() as person:
         form = fields(person.get("/signin").text)
         assert person.post("/signin", data=form | {"login": login, "password": PASSWORD}).status_code == 303
         yield person

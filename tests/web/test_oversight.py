@@ -22,6 +22,7 @@ from referral.runtime.settings import CHECKOUT, Settings
 from referral.wire import policy_digest
 from services.oversight.pages import measures, routes
 from tests.harness import made_releases
+from tests.harness.waiting import PATIENCE_S
 from tests.web.steps import field, leaving, picture, send, tab_to, text
 
 POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
@@ -49,10 +50,10 @@ def oversight_url(database: str, key_files: tuple[Path, Path]) -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(PATIENCE_S)
     yield f"http://127.0.0.1:{bound.getsockname()[1]}/oversight"
     server[0].should_exit = True
-    thread.join(20)
+    thread.join(PATIENCE_S)
 
 
 def sign_in(browser: Chrome, url: str) -> None:

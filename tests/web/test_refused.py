@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from sqlalchemy import text
 
@@ -21,7 +20,7 @@ LANGUAGES = {
 
 
 def test_an_unknown_path_is_a_page_in_the_readers_language_and_a_problem_for_programs(world: World) -> None:
-    with httpx.Client(base_url=world.url, headers={"accept": "text/html,*/*;q=0.8"}) as browser:
+    with world.client(headers={"accept": "text/html,*/*;q=0.8"}) as browser:
         for wish, said in LANGUAGES.items():
             for path in ("/nothing", "/offers", "/offers/1/2/3", "/INBOX", "/inbox/", "/static/../api.py", "/offers/%00", "/%F0%9F"):
                 answer = browser.get(path, headers={"accept-language": wish})
@@ -72,7 +71,7 @@ def test_a_visit_that_ends_while_somebody_writes_gives_the_words_back(world: Wor
         assert "She &lt;b&gt;trusts&lt;/b&gt; nobody" in answer.text
         [back] = re.findall(r'href="(/signin[^"]*)"', answer.text)
         assert back == f"/signin?to=/offers/{offer}"
-    with httpx.Client(base_url=world.url, headers={"accept-language": "en"}) as stranger:
+    with world.client(headers={"accept-language": "en"}) as stranger:
         answer = stranger.post(f"/offers/{offer}/answer", data=written)
         assert answer.status_code == 403 and "trusts" not in answer.text, "a form from elsewhere puts no words on our page"
 

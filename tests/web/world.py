@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import msgspec
 import uvicorn
 from sqlalchemy import text
@@ -51,6 +52,7 @@ from services.intake.context import IntakeContext
 from services.intake.messages import submission
 from services.intake.pages import routes as pages
 from tests.harness.erased import KEY
+from tests.harness.waiting import PATIENCE_S
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
@@ -105,9 +107,13 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE_S)
         self._loop.run_until_complete(self._engine.dispose())
         self._loop.close()
+
+    def client(self, **more: Any) -> httpx.Client:
+        """A browser's requests without the browser; a password takes a slow machine its time."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_S, **more)
 
     # ---- SQL, in the server's loop
     def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -118,7 +124,7 @@ class World:
                 return await work(tx)
 
         coroutine: Coroutine[Any, Any, T] = begun()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_S)
 
     def now(self) -> int:
         return self.run(clock.now)

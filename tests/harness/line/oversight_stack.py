@@ -145,7 +145,7 @@ class Process:
         async def look() -> bool:
             assert self.process.poll() is None, self.log.read_text()[-2000:]
             with contextlib.suppress(httpx.HTTPError):
-                async with httpx.AsyncClient() as client:
+                async with httpx.AsyncClient(timeout=30) as client:
                     return (await client.get(f"{self.url}/readyz")).status_code == 200
             return False
 
@@ -153,7 +153,7 @@ class Process:
 
     async def metrics(self) -> list[str]:
         """What it tells operators of itself and not of Python."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=30) as client:
             return [row for row in (await client.get(f"{self.inner}/metrics")).text.splitlines() if row.startswith("referral_")]
 
     async def ended(self) -> int:

@@ -35,7 +35,7 @@ from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from services.routing.policy_publisher import publish
 from tests.harness.erased import PLAIN, erased
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 
 CHILD = Traits(
     concern="trafficking",
@@ -110,7 +110,7 @@ class Line:
         """End one in order."""
         loop, task = self.loops.pop(instance)
         loop.end()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE_S)
 
     async def start(self, *, breaker: Breaker | None = None, instance: str = "r1") -> None:
         """Intake's queue, routing and audit, without a policy."""

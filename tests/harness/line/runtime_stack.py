@@ -26,6 +26,7 @@ from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
+from tests.harness.waiting import PATIENCE_S
 
 IN, OUT, QUARANTINE = "referral-intake", "referral-routing", "referral-quarantine"
 WHY = Why(rule="test", procedure="0" * 64, directory="0" * 64, engine=1, passed=())
@@ -64,7 +65,7 @@ class Counter:
     async def end(self) -> None:
         self.loop.end()
         if self.task:
-            await asyncio.wait_for(self.task, 20)
+            await asyncio.wait_for(self.task, PATIENCE_S)
         await self.engine.dispose()
 
     async def kill(self) -> None:

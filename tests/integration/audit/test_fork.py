@@ -190,7 +190,7 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
     """Audit ended, and with it the hashes by which everybody else could have proven the split view."""
     (tmp_path / "log.key").write_bytes(KEY.encode() + b"\n")
     policy = tmp_path / "policy"
-    async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, httpx.AsyncClient() as client:
+    async with honest(tmp_path, 1) as one, honest(tmp_path, 2) as two, httpx.AsyncClient(timeout=30) as client:
         policy.write_bytes(
             keyfiles.policy(KEY.verifier, [(f"w{n}", KEYS[n - 1].verifier, url) for n, url in ((1, one), (2, two))], INTAKE[0])
         )

@@ -44,7 +44,7 @@ async def shown_another(url: str, size: int) -> None:
     """The log's key signs another history for one witness."""
     said = OTHER.checkpoint(size)
     signed = type(said)(KEY.name, said.size, said.root).sign(KEY)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         assert (await client.post(f"{url}/add-checkpoint", content=witness.body(0, (), signed))).status_code == 200
 
 

@@ -18,11 +18,11 @@ from referral.errors import Unproven
 from referral.tlog import merkle, note_keys, witness
 from referral.tlog.note_keys import ED25519, SignerKey
 from tests.harness.made_log import LOG, WITNESSES, Log
+from tests.harness.waiting import PATIENCE_S
 
 NAME = "ombudsperson.example/witness"
 FIRST, OTHER = (Log([f"{word} {n}".encode() for n in range(40)]) for word in ("entry", "other"))
 """Two logs of one key: the second is what a log would be that shows somebody else another history."""
-ENDED_S = 20
 
 
 class Process:
@@ -42,11 +42,11 @@ class Process:
         return self.send(witness.body(old, proof, log.checkpoint(size).sign(key)))
 
     def send(self, body: bytes) -> httpx.Response:
-        return httpx.post(f"{self.url}/add-checkpoint", content=body)
+        return httpx.post(f"{self.url}/add-checkpoint", content=body, timeout=PATIENCE_S)
 
     def end(self, how: int = signal.SIGINT) -> int:
         self._process.send_signal(how)
-        return self._process.wait(ENDED_S)
+        return self._process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_what_it_does_not_know_or_cannot_read_it_refuses_as_the_standard_says(st
     assert process.post(FIRST, 9, 5).status_code == 400
     assert process.send(b"nonsense").status_code == 400
     assert process.send(b"old 0\n" + b"A" * 10_000_000).status_code == 400
-    assert httpx.get(f"{process.url}/add-checkpoint").status_code == 405
+    assert httpx.get(f"{process.url}/add-checkpoint", timeout=PATIENCE_S).status_code == 405
     assert process.post(FIRST, 0, 5).status_code == 200, "none of it was kept"
 
 

@@ -24,7 +24,7 @@ from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers, hpke, policy_digest, seal
 from tests.harness.line import runtime_stack
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.servers
 AGENCY, OTHER = "school-drita", "police-prizren"
@@ -58,10 +58,10 @@ class Line:
         command = (sys.executable, "-m", "services.intake")
         self.process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             first = (await self.process.stdout.readline()).decode()
         assert "listens on" in first, first
-        self.http = httpx.AsyncClient(base_url=first.split()[-1], headers={"Authorization": f"Bearer token-of-{AGENCY}"}, timeout=10)
+        self.http = httpx.AsyncClient(base_url=first.split()[-1], headers={"Authorization": f"Bearer token-of-{AGENCY}"}, timeout=30)
         self.clients.append(self.http)
         self.drain = asyncio.create_task(self._drain(self.process.stdout))
         await until(self._open)

@@ -205,7 +205,9 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         shown += await page(stack, "police-prizren.duty-officer", people.password, "/inbox")
         assert NAME not in shown and case_id not in shown
         for agency in ("school-drita", "police-prizren", "desk-prizren"):
-            answer = httpx.get(f"{stack.url('intake')}/v1/cases/{case_id}", headers={"Authorization": f"Bearer {people.tokens[agency]}"})
+            answer = httpx.get(
+                f"{stack.url('intake')}/v1/cases/{case_id}", headers={"Authorization": f"Bearer {people.tokens[agency]}"}, timeout=20
+            )
             assert answer.status_code == 404
         shown = await for_auditors(stack, capfd, tmp_path, case_id, other)
         assert NAME not in shown and "The case is erased: nobody can tell any more." in shown and "erased" in shown
@@ -222,7 +224,7 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         url = stack.url("intake")
 
         async def applied() -> bool:
-            async with httpx.AsyncClient(base_url=url, timeout=5) as client:
+            async with httpx.AsyncClient(base_url=url, timeout=20) as client:
                 try:
                     answer = await client.get(f"/v1/cases/{case_id}", headers={"Authorization": f"Bearer {people.tokens['desk-prizren']}"})
                     ready = await client.get(f"{stack.inner('intake')}/readyz")  # asked behind it: what is still red was red before

@@ -24,7 +24,7 @@ BOMB = 256 * 1024 * 1024
 """Bytes that a batch of 260 KB unpacks to."""
 GROWN = 64 * 1024
 """KiB by which the process may grow meanwhile: it grew by six hundred thousand."""
-SOON = 5.0
+SOON = 30.0
 """Seconds until every service is ready again."""
 
 
@@ -70,14 +70,14 @@ async def heard(intake: Line, case_id: str) -> None:
     await until(look)
 
 
-async def taken(intake: Line, agency: str, key: str, seconds: float = 20.0) -> None:
+async def taken(intake: Line, agency: str, key: str) -> None:
     """It was taken from the agency's own topic."""
 
     async def look() -> bool:
         answer = await intake.http.get(f"/v1/submissions/{key}", headers={"Authorization": f"Bearer token-of-{agency}"})
         return answer.status_code == 200 and answer.json()["state"] == "TAKEN"
 
-    await until(look, seconds)
+    await until(look)
 
 
 async def reasons(intake: Line) -> list[str]:

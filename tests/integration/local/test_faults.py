@@ -21,7 +21,7 @@ from referral.local import kafka as java
 from referral.local.data_folder import Trouble
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
-from tests.harness.waiting import comes, until
+from tests.harness.waiting import PATIENCE_S, comes, until
 
 pytestmark = pytest.mark.servers
 
@@ -139,7 +139,7 @@ async def test_a_second_start_keeps_data_and_address_also_after_a_kill(home: Pat
         assert broker.child is not None
         base.child.signal(signal.SIGKILL)
         broker.child.signal(signal.SIGKILL)
-        assert (base.child.wait(10), broker.child.wait(10)) == (137, 137)
+        assert (base.child.wait(PATIENCE_S), broker.child.wait(PATIENCE_S)) == (137, 137)
         assert base.start() == url
         assert broker.start() == address
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))

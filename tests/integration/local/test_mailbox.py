@@ -10,6 +10,7 @@ import aiosmtplib
 import pytest
 
 from referral.local.mailbox import Mailbox
+from tests.harness.waiting import PATIENCE_S
 
 
 def mail(text: str) -> EmailMessage:
@@ -25,7 +26,7 @@ async def test_mail_is_kept_in_memory_and_as_a_file(tmp_path: Path) -> None:
     try:
         await aiosmtplib.send(mail("Погледај сандуче, shiko kutinë"), hostname=host, port=int(port))
         await aiosmtplib.send(mail("two"), hostname=host, port=int(port))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             first, second = await box.wait(2)
     finally:
         await box.stop()

@@ -7,6 +7,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from referral.runtime.settings import Settings
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -25,9 +26,13 @@ async def test_settings_have_topics_of_their_own(settings: Settings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
     try:
-        topics = {topic for topic in await admin.list_topics() if topic.startswith(settings.topic_prefix)}
-        described = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(sorted(topics))}
+        wanted = [settings.topic("referral-intake"), settings.topic("referral-policy")]
+
+        async def listed() -> bool:
+            return set(wanted) <= set(await admin.list_topics())
+
+        await until(listed)
+        described = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(wanted)}
     finally:
         await admin.close()
-    assert described[settings.topic("referral-intake")] == 12
-    assert described[settings.topic("referral-policy")] == 1
+    assert [described[name] for name in wanted] == [12, 1]

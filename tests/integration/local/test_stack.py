@@ -16,7 +16,7 @@ from referral.local.child import Child, Recipe
 from referral.local.config import Wish
 from referral.local.stack import Stack
 from referral.local.supervisor import Process
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(280)]
 
@@ -58,7 +58,7 @@ async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.T
 
         pid = await made["postgres"].kill()
         await restarted(made["postgres"], pid)
-        async with httpx.AsyncClient(base_url=made.url("intake", 2)) as client:
+        async with httpx.AsyncClient(base_url=made.url("intake", 2), timeout=30) as client:
 
             async def ready() -> bool:
                 return (await client.get("/readyz")).status_code == 200
@@ -87,9 +87,9 @@ def _state(pid: int | None) -> str:
 
 @pytest.mark.parametrize("delay_ms", [0, 1, 5, 20, 100])
 async def test_a_stop_at_any_moment_of_a_childs_start_is_heard(tmp_path: Path, delay_ms: int) -> None:
-    child = Child(Recipe(("sleep", "60"), tmp_path / "log", grace=20))
+    child = Child(Recipe(("sleep", "60"), tmp_path / "log", grace=2 * PATIENCE_S))
     await asyncio.sleep(delay_ms / 1000)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await asyncio.to_thread(child.stop) == 128 + signal.SIGTERM
 
 
@@ -103,5 +103,5 @@ def test_a_child_that_ignores_its_stop_is_killed_after_its_grace(tmp_path: Path)
 
 def test_a_program_that_is_not_there_is_said_in_its_log(tmp_path: Path) -> None:
     child = Child(Recipe(("/nowhere/at/all",), tmp_path / "log"))
-    assert child.wait(10) == 127
+    assert child.wait(PATIENCE_S) == 127
     assert "cannot start /nowhere/at/all" in (tmp_path / "log").read_text()

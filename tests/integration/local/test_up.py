@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import httpx
 import pytest
 
 from referral.cli.stack import cast
-from tests.harness.waiting import comes
+from tests.harness.waiting import PATIENCE_S, comes
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(290)]
 COMMAND = (sys.executable, "-c", "import sys; from referral.cli import main; main()", "up", "--port", "0")
+get = partial(httpx.get, timeout=PATIENCE_S)
 
 
 def mentioning(folder: Path) -> list[str]:
@@ -117,11 +119,11 @@ def ready(told: dict[str, Any], data: Path) -> None:
         "oversight",
         "witness",
     }
-    assert httpx.get(told["url"] + "/readyz").status_code == 200
+    assert get(told["url"] + "/readyz").status_code == 200
     for key in ("master.key", "ingress.key", "log.key"):
         assert (data / "keys" / key).stat().st_mode & 0o077 == 0
     token = cast.load(data).tokens["school-drita"]
-    offers = httpx.get(told["url"] + "/v1/offers?state=open", headers={"Authorization": f"Bearer {token}"})
+    offers = get(told["url"] + "/v1/offers?state=open", headers={"Authorization": f"Bearer {token}"})
     assert offers.status_code == 200, offers.text
 
 
@@ -132,7 +134,7 @@ def restarted(told: dict[str, Any]) -> None:
 
     def again() -> bool:
         try:
-            return httpx.get(told["url"] + "/readyz").status_code == 200
+            return get(told["url"] + "/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -184,7 +186,7 @@ def refer(told: dict[str, Any], data: Path, key: str) -> None:
     token = cast.load(data).tokens["school-drita"]
     body = (Path(__file__).parents[3] / "examples" / "referral.json").read_bytes()
     head = {"Authorization": f"Bearer {token}", "Idempotency-Key": key, "Content-Type": "application/json"}
-    answer = httpx.post(told["url"] + "/v1/referrals", content=body, headers=head)
+    answer = httpx.post(told["url"] + "/v1/referrals", content=body, headers=head, timeout=PATIENCE_S)
     assert answer.status_code == 202, answer.text
 
 
@@ -242,7 +244,7 @@ def test_an_older_copy_of_the_database_is_no_dead_end(up: Callable[..., subproce
     states = {name: process["state"] for name, process in told["processes"].items()}
     assert told["ready"] is False and (states["audit-1"], states["intake-1"]) == ("unready", "unready"), states
     shell(told, data, recover)
-    assert comes(lambda: httpx.get(told["url"] + "/readyz").status_code == 200)
+    assert comes(lambda: get(told["url"] + "/readyz").status_code == 200)
     refer(told, data, "after-recover")
     shell(told, data, renew)
     ended(third)

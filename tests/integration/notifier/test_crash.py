@@ -36,7 +36,7 @@ async def test_a_crash_after_the_server_took_it_repeats_it_once_under_the_same_i
         return "250 OK"
 
     relay.data = take_and_kill
-    await relay.got(1, 60)
+    await relay.got(1)
     await child.wait()
     relay.data = smtp.accept
     assert await notifier.states() == ["WAITING"]
@@ -64,7 +64,7 @@ async def test_what_may_have_left_when_its_sender_died_is_said_even_if_nobody_wa
         return "250 OK"
 
     relay.data = take_and_kill
-    await relay.got(1, 60)
+    await relay.got(1)
     await child.wait()
     relay.data = smtp.accept
     await notifier.tell(case, OfferClosed(why=WHY, offer_id=offer.offer_id, how=How.DECLINED_BY_AGENCY, reason=""))
@@ -92,7 +92,7 @@ async def test_a_sender_that_slept_past_its_lease_writes_nothing(notifier: Stack
 
     relay.data = wait
     async with sending(notifier.sender(relay.port)):
-        await asyncio.wait_for(taken.wait(), 10)
+        await until(taken.is_set)
         relay.data = smtp.accept
         await notifier.rows("UPDATE notifier.delivery SET lease_until = clock_timestamp()")
         async with sending(notifier.sender(relay.port)):

@@ -86,7 +86,7 @@ async def test_a_decision_becomes_a_message_and_the_log_says_so(line: Stack) -> 
     async with smtp.relay() as server, process(line, server.port):
         await publish(line, cases[0], reached)
         await publish(line, cases[1], deaf)
-        await server.got(1, 60)
+        await server.got(1)
 
         async def both() -> bool:
             return len(await said(line)) >= 2
@@ -107,7 +107,7 @@ async def test_a_backlog_knocks_only_for_what_still_waits(line: Stack) -> None:
         await publish(line, case, over, OfferAcknowledged(why=WHY, offer_id=over.offer_id, due=None, due_what=""), age=600 * SECOND)
     await publish(line, cases[0], waiting, age=600 * SECOND)
     async with smtp.relay() as server, process(line, server.port):
-        await server.got(1, 60)
+        await server.got(1)
 
         async def read() -> bool:
             rows = await line.sql("SELECT count(*) AS n FROM notifier.asked WHERE state = 'ANSWERED'")
@@ -141,7 +141,7 @@ async def test_killed_twice_under_load_everybody_is_knocked_and_the_log_has_each
                 for case, offer in zip(cases[part], offers[part], strict=True):
                     await publish(line, case, offer)
                 if name != "c":
-                    await server.got(len(server.letters) + 5, 60)
+                    await server.got(len(server.letters) + 5)
                     made.kill()
                     await made.wait()
                     await line.sql("UPDATE notifier.delivery SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL")

@@ -46,7 +46,7 @@ async def test_what_is_answered_between_claim_and_sending_does_not_leave(notifie
     server = await asyncio.start_server(gate, "127.0.0.1", 0)
     async with sending(notifier.sender(server.sockets[0].getsockname()[1])):
         await notifier.tell(case, offer)
-        await asyncio.wait_for(knocked.wait(), 10)
+        await until(knocked.is_set)
         await notifier.tell(case, replace(end, offer_id=offer.offer_id))  # type: ignore[type-var]
         go.set()
         await until(lambda: ended(notifier, 1))

@@ -34,7 +34,7 @@ HOUR = 3_600_000_000
 async def against(oversight: Process) -> dict[str, str]:
     """What its readiness says, from a process that runs."""
     assert oversight.process.poll() is None, oversight.log.read_text()[-2000:]
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         return dict((await client.get(f"{oversight.inner}/readyz")).json()["not_ready"])
 
 

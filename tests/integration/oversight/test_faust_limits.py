@@ -108,7 +108,7 @@ async def test_what_exactly_once_yields_to_a_sink_is_outside_its_transaction(kaf
 
     reader = AIOKafkaConsumer(out, bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest")
     async with running(app):
-        await asyncio.wait_for(reached.wait(), PATIENCE_S)
+        await until(reached.is_set)
         assert app.consumer.in_transaction, "the promise was asked for"
         await reader.start()
         try:

@@ -123,7 +123,7 @@ async def test_a_database_that_dies_in_the_middle_of_a_batch_and_comes_back(sett
             await until(lambda: not counter.against)
             for case in cases:
                 await line.write(case, *[await line.value(case, n) for n in range(1, 11)])
-            await asyncio.wait_for(inside.wait(), 20)
+            await until(inside.is_set)
             await kill(database)
             go_on.set()
             await until(lambda: "loop" in counter.against)

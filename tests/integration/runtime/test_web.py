@@ -30,7 +30,7 @@ from referral.wire import codec, headers, policy_digest
 from tests.harness import malformed
 from tests.harness.engines import connecting
 from tests.harness.line.runtime_stack import Stack, stack
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.servers
 
@@ -102,7 +102,7 @@ async def test_every_instance_follows_the_bundles_in_force(line: Stack) -> None:
             await send(number, b"y")
         await send(1, b"another one")
         await send(3, b"z")
-        assert (await asyncio.wait_for(followed.wait(3), 20)).number == 3
+        assert (await asyncio.wait_for(followed.wait(3), PATIENCE_S)).number == 3
         assert [(b.number, b.files["a.yaml"]) for b in followed.all] == [(1, b"x"), (2, b"y"), (3, b"z")]
     finally:
         task.cancel()
@@ -139,10 +139,10 @@ async def served(server: uvicorn.Server) -> AsyncIterator[httpx.AsyncClient]:
     bound = http_server.listen("127.0.0.1", 0)
     task = asyncio.create_task(http_server.serve(server, bound))
     await until(lambda: server.started)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}", timeout=30) as client:
         yield client
     server.should_exit = True
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def test_health_readiness_and_metrics_stand_beside_the_service_s_own_doors(doors) -> None:
