@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
 from referral.local import config as wish
-from tests.harness import servers
+from tests.harness import class_cache, servers
 
 if TYPE_CHECKING:
     from referral.runtime.settings import Settings
@@ -28,8 +28,9 @@ ORDINARY = 200
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget a running stack that the shell has sourced. In the process that controls the run: hold the servers."""
+    """Forget a running stack that the shell has sourced, and start brokers fast. In the process that controls the run: hold the servers."""
     wish.forget(os.environ)
+    class_cache.use(os.environ)
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()
         if config.getoption("numprocesses", None):

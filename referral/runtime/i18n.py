@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+import msgspec
 
 DEFAULT = "sq"
 WRITTEN = ("en", "sq", "sr")
@@ -68,7 +68,7 @@ def spoken(chosen: str, accepted: str) -> str:
 
 def load(path: Path) -> dict[str, Words]:
     """Load all four languages. ValueError: a text lacks a language or has other placeholders; it names both."""
-    return compiled(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return compiled(msgspec.yaml.decode(path.read_bytes()))
 
 
 def compiled(file: Mapping[str, Any]) -> dict[str, Words]:

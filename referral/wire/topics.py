@@ -8,8 +8,7 @@ from pathlib import Path
 from struct import iter_unpack
 from typing import Any
 
-import yaml
-from msgspec import Struct, ValidationError, convert
+from msgspec import DecodeError, Struct, ValidationError, convert, yaml
 
 # This number never changes: another one would move every case to another partition and break its order.
 PARTITIONS = 12
@@ -39,8 +38,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def load(path: Path) -> dict[str, Topic]:
     """Read the cards by topic name. TopicError: a card lacks a field or has an unknown one."""
     try:
-        document: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
+        document: Any = yaml.decode(path.read_bytes())
+    except DecodeError as error:
         raise TopicError(f"{path.name}: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("topics"), dict):
         raise TopicError(f"{path.name}: it holds `topics`, a card for each name")

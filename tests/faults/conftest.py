@@ -11,12 +11,17 @@ from referral.local.config import Wish
 from tests.faults.line import Line, running
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put those last that leave a thousand entries in the log of the shared line: others verify the whole of it."""
+    """Give the tests of the shared line to one process, and put those last that leave a thousand entries in its log: others verify the
+    whole of it."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("shared line"))
     items.sort(key=lambda item: item.path.stem in ("test_stopped", "test_kills"))
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Line]:
     """Two instances of each service and a drill clock."""
     async with running(Wish(data=tmp_path_factory.mktemp("line"), instances=2, drill=True)) as made:

@@ -35,9 +35,10 @@ from referral.wire import codec, headers, intake_key, policy_digest, seal, topic
 from services.audit.ingest import Known, Says, ingest
 from tests.harness import made_log
 from tests.harness.erased import INTAKE, erased
+from tests.stories import teller
 
 FILES = policy_digest.read(Path(__file__).parents[2] / "policy")
-POLICY = policy.compile(FILES)
+POLICY = teller.policy()
 START = 1_767_225_600_000_000
 MINUTE = 60_000_000
 CHILD = Traits(

@@ -13,16 +13,14 @@ from referral.analysis.simulation.caseload import Caseload
 from referral.analysis.simulation.world import World
 from referral.domain import events as e
 from referral.domain.inputs import derived
-from referral.domain.policy import compile
 from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from referral.proof.figures import recompute as plain
 from referral.proof.figures.recompute import CaseEvent
-from referral.wire import policy_digest
 from services.oversight.counting.projection import Courses
 from tests.harness.erased import PLAIN
-from tests.stories.teller import POLICY
+from tests.stories import teller
 
-RULES = compile(policy_digest.read(POLICY))
+RULES = teller.policy()
 INTAKE, ROUTING = "referral-intake", "referral-routing"
 FAMILY = "2d9a8c1e-0000-4000-8000-000000000018"
 FIRST = 1_798_675_200_000_000

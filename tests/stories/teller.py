@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def files(folder: Path = POLICY) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.yaml")}
 
 
+@cache  # a policy never changes, and most tests want the shipped one
 def policy(otherwise: Path | None = None) -> Policy:
     """The policy that the checkout ships with. otherwise: a folder of files that stand in place of its own; an empty one is left out."""
     found = {**files(), **(files(otherwise) if otherwise else {})}

@@ -16,16 +16,15 @@ from selenium.webdriver.support.select import Select
 from starlette.applications import Starlette
 
 from referral.cli.admin import oversight
-from referral.domain.policy import policy
 from referral.runtime.postgres import database as databases
-from referral.runtime.settings import CHECKOUT, Settings
-from referral.wire import policy_digest
+from referral.runtime.settings import Settings
 from services.oversight.pages import measures, routes
 from tests.harness import made_releases
 from tests.harness.waiting import PATIENCE_S
+from tests.stories import teller
 from tests.web.steps import field, leaving, picture, send, tab_to, text
 
-POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
+POLICY = teller.policy()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import yaml
 from msgspec import Struct, field
 
 FILE = Path(__file__).with_name("htcds.yaml")
@@ -49,4 +48,4 @@ class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def load(path: Path = FILE) -> Fields:
     """Return the table. Raises msgspec.ValidationError with the place that is not understood."""
-    return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Fields)
+    return msgspec.yaml.decode(path.read_bytes(), type=Fields)

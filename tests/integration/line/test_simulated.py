@@ -27,6 +27,7 @@ from referral.wire import policy_digest
 from tests.harness.line.simulated_line import SimulatedLine
 from tests.harness.line.told_line import alike
 from tests.harness.servers import prefix
+from tests.stories import teller
 from tests.stories.teller import POLICY
 
 pytestmark = [
@@ -36,7 +37,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 FILES = policy_digest.read(POLICY)
-WHOLE = compile(FILES)
+WHOLE = teller.policy()
 CHILDREN = replace(WHOLE, current=tuple(p for p in WHOLE.current if p.id == "trafficking-child"))
 CASES = 4
 

@@ -30,15 +30,16 @@ from referral.domain.policy import policy
 from referral.errors import Malformed, Unavailable
 from referral.runtime.postgres import database
 from referral.runtime.postgres.visits import digest
-from referral.runtime.settings import CHECKOUT, Settings
-from referral.wire import figure_release, policy_digest
+from referral.runtime.settings import Settings
+from referral.wire import figure_release
 from services.oversight.pages import measures, readers, routes
 from tests.harness import made_releases
 from tests.harness.engines import beginning, connecting
+from tests.stories import teller
 
 pytestmark = pytest.mark.servers
 MEASURES = measures.load(made_releases.K)
-POLICY = policy.compile(policy_digest.read(CHECKOUT / "policy"))
+POLICY = teller.policy()
 YEAR = made_releases.year(POLICY)
 PATHS = (
     "/country",

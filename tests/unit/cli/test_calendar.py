@@ -12,8 +12,8 @@ import pytest
 from referral.cli.app import run
 from referral.cli.policy import calendar
 from referral.cli.policy.calendar import run_out
-from referral.domain.policy import compile
 from referral.errors import Rejected
+from tests.stories import teller
 from tests.stories.teller import POLICY
 
 SNAPSHOT = (POLICY / "calendars" / "XK.yaml").read_text("utf-8")
@@ -72,7 +72,7 @@ def micros(day: str) -> int:
 @pytest.mark.parametrize(("day", "short"), [("2026-11-25", False), ("2031-12-16", False), ("2031-12-17", True), ("2032-06-01", True)])
 def test_a_limit_that_would_be_counted_past_the_last_year_is_named_from_the_first_day_on_which_it_would(day: str, short: bool) -> None:
     """Ten working days after 16 December 2031 end with the 31st, because Christmas is none; after the 17th they end in 2032."""
-    policy = compile({path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")})
+    policy = teller.policy()
     ten = [replace(pathway, steps=tuple(s for s in pathway.steps if s.id == "plan")) for pathway in policy.current if pathway.step("plan")]
     said = run_out(replace(policy, current=(ten[0],)), micros(day))
     assert bool(said) == short

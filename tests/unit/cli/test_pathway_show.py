@@ -14,11 +14,10 @@ from referral.cli.policy.picture import WIDTH, picture
 from referral.cli.policy.picture_layout import edges, rows
 from referral.cli.policy.sheet import sheet
 from referral.domain.events import StepKind
-from referral.domain.policy import compile
 from referral.domain.policy.procedure import Pathway
-from tests.stories.teller import POLICY
+from tests.stories import teller
 
-SHIPPED = compile({path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")})
+SHIPPED = teller.policy()
 SVG = "{http://www.w3.org/2000/svg}"
 every = pytest.mark.parametrize("pathway", SHIPPED.current, ids=lambda pathway: pathway.id)
 

@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referral.cli.app import run
-from referral.domain.policy import compile
 from referral.domain.policy.directory import LANGUAGES, Agency, Service
 from referral.domain.policy.reading.agencies import read_agency
 from referral.domain.policy.reading.reader import Reader
 from referral.hsds import reader as hsds_read
 from referral.hsds import writer
 from referral.hsds.vocabulary import DAYS, HOMES, KEPT, OPTIONAL
+from tests.stories import teller
 from tests.stories.teller import POLICY
 
 FILES = {path.relative_to(POLICY).as_posix(): path.read_bytes() for path in POLICY.rglob("*.yaml")}
-SHIPPED = compile(FILES)
+SHIPPED = teller.policy()
 DIRECTORY = {path: data for path, data in FILES.items() if path.startswith("directory/")}
 SENT = writer.exported(FILES, SHIPPED, "2026-11-25T08:00:00+00:00")
 SOME = ("court-peje", "csw-prizren", "desk-prizren", "dsw", "ombudsperson", "police-country", "shelter-linden", "shelter-swallow")
