@@ -1,9 +1,10 @@
-"""The interface that a service author implements: one function `handle`, and one `Service` that names the topics read and written."""
+"""The interface that a service author implements: one `Handler`, and one `Service` that names the topics read and written."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -56,27 +57,37 @@ class Outcome:
 Handle = Callable[[AsyncConnection, Batch], Awaitable[Outcome]]
 
 
+class Handler(Protocol):
+    """The handler of a service: a frozen dataclass, whose fields are what it needs beside the batch."""
+
+    def handle(self, tx: AsyncConnection, batch: Batch, /) -> Awaitable[Outcome]:
+        """Handle the inputs of one transaction. Raises: the loop tries them one at a time, and the one that raises again in `fallback`."""
+
+    @property
+    def fallback(self) -> Handle | None:
+        """The method for one input, alone and in a new transaction, for which `handle` has raised; None: the loop retries for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service as the loop runs it.
 
     reads: topics whose records it handles.
+    handler: handles each batch.
     writes: the one topic that it writes, if any.
     ingress: it reads the ingress topics too.
     agencies: returns the agencies whose `ingress.<agency>` it reads; None: not known yet. Without it, it reads all of them.
     one_unit: it reads everything in one order (audit).
     waits_for: the view (partition, oldest) of inputs that must be read before a later alarm may fire.
-    fallback: handles one input, alone and in a new transaction, for which `handle` has raised; without it the loop retries for ever.
     against: returns further reasons why the service is not ready: reason → what an operator can do.
     """
 
     name: str
     reads: tuple[str, ...]
-    handle: Handle
+    handler: Handler
     writes: str | None = None
     ingress: bool = False
     agencies: Callable[[], Collection[str] | None] | None = None
     one_unit: bool = False
     waits_for: str | None = None
-    fallback: Handle | None = None
     against: Callable[[], Mapping[str, str]] = dict

@@ -45,7 +45,7 @@ TOPICS = ("referral-intake", "referral-routing", "referral-notification", "refer
 def service(audit: Audit | None = None) -> Service:
     """Describe audit to the consumer loop. audit: the handler, shared with the tasks beside the loop."""
     handler = audit or Audit(alarm)
-    return Service(name="audit", reads=TOPICS, handle=handler.handle, one_unit=True, against=lambda: handler.against)
+    return Service(name="audit", reads=TOPICS, handler=handler, one_unit=True, against=lambda: handler.against)
 
 
 async def main(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +27,8 @@ class Audit:
     alarm: Callable[[Sequence[Entry]], None]
     says: Sequence[Says] = ()
     against: dict[str, str] = field(default_factory=dict)
+    fallback: ClassVar[None] = None
+    """Every record is logged in its order, so that the loop retries one for ever."""
 
     async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
         """Append the batch to the log, count repeats, and report forks and gaps."""

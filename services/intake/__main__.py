@@ -20,11 +20,12 @@ from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.intake import audit_client, handle
+from services.intake import audit_client
 from services.intake.api import person_routes
 from services.intake.api import routes as api
 from services.intake.context import IntakeContext
 from services.intake.erasure.worker import ErasureWorker
+from services.intake.handle import Intake
 from services.intake.pages import routes as pages
 from services.intake.policy_view import PolicyInForce
 from services.intake.unanswered import ReceiptCheck
@@ -74,10 +75,9 @@ def service(door: IntakeContext, private: X25519PrivateKey | None, against: Call
         name="intake",
         reads=("referral-routing",),
         writes="referral-intake",
-        handle=handle.handler(door, private),
+        handler=Intake(door, private),
         ingress=private is not None,
         agencies=lambda: _agencies(door),
-        fallback=handle.fallback(door, private),
         against=against,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,11 +24,16 @@ FAILED = Rejected("failed", "value", "our fault: it could not be taken; send it 
 """The refusal of a record at which our own program failed."""
 
 
-def handler(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
-    """Return the batch handler of intake. private: the key that decrypts `ingress.*`; None where this stack has no ingress topics."""
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The handler of intake. private: the key that decrypts `ingress.*`; None where this stack has no ingress topics."""
 
-    async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
-        outcome = Outcome()
+    door: IntakeContext
+    private: X25519PrivateKey | None
+
+    async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        """Emit the queue rows, project routing's events, and accept the agencies' records."""
+        outcome, door = Outcome(), self.door
         decisions = [record for record in batch.inputs if record.source.topic == ROUTING and not isinstance(record.body, RecordLost)]
         changes = offers.Changes()
         for record in batch.inputs:
@@ -43,31 +49,23 @@ def handler(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[[
                 await raised_cases.submit(tx, door, record, record.body)
         ingress_records = [record for record in batch.inputs if isinstance(record.body, Raw)]
         if ingress_records:
-            await _ingress(tx, door, private, batch.now, ingress_records, outcome)
+            await _ingress(tx, door, self.private, batch.now, ingress_records, outcome)
         return outcome
 
-    return handle
+    async def fallback(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        """Handle a single input at which `handle` raised an error.
 
-
-def fallback(door: IntakeContext, private: X25519PrivateKey | None) -> Callable[[AsyncConnection, Batch], Awaitable[Outcome]]:
-    """Return the handler for a single input at which `handle` raised an error.
-
-    An agency's record is quarantined, so that one record cannot stop all others. Every other input is tried again.
-    """
-    again = handler(door, private)
-
-    async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
+        An agency's record is quarantined, so that one record cannot stop all others. Every other input is tried again.
+        """
         if not all(isinstance(record.body, Raw) for record in batch.inputs):
-            return await again(tx, batch)
+            return await self.handle(tx, batch)
         outcome = Outcome()
         for record in batch.inputs:
             assert isinstance(record.body, Raw)
             outcome.quarantine(record, FAILED.code)
-            if (key := ingress.key_of(record.body, door.keys)) is not None:
+            if (key := ingress.key_of(record.body, self.door.keys)) is not None:
                 await idempotency.refuse(tx, record.body.agency, key, FAILED, batch.now, record.id)
         return outcome
-
-    return handle
 
 
 async def _accepted_before(

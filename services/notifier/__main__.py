@@ -11,7 +11,7 @@ from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
 from services.notifier.channels.email import Email, relay
-from services.notifier.handle import handle
+from services.notifier.handle import Notifier
 from services.notifier.health import Watch
 from services.notifier.lane import Lane
 from services.notifier.metrics import Figures
@@ -28,7 +28,7 @@ def service(watch: Watch) -> Service:
     It reads referral-intake for written sections (others who may read them are knocked) and for erasures.
     """
     reads = ("referral-routing", "referral-intake")
-    return Service(name="notifier", reads=reads, writes="referral-notification", handle=handle, against=watch.against)
+    return Service(name="notifier", reads=reads, writes="referral-notification", handler=Notifier(), against=watch.against)
 
 
 async def main(settings: Settings) -> None:

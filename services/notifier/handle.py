@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,33 +43,40 @@ class Board:
         return [a for a in self.asked.values() if a.case_id == case_id]
 
 
-async def handle(tx: AsyncConnection, batch: Batch) -> Outcome:
-    """Handle one batch: fold, plan, write. Emit the sender's queued events, RungFailed, and KnockFailed where nobody can be knocked."""
-    outcome = Outcome()
-    await roster.share(tx)
-    cases = sorted({i.case_id for i in batch.inputs})
-    board = Board(await store.load(tx, cases), await store.barred(tx, cases))
-    for record in batch.inputs:
-        if record.source.topic != "queue":
-            fold(board, record, batch.now)
-        elif record.case_id in batch.keys:
-            outcome.emit(record, record.body)
-            heard(outcome, board, record, batch.now)
-    await silence(tx, board, batch.now)
-    late = {a.id for i in board.look if waits_long(a := board.asked[i], batch.now)}
-    plans = await look(tx, board, batch)
-    for planned in plans:
-        complain(outcome, board.look[planned.asked.id], planned, batch.now)
-    for id_ in await store.untold(tx, [planned.asked.id for planned in plans if planned.failed is None and planned.asked.id in late]):
-        board.asked[id_] = asked = replace(board.asked[id_], away=True)
-        outcome.emit(board.look[id_], RungFailed(offer_id=id_, rung=asked.rung, reason=AWAY, at=batch.now))
-    for overtaken in await write(tx, board, plans, batch.now):
-        outcome.emit(board.touched[overtaken.offer_id or overtaken.task_id or ""], overtaken)
-    for case_id in {r.case_id for r in board.touched.values()} | {r.case_id for r in batch.inputs if isinstance(r.body, Due)}:
-        outcome.wake(case_id, min((at for a in board.of(case_id) if (at := a.look_at) is not None), default=None))
-    for case_id in board.erased:
-        outcome.wake(case_id, None)
-    return outcome
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """The handler of the notifier."""
+
+    fallback: ClassVar[None] = None
+    """No open question may be lost, so that the loop retries an input for ever."""
+
+    async def handle(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        """Handle one batch: fold, plan, write. Emit the sender's queued events, RungFailed, and KnockFailed where nobody can be knocked."""
+        outcome = Outcome()
+        await roster.share(tx)
+        cases = sorted({i.case_id for i in batch.inputs})
+        board = Board(await store.load(tx, cases), await store.barred(tx, cases))
+        for record in batch.inputs:
+            if record.source.topic != "queue":
+                fold(board, record, batch.now)
+            elif record.case_id in batch.keys:
+                outcome.emit(record, record.body)
+                heard(outcome, board, record, batch.now)
+        await silence(tx, board, batch.now)
+        late = {a.id for i in board.look if waits_long(a := board.asked[i], batch.now)}
+        plans = await look(tx, board, batch)
+        for planned in plans:
+            complain(outcome, board.look[planned.asked.id], planned, batch.now)
+        for id_ in await store.untold(tx, [planned.asked.id for planned in plans if planned.failed is None and planned.asked.id in late]):
+            board.asked[id_] = asked = replace(board.asked[id_], away=True)
+            outcome.emit(board.look[id_], RungFailed(offer_id=id_, rung=asked.rung, reason=AWAY, at=batch.now))
+        for overtaken in await write(tx, board, plans, batch.now):
+            outcome.emit(board.touched[overtaken.offer_id or overtaken.task_id or ""], overtaken)
+        for case_id in {r.case_id for r in board.touched.values()} | {r.case_id for r in batch.inputs if isinstance(r.body, Due)}:
+            outcome.wake(case_id, min((at for a in board.of(case_id) if (at := a.look_at) is not None), default=None))
+        for case_id in board.erased:
+            outcome.wake(case_id, None)
+        return outcome
 
 
 def fold(board: Board, record: Input, now: int) -> None:

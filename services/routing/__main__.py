@@ -16,14 +16,12 @@ from services.routing.policy_publisher import publish
 
 
 def service(rules: CurrentPolicy, breaker: Breaker) -> Service:
-    """Describe routing to the consumer loop: topics, handler, fallback, readiness."""
-    routing = Routing(rules, breaker)
+    """Describe routing to the consumer loop: topics, handler, readiness."""
     return Service(
         name="routing",
         reads=("referral-intake", "referral-notification"),
         writes="referral-routing",
-        handle=routing.handle,
-        fallback=routing.ask_person,
+        handler=Routing(rules, breaker),
         waits_for="intake.waiting",
         against=breaker.against,
     )

@@ -45,8 +45,8 @@ class Routing:
         self.breaker.note(batch.now, turn.failed)
         return outcome
 
-    async def ask_person(self, tx: AsyncConnection, batch: Batch) -> Outcome:
-        """Ask the desk about an input that `handle` cannot process, without running any rule. The loop calls this as the fallback.
+    async def fallback(self, tx: AsyncConnection, batch: Batch) -> Outcome:
+        """Ask the desk about an input that `handle` cannot process, without running any rule.
 
         A state that cannot be decrypted stays as it is; `referral recover` rebuilds it from the log.
         """

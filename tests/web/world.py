@@ -1,6 +1,6 @@
 """A staff inbox with something in it, for browser tests: the real database, the real doors, and offers as routing's events make them.
 
-What a person does goes through the pages; what routing says comes through `services.intake.handle`, the service's one function.
+What a person does goes through the pages; what routing says comes through the service's own handler.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ from referral.runtime.postgres import clock, database
 from referral.runtime.service import Batch
 from referral.runtime.settings import Settings
 from referral.wire import codec
-from services.intake import handle, policy_view
+from services.intake import policy_view
 from services.intake.accounts import store
 from services.intake.api import routes
 from services.intake.commands import accept_referrals
 from services.intake.context import IntakeContext
+from services.intake.handle import Intake
 from services.intake.messages import submission
 from services.intake.pages import routes as pages
 from tests.harness.erased import KEY
@@ -165,12 +166,12 @@ class World:
     def say(self, case_id: str, *events: msgspec.Struct, at: int | None = None, id: str = "") -> None:
         """Routing says this about a case. id: of the first event."""
         then = at or self.now()
-        handler = handle.handler(self.door, None)
+        intake = Intake(self.door, None)
 
         async def said(tx: AsyncConnection) -> None:
             found = await self.door.keys.load(tx, [case_id])
             inputs = tuple(self._record(case_id, event, then, "" if n else id) for n, event in enumerate(events))
-            await handler(tx, Batch(now=then, inputs=inputs, keys=found, owned=frozenset()))
+            await intake.handle(tx, Batch(now=then, inputs=inputs, keys=found, owned=frozenset()))
 
         self.run(said)
 

@@ -241,11 +241,13 @@ class Loop:
     async def _count_attempt(self, pending: Pending) -> Pending:
         """Count an attempt of the single input, and mark it to be skipped when its attempts are exhausted."""
         number = await attempts.begin(self.tx, *pending.key())
-        return replace(pending, attempt=number, skip=attempts.exhausted(number, bool(pending.records), self.service.fallback is not None))
+        fallback = self.service.handler.fallback is not None
+        return replace(pending, attempt=number, skip=attempts.exhausted(number, bool(pending.records), fallback))
 
     def _handle(self, pending: Pending) -> Handle:
         """Return the service's fallback for an input at its last attempt, else its normal handler."""
-        return self.service.fallback if pending.attempt == attempts.LAST and self.service.fallback else self.service.handle
+        handler = self.service.handler
+        return handler.fallback if pending.attempt == attempts.LAST and handler.fallback else handler.handle
 
     async def _fire(self, now: int, dues: list[timers.Due], busy: frozenset[Place]) -> list[timers.Due]:
         """Return the alarms that may fire; the others wait for their inputs.
@@ -302,10 +304,10 @@ class Loop:
                 if isinstance(error, NewerVersion) and unit and unit.name.startswith(topics.INGRESS):
                     self.assignment.stop(unit.name, "newer-version")
                     continue
-                if away(error) or isinstance(error, NewerVersion) or self.service.fallback is None:
+                if away(error) or isinstance(error, NewerVersion) or self.service.handler.fallback is None:
                     raise
                 observe.log().error("fallback", service=self.service.name, kind=type(error).__name__, where=observe.where(error))
-                done = await self._commit(item, self.service.fallback)
+                done = await self._commit(item, self.service.handler.fallback)
             await self.publish(done)
 
     async def _commit(self, pending: Pending, handle: Handle) -> Done:

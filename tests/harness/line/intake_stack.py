@@ -22,9 +22,9 @@ from referral.runtime.postgres import clock, database, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import codec
-from services.intake import handle
 from services.intake.api import person_routes, routes
 from services.intake.context import IntakeContext
+from services.intake.handle import Intake
 from services.intake.policy_view import Lists
 from tests.harness.erased import KEY
 
@@ -119,7 +119,7 @@ class Stack:
         async with self.door.begin() as tx:
             opened = await self.door.keys.load(tx, {r.case_id for r in records})
             batch = Batch(now=await clock.now(tx), inputs=tuple(records), keys=opened, owned=frozenset())
-            return await handle.handler(self.door, private)(tx, batch)
+            return await Intake(self.door, private).handle(tx, batch)
 
     async def queued(self, case_id: str) -> list[str]:
         """Types of the events that wait in the queue."""

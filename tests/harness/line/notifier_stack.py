@@ -25,7 +25,7 @@ from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import codec
 from services.notifier.channels.email import Email, Relay
-from services.notifier.handle import handle
+from services.notifier.handle import Notifier
 from services.notifier.lane import Lane
 from services.notifier.metrics import Figures
 from services.notifier.send import Sender
@@ -111,7 +111,7 @@ class Stack:
 
     async def _batch(self, tx: Any, made: list[Input], now: int) -> Outcome:
         keys = await self.keys.load(tx, {i.case_id for i in made})
-        outcome = await handle(tx, Batch(now=now, inputs=tuple(made), keys=keys, owned=frozenset()))
+        outcome = await Notifier().handle(tx, Batch(now=now, inputs=tuple(made), keys=keys, owned=frozenset()))
         self.said += [event for _, event in outcome.emitted]
         self.alarms |= outcome.alarms
         return outcome

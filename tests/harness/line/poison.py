@@ -21,6 +21,7 @@ from referral.runtime.loop.consumer import Loop
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Outcome, Service
 from referral.runtime.settings import load
+from tests.harness.handlers import Functions
 from tests.harness.line.runtime_stack import IN, OUT, counting, said
 
 KILLED = 9
@@ -57,7 +58,7 @@ async def main(poison: str, gentle: bool) -> None:
     if poison == UNDECODABLE:
         _die_of_undecodable()
     settings = load()
-    service = Service(name="routing", reads=(IN,), writes=OUT, handle=handle, fallback=fallback if gentle else None)
+    service = Service(name="routing", reads=(IN,), writes=OUT, handler=Functions(handle, fallback if gentle else None))
     loop = Loop(service, settings, database.engine(settings, "routing"), case_keys.read(settings.master_key_file), observe.Health())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, loop.end)
     await loop.run()

@@ -35,6 +35,7 @@ from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from services.routing.policy_publisher import publish
 from tests.harness.erased import PLAIN, erased
+from tests.harness.handlers import Functions
 from tests.harness.waiting import PATIENCE_S, until
 
 CHILD = Traits(
@@ -60,7 +61,7 @@ async def emit_queue(tx: AsyncConnection, batch: Batch) -> Outcome:
     return outcome
 
 
-INTAKE = Service(name="intake", reads=(), writes="referral-intake", handle=emit_queue)
+INTAKE = Service(name="intake", reads=(), writes="referral-intake", handler=Functions(emit_queue))
 
 
 def new_id() -> str:

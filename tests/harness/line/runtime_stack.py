@@ -26,6 +26,7 @@ from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
+from tests.harness.handlers import Functions
 from tests.harness.waiting import PATIENCE_S
 
 IN, OUT, QUARANTINE = "referral-intake", "referral-routing", "referral-quarantine"
@@ -95,7 +96,7 @@ class Stack:
     producer: Any
     running: list[Counter] = field(default_factory=list)
 
-    def counter(self, instance: str = "a", handle: Handle = counting, **more: Any) -> Counter:
+    def counter(self, instance: str = "a", handle: Handle = counting, fallback: Handle | None = None, **more: Any) -> Counter:
         """A new instance, not started; it is ended with the test."""
         inputs: list[Input] = []
 
@@ -104,7 +105,7 @@ class Stack:
             inputs.extend(batch.inputs)
             return outcome
 
-        own: dict[str, Any] = {"name": "routing", "reads": (IN,), "writes": OUT, "handle": watched} | more
+        own: dict[str, Any] = {"name": "routing", "reads": (IN,), "writes": OUT, "handler": Functions(watched, fallback)} | more
         settings = msgspec.structs.replace(self.settings, instance=instance)
         engine = database.engine(settings, own["name"])
         made = Counter(Loop(Service(**own), settings, engine, self.keys, observe.Health()), engine, inputs)

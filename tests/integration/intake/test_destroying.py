@@ -30,12 +30,12 @@ from referral.runtime.settings import Settings
 from referral.tlog.note_keys import SignerKey
 from referral.wire import intake_key
 from referral.wire import leaf as wire
-from services.intake import handle
 from services.intake.casefile import access
 from services.intake.context import IntakeContext
 from services.intake.erasure import store
 from services.intake.erasure.store import Erasure
 from services.intake.erasure.worker import ErasureWorker
+from services.intake.handle import Intake
 from tests.harness.erased import KEY
 from tests.harness.line.intake_stack import LISTS, new_id
 from tests.harness.made_log import WITNESSES
@@ -134,7 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[Line]:
         settings = structs.replace(settings, audit_url=url, instance="i1")
         engine, own = database.engine(settings, "intake"), database.engine(settings, "intake")
         door = IntakeContext(engine, case_keys.read(settings.master_key_file), lambda: LISTS, new_id, lambda: 0, KEY)
-        service = Service(name="intake", reads=("referral-routing",), writes="referral-intake", handle=handle.handler(door, None))
+        service = Service(name="intake", reads=("referral-routing",), writes="referral-intake", handler=Intake(door, None))
         loop = Loop(service, settings, own, door.keys, Health())
         task = asyncio.create_task(loop.run())
         try:

@@ -12,8 +12,8 @@ from referral.domain import events as e
 from referral.domain.inputs import Input, Raw, Source
 from referral.runtime.service import Batch, Outcome
 from referral.wire import codec, hpke
-from services.intake import handle
 from services.intake.commands import idempotency
+from services.intake.handle import Intake
 from services.intake.messages import submission
 from tests.harness.line.intake_stack import BODY, LISTS, Stack, new_id
 
@@ -102,7 +102,7 @@ async def test_a_record_that_made_us_fail_is_told_to_its_sender_too(intake: Stac
     record = Input(id=new_id(), case_id="", body=raw, source=Source(topic="ingress.school", partition=0, offset=1), seq=0, at=0)
     async with intake.door.begin() as tx:
         batch = Batch(now=1_000_000, inputs=(record,), keys={}, owned=frozenset())
-        outcome = await handle.fallback(intake.door, PRIVATE)(tx, batch)
+        outcome = await Intake(intake.door, PRIVATE).fallback(tx, batch)
     assert [reason for _, reason in outcome.refused] == ["failed"]
     state = (await intake.get("school", "/v1/submissions/k-9")).json()
     assert (state["state"], state["code"]) == ("REFUSED", "failed") and state["hint"]

@@ -33,6 +33,7 @@ from referral.runtime.recovery.topic_snapshot import Tape
 from referral.runtime.service import Service
 from referral.wire import codec, topics
 from referral.wire import seal as sealing
+from tests.harness.handlers import Functions
 
 
 async def nothing(tx, batch):
@@ -196,9 +197,9 @@ def test_readiness_says_what_speaks_against_it() -> None:
 
 
 def test_the_units_of_a_service() -> None:
-    routing = Service("routing", ("referral-intake",), nothing)
-    audit = Service("audit", ("referral-intake", "referral-policy"), nothing, one_unit=True)
-    intake = Service("intake", ("referral-routing",), nothing, ingress=True)
+    routing = Service("routing", ("referral-intake",), Functions(nothing))
+    audit = Service("audit", ("referral-intake", "referral-policy"), Functions(nothing), one_unit=True)
+    intake = Service("intake", ("referral-routing",), Functions(nothing), ingress=True)
     assert names(routing, ["ingress.x"]) == [f"p{n}" for n in range(12)]
     assert names(audit, []) == ["all"]
     assert names(intake, ["ingress.x"])[-1] == "ingress.x"
