@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.keys.case_keys import Keys
+from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres.group_commit import Together
 from services.notifier import deliveries, wakeup
 from services.notifier.channels import Refused, Unreached
@@ -32,13 +33,6 @@ RECORD_SECONDS = (0.2, 1.0, 3.0, 10.0)
 """Gaps between attempts to write a result while the database is away; far inside the lease."""
 STOP_SECONDS = 8
 """Time for messages under way to end when the process is asked to stop."""
-CONTACT_BOX = "notifier-contact"
-"""Purpose of the key that seals addresses; context is account and channel. `referral duty` seals with the same."""
-
-
-def contact_context(account: str, channel: str) -> bytes:
-    """Return the context that a sealed address is bound to, so that no row can be moved to another person."""
-    return f"{account}/{channel}".encode()
 
 
 class Sender:
@@ -51,7 +45,7 @@ class Sender:
         if late := [name for name, lane in lanes.items() if 2 * lane.seconds >= deliveries.LEASE_SECONDS]:
             raise ValueError(f"{', '.join(late)}: a lease ends before a message of this channel must")
         self._engine, self._inbox = engine, inbox
-        self._open = keys.box(CONTACT_BOX)[1]
+        self._contacts = keys.box(CONTACT_BOX)
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._check_batched = Together(self._check_now)
         self._write_batched = Together(Results(engine, keys, figures).write)
@@ -152,7 +146,7 @@ class Sender:
         if claimed.address is None:
             return None
         try:
-            return self._open(claimed.address, contact_context(claimed.person, claimed.channel)).decode()
+            return self._contacts.open(claimed.address, contact_context(claimed.person, claimed.channel)).decode()
         except Malformed:
             return None
 

@@ -36,6 +36,8 @@ PLACES: tuple[Place, ...] = tuple((topic, n) for topic in sorted(TOPICS) for n i
 """Every partition that is read, in the order of a cut."""
 CUT, WIDTH = "cut", 8
 """The header, and the bytes of each offset in it: a fixed width, so that its length reveals nothing."""
+CUT_BOX = "oversight-cut"
+"""Purpose of the key that seals a cut, whose context is the key of its record."""
 Body = FigureReleased | ReleaseMade
 
 
@@ -44,9 +46,8 @@ async def publish(settings: Settings, master: Keys, release: Release, read: Mapp
 
     read: offset up to which each partition was read for the release. KafkaError: the broker is away; nothing is lost.
     """
-    seal, _ = master.box("oversight-cut")
     cut = b"".join(read.get(at, 0).to_bytes(WIDTH) for at in PLACES)
-    more = [(CUT, seal(cut, place(release.made).encode()))] if read else []
+    more = [(CUT, master.box(CUT_BOX).seal(cut, place(release.made).encode()))] if read else []
     writer = clients.producer(settings)
     await writer.start()
     try:
@@ -88,13 +89,13 @@ async def read(settings: Settings) -> list[Release]:
 
 async def cuts(settings: Settings, master: Keys) -> dict[int, dict[Place, int]]:
     """Return, by release, the offset up to which each partition was read. A cut that was written without the master key is ignored."""
-    _, opened = master.box("oversight-cut")
+    box = master.box(CUT_BOX)
     cuts_by_release: dict[int, dict[Place, int]] = {}
     async for record in _records(settings):
         body = _body(record)
         if isinstance(body, ReleaseMade) and (sealed := dict(record.headers).get(CUT)):
             try:
-                cut = opened(sealed, place(body).encode())
+                cut = box.open(sealed, place(body).encode())
             except Malformed as error:
                 _passed_over(record, error.reason)
                 continue

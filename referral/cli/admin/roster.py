@@ -24,10 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
+from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 
 EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")
-BOX = "notifier-contact"
-"""Purpose of the key that seals addresses; the notifier opens them with the same."""
 
 _BY = "coalesce(current_setting('referral.by', true), '')"
 _END = f"SET ended_at = runtime.clock(), ended_by = {_BY}"
@@ -112,17 +111,13 @@ async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) 
 
 async def _new_contacts(tx: AsyncConnection, keys: Keys, addresses: Mapping[str, bytes]) -> list[dict[str, object]]:
     """Return the sealed contact rows of the people whose address differs from the stored one."""
-    seal, open_ = keys.box(BOX)
-    known = {row.account: open_(row.address, _context(row.account)) for row in await tx.execute(_ADDRESS, {"accounts": list(addresses)})}
+    box, stored = keys.box(CONTACT_BOX), await tx.execute(_ADDRESS, {"accounts": list(addresses)})
+    known = {row.account: box.open(row.address, contact_context(row.account, "email")) for row in stored}
     return [
-        {"account": account, "channel": "email", "address": seal(address, _context(account))}
+        {"account": account, "channel": "email", "address": box.seal(address, contact_context(account, "email"))}
         for account, address in addresses.items()
         if known.get(account) != address
     ]
-
-
-def _context(account: str) -> bytes:
-    return f"{account}/email".encode()
 
 
 async def add_person(tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], email: str | None = None) -> None:

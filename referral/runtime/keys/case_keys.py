@@ -8,26 +8,23 @@ from __future__ import annotations
 import hashlib
 import hmac as hmac_
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed, Rejected
+from referral.runtime.keys.secret_box import SecretBox
 from referral.runtime.postgres import bulk
 from referral.wire.seal import Key
 
-NONCE = 12
 OTHERS = 0o077
 """Permission bits that a key file must not have: a reader of the file can open every case."""
-Box = tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes], bytes]]
 KEY = bulk.Table("keys.case_key", {"case_id": "text", "wrapped": "bytea"})
 _KEEP = text("INSERT INTO keys.case_key (case_id, wrapped) VALUES (:id, :wrapped) ON CONFLICT (case_id) DO NOTHING")
 _LOAD = text("SELECT case_id, wrapped FROM keys.case_key WHERE case_id = ANY(CAST(:ids AS text[]))")
@@ -40,7 +37,7 @@ class Keys:
         if len(master) != 32:
             raise ValueError("the master key has 32 bytes")
         self._master = master
-        self._case = AESGCM(self._purpose("case-key"))
+        self._case = SecretBox("case-key", self._purpose("case-key"))
         self._derived = cache(self._purpose)  # one entry per purpose: a handful of words in the code
 
     def _purpose(self, purpose: str) -> bytes:
@@ -71,8 +68,7 @@ class Keys:
         return key
 
     def _wrap(self, case_id: str, key: bytes) -> bytes:
-        nonce = os.urandom(NONCE)
-        return nonce + self._case.encrypt(nonce, key, case_id.encode())
+        return self._case.seal(key, case_id.encode())
 
     async def load(self, tx: AsyncConnection, ids: Iterable[str]) -> dict[str, bytes]:
         """Return case id → key. A case without a key is erased, or never existed."""
@@ -91,15 +87,15 @@ class Keys:
 
     def _unwrap(self, case_id: str, wrapped: bytes) -> bytes:
         try:
-            return Key(self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode()))
-        except InvalidTag:
+            return Key(self._case.open(wrapped, case_id.encode()))
+        except Malformed:
             raise Rejected("master-key", "REFERRAL_MASTER_KEY_FILE", "it is not the key that this database was made with") from None
 
     def opens(self, case_id: str, wrapped: bytes) -> bool:
         """Return whether this is the case's key, wrapped by this master key."""
         try:
-            self._case.decrypt(wrapped[:NONCE], wrapped[NONCE:], case_id.encode())
-        except (InvalidTag, ValueError):
+            self._case.open(wrapped, case_id.encode())
+        except Malformed:
             return False
         return True
 
@@ -114,21 +110,9 @@ class Keys:
         """Return the token for which audit returns the proof of one event. The id alone is not enough: ids of decisions can be computed."""
         return self.hmac("proof-of-event", event_id.encode()).hex()
 
-    def box(self, purpose: str) -> Box:
-        """Return (seal, open) for a service's rows. Both take bytes and a context, which must be equal. open raises Malformed("seal")."""
-        key = AESGCM(self._derived(purpose))
-
-        def seal(plain: bytes, context: bytes = b"") -> bytes:
-            nonce = os.urandom(NONCE)
-            return nonce + key.encrypt(nonce, plain, context)
-
-        def open_(sealed: bytes, context: bytes = b"") -> bytes:
-            try:
-                return key.decrypt(sealed[:NONCE], sealed[NONCE:], context)
-            except (InvalidTag, ValueError):
-                raise Malformed("seal", purpose) from None
-
-        return seal, open_
+    def box(self, purpose: str) -> SecretBox:
+        """Return the box for one kind of a service's rows."""
+        return SecretBox(purpose, self._derived(purpose))
 
 
 async def erase(tx: AsyncConnection, case_id: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from referral.domain.events import KnockSent
+from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier import lane, send
 from services.notifier.channels import Unreached
 from services.notifier.channels.email import Email, Relay
@@ -74,8 +75,7 @@ async def test_a_hanging_channel_costs_one_attempt_and_holds_back_no_other(
     hangs, other = await notifier.person("hangs"), await notifier.person("other")
     await notifier.rows("UPDATE notifier.contact SET channel = 'phone', address = address WHERE account = :hangs", hangs=hangs)
     mail = Relay("127.0.0.1", relay.port, "inbox@referral.example")
-    box = notifier.keys.box(send.CONTACT_BOX)[0]
-    address = box(b"marker", send.contact_context(hangs, "phone"))
+    address = notifier.keys.box(CONTACT_BOX).seal(b"marker", contact_context(hangs, "phone"))
     await notifier.rows("UPDATE notifier.contact SET address = :address WHERE account = :hangs", hangs=hangs, address=address)
     lanes = {"phone": Lane(lambda: Hanging("send"), 1, BRIEF), "email": Lane(lambda: Email(mail), 1)}
     async with sending(notifier.sender_of(lanes)):

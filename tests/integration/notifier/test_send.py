@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from referral.cli.admin import roster
 from referral.domain.events import KnockSent, OfferAcknowledged
+from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier import send
 from services.notifier.message import compose
 from tests.harness import smtp
@@ -51,9 +51,8 @@ async def test_addresses_are_sealed_at_rest(notifier: Stack) -> None:
     account = await notifier.person("a")
     stored = (await notifier.rows("SELECT address FROM notifier.contact"))[0].address
     assert b"marker" not in bytes(stored)
-    opened_ = notifier.keys.box(send.CONTACT_BOX)[1](bytes(stored), send.contact_context(account, "email"))
+    opened_ = notifier.keys.box(CONTACT_BOX).open(bytes(stored), contact_context(account, "email"))
     assert opened_ == b"marker.a@police.example"
-    assert roster.BOX == send.CONTACT_BOX
 
 
 async def test_two_senders_send_each_delivery_once(notifier: Stack, relay: smtp.Relay) -> None:

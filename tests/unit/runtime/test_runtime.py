@@ -229,11 +229,13 @@ def test_boxes_and_digests_of_one_purpose_do_not_open_another(tmp_path) -> None:
     write(tmp_path / "k")
     assert (tmp_path / "k").stat().st_mode & 0o77 == 0
     keys = read(tmp_path / "k")
-    seal_, open_ = keys.box("a")
-    assert open_(seal_(b"x", b"row 1"), b"row 1") == b"x"
-    for opener, context in ((open_, b"row 2"), (keys.box("b")[1], b"row 1")):
-        with pytest.raises(Malformed):
-            opener(seal_(b"x", b"row 1"), context)
+    box = keys.box("a")
+    assert box.open(box.seal(b"x", b"row 1"), b"row 1") == b"x"
+    for other, context in ((box, b"row 2"), (keys.box("b"), b"row 1")):
+        with pytest.raises(Malformed, match="seal"):
+            other.open(box.seal(b"x", b"row 1"), context)
+    with pytest.raises(Malformed, match="seal"):
+        box.open(b"short")
     assert keys.hmac("a", b"x", b"y") != keys.hmac("a", b"xy") != keys.hmac("b", b"xy")
     with pytest.raises(FileExistsError):
         write(tmp_path / "k")
