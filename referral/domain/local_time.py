@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 LOCAL = ZoneInfo("Europe/Belgrade")
-
-
+"""Wall clock of every agency of the directory: Kosovo has no zone of its own in the tz database."""
 EDGE_US = 2**34 * 1_000_000
 """The years 1425 and 2514 (ours): a record may carry any time; a time outside is shown as the nearest of the two."""
 

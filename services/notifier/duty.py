@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-ZONE = ZoneInfo("Europe/Belgrade")
+from referral.domain.local_time import LOCAL
+
 DAY = 24 * 60
 WEEK = 7 * DAY
 SECOND = 1_000_000
@@ -99,18 +99,18 @@ def instant(day: date, minute: int) -> int:
     of one shift and the begin of the next are one instant in every night, and a later wall time is never an earlier instant.
     """
     wall = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
-    while _utc(wall).astimezone(ZONE).replace(tzinfo=None) != wall:  # skipped: at most one hour of one night a year
+    while _utc(wall).astimezone(LOCAL).replace(tzinfo=None) != wall:  # skipped: at most one hour of one night a year
         wall += timedelta(minutes=1)
     return round(_utc(wall).timestamp()) * SECOND
 
 
 def _utc(wall: datetime) -> datetime:
-    return wall.replace(tzinfo=ZONE).astimezone(UTC)
+    return wall.replace(tzinfo=LOCAL).astimezone(UTC)
 
 
 def local_day(at: int) -> date:
     """Return the calendar day in Belgrade at an instant."""
-    return datetime.fromtimestamp(at // SECOND, UTC).astimezone(ZONE).date()
+    return datetime.fromtimestamp(at // SECOND, UTC).astimezone(LOCAL).date()
 
 
 def covers(shift: Weekly | Single, at: int) -> bool:

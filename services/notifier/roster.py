@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.runtime.postgres import advisory_locks
 from services.notifier.duty import Absence, Person, Roster, Single, Weekly
 
-LOCK = 7_236_542
-"""Advisory lock of the roster, an arbitrary number: a batch takes it shared, a change exclusively (referral/cli/admin/roster.py)."""
-_SHARE = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 _HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
 """A row holds from the moment it was added until it was ended; :at is null for the rows that hold now."""
 _PEOPLE = text(
@@ -32,7 +30,7 @@ async def share(tx: AsyncConnection) -> None:
 
     No change of the roster reads the open questions meanwhile, so the batch and the change cannot miss each other.
     """
-    await tx.execute(_SHARE, {"lock": LOCK})
+    await advisory_locks.shared(tx, advisory_locks.ROSTER)
 
 
 async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = None) -> Roster:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-LOCAL = ZoneInfo("Europe/Belgrade")
+from referral.domain.local_time import LOCAL
+
 FOLLOW_UP = timedelta(days=30)
 """Time after a month in which events of its children still count (ours); without it, a child of the last day would seem to get no help."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

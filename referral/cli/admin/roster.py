@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.local_time import LOCAL
 from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
@@ -225,7 +225,6 @@ def _account(written: str) -> str:
         raise Rejected("malformed", "account", "the id of an inbox account, a uuid; `referral staff add` prints it") from None
 
 
-ZONE = ZoneInfo("Europe/Belgrade")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY, WEEK = 24 * 60, 7 * 24 * 60
 HINT = (
@@ -285,8 +284,8 @@ def moment(written: str) -> int:
     except ValueError:
         raise Rejected("malformed", "moment", "write 2026-12-24 20:00 or 2026-12-24T20:00:00+01:00") from None
     if when.tzinfo is None:
-        local = when.replace(tzinfo=ZONE)
-        if local.astimezone(UTC).astimezone(ZONE).replace(tzinfo=None) != when:
+        local = when.replace(tzinfo=LOCAL)
+        if local.astimezone(UTC).astimezone(LOCAL).replace(tzinfo=None) != when:
             raise Rejected("no-such-time", "moment", "the clocks skip this time in that night; write one hour later")
         when = local
     return round(when.timestamp()) * 1_000_000

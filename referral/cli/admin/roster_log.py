@@ -17,12 +17,10 @@ from referral.domain.events import RosterChanged, RosterRow
 from referral.domain.inputs import ROSTER_BOOK
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.postgres import clock, queue
+from referral.runtime.postgres import advisory_locks, clock, queue
 from referral.runtime.settings import Settings
 from referral.wire import topics
 
-LOCK = 7_236_542
-"""Advisory lock of the roster (services/notifier/roster.py): a batch of the notifier shares it, a change takes it for itself."""
 MOST = 500
 """Rows in one event: about 75 KB of the megabyte that a record may have (ours)."""
 _BY = text("SELECT set_config('referral.by', :by, true)")
@@ -99,7 +97,7 @@ async def _look(tx: AsyncConnection, agencies: Sequence[str], now: int) -> None:
     """Make the notifier re-plan the agencies' open offers now: newcomers are knocked, and people taken off are replaced."""
     if not agencies:
         return
-    await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    await advisory_locks.exclusive(tx, advisory_locks.ROSTER)
     open_ = (await tx.execute(_OPEN, {"agencies": list(agencies)})).all()
     cases = sorted({row.case_id for row in open_})
     if cases:

@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 import yaml
 
 from referral.cli import console
+from referral.domain.local_time import LOCAL
 from referral.domain.policy import Policy
 from referral.domain.policy.limits import Limit, countable
 from referral.errors import Rejected
 from referral.runtime import settings
 
-COUNTRY, ZONE = "XK", "Europe/Belgrade"
+COUNTRY = "XK"
 SPAN = 20
 """The largest number of years: a calendar further ahead would mostly hold estimates (ours)."""
 HEAD = """\
@@ -87,7 +87,7 @@ def written(first: int, last: int) -> str:
     country = type(holidays.country_holidays(COUNTRY))
     if first < country.start_year or last > country.end_year:
         raise Rejected("years", "--years", f"the package holidays {holidays.__version__} knows {country.start_year} to {country.end_year}")
-    lines = [HEAD.format(version=holidays.__version__, country=COUNTRY, zone=ZONE) + "clock_changes:"]
+    lines = [HEAD.format(version=holidays.__version__, country=COUNTRY, zone=LOCAL.key) + "clock_changes:"]
     lines += [f'  - {{at: "{at.isoformat()}", offset: {minutes}}}' for at, minutes in changes(first, last)]
     lines.append("holidays:")
     for day, name in sorted(holidays.country_holidays(COUNTRY, years=range(first, last + 1), language="en_US").items()):
@@ -97,10 +97,10 @@ def written(first: int, last: int) -> str:
 
 def changes(first: int, last: int) -> Iterator[tuple[datetime, int]]:
     """Yield each instant from which another offset (in minutes) holds; the first is the beginning of the first year."""
-    zone, offset, hour = ZoneInfo(ZONE), -1, datetime(first, 1, 1, tzinfo=UTC)
+    offset, hour = -1, datetime(first, 1, 1, tzinfo=UTC)
     end = datetime.combine(date(last + 1, 1, 1), datetime.min.time(), UTC)
     while hour < end:
-        now = round((hour.astimezone(zone).utcoffset() or timedelta()).total_seconds()) // 60
+        now = round((hour.astimezone(LOCAL).utcoffset() or timedelta()).total_seconds()) // 60
         if now != offset:
             yield hour, now
         offset, hour = now, hour + timedelta(hours=1)

@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field, structs
 
 from referral.domain import events as e
+from referral.domain.local_time import LOCAL
 from referral.domain.policy import Policy
 
-LOCAL = ZoneInfo("Europe/Belgrade")
 FOLLOW_UP = timedelta(days=30)
 EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=LOCAL).timestamp()) * 1_000_000 for year in (2000, 2100))
 AHEAD = 365 * 86_400_000_000

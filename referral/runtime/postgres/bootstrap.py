@@ -13,13 +13,12 @@ from sqlalchemy.util import await_only
 
 from referral.errors import Rejected
 from referral.runtime.kafka import clients
-from referral.runtime.postgres import database
+from referral.runtime.postgres import advisory_locks, database
 from referral.runtime.settings import CHECKOUT, LINE, SERVICES, Settings
 from referral.wire import topics
 
 RUNTIME = Path(__file__).parents[1] / "migrations"
 SHARED = (Path(__file__).parents[1] / "shared.sql").read_text("utf-8")
-ONE_AT_A_TIME = 7_236_541  # key of the advisory lock that keeps two `prepare`s apart (arbitrary, ours)
 
 
 async def prepare(settings: Settings) -> None:
@@ -35,7 +34,7 @@ async def prepare_database(settings: Settings) -> None:
     event.listen(engine.sync_engine, "do_execute", _script)
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ONE_AT_A_TIME})
+            await advisory_locks.exclusive(connection, advisory_locks.PREPARE)
             for name in SERVICES:
                 await _role(connection, name, make_url(settings.database).password)
             await connection.exec_driver_sql("SET LOCAL search_path = public")

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.errors import Rejected
 from referral.runtime import passwords
 from referral.runtime.keys.case_keys import Keys
+from referral.runtime.postgres import advisory_locks
 from services.intake.accounts import rules
 
 
@@ -103,7 +104,7 @@ async def reserve_attempt(tx: AsyncConnection, subject: rules.Subject, now: int)
 
     Returns `rules.wait` and `rules.delay`; with a wait above 0 the attempt was not counted and its password must not be checked.
     """
-    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(encode(:login, 'hex'), 7))"), {"login": subject.login})
+    await advisory_locks.sign_in(tx, subject.login)
     rows = await tx.execute(
         text(
             "SELECT kind, at FROM intake.signin_failure WHERE at > :since AND ((kind = 'pair' AND subject = :pair) "

@@ -4,11 +4,10 @@ Europe/Belgrade."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
+from referral.domain.local_time import LOCAL
 from referral.runtime.i18n import Words
 
-ZONE = ZoneInfo("Europe/Belgrade")
 _MINUTE_US = 60_000_000
 
 
@@ -64,4 +63,4 @@ def machine(at: int) -> str:
 
 
 def _local(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1_000_000, ZONE)
+    return datetime.fromtimestamp(at / 1_000_000, LOCAL)

@@ -13,8 +13,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from referral.domain import events as e
+from referral.domain.local_time import LOCAL
 from referral.domain.policy import Policy
-from services.oversight.calendar import LOCAL, after, begins, month
+from services.oversight.calendar import after, begins, month
 from services.oversight.counting.model import Course, Full
 from services.oversight.counting.rules import MEANING
 from services.oversight.counting.state import NEVER, Case, Run

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from referral.cli.admin import roster
-from referral.cli.admin.roster import ZONE
 from referral.domain.events import KnockFailed, KnockSent, OfferEscalated, RungFailed
+from referral.domain.local_time import LOCAL
 from services.notifier import blame
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending
@@ -109,7 +109,7 @@ async def test_where_only_the_disabled_one_was_told_the_rung_fails_at_once(notif
 async def test_a_shift_that_ends_takes_nobodys_answer_away(notifier: Stack, relay: smtp.Relay) -> None:
     account = await notifier.person("a")
     at = await now(notifier)
-    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[datetime.fromtimestamp(at / 1e6, ZONE).weekday()]
+    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[datetime.fromtimestamp(at / 1e6, LOCAL).weekday()]
     async with notifier.change() as tx:
         await roster.add_shift(tx, account=account, rung="duty", written=f"{day} 00:00-24:00")
     case = await notifier.case()
