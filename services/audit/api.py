@@ -19,11 +19,11 @@ from starlette.routing import BaseRoute, Route
 from referral.errors import Malformed
 from referral.runtime.http_connection import PROBLEM
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.postgres.visits import digest
+from referral.runtime.postgres.tokens import AUDITORS, digest
 from referral.tlog import tile_layout
 from referral.tlog.proof_file import TlogProof
 from referral.tlog.tile_layout import ENTRIES
-from services.audit import checkpoints, queries
+from services.audit import checkpoints
 
 SOON_S = 1
 """Seconds until a client should ask again for an unpublished checkpoint (ours): publishing takes less."""
@@ -51,7 +51,7 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
             return problem(404, "no-such-tile", str(error))
         async with engine.connect() as tx:
             if wanted.level == ENTRIES:
-                if not await queries.reader(tx, digest(_token(request))):
+                if not await AUDITORS.holder(tx, digest(_token(request))):
                     hint = "entries are for auditors: Authorization: Bearer, then a token of `referral audit token`"
                     return problem(401, "no-token", hint, {"www-authenticate": 'Bearer realm="entries of the audit log"'})
                 data = await checkpoints.bundle(tx, wanted)
@@ -66,7 +66,7 @@ def application(engine: AsyncEngine, keys: Keys, more: Sequence[BaseRoute] = ())
         if not token:  # refuse before taking a database connection
             return problem(401, "no-token", ASK_INTAKE, ASK)
         async with engine.connect() as tx:
-            if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await queries.reader(tx, digest(token)):
+            if not hmac.compare_digest(token.encode(), keys.lookup(event_id).encode()) and not await AUDITORS.holder(tx, digest(token)):
                 return problem(401, "no-token", ASK_INTAKE, ASK)
             entry, newest = await checkpoints.event(tx, event_id), await checkpoints.cosigned(tx)
             if entry is None or newest is None or newest.cosigned is None or entry[0] >= newest.size:

@@ -21,7 +21,8 @@ from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.observe import log, signed
 from referral.runtime.postgres import clock
-from referral.runtime.postgres.visits import Visits, digest
+from referral.runtime.postgres.tokens import AUDITORS, digest
+from referral.runtime.postgres.visits import Visits
 from referral.tlog.witness_policy import Policy
 from services.audit import case_view, queries
 
@@ -81,8 +82,8 @@ class Pages:
 
         async def endpoint(request: Request) -> Response:
             async with self.engine.connect() as tx:
-                reader = await queries.reader(tx, await self.visits.reader(tx, request))
-            return await page(request, reader) if reader else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
+                reader = await AUDITORS.holder(tx, await self.visits.reader(tx, request))
+            return await page(request, reader.name) if reader else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
 
         return endpoint
 
@@ -93,19 +94,19 @@ class Pages:
         token = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0].strip()
         answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
         async with self.engine.begin() as tx:
-            reader = await queries.reader(tx, digest(token))
+            reader = await AUDITORS.holder(tx, digest(token))
             if reader:
                 await self.visits.begin(tx, token, answer)
-        signed("audit", "in" if reader else "refused", reader)
+        signed("audit", "in" if reader else "refused", reader.name if reader else "")
         return answer if reader else self._page("signin.html", "", 403, wrong=True)
 
     async def _signout(self, request: Request) -> Response:
         answer = RedirectResponse(f"{HOME}/signin" if request.method == "POST" else HOME, 303, PAGE_HEADERS)
         if request.method == "POST":
             async with self.engine.begin() as tx:
-                reader = await queries.reader(tx, await self.visits.reader(tx, request))
+                reader = await AUDITORS.holder(tx, await self.visits.reader(tx, request))
                 await self.visits.end(tx, request, answer)
-            signed("audit", "out", reader)
+            signed("audit", "out", reader.name if reader else "")
         return answer
 
     async def _cases(self, request: Request, reader: str) -> Response:

@@ -1,4 +1,4 @@
-"""Read what an auditor may see over HTTP: the token's validity, the list of cases, and one case."""
+"""Read what an auditor may see over HTTP: the list of cases, and one case."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from referral.proof.entry import Entry, entry
 from services.audit import checkpoints
 from services.audit.checkpoints import Signed
 
-READER = text("SELECT name FROM audit.reader WHERE hash = :hash AND ended_at IS NULL")
 CASES = text(
     "SELECT case_id, count(*) AS entries, min(recorded_at) AS first, max(recorded_at) AS last, bool_or(kind = 'ERASURE') AS erased"
     " FROM audit.entry WHERE case_id IN (SELECT DISTINCT case_id FROM audit.entry WHERE case_id <> ''"
@@ -43,11 +42,6 @@ class CaseEntries(Struct, frozen=True):
     proofs: dict[int, list[bytes]]
     published: Signed | None
     damaged: list[int]
-
-
-async def reader(tx: AsyncConnection, digest: bytes | None) -> str:
-    """Return the office whose token has this digest; empty: the token is unknown or was revoked."""
-    return (await tx.execute(READER, {"hash": digest})).scalar_one_or_none() or ""
 
 
 async def cases(tx: AsyncConnection, begin: str, start: int, end: int, most: int) -> list[CaseSummary]:

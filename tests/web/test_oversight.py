@@ -15,8 +15,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from starlette.applications import Starlette
 
-from referral.cli.admin import oversight
 from referral.runtime.postgres import database as databases
+from referral.runtime.postgres.tokens import OVERSIGHT
 from referral.runtime.settings import Settings
 from services.oversight.pages import measures, routes
 from tests.harness import made_releases
@@ -38,7 +38,7 @@ def oversight_url(database: str, key_files: tuple[Path, Path]) -> Iterator[str]:
         admin = databases.admin(settings)
         async with admin.begin() as tx:
             await made_releases.store(tx, made_releases.year(POLICY))
-            await oversight.add(tx, "committee-secretariat", "committee", "a-token")
+            await OVERSIGHT.add(tx, {"committee-secretariat": "a-token"}, note="committee")
         await admin.dispose()
         engine = databases.engine(settings, "oversight")
         made = routes.made(engine, lambda: POLICY, measures.load(made_releases.K), drill=True, secure=False)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
-import secrets
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
 from referral.cli.connection import run
@@ -20,7 +17,8 @@ from referral.domain.policy.reading.reader import allowed
 from referral.errors import Malformed, Rejected
 from referral.runtime import settings
 from referral.runtime.kafka import clients
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import tokens
+from referral.runtime.postgres.tokens import AGENCIES, Token
 from referral.runtime.settings import Settings
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SignerKey
@@ -28,15 +26,6 @@ from referral.tlog.note_keys import ED25519, SignerKey
 SHOWN = 12
 """Hex digits of a token's hash that name it in lists."""
 Agency = Annotated[str, typer.Argument(help="Id of the agency, as in the directory.")]
-
-_ADD = text("INSERT INTO intake.agency_token (hash, agency, label, created_at) VALUES (:hash, :agency, :label, :at)")
-_LIST = text(
-    "SELECT encode(hash, 'hex') AS name, label, created_at, revoked_at FROM intake.agency_token WHERE agency = :agency ORDER BY 3, 1"
-)
-_REVOKE = text(
-    "UPDATE intake.agency_token SET revoked_at = :at WHERE agency = :agency AND revoked_at IS NULL "
-    "AND (:name = 'all' OR starts_with(encode(hash, 'hex'), :name)) RETURNING 1"
-)
 
 
 def token_command(
@@ -55,17 +44,17 @@ def token_command(
     found = settings.load()
     _known(found, agency)
     if list_:
-        return _list(run(found, lambda tx: _tokens(tx, agency)), as_json)
+        return _list(run(found, lambda tx: AGENCIES.read(tx, agency)), as_json)
     if revoke:
         if revoke != "all" and len(revoke) < SHOWN:
             raise Rejected("name", "--revoke", f"give the {SHOWN} digits that --list shows, or all")
-        count = run(found, lambda tx: _revoke(tx, agency, revoke))
+        count = run(found, lambda tx: AGENCIES.end(tx, agency, "" if revoke == "all" else revoke))
         if not count:
             raise Rejected("unknown-token", "--revoke", "no valid token of this agency has this name")
         console.document({"revoked": count}) if as_json else console.console.print(f"{count} revoked")
         return 0
-    token = secrets.token_urlsafe(32)
-    run(found, lambda tx: add(tx, agency, label, token))
+    token = tokens.made()
+    run(found, lambda tx: AGENCIES.add(tx, {agency: token}, note=label))
     console.document({"agency": agency, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 
@@ -104,26 +93,13 @@ def exclude_command(
     return 0
 
 
-async def add(tx: AsyncConnection, agency: str, label: str, token: str) -> None:
-    """Store the hash of a token."""
-    digest = hashlib.sha256(token.encode()).digest()
-    await tx.execute(_ADD, {"hash": digest, "agency": agency, "label": label, "at": await clock.now(tx)})
-
-
-async def _tokens(tx: AsyncConnection, agency: str) -> list[dict[str, Any]]:
-    return [{**row._mapping, "name": row.name[:SHOWN]} for row in (await tx.execute(_LIST, {"agency": agency})).all()]
-
-
-async def _revoke(tx: AsyncConnection, agency: str, name: str) -> int:
-    return len((await tx.execute(_REVOKE, {"agency": agency, "name": name, "at": await clock.now(tx)})).all())
-
-
-def _list(tokens: list[dict[str, Any]], as_json: bool) -> int:
+def _list(known: Sequence[Token], as_json: bool) -> int:
+    rows = [(token.digest[:SHOWN], token.holder.note, token.made_at, token.ended_at) for token in known]
     if as_json:
-        console.document(tokens)
+        console.document([dict(zip(("name", "label", "created_at", "revoked_at"), row, strict=True)) for row in rows])
     else:
-        rows = [(t["name"], t["label"], moment(t["created_at"]), moment(t["revoked_at"])) for t in tokens]
-        console.table(("token", "held by", "made", "revoked"), rows)
+        shown = [(name, label, moment(made), moment(revoked)) for name, label, made, revoked in rows]
+        console.table(("token", "held by", "made", "revoked"), shown)
     return 0
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
-import secrets
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -20,13 +18,11 @@ from referral.domain.events import FigureReleased, Mark
 from referral.domain.local_time import moment
 from referral.errors import Rejected
 from referral.runtime import settings
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import tokens
 from referral.runtime.postgres.figure_releases import BEGINS, published
+from referral.runtime.postgres.tokens import OVERSIGHT
 from referral.wire.figure_release import Published
 
-ADD = text("INSERT INTO oversight.reader (hash, name, role, created_at) VALUES (:hash, :name, :role, :at)")
-LIST = text("SELECT name, role, created_at, ended_at FROM oversight.reader ORDER BY name, created_at")
-END = text("UPDATE oversight.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
 BEGIN = text("INSERT INTO runtime.settings VALUES (:name, '1') ON CONFLICT DO NOTHING")
 OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
@@ -53,8 +49,8 @@ def add_command(name: Name, role: RoleOf, as_json: console.Json = False) -> int:
     """
     if not OFFICE.fullmatch(name):  # no person's name may be stored there
         raise typer.BadParameter("NAME: an office as one word, e.g. committee-secretariat: a to z, digits and hyphens, at most 63")
-    token = secrets.token_urlsafe(32)
-    run(settings.load(), lambda tx: add(tx, name, role.value, token))
+    token = tokens.made()
+    run(settings.load(), lambda tx: OVERSIGHT.add(tx, {name: token}, note=role.value))
     console.document({"name": name, "role": role.value, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
 
@@ -66,11 +62,11 @@ def list_command(as_json: console.Json = False) -> int:
 
     Example: referral oversight reader list
     """
-    readers = run(settings.load(), _list)
+    readers = [(each.holder.name, each.holder.note, each.made_at, each.ended_at) for each in run(settings.load(), OVERSIGHT.read)]
     if as_json:
-        console.document(readers)
+        console.document([dict(zip(("name", "role", "created_at", "ended_at"), each, strict=True)) for each in readers])
         return 0
-    rows = [(each["name"], each["role"], moment(each["created_at"]), moment(each["ended_at"])) for each in readers]
+    rows = [(name, role, moment(since), moment(ended)) for name, role, since, ended in readers]
     console.table(("office", "role", "since", "ended"), rows)
     return 0
 
@@ -82,7 +78,7 @@ def end_command(name: Name, as_json: console.Json = False) -> int:
 
     Example: referral oversight reader end committee-secretariat
     """
-    count = run(settings.load(), lambda tx: end(tx, name))
+    count = run(settings.load(), lambda tx: OVERSIGHT.end(tx, name))
     if not count:
         raise Rejected("unknown-reader", "NAME", "this office has no valid token")
     console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
@@ -155,23 +151,9 @@ def show_command(number: Number = None, every: All = False, as_json: console.Jso
     return 0
 
 
-async def add(tx: AsyncConnection, name: str, role: str, token: str) -> None:
-    """Store the hash of an office's token."""
-    await tx.execute(ADD, {"hash": hashlib.sha256(token.encode()).digest(), "name": name, "role": role, "at": await clock.now(tx)})
-
-
-async def end(tx: AsyncConnection, name: str) -> int:
-    """End the valid tokens of an office and return their number."""
-    return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())
-
-
 async def begin(tx: AsyncConnection) -> None:
     """Allow oversight to make its first releases, although months have closed long ago."""
     await tx.execute(BEGIN, {"name": BEGINS})
-
-
-async def _list(tx: AsyncConnection) -> list[dict[str, Any]]:
-    return [dict(row._mapping) for row in await tx.execute(LIST)]
 
 
 def _listed(each: Published) -> tuple[object, ...]:

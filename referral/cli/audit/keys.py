@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import secrets
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
 from referral.cli.connection import run
 from referral.errors import Malformed, Rejected
 from referral.local import keyfiles
 from referral.runtime import settings
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import tokens
+from referral.runtime.postgres.tokens import AUDITORS
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SignerKey
 
@@ -102,9 +99,6 @@ def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
     return 0
 
 
-ADD = text("INSERT INTO audit.reader (hash, name, made_at) VALUES (:hash, :name, :at)")
-END = text("UPDATE audit.reader SET ended_at = :at WHERE name = :name AND ended_at IS NULL RETURNING 1")
-
 OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 TokenName = Annotated[str, typer.Argument(help="The auditor's name in the log of readings: an office, not a person.")]
 End = Annotated[bool, typer.Option("--end", help="End every token of this auditor; makes none.")]
@@ -119,21 +113,13 @@ def token_command(name: TokenName, end: End = False, as_json: console.Json = Fal
     """
     if not OFFICE.fullmatch(name):  # log lines contain it, and no person's name may appear there
         raise typer.BadParameter("NAME: an office as one word, e.g. ombudsperson or court-prizren: a to z, digits and hyphens, at most 63")
-    made = secrets.token_urlsafe(32)
-    count = run(settings.load(), lambda tx: _end(tx, name) if end else _add(tx, name, made))
-    if not count:
-        raise Rejected("unknown-token", "NAME", "this auditor has no valid token")
     if end:
+        count = run(settings.load(), lambda tx: AUDITORS.end(tx, name))
+        if not count:
+            raise Rejected("unknown-token", "NAME", "this auditor has no valid token")
         console.document({"ended": count}) if as_json else console.console.print(f"{count} ended")
-    else:
-        console.document({"name": name, "token": made}) if as_json else console.console.print(made, soft_wrap=True)
+        return 0
+    token = tokens.made()
+    run(settings.load(), lambda tx: AUDITORS.add(tx, {name: token}))
+    console.document({"name": name, "token": token}) if as_json else console.console.print(token, soft_wrap=True)
     return 0
-
-
-async def _add(tx: AsyncConnection, name: str, token: str) -> int:
-    await tx.execute(ADD, {"hash": hashlib.sha256(token.encode()).digest(), "name": name, "at": await clock.now(tx)})
-    return 1
-
-
-async def _end(tx: AsyncConnection, name: str) -> int:
-    return len((await tx.execute(END, {"name": name, "at": await clock.now(tx)})).all())

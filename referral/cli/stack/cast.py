@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import uuid
@@ -18,6 +17,7 @@ from referral.domain.policy.directory import Agency
 from referral.runtime import passwords
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import clock, database
+from referral.runtime.postgres.tokens import AGENCIES
 from referral.runtime.settings import Settings
 
 MADE_UP = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -30,9 +30,6 @@ FILE = "cast.json"
 _ACCOUNT = text(
     "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at)"
     " VALUES (:id, :login, :password, :agency, :language, :desk, false, :at) ON CONFLICT DO NOTHING"
-)
-_TOKEN = text(
-    "INSERT INTO intake.agency_token (hash, agency, label, created_at) VALUES (:hash, :agency, :label, :at) ON CONFLICT DO NOTHING"
 )
 
 
@@ -116,8 +113,7 @@ async def seed(settings: Settings, cast: Cast) -> None:
             async with roster_log.change(tx, settings):
                 await roster.add_people(tx, box, people)
                 await roster.add_weekly(tx, people, ALWAYS)
-            hashes = [(agency, hashlib.sha256(token.encode()).digest()) for agency, token in cast.tokens.items()]
-            await tx.execute(_TOKEN, [{"hash": digest, "agency": agency, "label": LABEL, "at": at} for agency, digest in hashes])
+            await AGENCIES.add(tx, cast.tokens, note=LABEL)
     finally:
         await engine.dispose()
 

@@ -5,8 +5,6 @@ Each of the two services has a table `visit` in its schema. A visit ends after a
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -14,15 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from referral.runtime.postgres import clock
+from referral.runtime.postgres import clock, tokens
+from referral.runtime.postgres.tokens import digest
 
 VISIT_S = 8 * 60 * 60
 """Seconds of a visit (ours): a working day."""
-
-
-def digest(token: str) -> bytes:
-    """Return the digest that a table stores of a token or a visit. SHA-256 is enough: 256 random bits need no slow hash."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ class Visits:
 
     async def begin(self, tx: AsyncConnection, token: str, response: Response) -> None:
         """Begin a visit of the holder of a valid token, and set its cookie on the response."""
-        visit, now = secrets.token_urlsafe(32), await clock.now(tx)
+        visit, now = tokens.made(), await clock.now(tx)
         await tx.execute(text(f"DELETE FROM {self.service}.visit WHERE ends_at <= :now"), {"now": now})  # noqa: S608 - a constant of wiring
         sql = f"INSERT INTO {self.service}.visit (digest, reader, ends_at) VALUES (:digest, :reader, :ends)"  # noqa: S608
         await tx.execute(text(sql), {"digest": digest(visit), "reader": digest(token), "ends": now + VISIT_S * 1_000_000})

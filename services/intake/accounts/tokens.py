@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 
 from referral.errors import Rejected
-from services.intake import store
+from referral.runtime.postgres import tokens
+from referral.runtime.postgres.tokens import AGENCIES
 from services.intake.context import IntakeContext
 
 REMEMBERED_S = 1.0
 """Seconds for which a valid token is cached (ours): a revoked one is refused after a second at most."""
 CROWD = 1000
 """Valid tokens cached at once (ours); there are a few hundred agencies."""
-_SQL = "SELECT agency FROM intake.agency_token WHERE hash = :hash AND revoked_at IS NULL"
 
 
 class Tokens:
@@ -47,18 +46,18 @@ class Tokens:
     async def _ask(self, digest: bytes) -> str:
         """Query the agency of a token. A token that was valid before does not wait among those of unknown callers."""
         async with (self._door.begin if digest in self._known else self._door.stranger)() as tx:
-            rows = await store.rows(tx, _SQL, {"hash": digest})
-        if not rows:
+            holder = await AGENCIES.holder(tx, digest)
+        if holder is None:
             self._known.pop(digest, None)
             raise Rejected("wrong-token", "Authorization", "this token is unknown or revoked; ask an operator for another", status=401)
         if len(self._known) >= CROWD:
             self._known.clear()
-        self._known[digest] = rows[0][0], self._tick() + REMEMBERED_S
-        return str(rows[0][0])
+        self._known[digest] = holder.name, self._tick() + REMEMBERED_S
+        return holder.name
 
 
 def _digest(authorization: str) -> bytes:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Rejected("no-token", "Authorization", "send Authorization: Bearer and your agency's token", status=401)
-    return hashlib.sha256(token.strip().encode()).digest()
+    return tokens.digest(token.strip())

@@ -22,14 +22,15 @@ from referral.runtime import i18n as words
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, Words, spoken
 from referral.runtime.observe import log, signed
-from referral.runtime.postgres.visits import Visits, digest
+from referral.runtime.postgres.tokens import OVERSIGHT, Holder, digest
+from referral.runtime.postgres.visits import Visits
 from referral.wire.figure_release import Published
 from services.oversight.disclosure.blocks import GATHER
-from services.oversight.pages import charts, downloads, panels, readers, sections
+from services.oversight.pages import charts, downloads, panels, sections
 from services.oversight.pages import view as shown
 from services.oversight.pages.measures import Measures
 from services.oversight.pages.naming import Naming
-from services.oversight.pages.readers import Reader, Shelf
+from services.oversight.pages.release_cache import ReleaseCache
 
 HOME, LANGUAGE = "/oversight", "oversight-language"
 LANGUAGE_S = 365 * 24 * 60 * 60
@@ -47,10 +48,10 @@ EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a reader."""
+    """One request of a reader. reader: the office; its note is its role, committee or adviser."""
 
     request: Request
-    reader: Reader
+    reader: Holder
     releases: Sequence[Published]
     naming: Naming
 
@@ -75,7 +76,7 @@ class Pages:
     defined: Measures
     words: Mapping[str, Words]
     templates: Environment
-    shelf: Shelf
+    releases: ReleaseCache
     drill: bool
     visits: Visits
 
@@ -114,13 +115,13 @@ class Pages:
         async def endpoint(request: Request) -> Response:
             bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
             async with self.engine.connect() as tx:
-                reader = await readers.reader(tx, digest(bearer) if bearer else await self.visits.reader(tx, request))
+                reader = await OVERSIGHT.holder(tx, digest(bearer) if bearer else await self.visits.reader(tx, request))
                 if reader is None and bearer:
                     return Response(status_code=401, headers=PAGE_HEADERS | {"WWW-Authenticate": "Bearer"})
                 if reader is None:
                     return RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
                 try:
-                    releases = await self.shelf.all(tx)
+                    releases = await self.releases.all(tx)
                 except Malformed as error:
                     log().error("release is not as it was made", service="oversight", reason=str(error))
                     return self._html("broken.html", self._nameless(request), reader, HOME, 500)
@@ -140,7 +141,7 @@ class Pages:
         except Unavailable:  # display the figures, even without names
             return nameless
 
-    def _html(self, template: str, naming: Naming, reader: Reader | None, here: str, status: int = 200, **values: object) -> HTMLResponse:
+    def _html(self, template: str, naming: Naming, reader: Holder | None, here: str, status: int = 200, **values: object) -> HTMLResponse:
         shared = {
             "say": naming.say,
             "naming": naming,
@@ -235,7 +236,7 @@ class Pages:
         token = (await _form(request)).get("token", "").strip()
         answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
         async with self.engine.begin() as tx:
-            reader = await readers.reader(tx, digest(token))
+            reader = await OVERSIGHT.holder(tx, digest(token))
             if reader is not None:
                 await self.visits.begin(tx, token, answer)
         signed("oversight", "in" if reader else "refused", reader.name if reader else "")
@@ -244,7 +245,7 @@ class Pages:
     async def _signout(self, request: Request) -> Response:
         answer = RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
         async with self.engine.begin() as tx:
-            reader = await readers.reader(tx, await self.visits.reader(tx, request))
+            reader = await OVERSIGHT.holder(tx, await self.visits.reader(tx, request))
             await self.visits.end(tx, request, answer)
         signed("oversight", "out", reader.name if reader else "")
         return answer
@@ -265,11 +266,11 @@ def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *
     visits = Visits("oversight", "oversight", HOME, secure)
     loader = FileSystemLoader(here.with_name("templates"))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Pages(engine, policy, defined, words.load(here.with_name("words.yaml")), templates, Shelf(), drill, visits)
+    return Pages(engine, policy, defined, words.load(here.with_name("words.yaml")), templates, ReleaseCache(), drill, visits)
 
 
 def _home(call: Call) -> Response:
-    return RedirectResponse(f"{HOME}/{FIRST[call.reader.role]}", 303, PAGE_HEADERS)
+    return RedirectResponse(f"{HOME}/{FIRST[call.reader.note]}", 303, PAGE_HEADERS)
 
 
 async def _css(_: Request) -> Response:

@@ -18,6 +18,7 @@ from referral.cli.audit import keys as audit_token
 from referral.domain.inputs import Input, Raw, Source
 from referral.proof.history.timeline import sentence, timeline
 from referral.runtime.keys import case_keys
+from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.settings import Settings
 from referral.tlog import tile_layout, tiles
 from referral.tlog.merkle import leaf_hash
@@ -58,7 +59,7 @@ async def opened(settings: Settings) -> AsyncIterator[Door]:
         log, case_id = audit_log.Log(), audit_log._id("case one")
         async with beginning(audit_stack.database.admin(settings)) as tx:
             log.keys[case_id] = await held.create(tx, case_id)
-            await audit_token._add(tx, "ombudsperson", "a-token")
+            await AUDITORS.add(tx, {"ombudsperson": "a-token"})
         audit_log.story(log)
         inputs = [
             Input(
@@ -96,7 +97,7 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         await door.http.post("/auditor/signin", data={"token": "a-token"})
         assert (await door.http.get("/auditor")).status_code == 200
         async with beginning(audit_stack.database.admin(bare)) as tx:
-            assert await audit_token._end(tx, "ombudsperson") == 1
+            assert await AUDITORS.end(tx, "ombudsperson") == 1
         assert (await door.http.get("/auditor")).status_code == 303, "the visit ends with its token"
 
 

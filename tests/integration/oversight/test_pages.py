@@ -29,10 +29,10 @@ from referral.domain.events import Mark
 from referral.domain.policy import policy
 from referral.errors import Malformed, Unavailable
 from referral.runtime.postgres import database
-from referral.runtime.postgres.visits import digest
+from referral.runtime.postgres.tokens import OVERSIGHT, digest
 from referral.runtime.settings import Settings
 from referral.wire import figure_release
-from services.oversight.pages import measures, readers, routes
+from services.oversight.pages import measures, routes
 from tests.harness import made_releases
 from tests.harness.engines import beginning, connecting
 from tests.stories import teller
@@ -83,8 +83,8 @@ def unavailable() -> policy.Policy:
 async def opened(settings: Settings) -> AsyncIterator[Door]:
     async with beginning(database.admin(settings)) as tx:
         await made_releases.store(tx, YEAR)
-        await oversight.add(tx, "committee-secretariat", "committee", "token-c")
-        await oversight.add(tx, "childrens-rights-adviser", "adviser", "token-a")
+        await OVERSIGHT.add(tx, {"committee-secretariat": "token-c"}, note="committee")
+        await OVERSIGHT.add(tx, {"childrens-rights-adviser": "token-a"}, note="adviser")
     engine = database.engine(settings, "oversight")
     made = routes.made(engine, lambda: POLICY, MEASURES, drill=True, secure=False)
     transport = httpx.ASGITransport(Starlette(routes=made.routes()))
@@ -116,7 +116,7 @@ async def test_nobody_reads_without_a_token_that_stands(bare: Settings) -> None:
         assert (await door.http.post("/oversight/signout", headers=stolen)).headers["set-cookie"].startswith('oversight=""')
         assert (await door.http.get("/oversight/country", headers=stolen)).status_code == 303, "a copy is worth nothing after signing out"
         async with beginning(database.admin(bare)) as tx:
-            assert await oversight.end(tx, "committee-secretariat") == 1
+            assert await OVERSIGHT.end(tx, "committee-secretariat") == 1
         assert (await door.get("/country")).status_code == 303
         assert (await door.get("/country", "token-a")).status_code == 200, "both may see all"
 
@@ -276,7 +276,7 @@ async def test_a_reader_is_an_office_and_a_token_is_kept_as_a_hash(bare: Setting
     async with opened(bare), connecting(database.engine(bare, "oversight")) as tx:
         kept = (await tx.execute(text("SELECT string_agg(t::text, ' ') FROM oversight.reader t"))).scalar_one()
         assert "token-c" not in kept and hashlib.sha256(b"token-c").hexdigest() in kept
-        assert await readers.reader(tx, None) is None and await readers.reader(tx, digest("\udcff")) is None
+        assert await OVERSIGHT.holder(tx, None) is None and await OVERSIGHT.holder(tx, digest("\udcff")) is None
 
 
 def test_an_operator_gives_tokens_and_sees_releases_in_the_terminal(

@@ -1,0 +1,92 @@
+"""Registries of bearer tokens, one table for each kind of holder: agencies, auditors, readers of oversight.
+
+A table stores the SHA-256 of a token, never the token: 256 random bits need no slow hash. An ended token keeps its row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.runtime.postgres import clock
+
+
+class Holder(Struct, frozen=True):
+    """Holder of a valid token. name: the agency or office. note: an agency's label, an oversight reader's role; else empty."""
+
+    name: str
+    note: str
+
+
+class Token(Struct, frozen=True):
+    """A token in a list. digest: hexadecimal. made_at, ended_at: µs UTC; ended_at is None while the token is valid."""
+
+    digest: str
+    holder: Holder
+    made_at: int
+    ended_at: int | None
+
+
+def made() -> str:
+    """Return a new random token of 43 characters."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> bytes:
+    """Return the SHA-256 that a table stores of a token."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+class TokenTable:
+    """The tokens of one table.
+
+    name: of the table, with its schema. holder, note, made, ended: names of its columns; note is empty where the table has none.
+    """
+
+    def __init__(self, name: str, *, holder: str, note: str = "", made: str, ended: str) -> None:
+        # the names are constants of this file, never input
+        columns, values = (f", {note}", ", :note") if note else ("", "")
+        held = f"{holder} AS name, {note} AS note" if note else f"{holder} AS name, '' AS note"
+        digits = "encode(hash, 'hex')"
+        self._add = text(
+            f"INSERT INTO {name} (hash, {holder}{columns}, {made}) VALUES (:hash, :holder{values}, :at) ON CONFLICT DO NOTHING"  # noqa: S608
+        )
+        self._list = text(
+            f"SELECT {digits} AS digest, {held}, {made} AS made_at, {ended} AS ended_at FROM {name}"  # noqa: S608
+            f" WHERE CAST(:holder AS text) IS NULL OR {holder} = :holder ORDER BY {holder}, {made}, hash"
+        )
+        self._end = text(
+            f"UPDATE {name} SET {ended} = :at WHERE {holder} = :holder AND {ended} IS NULL AND starts_with({digits}, :digits) RETURNING 1"  # noqa: S608
+        )
+        self._holder = text(f"SELECT {held} FROM {name} WHERE hash = :hash AND {ended} IS NULL")  # noqa: S608
+
+    async def add(self, tx: AsyncConnection, tokens: Mapping[str, str], note: str = "") -> None:
+        """Store new tokens, by the names of their holders. A token that is stored already stays as it is."""
+        if tokens:
+            at = await clock.now(tx)
+            rows = [{"hash": digest(token), "holder": holder, "note": note, "at": at} for holder, token in tokens.items()]
+            await tx.execute(self._add, rows)
+
+    async def read(self, tx: AsyncConnection, holder: str | None = None) -> Sequence[Token]:
+        """Return the tokens of one holder, or of all, by name and age; ended ones too."""
+        rows = await tx.execute(self._list, {"holder": holder})
+        return [Token(row.digest, Holder(row.name, row.note), row.made_at, row.ended_at) for row in rows]
+
+    async def end(self, tx: AsyncConnection, holder: str, digits: str = "") -> int:
+        """End the valid tokens of a holder whose digest begins with these hexadecimal digits; return their number."""
+        return len((await tx.execute(self._end, {"holder": holder, "digits": digits, "at": await clock.now(tx)})).all())
+
+    async def holder(self, tx: AsyncConnection, hash_: bytes | None) -> Holder | None:
+        """Return the holder of a token by its digest; None: the token is unknown, or it has ended."""
+        row = (await tx.execute(self._holder, {"hash": hash_})).one_or_none()
+        return Holder(row.name, row.note) if row else None
+
+
+AGENCIES = TokenTable("intake.agency_token", holder="agency", note="label", made="created_at", ended="revoked_at")
+AUDITORS = TokenTable("audit.reader", holder="name", made="made_at", ended="ended_at")
+OVERSIGHT = TokenTable("oversight.reader", holder="name", note="role", made="created_at", ended="ended_at")
