@@ -7,32 +7,31 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from urllib.parse import parse_qs
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.local_time import LOCAL, local
 from referral.errors import Malformed
+from referral.runtime import token_pages
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.observe import log, signed
+from referral.runtime.observe import log
 from referral.runtime.postgres import clock
-from referral.runtime.postgres.tokens import AUDITORS, digest
+from referral.runtime.postgres.tokens import AUDITORS
 from referral.runtime.postgres.visits import Visits
+from referral.runtime.token_pages import SignIn
 from referral.tlog.witness_policy import Policy
 from services.audit import case_view, queries
 
-HOME = "/auditor"
+HOME, HERE = "/auditor", Path(__file__).parent
 DAYS = 30
 """Days that a search without a time and a case covers (ours)."""
 MOST = 100
 """Cases in a list (ours)."""
-MOST_BYTES = 2000
-"""Largest body of a form (ours): a token has 43 bytes."""
 CASE_ID = re.compile(r"[0-9a-f-]{0,36}")
 DAY_US = 24 * 60 * 60 * 1_000_000
 
@@ -61,7 +60,7 @@ class Pages:
     intake: tuple[bytes, ...]
     templates: Environment
     drill: bool
-    visits: Visits
+    sign_in: SignIn
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes."""
@@ -70,7 +69,7 @@ class Pages:
             Route(f"{HOME}/cases/{{case_id:uuid}}", self._visited(self._case), methods=["GET"]),
             Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
             Route(f"{HOME}/signout", self._signout, methods=["GET", "POST"]),
-            Route(f"{HOME}/audit.css", _css, methods=["GET"]),
+            token_pages.stylesheet(f"{HOME}/audit.css", HERE / "static" / "audit.css"),
         ]
 
     def _page(self, template: str, reader: str, status: int = 200, **values: object) -> HTMLResponse:
@@ -82,32 +81,19 @@ class Pages:
 
         async def endpoint(request: Request) -> Response:
             async with self.engine.connect() as tx:
-                reader = await AUDITORS.holder(tx, await self.visits.reader(tx, request))
-            return await page(request, reader.name) if reader else RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
+                reader = await self.sign_in.reader(tx, request)
+            return await page(request, reader.name) if reader else self.sign_in.redirect()
 
         return endpoint
 
     async def _signin(self, request: Request) -> Response:
-        if request.method == "GET":
-            return self._page("signin.html", "", wrong=False)
-        body = await _body(request)
-        token = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0].strip()
-        answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
-        async with self.engine.begin() as tx:
-            reader = await AUDITORS.holder(tx, digest(token))
-            if reader:
-                await self.visits.begin(tx, token, answer)
-        signed("audit", "in" if reader else "refused", reader.name if reader else "")
-        return answer if reader else self._page("signin.html", "", 403, wrong=True)
+        return await self.sign_in.begin(request, self._signin_page)
+
+    def _signin_page(self, _: Request, wrong: bool) -> Response:
+        return self._page("signin.html", "", 403 if wrong else 200, wrong=wrong)
 
     async def _signout(self, request: Request) -> Response:
-        answer = RedirectResponse(f"{HOME}/signin" if request.method == "POST" else HOME, 303, PAGE_HEADERS)
-        if request.method == "POST":
-            async with self.engine.begin() as tx:
-                reader = await AUDITORS.holder(tx, await self.visits.reader(tx, request))
-                await self.visits.end(tx, request, answer)
-            signed("audit", "out", reader.name if reader else "")
-        return answer
+        return await self.sign_in.end(request) if request.method == "POST" else RedirectResponse(HOME, 303, PAGE_HEADERS)
 
     async def _cases(self, request: Request, reader: str) -> Response:
         async with self.engine.connect() as tx:
@@ -154,23 +140,8 @@ class Pages:
 
 def made(engine: AsyncEngine, keys: Keys, policy: Policy, intake: tuple[bytes, ...], *, drill: bool, secure: bool) -> Pages:
     """Return the pages, for wiring. secure: people reach them by https."""
-    loader = FileSystemLoader(Path(__file__).with_name("templates"))
-    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Pages(engine, keys, policy, intake, templates, drill, Visits("audit", "auditor", HOME, secure))
-
-
-async def _css(_: Request) -> Response:
-    path = Path(__file__).with_name("static") / "audit.css"
-    return FileResponse(path, media_type="text/css; charset=utf-8", headers=PAGE_HEADERS)
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            return b""
-    return body
+    sign_in = SignIn(engine, AUDITORS, Visits("audit", "auditor", HOME, secure))
+    return Pages(engine, keys, policy, intake, token_pages.templates(HERE / "templates"), drill, sign_in)
 
 
 def _problem(asked: SearchForm) -> str:

@@ -6,24 +6,25 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qs
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from referral.domain.local_time import local
 from referral.domain.policy import Policy
 from referral.errors import Malformed, Unavailable
 from referral.runtime import i18n as words
+from referral.runtime import token_pages
 from referral.runtime.http_server import PAGE_HEADERS
 from referral.runtime.i18n import ENDONYMS, Words, spoken
-from referral.runtime.observe import log, signed
+from referral.runtime.observe import log
 from referral.runtime.postgres.tokens import OVERSIGHT, Holder, digest
 from referral.runtime.postgres.visits import Visits
+from referral.runtime.token_pages import SignIn
 from referral.wire.figure_release import Published
 from services.oversight.disclosure.blocks import GATHER
 from services.oversight.pages import charts, downloads, panels, sections
@@ -33,10 +34,9 @@ from services.oversight.pages.naming import Naming
 from services.oversight.pages.release_cache import ReleaseCache
 
 HOME, LANGUAGE = "/oversight", "oversight-language"
+FOLDER = Path(__file__).parent
 LANGUAGE_S = 365 * 24 * 60 * 60
 """Lifetime of the language cookie (ours)."""
-MOST_BYTES = 2000
-"""Largest body of a form (ours): a token has 43 bytes."""
 HERE = re.compile(r"/oversight(/[a-z0-9][a-z0-9-]*){0,3}(\?block=[0-9.-]{1,20})?")
 """Pages to return to after a change of language: ours, and no other."""
 CSV, JSON = "text/csv; charset=utf-8; header=present", "application/json"
@@ -78,7 +78,7 @@ class Pages:
     templates: Environment
     releases: ReleaseCache
     drill: bool
-    visits: Visits
+    sign_in: SignIn
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes."""
@@ -100,9 +100,9 @@ class Pages:
             visited("/figures.{kind:str}", self._figures),
             visited("/releases/{number:int}/figures.{kind:str}", self._figures),
             Route(f"{HOME}/signin", self._signin, methods=["GET", "POST"]),
-            Route(f"{HOME}/signout", self._signout, methods=["POST"]),
+            Route(f"{HOME}/signout", self.sign_in.end, methods=["POST"]),
             Route(f"{HOME}/language", self._language, methods=["POST"]),
-            Route(f"{HOME}/oversight.css", _css, methods=["GET"]),
+            token_pages.stylesheet(f"{HOME}/oversight.css", FOLDER / "static" / "oversight.css"),
             Route(f"{HOME}/{{rest:path}}", self._visited(self._lost), methods=EVERY),
         ]
 
@@ -115,11 +115,11 @@ class Pages:
         async def endpoint(request: Request) -> Response:
             bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
             async with self.engine.connect() as tx:
-                reader = await OVERSIGHT.holder(tx, digest(bearer) if bearer else await self.visits.reader(tx, request))
+                reader = await (OVERSIGHT.holder(tx, digest(bearer)) if bearer else self.sign_in.reader(tx, request))
                 if reader is None and bearer:
                     return Response(status_code=401, headers=PAGE_HEADERS | {"WWW-Authenticate": "Bearer"})
                 if reader is None:
-                    return RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
+                    return self.sign_in.redirect()
                 try:
                     releases = await self.releases.all(tx)
                 except Malformed as error:
@@ -230,52 +230,30 @@ class Pages:
         return self._page(call, "lost.html", 404)
 
     async def _signin(self, request: Request) -> Response:
-        naming = self._nameless(request)
-        if request.method == "GET":
-            return self._html("signin.html", naming, None, f"{HOME}/signin", wrong=False)
-        token = (await _form(request)).get("token", "").strip()
-        answer = RedirectResponse(HOME, 303, PAGE_HEADERS)
-        async with self.engine.begin() as tx:
-            reader = await OVERSIGHT.holder(tx, digest(token))
-            if reader is not None:
-                await self.visits.begin(tx, token, answer)
-        signed("oversight", "in" if reader else "refused", reader.name if reader else "")
-        return answer if reader else self._html("signin.html", naming, None, f"{HOME}/signin", 403, wrong=True)
+        return await self.sign_in.begin(request, self._signin_page)
 
-    async def _signout(self, request: Request) -> Response:
-        answer = RedirectResponse(f"{HOME}/signin", 303, PAGE_HEADERS)
-        async with self.engine.begin() as tx:
-            reader = await OVERSIGHT.holder(tx, await self.visits.reader(tx, request))
-            await self.visits.end(tx, request, answer)
-        signed("oversight", "out", reader.name if reader else "")
-        return answer
+    def _signin_page(self, request: Request, wrong: bool) -> Response:
+        return self._html("signin.html", self._nameless(request), None, f"{HOME}/signin", 403 if wrong else 200, wrong=wrong)
 
     async def _language(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await token_pages.form(request)
         to = form.get("from", "")
         answer = RedirectResponse(to if HERE.fullmatch(to) else HOME, 303, PAGE_HEADERS)
         if form.get("language") in ENDONYMS:
             chosen = form["language"]
-            answer.set_cookie(LANGUAGE, chosen, LANGUAGE_S, path=HOME, secure=self.visits.secure, httponly=True, samesite="strict")
+            answer.set_cookie(LANGUAGE, chosen, LANGUAGE_S, path=HOME, secure=self.sign_in.visits.secure, httponly=True, samesite="strict")
         return answer
 
 
 def made(engine: AsyncEngine, policy: Callable[[], Policy], defined: Measures, *, drill: bool, secure: bool) -> Pages:
     """Return the pages, for wiring."""
-    here = Path(__file__)
-    visits = Visits("oversight", "oversight", HOME, secure)
-    loader = FileSystemLoader(here.with_name("templates"))
-    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return Pages(engine, policy, defined, words.load(here.with_name("words.yaml")), templates, ReleaseCache(), drill, visits)
+    sign_in = SignIn(engine, OVERSIGHT, Visits("oversight", "oversight", HOME, secure))
+    templates = token_pages.templates(FOLDER / "templates")
+    return Pages(engine, policy, defined, words.load(FOLDER / "words.yaml"), templates, ReleaseCache(), drill, sign_in)
 
 
 def _home(call: Call) -> Response:
     return RedirectResponse(f"{HOME}/{FIRST[call.reader.note]}", 303, PAGE_HEADERS)
-
-
-async def _css(_: Request) -> Response:
-    path = Path(__file__).with_name("static") / "oversight.css"
-    return FileResponse(path, media_type="text/css; charset=utf-8", headers=PAGE_HEADERS)
 
 
 def _file(request: Request, body: bytes, kind: str, name: str) -> Response:
@@ -286,16 +264,6 @@ def _file(request: Request, body: bytes, kind: str, name: str) -> Response:
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers | {"Content-Type": kind})
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """Return the fields of a form; empty if it is too long or not text."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            return {}
-    return {name: values[0] for name, values in parse_qs(body.decode("ascii", "replace")).items()}
 
 
 def _day(micros: int) -> str:
