@@ -1,4 +1,8 @@
-"""Spread work over processes, one per core: process n takes every n-th share, and results are yielded in the order of the shares."""
+"""Spread work over processes, one per core: process n takes every n-th share, and results are yielded in the order of the shares.
+
+Not an executor of the standard library: those hold any number of finished results, and end only when the running work has ended. Here a
+result that waits for its turn blocks its process, and leaving the iterator (Ctrl-C) ends all processes at once.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +14,19 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Share = Callable[..., Iterable[Any]]
-"""A module's function that yields an int for each step of progress, and each result when it is ready."""
+Tell = Callable[[int], None]
+"""Receives a number of further steps done."""
 GARBAGE = 200_000
 """New objects that trigger a garbage collection (ours): decisions create many objects and no cycles."""
 
 
-def shared(share: Share, arguments: Sequence[tuple[Any, ...]], count: int, tell: Callable[[int], None], kind: type[T]) -> Iterator[T]:
+def shared(share: Callable[..., Iterable[T]], arguments: Sequence[tuple[Any, ...]], count: int, tell: Tell) -> Iterator[T]:
     """Run `share` in one process for each tuple of arguments, and yield the results in order.
 
-    share: the work of one process.
+    share: the work of one process, a module's function. It gets its arguments and, as the last one, a `Tell` for its progress.
     arguments: one tuple for each process.
     count: number of results; result m comes from process m modulo the number of processes.
-    tell: receives the progress.
-    kind: class of a result; everything else that `share` yields is progress.
+    tell: receives the progress of all processes.
 
     At most one result of each process is held in memory: a process whose result waits for its turn blocks.
     RuntimeError: a process ended too early.
@@ -45,12 +48,12 @@ def shared(share: Share, arguments: Sequence[tuple[Any, ...]], count: int, tell:
             while turn % jobs not in held:
                 for ready in wait([pipe for number, pipe in enumerate(pipes) if left[number] and number not in held]):
                     assert isinstance(ready, Connection)
-                    message = ready.recv()
-                    if isinstance(message, kind):
-                        held[pipes.index(ready)] = message
+                    steps, results = ready.recv()
+                    if steps:
+                        tell(steps)
+                    for result in results:
+                        held[pipes.index(ready)] = result
                         left[pipes.index(ready)] -= 1
-                    else:
-                        tell(message)
             yield held.pop(turn % jobs)
     except EOFError:
         raise RuntimeError("a process ended too early (out of memory?); try --jobs 1") from None
@@ -60,10 +63,10 @@ def shared(share: Share, arguments: Sequence[tuple[Any, ...]], count: int, tell:
             process.join()
 
 
-def _work(pipe: Connection, share: Share, given: tuple[Any, ...]) -> None:
-    """Run the share of one process and send what it yields. Ignore Ctrl-C, which the parent process handles."""
+def _work(pipe: Connection, share: Callable[..., Iterable[T]], given: tuple[Any, ...]) -> None:
+    """Run the share of one process and send pairs (steps, results). Ignore Ctrl-C, which the parent process handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(GARBAGE)
-    for message in share(*given):
-        pipe.send(message)
+    for result in share(*given, lambda steps: pipe.send((steps, ()))):
+        pipe.send((0, (result,)))
     pipe.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field, structs
 
@@ -13,7 +13,7 @@ from referral.analysis.reachability.tally import Tally
 from referral.analysis.reachability.tasks import Task, tasks
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
-from referral.parallel import shared
+from referral.parallel import Tell, shared
 
 ABOUT = {"nobody": "no-candidate", "stands": "standing-still"}
 """The desk task with which the story of a finding ends, by kind of finding."""
@@ -93,7 +93,7 @@ def classes(policy: Policy, asked: Asked) -> tuple[Task, ...]:
     return tasks(policy, asked.depth, deep=asked.deep, pathways=asked.pathways, places=asked.places)
 
 
-def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: Callable[[int], None]) -> Result:
+def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: Tell) -> Result:
     """Check all classes. tell: called with the number of further classes done."""
     result = Result()
     if jobs < 2 or len(made) < 2:
@@ -102,17 +102,17 @@ def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: C
             tell(1)
         return result
     jobs = min(jobs, len(made))
-    for found in shared(share, [(asked, made[number::jobs]) for number in range(jobs)], jobs, tell, Result):
+    for found in shared(share, [(asked, made[number::jobs]) for number in range(jobs)], jobs, tell):
         result.add(found)
     return result
 
 
-def share(asked: Asked, made: tuple[Task, ...]) -> Iterator[int | Result]:
-    """Check the classes of one process: yield progress, and its result at the end."""
+def share(asked: Asked, made: tuple[Task, ...], tell: Tell) -> Iterator[Result]:
+    """Check the classes of one process, and yield its result."""
     policy, result = domain.compile(asked.files), Result()
     for number, task in enumerate(made, 1):
         result.take(policy, task)
         if number % OFTEN == 0:
-            yield OFTEN
-    yield len(made) % OFTEN
+            tell(OFTEN)
+    tell(len(made) % OFTEN)
     yield result

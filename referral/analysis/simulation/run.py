@@ -3,7 +3,7 @@ depends on the seed alone, and each process holds one world at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct, field
 
@@ -14,7 +14,7 @@ from referral.analysis.simulation.tally import Tally
 from referral.analysis.simulation.world import Decided, World
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
-from referral.parallel import shared
+from referral.parallel import Tell, shared
 
 OFTEN = 10
 """Cases between two reports of progress."""
@@ -46,23 +46,20 @@ class Result(Struct):
         self.years += other.years
 
 
-def run(wanted: Wanted, jobs: int, tell: Callable[[int], None]) -> Result:
+def run(wanted: Wanted, jobs: int, tell: Tell) -> Result:
     """Run all worlds. tell: called with the number of further cases of the first policy that have ended. PolicyErrors: one of the policies
     is invalid."""
     before, after = policies(wanted)
     made = worlds(before, wanted.cases, wanted.seed, wanted.year)
-    result = Result()
-    if jobs < 2 or len(made) < 2:
-        for message in (message for caseload in made for message in one(caseload, after)):
-            if isinstance(message, Result):
-                result.add(message)
-            else:
-                tell(message)
-        return result
     jobs = min(jobs, len(made))
-    for found in shared(share, [(wanted, number, jobs) for number in range(jobs)], len(made), tell, Result):
-        result.add(found)
-    return result
+    if jobs < 2:
+        results: Iterable[Result] = (one(caseload, after, tell) for caseload in made)
+    else:
+        results = shared(share, [(wanted, number, jobs) for number in range(jobs)], len(made), tell)
+    total = Result()
+    for result in results:
+        total.add(result)
+    return total
 
 
 def policies(wanted: Wanted) -> tuple[Policy, Policy | None]:
@@ -70,17 +67,16 @@ def policies(wanted: Wanted) -> tuple[Policy, Policy | None]:
     return domain.compile(wanted.files), None if wanted.other is None else domain.compile(wanted.other)
 
 
-def one(caseload: Caseload, after: Policy | None) -> Iterator[int | Result]:
-    """Run one world: yield how many further cases of the first policy have ended, and the result at the end."""
+def one(caseload: Caseload, after: Policy | None, tell: Tell) -> Result:
+    """Run one world. tell: called with the number of further cases of the first policy that have ended."""
     if after is not None:
         both = PairedWorlds(caseload, caseload.policy, after)
-        yield from _ended(both.run())
-        yield Result(*both.tallies, both.differences, 1)
-        return
+        _follow(both.run(), tell)
+        return Result(*both.tallies, both.differences, 1)
     world, tally = World(caseload, caseload.policy), Tally()
-    yield from _ended(_taken(world, tally))
+    _follow(_taken(world, tally), tell)
     tally.beds(world.beds.finish())
-    yield Result(before=tally, years=1)
+    return Result(before=tally, years=1)
 
 
 def _taken(world: World, tally: Tally) -> Iterator[Decided]:
@@ -91,19 +87,19 @@ def _taken(world: World, tally: Tally) -> Iterator[Decided]:
             yield done
 
 
-def _ended(decisions: Iterable[Decided]) -> Iterator[int]:
-    """Yield from time to time how many more of the arrived cases have ended."""
+def _follow(decisions: Iterable[Decided], tell: Tell) -> None:
+    """Take all decisions, and tell from time to time how many more of the arrived cases have ended."""
     ended = 0
     for done in decisions:
         ended += bool(done.live.ended) and not done.live.raised
         if ended == OFTEN:
-            yield ended
+            tell(ended)
             ended = 0
-    yield ended
+    tell(ended)
 
 
-def share(wanted: Wanted, first: int, jobs: int) -> Iterator[int | Result]:
+def share(wanted: Wanted, first: int, jobs: int, tell: Tell) -> Iterator[Result]:
     """Run the worlds of one process: every n-th world, where n is the number of processes."""
     before, after = policies(wanted)
     for caseload in worlds(before, wanted.cases, wanted.seed, wanted.year)[first::jobs]:
-        yield from one(caseload, after)
+        yield one(caseload, after, tell)

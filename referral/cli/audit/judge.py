@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -15,9 +15,9 @@ from zlib import crc32
 from msgspec import Struct, msgpack
 from rich.progress import Progress
 
-from referral import parallel
 from referral.domain.events import Leaf
 from referral.errors import Malformed, NewerVersion
+from referral.parallel import Tell, shared
 from referral.proof import archive
 from referral.proof.archive import Archive, Joined, Trusted
 from referral.proof.entry import Entry, Kind, digest
@@ -186,7 +186,7 @@ def _all(there: Archive, heads: LogHeads, asked: Asked, report: Report, spool: S
     known = proof.cases()
     report.add(proof.report)
     task = bar.add_task("cases decided again", total=BUCKETS)
-    for part in _parts(spool.folder, known, asked.jobs, lambda: bar.advance(task)):
+    for part in _parts(spool.folder, known, asked.jobs, lambda steps: bar.advance(task, steps)):
         report.add(part.report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
 
@@ -231,20 +231,19 @@ def _touched(there: Archive, heads: LogHeads, report: Report) -> set[str]:
     return found - {""}
 
 
-def _parts(folder: Path, known: Cases, jobs: int, tell: Callable[[], None]) -> list[Part]:
+def _parts(folder: Path, known: Cases, jobs: int, tell: Tell) -> list[Part]:
     """Judge all buckets. If one signature occurs in two buckets, judge again in one process, which sees both."""
     arguments = [(folder, known, number, jobs) for number in range(jobs)]
-    found = share(*arguments[0]) if jobs == 1 else parallel.shared(share, arguments, BUCKETS, lambda _: None, Part)
+    found = share(*arguments[0], tell) if jobs == 1 else shared(share, arguments, BUCKETS, tell)
     parts, once = list[Part](), dict[Hashable, str]()
     for part in found:
-        tell()
         parts.append(part)
         if jobs > 1 and any(once.setdefault(sign, event) != event for sign, event in part.once):
-            return list(share(folder, known, 0, 1))
+            return list(share(folder, known, 0, 1, lambda _: None))
     return parts
 
 
-def share(folder: Path, known: Cases, first: int, jobs: int) -> Iterator[Part]:
+def share(folder: Path, known: Cases, first: int, jobs: int, tell: Tell) -> Iterator[Part]:
     """Judge every `jobs`-th bucket, from `first` on."""
     judging = Judge(known, Report())
     for number in range(first, BUCKETS, jobs):
@@ -252,6 +251,7 @@ def share(folder: Path, known: Cases, first: int, jobs: int) -> Iterator[Part]:
             judging.afresh(Report())
         for case_id, entries in cases(folder, number).items():
             judging.case(case_id, entries)
+        tell(1)
         if jobs > 1:
             yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
     if jobs == 1:
