@@ -13,6 +13,7 @@ from referral.domain.inputs import Due, Input
 from referral.domain.policy import Policy
 from referral.domain.rules.conditions import case_marks
 from referral.domain.rules.consent import is_withdrawn
+from referral.domain.rules.duties import duties
 
 MOST = 200
 """Events of one decision: a bound far below any that could hurt, far above the forty of the busiest story."""
@@ -37,6 +38,8 @@ def kept(case: Case | None, cause: Input, facts: e.Facts, events: tuple[Struct, 
     for index, event in enumerate(events):
         assert (event.head is not None) == (index == 0)  # type: ignore[attr-defined]
         _codes_are_known(event, policy)
+        if isinstance(event, e.TrackChanged) and case is not None:
+            assert not any(t.track_id == event.track_id and t.outcome for t in case.tracks), "a track that has ended stays ended"
         was, case = case is not None and bool(case.closed), evolve(case, event, cause.case_id)
         # By this an auditor without the case's key tells whether an erased case was closed (referral.proof.verify.log).
         assert bool(case.closed) == (isinstance(event, e.CaseClosed) or (was and not isinstance(event, e.TrackChanged | e.CaseOpened)))
@@ -180,3 +183,12 @@ def nothing_forbidden_is_asked(case: Case, policy: Policy) -> None:
         for tag, mark in policy.pinned[track.digest].never:
             if service is not None and seat.offer is not None and tag in service.tags and (not mark or mark in case_marks(case, case.at)):
                 assert seat.offer.state in ("ACCEPTED", "ARRIVED")
+
+
+def excluded_keeps_only_a_duty_that_waits(case: Case, policy: Policy) -> None:
+    """An excluded agency has no offer, but for a duty that it keeps while its exclusion waits for a second party."""
+    waits = {proposal.actor for proposal in case.proposals if proposal.kind == e.ChangeKind.EXCLUSION.value}
+    duty = {offer.offer_id for _, _, _, _, offer in duties(case, policy)}
+    for offer in open_offers(case):
+        actor = f"agency:{offer.agency}"
+        assert actor not in case.excluded or (actor in waits and offer.offer_id in duty), f"{offer.agency} is excluded and has {offer}"

@@ -73,8 +73,9 @@ def stop(d: DecisionContext, body: InstructionGiven) -> None:
 
 
 def resume(d: DecisionContext, body: InstructionGiven) -> None:
-    """Resume stopped tracks with fresh limits, and settle the tasks that name no seat."""
-    for track in [t for t in d.case.tracks if t.paused_by and body.track_id in (None, t.track_id)]:
+    """Resume stopped tracks with fresh limits, and settle the tasks that name no seat. A track that ended while it was stopped stays
+    ended."""
+    for track in [t for t in d.case.tracks if t.paused_by and not t.outcome and body.track_id in (None, t.track_id)]:
         go_on(d, track, "instruction")
     for task in d.case.tasks:
         if task.seat < 0 and task.about not in STAYS and body.track_id in (None, task.track_id):

@@ -10,9 +10,8 @@ from hypothesis.stateful import initialize, invariant
 from msgspec import structs as msgstructs
 
 from referral.domain import events as e
-from referral.domain.case import open_offers
 from tests.harness.line_moves import AGREE, Moves, chosen, traits
-from tests.harness.line_promises import held_once, nothing_forbidden_is_asked
+from tests.harness.line_promises import excluded_keeps_only_a_duty_that_waits, held_once, nothing_forbidden_is_asked
 from tests.harness.line_world import CASES, SHIPPED
 
 PLACES = sorted(id for id, service in SHIPPED.services.items() if service.places is not None)
@@ -52,7 +51,7 @@ class Line(Moves):
             if case is not None:
                 held_once(case)
                 nothing_forbidden_is_asked(case, self.policy)
-                assert all(f"agency:{offer.agency}" not in case.excluded for offer in open_offers(case))
+                excluded_keeps_only_a_duty_that_waits(case, self.policy)
 
 
 TestLine = Line.TestCase

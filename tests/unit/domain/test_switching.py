@@ -123,6 +123,22 @@ def test_what_a_desk_lets_go_on_does_not_wait_again() -> None:
     assert world.case is not None and not world.case.tracks[0].paused_by
 
 
+def test_a_track_that_ended_while_it_was_stopped_stays_ended() -> None:
+    change = Change(when=(frozenset({"health.accepted"}),), also_open="trafficking-adult")
+    world = World(two(changes=(change,)))
+    told(world, "refer", "health: ACCEPT", "desk STOP")
+    assert world.case is not None and len(world.case.tracks) == 2
+    first, second = world.case.tracks
+    world.put(replace_track(world, first.track_id))
+    said = told(world, "desk RESUME")
+    assert world.case is not None and world.case.tracks[0].outcome == "closed-by-desk"
+    assert not any(event.track_id == first.track_id for event in world.log[-1][3] if isinstance(event, e.TrackChanged))
+    assert "track trafficking-adult RESUMED" in said, "the other one goes on"
+    told(world, "desk STOP")
+    world.put(replace_track(world, second.track_id))
+    assert not any("RESUMED" in line for line in told(world, "desk RESUME")), "none is left to go on"
+
+
 def test_a_procedure_that_is_not_in_force_goes_to_a_desk_once() -> None:
     world = World(two(changes=(Change(when=(frozenset({"age=adult"}),), switch_to="juvenile-justice"),)))
     told(world, "refer")
