@@ -212,22 +212,11 @@ class FoundOffer(NamedTuple):
     offer: Offer
 
 
-_last: tuple[Case | None, str, FoundOffer | None] = (None, "", None)
-"""Result of the last search: the rules locate an answer's offer, and `evolve` locates the same offer again for its event."""
-
-
 def find(case: Case, offer_id: str) -> FoundOffer | None:
-    """Return the seat and offer with this id, open or ended; None when the case has no such offer."""
-    global _last
-    if _last[0] is case and _last[1] == offer_id:
-        return _last[2]
-    found = _find(case, offer_id)
-    _last = (case, offer_id, found)
-    return found
+    """Return the seat and offer with this id, open or ended; None when the case has no such offer.
 
-
-def _find(case: Case, offer_id: str) -> FoundOffer | None:
-    """Search the current offers of each track first, newest round first, then all others."""
+    Search the current offers of each track first, newest round first, then all others.
+    """
     for t, track in enumerate(case.tracks):
         r = len(track.runs)
         for run in reversed(track.runs):  # most answers are about one of the newest offers
