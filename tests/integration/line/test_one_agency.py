@@ -16,7 +16,7 @@ from referral.runtime.loop.assignment import AGAIN, DISCOVER
 from referral.runtime.settings import Settings
 from referral.wire import codec, hpke, topics
 from tests.harness import malformed
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE_S, until
 from tests.integration.intake.test_process import AGENCY, BODY, OTHER, Line, encoded, line
 
 pytestmark = pytest.mark.servers
@@ -70,14 +70,14 @@ async def heard(intake: Line, case_id: str) -> None:
     await until(look)
 
 
-async def taken(intake: Line, agency: str, key: str) -> None:
+async def taken(intake: Line, agency: str, key: str, within: float = PATIENCE_S) -> None:
     """It was taken from the agency's own topic."""
 
     async def look() -> bool:
         answer = await intake.http.get(f"/v1/submissions/{key}", headers={"Authorization": f"Bearer token-of-{agency}"})
         return answer.status_code == 200 and answer.json()["state"] == "TAKEN"
 
-    await until(look)
+    await until(look, within)
 
 
 async def reasons(intake: Line) -> list[str]:
@@ -172,6 +172,6 @@ async def test_a_topic_that_is_gone_stops_its_own_agency_and_no_other(settings: 
         finally:
             await client.close()
         await published(intake, AGENCY, "made-again")
-        await taken(intake, AGENCY, "made-again", AGAIN + DISCOVER + 20)
+        await taken(intake, AGENCY, "made-again", AGAIN + DISCOVER + PATIENCE_S)
         units = await intake.stack.sql("SELECT unit FROM intake.lease WHERE unit LIKE 'ingress.%' ORDER BY unit")
         assert [unit for (unit,) in units] == [f"ingress.{OTHER}", f"ingress.{AGENCY}"]
