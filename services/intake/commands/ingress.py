@@ -1,5 +1,5 @@
-"""Turn a record of `ingress.<agency>` into a posting, or into the reason why it is refused. Pure but for the private key. Codes only: no
-case file on Kafka.
+"""Accept the records of `ingress.<agency>`: decode each into a posting or the reason why it is refused, check the numbers, accept the rest.
+Codes only: no case file on Kafka.
 
 Headers (CloudEvents, binary mode): ce_id is required, the agency's own number; ce_type, when sent, is referral.referral-submitted.v1;
 content-type is application/json (the body of POST /v1/referrals, the default) or application/avro (the body of that event). The event has
@@ -8,21 +8,26 @@ no field for an exercise, because the envelope of every other event has one: an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from msgspec import Struct, convert, to_builtins
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.events import Door, ReferralSubmitted, Signed
-from referral.domain.inputs import Raw
+from referral.domain.inputs import Input, Raw
 from referral.errors import Malformed, NewerVersion, Rejected
 from referral.runtime.kafka.fetched import NAMELESS
 from referral.runtime.keys.case_keys import Keys
+from referral.runtime.postgres import clock
+from referral.runtime.service import Outcome
 from referral.wire import codec
 from referral.wire import hpke as envelope
-from services.intake.commands import idempotency
+from services.intake.commands import accept_referrals, idempotency
 from services.intake.commands.accept_referrals import Posting
+from services.intake.context import IntakeContext
 from services.intake.messages import signatures, strict_json, submission
+from services.intake.model import REUSED
 from services.intake.policy_view import Lists
 
 TYPE = f"referral.{ReferralSubmitted.TYPE}"
@@ -39,16 +44,83 @@ _FRAMES = {b"\x00": "a schema registry's magic byte and schema id", b"\xc3\x01":
 class Unreadable(Struct, frozen=True, kw_only=True):
     """A record to be quarantined.
 
-    reason: for the quarantine row.
     key: the digest of its number; None when it has none that can be used.
     why: the refusal for its sender.
+    reason: for the quarantine row.
     signed: its signature, where that is valid and leaves no gap; the number then counts as used.
     """
 
-    reason: str
+    agency: str
     key: bytes | None
     why: Rejected
+    reason: str
     signed: Signed | None = None
+
+
+Checked = tuple[Input, Posting | Unreadable]
+"""A record, and what it asks for or why it is refused."""
+
+
+async def accept(
+    tx: AsyncConnection, door: IntakeContext, private: X25519PrivateKey, now: int, records: Sequence[tuple[Input, Raw]], outcome: Outcome
+) -> None:
+    """Accept the records that agencies published: decode all, check all numbers, accept all.
+
+    A record that is refused is quarantined, and its sender can ask for the reason. now: batch clock, µs UTC.
+    """
+    lists = door.lists()
+    decoded = [(record, decode(raw, private, door.keys, lists)) for record, raw in records]
+    await _accept(tx, door, lists, now, await _numbered(tx, decoded), outcome)
+
+
+async def _numbered(tx: AsyncConnection, decoded: Sequence[Checked]) -> list[Checked]:
+    """Check the numbers of the signed records: dense, in order, each for one record. Store the last number of each agency."""
+    numbers = await idempotency.last_numbers(tx, {one.agency for _, one in decoded})
+    accepted: set[tuple[str, bytes]] = set()
+    checked: list[Checked] = []
+    for record, one in decoded:
+        last, sent = numbers.get(one.agency, 0), one.signed.sequence if one.signed else 0
+        if (why := signatures.gap(sent, last)) is not None:
+            one = _refused(one.agency, one.key, why)
+        elif sent:
+            numbers[one.agency] = max(last, sent)
+        if isinstance(one, Posting):
+            # under a key that was accepted before, perhaps in this batch, the record was read twice: it gets its first receipt
+            if 0 < sent <= last and (one.agency, one.key) not in accepted and not await idempotency.taken(tx, one.agency, one.key):
+                one = _refused(one.agency, one.key, signatures.repeated(last))
+            else:
+                accepted.add((one.agency, one.key))
+        checked.append((record, one))
+    await idempotency.store_numbers(tx, numbers)
+    return checked
+
+
+async def _accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, now: int, checked: Sequence[Checked], outcome: Outcome) -> None:
+    """Store the refusals, and accept the postings together."""
+    postings: list[tuple[Input, Posting]] = []
+    late: list[tuple[Input, Unreadable]] = []
+    for record, one in checked:
+        if isinstance(one, Posting):
+            postings.append((record, one))
+            continue
+        outcome.quarantine(record, one.reason)
+        if any((earlier.agency, earlier.key) == (one.agency, one.key) for _, earlier in postings):
+            late.append((record, one))
+        elif one.key is not None:
+            await idempotency.refuse(tx, one.agency, one.key, one.why, now, record.id)
+    answers = await accept_referrals.accept(tx, door, lists, [posting for _, posting in postings]) if postings else []
+    for (record, posting), answer in zip(postings, answers, strict=True):
+        if isinstance(answer, Rejected):
+            outcome.quarantine(record, answer.code)
+            await idempotency.refuse(tx, posting.agency, posting.key, _for_kafka(answer), now, record.id)
+    for record, one in late:  # their key was accepted earlier in this batch: store the refusal with a later time
+        assert one.key is not None
+        await idempotency.refuse(tx, one.agency, one.key, one.why, await clock.now(tx), record.id)
+
+
+def _for_kafka(why: Rejected) -> Rejected:
+    """Return the refusal in the words of Kafka, where the key is the header `ce_id` and not `Idempotency-Key`."""
+    return Rejected(why.code, "ce_id", why.hint, status=why.status) if why.code == REUSED else why
 
 
 def key_of(raw: Raw, keys: Keys) -> bytes | None:
@@ -62,35 +134,35 @@ def key_of(raw: Raw, keys: Keys) -> bytes | None:
         return None
 
 
-def posting(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists, last: int = 0) -> Posting | Unreadable:
-    """Return the posting of a record, or why it is refused. last: number of the agency's last signed record, 0 before the first."""
+def decode(raw: Raw, private: X25519PrivateKey, keys: Keys, lists: Lists) -> Posting | Unreadable:
+    """Return the posting of a record, or why it is refused. Its signature is checked, but not its number."""
     named = [(name.lower(), value) for name, value in raw.headers if name not in NAMELESS]  # these headers mean nothing to us
     headers = dict(named)
     if len(headers) != len(named):
-        why = Rejected("repeated-header", "headers", "send each header once")
-        return Unreadable(reason=why.code, key=None, why=why)
+        return _refused(raw.agency, None, Rejected("repeated-header", "headers", "send each header once"))
     try:
         key = idempotency.key_digest(keys, raw.agency, _text(headers, "ce_id"), "ce_id")
     except Rejected as why:
-        return Unreadable(reason="no-key", key=None, why=why)
+        return _refused(raw.agency, None, why, reason="no-key")
     attributes = {name.removeprefix("ce_"): value.decode("utf-8", "replace") for name, value in headers.items() if name.startswith("ce_")}
     if "content-type" in headers:
         attributes["datacontenttype"] = headers["content-type"].decode("utf-8", "replace")
     try:
         signed = signatures.of_record(raw.agency, raw.key, raw.value, attributes, lists.signing_of(raw.agency))
-        if signed is not None:
-            signatures.no_gap(signed.sequence, last)
     except Rejected as why:
-        return Unreadable(reason=why.code, key=key, why=why)
+        return _refused(raw.agency, key, why)
     try:
         submitted = _submission(raw, headers, private, lists)
     except Rejected as why:
-        return Unreadable(reason=why.code, key=key, why=why, signed=signed)
+        return _refused(raw.agency, key, why, signed=signed)
     except Malformed as error:
-        return Unreadable(
-            reason=error.reason, key=key, why=Rejected(error.reason, "value", _HINTS.get(error.reason, _ENCRYPT)), signed=signed
-        )
+        hint = _HINTS.get(error.reason, _ENCRYPT)
+        return _refused(raw.agency, key, Rejected(error.reason, "value", hint), signed=signed)
     return Posting(agency=raw.agency, key=key, door=Door.KAFKA, referral=submitted, signed=signed)
+
+
+def _refused(agency: str, key: bytes | None, why: Rejected, *, reason: str = "", signed: Signed | None = None) -> Unreadable:
+    return Unreadable(agency=agency, key=key, why=why, reason=reason or why.code, signed=signed)
 
 
 def _submission(raw: Raw, headers: Mapping[str, bytes], private: X25519PrivateKey, lists: Lists) -> submission.Submission:

@@ -114,10 +114,11 @@ def repeated(last: int) -> Rejected:
     return Rejected("sequence-repeated", "ce_sequence", f"the next number is {last + 1}: if this is something new, publish it under that")
 
 
-def no_gap(sent: int, last: int) -> None:
-    """Check that no signed record is missing before this one. Rejected: one is."""
-    if sent > last + 1:
-        raise Rejected("sequence-gap", "ce_sequence", f"number {last + 1} never came: publish from there on again, in order", status=409)
+def gap(sent: int, last: int) -> Rejected | None:
+    """Return the refusal of a record before which a signed record is missing; None: none is missing."""
+    if sent <= last + 1:
+        return None
+    return Rejected("sequence-gap", "ce_sequence", f"number {last + 1} never came: publish from there on again, in order", status=409)
 
 
 def _parsed(request: Request) -> Said:

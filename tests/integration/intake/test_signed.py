@@ -28,6 +28,7 @@ pytestmark = pytest.mark.servers
 PRIVATE = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 KEYS = {agency: SignerKey(agency, ED25519, bytes([n]) * 32) for n, agency in enumerate(("school", "police"), 1)}
 CODES = json.dumps({"traits": BODY["traits"]}).encode()
+OTHER = json.dumps({"traits": {**BODY["traits"], "found_in": "gjakova"}}).encode()
 
 
 def policy(agency: str, *, must: bool = True) -> Signing:
@@ -142,6 +143,12 @@ async def publish(intake: Stack, *records: Raw) -> list[str]:
     return [reason for _, reason in outcome.refused]
 
 
+async def told(intake: Stack) -> list[str]:
+    """Why records were refused, as their senders can ask, in the order in which it was stored."""
+    async with intake.door.begin() as tx:
+        return list((await tx.execute(text("SELECT code FROM intake.refusal ORDER BY n"))).scalars())
+
+
 async def state(intake: Stack, key: str) -> str:
     found = (await intake.get("school", f"/v1/submissions/{key}")).json()
     return str(found.get("code", found.get("state")))
@@ -181,3 +188,18 @@ async def test_a_record_moved_to_another_topic_key_or_agency_is_refused(intake: 
     await publish(intake, record(1, "key", key=b"k"), record(1, "topic", agency="police"))
     assert [await state(intake, key) for key in ("key", "topic")] == ["wrong-signature", "wrong-signature"]
     assert not await events(intake) and await intake.scalar("SELECT count(*) FROM intake.numbered") == 0
+
+
+async def test_one_batch_with_every_refusal_has_them_in_one_order(intake: Stack) -> None:
+    """A refusal behind an accepted record of the same key is stored last, so that its sender finds both."""
+    outcome = await publish(
+        intake, record(2, "early"), record(1, "one"), record(None, "bare"), record(2, "broken", body=b"{"), record(2, "broken"),
+        record(3, "three"), record(1, "one"), record(3, "other"), record(3, "other", body=b"{"), record(5, "far", body=b"{"),
+        record(4, "one", body=b"{"), record(5, "three", body=b"{}"), record(6, "one", body=OTHER), record(2, "early"),
+        structs.replace(record(7, "bare"), headers=()),
+    )  # fmt: skip
+    at_once = ["sequence-gap", "must-sign", "not-json", "sequence-repeated", "sequence-repeated", "not-json", "sequence-gap"]
+    assert outcome == [*at_once, "not-json", "missing-field", "sequence-repeated", "no-key", "key-reused"]
+    assert await told(intake) == [*at_once, "sequence-repeated", "key-reused", "not-json", "missing-field"]
+    assert await intake.scalar("SELECT last FROM intake.numbered") == 6
+    assert [event.signed.sequence for _, event in await events(intake)] == [1, 3]

@@ -125,7 +125,7 @@ def by_http(made: dict[str, Any]) -> submission.Submission:
 def published(value: bytes, *headers: tuple[str, bytes]) -> submission.Submission:
     sealed = envelope.encrypt(PRIVATE.public_key(), f"ingress.{AGENCY}", value)
     raw = Raw(agency=AGENCY, key=None, value=sealed, headers=(("ce_id", b"our-1"), *headers))
-    found = ingress.posting(raw, PRIVATE, KEYS, shipped())
+    found = ingress.decode(raw, PRIVATE, KEYS, shipped())
     if not isinstance(found, Posting):
         raise found.why
     return found.referral
