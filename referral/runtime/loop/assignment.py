@@ -44,8 +44,8 @@ class Assignment:
     """The leases of one instance.
 
     book: a consumer that also reads uncommitted records.
-    units: owned units by name; shared with the loop and the heartbeat.
     counts: number of partitions by topic.
+    units: owned units by name; shared with the heartbeat.
     stopped: units that are owned and not read → (cause, monotonic second of the retry).
     resting: units that are not owned because they could not begin → (cause, monotonic second of the retry).
     gone: units of agencies without a topic, or not in the directory → monotonic second at which their lease rows are deleted.
@@ -59,8 +59,8 @@ class Assignment:
     producer: AIOKafkaProducer
     book: AIOKafkaConsumer
     keys: Keys
-    units: dict[str, Unit]
     counts: dict[str, int]
+    units: dict[str, Unit] = field(default_factory=dict)
     stopped: dict[str, tuple[str, float]] = field(default_factory=dict)
     resting: dict[str, tuple[str, float]] = field(default_factory=dict)
     gone: dict[str, float] = field(default_factory=dict)

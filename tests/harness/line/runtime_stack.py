@@ -22,6 +22,7 @@ from referral.runtime import observe
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.loop.consumer import Loop
+from referral.runtime.loop.tenure import Tenure
 from referral.runtime.postgres import database
 from referral.runtime.service import Batch, Handle, Outcome, Service
 from referral.runtime.settings import Settings
@@ -53,8 +54,14 @@ class Counter:
     task: asyncio.Task[None] | None = None
 
     @property
+    def tenure(self) -> Tenure:
+        """AssertionError while it is not connected."""
+        assert self.loop.tenure is not None
+        return self.loop.tenure
+
+    @property
     def units(self) -> set[str]:
-        return set(self.loop.units)
+        return set(self.loop.tenure.assignment.units) if self.loop.tenure else set()
 
     @property
     def against(self) -> dict[str, str]:
@@ -72,7 +79,8 @@ class Counter:
     async def kill(self) -> None:
         """As by SIGKILL: nothing is let go."""
         if self.task:
-            del self.loop.tx  # so that it cannot say goodbye
+            if self.loop.tenure:
+                del self.loop.tenure.tx  # so that it cannot say goodbye
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
         await self.engine.dispose()

@@ -58,7 +58,7 @@ async def _said(line: Stack, count: int) -> bool:
 
 def confirmed(counter: Counter) -> int:
     """The offset of its own topic up to which it knows every record."""
-    return counter.loop.units["p0"].positions.get((OUT, 0), (0, ""))[0] if "p0" in counter.loop.units else 0
+    return counter.tenure.assignment.units["p0"].positions.get((OUT, 0), (0, ""))[0] if "p0" in counter.units else 0
 
 
 def asked(counter: Counter) -> list[tuple[str, int, str]]:
@@ -134,11 +134,11 @@ async def test_a_foreign_record_is_no_restored_database(line: Stack) -> None:
     again = line.counter("b")
     again.start()
     await until(lambda: len(again.units) == 12 and not again.against)
-    assert again.loop.assignment.stopped == {}
+    assert again.tenure.assignment.stopped == {}
     await until(lambda: foreign() == before + 2)
     await line.write(case, await line.value(case, 2))
     await until(lambda: [i for i in again.inputs if i.seq == 2 and not isinstance(i.body, RecordLost)])
-    assert again.loop.assignment.stopped == {}
+    assert again.tenure.assignment.stopped == {}
 
 
 async def test_what_a_predecessor_published_and_could_not_confirm_is_its_own(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ async def test_a_transaction_on_the_own_topic_keeps_nobody_from_taking_over(line
         last = line.counter("c")
         last.start()
         await until(lambda: len(last.units) == 12 and not last.against)
-        assert last.loop.assignment.stopped == {}
+        assert last.tenure.assignment.stopped == {}
 
 
 TABLES = ("lease", "seen", "outbox", "alarm", "attempt")

@@ -226,7 +226,7 @@ async def test_sent_rows_are_kept_for_longer_than_anything_is_repeated_and_then_
 
 
 async def test_the_doorbell_wakes_the_owner_before_its_poll(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("referral.runtime.loop.consumer.POLL", 600.0)
+    monkeypatch.setattr("referral.runtime.loop.tenure.POLL", 600.0)
     case = await line.case()
     counter = line.counter()
     counter.start()
@@ -361,7 +361,7 @@ async def test_an_answer_that_waits_at_the_door_beats_its_deadline(line: Stack) 
     await line.sql("INSERT INTO routing.alarm VALUES (:c, :p, runtime.clock())", c=case, p=topics.partition(case))
     counter = line.counter(waits_for="intake.waiting")
     counter.start()
-    await until(lambda: len(counter.units) == 12 and counter.loop.gate.held_since)
+    await until(lambda: len(counter.units) == 12 and counter.tenure.gate.held_since)
     assert counter.inputs == []
     await line.write(case, await line.value(case, 1))
     await line.sql("UPDATE intake.queue SET sent = true")

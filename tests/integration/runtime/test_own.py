@@ -132,7 +132,7 @@ async def test_a_zombie_with_an_old_epoch_commits_and_publishes_nothing(line: St
 async def test_a_process_stopped_in_the_middle_of_a_transaction_is_terminated_and_its_work_is_done_once(
     line: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("referral.runtime.loop.consumer.STALL", 2.0)
+    monkeypatch.setattr("referral.runtime.loop.tenure.STALL", 2.0)
     case = await line.case(0)
     inside, go_on = asyncio.Event(), asyncio.Event()
 
@@ -169,7 +169,7 @@ async def _stops(line: Stack, cause: str, unit: str = "p0") -> Counter:
     b = line.counter("b")
     b.start()
     await until(lambda: "stopped" in b.against)
-    assert b.loop.assignment.stopped[unit][0] == cause
+    assert b.tenure.assignment.stopped[unit][0] == cause
     return b
 
 
@@ -208,7 +208,7 @@ async def test_a_clean_restart_is_no_rewind(line: Stack) -> None:
     b = line.counter("b")
     b.start()
     await until(lambda: len(b.units) == 12 and not b.against)
-    assert b.loop.assignment.stopped == {} and b.inputs == []
+    assert b.tenure.assignment.stopped == {} and b.inputs == []
 
 
 async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
@@ -235,7 +235,7 @@ async def test_a_record_that_kills_the_process_is_quarantined_unread_at_its_thir
     assert [i.case_id for i in last.inputs] == [good]
     kept = await line.distinct(QUARANTINE)
     assert [r.key for r in kept] == [b"routing/referral-intake/5/0"]
-    await until(lambda: len(last.units) == 12 and not last.loop.units["p5"].records_alone_until)
+    await until(lambda: len(last.units) == 12 and not last.tenure.assignment.units["p5"].records_alone_until)
     assert await line.sql("SELECT * FROM routing.attempt") == []
 
 
@@ -290,14 +290,14 @@ async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack) -
     await until(lambda: len(counter.units) == 14)
     for _ in range(MANY):
         await send("broken", b"bad")
-    await until(lambda: counter.loop.assignment.stopped)
-    assert counter.loop.assignment.stopped["ingress.broken"][0] == "quarantine"
+    await until(lambda: counter.tenure.assignment.stopped)
+    assert counter.tenure.assignment.stopped["ingress.broken"][0] == "quarantine"
     assert not counter.against, "that agency's topic waits; the doors stay open for all others"
     await send("broken", b"after")
     await send("well", b"meanwhile")
     await until(lambda: len(counter.inputs) == MANY + 1)
-    assert counter.inputs[-1].body.value == b"meanwhile" and counter.loop.assignment.stopped
-    counter.loop.assignment.stop("ingress.broken", "quarantine", until=0.0)  # as if its window were over
+    assert counter.inputs[-1].body.value == b"meanwhile" and counter.tenure.assignment.stopped
+    counter.tenure.assignment.stop("ingress.broken", "quarantine", until=0.0)  # as if its window were over
     await until(lambda: len(counter.inputs) == MANY + 2)
     assert counter.inputs[-1].body.value == b"after"
     assert not counter.against
@@ -336,7 +336,7 @@ async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line
         await admin.delete_topics([line.settings.topic("ingress.gone")])
     finally:
         await admin.close()
-    await until(lambda: counter.loop.assignment.gone and "ingress.gone" not in counter.units)
+    await until(lambda: counter.tenure.assignment.gone and "ingress.gone" not in counter.units)
     await until(lambda: not counter.against)
     assert await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'"), "for an hour it may have been a mistake"
     monkeypatch.setattr("referral.runtime.loop.assignment.GONE", 0.0)
@@ -344,7 +344,7 @@ async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line
     async def forgotten() -> bool:
         return not await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'")
 
-    counter.loop.assignment.gone.clear()
+    counter.tenure.assignment.gone.clear()
     await until(forgotten)
     assert "ingress.stays" in counter.units
 
@@ -363,9 +363,9 @@ async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:
     await until(lambda: len(counter.units) == 14)
     for agency, value in (("new", b"v2"), ("old", b"v1"), ("new", b"v1"), ("old", b"v1")):
         await line.producer.send_and_wait(line.settings.topic(f"ingress.{agency}"), value, partition=0)
-    await until(lambda: len(counter.inputs) == 2 and counter.loop.assignment.stopped)
+    await until(lambda: len(counter.inputs) == 2 and counter.tenure.assignment.stopped)
     assert {i.body.agency for i in counter.inputs} == {"old"}
-    assert counter.loop.assignment.stopped["ingress.new"][0] == "newer-version"
+    assert counter.tenure.assignment.stopped["ingress.new"][0] == "newer-version"
     assert not counter.against
 
 

@@ -1,0 +1,263 @@
+"""Take the turns of one tenure, the life of one set of connections: own units, read, handle, commit one transaction, publish the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from referral.errors import Fenced, NewerVersion, Unavailable
+from referral.runtime import observe
+from referral.runtime.loop import attempts, lease, outbox, tables, timers
+from referral.runtime.loop.assignment import Assignment, monotonic
+from referral.runtime.loop.ledger import Ledger
+from referral.runtime.loop.pending import Pending
+from referral.runtime.loop.quarantine import WINDOW, Ceiling, QuarantineAway
+from referral.runtime.loop.reader import LIMIT, POLL, Reader
+from referral.runtime.loop.transaction import Done, Transaction
+from referral.runtime.loop.units import Place, Unit
+from referral.runtime.postgres import database
+from referral.runtime.service import Handle, Service
+from referral.runtime.settings import Settings
+from referral.wire import topics
+
+QUIET = 5.0
+"""Longest wait (ours, seconds) for a record that is handled alone: behind an open transaction none arrives, and other units wait."""
+STALL = 45.0
+"""Longest turn (seconds) for which leases are renewed. Statements and publications end after 30 s, so a longer turn means that a handler
+hangs: the heartbeat stops renewing the leases, so that another instance can take over."""
+
+
+@dataclass
+class Tenure:
+    """The turns on one set of connections. Nothing here outlives it but the ceiling.
+
+    health: receives the reasons why the instance is not ready.
+    ceiling: counts refused records, over all tenures.
+    ledger: None for a service that writes no topic.
+    gate: holds back alarms.
+    """
+
+    service: Service
+    settings: Settings
+    health: observe.Health
+    ceiling: Ceiling
+    tx: AsyncConnection
+    reader: Reader
+    producer: AIOKafkaProducer
+    ledger: Ledger | None
+    assignment: Assignment
+    transaction: Transaction
+    gate: timers.Gate = field(default_factory=timers.Gate)
+    _next_poll: float = 0.0
+    _waiting_since: dict[str, float] = field(default_factory=dict)
+    _progress_at: float = field(default_factory=monotonic)
+
+    def makes_progress(self) -> bool:
+        """Return whether the current turn is shorter than STALL, so that leases may be renewed."""
+        return monotonic() - self._progress_at < STALL
+
+    async def leave(self) -> None:
+        """Release the leases if the database answers within 2 s; otherwise they expire."""
+        try:
+            async with asyncio.timeout(2):
+                await self.tx.rollback()
+                await lease.leave(self.tx, self.settings.instance, list(self.assignment.units.values()))
+                await self.tx.commit()
+        except Exception:
+            return
+        finally:
+            self.assignment.units.clear()
+
+    async def step(self) -> None:
+        """Run one turn: own, read, then handle, commit and publish."""
+        self._progress_at = monotonic()
+        await self.assignment.update(monotonic())
+        if self.ledger and (own := await self.ledger.check(self.assignment.active().values(), monotonic())):
+            await self.turn(Pending(own=own))
+        pending = await self.read()
+        if any(unit.rows_alone_until is not None for unit in self.assignment.units.values()) and (pending.rows or pending.dues):
+            await self._handle_alone(pending)
+        elif pending:
+            await self.turn(pending)
+
+    async def read(self) -> Pending:
+        """Return the inputs that have arrived, at most LIMIT; empty after POLL seconds without any."""
+        for name, unit in self.assignment.active().items():
+            if unit.records_alone_until:
+                return await self._read_alone(name, unit)
+        wait = max(0.0, self._next_poll - monotonic())
+        records = await self.reader.take(wait)
+        if not (self.reader.wake.is_set() or monotonic() >= self._next_poll):
+            return Pending(records)
+        self.reader.wake.clear()
+        self._next_poll = monotonic() + POLL
+        parts = [u.partition for u in self.assignment.active().values() if u.partition is not None]
+        rows = await tables.rows(self.tx, parts, max(1, LIMIT - len(records)))
+        now, dues = await timers.due(self.tx, parts, self.service.waits_for, LIMIT) if parts else (0, [])
+        await self.tx.commit()
+        self._end_alone(Pending(rows=rows, dues=dues))
+        fire = await self._fire(now, dues, frozenset(place for _, place, _ in records))
+        if rows or fire:
+            self._next_poll = 0.0  # there may be more
+        return Pending(records, rows, fire)
+
+    async def _read_alone(self, name: str, unit: Unit) -> Pending:
+        """Return one record of a unit whose previous owner died, its attempt counted before decoding.
+
+        A record that does not arrive within QUIET seconds cannot have killed that owner, so the unit is read normally from then on.
+        """
+        at = {p: position[0] for p, position in unit.positions.items()} | await self.reader.reached()
+        unit.records_alone_until = {p: end for p, end in unit.records_alone_until.items() if at.get(p, 0) < end}
+        if unit.records_alone_until and monotonic() - self._waiting_since.setdefault(name, monotonic()) < QUIET:
+            taken = await self.reader.take_one(unit.records_alone_until)
+            if not taken:
+                return Pending()
+            self._waiting_since.pop(name)
+            return await self._count_attempt(Pending(taken))
+        unit.records_alone_until = {}
+        self._waiting_since.pop(name, None)
+        await self.assignment.assign()
+        return Pending()
+
+    async def _handle_alone(self, pending: Pending) -> None:
+        """Handle queue rows and alarms one by one, because one may kill the process.
+
+        Count an attempt, before decoding, for each one of a unit whose previous owner died.
+        """
+        if pending.records:
+            await self.turn(replace(pending, rows=[], dues=[]))
+        for item in replace(pending, records=[]).singly():
+            item = item.of(frozenset(self.assignment.active()))
+            if item and self.assignment.units[item.key()[0]].rows_alone_until is not None:
+                item = await self._count_attempt(item)
+            if item:
+                await self.turn(item)
+
+    def _end_alone(self, waiting: Pending) -> None:
+        """Handle rows and alarms of a unit normally again, once all from before the take-over are handled and none killed the process."""
+        for name, unit in self.assignment.active().items():
+            ours = waiting.of(frozenset({name}))
+            if (
+                unit.rows_alone_until is not None
+                and min([*(r.at for r in ours.rows), *(d.at for d in ours.dues), unit.rows_alone_until + 1]) > unit.rows_alone_until
+            ):
+                unit.rows_alone_until = None
+
+    async def _count_attempt(self, pending: Pending) -> Pending:
+        """Count an attempt of the single input, and mark it to be skipped when its attempts are exhausted."""
+        number = await attempts.begin(self.tx, *pending.key())
+        fallback = self.service.handler.fallback is not None
+        return replace(pending, attempt=number, skip=attempts.exhausted(number, bool(pending.records), fallback))
+
+    def _handle(self, pending: Pending) -> Handle:
+        """Return the service's fallback for an input at its last attempt, else its normal handler."""
+        handler = self.service.handler
+        return handler.fallback if pending.attempt == attempts.LAST and handler.fallback else handler.handle
+
+    async def _fire(self, now: int, dues: list[timers.Due], busy: frozenset[Place]) -> list[timers.Due]:
+        """Return the alarms that may fire; the others wait for their inputs.
+
+        now: batch clock, µs. dues: the due alarms. busy: places whose records this turn has yet to handle.
+        """
+        observe.ALARMS_OVERDUE.labels(self.service.name).set(len(dues))
+        unheld = self.gate.unheld(dues, monotonic())
+        unasked = self.gate.unasked(unheld)
+        if unasked:
+            ends = await self.reader.ends([p for n in unasked for p in self.assignment.places(f"p{n}")])
+            for n in unasked:
+                self.gate.barriers[n] = timers.Barrier(now, {p: end for p, end in ends.items() if p[1] == n})
+        read = {p: position[0] for u in self.assignment.active().values() for p, position in u.positions.items()}
+        if dues:
+            read |= {p: at for p, at in (await self.reader.reached()).items() if p not in busy and at > read.get(p, 0)}
+        fire = self.gate.ready(unheld, read)
+        if len(fire) < len(unheld):
+            self._next_poll = 0.0
+        return fire
+
+    async def turn(self, pending: Pending) -> None:
+        """Handle, commit, publish. When the handler raises, repeat with one input at a time, so that only the faulty input fails."""
+        await self._mark_first_batch(pending)
+        try:
+            done = await self._commit(pending, self._handle(pending))
+        except Exception as error:
+            if away(error):
+                raise
+            observe.log().warning("one at a time", service=self.service.name, kind=type(error).__name__, where=observe.where(error))
+            await self._singly(pending)
+        else:
+            await self.publish(done)
+
+    async def _mark_first_batch(self, pending: Pending) -> None:
+        """Mark the units that have their first batch of this tenure, before it begins."""
+        fresh = [unit for name, unit in self.assignment.active().items() if not unit.first_batch_started and name in pending.units()]
+        if fresh:
+            await lease.mark_first_batch(self.tx, fresh)
+            await self.tx.commit()
+            for unit in fresh:
+                unit.first_batch_started = True
+
+    async def _singly(self, pending: Pending) -> None:
+        """Handle the inputs one at a time. An input that raises again goes to the fallback."""
+        for item in pending.singly():
+            item = item.of(frozenset(self.assignment.active()))
+            if not item:
+                continue
+            try:
+                done = await self._commit(item, self._handle(item))
+            except Exception as error:
+                unit = item.records[0][0] if item.records else None
+                if isinstance(error, NewerVersion) and unit and unit.name.startswith(topics.INGRESS):
+                    self.assignment.stop(unit.name, "newer-version")
+                    continue
+                if away(error) or isinstance(error, NewerVersion) or self.service.handler.fallback is None:
+                    raise
+                observe.log().error("fallback", service=self.service.name, kind=type(error).__name__, where=observe.where(error))
+                done = await self._commit(item, self.service.handler.fallback)
+            await self.publish(done)
+
+    async def _commit(self, pending: Pending, handle: Handle) -> Done:
+        """Run the transaction, drop units that another instance took over, and report refused inputs."""
+        started = self._progress_at = monotonic()
+        done = await self.transaction.run(pending, self.assignment.active(), handle)
+        self.assignment.drop(done.held)
+        observe.BATCH_SECONDS.labels(self.service.name, "commit").observe(monotonic() - started)
+        for item in done.refused:
+            observe.QUARANTINED.labels(self.service.name, item.reason).inc()
+            at = {"topic": item.place[0], "partition": item.place[1], "offset": item.offset}
+            observe.log().error("quarantined", service=self.service.name, reason=item.reason, **at)
+            if item.ours or item.unit.startswith(topics.INGRESS):
+                self.ceiling.count(item.unit, monotonic())
+        if done.refused:
+            self._check_ceiling()
+        return done
+
+    def _check_ceiling(self) -> None:
+        """React to many quarantined records: stop an agency's unit for WINDOW seconds, or report not ready because a deploy may be bad."""
+        for unit in self.ceiling.reached(monotonic()):
+            if unit.startswith(topics.INGRESS):
+                self.assignment.stop(unit, "quarantine", monotonic() + WINDOW)
+            else:
+                self.health.red("quarantine", "too many records cannot be understood: is this deploy older than the writers?")
+
+    async def publish(self, done: Done) -> None:
+        """Publish the outbox blobs of this batch and confirm them, before the next batch begins."""
+        if not done.blobs or self.service.writes is None:
+            return
+        started = monotonic()
+        spans = await outbox.publish(self.producer, self.settings.topic(self.service.writes), done.blobs)
+        parts = {u.partition: u for u in self.assignment.units.values() if u.partition is not None}
+        await outbox.confirm(self.tx, self.service.writes, parts, done.blobs, spans)
+        observe.BATCH_SECONDS.labels(self.service.name, "publish").observe(monotonic() - started)
+        observe.RECORDS_OUT.labels(self.service.name).inc(sum(len(b.records) for b in done.blobs))
+
+
+def away(error: BaseException) -> bool:
+    """Return whether an error means that the database or broker is away, or another instance owns the unit: no single input caused it."""
+    return isinstance(
+        error, KafkaError | Fenced | Unavailable | QuarantineAway | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
+    ) or database.away(error)
