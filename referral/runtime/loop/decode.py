@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiokafka import ConsumerRecord
 from msgspec import Struct
@@ -23,9 +23,10 @@ from referral.runtime.loop.quarantine import Refused
 from referral.runtime.loop.quarantine import record as refused
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.sequence import NONE, Seen, Verdict, fingerprint, judge
+from referral.runtime.loop.tables import Row
 from referral.runtime.loop.units import ALL, Place
 from referral.runtime.postgres import queue
-from referral.runtime.service import Outcome
+from referral.runtime.service import Outcome, Service
 from referral.wire import codec, intake_key, seal, topics
 
 _POSITION = uuid.UUID("8f0c2f0e-54f7-4b1c-9d53-0c9f0f2c9a11")  # any fixed UUID: namespace of the ids of records that have no event id
@@ -40,13 +41,60 @@ class Opened:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """A batch in its transaction, between the fence and the commit.
+
+    pending: its records, queue rows and alarms, of the units in held.
+    held: units that are still ours.
+    now: batch clock, µs.
+    keys: case id → case key, of every case here; a case without a key is erased.
+    seen: last sequence of every case here, in each topic, after the records that were decoded.
+    read: the part of seen that these records changed.
+    inputs: the handler's inputs, in order.
+    refused: entries for the quarantine.
+    """
+
+    pending: Pending
+    held: frozenset[str]
+    now: int
+    keys: Mapping[str, bytes] = field(repr=False)
+    seen: Seen
+    read: Seen = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+def decode(state: BatchState, opened: list[Opened], intake: Collection[bytes], service: Service) -> BatchState:
+    """Return the batch with all its inputs: records of case topics, undecoded records, queue rows and due alarms, in this order.
+
+    opened: its records of case topics.
+    intake: intake's public keys; they prove an erasure.
+
+    NewerVersion: deploy this consumer first; nothing of the batch is applied.
+    """
+    records = _decode_records(opened, state.seen, state.keys, intake, service.name)
+    undecoded, unread = _undecoded(state.pending, service.one_unit)
+    queued, deadly = _queued(state.pending, state.keys)
+    inputs = (*state.inputs, *records.inputs, *undecoded, *queued)
+    seen = state.seen | records.read
+    dues = () if state.pending.skip else _dues(state.pending, {i.case_id for i in inputs}, service.writes or "", seen)
+    return replace(
+        state,
+        seen=seen,
+        read=state.read | records.read,
+        inputs=(*inputs, *dues),
+        refused=(*state.refused, *records.refused, *unread, *deadly),
+    )
+
+
 @dataclass(slots=True)
-class Decoded:
-    """The result of decoding a batch: inputs for the handler, records for the quarantine, and the last sequences that were read."""
+class _Records:
+    """The decoded records of case topics: inputs, quarantine entries, and the last sequences that they change."""
 
     inputs: list[Input] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
-    seen: Seen = field(default_factory=dict)
+    read: Seen = field(default_factory=dict)
 
 
 def open_all(taken: list[Taken], unread: bool) -> list[Opened]:
@@ -85,17 +133,9 @@ def raw(taken: Taken) -> Input:
     return Input(id=str(uuid.uuid5(_POSITION, name)), case_id="", body=body, source=_source(place, record))
 
 
-def decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> Decoded:
-    """Decide for each record, in order: input, repeat, or quarantine.
-
-    seen: last sequence of every case in the batch; updated in place.
-    keys: case id → case key, of the same cases.
-    intake: intake's public keys; they prove an erasure.
-    service: the service's name, for metrics.
-
-    NewerVersion: deploy this consumer first; nothing of the batch is applied.
-    """
-    out = Decoded()
+def _decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str) -> _Records:
+    """Decide for each record, in order: input, repeat, or quarantine. The arguments are those of `decode`; service: its name."""
+    out = _Records()
     for item in opened:
         _, place, record = item.taken
         if item.envelope is None:
@@ -104,7 +144,8 @@ def decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], 
         meta = item.envelope.meta
         at = (place[0], meta.case_id)
         print_ = fingerprint(record.value)
-        verdict = judge(seen.get(at, NONE), meta.case_seq, print_)
+        last = out.read.get(at) or seen.get(at, NONE)
+        verdict = judge(last, meta.case_seq, print_)
         if verdict is Verdict.REPEAT:
             observe.REPEATS.labels(service, place[0]).inc()
             continue
@@ -121,9 +162,9 @@ def decode_records(opened: list[Opened], seen: Seen, keys: Mapping[str, bytes], 
                 out.inputs.append(_lost(item, place[0], meta.case_seq, verdict.value))
             continue
         if verdict is Verdict.GAP:
-            out.inputs.append(_lost(item, place[0], seen.get(at, NONE).seq + 1, "gap"))
+            out.inputs.append(_lost(item, place[0], last.seq + 1, "gap"))
             observe.LOST.labels(service, place[0]).inc()
-        out.seen[at] = seen[at] = seen.get(at, NONE).after(meta.case_seq, print_, meta.drill)
+        out.read[at] = last.after(meta.case_seq, print_, meta.drill)
         if body is None:
             out.refused.append(refused(item.taken, reason, meta))
             out.inputs.append(_lost(item, place[0], meta.case_seq, reason))
@@ -163,13 +204,21 @@ def _source(place: Place, record: ConsumerRecord) -> Source:
     return Source(topic=place[0], partition=place[1], offset=record.offset)
 
 
-def queued_inputs(pending: Pending, keys: Mapping[str, bytes], refused: list[Refused]) -> list[Input]:
-    """Return the inputs of the queue rows. Drops rows of erased cases, and refuses rows that have killed the process too often."""
+def _undecoded(pending: Pending, one_unit: bool) -> tuple[list[Input], list[Refused]]:
+    """Return records of ingress topics, or of a service with one unit, as (undecoded inputs, quarantine entries)."""
+    taken = [t for t in pending.records if t[0].partition is None]
     if pending.skip:
-        for row in pending.rows:
-            number = topics.partition(row.case_id)
-            refused.append(Refused(f"p{number}", ("queue", number), row.n, row.body, "kills-process", row.case_id))
-        return []
+        return [], [refused(t, "kills-process") for t in taken]
+    if one_unit:  # audit logs undecodable batches too, because the topic holds them
+        return [raw(t) for t in taken], []
+    torn = [refused(t, t[2].reason) for t in taken if isinstance(t[2], Undecodable)]
+    return [raw(t) for t in taken if not isinstance(t[2], Undecodable)], torn
+
+
+def _queued(pending: Pending, keys: Mapping[str, bytes]) -> tuple[list[Input], list[Refused]]:
+    """Return the queue rows as (inputs, quarantine entries of those that have killed the process too often), without erased cases."""
+    if pending.skip:
+        return [], [_deadly(row) for row in pending.rows]
     out = []
     for row in pending.rows:
         try:
@@ -180,10 +229,16 @@ def queued_inputs(pending: Pending, keys: Mapping[str, bytes], refused: list[Ref
             continue
         body = codec.decode(row.type, row.fingerprint, plain)
         out.append(Input(id=row.id, case_id=row.case_id, body=body, source=Source(topic="queue"), at=row.at, drill=row.drill))
-    return out
+    return out, []
 
 
-def due_inputs(pending: Pending, busy: set[str], writes: str, seen: Seen) -> list[Input]:
+def _deadly(row: Row) -> Refused:
+    """Return the quarantine entry of a queue row that kills the process."""
+    number = topics.partition(row.case_id)
+    return Refused(f"p{number}", ("queue", number), row.n, row.body, "kills-process", row.case_id)
+
+
+def _dues(pending: Pending, busy: set[str], writes: str, seen: Seen) -> list[Input]:
     """Return the due alarms of cases without another input in this batch (busy): such an input may set the alarm anew.
 
     The cause id of an alarm contains the case's last sequence.
@@ -193,6 +248,8 @@ def due_inputs(pending: Pending, busy: set[str], writes: str, seen: Seen) -> lis
 
 def refused_by_handler(pending: Pending, outcome: Outcome) -> list[Refused]:
     """Return the quarantine entries of the ingress records that the handler refused."""
+    if not outcome.refused:
+        return []
     by_place = {(*t[1], t[2].offset): t for t in pending.records if t[0].name != ALL}
     return [
         quarantine.record(by_place[i.source.topic, i.source.partition, i.source.offset], reason)

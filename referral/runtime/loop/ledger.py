@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -15,7 +16,8 @@ from referral.domain.inputs import Input, RecordLost, Source, lost_input
 from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.loop import quarantine, writer_mark
-from referral.runtime.loop.decode import Decoded, Opened, open_all
+from referral.runtime.loop.decode import BatchState, Opened, open_all
+from referral.runtime.loop.quarantine import Refused
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.sequence import FAR, NONE, Seen, fingerprint
 from referral.runtime.loop.units import Unit
@@ -128,31 +130,38 @@ def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
     return open_all([t for t in own if not writer_mark.carries(secret, t[2].value, t[2].headers)], unread=False)
 
 
-def disown(foreign: list[Opened], seen: Seen, keys: Mapping[str, bytes], intake: Collection[bytes], service: str, out: Decoded) -> None:
+def disown(state: BatchState, foreign: list[Opened], intake: Collection[bytes], service: str) -> BatchState:
     """Log each foreign record. If its seal opens, readers accept it: then quarantine it, ask the case's desk and skip its sequence number.
 
     The next genuine record gets a higher number than the foreign one, so readers apply it and take it for no repeat and no fork.
 
-    seen: last sequences; updated in place.
-    keys: case id → case key.
+    state: the batch before it is decoded; returned with the inputs for the desks and the quarantine entries.
     intake: intake's public keys; they prove an erasure.
-    out: receives the quarantine entries and the inputs for the desks.
+    service: the service's name.
     """
+    inputs, refused, read = list[Input](), list[Refused](), Seen()
     for count, item in enumerate(foreign):
         _, place, record = item.taken
         observe.FOREIGN.labels(service, place[0]).inc()
         if count < LINES:
             at = {"topic": place[0], "partition": place[1], "offset": record.offset}
             observe.log().error("foreign record", service=service, hint=f"{service} did not write it; find out who did", **at)
-        if item.envelope is None or not opens(item.envelope, place[0], keys, intake):
+        if item.envelope is None or not opens(item.envelope, place[0], state.keys, intake):
             continue  # readers refuse it without our help
         meta = item.envelope.meta
-        out.refused.append(quarantine.record(item.taken, REASON, meta))
-        out.inputs.append(_desk_input(item, meta.case_id, meta.case_seq))
-        last = seen.get((place[0], meta.case_id), NONE)
+        refused.append(quarantine.record(item.taken, REASON, meta))
+        inputs.append(_desk_input(item, meta.case_id, meta.case_seq))
+        case = place[0], meta.case_id
+        last = read.get(case) or state.seen.get(case, NONE)
         if last.seq < meta.case_seq <= last.seq + FAR:
-            at_ = place[0], meta.case_id
-            out.seen[at_] = seen[at_] = last.after(meta.case_seq, fingerprint(record.value or b""), last.drill)
+            read[case] = last.after(meta.case_seq, fingerprint(record.value or b""), last.drill)
+    return replace(
+        state,
+        seen=state.seen | read,
+        read=state.read | read,
+        inputs=(*state.inputs, *inputs),
+        refused=(*state.refused, *refused),
+    )
 
 
 def _desk_input(item: Opened, case_id: str, seq: int) -> Input:

@@ -8,20 +8,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.inputs import Input
 from referral.errors import Fenced
 from referral.runtime import observe
-from referral.runtime.kafka.fetched import Undecodable
 from referral.runtime.keys import key_topic
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import attempts, decode, lease, ledger, outbox, quarantine, tables
-from referral.runtime.loop.decode import due_inputs, queued_inputs, refused_by_handler
-from referral.runtime.loop.outbox import Blob, compose
+from referral.runtime.loop.decode import BatchState, refused_by_handler
+from referral.runtime.loop.outbox import Blob, Record, compose
 from referral.runtime.loop.pending import Pending
 from referral.runtime.loop.quarantine import Refused
 from referral.runtime.loop.sequence import Seen
@@ -64,18 +62,24 @@ class Transaction:
     async def run(self, pending: Pending, units: Mapping[str, Unit], handle: Handle) -> Done:
         """Handle and commit one batch of inputs. Fenced: this instance owns none of the units any more."""
         async with self.tx.begin():
-            held, now = await lease.fence(self.tx, list(units.values()))
-            pending = pending.of(held)
-            if not held:
-                raise Fenced("every unit has another owner")
-            done = await self._fenced(pending, held, now, handle)
-        for name, positions in pending.moved().items():
+            held, now = await self._fence(units)
+            state = await self._decode(pending.of(held), held, now)
+            outcome = await self._handle(state, handle)
+            done = await self._store(state, outcome)
+        for name, positions in state.pending.moved().items():
             units[name].positions.update(positions)
             units[name].committed.update(positions)
         return done
 
-    async def _fenced(self, pending: Pending, held: frozenset[str], now: int, handle: Handle) -> Done:
-        """Decode, handle and store the inputs of the units that are still ours (held). now: batch clock, µs."""
+    async def _fence(self, units: Mapping[str, Unit]) -> tuple[frozenset[str], int]:
+        """Return (units that are still ours, batch clock in µs). Fenced: there are none."""
+        held, now = await lease.fence(self.tx, list(units.values()))
+        if not held:
+            raise Fenced("every unit has another owner")
+        return held, now
+
+    async def _decode(self, pending: Pending, held: frozenset[str], now: int) -> BatchState:
+        """Load keys and last sequences of the cases, and turn everything that waits into inputs. held, now: as `_fence` returned them."""
         opened = decode.open_all([t for t in pending.records if t[0].partition is not None], pending.skip)
         foreign = ledger.strangers(pending.own, self.secret)
         ids = (
@@ -83,82 +87,73 @@ class Transaction:
             | {r.case_id for r in pending.rows}
             | {d.case_id for d in pending.dues}
         )
-        seen: Seen = await tables.seen(self.tx, ids) if ids else {}
+        seen = await tables.seen(self.tx, ids) if ids else {}
         keys = await self.keys.load(self.tx, ids) if ids else {}
-        decoded = decode.decode_records(opened, seen, keys, self.intake, self.service.name)
-        ledger.disown(foreign, seen, keys, self.intake, self.service.name, decoded)
-        inputs = decoded.inputs + self._raw(pending, decoded.refused) + queued_inputs(pending, keys, decoded.refused)
-        inputs += [] if pending.skip else due_inputs(pending, {i.case_id for i in inputs}, self.service.writes or "", seen)
-        started = time.monotonic()
-        outcome = await handle(self.tx, Batch(now, tuple(inputs), keys, held)) if inputs else Outcome()
-        observe.BATCH_SECONDS.labels(self.service.name, "handle").observe(time.monotonic() - started)
-        for topic, count in Counter(i.source.topic for i in inputs).items():
-            observe.RECORDS_IN.labels(self.service.name, topic).inc(count)
-        refused = decoded.refused + refused_by_handler(pending, outcome)
-        blobs = await self._store(pending, outcome, decoded.seen, seen, keys, inputs, held, now)
-        if refused:  # published before the transaction commits the new positions, so that no refused record is lost
-            key = self.keys.hmac("quarantine")
-            await quarantine.write(self.producer, self.settings, key, self.service.name, now, refused)
-        return Done(held, blobs, refused)
-
-    def _raw(self, pending: Pending, refused: list[Refused]) -> list[Input]:
-        """Return records of ingress topics, or of a service with one unit, as undecoded inputs; add the others to refused."""
-        taken = [t for t in pending.records if t[0].partition is None]
-        if pending.skip:
-            refused += (quarantine.record(t, "kills-process") for t in taken)
-            return []
-        if not self.service.one_unit:  # audit logs undecodable batches too, because the topic holds them
-            refused += (quarantine.record(t, t[2].reason) for t in taken if isinstance(t[2], Undecodable))
-            taken = [t for t in taken if not isinstance(t[2], Undecodable)]
-        return [decode.raw(t) for t in taken]
-
-    async def _store(
-        self,
-        pending: Pending,
-        outcome: Outcome,
-        read: Seen,
-        seen: Seen,
-        keys: dict[str, bytes],
-        inputs: list[Input],
-        held: frozenset[str],
-        now: int,
-    ) -> list[Blob]:
-        """Write the results of the handler: outbox, sequences, alarms, queue and positions.
-
-        read: sequences that this batch read.
-        seen: last sequences of every case here, before the handler's events.
-        keys: case id → case key; both are extended by new cases.
-        held: units that are still ours.
-        now: batch clock, µs.
-        """
-        cases = {c.case_id for c, _ in outcome.emitted} | {case for case, _, _ in outcome.queued}
-        fresh = cases - {case for _, case in seen} - keys.keys()
-        if fresh:  # cases that the handler opened in this transaction
-            keys |= await self.keys.load(self.tx, fresh)
-            seen |= await tables.seen(self.tx, fresh)
-        records, last = compose(outcome.emitted, self.service.name, self.service.writes or "", now, keys, seen, self.secret)
-        foreign = {f"p{n}" for n in records} - held
+        state = BatchState(pending, held, now, keys, seen)
         if foreign:
-            raise ValueError(f"{self.service.name} emitted events on {sorted(foreign)}, which it does not own: enqueue there instead")
-        if self.service.writes == "referral-intake":  # the key of a new case must be on the key topic before the case's first event
-            born = [case for topic, case in last if (topic, case) not in seen]
-            if born:
-                await key_topic.keep(self.tx, self.producer, self.settings, born)
-        fired = {i.case_id: None for i in inputs if i.source.topic == "alarm"}
-        drills = {i.case_id for i in inputs if i.drill} | {case for (_, case), before in seen.items() if before.drill}
-        await tables.keep_seen(self.tx, read | last)
-        put_off = {d.case_id: now + attempts.PUT_OFF for d in pending.dues if pending.skip}
-        for case_id in put_off:
-            observe.QUARANTINED.labels(self.service.name, "kills-process").inc()
-            observe.log().error("alarm put off", service=self.service.name, case_id=case_id, seconds=attempts.PUT_OFF // 1_000_000)
-        await tables.alarms(self.tx, fired | put_off | outcome.alarms)
+            state = ledger.disown(state, foreign, self.intake, self.service.name)
+        return decode.decode(state, opened, self.intake, self.service)
+
+    async def _handle(self, state: BatchState, handle: Handle) -> Outcome:
+        """Run the handler, and count the inputs by topic."""
+        started = time.monotonic()
+        outcome = await handle(self.tx, Batch(state.now, state.inputs, state.keys, state.held)) if state.inputs else Outcome()
+        observe.BATCH_SECONDS.labels(self.service.name, "handle").observe(time.monotonic() - started)
+        for topic, count in Counter(i.source.topic for i in state.inputs).items():
+            observe.RECORDS_IN.labels(self.service.name, topic).inc(count)
+        return outcome
+
+    async def _store(self, state: BatchState, outcome: Outcome) -> Done:
+        """Write the results of the handler: sequences, alarms, queue, positions and outbox; then publish what was refused."""
+        state = await self._load_new_cases(state, outcome)
+        records, last = await self._compose(state, outcome)
+        pending = state.pending
+        await tables.keep_seen(self.tx, state.read | last)
+        await tables.alarms(self.tx, self._alarms(state, outcome))
         await tables.sent(self.tx, [r.id for r in pending.rows])
-        await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], keys)
+        drills = {i.case_id for i in state.inputs if i.drill} | {case for (_, case), before in state.seen.items() if before.drill}
+        await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], state.keys)
         await tables.positions(self.tx, pending.moved())
         if pending.attempt:
             await attempts.end(self.tx, pending.key()[0])
-        oldest = dict.fromkeys(records, now)
+        oldest = dict.fromkeys(records, state.now)
         for row in pending.rows:
             number = topics.partition(row.case_id)
-            oldest[number] = min(oldest.get(number, now), row.at)
-        return await outbox.keep(self.tx, records, oldest)
+            oldest[number] = min(oldest.get(number, state.now), row.at)
+        blobs = await outbox.keep(self.tx, records, oldest)
+        refused = [*state.refused, *refused_by_handler(pending, outcome)]
+        if refused:  # published before the transaction commits the new positions, so that no refused record is lost
+            key = self.keys.hmac("quarantine")
+            await quarantine.write(self.producer, self.settings, key, self.service.name, state.now, refused)
+        return Done(state.held, blobs, refused)
+
+    async def _load_new_cases(self, state: BatchState, outcome: Outcome) -> BatchState:
+        """Return the batch with the keys and sequences of the cases that the handler opened in this transaction too."""
+        cases = {c.case_id for c, _ in outcome.emitted} | {case for case, _, _ in outcome.queued}
+        fresh = cases - {case for _, case in state.seen} - state.keys.keys()
+        if not fresh:
+            return state
+        keys = {**state.keys, **await self.keys.load(self.tx, fresh)}
+        return replace(state, keys=keys, seen=state.seen | await tables.seen(self.tx, fresh))
+
+    async def _compose(self, state: BatchState, outcome: Outcome) -> tuple[dict[int, list[Record]], Seen]:
+        """Return (partition → records to publish, last sequences) of the emitted events. ValueError: a unit of theirs is not ours."""
+        writes = self.service.writes or ""
+        records, last = compose(outcome.emitted, self.service.name, writes, state.now, state.keys, state.seen, self.secret)
+        foreign = {f"p{n}" for n in records} - state.held
+        if foreign:
+            raise ValueError(f"{self.service.name} emitted events on {sorted(foreign)}, which it does not own: enqueue there instead")
+        if writes == "referral-intake":  # the key of a new case must be on the key topic before the case's first event
+            born = [case for topic, case in last if (topic, case) not in state.seen]
+            if born:
+                await key_topic.keep(self.tx, self.producer, self.settings, born)
+        return records, last
+
+    def _alarms(self, state: BatchState, outcome: Outcome) -> dict[str, int | None]:
+        """Return case → its next alarm, µs; None clears it. An alarm that kills the process is put off, and logged."""
+        fired: dict[str, int | None] = {i.case_id: None for i in state.inputs if i.source.topic == "alarm"}
+        put_off = {d.case_id: state.now + attempts.PUT_OFF for d in state.pending.dues if state.pending.skip}
+        for case_id in put_off:
+            observe.QUARANTINED.labels(self.service.name, "kills-process").inc()
+            observe.log().error("alarm put off", service=self.service.name, case_id=case_id, seconds=attempts.PUT_OFF // 1_000_000)
+        return fired | put_off | outcome.alarms
