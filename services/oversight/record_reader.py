@@ -39,7 +39,7 @@ class RecordReader:
         NewerVersion: a newer program wrote a record; nothing may be counted until that version is deployed here.
         """
         for record in records:
-            place = record.taken[1]
+            place = record.taken.place
             if record.envelope is None:
                 self._met["foreign" if record.reason == "foreign" else "unreadable"].append(self._time.get(place, 0))
                 continue
@@ -67,7 +67,7 @@ class RecordReader:
         """Note a record. Return the reason if it cannot be counted, else an empty string."""
         assert record.envelope is not None
         meta = record.envelope.meta
-        case, print_ = (topic, meta.case_id), fingerprint(record.taken[2].value)
+        case, print_ = (topic, meta.case_id), fingerprint(record.taken.record.value)
         last = self._seen.get(case, NONE)
         verdict = judge(last, meta.case_seq, print_)
         if verdict in (Verdict.REPEAT, Verdict.FORK):

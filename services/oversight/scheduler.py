@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import decode
+from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Place, Unit
 from referral.runtime.observe import Health, log
 from referral.runtime.postgres import clock, database
@@ -114,11 +115,11 @@ class ReleaseScheduler:
     async def take(self, messages: Sequence[Any]) -> None:
         """Read a batch of records: one query for their keys, then count each. Hole: a record is missing."""
         async with self._turn:
-            opened = decode.open_all([(UNIT, place, message) for place, message in await self._new(messages)], unread=False)
+            opened = decode.open_all([Taken(UNIT, place, message) for place, message in await self._new(messages)], unread=False)
             keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
             self.reading.take(opened, keys)
             for record in opened if self.settings.drill_clock else ():
-                READ.labels(record.taken[1][0]).inc()
+                READ.labels(record.taken.place[0]).inc()
 
     async def _new(self, messages: Sequence[Any]) -> list[tuple[Place, Any]]:
         """Return each offset once: nothing is committed, so a rebalanced group begins at the beginning."""

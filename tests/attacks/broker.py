@@ -14,6 +14,7 @@ from referral.runtime.kafka.fetched import Bytes, Fetched
 from referral.runtime.keys import key_topic
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import decode
+from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Unit
 from referral.runtime.policy_feed import Chain
 from referral.wire import codec, headers, policy_digest
@@ -39,8 +40,8 @@ def a_batch(kind: Callable[[random.Random], bytes]) -> Noticed:
     if [found[0].value, found[-1].value] != [GOOD, GOOD]:
         return {}
     [one] = found[1:-1]
-    opened = decode.open_all([(Unit("p0", 1, {}), (HERE.topic, 0), one)], unread=False)[0]
-    kept = decode.raw((Unit("all", 1, {}), (HERE.topic, 0), one)).body
+    opened = decode.open_all([Taken(Unit("p0", 1, {}), (HERE.topic, 0), one)], unread=False)[0]
+    kept = decode.raw(Taken(Unit("all", 1, {}), (HERE.topic, 0), one)).body
     return {READER: f"quarantined as {opened.reason} at offset {one.offset}", AUDIT: f"kept with headers {[n for n, _ in kept.headers]}"}  # type: ignore[union-attr]
 
 

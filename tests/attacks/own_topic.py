@@ -13,6 +13,7 @@ from referral.domain.events import Meta, RungFailed
 from referral.runtime.kafka.publish import Span
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.loop import ledger, outbox, writer_mark
+from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.sequence import fingerprint
 from referral.runtime.loop.units import Unit
 from referral.runtime.recovery.topic_snapshot import Tape
@@ -46,8 +47,8 @@ def record(seq: int, *, key: bytes = KEY, by_owner: bool = False) -> ConsumerRec
 def owner(records: Sequence[ConsumerRecord]) -> str:
     """What the topic's owner says of what its acknowledgements do not cover."""
     unit = Unit(f"p{PARTITION}", 1, {})
-    found = ledger.strangers([(unit, (TOPIC, PARTITION), r) for r in records], SECRETS[TOPIC])
-    return f"foreign record at {TOPIC}[{PARTITION}]@{found[0].taken[2].offset}, and {len(found) - 1} more" if found else ""
+    found = ledger.strangers([Taken(unit, (TOPIC, PARTITION), r) for r in records], SECRETS[TOPIC])
+    return f"foreign record at {TOPIC}[{PARTITION}]@{found[0].taken.record.offset}, and {len(found) - 1} more" if found else ""
 
 
 def recover(records: Sequence[ConsumerRecord]) -> str:

@@ -39,6 +39,14 @@ AGAIN = 30.0
 """Seconds (ours) before the retry of a unit that could not begin: longer than TOGETHER, so that every other unit has its turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The reason why a unit is not read. cause: one of CAUSES. until: monotonic second of the retry."""
+
+    cause: str
+    until: float
+
+
 @dataclass(slots=True)
 class Assignment:
     """The leases of one instance.
@@ -46,8 +54,8 @@ class Assignment:
     book: a consumer that also reads uncommitted records.
     counts: number of partitions by topic.
     units: owned units by name; shared with the heartbeat.
-    stopped: units that are owned and not read → (cause, monotonic second of the retry).
-    resting: units that are not owned because they could not begin → (cause, monotonic second of the retry).
+    stopped: units that are owned and not read.
+    resting: units that are not owned because they could not begin.
     gone: units of agencies without a topic, or not in the directory → monotonic second at which their lease rows are deleted.
     """
 
@@ -61,8 +69,8 @@ class Assignment:
     keys: Keys
     counts: dict[str, int]
     units: dict[str, Unit] = field(default_factory=dict)
-    stopped: dict[str, tuple[str, float]] = field(default_factory=dict)
-    resting: dict[str, tuple[str, float]] = field(default_factory=dict)
+    stopped: dict[str, Stop] = field(default_factory=dict)
+    resting: dict[str, Stop] = field(default_factory=dict)
     gone: dict[str, float] = field(default_factory=dict)
     _ingress: list[str] = field(default_factory=list)
     _next_survey: float = 0.0
@@ -85,7 +93,7 @@ class Assignment:
 
     def stop(self, name: str, cause: str, until: float = FOREVER) -> None:
         """Stop reading a unit until the monotonic second `until`; an operator must look. cause: one of CAUSES."""
-        self.stopped[name] = (cause, until)
+        self.stopped[name] = Stop(cause, until)
         self._stale = True
         observe.log().error("unit stopped", service=self.service.name, unit=name, reason=cause)
         self._report()
@@ -144,10 +152,10 @@ class Assignment:
 
     def _retry(self, mono: float) -> None:
         """End the rest of units that may be claimed again, and the stop of units whose time is over or that are no longer ours."""
-        if any(mono >= until for _, until in self.resting.values()):
-            self.resting = {name: held for name, held in self.resting.items() if mono < held[1]}
+        if any(mono >= rest.until for rest in self.resting.values()):
+            self.resting = {name: rest for name, rest in self.resting.items() if mono < rest.until}
             self._report()
-        for name in [n for n, (_, until) in self.stopped.items() if mono >= until or n not in self.units]:
+        for name in [n for n, stop in self.stopped.items() if mono >= stop.until or n not in self.units]:
             del self.stopped[name]
             self._stale = True
             self._report()
@@ -184,13 +192,12 @@ class Assignment:
 
     async def _claim(self, name: str) -> Unit | None:
         """Take over one unit; None: another instance was quicker."""
-        row = await lease.take(self.tx, self.settings.instance, name)
+        claim = await lease.take(self.tx, self.settings.instance, name)
         await self.tx.commit()
-        if row is None:
+        if claim is None:
             return None
-        epoch, positions, suspect_until = row
         self.stopped.pop(name, None)
-        return Unit(name, epoch, positions, rows_alone_until=suspect_until, committed=dict(positions))
+        return Unit(name, claim.epoch, claim.positions, rows_alone_until=claim.suspect_until, committed=dict(claim.positions))
 
     async def _begin(self, taken: list[Unit], mono: float) -> None:
         """Run the take-over checks before reading, then publish what the previous owner committed and did not publish."""
@@ -206,7 +213,7 @@ class Assignment:
                 observe.log().error("unit cannot begin", service=self.service.name, unit=unit.name)
                 failed.append(unit)
         for unit in failed:
-            self.resting[unit.name] = ("unreadable", mono + AGAIN)
+            self.resting[unit.name] = Stop("unreadable", mono + AGAIN)
         await self._release([*failed, *late])
         self._report()
         observe.log().info("took over", service=self.service.name, count=len(taken) - len(failed) - len(late))
@@ -275,7 +282,7 @@ class Assignment:
 
         A broken topic of one agency must not make the service not ready for all others (docs/decisions/0019).
         """
-        idle = {name: cause for name, (cause, _) in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
+        idle = {name: stop.cause for name, stop in (self.resting | self.stopped).items()} | dict.fromkeys(self.gone, "topic-gone")
         for cause in CAUSES:
             observe.REWOUND.labels(self.service.name, cause).set(sum(c == cause for c in idle.values()))
         ours = {name: cause for name, cause in idle.items() if not name.startswith(topics.INGRESS)}

@@ -206,13 +206,13 @@ def _source(place: Place, record: ConsumerRecord) -> Source:
 
 def _undecoded(pending: Pending, one_unit: bool) -> tuple[list[Input], list[Refused]]:
     """Return records of ingress topics, or of a service with one unit, as (undecoded inputs, quarantine entries)."""
-    taken = [t for t in pending.records if t[0].partition is None]
+    taken = [t for t in pending.records if t.unit.partition is None]
     if pending.skip:
         return [], [refused(t, "kills-process") for t in taken]
     if one_unit:  # audit logs undecodable batches too, because the topic holds them
         return [raw(t) for t in taken], []
-    torn = [refused(t, t[2].reason) for t in taken if isinstance(t[2], Undecodable)]
-    return [raw(t) for t in taken if not isinstance(t[2], Undecodable)], torn
+    torn = [refused(t, t.record.reason) for t in taken if isinstance(t.record, Undecodable)]
+    return [raw(t) for t in taken if not isinstance(t.record, Undecodable)], torn
 
 
 def _queued(pending: Pending, keys: Mapping[str, bytes]) -> tuple[list[Input], list[Refused]]:
@@ -250,7 +250,7 @@ def refused_by_handler(pending: Pending, outcome: Outcome) -> list[Refused]:
     """Return the quarantine entries of the ingress records that the handler refused."""
     if not outcome.refused:
         return []
-    by_place = {(*t[1], t[2].offset): t for t in pending.records if t[0].name != ALL}
+    by_place = {(*t.place, t.record.offset): t for t in pending.records if t.unit.name != ALL}
     return [
         quarantine.record(by_place[i.source.topic, i.source.partition, i.source.offset], reason)
         for i, reason in outcome.refused

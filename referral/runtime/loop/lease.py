@@ -92,6 +92,18 @@ class Survey:
         return -(-len(self.units) // max(1, self.alive))
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease as it was taken over.
+
+    suspect_until: the batch clock, µs, if the previous owner died in its first batch with these positions; else None.
+    """
+
+    epoch: int
+    positions: dict[Place, Position]
+    suspect_until: int | None
+
+
 async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
     """Record that this instance is alive, insert rows for new units, and return the survey. me: the instance's id."""
     await tx.execute(_ALIVE, {"me": me})
@@ -101,10 +113,9 @@ async def survey(tx: AsyncConnection, me: str, units: list[str]) -> Survey:
     return Survey(alive, tuple(every), tuple(free))
 
 
-async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place, Position], int | None] | None:
-    """Take over an expired lease. Return (epoch, positions, suspicion); None: another instance was quicker.
+async def take(tx: AsyncConnection, me: str, unit: str) -> Claim | None:
+    """Take over an expired lease. None: another instance was quicker.
 
-    suspicion: the batch clock, µs, if the previous owner died in its first batch with these positions; else None.
     A row that stays locked past its lease belongs to a stopped process: its backend is terminated, and the retry gets the row.
     """
     try:
@@ -116,7 +127,7 @@ async def take(tx: AsyncConnection, me: str, unit: str) -> tuple[int, dict[Place
         await tx.rollback()
         await tx.execute(_STOPPED, {"unit": unit})
         return None
-    return None if row is None else (row[0], _positions(row[1]), row[2])
+    return None if row is None else Claim(row[0], _positions(row[1]), row[2])
 
 
 async def fence(tx: AsyncConnection, units: list[Unit]) -> tuple[frozenset[str], int]:

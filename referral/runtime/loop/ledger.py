@@ -91,7 +91,7 @@ class Ledger:
         for tp, unit in places.items():
             unit.explained = max(unit.explained, read_to.get(tp, 0))
             unit.suspect = tp in ranges and unit.explained < ranges[tp][1]
-        return [(places[tp], (self._writes, tp.partition), record) for tp, records in records_of.items() for record in records]
+        return [Taken(places[tp], (self._writes, tp.partition), record) for tp, records in records_of.items() for record in records]
 
     def _start(self, unit: Unit) -> int:
         """Return the offset behind the last record of a unit whose writer is known."""
@@ -127,7 +127,7 @@ async def read(
 
 def strangers(own: list[Taken], secret: bytes) -> list[Opened]:
     """Return the records that the service did not write. own: records of its own topic. secret: its writer secret."""
-    return open_all([t for t in own if not writer_mark.carries(secret, t[2].value, t[2].headers)], unread=False)
+    return open_all([t for t in own if not writer_mark.carries(secret, t.record.value, t.record.headers)], unread=False)
 
 
 def disown(state: BatchState, foreign: list[Opened], intake: Collection[bytes], service: str) -> BatchState:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.tables import Row
 from referral.runtime.loop.timers import Due
 from referral.runtime.loop.units import Place, Position, digest
 from referral.wire import topics
+
+
+class InputKey(NamedTuple):
+    """The identity of an input whose attempts are counted. For a queue row or an alarm, place and offset are made up."""
+
+    unit: str
+    place: Place
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +40,30 @@ class Pending:
     def __bool__(self) -> bool:
         return bool(self.records or self.rows or self.dues or self.own)
 
-    def key(self) -> tuple[str, Place, int]:
-        """Return unit, place and offset of the single input here. For a queue row or an alarm, they are made up to identify it."""
+    def key(self) -> InputKey:
+        """Return the key of the single input here."""
         if self.records:
             unit, place, record = self.records[0]
-            return unit.name, place, record.offset
+            return InputKey(unit.name, place, record.offset)
         if self.rows:
             number = topics.partition(self.rows[0].case_id)
-            return f"p{number}", ("queue", number), self.rows[0].n
+            return InputKey(f"p{number}", ("queue", number), self.rows[0].n)
         due = self.dues[0]
-        return f"p{due.partition}", (f"alarm {due.case_id}", due.partition), due.at
+        return InputKey(f"p{due.partition}", (f"alarm {due.case_id}", due.partition), due.at)
 
     def units(self) -> frozenset[str]:
         """Return the units that these inputs belong to."""
         parts = {topics.partition(row.case_id) for row in self.rows} | {due.partition for due in self.dues}
-        return frozenset({taken[0].name for taken in (*self.records, *self.own)} | {f"p{number}" for number in parts})
+        return frozenset({taken.unit.name for taken in (*self.records, *self.own)} | {f"p{number}" for number in parts})
 
     def of(self, units: frozenset[str]) -> Pending:
         """Return only the inputs of these units."""
         return replace(
             self,
-            records=[t for t in self.records if t[0].name in units],
+            records=[t for t in self.records if t.unit.name in units],
             rows=[r for r in self.rows if f"p{topics.partition(r.case_id)}" in units],
             dues=[d for d in self.dues if f"p{d.partition}" in units],
-            own=[t for t in self.own if t[0].name in units],
+            own=[t for t in self.own if t.unit.name in units],
         )
 
     def singly(self) -> Iterator[Pending]:
@@ -68,7 +77,7 @@ class Pending:
     def moved(self) -> dict[str, dict[Place, Position]]:
         """Return unit → its positions after these inputs."""
         out: dict[str, dict[Place, Position]] = {}
-        for (unit, place), record in {(t[0].name, t[1]): t for t in (*self.own, *self.records)}.items():
-            positions = out.setdefault(unit, dict(record[0].positions))
-            positions[place] = (record[2].offset + 1, digest(record[2].key, record[2].value))
+        for unit, place, record in {(t.unit.name, t.place): t for t in (*self.own, *self.records)}.values():
+            positions = out.setdefault(unit.name, dict(unit.positions))
+            positions[place] = (record.offset + 1, digest(record.key, record.value))
         return out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -13,7 +15,23 @@ from referral.runtime.settings import Settings
 
 LIMIT = 1000  # inputs of one transaction
 POLL = 0.2  # seconds between two polls of queue and alarms without a notification
-Taken = tuple[Unit, Place, ConsumerRecord]
+
+
+class Taken(NamedTuple):
+    """A record as it was read, with the unit that reads its place."""
+
+    unit: Unit
+    place: Place
+    record: ConsumerRecord
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """The reading of one place. offset: the next one to return."""
+
+    unit: Unit
+    place: Place
+    offset: int
 
 
 class Reader:
@@ -26,7 +44,7 @@ class Reader:
     def __init__(self, consumer: AIOKafkaConsumer, probe: AIOKafkaConsumer, settings: Settings, service: str) -> None:
         self.consumer, self.probe, self._settings, self._service = consumer, probe, settings, service
         self.wake = asyncio.Event()
-        self._at: dict[TopicPartition, tuple[Unit, Place, int]] = {}
+        self._at: dict[TopicPartition, _Cursor] = {}
         self._fetch: asyncio.Task[dict[TopicPartition, list[ConsumerRecord]]] | None = None
 
     def tp(self, place: Place) -> TopicPartition:
@@ -36,13 +54,13 @@ class Reader:
     async def assign(self, units: Iterable[tuple[Unit, tuple[Place, ...]]]) -> None:
         """Read exactly these units, each from its committed position; buffered records are dropped."""
         await self.halt()
-        self._at = {self.tp(p): (unit, p, unit.positions.get(p, (0, ""))[0]) for unit, places in units for p in places}
+        self._at = {self.tp(p): _Cursor(unit, p, unit.positions.get(p, (0, ""))[0]) for unit, places in units for p in places}
         if not self._at:
             self.consumer.unsubscribe()
             return
         self.consumer.assign(list(self._at))
-        for tp, (_, _, offset) in self._at.items():
-            self.consumer.seek(tp, offset)
+        for tp, cursor in self._at.items():
+            self.consumer.seek(tp, cursor.offset)
 
     async def halt(self) -> None:
         """Cancel the fetch under way; a later fetch returns its records again."""
@@ -78,22 +96,22 @@ class Reader:
         for tp, records in fetched.items():
             if tp not in self._at:
                 continue
-            unit, place, offset = self._at[tp]
-            records = [r for r in records if r.offset >= offset]
+            cursor = self._at[tp]
+            records = [r for r in records if r.offset >= cursor.offset]
             if not records:
                 continue
-            out += ((unit, place, record) for record in records)
-            self._at[tp] = (unit, place, records[-1].offset + 1)
+            out += [Taken(cursor.unit, cursor.place, record) for record in records]
+            cursor.offset = records[-1].offset + 1
             mark = self.consumer.highwater(tp)
             if mark is not None:
-                observe.LAG.labels(self._service, *map(str, place)).set(mark - records[-1].offset - 1)
+                observe.LAG.labels(self._service, *map(str, cursor.place)).set(mark - records[-1].offset - 1)
         return out
 
     async def reached(self) -> dict[Place, int]:
         """Return the next offset of each place: after every returned record and after transaction markers, which are no records."""
         if self._fetch is not None and self._fetch.done():
             return {}  # its records are not returned yet
-        return {place: await self.consumer.position(tp) for tp, (_, place, _) in self._at.items()}
+        return {cursor.place: await self.consumer.position(tp) for tp, cursor in self._at.items()}
 
     async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """Return the current end offsets of these places, from the broker."""

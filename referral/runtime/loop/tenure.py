@@ -133,7 +133,7 @@ class Tenure:
             await self.turn(replace(pending, rows=[], dues=[]))
         for item in replace(pending, records=[]).singly():
             item = item.of(frozenset(self.assignment.active()))
-            if item and self.assignment.units[item.key()[0]].rows_alone_until is not None:
+            if item and self.assignment.units[item.key().unit].rows_alone_until is not None:
                 item = await self._count_attempt(item)
             if item:
                 await self.turn(item)
@@ -210,7 +210,7 @@ class Tenure:
             try:
                 done = await self._commit(item, self._handle(item))
             except Exception as error:
-                unit = item.records[0][0] if item.records else None
+                unit = item.records[0].unit if item.records else None
                 if isinstance(error, NewerVersion) and unit and unit.name.startswith(topics.INGRESS):
                     self.assignment.stop(unit.name, "newer-version")
                     continue

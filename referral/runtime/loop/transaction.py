@@ -80,7 +80,7 @@ class Transaction:
 
     async def _decode(self, pending: Pending, held: frozenset[str], now: int) -> BatchState:
         """Load keys and last sequences of the cases, and turn everything that waits into inputs. held, now: as `_fence` returned them."""
-        opened = decode.open_all([t for t in pending.records if t[0].partition is not None], pending.skip)
+        opened = decode.open_all([t for t in pending.records if t.unit.partition is not None], pending.skip)
         foreign = ledger.strangers(pending.own, self.secret)
         ids = (
             {o.envelope.meta.case_id for o in (*opened, *foreign) if o.envelope}
@@ -115,7 +115,7 @@ class Transaction:
         await tables.enqueue(self.tx, [(*row, row[0] in drills) for row in outcome.queued], state.keys)
         await tables.positions(self.tx, pending.moved())
         if pending.attempt:
-            await attempts.end(self.tx, pending.key()[0])
+            await attempts.end(self.tx, pending.key().unit)
         oldest = dict.fromkeys(records, state.now)
         for row in pending.rows:
             number = topics.partition(row.case_id)

@@ -169,7 +169,7 @@ async def _stops(line: Stack, cause: str, unit: str = "p0") -> Counter:
     b = line.counter("b")
     b.start()
     await until(lambda: "stopped" in b.against)
-    assert b.tenure.assignment.stopped[unit][0] == cause
+    assert b.tenure.assignment.stopped[unit].cause == cause
     return b
 
 
@@ -291,7 +291,7 @@ async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack) -
     for _ in range(MANY):
         await send("broken", b"bad")
     await until(lambda: counter.tenure.assignment.stopped)
-    assert counter.tenure.assignment.stopped["ingress.broken"][0] == "quarantine"
+    assert counter.tenure.assignment.stopped["ingress.broken"].cause == "quarantine"
     assert not counter.against, "that agency's topic waits; the doors stay open for all others"
     await send("broken", b"after")
     await send("well", b"meanwhile")
@@ -365,7 +365,7 @@ async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:
         await line.producer.send_and_wait(line.settings.topic(f"ingress.{agency}"), value, partition=0)
     await until(lambda: len(counter.inputs) == 2 and counter.tenure.assignment.stopped)
     assert {i.body.agency for i in counter.inputs} == {"old"}
-    assert counter.tenure.assignment.stopped["ingress.new"][0] == "newer-version"
+    assert counter.tenure.assignment.stopped["ingress.new"].cause == "newer-version"
     assert not counter.against
 
 

@@ -13,6 +13,7 @@ from referral.domain.inputs import Input, Raw, Source
 from referral.proof.entry import Kind, digest, leaf
 from referral.runtime.kafka.fetched import MARK, NAMELESS, TORN, Bytes, Fetched
 from referral.runtime.loop import decode
+from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Unit
 from referral.wire import codec, headers, policy_digest, seal, topics
 from referral.wire import leaf as wire
@@ -132,7 +133,7 @@ def test_a_batch_that_nobody_decodes_is_kept_with_why_and_a_header_name_that_is_
     torn, odd = malformed.deltas(random.Random(1)), malformed.batch(malformed.record(headers=((b"\xff", b"1"),)), base=2)
     found = list(Fetched(TopicPartition(TOPIC, PARTITION), Bytes(torn + odd), None, 0, None, None, True, 1))
     unit = Unit("all", 1, {})
-    entries = ingest([decode.raw((unit, (TOPIC, PARTITION), one)) for one in found], Known()).entries
+    entries = ingest([decode.raw(Taken(unit, (TOPIC, PARTITION), one)) for one in found], Known()).entries
     assert [(e.kind, e.offset) for e in entries] == [(Kind.UNREADABLE, 1), (Kind.UNREADABLE, 2)]
     assert dict(entries[0].headers)[MARK] == TORN.encode() and entries[0].value == torn
     assert entries[1].headers == tuple(zip(NAMELESS, (b"\xff", b"1"), strict=True))

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from referral.domain import events as e
 from referral.runtime.loop.decode import Opened
+from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Unit
 from referral.runtime.policy_feed import Bundle
 from referral.wire import codec, seal
@@ -79,7 +80,7 @@ class Office:
             value = seal.seal(KEY, topic, meta, codec.encode(body), bytes(seal.NONCE))
             kafka = ConsumerRecord(topic, 0, self.offset, 0, 0, None, value, None, 0, len(value), [])
             self.offset += 1
-            self.reading.take([Opened((Unit("all", 0, {}), (topic, 0), kafka), seal.open(value))], {meta.case_id: KEY})
+            self.reading.take([Opened(Taken(Unit("all", 0, {}), (topic, 0), kafka), seal.open(value))], {meta.case_id: KEY})
 
     def makes(self, month: str) -> list[Release]:
         made = self.making.make(self.made, month)

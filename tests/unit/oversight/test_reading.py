@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 from msgspec.structs import replace
 
 from referral.runtime.loop.decode import open_all
+from referral.runtime.loop.reader import Taken
 from referral.runtime.loop.units import Unit
 from referral.wire import codec, seal
 from referral.wire.topics import partition
@@ -42,7 +43,7 @@ class Topics:
         place = topic, PARTITION
         record = ConsumerRecord(topic, PARTITION, self.ends[place], 0, 0, CASE.encode(), value, None, 0, 0, ())
         self.ends[place] += 1
-        self.reading.take(open_all([(OF_NOBODY, place, record)], unread=False), {CASE: KEY} if known else {})
+        self.reading.take(open_all([Taken(OF_NOBODY, place, record)], unread=False), {CASE: KEY} if known else {})
 
 
 RECORDS = told(*CALM)
