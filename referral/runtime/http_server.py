@@ -160,14 +160,14 @@ def _alive() -> Answer:
 
 def _ready(health: observe.Health) -> Answer:
     """Answer whether the service is ready; for a load balancer, and for everybody."""
-    ready = not health.against()
+    ready = not health.not_ready()
     return (200 if ready else 503), "application/json", json.encode({"ready": ready})
 
 
 def _why(health: observe.Health) -> Answer:
-    """Answer whether the service is ready, with the reasons against it; for operators."""
-    against = health.against()
-    return (503 if against else 200), "application/json", json.encode({"ready": not against, "not_ready": against})
+    """Answer whether the service is ready, with the reasons why not; for operators."""
+    reasons = health.not_ready()
+    return (503 if reasons else 200), "application/json", json.encode({"ready": not reasons, "not_ready": reasons})
 
 
 def _metrics() -> Answer:
@@ -205,7 +205,7 @@ def server(health: observe.Health, app: ASGIApp | None, *, proxy: str = "") -> u
 
 
 def inner(health: observe.Health) -> uvicorn.Server:
-    """Return the server for operators: /readyz with the reasons against readiness, and /metrics for Prometheus. It is not started."""
+    """Return the server for operators: /readyz with the reasons for not being ready, and /metrics for Prometheus. It is not started."""
     return _server(Doors({"/healthz": _alive, "/readyz": lambda: _why(health), "/metrics": _metrics}, None))
 
 

@@ -158,23 +158,23 @@ def log() -> Any:
 
 
 class Health:
-    """Readiness: the service is ready when there is no reason against it. also: returns the service's own reasons."""
+    """Readiness: the service is ready when there is no reason why not. also: returns the service's own reasons."""
 
     def __init__(self, also: Callable[[], Mapping[str, str]] = dict) -> None:
-        self._against: dict[str, str] = {"start": "starting"}
+        self._not_ready: dict[str, str] = {"start": "starting"}
         self._also = also
 
     def red(self, what: str, why: str) -> None:
         """Add a reason for not being ready. what: its word; why: what an operator can do."""
-        if self._against.get(what) != why:
+        if self._not_ready.get(what) != why:
             log().warning("not ready", reason=what, hint=why)
-        self._against[what] = why
+        self._not_ready[what] = why
 
     def green(self, what: str) -> None:
         """Remove a reason."""
-        if self._against.pop(what, None):
+        if self._not_ready.pop(what, None):
             log().info("ready again", reason=what)
 
-    def against(self) -> dict[str, str]:
+    def not_ready(self) -> dict[str, str]:
         """Return the reasons for not being ready: word → what an operator can do."""
-        return {**self._against, **self._also()}
+        return {**self._not_ready, **self._also()}

@@ -24,7 +24,7 @@ async def serve(service: Service, settings: Settings, app: ASGIApp | None, backg
     """Run a service whose work is the consumer loop. Ends and raises as `stand` does."""
     observe.configure()
     erasure_tag.needed_keys(settings)
-    health = observe.Health(service.against)
+    health = observe.Health(service.not_ready)
     engine = database.engine(settings, service.name, size=4)
     loop = Loop(service, settings, engine, case_keys.read(settings.master_key_file), health)
     try:

@@ -79,7 +79,7 @@ class Service:
     agencies: returns the agencies whose `ingress.<agency>` it reads; None: not known yet. Without it, it reads all of them.
     one_unit: it reads everything in one order (audit).
     waits_for: the view (partition, oldest) of inputs that must be read before a later alarm may fire.
-    against: returns further reasons why the service is not ready: reason → what an operator can do.
+    not_ready: returns further reasons why the service is not ready: reason → what an operator can do.
     """
 
     name: str
@@ -90,4 +90,4 @@ class Service:
     agencies: Callable[[], Collection[str] | None] | None = None
     one_unit: bool = False
     waits_for: str | None = None
-    against: Callable[[], Mapping[str, str]] = dict
+    not_ready: Callable[[], Mapping[str, str]] = dict

@@ -45,7 +45,7 @@ TOPICS = ("referral-intake", "referral-routing", "referral-notification", "refer
 def service(audit: Audit | None = None) -> Service:
     """Describe audit to the consumer loop. audit: the handler, shared with the tasks beside the loop."""
     handler = audit or Audit(alarm)
-    return Service(name="audit", reads=TOPICS, handler=handler, one_unit=True, against=lambda: handler.against)
+    return Service(name="audit", reads=TOPICS, handler=handler, one_unit=True, not_ready=lambda: handler.not_ready)
 
 
 async def main(settings: Settings) -> None:
@@ -57,7 +57,7 @@ async def main(settings: Settings) -> None:
     key, policy, policy_file = _key(settings.log_key_file), *_policy(settings.witness_policy)
     if key.verifier not in [party.key for party in policy.logs]:
         raise Rejected("log-key", "REFERRAL_WITNESS_POLICY", f"no line names this log: log {key.verifier.encode().decode()}")
-    against: dict[str, str] = {}
+    not_ready: dict[str, str] = {}
     engine, doors = (
         database.engine(settings, "audit", size=size) for size in (6, 4)
     )  # separate pools, so that page traffic cannot starve signing
@@ -66,21 +66,21 @@ async def main(settings: Settings) -> None:
     shown = pages.made(doors, held, policy, erasure_tag.needed_keys(settings), drill=settings.drill_clock, secure=secure)
     app = application(doors, held, shown.routes())
     async with witnesses.client() as client:
-        publisher = Publisher(engine, key, policy, settings.instance, client, against)
-        audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], against)
+        publisher = Publisher(engine, key, policy, settings.instance, client, not_ready)
+        audit = Audit(alarm, [*self_entries.schemas(schema.load(settings.schemas)), self_entries.keys(policy_file)], not_ready)
         heartbeats = Heartbeats(engine, settings, audit, TOPICS)
         try:
             await publisher.check()
         except ReadOnly as error:
-            against["fork"] = str(error)
-            await reading(settings, app, against, error)
+            not_ready["fork"] = str(error)
+            await reading(settings, app, not_ready, error)
         else:
             await run(service(audit), app=app, background=[publisher.run, heartbeats.run], settings=settings)
 
 
-async def reading(settings: Settings, app: ASGIApp, against: dict[str, str], error: ReadOnly) -> None:
+async def reading(settings: Settings, app: ASGIApp, not_ready: dict[str, str], error: ReadOnly) -> None:
     """Serve checkpoint, hashes and pages, and write nothing, until SIGTERM: a comparison of histories needs this log's hashes."""
-    health = Health(lambda: against)
+    health = Health(lambda: not_ready)
     health.green("start")
 
     async def work() -> None:

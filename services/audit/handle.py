@@ -21,12 +21,12 @@ from services.audit.tree import grow
 class Audit:
     """The handler of audit.
 
-    alarm: called with forks and gaps. says: audit's own entries, appended once. against: reasons why audit is not ready.
+    alarm: called with forks and gaps. says: audit's own entries, appended once. not_ready: reasons why audit is not ready.
     """
 
     alarm: Callable[[Sequence[Entry]], None]
     says: Sequence[Says] = ()
-    against: dict[str, str] = field(default_factory=dict)
+    not_ready: dict[str, str] = field(default_factory=dict)
     fallback: ClassVar[None] = None
     """Every record is logged in its order, so that the loop retries one for ever."""
 
@@ -54,7 +54,7 @@ class Audit:
                 await store.append(tx, read.entries, leaves)
                 await store.grow(tx, grown)
         except Malformed as error:
-            self.against["tree"] = f"{error}: nothing is appended to it; find out who changed it with `referral audit verify`"
+            self.not_ready["tree"] = f"{error}: nothing is appended to it; find out who changed it with `referral audit verify`"
             raise
-        self.against.pop("tree", None)
+        self.not_ready.pop("tree", None)
         return read

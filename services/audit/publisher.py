@@ -45,13 +45,13 @@ REFUSED = Counter("referral_audit_witness_failures", "Checkpoints that a witness
 class Publisher:
     """Publisher of one log.
 
-    policy: its witnesses with their addresses. against: reasons why audit is not ready, shared with the handler.
+    policy: its witnesses with their addresses. not_ready: reasons why audit is not ready, shared with the handler.
     """
 
     def __init__(
-        self, engine: AsyncEngine, key: SignerKey, policy: Policy, instance: str, client: httpx.AsyncClient, against: dict[str, str]
+        self, engine: AsyncEngine, key: SignerKey, policy: Policy, instance: str, client: httpx.AsyncClient, not_ready: dict[str, str]
     ) -> None:
-        self._engine, self._key, self._policy, self._me, self._against = engine, key, policy, instance, against
+        self._engine, self._key, self._policy, self._me, self._not_ready = engine, key, policy, instance, not_ready
         self._witnesses = [Witness(party, client) for party in policy.witnesses if party.url]
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._claims: set[str] = set()
@@ -67,8 +67,8 @@ class Publisher:
         async with asyncio.TaskGroup() as group:
             for witness in self._witnesses:
                 group.create_task(self._ask(witness, signed))
-        if "fork" in self._against:
-            raise ReadOnly(self._against["fork"])
+        if "fork" in self._not_ready:
+            raise ReadOnly(self._not_ready["fork"])
 
     async def _patiently(self) -> Signed:
         while True:
@@ -85,7 +85,7 @@ class Publisher:
             try:
                 await self._listening()
             except ReadOnly as error:
-                self._against.setdefault("fork", str(error))
+                self._not_ready.setdefault("fork", str(error))
                 raise
             except Exception as error:
                 if not (database.away(error) or isinstance(error, Unavailable)):
@@ -120,8 +120,8 @@ class Publisher:
                 if witness.name not in self._busy:
                     self._busy[witness.name] = asyncio.get_running_loop().create_task(self._ask(witness, signed))
             signed = await self._quorum(signed)
-        if "fork" in self._against:
-            raise ReadOnly(self._against["fork"])
+        if "fork" in self._not_ready:
+            raise ReadOnly(self._not_ready["fork"])
         self._watch(signed)
         return signed.cosigned is not None
 
@@ -202,7 +202,7 @@ class Publisher:
     async def _forked(self, name: str, fork: Fork) -> None:
         """Handle a fork: a proof stops the log, a claim only if the witnesses without a claim make no quorum."""
         if fork.shown is not None and await self._contradicted(fork.shown):
-            self._against["fork"] = (
+            self._not_ready["fork"] = (
                 f"{fork}, and shows it with this log's own signature: this is a fork, or an old copy; see docs/operators.md"
             )
         else:
@@ -211,7 +211,7 @@ class Publisher:
                     return  # another instance of ours was faster
             self._claims.add(name)
             if not self._policy.satisfied({party.name for party in self._policy.witnesses} - self._claims):
-                self._against["fork"] = f"{fork}, and without those who say so there is no quorum; see docs/operators.md"
+                self._not_ready["fork"] = f"{fork}, and without those who say so there is no quorum; see docs/operators.md"
         self._failed(name, "fork", str(fork))
 
     async def _contradicted(self, shown: Checkpoint) -> bool:

@@ -69,8 +69,8 @@ def signing_key(settings: Settings) -> Ed25519PrivateKey:
     return key
 
 
-def service(door: IntakeContext, private: X25519PrivateKey | None, against: Callable[[], Mapping[str, str]] = dict) -> Service:
-    """Return the description of intake for the consumer loop. against: further reasons why the service is not ready."""
+def service(door: IntakeContext, private: X25519PrivateKey | None, not_ready: Callable[[], Mapping[str, str]] = dict) -> Service:
+    """Return the description of intake for the consumer loop. not_ready: further reasons why the service is not ready."""
     return Service(
         name="intake",
         reads=("referral-routing",),
@@ -78,7 +78,7 @@ def service(door: IntakeContext, private: X25519PrivateKey | None, against: Call
         handler=Intake(door, private),
         ingress=private is not None,
         agencies=lambda: _agencies(door),
-        against=against,
+        not_ready=not_ready,
     )
 
 
@@ -111,7 +111,7 @@ async def main(settings: Settings) -> None:
     app = destroying.gate(application(door, in_force, private, secure=settings.is_secure(settings.inbox_url)))
     try:
         background = (followed.run, in_force.follow, destroying.run, ReceiptCheck(door).run)
-        await run(service(door, private, destroying.against), app=app, background=background, settings=settings)
+        await run(service(door, private, destroying.not_ready), app=app, background=background, settings=settings)
     finally:
         await log.aclose()
         await engine.dispose()

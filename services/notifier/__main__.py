@@ -28,7 +28,7 @@ def service(watch: Watch) -> Service:
     It reads referral-intake for written sections (others who may read them are knocked) and for erasures.
     """
     reads = ("referral-routing", "referral-intake")
-    return Service(name="notifier", reads=reads, writes="referral-notification", handler=Notifier(), against=watch.against)
+    return Service(name="notifier", reads=reads, writes="referral-notification", handler=Notifier(), not_ready=watch.not_ready)
 
 
 async def main(settings: Settings) -> None:

@@ -45,7 +45,7 @@ class Watch:
         else:
             self._figures.backlog(self._now)
 
-    def against(self) -> Mapping[str, str]:
+    def not_ready(self) -> Mapping[str, str]:
         """Return the reasons why the notifier is not ready, each with the action for the operator."""
         found = {}
         if self._now.paused is not None:

@@ -23,7 +23,7 @@ def service(rules: CurrentPolicy, breaker: Breaker) -> Service:
         writes="referral-routing",
         handler=Routing(rules, breaker),
         waits_for="intake.waiting",
-        against=breaker.against,
+        not_ready=breaker.not_ready,
     )
 
 

@@ -81,7 +81,7 @@ class Breaker(Struct, kw_only=True):
                 "engine failed", service="routing", case_id=cause.case_id, cause_id=cause.id, where=where(error), kind=type(error).__name__
             )
 
-    def against(self) -> dict[str, str]:
+    def not_ready(self) -> dict[str, str]:
         """Return why routing is not ready: LIMIT failures within WINDOW. Empty otherwise."""
         if len(self.times) < LIMIT or self.times[0] <= self.now - WINDOW:
             return {}

@@ -109,7 +109,7 @@ def dead() -> Noticed:
     """Every attempt is put off, so nothing is ever due: readiness must count from when it was first."""
     watch = Watch(None, Figures(CollectorRegistry()))  # type: ignore[arg-type]
     watch._now = Backlog({"email": Waiting(3, (MINUTE - 1) * SECOND, (MINUTE - 1) * SECOND)})
-    return {"readiness": watch.against().get("knocks-late", "")}
+    return {"readiness": watch.not_ready().get("knocks-late", "")}
 
 
 def typed(what: Callable[[Settings], object]) -> Noticed:

@@ -153,10 +153,10 @@ class Loop:
 
     def _recovered(self) -> None:
         """Clear the reasons for not being ready that a successful turn disproves, and reset the back-off."""
-        against = self.health.against().keys()
-        if self._failures or against & {"loop", "start"}:
+        not_ready = self.health.not_ready().keys()
+        if self._failures or not_ready & {"loop", "start"}:
             self._failures = 0
             for word in ("loop", "clock", "start"):
                 self.health.green(word)
-        if "quarantine" in against and not self._ceiling.reached(monotonic()):
+        if "quarantine" in not_ready and not self._ceiling.reached(monotonic()):
             self.health.green("quarantine")

@@ -43,7 +43,7 @@ class ErasureWorker:
         self._applied = False
         self._known = 0
 
-    def against(self) -> Mapping[str, str]:
+    def not_ready(self) -> Mapping[str, str]:
         """Return the reasons why the service is not ready: the database may hold erased cases until the topic was read."""
         reasons = {}
         if not self._applied:

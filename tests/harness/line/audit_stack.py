@@ -91,11 +91,11 @@ class Log:
     engine: AsyncEngine
     policy: Policy
     client: httpx.AsyncClient
-    against: dict[str, str] = field(default_factory=dict)
+    not_ready: dict[str, str] = field(default_factory=dict)
     offset: int = 0
 
     def publisher(self) -> Publisher:
-        return Publisher(self.engine, KEY, self.policy, "test", self.client, self.against)
+        return Publisher(self.engine, KEY, self.policy, "test", self.client, self.not_ready)
 
     async def append(self, count: int, make: Callable[[int], Input] | None = None) -> None:
         """One batch of records that continue one case."""
@@ -103,7 +103,7 @@ class Log:
         inputs = tuple((make or (lambda n: record(value(n), n)))(n) for n in numbers)
         self.offset += count
         async with self.engine.begin() as tx:
-            audit = Audit(lambda _: None, (), self.against)
+            audit = Audit(lambda _: None, (), self.not_ready)
             await audit.handle(tx, Batch(now=self.offset, inputs=inputs, keys={}, owned=frozenset({"all"})))
 
     async def published(self) -> Accepted | None:

@@ -102,7 +102,7 @@ class Line:
         """Start one instance of a service."""
         settings = structs.replace(self.settings, instance=instance)
         engine = database.engine(settings, service.name)
-        loop = Loop(service, settings, engine, keys.read(settings.master_key_file), observe.Health(service.against))
+        loop = Loop(service, settings, engine, keys.read(settings.master_key_file), observe.Health(service.not_ready))
         self.loops[instance] = (loop, asyncio.create_task(loop.run()))
         self.engines.append(engine)
         return loop

@@ -64,8 +64,8 @@ class Counter:
         return set(self.loop.tenure.assignment.units) if self.loop.tenure else set()
 
     @property
-    def against(self) -> dict[str, str]:
-        return self.loop.health.against()
+    def not_ready(self) -> dict[str, str]:
+        return self.loop.health.not_ready()
 
     def start(self) -> None:
         self.task = asyncio.create_task(self.loop.run())

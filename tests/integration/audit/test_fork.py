@@ -69,18 +69,18 @@ async def test_an_old_copy_is_refused_and_so_is_another_continuation_of_it(bare:
                 made.offset = 10
                 await grown(made, 20)
                 await made.publisher().check()
-                assert not made.against
+                assert not made.not_ready
             async with log(copy, urls) as old:
                 old.offset = 10
                 with pytest.raises(Misfit, match="has cosigned 30 entries, this log has 10, and shows it with this log's own signature"):
                     await old.publisher().check()
-                old.against.clear()
+                old.not_ready.clear()
                 await old.append(25, lambda n: record(value(n, rung=9), n))  # a longer one, with other entries
                 async with asyncio.timeout(60):
                     with pytest.raises(Misfit, match="35 entries do not continue the 30 that it has cosigned, and shows it"):
                         while True:  # a witness that answers too late is asked again
                             await old.publisher().round()
-                assert old.against["fork"], "readiness says it too"
+                assert old.not_ready["fork"], "readiness says it too"
 
 
 async def test_who_only_says_so_is_not_believed_unless_no_quorum_is_left(bare: Settings, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_who_only_says_so_is_not_believed_unless_no_quorum_is_left(bare: S
         async with log(bare, [one, liar, "http://127.0.0.1:9"]) as made:
             await made.append(3)
             await made.publisher().check()
-            assert not made.against, "two of three can still cosign"
+            assert not made.not_ready, "two of three can still cosign"
         async with log(bare, [one, liar, second]) as made:
             with pytest.raises(Misfit, match="without those who say so there is no quorum"):
                 await made.publisher().check()
@@ -111,7 +111,7 @@ async def test_a_liar_who_shows_what_every_log_has_signed_stops_nothing(bare: Se
         await made.publisher().check()
         for count in (1, 7):
             await grown(made, count)
-        assert not made.against and await made.published() is not None
+        assert not made.not_ready and await made.published() is not None
 
 
 async def test_an_empty_database_beside_witnesses_that_know_the_log_is_refused(bare: Settings, tmp_path: Path) -> None:
@@ -208,8 +208,8 @@ async def test_a_fork_ends_the_writing_and_not_the_reading(settings: Settings, t
             return await until(look, what=f"{path} answers {status} with {word}")
 
         async def stands_still_and_shows(size: int) -> None:
-            against = (await answered("/readyz", 503, "own signature")).json()["not_ready"]
-            assert "shows it with this log's own signature" in against["fork"] and against.keys() == {"fork"}
+            not_ready = (await answered("/readyz", 503, "own signature")).json()["not_ready"]
+            assert "shows it with this log's own signature" in not_ready["fork"] and not_ready.keys() == {"fork"}
             shown = checkpoint.parse(note.parse((await answered("/checkpoint", 200, KEY.name)).content).text)
             assert shown.size == size
             for tile in tile_layout.for_spans(merkle.consistency_spans(1, size), size):

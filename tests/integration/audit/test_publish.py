@@ -106,7 +106,7 @@ async def test_two_publishers_at_once_sign_one_root_for_a_size(bare: Settings, t
         while not (await first.round() and await second.round()):
             await asyncio.sleep(0)
         assert [size for size, _ in await heads(made)] == [3, 7, 12]
-        assert not made.against, "another instance that is quicker is no fork"
+        assert not made.not_ready, "another instance that is quicker is no fork"
 
 
 async def ahead_of_time(scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,7 +153,7 @@ async def test_one_witness_that_lies_is_slow_or_dead_stops_nothing(bare: Setting
             assert await publisher.round()
             accepted = await made.published()
             assert accepted is not None and accepted.checkpoint.size == made.offset and set(accepted.witnesses) == {"w1", "w2"}
-        assert not made.against and not made.client.cookies, "nothing of a witness's answers piles up"
+        assert not made.not_ready and not made.client.cookies, "nothing of a witness's answers piles up"
 
 
 async def test_without_a_quorum_entries_are_appended_and_signed_and_nothing_is_published(bare: Settings, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ async def test_a_damaged_tree_takes_no_further_leaf_and_names_the_tile(bare: Set
                 await tx.execute(text(f"UPDATE audit.tile {damage}"))
             with pytest.raises(Malformed, match="tile") as told:
                 await made.append(1)
-            assert named in str(told.value) and named in made.against["tree"]
+            assert named in str(told.value) and named in made.not_ready["tree"]
 
 
 async def test_tiles_only_grow_and_a_checkpoint_stays(bare: Settings, subtests: pytest.Subtests) -> None:

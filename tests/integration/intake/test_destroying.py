@@ -154,7 +154,7 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_
 
         away = ErasureWorker(line.door, structs.replace(line.settings, audit_url="http://127.0.0.1:1"))
         await away.turn()
-        assert not away.against() and await line.there(case_id)
+        assert not away.not_ready() and await line.there(case_id)
         await ErasureWorker(line.door, line.settings).turn()
         assert line.audit.asked == [wanted.event_id] and await line.there(case_id)
         assert set(await key_topic.kept(line.settings)) == {case_id, stays}
@@ -227,9 +227,9 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
             with pytest.raises(Unavailable):
                 await client.get("/v1/cases/x")
             assert (await client.post("/v1/referrals")).text == "open"
-            assert fresh.against().keys() == {"erasures"}
+            assert fresh.not_ready().keys() == {"erasures"}
             await fresh.turn()
-            assert (await client.get("/v1/cases/x")).text == "open" and not fresh.against()
+            assert (await client.get("/v1/cases/x")).text == "open" and not fresh.not_ready()
         assert not await line.there(case_id)
 
         await back("erasure", "erasure_read")  # an older copy, in a process that starts
@@ -244,7 +244,7 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
         async with line.door.begin() as tx, clients.producer(line.settings) as producer:
             await key_topic.keep(tx, producer, line.settings, [case_id])
         await held.turn()
-        assert await line.there(case_id) and not held.against()
+        assert await line.there(case_id) and not held.not_ready()
         async with line.door.begin() as tx:
             with pytest.raises(Rejected):
                 await access.hold(tx, line.door.keys, case_id)

@@ -228,11 +228,11 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
                 try:
                     answer = await client.get(f"/v1/cases/{case_id}", headers={"Authorization": f"Bearer {people.tokens['desk-prizren']}"})
                     ready = await client.get(f"{stack.inner('intake')}/readyz")  # asked behind it: what is still red was red before
-                    against = ready.json()["not_ready"]
+                    not_ready = ready.json()["not_ready"]
                 except httpx.TransportError:
                     return False
-                assert answer.status_code == (503 if "erasures" in against else 404) or answer.status_code == 503
-                return "erasures" not in against
+                assert answer.status_code == (503 if "erasures" in not_ready else 404) or answer.status_code == 503
+                return "erasures" not in not_ready
 
         await until(applied)
         await gone(stack, case_id, key, wrapped, rewound=True)

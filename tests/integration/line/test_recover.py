@@ -91,8 +91,8 @@ async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: 
 
 
 async def stopped(line: Line) -> bool:
-    return all("stopped" in line.loops[name][0].health.against() for name in ("r3", "i1"))
+    return all("stopped" in line.loops[name][0].health.not_ready() for name in ("r3", "i1"))
 
 
 async def going(line: Line) -> bool:
-    return not any(loop.health.against() for loop, _ in line.loops.values())
+    return not any(loop.health.not_ready() for loop, _ in line.loops.values())

@@ -116,13 +116,13 @@ async def test_a_dead_relay_is_red_in_a_minute_and_stays_red_while_it_is_tried_a
         for count, gap in enumerate((5, 15), 1):
             await until(lambda count=count: attempts(notifier, count))  # type: ignore[misc]
             await watch.look()
-            assert watch.against() == {}
+            assert watch.not_ready() == {}
             await notifier.advance(gap * 1_000_000)
             passed += gap
         await until(lambda: attempts(notifier, 3))
         await notifier.advance((60 - int(LOOK_SECONDS) - passed) * 1_000_000)
         await watch.look()
-    assert watch.against()["knocks-late"].startswith("email: 1 messages wait, the oldest for ")
+    assert watch.not_ready()["knocks-late"].startswith("email: 1 messages wait, the oldest for ")
     metrics = generate_latest(registry).decode()
     assert 'referral_knocks_waiting{channel="email"} 1.0' in metrics
     (age,) = [line.split()[1] for line in metrics.splitlines() if line.startswith('referral_knocks_oldest_seconds{channel="email"}')]

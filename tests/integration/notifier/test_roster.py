@@ -159,14 +159,14 @@ async def test_a_pause_shows_in_readiness_and_metrics(notifier: Stack, told: Non
     await notifier.tell(await notifier.case(), opened())
     assert await run("pause", "--reason", "storm") == 0
     await watch.look()
-    assert set(watch.against()) == {"knocks-paused"}
+    assert set(watch.not_ready()) == {"knocks-paused"}
     assert "referral_knocks_paused 1.0" in generate_latest(registry).decode()
     assert await run("resume") == 0
     await watch.look()
-    assert watch.against() == {}
+    assert watch.not_ready() == {}
     await notifier.advance((SLOW_SECONDS + 1) * 1_000_000)
     await watch.look()
-    assert set(watch.against()) == {"knocks-late"}
+    assert set(watch.not_ready()) == {"knocks-late"}
 
 
 async def test_nothing_of_an_erased_case_stays(notifier: Stack) -> None:

@@ -31,7 +31,7 @@ FEW = 6
 HOUR = 3_600_000_000
 
 
-async def against(oversight: Process) -> dict[str, str]:
+async def not_ready(oversight: Process) -> dict[str, str]:
     """What its readiness says, from a process that runs."""
     assert oversight.process.poll() is None, oversight.log.read_text()[-2000:]
     async with httpx.AsyncClient(timeout=30) as client:
@@ -47,7 +47,7 @@ async def behind(settings: Settings) -> ReleaseScheduler:
     )
     await made.start()
     await made.look()
-    assert not health.against(), "it works, and is not done"
+    assert not health.not_ready(), "it works, and is not done"
     return made
 
 
@@ -73,11 +73,11 @@ async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Setting
                 await kill(broker)
 
                 async def missed() -> bool:
-                    return "away" in await against(oversight)
+                    return "away" in await not_ready(oversight)
 
                 async def missed_by_who_is_behind() -> bool:
                     await late.look()
-                    return "away" in late.health.against()
+                    return "away" in late.health.not_ready()
 
                 await asyncio.gather(until(missed), until(missed_by_who_is_behind))
                 await asyncio.to_thread(broker.start)

@@ -79,7 +79,7 @@ class Teller:
         """A month that is due is told at one look, and published at the next."""
         for _ in range(2):
             await self.closing.look()
-            assert not self.closing.health.against()
+            assert not self.closing.health.not_ready()
 
 
 async def _records(settings: Settings, done: dict[tuple[str, int], int]) -> AsyncIterator[ConsumerRecord]:

@@ -120,7 +120,7 @@ async def test_a_failure_of_the_rules_asks_that_cases_desk_and_the_others_go_on(
             assert (asked.about, asked.desk) == ("engine-failed", "desk-prishtine")
             assert await line.scalar("SELECT count(*) FROM routing.alarm WHERE case_id = :c", c=case_id) == 1
         await line.wait_for(good, OfferOpened, step="police")
-        assert not line.loops["r1"][0].health.against()
+        assert not line.loops["r1"][0].health.not_ready()
         await line.post(bad[3], referral(found_in="prishtine"))
         await line.wait_for(bad[3], NeedsPerson)
         await until(lambda: red(line))
@@ -129,7 +129,7 @@ async def test_a_failure_of_the_rules_asks_that_cases_desk_and_the_others_go_on(
 
 
 async def red(line: Line) -> bool:
-    return "engine" in line.loops["r1"][0].health.against()
+    return "engine" in line.loops["r1"][0].health.not_ready()
 
 
 async def test_without_a_policy_inputs_wait_and_a_bundle_is_used_from_its_confirmation_on(settings: Settings) -> None:
@@ -193,7 +193,7 @@ async def test_an_erased_case_is_forgotten_and_what_still_comes_changes_nothing(
     await until(lambda: line.scalar("SELECT count(*) = 0 FROM routing.case_state"))
     assert await line.scalar("SELECT sum(held) FROM routing.place") == 0
     assert await line.scalar("SELECT count(*) FROM routing.alarm") == 0
-    assert not line.loops["r1"][0].health.against()
+    assert not line.loops["r1"][0].health.not_ready()
 
 
 def refused() -> float:

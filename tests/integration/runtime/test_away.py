@@ -65,7 +65,7 @@ async def whole(line: Stack, cases: list[str], count: int) -> None:
 
 
 async def ready_again(counter: Counter, answers: float) -> None:
-    await until(lambda: not counter.against, READY + 5)
+    await until(lambda: not counter.not_ready, READY + 5)
     assert time.monotonic() - answers <= READY
 
 
@@ -79,7 +79,7 @@ async def test_a_broker_that_dies_while_it_is_written_to_and_comes_back(settings
             cases = [await line.case(n) for n in (0, 5, 11)]
             counter = line.counter()
             counter.start()
-            await until(lambda: not counter.against)
+            await until(lambda: not counter.not_ready)
             for case in cases:
                 await put(line, case, 5)
             await until(lambda: said(line, cases[2], 1))
@@ -88,7 +88,7 @@ async def test_a_broker_that_dies_while_it_is_written_to_and_comes_back(settings
             await kill(broker)
             for case in cases:
                 await put(line, case, 5)
-            await until(lambda: "loop" in counter.against)
+            await until(lambda: "loop" in counter.not_ready)
             await blocking(broker.start)
             await ready_again(counter, time.monotonic())
             for case in cases:
@@ -120,13 +120,13 @@ async def test_a_database_that_dies_in_the_middle_of_a_batch_and_comes_back(sett
 
             counter = line.counter(handle=slow)
             counter.start()
-            await until(lambda: not counter.against)
+            await until(lambda: not counter.not_ready)
             for case in cases:
                 await line.write(case, *[await line.value(case, n) for n in range(1, 11)])
             await until(inside.is_set)
             await kill(database)
             go_on.set()
-            await until(lambda: "loop" in counter.against)
+            await until(lambda: "loop" in counter.not_ready)
             await blocking(database.start)
             await line.admin.dispose()  # our own connections died too
             await ready_again(counter, time.monotonic())

@@ -133,7 +133,7 @@ async def test_a_foreign_record_is_no_restored_database(line: Stack) -> None:
     await line.write(case, garbage(await forged(line, case, 7)), await forged(line, case, 2), topic=OUT)
     again = line.counter("b")
     again.start()
-    await until(lambda: len(again.units) == 12 and not again.against)
+    await until(lambda: len(again.units) == 12 and not again.not_ready)
     assert again.tenure.assignment.stopped == {}
     await until(lambda: foreign() == before + 2)
     await line.write(case, await line.value(case, 2))
@@ -181,14 +181,14 @@ async def test_a_transaction_on_the_own_topic_keeps_nobody_from_taking_over(line
             await stranger.commit_transaction()
         again = line.counter("b")
         again.start()
-        await until(lambda: len(again.units) == 12 and not again.against)
+        await until(lambda: len(again.units) == 12 and not again.not_ready)
         await until(lambda: foreign() == before + 1)
         await line.write(case, await line.value(case, 2))
         await until(lambda: again.inputs)
         await again.end()  # and once more, now that its own record stands above the stranger's
         last = line.counter("c")
         last.start()
-        await until(lambda: len(last.units) == 12 and not last.against)
+        await until(lambda: len(last.units) == 12 and not last.not_ready)
         assert last.tenure.assignment.stopped == {}
 
 
@@ -208,7 +208,7 @@ async def test_a_dump_restored_under_a_running_service_is_noticed_before_anythin
             always = " OVERRIDING SYSTEM VALUE" if table == "outbox" else ""
             await tx.execute(text(f"INSERT INTO routing.{table}{always} SELECT * FROM copy_{table}"))
     await line.write(case, await line.value(case, 3))
-    await until(lambda: "rewound-sql" in counter.against.get("stopped", ""))
+    await until(lambda: "rewound-sql" in counter.not_ready.get("stopped", ""))
     assert [m.case_seq for m in await line.metas()] == [1, 2]
 
 
@@ -218,8 +218,8 @@ async def test_nothing_is_decided_by_a_clock_that_somebody_moved(line: Stack) ->
     counter, case = await working(line)
     await line.sql("UPDATE runtime.clock SET offset_us = -2592000000000")
     await line.write(case, await line.value(case, 2))
-    await until(lambda: "clock" in counter.against)
-    assert [i.seq for i in counter.inputs] == [1] and "offset_us = 0" in counter.against["clock"]
+    await until(lambda: "clock" in counter.not_ready)
+    assert [i.seq for i in counter.inputs] == [1] and "offset_us = 0" in counter.not_ready["clock"]
     await line.sql("UPDATE runtime.clock SET offset_us = 0")
     await until(lambda: [i.seq for i in counter.inputs] == [1, 2])
-    await until(lambda: not counter.against)
+    await until(lambda: not counter.not_ready)

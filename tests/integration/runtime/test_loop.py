@@ -230,7 +230,7 @@ async def test_the_doorbell_wakes_the_owner_before_its_poll(line: Stack, monkeyp
     case = await line.case()
     counter = line.counter()
     counter.start()
-    await until(lambda: len(counter.units) == 12 and not counter.against)
+    await until(lambda: len(counter.units) == 12 and not counter.not_ready)
     async with counter.engine.begin() as tx:
         key = (await line.keys.load(tx, [case]))[case]
         await queue.put(tx, case, came(), str(uuid.uuid4()), key)
@@ -421,12 +421,12 @@ async def test_too_many_that_cannot_be_understood_turn_readiness_red_for_a_while
     await until(lambda: _quarantined(line, 2 * MANY - 1))
     await line.write(case, await line.value(case, MANY))
     await until(lambda: any(i.seq == MANY for i in counter.inputs))
-    assert not counter.against
+    assert not counter.not_ready
     strange = [await line.value(case, MANY + 1, fingerprint=1), await line.value(case, MANY + 2)]
     await line.write(case, *strange)
-    await until(lambda: "quarantine" in counter.against and any(i.seq == MANY + 2 for i in counter.inputs))
+    await until(lambda: "quarantine" in counter.not_ready and any(i.seq == MANY + 2 for i in counter.inputs))
     monkeypatch.setattr("referral.runtime.loop.quarantine.WINDOW", 0.0)
-    await until(lambda: not counter.against)
+    await until(lambda: not counter.not_ready)
 
 
 async def test_a_producer_whose_broker_is_away_is_thrown_away_at_once(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ async def _processed(line: Stack) -> str:
 async def _stops(line: Stack, cause: str, unit: str = "p0") -> Counter:
     b = line.counter("b")
     b.start()
-    await until(lambda: "stopped" in b.against)
+    await until(lambda: "stopped" in b.not_ready)
     assert b.tenure.assignment.stopped[unit].cause == cause
     return b
 
@@ -207,7 +207,7 @@ async def test_a_clean_restart_is_no_rewind(line: Stack) -> None:
     await _processed(line)
     b = line.counter("b")
     b.start()
-    await until(lambda: len(b.units) == 12 and not b.against)
+    await until(lambda: len(b.units) == 12 and not b.not_ready)
     assert b.tenure.assignment.stopped == {} and b.inputs == []
 
 
@@ -292,7 +292,7 @@ async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack) -
         await send("broken", b"bad")
     await until(lambda: counter.tenure.assignment.stopped)
     assert counter.tenure.assignment.stopped["ingress.broken"].cause == "quarantine"
-    assert not counter.against, "that agency's topic waits; the doors stay open for all others"
+    assert not counter.not_ready, "that agency's topic waits; the doors stay open for all others"
     await send("broken", b"after")
     await send("well", b"meanwhile")
     await until(lambda: len(counter.inputs) == MANY + 1)
@@ -300,7 +300,7 @@ async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack) -
     counter.tenure.assignment.stop("ingress.broken", "quarantine", until=0.0)  # as if its window were over
     await until(lambda: len(counter.inputs) == MANY + 2)
     assert counter.inputs[-1].body.value == b"after"
-    assert not counter.against
+    assert not counter.not_ready
 
 
 async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,9 +319,9 @@ async def test_a_unit_that_cannot_begin_rests_and_the_others_begin(line: Stack, 
     counter = line.counter()
     counter.start()
     await until(lambda: counter.inputs and len(counter.units) == 11)
-    await until(lambda: "unreadable: p3" in counter.against.get("stopped", ""))
+    await until(lambda: "unreadable: p3" in counter.not_ready.get("stopped", ""))
     ill.clear()
-    await until(lambda: len(counter.units) == 12 and not counter.against)
+    await until(lambda: len(counter.units) == 12 and not counter.not_ready)
 
 
 async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +337,7 @@ async def test_a_unit_without_a_topic_is_let_go_and_forgotten_after_an_hour(line
     finally:
         await admin.close()
     await until(lambda: counter.tenure.assignment.gone and "ingress.gone" not in counter.units)
-    await until(lambda: not counter.against)
+    await until(lambda: not counter.not_ready)
     assert await line.sql("SELECT unit FROM intake.lease WHERE unit = 'ingress.gone'"), "for an hour it may have been a mistake"
     monkeypatch.setattr("referral.runtime.loop.assignment.GONE", 0.0)
 
@@ -366,7 +366,7 @@ async def test_a_newer_version_stops_only_that_agency(line: Stack) -> None:
     await until(lambda: len(counter.inputs) == 2 and counter.tenure.assignment.stopped)
     assert {i.body.agency for i in counter.inputs} == {"old"}
     assert counter.tenure.assignment.stopped["ingress.new"].cause == "newer-version"
-    assert not counter.against
+    assert not counter.not_ready
 
 
 async def test_a_service_with_one_unit_gets_every_record_exactly_as_it_is(line: Stack) -> None:

@@ -184,10 +184,10 @@ async def test_a_loop_without_a_broker_is_not_ready_and_goes_on_when_it_is_back(
     line.settings = msgspec.structs.replace(line.settings, kafka="127.0.0.1:1")
     counter = line.counter()
     counter.start()
-    await until(lambda: "loop" in counter.against)
+    await until(lambda: "loop" in counter.not_ready)
     counter.loop.settings = msgspec.structs.replace(line.settings, kafka=true)
     line.settings = counter.loop.settings
     case = await line.case()
     await line.write(case, await line.value(case, 1))
     await until(lambda: counter.inputs)
-    await until(lambda: not counter.against)
+    await until(lambda: not counter.not_ready)

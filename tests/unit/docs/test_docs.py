@@ -50,12 +50,12 @@ def test_every_metric_is_told_with_when_to_worry() -> None:
     assert table("## Metrics") == names
 
 
-def test_every_word_against_readiness_is_told() -> None:
+def test_every_reason_for_not_being_ready_is_told() -> None:
     text = "".join(SOURCES.values())
     words = {"start"} | set(re.findall(r'health\.red\("([a-z-]+)"', text))
     words |= set(re.findall(r'(?:found|reasons)\["([a-z-]+)"\] = f?"', text))
     words |= set(re.findall(r'return \{"([a-z-]+)": f', SOURCES["services/routing/engine_failure.py"]))
-    words |= set(re.findall(r'against\["([a-z-]+)"\] = ', text))
+    words |= set(re.findall(r'not_ready\["([a-z-]+)"\] = ', text))
     assert table("## Is it ready?") == words
     causes = re.search(r"^CAUSES = \(([^)]*)\)", SOURCES["referral/runtime/loop/assignment.py"], re.M)
     assert causes is not None

@@ -47,11 +47,11 @@ def test_four_failures_in_ten_minutes_are_red_and_four_in_more_are_not() -> None
     for step, red in ((WINDOW // LIMIT, True), (WINDOW // (LIMIT - 1), False)):
         breaker = Breaker()
         for n in range(LIMIT):
-            assert not breaker.against()
+            assert not breaker.not_ready()
             breaker.note(n * step, [(cause, ZeroDivisionError())])
-        assert bool(breaker.against()) is red
+        assert bool(breaker.not_ready()) is red
         breaker.note(LIMIT * WINDOW, [])
-        assert not breaker.against()
+        assert not breaker.not_ready()
 
 
 def test_the_policy_of_the_checkout_is_good_and_an_error_names_file_line_and_what_is_allowed(capsys: pytest.CaptureFixture[str]) -> None:

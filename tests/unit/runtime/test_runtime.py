@@ -191,9 +191,9 @@ def test_readiness_says_what_speaks_against_it() -> None:
     health = observe.Health()
     health.red("loop", "away")
     health.green("start")
-    assert health.against() == {"loop": "away"}
+    assert health.not_ready() == {"loop": "away"}
     health.green("loop")
-    assert health.against() == {}
+    assert health.not_ready() == {}
 
 
 def test_the_units_of_a_service() -> None:
