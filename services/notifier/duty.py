@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from referral.domain.local_time import LOCAL
+from referral.domain.rota import Single, Weekly
 
-DAY = 24 * 60
-WEEK = 7 * DAY
 SECOND = 1_000_000
 
 
@@ -29,32 +28,13 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Weekly:
-    """A shift that repeats every week.
-
-    weekday: 0 is Monday. start, end: minutes after that day's midnight; end may fall on a later day.
-    since, until: first and last day on which it begins; None is unlimited.
-    """
+class Shift:
+    """A shift of a person at a rung of an agency, and its time: every week or once."""
 
     account: str
     agency: str
     rung: str
-    weekday: int
-    start: int
-    end: int
-    since: date | None = None
-    until: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Single:
-    """One shift, between two instants."""
-
-    account: str
-    agency: str
-    rung: str
-    starts: int
-    ends: int
+    time: Weekly | Single
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +51,7 @@ class Roster:
     """The staff, shifts and absences of some agencies."""
 
     people: tuple[Person, ...] = ()
-    weekly: tuple[Weekly, ...] = ()
-    single: tuple[Single, ...] = ()
+    shifts: tuple[Shift, ...] = ()
     absences: tuple[Absence, ...] = ()
 
 
@@ -113,29 +92,29 @@ def local_day(at: int) -> date:
     return datetime.fromtimestamp(at // SECOND, UTC).astimezone(LOCAL).date()
 
 
-def covers(shift: Weekly | Single, at: int) -> bool:
-    """Return whether this shift covers an instant."""
-    if isinstance(shift, Single):
-        return shift.starts <= at < shift.ends
+def covers(time: Weekly | Single, at: int) -> bool:
+    """Return whether a shift at this time covers an instant."""
+    if isinstance(time, Single):
+        return time.starts <= at < time.ends
     today = local_day(at)
-    back = (today.weekday() - shift.weekday) % 7
+    back = (today.weekday() - time.weekday) % 7
     first = today - timedelta(days=back)
     for begins in (first, first - timedelta(days=7)):  # a shift of up to a week may have begun in the week before
-        in_force = (shift.since is None or shift.since <= begins) and (shift.until is None or begins <= shift.until)
-        if in_force and instant(begins, shift.start) <= at < instant(begins, shift.end):
+        in_force = (time.since is None or time.since <= begins) and (time.until is None or begins <= time.until)
+        if in_force and instant(begins, time.start) <= at < instant(begins, time.end):
             return True
     return False
 
 
-def has_rota(shifts: Iterable[Weekly | Single], at: int) -> bool:
+def has_rota(shifts: Iterable[Shift], at: int) -> bool:
     """Return whether a weekly rota is in force. A rota that has not begun or has expired does not count.
 
     Single shifts are no rota: they name people for their own hours, and leave open the days between.
     """
-    for shift in shifts:
-        if isinstance(shift, Weekly):
-            begun = shift.since is None or instant(shift.since, 0) <= at
-            if begun and (shift.until is None or at < instant(shift.until, shift.end)):
+    for time in (shift.time for shift in shifts):
+        if isinstance(time, Weekly):
+            begun = time.since is None or instant(time.since, 0) <= at
+            if begun and (time.until is None or at < instant(time.until, time.end)):
                 return True
     return False
 
@@ -149,7 +128,7 @@ def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str
     Disabled accounts are never on duty; an unconfirmed address does not matter.
     """
     shifts = shifts_of(roster, agency, rung)
-    named = {s.account for s in shifts if covers(s, at)}
+    named = {s.account for s in shifts if covers(s.time, at)}
     everybody = _able(roster, agency, at)
     there = [p for p in everybody if p.account in named]
     if not there and not has_rota(shifts, at):
@@ -157,10 +136,9 @@ def on_duty(roster: Roster, agency: str, rung: str, at: int, skip: frozenset[str
     return _duty(there, skip)
 
 
-def shifts_of(roster: Roster, agency: str, rung: str | None) -> list[Weekly | Single]:
+def shifts_of(roster: Roster, agency: str, rung: str | None) -> list[Shift]:
     """Return the shifts of one rung of an agency; rung None: of all its rungs."""
-    shifts: list[Weekly | Single] = [*roster.weekly, *roster.single]
-    return [s for s in shifts if s.agency == agency and rung in (None, s.rung)]
+    return [s for s in roster.shifts if s.agency == agency and rung in (None, s.rung)]
 
 
 def able(roster: Roster, agency: str, at: int) -> frozenset[str]:
@@ -173,27 +151,27 @@ def next_change(roster: Roster, agency: str, rung: str | None, at: int) -> int |
 
     rung None: at any rung. The instant may bring nobody new; it is never later than the first that does.
     """
-    edges = [edge for shift in shifts_of(roster, agency, rung) for edge in _edges(shift, at)]
+    edges = [edge for shift in shifts_of(roster, agency, rung) for edge in _edges(shift.time, at)]
     staff = {p.account for p in roster.people if p.agency == agency}
     edges += [edge for a in roster.absences if a.account in staff for edge in (a.starts, a.ends)]
     return min((edge for edge in edges if edge > at), default=None)
 
 
-def _edges(shift: Weekly | Single, at: int) -> Iterator[int]:
-    """Yield begins and ends of a shift around an instant, among them the first after it."""
-    if isinstance(shift, Single):
-        yield from (shift.starts, shift.ends)
+def _edges(time: Weekly | Single, at: int) -> Iterator[int]:
+    """Yield begins and ends of shifts at this time around an instant, among them the first after it."""
+    if isinstance(time, Single):
+        yield from (time.starts, time.ends)
         return
     first = local_day(at) - timedelta(days=7)
-    if shift.since is not None:
-        first = max(first, shift.since)
-        yield instant(shift.since, 0)  # from here on a hole in the rota counts as a hole
-    begins = first + timedelta(days=(shift.weekday - first.weekday()) % 7)
+    if time.since is not None:
+        first = max(first, time.since)
+        yield instant(time.since, 0)  # from here on a hole in the rota counts as a hole
+    begins = first + timedelta(days=(time.weekday - first.weekday()) % 7)
     for day in (begins, begins + timedelta(days=7), begins + timedelta(days=14)):
-        if shift.until is None or day <= shift.until:
-            yield from (instant(day, shift.start), instant(day, shift.end))
-    if shift.until is not None:
-        yield instant(shift.until, shift.end)
+        if time.until is None or day <= time.until:
+            yield from (instant(day, time.start), instant(day, time.end))
+    if time.until is not None:
+        yield instant(time.until, time.end)
 
 
 def at_desk(roster: Roster, agency: str, at: int, skip: frozenset[str] = frozenset()) -> Duty:

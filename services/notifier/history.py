@@ -41,7 +41,7 @@ def rungs(known: Roster, agency: str, at: int) -> Iterator[dict[str, Any]]:
     names = {rung for p in known.people if p.agency == agency for rung in p.rungs} | {s.rung for s in shifts_of(known, agency, None)}
     for rung in sorted(names):
         shifts = shifts_of(known, agency, rung)
-        named = {s.account for s in shifts if covers(s, at)}
+        named = {s.account for s in shifts if covers(s.time, at)}
         people = [p.account for p in on_duty(known, agency, rung, at).people]
         by_rota = bool(named & set(people))
         if not people:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from referral.domain.rota import Single, Weekly
 from referral.runtime.postgres import advisory_locks
-from services.notifier.duty import Absence, Person, Roster, Single, Weekly
+from services.notifier.duty import Absence, Person, Roster, Shift
 
 _HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
 """A row holds from the moment it was added until it was ended; :at is null for the rows that hold now."""
@@ -37,7 +38,7 @@ async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = No
     """Return all people, shifts and absences of these agencies. at: as recorded at that instant, µs UTC; None is now."""
     names = {"agencies": sorted(set(agencies)), "at": at}
     people = [Person(r.account, r.agency, tuple(r.rungs), tuple(r.channels), r.disabled) for r in await tx.execute(_PEOPLE, names)]
-    weekly = [Weekly(*row) for row in await tx.execute(_WEEKLY, names)]
-    single = [Single(*row) for row in await tx.execute(_SINGLE, names)]
+    shifts = [Shift(account, agency, rung, Weekly(*time)) for account, agency, rung, *time in await tx.execute(_WEEKLY, names)]
+    shifts += [Shift(account, agency, rung, Single(*time)) for account, agency, rung, *time in await tx.execute(_SINGLE, names)]
     absent = await tx.execute(_ABSENCES, {"accounts": [p.account for p in people], "at": at})
-    return Roster(tuple(people), tuple(weekly), tuple(single), tuple(Absence(*row) for row in absent))
+    return Roster(tuple(people), tuple(shifts), tuple(Absence(*row) for row in absent))

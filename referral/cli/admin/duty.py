@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
 from referral.cli.admin import ladder, roster, roster_log
+from referral.domain import rota
 from referral.domain.local_time import moment
 from referral.domain.policy.reading.reader import allowed
 from referral.errors import Rejected, Unavailable
@@ -51,7 +52,7 @@ def person_command(
 
 def shift_command(
     account: Account,
-    shift: Annotated[str, typer.Argument(help=roster.HINT)],
+    shift: Annotated[str, typer.Argument(help=rota.HINT)],
     rung: Annotated[str, typer.Option(help="The person's rung in the ladder.")],
     since: Annotated[str | None, typer.Option(help="First day of a weekly shift, 2026-12-01.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day on which it begins.")] = None,
@@ -180,7 +181,7 @@ def history_command(
     Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
     """
     ladder.agency(settings.load(), agency)
-    history = roster.ask(agency, str(roster.moment(at)))
+    history = roster.ask(agency, str(rota.moment(at)))
     if as_json:
         return console.document(history)
     rungs = [(r["rung"], ", ".join(r["people"]) or "nobody", r["said"]) for r in history["rungs"]]
@@ -225,7 +226,7 @@ def _cell(name: str, value: Any) -> Any:
     if name in ("starts", "ends", "at"):
         return moment(value)
     if name == "weekday":
-        return roster.DAYS[value]
+        return rota.DAYS[value]
     if name in ("start_minute", "end_minute"):
-        return f"{value // 60 % 24:02}:{value % 60:02}" + (f" +{value // roster.DAY} d" if value >= roster.DAY else "")
+        return f"{value // 60 % 24:02}:{value % 60:02}" + (f" +{value // rota.DAY} d" if value >= rota.DAY else "")
     return ", ".join(value) if isinstance(value, list) else value

@@ -1,7 +1,5 @@
 """The roster in PostgreSQL: the people that the notifier may knock, and their rota. Commands write it; the notifier reads it.
 
-A rota on the command line: `mon-fri 20:00-08:00`, `fri 16:00-mon 08:00`, `2026-12-24 20:00/2026-12-25 08:00`.
-
 `ask` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
 """
 
@@ -13,15 +11,15 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.local_time import LOCAL
+from referral.domain import rota
+from referral.domain.rota import Single, Weekly
 from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
@@ -130,10 +128,10 @@ async def add_shift(
 ) -> int:
     """Put a person on duty and return the number of shifts; a repeated shift counts once.
 
-    written: a shift as `parse` reads it. Rejected: no such person, or not a shift.
+    written: a shift as `rota.parse` reads it. Rejected: no such person, or not a shift.
     """
     who = {"account": _account(account), "agency": await agency_of(tx, account), "rung": rung}
-    shift = parse(written)
+    shift = rota.parse(written)
     if isinstance(shift, Single):
         await tx.execute(_SINGLE, {**who, "starts": shift.starts, "ends": shift.ends})
         return 1
@@ -143,9 +141,9 @@ async def add_shift(
 
 async def add_weekly(tx: AsyncConnection, people: Iterable[Person], written: str) -> None:
     """Put known people on duty on each of their rungs, by one shift that repeats every week. Rejected: not a weekly shift."""
-    shift = parse(written)
+    shift = rota.parse(written)
     if isinstance(shift, Single):
-        raise Rejected("malformed", "shift", HINT)
+        raise Rejected("malformed", "shift", rota.HINT)
     stands = [{"account": _account(p.account), "agency": p.agency, "rung": rung} for p in people for rung in p.rungs]
     if stands:
         await tx.execute(_WEEKLY, [_week(who, one, None, None) for who in stands for one in shift])
@@ -163,7 +161,7 @@ async def set_disabled(tx: AsyncConnection, account: str, disabled: bool) -> Non
 async def add_absence(tx: AsyncConnection, *, account: str, begin: str, end: str) -> None:
     """Take a person off all shifts between two moments. Rejected: no such person, or malformed moments."""
     await agency_of(tx, account)
-    span = between(begin, end)
+    span = rota.between(begin, end)
     await tx.execute(_ABSENCE, {"account": _account(account), "starts": span.starts, "ends": span.ends})
 
 
@@ -223,96 +221,6 @@ def _account(written: str) -> str:
         return str(uuid.UUID(written))
     except ValueError:
         raise Rejected("malformed", "account", "the id of an inbox account, a uuid; `referral staff add` prints it") from None
-
-
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY, WEEK = 24 * 60, 7 * 24 * 60
-HINT = (
-    "write `mon-fri 20:00-08:00`, `mon,wed 08:00-16:00`, `daily 00:00-24:00`, `fri 16:00-mon 08:00` or `2026-12-24 20:00/2026-12-25 08:00`"
-)
-
-_CLOCK = r"(\d{1,2}:\d{2})"
-_SAME = re.compile(rf"([a-z,-]+) {_CLOCK}-{_CLOCK}")
-_OVER = re.compile(rf"([a-z]{{3}}) {_CLOCK}-([a-z]{{3}}) {_CLOCK}")
-
-
-@dataclass(frozen=True, slots=True)
-class Weekly:
-    """A weekly shift. weekday: 0 is Monday. start, end: minutes after its midnight by the wall clock; end may be on a later day."""
-
-    weekday: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Single:
-    """One shift or absence: µs UTC, half-open."""
-
-    starts: int
-    ends: int
-
-
-def parse(written: str) -> tuple[Weekly, ...] | Single:
-    """Parse shifts in their written form. Rejected: not a shift."""
-    words = " ".join(written.lower().split())
-    if "/" in words:
-        return between(*words.split("/", 1))
-    if found := _OVER.fullmatch(words):
-        first, last = _day(found[1]), _day(found[3])
-        start, end = _minute(found[2]), _minute(found[4])
-        length = (last - first) % 7 * DAY + end - start
-        return (Weekly(first, start, start + (length if length > 0 else length + WEEK)),)
-    if found := _SAME.fullmatch(words):
-        start, end = _minute(found[2]), _minute(found[3])
-        return tuple(Weekly(day, start, end if end > start else end + DAY) for day in _days(found[1]))
-    raise Rejected("malformed", "shift", HINT)
-
-
-def between(begin: str, end: str) -> Single:
-    """Parse two moments, in RFC 3339 or by the wall clock in Belgrade. Rejected: malformed, or the end is before the begin."""
-    starts, ends = moment(begin), moment(end)
-    if ends <= starts:
-        raise Rejected("backwards", "shift", "the end must lie after the begin")
-    return Single(starts, ends)
-
-
-def moment(written: str) -> int:
-    """Parse a moment to µs UTC. Without an offset it is the wall clock in Belgrade; a time that occurs twice means the first."""
-    try:
-        when = datetime.fromisoformat(written.strip().upper())
-    except ValueError:
-        raise Rejected("malformed", "moment", "write 2026-12-24 20:00 or 2026-12-24T20:00:00+01:00") from None
-    if when.tzinfo is None:
-        local = when.replace(tzinfo=LOCAL)
-        if local.astimezone(UTC).astimezone(LOCAL).replace(tzinfo=None) != when:
-            raise Rejected("no-such-time", "moment", "the clocks skip this time in that night; write one hour later")
-        when = local
-    return round(when.timestamp()) * 1_000_000
-
-
-def _days(written: str) -> list[int]:
-    if written == "daily":
-        return list(range(7))
-    days: list[int] = []
-    for part in written.split(","):
-        first, _, last = part.partition("-")
-        low = _day(first)
-        days += [(low + n) % 7 for n in range((_day(last) - low) % 7 + 1 if last else 1)]
-    return sorted(set(days))
-
-
-def _day(word: str) -> int:
-    if word not in DAYS:
-        raise Rejected("malformed", "shift", HINT)
-    return DAYS.index(word)
-
-
-def _minute(clock: str) -> int:
-    hour, minute = (int(part) for part in clock.split(":"))
-    if minute > 59 or hour * 60 + minute > DAY:
-        raise Rejected("malformed", "shift", "a time of day lies between 00:00 and 24:00")
-    return hour * 60 + minute
 
 
 def ask(*arguments: str) -> dict[str, Any]:

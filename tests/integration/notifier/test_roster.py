@@ -23,6 +23,7 @@ from referral.cli.admin import doctor_checks, roster
 from referral.cli.admin.doctor_probe import Vitals
 from referral.domain.events import RosterChanged
 from referral.domain.inputs import ROSTER_BOOK
+from referral.domain.rota import Single, Weekly, between, moment
 from referral.errors import Rejected
 from referral.runtime.postgres import database
 from services.intake.accounts import store
@@ -30,7 +31,7 @@ from services.notifier import migrations
 from services.notifier import roster as reading
 from services.notifier.blame import FIRST_SECONDS, SECOND
 from services.notifier.channels.email import Relay, relay
-from services.notifier.duty import Person, Roster, Single, Weekly, on_duty
+from services.notifier.duty import Person, Roster, Shift, on_duty
 from services.notifier.health import SLOW_SECONDS, Watch
 from services.notifier.history import rungs
 from services.notifier.message import compose
@@ -74,9 +75,9 @@ async def test_a_person_named_on_the_command_line_is_on_duty(notifier: Stack, to
     assert await run("absence", ACCOUNT, "2026-12-24 08:00", "2026-12-25 08:00") == 0
     async with notifier.engine.connect() as tx:
         known = await reading.load(tx, [POLICE])
-    at = roster.moment("2026-12-23 12:00")
+    at = moment("2026-12-23 12:00")
     assert [(p.account, p.channels) for p in on_duty(known, POLICE, DUTY, at).people] == [(ACCOUNT, ("email",))]
-    assert on_duty(known, POLICE, DUTY, roster.moment("2026-12-24 12:00")).people == ()
+    assert on_duty(known, POLICE, DUTY, moment("2026-12-24 12:00")).people == ()
     capsys.readouterr()
     assert await run("show", "--json") == 0
     shown = capsys.readouterr().out
@@ -285,12 +286,12 @@ async def test_the_language_of_a_knock_is_the_one_chosen_in_the_inbox(notifier: 
 
 def test_a_rota_that_ran_out_and_gaps_between_single_shifts_are_told() -> None:
     people = tuple(Person(name, "police", ("duty",), ("email",)) for name in "ab")
-    over = Weekly("a", "police", "duty", 0, 0, 1440, until=date(2026, 11, 23))
-    hole = Weekly("a", "police", "duty", 0, 0, 1440)
-    night = Single("a", "police", "duty", roster.moment("2026-12-24 20:00"), roster.moment("2026-12-25 08:00"))
-    tuesday = roster.moment("2026-12-01 12:00")
+    over = Shift("a", "police", "duty", Weekly(0, 0, 1440, until=date(2026, 11, 23)))
+    hole = Shift("a", "police", "duty", Weekly(0, 0, 1440))
+    night = Shift("a", "police", "duty", between("2026-12-24 20:00", "2026-12-25 08:00"))
+    tuesday = moment("2026-12-01 12:00")
     found = {}
-    for name, known in (("over", Roster(people, (over,))), ("hole", Roster(people, (hole,))), ("gap", Roster(people, single=(night,)))):
+    for name, known in (("over", Roster(people, (over,))), ("hole", Roster(people, (hole,))), ("gap", Roster(people, (night,)))):
         ((row),) = rungs(known, "police", tuesday)
         found[name] = (row["people"], row["bare"], row["ran_out"])
     assert found == {"over": (["a", "b"], True, True), "hole": ([], True, False), "gap": (["a", "b"], True, True)}
@@ -339,4 +340,4 @@ INSERT INTO notifier.pause (reason, at) VALUES ('storm', 7);
         await tx.execute(text("SET LOCAL search_path = notifier"))
         known = await reading.load(tx, ["police"], at=1)
     assert [(p.account, p.disabled, p.channels) for p in known.people] == [("a", True, ("email",))]
-    assert (len(known.weekly), len(known.single), len(known.absences)) == (1, 1, 1)
+    assert ([type(s.time) for s in known.shifts], len(known.absences)) == ([Weekly, Single], 1)
