@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from bench.rows import Row, at_least, at_most, show
-from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import Folder
 from referral.proof import archive
 from referral.proof.entry import Entry
@@ -65,8 +65,8 @@ def rows() -> Iterator[Row]:
         spent = fastest(lambda: decided(log, cases))
         yield at_least("verify, every body opened and every decision made again", 3 * STORIES / spent, "decisions/s", DECISIONS)
         for jobs in {1, os.cpu_count() or 1}:
-            asked = Asked(keys=log.keys, jobs=jobs)
-            spent = fastest(lambda asked=asked: judge(folder, asked, Progress(disable=True)))  # type: ignore[misc]
+            options = VerifyOptions(keys=log.keys, jobs=jobs)
+            spent = fastest(lambda options=options: judge(folder, options, Progress(disable=True)))  # type: ignore[misc]
             yield Row(name=f"verify, a whole export of {size:,} entries, {jobs} processes", value=size / spent, unit="entries/s")
 
 

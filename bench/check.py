@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 
 from bench.rows import Row, at_most
-from referral.analysis.reachability.run import Asked, Result, classes, run
+from referral.analysis.reachability.run import CheckOptions, Result, classes, run
 from referral.domain.policy import compile
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
@@ -32,8 +32,8 @@ def measure(*, depth: int = 1, deep: bool = False, pathways: tuple[str, ...] = (
     began = time.perf_counter()
     files = policy_digest.read(CHECKOUT / "policy")
     policy = compile(files)
-    asked = Asked(files=files, depth=depth, deep=deep, pathways=pathways, places=places)
-    result = run(policy, asked, classes(policy, asked), os.cpu_count() or 1, lambda done: None)
+    options = CheckOptions(files=files, depth=depth, deep=deep, pathways=pathways, places=places)
+    result = run(policy, options, classes(policy, options), os.cpu_count() or 1, lambda done: None)
     assert not result.found, "the policy of the checkout is wrong; ask `referral policy check`"
     return time.perf_counter() - began, result
 

@@ -43,7 +43,7 @@ UNLIKE_LIFE = ("repeat", "policy", "engine-fails")
 """Stories with such lines show limits, other policies and failures."""
 
 
-class Asked(NamedTuple):
+class DecideCall(NamedTuple):
     """The arguments of one `decide` call. kind, of: keys of the breakdown. said: number of resulting events."""
 
     name: str
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
     said: int
 
 
-def stories() -> list[Asked]:
+def stories() -> list[DecideCall]:
     """Return every line of every story."""
     rules, found = policy(), []
     for path in TOLD:
@@ -65,11 +65,13 @@ def stories() -> list[Asked]:
             before = len(made.log)
             made.tell(item["do"])
             for c, cause, facts, said in made.log[before:]:
-                found.append(Asked(f"{path.stem}: {item['do']}", _kind(cause.body), path.stem, (c, cause, facts, made.policy), len(said)))
+                found.append(
+                    DecideCall(f"{path.stem}: {item['do']}", _kind(cause.body), path.stem, (c, cause, facts, made.policy), len(said))
+                )
     return found
 
 
-def caseload() -> list[Asked]:
+def caseload() -> list[DecideCall]:
     """Return every fourth input of one made-up year."""
     rules, found = policy(), []
     (year,) = worlds(rules, a_year(rules), seed=1, year=2026)
@@ -81,7 +83,7 @@ def caseload() -> list[Asked]:
         count += 1
         if count % EVERY == 0:
             of = told[1].tracks[0].pathway if told[1].tracks else "none"
-            found.append(Asked("", _kind(cause.body), of, (case, cause, replace(facts, free=dict(facts.free)), policy), len(told[0])))
+            found.append(DecideCall("", _kind(cause.body), of, (case, cause, replace(facts, free=dict(facts.free)), policy), len(told[0])))
         return told
 
     simulate.decided = keeping  # type: ignore[attr-defined]
@@ -108,7 +110,7 @@ def quiet() -> Iterator[None]:
         gc.enable()
 
 
-def fastest(asked: list[Asked], rounds: int = ROUNDS) -> list[float]:
+def fastest(asked: list[DecideCall], rounds: int = ROUNDS) -> list[float]:
     """Return the seconds of each call at best."""
     best, clock = [float("inf")] * len(asked), time.perf_counter
     with quiet():
@@ -136,7 +138,7 @@ def beside(name: str, value: float, against: str) -> Row:
     return Row(name=f"{name}: {against}", value=value, unit="decisions/s/core", reference=WANTED, against="promised of a year")
 
 
-def _table(asked: list[Asked], spent: list[float], by: str) -> None:
+def _table(asked: list[DecideCall], spent: list[float], by: str) -> None:
     sums: dict[str, list[float]] = {}
     for one, cost in zip(asked, spent, strict=True):
         found = sums.setdefault(getattr(one, by), [0, 0, 0])

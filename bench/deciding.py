@@ -22,6 +22,6 @@ async def alone() -> AsyncIterator[Row]:
     say(f"deciding a made-up year, every line of every story, and {len(planned.asked)} inputs of {CASES} cases")
     for row in decide.figures():
         yield row
-    spent = decide.fastest([decide.Asked("", "", "", (*one, rules), 0) for one in planned.asked], ROUNDS)
+    spent = decide.fastest([decide.DecideCall("", "", "", (*one, rules), 0) for one in planned.asked], ROUNDS)
     made = len(planned.types) / len(planned.asked)
     yield decide.beside(f"decide, {made:.1f} events each", len(spent) / sum(spent), "the way of whole cases")

@@ -37,7 +37,7 @@ def referral() -> dict[str, Any]:
 
 async def post(made: Stack, rate: float, count: int, connections: int = MOST) -> list[Done]:
     """Let another process send referrals. Return the answer to each. AssertionError: one was refused."""
-    token, body = cast.load(made.wish.data).tokens[SENDER], made.wish.data / "body.json"
+    token, body = cast.load(made.config.data).tokens[SENDER], made.config.data / "body.json"
     body.write_text(json.dumps(referral()))
     words = ("-m", "bench.posting", made.url("intake"), str(body), str(rate), str(count), str(connections))
     child = await asyncio.create_subprocess_exec(

@@ -17,7 +17,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from referral.cli.stack import up
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.kafka import Kafka
 from referral.local.postgres import Postgres
 from referral.local.stack import Stack
@@ -51,7 +51,7 @@ class Ground:
             await connection.execute(f"CREATE DATABASE {name}")
             url = make_url(self.postgres).set(database=name).render_as_string(hide_password=False)
             data = self.folder / name
-            wish = Wish(
+            config = StackConfig(
                 data=data,
                 kafka=self.kafka,
                 database=url,
@@ -61,7 +61,7 @@ class Ground:
                 witnesses=witnesses,
                 drill=True,
             )
-            async with up.running(wish) as made:
+            async with up.running(config) as made:
                 await in_force(made)
                 yield made
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

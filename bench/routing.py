@@ -107,7 +107,7 @@ async def throughput(at: Ground, cases: int = CASES, repeats: int = 2) -> AsyncI
             ours.append(done.pace)
             reference = await said(made, done)
             say("the bare loop does the same")
-            theirs.append(await bare(at.kafka, made.settings.topic(fill.TOPIC), f"{made.wish.prefix}sink", reference))
+            theirs.append(await bare(at.kafka, made.settings.topic(fill.TOPIC), f"{made.config.prefix}sink", reference))
         parts = stages.pure(done.plan, policy(made.settings.policy))
     pace, loop = statistics.median(ours), statistics.median(theirs)
     size = statistics.mean(len(o.value) + sum(len(k) + len(v) for k, v in o.headers) for o in done.outs)

@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator
 
 from bench.rows import Row, at_least
-from referral.analysis.simulation.run import Wanted, run
+from referral.analysis.simulation.run import SimulationOptions, run
 from referral.runtime.settings import CHECKOUT
 from referral.wire import policy_digest
 
@@ -30,9 +30,9 @@ SEED, YEAR = 1, 2026
 
 def measure(cases: int, jobs: int) -> dict[str, float]:
     """Measure one size in this process."""
-    wanted = Wanted(files=policy_digest.read(CHECKOUT / "policy"), other=None, cases=cases, seed=SEED, year=YEAR)
+    options = SimulationOptions(files=policy_digest.read(CHECKOUT / "policy"), other=None, cases=cases, seed=SEED, year=YEAR)
     began = time.perf_counter()
-    result = run(wanted, jobs, lambda ended: None)
+    result = run(options, jobs, lambda ended: None)
     seconds = time.perf_counter() - began
     tally = result.before
     everyone = tally.total("cases") + tally.total("raised")

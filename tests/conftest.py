@@ -14,7 +14,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
-from referral.local import config as wish
+from referral.local import config as stack_config
 from tests.harness import class_cache, servers
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ ORDINARY = 200
 
 def pytest_configure(config: pytest.Config) -> None:
     """Forget a running stack that the shell has sourced, and start brokers fast. In the process that controls the run: hold the servers."""
-    wish.forget(os.environ)
+    stack_config.forget(os.environ)
     class_cache.use(os.environ)
     if not hasattr(config, "workerinput"):
         config.referral_servers = servers.Servers()

@@ -1,4 +1,4 @@
-"""Configuration of a local stack: the wishes of its user, its addresses, and the environment of each process. Pure."""
+"""Configuration of a local stack: the options of its user, its addresses, and the environment of each process. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from referral.runtime.settings import LINE
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """The wanted configuration of a local stack.
+class StackConfig:
+    """The options of a local stack.
 
     data: folder of all its data.
     instances: number of instances of each service.
@@ -70,7 +70,7 @@ class Addresses:
     witness_policy: Path
 
 
-def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[str, str]:
+def environment(config: StackConfig, at: Addresses, service: str | None = None) -> dict[str, str]:
     """Return the REFERRAL_* variables of a service; None: of a person's commands beside the stack.
 
     Of the services, only intake gets the key that opens `ingress.<agency>`. Intake alone gets its signing key: no command needs it.
@@ -81,8 +81,8 @@ def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[s
         "REFERRAL_MASTER_KEY_FILE": str(at.master_key),
         "REFERRAL_SMTP": at.smtp,
         "REFERRAL_INBOX_URL": at.inbox,
-        "REFERRAL_TOPIC_PREFIX": wish.prefix,
-        "REFERRAL_DRILL_CLOCK": "1" if wish.drill else "",
+        "REFERRAL_TOPIC_PREFIX": config.prefix,
+        "REFERRAL_DRILL_CLOCK": "1" if config.drill else "",
     }
     if service in (None, "intake"):
         variables["REFERRAL_INGRESS_KEY_FILE"] = str(at.ingress_key)
@@ -95,8 +95,8 @@ def environment(wish: Wish, at: Addresses, service: str | None = None) -> dict[s
         variables["REFERRAL_LOG_KEY_FILE"] = str(at.log_key)
     if service is None:
         variables["REFERRAL_URL"] = at.inbox
-    if wish.policy is not None:
-        variables["REFERRAL_POLICY"] = str(wish.policy)
+    if config.policy is not None:
+        variables["REFERRAL_POLICY"] = str(config.policy)
     return variables
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 
 from referral.local import data_folder, keyfiles, ports
-from referral.local.config import Addresses, Wish, environment, exports
+from referral.local.config import Addresses, StackConfig, environment, exports
 from referral.local.data_folder import Trouble, of_os
 from referral.local.jars import Jar
 from referral.local.kafka import Kafka
@@ -35,14 +35,14 @@ First = Callable[[Settings], Coroutine[None, None, None]]
 class Stack:
     """A running stack.
 
-    wish: its configuration.
+    config: its configuration.
     mailbox: receives every knock by e-mail.
     processes: by name (kafka, postgres, intake-1 …).
     addresses: of its servers.
     """
 
-    def __init__(self, wish: Wish, mailbox: Mailbox, processes: dict[str, Process], addresses: Addresses) -> None:
-        self.wish, self.mailbox, self.processes, self.addresses = wish, mailbox, processes, addresses
+    def __init__(self, config: StackConfig, mailbox: Mailbox, processes: dict[str, Process], addresses: Addresses) -> None:
+        self.config, self.mailbox, self.processes, self.addresses = config, mailbox, processes, addresses
 
     def __getitem__(self, name: str) -> Process:
         return self.processes[name]
@@ -50,12 +50,12 @@ class Stack:
     @property
     def settings(self) -> Settings:
         """Return settings for code in this process that works beside the services: the administrator's database, no HTTP."""
-        return settings(self.wish, self.addresses)
+        return settings(self.config, self.addresses)
 
     @property
     def environment(self) -> dict[str, str]:
         """Return the environment for commands in other processes."""
-        return environment(self.wish, self.addresses)
+        return environment(self.config, self.addresses)
 
     def url(self, service: str, number: int = 1) -> str:
         """Return the base URL of an instance's HTTP server."""
@@ -74,7 +74,7 @@ class Stack:
         return {name: process.pid for name, process in self.processes.items() if process.pid is not None}
 
 
-def settings(wish: Wish, at: Addresses) -> Settings:
+def settings(config: StackConfig, at: Addresses) -> Settings:
     """Return the settings with which this process works on the stack."""
     return Settings(
         kafka=at.kafka,
@@ -82,13 +82,13 @@ def settings(wish: Wish, at: Addresses) -> Settings:
         master_key_file=at.master_key,
         ingress_key_file=at.ingress_key,
         instance="stack",
-        drill_clock=wish.drill,
-        topic_prefix=wish.prefix,
+        drill_clock=config.drill,
+        topic_prefix=config.prefix,
         smtp=at.smtp,
         inbox_url=at.inbox,
         audit_url=at.audit,
         witness_policy=at.witness_policy,
-        policy=wish.policy or CHECKOUT / "policy",
+        policy=config.policy or CHECKOUT / "policy",
     )
 
 
@@ -102,25 +102,25 @@ async def _nothing(_: Settings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: None) -> AsyncIterator[Stack]:
+async def stack(config: StackConfig, *, first: First = _nothing, told: Told = lambda _: None) -> AsyncIterator[Stack]:
     """Start the configured stack. It is ready when the block begins, and is stopped in order however the block ends.
 
-    wish: the configuration.
+    config: the configuration.
     first: prepares policy and accounts, while the services start and once tables and topics exist.
     told: receives one line for each step that takes time.
 
     Nothing is left running after Trouble, or after Rejected (the data was created with other settings).
     """
-    data = data_folder.make(wish.data)
+    data = data_folder.make(config.data)
     async with contextlib.AsyncExitStack() as held:
         lock = data_folder.lock(data)
         held.callback(os.close, lock)
-        pool = held.enter_context(ThreadPoolExecutor(len(wish.names()) + wish.witnesses + 4, thread_name_prefix="stack"))
-        smtp = ports.insist(wish.smtp_port, "mail") if wish.smtp_port else ports.remembered(data / "ports.json", ["mail"])["mail"]
+        pool = held.enter_context(ThreadPoolExecutor(len(config.names()) + config.witnesses + 4, thread_name_prefix="stack"))
+        smtp = ports.insist(config.smtp_port, "mail") if config.smtp_port else ports.remembered(data / "ports.json", ["mail"])["mail"]
         mailbox = Mailbox(data / "mail", smtp)
         await mailbox.start()
         held.push_async_callback(mailbox.stop)
-        started = _Start(wish, pool, lock, told, mailbox)
+        started = _Start(config, pool, lock, told, mailbox)
         held.push_async_callback(started.stop)
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
@@ -134,39 +134,39 @@ async def stack(wish: Wish, *, first: First = _nothing, told: Told = lambda _: N
 class _Start:
     """The steps of a start. Every process that they start is in `processes`, and `stop` stops it."""
 
-    def __init__(self, wish: Wish, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox) -> None:
-        self.wish, self.pool, self.lock, self.told, self.mailbox = wish, pool, lock, told, mailbox
+    def __init__(self, config: StackConfig, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox) -> None:
+        self.config, self.pool, self.lock, self.told, self.mailbox = config, pool, lock, told, mailbox
         self.processes: dict[str, Process] = {}
-        self.folder = data_folder.make(wish.data / "keys")
+        self.folder = data_folder.make(config.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
         self.log_key, self.policy = keyfiles.log(self.folder), self.folder / "witness.policy"
         self.intake_key = self.folder / "intake.key"
 
     async def broker(self) -> str:
         """Start the broker, unless there is one, and return its address."""
-        if self.wish.kafka:
-            return self.wish.kafka
-        server = Kafka(self.wish.data / "kafka", port=self.wish.kafka_port, keep=(self.lock,), told=self._fetched)
+        if self.config.kafka:
+            return self.config.kafka
+        server = Kafka(self.config.data / "kafka", port=self.config.kafka_port, keep=(self.lock,), told=self._fetched)
         self.processes["kafka"] = process = Process("kafka", server, self.pool)
         await process.start()
         return process.address
 
     async def database(self) -> str:
         """Start the database server, unless there is one, prepare the database, and return its URL."""
-        if not self.wish.database:
-            server = Postgres(self.wish.data / "postgres", keep=(self.lock,))
+        if not self.config.database:
+            server = Postgres(self.config.data / "postgres", keep=(self.lock,))
             self.processes["postgres"] = process = Process("postgres", server, self.pool)
             await process.start()
-        url = self.wish.database or await _own_database(server)
-        await prepare_database(settings(self.wish, self._addresses("", url)))
+        url = self.config.database or await _own_database(server)
+        await prepare_database(settings(self.config, self._addresses("", url)))
         return url
 
     async def witnesses(self) -> None:
         """Start the witnesses, each with its own key, and write the policy file that names them."""
         key = note_keys.signer(self.log_key.read_bytes().strip()).verifier
-        names = [f"witness-{number}" for number in range(1, self.wish.witnesses + 1)]
-        known = ports.remembered(self.wish.data / "ports.json", names)
-        logs = data_folder.make(self.wish.data / "log")
+        names = [f"witness-{number}" for number in range(1, self.config.witnesses + 1)]
+        known = ports.remembered(self.config.data / "ports.json", names)
+        logs = data_folder.make(self.config.data / "log")
         witnesses = [Witness(name, self.folder, known[name], key, logs / f"{name}.log", keep=(self.lock,)) for name in names]
         for witness in witnesses:
             self.processes[witness.name] = Process(witness.name, witness, self.pool)
@@ -176,15 +176,15 @@ class _Start:
 
     def stack(self, broker: str, base: str) -> Stack:
         """Choose ports, and prepare the service instances."""
-        named = {"intake-1": self.wish.http_port} if self.wish.http_port else {}
-        names = [name for name, _ in self.wish.names()]
-        known = ports.remembered(self.wish.data / "ports.json", [*names, *map(inner, names)], named)
+        named = {"intake-1": self.config.http_port} if self.config.http_port else {}
+        names = [name for name, _ in self.config.names()]
+        known = ports.remembered(self.config.data / "ports.json", [*names, *map(inner, names)], named)
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
-        running = Stack(self.wish, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
-        logs = data_folder.make(self.wish.data / "log")
-        for name, service in self.wish.names():
-            variables = environment(self.wish, running.addresses, service)
+        running = Stack(self.config, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
+        logs = data_folder.make(self.config.data / "log")
+        for name, service in self.config.names():
+            variables = environment(self.config, running.addresses, service)
             worker = Worker(name, service, known[name], known[inner(name)], variables, logs / f"{name}.log", keep=(self.lock,))
             self.processes[name] = Process(name, worker, self.pool)
         return running
@@ -194,7 +194,7 @@ class _Start:
         await topics.create_topics(running.settings)
         async with asyncio.TaskGroup() as group:
             group.create_task(first(running.settings))
-            for name, service in self.wish.names():
+            for name, service in self.config.names():
                 group.create_task(self._worker(name, service))
 
     async def _worker(self, name: str, service: str) -> None:
@@ -202,7 +202,7 @@ class _Start:
         try:
             await self.processes[name].start()
         except Trouble as error:
-            if service not in self.wish.spare:
+            if service not in self.config.spare:
                 raise
             self.told(f"{error}\n{name} does not run, the rest does. What to do: docs/operators.md, Recover, and quarantine")
 
@@ -246,8 +246,8 @@ async def _own_database(server: Postgres) -> str:
 def _write_environment(running: Stack) -> None:
     """Write <data>/environment: `. <data>/environment` lets a shell's commands find the stack. Only its owner may read it."""
     try:
-        file = running.wish.data / "environment"
+        file = running.config.data / "environment"
         file.touch(mode=0o600)
         file.write_text(exports(running.environment))
     except OSError as error:
-        raise of_os(error, running.wish.data) from error
+        raise of_os(error, running.config.data) from error

@@ -12,7 +12,7 @@ from functools import partial
 from rich.progress import Progress
 
 from referral.cli.audit import monitor
-from referral.cli.audit.judge import Asked
+from referral.cli.audit.judge import VerifyOptions
 from referral.cli.audit.judge import judge as judged
 from referral.cli.audit.monitor_verdict import PATIENCE_S, verdict
 from referral.domain.events import Word
@@ -56,7 +56,7 @@ def forged_decision() -> Noticed:
     log = Log()
     _, forged = forged_answer(log)
     said = verify(copy(log.entries), keys=log.keys)
-    report = judged(copy(log.entries), Asked(keys=log.keys), Progress(disable=True)).report
+    report = judged(copy(log.entries), VerifyOptions(keys=log.keys), Progress(disable=True)).report
     named = next((f for f in report.findings if f.code == "DECISION_DIFFERS" and f.idx == forged[-1].idx), None)
     return {"verify": said, "verify names the forged one": str(named or "")}
 
@@ -88,7 +88,7 @@ def silent_split() -> Noticed:
 def stands_still() -> Noticed:
     """Audit is stopped for good: what it has logged is whole, and nothing more is logged."""
     last = shown(250, bytes(32), 0, NOW - 10**6)
-    asked = Asked(keys=honest().keys, max_age=STILL_S, now=NOW + STILL_S + 1)
+    asked = VerifyOptions(keys=honest().keys, max_age=STILL_S, now=NOW + STILL_S + 1)
     report = judged(copy(), asked, Progress(disable=True)).report
     said = next((str(found) for found in report.findings if found.code == "STALE"), "")
     return {"verify": said if report.exit_code() else "", "monitor": asyncio.run(_watched([last], 0))}

@@ -20,7 +20,7 @@ from services.oversight.calendar import after, begins, closes, span
 from services.oversight.counting.model import Course
 from services.oversight.counting.projection import Courses
 from services.oversight.counting.tables import known
-from services.oversight.disclosure.attack import Found, attack
+from services.oversight.disclosure.attack import AttackResult, attack
 from services.oversight.disclosure.blocks import Block
 from services.oversight.disclosure.releases import correct, make
 from services.oversight.release import Release
@@ -89,7 +89,7 @@ def cumulative(releases: Sequence[Release], courses: Sequence[Course]) -> list[F
     ]
 
 
-def found(figures: Sequence[FigureReleased]) -> Found:
+def found(figures: Sequence[FigureReleased]) -> AttackResult:
     """What the attacker makes of it."""
     return attack(figures, MEASURES.sums, K)
 
@@ -181,7 +181,7 @@ def _twice(releases: Sequence[Release]) -> int:
     return len(told) - len(set(told))
 
 
-def _overlapping(what: Found) -> int | None:
+def _overlapping(what: AttackResult) -> int | None:
     return min((b.values for b in what.bounds if "/municipality/" in b.key or "/sex-age/" in b.key), default=None)
 
 

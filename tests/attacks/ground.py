@@ -8,7 +8,7 @@ from functools import cache
 from msgspec import Struct, structs
 from rich.progress import Progress
 
-from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.judge import VerifyOptions, judge
 from referral.proof import archive
 from referral.proof.archive import Archive
 from referral.proof.entry import Entry
@@ -70,7 +70,7 @@ def signed(size: int | None = None) -> bytes:
 
 def verify(there: Archive, *, keys: dict[str, bytes] | None = None, since: bytes | None = None) -> str:
     """What `audit verify` says of it, if anything is bad or could not be checked."""
-    asked = Asked(keys=honest().keys if keys is None else keys, since=since)
+    asked = VerifyOptions(keys=honest().keys if keys is None else keys, since=since)
     report = judge(there, asked, Progress(disable=True)).report
     worst = max((f for f in report.findings if f.weight > Weight.NOTE), key=lambda f: (f.weight, -f.place()), default=None)
     return "" if worst is None else str(report.first_bad() or worst)

@@ -9,7 +9,7 @@ from msgspec import structs
 from rich.progress import Progress
 
 from referral.cli.audit import source
-from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import Folder
 from referral.domain.events import SectionDisclosed
 from referral.errors import Rejected
@@ -52,7 +52,7 @@ def says(there: Archive, key: Path) -> int:
         keys = source.lent_keys(there, key)
     except Rejected:
         return 1
-    return judge(there, Asked(keys=keys), Progress(disable=True)).report.exit_code()
+    return judge(there, VerifyOptions(keys=keys), Progress(disable=True)).report.exit_code()
 
 
 @pytest.fixture(scope="module")

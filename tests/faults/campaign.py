@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from referral.cli.stack import cast, up
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from tests.faults.kill import SERVERS, Done, Kill, plan, strike, works
 from tests.faults.load import Load
@@ -48,7 +48,7 @@ async def run(
     data: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None, *, injected: int = 0, minutes: float = LONGEST_MIN
 ) -> Campaign:
     """Two instances of each service under load; kills until so many (and so many of them injected) have hit, then the verdict."""
-    async with up.running(Wish(data=data, instances=2), told=told) as stack:
+    async with up.running(StackConfig(data=data, instances=2), told=told) as stack:
         return await on(stack, seed, kills, told, injected=injected, minutes=minutes)
 
 
@@ -57,7 +57,7 @@ async def on(
 ) -> Campaign:
     """The same on a stack that runs."""
     begun = time.monotonic()
-    load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(stack.wish.data), seed, settings=stack.settings)
+    load = Load(lambda: [stack.url("intake", 1), stack.url("intake", 2)], cast.load(stack.config.data), seed, settings=stack.settings)
     running = asyncio.create_task(load.run())
     killing = Killing(stack, load, seed, kills, injected, minutes, told)
     try:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from tests.faults.line import Line, running
 
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Line]:
     """Two instances of each service and a drill clock."""
-    async with running(Wish(data=tmp_path_factory.mktemp("line"), instances=2, drill=True)) as made:
+    async with running(StackConfig(data=tmp_path_factory.mktemp("line"), instances=2, drill=True)) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from referral.cli import connection
 from referral.cli.stack import cast, up
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.proof.entry import SEQUENCED
 from referral.proof.history.case import unseal
@@ -35,8 +35,8 @@ class Line:
     """One running stack. cast: its made-up people and tokens."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
-        self.stack, self.http, self.cast = stack, http, cast.load(stack.wish.data)
-        self.door = Load(lambda: [stack.url("intake", n + 1) for n in range(stack.wish.instances)], self.cast, seed=1)
+        self.stack, self.http, self.cast = stack, http, cast.load(stack.config.data)
+        self.door = Load(lambda: [stack.url("intake", n + 1) for n in range(stack.config.instances)], self.cast, seed=1)
         self.admin = create_async_engine(stack.settings.database, pool_pre_ping=True)  # the database is killed and comes back
 
     async def refer(self, key: str, **more: Any) -> Json:
@@ -124,9 +124,9 @@ class Line:
 
 
 @asynccontextmanager
-async def running(wish: Wish) -> AsyncIterator[Line]:
+async def running(config: StackConfig) -> AsyncIterator[Line]:
     """A line on a stack of its own."""
-    async with up.running(wish) as stack, httpx.AsyncClient(timeout=8, trust_env=False) as http:
+    async with up.running(config) as stack, httpx.AsyncClient(timeout=8, trust_env=False) as http:
         line = Line(stack, http)
         try:
             yield line

@@ -58,7 +58,7 @@ async def test_nothing_of_the_case_file_is_in_clear_anywhere(line: Line) -> None
     assert not any(re.search("|".join(SCRIPTS), text) for text in metrics)
     assert not any(re.search("|".join(SCRIPTS), f"{m.message}{m.text}") for m in line.stack.mailbox.mails)
     assert not await in_tables(line), "no table shows it"
-    assert await asyncio.to_thread(in_files, line.stack.wish.data) == []
+    assert await asyncio.to_thread(in_files, line.stack.config.data) == []
 
 
 async def in_tables(line: Line) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct
 
 from referral.domain import events as e
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.proof.entry import CASE_TOPICS
 from tests.faults.line import Line, running
 from tests.faults.quiet import quiet
@@ -25,7 +25,7 @@ POLICE, STEP = "police-prishtine", "police"
 
 
 async def test_a_database_set_back_five_minutes_goes_on_from_the_log(tmp_path: Path) -> None:
-    async with running(Wish(data=tmp_path, drill=True)) as line:
+    async with running(StackConfig(data=tmp_path, drill=True)) as line:
         old = await line.refer("before-the-copy")
         waiting = await line.offer(POLICE, old["case_id"], STEP)
         await quiet(line.stack)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from referral.domain.events import FigureReleased, Unit
 from services.oversight.counting.model import Table
-from services.oversight.disclosure.attack import Found, attack
+from services.oversight.disclosure.attack import AttackResult, attack
 from services.oversight.disclosure.blocks import Block
 from services.oversight.disclosure.suppress import Values
 
@@ -21,7 +21,7 @@ def figures(told: Values, measure: str = "made-up", block: Block = BLOCK) -> lis
     return [block.figure(measure, group, Unit.CHILDREN, value) for group, value in told.items()]
 
 
-def attacked(table: Table, told: Values, k: int, known: Mapping[str, int] | None = None) -> Found:
+def attacked(table: Table, told: Values, k: int, known: Mapping[str, int] | None = None) -> AttackResult:
     """What the attacker makes of one table. known: group → value that he knows from elsewhere."""
     at = f"2027-01/2027-01/trafficking-child/{table.measure}/"
     sure = {at + group: value for group, value in (known or {}).items()}

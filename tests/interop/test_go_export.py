@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 
 from referral.cli import run
-from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.judge import VerifyOptions, judge
 from referral.cli.audit.source import opened_export
 from referral.proof.entry import Kind
 from referral.tlog import proof_file
@@ -56,7 +56,7 @@ def ours(folder: Path) -> bool:
         there = opened_export(folder / "export")
     except typer.BadParameter:  # without a checkpoint it is no export
         return False
-    verdict = judge(there, Asked(keys={}, pinned=(folder / "policy").read_bytes()), Progress(disable=True))
+    verdict = judge(there, VerifyOptions(keys={}, pinned=(folder / "policy").read_bytes()), Progress(disable=True))
     return verdict.report.exit_code() != 1
 
 
@@ -82,7 +82,7 @@ def test_go_accepts_an_export_in_which_a_case_is_erased_and_its_payloads_are_gon
     assert run(["audit", "prove", str(written), "--entry", str(gone[0]), "--out", str(out)]) == 0
     out.with_suffix(".entry").write_bytes(proof_file.parse(out.read_bytes()).extra or b"")
     assert theirs(go, tmp_path) == {"erased.tlog-proof": "good", "export/checkpoint": "good"}
-    report = judge(opened_export(written), Asked(keys=log.keys, pinned=policy()), Progress(disable=True)).report
+    report = judge(opened_export(written), VerifyOptions(keys=log.keys, pinned=policy()), Progress(disable=True)).report
     assert report.exit_code() == 0 and [f.code for f in report.findings] == ["PAYLOAD_ERASED"] * len(gone) + ["ERASED"]
 
 

@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from referral.cli.stack import cast, up
 from referral.cli.stack.cast import Cast
 from referral.cli.stack.stage import Stage
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from tests.harness.servers import prefix
 from tests.web.steps import leaving, picture, tab_to, text
@@ -33,7 +33,7 @@ async def test_what_a_knock_leads_to_is_accepted_by_keyboard_and_the_line_goes_o
     tmp_path_factory: pytest.TempPathFactory, kafka: str, browser: Chrome, pictures: Path
 ) -> None:
     data = tmp_path_factory.mktemp("web-line")
-    async with up.running(Wish(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
+    async with up.running(StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
         await asyncio.to_thread(_night, stack, cast.load(data), browser, pictures)
 
 

@@ -21,7 +21,7 @@ OFTEN = 4
 """Classes between two reports of progress."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class CheckOptions(Struct, frozen=True, kw_only=True):
     """Options of a check.
 
     files: of the policy.
@@ -40,7 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 Key = tuple[str, str, str, str]
 
 
-class Found(Struct, frozen=True):
+class LocatedFinding(Struct, frozen=True):
     """One finding, with the municipalities in which it occurs, and a story that leads to it."""
 
     finding: Finding
@@ -52,8 +52,8 @@ class Result(Struct):
     """Result of a check. tally: of all ways. found: faults, weak: weak points; both by the key of the finding."""
 
     tally: Tally = field(default_factory=Tally)
-    found: dict[Key, Found] = field(default_factory=dict)
-    weak: dict[Key, Found] = field(default_factory=dict)
+    found: dict[Key, LocatedFinding] = field(default_factory=dict)
+    weak: dict[Key, LocatedFinding] = field(default_factory=dict)
 
     def take(self, policy: Policy, task: Task) -> None:
         """Check one more class."""
@@ -62,9 +62,9 @@ class Result(Struct):
         for way in every:
             for one in findings(policy, task, way):
                 example = None if one.key in self.found else story(f"{one.pathway}: {one.said}", way, policy, ABOUT.get(one.kind, ""))
-                _note(self.found, Found(one, task.places, example))
+                _note(self.found, LocatedFinding(one, task.places, example))
             for one in notes(policy, task, way):
-                _note(self.weak, Found(one, task.places))
+                _note(self.weak, LocatedFinding(one, task.places))
 
     def add(self, other: Result) -> None:
         """Add the result of another process."""
@@ -77,10 +77,10 @@ class Result(Struct):
     def finish(self, policy: Policy) -> None:
         """Check the whole policy, once all classes of the requested pathways are in the tally."""
         for one in whole(policy, self.tally):
-            _note(self.found, Found(one, ()))
+            _note(self.found, LocatedFinding(one, ()))
 
 
-def _note(known: dict[Key, Found], found: Found) -> None:
+def _note(known: dict[Key, LocatedFinding], found: LocatedFinding) -> None:
     """Add a finding, or its municipalities to the finding with the same key."""
     key = found.finding.key
     if key in known:
@@ -88,12 +88,12 @@ def _note(known: dict[Key, Found], found: Found) -> None:
     known[key] = found
 
 
-def classes(policy: Policy, asked: Asked) -> tuple[Task, ...]:
+def classes(policy: Policy, options: CheckOptions) -> tuple[Task, ...]:
     """Return all classes, those of one pathway spread among those of others, so that each process gets a similar share."""
-    return tasks(policy, asked.depth, deep=asked.deep, pathways=asked.pathways, places=asked.places)
+    return tasks(policy, options.depth, deep=options.deep, pathways=options.pathways, places=options.places)
 
 
-def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: Tell) -> Result:
+def run(policy: Policy, options: CheckOptions, made: tuple[Task, ...], jobs: int, tell: Tell) -> Result:
     """Check all classes. tell: called with the number of further classes done."""
     result = Result()
     if jobs < 2 or len(made) < 2:
@@ -102,14 +102,14 @@ def run(policy: Policy, asked: Asked, made: tuple[Task, ...], jobs: int, tell: T
             tell(1)
         return result
     jobs = min(jobs, len(made))
-    for found in shared(share, [(asked, made[number::jobs]) for number in range(jobs)], jobs, tell):
+    for found in shared(share, [(options, made[number::jobs]) for number in range(jobs)], jobs, tell):
         result.add(found)
     return result
 
 
-def share(asked: Asked, made: tuple[Task, ...], tell: Tell) -> Iterator[Result]:
+def share(options: CheckOptions, made: tuple[Task, ...], tell: Tell) -> Iterator[Result]:
     """Check the classes of one process, and yield its result."""
-    policy, result = domain.compile(asked.files), Result()
+    policy, result = domain.compile(options.files), Result()
     for number, task in enumerate(made, 1):
         result.take(policy, task)
         if number % OFTEN == 0:

@@ -20,7 +20,7 @@ OFTEN = 10
 """Cases between two reports of progress."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class SimulationOptions(Struct, frozen=True, kw_only=True):
     """Options of a simulation. files: of the policy. other: of the policy that it is compared with; None: of none."""
 
     files: Mapping[str, bytes]
@@ -46,25 +46,25 @@ class Result(Struct):
         self.years += other.years
 
 
-def run(wanted: Wanted, jobs: int, tell: Tell) -> Result:
+def run(options: SimulationOptions, jobs: int, tell: Tell) -> Result:
     """Run all worlds. tell: called with the number of further cases of the first policy that have ended. PolicyErrors: one of the policies
     is invalid."""
-    before, after = policies(wanted)
-    made = worlds(before, wanted.cases, wanted.seed, wanted.year)
+    before, after = policies(options)
+    made = worlds(before, options.cases, options.seed, options.year)
     jobs = min(jobs, len(made))
     if jobs < 2:
         results: Iterable[Result] = (one(caseload, after, tell) for caseload in made)
     else:
-        results = shared(share, [(wanted, number, jobs) for number in range(jobs)], len(made), tell)
+        results = shared(share, [(options, number, jobs) for number in range(jobs)], len(made), tell)
     total = Result()
     for result in results:
         total.add(result)
     return total
 
 
-def policies(wanted: Wanted) -> tuple[Policy, Policy | None]:
+def policies(options: SimulationOptions) -> tuple[Policy, Policy | None]:
     """Compile both policies. PolicyErrors: one of them is invalid."""
-    return domain.compile(wanted.files), None if wanted.other is None else domain.compile(wanted.other)
+    return domain.compile(options.files), None if options.other is None else domain.compile(options.other)
 
 
 def one(caseload: Caseload, after: Policy | None, tell: Tell) -> Result:
@@ -98,8 +98,8 @@ def _follow(decisions: Iterable[Decided], tell: Tell) -> None:
     tell(ended)
 
 
-def share(wanted: Wanted, first: int, jobs: int, tell: Tell) -> Iterator[Result]:
+def share(options: SimulationOptions, first: int, jobs: int, tell: Tell) -> Iterator[Result]:
     """Run the worlds of one process: every n-th world, where n is the number of processes."""
-    before, after = policies(wanted)
-    for caseload in worlds(before, wanted.cases, wanted.seed, wanted.year)[first::jobs]:
+    before, after = policies(options)
+    for caseload in worlds(before, options.cases, options.seed, options.year)[first::jobs]:
         yield one(caseload, after, tell)

@@ -35,8 +35,8 @@ ALWAYS = frozenset({Kind.POLICY, Kind.QUARANTINE, Kind.KEYS})
 """Kinds that are read below an older checkpoint too: decisions are judged by them, and the policy file is compared with them."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """The request. keys: case id → case key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint.
+class VerifyOptions(Struct, frozen=True, kw_only=True):
+    """Options of a verification. keys: case id → case key. pinned: the auditor's own witness policy. since: bytes of an older checkpoint.
 
     jobs: number of processes.
     max_age: seconds within which a quorum must have seen the log, before `now` (Unix seconds); None: any age is accepted.
@@ -78,21 +78,21 @@ class Part(Struct):
     once: list[tuple[Hashable, str]]
 
 
-def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
+def judge(there: Archive, options: VerifyOptions, bar: Progress) -> Verdict:
     """Verify everything that the request covers."""
     report = Report()
     try:
-        published = archive.trusted(there, asked.pinned)
+        published = archive.trusted(there, options.pinned)
     except Malformed as error:
         code = error.reason.upper() if error.reason in ("quorum", "signature") else "CHECKPOINT"
         report.add_finding(_about_log(Weight.BAD, code, str(error)))
         return Verdict(report, None)
-    if published and asked.max_age is not None and (why := published.accepted.old(asked.now, asked.max_age)):
+    if published and options.max_age is not None and (why := published.accepted.old(options.now, options.max_age)):
         report.add_finding(_about_log(Weight.UNCHECKED, "STALE", f"the log may stand still: {why}"))
     try:
-        heads = _log_heads(there, published, asked, report)
+        heads = _log_heads(there, published, options, report)
         with Spool() as spool:
-            _all(there, heads, asked, report, spool, bar)
+            _all(there, heads, options, report, spool, bar)
     except Ended:
         return Verdict(report, published)
     # After the walk, which has compared these hashes with the entries.
@@ -103,13 +103,13 @@ def judge(there: Archive, asked: Asked, bar: Progress) -> Verdict:
     return Verdict(report, published, heads.size)
 
 
-def _log_heads(there: Archive, published: Trusted | None, asked: Asked, report: Report) -> LogHeads:
+def _log_heads(there: Archive, published: Trusted | None, options: VerifyOptions, report: Report) -> LogHeads:
     """Compare the heads with one another. Ended."""
     try:
         size, root = archive.head(there, published)
         nodes, since = archive.nodes(there, size), START
         if published is None:
-            weight = Weight.NOTE if asked.pinned is None and there.read(archive.POLICY) is None else Weight.UNCHECKED
+            weight = Weight.NOTE if options.pinned is None and there.read(archive.POLICY) is None else Weight.UNCHECKED
             report.add_finding(
                 _about_log(weight, "NO_CHECKPOINT", "no checkpoint with a quorum of witnesses is there: nobody vouches for the log")
             )
@@ -120,8 +120,8 @@ def _log_heads(there: Archive, published: Trusted | None, asked: Asked, report: 
         elif size > published.size:
             what = f"{size - published.size} entries stand above the published checkpoint: nobody but the log vouches for them yet"
             report.add_finding(_about_log(Weight.NOTE, "ABOVE", what))
-        if asked.since is not None:
-            since = _since(there, asked, published, size)
+        if options.since is not None:
+            since = _since(there, options, published, size)
     except _Bad as bad:
         report.add_finding(_about_log(Weight.BAD, bad.code, bad.what))
         raise Ended from None
@@ -139,9 +139,9 @@ class _Bad(Exception):
         self.code, self.what = code, what
 
 
-def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -> tiles.Edge:
+def _since(there: Archive, options: VerifyOptions, published: Trusted | None, size: int) -> tiles.Edge:
     """Return the edge at the older checkpoint, which the tree must continue. Malformed."""
-    old = archive.accepted(asked.since or b"", archive.rules(there, asked.pinned))
+    old = archive.accepted(options.since or b"", archive.rules(there, options.pinned))
     if old.size > (published.size if published else size):
         raise _Bad("TRUNCATED", f"an older checkpoint has {old.size} entries, the log's has fewer")
     edge = archive.edge(there, old.size, size)
@@ -153,13 +153,13 @@ def _since(there: Archive, asked: Asked, published: Trusted | None, size: int) -
     return edge
 
 
-def _all(there: Archive, heads: LogHeads, asked: Asked, report: Report, spool: Spool, bar: Progress) -> None:
+def _all(there: Archive, heads: LogHeads, options: VerifyOptions, report: Report, spool: Spool, bar: Progress) -> None:
     """Run both passes. If sequences are torn, repeat the first pass with the verdict on the genuine records. Ended."""
     task = bar.add_task("entries hashed", total=heads.size)
     touched = _touched(there, heads, report)
     torn, repeated = set[str](), dict[str, Entry]()
-    intake = intake_key.named(asked.pinned or b"")
-    proof = Verification(asked.keys, (), *heads.seen, intake=intake)
+    intake = intake_key.named(options.pinned or b"")
+    proof = Verification(options.keys, (), *heads.seen, intake=intake)
     try:
         for joined, proven in _entries(there, heads, touched, proof.report):
             entry = joined.entry
@@ -175,7 +175,7 @@ def _all(there: Archive, heads: LogHeads, asked: Asked, report: Report, spool: S
         bar.update(task, completed=heads.size)
         spool.full()
         if torn:
-            proof = Verification(asked.keys, of(spool.folder, torn), *heads.seen, intake=intake)
+            proof = Verification(options.keys, of(spool.folder, torn), *heads.seen, intake=intake)
             for joined, proven in _entries(there, heads, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()
@@ -186,7 +186,7 @@ def _all(there: Archive, heads: LogHeads, asked: Asked, report: Report, spool: S
     known = proof.cases()
     report.add(proof.report)
     task = bar.add_task("cases decided again", total=BUCKETS)
-    for part in _parts(spool.folder, known, asked.jobs, lambda steps: bar.advance(task, steps)):
+    for part in _parts(spool.folder, known, options.jobs, lambda steps: bar.advance(task, steps)):
         report.add(part.report)
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
 

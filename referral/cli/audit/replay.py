@@ -46,7 +46,7 @@ OPEN_TYPES = {kind: tuple(type_ for type_, other in OPEN.items() if other is kin
 """Types of the unsealed records, which are named in a header alone, so that their leaves have none."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Selection(Struct, frozen=True, kw_only=True):
     """The selection of lines. after, before: µs UTC."""
 
     case: str = ""
@@ -74,7 +74,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     def everything(self) -> bool:
         """Return True if nothing narrows the selection within a case."""
-        return self == Wanted(case=self.case)
+        return self == Selection(case=self.case)
 
 
 def replay_command(
@@ -103,7 +103,7 @@ def replay_command(
     Example: referral audit replay export --case CASE --key auditor.key
     """
     pinned = source.file(witnesses)
-    wanted = Wanted(
+    selection = Selection(
         case=case, agency=agency, type=type_, first=first, last=last, after=_time(after, "--after"), before=_time(before, "--before")
     )
     if at and not case:
@@ -114,10 +114,10 @@ def replay_command(
             return counterfactual.run(book, there.keys, policy, case, as_json)
         if at:
             return _at(book, there.keys, case, at, as_json)
-        lines = list(told(book, there.keys, wanted))
-    if case and not lines and wanted.everything():
+        lines = list(told(book, there.keys, selection))
+    if case and not lines and selection.everything():
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
-    _show(lines, wanted, head, as_json)
+    _show(lines, selection, head, as_json)
     return 1 if any(line.mark == BAD for line in lines) else 0
 
 
@@ -138,24 +138,24 @@ def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
     return Casebook(there, size, proven), f"verified against the checkpoint of {published.size} entries, believed by {whose}"
 
 
-def told(book: Casebook, keys: Keys, wanted: Wanted) -> Iterator[Line]:
+def told(book: Casebook, keys: Keys, selection: Selection) -> Iterator[Line]:
     """Yield the lines with their marks: a whole case as a tree, any other selection in the order of the log."""
-    if wanted.case and wanted.everything():
-        yield from _case(book, keys([wanted.case]).get(wanted.case), book.case(wanted.case))
+    if selection.case and selection.everything():
+        yield from _case(book, keys([selection.case]).get(selection.case), book.case(selection.case))
         return
     chosen = set[int]()
 
     def choose(index: int, said: Leaf) -> bool:
-        if wanted.leaf(index, said):
+        if selection.leaf(index, said):
             chosen.add(index)
             return True
         return False
 
     places, found = book.cases(choose), list[Line]()
-    held = keys(None if not wanted.case else [wanted.case])
+    held = keys(None if not selection.case else [selection.case])
     for case_id, where in places.items():
         lines = _case(book, held.get(case_id), where) if case_id else _own(book, where)
-        found += [structs.replace(line, depth=0) for line in lines if line.idx in chosen and wanted.line(line)]
+        found += [structs.replace(line, depth=0) for line in lines if line.idx in chosen and selection.line(line)]
     yield from sorted(found, key=lambda line: line.idx or 0)
 
 
@@ -229,12 +229,12 @@ def _time(word: str, option: str) -> int | None:
     return int((at if at.tzinfo else at.replace(tzinfo=LOCAL)).timestamp() * 1e6)
 
 
-def _show(lines: list[Line], wanted: Wanted, head: str, as_json: bool) -> None:
+def _show(lines: list[Line], selection: Selection, head: str, as_json: bool) -> None:
     if as_json:
-        document: dict[str, Any] = {"case_id": wanted.case, "checkpoint": head, "lines": [msgspec.to_builtins(line) for line in lines]}
+        document: dict[str, Any] = {"case_id": selection.case, "checkpoint": head, "lines": [msgspec.to_builtins(line) for line in lines]}
         console.document(document)
         return
-    of = f"case {wanted.case}" if wanted.case else "the log"
+    of = f"case {selection.case}" if selection.case else "the log"
     console.console.print(f"{of}: {len(lines)} lines from the log; {head}", soft_wrap=True, markup=False)
     for line in tell(lines, marks=[line.mark for line in lines]):
         console.console.print(line.text, style=line.style, soft_wrap=True, markup=False)

@@ -13,7 +13,7 @@ import typer
 
 from referral.cli import console
 from referral.cli.audit import source
-from referral.cli.audit.judge import Asked, Verdict, judge
+from referral.cli.audit.judge import Verdict, VerifyOptions, judge
 from referral.cli.audit.source import AuditorKey, Export, Witnesses
 from referral.errors import Malformed
 from referral.proof import archive
@@ -69,13 +69,15 @@ def verify_command(
     with source.opened(export, key) as there:
         age = seconds(STILL_S / 60 if max_age is None and there.live and vouched(there.archive, pinned) else max_age)
         now = int(time.time())  # noqa: TID251 - the auditor's own clock measures the age of a signature
-        asked = Asked(keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now)
+        options = VerifyOptions(
+            keys=there.keys(None), pinned=pinned, since=older, jobs=jobs or processes(there.archive), max_age=age, now=now
+        )
         with console.progress(quiet=as_json) as bar:
-            verdict = judge(there.archive, asked, bar)
+            verdict = judge(there.archive, options, bar)
     if as_json:
-        console.document(document(verdict, asked))
+        console.document(document(verdict, options))
     else:
-        _print(verdict, asked)
+        _print(verdict, options)
     return verdict.report.exit_code()
 
 
@@ -102,7 +104,7 @@ def processes(there: Archive) -> int:
     return (os.cpu_count() or 1) if size >= WORTH else 1
 
 
-def document(verdict: Verdict, asked: Asked) -> dict[str, Any]:
+def document(verdict: Verdict, options: VerifyOptions) -> dict[str, Any]:
     """Return the verdict for programs."""
     published = verdict.published
     summary: dict[str, Any] = {"checkpoint": None}
@@ -116,10 +118,10 @@ def document(verdict: Verdict, asked: Asked) -> dict[str, Any]:
             "seen": published.accepted.seen,
             "policy": "yours" if published.pinned else "the log's own",
         }
-    return {**summary, "entries": verdict.size, **verdict.report.as_json(), "not_checked": list(SINCE) if asked.since else []}
+    return {**summary, "entries": verdict.size, **verdict.report.as_json(), "not_checked": list(SINCE) if options.since else []}
 
 
-def _print(verdict: Verdict, asked: Asked) -> None:
+def _print(verdict: Verdict, options: VerifyOptions) -> None:
     report, say = verdict.report, partial(console.console.print, soft_wrap=True, markup=False)
     rows = sorted(report.findings, key=lambda f: (-f.weight, f.place()))
     if rows:
@@ -132,7 +134,7 @@ def _print(verdict: Verdict, asked: Asked) -> None:
     if verdict.published:
         say(believed(verdict.published))
     say(" · ".join(f"{number} {name}" for name, number in report.counts.items()))
-    for what in SINCE if asked.since else ():
+    for what in SINCE if options.since else ():
         say(f"not looked at this time: {what}")
     first = report.first_bad()
     unchecked = sum(f.weight is Weight.UNCHECKED for f in report.findings)

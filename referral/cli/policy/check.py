@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from referral.analysis.reachability.run import Asked, Result, classes, run
+from referral.analysis.reachability.run import CheckOptions, Result, classes, run
 from referral.cli import console
 from referral.cli.policy import activate
 from referral.cli.policy.check_picture import draw
@@ -66,9 +66,9 @@ def check(
     for path in filter(None, (svg, stories)):
         if not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"{path.parent}: there is no such folder")
-    asked = Asked(files=files, depth=failing, deep=deep, pathways=tuple(pathway or ()), places=tuple(where or ()))
+    options = CheckOptions(files=files, depth=failing, deep=deep, pathways=tuple(pathway or ()), places=tuple(where or ()))
     began = time.perf_counter()
-    result = _looked(compiled, asked, jobs, as_json)
+    result = _looked(compiled, options, jobs, as_json)
     seconds = time.perf_counter() - began
     wrong = bool(result.found)
     if stories is not None:
@@ -90,12 +90,12 @@ def _verdict(errors: int, files: int, digest: str) -> str:
     return f"{errors} error{'s' if errors > 1 else ''}" if errors else f"good: {files} files, digest {digest[:16]}"
 
 
-def _looked(compiled: Policy, asked: Asked, jobs: int, quiet: bool) -> Result:
+def _looked(compiled: Policy, options: CheckOptions, jobs: int, quiet: bool) -> Result:
     with console.progress(quiet=quiet) as bar:
         task = bar.add_task("kinds of cases", total=None)
-        made = classes(compiled, asked)
+        made = classes(compiled, options)
         bar.update(task, total=len(made))
-        result = run(compiled, asked, made, jobs, lambda done: bar.advance(task, done))
+        result = run(compiled, options, made, jobs, lambda done: bar.advance(task, done))
     result.finish(compiled)
     return result
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from referral.analysis.reachability.counterexample import text
-from referral.analysis.reachability.run import Found, Result
+from referral.analysis.reachability.run import LocatedFinding, Result
 from referral.analysis.reachability.tally import Row
 from referral.cli import console
 from referral.domain.policy import Policy
@@ -102,7 +102,7 @@ def _notes(result: Result, policy: Policy) -> Iterator[str]:
         yield f"note: {pathway}, {', '.join(names[:STEPS])}{more}: {said} ({where})"
 
 
-def lines(fault: Found, policy: Policy) -> Iterator[str]:
+def lines(fault: LocatedFinding, policy: Policy) -> Iterator[str]:
     """Yield a fault, its places, an example child, and a possible remedy."""
     finding = fault.finding
     step = f", step {finding.step}" if finding.step else ""
@@ -154,7 +154,7 @@ def document(result: Result) -> dict[str, object]:
     }
 
 
-def _found(found: Found) -> dict[str, object]:
+def _found(found: LocatedFinding) -> dict[str, object]:
     said: dict[str, object] = msgspec.to_builtins(found.finding)
     return {**said, "municipalities": found.places, **({"story": text(found.story)} if found.story else {})}
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from referral.analysis.simulation.run import Result, Wanted, policies, run
+from referral.analysis.simulation.run import Result, SimulationOptions, policies, run
 from referral.cli import console
 from referral.cli.policy import activate
 from referral.cli.policy.simulate_picture import draw
@@ -49,12 +49,12 @@ def simulate(
     Example: referral policy simulate --cases 1000 --seed 7
     """
     files = activate.given(folder or settings.CHECKOUT / "policy")
-    wanted = Wanted(files=files, other=activate.given(against) if against else None, cases=cases, seed=seed, year=year)
+    options = SimulationOptions(files=files, other=activate.given(against) if against else None, cases=cases, seed=seed, year=year)
     for path in filter(None, (csv, svg)):
         if not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no such folder")
     try:
-        before, _ = policies(wanted)
+        before, _ = policies(options)
     except PolicyErrors as error:
         console.wrong(error.errors)
         return 1
@@ -62,7 +62,7 @@ def simulate(
     began = time.perf_counter()
     with console.progress(quiet=as_json) as bar:
         task = bar.add_task("cases", total=cases)
-        result = run(wanted, jobs, lambda ended: bar.advance(task, ended))
+        result = run(options, jobs, lambda ended: bar.advance(task, ended))
     seconds = time.perf_counter() - began
     if csv:
         write(csv, result, against is not None)

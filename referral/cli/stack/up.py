@@ -30,7 +30,7 @@ from referral.domain.policy import policy as domain
 from referral.errors import Rejected
 from referral.local import ports
 from referral.local import stack as local
-from referral.local.config import Wish, forget
+from referral.local.config import StackConfig, forget
 from referral.local.data_folder import Trouble, default_data
 from referral.local.stack import Stack
 from referral.runtime.postgres import database
@@ -74,7 +74,7 @@ def up(
     if forget(os.environ):
         screen.told("this shell has a local stack's addresses (`. <data>/environment`); they are not used to start one")
     folder = (data or default_data()).expanduser().absolute()
-    wish = Wish(
+    config = StackConfig(
         data=folder,
         instances=instances,
         drill=drill,
@@ -90,9 +90,9 @@ def up(
         spare=SPARE,
     )
     try:
-        asyncio.run(_until_told(wish, screen))
+        asyncio.run(_until_told(config, screen))
     except (Trouble, Rejected, OSError, KafkaError, ExceptionGroup) as error:
-        cause = _named_and_away(wish, _first(error))
+        cause = _named_and_away(config, _first(error))
         if not isinstance(cause, Trouble | Rejected):
             raise
         console.errors.print(f"referral: {cause}", soft_wrap=True)
@@ -106,11 +106,11 @@ def _port(data: Path) -> int:
     return 0 if known or not ports.is_free(DEFAULT_PORT) else DEFAULT_PORT
 
 
-def _named_and_away(wish: Wish, error: BaseException) -> BaseException:
+def _named_and_away(config: StackConfig, error: BaseException) -> BaseException:
     """Return Trouble in place of the failure to reach a server that the environment names; any other error as it is."""
-    if wish.kafka and isinstance(error, KafkaError):
+    if config.kafka and isinstance(error, KafkaError):
         return Trouble("the broker that REFERRAL_KAFKA names does not answer; start it, or unset the variable for an embedded one")
-    if wish.database and isinstance(error, Exception) and database.away(error):
+    if config.database and isinstance(error, Exception) and database.away(error):
         return Trouble(
             "the database that REFERRAL_DATABASE names does not answer; start it, or unset the variable: an embedded one is started"
         )
@@ -118,19 +118,19 @@ def _named_and_away(wish: Wish, error: BaseException) -> BaseException:
 
 
 @contextlib.asynccontextmanager
-async def running(wish: Wish, told: Callable[[str], None] = lambda _: None) -> AsyncIterator[Stack]:
+async def running(config: StackConfig, told: Callable[[str], None] = lambda _: None) -> AsyncIterator[Stack]:
     """Run a stack with a policy in force and made-up people; `up`, the demo, the fault tests and the benchmarks use it.
 
-    The people are in `cast.load(wish.data)`. An external database gets no people, except for a drill.
+    The people are in `cast.load(config.data)`. An external database gets no people, except for a drill.
     """
 
     async def first(settings: Settings) -> None:
         files = activate.read(settings.policy)
         await _activate(settings, files, told)
-        if wish.database is None or wish.drill:
-            await cast.seed(settings, cast.gather(wish.data, domain.compile(files).agencies.values()))
+        if config.database is None or config.drill:
+            await cast.seed(settings, cast.gather(config.data, domain.compile(files).agencies.values()))
 
-    async with local.stack(wish, first=first, told=told) as stack:
+    async with local.stack(config, first=first, told=told) as stack:
         yield stack
 
 
@@ -154,7 +154,7 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-async def _until_told(wish: Wish, screen: Screen) -> None:
+async def _until_told(config: StackConfig, screen: Screen) -> None:
     """Run until a signal arrives; a signal during the start ends the start."""
     ended, loop, task = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -167,7 +167,7 @@ async def _until_told(wish: Wish, screen: Screen) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end)
     try:
-        async with running(wish, screen.told) as stack:
+        async with running(config, screen.told) as stack:
             screen.ready(stack)
             await screen.follow(stack)
     except asyncio.CancelledError:
@@ -208,17 +208,17 @@ class Screen:
         for process in stack.of("audit"):
             print_(f"the auditor's page       http://{process.address}/auditor   (`referral audit token` makes a token)")
         print_(f"Kafka                    {stack.addresses.kafka}")
-        print_(f"mail                     {stack.addresses.smtp}, kept in {stack.wish.data / 'mail'}")
-        print_(f"logs                     {stack.wish.data / 'log'}")
-        print_(f"for other commands       . {stack.wish.data / 'environment'}")
-        people = stack.wish.data / cast.FILE
+        print_(f"mail                     {stack.addresses.smtp}, kept in {stack.config.data / 'mail'}")
+        print_(f"logs                     {stack.config.data / 'log'}")
+        print_(f"for other commands       . {stack.config.data / 'environment'}")
+        people = stack.config.data / cast.FILE
         if people.exists():
-            everyone = cast.load(stack.wish.data)
+            everyone = cast.load(stack.config.data)
             some = ", ".join(member.login for agency in SHOWN for member in everyone.of(agency)[:1])
             print_(f"made-up people           {len(everyone.staff)} accounts, each <agency>.<rung>, password {everyone.password}: {some} …")
             print_(f"made-up agencies' tokens {people}   (`referral agency token` makes another)")
         print_("what to do with it       docs/agencies.md (curl, Python, Kafka), docs/operators.md; Ctrl-C ends all of it")
-        if stack.wish.drill:
+        if stack.config.drill:
             print_("drill: hours of this stack may be passed in seconds; never with real cases")
 
     async def follow(self, stack: Stack) -> NoReturn:
@@ -256,13 +256,13 @@ def report(stack: Stack) -> dict[str, object]:
     """Return the state of the stack for a program."""
     return {
         "ready": all(process.state == "ready" for process in stack.processes.values()),
-        "data": str(stack.wish.data),
+        "data": str(stack.config.data),
         "url": stack.url("intake"),
         "kafka": stack.addresses.kafka,
         "smtp": stack.addresses.smtp,
-        "mail": str(stack.wish.data / "mail"),
+        "mail": str(stack.config.data / "mail"),
         "environment": stack.environment,
-        "people": str(stack.wish.data / cast.FILE) if (stack.wish.data / cast.FILE).exists() else None,
+        "people": str(stack.config.data / cast.FILE) if (stack.config.data / cast.FILE).exists() else None,
         "processes": {
             name: {"state": p.state, "pid": p.pid, "address": p.address, "restarts": p.restarts} for name, p in stack.processes.items()
         },

@@ -48,7 +48,7 @@ class Bound(Struct, frozen=True):
         return self.high - self.low + 1
 
 
-class Found(Struct, frozen=True):
+class AttackResult(Struct, frozen=True):
     """Result of an attack.
 
     bounds: of every hidden figure that is not known to be unchanged. shown, hidden: numbers of figures.
@@ -75,7 +75,7 @@ def attack(
     k: int,
     implied: Sequence[tuple[Part, Part]] = IMPLIED,
     known: Mapping[str, int] | None = None,
-) -> Found:
+) -> AttackResult:
     """Bound every hidden figure.
 
     figures: of all releases, corrections after the releases that they correct. sums: groups by month. k: threshold.
@@ -100,7 +100,7 @@ def attack(
         doubted += not sure
         bounds += (Bound(name, low, high) for name, low, high in found if not (name.endswith("/change") and low == high == 0))
     newest = {key(figure): figure for figure in figures}
-    return Found(
+    return AttackResult(
         bounds=tuple(bounds),
         shown=sum(figure.mark is Mark.SHOWN for figure in newest.values()),
         hidden=sum(figure.mark is Mark.HIDDEN for figure in newest.values()),

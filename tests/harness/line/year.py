@@ -22,7 +22,7 @@ from referral.cli.stack import cast, up
 from referral.domain import events as e
 from referral.domain.policy import Policy, compile
 from referral.domain.policy.limits import DAY, HOUR
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.proof import archive
 from referral.proof.figures import recompute
@@ -229,7 +229,7 @@ async def main() -> int:
     parser.add_argument("--into", type=Path, help="folder for the stack's data and the export; a new temporary one by default")
     wanted = parser.parse_args()
     into = wanted.into or Path(tempfile.mkdtemp(prefix="referral-year-"))
-    async with up.running(Wish(data=into / "data", drill=True, witnesses=up.WITNESSES, services=SERVICES)) as stack:
+    async with up.running(StackConfig(data=into / "data", drill=True, witnesses=up.WITNESSES, services=SERVICES)) as stack:
         year = await lived(stack, into / "data", wanted.cases, wanted.days, wanted.seed, print)
         for word, count in sorted(year.lived.items()):
             print(f"{count:7} {word}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from referral.cli.stack import up
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from services.intake.model import REUSED
 
@@ -87,7 +87,7 @@ async def run_page(page: Path, stack: Stack, folder: Path) -> None:
 @pytest.mark.timeout(570)
 async def test_the_pages_for_agencies_and_auditors_do_what_they_say(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert sum(1 for _ in blocks(AGENCIES)) >= 12 and sum(1 for _ in blocks(AUDITORS)) >= 3
-    async with up.running(Wish(data=tmp_path_factory.mktemp("docs"), drill=True, witnesses=3)) as stack:
+    async with up.running(StackConfig(data=tmp_path_factory.mktemp("docs"), drill=True, witnesses=3)) as stack:
         for page in (AGENCIES, AUDITORS):
             await run_page(page, stack, tmp_path_factory.mktemp(page.stem))
 

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.cli import run
 from referral.cli.stack import cast, up
 from referral.cli.stack.stage import Stage
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.postgres import binaries
 from referral.local.stack import Stack
 from referral.runtime.kafka import clients as kafka
@@ -162,11 +162,11 @@ def dump(stack: Stack, *words: str) -> None:
 async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_log_verifies(
     tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    wish = Wish(data=tmp_path / "data", kafka=kafka, prefix=prefix(), drill=True)
-    async with up.running(wish) as stack:
+    config = StackConfig(data=tmp_path / "data", kafka=kafka, prefix=prefix(), drill=True)
+    async with up.running(config) as stack:
         for name, value in stack.environment.items():
             monkeypatch.setenv(name, value)
-        people = cast.load(wish.data)
+        people = cast.load(config.data)
         stage = Stage(stack, people)
         case_id, other = await asyncio.to_thread(begun, stage)
         key = (await case_keys(stack))[case_id]
@@ -212,7 +212,7 @@ async def test_an_erased_case_is_readable_nowhere_also_after_a_restore_and_the_l
         shown = await for_auditors(stack, capfd, tmp_path, case_id, other)
         assert NAME not in shown and "The case is erased: nobody can tell any more." in shown and "erased" in shown
         assert not any(NAME in str(mail.message) or case_id in str(mail.message) for mail in stack.mailbox.mails)
-        assert not any(NAME in file.read_text("utf-8", "replace") for file in (wish.data / "log").iterdir())
+        assert not any(NAME in file.read_text("utf-8", "replace") for file in (config.data / "log").iterdir())
         await judged(capfd, case_id)
 
         for name in SERVICES:

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.runtime.kafka import clients, scan
 from referral.runtime.kafka.fetched import Undecodable
 from referral.runtime.settings import LINE, SERVICES, Settings
@@ -109,8 +109,8 @@ async def accounted_for(line: Line) -> None:
 
 
 async def test_malformed_batches_on_every_topic_leave_every_service_ready(tmp_path_factory: pytest.TempPathFactory) -> None:
-    wish = Wish(data=tmp_path_factory.mktemp("line"), drill=True, services=(*LINE, "oversight"))
-    async with running(wish) as line:
+    config = StackConfig(data=tmp_path_factory.mktemp("line"), drill=True, services=(*LINE, "oversight"))
+    async with running(config) as line:
         settings = line.stack.settings
         await clients.create_ingress(settings, INGRESS.removeprefix(topics.INGRESS))
         case_id = (await line.refer("before"))["case_id"]
@@ -123,7 +123,7 @@ async def test_malformed_batches_on_every_topic_leave_every_service_ready(tmp_pa
         await line.answers("police-prishtine", case_id, "police", "ACCEPT")
         await accounted_for(line)
         await all_ready(line, READY_S)
-        for name, _ in wish.names():
+        for name, _ in config.names():
             await line.stack[name].kill()
         await line.ready()
         case_id = (await line.refer("after"))["case_id"]

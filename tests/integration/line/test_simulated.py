@@ -19,7 +19,7 @@ from referral.cli.stack import cast, up
 from referral.cli.stack.stage import Stage
 from referral.domain.events import RungFailed
 from referral.domain.policy import Policy, compile
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.proof import archive
 from referral.proof.counterfactual import Counterfactual
 from referral.proof.lookup import Casebook
@@ -99,7 +99,7 @@ OTHERS: dict[str, dict[str, bytes]] = {
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stage]:
     data = tmp_path_factory.mktemp("simulated")
-    async with up.running(Wish(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
+    async with up.running(StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
         made = Stage(stack, cast.load(data))
         yield made
         made.close()

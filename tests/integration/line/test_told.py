@@ -13,7 +13,7 @@ import pytest_asyncio
 from referral.cli.stack import cast, up
 from referral.cli.stack.stage import Stage
 from referral.client import Problem
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from tests.harness.line.told_line import ToldLine, alike
 from tests.harness.servers import prefix
 from tests.stories.reached import pair, told
@@ -78,7 +78,7 @@ async def test_every_procedure_is_told_on_the_line() -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> AsyncIterator[Stage]:
     data = tmp_path_factory.mktemp("told")
-    async with up.running(Wish(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
+    async with up.running(StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True)) as stack:
         made = Stage(stack, cast.load(data))
         yield made
         made.close()

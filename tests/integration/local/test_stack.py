@@ -13,7 +13,7 @@ import pytest
 from referral.cli.stack import cast
 from referral.cli.stack.up import running
 from referral.local.child import Child, Recipe
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.local.stack import Stack
 from referral.local.supervisor import Process
 from tests.harness.waiting import PATIENCE_S, until
@@ -30,8 +30,8 @@ async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.T
     """Beside the session's broker, under a prefix; its own database."""
     data = tmp_path_factory.mktemp("stack")
     lines: list[str] = []
-    wish = Wish(data=data, kafka=kafka, prefix="stack-test.", instances=2, drill=True, services=("intake", "routing"))
-    async with running(wish, lines.append) as made:
+    config = StackConfig(data=data, kafka=kafka, prefix="stack-test.", instances=2, drill=True, services=("intake", "routing"))
+    async with running(config, lines.append) as made:
         assert lines == ["policy bundle 1 is in force"]
         assert set(made.pids()) == {"postgres", "intake-1", "intake-2", "routing-1", "routing-2"}
         await _accounts(made)
@@ -70,7 +70,7 @@ async def test_every_fault_of_one_process_and_its_end(tmp_path_factory: pytest.T
 
 
 async def _accounts(made: Stack) -> None:
-    people = cast.load(made.wish.data)
+    people = cast.load(made.config.data)
     connection = await asyncpg.connect(made.addresses.database.replace("+asyncpg", ""))
     try:
         assert await connection.fetchval("SELECT count(*) FROM intake.account") == len(people.staff)

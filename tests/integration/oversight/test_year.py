@@ -13,7 +13,7 @@ from sqlalchemy import text
 from referral.cli.audit import figures as audit_figures
 from referral.cli.stack import up
 from referral.domain.events import Mark
-from referral.local.config import Wish
+from referral.local.config import StackConfig
 from referral.runtime.postgres import database, figure_releases
 from referral.runtime.settings import SERVICES, Settings
 from services.oversight.disclosure.suppress import K
@@ -48,8 +48,8 @@ async def show_another(settings: Settings) -> None:
 
 async def test_what_is_released_of_a_lived_year_is_what_its_log_says(tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data, folder = tmp_path / "data", tmp_path / "export"
-    wish = Wish(data=data, kafka=kafka, prefix=prefix(), drill=True, witnesses=up.WITNESSES, services=SERVICES)
-    async with up.running(wish) as stack:
+    config = StackConfig(data=data, kafka=kafka, prefix=prefix(), drill=True, witnesses=up.WITNESSES, services=SERVICES)
+    async with up.running(config) as stack:
         year = await lived(stack, data, cases=60, days=45, seed=10, tell=lambda _: None)
         assert not {word for word in LIVED if not year.lived[word]}, year.lived
         assert year.erased and year.people.drills and year.twins

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from referral.cli.stack import up
 from referral.local import data_folder, jars, kafka, ports
-from referral.local.config import STACK, Addresses, Wish, as_role, environment, exports, forget
+from referral.local.config import STACK, Addresses, StackConfig, as_role, environment, exports, forget
 from referral.local.data_folder import Trouble
 from referral.local.jars import Jar
 from referral.local.supervisor import CALM_S, LONGEST_S, Backoff
@@ -82,12 +82,12 @@ def test_backoff_is_bounded_and_begins_anew_after_calm(lives: list[float]) -> No
 
 
 def test_only_intake_is_told_the_key_of_the_ingress_topics() -> None:
-    wish = Wish(data=Path("/d"))
-    assert "REFERRAL_INGRESS_KEY_FILE" in environment(wish, AT, "intake")
-    assert "REFERRAL_INGRESS_KEY_FILE" not in environment(wish, AT, "routing")
-    assert environment(wish, AT, "routing")["REFERRAL_DATABASE"] == "postgresql+asyncpg://routing@/referral?host=%2Fs"
-    assert environment(wish, AT)["REFERRAL_DATABASE"] == AT.database
-    assert environment(wish, AT)["REFERRAL_DRILL_CLOCK"] == ""
+    config = StackConfig(data=Path("/d"))
+    assert "REFERRAL_INGRESS_KEY_FILE" in environment(config, AT, "intake")
+    assert "REFERRAL_INGRESS_KEY_FILE" not in environment(config, AT, "routing")
+    assert environment(config, AT, "routing")["REFERRAL_DATABASE"] == "postgresql+asyncpg://routing@/referral?host=%2Fs"
+    assert environment(config, AT)["REFERRAL_DATABASE"] == AT.database
+    assert environment(config, AT)["REFERRAL_DRILL_CLOCK"] == ""
 
 
 def test_a_password_stays_with_the_role() -> None:
@@ -106,7 +106,7 @@ def test_a_stack_that_a_shell_has_sourced_is_forgotten_and_nothing_else() -> Non
 
 
 def test_names_of_two_instances() -> None:
-    assert Wish(data=Path("/d"), instances=2, services=("intake", "audit")).names() == (
+    assert StackConfig(data=Path("/d"), instances=2, services=("intake", "audit")).names() == (
         ("intake-1", "intake"),
         ("intake-2", "intake"),
         ("audit-1", "audit"),

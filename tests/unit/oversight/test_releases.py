@@ -13,7 +13,7 @@ from referral.domain.events import FigureReleased, Mark, Unit
 from services.oversight.calendar import begins, span
 from services.oversight.counting.model import Course, Full, Spread, Table
 from services.oversight.counting.tables import Known
-from services.oversight.disclosure.attack import Found, attack
+from services.oversight.disclosure.attack import AttackResult, attack
 from services.oversight.disclosure.blocks import Block, Measures, figures_of
 from services.oversight.disclosure.releases import K, correct, kept, make
 from services.oversight.release import Release, digest, key
@@ -66,7 +66,7 @@ def said(releases: Sequence[Release]) -> list[FigureReleased]:
     return [figure for release in releases for figure in release.figures]
 
 
-def attacked(figures: Sequence[FigureReleased]) -> Found:
+def attacked(figures: Sequence[FigureReleased]) -> AttackResult:
     return attack(figures, MEASURES.sums, K)
 
 

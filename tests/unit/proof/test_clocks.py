@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from rich.progress import Progress
 
-from referral.cli.audit.judge import Asked, judge
+from referral.cli.audit.judge import VerifyOptions, judge
 from referral.proof.entry import INTAKE, Entry, Kind, digest
 from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
@@ -27,7 +27,7 @@ def codes(report: Report, weight: Weight = Weight.BAD) -> dict[str, list[int | N
 
 
 def judged(log: Log, **asked: object) -> Report:
-    return judge(Rows(log.entries), Asked(keys=log.keys, **asked), Progress(disable=True)).report  # type: ignore[arg-type]
+    return judge(Rows(log.entries), VerifyOptions(keys=log.keys, **asked), Progress(disable=True)).report  # type: ignore[arg-type]
 
 
 def records(log: Log, start: int) -> list[int]:

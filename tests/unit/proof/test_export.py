@@ -12,7 +12,7 @@ import pytest
 from rich.progress import Progress
 
 from referral.cli import run
-from referral.cli.audit.judge import Asked, Verdict, judge
+from referral.cli.audit.judge import Verdict, VerifyOptions, judge
 from referral.errors import Rejected
 from referral.proof import archive
 from referral.proof.archive import Payload
@@ -48,7 +48,7 @@ def verify(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, dic
 
 
 def judged(there: archive.Archive, log: Log, **asked: Any) -> Verdict:
-    return judge(there, Asked(keys=log.keys, **asked), Progress(disable=True))
+    return judge(there, VerifyOptions(keys=log.keys, **asked), Progress(disable=True))
 
 
 def bad(verdict: Verdict, code: str, idx: int | None) -> None:
