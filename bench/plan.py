@@ -10,11 +10,10 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from referral.domain.case import Case, Offer, Run, seats
-from referral.domain.decide import decide, places_wanted
+from referral.domain.decide import decided, facts_for
 from referral.domain.events import Door, Facts, ReferralSubmitted, ResponseSubmitted, StepKind, Traits, Via, Word
-from referral.domain.evolve import evolve
 from referral.domain.inputs import Input, Source, derived
-from referral.domain.policy import ENGINE, Policy, compile
+from referral.domain.policy import Policy, compile
 from referral.wire import policy_digest, topics
 
 FAMILY = "0b9f1d52-4f3a-5c1e-8a77-3f6f0c2e1d90"  # any fixed id: case ids are derived from it
@@ -78,13 +77,12 @@ def _walk(rules: Policy, case_id: str, now: int, dice: random.Random, out: Plan,
         queued = Input(id=derived(case_id, f"in:{number}"), case_id=case_id, body=body, source=Source(topic="queue"), at=now)
         place = Source(topic="referral-intake", partition=topics.partition(case_id), offset=len(out.inputs))
         cause = Input(id=derived(queued.id, 0), case_id=case_id, body=body, source=place, seq=number + 1, at=now)
-        facts = Facts(now=now, engine=ENGINE, free=dict.fromkeys(places_wanted(case, cause, rules), PLENTY), bundle=1)
-        events = decide(case, cause, facts, rules)
+        facts = facts_for(case, cause, rules, now, lambda wanted: dict.fromkeys(wanted, PLENTY), bundle=1)
         out.inputs.append((queued, body))
         out.asked.append((case, cause, facts))
+        events, case = decided(case, cause, facts, rules)
         for index, event in enumerate(events):
             out.types[derived(cause.id, index)] = event.TYPE  # type: ignore[attr-defined]
-            case = evolve(case, event, case_id)
         yield True
 
 

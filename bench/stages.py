@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from bench.plan import Plan
 from bench.rows import Row
 from referral.domain.decide import decide
-from referral.domain.evolve import evolve
+from referral.domain.evolve import fold
 from referral.domain.policy import Policy
 from referral.runtime.loop.outbox import compose
 from referral.wire import case_state, codec, seal
@@ -34,16 +34,15 @@ def pure(plan: Plan, rules: Policy) -> dict[str, float]:
             envelope = seal.open(value)
             codec.decode(envelope.meta.type, envelope.meta.fingerprint, seal.unseal(key[envelope.meta.case_id], TOPIC, envelope))
 
-    def fold() -> None:
+    def fold_all() -> None:
         for case, cause, follow in events:
-            for event in follow:
-                case = evolve(case, event, cause.case_id)
+            fold(case, follow, cause.case_id)
 
     stages: dict[str, Callable[[], object]] = {
         "open, unseal, decode": read,
         "load the case's state": lambda: [case_state.unseal(key[case_id], case_id, data) for case_id, data in sealed],
         "decide": lambda: [decide(case, cause, facts, rules) for case, cause, facts in asked],
-        "fold": fold,
+        "fold": fold_all,
         "keep the case's state": lambda: [case_state.seal(key[case.case_id], case, os.urandom(12)) for case in cases],
         "number, encode, seal": lambda: compose(emitted, "routing", "referral-routing", 1, key, {}, bytes(32)),
     }

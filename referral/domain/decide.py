@@ -10,8 +10,8 @@ an event on a case in `evolve`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -30,7 +30,7 @@ from referral.domain.events import (
     TraitsChanged,
 )
 from referral.domain.inputs import Due, Input, RecordLost
-from referral.domain.policy import Policy
+from referral.domain.policy import ENGINE, Policy
 from referral.domain.rules.answers import answered
 from referral.domain.rules.capacity import places_wanted
 from referral.domain.rules.context import DecisionContext
@@ -40,7 +40,14 @@ from referral.domain.rules.referrals import lost, raised, withdrawn
 from referral.domain.rules.timeouts import due, rung_failed, rung_reached
 from referral.domain.rules.updates import actor_excluded, consent_changed, referred, traits_changed
 
-__all__ = ["DECIDES", "decide", "decided", "places_wanted"]
+__all__ = ["DECIDES", "Decision", "decide", "decided", "facts_at", "facts_for", "places_wanted"]
+
+
+class Decision(NamedTuple):
+    """The result of one input. events: in order, never empty, the first with `head` set. case: the state after them."""
+
+    events: tuple[Struct, ...]
+    case: Case
 
 
 def decide(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[Struct, ...]:
@@ -50,17 +57,38 @@ def decide(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tup
     case: None when it has no event yet. facts: now is not before case.at; free holds the services of `places_wanted`. An input without
     effect yields InputIgnored, so that the log holds the order of all inputs.
     """
-    return decided(case, cause, facts, policy)[0]
+    return decided(case, cause, facts, policy).events
 
 
-def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[tuple[Struct, ...], Case]:
+def decided(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> Decision:
     """Return the events of `decide`, and the case after them, for callers that would apply them at once."""
     d = DecisionContext(case, cause, facts, policy)
     HANDLERS.get(type(cause.body), _unknown)(d, cause.body)
     progress(d)
     if not d.events:
         d.ignore("STALE_ALARM" if isinstance(cause.body, Due) else "NOTHING_CHANGED")
-    return tuple(d.events), d.case
+    return Decision(tuple(d.events), d.case)
+
+
+def facts_for(
+    case: Case | None,
+    cause: Input,
+    policy: Policy,
+    now: int,
+    free: Callable[[tuple[str, ...]], Mapping[str, int]],
+    bundle: int | None = None,
+) -> Facts:
+    """Return the facts to decide one input upon, with the free places that the decision may need and no others.
+
+    now: µs UTC. free: service ids → free places of each. bundle: number of the policy bundle.
+    """
+    wanted = places_wanted(case, cause, policy)
+    return facts_at(case, now, free(wanted) if wanted else {}, bundle)
+
+
+def facts_at(case: Case | None, now: int, free: Mapping[str, int], bundle: int | None = None) -> Facts:
+    """Return the facts of a decision by this engine. A clock that was set back does not set the case back: its time never decreases."""
+    return Facts(now=max(now, case.at) if case else now, engine=ENGINE, free=free, bundle=bundle)
 
 
 def _unknown(d: DecisionContext, body: Struct) -> None:

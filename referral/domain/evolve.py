@@ -6,7 +6,7 @@ the case with one of them replaced.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -140,6 +140,15 @@ def evolve(case: Case | None, event: Struct, case_id: str) -> Case:
     if head is None:
         return replace(case, seq=case.seq + 1, **changes)
     return replace(case, seq=case.seq + 1, at=head.facts.now, bundle=head.facts.bundle, **changes)
+
+
+def fold(case: Case | None, events: Iterable[Struct], case_id: str) -> Case:
+    """Return the case after these events. ValueError: no events and no case, although every decision emits an event."""
+    for event in events:
+        case = evolve(case, event, case_id)
+    if case is None:
+        raise ValueError("a decision without an event")
+    return case
 
 
 def case_opened(case: Case, event: e.CaseOpened) -> Changes:

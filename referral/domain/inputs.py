@@ -122,6 +122,19 @@ def lost_input(case_id: str, lost: RecordLost, source: Source) -> Input:
     return Input(id=derived(case_id, name), case_id=case_id, body=lost, source=source, seq=lost.seq)
 
 
+def made_input(case_id: str, body: Struct, seq: int, *, id: str, source: Source, number: int = 0, at: int = 0) -> Input:
+    """Return the input that a body becomes in a world without Kafka.
+
+    seq: the case's last sequence in referral-routing.
+    id, number, at: id, sequence in its topic and time of a record, µs UTC; an alarm and a lost record have their own.
+    """
+    if isinstance(body, Due):
+        return due_input(case_id, body.at, seq)
+    if isinstance(body, RecordLost):
+        return lost_input(case_id, body, source)
+    return Input(id=id, case_id=case_id, body=body, source=source, seq=number, at=at)
+
+
 def head_of(cause: Input, facts: Facts) -> Head:
     """Return the head that the first event of an input carries: enough to rebuild the input from the log."""
     at, body = cause.source, cause.body

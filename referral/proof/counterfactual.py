@@ -17,7 +17,7 @@ from referral.analysis.compare import ELSEWHERE, SAID, TOLD, Differences, Moment
 from referral.domain.case import Case, next_due
 from referral.domain.decide import decided, places_wanted
 from referral.domain.events import CauseKind, Facts, InputIgnored
-from referral.domain.evolve import evolve
+from referral.domain.evolve import fold
 from referral.domain.inputs import Input, due_input
 from referral.domain.policy import ENGINE, Policy
 from referral.errors import Malformed, NewerVersion
@@ -101,9 +101,7 @@ class CaseRerun(Struct):
                 self._pass_over(recorded)
                 continue
             before = self.was
-            for event in recorded:
-                self.was = evolve(self.was, event, self.case_id)
-            assert self.was is not None
+            self.was = fold(before, recorded, self.case_id)
             moment = Moment(answer.head.facts.now, self.was, recorded)
             other = self._other(number, before)
             if other is None or other.at != moment.at or parting(moment.events, other.events)[0] == ELSEWHERE:
@@ -115,9 +113,7 @@ class CaseRerun(Struct):
 
     def _pass_over(self, recorded: tuple[Struct, ...]) -> None:
         """Apply an ignored alarm, late or repeated, to both states. It tests neither policy; only its sequence number counts."""
-        for event in recorded:
-            self.was = evolve(self.was, event, self.case_id)
-            self.now = evolve(self.now, event, self.case_id)
+        self.was, self.now = fold(self.was, recorded, self.case_id), fold(self.now, recorded, self.case_id)
 
     def _other(self, number: int, before: Case | None) -> Moment | None:
         """Return the other policy's next moment: its own alarm if that is due earlier, else its decision of the next recorded input."""

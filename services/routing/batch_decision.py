@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from referral.domain.case import Case
-from referral.domain.decide import DECIDES, decide, places_wanted
-from referral.domain.events import CaseErased, Facts
-from referral.domain.evolve import evolve
+from referral.domain.decide import DECIDES, decided, facts_for
+from referral.domain.events import CaseErased
+from referral.domain.evolve import fold
 from referral.domain.inputs import Input
-from referral.domain.policy import ENGINE
 from referral.runtime.service import Batch
 from services.routing import engine_failure
 from services.routing.capacity import FreePlaces
@@ -56,12 +55,10 @@ class BatchDecision(Struct, kw_only=True):
     def answer(self, cause: Input, now: int) -> None:
         """Decide one input, then update its case and the free places."""
         case = self.cases.get(cause.case_id)
-        wanted = places_wanted(case, cause, self.bundle.policy)
-        self.unlocked |= self.places.unlocked(wanted)
-        facts = Facts(now=max(now, case.at if case else 0), engine=ENGINE, free=self.places.seen(wanted), bundle=self.bundle.number)
+        facts = facts_for(case, cause, self.bundle.policy, now, self._free, self.bundle.number)
+        events: tuple[Struct, ...]
         try:
-            events = decide(case, cause, facts, self.bundle.policy)
-            after = fold(case, events, cause.case_id)
+            events, after = decided(case, cause, facts, self.bundle.policy)
         except Exception as error:  # isolate the failing case: ask its desk, go on with the others
             self.failed.append((cause, error))
             events = engine_failure.events(case, cause, facts, self.bundle.policy)
@@ -70,14 +67,10 @@ class BatchDecision(Struct, kw_only=True):
         self.cases[cause.case_id] = after
         self.decided.append((cause, events))
 
-
-def fold(case: Case | None, events: Iterable[Struct], case_id: str) -> Case:
-    """Return the case after these events. ValueError: no events and no case, although every decision emits an event."""
-    for event in events:
-        case = evolve(case, event, case_id)
-    if case is None:
-        raise ValueError("a decision without an event")
-    return case
+    def _free(self, wanted: tuple[str, ...]) -> dict[str, int]:
+        """Return the free places of these services, and note those whose rows are not locked."""
+        self.unlocked |= self.places.unlocked(wanted)
+        return self.places.seen(wanted)
 
 
 def begin(bundle: Bundle, cases: Mapping[str, Case], free: Mapping[str, int], locked: Iterable[str]) -> BatchDecision:

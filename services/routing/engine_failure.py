@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from referral.domain.case import Case
 from referral.domain.events import Facts, NeedsPerson, Why
 from referral.domain.inputs import Input, derived, head_of
-from referral.domain.policy import ENGINE, Policy
+from referral.domain.policy import Policy
 from referral.runtime.observe import log, where
 
 ENGINE_FAILED = "engine-failed"
@@ -51,11 +51,6 @@ def desk(case: Case | None, cause: Input, policy: Policy) -> str:
     traits = getattr(cause.body, "traits", None) or (case.traits if case else None)
     town = policy.municipalities.get(traits.found_in) if traits else None
     return town.desk if town and town.desk else policy.country_desk
-
-
-def facts(case: Case | None, now: int, bundle: int) -> Facts:
-    """Return the facts of an input that no rule decides: no free places."""
-    return Facts(now=max(now, case.at if case else 0), engine=ENGINE, free={}, bundle=bundle)
 
 
 def erasure_refused(cause: Input) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.case import Case, next_due
-from referral.domain.decide import places_wanted
+from referral.domain.decide import facts_at, places_wanted
+from referral.domain.evolve import fold
 from referral.runtime.service import Batch, Outcome
 from services.routing import engine_failure, store
-from services.routing.batch_decision import BatchDecision, begin, fold
+from services.routing.batch_decision import BatchDecision, begin
 from services.routing.capacity import held
 from services.routing.current_policy import Bundle, CurrentPolicy
 from services.routing.engine_failure import Breaker
@@ -58,11 +59,9 @@ class Routing:
                 case = (await store.load(tx, {cause.case_id}, batch.keys)).get(cause.case_id)
             except Exception as error:
                 self.breaker.note(batch.now, [(cause, error)])
-                outcome.emit(
-                    cause, *engine_failure.events(None, cause, engine_failure.facts(None, batch.now, bundle.number), bundle.policy)
-                )
+                outcome.emit(cause, *engine_failure.events(None, cause, facts_at(None, batch.now, {}, bundle.number), bundle.policy))
                 continue
-            events = engine_failure.events(case, cause, engine_failure.facts(case, batch.now, bundle.number), bundle.policy)
+            events = engine_failure.events(case, cause, facts_at(case, batch.now, {}, bundle.number), bundle.policy)
             outcome.emit(cause, *events)
             after = fold(case, events, cause.case_id)
             outcome.wake(cause.case_id, next_due(after))

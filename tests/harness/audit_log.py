@@ -10,11 +10,10 @@ from typing import Any
 from msgspec import Struct
 
 from referral.domain.case import Case, next_due
-from referral.domain.decide import decide, places_wanted
+from referral.domain.decide import decide, facts_for
 from referral.domain.events import (
     CaseErased,
     Door,
-    Facts,
     Instruction,
     InstructionGiven,
     Meta,
@@ -28,7 +27,6 @@ from referral.domain.events import (
 )
 from referral.domain.evolve import evolve
 from referral.domain.inputs import Input, Raw, Source, due_input, record_input
-from referral.domain.policy import policy
 from referral.proof.entry import Entry, Kind
 from referral.proof.heartbeat import Heartbeat
 from referral.wire import codec, headers, intake_key, policy_digest, seal, topics
@@ -128,8 +126,7 @@ class Log:
     def answer(self, cause: Input) -> list[Struct]:
         """Routing decides."""
         case = self.cases.get(cause.case_id)
-        free = {service: POLICY.services[service].places or 0 for service in places_wanted(case, cause, POLICY)}
-        facts = Facts(now=self.now, engine=policy.ENGINE, free=free, bundle=1)
+        facts = facts_for(case, cause, POLICY, self.now, _all_free, bundle=1)
         said = list(decide(case, cause, facts, POLICY))
         self.record(cause, said)
         return said
@@ -139,6 +136,11 @@ class Log:
         for index, event in enumerate(said):
             self.cases[cause.case_id] = evolve(self.cases.get(cause.case_id), event, cause.case_id)
             self.say(cause.case_id, event, str(uuid.uuid5(uuid.UUID(cause.id), str(index))), cause.id, "routing")
+
+
+def _all_free(wanted: tuple[str, ...]) -> dict[str, int]:
+    """Every place of the directory."""
+    return {service: POLICY.services[service].places or 0 for service in wanted}
 
 
 def _id(name: str) -> str:

@@ -14,10 +14,10 @@ from msgspec import structs as msgstructs
 
 from referral.domain import events as e
 from referral.domain.case import Case, Offer, holds, offers_of, open_offers, seats
-from referral.domain.decide import decide, places_wanted
-from referral.domain.evolve import evolve
-from referral.domain.inputs import Due, Input, RecordLost, Source, due_input, lost_input
-from referral.domain.policy import ENGINE, Policy
+from referral.domain.decide import decide, decided, facts_for
+from referral.domain.evolve import fold
+from referral.domain.inputs import Due, Input, Source, made_input
+from referral.domain.policy import Policy
 from tests.harness.line_promises import kept
 from tests.stories.teller import START, bytes_of, policy
 
@@ -58,24 +58,19 @@ class Cases(RuleBasedStateMachine):
     def put(self, case_id: str, body: Struct) -> None:
         self.count += 1
         case = self.cases[case_id]
-        seq, source = (case.seq if case else 0), Source(topic="referral-intake", partition=0, offset=self.count)
-        if isinstance(body, Due):
-            cause = due_input(case_id, body.at, seq)
-        elif isinstance(body, RecordLost):
-            cause = lost_input(case_id, body, source)
-        else:
-            cause = Input(id=str(uuid.UUID(int=self.count)), case_id=case_id, body=body, source=source)
-        free = {id: self.free(id) for id in places_wanted(case, cause, self.policy)}
-        facts = e.Facts(now=self.now, engine=ENGINE, free=free)
-        looked = Looked(free)
-        events = decide(case, cause, facts, self.policy)
+        source = Source(topic="referral-intake", partition=0, offset=self.count)
+        cause = made_input(case_id, body, case.seq if case else 0, id=str(uuid.UUID(int=self.count)), source=source)
+        facts = facts_for(case, cause, self.policy, self.now, lambda wanted: {id: self.free(id) for id in wanted})
+        events, after = decided(case, cause, facts, self.policy)
+        looked = Looked(facts.free)
         again = decide(case, cause, msgstructs.replace(facts, free=looked), self.policy)
-        assert looked.at <= set(free), "a decision looked at a place that routing had not locked"
+        assert looked.at <= set(facts.free), "a decision looked at a place that routing had not locked"
         assert bytes_of(again) == bytes_of(events), "the same input decides the same"
         if isinstance(body, Due) and case is not None:
             anew = decide(msgstructs.replace(case, bundle=0), cause, facts, self.policy)
             assert bytes_of(anew) == bytes_of(events), "an alarm finds no more where the policy is new, because it is not"
-        self.cases[case_id] = kept(case, cause, facts, events, self.policy)
+        assert after == kept(case, cause, facts, events, self.policy), "the case after a decision is that of its events"
+        self.cases[case_id] = after
         self.log.append((case_id, cause, facts, events))
 
     def free(self, id: str) -> int:
@@ -102,8 +97,7 @@ class Cases(RuleBasedStateMachine):
         again: dict[str, Case | None] = dict.fromkeys(CASES)
         for who, cause, facts, events in self.log:
             assert bytes_of(decide(again[who], cause, facts, self.policy)) == bytes_of(events)
-            for event in events:
-                again[who] = evolve(again[who], event, who)
+            again[who] = fold(again[who], events, who)
         assert again == self.cases
         for case in again.values():
             assert case is None or msgspec.msgpack.decode(msgspec.msgpack.encode(case), type=Case) == case

@@ -18,10 +18,10 @@ from msgspec.structs import replace
 from referral.analysis.reachability.classes import USUAL
 from referral.domain import events as e
 from referral.domain.case import Case, Offer, holds, next_due, seats
-from referral.domain.decide import decide, places_wanted
+from referral.domain.decide import decide, facts_for
 from referral.domain.describe import describe
-from referral.domain.evolve import evolve
-from referral.domain.inputs import Due, Input, RecordLost, Source, due_input, lost_input
+from referral.domain.evolve import fold
+from referral.domain.inputs import Due, Input, RecordLost, Source, made_input
 from referral.domain.policy import ENGINE, Policy, compile
 from referral.domain.policy.directory import Service
 from referral.wire.codec import encode
@@ -70,8 +70,7 @@ class World:
         """Decide upon one body and keep what follows. failing: the rules themselves break on it."""
         self.count += 1
         cause = self.cause(body)
-        free = self.free(places_wanted(self.case, cause, self.policy))
-        facts = e.Facts(now=self.now, engine=ENGINE, free=free, bundle=self.bundle)
+        facts = facts_for(self.case, cause, self.policy, self.now, self.free, self.bundle)
         if failing:
             events: tuple[Struct, ...] = engine_failure.events(self.case, cause, facts, self.policy)
         else:
@@ -84,15 +83,11 @@ class World:
         """The input that a body is, as the loop makes it."""
         seq = self.case.seq if self.case else 0
         source = Source(topic="referral-intake", partition=0, offset=self.count)
-        if isinstance(body, Due):
-            return due_input(CASE, body.at, seq)
-        if isinstance(body, RecordLost):
-            return lost_input(CASE, body, source)
-        return Input(id=str(uuid.UUID(int=self.count)), case_id=CASE, body=body, source=source, seq=self.count, at=self.now)
+        return made_input(CASE, body, seq, id=str(uuid.UUID(int=self.count)), source=source, number=self.count, at=self.now)
 
     def keep(self, events: tuple[Struct, ...]) -> tuple[Struct, ...]:
+        self.case = fold(self.case, events, self.case_id)
         for event in events:
-            self.case = evolve(self.case, event, self.case_id)
             if isinstance(event, e.OfferOpened):
                 self.offered[event.offer_id] = event
         return events
@@ -272,8 +267,7 @@ def replayed(world: World) -> None:
         assert before == case
         if events[0].why.rule != engine_failure.ENGINE_FAILED:  # type: ignore[attr-defined]
             assert bytes_of(decide(case, cause, facts, rules)) == bytes_of(events)
-        for event in events:
-            case = evolve(case, event, CASE)
+        case = fold(case, events, CASE)
     assert case == world.case
     assert case is None or msgspec.msgpack.decode(msgspec.msgpack.encode(case), type=Case) == case
 

@@ -13,9 +13,9 @@ from msgspec import Struct, structs
 from referral.analysis.reachability.agents import REPEATS, Act, Fault, Pace, react
 from referral.domain import events as e
 from referral.domain.case import Case, holds, next_due
-from referral.domain.decide import decided, places_wanted
+from referral.domain.decide import decided, facts_for
 from referral.domain.inputs import Due, Input, Source
-from referral.domain.policy import ENGINE, Policy
+from referral.domain.policy import Policy
 
 CASE = "00000000-0000-0000-0000-00000000000c"
 SOURCE = Source(topic="referral-intake", partition=0, offset=0)
@@ -128,8 +128,7 @@ class World:
         else:
             id = f"{self.steps:08x}-0000-0000-0000-000000000001"
             cause = Input(id=id, case_id=CASE, body=body, source=SOURCE, seq=self.steps, at=self.now)
-        wanted = places_wanted(self.case, cause, self.policy)
-        facts = e.Facts(now=self.now, engine=ENGINE, free=self._free(wanted) if wanted else {})
+        facts = facts_for(self.case, cause, self.policy, self.now, self._free)
         events, case = decided(self.case, cause, facts, self.policy)
         self.case = case
         for event in events:

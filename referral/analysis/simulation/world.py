@@ -15,10 +15,10 @@ from referral.analysis.simulation.caseload import DAYS, Arrival, Caseload, life
 from referral.analysis.simulation.reactions import REACTIONS, Answer, Live, Look, comes_to, looks_again
 from referral.analysis.simulation.seeded import Dice
 from referral.domain.case import Case, holds, next_due
-from referral.domain.decide import decided
-from referral.domain.events import CaseRaised, Door, Facts, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted
-from referral.domain.inputs import Due, Input, Source, due_input
-from referral.domain.policy import ENGINE, Policy
+from referral.domain.decide import decided, facts_at
+from referral.domain.events import CaseRaised, Door, OfferAccepted, OfferClosed, OfferOpened, ReferralSubmitted
+from referral.domain.inputs import Due, Source, made_input
+from referral.domain.policy import Policy
 from referral.domain.policy.limits import DAY
 
 HORIZON = 730 * DAY
@@ -89,13 +89,9 @@ class World:
     def _decide(self, live: Live, body: Struct, at: int) -> Decided:
         """Decide one input of a case, and queue everything that its people do next."""
         live.inputs += 1
-        if isinstance(body, Due):
-            cause = due_input(live.id, body.at, live.case.seq if live.case else 0)
-        else:
-            id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
-            cause = Input(id=id, case_id=live.id, body=body, source=SOURCE, seq=live.inputs, at=at)
-        facts = Facts(now=at, engine=ENGINE, free=self.beds.free)
-        events, case = decided(live.case, cause, facts, self.policy)
+        id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
+        cause = made_input(live.id, body, live.case.seq if live.case else 0, id=id, source=SOURCE, number=live.inputs, at=at)
+        events, case = decided(live.case, cause, facts_at(live.case, at, self.beds.free), self.policy)
         live.case = case
         holding = False
         for event in events:

@@ -9,7 +9,7 @@ from msgspec import Struct, field, structs
 from referral.domain.case import Case
 from referral.domain.decide import decide
 from referral.domain.events import EVENTS, CauseKind, Head, Why
-from referral.domain.evolve import evolve
+from referral.domain.evolve import fold
 from referral.domain.inputs import Input, derived, due_input
 from referral.domain.policy import ENGINE
 from referral.errors import Malformed, NewerVersion
@@ -160,8 +160,7 @@ class Reexecution(Struct, kw_only=True):
             raise self._stop("DECIDED_TWICE", first.entry, "this input was decided before")
         self.judged.add(again.id)
         self.decided.add(place)
-        for event in self._compare(answer, again, head):
-            self.case = evolve(self.case, event, self.case_id)
+        self.case = fold(self.case, self._compare(answer, again, head), self.case_id)
         self.report.counts["decisions"] += 1
 
     def _compare(self, answer: Answer, again: Input, head: Head) -> Sequence[Struct]:

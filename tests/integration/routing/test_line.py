@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 from itertools import islice
 
 import pytest
-from msgspec import Struct
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from referral.cli.policy import activate as policy
 from referral.domain.case import Case
-from referral.domain.decide import decide
+from referral.domain.decide import Decision, decided
 from referral.domain.events import CaseOpened, Facts, NeedsPerson, OfferAccepted, OfferOpened, ReferralSubmitted, Word
 from referral.domain.inputs import Input
 from referral.domain.policy import Policy, PolicyErrors
@@ -100,12 +99,12 @@ async def test_a_failure_of_the_rules_asks_that_cases_desk_and_the_others_go_on(
 ) -> None:
     """The rules are broken for one municipality: its cases go to a desk, a fourth failure turns readiness red, others are decided."""
 
-    def broken(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> tuple[Struct, ...]:
+    def broken(case: Case | None, cause: Input, facts: Facts, policy: Policy) -> Decision:
         if isinstance(cause.body, ReferralSubmitted) and cause.body.traits.found_in == "prishtine":
             raise ZeroDivisionError
-        return decide(case, cause, facts, policy)
+        return decided(case, cause, facts, policy)
 
-    monkeypatch.setattr("services.routing.batch_decision.decide", broken)
+    monkeypatch.setattr("services.routing.batch_decision.decided", broken)
     line, breaker = Line(settings), Breaker()
     try:
         await line.start(breaker=breaker)

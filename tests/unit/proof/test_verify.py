@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
 from referral.domain.case import next_due, open_offers
+from referral.domain.decide import facts_at
 from referral.domain.events import CaseClosed, Instruction, InstructionGiven, OfferOpened, Quarantined, Word
 from referral.domain.inputs import due_input
 from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
@@ -349,7 +350,7 @@ def test_a_decision_of_the_path_for_a_failed_engine_is_unverified_and_the_rest_i
     case_id = next(iter(log.cases))
     case = log.cases[case_id]
     cause = due_input(case_id, next_due(case) or 0, case.seq)
-    facts = engine_failure.facts(case, log.now, 1)
+    facts = facts_at(case, log.now, {}, 1)
     log.record(cause, list(engine_failure.events(case, cause, facts, POLICY)))
     log.alarm(case_id)
     report = checked(log)

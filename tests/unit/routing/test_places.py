@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from referral.cli import run
 from referral.cli.policy import activate as command
+from referral.domain.decide import facts_at
 from referral.domain.inputs import due_input
 from services.routing import engine_failure
 from services.routing.capacity import FreePlaces, difference
@@ -35,10 +36,10 @@ def test_a_failure_names_the_desk_of_the_place_and_the_input() -> None:
     log = Log()
     case = log.cases[story(log)]
     cause = due_input(case.case_id, log.now, case.seq)
-    (asked,) = engine_failure.events(case, cause, engine_failure.facts(case, 0, 1), POLICY)
+    (asked,) = engine_failure.events(case, cause, facts_at(case, 0, {}, 1), POLICY)
     assert (asked.desk, asked.about, asked.due) == ("desk-prizren", "engine-failed", case.at + engine_failure.REPEAT)
     assert asked.head is not None and asked.head.due == log.now
-    (asked,) = engine_failure.events(None, cause, engine_failure.facts(None, 5, 1), POLICY)
+    (asked,) = engine_failure.events(None, cause, facts_at(None, 5, {}, 1), POLICY)
     assert asked.desk == POLICY.country_desk
 
 
