@@ -111,7 +111,6 @@ async def test_who_may_write_a_section(intake: Stack) -> None:
     assert (await put("csw", "narrative", {"text": "x"}))[0] == 404
     assert (await put("police", "horoscope", {"text": "x"}))[1]["code"] == "unknown-code"
     assert (await put("police", "narrative", ["x"]))[1]["code"] == "wrong-type"
-    assert (await put("police", "narrative", {}))[1]["code"] == "empty-section"
 
 
 async def test_no_word_of_the_case_file_stands_in_clear_in_any_table(intake: Stack, bare: Settings) -> None:

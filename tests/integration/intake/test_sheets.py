@@ -133,23 +133,22 @@ async def test_json_is_the_same_door(intake: Stack) -> None:
     assert MARKER not in json.dumps(told)
 
 
-@pytest.mark.parametrize(
-    ("data", "media", "status", "code"),
-    [
-        ("ref_FoundIn\n" + "prizren\n" * 501, CSV, 413, "too-large"),
-        ("ref_FoundIn\n" + "x" * 1_100_000, CSV, 413, "too-large"),
-        ("name,born\nTesta,2012\n", CSV, 422, "not-htcds"),
-        ('ref_FoundIn\n"prizren', CSV, 400, "not-csv"),
-        ("ref_FoundIn\nprizren\n", "text/plain", 415, "not-json"),
-        ("[{]", HTCDS, 400, "not-json"),
-        ("[[]]", HTCDS, 422, "wrong-type"),
-    ],
-)
-async def test_a_file_that_is_none_is_refused_whole(intake: Stack, data: str, media: str, status: int, code: str) -> None:
-    answer = await send(intake, data, media)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert await cases(intake) == 0
+REFUSED: list[tuple[str, str, int, str]] = [
+    ("ref_FoundIn\n" + "x" * 1_100_000, CSV, 413, "too-large"),
+    ("ref_FoundIn\nprizren\n", "text/plain", 415, "not-json"),
+    ("name,born\nTesta,2012\n", CSV, 422, "not-htcds"),
+    ("[{]", HTCDS, 400, "not-json"),
+]
+"""The files that only the door refuses, and one of each form. Every other: tests/unit/intake/test_refusals.py."""
+
+
+async def test_a_file_that_is_none_is_refused_whole(intake: Stack, subtests: pytest.Subtests) -> None:
+    for data, media, status, code in REFUSED:
+        with subtests.test(code, media=media):
+            answer = await send(intake, data, media)
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert await cases(intake) == 0
 
 
 async def test_the_largest_file_is_taken_in_one_call(intake: Stack) -> None:

@@ -68,26 +68,6 @@ def test_a_good_body_becomes_an_event_that_travels_and_sections_that_stay(body: 
     assert event.excludes == tuple(body.get("excludes", ()))
 
 
-EXCLUDES = [
-    (["csw"], "unknown-code", "$.excludes[0]"),
-    (["agency:nobody"], "unknown-code", "$.excludes[0]"),
-    (["agency:csw", "relation:sun"], "unknown-code", "$.excludes[1]"),
-    (["staff:Marker-Emri"], "unknown-code", "$.excludes[0]"),
-    (["unknown:csw"], "unknown-code", "$.excludes[0]"),
-    (["agency:csw", "AGENCY:csw"], "repeated-code", "$.excludes"),
-    (["agency:csw"] * 33, "out-of-range", "$.excludes"),
-]
-
-
-@pytest.mark.parametrize(("excludes", "code", "where"), EXCLUDES)
-def test_whom_a_referral_keeps_away_is_named_as_kind_and_id(excludes: list[str], code: str, where: str) -> None:
-    traits = {"concern": "trafficking", "age": "child", "found_in": "prizren", "urgency": "urgent"}
-    with pytest.raises(Rejected) as refused:
-        submission.submission(json.dumps({"traits": traits, "excludes": excludes}).encode(), LISTS)
-    assert (refused.value.code, refused.value.where) == (code, where)
-    assert "Marker" not in str(refused.value)
-
-
 @given(referrals())
 def test_the_order_of_names_and_the_spaces_between_them_mean_nothing(body: dict[str, Any]) -> None:
     plain = submission.submission(json.dumps(body).encode(), LISTS)
