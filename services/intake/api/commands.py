@@ -1,11 +1,14 @@
-"""HTTP handlers of agencies' commands. Each command is stored before the answer, and may be sent again under the same Idempotency-Key."""
+"""HTTP handlers of agencies' commands. Each command is stored before the answer, and may be sent again under the same Idempotency-Key.
+
+The first line of a handler's docstring is the summary of its operation in /openapi.json.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from referral.domain.events import ConsentState, Door
 from referral.errors import Rejected
@@ -43,27 +46,44 @@ class Referrals:
             return await accept_referrals.accept(tx, self._door, self._door.lists(), postings)
 
 
-Act = Callable[..., Awaitable[Receipt]]
+async def respond(call: AgencyRequest) -> schemas.ActReceipt:
+    """Answer an offer that the agency holds or ever held, or that its desk records for an agency reached by telephone (via PHONE)."""
+    offer_id, body = known_id(call, "offer_id", "offer"), call.body(responses.AnswerBody)
+    async with call.door.begin() as tx:
+        receipt = await act_on_case.respond(tx, call.door, call.post(), offer_id, body)
+    return schemas.act_receipt(receipt, call.door.key)
 
 
-def act(do: Act, kind: type[Struct], name: str, what: str) -> Callable[[AgencyRequest], Awaitable[schemas.ActReceipt]]:
-    """Return a handler that runs one command of `act_on_case` on the thing whose id is in the path."""
-
-    async def handler(call: AgencyRequest) -> schemas.ActReceipt:
-        id, body = known_id(call, name, what), call.body(kind)
-        async with call.door.begin() as tx:
-            receipt = await do(tx, call.door, call.post(), id, body)
-        return schemas.act_receipt(receipt, call.door.key)
-
-    handler.__name__, handler.__doc__ = do.__name__, do.__doc__
-    return handler
+async def traits(call: AgencyRequest) -> schemas.ActReceipt:
+    """Record all traits as they are now: age settled, child moved, exploitation found."""
+    case_id, body = known_id(call, "case_id", "case"), call.body(submit.TraitsBody)
+    async with call.door.begin() as tx:
+        receipt = await act_on_case.traits(tx, call.door, call.post(), case_id, body)
+    return schemas.act_receipt(receipt, call.door.key)
 
 
-respond = act(act_on_case.respond, responses.AnswerBody, "offer_id", "offer")
-traits = act(act_on_case.traits, submit.TraitsBody, "case_id", "case")
-exclude = act(act_on_case.exclude, responses.ExclusionBody, "case_id", "case")
-instruct = act(act_on_case.instruct, responses.InstructionBody, "case_id", "case")
-withdraw = act(act_on_case.withdraw, responses.WithdrawalBody, "referral_id", "referral")
+async def exclude(call: AgencyRequest) -> schemas.ActReceipt:
+    """Exclude an agency, a member of staff or a relation: after this transaction it reads nothing more."""
+    case_id, body = known_id(call, "case_id", "case"), call.body(responses.ExclusionBody)
+    async with call.door.begin() as tx:
+        receipt = await act_on_case.exclude(tx, call.door, call.post(), case_id, body)
+    return schemas.act_receipt(receipt, call.door.key)
+
+
+async def instruct(call: AgencyRequest) -> schemas.ActReceipt:
+    """A desk decides what no rule can. Rejected 404 for who is no desk of the case."""
+    case_id, body = known_id(call, "case_id", "case"), call.body(responses.InstructionBody)
+    async with call.door.begin() as tx:
+        receipt = await act_on_case.instruct(tx, call.door, call.post(), case_id, body)
+    return schemas.act_receipt(receipt, call.door.key)
+
+
+async def withdraw(call: AgencyRequest) -> schemas.ActReceipt:
+    """The sender takes its referral back: it sees no more of the case through it. What becomes of the child a desk decides."""
+    referral_id, body = known_id(call, "referral_id", "referral"), call.body(responses.WithdrawalBody)
+    async with call.door.begin() as tx:
+        receipt = await act_on_case.withdraw(tx, call.door, call.post(), referral_id, body)
+    return schemas.act_receipt(receipt, call.door.key)
 
 
 async def consent(call: AgencyRequest) -> schemas.ConsentReceipt:
