@@ -48,12 +48,18 @@ REFERRAL = bulk.Table(
 
 
 class _Entry(Struct):
-    """A posting with the ids that it gets if its key is new."""
+    """A posting with the ids that it gets if its key is new. refused: the reason why it is refused although its key is new."""
 
     posting: Posting
     receipt: Receipt
     queue_id: str
     claim: Claim
+    refused: Rejected | None = None
+
+    @property
+    def opens(self) -> bool:
+        """Return True if it opens a case, False if it joins one."""
+        return self.posting.referral.case_id is None
 
 
 async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
@@ -66,18 +72,20 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
     fresh = [_fresh(door, posting, now) for posting in postings]
     answers = await idempotency.claim(tx, [entry.claim for entry in fresh])
     new = [entry for entry, answer in zip(fresh, answers, strict=True) if answer is None]
-    refused = await _crowd_refusals(tx, door, new) | await _unknown_case_refusals(tx, new)
-    await _open_cases(tx, door, lists, [entry for entry in new if entry.posting.referral.case_id is None and id(entry) not in refused])
+    for entry in new:
+        if (why := await _refusal(tx, door, entry)) is not None:
+            await _refuse(tx, entry, why)
+    await _open_cases(tx, door, lists, [entry for entry in new if entry.opens and entry.refused is None])
     for entry in sorted(new, key=lambda entry: entry.receipt.case_id):  # every transaction locks cases in this order
-        if entry.posting.referral.case_id is not None and id(entry) not in refused:
+        if not entry.opens and entry.refused is None:
             try:
                 await _attach(tx, door, entry)
             except Rejected:  # the case's erasure was approved meanwhile; only this posting is refused
-                refused[id(entry)] = await _refuse_unknown_case(tx, entry)
+                await _refuse(tx, entry, _unknown_case())
     for entry in new:
-        if id(entry) not in refused:
+        if entry.refused is None:
             door.crowd.took(entry.posting.agency)
-    return [answer or refused.get(id(entry)) or entry.receipt for entry, answer in zip(fresh, answers, strict=True)]
+    return [answer or entry.refused or entry.receipt for entry, answer in zip(fresh, answers, strict=True)]
 
 
 def _fresh(door: IntakeContext, posting: Posting, now: int) -> _Entry:
@@ -93,38 +101,27 @@ def _fresh(door: IntakeContext, posting: Posting, now: int) -> _Entry:
     return _Entry(posting, receipt, queue_id, Claim(agency=posting.agency, key=posting.key, body=body, receipt=receipt))
 
 
-async def _unknown_case_refusals(tx: AsyncConnection, new: Sequence[_Entry]) -> dict[int, Rejected]:
-    """Return the refusals of postings that name a case which their sender may not see. Their claim is undone, so that the key is free
-    again."""
-    refused: dict[int, Rejected] = {}
-    for entry in new:
-        if entry.posting.referral.case_id is not None and not await access.may_name(tx, entry.posting.agency, entry.receipt.case_id):
-            refused[id(entry)] = await _refuse_unknown_case(tx, entry)
-    return refused
+async def _refusal(tx: AsyncConnection, door: IntakeContext, entry: _Entry) -> Rejected | None:
+    """Return the refusal of a posting that names a case which its sender may not see, or that is routine from an agency that has sent very
+    many.
+
+    A posting from Kafka is never refused for the second: its sender cannot be asked to wait.
+    """
+    posting = entry.posting
+    if not entry.opens and not await access.may_name(tx, posting.agency, entry.receipt.case_id):
+        return _unknown_case()
+    return door.crowd.refuses(posting.agency, posting.referral.traits.urgency) if posting.door is Door.HTTP else None
 
 
-async def _crowd_refusals(tx: AsyncConnection, door: IntakeContext, new: Sequence[_Entry]) -> dict[int, Rejected]:
-    """Return the refusals of routine postings of an agency that has sent very many. A posting from Kafka is never refused for this: its
-    sender cannot be asked to wait."""
-    refused: dict[int, Rejected] = {}
-    for entry in new:
-        posting = entry.posting
-        why = door.crowd.refuses(posting.agency, posting.referral.traits.urgency) if posting.door is Door.HTTP else None
-        if why is not None:
-            await _undo_claim(tx, entry)
-            refused[id(entry)] = why
-    return refused
+def _unknown_case() -> Rejected:
+    return Rejected("unknown-case", "$.case_id", "name a case that you referred or hold an offer of, or leave case_id out", status=404)
 
 
-async def _undo_claim(tx: AsyncConnection, entry: _Entry) -> None:
-    """Undo a claim, so that its key may be used again."""
+async def _refuse(tx: AsyncConnection, entry: _Entry, why: Rejected) -> None:
+    """Refuse a posting, and undo its claim, so that its key may be used again."""
+    entry.refused = why
     sql = "DELETE FROM intake.submission WHERE agency = :agency AND key = :key"
     await tx.execute(text(sql), {"agency": entry.posting.agency, "key": entry.posting.key})
-
-
-async def _refuse_unknown_case(tx: AsyncConnection, entry: _Entry) -> Rejected:
-    await _undo_claim(tx, entry)
-    return Rejected("unknown-case", "$.case_id", "name a case that you referred or hold an offer of, or leave case_id out", status=404)
 
 
 async def _open_cases(tx: AsyncConnection, door: IntakeContext, lists: Lists, new: Sequence[_Entry]) -> None:
