@@ -39,9 +39,9 @@ async def main(settings: Settings) -> None:
         probe = clients.consumer(settings)
         stack.push_async_callback(clients.halt, probe)
         await probe.start()
-        scheduler = ReleaseScheduler(settings, engine, master, reading, health, probe, builder.due, builder.make)
+        scheduler = ReleaseScheduler(settings, engine, master, builder, health, probe)
         await scheduler.start()
-        worker = faust_worker.worker(settings, scheduler.take, scheduler.look)
+        worker = faust_worker.worker(settings, scheduler)
         shown = routes.made(
             doors, builder.policy, measures.load(K), drill=settings.drill_clock, secure=settings.is_secure(settings.public_url)
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import faust
@@ -19,6 +18,7 @@ from mode.supervisors import CrashingSupervisor
 from referral.runtime.kafka import fetched
 from referral.runtime.settings import Settings
 from referral.wire.topics import PARTITIONS
+from services.oversight.scheduler import ReleaseScheduler
 
 TOPICS = ("referral-intake", "referral-routing", "referral-notification")
 BATCH = 1000
@@ -31,14 +31,11 @@ EVERY = 0.2
 LOOK = 1.0
 """Seconds between two checks whether a period is closed."""
 
-Take = Callable[[list[Message]], Awaitable[None]]
-Look = Callable[[], Awaitable[None]]
 
-
-def worker(settings: Settings, take: Take, look: Look) -> faust.App:
+def worker(settings: Settings, scheduler: ReleaseScheduler) -> faust.App:
     """Return the Faust app, not started.
 
-    take: receives the records, in order per partition, never concurrently. look: called every LOOK seconds. An exception of either ends the
+    scheduler: takes the records, in order per partition, never concurrently, and looks every LOOK seconds. An exception of either ends the
     app: an agent that went on after an error would have lost the record (decision 0017).
     """
     fetched.protect()
@@ -64,7 +61,7 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
         """Take one batch. Only one call at a time."""
         async with turn:
             if batch := waiting[:BATCH]:
-                await take(batch)
+                await scheduler.take(batch)
                 del waiting[: len(batch)]
 
     async def count(stream: faust.Stream[bytes]) -> None:
@@ -80,7 +77,7 @@ def worker(settings: Settings, take: Take, look: Look) -> faust.App:
         supervisor_strategy=CrashingSupervisor,
     )(count)
     app.timer(interval=EVERY)(take_some)
-    app.timer(interval=LOOK)(look)
+    app.timer(interval=LOOK)(scheduler.look)
     return app
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any
@@ -24,8 +24,8 @@ from referral.runtime.postgres import clock, database
 from referral.runtime.settings import Settings
 from services.oversight import feed, store
 from services.oversight.calendar import after, closes
-from services.oversight.record_reader import RecordReader
 from services.oversight.release import Release
+from services.oversight.release_builder import ReleaseBuilder
 
 READ = Counter("referral_oversight_records", "Of an exercise only: records that were read, also those that say nothing new.", ["topic"])
 """Do not worry. Drills only: metrics need no token, and polled every second this one would reveal the time of a child's answer."""
@@ -50,10 +50,6 @@ PATIENCE = 30.0
 """Seconds until an expected record counts as missing (ours): a slow broker is no hole."""
 BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds between retries while the database is away; the last one repeats."""
-Due = Callable[[Sequence[Release]], str | None]
-"""Callback that returns the next period, given the releases so far; None before the first child."""
-Make = Callable[[Sequence[Release], str], list[Release]]
-"""Callback that returns the period's release, followed by the corrections for late records."""
 
 
 class Hole(Exception):
@@ -64,17 +60,15 @@ class Hole(Exception):
 class ReleaseScheduler:
     """Scheduler of releases.
 
-    reading: state of reading. probe: consumer for end offsets. done: offset of the next record of each partition.
+    builder: makes the releases of what is read. probe: consumer for end offsets. done: offset of the next record of each partition.
     """
 
     settings: Settings
     engine: AsyncEngine
     keys: Keys
-    reading: RecordReader
+    builder: ReleaseBuilder
     health: Health
     probe: AIOKafkaConsumer
-    due: Due
-    make: Make
     releases: list[Release] = field(default_factory=list)
     unpublished: set[int] = field(default_factory=set)
     done: dict[Place, int] = field(default_factory=dict)
@@ -110,14 +104,14 @@ class ReleaseScheduler:
     def _remember(self, cut: Mapping[Place, int]) -> None:
         RELEASES.set(len(self.releases))
         if self.releases:  # the last releases may be corrections of earlier months
-            self.reading.told(closes(max(release.made.month for release in self.releases)), cut)
+            self.builder.reading.told(closes(max(release.made.month for release in self.releases)), cut)
 
     async def take(self, messages: Sequence[Any]) -> None:
         """Read a batch of records: one query for their keys, then count each. Hole: a record is missing."""
         async with self._turn:
             opened = decode.open_all([Taken(UNIT, place, message) for place, message in await self._new(messages)], unread=False)
             keys = await self._keys({record.envelope.meta.case_id for record in opened if record.envelope is not None})
-            self.reading.take(opened, keys)
+            self.builder.reading.take(opened, keys)
             for record in opened if self.settings.drill_clock else ():
                 READ.labels(record.taken.place[0]).inc()
 
@@ -198,7 +192,7 @@ class ReleaseScheduler:
             log().info("release published", service="oversight", number=release.made.release, count=len(release.figures))
         async with self.engine.connect() as tx:
             now = await clock.now(tx)
-        month = self.due(self.releases)
+        month = self.builder.due(self.releases)
         now_there = await self._ends()  # asked each time, to notice a lost broker also during catch-up
         ends = self._target or now_there
         behind = sum(max(end - self.done.get(place, 0), 0) for place, end in ends.items())
@@ -232,7 +226,7 @@ class ReleaseScheduler:
 
     async def _close(self, month: str) -> None:
         """Make and store the release of a month. Nothing is read meanwhile: the release contains everything up to `done`."""
-        built = await asyncio.to_thread(self.make, self.releases, month)
+        built = await asyncio.to_thread(self.builder.make, self.releases, month)
         async with self.engine.begin() as tx:
             for release in built:
                 if not await store.keep(tx, release, self.done):

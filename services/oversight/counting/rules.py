@@ -6,6 +6,7 @@ A rule that cannot decide returns a word, which is counted; nothing is guessed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
@@ -163,16 +164,18 @@ def _takes(case: Case, offer: Offer, service: str, at: int) -> None:
     case.stays = (*case.stays, Stay(service, at))
 
 
-def _offer(rule: Callable[[Case, Offer, Any, int], str | None]) -> Callable[[Case, Any, int], str | None]:
-    """Adapt a rule for an offer to an event that may name one."""
+@dataclass(frozen=True, slots=True)
+class OfferRule:
+    """The rule of an event that may name an offer. apply: gets the case, that offer, the event and its time."""
 
-    def found(case: Case, body: Any, at: int) -> str | None:
+    apply: Callable[[Case, Offer, Any, int], str | None]
+
+    def __call__(self, case: Case, body: Any, at: int) -> str | None:
+        """Apply the rule to the offer that the event names. Return the reason if that is unknown."""
         if (id := body.offer_id) is None:
             return None
         offer = case.offers.get(id) if case.offers else None
-        return UNKNOWN_OFFER if offer is None else rule(case, offer, body, at)
-
-    return found
+        return UNKNOWN_OFFER if offer is None else self.apply(case, offer, body, at)
 
 
 MEANING: dict[type, Callable[[Case, Any, int], str | None]] = {
@@ -181,13 +184,13 @@ MEANING: dict[type, Callable[[Case, Any, int], str | None]] = {
     e.TrackChanged: track,
     e.StepDone: step_done,
     e.OfferOpened: opened,
-    e.OfferEscalated: _offer(escalated),
-    e.OfferAcknowledged: _offer(acknowledged),
-    e.OfferAccepted: _offer(accepted),
-    e.OfferArrived: _offer(arrived),
-    e.OfferHeld: _offer(held),
-    e.OfferClosed: _offer(closed),
-    e.DeadlinePassed: _offer(late),
+    e.OfferEscalated: OfferRule(escalated),
+    e.OfferAcknowledged: OfferRule(acknowledged),
+    e.OfferAccepted: OfferRule(accepted),
+    e.OfferArrived: OfferRule(arrived),
+    e.OfferHeld: OfferRule(held),
+    e.OfferClosed: OfferRule(closed),
+    e.DeadlinePassed: OfferRule(late),
     e.CaseClosed: ended,
     e.CaseLinked: linked,
     e.CaseRaised: raised,

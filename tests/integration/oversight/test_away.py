@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +18,7 @@ from referral.runtime.settings import Settings
 from services.oversight.calendar import begins, closes
 from services.oversight.counting.projection import Courses
 from services.oversight.record_reader import RecordReader
+from services.oversight.release_builder import ReleaseBuilder
 from services.oversight.scheduler import ReleaseScheduler
 from tests.harness.erased import INTAKE
 from tests.harness.line.oversight_stack import LATER, Process, line, process
@@ -42,17 +42,13 @@ async def behind(settings: Settings) -> ReleaseScheduler:
     """Somebody who has read nothing yet of what is there, and knows how much that is."""
     probe, master, health = clients.consumer(settings), case_keys.read(settings.master_key_file), Health()
     await probe.start()
-    made = ReleaseScheduler(
-        settings, database.engine(settings, "oversight"), master, RecordReader(Courses().note, INTAKE), health, probe, never, never
-    )
+    courses = Courses()
+    builder = ReleaseBuilder(courses, RecordReader(courses.note, INTAKE), lambda: ())  # without a policy no period is due
+    made = ReleaseScheduler(settings, database.engine(settings, "oversight"), master, builder, health, probe)
     await made.start()
     await made.look()
     assert not health.not_ready(), "it works, and is not done"
     return made
-
-
-def never(*_: Any) -> Any:
-    """No period is due."""
 
 
 async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Settings, folder: Path) -> None:

@@ -27,6 +27,7 @@ from services.oversight.calendar import after, begins, closes
 from services.oversight.counting.projection import Courses
 from services.oversight.record_reader import RecordReader
 from services.oversight.release import Release
+from services.oversight.release_builder import ReleaseBuilder
 from services.oversight.scheduler import GRACE, Hole, ReleaseScheduler
 from tests.harness import made_releases
 from tests.harness.engines import beginning
@@ -52,23 +53,31 @@ def at(moment: int, name: str) -> Record:
     return topic, structs.replace(meta, case_id=derived(meta.case_id, name), recorded_at=moment - LATER), body
 
 
-@dataclass
-class Teller:
-    """The process without Faust and without courses: what is late makes the first release be corrected."""
-
-    closing: ReleaseScheduler
-
-    @property
-    def releases(self) -> list[Release]:
-        return self.closing.releases
+class MadeUp(ReleaseBuilder):
+    """Makes releases without courses: what is late makes the first release be corrected."""
 
     def due(self, before: Sequence[Release]) -> str:
         return max((after(one.made.month) for one in before), default=JAN)
 
     def make(self, before: Sequence[Release], month: str) -> list[Release]:
-        number, late = len(before) + 1, self.closing.reading.late()
+        number, late = len(before) + 1, self.reading.late()
         told = [release(number, month, late=late)]
         return [*told, release(number + 1, JAN, 60, corrects=1)] if late else told
+
+
+@dataclass
+class Teller:
+    """The process without Faust."""
+
+    closing: ReleaseScheduler
+
+    @property
+    def builder(self) -> ReleaseBuilder:
+        return self.closing.builder
+
+    @property
+    def releases(self) -> list[Release]:
+        return self.closing.releases
 
     async def read(self) -> None:
         """All that is there and was not read yet."""
@@ -106,12 +115,11 @@ async def started(settings: Settings) -> AsyncIterator[Teller]:
     master, engine, probe = case_keys.read(settings.master_key_file), database.engine(settings, "oversight"), clients.consumer(settings)
     await probe.start()
     try:
-        reading = RecordReader(Courses().note, INTAKE)
-        closing = ReleaseScheduler(settings, engine, master, reading, Health(), probe, lambda _: None, lambda *_: [])
-        made = Teller(closing)
-        closing.due, closing.make = made.due, made.make
+        courses = Courses()
+        builder = MadeUp(courses, RecordReader(courses.note, INTAKE), lambda: ())
+        closing = ReleaseScheduler(settings, engine, master, builder, Health(), probe)
         await closing.start()
-        yield made
+        yield Teller(closing)
     finally:
         await clients.halt(probe)
         await engine.dispose()
@@ -138,7 +146,7 @@ async def test_a_lost_database_comes_back_with_its_correction_and_counts_what_ca
         assert await feed.read(settings) == told.releases and all(map(feed.whole, told.releases)), "each has its figures beside the others"
         await made.write([at(closes(FEB) - DAY, "later")])
         await told.read()
-        undisturbed = [*told.releases, *told.make(told.releases, MAR)]
+        undisturbed = [*told.releases, *told.builder.make(told.releases, MAR)]
         assert undisturbed[3].made.counted[0].count == 1
         await made.forget()
         async with started(settings) as other:
@@ -178,10 +186,10 @@ async def test_where_nobody_knows_how_far_was_read_only_what_comes_from_now_on_i
         await made.write([at(begins(JAN), "first")])
         async with started(settings) as told:
             await told.read()
-            assert told.closing.reading.late() == 0
+            assert told.builder.reading.late() == 0
             await made.write([at(begins(JAN), "late")])
             await told.read()
-            assert told.closing.reading.late() == 1
+            assert told.builder.reading.late() == 1
 
 
 async def test_releases_that_are_lost_are_not_made_again_unless_somebody_says_that_none_was(settings: Settings) -> None:
