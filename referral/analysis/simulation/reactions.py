@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -39,138 +40,152 @@ Later = tuple[int, Answer | Look]
 """Time, µs UTC, and planned act."""
 
 
-def comes_to(dice: Dice, live: Live, later: Answer | Look, at: int, policy: Policy) -> Struct | None:
-    """Return the input that a planned act becomes; None: nobody would do it any more."""
-    if isinstance(later, Answer):
-        return _answer(live, later, at)
-    task = live.tasks.get(later.task_id)
-    if task is None or live.case is None or task.about == CALL:  # an answer by telephone is an act of the agency
-        return None
-    occasion = f"{live.name} {task.about} {task.step} {task.seat}"
-    tried = live.again(occasion)
-    return acts(live.case, task, tried, dice.throw(f"{occasion} acts {tried}"), at, policy)
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """The reaction of one case's people at one moment: to an event, or to the time of an act that they had planned.
 
+    at: µs UTC.
+    """
 
-def looks_again(dice: Dice, live: Live, later: Look, at: int) -> Later | None:
-    """Plan another look at a task that is still open after the desk has acted."""
-    return _look(dice, live, live.tasks[later.task_id], at) if later.task_id in live.tasks else None
+    dice: Dice
+    live: Live
+    at: int
+    policy: Policy
 
+    def comes_to(self, later: Answer | Look) -> Struct | None:
+        """Return the input that a planned act becomes; None: nobody would do it any more."""
+        live = self.live
+        if isinstance(later, Answer):
+            return self._answer(later)
+        task = live.tasks.get(later.task_id)
+        if task is None or live.case is None or task.about == CALL:  # an answer by telephone is an act of the agency
+            return None
+        occasion = f"{live.name} {task.about} {task.step} {task.seat}"
+        tried = live.again(occasion)
+        return acts(live.case, task, tried, self.dice.throw(f"{occasion} acts {tried}"), self.at, self.policy)
 
-def _answer(live: Live, later: Answer, at: int) -> Struct | None:
-    """Return the answer that an act becomes, if the offer can still take it."""
-    asked, act = live.offers.get(later.offer_id), later.act
-    if asked is None or not fits(asked, act.word):
-        return None
-    if act.word is e.Word.UNKNOWN:
-        if asked.opened.reach is e.Reach.PHONE:
-            return None  # nobody answers the telephone, and no rung is knocked
-        return e.RungFailed(offer_id=later.offer_id, rung=asked.rung, reason="nobody-on-duty", at=at)
-    return e.ResponseSubmitted(
-        response_id=later.offer_id,
-        offer_id=later.offer_id,
-        agency=asked.opened.agency,
-        word=act.word,
-        reason=act.reason,
-        code=act.code,
-        recorded=asked.opened.needs if act.code else (),
-        via=e.Via.SYSTEM,
-        received_at=at,
-    )
+    def looks_again(self, later: Look) -> Later | None:
+        """Plan another look at a task that is still open after the desk has acted."""
+        task = self.live.tasks.get(later.task_id)
+        return None if task is None else self._look(task)
 
+    def _answer(self, later: Answer) -> Struct | None:
+        """Return the answer that an act becomes, if the offer can still take it."""
+        asked, act = self.live.offers.get(later.offer_id), later.act
+        if asked is None or not fits(asked, act.word):
+            return None
+        if act.word is e.Word.UNKNOWN:
+            if asked.opened.reach is e.Reach.PHONE:
+                return None  # nobody answers the telephone, and no rung is knocked
+            return e.RungFailed(offer_id=later.offer_id, rung=asked.rung, reason="nobody-on-duty", at=self.at)
+        return e.ResponseSubmitted(
+            response_id=later.offer_id,
+            offer_id=later.offer_id,
+            agency=asked.opened.agency,
+            word=act.word,
+            reason=act.reason,
+            code=act.code,
+            recorded=asked.opened.needs if act.code else (),
+            via=e.Via.SYSTEM,
+            received_at=self.at,
+        )
 
-def _later(offer_id: str, act: Act | None, at: int) -> Later | None:
-    return None if act is None else (at + act.after, Answer(offer_id, act))
+    def opened(self, event: e.OfferOpened) -> Later | None:
+        """Plan when the agency looks at a new offer."""
+        live = self.live
+        occasion = f"{live.name} {event.step}.{event.seat} {event.agency}"
+        pathway = live.pathways.get(event.track_id)
+        step = pathway.step(event.step) if pathway else None
+        asked = AgencyOffer(f"{occasion} {live.again(occasion)}", event, step, rung=event.rung)
+        live.offers[event.offer_id] = asked
+        return self._later(event.offer_id, looks(self.dice, asked))
 
+    def escalated(self, event: e.OfferEscalated) -> Later | None:
+        """Plan when the agency looks at an offer on its new rung."""
+        asked = self.live.offers.get(event.offer_id)
+        if asked is None or asked.rung == event.rung:
+            return None
+        asked.rung = event.rung
+        return self._later(event.offer_id, looks(self.dice, asked))
 
-def _opened(dice: Dice, live: Live, event: e.OfferOpened, at: int, policy: Policy) -> Later | None:
-    occasion = f"{live.name} {event.step}.{event.seat} {event.agency}"
-    pathway = live.pathways.get(event.track_id)
-    step = pathway.step(event.step) if pathway else None
-    asked = AgencyOffer(f"{occasion} {live.again(occasion)}", event, step, rung=event.rung)
-    live.offers[event.offer_id] = asked
-    return _later(event.offer_id, looks(dice, asked), at)
+    def acknowledged(self, event: e.OfferAcknowledged) -> Later | None:
+        """Plan the answer of an agency that has read the offer."""
+        asked = self.live.offers.get(event.offer_id)
+        if asked is None:
+            return None
+        asked.state = "ACKNOWLEDGED"
+        return self._later(event.offer_id, answers(self.dice, asked))
 
+    def held(self, event: e.OfferHeld) -> Later | None:
+        """Plan the answer to an offer on hold; without an end of the hold there is none."""
+        asked = self.live.offers.get(event.offer_id)
+        if asked is None:
+            return None
+        if event.due is None:
+            asked.state = "KEPT"
+            return None
+        asked.held = True
+        return self._later(event.offer_id, answers(self.dice, asked))
 
-def _escalated(dice: Dice, live: Live, event: e.OfferEscalated, at: int, policy: Policy) -> Later | None:
-    asked = live.offers.get(event.offer_id)
-    if asked is None or asked.rung == event.rung:
-        return None
-    asked.rung = event.rung
-    return _later(event.offer_id, looks(dice, asked), at)
+    def accepted(self, event: e.OfferAccepted) -> Later | None:
+        """Plan the agency's next act after its acceptance."""
+        return self._taken(event.offer_id, "ACCEPTED")
 
+    def arrived(self, event: e.OfferArrived) -> Later | None:
+        """Plan the agency's next act after the arrival."""
+        return self._taken(event.offer_id, "ARRIVED")
 
-def _acknowledged(dice: Dice, live: Live, event: e.OfferAcknowledged, at: int, policy: Policy) -> Later | None:
-    asked = live.offers.get(event.offer_id)
-    if asked is None:
-        return None
-    asked.state = "ACKNOWLEDGED"
-    return _later(event.offer_id, answers(dice, asked), at)
+    def closed(self, event: e.OfferClosed) -> None:
+        """Forget the offer, but leave a late acceptance possible after an expiry."""
+        asked = self.live.offers.get(event.offer_id)
+        if asked is not None and event.how is e.How.EXPIRED:
+            asked.state = "EXPIRED"
+        else:
+            self.live.offers.pop(event.offer_id, None)
 
+    def needed(self, event: e.NeedsPerson) -> Later | None:
+        """Plan the desk's look at a new task."""
+        known = event.task_id in self.live.tasks
+        self.live.tasks[event.task_id] = event
+        return None if known else self._look(event)
 
-def _held(dice: Dice, live: Live, event: e.OfferHeld, at: int, policy: Policy) -> Later | None:
-    asked = live.offers.get(event.offer_id)
-    if asked is None:
-        return None
-    if event.due is None:
-        asked.state = "KEPT"
-        return None
-    asked.held = True
-    return _later(event.offer_id, answers(dice, asked), at)
+    def settled(self, event: e.PersonNotNeeded) -> None:
+        """Forget the task."""
+        self.live.tasks.pop(event.task_id, None)
 
+    def tracked(self, event: e.TrackChanged) -> None:
+        """Store the procedure of a track that opens."""
+        if event.state is e.TrackState.OPENED and event.digest in self.policy.pinned:
+            self.live.pathways[event.track_id] = self.policy.pinned[event.digest]
 
-def _taken(state: str) -> Callable[[Dice, Live, Any, int, Policy], Later | None]:
-    def taken(dice: Dice, live: Live, event: Any, at: int, policy: Policy) -> Later | None:
-        asked = live.offers.get(event.offer_id)
+    def _taken(self, offer_id: str, state: str) -> Later | None:
+        asked = self.live.offers.get(offer_id)
         if asked is None:
             return None
         asked.state = state
-        return _later(event.offer_id, goes_on(dice, asked), at)
+        return self._later(offer_id, goes_on(self.dice, asked))
 
-    return taken
+    def _later(self, offer_id: str, act: Act | None) -> Later | None:
+        return None if act is None else (self.at + act.after, Answer(offer_id, act))
 
-
-def _closed(dice: Dice, live: Live, event: e.OfferClosed, at: int, policy: Policy) -> None:
-    """Forget the offer, but leave a late acceptance possible after an expiry."""
-    asked = live.offers.get(event.offer_id)
-    if asked is not None and event.how is e.How.EXPIRED:
-        asked.state = "EXPIRED"
-    else:
-        live.offers.pop(event.offer_id, None)
+    def _look(self, task: e.NeedsPerson) -> Later:
+        """Plan a look of the desk at a task."""
+        occasion = f"{self.live.name} {task.about} {task.step} {task.seat} looks"
+        throw = self.dice.throw(f"{occasion} {self.live.again(occasion)}")
+        return self.at + around(DESK, throw[0]), Look(task.task_id)
 
 
-def _task(dice: Dice, live: Live, event: e.NeedsPerson, at: int, policy: Policy) -> Later | None:
-    known = event.task_id in live.tasks
-    live.tasks[event.task_id] = event
-    return None if known else _look(dice, live, event, at)
-
-
-def _look(dice: Dice, live: Live, task: e.NeedsPerson, at: int) -> Later:
-    """Plan a look of the desk at a task."""
-    occasion = f"{live.name} {task.about} {task.step} {task.seat} looks"
-    throw = dice.throw(f"{occasion} {live.again(occasion)}")
-    return at + around(DESK, throw[0]), Look(task.task_id)
-
-
-def _settled(dice: Dice, live: Live, event: e.PersonNotNeeded, at: int, policy: Policy) -> None:
-    live.tasks.pop(event.task_id, None)
-
-
-def _track(dice: Dice, live: Live, event: e.TrackChanged, at: int, policy: Policy) -> None:
-    if event.state is e.TrackState.OPENED and event.digest in policy.pinned:
-        live.pathways[event.track_id] = policy.pinned[event.digest]
-
-
-REACTIONS: dict[type, Callable[[Dice, Live, Any, int, Policy], Later | None]] = {
-    e.OfferOpened: _opened,
-    e.OfferEscalated: _escalated,
-    e.OfferAcknowledged: _acknowledged,
-    e.OfferHeld: _held,
-    e.OfferAccepted: _taken("ACCEPTED"),
-    e.OfferArrived: _taken("ARRIVED"),
-    e.OfferClosed: _closed,
-    e.NeedsPerson: _task,
-    e.PersonNotNeeded: _settled,
-    e.TrackChanged: _track,
+REACTIONS: dict[type, Callable[[Reaction, Any], Later | None]] = {
+    e.OfferOpened: Reaction.opened,
+    e.OfferEscalated: Reaction.escalated,
+    e.OfferAcknowledged: Reaction.acknowledged,
+    e.OfferHeld: Reaction.held,
+    e.OfferAccepted: Reaction.accepted,
+    e.OfferArrived: Reaction.arrived,
+    e.OfferClosed: Reaction.closed,
+    e.NeedsPerson: Reaction.needed,
+    e.PersonNotNeeded: Reaction.settled,
+    e.TrackChanged: Reaction.tracked,
 }
 """Acts that people plan because of an event, by type of event; they also update the open offers and tasks of the case."""
 

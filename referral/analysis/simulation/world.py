@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from msgspec import Struct
 
 from referral.analysis.simulation.caseload import DAYS, Arrival, Caseload, life
-from referral.analysis.simulation.reactions import REACTIONS, Answer, Live, Look, comes_to, looks_again
+from referral.analysis.simulation.reactions import REACTIONS, Answer, Live, Look, Reaction
 from referral.analysis.simulation.seeded import Dice
 from referral.domain.case import Case, holds, next_due
 from referral.domain.decide import decided, facts_at
@@ -68,7 +68,7 @@ class World:
             return None
         done = self._decide(live, body, at)
         if isinstance(item, Look) and not live.ended:
-            self._later(live, looks_again(self._dice, live, item, at))
+            self._later(live, self._reaction(live, at).looks_again(item))
         return done
 
     def _body(self, live: Live, item: Struct | int, at: int) -> Struct | None:
@@ -79,7 +79,7 @@ class World:
             live.alarm = None
             return Due(at=item)
         if isinstance(item, Answer | Look):
-            return comes_to(self._dice, live, item, at, self.policy)
+            return self._reaction(live, at).comes_to(item)
         if isinstance(item, Arrival):
             for when, body in life(self._dice, item):
                 self._push(when, live, body)
@@ -93,11 +93,11 @@ class World:
         cause = made_input(live.id, body, live.case.seq if live.case else 0, id=id, source=SOURCE, number=live.inputs, at=at)
         events, case = decided(live.case, cause, facts_at(live.case, at, self.beds.free), self.policy)
         live.case = case
-        holding = False
+        holding, reaction = False, self._reaction(live, at)
         for event in events:
             kind = type(event)
             if kind in REACTIONS:
-                self._later(live, REACTIONS[kind](self._dice, live, event, at, self.policy))
+                self._later(live, REACTIONS[kind](reaction, event))
                 holding = holding or kind in HOLDING
             elif kind is CaseRaised:
                 self._raise(live, event, at)  # type: ignore[arg-type]
@@ -135,6 +135,9 @@ class World:
         id = f"{live.id[:9]}{number + 1:04x}{live.id[13:]}"
         raised = Live(f"{live.name}.{number + 1}", id, at, event.pathway, event.traits.found_in, True)
         self._push(at, raised, event)
+
+    def _reaction(self, live: Live, at: int) -> Reaction:
+        return Reaction(self._dice, live, at, self.policy)
 
     def _later(self, live: Live, later: tuple[int, Answer | Look] | None) -> None:
         if later is not None:

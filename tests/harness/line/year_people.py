@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from referral.analysis.simulation.caseload import Arrival, Caseload
-from referral.analysis.simulation.reactions import REACTIONS, Live, Look, looks_again
+from referral.analysis.simulation.reactions import REACTIONS, Live, Look
 from referral.analysis.simulation.world import World
 from referral.domain import events as e
 from referral.domain.case import next_due
@@ -96,7 +96,7 @@ class People(World):
         live.case = evolve(live.case, event, case_id)
         react = REACTIONS.get(type(event))
         if react is not None:
-            self._later(live, react(self._dice, live, event, at, self.policy))
+            self._later(live, react(self._reaction(live, at), event))
         if isinstance(event, e.CaseRaised):
             number = live.again("raised")
             self.known[event.new_case_id] = Live(
@@ -117,7 +117,7 @@ class People(World):
     def again(self, live: Live, item: Struct) -> None:
         """A task that still stands after a desk has acted comes up again."""
         if isinstance(item, Look) and not live.ended:
-            self._later(live, looks_again(self._dice, live, item, self.now))
+            self._later(live, self._reaction(live, self.now).looks_again(item))
 
     def _said(self, live: Live, item: Struct) -> Struct | None:
         if isinstance(item, Besides):
