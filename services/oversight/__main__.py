@@ -28,9 +28,9 @@ async def main(settings: Settings) -> None:
     configure()
     engine, doors = (database.engine(settings, "oversight", size=4) for _ in range(2))  # pages must not starve counting
     health = Health()
-    master, followed, courses = case_keys.read(settings.master_key_file), policy_feed.follow(settings), Courses()
-    reading = RecordReader(courses.note, erasure_tag.needed_keys(settings))
-    builder = ReleaseBuilder(courses, reading, lambda: followed.all if followed.caught_up else ())
+    master, followed = case_keys.read(settings.master_key_file), policy_feed.follow(settings)
+    reading = RecordReader(Courses(), erasure_tag.needed_keys(settings))
+    builder = ReleaseBuilder(reading, lambda: followed.all if followed.caught_up else ())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(doors.dispose)

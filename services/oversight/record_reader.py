@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from referral.domain.events import Meta
 from referral.errors import Malformed
 from referral.runtime.loop.decode import Opened
 from referral.runtime.loop.sequence import NONE, Last, Verdict, fingerprint, judge
 from referral.runtime.loop.units import Place
 from referral.wire import codec, intake_key, seal
-
-Note = Callable[[str, Meta, Struct | None], bool]
-"""Callback for each record: its topic, its clear metadata, its body (None if the case's key is gone). Returns whether it can count in a
-period."""
+from services.oversight.counting.projection import Courses
 
 
 @dataclass(slots=True)
 class RecordReader:
-    """State of reading. intake: public keys that verify an erasure."""
+    """State of reading. courses: all children, from what was read. intake: public keys that verify an erasure."""
 
-    note: Note
+    courses: Courses
     intake: Collection[bytes]
     _met: defaultdict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _seen: dict[tuple[str, str], Last] = field(default_factory=dict)
@@ -80,7 +76,7 @@ class RecordReader:
             self._met["gap"].append(meta.recorded_at)
         if trouble:
             return trouble if trouble == "unknown-type" else "unreadable"
-        if self.note(topic, meta, body) and self._behind(record, meta.recorded_at):
+        if self.courses.note(topic, meta, body) and self._behind(record, meta.recorded_at):
             self._late += 1
         return ""
 

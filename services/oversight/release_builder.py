@@ -11,7 +11,7 @@ from referral.errors import Unavailable
 from referral.runtime.policy_feed import Bundle
 from services.oversight.calendar import after, begins, closes
 from services.oversight.counting import tables
-from services.oversight.counting.projection import AHEAD, Courses
+from services.oversight.counting.projection import AHEAD
 from services.oversight.counting.tables import Known
 from services.oversight.disclosure import releases
 from services.oversight.disclosure.blocks import Measures
@@ -21,9 +21,11 @@ from services.oversight.release import Release
 
 @dataclass(slots=True)
 class ReleaseBuilder:
-    """Builder of releases. bundles: every policy that ever came into force, in order; empty until all of them are read."""
+    """Builder of releases.
 
-    courses: Courses
+    reading: what was read so far. bundles: every policy that ever came into force, in order; empty until all of them are read.
+    """
+
     reading: RecordReader
     bundles: Callable[[], Sequence[Bundle]]
     _known: dict[int, Known] = field(default_factory=dict)
@@ -34,24 +36,24 @@ class ReleaseBuilder:
         months = [release.made.month for release in before if release.made.corrects is None]
         if not self.bundles():
             return None
-        return after(months[-1]) if months else next(iter(self.courses.months(self._start())), None)
+        return after(months[-1]) if months else next(iter(self.reading.courses.months(self._start())), None)
 
     def make(self, before: Sequence[Release], month: str) -> list[Release]:
         """Return the release of a month and, if records came late, the corrections of earlier releases."""
         until = closes(month)
         bundle = self._at(until)
         policy = self._compiled(bundle)
-        every = (self.courses.of(pathway, self._start(), begins(after(month))) for pathway in self.courses.pathways())
+        every = (self.reading.courses.of(pathway, self._start(), begins(after(month))) for pathway in self.reading.courses.pathways())
         courses = [course for children in every for course in children]
         pathways = {pathway.id for pathway in policy.current} | {course.pathway for course in courses}
         measures = measured(sorted(pathways), lambda month: self._known_of(self._at(closes(month))))
-        counted = self.courses.counted(until, self._start()) + self.reading.counted(until)
+        counted = self.reading.courses.counted(until, self._start()) + self.reading.counted(until)
         if gone := self._gone(bundle):
             counted["municipality-gone"] = gone
         late = self.reading.late()
         if late:
             counted["late"], counted["kept"] = late, releases.kept(courses, before, measures)
-        built = [releases.make(month, courses, self.courses.fulls(month, policy, until), before, counted, measures)]
+        built = [releases.make(month, courses, self.reading.courses.fulls(month, policy, until), before, counted, measures)]
         for release in before if late else ():
             if release.made.corrects is None:
                 corrected = releases.correct(release.made.release, courses, [*before, *built], {}, measures)

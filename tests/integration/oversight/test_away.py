@@ -42,8 +42,7 @@ async def behind(settings: Settings) -> ReleaseScheduler:
     """Somebody who has read nothing yet of what is there, and knows how much that is."""
     probe, master, health = clients.consumer(settings), case_keys.read(settings.master_key_file), Health()
     await probe.start()
-    courses = Courses()
-    builder = ReleaseBuilder(courses, RecordReader(courses.note, INTAKE), lambda: ())  # without a policy no period is due
+    builder = ReleaseBuilder(RecordReader(Courses(), INTAKE), lambda: ())  # without a policy no period is due
     made = ReleaseScheduler(settings, database.engine(settings, "oversight"), master, builder, health, probe)
     await made.start()
     await made.look()

@@ -115,8 +115,7 @@ async def started(settings: Settings) -> AsyncIterator[Teller]:
     master, engine, probe = case_keys.read(settings.master_key_file), database.engine(settings, "oversight"), clients.consumer(settings)
     await probe.start()
     try:
-        courses = Courses()
-        builder = MadeUp(courses, RecordReader(courses.note, INTAKE), lambda: ())
+        builder = MadeUp(RecordReader(Courses(), INTAKE), lambda: ())
         closing = ReleaseScheduler(settings, engine, master, builder, Health(), probe)
         await closing.start()
         yield Teller(closing)

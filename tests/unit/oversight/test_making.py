@@ -69,9 +69,9 @@ class Office:
 
     def __init__(self, *policies: tuple[int, Mapping[str, bytes]]) -> None:
         self.courses, self.offset = Courses(), 0
-        self.reading = RecordReader(self.courses.note, ())
+        self.reading = RecordReader(self.courses, ())
         self.bundles = [Bundle(number, str(number), at, files) for number, (at, files) in enumerate(policies, 1)]
-        self.making = ReleaseBuilder(self.courses, self.reading, lambda: self.bundles)
+        self.making = ReleaseBuilder(self.reading, lambda: self.bundles)
         self.made: list[Release] = []
 
     def reads(self, records: Sequence[Record]) -> None:

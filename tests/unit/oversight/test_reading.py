@@ -31,7 +31,7 @@ class Topics:
 
     def __init__(self) -> None:
         self.courses, self.ends = Courses(), Counter[tuple[str, int]]()
-        self.reading = RecordReader(self.courses.note, INTAKE)
+        self.reading = RecordReader(self.courses, INTAKE)
 
     def write(self, records: Iterable[Record], key: bytes = KEY, known: bool = True) -> None:
         for topic, meta, body in records:

@@ -45,7 +45,7 @@ def made(log: Log) -> Release:
         if entry.kind in SEQUENCED:
             read = case.unseal(entry, log.keys[entry.case_id])
             courses.note(entry.topic, read.meta, read.body)
-    making = ReleaseBuilder(courses, RecordReader(courses.note, ()), lambda: [Bundle(1, "1", START, FILES)])
+    making = ReleaseBuilder(RecordReader(courses, ()), lambda: [Bundle(1, "1", START, FILES)])
     assert making.due([]) == MONTH
     [made] = making.make([], MONTH)
     return made
