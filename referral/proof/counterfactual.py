@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct, field, structs
 
 from referral.analysis.compare import ELSEWHERE, SAID, TOLD, Differences, Moment, Parted, part, parting, story
 from referral.domain.case import Case, next_due
-from referral.domain.decide import decided, places_wanted
+from referral.domain.decide import decided, facts_for
 from referral.domain.events import CauseKind, Facts, InputIgnored
 from referral.domain.evolve import fold
 from referral.domain.inputs import Input, due_input
@@ -138,14 +139,14 @@ class CaseRerun(Struct):
         return self._decide(due_input(self.case_id, at, self.now.seq), structs.replace(facts, now=max(at, self.now.at)))
 
     def _decide(self, again: Input, facts: Facts) -> Moment:
-        free = self._free(again, facts)
-        events, case = decided(self.now, again, structs.replace(facts, free=free), self.other)
+        facts = facts_for(self.now, again, self.other, facts.now, partial(self._free, facts), facts.bundle)
+        events, case = decided(self.now, again, facts, self.other)
         return Moment(facts.now, case, events)
 
-    def _free(self, again: Input, facts: Facts) -> dict[str, int]:
-        """Return the recorded free places, plus or minus the places that the other policy adds or removes."""
+    def _free(self, facts: Facts, wanted: tuple[str, ...]) -> dict[str, int]:
+        """Return the recorded free places of these services, plus or minus the places that the other policy adds or removes."""
         rules, free = self.rules(facts.bundle), {}
-        for service in places_wanted(self.now, again, self.other):
+        for service in wanted:
             there = self.other.services[service].places or 0
             known = rules.services.get(service) if rules is not None else None
             if service in facts.free and known is not None:
