@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import hypothesis
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
@@ -25,6 +26,13 @@ RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
 TEMPLATE_LOCK = 742_051
 ORDINARY = 200
 """Seconds (ours): a test that says it may need longer starts a whole stack, or lives through hours of it."""
+
+
+# No property is about the speed of a busy machine. The rest stays as it was: where CI is set, that is Hypothesis' own profile `ci`.
+hypothesis.settings.register_profile(
+    "patient", hypothesis.settings(), deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -181,7 +181,7 @@ def test_nothing_that_is_sent_is_a_500_or_changes_anything(bare: Settings) -> No
         doors = runner.run(opened.__aenter__())
         before = runner.run(doors.everything())
 
-        @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+        @settings(max_examples=300, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
         @given(fuzz)
         def attack(one: Fuzz) -> None:
             sent = request(one.method, one.path.encode(), one.headers, one.body, chunked=one.chunked)
@@ -222,7 +222,7 @@ def test_nothing_that_is_sent_to_a_page_is_a_500_or_leaves_for_elsewhere(bare: S
         doors = runner.run(opened.__aenter__())
         before = runner.run(doors.everything())
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+        @settings(max_examples=150, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
         @given(page, st.sampled_from(METHODS), form | body, st.lists(header, max_size=3))
         def attack(path: str, method: str, sent: bytes, headers: list[tuple[bytes, bytes]]) -> None:
             answer = runner.run(doors.raw(request(method, path.encode(), headers, sent)))

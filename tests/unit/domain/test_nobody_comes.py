@@ -116,7 +116,7 @@ def test_an_agency_that_was_called_is_held_to_its_word() -> None:
 MOVES = st.tuples(st.sampled_from(["away", "back", "wait"]), st.integers(0, 9), st.integers(0, 3), st.integers(1, 99))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(begins=st.sampled_from(BEGINS), helped=st.integers(0, 4), moves=st.lists(MOVES, max_size=25))
 def test_our_channels_end_nothing_and_accuse_nobody_before_the_limit(
     begins: str, helped: int, moves: list[tuple[str, int, int, int]]
@@ -144,7 +144,7 @@ def test_our_channels_end_nothing_and_accuse_nobody_before_the_limit(
         assert {o.offer_id: (o.rung, o.due) for o in offers(made)} == before
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(begins=st.sampled_from(BEGINS), helped=st.integers(0, 4), late=st.lists(st.integers(0, 40), min_size=1, max_size=12))
 def test_who_was_never_told_is_never_accused(begins: str, helped: int, late: list[int]) -> None:
     """Limits pass, one after the other, while no message ever leaves: others are asked and desks are told; nobody is accused."""

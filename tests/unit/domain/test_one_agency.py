@@ -147,6 +147,4 @@ def _of_duty() -> list[Service]:
 
 
 TestOneAgency = OneAgency.TestCase
-TestOneAgency.settings = settings(
-    max_examples=150, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+TestOneAgency.settings = settings(max_examples=150, stateful_step_count=15, suppress_health_check=list(HealthCheck), print_blob=True)

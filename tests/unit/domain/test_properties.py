@@ -55,6 +55,4 @@ class Line(Moves):
 
 
 TestLine = Line.TestCase
-TestLine.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+TestLine.settings = settings(max_examples=60, stateful_step_count=50, suppress_health_check=list(HealthCheck), print_blob=True)

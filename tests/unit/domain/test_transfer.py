@@ -65,7 +65,7 @@ def leaves(case: Case, event: Any) -> bool:
     return found is not None and found[4] is not found[3].next and RANK[found[4].state] >= RANK["ACCEPTED"]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(line, max_size=25))
 def test_never_at_zero(lines: list[str]) -> None:
     world = World(POLICY)

@@ -17,7 +17,7 @@ from tests.stories.teller import CASE, START
 
 
 @given(seed=st.integers(0, 1 << 30))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_result_does_not_depend_on_how_topics_and_cases_interleave(seed: int) -> None:
     records = list(year(60))
     met = [(t, replace(m, recorded_at=0), b) if n % 97 == 0 else (t, m, b) for n, (t, m, b) in enumerate(records)]

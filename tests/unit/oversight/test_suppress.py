@@ -17,7 +17,7 @@ KS = st.sampled_from((3, 5, K))
 
 
 @given(TABLES, KS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_attacker_leaves_k_values_for_every_hidden_figure(table: Table, k: int) -> None:
     told = suppress(table, k)
     if told["all"] is None:
@@ -29,7 +29,7 @@ def test_the_attacker_leaves_k_values_for_every_hidden_figure(table: Table, k: i
 
 
 @given(TABLES, KS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nor_does_he_learn_of_a_few_children_when_he_knows_every_zero(table: Table, k: int) -> None:
     told = suppress(table, k)
     if told["all"] is not None:
@@ -37,7 +37,6 @@ def test_nor_does_he_learn_of_a_few_children_when_he_knows_every_zero(table: Tab
 
 
 @given(TABLES, KS)
-@settings(deadline=None)
 def test_what_is_told_is_so_and_is_never_small(table: Table, k: int) -> None:
     told = suppress(table, k)
     assert list(told) == sorted({"all", *table.atoms, *table.groups})
@@ -46,7 +45,7 @@ def test_what_is_told_is_so_and_is_never_small(table: Table, k: int) -> None:
 
 
 @given(TABLES, KS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_hidden_figure_could_be_told_as_well(table: Table, k: int) -> None:
     """Nor with all those that would be no secret then."""
     told = suppress(table, k)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from referral.runtime.kafka import fetched
@@ -56,7 +56,6 @@ def test_five_hundred_malformed_batches_each_between_two_good_ones() -> None:
     assert found[COMPRESSED] > 30 and found[CHECKSUM] > 10 and found[TORN] > 50, found
 
 
-@settings(deadline=None)  # a bomb takes its time to make
 @given(st.lists(st.one_of(st.binary(max_size=80), st.integers(0, 10**6)), max_size=5), st.integers(0, 5))
 def test_any_bytes_move_the_position_and_raise_nothing(parts: list[bytes | int], at: int) -> None:
     data = b"".join(one if isinstance(one, bytes) else KINDS[one % len(KINDS)](random.Random(one)) for one in parts)
@@ -67,7 +66,6 @@ def test_any_bytes_move_the_position_and_raise_nothing(parts: list[bytes | int],
     assert not offsets or made.next_fetch_offset > offsets[-1]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.data())
 def test_a_changed_byte_is_never_read_as_something_else(seed: int, data: Any) -> None:
     """The checksum covers all but the frame."""

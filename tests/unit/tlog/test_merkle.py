@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from referral.errors import Malformed, Unproven
@@ -100,7 +100,6 @@ def test_the_roots_of_the_first_trees_are_those_of_the_standard() -> None:
     assert merkle.append(Frontier(), [a, b, c]).root == node_hash(node_hash(a, b), c)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 70), max_size=8))
 def test_appending_in_any_portions_leads_to_the_same_tree(portions: list[int]) -> None:
     frontier, size = Frontier(), 0
@@ -139,7 +138,6 @@ def places(draw: st.DrawFn) -> tuple[int, int]:
     return draw(st.integers(0, size - 1)), size
 
 
-@settings(deadline=None)
 @given(places(), st.data())
 def test_a_leaf_is_proven_in_a_tree_of_any_size(place: tuple[int, int], data: st.DataObject) -> None:
     index, size = place
@@ -155,7 +153,6 @@ def test_a_leaf_is_proven_in_a_tree_of_any_size(place: tuple[int, int], data: st
         refused(lambda proof: check_inclusion(tree.special[0], index, size, proof, root), changed)
 
 
-@settings(deadline=None)
 @given(places(), st.data())
 def test_a_tree_of_any_size_continues_the_smaller_one(place: tuple[int, int], data: st.DataObject) -> None:
     index, new = place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -113,7 +113,6 @@ def test_a_note_that_is_spelled_otherwise_is_refused(data: bytes) -> None:
     assert not isinstance(found.value, Unproven)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_bytes_at_random_are_refused_as_malformed(data: bytes) -> None:
     for parse in (note.parse, checkpoint.parse, note_keys.verifier, note_keys.signer):

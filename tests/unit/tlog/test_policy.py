@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import chain, combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -232,7 +232,6 @@ def test_every_changed_byte_of_a_proof_is_refused(change: Callable[[int], int]) 
             proof_file.check(proof_file.parse(bytes(data)), LEAF, ALL)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_lines_that_are_left_out_doubled_or_moved_are_refused(data: st.DataObject) -> None:
     """Signatures may stand in any order and come twice; everything else has its place."""

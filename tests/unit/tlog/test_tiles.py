@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from referral.errors import Malformed, Unproven
@@ -42,7 +42,6 @@ def test_a_tile_stands_under_the_path_of_the_specification(tile: Tile, path: str
     assert tile_layout.parse(path.encode()) == tile
 
 
-@settings(deadline=None)
 @given(st.integers(-1, 5), st.integers(0, 2**14), st.integers(1, 256))
 def test_every_tile_has_one_path_and_is_found_by_it(level: int, number: int, width: int) -> None:
     tile = Tile(level, number, width)
@@ -87,7 +86,6 @@ def test_a_hash_of_a_tile_is_the_root_of_the_leaves_below_it() -> None:
         assert log.tiles[tile][32 * place : 32 * place + 32] == below.root
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 700), min_size=1, max_size=6))
 def test_tiles_are_the_same_in_whatever_portions_they_were_made(portions: list[int]) -> None:
     leaves, stored, edge = large().leaves, dict[Tile, bytes](), tiles.Edge()
@@ -118,7 +116,6 @@ def test_an_edge_is_refused_where_a_tile_is_missing_or_torn() -> None:
                 tiles.edge(70_000, stored | {tile: torn})
 
 
-@settings(deadline=None)
 @given(st.integers(1, 70_000), st.data())
 def test_proofs_are_made_of_few_tiles_that_are_known_beforehand(size: int, data: st.DataObject) -> None:
     log, index = large(), data.draw(st.integers(0, size - 1))
@@ -131,7 +128,6 @@ def test_proofs_are_made_of_few_tiles_that_are_known_beforehand(size: int, data:
     merkle.check_consistency(index + 1, size, merkle.consistency(nodes, index + 1, size), old, root)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=256))
 def test_a_bundle_gives_back_its_entries(entries: list[bytes]) -> None:
     tile, data = Tile(ENTRIES, 0, len(entries)), tiles.pack(entries)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -178,7 +178,6 @@ def requests(draw: st.DrawFn) -> tuple[int, int, bool, bool]:
     return draw(st.integers(0, 40)), draw(st.integers(0, 40)), draw(st.booleans()), draw(st.booleans())
 
 
-@settings(deadline=None)
 @given(st.lists(requests(), max_size=25), st.booleans())
 def test_a_witness_never_signs_two_histories(asked: Sequence[tuple[int, int, bool, bool]], honest: bool) -> None:
     """The log's key is in the wrong hands: requests of both histories come in any order, most of them for what was cosigned last."""

@@ -62,9 +62,7 @@ class EveryWord(Line):
 
 
 TestEveryWord = EveryWord.TestCase
-TestEveryWord.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+TestEveryWord.settings = settings(max_examples=25, stateful_step_count=40, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
 def test_every_promise_holds_on_long_walks_that_do_each_of_its_steps() -> None:
