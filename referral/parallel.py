@@ -1,7 +1,7 @@
 """Spread work over processes, one per core: process n takes every n-th share, and results are yielded in the order of the shares.
 
-Not an executor of the standard library: those hold any number of finished results, and end only when the running work has ended. Here a
-result that waits for its turn blocks its process, and leaving the iterator (Ctrl-C) ends all processes at once.
+Not concurrent.futures, which ends only when the running work has ended. Leaving this iterator (Ctrl-C, an early verdict) ends all
+processes at once, and a result that waits for its turn blocks its process, which bounds the memory.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Tell = Callable[[int], None]
+Advance = Callable[[int], None]
 """Receives a number of further steps done."""
 GARBAGE = 200_000
 """New objects that trigger a garbage collection (ours): decisions create many objects and no cycles."""
 
 
-def shared(share: Callable[..., Iterable[T]], arguments: Sequence[tuple[Any, ...]], count: int, tell: Tell) -> Iterator[T]:
+def shared(share: Callable[..., Iterable[T]], arguments: Sequence[tuple[Any, ...]], count: int, advance: Advance) -> Iterator[T]:
     """Run `share` in one process for each tuple of arguments, and yield the results in order.
 
-    share: the work of one process, a module's function. It gets its arguments and, as the last one, a `Tell` for its progress.
+    share: the work of one process, a module's function. It gets its arguments and, as the last one, an `Advance` for its progress.
     arguments: one tuple for each process.
     count: number of results; result m comes from process m modulo the number of processes.
-    tell: receives the progress of all processes.
+    advance: receives the progress of all processes.
 
     At most one result of each process is held in memory: a process whose result waits for its turn blocks.
     RuntimeError: a process ended too early.
@@ -50,7 +50,7 @@ def shared(share: Callable[..., Iterable[T]], arguments: Sequence[tuple[Any, ...
                     assert isinstance(ready, Connection)
                     steps, results = ready.recv()
                     if steps:
-                        tell(steps)
+                        advance(steps)
                     for result in results:
                         held[pipes.index(ready)] = result
                         left[pipes.index(ready)] -= 1

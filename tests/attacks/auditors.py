@@ -73,7 +73,7 @@ async def _watched(notes: list[bytes], silent: float) -> str:
         urls = [await stack.enter_async_context(serving(answering(200, seen))) for seen in notes]
         told = [(f"w{n}", key.verifier, url) for n, (key, url) in enumerate(zip(WITNESSES, urls, strict=False))]
         policy = witness_policy.parse(keyfiles.policy(LOG.verifier, told))
-        code, line = verdict(await monitor.look(policy, "http://127.0.0.1:9"), silent, PATIENCE_S)
+        code, line = verdict(await monitor.poll(policy, "http://127.0.0.1:9"), silent, PATIENCE_S)
     return line if code == 1 else ""
 
 

@@ -45,7 +45,7 @@ def erased(key: Ed25519PrivateKey | None) -> Noticed:
     body = structs.replace(PLAIN, records=2, approved_at=log.now)
     said = body if key is None else intake_key.signed(key, case_id, body)
     meta, source = log.say(case_id, said, derived(case_id, 99), case_id, "intake")
-    refused = erasure_tag.said(INTAKE, CaseErased.TOPIC, log.entries[-1].value) is None
+    refused = erasure_tag.signed_erasure(INTAKE, CaseErased.TOPIC, log.entries[-1].value) is None
     made = batch_decision.begin(Bundle(number=1, policy=POLICY), log.cases, {}, ())
     made.take(Batch(log.now, (record_input(meta, said, source),), log.keys, frozenset()))
     kept = case_id in made.cases and not made.erased

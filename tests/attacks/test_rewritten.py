@@ -7,7 +7,7 @@ import random
 import pytest
 from msgspec import structs
 
-from referral.cli.audit.replay import Selection, casebook, told
+from referral.cli.audit.replay import Selection, casebook, selected_lines
 from referral.proof.entry import Entry, Kind, digest
 from tests.attacks.ground import copy, verify
 from tests.harness.audit_log import Log, story
@@ -53,7 +53,7 @@ def test_there_is_always_a_verdict(seed: int) -> None:
             continue
         verify(there, keys=log.keys)
         book, _ = casebook(there, None)
-        lines = [line for line in told(book, lambda ids: log.keys, Selection()) if line.idx is not None]
+        lines = [line for line in selected_lines(book, lambda ids: log.keys, Selection()) if line.idx is not None]
         shown = sum(entry.kind is not Kind.HEARTBEAT for entry in there.entries)
         assert len(lines) == len({line.idx for line in lines}) == shown
 
@@ -72,5 +72,5 @@ def test_events_that_name_one_another_as_their_cause_are_told_once() -> None:
     entries = [structs.replace(e, cause_id=ring.get(n, e.cause_id)) for n, e in enumerate(log.entries)]
     book, _ = casebook(copy(entries), None)
     case = log.entries[one].case_id
-    lines = [line.idx for line in told(book, lambda ids: log.keys, Selection(case=case)) if line.idx is not None]
+    lines = [line.idx for line in selected_lines(book, lambda ids: log.keys, Selection(case=case)) if line.idx is not None]
     assert sorted(lines) == [e.idx for e in log.entries if e.case_id == case]

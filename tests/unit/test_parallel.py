@@ -9,23 +9,23 @@ from multiprocessing import active_children
 
 import pytest
 
-from referral.parallel import Tell, shared
+from referral.parallel import Advance, shared
 
 
-def squares(first: int, jobs: int, last: int, tell: Tell) -> Iterator[int]:
+def squares(first: int, jobs: int, last: int, advance: Advance) -> Iterator[int]:
     for number in range(first, last, jobs):
-        tell(number)
+        advance(number)
         yield number * number
 
 
-def dies(number: int, tell: Tell) -> Iterator[int]:
-    tell(1)
+def dies(number: int, advance: Advance) -> Iterator[int]:
+    advance(1)
     if number:
         os._exit(1)
     yield number
 
 
-def endless(tell: Tell) -> Iterator[int]:
+def endless(advance: Advance) -> Iterator[int]:
     yield from count()
 
 

@@ -13,7 +13,7 @@ from referral.analysis.reachability.tally import Tally
 from referral.analysis.reachability.tasks import Task, tasks
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
-from referral.parallel import Tell, shared
+from referral.parallel import Advance, shared
 
 ABOUT = {"nobody": "no-candidate", "stands": "standing-still"}
 """The desk task with which the story of a finding ends, by kind of finding."""
@@ -93,26 +93,26 @@ def classes(policy: Policy, options: CheckOptions) -> tuple[Task, ...]:
     return tasks(policy, options.depth, deep=options.deep, pathways=options.pathways, places=options.places)
 
 
-def run(policy: Policy, options: CheckOptions, made: tuple[Task, ...], jobs: int, tell: Tell) -> Result:
-    """Check all classes. tell: called with the number of further classes done."""
+def run(policy: Policy, options: CheckOptions, made: tuple[Task, ...], jobs: int, advance: Advance) -> Result:
+    """Check all classes. advance: called with the number of further classes done."""
     result = Result()
     if jobs < 2 or len(made) < 2:
         for task in made:
             result.take(policy, task)
-            tell(1)
+            advance(1)
         return result
     jobs = min(jobs, len(made))
-    for found in shared(share, [(options, made[number::jobs]) for number in range(jobs)], jobs, tell):
+    for found in shared(share, [(options, made[number::jobs]) for number in range(jobs)], jobs, advance):
         result.add(found)
     return result
 
 
-def share(options: CheckOptions, made: tuple[Task, ...], tell: Tell) -> Iterator[Result]:
+def share(options: CheckOptions, made: tuple[Task, ...], advance: Advance) -> Iterator[Result]:
     """Check the classes of one process, and yield its result."""
     policy, result = domain.compile(options.files), Result()
     for number, task in enumerate(made, 1):
         result.take(policy, task)
         if number % OFTEN == 0:
-            tell(OFTEN)
-    tell(len(made) % OFTEN)
+            advance(OFTEN)
+    advance(len(made) % OFTEN)
     yield result

@@ -14,7 +14,7 @@ from referral.analysis.simulation.tally import Tally
 from referral.analysis.simulation.world import Decided, World
 from referral.domain.policy import Policy
 from referral.domain.policy import policy as domain
-from referral.parallel import Tell, shared
+from referral.parallel import Advance, shared
 
 OFTEN = 10
 """Cases between two reports of progress."""
@@ -46,16 +46,18 @@ class Result(Struct):
         self.years += other.years
 
 
-def run(options: SimulationOptions, jobs: int, tell: Tell) -> Result:
-    """Run all worlds. tell: called with the number of further cases of the first policy that have ended. PolicyErrors: one of the policies
-    is invalid."""
+def run(options: SimulationOptions, jobs: int, advance: Advance) -> Result:
+    """Run all worlds. PolicyErrors: one of the policies is invalid.
+
+    advance: called with the number of further cases of the first policy that have ended.
+    """
     before, after = policies(options)
     made = worlds(before, options.cases, options.seed, options.year)
     jobs = min(jobs, len(made))
     if jobs < 2:
-        results: Iterable[Result] = (one(caseload, after, tell) for caseload in made)
+        results: Iterable[Result] = (one(caseload, after, advance) for caseload in made)
     else:
-        results = shared(share, [(options, number, jobs) for number in range(jobs)], len(made), tell)
+        results = shared(share, [(options, number, jobs) for number in range(jobs)], len(made), advance)
     total = Result()
     for result in results:
         total.add(result)
@@ -67,14 +69,14 @@ def policies(options: SimulationOptions) -> tuple[Policy, Policy | None]:
     return domain.compile(options.files), None if options.other is None else domain.compile(options.other)
 
 
-def one(caseload: Caseload, after: Policy | None, tell: Tell) -> Result:
-    """Run one world. tell: called with the number of further cases of the first policy that have ended."""
+def one(caseload: Caseload, after: Policy | None, advance: Advance) -> Result:
+    """Run one world. advance: called with the number of further cases of the first policy that have ended."""
     if after is not None:
         both = PairedWorlds(caseload, caseload.policy, after)
-        _follow(both.run(), tell)
+        _follow(both.run(), advance)
         return Result(*both.tallies, both.differences, 1)
     world, tally = World(caseload, caseload.policy), Tally()
-    _follow(_taken(world, tally), tell)
+    _follow(_taken(world, tally), advance)
     tally.beds(world.beds.finish())
     return Result(before=tally, years=1)
 
@@ -87,19 +89,19 @@ def _taken(world: World, tally: Tally) -> Iterator[Decided]:
             yield done
 
 
-def _follow(decisions: Iterable[Decided], tell: Tell) -> None:
-    """Take all decisions, and tell from time to time how many more of the arrived cases have ended."""
+def _follow(decisions: Iterable[Decided], advance: Advance) -> None:
+    """Take all decisions, and report from time to time how many more of the arrived cases have ended."""
     ended = 0
     for done in decisions:
         ended += bool(done.live.ended) and not done.live.raised
         if ended == OFTEN:
-            tell(ended)
+            advance(ended)
             ended = 0
-    tell(ended)
+    advance(ended)
 
 
-def share(options: SimulationOptions, first: int, jobs: int, tell: Tell) -> Iterator[Result]:
+def share(options: SimulationOptions, first: int, jobs: int, advance: Advance) -> Iterator[Result]:
     """Run the worlds of one process: every n-th world, where n is the number of processes."""
     before, after = policies(options)
     for caseload in worlds(before, options.cases, options.seed, options.year)[first::jobs]:
-        yield one(caseload, after, tell)
+        yield one(caseload, after, advance)

@@ -23,7 +23,7 @@ def doctor(as_json: console.Json = False) -> int:
         vitals: Vitals = connection.ask(gather)
     except (KafkaError, OSError) as error:
         raise Unavailable("the broker") from error
-    vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in roster.ask()["rungs"] if r["ran_out"]]
+    vitals.bare = [f"{r['rung']} of {r['agency']}: {r['said']}" for r in roster.notifier_history()["rungs"] if r["ran_out"]]
     checks = diagnose(vitals)
     if as_json:
         console.document({"now": vitals.now, "clock_ahead_us": vitals.ahead, "checks": [msgspec.to_builtins(c) for c in checks]})

@@ -205,7 +205,7 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
             meta = seal.open(record.value or b"").meta
             vitals.records.append(Seen(place=place_, offset=record.offset, meta=meta, value=record.value))
             if meta.type in seal.UNSEALED:
-                said = not intake or erasure_tag.said(intake, place_[0], record.value) is not None
+                said = not intake or erasure_tag.signed_erasure(intake, place_[0], record.value) is not None
                 (vitals.erased if said else vitals.forged).add(meta.case_id)
         except Malformed:
             vitals.unread.append((place_, record.offset))

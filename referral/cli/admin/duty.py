@@ -160,7 +160,7 @@ def show_command(agency: Annotated[str | None, typer.Option(help="Only of this a
     if agency is not None:
         ladder.agency(settings.load(), agency)
     tables = _run(lambda tx, _: roster.read(tx, agency))
-    tables["bare"] = roster.bare(roster.ask(*([] if agency is None else [agency]))["rungs"])
+    tables["bare"] = roster.uncovered(roster.notifier_history(*([] if agency is None else [agency]))["rungs"])
     if as_json:
         return console.document(tables)
     for name, rows in tables.items():
@@ -181,7 +181,7 @@ def history_command(
     Example: referral duty history --agency police-prizren --at '2026-11-26 02:00'
     """
     ladder.agency(settings.load(), agency)
-    history = roster.ask(agency, str(rota.moment(at)))
+    history = roster.notifier_history(agency, str(rota.moment(at)))
     if as_json:
         return console.document(history)
     rungs = [(r["rung"], ", ".join(r["people"]) or "nobody", r["said"]) for r in history["rungs"]]

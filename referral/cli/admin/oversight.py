@@ -114,7 +114,7 @@ def releases_command(as_json: console.Json = False) -> int:
         console.document([{"published_at": each.at, **msgspec.to_builtins(each.made)} for each in releases])
         return 0
     console.table(
-        ("release", "closes", "corrects", "shown", "hidden", "waiting", "narrowest", "published"), [_listed(each) for each in releases]
+        ("release", "closes", "corrects", "shown", "hidden", "waiting", "narrowest", "published"), [_release_row(each) for each in releases]
     )
     return 0
 
@@ -140,7 +140,7 @@ def show_command(number: Number = None, every: All = False, as_json: console.Jso
     )
     for (first, last, pathway), figures in itertools.groupby(chosen.figures, lambda figure: (figure.first, figure.last, figure.pathway)):
         months = first if first == last else f"{first}..{last}"
-        rows = [_told(figure) for figure in figures if every or _worth(figure)]
+        rows = [_figure_row(figure) for figure in figures if every or _informative(figure)]
         if rows:
             console.table(("measure", "group", "figure", "unit"), rows, title=f"\n{pathway or 'the country'} {months}")
     if not every:
@@ -156,16 +156,16 @@ async def begin(tx: AsyncConnection) -> None:
     await tx.execute(BEGIN, {"name": BEGINS})
 
 
-def _listed(each: Published) -> tuple[object, ...]:
+def _release_row(each: Published) -> tuple[object, ...]:
     made = each.made
     return made.release, made.month, made.corrects, made.shown, made.hidden, made.waiting, made.narrowest, moment(each.at)[:10]
 
 
-def _worth(figure: FigureReleased) -> bool:
+def _informative(figure: FigureReleased) -> bool:
     """Return True for a figure that is not hidden and does not repeat the number of children or the remainder."""
     return figure.mark is not Mark.HIDDEN and figure.group != "no" and (figure.group != "all" or figure.measure == "children")
 
 
-def _told(figure: FigureReleased) -> tuple[object, ...]:
+def _figure_row(figure: FigureReleased) -> tuple[object, ...]:
     value = figure.value if figure.mark is Mark.SHOWN else figure.mark.value.lower()
     return figure.measure, figure.group, value, figure.unit.value.lower()

@@ -1,6 +1,6 @@
 """The roster in PostgreSQL: the people that the notifier may knock, and their rota. Commands write it; the notifier reads it.
 
-`ask` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
+`notifier_history` runs the notifier's own rules, so that `referral duty` and the notifier always agree who is on duty.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _account(written: str) -> str:
         raise Rejected("malformed", "account", "the id of an inbox account, a uuid; `referral staff add` prints it") from None
 
 
-def ask(*arguments: str) -> dict[str, Any]:
+def notifier_history(*arguments: str) -> dict[str, Any]:
     """Return the output of `python -m services.notifier.history`. Unavailable: it failed; its own message is on standard error."""
     result = subprocess.run([sys.executable, "-m", "services.notifier.history", *arguments], stdout=subprocess.PIPE, check=False)
     if result.returncode:
@@ -232,6 +232,6 @@ def ask(*arguments: str) -> dict[str, Any]:
     return found
 
 
-def bare(rungs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def uncovered(rungs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the rungs with shifts that name nobody now: the rota has a hole, or has run out."""
     return [{"agency": r["agency"], "rung": r["rung"], "now": r["said"]} for r in rungs if r["bare"]]

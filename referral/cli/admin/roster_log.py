@@ -39,7 +39,7 @@ _ROWS = {
 _EMPTY: dict[str, object] = {"rungs": (), "channel": "", "disabled": False, "weekday": -1, "start_minute": 0, "end_minute": 0}
 _EMPTY |= {"since": "", "until": "", "starts": None, "ends": None}
 _OPEN = text("SELECT id, case_id FROM notifier.asked WHERE agency = ANY(:agencies) AND state = 'OPEN' ORDER BY id FOR UPDATE")
-_LOOK = text("UPDATE notifier.asked SET handover = :now WHERE id = ANY(:ids)")
+_REPLAN = text("UPDATE notifier.asked SET handover = :now WHERE id = ANY(:ids)")
 _ALARM = text(
     "INSERT INTO notifier.alarm AS a (case_id, partition, at) SELECT c, p, :now FROM unnest(CAST(:cases AS text[]), CAST(:parts AS int[]))"
     " AS n (c, p) ON CONFLICT (case_id) DO UPDATE SET at = least(a.at, excluded.at)"
@@ -65,10 +65,10 @@ async def change(tx: AsyncConnection, found: Settings, by: str | None = None) ->
     name = operator() if by is None else by
     await tx.execute(_BY, {"by": name})
     yield
-    await _told(tx, found, name)
+    await _log_changes(tx, found, name)
 
 
-async def _told(tx: AsyncConnection, found: Settings, by: str) -> None:
+async def _log_changes(tx: AsyncConnection, found: Settings, by: str) -> None:
     rows = [row for part in _ROWS for row in await _changed(tx, part)]
     thrown = (await tx.execute(text(f"SELECT count(*) FROM notifier.delivery WHERE thrown AND {_MINE}"))).scalar_one()  # noqa: S608
     if not rows and not thrown:
@@ -82,7 +82,7 @@ async def _told(tx: AsyncConnection, found: Settings, by: str) -> None:
         )
         id_ = str(uuid.uuid4())  # noqa: TID251 - a change begins here
         await queue.put(tx, ROSTER_BOOK, event, id_, key, drill=found.drill_clock)
-    await _look(tx, sorted({row.agency for row in rows} - {""}), now)
+    await _replan(tx, sorted({row.agency for row in rows} - {""}), now)
 
 
 async def _changed(tx: AsyncConnection, part: str) -> Sequence[RosterRow]:
@@ -93,7 +93,7 @@ async def _changed(tx: AsyncConnection, part: str) -> Sequence[RosterRow]:
     return [RosterRow(part=part, **{**row, "rungs": tuple(row["rungs"])}) for row in found]
 
 
-async def _look(tx: AsyncConnection, agencies: Sequence[str], now: int) -> None:
+async def _replan(tx: AsyncConnection, agencies: Sequence[str], now: int) -> None:
     """Make the notifier re-plan the agencies' open offers now: newcomers are knocked, and people taken off are replaced."""
     if not agencies:
         return
@@ -101,5 +101,5 @@ async def _look(tx: AsyncConnection, agencies: Sequence[str], now: int) -> None:
     open_ = (await tx.execute(_OPEN, {"agencies": list(agencies)})).all()
     cases = sorted({row.case_id for row in open_})
     if cases:
-        await tx.execute(_LOOK, {"ids": [row.id for row in open_], "now": now})
+        await tx.execute(_REPLAN, {"ids": [row.id for row in open_], "now": now})
         await tx.execute(_ALARM, {"cases": cases, "parts": [topics.partition(c) for c in cases], "now": now})

@@ -87,8 +87,8 @@ def export_command(
     return 0
 
 
-def write(wanted: Export, tell: Callable[[], None]) -> int:
-    """Write the export and return the number of files. tell: called after each.
+def write(wanted: Export, advance: Callable[[], None]) -> int:
+    """Write the export and return the number of files. advance: called after each.
 
     Rejected: the folder holds something else. Unproven: the stored tiles do not make the signed root.
     """
@@ -100,11 +100,11 @@ def write(wanted: Export, tell: Callable[[], None]) -> int:
     old, count = _before(wanted, nodes), 0
     for tile in tile_layout.every(published.size):
         count += _tile(wanted, tile, old, tile.path)
-        tell()
+        advance()
     for tile in tile_layout.bundles(published.size):
         count += _tile(wanted, tile, old, archive.path(tile)) + _tile(wanted, tile, old, tile.path)
         _schemas(wanted, tile)
-        tell()
+        advance()
     last = {POLICY: wanted.policy}
     if wanted.auditor is not None:
         last[KEYS] = hpke.lend(wanted.auditor, published.accepted.checkpoint.origin, wanted.keys)

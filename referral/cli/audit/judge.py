@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from referral.domain.events import Leaf
 from referral.errors import Malformed, NewerVersion
-from referral.parallel import Tell, shared
+from referral.parallel import Advance, shared
 from referral.proof import archive
 from referral.proof.archive import Archive, Joined, Trusted
 from referral.proof.entry import Entry, Kind, digest
@@ -92,7 +92,7 @@ def judge(there: Archive, options: VerifyOptions, bar: Progress) -> Verdict:
     try:
         heads = _log_heads(there, published, options, report)
         with Spool() as spool:
-            _all(there, heads, options, report, spool, bar)
+            _verify_entries(there, heads, options, report, spool, bar)
     except Ended:
         return Verdict(report, published)
     # After the walk, which has compared these hashes with the entries.
@@ -153,7 +153,7 @@ def _since(there: Archive, options: VerifyOptions, published: Trusted | None, si
     return edge
 
 
-def _all(there: Archive, heads: LogHeads, options: VerifyOptions, report: Report, spool: Spool, bar: Progress) -> None:
+def _verify_entries(there: Archive, heads: LogHeads, options: VerifyOptions, report: Report, spool: Spool, bar: Progress) -> None:
     """Run both passes. If sequences are torn, repeat the first pass with the verdict on the genuine records. Ended."""
     task = bar.add_task("entries hashed", total=heads.size)
     touched = _touched(there, heads, report)
@@ -173,13 +173,13 @@ def _all(there: Archive, heads: LogHeads, options: VerifyOptions, report: Report
             if entry.idx % FULL == FULL - 1:
                 bar.advance(task, FULL)
         bar.update(task, completed=heads.size)
-        spool.full()
+        spool.close()
         if torn:
-            proof = Verification(options.keys, of(spool.folder, torn), *heads.seen, intake=intake)
+            proof = Verification(options.keys, entries_of(spool.folder, torn), *heads.seen, intake=intake)
             for joined, proven in _entries(there, heads, touched, proof.report):
                 _take(proof, joined, proven)
         proof.taken()
-        _said_again(there, repeated, proof.report)
+        _check_repeated_files(there, repeated, proof.report)
     except Ended:
         report.add(proof.report)
         raise
@@ -191,7 +191,7 @@ def _all(there: Archive, heads: LogHeads, options: VerifyOptions, report: Report
     bar.update(task, completed=BUCKETS)  # in a small log most buckets are empty
 
 
-def _said_again(there: Archive, repeated: Mapping[str, Entry], report: Report) -> None:
+def _check_repeated_files(there: Archive, repeated: Mapping[str, Entry], report: Report) -> None:
     """Check the files of an export that repeat the content of an entry."""
     for path, entry in repeated.items():
         data = there.read(path)
@@ -231,10 +231,10 @@ def _touched(there: Archive, heads: LogHeads, report: Report) -> set[str]:
     return found - {""}
 
 
-def _parts(folder: Path, known: Cases, jobs: int, tell: Tell) -> list[Part]:
+def _parts(folder: Path, known: Cases, jobs: int, advance: Advance) -> list[Part]:
     """Judge all buckets. If one signature occurs in two buckets, judge again in one process, which sees both."""
     arguments = [(folder, known, number, jobs) for number in range(jobs)]
-    found = share(*arguments[0], tell) if jobs == 1 else shared(share, arguments, BUCKETS, tell)
+    found = share(*arguments[0], advance) if jobs == 1 else shared(share, arguments, BUCKETS, advance)
     parts, once = list[Part](), dict[Hashable, str]()
     for part in found:
         parts.append(part)
@@ -243,7 +243,7 @@ def _parts(folder: Path, known: Cases, jobs: int, tell: Tell) -> list[Part]:
     return parts
 
 
-def share(folder: Path, known: Cases, first: int, jobs: int, tell: Tell) -> Iterator[Part]:
+def share(folder: Path, known: Cases, first: int, jobs: int, advance: Advance) -> Iterator[Part]:
     """Judge every `jobs`-th bucket, from `first` on."""
     judging = Judge(known, Report())
     for number in range(first, BUCKETS, jobs):
@@ -251,7 +251,7 @@ def share(folder: Path, known: Cases, first: int, jobs: int, tell: Tell) -> Iter
             judging.afresh(Report())
         for case_id, entries in cases(folder, number).items():
             judging.case(case_id, entries)
-        tell(1)
+        advance(1)
         if jobs > 1:
             yield Part(judging.report, [*judging.signatures.used.items(), *judging.signatures.numbers.items()])
     if jobs == 1:
@@ -279,7 +279,7 @@ class Spool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.full()
+        self.close()
         self._folder.cleanup()
 
     def put(self, entry: Entry) -> None:
@@ -289,7 +289,7 @@ class Spool:
             self._files[number] = (self.folder / str(number)).open("wb")
         self._files[number].write(len(data).to_bytes(4, "big") + data)
 
-    def full(self) -> None:
+    def close(self) -> None:
         """Close the files after the last entry, so that other processes can read them."""
         for file in self._files.values():
             file.close()
@@ -313,7 +313,7 @@ def cases(folder: Path, number: int) -> dict[str, list[Entry]]:
     return found
 
 
-def of(folder: Path, wanted: set[str]) -> Iterator[Entry]:
+def entries_of(folder: Path, wanted: set[str]) -> Iterator[Entry]:
     """Yield the entries of some cases, in the order of the log."""
     buckets = {bucket(case_id) for case_id in wanted}
     yield from sorted((e for n in buckets for c, es in cases(folder, n).items() if c in wanted for e in es), key=lambda e: e.idx)

@@ -72,7 +72,7 @@ def monitor_command(
         raise typer.BadParameter(f"{witnesses}: it names {len(policy.logs)} logs; one is watched at a time")
     since: float | None = None
     while True:
-        looked, now = asyncio.run(look(policy, log, int(max_age * 60))), time.monotonic()
+        looked, now = asyncio.run(poll(policy, log, int(max_age * 60))), time.monotonic()
         if keep is not None:
             _keep(looked, keep)
         since = None if not looked.unled else now if since is None else since
@@ -88,7 +88,7 @@ def monitor_command(
         time.sleep(every or min(AGAIN_S, max(0.0, patience - silent)))
 
 
-async def look(policy: Policy, log: str, max_age: int = STILL_S) -> MonitorRound:
+async def poll(policy: Policy, log: str, max_age: int = STILL_S) -> MonitorRound:
     """Query log and witnesses at once, and compare their answers.
 
     max_age: seconds within which a quorum must have seen the log; 0: any age.

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from referral.cli import console
 from referral.cli.audit import counterfactual, source
 from referral.cli.audit.source import AuditorKey, Export, Keys, Witnesses
-from referral.cli.audit.timeline_text import tell
+from referral.cli.audit.timeline_text import render
 from referral.domain.case import Case, Offer, Seat
 from referral.domain.events import Leaf, PolicyActivated
 from referral.domain.local_time import LOCAL, moment
@@ -114,7 +114,7 @@ def replay_command(
             return counterfactual.run(book, there.keys, policy, case, as_json)
         if at:
             return _at(book, there.keys, case, at, as_json)
-        lines = list(told(book, there.keys, selection))
+        lines = list(selected_lines(book, there.keys, selection))
     if case and not lines and selection.everything():
         raise Rejected("unknown-case", "--case", "the log has no entry of this case; audit may lag by a second")
     _show(lines, selection, head, as_json)
@@ -138,7 +138,7 @@ def casebook(there: Archive, pinned: bytes | None) -> tuple[Casebook, str]:
     return Casebook(there, size, proven), f"verified against the checkpoint of {published.size} entries, believed by {whose}"
 
 
-def told(book: Casebook, keys: Keys, selection: Selection) -> Iterator[Line]:
+def selected_lines(book: Casebook, keys: Keys, selection: Selection) -> Iterator[Line]:
     """Yield the lines with their marks: a whole case as a tree, any other selection in the order of the log."""
     if selection.case and selection.everything():
         yield from _case(book, keys([selection.case]).get(selection.case), book.case(selection.case))
@@ -236,7 +236,7 @@ def _show(lines: list[Line], selection: Selection, head: str, as_json: bool) -> 
         return
     of = f"case {selection.case}" if selection.case else "the log"
     console.console.print(f"{of}: {len(lines)} lines from the log; {head}", soft_wrap=True, markup=False)
-    for line in tell(lines, marks=[line.mark for line in lines]):
+    for line in render(lines, marks=[line.mark for line in lines]):
         console.console.print(line.text, style=line.style, soft_wrap=True, markup=False)
 
 

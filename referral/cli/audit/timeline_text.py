@@ -23,7 +23,7 @@ class TextLine(Struct, frozen=True, kw_only=True):
     style: str = ""
 
 
-def tell(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: Sequence[str] = ()) -> Iterator[TextLine]:
+def render(lines: Sequence[Line], *, day: str = "", numbers: bool = True, marks: Sequence[str] = ()) -> Iterator[TextLine]:
     """Yield the timeline line by line.
 
     day: the day printed last. numbers: print the entry numbers. marks: one for each line, or none.

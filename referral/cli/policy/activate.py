@@ -96,7 +96,7 @@ def activate_command(folder: Folder = None, as_json: console.Json = False) -> in
     Example: referral policy activate policy
     """
     found = settings.load()
-    files = given(folder or found.policy)
+    files = read_argument(folder or found.policy)
     try:
         done = asyncio.run(activate(found, files))
     except PolicyErrors as error:
@@ -118,7 +118,7 @@ def activate_command(folder: Folder = None, as_json: console.Json = False) -> in
     return 0
 
 
-def given(folder: Path) -> dict[str, bytes]:
+def read_argument(folder: Path) -> dict[str, bytes]:
     """Read the files of a folder that a command was given. An unreadable folder is a usage error."""
     try:
         return read(folder)

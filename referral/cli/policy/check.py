@@ -51,7 +51,7 @@ def check(
 
     Example: referral policy check policy
     """
-    files = activate.given(folder or settings.CHECKOUT / "policy")
+    files = activate.read_argument(folder or settings.CHECKOUT / "policy")
     digest, (compiled, errors) = policy_digest.digest(files), activate.check(files)
     if compiled is None or quick:
         if as_json:
@@ -68,7 +68,7 @@ def check(
             raise typer.BadParameter(f"{path.parent}: there is no such folder")
     options = CheckOptions(files=files, depth=failing, deep=deep, pathways=tuple(pathway or ()), places=tuple(where or ()))
     began = time.perf_counter()
-    result = _looked(compiled, options, jobs, as_json)
+    result = _check_classes(compiled, options, jobs, as_json)
     seconds = time.perf_counter() - began
     wrong = bool(result.found)
     if stories is not None:
@@ -90,7 +90,7 @@ def _verdict(errors: int, files: int, digest: str) -> str:
     return f"{errors} error{'s' if errors > 1 else ''}" if errors else f"good: {files} files, digest {digest[:16]}"
 
 
-def _looked(compiled: Policy, options: CheckOptions, jobs: int, quiet: bool) -> Result:
+def _check_classes(compiled: Policy, options: CheckOptions, jobs: int, quiet: bool) -> Result:
     with console.progress(quiet=quiet) as bar:
         task = bar.add_task("kinds of cases", total=None)
         made = classes(compiled, options)

@@ -48,8 +48,8 @@ def simulate(
 
     Example: referral policy simulate --cases 1000 --seed 7
     """
-    files = activate.given(folder or settings.CHECKOUT / "policy")
-    options = SimulationOptions(files=files, other=activate.given(against) if against else None, cases=cases, seed=seed, year=year)
+    files = activate.read_argument(folder or settings.CHECKOUT / "policy")
+    options = SimulationOptions(files=files, other=activate.read_argument(against) if against else None, cases=cases, seed=seed, year=year)
     for path in filter(None, (csv, svg)):
         if not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no such folder")

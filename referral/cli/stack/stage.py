@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from referral.cli import connection as log
 from referral.cli import console
 from referral.cli.audit import group
-from referral.cli.audit.timeline_text import day_of, tell
+from referral.cli.audit.timeline_text import day_of, render
 from referral.cli.stack.cast import Cast
 from referral.client import Client, Json
 from referral.domain.local_time import local, moment
@@ -106,7 +106,7 @@ class Stage:
         new = self.wait(f"the log says “{until}”", lines)
         self._told[case_id] = self._told.get(case_id, 0) + len(new)
         shown = [line for line in new if line.topic != NOTIFICATION]  # `knocks` displays these when they arrive
-        for told in tell(shown, day=self._day, numbers=False):
+        for told in render(shown, day=self._day, numbers=False):
             console.console.print(told.text, soft_wrap=True, markup=False, style=told.style)
         self._day = day_of(shown[-1])
 

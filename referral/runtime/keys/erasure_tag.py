@@ -13,7 +13,7 @@ from referral.runtime.settings import Settings
 from referral.wire import codec, intake_key, seal
 
 
-def said(intake: Collection[bytes], topic: str, value: bytes) -> tuple[Meta, CaseErased] | None:
+def signed_erasure(intake: Collection[bytes], topic: str, value: bytes) -> tuple[Meta, CaseErased] | None:
     """Return the erasure in a record; None: it is another event, or intake did not sign it. intake: intake's public keys."""
     try:
         envelope = seal.open(value)

@@ -65,7 +65,7 @@ class Tape(Struct, kw_only=True):
             meta = seal.open(record.value or b"").meta
         except Malformed:
             return
-        if meta.type in seal.UNSEALED and erasure_tag.said(intake, place[0], record.value) is None:
+        if meta.type in seal.UNSEALED and erasure_tag.signed_erasure(intake, place[0], record.value) is None:
             return
         if record.key == meta.case_id.encode() and topics.partition(meta.case_id) == place[1]:
             marked = writer_mark.carries(secrets[place[0]], record.value, record.headers)

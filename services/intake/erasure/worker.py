@@ -124,7 +124,7 @@ class ErasureWorker:
         begin = {(CaseErased.TOPIC, partition): offset for partition, offset in start.items()}
         async for (topic, partition), record in scan.whole(self._settings, [CaseErased.TOPIC], begin):
             ends[partition] = record.offset + 1
-            if (logged := erasure_tag.said(self._intake, topic, record.value or b"")) is not None:
+            if (logged := erasure_tag.signed_erasure(self._intake, topic, record.value or b"")) is not None:
                 erasures[logged[0].case_id] = logged
         wrapped = await key_topic.kept(self._settings) if erasures or gone else {}
         async with self._door.begin() as tx:

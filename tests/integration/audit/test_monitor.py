@@ -58,13 +58,13 @@ async def test_one_log_is_good_and_a_split_view_is_shown_with_both_notes(
         for count in (5, 300):
             await made.append(count)
             assert await made.publisher().round()
-        good = await monitor.look(watching(urls[:2]), address)
+        good = await monitor.poll(watching(urls[:2]), address)
         assert code(good) == 0 and {v.who for v in good.views} == {"the log", "w1", "w2"}
-        later = await monitor.look(watching(urls), address)
+        later = await monitor.poll(watching(urls), address)
         assert code(later) == 3 and set(later.away) == {"w3"}, "a witness that has seen nothing proves nothing"
 
         await shown_another(urls[2], 20)
-        split = await monitor.look(watching(urls), address)
+        split = await monitor.poll(watching(urls), address)
         assert code(split) == 1 and [{s.first.who, s.second.who} & {"w3"} for s in split.splits] == [{"w3"}]
         monitor._tell(split, *verdict(split, 0, PATIENCE_S), as_json=True)
         notes = json.loads(capsys.readouterr().out)["splits"][0]["notes"]
@@ -82,7 +82,7 @@ async def test_two_roots_of_one_size_need_no_proof_of_the_log(bare: Settings, tm
         await made.append(20)
         assert await made.publisher().round()
         await shown_another(two, 20)
-        looked = await monitor.look(watching([one, two]), "http://127.0.0.1:9")
+        looked = await monitor.poll(watching([one, two]), "http://127.0.0.1:9")
         assert code(looked) == 1 and "20 entries have two roots" in looked.splits[0].why and "the log" in looked.away
 
 
@@ -96,7 +96,7 @@ async def test_a_log_that_was_set_back_does_not_hold_what_its_witnesses_show(bar
             await old.append(9)
             assert await old.publisher().round()
             async with serving(application(old.engine, MASTER)) as address:
-                looked = await monitor.look(watching([one]), address)
+                looked = await monitor.poll(watching([one]), address)
                 assert code(looked) == 1 and "it was cut, or set back" in looked.wrong["the log"]
 
 
@@ -109,7 +109,7 @@ async def test_a_witness_that_never_ends_its_answer_is_away(bare: Settings, monk
 
     monkeypatch.setattr(monitor, "TIMEOUT_S", 0.3)
     async with serving(dripping) as liar:
-        looked = await asyncio.wait_for(monitor.look(watching([liar]), "http://127.0.0.1:9"), 30)
+        looked = await asyncio.wait_for(monitor.poll(watching([liar]), "http://127.0.0.1:9"), 30)
         assert looked.away["w1"] == "TimeoutError" and code(looked) == 3
 
 
@@ -122,7 +122,7 @@ async def test_a_note_that_a_witness_has_not_cosigned_is_wrong(bare: Settings, t
         plain = accepted.checkpoint.sign(KEY).encode()
         assert note.parse(plain)
         async with serving(application(made.engine, MASTER)) as address, serving(answering(200, plain)) as liar:
-            looked = await monitor.look(watching([liar]), address)
+            looked = await monitor.poll(watching([liar]), address)
             assert code(looked) == 1 and "has not cosigned" in looked.wrong["w1"]
 
 
@@ -131,7 +131,7 @@ async def test_a_log_that_publishes_without_the_quorum_is_wrong(bare: Settings, 
         await made.append(1)
         assert await made.publisher().round()
         async with serving(application(made.engine, MASTER)) as address:
-            looked = await monitor.look(watching([one]), address)
+            looked = await monitor.poll(watching([one]), address)
             assert code(looked) == 1 and "without its quorum" in looked.wrong["the log"]
 
 
@@ -143,7 +143,7 @@ async def test_heads_that_a_silent_log_does_not_lead_to_one_another_are_never_on
         await made.append(21)
         assert await made.publisher().round()
         await shown_another(two, 20)
-        looked = await monitor.look(watching([one, two]), "http://127.0.0.1:9")
+        looked = await monitor.poll(watching([one, two]), "http://127.0.0.1:9")
         exit_code, line = verdict(looked, 0, PATIENCE_S)
         assert exit_code == 3 and "one log" not in line.replace("heads of one log", "") and "GOOD" not in line
         assert "has not shown that 21 entries (w1) continue 20 (w2): ConnectError" in line and "Nothing says" in line
@@ -175,7 +175,7 @@ async def test_a_foreign_witness_that_shows_nothing_is_seen_through_the_log(bare
         async with asyncio.timeout(20):
             while (found := await made.published()) is None or len(found.witnesses) < 2:
                 await publisher.round()
-        looked = await monitor.look(watching([one, foreign]), address)
+        looked = await monitor.poll(watching([one, foreign]), address)
         exit_code, line = verdict(looked, 0, PATIENCE_S)
         assert exit_code == 0 and looked.lent == {"w2"} and not looked.away, looked
         assert "What w2 has seen was taken from the log" in line
@@ -188,9 +188,9 @@ async def test_a_log_that_no_witness_has_seen_for_long_stands_still(bare: Settin
     said = type(made.checkpoint())(KEY.name, 1, made.checkpoint().root).sign(KEY)
     shown = Note(said.text, (*said.signatures, note.sign(said.text, KEYS[0], 1_700_000_000))).encode()
     async with serving(answering(200, shown)) as everybody:
-        looked = await monitor.look(watching([everybody]), everybody)
+        looked = await monitor.poll(watching([everybody]), everybody)
         exit_code, line = verdict(looked, 0, PATIENCE_S)
         assert exit_code == 1 and line.startswith("BAD: the log stands still: a quorum of witnesses has seen nothing newer for "), line
-        assert code(await monitor.look(watching([everybody]), everybody, 0)) == 0, "of any age"
-        alone = await monitor.look(watching([everybody]), "http://127.0.0.1:9")
+        assert code(await monitor.poll(watching([everybody]), everybody, 0)) == 0, "of any age"
+        alone = await monitor.poll(watching([everybody]), "http://127.0.0.1:9")
         assert alone.still and code(alone) == 1, "the witnesses say it also where the log is silent"

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from msgspec import Struct, structs
 
-from referral.cli.audit.timeline_text import WIDTH, tell
+from referral.cli.audit.timeline_text import WIDTH, render
 from referral.domain.events import Word
 from referral.proof.history.reasons import CLOSED, IGNORED, PASSED, RULES
 from referral.proof.history.timeline import timeline
@@ -31,7 +31,7 @@ def test_the_timeline_of_a_case_reads_as_it_did() -> None:
     log = Log()
     case_id = story(log)
     lines = timeline([e for e in log.entries if e.case_id == case_id], log.keys[case_id])
-    text = "".join(f"{told.text}\n" for told in tell(lines))
+    text = "".join(f"{told.text}\n" for told in render(lines))
     assert max(map(len, text.splitlines())) <= WIDTH
     text = re.sub(r"text [0-9a-f]{16}", "text …", text)  # of a file that is edited for other reasons
     if os.environ.get("REFERRAL_UPDATE"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from referral.cli import run
-from referral.cli.audit.replay import Selection, casebook, told
+from referral.cli.audit.replay import Selection, casebook, selected_lines
 from tests.harness.audit_archive import Rows, auditor_key, exported, long_log
 from tests.harness.audit_log import Log, closed, erase, story
 from tests.unit.proof.test_signed import KEY, PATH, activate
@@ -50,7 +50,7 @@ def test_a_case_is_told_as_a_tree_with_every_line_verified(folder: Path, log: Lo
 def test_above_the_published_size_nothing_is_verified(log: Log) -> None:
     published = 300
     book, head = casebook(Rows(log.entries, published), None)
-    lines = list(told(book, lambda ids: log.keys, Selection(first=280)))
+    lines = list(selected_lines(book, lambda ids: log.keys, Selection(first=280)))
     assert lines and f"checkpoint of {published} entries" in head
     assert {line.mark for line in lines if line.idx is not None and line.idx < published} == {"verified"}
     assert {line.mark for line in lines if line.idx is not None and line.idx >= published} == {"unverified"}
@@ -66,7 +66,7 @@ def test_sealed_and_erased_lines_say_so(log: Log, folder: Path, capsys: pytest.C
     erase(small, erased)
     del small.keys[erased]
     book, _ = casebook(Rows(small.entries), None)
-    lines = list(told(book, lambda ids: small.keys, Selection(case=erased)))
+    lines = list(selected_lines(book, lambda ids: small.keys, Selection(case=erased)))
     assert [line.mark for line in lines if line.mark != "erased"] == ["verified"]
 
 
@@ -154,5 +154,7 @@ def test_heartbeats_are_told_only_to_who_asks_for_them(log: Log) -> None:
     before = len(made.entries)
     made.beat({"referral-intake": [1]})
     book, _ = casebook(Rows(made.entries), None)
-    assert len([line for line in told(book, lambda ids: made.keys, Selection()) if line.idx is not None]) == before and log.entries
-    assert [line.what for line in told(book, lambda ids: made.keys, Selection(type="HEARTBEAT"))] == ["audit is alive"]
+    assert (
+        len([line for line in selected_lines(book, lambda ids: made.keys, Selection()) if line.idx is not None]) == before and log.entries
+    )
+    assert [line.what for line in selected_lines(book, lambda ids: made.keys, Selection(type="HEARTBEAT"))] == ["audit is alive"]
