@@ -11,15 +11,14 @@ from typing import Annotated
 import typer
 
 from referral.cli import console
+from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.domain.local_time import moment
-from referral.domain.policy.reading.reader import allowed
 from referral.errors import Malformed, Rejected
 from referral.runtime import settings
 from referral.runtime.kafka import clients
 from referral.runtime.postgres import tokens
 from referral.runtime.postgres.tokens import AGENCIES, Token
-from referral.runtime.settings import Settings
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SignerKey
 
@@ -42,7 +41,7 @@ def token_command(
     Example: referral agency token school-drita --label 'our case system'
     """
     found = settings.load()
-    _known(found, agency)
+    ladder.agency(found, agency, "agency")
     if list_:
         return _list(run(found, lambda tx: AGENCIES.read(tx, agency)), as_json)
     if revoke:
@@ -67,7 +66,7 @@ def topic_command(agency: Agency, as_json: console.Json = False) -> int:
     Example: referral agency topic school-drita
     """
     found = settings.load()
-    _known(found, agency)
+    ladder.agency(found, agency, "agency")
     name = asyncio.run(clients.create_ingress(found, agency))
     console.document({"topic": found.topic(name)}) if as_json else console.console.print(found.topic(name))
     return 0
@@ -101,12 +100,6 @@ def _list(known: Sequence[Token], as_json: bool) -> int:
         shown = [(name, label, moment(made), moment(revoked)) for name, label, made, revoked in rows]
         console.table(("token", "held by", "made", "revoked"), shown)
     return 0
-
-
-def _known(found: Settings, agency: str) -> None:
-    known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
-    if agency not in known:
-        raise Rejected("unknown-agency", "agency", f"use an id of the directory: {allowed(agency, known)}")
 
 
 SEED = 32

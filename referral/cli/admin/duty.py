@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any, TypeVar
@@ -12,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import console
 from referral.cli.admin import ladder, roster, roster_log
+from referral.cli.connection import run
 from referral.domain import rota
 from referral.domain.local_time import moment
 from referral.domain.policy.reading.reader import allowed
-from referral.errors import Rejected, Unavailable
+from referral.errors import Rejected
 from referral.runtime import settings
 from referral.runtime.keys import case_keys as keys_
 from referral.runtime.keys.case_keys import Keys
-from referral.runtime.postgres import database
 
 T = TypeVar("T")
 
@@ -197,22 +196,14 @@ async def _disabled(tx: AsyncConnection, account: str, disabled: bool) -> None:
 
 
 def _run(work: Callable[[AsyncConnection, Keys], Awaitable[T]]) -> T:
-    """Run one transaction as the database's administrator. Unavailable: the database is down."""
+    """Run one transaction as the database's administrator, and log what it changes of the roster. Unavailable: the database is down."""
+    found = settings.load()
 
-    async def whole() -> T:
-        found = settings.load()
-        engine = database.admin(found)
-        try:
-            async with engine.begin() as tx, roster_log.change(tx, found):
-                return await work(tx, keys_.read(found.master_key_file))
-        except Exception as error:
-            if not database.away(error):
-                raise
-            raise Unavailable("the database") from error
-        finally:
-            await engine.dispose()
+    async def logged(tx: AsyncConnection) -> T:
+        async with roster_log.change(tx, found):
+            return await work(tx, keys_.read(found.master_key_file))
 
-    return asyncio.run(whole())
+    return run(found, logged)
 
 
 def _date(written: str | None) -> date | None:

@@ -11,11 +11,11 @@ from referral.errors import Rejected
 from referral.runtime.settings import Settings
 
 
-def agency(found: Settings, written: str) -> str:
-    """Return the id of an agency. Rejected: the directory has no agency of this name."""
+def agency(found: Settings, written: str, where: str = "--agency") -> str:
+    """Return the id of an agency. where: the argument or option that named it. Rejected: the directory has no agency of this name."""
     known = sorted(path.stem for path in (found.policy / "directory").glob("*.yaml"))
     if written not in known:
-        raise Rejected("unknown-agency", "--agency", f"use an id of the directory: {allowed(written, known)}")
+        raise Rejected("unknown-agency", where, f"use an id of the directory: {allowed(written, known)}")
     return written
 
 

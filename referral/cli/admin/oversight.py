@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -20,11 +19,10 @@ from referral.errors import Rejected
 from referral.runtime import settings
 from referral.runtime.postgres import tokens
 from referral.runtime.postgres.figure_releases import BEGINS, published
-from referral.runtime.postgres.tokens import OVERSIGHT
+from referral.runtime.postgres.tokens import OFFICE, OVERSIGHT
 from referral.wire.figure_release import Published
 
 BEGIN = text("INSERT INTO runtime.settings VALUES (:name, '1') ON CONFLICT DO NOTHING")
-OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 class Role(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,7 @@ from referral.errors import Malformed, Rejected
 from referral.local import keyfiles
 from referral.runtime import settings
 from referral.runtime.postgres import tokens
-from referral.runtime.postgres.tokens import AUDITORS
+from referral.runtime.postgres.tokens import AUDITORS, OFFICE
 from referral.tlog import note_keys
 from referral.tlog.note_keys import ED25519, SignerKey
 
@@ -99,7 +98,6 @@ def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
     return 0
 
 
-OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 TokenName = Annotated[str, typer.Argument(help="The auditor's name in the log of readings: an office, not a person.")]
 End = Annotated[bool, typer.Option("--end", help="End every token of this auditor; makes none.")]
 

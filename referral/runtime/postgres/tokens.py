@@ -6,6 +6,7 @@ A table stores the SHA-256 of a token, never the token: 256 random bits need no 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.runtime.postgres import clock
+
+OFFICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
+"""Name of an auditor or a reader, an office and no person: tables store it, and log lines contain it."""
 
 
 class Holder(Struct, frozen=True):
