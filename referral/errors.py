@@ -37,11 +37,11 @@ class Fenced(Exception):
     """Another instance owns this work now. Drop the state in memory, claim units again, and read from their stored positions."""
 
 
-class Misfit(Exception):
+class Misconfigured(Exception):
     """This process is configured for another database, or for a drill; the text says why. Nothing was changed: correct the settings."""
 
 
-class ReadOnly(Misfit):
+class ReadOnly(Misconfigured):
     """This process may not write any more; its HTTP servers still show what is stored. The text and /readyz say why."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from referral.errors import Misfit, NewerVersion, Rejected
+from referral.errors import Misconfigured, NewerVersion, Rejected
 
 RECORDS_IN = Counter("referral_records_in", "Records, queue rows and alarms handled.", ["service", "topic"])
 """Worry when it does not grow while lag grows."""
@@ -148,7 +148,7 @@ def died(kind: type[BaseException], error: BaseException, _: object) -> None:
 
     The text is logged only for our own exceptions that are written for operators.
     """
-    hint = str(error) if kind in (Rejected, Misfit, NewerVersion) else ""
+    hint = str(error) if kind in (Rejected, Misconfigured, NewerVersion) else ""
     log().critical("died", kind=kind.__name__, where=where(error), hint=hint)
 
 

@@ -193,7 +193,7 @@ async def _topics(vitals: Vitals, found: Settings, secrets: dict[str, bytes]) ->
         await admin.close()
     ingress = [found.plain(name) for name in there if found.plain(name).startswith("ingress.")]
     vitals.ends = await scan.ends(found, [*cards, *ingress])
-    vitals.kept = set(await key_topic.kept(found))
+    vitals.kept = set(await key_topic.read(found))
     vitals.quarantined = vitals.ends.get(("referral-quarantine", 0), 0)
     marked, unmarked = [], []
     async for place_, record in scan.whole(found, CASE_TOPICS):

@@ -32,28 +32,28 @@ _RESTORE = text(
 )
 
 
-async def keep(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, born: Iterable[str]) -> None:
-    """Publish the keys of new cases and wait for the broker. born: their case ids. KafkaError: the caller must not commit."""
-    rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(born)})}
-    await _write(producer, settings, {case_id.encode(): value for case_id, value in rows.items()})
+async def publish(tx: AsyncConnection, producer: AIOKafkaProducer, settings: Settings, new: Iterable[str]) -> None:
+    """Publish the keys of new cases and wait for the broker. new: their case ids. KafkaError: the caller must not commit."""
+    rows = {row.case_id: codec.encode(CaseKey(wrapped=row.wrapped)) for row in await tx.execute(_WRAPPED, {"ids": list(new)})}
+    await _publish(producer, settings, {case_id.encode(): value for case_id, value in rows.items()})
 
 
-async def forget(producer: AIOKafkaProducer, settings: Settings, erased: Iterable[str]) -> None:
+async def publish_tombstones(producer: AIOKafkaProducer, settings: Settings, erased: Iterable[str]) -> None:
     """Publish nulls for cases whose erasure is logged, and wait. KafkaError: the caller must repeat before it destroys the key's row."""
-    await _write(producer, settings, {case_id.encode(): None for case_id in erased})
+    await _publish(producer, settings, {case_id.encode(): None for case_id in erased})
 
 
 async def roll(producer: AIOKafkaProducer, settings: Settings) -> None:
     """Begin a new segment; called every hour, so that an erased key is gone after three hours even without a new case. KafkaError."""
-    await _write(producer, settings, {ROLL: None})
+    await _publish(producer, settings, {ROLL: None})
 
 
-async def _write(producer: AIOKafkaProducer, settings: Settings, wanted: Mapping[bytes, bytes | None]) -> None:
-    if wanted:
-        await send(producer, settings.topic(CaseKey.TOPIC), 0, [(key, value, []) for key, value in wanted.items()])
+async def _publish(producer: AIOKafkaProducer, settings: Settings, values: Mapping[bytes, bytes | None]) -> None:
+    if values:
+        await send(producer, settings.topic(CaseKey.TOPIC), 0, [(key, value, []) for key, value in values.items()])
 
 
-async def kept(settings: Settings, master: Keys | None = None) -> dict[str, bytes]:
+async def read(settings: Settings, master: Keys | None = None) -> dict[str, bytes]:
     """Return the keys on the topic: case id → wrapped key. Log and skip invalid records, and with master, keys that it does not open."""
     wrapped: dict[str, bytes] = {}
     async for _, record in scan.whole(settings, [CaseKey.TOPIC]):
@@ -86,11 +86,11 @@ async def restore(tx: AsyncConnection, settings: Settings, erased: set[str], mas
     erased: erased cases. Their keys are destroyed again, in the database and on the topic: the restored copy may be older than the erasure,
     and a process that was stopped during it and resumed later may have left a key on the topic.
     """
-    on_topic = await kept(settings, master)
+    on_topic = await read(settings, master)
     wanted = {case_id: wrapped for case_id, wrapped in on_topic.items() if case_id not in erased}
     await tx.execute(_GONE, {"ids": list(erased)})
     await tx.execute(_RESTORE, {"ids": list(wanted), "wrapped": list(wanted.values())})
     if on_topic.keys() & erased:
         async with clients.producer(settings) as producer:
-            await forget(producer, settings, on_topic.keys() & erased)
+            await publish_tombstones(producer, settings, on_topic.keys() & erased)
     return len(wanted)

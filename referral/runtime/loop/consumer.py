@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.errors import Fenced, Misfit, NewerVersion, Rejected
+from referral.errors import Fenced, Misconfigured, NewerVersion, Rejected
 from referral.runtime import observe
 from referral.runtime.kafka import clients
 from referral.runtime.keys import erasure_tag
@@ -56,7 +56,7 @@ class Loop:
         self._ending.set()
 
     async def run(self) -> None:
-        """Run until `end`. Raises the errors that must stop the service: NewerVersion of a case topic, QuarantineAway, Misfit."""
+        """Run until `end`. Raises the errors that must stop the service: NewerVersion of a case topic, QuarantineAway, Misconfigured."""
         watching = asyncio.create_task(self._outbox_age.follow())
         try:
             await self._tenures()
@@ -68,7 +68,7 @@ class Loop:
         while not self._ending.is_set():
             try:
                 await self._run_tenure()
-            except (NewerVersion, QuarantineAway, Misfit):
+            except (NewerVersion, QuarantineAway, Misconfigured):
                 raise
             except Exception as error:
                 pause = min(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)], AWAY if away(error) else BACK_OFF[-1])
@@ -144,11 +144,11 @@ class Loop:
         self.tenure = None
 
     async def _check_drill(self, tx: AsyncConnection) -> None:
-        """Check that database and process agree about the drill clock. Misfit: the database belongs to a drill, the process does not."""
+        """Check that database and process agree about the drill clock. Misconfigured: the database alone belongs to a drill."""
         try:
             await clock.check(tx, self.settings)
         except Rejected as error:
-            raise Misfit(str(error)) from None
+            raise Misconfigured(str(error)) from None
         await tx.commit()
 
     def _recovered(self) -> None:

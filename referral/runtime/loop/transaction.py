@@ -146,7 +146,7 @@ class Transaction:
         if writes == "referral-intake":  # the key of a new case must be on the key topic before the case's first event
             born = [case for topic, case in last if (topic, case) not in state.seen]
             if born:
-                await key_topic.keep(self.tx, self.producer, self.settings, born)
+                await key_topic.publish(self.tx, self.producer, self.settings, born)
         return records, last
 
     def _alarms(self, state: BatchState, outcome: Outcome) -> dict[str, int | None]:

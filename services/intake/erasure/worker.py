@@ -106,7 +106,7 @@ class ErasureWorker:
         if not cases:
             return
         async with clients.producer(self._settings) as producer:
-            await key_topic.forget(producer, self._settings, cases)
+            await key_topic.publish_tombstones(producer, self._settings, cases)
         async with self._door.begin() as tx:
             await store.destroy(tx, cases)
         for case_id in cases:
@@ -126,7 +126,7 @@ class ErasureWorker:
             ends[partition] = record.offset + 1
             if (logged := erasure_tag.signed_erasure(self._intake, topic, record.value or b"")) is not None:
                 erasures[logged[0].case_id] = logged
-        wrapped = await key_topic.kept(self._settings) if erasures or gone else {}
+        wrapped = await key_topic.read(self._settings) if erasures or gone else {}
         async with self._door.begin() as tx:
             for meta, body in erasures.values():
                 await store.restore(tx, meta.cause_id, meta.case_id, body)

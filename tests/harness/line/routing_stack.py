@@ -174,7 +174,7 @@ class Line:
             async with engine.begin() as tx:
                 await keys.erase(tx, case_id)
             async with clients.producer(self.settings) as producer:
-                await key_topic.forget(producer, self.settings, [case_id])
+                await key_topic.publish_tombstones(producer, self.settings, [case_id])
         finally:
             await engine.dispose()
 

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from starlette.types import Receive, Scope, Send
 
 from referral.cli.audit import witness
-from referral.errors import Misfit
+from referral.errors import Misconfigured
 from referral.local import keyfiles, ports
 from referral.runtime.kafka import clients
 from referral.runtime.settings import Settings
@@ -72,12 +72,14 @@ async def test_an_old_copy_is_refused_and_so_is_another_continuation_of_it(bare:
                 assert not made.not_ready
             async with log(copy, urls) as old:
                 old.offset = 10
-                with pytest.raises(Misfit, match="has cosigned 30 entries, this log has 10, and shows it with this log's own signature"):
+                with pytest.raises(
+                    Misconfigured, match="has cosigned 30 entries, this log has 10, and shows it with this log's own signature"
+                ):
                     await old.publisher().check()
                 old.not_ready.clear()
                 await old.append(25, lambda n: record(value(n, rung=9), n))  # a longer one, with other entries
                 async with asyncio.timeout(60):
-                    with pytest.raises(Misfit, match="35 entries do not continue the 30 that it has cosigned, and shows it"):
+                    with pytest.raises(Misconfigured, match="35 entries do not continue the 30 that it has cosigned, and shows it"):
                         while True:  # a witness that answers too late is asked again
                             await old.publisher().round()
                 assert old.not_ready["fork"], "readiness says it too"
@@ -91,7 +93,7 @@ async def test_who_only_says_so_is_not_believed_unless_no_quorum_is_left(bare: S
             await made.publisher().check()
             assert not made.not_ready, "two of three can still cosign"
         async with log(bare, [one, liar, second]) as made:
-            with pytest.raises(Misfit, match="without those who say so there is no quorum"):
+            with pytest.raises(Misconfigured, match="without those who say so there is no quorum"):
                 await made.publisher().check()
 
 
@@ -119,7 +121,7 @@ async def test_an_empty_database_beside_witnesses_that_know_the_log_is_refused(b
         async with log(bare, [one]) as made:
             await grown(made, 1)
         async with log(empty, [one]) as fresh:
-            with pytest.raises(Misfit, match="has cosigned 1 entries, this log has 0"):
+            with pytest.raises(Misconfigured, match="has cosigned 1 entries, this log has 0"):
                 await fresh.publisher().check()
 
 
@@ -172,7 +174,7 @@ async def test_a_head_that_somebody_wrote_into_the_table_is_not_signed(bare: Set
         await made.append(3)
         async with made.engine.begin() as tx:
             await tx.execute(text("UPDATE audit.head SET root = sha256('another history')"))
-        with pytest.raises(Misfit, match="is not what the log holds"):
+        with pytest.raises(Misconfigured, match="is not what the log holds"):
             await made.publisher().round()
         async with made.engine.connect() as tx:
             assert (await tx.execute(text("SELECT count(*) FROM audit.checkpoint"))).scalar_one() == bool(signed)

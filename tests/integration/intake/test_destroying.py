@@ -95,7 +95,7 @@ class Line:
         async with self.door.begin() as tx, clients.producer(self.settings) as producer:
             await self.door.keys.create(tx, case_id)
             await tx.execute(text(FILE), {"case": case_id})
-            await key_topic.keep(tx, producer, self.settings, [case_id])
+            await key_topic.publish(tx, producer, self.settings, [case_id])
         return case_id
 
     async def approved(self, case_id: str) -> Erasure:
@@ -157,15 +157,15 @@ async def test_nothing_is_destroyed_before_the_log_proves_it_and_a_kill_between_
         assert not away.not_ready() and await line.there(case_id)
         await ErasureWorker(line.door, line.settings).turn()
         assert line.audit.asked == [wanted.event_id] and await line.there(case_id)
-        assert set(await key_topic.kept(line.settings)) == {case_id, stays}
+        assert set(await key_topic.read(line.settings)) == {case_id, stays}
 
         line.audit.proven[wanted.event_id] = case_id
         async with clients.producer(line.settings) as producer:  # as far as it came before it was killed
-            await key_topic.forget(producer, line.settings, [case_id])
+            await key_topic.publish_tombstones(producer, line.settings, [case_id])
         assert await line.there(case_id)
         await ErasureWorker(line.door, line.settings).turn()
         assert not await line.there(case_id) and await line.there(stays)
-        assert set(await key_topic.kept(line.settings)) == {stays}
+        assert set(await key_topic.read(line.settings)) == {stays}
         asked = len(line.audit.asked)
         await ErasureWorker(line.door, line.settings).turn()
         assert len(line.audit.asked) == asked
@@ -189,7 +189,7 @@ async def test_an_audit_that_lies_destroys_nothing_and_the_log_line_says_whom_to
             line.audit.lies = lie
             with capture_logs() as said:
                 await held.turn()
-            assert await line.there(case_id) and set(await key_topic.kept(line.settings)) == {case_id}, name
+            assert await line.there(case_id) and set(await key_topic.read(line.settings)) == {case_id}, name
             [told] = [one for one in said if one["event"] == "the proof of an erasure does not hold"]
             assert told["case_id"] == case_id and "REFERRAL_AUDIT_URL" in told["hint"], name
         line.audit.lies = good
@@ -242,7 +242,7 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
 
         await back("erasure", "erasure_read")  # a copy from before the approval, of a case whose destruction had not begun
         async with line.door.begin() as tx, clients.producer(line.settings) as producer:
-            await key_topic.keep(tx, producer, line.settings, [case_id])
+            await key_topic.publish(tx, producer, line.settings, [case_id])
         await held.turn()
         assert await line.there(case_id) and not held.not_ready()
         async with line.door.begin() as tx:
@@ -250,4 +250,4 @@ async def test_what_comes_back_is_destroyed_again_before_the_doors_open_and_unde
                 await access.hold(tx, line.door.keys, case_id)
         line.audit.proven[wanted.event_id] = case_id
         await held.turn()
-        assert not await line.there(case_id) and await key_topic.kept(line.settings) == {}
+        assert not await line.there(case_id) and await key_topic.read(line.settings) == {}

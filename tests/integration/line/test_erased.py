@@ -277,7 +277,7 @@ async def gone(stack: Stack, case_id: str, key: bytes, wrapped: bytes, *, rewoun
     assert await found(stack, [*left, *own, key], NAME.encode(), NAME[:10].encode()) == set()
     assert await found(stack, own, key, wrapped) == set()
     assert await on_topics(stack, NAME.encode(), key) == set()
-    assert case_id not in await key_topic.kept(stack.settings)
+    assert case_id not in await key_topic.read(stack.settings)
     rows = {cell.table async for cell in of_database(stack) if cell.data == case_id.encode()}
     others = {table for table in rows if not table.startswith("intake.")} if rewound else set()
     assert rows - KEPT - others == set()

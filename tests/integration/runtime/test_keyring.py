@@ -46,8 +46,8 @@ async def hasten(settings: Settings) -> None:
 
 async def keep(line: Stack, born: list[str], erased: list[str]) -> None:
     async with line.admin.begin() as tx:
-        await key_topic.keep(tx, line.producer, line.settings, born)
-    await key_topic.forget(line.producer, line.settings, erased)
+        await key_topic.publish(tx, line.producer, line.settings, born)
+    await key_topic.publish_tombstones(line.producer, line.settings, erased)
 
 
 @pytest.mark.long
@@ -63,7 +63,7 @@ async def test_the_key_of_an_erased_case_leaves_the_broker_though_no_other_case_
         return gone.encode() not in [r.key for r in await line.records(KEYS)]
 
     await until(compacted, 120)
-    assert set(await key_topic.kept(line.settings)) == {stays}
+    assert set(await key_topic.read(line.settings)) == {stays}
 
 
 async def test_intake_has_the_broker_begin_a_new_segment_when_it_starts_and_every_hour(
@@ -96,12 +96,12 @@ async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stay
     counter = line.counter(name="intake", reads=("referral-routing",), writes="referral-intake", handle=saying)
     counter.start()
     await until(lambda: _metas(line, 1))
-    assert set(await key_topic.kept(line.settings)) == {case}
+    assert set(await key_topic.read(line.settings)) == {case}
     async with line.admin.begin() as tx:
         await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
         await queue.put(tx, case, erased(case), str(uuid.uuid4()), key)
     await until(lambda: _metas(line, 2))
-    assert set(await key_topic.kept(line.settings)) == {case}
+    assert set(await key_topic.read(line.settings)) == {case}
 
 
 async def _metas(line: Stack, count: int) -> bool:
@@ -115,7 +115,7 @@ async def test_a_key_that_a_stopped_process_left_after_the_erasure_is_taken_off_
     async with line.admin.begin() as tx:
         assert await key_topic.restore(tx, line.settings, {erased}) == 1
     assert {row[0] for row in await line.sql("SELECT case_id FROM keys.case_key")} == {lost}
-    assert set(await key_topic.kept(line.settings)) == {lost}
+    assert set(await key_topic.read(line.settings)) == {lost}
 
 
 async def test_what_is_no_key_is_passed_over_and_the_true_ones_are_put_back(line: Stack) -> None:

@@ -132,10 +132,10 @@ def test_a_field_that_is_not_allow_listed_is_dropped_and_of_an_error_only_its_cl
     assert line == {"event": "x", "unit": "p1", "kind": "ValueError", "level": "error", "timestamp": line["timestamp"]}
 
 
-@pytest.mark.parametrize(("error", "hint"), [("ValueError('Arta')", ""), ("Misfit('a drill')", "a drill")])
+@pytest.mark.parametrize(("error", "hint"), [("ValueError('Arta')", ""), ("Misconfigured('a drill')", "a drill")])
 def test_the_last_words_of_a_process_are_where_it_died_and_never_what_was_sent(error: str, hint: str) -> None:
     program = (
-        "from referral.errors import Misfit\nfrom referral.runtime import observe\nobserve.configure()\n"
+        "from referral.errors import Misconfigured\nfrom referral.runtime import observe\nobserve.configure()\n"
         f"try:\n    int('Arta')\nexcept ValueError as cause:\n    raise {error} from cause"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
