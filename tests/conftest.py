@@ -104,7 +104,7 @@ def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
     """Intake's own key of `erased`, and the witness policy of `made_log` with a line that names it: (key, policy)."""
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    from referral.local import keyfiles
+    from referral.runtime import secret_file
     from referral.wire import intake_key
     from tests.harness import made_log
     from tests.harness.erased import INTAKE, KEY
@@ -112,7 +112,7 @@ def intake_files(key_files: tuple[Path, Path]) -> tuple[Path, Path]:
     folder = key_files[0].parent
     key, policy = folder / "intake.key", folder / "witness.policy"
     if not key.exists():
-        keyfiles.write(key, KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        secret_file.write(key, KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         policy.write_bytes(made_log.policy() + intake_key.line(INTAKE[0]))
     return key, policy
 

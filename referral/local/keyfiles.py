@@ -10,11 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from referral.runtime import secret_file
 from referral.runtime.keys import case_keys
-from referral.tlog.note_keys import ED25519, SignerKey, VerifierKey
+from referral.tlog.note_keys import ED25519, SEED, SignerKey, VerifierKey
 from referral.wire import intake_key
-
-SEED = 32
 
 
 def ensure(folder: Path) -> tuple[Path, Path]:
@@ -23,14 +22,14 @@ def ensure(folder: Path) -> tuple[Path, Path]:
     if not master.exists():
         case_keys.write(master)
     if not ingress.exists():
-        write(ingress, X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        secret_file.write(ingress, X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return master, ingress
 
 
 def intake(path: Path) -> bytes:
     """Return the public half of intake's signing key, for the witness policy; create the key if missing: Ed25519, PKCS 8 in PEM."""
     if not path.exists():
-        write(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        secret_file.write(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return case_keys.signing(path).public_key().public_bytes_raw()
 
 
@@ -38,15 +37,8 @@ def log(folder: Path) -> Path:
     """Return the file of the log's key; create it if missing. Its name, the log's origin, is random and so unique."""
     path = folder / "log.key"
     if not path.exists():
-        write(path, SignerKey(f"log.test/{os.urandom(4).hex()}", ED25519, os.urandom(SEED)).encode() + b"\n")
+        secret_file.write(path, SignerKey(f"log.test/{os.urandom(4).hex()}", ED25519, os.urandom(SEED)).encode() + b"\n")
     return path
-
-
-def write(path: Path, secret: bytes) -> None:
-    """Write a secret to a new file that only its owner may read. FileExistsError: there is one, and it is never overwritten."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret)
 
 
 def policy(log: VerifierKey, witnesses: Sequence[tuple[str, VerifierKey, str]], intake: bytes | None = None) -> bytes:

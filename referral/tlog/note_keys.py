@@ -19,6 +19,8 @@ from referral.tlog.strict_text import base64, unbase64, utf8
 ED25519, COSIGNATURE = 0x01, 0x04
 """The type of a key: ED25519 signs the text itself; COSIGNATURE signs the text with a time, as witnesses do."""
 SECRET = b"PRIVATE+KEY+"
+SEED = 32
+"""Bytes of a seed, and of a public key (RFC 8032)."""
 
 
 class VerifierKey(Struct, frozen=True):

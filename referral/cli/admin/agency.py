@@ -15,12 +15,12 @@ from referral.cli.admin import ladder
 from referral.cli.connection import run
 from referral.domain.local_time import moment
 from referral.errors import Malformed, Rejected
-from referral.runtime import settings
+from referral.runtime import secret_file, settings
 from referral.runtime.kafka import clients
 from referral.runtime.postgres import tokens
 from referral.runtime.postgres.tokens import AGENCIES, Token
 from referral.tlog import note_keys
-from referral.tlog.note_keys import ED25519, SignerKey
+from referral.tlog.note_keys import ED25519, SEED, SignerKey
 
 SHOWN = 12
 """Hex digits of a token's hash that name it in lists."""
@@ -102,9 +102,6 @@ def _list(known: Sequence[Token], as_json: bool) -> int:
     return 0
 
 
-SEED = 32
-
-
 def key_command(
     agency: Agency,
     file: Annotated[Path, typer.Option("--file", help="File of the secret key; made if missing, readable by its owner alone.")],
@@ -121,10 +118,7 @@ def key_command(
     try:
         note_keys.named(agency.encode(), "key", "the agency's id")
         if not file.exists():
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-                new.write(SignerKey(agency, ED25519, os.urandom(SEED)).encode() + b"\n")
-                new.flush()
-                os.fsync(new.fileno())
+            secret_file.write(file, SignerKey(agency, ED25519, os.urandom(SEED)).encode() + b"\n")
         key = note_keys.signer(file.read_bytes().removesuffix(b"\n"))
     except (OSError, Malformed) as error:
         raise typer.BadParameter(f"{file}: {error}") from None

@@ -14,11 +14,11 @@ from referral.cli import console
 from referral.cli.connection import run
 from referral.errors import Malformed, Rejected
 from referral.local import keyfiles
-from referral.runtime import settings
+from referral.runtime import secret_file, settings
 from referral.runtime.postgres import tokens
 from referral.runtime.postgres.tokens import AUDITORS, OFFICE
 from referral.tlog import note_keys
-from referral.tlog.note_keys import ED25519, SignerKey
+from referral.tlog.note_keys import ED25519, SEED, SignerKey
 
 KeyFile = Annotated[Path, typer.Option("--key", help="The secret key; a new file, never overwritten.")]
 Name = Annotated[
@@ -49,14 +49,14 @@ def key_command(
         note_keys.named(name.encode(), "key", "--name")
     except Malformed as error:
         raise typer.BadParameter(str(error)) from None
-    made = SignerKey(name, ED25519, os.urandom(keyfiles.SEED))
+    made = SignerKey(name, ED25519, os.urandom(SEED))
     try:
         known = keyfiles.intake(intake)
     except OSError as error:
         raise typer.BadParameter(f"{intake}: {error.strerror}") from None
     for path, data in ((policy, keyfiles.policy(made.verifier, (), known)), (key, made.encode() + b"\n")):
         try:
-            keyfiles.write(path, data)
+            secret_file.write(path, data)
         except OSError as error:
             raise typer.BadParameter(f"{path}: {error.strerror}") from None
     public = made.verifier.encode().decode()
@@ -84,8 +84,7 @@ def reader_command(path: KeyPath, as_json: console.Json = False) -> int:
     """
     secret, public = X25519PrivateKey.generate(), path.with_name(f"{path.name}.pub")
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        secret_file.write(path, secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         public.write_bytes(secret.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     except OSError as error:
         raise typer.BadParameter(f"{error.filename}: {error.strerror}") from None

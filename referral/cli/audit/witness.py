@@ -29,17 +29,16 @@ from starlette.routing import Route
 
 from referral.cli import console
 from referral.errors import Malformed
-from referral.runtime import http_connection
+from referral.runtime import http_connection, secret_file
 from referral.tlog import note_keys, witness, witness_policy
 from referral.tlog.checkpoint import Checkpoint
-from referral.tlog.note_keys import COSIGNATURE, ED25519, SignerKey, VerifierKey
+from referral.tlog.note_keys import COSIGNATURE, ED25519, SEED, SignerKey, VerifierKey
 from referral.tlog.witness import MOST_BYTES, Answer
 
 SLOW_S = 20.0
 """Limit for receiving a body (ours); a body has at most some 60 KB."""
 AT_ONCE = 64
 """Connections (ours): a log opens one at a time."""
-SEED = 32
 
 PolicyFile = Annotated[Path, typer.Option("--policy", help="A C2SP policy file: its `log` lines are the logs that are witnessed.")]
 KeyFile = Annotated[Path, typer.Option("--key", help="File of the secret key; made if missing and --name is given.")]
@@ -166,10 +165,7 @@ def _key(path: Path, name: str) -> SignerKey:
     try:
         if name and not path.exists():
             note_keys.named(name.encode(), "key", "--name")
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(SignerKey(name, COSIGNATURE, os.urandom(SEED)).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            secret_file.write(path, SignerKey(name, COSIGNATURE, os.urandom(SEED)).encode() + b"\n")
         key = note_keys.signer(path.read_bytes().removesuffix(b"\n"))
     except (OSError, Malformed) as error:
         raise typer.BadParameter(f"{path}: {error}") from None

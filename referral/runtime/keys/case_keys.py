@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.errors import Malformed, Rejected
+from referral.runtime import secret_file
 from referral.runtime.keys.secret_box import SecretBox
 from referral.runtime.postgres import bulk
 from referral.wire.seal import Key
@@ -145,6 +146,4 @@ def signing(path: Path | None) -> Ed25519PrivateKey:
 
 def write(path: Path) -> None:
     """Write a new master key that only its owner may read. FileExistsError: there is one, and it is never overwritten."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(os.urandom(32).hex() + "\n")
+    secret_file.write(path, os.urandom(32).hex().encode() + b"\n")
