@@ -63,8 +63,8 @@ class _Entry(Struct):
 
 
 async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, postings: Sequence[Posting]) -> list[Receipt | Rejected]:
-    """Return the receipt of each posting: its first one, or a new one. Rejected: a key used for another body, or a case that the sender may
-    not see.
+    """Return the receipt of each posting: its first one, or a new one. Rejected: a key used for another body, a case that the sender may
+    not see, or a repeat of a posting that is refused in this transaction.
 
     Raises only errors that end the whole transaction.
     """
@@ -85,7 +85,9 @@ async def accept(tx: AsyncConnection, door: IntakeContext, lists: Lists, posting
     for entry in new:
         if entry.refused is None:
             door.crowd.took(entry.posting.agency)
-    return [answer or entry.refused or entry.receipt for entry, answer in zip(fresh, answers, strict=True)]
+    refused = {entry.receipt.id: entry.refused for entry in new if entry.refused is not None}
+    first = [answer or entry.receipt for entry, answer in zip(fresh, answers, strict=True)]
+    return [refused.get(one.id, one) if isinstance(one, Receipt) else one for one in first]  # a repeat of a refused one is refused too
 
 
 def _fresh(door: IntakeContext, posting: Posting, now: int) -> _Entry:

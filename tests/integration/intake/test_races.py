@@ -52,6 +52,14 @@ async def test_two_bodies_under_one_key_at_once_leave_one(intake: Stack) -> None
     assert await intake.scalar("SELECT count(*) FROM intake.casefile") == ROUNDS
 
 
+async def test_a_refused_referral_that_is_repeated_at_once_is_refused_each_time(intake: Stack) -> None:
+    nowhere = {**BODY, "case_id": new_id()}
+    for number in range(ROUNDS):
+        answers = await asyncio.gather(*(intake.post("school", "/v1/referrals", nowhere, f"key-{number}") for _ in range(8)))
+        assert {a.status_code for a in answers} == {404}, "a receipt stands for a referral that is stored"
+    assert await intake.scalar("SELECT count(*) FROM intake.submission") == 0
+
+
 async def test_different_answers_at_once_all_go_to_routing_in_one_order(intake: Stack) -> None:
     case_id, offer_id = await opened(intake)
     words: list[dict[str, Any]] = [{"word": "ACCEPT"}, {"word": "DECLINE", "reason": "OUT_OF_AREA"}, {"word": "ACKNOWLEDGE"}]
