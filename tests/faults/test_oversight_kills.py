@@ -20,6 +20,8 @@ from services.oversight.calendar import closes
 from services.oversight.release import Release
 from tests.harness.line.oversight_stack import Line, line, process
 from tests.harness.oversight_log import year
+from tests.harness.programs import Program
+from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 SEED = 7
@@ -33,8 +35,8 @@ HOUR = 3_600_000_000
 async def undisturbed(made: Line, folder: Path) -> tuple[list[Release], int]:
     """What it tells of the year, and how many messages it sends until then."""
     calls = folder / "calls"
-    async with process(made.settings, folder, "strace", "-D", "-f", "-e", "trace=sendto", "-o", str(calls)) as oversight:
-        await oversight.ready()
+    async with process(made.settings, "strace", "-D", "-f", "-e", "trace=sendto", "-o", str(calls)) as oversight:
+        await oversight.answers()
         told = await made.published(LAST)
         await oversight.stop()
     return told, len(re.findall(r"\bsendto\(", calls.read_text(errors="replace")))
@@ -53,16 +55,21 @@ async def test_killed_anywhere_it_tells_the_same(settings: Settings, tmp_path: P
         dice, struck, stages = random.Random(SEED), 0, set[tuple[int, int]]()
         while struck < KILLS or len(stages) < 2:  # two kills may be at the same place
             rule = f"inject=sendto:signal=SIGKILL:when={dice.randrange(1, calls)}"
-            async with process(settings, tmp_path, "strace", "-D", "-f", "-e", "trace=sendto", "-e", rule, "-o", "/dev/null") as oversight:
-                await oversight.ended_or(made, LAST)
-                struck += oversight.process.poll() is not None
+            async with process(settings, "strace", "-D", "-f", "-e", "trace=sendto", "-e", rule, "-o", "/dev/null") as oversight:
+
+                async def ended_or_told(oversight: Program = oversight) -> bool:
+                    stored, waiting = await made.releases()
+                    return not oversight.runs() or (not waiting and any(release.made.month == LAST for release in stored))
+
+                await until(ended_or_told)
+                struck += not oversight.runs()
             stored, waiting = await made.releases()
             stages.add((len(stored), len(waiting)))
             assert stored == expected[: len(stored)], "a release is another one"
             assert all(feed.whole(told) for told in await feed.read(settings)), "half of a release was published as a whole"
             if len(stored) == len(expected) and not waiting:
                 await made.forget(feed_too=True)  # all is told: from the beginning
-        async with process(settings, tmp_path) as oversight:
+        async with process(settings) as oversight:
             await made.published(LAST)
             await oversight.stop()
         assert (await made.releases())[0] == expected == await feed.read(settings)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from referral.proof.entry import CASE_TOPICS
 from tests.faults.line import Line, running
 from tests.faults.quiet import quiet
 from tests.faults.verdict import doctor
+from tests.harness.programs import command
 from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers]
@@ -58,7 +57,8 @@ async def test_a_database_set_back_five_minutes_goes_on_from_the_log(tmp_path: P
         assert "recover" in " ".join(row["do"] for row in said.values())
         assert await line.rows("SELECT count(*) FROM routing.case_state") == [(1,)], "nothing was decided meanwhile"
 
-        await recovered(line)
+        code, said = await command(line.stack.settings, "recover")
+        assert code == 0, said
         async with asyncio.timeout(60):
             for name in services:
                 await line.stack[name].ready()
@@ -96,14 +96,3 @@ async def red(line: Line) -> bool:
         if answer.status_code == 200 or "rewound" not in answer.text:
             return False
     return True
-
-
-async def recovered(line: Line) -> None:
-    """`referral recover`, as an operator types it."""
-    command = (sys.executable, "-c", "from referral.cli import main; main()", "recover")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **line.stack.environment}
-    )
-    out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()

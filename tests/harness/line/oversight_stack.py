@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,8 +18,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from referral.domain.events import PolicyActivated
-from referral.local import ports
-from referral.local.config import as_role
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys as keys
 from referral.runtime.postgres import clock, database
@@ -31,7 +26,8 @@ from referral.wire import codec, headers, policy_digest, seal, topics
 from services.oversight import store
 from services.oversight.release import Release
 from tests.harness.oversight_log import Record
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.programs import Program, running
+from tests.harness.waiting import until
 
 LATER = 10_227 * 86_400_000_000
 """µs of 28 years, after which the calendar repeats: a simulated 2026 becomes 2054, and no clock passes one of its months by itself."""
@@ -132,71 +128,12 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
         await admin.dispose()
 
 
-@dataclass(slots=True)
-class Process:
-    """`python -m services.oversight`. log: what it says."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    inner: str
-    log: Path
-
-    async def ready(self) -> None:
-        async def look() -> bool:
-            assert self.process.poll() is None, self.log.read_text()[-2000:]
-            with contextlib.suppress(httpx.HTTPError):
-                async with httpx.AsyncClient(timeout=30) as client:
-                    return (await client.get(f"{self.url}/readyz")).status_code == 200
-            return False
-
-        await until(look)
-
-    async def metrics(self) -> list[str]:
-        """What it tells operators of itself and not of Python."""
-        async with httpx.AsyncClient(timeout=30) as client:
-            return [row for row in (await client.get(f"{self.inner}/metrics")).text.splitlines() if row.startswith("referral_")]
-
-    async def ended(self) -> int:
-        """Its exit code, once it has ended by itself."""
-        return await asyncio.wait_for(asyncio.to_thread(self.process.wait), PATIENCE_S)
-
-    async def ended_or(self, made: Line, month: str) -> None:
-        """Until it has ended, or that month's release is published."""
-
-        async def look() -> bool:
-            stored, waiting = await made.releases()
-            return self.process.poll() is not None or (not waiting and any(release.made.month == month for release in stored))
-
-        await until(look)
-
-    async def stop(self) -> int:
-        """End it politely."""
-        self.process.terminate()
-        return await self.ended()
+async def metrics(oversight: Program) -> list[str]:
+    """What it tells operators of itself and not of Python."""
+    async with httpx.AsyncClient(timeout=30) as client:
+        return [row for row in (await client.get(f"{oversight.inner}/metrics")).text.splitlines() if row.startswith("referral_")]
 
 
-@contextlib.asynccontextmanager
-async def process(settings: Settings, folder: Path, *before: str) -> AsyncIterator[Process]:
-    """A process; killed at the end unless it has ended. before: a command that runs it, such as strace."""
-    port, within = ports.free(2)
-    told = {
-        "REFERRAL_KAFKA": settings.kafka,
-        "REFERRAL_DATABASE": as_role(settings.database, "oversight"),
-        "REFERRAL_MASTER_KEY_FILE": str(settings.master_key_file),
-        "REFERRAL_WITNESS_POLICY": str(settings.witness_policy),
-        "REFERRAL_TOPIC_PREFIX": settings.topic_prefix,
-        "REFERRAL_DRILL_CLOCK": str(int(settings.drill_clock)),
-        "REFERRAL_HTTP": f"127.0.0.1:{port}",
-        "REFERRAL_INNER": f"127.0.0.1:{within}",
-    }
-    log = folder / f"oversight-{port}.log"
-    with log.open("wb") as out:
-        made = subprocess.Popen(
-            [*before, sys.executable, "-m", "services.oversight"], env={**os.environ, **told}, stdout=out, stderr=subprocess.STDOUT
-        )
-    try:
-        yield Process(made, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{within}", log)
-    finally:
-        if made.poll() is None:
-            made.kill()
-            await asyncio.to_thread(made.wait)
+def process(settings: Settings, *before: str) -> contextlib.AbstractAsyncContextManager[Program]:
+    """Oversight for the length of a block. before: a command that runs it, such as strace."""
+    return running(settings, "services.oversight", before=before)

@@ -31,8 +31,8 @@ from services.audit import checkpoints
 from services.audit.__main__ import main
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, Log, answering, honest, log, serving
+from tests.harness.programs import command
 from tests.harness.waiting import until
-from tests.integration.audit.test_line import command
 from tests.unit.audit.test_ingest import record, value
 
 pytestmark = pytest.mark.servers

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -24,29 +22,10 @@ from referral.tlog.note import Note
 from services.audit.__main__ import service as audit_service
 from tests.harness import made_log
 from tests.harness.line.routing_stack import Line, answer, new_id, referral
+from tests.harness.programs import command
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[3]
-
-
-async def command(settings: Settings, *words: str) -> tuple[int, str]:
-    """Run `referral …` as a process: exit code and output."""
-    environment = {
-        **os.environ,
-        "REFERRAL_KAFKA": settings.kafka,
-        "REFERRAL_DATABASE": settings.database,
-        "REFERRAL_MASTER_KEY_FILE": str(settings.master_key_file),
-        "REFERRAL_WITNESS_POLICY": str(settings.witness_policy),
-        "REFERRAL_TOPIC_PREFIX": settings.topic_prefix,
-        "REFERRAL_DRILL_CLOCK": "1",
-        "COLUMNS": "200",
-    }
-    program = "import sys; from referral.cli import run; sys.exit(run(sys.argv[1:]))"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, *words, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, output.decode()
 
 
 async def publish(line: Line) -> None:

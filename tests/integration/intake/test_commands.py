@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pytest
 from referral.runtime.settings import Settings
 from services.intake.accounts import rules, store
 from tests.harness.line.intake_stack import BODY, stack
+from tests.harness.programs import command
 from tests.harness.waiting import until
 from tests.integration.intake.test_hostile import served
 
@@ -23,21 +21,6 @@ pytestmark = pytest.mark.servers
 @pytest.fixture
 def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
     return Settings(kafka="nowhere:1", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
-
-
-async def command(bare: Settings, *words: str, typed: str = "") -> tuple[int, str]:
-    environment = {
-        **os.environ,
-        "REFERRAL_KAFKA": bare.kafka,
-        "REFERRAL_DATABASE": bare.database,
-        "REFERRAL_MASTER_KEY_FILE": str(bare.master_key_file),
-    }
-    program = (sys.executable, "-c", "from referral.cli import main; main()", *words)
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*program, env=environment, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
-    out, _ = await process.communicate(typed.encode())
-    assert "Traceback" not in out.decode(), out.decode()
-    return process.returncode or 0, out.decode()
 
 
 async def test_a_token_is_shown_once_and_can_be_revoked(bare: Settings) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +22,8 @@ from referral.runtime.kafka.clients import create_ingress
 from referral.runtime.settings import Settings
 from referral.wire import codec, headers, hpke, policy_digest, seal
 from tests.harness.line import runtime_stack
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.programs import Program
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 AGENCY, OTHER = "school-drita", "police-prizren"
@@ -36,54 +35,19 @@ class Line:
     """A stack with a running intake. http: its address."""
 
     def __init__(self, stack: runtime_stack.Stack) -> None:
-        self.stack, self.settings = stack, stack.settings
-        self.process: asyncio.subprocess.Process | None = None
-        self.said: list[str] = []
-        self.clients: list[httpx.AsyncClient] = []
+        self.stack = stack
+        self.process = Program(stack.settings, "services.intake")
+        head = {"Authorization": f"Bearer token-of-{AGENCY}"}
+        self.http = httpx.AsyncClient(base_url=self.process.url, headers=head, timeout=30)
+
+    @property
+    def settings(self) -> Settings:
+        return self.process.settings
 
     async def start(self) -> None:
-        environment = {
-            **os.environ,
-            "REFERRAL_KAFKA": self.settings.kafka,
-            "REFERRAL_DATABASE": self.settings.database,
-            "REFERRAL_MASTER_KEY_FILE": str(self.settings.master_key_file),
-            "REFERRAL_WITNESS_POLICY": str(self.settings.witness_policy),
-            "REFERRAL_INTAKE_KEY_FILE": str(self.settings.intake_key_file),
-            "REFERRAL_INGRESS_KEY_FILE": str(self.settings.ingress_key_file),
-            "REFERRAL_TOPIC_PREFIX": self.settings.topic_prefix,
-            "REFERRAL_INSTANCE": uuid.uuid4().hex,
-            "REFERRAL_DRILL_CLOCK": "1",
-        }
-        pipe = asyncio.subprocess.PIPE
-        command = (sys.executable, "-m", "services.intake")
-        self.process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
-        assert self.process.stdout is not None
-        async with asyncio.timeout(PATIENCE_S):
-            first = (await self.process.stdout.readline()).decode()
-        assert "listens on" in first, first
-        self.http = httpx.AsyncClient(base_url=first.split()[-1], headers={"Authorization": f"Bearer token-of-{AGENCY}"}, timeout=30)
-        self.clients.append(self.http)
-        self.drain = asyncio.create_task(self._drain(self.process.stdout))
-        await until(self._open)
-
-    async def _open(self) -> bool:
-        """Its doors are shut until it has looked for what was erased."""
-        try:
-            return (await self.http.get("/openapi.json")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    async def _drain(self, out: asyncio.StreamReader) -> None:
-        while line := await out.readline():
-            self.said.append(line.decode())
-
-    async def kill(self) -> None:
-        """SIGKILL."""
-        assert self.process is not None
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
-        await self.drain
+        """Start it, and wait until its doors are open: they are shut until it has looked for what was erased."""
+        self.process.start()
+        await self.process.answers("/openapi.json")
 
     async def policy(self, files: dict[str, bytes] | None = None) -> None:
         """Put these files into force, as routing does; without them the policy of the checkout."""
@@ -99,21 +63,16 @@ class Line:
 
     async def taken(self, body: dict[str, Any], key: str) -> dict[str, Any]:
         """Sent until it is taken, as an agency's system does."""
-        found: dict[str, Any] = {}
 
-        async def once() -> bool:
+        async def once() -> Any:
             try:
                 answer = await self.submit(body, key)
             except httpx.TransportError:
-                return False
-            if answer.status_code == 202:
-                found.update(answer.json())
-            else:
-                assert answer.status_code == 503, answer.text
-            return bool(found)
+                return None
+            assert answer.status_code in (202, 503), answer.text
+            return answer.json() if answer.status_code == 202 else None
 
-        await until(once)
-        return found
+        return dict(await until(once))
 
     async def publish(self, body: bytes, key: str, *, agency: str = AGENCY, more: tuple[tuple[str, bytes], ...] = ()) -> None:
         """As an agency publishes on its own topic."""
@@ -128,16 +87,12 @@ class Line:
 
     async def state(self, key: str) -> dict[str, Any]:
         """What became of a key, once it is known."""
-        found: dict[str, Any] = {}
 
-        async def known() -> bool:
+        async def known() -> Any:
             answer = await self.http.get(f"/v1/submissions/{key}")
-            if answer.status_code == 200:
-                found.update(answer.json())
-            return bool(found)
+            return answer.json() if answer.status_code == 200 else None
 
-        await until(known)
-        return found
+        return dict(await until(known))
 
 
 @asynccontextmanager
@@ -152,9 +107,8 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
         try:
             yield made
         finally:
-            await made.kill()
-            for client in made.clients:
-                await client.aclose()
+            await made.process.kill()
+            await made.http.aclose()
 
 
 async def test_one_referral_by_http_and_by_kafka_is_one_case(settings: Settings) -> None:
@@ -166,7 +120,7 @@ async def test_one_referral_by_http_and_by_kafka_is_one_case(settings: Settings)
         answers = await asyncio.gather(*(intake.submit(BODY, "k-1") for _ in range(50)))
         assert {a.status_code for a in answers} == {202}
         assert [a.json() for a in answers] == [receipt] * 50
-        await intake.kill()
+        await intake.process.kill()
         await intake.start()
         assert await intake.taken(BODY, "k-1") == receipt
         public = bytes.fromhex((await intake.http.get("/v1/ingress-key")).json()["public_key"])
@@ -237,7 +191,8 @@ async def test_what_cannot_be_understood_on_kafka_is_quarantined_and_its_sender_
             return (await intake.state("broken"))["state"] == "TAKEN"
 
         await until(stands)
-        assert not any("Marker" in said or "Traceback" in said for said in intake.said)
+        said = intake.process.said()
+        assert "Marker" not in said and "Traceback" not in said
 
 
 async def test_killed_again_and_again_every_receipt_has_its_event_once(settings: Settings) -> None:
@@ -253,7 +208,7 @@ async def test_killed_again_and_again_every_receipt_has_its_event_once(settings:
         senders = [asyncio.create_task(sender(n)) for n in range(4)]
         for kills in range(3):
             await until(lambda wanted=kills: len(receipts) >= 8 * (wanted + 1))
-            await intake.kill()
+            await intake.process.kill()
             await intake.start()
         await asyncio.gather(*senders)
 

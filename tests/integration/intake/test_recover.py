@@ -29,7 +29,7 @@ async def test_a_key_taken_after_the_copy_still_stands_for_the_same_receipt(sett
         files[f"directory/{AGENCY}.yaml"] += f'signing: {{keys: ["{KEY.verifier.encode().decode()}"]}}\n'.encode()
         await intake.policy(files)
         early = await intake.taken(BODY, "before-the-copy")
-        await intake.kill()
+        await intake.process.kill()
         await intake.stack.sql("INSERT INTO routing.policy VALUES (1, '', :files, 1, 1)", files=msgspec.msgpack.encode(files))
         copy = await copied(settings)
         await intake.start()
@@ -46,9 +46,9 @@ async def test_a_key_taken_after_the_copy_still_stands_for_the_same_receipt(sett
             return len(await intake.stack.metas("referral-intake")) >= 4
 
         await until(said)
-        await intake.kill()
+        await intake.process.kill()
 
-        intake.settings = copy
+        intake.process.settings = copy
         counts = await recover.recover(copy, "intake", hook)
         assert (counts["cases"], counts["referrals"], counts["receipts"]) == (3, 3, 4)
         async with connecting(databases.admin(copy)) as tx:

@@ -91,8 +91,7 @@ async def reasons(intake: Line) -> list[str]:
 
 def memory(intake: Line) -> int:
     """KiB, the most there ever was."""
-    assert intake.process is not None
-    said = Path(f"/proc/{intake.process.pid}/status").read_text()
+    said = Path(f"/proc/{intake.process.process.pid}/status").read_text()
     return int(said.partition("VmHWM:")[2].split()[0])
 
 
@@ -164,7 +163,7 @@ async def test_a_topic_that_is_gone_stops_its_own_agency_and_no_other(settings: 
                 await taken(intake, OTHER, f"meanwhile-{number}")
                 await until(lambda: ready(intake), SOON)
                 if number == 0:
-                    await intake.kill()
+                    await intake.process.kill()
                     await intake.stack.sql("UPDATE intake.lease SET lease_until = '-infinity'")
                     await intake.start()
             _, card = topics.ingress(topics.load(settings.schemas / "topics.yaml"), AGENCY)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -23,6 +20,7 @@ from tests.harness import smtp
 from tests.harness.line import runtime_stack
 from tests.harness.line.notifier_stack import WHY, opened
 from tests.harness.line.runtime_stack import Stack
+from tests.harness.programs import Program, running
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -39,27 +37,10 @@ async def line(settings: Settings) -> AsyncIterator[Stack]:
         yield made
 
 
-@asynccontextmanager
-async def process(line: Stack, port: int, name: str = "a") -> AsyncIterator[asyncio.subprocess.Process]:
-    """One instance, ended with the block."""
-    told = {
-        "REFERRAL_KAFKA": line.settings.kafka,
-        "REFERRAL_DATABASE": line.settings.database,
-        "REFERRAL_MASTER_KEY_FILE": str(line.settings.master_key_file),
-        "REFERRAL_WITNESS_POLICY": str(line.settings.witness_policy),
-        "REFERRAL_TOPIC_PREFIX": line.settings.topic_prefix,
-        "REFERRAL_DRILL_CLOCK": "1",
-        "REFERRAL_INSTANCE": name,
-        "REFERRAL_SMTP": f"127.0.0.1:{port}",
-        "REFERRAL_INBOX_URL": "https://inbox.example/",
-    }
-    made = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifier", env={**os.environ, **told})
-    try:
-        yield made
-    finally:
-        if made.returncode is None:
-            made.terminate()
-            await asyncio.wait_for(made.wait(), 20)
+def process(line: Stack, port: int, name: str = "a") -> AbstractAsyncContextManager[Program]:
+    """One instance for the length of a block."""
+    more = {"instance": name, "smtp": f"127.0.0.1:{port}", "inbox_url": "https://inbox.example/"}
+    return running(line.settings, "services.notifier", **more)
 
 
 async def publish(line: Stack, case: str, *events: Struct, age: int = 0, first: int = 1) -> None:
@@ -142,8 +123,7 @@ async def test_killed_twice_under_load_everybody_is_knocked_and_the_log_has_each
                     await publish(line, case, offer)
                 if name != "c":
                     await server.got(len(server.letters) + 5)
-                    made.kill()
-                    await made.wait()
+                    await made.kill()
                     await line.sql("UPDATE notifier.delivery SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL")
                 else:
 

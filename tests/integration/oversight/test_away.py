@@ -21,8 +21,9 @@ from services.oversight.record_reader import RecordReader
 from services.oversight.release_builder import ReleaseBuilder
 from services.oversight.scheduler import ReleaseScheduler
 from tests.harness.erased import INTAKE
-from tests.harness.line.oversight_stack import LATER, Process, line, process
+from tests.harness.line.oversight_stack import LATER, line, process
 from tests.harness.oversight_log import year
+from tests.harness.programs import Program
 from tests.harness.waiting import until
 from tests.integration.runtime.test_away import kill
 
@@ -31,9 +32,9 @@ FEW = 6
 HOUR = 3_600_000_000
 
 
-async def not_ready(oversight: Process) -> dict[str, str]:
+async def not_ready(oversight: Program) -> dict[str, str]:
     """What its readiness says, from a process that runs."""
-    assert oversight.process.poll() is None, oversight.log.read_text()[-2000:]
+    assert oversight.runs(), oversight.said()[-2000:]
     async with httpx.AsyncClient(timeout=30) as client:
         return dict((await client.get(f"{oversight.inner}/readyz")).json()["not_ready"])
 
@@ -61,8 +62,8 @@ async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Setting
         async with line(mine) as made:
             await made.write(early)
             await made.at(closes("2054-01") + 2 * HOUR)
-            async with process(mine, folder) as oversight:
-                await oversight.ready()
+            async with process(mine) as oversight:
+                await oversight.answers()
                 await made.published("2054-01")
                 late = await behind(mine)
                 await kill(broker)
@@ -79,7 +80,7 @@ async def test_a_broker_that_dies_is_missed_and_come_back_from(settings: Setting
                 await made.write(later)  # a release is made when all of them are read
                 await made.at(closes("2054-02") + 2 * HOUR)
                 await made.published("2054-02")
-                await oversight.ready()
+                await oversight.answers()
                 assert await oversight.stop() == 0
                 await clients.halt(late.probe)
                 await late.engine.dispose()

@@ -20,7 +20,7 @@ from services.oversight import feed
 from services.oversight.calendar import closes
 from services.oversight.disclosure.suppress import K
 from tests.harness.erased import KEY
-from tests.harness.line.oversight_stack import Line, line, process
+from tests.harness.line.oversight_stack import Line, line, metrics, process
 from tests.harness.oversight_log import Record, year
 from tests.harness.waiting import until
 
@@ -46,8 +46,8 @@ async def test_a_year_is_told_and_told_alike_by_whoever_starts_anew(settings: Se
         await made.write(year(CHILDREN))
         before = await everywhere(settings.kafka)
         await made.at(closes("2054-12") + 2 * HOUR)
-        async with process(settings, tmp_path) as oversight:
-            await oversight.ready()
+        async with process(settings) as oversight:
+            await oversight.answers()
             told = await made.published("2054-12")
             assert await oversight.stop() == 0
         made_since = {name for name in await everywhere(settings.kafka) - before if not name.endswith("oversight-feed")}
@@ -58,7 +58,7 @@ async def test_a_year_is_told_and_told_alike_by_whoever_starts_anew(settings: Se
         assert all((figure.value or K) >= K for figure in figures if figure.unit is Unit.CHILDREN)
         assert await feed.read(settings) == told and all(feed.whole(release) for release in told)
         await made.forget()  # a database that has lost them
-        async with process(settings, tmp_path) as oversight:
+        async with process(settings) as oversight:
             assert await made.published("2054-12") == told
 
 
@@ -70,21 +70,21 @@ async def lookups(made: Line) -> int:
 
 async def test_neither_metrics_nor_log_tell_when_something_was_said(settings: Settings, tmp_path: Path) -> None:
     real = structs.replace(settings, drill_clock=False)
-    async with line(settings) as made, process(real, tmp_path) as oversight:
-        await oversight.ready()
-        before, logged, looked = await oversight.metrics(), oversight.log.read_text(), await lookups(made)
+    async with line(settings) as made, process(real) as oversight:
+        await oversight.answers()
+        before, logged, looked = await metrics(oversight), oversight.said(), await lookups(made)
         await made.write(year(FEW))
         seen = set[str]()
 
         async def read() -> bool:
-            seen.update(await oversight.metrics())
+            seen.update(await metrics(oversight))
             return await lookups(made) > looked
 
         await until(read)
-        seen.update(await oversight.metrics())
+        seen.update(await metrics(oversight))
         assert seen == set(before)
         assert all(float(row.split()[-1]) == 0 for row in before if "_created" not in row), before
-        assert oversight.log.read_text() == logged, "no line tells of an event"
+        assert oversight.said() == logged, "no line tells of an event"
 
 
 def one_by_one(records: list[Record]) -> dict[str, list[Record]]:
@@ -123,8 +123,8 @@ async def test_what_is_bad_is_counted_and_named_and_stops_nothing(settings: Sett
         unknown = seal.seal(made.keys[meta.case_id], topic, odd, codec.encode(body), os.urandom(12))
         await asyncio.gather(*[await made.raw(topic, place, key, value) for value in (b"nonsense", unknown)])
         await made.at(closes("2054-12") + 2 * HOUR)
-        async with process(settings, tmp_path) as oversight:
-            await oversight.ready()
+        async with process(settings) as oversight:
+            await oversight.answers()
             told = await made.published("2054-12")
             counted = {one.what: one.count for one in told[-1].made.counted}
             assert {"erased", "gap", "drill", "repeat", "fork", "unreadable", "unknown-type"} <= set(counted), counted
@@ -135,4 +135,4 @@ async def test_what_is_bad_is_counted_and_named_and_stops_nothing(settings: Sett
             after = await made.published("2055-01")
             assert "late" in {one.what for one in after[-1].made.counted} - {one.what for one in told[-1].made.counted}
             assert await oversight.stop() == 0
-            assert "nonsense" not in oversight.log.read_text()
+            assert "nonsense" not in oversight.said()

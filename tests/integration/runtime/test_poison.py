@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import random
-import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +19,7 @@ from referral.wire import codec, topics
 from tests.harness import malformed
 from tests.harness.line import poison
 from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, stack
+from tests.harness.programs import Program
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -35,39 +33,27 @@ async def line(settings: Settings):
         yield made
 
 
-async def child(line: Stack, case: str, *words: str) -> asyncio.subprocess.Process:
-    """The service's process, taking over at once whatever a dead one held."""
+async def takes_over(line: Stack) -> None:
+    """The next process has at once whatever a dead one held."""
     await line.sql("UPDATE routing.lease SET lease_until = '-infinity'")
     await line.sql("UPDATE routing.instance SET alive_until = '-infinity'")
-    found = line.settings
-    environment = {
-        **os.environ,
-        "REFERRAL_KAFKA": found.kafka,
-        "REFERRAL_DATABASE": found.database,
-        "REFERRAL_MASTER_KEY_FILE": str(found.master_key_file),
-        "REFERRAL_WITNESS_POLICY": str(found.witness_policy),
-        "REFERRAL_TOPIC_PREFIX": found.topic_prefix,
-        "REFERRAL_DRILL_CLOCK": "1",
-        "REFERRAL_INSTANCE": str(uuid.uuid4()),
-    }
-    command = (sys.executable, "-m", "tests.harness.line.poison", case, *words)
-    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=None)
 
 
 @asynccontextmanager
-async def survivor(line: Stack, case: str, *words: str, deaths: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def survivor(line: Stack, case: str, *words: str, deaths: int) -> AsyncIterator[None]:
     """The process that lives after so many have died; it is ended with the block."""
+    service = Program(line.settings, "tests.harness.line.poison", case, *words)
     for _ in range(deaths):
-        dying = await child(line, case, *words)
-        assert await asyncio.wait_for(dying.wait(), 30) == poison.KILLED
-    living = await child(line, case, *words)
+        await takes_over(line)
+        service.start()
+        assert await service.ended() == poison.KILLED
+    await takes_over(line)
+    service.start()
     try:
-        yield living
-        assert living.returncode is None
+        yield
+        assert service.runs()
     finally:
-        if living.returncode is None:
-            living.terminate()
-            await asyncio.wait_for(living.wait(), 20)
+        await service.kill()
 
 
 def said_by(line: Stack, case: str) -> Callable[[], Awaitable[bool]]:
@@ -86,16 +72,6 @@ async def put(line: Stack, case: str, id_: str) -> None:
 
 async def cleared(line: Stack) -> bool:
     return not await line.sql("SELECT * FROM routing.attempt")
-
-
-async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
-    bad, good = await line.case(5), await line.case(5)
-    await line.write(bad, await line.value(bad, 1))
-    await line.write(good, await line.value(good, 1))
-    async with survivor(line, bad, deaths=attempts.LAST):
-        await until(said_by(line, good))
-    assert [r.key for r in await line.distinct(QUARANTINE)] == [b"routing/referral-intake/5/0"]
-    assert {m.case_id for m in await line.metas()} == {good}
 
 
 async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:

@@ -1,0 +1,115 @@
+"""Programs of ours in processes of their own, on the stack of a test: services, and commands as a person types them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+
+from referral.local import ports
+from referral.runtime.settings import CHECKOUT, Settings
+from tests.harness.waiting import PATIENCE_S, until
+
+
+def environment(settings: Settings, **more: object) -> dict[str, str]:
+    """Return the environment of a process on this stack. more: further variables, named as in Settings, or others than these."""
+    told = {
+        "kafka": settings.kafka,
+        "database": settings.database,
+        "master_key_file": settings.master_key_file,
+        "ingress_key_file": settings.ingress_key_file,
+        "intake_key_file": settings.intake_key_file,
+        "witness_policy": settings.witness_policy,
+        "topic_prefix": settings.topic_prefix,
+        "drill_clock": int(settings.drill_clock),
+    }
+    return {**os.environ, **{f"REFERRAL_{name.upper()}": str(value) for name, value in (told | more).items() if value}}
+
+
+async def command(settings: Settings, *words: str, typed: str = "") -> tuple[int, str]:
+    """Run `referral …` and return its exit code and output, which shows no traceback. typed: its input."""
+    program = "import sys; from referral.cli import run; sys.exit(run(sys.argv[1:]))"
+    pipe, variables = asyncio.subprocess.PIPE, environment(settings) | {"COLUMNS": "200"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, *words, cwd=CHECKOUT, env=variables, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await asyncio.wait_for(process.communicate(typed.encode()), PATIENCE_S)
+    assert b"Traceback" not in said, said.decode()
+    return process.returncode or 0, said.decode()
+
+
+class Program:
+    """`python -m …`, which may be started again.
+
+    settings: of its next start.
+    process: its last start.
+    url, inner: base URLs of its two doors, at every start.
+    """
+
+    process: subprocess.Popen[bytes]
+
+    def __init__(self, settings: Settings, *words: str, before: tuple[str, ...] = (), **more: object) -> None:
+        """Take its ports. words: the module and its arguments. before: a command that runs it, such as strace. more: see environment."""
+        port, within = ports.free(2)
+        self.url, self.inner = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{within}"
+        self.settings, self._more = settings, {"http": f"127.0.0.1:{port}", "inner": f"127.0.0.1:{within}", **more}
+        self._command = (*before, sys.executable, "-m", *words)
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it ends with this value)
+
+    def start(self) -> None:
+        """Start it, also after it has ended."""
+        self.process = subprocess.Popen(
+            self._command, cwd=CHECKOUT, env=environment(self.settings, **self._more), stdout=self._said, stderr=subprocess.STDOUT
+        )
+
+    def said(self) -> str:
+        """Return all that it has written since its first start."""
+        return os.pread(self._said.fileno(), os.fstat(self._said.fileno()).st_size, 0).decode()
+
+    def runs(self) -> bool:
+        """Return whether it has not ended."""
+        return self.process.poll() is None
+
+    async def answers(self, path: str = "/readyz") -> None:
+        """Return when its public door answers 200."""
+
+        async def look() -> bool:
+            assert self.runs(), self.said()[-2000:]
+            with suppress(httpx.HTTPError):
+                return (await client.get(path)).status_code == 200
+            return False
+
+        async with httpx.AsyncClient(base_url=self.url, timeout=30) as client:
+            await until(look, what=f"{self._command[-1]} answers {path}")
+
+    async def ended(self) -> int:
+        """Return its exit code, once it has ended by itself."""
+        await until(lambda: not self.runs(), what=f"{self._command[-1]} ends")
+        return int(self.process.returncode)
+
+    async def stop(self) -> int:
+        """End it politely and return its exit code."""
+        self.process.terminate()
+        return await self.ended()
+
+    async def kill(self) -> None:
+        """End it as suddenly as a machine dies, unless it has ended."""
+        self.process.kill()
+        await self.ended()
+
+
+@asynccontextmanager
+async def running(settings: Settings, *words: str, before: tuple[str, ...] = (), **more: object) -> AsyncIterator[Program]:
+    """Run a program for the length of a block, and kill it at the end unless it has ended. See Program."""
+    made = Program(settings, *words, before=before, **more)
+    made.start()
+    try:
+        yield made
+    finally:
+        await made.kill()
