@@ -15,13 +15,11 @@ from referral.domain.events import (
     CaseErased,
     Door,
     Instruction,
-    InstructionGiven,
     Meta,
     OfferOpened,
     PolicyActivated,
     ReferralSubmitted,
     ResponseSubmitted,
-    Traits,
     Via,
     Word,
 )
@@ -33,25 +31,13 @@ from referral.wire import codec, headers, intake_key, policy_digest, seal, topic
 from services.audit.ingest import Known, Says, ingest
 from tests.harness import made_log
 from tests.harness.erased import INTAKE, erased
+from tests.harness.made_child import CHILD, ordered
 from tests.stories import teller
 
 FILES = policy_digest.read(Path(__file__).parents[2] / "policy")
 POLICY = teller.policy()
 START = 1_767_225_600_000_000
 MINUTE = 60_000_000
-CHILD = Traits(
-    concern="trafficking",
-    age="child",
-    age_band="12-14",
-    sex="female",
-    found_in="prizren",
-    home="prizren",
-    urgency="urgent",
-    origin="domestic",
-    asylum="not-claimed",
-    languages=("sq",),
-    flags=(),
-)
 
 
 @dataclass
@@ -173,17 +159,7 @@ def story(log: Log, name: str = "one") -> str:
 
 def closed(log: Log, case_id: str) -> None:
     """The desk closes the case."""
-    order = InstructionGiven(
-        instruction_id=_id(f"close {case_id}"),
-        word=Instruction.CLOSE,
-        agency="desk-prizren",
-        by=_id("desk officer"),
-        reason="error",
-        step="",
-        seat=0,
-        target="",
-        received_at=log.now,
-    )
+    order = ordered(Instruction.CLOSE, _id(f"close {case_id}"), log.now, _id("desk officer"))
     log.input(case_id, order, f"close {case_id}")
     assert log.cases[case_id].closed
 

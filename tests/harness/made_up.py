@@ -9,7 +9,7 @@ from typing import Any
 
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Pathway, Step
-from tests.stories.teller import policy
+from tests.stories.teller import World, policy, replayed
 
 SHIPPED = policy()
 CHILD = next(pathway for pathway in SHIPPED.current if pathway.id == "trafficking-child")
@@ -33,3 +33,10 @@ def pathway(*steps: Step, id: str = "trafficking-child", done: Iterable[str] | N
 def with_pathways(*pathways: Pathway) -> Policy:
     """The shipped directory under these procedures alone."""
     return replace(SHIPPED, current=pathways, pinned={p.digest: p for p in pathways})
+
+
+def told(world: World, *lines: str) -> list[str]:
+    """Tell lines of a story, and check that its case can be replayed. Return what follows, line by line."""
+    said = [line for one in lines for line in world.tell(one)]
+    replayed(world)
+    return said

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.cli import connection
 from referral.cli.policy import activate as policy
-from referral.domain.events import CaseClosed, Door, Instruction, InstructionGiven, ReferralSubmitted, ResponseSubmitted, Traits, Via, Word
+from referral.domain.events import CaseClosed, Door, Instruction, ReferralSubmitted, ResponseSubmitted, Via, Word
 from referral.proof.entry import ROUTING
 from referral.proof.history.case import Read, unseal
 from referral.runtime import observe
@@ -36,21 +36,8 @@ from services.routing.engine_failure import Breaker
 from services.routing.policy_publisher import publish
 from tests.harness.erased import PLAIN, erased
 from tests.harness.handlers import Functions
+from tests.harness.made_child import CHILD, ordered
 from tests.harness.waiting import PATIENCE_S, until
-
-CHILD = Traits(
-    concern="trafficking",
-    age="child",
-    age_band="12-14",
-    sex="female",
-    found_in="prizren",
-    home="prizren",
-    urgency="urgent",
-    origin="domestic",
-    asylum="not-claimed",
-    languages=("sq",),
-    flags=(),
-)
 
 
 async def emit_queue(tx: AsyncConnection, batch: Batch) -> Outcome:
@@ -148,17 +135,7 @@ class Line:
 
     async def close_case(self, case_id: str) -> None:
         """Its desk closes it."""
-        order = InstructionGiven(
-            instruction_id=new_id(),
-            word=Instruction.CLOSE,
-            agency="desk-prizren",
-            reason="error",
-            step="",
-            seat=0,
-            target="",
-            received_at=1,
-        )
-        await self.post(case_id, order)
+        await self.post(case_id, ordered(Instruction.CLOSE, new_id()))
         await self.wait_for(case_id, CaseClosed)
 
     async def erase(self, case_id: str, records: int = 1) -> None:
@@ -254,4 +231,16 @@ class Line:
             await engine.dispose()
 
 
-__all__ = ["Line", "answer", "new_id", "referral", "unseal"]
+@asynccontextmanager
+async def running(settings: Settings, instance: str = "r1") -> AsyncIterator[Line]:
+    """A line with routing's work beside its loop, for the length of a block; no policy is in force. instance: of routing."""
+    made = Line(settings)
+    try:
+        await made.start(instance=instance)
+        made.publisher(instance)
+        yield made
+    finally:
+        await made.close()
+
+
+__all__ = ["Line", "answer", "new_id", "referral", "running", "unseal"]

@@ -184,6 +184,10 @@ class Stack:
             found.setdefault((record.key,) if topic == QUARANTINE else (record.key, record.value), record)
         return list(found.values())
 
+    async def has(self, count: int, topic: str = OUT) -> bool:
+        """Whether a topic holds so many distinct records."""
+        return len(await self.distinct(topic)) >= count
+
     async def metas(self, topic: str = OUT) -> list[Meta]:
         """Those of the distinct records: two with one sequence and other bytes, a fork, both count."""
         return [seal.open(r.value).meta for r in await self.distinct(topic)]

@@ -21,7 +21,7 @@ from referral.tlog.checkpoint import Checkpoint
 from referral.tlog.note import Note
 from services.audit.__main__ import service as audit_service
 from tests.harness import made_log
-from tests.harness.line.routing_stack import Line, answer, new_id, referral
+from tests.harness.line.routing_stack import Line, answer, new_id, referral, running
 from tests.harness.programs import command
 
 pytestmark = pytest.mark.servers
@@ -59,10 +59,7 @@ async def exported_as_the_database_says(settings: Settings, tmp_path: Path, case
 
 
 async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settings: Settings, tmp_path: Path) -> None:
-    line = Line(settings)
-    try:
-        await line.start()
-        line.publisher()
+    async with running(settings) as line:
         await line.activate()
         case_id, erased = new_id(), new_id()
         for case in (case_id, erased):
@@ -80,8 +77,6 @@ async def test_the_log_of_a_real_line_is_good_told_and_tampering_is_named(settin
         total = sum((await scan.ends(settings, audit_service().reads)).values())
         total -= await line.scalar("SELECT coalesce(sum(times), 0) FROM audit.repeat")  # published again, and no entry
         quarantined = (await scan.ends(settings, ["referral-quarantine"]))["referral-quarantine", 0]
-    finally:
-        await line.close()
 
     code, output = await command(settings, "audit", "verify", "--json")
     report = json.loads(output)

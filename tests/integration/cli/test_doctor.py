@@ -18,7 +18,7 @@ from referral.runtime.postgres import database
 from referral.runtime.settings import Settings
 from referral.wire import seal, topics
 from tests.harness.engines import connecting
-from tests.harness.line.routing_stack import Line, answer, new_id, referral
+from tests.harness.line.routing_stack import Line, answer, new_id, referral, running
 
 pytestmark = pytest.mark.servers
 
@@ -26,10 +26,7 @@ pytestmark = pytest.mark.servers
 @pytest.fixture
 async def line(settings: Settings) -> AsyncIterator[Line]:
     """A line that has taken one case to its first accept."""
-    made = Line(settings)
-    try:
-        await made.start()
-        made.publisher()
+    async with running(settings) as made:
         await made.activate()
         case_id = new_id()
         await made.post(case_id, referral())
@@ -38,8 +35,6 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
         await made.wait_for(case_id, OfferAccepted)
         await made.logged()
         yield made
-    finally:
-        await made.close()
 
 
 async def look(line: Line) -> tuple[Vitals, dict[str, Check]]:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from referral.domain import events as e
-from referral.runtime.settings import Settings
-from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, new_id, offer, stack, track
+from tests.harness.line.intake_stack import BODY, LISTS, WHY, Stack, new_id, offer, track
 
 pytestmark = pytest.mark.servers
 CONSENT = {"state": "WITHDRAWN", "basis": "consent", "giver": "person"}
 STOP = {"word": "STOP", "reason": "OTHER"}
-
-
-@pytest.fixture
-async def intake(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Stack]:
-    settings = Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
-    async with stack(settings) as made:
-        yield made
 
 
 async def complaint(intake: Stack, *excludes: str) -> dict[str, Any]:

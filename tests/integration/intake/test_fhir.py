@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
 from referral.domain import events as e
-from referral.runtime.settings import Settings
 from services.intake.api.fhir_types import MEDIA
-from tests.harness.line.intake_stack import WHY, Stack, new_id, offer, stack, track
+from tests.harness.line.intake_stack import WHY, Stack, new_id, offer, track
 from tests.integration.intake.test_openapi import wrong
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-async def intake(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Stack]:
-    settings = Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
-    async with stack(settings) as made:
-        yield made
 
 
 async def ask(intake: Stack, agency: str, case: str, accept: str | None = MEDIA) -> httpx.Response:

@@ -8,7 +8,6 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -94,11 +93,6 @@ async def served(bare: Settings) -> AsyncIterator[Served]:
         finally:
             server.should_exit = True
             await task
-
-
-@pytest.fixture
-def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
-    return Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
 
 
 @pytest.fixture

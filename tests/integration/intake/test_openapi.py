@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from referral.domain import events as e
-from referral.runtime.settings import Settings
-from tests.harness.line.intake_stack import BODY, WHY, Stack, new_id, offer, stack, track
+from tests.harness.line.intake_stack import BODY, WHY, Stack, new_id, offer, track
 
 pytestmark = pytest.mark.servers
 Json = dict[str, Any]
@@ -20,13 +18,6 @@ KNOWN = {
     "$ref", "title", "description", "type", "anyOf", "enum", "properties", "required", "additionalProperties", "items", "default",
     "pattern", "minLength", "example", "maxLength", "format", "discriminator",
 }  # fmt: skip
-
-
-@pytest.fixture
-async def intake(database: str, key_files: tuple[Path, Path]) -> AsyncIterator[Stack]:
-    settings = Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
-    async with stack(settings) as made:
-        yield made
 
 
 def wrong(document: Json, schema: Json, value: Any, where: str = "$") -> Iterator[str]:

@@ -22,10 +22,10 @@ from referral.runtime.settings import Settings
 from referral.wire import codec, seal, topics
 from services.audit.api import application
 from services.intake.unanswered import ReceiptCheck
-from tests.harness.audit_log import CHILD
 from tests.harness.erased import INTAKE
 from tests.harness.line.audit_stack import KEY, KEYS, honest, log
 from tests.harness.line.intake_stack import WHY, new_id, stack
+from tests.harness.made_child import CHILD
 
 pytestmark = pytest.mark.servers
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,11 +21,6 @@ ROUNDS = 12
 READERS = 6
 TURNS = 10
 """Readings of each reader until somebody who ends reading has had a turn: two are usual; without turns there were fifty and more."""
-
-
-@pytest.fixture
-def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
-    return Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
 
 
 @pytest.fixture

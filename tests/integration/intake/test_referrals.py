@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -22,18 +21,6 @@ from tests.harness.line.intake_stack import BODY, Stack, new_id, stack
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-def bare(database: str, key_files: tuple[Path, Path]) -> Settings:
-    """Settings without a broker: the doors need none."""
-    return Settings(kafka="", database=database, master_key_file=key_files[0], instance="test", drill_clock=True)
-
-
-@pytest.fixture
-async def intake(bare: Settings) -> AsyncIterator[Stack]:
-    async with stack(bare) as made:
-        yield made
 
 
 async def test_a_referral_is_taken_once_fifty_times_at_once_and_after_a_restart(intake: Stack, bare: Settings) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import asyncpg
 import pytest
 from msgspec import structs
@@ -21,7 +18,7 @@ from services.audit.recover import hook as audit
 from services.intake.recover import hook as intake
 from services.notifier.recover import hook as notifier
 from services.routing.recover import hook as routing
-from tests.harness.line.routing_stack import Line, answer, new_id, referral
+from tests.harness.line.routing_stack import Line, answer, new_id, referral, running
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -40,17 +37,6 @@ async def copied(settings: Settings) -> Settings:
     finally:
         await connection.close()
     return structs.replace(settings, database=url.set(database=name).render_as_string(hide_password=False))
-
-
-@asynccontextmanager
-async def running(settings: Settings, instance: str) -> AsyncIterator[Line]:
-    line = Line(settings)
-    try:
-        await line.start(instance=instance)
-        line.publisher(instance)
-        yield line
-    finally:
-        await line.close()
 
 
 async def test_a_database_set_back_goes_on_without_loss_or_repetition(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from services.routing.__main__ import service as routing_service
 from services.routing.current_policy import CurrentPolicy
 from services.routing.engine_failure import Breaker
 from tests.harness.erased import erased
-from tests.harness.line.routing_stack import Line, answer, new_id, referral
+from tests.harness.line.routing_stack import Line, answer, new_id, referral, running
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -32,13 +32,8 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture
 async def line(settings: Settings) -> AsyncIterator[Line]:
-    made = Line(settings)
-    try:
-        await made.start()
-        made.publisher()
+    async with running(settings) as made:
         yield made
-    finally:
-        await made.close()
 
 
 async def test_a_referral_becomes_offers_and_an_answer_changes_the_case(line: Line) -> None:

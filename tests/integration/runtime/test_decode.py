@@ -10,19 +10,12 @@ from referral.runtime import observe
 from referral.runtime.kafka import clients
 from referral.runtime.keys import case_keys
 from referral.runtime.loop.quarantine import MANY
-from referral.runtime.settings import Settings
 from referral.wire import topics
 from tests.harness.erased import PLAIN, erased
-from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, said, stack
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, said
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 def metric(family, *labels: str) -> float:
@@ -73,14 +66,10 @@ async def test_what_cannot_be_understood_is_quarantined_sealed_and_the_partition
         ("RecordLost", 2, "gap"),
         ("ReferralWithdrawn", 3, "test"),
     ]
-    await until(lambda: _quarantined(line, 3))
+    await until(lambda: line.has(3, QUARANTINE))
     kept = await line.distinct(QUARANTINE)
     assert [r.key.rpartition(b"/")[2] for r in kept] == [b"0", b"2", b"4"]
     assert not any(b"garbage" in r.value for r in kept)
-
-
-async def _quarantined(line: Stack, count: int) -> bool:
-    return len(await line.distinct(QUARANTINE)) >= count
 
 
 async def test_a_forged_sequence_cannot_make_true_records_look_like_repeats(line: Stack) -> None:
@@ -118,7 +107,7 @@ async def test_a_record_of_another_partition_or_topic_is_foreign(line: Stack) ->
     counter.start()
     await until(lambda: counter.inputs)
     assert [i.case_id for i in counter.inputs] == [case]
-    await until(lambda: _quarantined(line, 2))
+    await until(lambda: line.has(2, QUARANTINE))
 
 
 async def test_an_erasure_that_intake_did_not_say_erases_nothing_and_takes_no_sequence(line: Stack) -> None:
@@ -129,7 +118,7 @@ async def test_an_erasure_that_intake_did_not_say_erases_nothing_and_takes_no_se
     counter.start()
     await until(lambda: len(counter.inputs) == 3)
     assert [type(i.body) for i in counter.inputs] == [ReferralWithdrawn, RecordLost, ReferralWithdrawn]
-    await until(lambda: _quarantined(line, 1))
+    await until(lambda: line.has(1, QUARANTINE))
 
 
 async def test_a_record_of_an_erased_case_is_neither_read_nor_quarantined(line: Stack) -> None:
@@ -181,7 +170,7 @@ async def test_too_many_that_cannot_be_understood_turn_readiness_red_for_a_while
     await line.write(case, *[b"garbage"] * MANY, *strange[:-1])
     counter = line.counter()
     counter.start()
-    await until(lambda: _quarantined(line, 2 * MANY - 1))
+    await until(lambda: line.has(2 * MANY - 1, QUARANTINE))
     await line.write(case, await line.value(case, MANY))
     await until(lambda: any(i.seq == MANY for i in counter.inputs))
     assert not counter.not_ready

@@ -11,17 +11,10 @@ from referral.errors import NewerVersion
 from referral.runtime.kafka import clients
 from referral.runtime.loop.quarantine import MANY
 from referral.runtime.service import Batch, Outcome
-from referral.runtime.settings import Settings
-from tests.harness.line.runtime_stack import QUARANTINE, Stack, stack
+from tests.harness.line.runtime_stack import QUARANTINE, Stack
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 async def _ingress(line: Stack, *agencies: str) -> None:
@@ -49,12 +42,8 @@ async def test_an_agency_s_topic_is_found_read_as_it_came_and_its_bad_records_qu
     await until(lambda: len(counter.inputs) == 2)
     body = counter.inputs[0].body
     assert (body.agency, body.key, body.value, body.headers) == ("ks-pris-ngo", b"k", b"good", (("ce_id", b"1"),))
-    await until(lambda: _kept(line))
+    await until(lambda: line.has(1, QUARANTINE))
     assert [r.key for r in await line.distinct(QUARANTINE)] == [b"intake/ingress.ks-pris-ngo/0/1"]
-
-
-async def _kept(line: Stack) -> bool:
-    return bool(await line.records(QUARANTINE))
 
 
 async def test_too_many_of_an_agency_pause_its_topic_and_no_other(line: Stack) -> None:

@@ -19,18 +19,12 @@ from referral.runtime.settings import Settings
 from referral.wire import codec
 from tests.harness import malformed
 from tests.harness.erased import erased
-from tests.harness.line.runtime_stack import Stack, came, stack
+from tests.harness.line.runtime_stack import Stack, came
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 KEYS = CaseKey.TOPIC
 AT_ONCE = {"segment.ms": "200", "max.compaction.lag.ms": "200", "delete.retention.ms": "0"}
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 async def hasten(settings: Settings) -> None:
@@ -95,17 +89,13 @@ async def test_a_key_is_on_the_topic_before_the_first_event_of_its_case_and_stay
 
     counter = line.counter(name="intake", reads=("referral-routing",), writes="referral-intake", handle=saying)
     counter.start()
-    await until(lambda: _metas(line, 1))
+    await until(lambda: line.has(1, "referral-intake"))
     assert set(await key_topic.read(line.settings)) == {case}
     async with line.admin.begin() as tx:
         await tx.exec_driver_sql("SET LOCAL search_path = intake, runtime")
         await queue.put(tx, case, erased(case), str(uuid.uuid4()), key)
-    await until(lambda: _metas(line, 2))
+    await until(lambda: line.has(2, "referral-intake"))
     assert set(await key_topic.read(line.settings)) == {case}
-
-
-async def _metas(line: Stack, count: int) -> bool:
-    return len(await line.metas("referral-intake")) >= count
 
 
 async def test_a_key_that_a_stopped_process_left_after_the_erasure_is_taken_off_by_recover(line: Stack) -> None:

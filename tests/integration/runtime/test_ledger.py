@@ -13,18 +13,11 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from referral.domain.inputs import RecordLost
-from referral.runtime.settings import Settings
 from referral.wire import seal
-from tests.harness.line.runtime_stack import OUT, QUARANTINE, Counter, Stack, said, stack
+from tests.harness.line.runtime_stack import OUT, QUARANTINE, Counter, Stack, said
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 def foreign(service: str = "routing", topic: str = OUT) -> float:
@@ -48,12 +41,8 @@ async def working(line: Stack, partition: int = 0) -> tuple[Counter, str]:
     case, counter = await line.case(partition), line.counter()
     counter.start()
     await line.write(case, await line.value(case, 1))
-    await until(lambda: _said(line, 1))
+    await until(lambda: line.has(1))
     return counter, case
-
-
-async def _said(line: Stack, count: int) -> bool:
-    return len(await line.distinct()) >= count
 
 
 def confirmed(counter: Counter) -> int:
@@ -85,19 +74,15 @@ async def test_a_record_that_the_owner_did_not_write_is_named_at_once_and_the_tr
     offset = await line.write(case, await forged(line, case, 2), topic=OUT)
     await until(lambda: foreign() == before + 1)
     await until(lambda: asked(counter) == [(OUT, 2, "foreign")])
-    await until(lambda: _kept(line))
+    await until(lambda: line.has(1, QUARANTINE))
     assert [r.key for r in await line.distinct(QUARANTINE)] == [f"routing/{OUT}/0/{offset}".encode()]
     await line.write(case, await line.value(case, 2))
-    await until(lambda: _said(line, 4))
+    await until(lambda: line.has(4))
     assert [m.case_seq for m in await line.metas()] == [1, 2, 3, 4], "nothing true stands on the forged number"
     reader = line.counter("n", name="notifier", reads=(OUT,), writes="referral-notification")
     reader.start()
     await until(lambda: len(reader.inputs) == 4)
     assert asked(reader) == []
-
-
-async def _kept(line: Stack) -> bool:
-    return bool(await line.records(QUARANTINE))
 
 
 async def test_one_that_came_before_the_true_one_is_named_by_the_acknowledgement_and_readers_ask_the_desk(
@@ -109,7 +94,7 @@ async def test_one_that_came_before_the_true_one_is_named_by_the_acknowledgement
     await line.write(case, await forged(line, case, 2), await forged(line, case, 3), topic=OUT)
     await line.write(case, await line.value(case, 2))
     await until(lambda: foreign() == before + 2)
-    await until(lambda: _said(line, 6))
+    await until(lambda: line.has(6))
     assert [m.case_seq for m in await line.metas()] == [1, 2, 3, 2, 4, 5], "the last two ask the desk"
     assert counter.inputs[-1].case_id == case
     reader = line.counter("n", name="notifier", reads=(OUT,), writes="referral-notification")
@@ -163,7 +148,7 @@ async def test_what_a_predecessor_published_and_could_not_confirm_is_its_own(lin
 
     await until(repeated)
     await line.write(case, await line.value(case, 2))
-    await until(lambda: _said(line, 2))
+    await until(lambda: line.has(2))
     await until(lambda: confirmed(counter) >= 3)
     assert [m.case_seq for m in await line.metas()] == [1, 2]
     assert foreign() == before and asked(counter) == []

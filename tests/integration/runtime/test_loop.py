@@ -19,16 +19,10 @@ from referral.runtime.postgres import queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import seal, topics
-from tests.harness.line.runtime_stack import IN, Stack, came, counting, said, stack
+from tests.harness.line.runtime_stack import IN, Stack, came, counting, said
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 async def test_what_comes_in_is_handled_in_order_and_said_once(line: Stack) -> None:

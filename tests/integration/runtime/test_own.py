@@ -14,29 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.runtime.loop import rollback_check
 from referral.runtime.postgres import bootstrap, database
 from referral.runtime.service import Batch, Outcome
-from referral.runtime.settings import Settings
 from referral.wire import seal
 from tests.harness.engines import connecting
-from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Counter, Stack, counting, stack
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Counter, Stack, counting
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 async def expire(line: Stack, schema: str = "routing") -> None:
     """As if ten seconds had passed since the last renewal."""
     await line.sql(f"UPDATE {schema}.lease SET lease_until = '-infinity'; ")
     await line.sql(f"UPDATE {schema}.instance SET alive_until = '-infinity'")
-
-
-async def _said(line: Stack, count: int) -> bool:
-    return len(await line.distinct()) >= count
 
 
 async def test_two_instances_share_and_one_gives_back_when_the_other_comes(line: Stack) -> None:
@@ -98,7 +87,7 @@ async def test_a_killed_instance_is_taken_over_and_what_it_had_not_published_goe
     b = line.counter("b")
     b.start()
     await until(lambda: len(b.units) == 12)
-    await until(lambda: _said(line, 1))
+    await until(lambda: line.has(1))
     records = await line.distinct()
     assert len(records) == 1 and records[0].value in bytes(kept)
     await line.write(case, await line.value(case, 2))
@@ -120,7 +109,7 @@ async def test_a_zombie_with_an_old_epoch_commits_and_publishes_nothing(line: St
     await line.write(other, await line.value(other, 1))
     await until(lambda: a.inputs)
     assert {i.case_id for i in a.inputs} == {other}
-    await until(lambda: _said(line, 1))
+    await until(lambda: line.has(1))
     assert {m.case_id for m in await line.metas()} == {other}
 
 
@@ -146,7 +135,7 @@ async def test_a_process_stopped_in_the_middle_of_a_transaction_is_terminated_an
     await until(lambda: b.inputs)
     go_on.set()
     await until(lambda: len(a.units) + len(b.units) == 12)
-    await until(lambda: _said(line, 1))
+    await until(lambda: line.has(1))
     assert [m.case_seq for m in await line.metas()] == [1]
 
 

@@ -14,23 +14,16 @@ from aiokafka import AIOKafkaProducer
 from referral.domain.events import Quarantined
 from referral.runtime.loop import attempts
 from referral.runtime.postgres import queue
-from referral.runtime.settings import Settings
 from referral.wire import codec, topics
 from tests.harness import malformed
 from tests.harness.line import poison
-from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came, stack
+from tests.harness.line.runtime_stack import IN, OUT, QUARANTINE, Stack, came
 from tests.harness.programs import Program
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[3]
 HOUR = 3600 * 1_000_000
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 async def takes_over(line: Stack) -> None:
@@ -84,17 +77,13 @@ async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at
         await writer.send_and_wait(topic, b"x", key=b"k", partition=5)
         await writer.abort_transaction()
     async with survivor(line, poison.UNDECODABLE, deaths=attempts.LAST):
-        await until(lambda: _kept(line))
+        await until(lambda: line.has(1, QUARANTINE))
         await line.write(good, await line.value(good, 1))
         await until(said_by(line, good))
     [kept] = await line.distinct(QUARANTINE)
     assert kept.key == b"routing/referral-intake/5/1"
     body = codec.decode(Quarantined.TYPE, codec.fingerprint(Quarantined.TYPE), kept.value)
     assert isinstance(body, Quarantined) and body.reason == "kills-process" and body.length == len(torn)
-
-
-async def _kept(line: Stack) -> bool:
-    return bool(await line.records(QUARANTINE))
 
 
 async def test_a_marker_at_a_topic_s_end_holds_back_no_alarm(line: Stack) -> None:

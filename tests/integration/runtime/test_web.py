@@ -29,16 +29,10 @@ from referral.runtime.settings import LINE, SERVICES, Settings
 from referral.wire import codec, headers, policy_digest
 from tests.harness import malformed
 from tests.harness.engines import connecting
-from tests.harness.line.runtime_stack import Stack, stack
+from tests.harness.line.runtime_stack import Stack
 from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-async def line(settings: Settings):
-    async with stack(settings) as made:
-        yield made
 
 
 async def test_preparing_again_changes_nothing(settings: Settings) -> None:

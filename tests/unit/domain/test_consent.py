@@ -10,7 +10,7 @@ from referral.domain import events as e
 from referral.domain.case import next_due, open_offers
 from referral.domain.policy.limits import DAY, HOUR
 from referral.domain.policy.procedure import ConsentRule
-from tests.harness.made_up import SHIPPED, pathway, step, with_pathways
+from tests.harness.made_up import SHIPPED, pathway, step, told, with_pathways
 from tests.stories.teller import World, replayed
 
 
@@ -20,12 +20,6 @@ def world(rule: str, **more: object) -> World:
         step("police", without_consent=True), step("health"), consent=ConsentRule(needed=True, basis="consent", on_withdrawal=rule), **more
     )
     return World(with_pathways(made))
-
-
-def told(world: World, *lines: str) -> list[str]:
-    said = [line for one in lines for line in world.tell(one)]
-    replayed(world)
-    return said
 
 
 def consent(world: World, state: str = "GIVEN", **more: object) -> list[str]:

@@ -14,8 +14,8 @@ from referral.domain.policy import Policy
 from referral.domain.policy.directory import Hours
 from referral.domain.policy.limits import DAY, HOUR, MINUTE, Limit
 from referral.domain.rules.candidates import is_open, next_opening
-from tests.harness.made_up import SHIPPED, pathway, step, with_pathways
-from tests.stories.teller import START, World, replayed
+from tests.harness.made_up import SHIPPED, pathway, step, told, with_pathways
+from tests.stories.teller import START, World
 
 OFFICE = Hours(days=(0, 1, 2, 3, 4), opens=8 * HOUR, closes=16 * HOUR)
 HERE = ZoneInfo("Europe/Belgrade")
@@ -53,12 +53,6 @@ def policy(*closed: str, limit: str = "h") -> Policy:
         or id in ("health-prishtine.check", "hospital-prishtine.check", "hospital-prishtine.ward")
     }
     return replace(made, services=services, agencies={**made.agencies, **{id: replace(made.agencies[id], hours=OFFICE) for id in closed}})
-
-
-def told(world: World, *lines: str) -> list[str]:
-    said = [line for one in lines for line in world.tell(one)]
-    replayed(world)
-    return said
 
 
 def at_night(policy: Policy) -> World:

@@ -8,8 +8,8 @@ from referral.domain import events as e
 from referral.domain.case import next_due
 from referral.domain.policy.limits import DAY, Limit
 from referral.domain.policy.procedure import Step
-from tests.harness.made_up import pathway, step, with_pathways
-from tests.stories.teller import START, World, replayed
+from tests.harness.made_up import pathway, step, told, with_pathways
+from tests.stories.teller import START, World
 
 MONTHS = (Limit(30, "days"), Limit(91, "days"), Limit(182, "days"))
 
@@ -21,12 +21,6 @@ def review(**changes: object) -> Step:
 
 def world(repeated: Step, done: tuple[str, ...] = ("police",)) -> World:
     return World(with_pathways(pathway(step("police"), repeated, done=done)))
-
-
-def told(world: World, *lines: str) -> list[str]:
-    said = [line for one in lines for line in world.tell(one)]
-    replayed(world)
-    return said
 
 
 def starts(world: World) -> list[tuple[int, int | None]]:

@@ -9,8 +9,8 @@ from referral.domain.case import holds, next_due, open_offers
 from referral.domain.decide import places_wanted
 from referral.domain.policy import Policy
 from referral.domain.policy.procedure import Change, Placement
-from tests.harness.made_up import pathway, step, with_pathways
-from tests.stories.teller import World, replayed
+from tests.harness.made_up import pathway, step, told, with_pathways
+from tests.stories.teller import World
 
 ADULT = Change(when=(frozenset({"age=adult"}),), switch_to="trafficking-adult")
 BEDS = Placement(by="", roles={}, until_known=("children-shelter", "ngo-shelter"), secure=frozenset(), needs=frozenset(), ends=frozenset())
@@ -24,12 +24,6 @@ def two(*, changes: tuple[Change, ...], other: str = "trafficking-adult") -> Pol
         step("police"), shelter, step("plan", seats=step("health").seats), id=other, applies=(frozenset({"concern=disability"}),)
     )
     return with_pathways(first, second)
-
-
-def told(world: World, *lines: str) -> list[str]:
-    said = [line for one in lines for line in world.tell(one)]
-    replayed(world)
-    return said
 
 
 def test_a_case_that_belongs_elsewhere_goes_there_with_whoever_is_there_already() -> None:

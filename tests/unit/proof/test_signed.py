@@ -15,7 +15,8 @@ from referral.proof.verify.log import verify
 from referral.proof.verify.report import Report, Weight
 from referral.tlog.note_keys import ED25519, SignerKey
 from referral.wire import codec, event_signature, headers, policy_digest
-from tests.harness.audit_log import CHILD, FILES, Log, _id, story
+from tests.harness.audit_log import FILES, Log, _id, story
+from tests.harness.made_child import CHILD
 
 KEY, OTHER = (SignerKey("school-drita", ED25519, bytes([n]) * 32) for n in (1, 2))
 PATH = "directory/school-drita.yaml"

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from referral.domain.case import next_due, open_offers
 from referral.domain.decide import facts_at
-from referral.domain.events import CaseClosed, Instruction, InstructionGiven, OfferOpened, Quarantined, Word
+from referral.domain.events import CaseClosed, Instruction, OfferOpened, Quarantined, Word
 from referral.domain.inputs import due_input
 from referral.proof.entry import INTAKE, ROUTING, Entry, Kind, digest
 from referral.proof.history.case import unseal
@@ -20,6 +20,7 @@ from tests.harness.audit_log import MINUTE, POLICY, Log, closed, erase, response
 from tests.harness.audit_log import named as log_keys
 from tests.harness.erased import INTAKE as OURS
 from tests.harness.erased import PLAIN, erased
+from tests.harness.made_child import ordered
 
 MADE_UP = "00000000-0000-4000-8000-0000000000ee"
 
@@ -309,17 +310,7 @@ def test_whether_intake_said_an_erasure_is_not_known_where_nobody_names_its_key(
 
 def reopened(log: Log, case_id: str) -> None:
     """The desk opens it again."""
-    order = InstructionGiven(
-        instruction_id=MADE_UP,
-        word=Instruction.REOPEN,
-        agency="desk-prizren",
-        reason="error",
-        step="",
-        seat=0,
-        target="",
-        received_at=log.now,
-    )
-    log.input(case_id, order, f"reopen {case_id}")
+    log.input(case_id, ordered(Instruction.REOPEN, MADE_UP, log.now), f"reopen {case_id}")
 
 
 def test_a_value_that_is_gone_is_a_note_under_an_erasure_and_tampering_without_one(log: Log) -> None:

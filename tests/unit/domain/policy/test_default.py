@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.harness.made_up import pathway, step, with_pathways
-from tests.stories.teller import World, replayed
+from tests.harness.made_up import pathway, step, told, with_pathways
+from tests.stories.teller import World
 
 
 def world(**changes: object) -> World:
@@ -14,12 +14,6 @@ def world(**changes: object) -> World:
         step("best-interest", seats=(asked,), on_silence="stay", **changes), step("police", after=frozenset({"best-interest.stay"}))
     )
     return World(with_pathways(made))
-
-
-def told(world: World, *lines: str) -> list[str]:
-    said = [line for one in lines for line in world.tell(one)]
-    replayed(world)
-    return said
 
 
 def test_after_the_limit_the_code_stands_by_silence_and_a_desk_must_confirm_it() -> None:

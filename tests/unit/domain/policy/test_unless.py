@@ -8,16 +8,10 @@ from msgspec.structs import replace as changed
 
 from referral.domain.events import CaseClosed, CaseOpened, CaseRaised, OfferOpened
 from referral.domain.policy.procedure import Placement
-from tests.harness.made_up import SHIPPED, pathway, step, with_pathways
+from tests.harness.made_up import SHIPPED, pathway, step, told, with_pathways
 from tests.stories.teller import World, replayed
 
 KIN = Placement(by="", roles={}, until_known=("children-shelter", "ngo-shelter"), secure=frozenset(), needs=frozenset(), ends=frozenset())
-
-
-def told(world: World, *lines: str) -> list[str]:
-    said = [line for one in lines for line in world.tell(one)]
-    replayed(world)
-    return said
 
 
 def test_a_step_is_not_done_under_what_it_is_not_for() -> None:

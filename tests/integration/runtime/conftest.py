@@ -1,0 +1,16 @@
+"""What the tests of the loop share: a fresh stack for the tiny service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from referral.runtime.settings import Settings
+from tests.harness.line.runtime_stack import Stack, stack
+
+
+@pytest.fixture
+async def line(settings: Settings) -> AsyncIterator[Stack]:
+    async with stack(settings) as made:
+        yield made
