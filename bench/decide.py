@@ -82,8 +82,10 @@ def caseload() -> list[DecideCall]:
         told = decided(case, cause, facts, policy)
         count += 1
         if count % EVERY == 0:
-            of = told[1].tracks[0].pathway if told[1].tracks else "none"
-            found.append(DecideCall("", _kind(cause.body), of, (case, cause, replace(facts, free=dict(facts.free)), policy), len(told[0])))
+            of = told.case.tracks[0].pathway if told.case.tracks else "none"
+            found.append(
+                DecideCall("", _kind(cause.body), of, (case, cause, replace(facts, free=dict(facts.free)), policy), len(told.events))
+            )
         return told
 
     simulate.decided = keeping  # type: ignore[attr-defined]

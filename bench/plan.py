@@ -80,7 +80,8 @@ def _walk(rules: Policy, case_id: str, now: int, dice: random.Random, out: Plan,
         facts = facts_for(case, cause, rules, now, lambda wanted: dict.fromkeys(wanted, PLENTY), bundle=1)
         out.inputs.append((queued, body))
         out.asked.append((case, cause, facts))
-        events, case = decided(case, cause, facts, rules)
+        decision = decided(case, cause, facts, rules)
+        events, case = decision.events, decision.case
         for index, event in enumerate(events):
             out.types[derived(cause.id, index)] = event.TYPE  # type: ignore[attr-defined]
         yield True

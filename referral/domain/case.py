@@ -7,7 +7,6 @@ default, so that a newer release loads the state that an older one stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -202,7 +201,7 @@ def open_offers(case: Case) -> tuple[Offer, ...]:
     return tuple(offer for _, _, _, seat in seats(case) for offer in offers_of(seat))
 
 
-class FoundOffer(NamedTuple):
+class FoundOffer(Struct, frozen=True, gc=False):
     """An offer with its position and everything that contains it."""
 
     ref: SeatRef

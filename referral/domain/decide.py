@@ -11,7 +11,7 @@ an event on a case in `evolve`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -43,7 +43,7 @@ from referral.domain.rules.updates import actor_excluded, consent_changed, refer
 __all__ = ["DECIDES", "Decision", "decide", "decided", "facts_at", "facts_for", "places_wanted"]
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True, gc=False):
     """The result of one input. events: in order, never empty, the first with `head` set. case: the state after them."""
 
     events: tuple[Struct, ...]

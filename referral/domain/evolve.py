@@ -25,7 +25,8 @@ LIMIT = "limit"
 
 def _comes(case: Case, event: e.OfferAcknowledged | e.OfferArrived, state: str) -> Changes:
     """Set the state of the offer that the event names: the current one, or the one to the next holder."""
-    ref, _, _, seat, offer = offer_at(case, event)
+    found = offer_at(case, event)
+    ref, seat, offer = found.ref, found.seat, found.offer
     by = (event.by or "") if state == "ACKNOWLEDGED" else offer.by
     comes = replace(offer, state=state, due=event.due, due_what=event.due_what, by=by, unheard=False, excused=False)
     return put(case, ref, _with(seat, offer, comes))
@@ -57,7 +58,8 @@ def offer_opened(case: Case, event: e.OfferOpened) -> Changes:
 def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
     """Set the rung that is knocked now. Where the person who had acknowledged is excluded, the same rung is knocked again and the offer is
     unacknowledged."""
-    ref, _, _, seat, offer = offer_at(case, event)
+    found = offer_at(case, event)
+    ref, seat, offer = found.ref, found.seat, found.offer
     skipped = offer.skipped + (event.reason == "all-excluded")
     anew = event.reason == ACKNOWLEDGER_EXCLUDED
     state, by = ("OFFERED", "") if anew else (offer.state, offer.by)
@@ -68,7 +70,8 @@ def offer_escalated(case: Case, event: e.OfferEscalated) -> Changes:
 
 def offer_unheard(case: Case, event: e.OfferUnheard) -> Changes:
     """Record that our channels to the agency are down (`away`) or up again."""
-    ref, _, _, seat, offer = offer_at(case, event)
+    found = offer_at(case, event)
+    ref, seat, offer = found.ref, found.seat, found.offer
     return put(case, ref, _with(seat, offer, replace(offer, unheard=event.away, excused=offer.excused or event.away)))
 
 
@@ -79,7 +82,8 @@ def offer_acknowledged(case: Case, event: e.OfferAcknowledged) -> Changes:
 def offer_accepted(case: Case, event: e.OfferAccepted) -> Changes:
     """Give the seat to the current offer, a kept one, or an expired one accepted late. The next holder waits until the current offer is
     closed."""
-    ref, _, _, seat, offer = offer_at(case, event)
+    found = offer_at(case, event)
+    ref, seat, offer = found.ref, found.seat, found.offer
     accepted = replace(offer, state="ACCEPTED", due=event.due, due_what=event.due_what, held=False, how="", reason="")
     if offer is seat.offer or offer is seat.next:
         return put(case, ref, _with(seat, offer, accepted))
@@ -92,17 +96,24 @@ def offer_arrived(case: Case, event: e.OfferArrived) -> Changes:
 
 def offer_held(case: Case, event: e.OfferHeld) -> Changes:
     """Apply a hold. With an end (`due`): a pause. Without one: declined under a duty, kept until another agency accepts."""
-    ref, _, run, seat, offer = offer_at(case, event)
+    found = offer_at(case, event)
+    ref, seat, offer = found.ref, found.seat, found.offer
     if event.due is not None:
         return put(case, ref, _with(seat, offer, replace(offer, held=True, due=event.due, due_what="hold")))
     kept = replace(offer, due=None, due_what="", reason=event.reason)
-    return put(case, ref, replace(seat, offer=seat.next, next=None, kept=(*seat.kept, kept)), outcome=run.outcome if run.verdict else "")
+    return put(
+        case,
+        ref,
+        replace(seat, offer=seat.next, next=None, kept=(*seat.kept, kept)),
+        outcome=found.run.outcome if found.run.verdict else "",
+    )
 
 
 def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
     """Close an offer. A completed offer stays in its seat; any other leaves the seat to the next holder. A step that was done by the closed
     offer is open again, unless the next holder has reached the same rank."""
-    ref, _, run, seat, offer = offer_at(case, event)
+    found = offer_at(case, event)
+    ref, seat, offer = found.ref, found.seat, found.offer
     ended = replace(offer, how=str(event.how), reason=event.reason, due=None, due_what="")
     if offer is seat.next:
         return put(case, ref, replace(seat, next=None, past=(*seat.past, ended)))
@@ -110,16 +121,16 @@ def offer_closed(case: Case, event: e.OfferClosed) -> Changes:
         return put(case, ref, replace(seat, kept=without(seat.kept, offer), past=(*seat.past, ended)))
     if event.how is COMPLETED:
         return put(case, ref, replace(seat, offer=replace(ended, state="COMPLETED")))
-    stays = run.verdict or (seat.next is not None and RANK[seat.next.state] >= RANK[offer.state])
+    stays = found.run.verdict or (seat.next is not None and RANK[seat.next.state] >= RANK[offer.state])
     left = replace(seat, offer=seat.next, next=None, past=(*seat.past, ended))
-    return put(case, ref, left, outcome=run.outcome if stays else "")
+    return put(case, ref, left, outcome=found.run.outcome if stays else "")
 
 
 def deadline_passed(case: Case, event: e.DeadlinePassed) -> Changes:
     """Clear the limit that passed; the offer is charged with it when the agency had been notified."""
     if event.offer_id is None or (found := find(case, event.offer_id)) is None:
         return {}
-    ref, _, _, seat, offer = found
+    ref, seat, offer = found.ref, found.seat, found.offer
     passed = replace(offer, due=None, charged=offer.charged or event.why.rule == LIMIT)
     if offer is seat.next:
         return put(case, ref, replace(seat, next=passed))

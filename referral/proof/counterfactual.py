@@ -140,8 +140,8 @@ class CaseRerun(Struct):
 
     def _decide(self, again: Input, facts: Facts) -> Moment:
         facts = facts_for(self.now, again, self.other, facts.now, partial(self._free, facts), facts.bundle)
-        events, case = decided(self.now, again, facts, self.other)
-        return Moment(facts.now, case, events)
+        decision = decided(self.now, again, facts, self.other)
+        return Moment(facts.now, decision.case, decision.events)
 
     def _free(self, facts: Facts, wanted: tuple[str, ...]) -> dict[str, int]:
         """Return the recorded free places of these services, plus or minus the places that the other policy adds or removes."""

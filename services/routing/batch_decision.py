@@ -56,9 +56,9 @@ class BatchDecision(Struct, kw_only=True):
         """Decide one input, then update its case and the free places."""
         case = self.cases.get(cause.case_id)
         facts = facts_for(case, cause, self.bundle.policy, now, self._free, self.bundle.number)
-        events: tuple[Struct, ...]
         try:
-            events, after = decided(case, cause, facts, self.bundle.policy)
+            decision = decided(case, cause, facts, self.bundle.policy)
+            events, after = decision.events, decision.case
         except Exception as error:  # isolate the failing case: ask its desk, go on with the others
             self.failed.append((cause, error))
             events = engine_failure.events(case, cause, facts, self.bundle.policy)

@@ -61,7 +61,8 @@ class Cases(RuleBasedStateMachine):
         source = Source(topic="referral-intake", partition=0, offset=self.count)
         cause = made_input(case_id, body, case.seq if case else 0, id=str(uuid.UUID(int=self.count)), source=source)
         facts = facts_for(case, cause, self.policy, self.now, lambda wanted: {id: self.free(id) for id in wanted})
-        events, after = decided(case, cause, facts, self.policy)
+        decision = decided(case, cause, facts, self.policy)
+        events, after = decision.events, decision.case
         looked = Looked(facts.free)
         again = decide(case, cause, msgstructs.replace(facts, free=looked), self.policy)
         assert looked.at <= set(facts.free), "a decision looked at a place that routing had not locked"

@@ -129,7 +129,8 @@ class World:
             id = f"{self.steps:08x}-0000-0000-0000-000000000001"
             cause = Input(id=id, case_id=CASE, body=body, source=SOURCE, seq=self.steps, at=self.now)
         facts = facts_for(self.case, cause, self.policy, self.now, self._free)
-        events, case = decided(self.case, cause, facts, self.policy)
+        decision = decided(self.case, cause, facts, self.policy)
+        events, case = decision.events, decision.case
         self.case = case
         for event in events:
             kind = type(event)

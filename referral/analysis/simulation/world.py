@@ -91,7 +91,8 @@ class World:
         live.inputs += 1
         id = f"{live.id[:14]}{live.inputs:04x}-0001{live.id[23:]}"
         cause = made_input(live.id, body, live.case.seq if live.case else 0, id=id, source=SOURCE, number=live.inputs, at=at)
-        events, case = decided(live.case, cause, facts_at(live.case, at, self.beds.free), self.policy)
+        decision = decided(live.case, cause, facts_at(live.case, at, self.beds.free), self.policy)
+        events, case = decision.events, decision.case
         live.case = case
         holding, reaction = False, self._reaction(live, at)
         for event in events:

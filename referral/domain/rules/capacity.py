@@ -85,7 +85,7 @@ def _is_quiet_answer(case: Case, body: ResponseSubmitted, policy: Policy) -> boo
     found = find(case, body.offer_id)
     if found is None:
         return True
-    _, track, run, _, _ = found
+    track, run = found.track, found.run
     if body.word in QUIET and run.kind is not NOTIFY:
         return True
     pathway = policy.pinned.get(track.digest)

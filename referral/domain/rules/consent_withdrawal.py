@@ -42,7 +42,7 @@ def narrowed(d: DecisionContext) -> None:
         found = find(d.case, asked.offer_id)
         if found is None or found.offer.how:  # closed in this loop: it depended on another seat that was lost
             continue
-        (_, _, number), track, run, _, offer = found
+        (_, _, number), track, run, offer = found.ref, found.track, found.run, found.offer
         pathway = d.policy.pinned.get(track.digest)
         step, service = pathway.step(run.step) if pathway else None, d.policy.services.get(offer.service)
         if pathway is None or step is None or service is None or track.outcome:

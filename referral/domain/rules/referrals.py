@@ -205,7 +205,7 @@ def _end(d: DecisionContext, actor: str, *, spare: bool) -> None:
     for offer in open_offers(d.case):
         found = find(d.case, offer.offer_id)
         if f"agency:{offer.agency}" == actor and offer.offer_id not in kept and found is not None and not found.offer.how:
-            ref, track, run, seat, _ = found
+            ref, track, run, seat = found.ref, found.track, found.run, found.seat
             d.close(offer, How.CANCELLED, "EXCLUDED", "actor-excluded", track)
             if offer is seat.next:
                 d.needs_person("transfer-failed", track, run.step)

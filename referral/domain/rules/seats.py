@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-from referral.domain.case import DECIDE, PLACE, RANK, Offer, Run, Seat, SeatRef, Track, find, offers_of
+from referral.domain.case import DECIDE, PLACE, RANK, FoundOffer, find, offers_of
 from referral.domain.events import How, OfferAccepted, OfferHeld, ResponseSubmitted
 from referral.domain.policy.procedure import Pathway, SeatRule, Step
 from referral.domain.rules.context import DecisionContext
@@ -85,14 +83,9 @@ def recall_decisions(d: DecisionContext, track_id: str, step_id: str, seat: int,
                         d.close(offer, How.CANCELLED, "NO_LONGER_HOLDER", "holder-changed", track)
 
 
-class LocatedOffer(Struct, frozen=True, gc=False):
-    """An offer located in its case, with its seat, step and rules."""
+class LocatedOffer(FoundOffer, frozen=True, gc=False):
+    """An offer located in its case, with its step and rules."""
 
-    ref: SeatRef
-    track: Track
-    run: Run
-    seat: Seat
-    offer: Offer
     pathway: Pathway
     step: Step
     rule: SeatRule
@@ -105,4 +98,5 @@ def locate(d: DecisionContext, offer_id: str) -> LocatedOffer | None:
     step = pathway.step(found.run.step) if found and pathway else None
     if found is None or pathway is None or step is None:
         return None
-    return LocatedOffer(*found, pathway, step, step.seats[found.ref[2]])
+    place = (found.ref, found.track, found.run, found.seat, found.offer)
+    return LocatedOffer(*place, pathway, step, step.seats[found.ref[2]])

@@ -87,11 +87,10 @@ def test_all_free_places_at_once_decide_as_those_that_are_wanted(monkeypatch: py
         looked += 1
         free = {service: facts.free[service] for service in places_wanted(case, cause, policy)}
         narrow = type(facts)(now=facts.now, engine=facts.engine, free=free)
-        again, _ = decided(case, cause, narrow, policy)
-        events, after = decided(case, cause, facts, policy)
-        assert [type(e) for e in again] == [type(e) for e in events]
-        assert [e.why for e in again] == [e.why for e in events]
-        return events, after
+        again, decision = decided(case, cause, narrow, policy), decided(case, cause, facts, policy)
+        assert [type(e) for e in again.events] == [type(e) for e in decision.events]
+        assert [e.why for e in again.events] == [e.why for e in decision.events]
+        return decision
 
     monkeypatch.setattr(simulate, "decided", twice)
     counted(loaded())

@@ -178,7 +178,7 @@ def help_on(made: World) -> None:
         opened = made.offered[offer.offer_id]
         if offer.state in ("OFFERED", "ACKNOWLEDGED") and opened.kind is not e.OfferKind.NOTIFY:
             code = f"DECIDE {opened.codes[0]}" if opened.codes else "ACCEPT"
-            made.tell(f"{found[2].step}.{found[0][2]}: {code}")
+            made.tell(f"{found.run.step}.{found.ref[2]}: {code}")
             return
 
 

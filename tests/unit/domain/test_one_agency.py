@@ -130,8 +130,8 @@ class OneAgency(Sends):
         for offer_id, service in {**self.taken, **{id: s for id, s in self.own.items() if id not in self.gave_up}}.items():
             found = find(self.case, offer_id)
             assert found is not None
-            assert not found[4].how or found[4].how == "COMPLETED" or service in serving, (
-                f"{self.agency} alone ended {service}: {found[4].how} {found[4].reason}"
+            assert not found.offer.how or found.offer.how == "COMPLETED" or service in serving, (
+                f"{self.agency} alone ended {service}: {found.offer.how} {found.offer.reason}"
             )
 
     @invariant()

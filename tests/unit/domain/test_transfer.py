@@ -62,7 +62,7 @@ def leaves(case: Case, event: Any) -> bool:
     if not isinstance(event, e.OfferClosed) or event.reason == "TRANSFERRED":
         return False
     found = find(case, event.offer_id)
-    return found is not None and found[4] is not found[3].next and RANK[found[4].state] >= RANK["ACCEPTED"]
+    return found is not None and found.offer is not found.seat.next and RANK[found.offer.state] >= RANK["ACCEPTED"]
 
 
 @settings(max_examples=120)

@@ -56,10 +56,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
             meta, source = log.say(cause.case_id, cause.body, cause.id, cause.id, "intake")
             cause = record_input(meta, cause.body, source)
         free = {service: facts.free[service] for service in places_wanted(case, cause, policy)}
-        events, after = decided(case, cause, structs.replace(facts, free=free, bundle=1), policy)
-        for index, event in enumerate(events):
+        decision = decided(case, cause, structs.replace(facts, free=free, bundle=1), policy)
+        for index, event in enumerate(decision.events):
             log.say(cause.case_id, event, derived(cause.id, index), cause.id, "routing")
-        return events, after
+        return decision
 
     monkeypatch.setattr(simulate, "decided", logged)
     world = World(LOADED, ONE)
