@@ -13,7 +13,7 @@ from referral.domain import events as e
 from referral.domain.case import Offer, find, next_due, open_offers
 from referral.domain.inputs import Due
 from referral.domain.policy.limits import MINUTE
-from tests.harness.line_promises import who_is_telephoned
+from tests.harness.two_cases.promises import who_is_telephoned
 from tests.stories.teller import POLICY as FOLDER
 from tests.stories.teller import World, policy
 

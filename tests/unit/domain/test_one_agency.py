@@ -12,8 +12,8 @@ from msgspec import structs as msgstructs
 from referral.domain import events as e
 from referral.domain.case import Case, Offer, find, open_offers, seats
 from referral.domain.policy.directory import Service
-from tests.harness.line_moves import AGREE, WORDS, Sends, chosen, traits
-from tests.harness.line_world import CASES, SHIPPED
+from tests.harness.two_cases.moves import AGREE, WORDS, Sends, chosen, traits
+from tests.harness.two_cases.world import CASES, SHIPPED
 
 CHILD = sorted(pathway.id for pathway in SHIPPED.current if not pathway.consent.needed)
 """The procedures that rest on a duty, and not on the person's agreement."""

@@ -10,9 +10,9 @@ from hypothesis.stateful import initialize, invariant
 from msgspec import structs as msgstructs
 
 from referral.domain import events as e
-from tests.harness.line_moves import AGREE, Moves, chosen, traits
-from tests.harness.line_promises import excluded_keeps_only_a_duty_that_waits, held_once, nothing_forbidden_is_asked
-from tests.harness.line_world import CASES, SHIPPED
+from tests.harness.two_cases.moves import AGREE, Moves, chosen, traits
+from tests.harness.two_cases.promises import excluded_keeps_only_a_duty_that_waits, held_once, nothing_forbidden_is_asked
+from tests.harness.two_cases.world import CASES, SHIPPED
 
 PLACES = sorted(id for id, service in SHIPPED.services.items() if service.places is not None)
 

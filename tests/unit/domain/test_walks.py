@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from referral.domain import events as e
-from tests.harness.line_moves import AGREE
-from tests.harness.line_world import CASES, SHIPPED
+from tests.harness.two_cases.moves import AGREE
+from tests.harness.two_cases.world import CASES, SHIPPED
 from tests.stories.teller import TRAITS
 from tests.unit.domain.test_properties import PLACES, Line
 

@@ -14,8 +14,8 @@ from hypothesis.stateful import initialize
 from referral.domain import events as e
 from referral.domain.policy import compile
 from referral.domain.policy.reading import vocabulary as words
-from tests.harness.line_moves import chosen, traits
-from tests.harness.line_world import SHIPPED
+from tests.harness.two_cases.moves import chosen, traits
+from tests.harness.two_cases.world import SHIPPED
 from tests.stories.teller import POLICY
 from tests.unit.domain.test_properties import PLACES, Line
 from tests.unit.domain.test_walks import Walk

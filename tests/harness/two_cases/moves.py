@@ -15,7 +15,7 @@ from referral.domain.case import next_due, open_offers, seats
 from referral.domain.inputs import Due, RecordLost
 from referral.domain.policy.limits import DAY, HOUR, MINUTE
 from tests.harness.erased import PLAIN
-from tests.harness.line_world import CASES, SHIPPED, Cases
+from tests.harness.two_cases.world import CASES, SHIPPED, Cases
 from tests.stories.teller import TRAITS
 
 chosen = st.integers(0, 10_000)

@@ -18,7 +18,7 @@ from referral.domain.decide import decide, decided, facts_for
 from referral.domain.evolve import fold
 from referral.domain.inputs import Due, Input, Source, made_input
 from referral.domain.policy import Policy
-from tests.harness.line_promises import kept
+from tests.harness.two_cases.promises import kept
 from tests.stories.teller import START, bytes_of, policy
 
 SHIPPED = policy()
