@@ -24,7 +24,7 @@ EACH = 520
 """Batches for each topic; the broker refuses about half of them."""
 TOGETHER = 20
 """Of these at once."""
-READY_S = 30.0
+READY_S = 5.0
 INGRESS = "ingress.school-drita"
 READERS: Mapping[str, tuple[str, ...]] = {
     "referral-intake": ("routing", "notifier"),

@@ -67,6 +67,16 @@ async def cleared(line: Stack) -> bool:
     return not await line.sql("SELECT * FROM routing.attempt")
 
 
+async def test_a_record_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
+    bad, good = await line.case(5), await line.case(5)
+    await line.write(bad, await line.value(bad, 1))
+    await line.write(good, await line.value(good, 1))
+    async with survivor(line, bad, deaths=attempts.LAST):
+        await until(said_by(line, good))
+    assert [r.key for r in await line.distinct(QUARANTINE)] == [b"routing/referral-intake/5/0"]
+    assert {m.case_id for m in await line.metas()} == {good}
+
+
 async def test_a_batch_that_cannot_be_decoded_and_kills_is_quarantined_unread_at_its_third_attempt(line: Stack) -> None:
     """Behind it stands a transaction's marker, which no reading one at a time may wait for."""
     good, topic = await line.case(5), line.settings.topic(IN)
