@@ -11,29 +11,17 @@ from msgspec import Struct, structs
 
 from referral.domain.case import Case, Offer, Run, seats
 from referral.domain.decide import decided, facts_for
-from referral.domain.events import Door, Facts, ReferralSubmitted, ResponseSubmitted, StepKind, Traits, Via, Word
+from referral.domain.events import Door, Facts, ReferralSubmitted, ResponseSubmitted, StepKind, Via, Word
 from referral.domain.inputs import Input, Source, derived
 from referral.domain.policy import Policy, compile
 from referral.wire import policy_digest, topics
+from tests.harness.made_child import CHILD
 
 FAMILY = "0b9f1d52-4f3a-5c1e-8a77-3f6f0c2e1d90"  # any fixed id: case ids are derived from it
 PLENTY = 1_000_000  # free places of every shelter: scarcity would end at a desk, which costs less than a decision
 LENGTH = 14  # inputs of one case: until shelter, guardian and risk are settled
 BLOCK = 500  # concurrent cases: a batch of 1000 contains each of them about twice
 DECLINES = 0.1
-TRAITS = Traits(
-    concern="trafficking",
-    age="child",
-    age_band="12-14",
-    sex="female",
-    found_in="prizren",
-    home="prizren",
-    urgency="urgent",
-    origin="domestic",
-    asylum="not-claimed",
-    languages=("sq",),
-    flags=(),
-)
 NEXT = {"OFFERED": Word.ACCEPT, "ACKNOWLEDGED": Word.ACCEPT, "ACCEPTED": Word.ARRIVE, "ARRIVED": Word.COMPLETE}
 
 
@@ -94,7 +82,7 @@ def _referral(dice: random.Random, case_id: str, now: int) -> ReferralSubmitted:
         agency="school-drita",
         door=Door.HTTP,
         opens=True,
-        traits=structs.replace(TRAITS, found_in=found_in, home=found_in),
+        traits=structs.replace(CHILD, found_in=found_in, home=found_in),
         sections=("identity", "narrative"),
         received_at=now,
     )

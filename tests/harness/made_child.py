@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from referral.domain.events import Instruction, InstructionGiven, Traits
+from msgspec.structs import replace
 
-CHILD = Traits(
-    concern="trafficking",
-    age="child",
-    age_band="12-14",
-    sex="female",
-    found_in="prizren",
-    home="prizren",
-    urgency="urgent",
-    origin="domestic",
-    asylum="not-claimed",
-    languages=("sq",),
-    flags=(),
-)
+from referral.analysis.reachability.classes import USUAL
+from referral.domain.events import Instruction, InstructionGiven
+
+CHILD = replace(USUAL, found_in="prizren", home="prizren")
 
 
 def ordered(word: Instruction, id: str, at: int = 1, by: str | None = None) -> InstructionGiven:

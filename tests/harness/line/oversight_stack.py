@@ -129,7 +129,7 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
 
 
 async def metrics(oversight: Program) -> list[str]:
-    """What it tells operators of itself and not of Python."""
+    """Metrics that describe oversight itself, not Python."""
     async with httpx.AsyncClient(timeout=30) as client:
         return [row for row in (await client.get(f"{oversight.inner}/metrics")).text.splitlines() if row.startswith("referral_")]
 

@@ -185,7 +185,7 @@ class Stack:
         return list(found.values())
 
     async def has(self, count: int, topic: str = OUT) -> bool:
-        """Whether a topic holds so many distinct records."""
+        """Return True when a topic holds so many distinct records."""
         return len(await self.distinct(topic)) >= count
 
     async def metas(self, topic: str = OUT) -> list[Meta]:

@@ -73,7 +73,7 @@ async def committed(kafka: str, group: str, topic: str) -> int | None:
 
 
 async def goes_on_at(kafka: str, group: str, topic: str, least: int) -> bool:
-    """Whether that place is this one or a later one."""
+    """Return True when that place is this one or a later one."""
     return (await committed(kafka, group, topic) or 0) >= least
 
 

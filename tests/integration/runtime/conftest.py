@@ -1,4 +1,4 @@
-"""What the tests of the loop share: a fresh stack for the tiny service."""
+"""Fixtures of the loop's tests: a fresh stack for the tiny service."""
 
 from __future__ import annotations
 

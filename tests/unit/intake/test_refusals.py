@@ -1,4 +1,4 @@
-"""What a sender reads when intake refuses a body: the status, code, place and hint of every refusal that needs no database.
+"""Refusals of intake as a sender reads them: the status, code, place and hint of every refusal that needs no database.
 
 The sentences are kept in golden/refusals.txt; `REFERRAL_UPDATE=1` writes it anew, to be read as a diff. That a door answers with them, and
 stores nothing, is tested once for each door in tests/integration/intake.
