@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
+from sqlalchemy import text
 
 from tests.faults.line import Line
 from tests.faults.load import Load
@@ -14,13 +15,12 @@ from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 OWNERS = "SELECT owner, pid FROM {s}.lease WHERE owner LIKE :like"
-# With a transaction number it has written: the first thing that a batch writes is its leases. So does who says that it lives, elsewhere.
-INSIDE = "SELECT state FROM pg_stat_activity WHERE pid = :pid AND backend_xid IS NOT NULL"
-
-# The server waits for its client: what the client had sent before it was stopped is done. A commit under way would still end by itself.
-WAITS = f"{INSIDE} AND state = 'idle in transaction' AND state_change < clock_timestamp() - interval '0.2 s'"
-
-FREE = "SELECT unit FROM {s}.lease WHERE owner LIKE :like FOR UPDATE SKIP LOCKED"
+# One transaction of the test holds every batch up where it stores its cases, or where it waits for places that such a batch has locked:
+# it has locked its leases by then.
+HOLD = "LOCK TABLE routing.case_state IN SHARE MODE"
+HELD_UP = "SELECT pid FROM pg_locks JOIN routing.lease USING (pid) WHERE NOT granted AND owner LIKE :like LIMIT 1"
+# The server waits for its client, inside a transaction that has written: nothing but the server can end it while the client is stopped.
+OPEN = "SELECT pid FROM pg_stat_activity WHERE pid = :pid AND wait_event = 'ClientRead' AND backend_xid IS NOT NULL"
 
 
 async def test_zombies_write_nothing_and_send_nothing_twice(line: Line) -> None:
@@ -51,27 +51,13 @@ async def test_zombies_write_nothing_and_send_nothing_twice(line: Line) -> None:
 
 
 async def stopped_inside_a_transaction(line: Line, name: str) -> int:
-    """SIGSTOP it until the database says that its transaction stays open; its backend's pid."""
-    service = name.partition("-")[0]
-
-    async def once() -> int | None:
-        owners = await line.rows(OWNERS.format(s=service), like=f"{name}-%")
-        for pid in {row.pid for row in owners}:
-            for _ in range(200):
-                if await line.rows(INSIDE, pid=pid):
-                    break
-            await line.stack[name].pause()
-            await asyncio.sleep(0)
-            while await line.rows(INSIDE, pid=pid):
-                if await line.rows(WAITS, pid=pid):
-                    if len(await line.rows(FREE.format(s=service), like=f"{name}-%")) < len(owners):
-                        return int(pid)  # a batch: it has locked its leases
-                    break
-                await asyncio.sleep(0.05)
-            await line.stack[name].resume()
-        return None
-
-    return await until(once, what=f"{name} is stopped inside a transaction")
+    """SIGSTOP an instance of routing between the first and the last statement of a batch; return its backend's pid."""
+    async with line.admin.begin() as hold:
+        await hold.execute(text(HOLD))
+        ((pid,),) = await until(lambda: line.rows(HELD_UP, like=f"{name}-%"), what=f"a batch of {name} is held up")
+        await line.stack[name].pause()
+    await until(lambda: line.rows(OPEN, pid=pid), what="its transaction stays open")
+    return int(pid)
 
 
 async def nobody(line: Line, names: tuple[str, ...]) -> bool:
