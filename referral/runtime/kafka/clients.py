@@ -153,12 +153,16 @@ async def differences(admin: AIOKafkaAdminClient, settings: Settings, cards: Map
 
 
 async def halt(reader: AIOKafkaConsumer) -> None:
-    """Stop a consumer. aiokafka lets the cancellation of its own fetch escape from `stop`, which would cancel the caller; suppress it."""
-    try:
-        async with asyncio.timeout(HALT):
-            await reader.stop()
-    except (Exception, asyncio.CancelledError):
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise  # the caller's own cancellation
-        await reader._client.close()
+    """Stop a consumer, or else close its connections. It never raises but for the caller's own cancellation.
+
+    aiokafka lets the cancellation of its own fetch, and of a connection that a first attempt was waiting for, escape from both.
+    """
+    for end in (reader.stop, reader._client.close):
+        try:
+            async with asyncio.timeout(HALT):
+                await end()
+            break
+        except (Exception, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the caller's own cancellation

@@ -28,6 +28,16 @@ async def test_a_fetch_that_waits_when_its_reader_stops_does_not_cancel_who_stop
     await reader._client.close()
 
 
+async def test_a_connection_that_a_first_attempt_gave_up_does_not_cancel_who_stops_the_reader(settings: Settings) -> None:
+    """On a busy machine `stop` may take longer than we wait for it; what it was waiting for is cancelled, and its second end meets that."""
+    reader = clients.consumer(settings)
+    await reader.start()
+    await reader.topics()
+    for connection in list(reader._client._conns.values()):
+        connection._closed_fut.cancel()
+    await clients.halt(reader)
+
+
 async def test_a_new_topic_that_a_busy_broker_does_not_show_yet_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     true, hidden = AIOKafkaAdminClient.describe_topics, [True] * 5
 
