@@ -22,6 +22,7 @@ from referral.domain.events import (
     ConsentChanged,
     Facts,
     InstructionGiven,
+    KnockAnswered,
     ReferralSubmitted,
     ReferralWithdrawn,
     ResponseSubmitted,
@@ -31,7 +32,7 @@ from referral.domain.events import (
 )
 from referral.domain.inputs import Due, Input, RecordLost
 from referral.domain.policy import ENGINE, Policy
-from referral.domain.rules.answers import answered
+from referral.domain.rules.answers import answered, knock_answered
 from referral.domain.rules.capacity import places_wanted
 from referral.domain.rules.context import DecisionContext
 from referral.domain.rules.instructions import instructed
@@ -105,6 +106,7 @@ HANDLERS: dict[type, Callable[[DecisionContext, Any], None]] = {
     ActorExcluded: actor_excluded,
     InstructionGiven: instructed,
     ReferralWithdrawn: withdrawn,
+    KnockAnswered: knock_answered,
     RungFailed: rung_failed,
     RungReached: rung_reached,
     Due: due,

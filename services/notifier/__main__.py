@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 
+from referral.channels.email import Email, relay
+from referral.channels.lane import Lane
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.notifier.channels.email import Email, relay
 from services.notifier.handle import Notifier
 from services.notifier.health import Watch
-from services.notifier.lane import Lane
 from services.notifier.metrics import Figures
 from services.notifier.send import Sender
 

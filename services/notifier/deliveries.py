@@ -16,10 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from referral.wire import topics
 from services.notifier import roster
 from services.notifier.blame import OURS
-from services.notifier.plan import GATHER_S, MANY, WINDOW_S, Question, State, wanted
-
-LEASE_SECONDS = 60
-"""Duration of a claim, by the database's true clock: two calls of a channel (lane.CALL_SECONDS) and the database's own time."""
+from services.notifier.pace import pace
+from services.notifier.plan import Question, State, wanted
 
 _CLAIM = text(
     # Claim a delivery whose sender died even if its question is closed: the message may have been sent, and the log must record that.
@@ -40,8 +38,8 @@ _CLAIM = text(
     " free AS (SELECT d.id, r.lapsed FROM delivery d JOIN ripe r USING (id) LEFT JOIN told t"
     " ON (t.person, t.channel, t.drill) = (r.person, r.channel, r.drill)"
     " WHERE d.state = 'WAITING' AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"  # another sender may have claimed it
-    " AND (r.lapsed OR r.thrown OR r.place + coalesce(t.messages, 0) <= :many"
-    " OR (r.place = 1 AND t.latest <= (SELECT now FROM clock) - :gather))"
+    " AND (r.lapsed OR r.thrown OR ((:gap = 0 OR (r.place = 1 AND coalesce(t.latest <= (SELECT now FROM clock) - :gap, true)))"
+    " AND (r.place + coalesce(t.messages, 0) <= :many OR (r.place = 1 AND t.latest <= (SELECT now FROM clock) - :gather))))"
     " ORDER BY r.due_at, r.id LIMIT :most FOR UPDATE OF d SKIP LOCKED),"
     " mine AS (UPDATE delivery d SET attempt = attempt + 1, lease_until = clock_timestamp() + make_interval(secs => :lease)"
     " FROM free WHERE d.id = free.id RETURNING d.*, free.lapsed)"
@@ -56,6 +54,10 @@ _CHECK = text(
     " EXISTS (SELECT FROM pause WHERE ended_at IS NULL) AS paused, runtime.clock() AS now"
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[])) AS w (id, attempt) JOIN delivery d USING (id, attempt)"
     " JOIN asked a ON a.id = d.asked WHERE d.state = 'WAITING'"
+)
+_NEXT = text(  # the next channel of whoever could not be reached by this one
+    "UPDATE delivery SET due_at = :now WHERE id = (SELECT id FROM delivery WHERE asked = :asked AND rung = :rung AND person = :person"
+    " AND state = 'WAITING' AND lease_until IS NULL AND due_at > :now ORDER BY due_at, id LIMIT 1)"
 )
 _SENT = text(
     "UPDATE delivery d SET lease_until = NULL, state = 'SENT', ended_at = :now, reason = NULL"
@@ -88,14 +90,15 @@ _ALARM = text(
 _GAUGES = text(
     "SELECT d.channel, count(*) AS waiting, runtime.clock() - min(d.planned_at) AS oldest,"
     " coalesce(runtime.clock() - min(d.planned_at) FILTER (WHERE d.attempt > 0), 0) AS tried"
-    " FROM delivery d JOIN asked a ON a.id = d.asked AND a.state = 'OPEN' AND a.rung = d.rung WHERE d.state = 'WAITING' GROUP BY d.channel"
+    " FROM delivery d JOIN asked a ON a.id = d.asked AND a.state = 'OPEN' AND a.rung = d.rung"
+    " WHERE d.state = 'WAITING' AND d.planned_at <= runtime.clock() AND (d.reason IS NULL OR d.reason = ANY(:ours)) GROUP BY d.channel"
 )
 _PAUSED = text("SELECT max(added_at) FROM pause WHERE ended_at IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One delivery that this sender holds for LEASE_SECONDS.
+    """One delivery that this sender holds until its lease ends.
 
     attempt: from 1; also the fence, because only the newest attempt may write a result. address: sealed; None after its removal.
     language: of the inbox account; None without an account. reason: of the last failed attempt; None before the first.
@@ -139,7 +142,7 @@ class DeliveryCheck:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Waiting deliveries of one channel.
+    """Waiting deliveries of one channel that are due: not those for which a person, and not our side, is the reason to wait.
 
     oldest: µs since the oldest was first due; retries do not make it younger.
     tried: the same for the oldest that failed an attempt or is in one; 0 if there is none.
@@ -158,14 +161,16 @@ class Backlog:
     paused: int | None = None
 
 
-async def claim(tx: AsyncConnection, channel: str, most: int, known: Sequence[str] | None = None) -> list[Claimed]:
+async def claim(tx: AsyncConnection, channel: str, most: int, lease: int, known: Sequence[str] | None = None) -> list[Claimed]:
     """Lease up to `most` deliveries of a channel that are due, wanted and not leased by another sender.
 
+    lease: duration of the claim by the database's true clock, s.
     known: the channels that have a lane; deliveries of all other channels are claimed too. None: claim this channel only.
-    For a person who received MANY messages, claim only the oldest delivery, once in GATHER_S: its message carries the others (`grouping`).
+    For a person who was told often, claim only the oldest delivery, at the channel's pace: its message carries the others (`grouping`).
     """
-    values = {"channel": channel, "strays": None if known is None else list(known), "most": most, "lease": LEASE_SECONDS}
-    values |= {"many": MANY, "window": WINDOW_S * 1_000_000, "gather": GATHER_S * 1_000_000}
+    limits = pace(channel)
+    values = {"channel": channel, "strays": None if known is None else list(known), "most": most, "lease": lease, "many": limits.many}
+    values |= {name: getattr(limits, name) * 1_000_000 for name in ("window", "gather", "gap")}
     return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
 
 
@@ -219,6 +224,11 @@ async def end(tx: AsyncConnection, claimed: Claimed, state: str, now: int, reaso
     return (await tx.execute(_END, values)).one_or_none() is not None
 
 
+async def next_channel(tx: AsyncConnection, claimed: Claimed, now: int) -> None:
+    """Make the next delivery to the same person for the same question due now: this one ended in vain. Call lock() first."""
+    await tx.execute(_NEXT, {"asked": claimed.asked, "rung": claimed.rung, "person": claimed.person, "now": now})
+
+
 async def lock(tx: AsyncConnection, asked: Iterable[str]) -> None:
     """Lock offers and tasks before their deliveries, in the same order as the handler."""
     if ids := sorted(asked):
@@ -241,5 +251,5 @@ async def exhausted(tx: AsyncConnection, claimed: Claimed) -> bool:
 
 async def backlog(tx: AsyncConnection) -> Backlog:
     """Return the waiting deliveries, for metrics and readiness."""
-    waiting = {row.channel: Waiting(row.waiting, row.oldest, row.tried) for row in await tx.execute(_GAUGES)}
+    waiting = {row.channel: Waiting(row.waiting, row.oldest, row.tried) for row in await tx.execute(_GAUGES, {"ours": list(OURS)})}
     return Backlog(waiting, (await tx.execute(_PAUSED)).scalar_one_or_none())

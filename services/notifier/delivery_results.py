@@ -10,7 +10,8 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from referral.domain.events import KnockFailed, KnockSent, RungFailed
+from referral.channels import Word
+from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent, RungFailed
 from referral.domain.inputs import derived
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.postgres import clock, queue
@@ -28,7 +29,8 @@ THROWN = "thrown-away"
 class Kind(Enum):
     """Result of an attempt.
 
-    SENT: a server took it. FAILED: a retry will not help. LATER: a retry may help. HELD: nothing was tried.
+    SENT: a server, or a person, took it. FAILED: a retry will not help. LATER: a retry may help. UNSURE: it may have left; retry later.
+    HELD: nothing was tried.
     UNWANTED: its question is no longer open. LEFT: its recipient is no longer on duty or may not be knocked; the handler must look for
     another.
     THROWN: an operator discarded it.
@@ -41,15 +43,17 @@ class Kind(Enum):
     UNWANTED = 5
     LEFT = 6
     THROWN = 7
+    UNSURE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one attempt. reason: a word of knock-reason."""
+    """The result of one attempt. reason: a word of knock-reason. word: what the person answered at once."""
 
     claimed: Claimed
     kind: Kind
     reason: str = ""
+    word: Word | None = None
 
 
 class Results:
@@ -66,20 +70,23 @@ class Results:
             # Before any delivery, in the handler's order: so no deadlock.
             await deliveries.lock(tx, {r.claimed.asked for r in results if r.kind not in (Kind.SENT, Kind.HELD)})
             done = await deliveries.sent(tx, [r.claimed for r in results if r.kind is Kind.SENT], now)
-            rows = [_row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
+            rows = [row(r.claimed, "sent", sent(r.claimed, now), keys) for r in results if r.claimed.id in done]
             carried = [c for r in results if r.claimed.id in done for c in await grouping.ride(tx, r.claimed, now)]
             keys |= await self._keys.load(tx, {c.claimed.case_id for c in carried} - set(keys)) if carried else {}
-            rows += [_row(c.claimed, "sent", sent(c.claimed, now), keys, c.own) for c in carried]
+            rows += [row(c.claimed, "sent", sent(c.claimed, now), keys, c.own) for c in carried]
+            words = {r.claimed.reference: r.word for r in results if r.claimed.id in done and r.word is not None}
+            told = [(r.claimed, "") for r in results if r.claimed.id in done] + [(c.claimed, c.own) for c in carried]
+            rows += [row(c, f"answered-{w}", answered(c, w, now), keys, own) for c, own in told if (w := words.get(c.reference))]
             for result in results:
-                rows += [_row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]
-            await queue.put_all(tx, [row for row in rows if row is not None])
+                rows += [row(result.claimed, name, event, keys) for name, event in await self._other(tx, result, now)]
+            await queue.put_all(tx, [made for made in rows if made is not None])
         self._figures.grouped(len(carried))
         for result in results:
             if result.claimed.id in done:
                 self._figures.sent(result.claimed.channel, (now - result.claimed.planned_at) / SECOND)
             elif result.kind is Kind.FAILED:
                 self._figures.failed(result.claimed.channel, result.reason)
-            elif result.kind is Kind.LATER:
+            elif result.kind in (Kind.LATER, Kind.UNSURE):
                 self._figures.put_off(result.claimed.channel, result.reason)
         return [None] * len(results)
 
@@ -89,12 +96,12 @@ class Results:
         match result.kind:
             case Kind.HELD:
                 await deliveries.release(tx, claimed)
-            case Kind.LATER if (gap := next_try(result.reason, claimed.attempt, claimed.reference)) is not None:
+            case Kind.LATER | Kind.UNSURE if (gap := _gap(result)) is not None:
                 if not await deliveries.again(tx, claimed, now, now + gap, result.reason):
                     return [("failed", failed(claimed, now, result.reason))]
-            case Kind.LATER | Kind.FAILED:
+            case Kind.LATER | Kind.UNSURE | Kind.FAILED:
                 if await deliveries.end(tx, claimed, "FAILED", now, result.reason):
-                    return [("failed", failed(claimed, now, result.reason)), *await _rung(tx, claimed, now)]
+                    return [("failed", failed(claimed, now, result.reason)), *await in_vain(tx, claimed, now)]
             case Kind.UNWANTED | Kind.LEFT:
                 if await deliveries.end(tx, claimed, "DROPPED", now, claimed.reason):
                     if result.kind is Kind.LEFT:
@@ -103,7 +110,7 @@ class Results:
             case Kind.THROWN:
                 before = replace(claimed, attempt=claimed.attempt - 1)
                 if await deliveries.end(tx, claimed, "DROPPED", now, THROWN):
-                    return [("failed", failed(before, now, THROWN)), *await _rung(tx, claimed, now)]
+                    return [("failed", failed(before, now, THROWN)), *await in_vain(tx, claimed, now)]
         return []
 
 
@@ -114,13 +121,20 @@ def _tried(claimed: Claimed, now: int) -> list[tuple[str, Struct]]:
     return [("failed", failed(before, now, reason))] if before.attempt and reason else []
 
 
-async def _rung(tx: AsyncConnection, claimed: Claimed, now: int) -> list[tuple[str, Struct]]:
+def _gap(result: Result) -> int | None:
+    """Return the wait before the next attempt, µs; None if there is none."""
+    return next_try(result.reason, result.claimed.attempt, result.claimed.reference, result.kind is Kind.UNSURE)
+
+
+async def in_vain(tx: AsyncConnection, claimed: Claimed, now: int) -> list[tuple[str, Struct]]:
+    """Go on after a delivery that reached nobody: with the person's next channel, or else report that the rung has failed."""
+    await deliveries.next_channel(tx, claimed, now)
     if not await deliveries.exhausted(tx, claimed):
         return []
     return [("rung-failed", RungFailed(offer_id=claimed.asked, rung=claimed.rung, reason="all-channels-failed", at=now))]
 
 
-def _row(claimed: Claimed, name: str, event: Struct, keys: Mapping[str, bytes], own: str = "") -> dict[str, Any] | None:
+def row(claimed: Claimed, name: str, event: Struct, keys: Mapping[str, bytes], own: str = "") -> dict[str, Any] | None:
     """Return a row of our queue; None if the case was erased, because nothing can be emitted about it.
 
     own: reference of a knock that another message carried.
@@ -142,6 +156,19 @@ def sent(claimed: Claimed, now: int) -> KnockSent:
         at=now,
         reference=claimed.reference,
     )
+
+
+def delivered(claimed: Claimed, now: int) -> KnockDelivered:
+    """Return the event for a message that has arrived on the handset."""
+    told = sent(claimed, now)
+    return KnockDelivered(**{name: getattr(told, name) for name in KnockDelivered.__struct_fields__})
+
+
+def answered(claimed: Claimed, word: Word, now: int) -> KnockAnswered:
+    """Return the event for an answer to a message."""
+    told = sent(claimed, now)
+    shared = {name: getattr(told, name) for name in KnockAnswered.__struct_fields__ if name != "word"}
+    return KnockAnswered(**shared, word=word.value)
 
 
 def failed(claimed: Claimed, now: int, reason: str) -> KnockFailed:

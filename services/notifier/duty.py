@@ -16,15 +16,36 @@ from referral.domain.rota import Single, Weekly
 SECOND = 1_000_000
 
 
+class Loudness(StrEnum):
+    """URGENT: at most two hours are left. NORMAL: at most a day, or no limit runs. QUIET: more than a day, or nothing is awaited."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One step of a person's own: at this loudness, use this channel after so many seconds."""
+
+    loudness: Loudness
+    channel: str
+    after: int
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of staff who can be knocked. account: id of the inbox account. channels: those with an address, confirmed or not."""
+    """A member of staff who can be knocked. account: id of the inbox account. channels: those with an address, confirmed or not.
+
+    rules: the person's own, by loudness.
+    """
 
     account: str
     agency: str
     rungs: tuple[str, ...]
     channels: tuple[str, ...]
     disabled: bool = False
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +81,7 @@ class Why(StrEnum):
 
     NOBODY = "nobody-on-duty"
     EXCLUDED = "all-excluded"
+    CANNOT = "all-cannot"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier import roster
 from services.notifier.deliveries import ASKED, Claimed, question
-from services.notifier.plan import MANY, WINDOW_S, wanted
+from services.notifier.pace import pace
+from services.notifier.plan import wanted
 
 _RIDERS = text(
     "WITH told AS (SELECT count(DISTINCT reference) AS messages FROM delivery WHERE person = :person AND channel = :channel"  # noqa: S608
     " AND drill = :drill AND state = 'SENT' AND ended_at > CAST(:now AS bigint) - :window)"
     f" SELECT d.id AS delivery, d.reference AS own, d.again, d.rung AS at_rung, {ASKED} FROM delivery d JOIN asked a ON a.id = d.asked"
     " WHERE d.person = :person AND d.channel = :channel AND d.drill = :drill AND d.state = 'WAITING' AND d.lease_until IS NULL"
-    " AND NOT d.thrown AND d.due_at <= :now AND a.state = 'OPEN' AND a.rung = d.rung AND (SELECT messages FROM told) >= :many"
+    " AND NOT d.thrown AND d.due_at <= :now AND a.state = 'OPEN' AND a.rung = d.rung AND (:apart OR (SELECT messages FROM told) >= :many)"
     " AND NOT EXISTS (SELECT FROM pause WHERE ended_at IS NULL) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
 )
 _RIDE = text("UPDATE delivery SET state = 'SENT', ended_at = :now, reason = NULL, reference = :reference WHERE id = ANY(:ids)")
@@ -39,13 +40,15 @@ async def ride(tx: AsyncConnection, leader: Claimed, now: int) -> list[Carried]:
 
     A question for which the person is not on duty keeps waiting: its own attempt looks for the people who are.
     """
+    limits = pace(leader.channel)
     values = {
         "person": leader.person,
         "channel": leader.channel,
         "drill": leader.drill,
         "now": now,
-        "window": WINDOW_S * 1_000_000,
-        "many": MANY,
+        "window": limits.window * 1_000_000,
+        "many": limits.many,
+        "apart": limits.gap > 0,
     }
     rows = (await tx.execute(_RIDERS, values)).all()
     if not rows:

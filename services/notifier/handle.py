@@ -7,11 +7,22 @@ from typing import ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from referral.domain.events import CaseChanged, CaseErased, CaseOpened, KnockFailed, KnockSent, RungFailed, RungReached, SectionWritten
+from referral.channels import Word
+from referral.domain.events import (
+    CaseChanged,
+    CaseErased,
+    CaseOpened,
+    KnockAnswered,
+    KnockFailed,
+    KnockSent,
+    RungFailed,
+    RungReached,
+    SectionWritten,
+)
 from referral.domain.inputs import Due, Input
 from referral.runtime.service import Batch, Outcome
 from services.notifier import roster, store, wakeup
-from services.notifier.plan import Plan, Question, State, exclude, excluded_staff, follow, plan, subject, waits_long, written
+from services.notifier.plan import Plan, Question, State, answer, exclude, excluded_staff, follow, plan, subject, waits_long, written
 
 FRESH = 10 * 1_000_000
 """µs. A decision older than this is not knocked for while it is read, because its answer may follow later in the topic: the case's alarm
@@ -108,8 +119,12 @@ def fold(board: Board, record: Input, now: int) -> None:
 
 
 def heard(outcome: Outcome, board: Board, record: Input, now: int) -> None:
-    """Emit RungReached when a message was sent after all, if RungFailed with reason AWAY was emitted before."""
+    """Apply what the sender, a provider or a person reports. Emit RungReached when a message was sent after all, if RungFailed with reason
+    AWAY was emitted before."""
     body = record.body
+    if isinstance(body, KnockAnswered) and body.person and (known := board.asked.get(body.offer_id or body.task_id or "")) is not None:
+        touch(board, answer(known, body.person, body.word == Word.LOOKS, now), record)
+        board.look[known.id] = record
     asked = board.asked.get(body.offer_id or "") if isinstance(body, KnockSent) else None
     if asked is not None and asked.away:
         touch(board, replace(asked, away=False), record)
@@ -134,7 +149,7 @@ async def silence(tx: AsyncConnection, board: Board, now: int) -> None:
 
 async def look(tx: AsyncConnection, board: Board, batch: Batch) -> list[Plan]:
     """Return the plans of this batch: one for each selected open question, after all inputs; none for erased cases."""
-    open_ = [a for i in board.look if (a := board.asked[i]).state is State.OPEN and a.case_id in batch.keys]
+    open_ = [a for i in board.look if (a := board.asked[i]).state is not State.CLOSED and a.case_id in batch.keys]
     if not open_:
         return []
     staff = await roster.load(tx, {a.agency for a in open_})
@@ -173,7 +188,7 @@ async def write(tx: AsyncConnection, board: Board, plans: list[Plan], now: int) 
     touched = [board.asked[i] for i in board.touched]
     await store.save(tx, touched)
     knocks = [k for planned in plans for k in planned.knocks]
-    await store.add(tx, knocks, now)
+    await store.add(tx, knocks)
     overtaken = await store.drop(tx, touched, now)
     if board.erased:
         await store.forget(tx, board.erased)

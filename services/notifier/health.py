@@ -11,15 +11,13 @@ from referral.runtime import observe
 from services.notifier import deliveries
 from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.metrics import Figures
-from services.notifier.plan import GATHER_S
+from services.notifier.pace import pace
 
 LOOK_SECONDS = 1.0
 SECOND = 1_000_000
 LATE_SECONDS = 30
 """Limit for a delivery that failed an attempt, since it was first due: beyond it the notifier is not ready, because its channel is away.
 Two attempts have failed by then (blame.RETRY_SECONDS), and a probe that polls readiness every 15 s notices within a minute."""
-SLOW_SECONDS = LATE_SECONDS + GATHER_S
-"""The same limit for any delivery, tried or not: the sender does not keep up. A knock that another message will carry waits GATHER_S."""
 
 
 class Watch:
@@ -50,7 +48,7 @@ class Watch:
         found = {}
         if self._now.paused is not None:
             found["knocks-paused"] = "no knock is sent; `referral duty show` displays the reason, `referral duty resume` resumes sending"
-        elif behind := {name: waiting for name, waiting in sorted(self._now.waiting.items()) if late(waiting)}:
+        elif behind := {name: waiting for name, waiting in sorted(self._now.waiting.items()) if late(name, waiting)}:
             backlog = ", ".join(
                 f"{name}: {waiting.count} messages wait, the oldest for {waiting.oldest // SECOND} s" for name, waiting in behind.items()
             )
@@ -58,6 +56,7 @@ class Watch:
         return found
 
 
-def late(waiting: Waiting) -> bool:
-    """Return whether deliveries of a channel have waited too long."""
-    return waiting.tried > LATE_SECONDS * SECOND or waiting.oldest > SLOW_SECONDS * SECOND
+def late(channel: str, waiting: Waiting) -> bool:
+    """Return whether deliveries of a channel have waited too long. A knock that another message will carry waits for the channel's pace."""
+    slow = LATE_SECONDS + max(pace(channel).gather, pace(channel).gap)
+    return waiting.tried > LATE_SECONDS * SECOND or waiting.oldest > slow * SECOND

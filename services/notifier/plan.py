@@ -26,13 +26,17 @@ from referral.domain.events import (
     Reach,
     SectionDisclosed,
 )
+from referral.domain.rules.answers import BY_HANDSET
 from referral.domain.rules.offers import CARRIED_OVER
-from services.notifier.duty import Duty, Person, Roster, able, at_desk, next_change, on_duty
+from services.notifier.duty import Duty, Person, Roster, Why, able, at_desk, next_change, on_duty
+from services.notifier.steps import steps
 
 REPEATS = 2
 """Knocks of an unanswered offer at one rung after the first (P): one for who did not hear, one for who forgot."""
 REPEAT_GAP = 2 * 60 * 1_000_000
 """µs, least time between two knocks of one rung: somebody who is on the way to the screen is not knocked again (P)."""
+LAST_CALL = 10 * 60 * 1_000_000
+"""µs before the limit of an offer that somebody has acknowledged or accepted: the last reminder (P)."""
 STAFF = "staff:"
 
 
@@ -53,6 +57,8 @@ class Question:
     failed: the last rung for which RungFailed was emitted.
     handover: when somebody new may come on duty; None if nobody does before the limit.
     away: RungFailed with reason AWAY was emitted, and no message was sent to anybody of the agency.
+    taken: somebody has acknowledged or accepted; a knock now only reminds.
+    cannot: accounts at this rung that have answered "I cannot".
     """
 
     id: str
@@ -72,6 +78,8 @@ class Question:
     failed: int = -1
     away: bool = False
     handover: int | None = None
+    taken: bool = False
+    cannot: tuple[str, ...] = ()
 
     @property
     def look_at(self) -> int | None:
@@ -81,7 +89,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """One message to one person by one channel. (asked, rung, again, person, channel) identifies it: it is sent once."""
+    """One message to one person by one channel. (asked, rung, again, person, channel) identifies it: it is sent once. at: its time."""
 
     asked: str
     case_id: str
@@ -91,6 +99,7 @@ class Knock:
     person: str
     channel: str
     drill: bool
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +133,16 @@ def follow(asked: Question | None, event: Struct, *, case_id: str, at: int, dril
         return asked
     match event:
         case OfferEscalated():
-            return replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at, failed=-1, handover=None)
+            anew = replace(asked, rung=event.rung, due=event.due, state=State.OPEN, next_at=at, failed=-1, handover=None)
+            return replace(anew, taken=False, cannot=())
         case OfferUnheard():
             return replace(asked, away=event.away)
         case OfferAcknowledged() | OfferAccepted() | OfferArrived() | OfferHeld():
-            return replace(asked, state=State.ANSWERED, next_at=None, handover=None)
+            weak = isinstance(event, OfferAcknowledged) and event.why.rule == BY_HANDSET
+            after = replace(asked, state=State.ANSWERED, due=event.due, taken=True, handover=None)
+            return replace(after, next_at=_reminder(event.due, at, weak))
+        case SectionDisclosed() if asked.taken:
+            return replace(asked, state=State.ANSWERED, next_at=_last_call(asked, at), handover=None)
         case SectionDisclosed():
             news = asked.state is State.OPEN and asked.due is None and asked.failed == asked.rung
             return replace(asked, state=State.ANSWERED, next_at=None, handover=None) if news else asked
@@ -146,7 +160,30 @@ def written(asked: Question, at: int) -> Question:
     """
     if asked.task or asked.state is not State.ANSWERED:
         return asked
-    return replace(asked, state=State.OPEN, next_at=at, due=None, failed=asked.rung)
+    return replace(asked, state=State.OPEN, next_at=at, due=None, failed=asked.rung, taken=False)
+
+
+def answer(asked: Question, person: str, looks: bool, at: int) -> Question:
+    """Return the question after an answer from a handset. "I look" ends the knocking; after "I cannot" others are looked for at once.
+
+    Routing decides what an answer of the first kind means for the offer, and its event follows.
+    """
+    if asked.state is not State.OPEN or asked.taken:
+        return asked
+    if looks:
+        return replace(asked, state=State.ANSWERED, next_at=None, handover=None)
+    return replace(asked, cannot=tuple(sorted({*asked.cannot, person})), handover=at)
+
+
+def _reminder(due: int | None, at: int, weak: bool) -> int | None:
+    """Return when to remind of what somebody has taken: at half of the time that is left, at a third after an answer from a handset."""
+    return None if due is None else at + max(REPEAT_GAP, (due - at) // (3 if weak else 2)) if due - at > REPEAT_GAP else None
+
+
+def _last_call(asked: Question, at: int) -> int | None:
+    """Return the time of the last reminder; None if it has passed."""
+    last = None if asked.due is None else asked.due - LAST_CALL
+    return last if last is not None and last > at else None
 
 
 def exclude(asked: Question, accounts: tuple[str, ...]) -> Question:
@@ -164,8 +201,8 @@ def plan(asked: Question, roster: Roster, now: int, told: frozenset[str] = froze
 
     told: people who were knocked, or have a knock waiting, at this rung. Nothing is due for a question that is answered, closed, or early.
     """
-    if asked.state is State.OPEN and asked.next_at is not None and asked.next_at <= now:
-        return _round(asked, roster, now)
+    if asked.next_at is not None and asked.next_at <= now and asked.state is not State.CLOSED:
+        return _round(replace(asked, state=State.OPEN), roster, now)
     if asked.state is State.OPEN and asked.handover is not None and asked.handover <= now:
         return _relief(asked, roster, now, told)
     return Plan(asked)
@@ -182,9 +219,9 @@ def _round(asked: Question, roster: Roster, now: int) -> Plan:
         return Plan(replace(asked, next_at=None))  # the agency's own system polls; else the limit expires
     duty = _duty(asked, roster, now)
     again = _done(asked) - 1 if asked.task else _done(asked)
-    knocks, mute = _knocks(asked, again, duty.people)
+    knocks, mute = _knocks(asked, again, duty.people, now)
     if not knocks:
-        return _fails(asked, duty, mute)
+        return Plan(replace(asked, next_at=None)) if asked.taken else _fails(asked, duty, mute)
     after = asked if asked.task else replace(asked, rounds=_bump(asked.rounds, asked.rung))
     after = replace(after, next_at=_repeat(asked, again, now))
     return Plan(replace(after, handover=_handover(after, roster, now)), knocks, None, mute)
@@ -198,19 +235,19 @@ def _relief(asked: Question, roster: Roster, now: int, told: frozenset[str]) -> 
     if _done(asked) == 0:  # this rung was never knocked: it failed, or has no people
         return Plan(replace(asked, handover=None))
     duty = _duty(asked, roster, now)
-    knocks, mute = _knocks(asked, _done(asked) - 1, tuple(p for p in duty.people if p.account not in told))
+    knocks, mute = _knocks(asked, _done(asked) - 1, tuple(p for p in duty.people if p.account not in told), now)
     after = replace(asked, handover=_handover(asked, roster, now))
-    if knocks or told & able(roster, asked.agency, now) - set(asked.skip):
+    if knocks or told & able(roster, asked.agency, now) - {*asked.skip, *asked.cannot}:
         return Plan(after, knocks, None, mute)
     return _fails(after, duty, mute)
 
 
-def _knocks(asked: Question, again: int, people: tuple[Person, ...]) -> tuple[tuple[Knock, ...], tuple[Person, ...]]:
-    """Return one knock per person and channel, and the people without any channel."""
+def _knocks(asked: Question, again: int, people: tuple[Person, ...], now: int) -> tuple[tuple[Knock, ...], tuple[Person, ...]]:
+    """Return the knocks of each person, one per channel, and the people without any channel."""
     knocks = (
-        Knock(asked.id, asked.case_id, asked.task, asked.rung, again, person.account, channel, asked.drill)
+        Knock(asked.id, asked.case_id, asked.task, asked.rung, again, person.account, channel, asked.drill, at)
         for person in people
-        for channel in person.channels
+        for channel, at in steps(person.channels, person.rules, asked.due, now, asked.once)
     )
     return tuple(knocks), tuple(p for p in people if not p.channels)
 
@@ -232,7 +269,7 @@ def _handover(asked: Question, roster: Roster, now: int) -> int | None:
 
 def waits_long(asked: Question, now: int) -> bool:
     """Return whether an offer with a running limit is due for a repeat: by now somebody must have been reached, or the fault is ours."""
-    again = not (asked.task or asked.once or asked.away) and asked.state is State.OPEN and _done(asked) > 0
+    again = not (asked.task or asked.once or asked.away or asked.taken) and asked.state is State.OPEN and _done(asked) > 0
     return again and asked.due is not None and asked.next_at is not None and asked.next_at <= now
 
 
@@ -265,9 +302,11 @@ def _needed(asked: Question | None, event: NeedsPerson, case_id: str, at: int, d
 def _duty(asked: Question, roster: Roster, now: int) -> Duty:
     """Return the people on duty. A task escalates by naming another desk, an offer by the ladder of its agency."""
     skip = frozenset(asked.skip)
-    if asked.task:
-        return at_desk(roster, asked.agency, now, skip)
-    return on_duty(roster, asked.agency, _name(asked), now, skip)
+    duty = at_desk(roster, asked.agency, now, skip) if asked.task else on_duty(roster, asked.agency, _name(asked), now, skip)
+    able_to = tuple(p for p in duty.people if p.account not in asked.cannot)
+    if duty.people and not able_to:
+        return Duty((), Why.CANNOT)
+    return Duty(able_to, duty.why)
 
 
 def _name(asked: Question) -> str:
@@ -290,16 +329,9 @@ def _repeat(asked: Question, again: int, now: int) -> int | None:
 
     Repeats divide the time to the limit evenly: at a third and two thirds of the time to acknowledge, whatever its length.
     """
+    if asked.taken:
+        return _last_call(asked, now)
     if asked.task or asked.once or asked.due is None or again >= REPEATS:
         return None
     at = now + max(REPEAT_GAP, (asked.due - now) // (REPEATS + 1 - again))
     return at if at < asked.due else None
-
-
-MANY = 5
-"""Messages to one person by one channel within WINDOW_S that are sent singly (P): more messages wake nobody any better."""
-WINDOW_S = 600
-"""Seconds for which a message counts (P)."""
-GATHER_S = 60
-"""Seconds between two messages to a person who had MANY (P): each carries everything that waits. Far below the shortest limit to
-acknowledge."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain.rota import Single, Weekly
 from referral.runtime.postgres import advisory_locks
-from services.notifier.duty import Absence, Person, Roster, Shift
+from services.notifier.duty import Absence, Loudness, Person, Roster, Rule, Shift
 
 _HELD = "added_at <= coalesce(:at, added_at) AND (ended_at IS NULL OR ended_at > :at)"
 """A row holds from the moment it was added until it was ended; :at is null for the rows that hold now."""
@@ -18,6 +18,7 @@ _PEOPLE = text(
     f" AND {_HELD.replace('added_at', 'c.added_at').replace('ended_at', 'c.ended_at')} ORDER BY channel) AS channels"
     f" FROM person p WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY account"
 )
+_RULES = text(f"SELECT account, loudness, channel, after FROM rule WHERE account = ANY(:accounts) AND {_HELD} ORDER BY after, channel")  # noqa: S608
 _WEEKLY = text(
     "SELECT account, agency, rung, weekday, start_minute, end_minute, since, until FROM weekly"  # noqa: S608 - the words above
     f" WHERE agency = ANY(:agencies) AND {_HELD} ORDER BY id"
@@ -37,7 +38,11 @@ async def share(tx: AsyncConnection) -> None:
 async def load(tx: AsyncConnection, agencies: Iterable[str], at: int | None = None) -> Roster:
     """Return all people, shifts and absences of these agencies. at: as recorded at that instant, µs UTC; None is now."""
     names = {"agencies": sorted(set(agencies)), "at": at}
-    people = [Person(r.account, r.agency, tuple(r.rungs), tuple(r.channels), r.disabled) for r in await tx.execute(_PEOPLE, names)]
+    staff = (await tx.execute(_PEOPLE, names)).all()
+    rules: dict[str, list[Rule]] = {}
+    for row in await tx.execute(_RULES, {"accounts": [r.account for r in staff], "at": at}) if staff else ():
+        rules.setdefault(row.account, []).append(Rule(Loudness(row.loudness), row.channel, row.after))
+    people = [Person(r.account, r.agency, tuple(r.rungs), tuple(r.channels), r.disabled, tuple(rules.get(r.account, ()))) for r in staff]
     shifts = [Shift(account, agency, rung, Weekly(*time)) for account, agency, rung, *time in await tx.execute(_WEEKLY, names)]
     shifts += [Shift(account, agency, rung, Single(*time)) for account, agency, rung, *time in await tx.execute(_SINGLE, names)]
     absent = await tx.execute(_ABSENCES, {"accounts": [p.account for p in people], "at": at})

@@ -11,17 +11,18 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from referral.channels import Outgoing, Refused, Unreached, Unsure, Word
+from referral.channels.lane import Lane, Line
+from referral.channels.message import OTHERWISE
 from referral.errors import Malformed
 from referral.runtime import observe
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from referral.runtime.postgres.group_commit import Together
 from services.notifier import deliveries, wakeup
-from services.notifier.channels import Refused, Unreached
+from services.notifier.answers import code
 from services.notifier.deliveries import Claimed, DeliveryCheck
 from services.notifier.delivery_results import Kind, Result, Results
-from services.notifier.lane import Lane, Line
-from services.notifier.message import OTHERWISE, compose
 from services.notifier.metrics import Figures
 from services.notifier.wakeup import Bell
 
@@ -36,15 +37,13 @@ STOP_SECONDS = 8
 
 
 class Sender:
-    """Sender of all channels; runs until cancelled. lanes: by channel, each with lines of its own. inbox: address of the sign-in page.
+    """Sender of all channels; runs until cancelled.
 
-    ValueError: two calls of a channel may take longer than a delivery's lease.
+    lanes: by channel, each with lines of its own. inbox: address of the sign-in page. answer: address of the page for answers, or empty.
     """
 
-    def __init__(self, engine: AsyncEngine, keys: Keys, lanes: Mapping[str, Lane], inbox: str, figures: Figures) -> None:
-        if late := [name for name, lane in lanes.items() if 2 * lane.seconds >= deliveries.LEASE_SECONDS]:
-            raise ValueError(f"{', '.join(late)}: a lease ends before a message of this channel must")
-        self._engine, self._inbox = engine, inbox
+    def __init__(self, engine: AsyncEngine, keys: Keys, lanes: Mapping[str, Lane], inbox: str, figures: Figures, answer: str = "") -> None:
+        self._engine, self._keys, self._inbox, self._answer = engine, keys, inbox, answer
         self._contacts = keys.box(CONTACT_BOX)
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._check_batched = Together(self._check_now)
@@ -93,7 +92,7 @@ class Sender:
         try:
             async with self._engine.begin() as tx:
                 strays = [*self._lanes] if channel == next(iter(self._lanes)) else None  # the first lane ends deliveries without a lane
-                return await deliveries.claim(tx, channel, most, strays)
+                return await deliveries.claim(tx, channel, most, self._lanes[channel].lease, strays)
         except Exception as error:
             observe.log().warning("claim failed", kind=type(error).__name__)
             await asyncio.sleep(1)
@@ -134,13 +133,24 @@ class Sender:
                 return None
             if (end := _end(check)) is not None:
                 return await self._record(claimed, end)
-            message = compose(claimed.language or OTHERWISE, claimed.reference, self._inbox, claimed.drill)
-            await line.send(address, message, claimed.reference, check.now)
+            handed = await line.send(self._outgoing(claimed, address, check.now))
         except Refused as refused:
             return await self._record(claimed, Kind.FAILED, str(refused))
         except Unreached as away:
-            return await self._record(claimed, Kind.LATER, str(away))
-        return await self._record(claimed, Kind.SENT)
+            return await self._record(claimed, Kind.UNSURE if isinstance(away, Unsure) else Kind.LATER, str(away))
+        return await self._record(claimed, Kind.SENT, word=handed.word)
+
+    def _outgoing(self, claimed: Claimed, address: str, now: int) -> Outgoing:
+        return Outgoing(
+            address=address,
+            reference=claimed.reference,
+            code=code(self._keys, claimed.reference),
+            language=claimed.language or OTHERWISE,
+            drill=claimed.drill,
+            inbox=self._inbox,
+            answer=self._answer,
+            at=now,
+        )
 
     def _address(self, claimed: Claimed) -> str | None:
         if claimed.address is None:
@@ -154,11 +164,11 @@ class Sender:
         async with self._reading.connect() as tx:
             return await deliveries.check(tx, claimed)
 
-    async def _record(self, claimed: Claimed, kind: Kind, reason: str = "") -> None:
+    async def _record(self, claimed: Claimed, kind: Kind, reason: str = "", word: Word | None = None) -> None:
         """Write the result, across short absences of the database: without it, a sent message would be sent once more."""
         for pause in (*RECORD_SECONDS, None):
             try:
-                await self._write_batched(Result(claimed, kind, reason))
+                await self._write_batched(Result(claimed, kind, reason, word))
                 return
             except Exception as error:
                 if pause is None:

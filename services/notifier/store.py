@@ -18,14 +18,16 @@ _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state
 _SAVE = text(
     f"INSERT INTO asked ({_FIELDS}) SELECT {_FIELDS} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"  # noqa: S608 - field names
     " (id text, case_id text, task boolean, agency text, ladder text[], rung integer, drill boolean, once boolean, system boolean,"
-    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint, away boolean)"
+    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint, away boolean,"
+    " taken boolean, cannot text[])"
     " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
     " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed,"
-    " handover = excluded.handover, away = excluded.away WHERE asked.state <> 'CLOSED'"
+    " handover = excluded.handover, away = excluded.away, taken = excluded.taken, cannot = excluded.cannot WHERE asked.state <> 'CLOSED'"
 )
 _KNOCKS = (
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"
-    " (asked text, case_id text, task boolean, rung integer, again integer, person text, channel text, drill boolean)"
+    " (asked text, case_id text, task boolean, rung integer, again integer, person text, channel text, drill boolean,"
+    " at bigint)"
 )
 # A knock that was dropped because its recipient went off duty is planned again at the return, under a new id, so that no late result of
 # the old one can end it.
@@ -35,7 +37,7 @@ _MAKE_ROOM = text(
 )
 _ADD = text(
     "INSERT INTO delivery (asked, case_id, task, rung, again, person, channel, drill, planned_at, due_at)"  # noqa: S608 - the words above
-    f" SELECT r.*, :now, :now {_KNOCKS}"
+    f" SELECT r.asked, r.case_id, r.task, r.rung, r.again, r.person, r.channel, r.drill, r.at, r.at {_KNOCKS}"
     " WHERE NOT EXISTS (SELECT FROM delivery d WHERE (d.asked, d.rung, d.person, d.channel) = (r.asked, r.rung, r.person, r.channel)"
     " AND d.state = 'WAITING' AND (d.reason IS NOT NULL OR EXISTS (SELECT FROM pause WHERE ended_at IS NULL)))"
     " ON CONFLICT (asked, rung, again, person, channel) DO NOTHING"
@@ -89,14 +91,14 @@ async def save(tx: AsyncConnection, asked: Iterable[Question]) -> None:
         await tx.execute(_SAVE, {"rows": _json(rows)})
 
 
-async def add(tx: AsyncConnection, knocks: Iterable[Knock], now: int) -> None:
+async def add(tx: AsyncConnection, knocks: Iterable[Knock]) -> None:
     """Plan deliveries. A delivery that is planned or sent already stays as it is.
 
     No repeat is planned beside a delivery that failed an attempt and waits.
     """
     if rows := list(knocks):
         await tx.execute(_MAKE_ROOM, {"rows": _json(rows)})
-        await tx.execute(_ADD, {"rows": _json(rows), "now": now})
+        await tx.execute(_ADD, {"rows": _json(rows)})
 
 
 async def told(tx: AsyncConnection, asked: Iterable[str]) -> dict[str, frozenset[str]]:

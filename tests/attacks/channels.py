@@ -9,15 +9,15 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from referral.channels import Refused, Unreached
+from referral.channels.email import Email, Relay, relay
+from referral.channels.lane import Lane, Line
+from referral.channels.message import Message
 from referral.cli.admin import ladder
 from referral.errors import Rejected
 from referral.runtime.settings import CHECKOUT, Settings
-from services.notifier.channels import Refused, Unreached
-from services.notifier.channels.email import Email, Relay, relay
 from services.notifier.deliveries import Backlog, Waiting
 from services.notifier.health import Watch
-from services.notifier.lane import Lane, Line
-from services.notifier.message import Message
 from services.notifier.metrics import Figures
 from tests.attacks.ground import Attack, Noticed
 

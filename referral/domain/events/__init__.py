@@ -22,6 +22,8 @@ from referral.domain.events.referral_intake import TraitsChanged
 from referral.domain.events.referral_intake import Via
 from referral.domain.events.referral_intake import Word
 from referral.domain.events.referral_keys import CaseKey
+from referral.domain.events.referral_notification import KnockAnswered
+from referral.domain.events.referral_notification import KnockDelivered
 from referral.domain.events.referral_notification import KnockFailed
 from referral.domain.events.referral_notification import KnockSent
 from referral.domain.events.referral_notification import RosterChanged
@@ -92,6 +94,8 @@ EVENTS = {
     FigureReleased.TYPE: FigureReleased,
     InputIgnored.TYPE: InputIgnored,
     InstructionGiven.TYPE: InstructionGiven,
+    KnockAnswered.TYPE: KnockAnswered,
+    KnockDelivered.TYPE: KnockDelivered,
     KnockFailed.TYPE: KnockFailed,
     KnockSent.TYPE: KnockSent,
     NeedsPerson.TYPE: NeedsPerson,
@@ -153,6 +157,8 @@ __all__ = [
     "InputIgnored",
     "Instruction",
     "InstructionGiven",
+    "KnockAnswered",
+    "KnockDelivered",
     "KnockFailed",
     "KnockSent",
     "Leaf",

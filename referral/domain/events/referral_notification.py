@@ -8,6 +8,56 @@ from referral.domain.events.shared import RosterRow
 from referral.domain.value import Value
 
 
+class KnockAnswered(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person has answered a message by a key, a reply or the page that needs the digits of the message. It never does more than acknowledge."""
+
+    TYPE: ClassVar[str] = "knock-answered.v1"
+    TOPIC: ClassVar[str] = "referral-notification"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "task_id", "person", "reference",)
+
+    offer_id: str | None = None
+    """The offer; null for a desk's task."""
+    task_id: str | None = None
+    """The desk's task; null for an offer."""
+    rung: int
+    """Rung."""
+    person: str | None = None
+    """Pseudonymous id of the person knocked."""
+    channel: str
+    """email, phone …"""
+    word: str
+    """LOOKS: I look at it. CANNOT: I cannot."""
+    at: int
+    """When."""
+    reference: str
+    """Reference of the message that was answered."""
+
+
+class KnockDelivered(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider reports that a message has arrived on the handset. It says nothing about a person."""
+
+    TYPE: ClassVar[str] = "knock-delivered.v1"
+    TOPIC: ClassVar[str] = "referral-notification"
+    IDS: ClassVar[tuple[str, ...]] = ("offer_id", "task_id", "person", "reference",)
+
+    offer_id: str | None = None
+    """The offer; null for a desk's task."""
+    task_id: str | None = None
+    """The desk's task; null for an offer."""
+    rung: int
+    """Rung."""
+    person: str | None = None
+    """Pseudonymous id of the person knocked."""
+    channel: str
+    """email, phone …"""
+    again: int
+    """0 for the first knock at this rung, then the count of repeats; (offer or task, rung, person, channel, again) is sent once."""
+    at: int
+    """When."""
+    reference: str
+    """Reference of the message that arrived."""
+
+
 class KnockFailed(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One channel could not reach one person."""
 

@@ -12,6 +12,7 @@ from referral.domain.events import (
     Decided,
     DecisionRecorded,
     How,
+    KnockAnswered,
     OfferAcknowledged,
     OfferArrived,
     OfferHeld,
@@ -42,6 +43,33 @@ def answered(d: DecisionContext, body: ResponseSubmitted) -> None:
     if offer in at.seat.kept:
         return regained(d, at, body) if body.word is Word.ACCEPT else d.ignore("REPEATED", body.offer_id)
     return WORDS.get(body.word, _not_now)(d, at, body)
+
+
+LOOKS = "LOOKS"
+"""Word of a KnockAnswered: I look at it."""
+BY_HANDSET = "knock-answered"
+"""Rule of an acknowledgement from a handset. It proves that somebody is awake, not that the offer was read: the notifier reminds sooner."""
+
+
+def knock_answered(d: DecisionContext, body: KnockAnswered) -> None:
+    """Handle an answer to a message. It acknowledges an offer, and does nothing else: neither ends, accepts nor declines anything.
+
+    A notice is completed by reading it, so that an answer from a handset does not count. "I cannot" is the notifier's: it asks others.
+    """
+    at = locate(d, body.offer_id) if body.offer_id else None
+    if body.word != LOOKS or body.offer_id is None:
+        return d.ignore("NOTHING_CHANGED")
+    if at is None:
+        return d.ignore("UNKNOWN_OFFER", body.offer_id)
+    if f"agency:{at.offer.agency}" in d.case.excluded or f"staff:{body.person}" in d.case.excluded:
+        return d.ignore("EXCLUDED", body.offer_id)
+    if at.offer.how or at.offer in at.seat.kept or at.step.kind is NOTIFY:
+        return d.ignore("NOT_NOW", body.offer_id)
+    if at.offer.state != "OFFERED":
+        return d.ignore("REPEATED", body.offer_id)
+    due, what = limit_after(d, at.step, "ACKNOWLEDGED")
+    d.emit(OfferAcknowledged(why=d.why(BY_HANDSET, at.track), offer_id=body.offer_id, by=body.person, due=due, due_what=what))
+    return call_on(d, body.offer_id)
 
 
 def _not_now(d: DecisionContext, at: LocatedOffer, body: ResponseSubmitted) -> None:

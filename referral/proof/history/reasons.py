@@ -14,6 +14,7 @@ RULES = {
     "call": "it is reached by telephone: the desk calls and writes down the answer",
     "carried-over": "taken before under another procedure, and kept",
     "channels-away": "our messages do not arrive; nobody there knows of it, and nothing is held against them",
+    "knock-answered": "somebody answered a message from the handset: a sign that a person is awake, and no more",
     "channels-back": "our messages arrive again, and somebody there knows of it",
     "close-when": "what ends the procedure has happened",
     "complete-missed": "not completed in time",

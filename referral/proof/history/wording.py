@@ -240,6 +240,8 @@ WORDINGS: dict[type, Any] = {
     e.CaseRaised: lambda b, _: f"raises a case of its own, {short(b.new_case_id)}: {b.pathway} ({b.about})",
     e.KnockSent: lambda b, n: f"knock by {b.channel}: {_knock(b, n)}, reference {short(b.reference)}",
     e.KnockFailed: lambda b, n: f"knock by {b.channel} failed: {_knock(b, n)}, {b.reason}, tried {b.attempts} times",
+    e.KnockDelivered: lambda b, n: f"the message has arrived by {b.channel}: {_knock(b, n)}, reference {short(b.reference)}",
+    e.KnockAnswered: lambda b, n: f"answered by {b.channel}, {ANSWERS.get(b.word, b.word)}: {_knock(b, n)}, reference {short(b.reference)}",
     e.RungFailed: lambda b, n: f"nobody could be reached: {_knock(b, n)}, {b.reason}",
     e.RosterChanged: _roster,
     e.RungReached: lambda b, n: f"somebody could be reached after all: {_knock(b, n)}",

@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from referral.channels.email import Email, Relay
+from referral.channels.lane import Lane
 from referral.cli.admin import roster, roster_log
 from referral.domain.events import EVENTS, OfferKind, OfferOpened, Reach, Why
 from referral.domain.inputs import Due, Input, Source
@@ -24,9 +26,7 @@ from referral.runtime.postgres import clock, database, queue
 from referral.runtime.service import Batch, Outcome
 from referral.runtime.settings import Settings
 from referral.wire import codec
-from services.notifier.channels.email import Email, Relay
 from services.notifier.handle import Notifier
-from services.notifier.lane import Lane
 from services.notifier.metrics import Figures
 from services.notifier.send import Sender
 

@@ -15,15 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from referral.channels import Refused, Unreached, email
+from referral.channels.email import Email, Relay
+from referral.channels.message import compose
 from referral.errors import Rejected
-from services.notifier.channels import Refused, Unreached, email
-from services.notifier.channels.email import Email, Relay
-from services.notifier.message import compose
 from tests.harness import smtp
 
 ADDRESS = "marker.officer@police.example"
 REFERENCE = "3f0a91bc-0000-4000-8000-000000000000"
-MESSAGE = compose("sq", REFERENCE, "https://inbox.example/", False)
+OUT = Outgoing("", REFERENCE, "4711", "sq", False, "https://inbox.example/", at=AT)
 AT = 1_764_000_000_000_000
 
 
@@ -33,7 +33,7 @@ def channel(port: int, tls: bool | None = None) -> Email:
 
 async def knock(line: Email, address: str = ADDRESS) -> None:
     await line.open()
-    await line.send(address, MESSAGE, REFERENCE, AT)
+    await line.send(replace(OUT, address=address))
 
 
 async def test_a_message_arrives_as_it_was_written_and_the_line_is_kept() -> None:

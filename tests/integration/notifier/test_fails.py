@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from referral.channels import email
 from referral.cli.admin import roster
 from referral.domain.events import CaseChanged, KnockFailed, KnockSent, OfferAcknowledged, OfferEscalated, RungFailed, RungReached
 from services.notifier import blame
-from services.notifier.channels import email
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending
 from tests.harness.waiting import until

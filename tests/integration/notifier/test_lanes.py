@@ -7,15 +7,15 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from referral.channels import Unreached, lane
+from referral.channels.email import Email, Relay
+from referral.channels.lane import Lane, Line
+from referral.channels.message import Message
 from referral.domain.events import KnockSent
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
-from services.notifier import lane, send
-from services.notifier.channels import Unreached
-from services.notifier.channels.email import Email, Relay
+from services.notifier import send
 from services.notifier.deliveries import LEASE_SECONDS
 from services.notifier.health import LOOK_SECONDS, Watch
-from services.notifier.lane import Lane, Line
-from services.notifier.message import Message
 from services.notifier.metrics import Figures
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import Stack, ended, of, opened, sending

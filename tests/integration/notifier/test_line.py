@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from referral.channels.lane import LINES
 from referral.cli.admin import roster
 from referral.domain.events import OfferAcknowledged, RungFailed
 from referral.runtime.settings import Settings
 from referral.wire import codec, seal
-from services.notifier.lane import LINES
 from tests.harness import smtp
 from tests.harness.line import runtime_stack
 from tests.harness.line.notifier_stack import WHY, opened

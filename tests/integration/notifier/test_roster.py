@@ -19,6 +19,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from referral import cli
+from referral.channels.email import Relay, relay
+from referral.channels.message import compose
 from referral.cli.admin import doctor_checks, roster
 from referral.cli.admin.doctor_probe import Vitals
 from referral.domain.events import RosterChanged
@@ -30,11 +32,9 @@ from services.intake.accounts import store
 from services.notifier import migrations
 from services.notifier import roster as reading
 from services.notifier.blame import FIRST_SECONDS, SECOND
-from services.notifier.channels.email import Relay, relay
 from services.notifier.duty import Person, Roster, Shift, on_duty
 from services.notifier.health import SLOW_SECONDS, Watch
 from services.notifier.history import rungs
-from services.notifier.message import compose
 from services.notifier.metrics import Figures
 from tests.harness import smtp
 from tests.harness.erased import PLAIN

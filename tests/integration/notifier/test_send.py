@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
+from referral.channels.message import compose
 from referral.domain.events import KnockSent, OfferAcknowledged
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 from services.notifier import send
-from services.notifier.message import compose
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import MINUTE, WHY, Stack, ended, of, opened, sending
 from tests.harness.waiting import until

@@ -91,7 +91,7 @@ def test_most_inputs_lock_no_place() -> None:
 def test_every_event_of_the_topic_has_a_fold_and_every_input_a_handler() -> None:
     routing = {kind for kind in e.EVENTS.values() if kind.TOPIC == "referral-routing"}
     assert routing == set(FOLDS)
-    passive = {e.SectionDisclosed, e.SectionWritten, e.CaseErased, e.KnockSent, e.KnockFailed, e.RosterChanged}
+    passive = {e.SectionDisclosed, e.SectionWritten, e.CaseErased, e.KnockSent, e.KnockDelivered, e.KnockFailed, e.RosterChanged}
     read = {kind for kind in e.EVENTS.values() if kind.TOPIC in ("referral-intake", "referral-notification")}
     assert read - passive <= DECIDES
 

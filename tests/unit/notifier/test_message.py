@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.channels.email import Relay, letter
-from services.notifier.message import WORDINGS, compose, shown
+from referral.channels import Outgoing
+from referral.channels.email import Relay, letter
+from referral.channels.message import WORDINGS, compose, shown
 
 RELAY = Relay("localhost", 25, "inbox@referral.example")
 INBOX = "https://inbox.example/"
@@ -44,12 +45,16 @@ CONTENT = {"Content-Type", "Content-Transfer-Encoding", "MIME-Version"}
 REFERENCE = "3f0a91bc-0000-4000-8000-000000000000"
 
 
+def out(language: str, reference: str = REFERENCE, drill: bool = False, **more: str) -> Outgoing:
+    return Outgoing("duty@police.example", reference, "4711", language, drill, INBOX, at=1_764_000_000_000_000, **more)
+
+
 @pytest.mark.parametrize("language", EXPECTED)
 def test_the_words_of_each_language(language: str) -> None:
     subject, text, drill = EXPECTED[language]
-    said = compose(language, REFERENCE, INBOX, False)
+    said = compose(out(language))
     assert (said.subject, said.text) == (subject, text)
-    exercise = compose(language, REFERENCE, INBOX, True)
+    exercise = compose(out(language, drill=True))
     assert exercise.subject == drill + subject
     assert exercise.text.endswith(text) and len(exercise.text) > len(text)
 
@@ -59,19 +64,19 @@ def test_every_language_of_a_profile_has_words() -> None:
 
 
 def test_an_unknown_language_is_written_in_english() -> None:
-    assert compose("tlh", REFERENCE, INBOX, False).subject == EXPECTED["en"][0]
+    assert compose(out("tlh")).subject == EXPECTED["en"][0]
 
 
 @given(reference=st.uuids(version=4).map(str), language=st.sampled_from(sorted(WORDINGS)), drill=st.booleans())
 def test_two_knocks_differ_in_their_reference_alone(reference: str, language: str, drill: bool) -> None:
-    said, other = compose(language, reference, INBOX, drill), compose(language, REFERENCE, INBOX, drill)
+    said, other = compose(out(language, reference, drill)), compose(out(language, drill=drill))
     assert said.text.replace(shown(reference), shown(REFERENCE)) == other.text
     assert said.subject.replace(shown(reference), shown(REFERENCE)) == other.subject
 
 
 @pytest.mark.parametrize("language", EXPECTED)
 def test_the_letter_is_plain_and_automatic(language: str) -> None:
-    raw = letter(RELAY, "duty@police.example", compose(language, REFERENCE, INBOX, False), REFERENCE, 1_764_000_000_000_000)
+    raw = letter(RELAY, out(language))
     mail = message_from_bytes(raw, policy=policy.default)
     assert mail.get_content_type() == "text/plain"
     assert mail.get_content() == EXPECTED[language][1]

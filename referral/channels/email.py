@@ -22,9 +22,9 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from referral.channels import Handed, Outgoing, Refused, Unreached, Unsure
+from referral.channels.message import compose
 from referral.errors import Rejected
-from services.notifier.channels import Refused, Unreached
-from services.notifier.message import Message as Words
 
 CONNECT_SECONDS = 5.0
 """Limit to connect, greet and secure. A relay on our own network answers in milliseconds; a dead one must not hold a sender."""
@@ -101,21 +101,22 @@ def relay(address: str, environment: Mapping[str, str]) -> Relay:
     return Relay(host.strip("[]"), int(port), sender, TLS[tls], user, password)
 
 
-def letter(relay: Relay, address: str, words: Words, reference: str, at: int) -> bytes:
-    """Return the whole e-mail: plain text, no picture, no link but the inbox, and headers that prevent automatic answers (RFC 3834).
+def letter(relay: Relay, out: Outgoing) -> bytes:
+    """Return the whole e-mail: plain text, no picture, no link but inbox and answer, and headers that prevent automatic answers (RFC 3834).
 
     Built with the older half of the library: the newer one took 1.6 ms a letter, this one 0.3. ValueError: no address.
     """
-    if not ADDRESS.fullmatch(address):
+    words = compose(out)
+    if not ADDRESS.fullmatch(out.address):
         raise ValueError("no address")
     charset = Charset("utf-8")
     charset.body_encoding = QP
     mail = Message()
     mail["From"] = relay.sender
-    mail["To"] = address
+    mail["To"] = out.address
     mail["Subject"] = Header(words.subject, "utf-8", header_name="Subject").encode()
-    mail["Message-ID"] = f"<{reference}@{relay.domain}>"
-    mail["Date"] = formatdate(at // 1_000_000, usegmt=True)
+    mail["Message-ID"] = f"<{out.reference}@{relay.domain}>"
+    mail["Date"] = formatdate(out.at // 1_000_000, usegmt=True)
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["Importance"] = "high"
@@ -157,21 +158,22 @@ class Email:
         if self._relay.user is not None:
             await line.login(self._relay.user, self._relay.password or "")
 
-    async def send(self, address: str, message: Words, reference: str, at: int) -> None:
-        """Send one e-mail; if the failure concerns the server, drop the connection. Raises Refused or Unreached."""
+    async def send(self, out: Outgoing) -> Handed:
+        """Send one e-mail; if the failure concerns the server, drop the connection. Raises Refused, Unreached or Unsure."""
         assert self._line is not None, "open() first"
         try:
-            mail = letter(self._relay, address, message, reference, at)
+            mail = letter(self._relay, out)
         except ValueError:
             mail = None
         if mail is None:
             raise Refused("bad-address")
-        failure = await _failure(self._line.sendmail(self._relay.sender, address, mail), WHOLE_SECONDS)
+        failure = await _failure(self._line.sendmail(self._relay.sender, out.address, mail), WHOLE_SECONDS)
         self._used = asyncio.get_running_loop().time()
         if failure is not None:
             if not isinstance(failure, Refused):
                 self._drop()
-            raise failure
+            raise Unsure(*failure.args) if failure.args == ("no-answer",) else failure
+        return Handed()
 
     async def close(self) -> None:
         """Send QUIT, and close the connection."""

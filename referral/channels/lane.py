@@ -5,25 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from services.notifier.channels import Channel, Unreached
-from services.notifier.message import Message
+from referral.channels import Channel, Handed, Outgoing, Unreached, Unsure
 
 LINES = 8
 """Messages under way at once by one channel: enough for 50 a second at 100 ms each with room, few enough for any relay."""
 CALL_SECONDS = 25.0
-"""Limit of one call of a channel, whatever its own limits are (ours). Two of them fit into a delivery's lease
-(deliveries.LEASE_SECONDS)."""
+"""Limit of one call of a channel, whatever its own limits are (ours)."""
+WRITE_SECONDS = 10
+"""Part of a lease that is left for the database: a check before the message, and its result (ours)."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Settings of one channel. make: opens a new line. lines: open at once. seconds: longest duration of one call."""
+    """Settings of one channel. make: makes the channel of a new line. lines: open at once. seconds: longest duration of one call."""
 
     make: Callable[[], Channel]
     lines: int = LINES
     seconds: float = CALL_SECONDS
+
+    @property
+    def lease(self) -> int:
+        """Return the duration of a claim, s: `open` and `send`, each at its limit, and the database's own time. Whoever dies in a call is
+        not replaced before it has ended."""
+        return round(2 * self.seconds) + WRITE_SECONDS
 
 
 class Line:
@@ -35,18 +43,23 @@ class Line:
 
     async def open(self) -> None:
         """Open the channel. Raises Unreached."""
-        await self._limited(self._channel.open())
+        try:
+            await self._limited(self._channel.open())
+        except Unsure as late:  # no message was handed over yet
+            raise Unreached(*late.args) from None
 
-    async def send(self, address: str, message: Message, reference: str, at: int) -> None:
-        """Send one message. Raises Refused or Unreached."""
-        await self._limited(self._channel.send(address, message, reference, at))
+    async def send(self, out: Outgoing) -> Handed:
+        """Send one message. Raises Refused, Unreached or Unsure."""
+        return await self._limited(self._channel.send(out))
 
     async def close(self) -> None:
         """Close the channel; never raises, never hangs."""
         await asyncio.wait({_quiet(self._channel.close())}, timeout=self._lane.seconds)
 
-    async def _limited(self, call: Coroutine[Any, Any, None]) -> None:
-        """Await a call for at most `seconds`. A channel that ignores its cancellation is abandoned, so that nothing waits for it."""
+    async def _limited(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await a call for at most `seconds`. Unsure: it took longer.
+
+        A channel that ignores its cancellation is abandoned, so that nothing waits for it."""
         task = _quiet(call)
         try:
             done, _ = await asyncio.wait({task}, timeout=self._lane.seconds)
@@ -57,11 +70,11 @@ class Line:
             task.cancel()
             _quiet(self._channel.close())
             self._channel = self._lane.make()
-            raise Unreached("no-answer")
-        task.result()
+            raise Unsure("no-answer")
+        return task.result()
 
 
-def _quiet(call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def _quiet(call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """Return a task whose unread error is dropped without a log line: it may quote an address."""
     task = asyncio.ensure_future(call)
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

@@ -1,0 +1,121 @@
+"""Compose the words of a knock. They say nothing about the case: only a reference and the address of the inbox vary. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from referral.channels import Outgoing
+
+PART = 160
+"""Characters of one part of an SMS in the GSM 7-bit alphabet (3GPP TS 23.038); a second part doubles the price and may arrive alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The text that one person receives."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The wording in one language. The text names neither agency, place, person, step nor hour.
+
+    answer: paragraph of an e-mail about the page that takes an answer. sms: in letters of the GSM 7-bit alphabet that every handset shows,
+    so ë, ç, š, č, ć, ž and đ lose their marks, and Serbian is Latin.
+    """
+
+    subject: str
+    text: str
+    answer: str
+    drill_subject: str
+    drill_text: str
+    sms: str
+    drill_sms: str
+
+
+WORDINGS = {
+    "sq": Wording(
+        subject="Ju lutemi shikoni kutinë tuaj hyrëse ({reference})",
+        text=(
+            "Diçka në kutinë tuaj hyrëse pret që dikush ta shikojë.\n\n"
+            "Kutia hyrëse: {inbox}\nReferenca: {reference}\n\n"
+            "{answer}Ky mesazh me qëllim nuk thotë asgjë më shumë. Ju lutemi mos iu përgjigjni.\n"
+        ),
+        answer="Nëse po e shikoni, ose nuk mundeni, thuajeni këtu, pa u kyçur: {page}\nShifrat tuaja: {code}\n\n",
+        drill_subject="USHTRIM: ",
+        drill_text="Ky është ushtrim.\n\n",
+        sms="Kutia juaj hyrese pret ({reference}). Pergjigjuni: 1 {code} = po e shikoj, 2 {code} = nuk mundem.",
+        drill_sms="USHTRIM. ",
+    ),
+    "sr-Latn": Wording(
+        subject="Molimo pogledajte svoje sanduče ({reference})",
+        text=(
+            "Nešto u vašem sandučetu čeka da ga neko pogleda.\n\n"
+            "Sanduče: {inbox}\nOznaka: {reference}\n\n"
+            "{answer}Ova poruka namerno ne kaže ništa više. Molimo ne odgovarajte na nju.\n"
+        ),
+        answer="Ako gledate, ili ne možete, recite to ovde, bez prijave: {page}\nVaše cifre: {code}\n\n",
+        drill_subject="VEŽBA: ",
+        drill_text="Ovo je vežba.\n\n",
+        sms="Vase sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        drill_sms="VEZBA. ",
+    ),
+    "sr-Cyrl": Wording(
+        subject="Молимо погледајте своје сандуче ({reference})",
+        text=(
+            "Нешто у вашем сандучету чека да га неко погледа.\n\n"
+            "Сандуче: {inbox}\nОзнака: {reference}\n\n"
+            "{answer}Ова порука намерно не каже ништа више. Молимо не одговарајте на њу.\n"
+        ),
+        answer="Ако гледате, или не можете, реците то овде, без пријаве: {page}\nВаше цифре: {code}\n\n",
+        drill_subject="ВЕЖБА: ",
+        drill_text="Ово је вежба.\n\n",
+        sms="Vase sanduce ceka ({reference}). Odgovorite: 1 {code} = gledam, 2 {code} = ne mogu.",
+        drill_sms="VEZBA. ",
+    ),
+    "en": Wording(
+        subject="Please look at your inbox ({reference})",
+        text=(
+            "Something in your inbox is waiting for somebody to look at it.\n\n"
+            "Inbox: {inbox}\nReference: {reference}\n\n"
+            "{answer}This message says no more on purpose. Please do not answer it.\n"
+        ),
+        answer="If you are looking, or cannot, say so here, without signing in: {page}\nYour digits: {code}\n\n",
+        drill_subject="DRILL: ",
+        drill_text="This is a drill.\n\n",
+        sms="Your inbox is waiting ({reference}). Reply: 1 {code} = I am looking, 2 {code} = I cannot.",
+        drill_sms="DRILL. ",
+    ),
+}
+OTHERWISE = "en"
+"""Language for a profile whose language this program does not have."""
+
+
+def shown(reference: str) -> str:
+    """Return the reference as a person reads it aloud: eight hex digits of the random id, e.g. 3F0A-91BC."""
+    digits = reference.replace("-", "").upper()
+    return f"{digits[:4]}-{digits[4:8]}"
+
+
+def compose(out: Outgoing) -> Message:
+    """Return the words of an e-mail: where to look, and, where there is a page for it, how to answer without signing in."""
+    words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
+    subject = words.subject.format(reference=shown(out.reference))
+    answer = words.answer.format(page=page(out), code=out.code) if out.answer else ""
+    text = words.text.format(reference=shown(out.reference), inbox=out.inbox, answer=answer)
+    return Message(words.drill_subject + subject, words.drill_text + text) if out.drill else Message(subject, text)
+
+
+def short(out: Outgoing) -> str:
+    """Return the words of an SMS: at most PART characters of the GSM 7-bit alphabet, with the inbox address if it fits."""
+    words = WORDINGS.get(out.language, WORDINGS[OTHERWISE])
+    text = (words.drill_sms if out.drill else "") + words.sms.format(reference=shown(out.reference), code=out.code)
+    whole = f"{text} {out.inbox}"
+    return whole if len(whole) <= PART and out.inbox.isascii() else text
+
+
+def page(out: Outgoing) -> str:
+    """Return the address of the page that takes an answer to this message."""
+    return f"{out.answer.rstrip('/')}/k/{out.reference}"
