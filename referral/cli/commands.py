@@ -63,6 +63,7 @@ STAFF = (
 )
 DUTY = (
     Named("person", "referral.cli.admin.duty:person_command", "Add a person who can be knocked, or change one."),
+    Named("rule", "referral.cli.admin.duty:rule_command", "Decide by which channels, and how soon, a person is knocked."),
     Named("shift", "referral.cli.admin.duty:shift_command", "Put a person on duty, once or every week; times are wall clock in Belgrade."),
     Named("absence", "referral.cli.admin.duty:absence_command", "Take a person off all shifts between two moments."),
     Named("remove", "referral.cli.admin.duty:remove_command", "End a shift or an absence, by the number that `referral duty show` prints."),

@@ -25,6 +25,7 @@ _AGENCIES = text("SELECT DISTINCT agency FROM person ORDER BY agency")
 _WHAT = {
     "person": "array_to_string(rungs, ', ') || CASE WHEN disabled THEN ' (disabled)' ELSE '' END",
     "contact": "channel",
+    "rule": "loudness || ' ' || channel || ' after ' || after || ' s'",
     "weekly": "rung",
     "single": "rung",
     "absence": "''",

@@ -1,6 +1,6 @@
 """Limit how often one person is knocked by one channel. Claim and grouping share these limits: what has to wait, a later message carries.
 
-A message says "look at your inbox": more of them in a short time wake nobody any better, and a carrier blocks a number that calls too often.
+A message says "look at your inbox": more of them in a short time wake nobody any better, and a carrier blocks who calls too often.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Compute how loudly a person is knocked: which channels, and after how long, by the time that is left to the limit. Pure.
 
-Nobody is woken for what has days; nobody sleeps through what has minutes. A person may have own rules for each loudness; they never silence what
-is urgent.
+Nobody is woken for what has days; nobody sleeps through what has minutes. A person may have own rules for each loudness; they never silence
+what is urgent.
 """
 
 from __future__ import annotations

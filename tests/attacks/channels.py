@@ -9,10 +9,9 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from referral.channels import Refused, Unreached
+from referral.channels import Outgoing, Refused, Unreached
 from referral.channels.email import Email, Relay, relay
 from referral.channels.lane import Lane, Line
-from referral.channels.message import Message
 from referral.cli.admin import ladder
 from referral.errors import Rejected
 from referral.runtime.settings import CHECKOUT, Settings
@@ -22,7 +21,6 @@ from services.notifier.metrics import Figures
 from tests.attacks.ground import Attack, Noticed
 
 RELAY, PATH, OPERATOR = "whoever runs the mail relay", "whoever sits before the relay", "an operator in a hurry"
-WORDS = Message("made up", "made up")
 MINUTE = 60
 SECOND = 1_000_000
 BRIEF = 0.3
@@ -64,7 +62,7 @@ async def knocked(line: Line) -> str:
     """The word for it; empty when the message left."""
     try:
         await line.open()
-        await line.send("made.up@example.org", WORDS, "00000000-0000-4000-8000-000000000000", 0)
+        await line.send(Outgoing("made.up@example.org", "00000000-0000-4000-8000-000000000000", "4711", "en", False, ""))
     except (Refused, Unreached) as word:
         return str(word)
     finally:

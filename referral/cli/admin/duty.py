@@ -29,13 +29,15 @@ def person_command(
     account: Account,
     agency: Annotated[str, typer.Option(help="Id of the agency, as in the directory.")],
     rung: Annotated[list[str], typer.Option(help="A rung of its ladder, e.g. duty-officer; may be given several times.")],
-    email: Annotated[str | None, typer.Option(help="Address for knocks; stored sealed.")] = None,
+    email: Annotated[str | None, typer.Option(help="Address for knocks; stored sealed. - ends the stored one.")] = None,
+    sms: Annotated[str | None, typer.Option(help="Number for SMS, +38344000001; stored sealed. - ends the stored one.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Number to be called, also a landline; stored sealed. - ends the stored one.")] = None,
 ) -> None:
-    """Add a person who can be knocked, or change one. Knocks are written in the language of the inbox account.
+    """Add a person who can be knocked, or change one. Knocks are in the language of the inbox account.
 
     Exit 0 done, 1 refused, 2 the database is down.
 
-    Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org
+    Example: referral duty person ACCOUNT --agency police-prizren --rung duty-officer --email besa@example.org --voice +38344000001
     """
 
     found = settings.load()
@@ -43,10 +45,27 @@ def person_command(
 
     async def work(tx: AsyncConnection, keys: Keys) -> None:
         await roster.owner(tx, account, agency)
-        await roster.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email)
+        await roster.add_person(tx, keys, account=account, agency=agency, rungs=names, email=email, sms=sms, voice=voice)
 
     _run(work)
     console.console.print(f"{account} may be knocked for {agency}: {', '.join(names)}")
+
+
+def rule_command(
+    account: Account,
+    loudness: Annotated[str, typer.Argument(help="urgent (at most 2 h are left), normal (at most a day) or quiet.")],
+    channel: Annotated[str, typer.Argument(help="email, sms or voice.")],
+    after: Annotated[int | None, typer.Argument(help="Seconds after the first message; without it, the step ends.")] = None,
+) -> None:
+    """Decide by which channels, and how soon, a person is knocked. The steps of a loudness replace the usual ones; without any, those hold.
+
+    What is urgent always uses SMS or telephone, where there is a number.
+
+    Exit 0 done, 1 refused, 2 the database is down.
+
+    Example: referral duty rule ACCOUNT urgent voice 60
+    """
+    _run(lambda tx, _: roster.set_rule(tx, account=account, loudness=loudness, channel=channel, after=after))
 
 
 def shift_command(

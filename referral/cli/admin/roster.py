@@ -19,12 +19,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from referral.domain import rota
+from referral.domain.policy.reading.reader import allowed
 from referral.domain.rota import Single, Weekly
 from referral.errors import Rejected, Unavailable
 from referral.runtime.keys.case_keys import Keys
 from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
 
-EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")
+ADDRESSES = {
+    "email": (re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}"), "an address like name@example.org, without spaces or brackets"),
+    "sms": (NUMBER := re.compile(r"\+[1-9][0-9]{6,14}"), "a number with its country, like +38344000001"),
+    "voice": (NUMBER, "a number with its country, like +38344000001"),
+}
+"""How each channel writes an address, and the hint for another. Numbers as in E.164: at most 15 digits."""
+ENDS = "-"
+"""Written instead of an address: the stored one ends."""
 
 _BY = "coalesce(current_setting('referral.by', true), '')"
 _END = f"SET ended_at = runtime.clock(), ended_by = {_BY}"
@@ -35,9 +43,13 @@ _PERSON = text(
     "INSERT INTO notifier.person (account, agency, rungs, disabled) SELECT :account, :agency, :rungs, coalesce((SELECT disabled FROM"
     " notifier.person WHERE account = :account AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1), false) ON CONFLICT DO NOTHING"
 )
-_ADDRESS = text("SELECT account, address FROM notifier.contact WHERE account = ANY(:accounts) AND channel = 'email' AND ended_at IS NULL")
+_ADDRESS = text("SELECT account, channel, address FROM notifier.contact WHERE account = ANY(:accounts) AND ended_at IS NULL")
 _CONTACT_ENDS = text(f"UPDATE notifier.contact {_END}, address = NULL WHERE account = :account AND channel = :channel AND ended_at IS NULL")
 _CONTACT = text("INSERT INTO notifier.contact (account, channel, address) VALUES (:account, :channel, :address)")
+_RULE_ENDS = text(
+    f"UPDATE notifier.rule {_END} WHERE account = :account AND loudness = :loudness AND channel = :channel AND ended_at IS NULL"
+)
+_RULE = text("INSERT INTO notifier.rule (account, loudness, channel, after) VALUES (:account, :loudness, :channel, :after)")
 _WEEKLY = text(
     "INSERT INTO notifier.weekly (account, agency, rung, weekday, start_minute, end_minute, since, until)"
     " VALUES (:account, :agency, :rung, :weekday, :start, :end, :since, :until) ON CONFLICT DO NOTHING"
@@ -55,6 +67,10 @@ _PAUSE = text("INSERT INTO notifier.pause (reason) VALUES (:reason) ON CONFLICT 
 _RESUME = text(f"UPDATE notifier.pause {_END} WHERE ended_at IS NULL")
 _DROP = text("UPDATE notifier.delivery SET thrown = true WHERE state = 'WAITING' AND NOT thrown")
 PARTS = ("weekly", "single", "absence")
+LOUDNESS = ("urgent", "normal", "quiet")
+"""Words of the notifier's steps: at most two hours are left to the limit, at most a day, more."""
+MOST_AFTER = 24 * 3600
+"""Longest delay of a step in seconds (ours): a knock of more than a day is a quiet one."""
 
 
 _READ = {
@@ -75,6 +91,10 @@ _READ = {
         "SELECT id, account, starts, ends FROM notifier.absence WHERE ended_at IS NULL AND account IN (SELECT account FROM notifier.person"
         " WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency)) ORDER BY starts"
     ),
+    "rules": text(
+        "SELECT account, loudness, channel, after FROM notifier.rule WHERE ended_at IS NULL AND account IN (SELECT account FROM"
+        " notifier.person WHERE ended_at IS NULL AND (CAST(:agency AS text) IS NULL OR agency = :agency)) ORDER BY account, loudness, after"
+    ),
     "paused": text("SELECT added_at AS at, reason FROM notifier.pause WHERE ended_at IS NULL"),
 }
 
@@ -82,13 +102,16 @@ _READ = {
 class Person(Struct, frozen=True, kw_only=True):
     """A person that the notifier may knock. account: id of the inbox account. rungs: names in the agency's ladder.
 
-    email: sealed before it is stored; None keeps the stored one. The language is the inbox account's.
+    email, sms, voice: addresses, sealed before they are stored; None keeps the stored one, ENDS ends it. The language
+    is the inbox account's.
     """
 
     account: str
     agency: str
     rungs: tuple[str, ...]
     email: str | None = None
+    sms: str | None = None
+    voice: str | None = None
 
 
 async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) -> None:
@@ -97,30 +120,65 @@ async def add_people(tx: AsyncConnection, keys: Keys, people: Iterable[Person]) 
     for person in people:
         account = _account(person.account)
         rows.append({"account": account, "agency": person.agency, "rungs": sorted(set(person.rungs))})
-        if person.email is not None:
-            if not EMAIL.fullmatch(person.email):
-                raise Rejected("no-address", "email", "an address like name@example.org, without spaces or brackets")
-            addresses[account] = person.email.encode()
-    contacts = await _new_contacts(tx, keys, addresses)
-    for statement, values in ((_PERSON_ENDS, rows), (_PERSON, rows), (_CONTACT_ENDS, contacts), (_CONTACT, contacts)):
+        for channel in ADDRESSES:
+            if (written := getattr(person, channel)) is not None:
+                addresses[account, channel] = _address(channel, written)
+    ended, new = await _changed_contacts(tx, keys, addresses)
+    for statement, values in ((_PERSON_ENDS, rows), (_PERSON, rows), (_CONTACT_ENDS, ended), (_CONTACT, new)):
         if values:
             await tx.execute(statement, values)
 
 
-async def _new_contacts(tx: AsyncConnection, keys: Keys, addresses: Mapping[str, bytes]) -> list[dict[str, object]]:
-    """Return the sealed contact rows of the people whose address differs from the stored one."""
-    box, stored = keys.box(CONTACT_BOX), await tx.execute(_ADDRESS, {"accounts": list(addresses)})
-    known = {row.account: box.open(row.address, contact_context(row.account, "email")) for row in stored}
-    return [
-        {"account": account, "channel": "email", "address": box.seal(address, contact_context(account, "email"))}
-        for account, address in addresses.items()
-        if known.get(account) != address
-    ]
+def _address(channel: str, written: str) -> bytes | None:
+    """Return an address as the channel writes it; None for ENDS. Rejected: it is none."""
+    pattern, hint = ADDRESSES[channel]
+    found = written.strip() if channel == "email" else re.sub(r"[ ()./-]", "", written) or written
+    if written == ENDS:
+        return None
+    if not pattern.fullmatch(found):
+        raise Rejected("no-address", channel, hint)
+    return found.encode()
 
 
-async def add_person(tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], email: str | None = None) -> None:
-    """Add or update one person, as `add_people` does."""
-    await add_people(tx, keys, [Person(account=account, agency=agency, rungs=tuple(rungs), email=email)])
+Rows = list[dict[str, object]]
+
+
+async def _changed_contacts(tx: AsyncConnection, keys: Keys, addresses: Mapping[tuple[str, str], bytes | None]) -> tuple[Rows, Rows]:
+    """Return the rows to end and the sealed rows to add: those of (account, channel) whose address differs from the stored one."""
+    box, stored = keys.box(CONTACT_BOX), await tx.execute(_ADDRESS, {"accounts": sorted({account for account, _ in addresses})})
+    known = {(row.account, row.channel): box.open(row.address, contact_context(row.account, row.channel)) for row in stored}
+    changed = {key: address for key, address in addresses.items() if known.get(key) != address}
+    return (
+        [{"account": account, "channel": channel} for account, channel in changed],
+        [
+            {"account": account, "channel": channel, "address": box.seal(address, contact_context(account, channel))}
+            for (account, channel), address in changed.items()
+            if address is not None
+        ],
+    )
+
+
+async def add_person(tx: AsyncConnection, keys: Keys, *, account: str, agency: str, rungs: Iterable[str], **contacts: str | None) -> None:
+    """Add or update one person, as `add_people` does. contacts: channel → address."""
+    await add_people(tx, keys, [Person(account=account, agency=agency, rungs=tuple(rungs), **contacts)])
+
+
+async def set_rule(tx: AsyncConnection, *, account: str, loudness: str, channel: str, after: int | None) -> None:
+    """Give a person a step of their own; it replaces the same one. after: seconds; None ends it.
+
+    Rejected: no such person, or no such step.
+    """
+    await agency_of(tx, account)
+    if loudness not in LOUDNESS:
+        raise Rejected("unknown", "loudness", allowed(loudness, LOUDNESS))
+    if channel not in ADDRESSES:
+        raise Rejected("unknown", "channel", allowed(channel, tuple(ADDRESSES)))
+    if after is not None and not 0 <= after <= MOST_AFTER:
+        raise Rejected("out-of-range", "after", f"seconds, 0 to {MOST_AFTER}")
+    values = {"account": _account(account), "loudness": loudness, "channel": channel}
+    await tx.execute(_RULE_ENDS, values)
+    if after is not None:
+        await tx.execute(_RULE, {**values, "after": after})
 
 
 async def add_shift(

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import ssl
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from referral.channels import Refused, Unreached, email
+from referral.channels import Outgoing, Refused, Unreached, email
 from referral.channels.email import Email, Relay
 from referral.channels.message import compose
 from referral.errors import Rejected
@@ -23,8 +24,9 @@ from tests.harness import smtp
 
 ADDRESS = "marker.officer@police.example"
 REFERENCE = "3f0a91bc-0000-4000-8000-000000000000"
-OUT = Outgoing("", REFERENCE, "4711", "sq", False, "https://inbox.example/", at=AT)
 AT = 1_764_000_000_000_000
+OUT = Outgoing("", REFERENCE, "4711", "sq", False, "https://inbox.example/", at=AT)
+MESSAGE = compose(OUT)
 
 
 def channel(port: int, tls: bool | None = None) -> Email:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from referral.domain.events import KnockSent, OfferAcknowledged
-from services.notifier import plan
+from services.notifier import pace
 from tests.harness import smtp
 from tests.harness.line.notifier_stack import WHY, Stack, ended, of, opened, sending
 from tests.harness.waiting import until
@@ -25,7 +25,7 @@ async def test_a_flood_wakes_an_officer_a_handful_of_times_and_every_knock_is_sa
     await flood(notifier)
     async with sending(notifier.sender(relay.port)):
         await until(lambda: ended(notifier, 2 * FLOOD))
-    assert len(relay.letters) <= 2 * plan.MANY
+    assert len(relay.letters) <= 2 * pace.OTHERWISE.many
     knocks = of(await notifier.drain(), KnockSent)
     assert len(knocks) == 2 * FLOOD, "each case's log says that somebody was told"
     assert len({knock.reference for knock in knocks}) == len(relay.letters), "and by which message"
@@ -39,7 +39,7 @@ async def test_whoever_was_woken_often_hears_of_the_next_one_within_a_minute(not
         before = len(relay.letters)
         await flood(notifier, 3)
         assert await notifier.rows("SELECT 1 FROM notifier.delivery WHERE state = 'WAITING'"), "it waits for company"
-        await notifier.advance(plan.GATHER_S * 1_000_000)
+        await notifier.advance(pace.OTHERWISE.gather * 1_000_000)
         await until(lambda: ended(notifier, FLOOD + 3))
     assert len(relay.letters) == before + 1
 
@@ -63,7 +63,7 @@ async def test_what_is_answered_meanwhile_rides_on_no_message(notifier: Stack, r
         await until(lambda: ended(notifier, FLOOD))
         await notifier.tell(case, offer)
         await notifier.tell(case, OfferAcknowledged(why=WHY, offer_id=offer.offer_id, due_what=""))
-        await notifier.advance(plan.GATHER_S * 1_000_000)
+        await notifier.advance(pace.OTHERWISE.gather * 1_000_000)
         await flood(notifier, 1)
         await until(lambda: ended(notifier, FLOOD + 2))
     knocks = of(await notifier.drain(), KnockSent)

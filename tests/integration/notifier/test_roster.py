@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from referral import cli
+from referral.channels import Outgoing
 from referral.channels.email import Relay, relay
 from referral.channels.message import compose
 from referral.cli.admin import doctor_checks, roster
@@ -33,7 +34,8 @@ from services.notifier import migrations
 from services.notifier import roster as reading
 from services.notifier.blame import FIRST_SECONDS, SECOND
 from services.notifier.duty import Person, Roster, Shift, on_duty
-from services.notifier.health import SLOW_SECONDS, Watch
+from services.notifier.health import LATE_SECONDS, Watch
+from services.notifier.pace import OTHERWISE
 from services.notifier.history import rungs
 from services.notifier.metrics import Figures
 from tests.harness import smtp
@@ -165,7 +167,7 @@ async def test_a_pause_shows_in_readiness_and_metrics(notifier: Stack, told: Non
     assert await run("resume") == 0
     await watch.look()
     assert watch.not_ready() == {}
-    await notifier.advance((SLOW_SECONDS + 1) * 1_000_000)
+    await notifier.advance((LATE_SECONDS + OTHERWISE.gather + 1) * 1_000_000)
     await watch.look()
     assert set(watch.not_ready()) == {"knocks-late"}
 
@@ -278,7 +280,7 @@ async def test_the_language_of_a_knock_is_the_one_chosen_in_the_inbox(notifier: 
         await relay.got(1)
     await doors.dispose()
     (knock,) = [row.reference for row in await notifier.rows("SELECT reference FROM notifier.delivery")]
-    assert str(relay.letters[0]["Subject"]) == compose("sr-Cyrl", knock, INBOX, False).subject
+    assert str(relay.letters[0]["Subject"]) == compose(Outgoing("", knock, "", "sr-Cyrl", False, INBOX)).subject
     with pytest.raises(ProgrammingError, match="permission denied"):
         async with notifier.engine.connect() as tx:
             await tx.execute(text("SELECT login FROM intake.account"))

@@ -62,9 +62,11 @@ async def test_pausing_holds_everything_back_and_resuming_sends_what_is_still_wa
     looks: list[int] = []
     claim = deliveries.claim
 
-    async def counted(tx: AsyncConnection, channel: str, most: int, known: Sequence[str] | None = None) -> list[deliveries.Claimed]:
+    async def counted(
+        tx: AsyncConnection, channel: str, most: int, lease: int, known: Sequence[str] | None = None
+    ) -> list[deliveries.Claimed]:
         looks.append(most)
-        return await claim(tx, channel, most, known)
+        return await claim(tx, channel, most, lease, known)
 
     async def looked() -> bool:
         return len(looks) > planned_at + 3
