@@ -35,9 +35,9 @@ from services.notifier import roster as reading
 from services.notifier.blame import FIRST_SECONDS, SECOND
 from services.notifier.duty import Person, Roster, Shift, on_duty
 from services.notifier.health import LATE_SECONDS, Watch
-from services.notifier.pace import OTHERWISE
 from services.notifier.history import rungs
 from services.notifier.metrics import Figures
+from services.notifier.pace import OTHERWISE
 from tests.harness import smtp
 from tests.harness.erased import PLAIN
 from tests.harness.line.notifier_stack import INBOX, Stack, of, opened, sending, stack
@@ -322,6 +322,7 @@ async def test_a_roster_from_before_is_kept_and_holds(notifier: Stack) -> None:
     """The tables as they were, with a row of each kind, are taken over."""
     folder = Path(migrations.__file__).parent if migrations.__file__ else Path(next(iter(migrations.__path__)))
     before, told_, after = (folder / "versions" / name for name in ("0001_notifier.sql", "0002_told.sql", "0003_roster.sql"))
+    answers = folder / "versions" / "0005_answers.sql"
     rows = """
 INSERT INTO notifier.person VALUES ('a', 'police', '{duty}', 'sq', true);
 INSERT INTO notifier.contact VALUES ('a', 'email', 'sealed', NULL);
@@ -333,7 +334,7 @@ INSERT INTO notifier.pause (reason, at) VALUES ('storm', 7);
     async with notifier.admin.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        for script in ("DROP SCHEMA notifier CASCADE; CREATE SCHEMA notifier", before, told_, rows, after):
+        for script in ("DROP SCHEMA notifier CASCADE; CREATE SCHEMA notifier", before, told_, rows, after, answers):
             await driver.execute(script if isinstance(script, str) else script.read_text("utf-8"))
     for table in TABLES:
         (row,) = await notifier.rows(f"SELECT added_at, added_by, ended_at FROM notifier.{table}")
