@@ -174,6 +174,8 @@ class World:
                 return e.RungFailed(offer_id=known, rung=rung, reason=words[1], at=self.now)
             case "rung-reached":
                 return e.RungReached(offer_id=self.offer(words[0]).offer_id, rung=self.offer(words[0]).rung, at=self.now)
+            case "knock":
+                return self.knock(words)
             case "lost":
                 return RecordLost(topic="referral-intake", seq=7, reason="gap")
             case "unheard":
@@ -181,6 +183,20 @@ class World:
             case "desk":
                 return self.order(words)
         raise AssertionError(f"no such line: {line}")
+
+    def knock(self, words: list[str]) -> e.KnockAnswered:
+        """`knock STEP LOOKS [person=N]`, or CANNOT; `nowhere` was never asked, `desk` is a desk's task."""
+        known = str(uuid.UUID(int=0xBAD)) if words[0] == "nowhere" else None if words[0] == "desk" else self.offer(words[0]).offer_id
+        return e.KnockAnswered(
+            offer_id=known,
+            task_id=str(uuid.UUID(int=0xE)) if known is None else None,
+            rung=0,
+            person=str(uuid.UUID(int=int(options(words).get("person", "1")))),
+            channel="voice",
+            word=words[1],
+            at=self.now,
+            reference=str(uuid.UUID(int=0xF)),
+        )
 
     def order(self, words: list[str]) -> e.InstructionGiven:
         """`desk WORD [step[.seat]] [target] [in=pathway] [as=agency] [how=link] [person=N]`; CONFIRM, REFUSE: of the newest proposal."""

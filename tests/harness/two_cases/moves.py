@@ -169,6 +169,20 @@ class Moves(Sends):
         if offer is not None:
             self.put(who, e.RungReached(offer_id=offer.offer_id, rung=offer.rung, at=self.now))
 
+    @rule(who=st.sampled_from(CASES), pick=chosen, word=st.sampled_from(["LOOKS", "CANNOT"]), person=st.integers(1, 9))
+    def knock_answered(self, who: str, pick: int, word: str, person: int) -> None:
+        """Nothing that anybody says from a handset does more than acknowledge."""
+        offer = self.an_offer(who, pick, ended=pick % 5 == 0)
+        if offer is not None:
+            told = {"rung": 0, "person": str(uuid.UUID(int=person)), "channel": "sms", "reference": str(uuid.UUID(int=pick))}
+            before = self.cases[who]
+            self.put(who, e.KnockAnswered(offer_id=offer.offer_id, task_id=None, word=word, at=self.now, **told))
+            after = self.cases[who]
+            assert before is not None and after is not None
+            states = {o.offer_id: o.state for o in open_offers(before)}
+            assert {o.state for o in open_offers(after) if o.state != states.get(o.offer_id, "OFFERED")} <= {"ACKNOWLEDGED"}
+            assert offer.how or offer.offer_id in {o.offer_id for o in open_offers(after)}
+
     @rule(who=st.sampled_from(CASES), pick=chosen, kind=st.sampled_from(["AGENCY", "STAFF", "RELATION"]))
     def exclude(self, who: str, pick: int, kind: str) -> None:
         agencies = sorted(self.whole.agencies)
