@@ -174,7 +174,7 @@ class Moves(Sends):
         """Nothing that anybody says from a handset does more than acknowledge."""
         offer = self.an_offer(who, pick, ended=pick % 5 == 0)
         if offer is not None:
-            told = {"rung": 0, "person": str(uuid.UUID(int=person)), "channel": "sms", "reference": str(uuid.UUID(int=pick))}
+            told: Any = {"rung": 0, "person": str(uuid.UUID(int=person)), "channel": "sms", "reference": str(uuid.UUID(int=pick))}
             before = self.cases[who]
             self.put(who, e.KnockAnswered(offer_id=offer.offer_id, task_id=None, word=word, at=self.now, **told))
             after = self.cases[who]

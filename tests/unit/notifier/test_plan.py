@@ -24,8 +24,9 @@ from referral.domain.events import (
     SectionDisclosed,
     Why,
 )
+from referral.domain.rules.answers import BY_HANDSET
 from services.notifier.duty import Person, Roster
-from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, exclude, follow, plan, written
+from services.notifier.plan import REPEAT_GAP, REPEATS, Plan, Question, State, answer, exclude, follow, plan, wanted, written
 
 MINUTE = 60 * 1_000_000
 WHY = Why(**{name: {"passed": (), "engine": 1}.get(name, 1 if name == "bundle" else "") for name in Why.__struct_fields__})
@@ -88,6 +89,59 @@ def test_after_an_answer_nothing_knocks_ever_again(answer: Any) -> None:
     asked = known(answer, plan(known(opened()), STAFF, 0).asked)
     assert asked.state is not State.OPEN
     assert all(plan(asked, STAFF, at).knocks == () for at in (0, 5 * MINUTE, 10**15))
+
+
+def acknowledged(rule: str, due: int | None = 75 * MINUTE) -> OfferAcknowledged:
+    return OfferAcknowledged(why=structs.replace(WHY, rule=rule), offer_id="offer", by="duty-0", due=due, due_what="accept")
+
+
+def test_a_forgotten_acknowledgement_is_reminded_of_sooner_if_it_came_from_a_handset() -> None:
+    """At a third of the time to accept, and ten minutes before its end; after a real one at half."""
+    for rule, moments in ((BY_HANDSET, [15 + 20, 65]), ("answer", [15 + 30, 65])):
+        asked, seen = known(acknowledged(rule), known(opened()), at=15 * MINUTE), []
+        assert asked.state is State.ANSWERED and plan(asked, STAFF, 16 * MINUTE).knocks == ()
+        while asked.next_at is not None:
+            seen.append(asked.next_at // MINUTE)
+            made = plan(asked, STAFF, asked.next_at)
+            assert people(made) == ["duty-0", "duty-1"] and made.failed is None and made.asked.state is State.OPEN
+            asked = made.asked
+        assert seen == moments
+
+
+def test_whoever_opens_the_offer_is_reminded_before_the_end_alone() -> None:
+    asked = known(acknowledged(BY_HANDSET), known(opened()), at=15 * MINUTE)
+    read = SectionDisclosed(**{**dict.fromkeys(SectionDisclosed.__struct_fields__, ""), "offer_id": "offer"})
+    after = known(read, asked, at=17 * MINUTE)
+    assert (after.state, after.next_at) == (State.ANSWERED, 65 * MINUTE)
+    taken = known(OfferAccepted(why=WHY, offer_id="offer", by=None, late=False, due=None, due_what=""), after, at=18 * MINUTE)
+    assert taken.next_at is None
+
+
+def test_a_reminder_that_finds_nobody_on_duty_fails_no_rung() -> None:
+    asked = known(acknowledged("answer"), known(opened()), at=15 * MINUTE)
+    assert plan(asked, Roster(), 45 * MINUTE).failed is None
+
+
+def test_cannot_asks_the_others_at_once_and_all_who_cannot_fail_the_rung_once() -> None:
+    asked = plan(known(opened()), STAFF, 0).asked
+    told = frozenset({"duty-0", "duty-1"})
+    one = answer(asked, "duty-0", False, MINUTE)
+    made = plan(one, STAFF, MINUTE, told)
+    assert (made.knocks, made.failed, made.asked.cannot) == ((), None, ("duty-0",))
+    assert not wanted(made.asked, 0, "duty-0", STAFF, MINUTE) and wanted(made.asked, 0, "duty-1", STAFF, MINUTE)
+    both = answer(made.asked, "duty-1", False, 2 * MINUTE)
+    ended = plan(both, STAFF, 2 * MINUTE, told)
+    assert (ended.knocks, ended.failed) == ((), "all-cannot")
+    climbed = known(
+        OfferEscalated(why=WHY, offer_id="offer", rung=1, reason="all-cannot", due=30 * MINUTE, due_what="acknowledge"), ended.asked
+    )
+    assert climbed.cannot == () and people(plan(climbed, STAFF, 0)) == ["back-up-0", "back-up-1"]
+
+
+def test_looks_ends_the_knocking_before_routing_has_said_so() -> None:
+    asked = plan(known(opened()), STAFF, 0).asked
+    after = answer(asked, "duty-0", True, MINUTE)
+    assert (after.state, plan(after, STAFF, 60 * MINUTE).knocks) == (State.ANSWERED, ())
 
 
 def test_the_next_rung_is_knocked_from_the_start() -> None:
