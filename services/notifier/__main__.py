@@ -12,6 +12,7 @@ from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
+from services.notifier import tidy
 from services.notifier.handle import Notifier
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
@@ -40,7 +41,7 @@ async def main(settings: Settings) -> None:
     lanes = {"email": Lane(lambda: Email(mail))}
     sender = Sender(engine, case_keys.read(settings.master_key_file), lanes, settings.inbox_url, figures)
     try:
-        await run(service(watch), background=(sender.run, watch.run), settings=settings)
+        await run(service(watch), background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)
     finally:
         await engine.dispose()
 

@@ -83,6 +83,8 @@ class Results:
         self._figures.grouped(len(carried))
         for result in results:
             if result.claimed.id in done:
+                if result.word is not None:
+                    self._figures.answered(result.claimed.channel, result.word.value)
                 self._figures.sent(result.claimed.channel, (now - result.claimed.planned_at) / SECOND)
             elif result.kind is Kind.FAILED:
                 self._figures.failed(result.claimed.channel, result.reason)

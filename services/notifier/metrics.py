@@ -21,6 +21,8 @@ class Figures:
         self._failed = Counter(
             "referral_knocks_failed", "Deliveries that ended without a message", ["channel", "reason"], registry=registry
         )
+        # Nothing to worry about by itself: who answers by which channel. Compare with `referral_knocks_sent`.
+        self._answered = Counter("referral_knocks_answered", "Answers from handsets", ["channel", "word"], registry=registry)
         # Worry when it grows: somebody is knocked often. Intake's `referral_many_referrals` shows whether one agency sends many referrals.
         self._grouped = Counter("referral_knocks_grouped", "Knocks that the message of another one carried", registry=registry)
         # Worry above 1 s at the 99th percentile.
@@ -39,6 +41,10 @@ class Figures:
         """Count a sent message. seconds: from its first due time."""
         self._sent.labels(channel).inc()
         self._seconds.observe(max(0.0, seconds))
+
+    def answered(self, channel: str, word: str) -> None:
+        """Count an answer by key, reply or page."""
+        self._answered.labels(channel, word).inc()
 
     def grouped(self, count: int) -> None:
         """Count knocks that the message of another knock carried."""

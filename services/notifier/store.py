@@ -16,13 +16,14 @@ _FIELDS = ", ".join(Question.__dataclass_fields__)
 # FOR UPDATE: the sender may be marking a rung as failed right now. In the order of ids, so that there is no deadlock.
 _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state <> 'CLOSED' ORDER BY id FOR UPDATE")  # noqa: S608 - field names
 _SAVE = text(
-    f"INSERT INTO asked ({_FIELDS}) SELECT {_FIELDS} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"  # noqa: S608 - field names
-    " (id text, case_id text, task boolean, agency text, ladder text[], rung integer, drill boolean, once boolean, system boolean,"
-    " skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint, away boolean,"
+    f"INSERT INTO asked ({_FIELDS}, closed_at) SELECT {_FIELDS}, CASE state WHEN 'CLOSED' THEN runtime.clock() END"  # noqa: S608 - field names
+    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (id text, case_id text, task boolean, agency text, ladder text[], rung integer,"
+    " drill boolean, once boolean, system boolean, skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint, away boolean,"
     " taken boolean, cannot text[])"
     " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
     " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed,"
-    " handover = excluded.handover, away = excluded.away, taken = excluded.taken, cannot = excluded.cannot WHERE asked.state <> 'CLOSED'"
+    " handover = excluded.handover, away = excluded.away, taken = excluded.taken, cannot = excluded.cannot,"
+    " closed_at = excluded.closed_at WHERE asked.state <> 'CLOSED'"
 )
 _KNOCKS = (
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r"

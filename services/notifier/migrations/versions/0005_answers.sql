@@ -1,7 +1,10 @@
 -- What comes back after a message was handed over, how loudly a person is knocked, and reminders of what somebody has taken.
 ALTER TABLE notifier.delivery ADD COLUMN delivered_at bigint, ADD COLUMN tries integer NOT NULL DEFAULT 0;
 CREATE INDEX delivery_reference ON notifier.delivery (reference);
-ALTER TABLE notifier.asked ADD COLUMN taken boolean NOT NULL DEFAULT false, ADD COLUMN cannot text[] NOT NULL DEFAULT '{}';
+ALTER TABLE notifier.asked ADD COLUMN taken boolean NOT NULL DEFAULT false, ADD COLUMN cannot text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN closed_at bigint;
+UPDATE notifier.asked SET closed_at = runtime.clock() WHERE state = 'CLOSED';
+CREATE INDEX asked_closed ON notifier.asked (closed_at);
 CREATE TABLE notifier.rule (                 -- a person's own steps; a row ends and is never deleted
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account text NOT NULL,

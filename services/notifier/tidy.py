@@ -1,0 +1,38 @@
+"""Delete the rows of questions that closed long ago. The log keeps what happened; the tables hold what is needed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from referral.runtime import observe
+
+KEEP_DAYS = 90
+"""Days for which a closed question and its deliveries are kept (ours): "why was I called?" is asked within weeks."""
+EVERY_SECONDS = 3600.0
+MOST = 10_000
+"""Questions deleted in one transaction."""
+_DELETE = text(
+    "WITH old AS (SELECT id FROM asked WHERE closed_at < runtime.clock() - CAST(:keep AS bigint) ORDER BY closed_at LIMIT :most"
+    " FOR UPDATE SKIP LOCKED), gone AS (DELETE FROM delivery d USING old WHERE d.asked = old.id AND d.lease_until IS NULL)"
+    " DELETE FROM asked USING old WHERE asked.id = old.id"
+)
+
+
+async def run(engine: AsyncEngine) -> None:
+    """Delete every hour, until cancelled."""
+    while True:
+        try:
+            while await delete(engine) == MOST:
+                pass
+        except Exception as error:
+            observe.log().warning("old rows not deleted", kind=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def delete(engine: AsyncEngine) -> int:
+    """Delete the oldest closed questions, with their deliveries. Return how many."""
+    async with engine.begin() as tx:
+        return (await tx.execute(_DELETE, {"keep": KEEP_DAYS * 24 * 3600 * 1_000_000, "most": MOST})).rowcount
