@@ -1,0 +1,79 @@
+"""Ring the stand-in telephone of a local stack. It is the channel `voice` where no trunk exists; no telephone rings.
+
+A call is one HTTP request: the handset answers it when the call ends, and the call ends when the request does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import httpx
+
+from referral.channels import KEYS, Handed, Outgoing, Refused, Unreached, Unsure
+from referral.channels.message import OTHERWISE, shown
+from referral.errors import Rejected
+
+CONNECT_SECONDS = 5.0
+"""Limit to connect: the handset runs on this machine."""
+CALL_SECONDS = 75.0
+"""Limit of one call: 25 s of ringing and three times a prompt of 12 s, with room (ours)."""
+ENDS = frozenset({"busy", "declined", "rings-out", "no-key"})
+"""Ends of a call without a key, in the words of the voice channel."""
+PROMPTS = {
+    "sq": ("Ky është ushtrim. ", "Kutia juaj hyrëse pret. Referenca {reference}. Shtypni 1 nëse po e shikoni, 2 nëse nuk mundeni."),
+    "sr-Latn": ("Ovo je vežba. ", "Vaše sanduče čeka. Oznaka {reference}. Pritisnite 1 ako gledate, 2 ako ne možete."),
+    "sr-Cyrl": ("Ово је вежба. ", "Ваше сандуче чека. Ознака {reference}. Притисните 1 ако гледате, 2 ако не можете."),
+    "en": ("This is a drill. ", "Your inbox is waiting. Reference {reference}. Press 1 if you are looking, 2 if you cannot."),
+}
+
+
+def spoken(out: Outgoing) -> str:
+    """Return the words of a call, in the person's language. A drill says so first."""
+    drill, words = PROMPTS.get(out.language, PROMPTS[OTHERWISE])
+    return (drill if out.drill else "") + words.format(reference=shown(out.reference))
+
+
+def address(environment: Mapping[str, str]) -> str | None:
+    """Return REFERRAL_HANDSET, the handset's base URL; None: this stack has none. Rejected: it is malformed."""
+    url = environment.get("REFERRAL_HANDSET", "")
+    if url and urlsplit(url).scheme != "http":
+        raise Rejected("malformed", "REFERRAL_HANDSET", "the handset's address, as `referral up` prints it: http://127.0.0.1:PORT")
+    return url or None
+
+
+class Handset:
+    """A line to the handset. Each call has a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        limits = httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS)
+        self._client = httpx.AsyncClient(base_url=url, timeout=limits, trust_env=False)
+
+    async def open(self) -> None:
+        """Do nothing: a call opens its own connection."""
+
+    async def send(self, out: Outgoing) -> Handed:
+        """Ring, and wait for a key. Raises Refused, Unreached or Unsure. Cancelled: the handset stops ringing."""
+        end = await self._call({"to": out.address, "text": spoken(out), "language": out.language})
+        if isinstance(end, Exception):
+            raise end
+        return Handed(KEYS[end])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _call(self, call: Mapping[str, str]) -> str | Refused | Unreached:
+        """Return the key, or the failure in our own words; the caller raises it, so that no traceback contains the number."""
+        try:
+            answer = await self._client.post("/calls", json=call)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            return Unreached("server-away")
+        except httpx.HTTPError:  # a key may have been pressed
+            return Unsure("no-answer")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return Refused("wrong-number")
+        end = answer.text.strip()
+        if answer.is_success and end in KEYS:
+            return end
+        return Unreached(end if answer.is_success and end in ENDS else "server-refuses-us" if answer.is_client_error else "server-busy")

@@ -1,0 +1,37 @@
+"""Make the words of a call audible with espeak-ng, where it is installed. It is a GPL program: it is run, never imported."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+VOICES = {"sq": "sq", "sr-Latn": "sr", "sr-Cyrl": "sr", "en": "en-gb"}
+"""espeak-ng's voice of each language. Serbian is one voice for both scripts."""
+WORDS_A_MINUTE = "140"
+"""Speed of speech (measured: intelligible on a bad line; the default of 175 is not)."""
+LIMIT_SECONDS = 10.0
+"""Limit of one run (ours); a prompt takes a tenth of a second."""
+
+
+def here() -> bool:
+    """Return whether espeak-ng is installed."""
+    return shutil.which("espeak-ng") is not None
+
+
+async def wav(text: str, language: str) -> bytes | None:
+    """Return the spoken text as a WAV file; None: there is no espeak-ng, or no voice of this language, or it failed."""
+    program, voice = shutil.which("espeak-ng"), VOICES.get(language)
+    if program is None or voice is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="referral-speech-") as folder:
+        sound = Path(folder) / "call.wav"
+        run = await asyncio.create_subprocess_exec(program, "-v", voice, "-s", WORDS_A_MINUTE, "-w", str(sound), "--", text)
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                code = await run.wait()
+        except TimeoutError:
+            run.kill()
+            code = await run.wait()
+        return sound.read_bytes() if code == 0 and sound.exists() else None

@@ -1,0 +1,273 @@
+"""Describe, for each channel, the server that the contract suite runs it against, and how that server is made to behave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from referral.channels import Channel
+from referral.channels.email import Email, Relay
+from referral.channels.handset import Handset as HandsetChannel
+from referral.local.handset import Handset
+from tests.harness import smtp
+from tests.harness.wire import Wire
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "channels.md"
+QUOTED = "the server quotes"
+"""Begins whatever a test's server says about an address; nothing of it may leave a channel."""
+
+
+class Adapter(ABC):
+    """One channel and its server. A new one accepts.
+
+    address: of a made-up person, in the channel's own writing. marker: the part of it that no log line may contain.
+    """
+
+    address: str
+    marker: str
+
+    @abstractmethod
+    def channel(self) -> Channel:
+        """Return a new channel to the server."""
+
+    @abstractmethod
+    def taken(self) -> int:
+        """Return how many messages the server has taken for good."""
+
+    @abstractmethod
+    def under_way(self) -> int:
+        """Return how many messages the server has begun and not ended: an open transaction, a ringing call."""
+
+    @abstractmethod
+    async def accept(self) -> None:
+        """Take every message."""
+
+    @abstractmethod
+    async def refuse(self) -> None:
+        """Say that this address takes no messages, and quote it."""
+
+    @abstractmethod
+    async def away(self) -> None:
+        """Be unreachable."""
+
+    @abstractmethod
+    async def hang(self) -> None:
+        """Take the connection, and never answer."""
+
+    @abstractmethod
+    async def die(self) -> None:
+        """Take the message, and break the connection instead of the answer."""
+
+
+class MailAdapter(Adapter):
+    """E-mail, and a real mail server."""
+
+    address, marker = "marker.officer@police.example", "marker.officer"
+
+    def __init__(self, server: smtp.Relay, wire: Wire) -> None:
+        self._server, self._wire = server, wire
+
+    def channel(self) -> Channel:
+        return Email(Relay("127.0.0.1", self._wire.port, "inbox@referral.example"))
+
+    def taken(self) -> int:
+        return len(self._server.letters)
+
+    def under_way(self) -> int:
+        return self._wire.open
+
+    async def accept(self) -> None:
+        self._server.recipient = self._server.data = smtp.accept
+        await self._wire.set("carries")
+
+    async def refuse(self) -> None:
+        self._server.recipient = smtp.unknown
+
+    async def away(self) -> None:
+        await self._wire.set("away")
+
+    async def hang(self) -> None:
+        self._server.data = smtp.hang
+
+    async def die(self) -> None:
+        self._server.data = self._take_and_die
+
+    async def _take_and_die(self, server: smtp.SMTP, address: str) -> str:
+        await smtp.hang_up(server, address)
+        return "250 kept, and nobody hears it"
+
+
+class HandsetAdapter(Adapter):
+    """Calls to the handset of a local stack; somebody presses 1 at once."""
+
+    address, marker = "+99944000123", "44000123"
+
+    def __init__(self, handset: Handset, wire: Wire) -> None:
+        self._handset, self._wire = handset, wire
+        self._person: asyncio.Task[None] | None = None
+
+    def channel(self) -> Channel:
+        return HandsetChannel(f"http://127.0.0.1:{self._wire.port}")
+
+    def taken(self) -> int:
+        return sum(entry.end == "1" for entry in self._handset.entries)
+
+    def under_way(self) -> int:
+        return len(self._handset.ringing)
+
+    async def accept(self) -> None:
+        await self._wire.set("carries")
+        self.address = HandsetAdapter.address
+        if self._person is None:
+            self._person = asyncio.create_task(self._press())
+
+    async def refuse(self) -> None:
+        self.address = "+38344000123"
+
+    async def away(self) -> None:
+        await self._wire.set("away")
+
+    async def hang(self) -> None:
+        await self.leave()
+
+    async def die(self) -> None:
+        await self._wire.set("dies")
+
+    async def leave(self) -> None:
+        """Nobody presses any key."""
+        if self._person is not None:
+            self._person.cancel()
+            await asyncio.wait({self._person})
+            self._person = None
+
+    async def _press(self) -> None:
+        while True:
+            await self._handset.wait(lambda: bool(self._handset.ringing))
+            await self._handset.press("1")
+
+
+class WebhookAdapter(Adapter):
+    """The channel of docs/channels.md, and a server of this test."""
+
+    address, marker = "marker.officer/duty", "marker.officer"
+
+    def __init__(self, make: Callable[[str], Channel], wire: Wire, answers: SimpleNamespace) -> None:
+        self._make, self._wire, self._answers = make, wire, answers
+
+    def channel(self) -> Channel:
+        return self._make(f"http://127.0.0.1:{self._wire.port}/knocks")
+
+    def taken(self) -> int:
+        return int(self._answers.taken)
+
+    def under_way(self) -> int:
+        return int(self._answers.waiting)
+
+    async def accept(self) -> None:
+        self._answers.status = 200
+        await self._wire.set("carries")
+
+    async def refuse(self) -> None:
+        self._answers.status = 404
+
+    async def away(self) -> None:
+        await self._wire.set("away")
+
+    async def hang(self) -> None:
+        self._answers.status = 0
+
+    async def die(self) -> None:
+        await self._wire.set("dies")
+
+
+@asynccontextmanager
+async def _mail() -> AsyncIterator[Adapter]:
+    async with smtp.relay() as server, _wire(server.port) as wire:
+        yield MailAdapter(server, wire)
+
+
+@asynccontextmanager
+async def _handset() -> AsyncIterator[Adapter]:
+    handset = Handset()
+    port = int((await handset.start()).rpartition(":")[2])
+    async with _wire(port) as wire:
+        adapter = HandsetAdapter(handset, wire)
+        await adapter.accept()
+        yield adapter
+        await adapter.leave()
+    await handset.stop()
+
+
+@asynccontextmanager
+async def _document() -> AsyncIterator[Adapter]:
+    answers = SimpleNamespace(status=200, taken=0, waiting=0)
+
+    async def take(request: Request) -> Response:
+        said = await request.json()
+        if not answers.status:
+            answers.waiting += 1
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            answers.waiting -= 1
+        answers.taken += answers.status == 200
+        return PlainTextResponse(f"{QUOTED} {said['to']}", answers.status or 500)
+
+    async with _served(Starlette(routes=[Route("/knocks", take, methods=["POST"])])) as port, _wire(port) as wire:
+        yield WebhookAdapter(document_channel(), wire, answers)
+
+
+def document_channel() -> Callable[[str], Channel]:
+    """Return the class that docs/channels.md holds."""
+    names: dict[str, object] = {}
+    exec(compile(document_source(), str(DOCUMENT), "exec"), names)
+    made = names["Webhook"]
+    assert isinstance(made, type)
+    return made
+
+
+def document_source() -> str:
+    """Return the channel of docs/channels.md as it is written there."""
+    [source] = re.findall(r"^```python channel\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.M | re.S)
+    return str(source)
+
+
+@asynccontextmanager
+async def _wire(port: int) -> AsyncIterator[Wire]:
+    wire = Wire(port)
+    await wire.set("carries")
+    try:
+        yield wire
+    finally:
+        await wire.close()
+
+
+@asynccontextmanager
+async def _served(app: Starlette) -> AsyncIterator[int]:
+    """Serve an application in this loop; its port."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    bound = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    listening = bound.sockets[0].dup()
+    bound.close()
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield int(listening.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await running
+
+
+CHANNELS = {"email": _mail, "handset": _handset, "document": _document}
+"""Each channel's adapter, as a context. A new channel is one entry."""
