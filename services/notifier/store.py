@@ -18,7 +18,8 @@ _LOAD = text(f"SELECT {_FIELDS} FROM asked WHERE case_id = ANY(:cases) AND state
 _SAVE = text(
     f"INSERT INTO asked ({_FIELDS}, closed_at) SELECT {_FIELDS}, CASE state WHEN 'CLOSED' THEN runtime.clock() END"  # noqa: S608 - field names
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (id text, case_id text, task boolean, agency text, ladder text[], rung integer,"
-    " drill boolean, once boolean, system boolean, skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer, handover bigint, away boolean,"
+    " drill boolean, once boolean, system boolean, skip text[], state text, rounds integer[], next_at bigint, due bigint, failed integer,"
+    " handover bigint, away boolean,"
     " taken boolean, cannot text[])"
     " ON CONFLICT (id) DO UPDATE SET agency = excluded.agency, rung = excluded.rung, skip = excluded.skip, state = excluded.state,"
     " rounds = excluded.rounds, next_at = excluded.next_at, due = excluded.due, failed = excluded.failed,"
