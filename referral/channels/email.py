@@ -18,7 +18,7 @@ from aiosmtplib import (
     SMTP,
     SMTPDataError,
     SMTPException,
-    SMTPRecipientsRefused,
+    SMTPRecipientRefused,
     SMTPResponseException,
 )
 
@@ -167,13 +167,18 @@ class Email:
             mail = None
         if mail is None:
             raise Refused("bad-address")
-        failure = await _failure(self._line.sendmail(self._relay.sender, out.address, mail), WHOLE_SECONDS)
+        transfer = _Transfer(self._line, self._relay.sender, out.address, mail)
+        try:
+            failure = await _failure(transfer.run(), WHOLE_SECONDS)
+        except asyncio.CancelledError:
+            self._drop()
+            raise
         self._used = asyncio.get_running_loop().time()
-        if failure is not None:
-            if not isinstance(failure, Refused):
-                self._drop()
-            raise Unsure(*failure.args) if failure.args == ("no-answer",) else failure
-        return Handed()
+        if failure is None:
+            return Handed()
+        if not isinstance(failure, Refused) or await _failure(self._line.rset(), ANSWER_SECONDS) is not None:
+            self._drop()
+        raise Unsure(*failure.args) if transfer.leaving and str(failure) in ("no-answer", "server-away") else failure
 
     async def close(self) -> None:
         """Send QUIT, and close the connection."""
@@ -193,14 +198,30 @@ class Email:
         self._line = None
 
 
+class _Transfer:
+    """One message in three steps. leaving: its text may have reached the relay, so a broken connection proves nothing."""
+
+    def __init__(self, line: SMTP, sender: str, address: str, mail: bytes) -> None:
+        self._line, self._sender, self._address, self._mail = line, sender, address, mail
+        self.leaving = False
+
+    async def run(self) -> None:
+        """Send the message. Raises what aiosmtplib does."""
+        await self._line.mail(self._sender)
+        await self._line.rcpt(self._address)
+        self.leaving = True
+        await self._line.data(self._mail)
+
+
 async def _failure(work: Coroutine[Any, Any, object], seconds: float) -> Refused | Unreached | None:
     """Run one exchange. Return its failure in our own words; the caller raises it, so that no traceback contains the server's error."""
     try:
         async with asyncio.timeout(seconds):
             await work
-    except SMTPRecipientsRefused as error:
-        code, words = (error.recipients[0].code, error.recipients[0].message) if error.recipients else (0, "")
-        return Refused("refused") if 500 <= code < 600 else Unreached("try-later" if MAILBOX.match(words) else "server-busy")
+    except SMTPRecipientRefused as error:
+        if 500 <= error.code < 600:
+            return Refused("refused")
+        return Unreached("try-later" if MAILBOX.match(error.message) else "server-busy")
     except SMTPDataError as error:
         return Refused("refused") if 500 <= error.code < 600 else Unreached("server-busy")
     except SMTPResponseException as error:  # greeting, sign-in or sender: our own settings, which an operator will correct

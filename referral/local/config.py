@@ -24,6 +24,7 @@ class StackConfig:
     policy: policy folder; None: the one of the checkout.
     witnesses: number of the log's witnesses; a majority must cosign.
     spare: services that may fail to start while the rest runs.
+    handset: start the stand-in for telephones; without it the notifier knocks by e-mail alone.
     """
 
     data: Path = default_data()  # noqa: RUF009 (the environment's folder does not change while we run)
@@ -39,6 +40,7 @@ class StackConfig:
     policy: Path | None = None
     witnesses: int = 0
     spare: tuple[str, ...] = ()
+    handset: bool = False
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """Return (name, service) of every service instance: intake-1, intake-2, routing-1 …"""
@@ -52,6 +54,7 @@ class Addresses:
     kafka: bootstrap address.
     database: the administrator's URL.
     smtp: host:port.
+    handset: base URL of the stand-in for telephones; empty: there is none.
     inbox: base URL of the links in knocks.
     audit: base URL of the log's HTTP.
     master_key, ingress_key, intake_key, log_key: key files.
@@ -68,6 +71,7 @@ class Addresses:
     intake_key: Path
     log_key: Path
     witness_policy: Path
+    handset: str = ""
 
 
 def environment(config: StackConfig, at: Addresses, service: str | None = None) -> dict[str, str]:
@@ -89,6 +93,8 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
     if service in (None, "intake"):
         variables["REFERRAL_AUDIT_URL"] = at.audit
     variables["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
+    if service in (None, "notifier") and at.handset:
+        variables["REFERRAL_HANDSET"] = at.handset
     if service == "intake":
         variables["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
     if service == "audit":

@@ -224,7 +224,11 @@ class Handset:
             entry = await do(form)
         except Problem as problem:
             wants = request.headers.get("accept", "")
-            return handset_page.page(self.entries, problem=str(problem), status=409) if "text/html" in wants else PlainTextResponse(str(problem), 409)
+            return (
+                handset_page.page(self.entries, problem=str(problem), status=409)
+                if "text/html" in wants
+                else PlainTextResponse(str(problem), 409)
+            )
         return JSONResponse(entry.facts()) if "text/html" not in request.headers.get("accept", "") else RedirectResponse("/", 303)
 
     async def _page(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Start and stop a whole local stack: broker, database, mail server, witnesses and services."""
+"""Start and stop a whole local stack: broker, database, mail server, telephones, witnesses and services."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import asyncpg
 from referral.local import data_folder, keyfiles, ports
 from referral.local.config import Addresses, StackConfig, environment, exports
 from referral.local.data_folder import Trouble, of_os
+from referral.local.handset import Handset
 from referral.local.jars import Jar
 from referral.local.kafka import Kafka
 from referral.local.mailbox import Mailbox
@@ -37,12 +38,15 @@ class Stack:
 
     config: its configuration.
     mailbox: receives every knock by e-mail.
+    handset: receives every SMS and call, where the configuration asks for one.
     processes: by name (kafka, postgres, intake-1 …).
     addresses: of its servers.
     """
 
-    def __init__(self, config: StackConfig, mailbox: Mailbox, processes: dict[str, Process], addresses: Addresses) -> None:
-        self.config, self.mailbox, self.processes, self.addresses = config, mailbox, processes, addresses
+    def __init__(
+        self, config: StackConfig, mailbox: Mailbox, handset: Handset, processes: dict[str, Process], addresses: Addresses
+    ) -> None:
+        self.config, self.mailbox, self.handset, self.processes, self.addresses = config, mailbox, handset, processes, addresses
 
     def __getitem__(self, name: str) -> Process:
         return self.processes[name]
@@ -120,7 +124,11 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
         mailbox = Mailbox(data / "mail", smtp)
         await mailbox.start()
         held.push_async_callback(mailbox.stop)
-        started = _Start(config, pool, lock, told, mailbox)
+        handset = Handset(ports.remembered(data / "ports.json", ["handset"])["handset"] if config.handset else 0)
+        if config.handset:
+            await handset.start()
+            held.push_async_callback(handset.stop)
+        started = _Start(config, pool, lock, told, mailbox, handset)
         held.push_async_callback(started.stop)
         async with asyncio.TaskGroup() as group:
             broker, base = group.create_task(started.broker()), group.create_task(started.database())
@@ -134,8 +142,8 @@ async def stack(config: StackConfig, *, first: First = _nothing, told: Told = la
 class _Start:
     """The steps of a start. Every process that they start is in `processes`, and `stop` stops it."""
 
-    def __init__(self, config: StackConfig, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox) -> None:
-        self.config, self.pool, self.lock, self.told, self.mailbox = config, pool, lock, told, mailbox
+    def __init__(self, config: StackConfig, pool: ThreadPoolExecutor, lock: int, told: Told, mailbox: Mailbox, handset: Handset) -> None:
+        self.config, self.pool, self.lock, self.told, self.mailbox, self.handset = config, pool, lock, told, mailbox, handset
         self.processes: dict[str, Process] = {}
         self.folder = data_folder.make(config.data / "keys")
         self.keys = keyfiles.ensure(self.folder)
@@ -181,7 +189,7 @@ class _Start:
         known = ports.remembered(self.config.data / "ports.json", [*names, *map(inner, names)], named)
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
-        running = Stack(self.config, self.mailbox, self.processes, self._addresses(broker, base, inbox, audit))
+        running = Stack(self.config, self.mailbox, self.handset, self.processes, self._addresses(broker, base, inbox, audit))
         logs = data_folder.make(self.config.data / "log")
         for name, service in self.config.names():
             variables = environment(self.config, running.addresses, service)
@@ -213,7 +221,9 @@ class _Start:
         await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
 
     def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "") -> Addresses:
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *self.keys, self.intake_key, self.log_key, self.policy)
+        files = (*self.keys, self.intake_key, self.log_key, self.policy)
+        handset = self.handset.url if self.config.handset else ""
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

@@ -1,4 +1,4 @@
-"""A piece of network between a channel and its server that a test cuts: it carries bytes, is away, swallows them, or dies with the answer."""
+"""A piece of network between a channel and its server, which a test cuts: it carries, is away, swallows, or dies with the answer."""
 
 from __future__ import annotations
 

@@ -26,6 +26,10 @@ ALWAYS = "mon 00:00-mon 00:00"
 """The whole week as one shift."""
 LABEL = "made up by referral up"
 FILE = "cast.json"
+TELEPHONED = ("police-prishtine", "police-prizren", "csw-prizren", "desk-prizren")
+"""Agencies whose made-up people have a telephone: those of the demo and of docs/agencies.md. The others are reached by e-mail alone."""
+NUMBER = "+99944{:02}{:02}"
+"""Made-up numbers, by agency and rung: ITU-T assigns the country code 999 to nobody, so that none of them rings anywhere."""
 
 _ACCOUNT = text(
     "INSERT INTO intake.account (id, login, password, agency, language, desk, disabled, created_at)"
@@ -34,7 +38,7 @@ _ACCOUNT = text(
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """One made-up person. login: `<agency>.<rung>`, also the first part of the e-mail address."""
+    """One made-up person. login: `<agency>.<rung>`, also the first part of the e-mail address. phone: number; empty: none."""
 
     account: str
     login: str
@@ -43,6 +47,7 @@ class Member(Struct, frozen=True, kw_only=True):
     language: str
     email: str
     desk: bool = False
+    phone: str = ""
 
 
 class Cast(Struct, frozen=True, kw_only=True):
@@ -72,6 +77,7 @@ def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
                 language=spoken[n % len(spoken)],
                 email=f"{login}@example.org",
                 desk=agency.desk,
+                phone=NUMBER.format(TELEPHONED.index(agency.id) + 1, n + 1) if agency.id in TELEPHONED else "",
             )
             made.append(member)
     return tuple(made)
@@ -97,8 +103,11 @@ def gather(data: Path, agencies: Iterable[Agency]) -> Cast:
     return cast
 
 
-async def seed(settings: Settings, cast: Cast) -> None:
-    """Add the missing accounts, rota entries and tokens. All accounts share one password hash: 50 ms once instead of 50 ms each."""
+async def seed(settings: Settings, cast: Cast, *, telephones: bool) -> None:
+    """Add the missing accounts, rota entries and tokens. All accounts share one password hash: 50 ms once instead of 50 ms each.
+
+    telephones: the stack has a handset, so that an SMS or a call to a made-up number arrives somewhere.
+    """
     box = case_keys.read(settings.master_key_file)
     engine = database.admin(settings)
     try:
@@ -109,7 +118,7 @@ async def seed(settings: Settings, cast: Cast) -> None:
             if new:
                 password = passwords.hashed(cast.password)
                 await tx.execute(_ACCOUNT, [_row(member, password, at) for member in new])
-            people = [_person(member) for member in new]
+            people = [_person(member, telephones) for member in new]
             async with roster_log.change(tx, settings):
                 await roster.add_people(tx, box, people)
                 await roster.add_weekly(tx, people, ALWAYS)
@@ -123,5 +132,6 @@ def _row(member: Member, password: str, at: int) -> dict[str, object]:
     return {**own, "password": password, "desk": member.desk, "at": at}
 
 
-def _person(member: Member) -> roster.Person:
-    return roster.Person(account=member.account, agency=member.agency, rungs=(member.rung,), email=member.email)
+def _person(member: Member, telephones: bool) -> roster.Person:
+    phone = member.phone if telephones and member.phone else None
+    return roster.Person(account=member.account, agency=member.agency, rungs=(member.rung,), email=member.email, sms=phone, voice=phone)

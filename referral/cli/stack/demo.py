@@ -67,7 +67,7 @@ async def _play(data: Path, toured: tuple[Pathway, ...]) -> list[int]:
     console.console.rule("[bold]a drill: every person, agency and place is made up")
     console.console.print("Starting Kafka, PostgreSQL, a mail server and four services on this machine …")
     begun = time.monotonic()
-    async with up.running(StackConfig(data=data, drill=True, witnesses=up.WITNESSES), told=console.console.print) as stack:
+    async with up.running(StackConfig(data=data, drill=True, witnesses=up.WITNESSES, handset=True), told=console.console.print) as stack:
         console.console.print(f"ready after {time.monotonic() - begun:.1f} s; agencies and staff would use {stack.url('intake')}\n")
         stage = Stage(stack, cast.load(data))
         try:

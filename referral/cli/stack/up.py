@@ -88,6 +88,7 @@ def up(
         witnesses=WITNESSES,
         services=SERVICES,
         spare=SPARE,
+        handset=True,
     )
     try:
         asyncio.run(_until_told(config, screen))
@@ -128,7 +129,8 @@ async def running(config: StackConfig, told: Callable[[str], None] = lambda _: N
         files = activate.read(settings.policy)
         await _activate(settings, files, told)
         if config.database is None or config.drill:
-            await cast.seed(settings, cast.gather(config.data, domain.compile(files).agencies.values()))
+            people = cast.gather(config.data, domain.compile(files).agencies.values())
+            await cast.seed(settings, people, telephones=config.handset)
 
     async with local.stack(config, first=first, told=told) as stack:
         yield stack
@@ -209,6 +211,8 @@ class Screen:
             print_(f"the auditor's page       http://{process.address}/auditor   (`referral audit token` makes a token)")
         print_(f"Kafka                    {stack.addresses.kafka}")
         print_(f"mail                     {stack.addresses.smtp}, kept in {stack.config.data / 'mail'}")
+        if stack.addresses.handset:
+            print_(f"telephones (a stand-in)   {stack.addresses.handset}   (`referral handset` in another shell)")
         print_(f"logs                     {stack.config.data / 'log'}")
         print_(f"for other commands       . {stack.config.data / 'environment'}")
         people = stack.config.data / cast.FILE
@@ -261,6 +265,7 @@ def report(stack: Stack) -> dict[str, object]:
         "kafka": stack.addresses.kafka,
         "smtp": stack.addresses.smtp,
         "mail": str(stack.config.data / "mail"),
+        "handset": stack.addresses.handset or None,
         "environment": stack.environment,
         "people": str(stack.config.data / cast.FILE) if (stack.config.data / cast.FILE).exists() else None,
         "processes": {
