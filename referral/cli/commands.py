@@ -82,6 +82,13 @@ DUTY = (
         "Show who was on duty at an instant, by the roster of that time, and who had changed it in the week before.",
     ),
 )
+PROMPTS = (
+    Named(
+        "make",
+        "referral.cli.admin.prompts:make_command",
+        "Make the spoken prompts of a call, in every language, with espeak-ng and sox.",
+    ),
+)
 POLICY = (
     Named(
         "activate",
@@ -212,6 +219,7 @@ COMMANDS = (
     Group("agency", "An agency's tokens, its topic, and whom a case excludes.", AGENCY),
     Group("staff", "Personal accounts of the staff inbox.", STAFF),
     Group("duty", "Whom the notifier may knock, and when they are on duty.", DUTY),
+    Group("prompts", "The sound files that a call plays.", PROMPTS),
     Group("policy", "The written procedures, the directory and the calendars.", POLICY),
     Group("audit", "The log: who did what, when and why, and whether it can be believed.", AUDIT),
     Group("oversight", "The figures for the Committee and the Adviser, and who may read them.", OVERSIGHT),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 
+from referral.channels import voice
 from referral.channels.email import Email, relay
 from referral.channels.lane import Lane
+from referral.channels.voice import Voice, trunk
 from referral.runtime.keys import case_keys
 from referral.runtime.postgres import database
 from referral.runtime.process import run
@@ -39,6 +41,9 @@ async def main(settings: Settings) -> None:
     figures = Figures()
     watch = Watch(engine, figures)
     lanes = {"email": Lane(lambda: Email(mail))}
+    if os.environ.get("REFERRAL_SIP"):
+        calls = trunk(os.environ)
+        lanes["voice"] = Lane(lambda: Voice(calls), lines=voice.LINES, seconds=voice.SECONDS)
     sender = Sender(engine, case_keys.read(settings.master_key_file), lanes, settings.inbox_url, figures)
     try:
         await run(service(watch), background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)
