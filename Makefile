@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiled modules are kept, whatever the shell says: each process of a stack compiles the project anew without them (0.25 s of CPU, measured).
 unexport PYTHONDONTWRITEBYTECODE
 # Each of these kills every system call of a process in turn when `make faults` asks for it.
-STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py
+STRUCK := tests/faults/test_log_kills.py tests/faults/test_witness_kills.py tests/faults/test_oversight_kills.py tests/faults/test_rewound.py tests/integration/notifier/test_channel_kills.py
 
 .PHONY: help setup check test faults interop attacks bench year generate stories up demo lock
 
