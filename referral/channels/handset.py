@@ -11,27 +11,17 @@ from urllib.parse import urlsplit
 import httpx
 
 from referral.channels import KEYS, Handed, Outgoing, Refused, Unreached, Unsure
-from referral.channels.message import OTHERWISE, shown
+from referral.channels.prompts import speech, spoken
 from referral.errors import Rejected
 
 CONNECT_SECONDS = 5.0
 """Limit to connect: the handset runs on this machine."""
 CALL_SECONDS = 75.0
 """Limit of one call: 25 s of ringing and three times a prompt of 12 s, with room (ours)."""
+LINES = 30
+"""Calls at once (ours), as on a trunk."""
 ENDS = frozenset({"busy", "declined", "rings-out", "no-key"})
 """Ends of a call without a key, in the words of the voice channel."""
-PROMPTS = {
-    "sq": ("Ky është ushtrim. ", "Kutia juaj hyrëse pret. Referenca {reference}. Shtypni 1 nëse po e shikoni, 2 nëse nuk mundeni."),
-    "sr-Latn": ("Ovo je vežba. ", "Vaše sanduče čeka. Oznaka {reference}. Pritisnite 1 ako gledate, 2 ako ne možete."),
-    "sr-Cyrl": ("Ово је вежба. ", "Ваше сандуче чека. Ознака {reference}. Притисните 1 ако гледате, 2 ако не можете."),
-    "en": ("This is a drill. ", "Your inbox is waiting. Reference {reference}. Press 1 if you are looking, 2 if you cannot."),
-}
-
-
-def spoken(out: Outgoing) -> str:
-    """Return the words of a call, in the person's language. A drill says so first."""
-    drill, words = PROMPTS.get(out.language, PROMPTS[OTHERWISE])
-    return (drill if out.drill else "") + words.format(reference=shown(out.reference))
 
 
 def address(environment: Mapping[str, str]) -> str | None:
@@ -54,7 +44,7 @@ class Handset:
 
     async def send(self, out: Outgoing) -> Handed:
         """Ring, and wait for a key. Raises Refused, Unreached or Unsure. Cancelled: the handset stops ringing."""
-        end = await self._call({"to": out.address, "text": spoken(out), "language": out.language})
+        end = await self._call({"to": out.address, "text": spoken(out.language, out.drill), "language": speech(out.language)})
         if isinstance(end, Exception):
             raise end
         return Handed(KEYS[end])

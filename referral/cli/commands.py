@@ -190,6 +190,11 @@ OVERSIGHT = (
 COMMANDS = (
     Named("up", "referral.cli.stack.up:up", "Start broker, database, mail server and services, keep them running, show their state."),
     Named("demo", "referral.cli.stack.demo:demo", "Tell the story of one referral on a stack of its own."),
+    Named(
+        "handset",
+        "referral.cli.stack.handset:handset",
+        "Show the SMS and calls of a local stack's handset, and answer them. No telephone rings.",
+    ),
     Named("submit", "referral.cli.agency.submit:submit", "Publish referrals."),
     Named(
         "submission",

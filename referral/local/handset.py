@@ -216,20 +216,17 @@ class Handset:
         return await self._done(request, lambda form: self.reply(form.get("text", ""), form.get("number", "")))
 
     async def _done(self, request: Request, do: Callable[[dict[str, str]], Awaitable[Entry]]) -> Response:
-        """Do what a form of our own page, or the command, asks for: a browser names another site's page in Origin."""
-        if request.headers.get("origin", self.url) not in (self.url, self.url.replace("127.0.0.1", "localhost")):
+        """Do what a form of our own page, or the command, asks for. A browser says whether the form stands on another site's page."""
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return PlainTextResponse("this form does not stand on the handset's page", 403)
+        browser = "text/html" in request.headers.get("accept", "")
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
         try:
             entry = await do(form)
         except Problem as problem:
-            wants = request.headers.get("accept", "")
-            return (
-                handset_page.page(self.entries, problem=str(problem), status=409)
-                if "text/html" in wants
-                else PlainTextResponse(str(problem), 409)
-            )
-        return JSONResponse(entry.facts()) if "text/html" not in request.headers.get("accept", "") else RedirectResponse("/", 303)
+            words = str(problem)
+            return handset_page.page(self.entries, problem=words, status=409) if browser else PlainTextResponse(words, 409)
+        return RedirectResponse("/", 303) if browser else JSONResponse(entry.facts())
 
     async def _page(self, request: Request) -> Response:
         return handset_page.page(self.entries, replying=request.query_params.get("reply", ""))

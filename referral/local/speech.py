@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-VOICES = {"sq": "sq", "sr-Latn": "sr", "sr-Cyrl": "sr", "en": "en-gb"}
-"""espeak-ng's voice of each language. Serbian is one voice for both scripts."""
+from referral.channels.prompts import SPEECHES
+
 WORDS_A_MINUTE = "140"
 """Speed of speech (measured: intelligible on a bad line; the default of 175 is not)."""
 LIMIT_SECONDS = 10.0
@@ -21,13 +21,15 @@ def here() -> bool:
 
 
 async def wav(text: str, language: str) -> bytes | None:
-    """Return the spoken text as a WAV file; None: there is no espeak-ng, or no voice of this language, or it failed."""
-    program, voice = shutil.which("espeak-ng"), VOICES.get(language)
-    if program is None or voice is None:
+    """Return the spoken text as a WAV file, of a language of speech; None: no espeak-ng, no such language, or it failed."""
+    program = shutil.which("espeak-ng")
+    if program is None or language not in SPEECHES:
         return None
     with tempfile.TemporaryDirectory(prefix="referral-speech-") as folder:
         sound = Path(folder) / "call.wav"
-        run = await asyncio.create_subprocess_exec(program, "-v", voice, "-s", WORDS_A_MINUTE, "-w", str(sound), "--", text)
+        run = await asyncio.create_subprocess_exec(
+            program, "-v", SPEECHES[language].voice, "-s", WORDS_A_MINUTE, "-w", str(sound), "--", text
+        )
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 code = await run.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from referral.channels import voice
+from referral.channels import handset, voice
 from referral.channels.email import Email, relay
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunk
@@ -44,6 +44,8 @@ async def main(settings: Settings) -> None:
     if os.environ.get("REFERRAL_SIP"):
         calls = trunk(os.environ)
         lanes["voice"] = Lane(lambda: Voice(calls), lines=voice.LINES, seconds=voice.SECONDS)
+    elif (telephones := handset.address(os.environ)) is not None:  # a local stack's
+        lanes["voice"] = Lane(lambda: handset.Handset(telephones), handset.LINES, handset.CALL_SECONDS)
     sender = Sender(engine, case_keys.read(settings.master_key_file), lanes, settings.inbox_url, figures)
     try:
         await run(service(watch), background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)

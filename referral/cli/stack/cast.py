@@ -61,6 +61,10 @@ class Cast(Struct, frozen=True, kw_only=True):
         """Return the staff of an agency, lowest rung first."""
         return tuple(member for member in self.staff if member.agency == agency)
 
+    def number(self, login: str) -> str:
+        """Return somebody's telephone number; empty: none."""
+        return next(member.phone for member in self.staff if member.login == login)
+
 
 def members(agencies: Iterable[Agency]) -> tuple[Member, ...]:
     """Make one person for each rung. Their languages rotate through those of the agency's languages in which staff receive messages."""

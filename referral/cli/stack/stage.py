@@ -1,4 +1,4 @@
-"""Drive the demo's story on a stack: agencies' SDK clients, the drill clock, received knocks, and the log's new lines."""
+"""Drive the demo's story on a stack: agencies' SDK clients, the drill clock, received knocks and calls, and the log's new lines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
+
+import httpx
 
 from referral.cli import connection as log
 from referral.cli import console
@@ -40,7 +42,7 @@ class Stage:
         self._stack, self._cast = stack, cast
         self._clients: dict[str, Client] = {}
         self._told: dict[str, int] = {}
-        self._mails = 0
+        self._mails, self._texts = 0, 0
         self._day = ""
 
     @property
@@ -118,9 +120,34 @@ class Stage:
             console.console.print(f"   [magenta]✉ {to}: {mail.message['Subject']}[/]", soft_wrap=True)
         self._mails += len(mails)
 
+    def texted(self, login: str) -> None:
+        """Print the newest SMS to this person, as soon as it has arrived on the handset."""
+        number = self._cast.number(login)
+        sms = self.wait(f"an SMS to {login}", lambda: self._newest(number, "sms", self._texts))
+        self._texts = sms["id"]
+        console.console.print(f"   [magenta]✆ SMS to {number}: {sms['text']}[/]", soft_wrap=True)
+
+    def called(self, login: str, end: str, how: str) -> None:
+        """Print what a call to this person says, as soon as it rings, and end it. end: as the handset's `press`. how: in words."""
+        number = self._cast.number(login)
+        call = self.wait(f"a call to {login}", lambda: self._newest(number, "call", self._texts, ringing=True))
+        console.console.print(f"   [magenta]✆ {number} rings: {call['text']}[/]", soft_wrap=True)
+        httpx.post(f"{self._stack.handset.url}/press", data={"end": end, "number": number}, timeout=PATIENCE_S).raise_for_status()
+        console.console.print(f"   {how}", soft_wrap=True)
+
     def forget_knocks(self) -> None:
         """Mark the knocks sent so far as displayed, because they are not part of the story."""
         self._mails = len(self._stack.mailbox.mails)
+        self._texts = max((entry["id"] for entry in self._received()), default=0)
+
+    def _received(self) -> list[Json]:
+        found: list[Json] = httpx.get(f"{self._stack.handset.url}/entries", timeout=PATIENCE_S).json()
+        return found
+
+    def _newest(self, number: str, kind: str, after: int, *, ringing: bool = False) -> Json | None:
+        """Return the newest entry of a number that came after this id."""
+        own = (e for e in reversed(self._received()) if (e["number"], e["kind"]) == (number, kind) and e["id"] > after)
+        return next((entry for entry in own if not ringing or not entry["end"]), None)
 
     def _new_mails(self, to: str) -> tuple[Mail, ...] | None:
         new = tuple(self._stack.mailbox.mails[self._mails :])

@@ -1,4 +1,4 @@
-"""The story of the demo: the duty officer sleeps, one advocate declines, the first shelter is full; everything else goes well."""
+"""The story of the demo: the second call wakes the duty officer, one advocate declines, the first shelter is full; the rest goes well."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ REFERRAL = {
     },
     "drill": True,
 }
+OFFICER = "police-prishtine.duty-officer"
 TEXTS = {"reason": "Made up: see the plan.", "child-view": "Made up: wants to stay near her school."}
 
 
@@ -68,26 +69,29 @@ def _referral(stage: Stage) -> str:
     _head(
         "1 · A school publishes one referral",
         "The procedure begins with the police section for trafficking where the child was found. Its duty officer gets a "
-        "message without content, in the officer's own language: no name, no place, only “please look at your inbox”.",
+        "message without content, in the officer's own language: no name, no place, only “please look at your inbox”. "
+        "Telephones are a stand-in here: what a gateway and a trunk would carry arrives on the stack's handset.",
     )
     receipt = stage.agency("school-drita").submit(REFERRAL, key="demo-referral")
     console.console.print(f"   receipt: case {receipt['case_id']}")
     stage.log(receipt["case_id"], "is asked (police)")
-    stage.knocks("police-prishtine.duty-officer")
+    stage.knocks(OFFICER)
+    stage.texted(OFFICER)
     return str(receipt["case_id"])
 
 
 def _police(stage: Stage, case_id: str) -> None:
     _head(
-        "2 · The police's duty officer sleeps; the back-up answers",
-        "Fifteen minutes without a sign: the next rung of the same agency is knocked. Because the police are late, "
-        "advocate and social worker are asked at once as well.",
+        "2 · The duty officer sleeps through the e-mail and the SMS; the second call wakes her",
+        "A telephone rings two minutes after the SMS, and again three minutes later. Key 1 means “I look at it”: it acknowledges "
+        "the offer, and can do no more. Without a key nobody has answered, and after fifteen minutes her back-up is knocked.",
     )
     stage.offered("police-prishtine", case_id, "police")
-    stage.pass_time(timedelta(minutes=16), "the limit to acknowledge is 15")
-    stage.log(case_id, "now its back-up")
-    stage.knocks("police-prishtine.back-up")
-    stage.answers("police-prishtine", case_id, "police", "ACKNOWLEDGE")
+    stage.pass_time(timedelta(minutes=2, seconds=1), "an SMS wakes few people")
+    stage.called(OFFICER, "rings-out", "nobody answers")
+    stage.pass_time(timedelta(minutes=3, seconds=1), "a call that nobody answers is repeated")
+    stage.called(OFFICER, "1", "she presses 1")
+    stage.log(case_id, "acknowledge")
     stage.answers("police-prishtine", case_id, "police", "ACCEPT")
     stage.log(case_id, "is told (coordinator)")
 

@@ -224,7 +224,7 @@ async def _document() -> AsyncIterator[Adapter]:
         answers.taken += answers.status == 200
         return PlainTextResponse(f"{QUOTED} {said['to']}", answers.status or 500)
 
-    async with _served(Starlette(routes=[Route("/knocks", take, methods=["POST"])])) as port, _wire(port) as wire:
+    async with served(Starlette(routes=[Route("/knocks", take, methods=["POST"])])) as port, _wire(port) as wire:
         yield WebhookAdapter(document_channel(), wire, answers)
 
 
@@ -254,7 +254,7 @@ async def _wire(port: int) -> AsyncIterator[Wire]:
 
 
 @asynccontextmanager
-async def _served(app: Starlette) -> AsyncIterator[int]:
+async def served(app: Starlette) -> AsyncIterator[int]:
     """Serve an application in this loop; its port."""
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
