@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 
-from referral.channels import handset, voice
+from referral.channels import gateway, handset, voice
 from referral.channels.email import Email, relay
+from referral.channels.gateway import Gateway
 from referral.channels.lane import Lane
 from referral.channels.voice import Voice, trunk
 from referral.runtime.keys import case_keys
@@ -14,7 +15,8 @@ from referral.runtime.postgres import database
 from referral.runtime.process import run
 from referral.runtime.service import Service
 from referral.runtime.settings import Settings, load
-from services.notifier import tidy
+from services.notifier import door, tidy
+from services.notifier.answers import Answers
 from services.notifier.handle import Notifier
 from services.notifier.health import Watch
 from services.notifier.metrics import Figures
@@ -23,6 +25,8 @@ from services.notifier.send import Sender
 CONNECTIONS = 6
 """PostgreSQL connections of the sender: one listens, the others claim and write results. A delivery holds none while its message
 travels."""
+SMS_SECONDS = 15.0
+"""Limit of one call of a gateway: to connect, and to answer."""
 
 
 def service(watch: Watch) -> Service:
@@ -37,6 +41,7 @@ def service(watch: Watch) -> Service:
 async def main(settings: Settings) -> None:
     """Run the consumer loop, and the sender and the backlog watch beside it."""
     engine = database.engine(settings, "notifier", size=CONNECTIONS)
+    keys = case_keys.read(settings.master_key_file)
     mail = relay(settings.smtp, os.environ)
     figures = Figures()
     watch = Watch(engine, figures)
@@ -46,9 +51,14 @@ async def main(settings: Settings) -> None:
         lanes["voice"] = Lane(lambda: Voice(calls), lines=voice.LINES, seconds=voice.SECONDS)
     elif (telephones := handset.address(os.environ)) is not None:  # a local stack's
         lanes["voice"] = Lane(lambda: handset.Handset(telephones), handset.LINES, handset.CALL_SECONDS)
-    sender = Sender(engine, case_keys.read(settings.master_key_file), lanes, settings.inbox_url, figures)
+    back = os.environ.get("REFERRAL_SMS_CALLBACK") or settings.public_url
+    sms = gateway.providers(os.environ, gateway.receipts(back, keys.callback("sms")))
+    if sms:
+        lanes["sms"] = Lane(lambda: Gateway(sms[0]), seconds=SMS_SECONDS)
+    sender = Sender(engine, keys, lanes, settings.inbox_url, figures, settings.public_url)
+    app = door.made(Answers(engine, keys), keys.callback("sms"), gateway.signing(os.environ)).application()
     try:
-        await run(service(watch), background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)
+        await run(service(watch), app=app, background=(sender.run, watch.run, lambda: tidy.run(engine)), settings=settings)
     finally:
         await engine.dispose()
 

@@ -1,0 +1,139 @@
+"""Serve the notifier's public door: receipts and replies of SMS providers, and the page on which a person answers a message.
+
+Nothing is confirmed before it is stored: while the database is away the answer is 503, and a provider repeats. A repeat changes nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import msgspec
+from jinja2 import Environment
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from referral.channels import KEYS
+from referral.runtime import i18n, token_pages
+from referral.runtime.http_connection import PROBLEM, problem
+from referral.runtime.http_server import PAGE_HEADERS
+from referral.runtime.i18n import Words
+from services.notifier.answers import Answers
+
+HERE = Path(__file__).parent / "page"
+MOST_BYTES = 4000
+"""Largest body of a receipt, a reply or a form (ours): ten parts of an SMS in any encoding."""
+ARRIVED = frozenset({"1", "DELIVRD", "DELIVERED"})
+"""States of a message that has arrived: Kannel's %d, SMPP 3.4's (§5.2.28) and the usual word of aggregators."""
+LOST = frozenset({"2", "16", "EXPIRED", "DELETED", "UNDELIV", "UNDELIVERED", "UNDELIVERABLE", "REJECTD", "REJECTED", "FAILED"})
+"""States of a message that will not arrive. All other states, as Kannel's 4 and 8, change nothing."""
+SIGNATURE = "x-signature"
+"""Header of a provider that signs its callbacks: HMAC-SHA-256 of the body, hexadecimal."""
+REFERENCE = re.compile(r"[0-9a-f-]{36}", re.ASCII)
+"""A message's reference, as it is made."""
+ABROAD = re.compile(r"(?:\+|00)?([1-9]\d{6,14})", re.ASCII)
+"""A sender's number as gateways write it; ours is `+` and the digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The door of one process.
+
+    secret: part of the path that providers are told; `Keys.callback`. signing: key of a provider that signs; empty: none does.
+    """
+
+    answers: Answers
+    secret: str
+    words: Mapping[str, Words]
+    templates: Environment
+    signing: bytes = b""
+
+    def application(self) -> Starlette:
+        """Return the HTTP application."""
+        routes = [
+            Route("/sms/{secret}/receipt/{reference}", self._receipt, methods=["GET", "POST"]),
+            Route("/sms/{secret}/reply", self._reply, methods=["GET", "POST"]),
+            token_pages.stylesheet("/k.css", HERE / "k.css"),
+            Route("/k/{reference}", self._page, methods=["GET", "POST"]),
+        ]
+        return Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
+
+    async def _receipt(self, request: Request) -> Response:
+        told = await self._told(request)
+        state = told.get("status", "").upper()
+        reference = request.path_params["reference"]
+        if request.method != "HEAD" and state in ARRIVED | LOST and REFERENCE.fullmatch(reference):
+            await self.answers.receipt(reference, state in ARRIVED)
+        return Response(media_type="text/plain")
+
+    async def _reply(self, request: Request) -> Response:
+        """Take a reply. The answer is empty, also to nonsense: a message back would tell a stranger that somebody listens."""
+        told = await self._told(request)
+        number = ABROAD.fullmatch(told.get("from", "").replace(" ", ""))
+        if request.method != "HEAD" and number is not None:
+            await self.answers.reply("sms", f"+{number[1]}", told.get("text", ""))
+        return Response(media_type="text/plain")
+
+    async def _told(self, request: Request) -> dict[str, str]:
+        """Return the parameters of a provider's call: of the query, a form or a JSON object. 404 as for an unknown path: a stranger's."""
+        body = await _body(request)
+        signed = request.headers.get(SIGNATURE, "").lower().encode()
+        known = hmac.compare_digest(request.path_params["secret"].encode(), self.secret.encode())
+        if self.signing and request.method == "POST":
+            known |= hmac.compare_digest(signed, hmac.new(self.signing, body, sha256).hexdigest().encode())
+        if not known:
+            raise HTTPException(404)
+        return {name: value for name, value in [*request.query_params.multi_items(), *_fields(body)] if isinstance(value, str)}
+
+    async def _page(self, request: Request) -> Response:
+        """Show the page; it is the same for every reference. POST takes an answer, and shows the same thanks whether or not it counts."""
+        if thanks := request.method == "POST":
+            form = dict(_fields(await _body(request)))
+            word = KEYS.get(form.get("word", ""))
+            reference = request.path_params["reference"]
+            if word is not None and REFERENCE.fullmatch(reference):
+                await self.answers.page(reference, form.get("digits", "").strip(), word)
+        words = self.words[i18n.spoken("", request.headers.get("accept-language", ""))]
+        text = self.templates.get_template("k.html").render(w=words, thanks=thanks)
+        return HTMLResponse(text, headers={**PAGE_HEADERS, "Vary": "Accept-Language"})
+
+
+def made(answers: Answers, secret: str, signing: bytes = b"") -> Door:
+    """Return the door with its page loaded."""
+    return Door(answers, secret, i18n.load(HERE / "words.yaml"), token_pages.templates(HERE), signing)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    """Answer an unknown path, a wrong secret and a wrong method in the same way at every address."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    if status == 413:
+        return Response(problem(413, "too-large", f"send at most {MOST_BYTES} bytes"), 413, media_type=PROBLEM)
+    return Response(problem(404, "not-found", "there is nothing at this address"), 404, media_type=PROBLEM)
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413)
+    return body
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    """Return the fields of a form or of a flat JSON object; none of anything else."""
+    if body.lstrip()[:1] == b"{":
+        try:
+            found = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return []
+        return [(name, str(value)) for name, value in found.items() if isinstance(value, str | int)]
+    return parse_qsl(body.decode("utf-8", "replace"), max_num_fields=50) if body else []

@@ -1,0 +1,257 @@
+"""SMS through Kannel to two SMSCs of other projects: receipts, failures, replies, and callbacks that come late or while we are away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from referral.channels import Outgoing, Unreached, Unsure
+from referral.channels.gateway import Gateway, receipts
+from referral.channels.lane import Lane
+from referral.channels.message import PART, WORDINGS, short
+from referral.domain.events import KnockAnswered, KnockDelivered, KnockFailed, KnockSent, RungFailed
+from referral.local import ports
+from referral.runtime import http_server
+from referral.runtime.keys.secret_box import CONTACT_BOX, contact_context
+from referral.runtime.observe import Health
+from services.notifier import door
+from services.notifier.answers import Answers, code
+from tests.harness import kannel as programs
+from tests.harness.kannel import Kannel, Smsc
+from tests.harness.line.notifier_stack import Stack, of, opened, sending
+from tests.harness.waiting import until
+
+pytestmark = pytest.mark.xdist_group("kannel")
+NUMBER = {"besa": "+38344000001", "agim": "+38344000002"}
+CONTACT = "INSERT INTO notifier.contact (account, channel, address) VALUES (:account, 'sms', :address)"
+
+
+@dataclass
+class Served:
+    """A notifier with its door on a real port."""
+
+    notifier: Stack
+    port: int
+    server: Any = None
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def secret(self) -> str:
+        return self.notifier.keys.callback("sms")
+
+    @property
+    def replies(self) -> str:
+        return f"{self.base}/sms/{self.secret}/reply"
+
+    async def open(self) -> None:
+        app = door.made(Answers(self.notifier.engine, self.notifier.keys), self.secret).application()
+        bound, self.server = http_server.listen("127.0.0.1", self.port), http_server.server(Health(), app)
+        bound.listen()
+        self.task = asyncio.create_task(http_server.serve(self.server, bound))
+
+    async def close(self) -> None:
+        if self.task is not None:
+            self.server.should_exit = True
+            await self.task
+
+    async def officer(self, name: str, language: str = "sq") -> str:
+        account = await self.notifier.person(name, language=language, email=False)
+        address = self.notifier.keys.box(CONTACT_BOX).seal(NUMBER[name].encode(), contact_context(account, "sms"))
+        await self.notifier.rows(CONTACT, account=account, address=address)
+        return account
+
+    def lane(self, kannel: Kannel) -> dict[str, Lane]:
+        provider = kannel.provider(receipts(self.base, self.secret))
+        return {"sms": Lane(lambda: Gateway(provider), 4)}
+
+    async def digits(self, name: str) -> str:
+        where = "SELECT reference FROM notifier.delivery d JOIN notifier.person p ON p.account = d.person WHERE d.person = :person"
+        (row,) = await self.notifier.rows(where, person=name)
+        return code(self.notifier.keys, row.reference)
+
+    async def comes(self, kind: type, count: int) -> list[Any]:
+        """Return the events of a kind, once there are so many."""
+
+        async def look() -> bool:
+            return len(of(await self.notifier.drain(), kind)) >= count
+
+        await until(look, what=lambda: f"{len(of(self.notifier.said, kind))} of {count} {kind.__name__}")
+        return of(self.notifier.said, kind)
+
+
+@pytest.fixture
+async def served(notifier: Stack) -> AsyncIterator[Served]:
+    made = Served(notifier, ports.free(1)[0])
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with npm's `smpp`."""
+    programs.needs("bearerbox", "smsbox", "node", "npm")
+    folder = tmp_path_factory.mktemp("smsc")
+    programs.library(folder)
+    return folder
+
+
+@asynccontextmanager
+async def operator(served: Served, library: Path, folder: Path, more: str = "") -> AsyncIterator[tuple[Smsc, Kannel]]:
+    async with programs.node(library) as smsc, programs.kannel(folder, smsc.port, served.replies, more) as kannel:
+        yield smsc, kannel
+
+
+async def test_a_message_and_its_receipt_and_a_reply(served: Served, library: Path, tmp_path: Path) -> None:
+    besa = await served.officer("besa")
+    offer = opened()
+    async with operator(served, library, tmp_path) as (smsc, kannel), sending(served.notifier.sender_of(served.lane(kannel))):
+        await served.notifier.tell(await served.notifier.case(), offer)
+        (arrived,) = await served.comes(KnockDelivered, 1)
+        (taken,) = smsc.taken()
+        assert (arrived.person, arrived.channel, taken["to"].lstrip("+"), taken["coding"]) == (besa, "sms", NUMBER["besa"].lstrip("+"), 0)
+        assert (len(taken["text"]) <= PART, "Kutia juaj" in taken["text"], taken["asks"] & 1) == (True, True, 1)
+        digits = await served.digits(besa)
+        assert digits in taken["text"]
+        smsc.tell(reply={"from": NUMBER["besa"].lstrip("+"), "to": "1234", "text": f"1 {digits}"})
+        smsc.tell(reply={"from": NUMBER["besa"].lstrip("+"), "to": "1234", "text": f"1 {digits}"})
+        (answered,) = await served.comes(KnockAnswered, 1)
+        assert (answered.person, answered.word, answered.offer_id) == (besa, "LOOKS", offer.offer_id)
+        await until(lambda: sum("acknowledged" in line for line in smsc.said) == 3)
+        assert len(smsc.taken()) == 1, "no message goes back"
+    assert [type(e) for e in await served.notifier.drain()].count(KnockAnswered) == 1
+
+
+@pytest.mark.parametrize("words", ["PO {}", "да {}", "2 {}"])
+async def test_replies_in_letters_of_any_kind(served: Served, library: Path, tmp_path: Path, words: str) -> None:
+    besa = await served.officer("besa", "sr-Cyrl")
+    async with operator(served, library, tmp_path) as (smsc, kannel), sending(served.notifier.sender_of(served.lane(kannel))):
+        await served.notifier.tell(await served.notifier.case(), opened())
+        await served.comes(KnockDelivered, 1)
+        smsc.tell(reply={"from": NUMBER["besa"].lstrip("+"), "to": "1234", "text": words.format(await served.digits(besa))})
+        (answered,) = await served.comes(KnockAnswered, 1)
+        assert (answered.person, answered.word) == (besa, "CANNOT" if words[0] == "2" else "LOOKS")
+
+
+@pytest.mark.parametrize("state", ["UNDELIV", "EXPIRED", "REJECTD"])
+async def test_what_the_operator_cannot_deliver_fails_the_rung(served: Served, library: Path, tmp_path: Path, state: str) -> None:
+    besa = await served.officer("besa")
+    async with operator(served, library, tmp_path) as (smsc, kannel), sending(served.notifier.sender_of(served.lane(kannel))):
+        smsc.tell(mode={"status": 0, "receipt": state})
+        await served.notifier.tell(await served.notifier.case(), opened())
+        (failed,) = await served.comes(KnockFailed, 1)
+        assert (failed.person, failed.reason) == (besa, "undelivered")
+        assert [e.reason for e in await served.comes(RungFailed, 1)] == ["all-channels-failed"]
+
+
+async def test_a_number_that_the_operator_refuses_is_reported_by_kannel_as_a_receipt(served: Served, library: Path, tmp_path: Path) -> None:
+    """Kannel says 202 before it asks the operator: ESME_RINVDSTADR comes back as dlr 16."""
+    await served.officer("besa")
+    async with operator(served, library, tmp_path) as (smsc, kannel), sending(served.notifier.sender_of(served.lane(kannel))):
+        smsc.tell(mode={"status": 0x0B, "receipt": None})
+        await served.notifier.tell(await served.notifier.case(), opened())
+        (failed,) = await served.comes(KnockFailed, 1)
+        assert (failed.reason, len(of(served.notifier.said, KnockSent))) == ("undelivered", 1)
+
+
+async def test_receipts_late_doubled_and_contradicting(served: Served, library: Path, tmp_path: Path) -> None:
+    await served.officer("besa")
+    async with operator(served, library, tmp_path) as (smsc, kannel), sending(served.notifier.sender_of(served.lane(kannel))):
+        smsc.tell(mode={"status": 0, "receipt": None})
+        await served.notifier.tell(await served.notifier.case(), opened())
+        await served.comes(KnockSent, 1)
+        await until(lambda: len(smsc.taken()) == 1)
+        (taken,) = smsc.taken()
+        for state in ("DELIVRD", "DELIVRD", "UNDELIV"):
+            smsc.tell(receipt={"id": taken["id"], "from": taken["from"], "to": taken["to"], "state": state})
+        await until(lambda: sum("acknowledged" in line for line in smsc.said) == 3)
+        await served.comes(KnockDelivered, 1)
+    assert (len(of(await served.notifier.drain(), KnockDelivered)), of(served.notifier.said, KnockFailed)) == (1, [])
+
+
+async def test_what_comes_back_while_we_are_away_comes_again(served: Served, library: Path, tmp_path: Path) -> None:
+    besa = await served.officer("besa")
+    async with operator(served, library, tmp_path) as (smsc, kannel):
+        async with sending(served.notifier.sender_of(served.lane(kannel))):
+            smsc.tell(mode={"status": 0, "receipt": None})
+            await served.notifier.tell(await served.notifier.case(), opened())
+            await served.comes(KnockSent, 1)
+        await until(lambda: len(smsc.taken()) == 1)
+        await served.close()
+        (taken,) = smsc.taken()
+        smsc.tell(receipt={"id": taken["id"], "from": taken["from"], "to": taken["to"], "state": "DELIVRD"})
+        smsc.tell(reply={"from": NUMBER["besa"].lstrip("+"), "to": "1234", "text": f"1 {await served.digits(besa)}"})
+        await until(lambda: sum("acknowledged" in line for line in smsc.said) == 2)
+        await served.open()
+        assert len(await served.comes(KnockAnswered, 1)) == len(await served.comes(KnockDelivered, 1)) == 1
+
+
+async def test_what_kannel_itself_says(served: Served, library: Path, tmp_path: Path) -> None:
+    out = Outgoing(NUMBER["besa"], "3f0a91bc-0000-4000-8000-000000000000", "4711", "sq", False, "https://inbox.example/")
+
+    async def send(kannel: Kannel, **changes: Any) -> None:
+        line = Gateway(kannel.provider("", **changes))
+        try:
+            await line.open()
+            await line.send(out)
+        finally:
+            await line.close()
+
+    async with operator(served, library, tmp_path, 'denied-prefix = "+38349"\n') as (smsc, kannel):
+        await send(kannel)
+        await until(lambda: len(smsc.taken()) == 1)
+        with pytest.raises(Unreached, match="server-refuses-us"):
+            await send(kannel, password="wrong")
+        await smsc.kill()
+        await kannel.connected(False)
+        with pytest.raises(Unsure, match="server-busy"):
+            await send(kannel)
+        await smsc.start()
+        await until(lambda: len(smsc.taken()) == 2)
+    with pytest.raises(Unreached, match="server-away"):
+        await send(kannel)
+
+
+@pytest.mark.parametrize("language", [*WORDINGS])
+@pytest.mark.parametrize("drill", [False, True])
+async def test_every_wording_is_one_part_of_gsm_letters(served: Served, library: Path, tmp_path: Path, language: str, drill: bool) -> None:
+    out = Outgoing(NUMBER["besa"], "3f0a91bc-0000-4000-8000-000000000000", "4711", language, drill, "https://inbox.example/")
+    async with operator(served, library, tmp_path) as (smsc, kannel):
+        line = Gateway(kannel.provider(""))
+        await line.open()
+        await line.send(out)
+        await line.close()
+        await until(lambda: smsc.taken())
+        assert [(taken["text"], taken["coding"]) for taken in smsc.taken()] == [(short(out), 0)]
+
+
+@pytest.mark.parametrize(("more", "arrives"), [("msg-id-type = 0x01\n", True), ("", False)])
+async def test_an_operator_whose_ids_are_hexadecimal_once_and_decimal_once(
+    served: Served, library: Path, tmp_path: Path, more: str, arrives: bool
+) -> None:
+    """jSMPP's simulator, as some operators: without Kannel's msg-id-type no receipt is matched."""
+    programs.needs("java")
+    besa = await served.officer("besa")
+    async with (
+        programs.jsmpp(tmp_path) as port,
+        programs.kannel(tmp_path / "kannel", port, served.replies, more) as kannel,
+        sending(served.notifier.sender_of(served.lane(kannel))),
+    ):
+        await served.notifier.tell(await served.notifier.case(), opened())
+        await served.comes(KnockSent, 1)
+        if arrives:
+            assert [e.person for e in await served.comes(KnockDelivered, 1)] == [besa]
+        else:
+            log = tmp_path / "kannel" / "bearerbox.log"
+            await until(lambda: "could not find" in log.read_text(), what="Kannel finds no message for the receipt")
+            assert of(await served.notifier.drain(), KnockDelivered) == []
