@@ -55,6 +55,7 @@ class Addresses:
     database: the administrator's URL.
     smtp: host:port.
     handset: base URL of the stand-in for telephones; empty: there is none.
+    notifier: base URL at which receipts, replies and answers reach the notifier.
     inbox: base URL of the links in knocks.
     audit: base URL of the log's HTTP.
     master_key, ingress_key, intake_key, log_key: key files.
@@ -72,6 +73,7 @@ class Addresses:
     log_key: Path
     witness_policy: Path
     handset: str = ""
+    notifier: str = ""
 
 
 def environment(config: StackConfig, at: Addresses, service: str | None = None) -> dict[str, str]:
@@ -95,6 +97,8 @@ def environment(config: StackConfig, at: Addresses, service: str | None = None) 
     variables["REFERRAL_WITNESS_POLICY"] = str(at.witness_policy)
     if service in (None, "notifier") and at.handset:
         variables["REFERRAL_HANDSET"] = at.handset
+    if service == "notifier" and at.handset:
+        variables |= {"REFERRAL_SMS": f"{at.handset}/cgi-bin/sendsms", "REFERRAL_PUBLIC_URL": at.notifier}
     if service == "intake":
         variables["REFERRAL_INTAKE_KEY_FILE"] = str(at.intake_key)
     if service == "audit":

@@ -176,7 +176,7 @@ class Handset:
         if self.refusing:
             return PlainTextResponse("Temporal failure, try again later.", 503)
         if not NUMBER.fullmatch(number) or not text:
-            return PlainTextResponse("Number is not routable" if text else "Missing text", 403 if text else 400)
+            return PlainTextResponse("Garbage 'to' field, rejected." if text else "Missing text", 400)
         await self._add("sms", number, text)
         report = BackgroundTask(self._report, asked["dlr-url"], {"d": "1", "p": number}) if asked.get("dlr-url") else None
         return PlainTextResponse("0: Accepted for delivery", 202, background=report)

@@ -27,9 +27,7 @@ async def wav(text: str, language: str) -> bytes | None:
         return None
     with tempfile.TemporaryDirectory(prefix="referral-speech-") as folder:
         sound = Path(folder) / "call.wav"
-        run = await asyncio.create_subprocess_exec(
-            program, "-v", SPEECHES[language].voice, "-s", SPEED, "-w", str(sound), "--", text
-        )
+        run = await asyncio.create_subprocess_exec(program, "-v", SPEECHES[language].voice, "-s", SPEED, "-w", str(sound), "--", text)
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 code = await run.wait()

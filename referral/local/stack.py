@@ -23,6 +23,7 @@ from referral.local.service import Worker
 from referral.local.supervisor import Process
 from referral.local.witness import Witness, policy
 from referral.runtime.kafka import clients as topics
+from referral.runtime.keys import case_keys
 from referral.runtime.postgres.bootstrap import prepare_database
 from referral.runtime.settings import CHECKOUT, Settings
 from referral.tlog import note_keys
@@ -189,7 +190,10 @@ class _Start:
         known = ports.remembered(self.config.data / "ports.json", [*names, *map(inner, names)], named)
         inbox = f"http://127.0.0.1:{known.get('intake-1', 0)}"
         audit = f"http://127.0.0.1:{known.get('audit-1', 0)}"
-        running = Stack(self.config, self.mailbox, self.handset, self.processes, self._addresses(broker, base, inbox, audit))
+        notifier = f"http://127.0.0.1:{known.get('notifier-1', 0)}"
+        at = self._addresses(broker, base, inbox, audit, notifier)
+        running = Stack(self.config, self.mailbox, self.handset, self.processes, at)
+        self.handset.replies_to = f"{notifier}/sms/{case_keys.read(at.master_key).callback('sms')}/reply?from=%p&text=%a"
         logs = data_folder.make(self.config.data / "log")
         for name, service in self.config.names():
             variables = environment(self.config, running.addresses, service)
@@ -220,10 +224,10 @@ class _Start:
         await asyncio.gather(*(process.stop() for name, process in self.processes.items() if name not in servers))
         await asyncio.gather(*(self.processes[name].stop() for name in servers if name in self.processes))
 
-    def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "") -> Addresses:
+    def _addresses(self, broker: str, base: str, inbox: str = "", audit: str = "", notifier: str = "") -> Addresses:
         files = (*self.keys, self.intake_key, self.log_key, self.policy)
         handset = self.handset.url if self.config.handset else ""
-        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset)
+        return Addresses(broker, base, self.mailbox.address, inbox, audit, *files, handset, notifier)
 
     def _fetched(self, _: Jar, done: int, of: int) -> None:
         if done % 10 == 0 or done in (1, of):

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from referral.channels import Channel
 from referral.channels.email import Email, Relay
+from referral.channels.gateway import Gateway, Provider
 from referral.channels.handset import Handset as HandsetChannel
 from referral.local.handset import Handset
 from tests.harness import smtp
@@ -158,6 +159,40 @@ class HandsetAdapter(Adapter):
             await self._handset.press("1")
 
 
+class GatewayAdapter(Adapter):
+    """SMS, and the handset, which takes them as Kannel does. (Kannel itself: test_gateway.py.)"""
+
+    address, marker = "+99944000123", "44000123"
+
+    def __init__(self, handset: Handset, wire: Wire) -> None:
+        self._handset, self._wire = handset, wire
+
+    def channel(self) -> Channel:
+        return Gateway(Provider("kannel", f"http://127.0.0.1:{self._wire.port}/cgi-bin/sendsms", "notifier", "made up"))
+
+    def taken(self) -> int:
+        return len(self._handset.entries)
+
+    def under_way(self) -> int:
+        return self._wire.open if self._wire.mode == "swallows" else 0
+
+    async def accept(self) -> None:
+        self.address = GatewayAdapter.address
+        await self._wire.set("carries")
+
+    async def refuse(self) -> None:
+        self.address = "+38344000123"
+
+    async def away(self) -> None:
+        await self._wire.set("away")
+
+    async def hang(self) -> None:
+        await self._wire.set("swallows")
+
+    async def die(self) -> None:
+        await self._wire.set("dies")
+
+
 class WebhookAdapter(Adapter):
     """The channel of docs/channels.md, and a server of this test."""
 
@@ -207,6 +242,15 @@ async def _handset() -> AsyncIterator[Adapter]:
         await adapter.accept()
         yield adapter
         await adapter.leave()
+    await handset.stop()
+
+
+@asynccontextmanager
+async def _gateway() -> AsyncIterator[Adapter]:
+    handset = Handset()
+    port = int((await handset.start()).rpartition(":")[2])
+    async with _wire(port) as wire:
+        yield GatewayAdapter(handset, wire)
     await handset.stop()
 
 
@@ -269,5 +313,5 @@ async def served(app: Starlette) -> AsyncIterator[int]:
         await running
 
 
-CHANNELS = {"email": _mail, "handset": _handset, "document": _document}
+CHANNELS = {"email": _mail, "handset": _handset, "sms": _gateway, "document": _document}
 """Each channel's adapter, as a context. A new channel is one entry."""

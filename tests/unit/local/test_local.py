@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,18 @@ def test_only_intake_is_told_the_key_of_the_ingress_topics() -> None:
     assert environment(config, AT, "routing")["REFERRAL_DATABASE"] == "postgresql+asyncpg://routing@/referral?host=%2Fs"
     assert environment(config, AT)["REFERRAL_DATABASE"] == AT.database
     assert environment(config, AT)["REFERRAL_DRILL_CLOCK"] == ""
+
+
+def test_the_notifier_alone_sends_to_the_handset_of_a_stack_that_has_one() -> None:
+    at, config = replace(AT, handset="http://h", notifier="http://n"), StackConfig(data=Path("/d"))
+    assert {name: value for name, value in environment(config, at, "notifier").items() if value[:8] in ("http://h", "http://n")} == {
+        "REFERRAL_HANDSET": "http://h",
+        "REFERRAL_SMS": "http://h/cgi-bin/sendsms",
+        "REFERRAL_PUBLIC_URL": "http://n",
+    }
+    assert environment(config, at)["REFERRAL_HANDSET"] == "http://h"
+    assert "REFERRAL_HANDSET" not in environment(config, at, "routing")
+    assert not {"REFERRAL_HANDSET", "REFERRAL_SMS", "REFERRAL_PUBLIC_URL"} & set(environment(config, AT, "notifier"))
 
 
 def test_a_password_stays_with_the_role() -> None:
