@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import signal
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from referral.channels import Channel
+from referral.channels import Channel, prompts
+from referral.channels.baresip import absent
 from referral.channels.email import Email, Relay
 from referral.channels.gateway import Gateway, Provider
 from referral.channels.handset import Handset as HandsetChannel
+from referral.channels.voice import Trunk, Voice
 from referral.local.handset import Handset
 from tests.harness import smtp
+from tests.harness.switchboard import Switchboard, switchboard
+from tests.harness.waiting import until
 from tests.harness.wire import Wire
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "channels.md"
@@ -33,11 +41,13 @@ QUOTED = "the server quotes"
 class Adapter(ABC):
     """One channel and its server. A new one accepts.
 
-    address: of a made-up person, in the channel's own writing. marker: the part of it that no log line may contain.
+    address: of a made-up person, in the channel's own writing. marker: the part of it that no log line may contain. limit: of its lane
+    where the server hangs, s: long enough that a server which does not hang answers in it, on a machine that does much else.
     """
 
     address: str
     marker: str
+    limit = 3.0
 
     @abstractmethod
     def channel(self) -> Channel:
@@ -193,6 +203,55 @@ class GatewayAdapter(Adapter):
         await self._wire.set("dies")
 
 
+class VoiceAdapter(Adapter):
+    """Telephone calls by baresip, and a trunk that answers and presses 1."""
+
+    address, marker, limit = "+38344000123", "44000123", 12.0
+
+    def __init__(self, trunk: Switchboard, prompts: Path) -> None:
+        self._trunk, self._prompts = trunk, prompts
+        self._killing: asyncio.Task[None] | None = None
+
+    def channel(self) -> Channel:
+        return Voice(Trunk("127.0.0.1", self._trunk.port, self._prompts))
+
+    def taken(self) -> int:
+        return self._trunk.pressed
+
+    def under_way(self) -> int:
+        return len(self._trunk.calls)
+
+    async def accept(self) -> None:
+        self._trunk.mode = "presses"
+        if self._killing is not None:
+            await self._killing
+            self._killing = None
+            self._trunk.calls.clear()
+        if not self._trunk.listens:
+            await self._trunk.listen()
+
+    async def refuse(self) -> None:
+        self._trunk.mode = "refuses"
+
+    async def away(self) -> None:
+        self._trunk.close()
+
+    async def hang(self) -> None:
+        self._trunk.mode = "rings"
+
+    async def die(self) -> None:
+        """The program that calls dies while somebody has the telephone at the ear."""
+        self._trunk.mode = "answers"
+        self._killing = asyncio.create_task(self._kill())
+
+    async def _kill(self) -> None:
+        await until(lambda: "answered" in self._trunk.calls.values(), what="the telephone is answered")
+        for child in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+            for pid in map(int, child.read_text().split()):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "baresip":
+                    os.kill(pid, signal.SIGKILL)
+
+
 class WebhookAdapter(Adapter):
     """The channel of docs/channels.md, and a server of this test."""
 
@@ -255,6 +314,18 @@ async def _gateway() -> AsyncIterator[Adapter]:
 
 
 @asynccontextmanager
+async def _voice() -> AsyncIterator[Adapter]:
+    if lacks := absent():
+        pytest.skip(f"no {', '.join(lacks)} on this machine: apt-get install {' '.join(lacks)}")
+    with tempfile.TemporaryDirectory(prefix="prompts-") as folder:
+        for language in prompts.SPEECHES:
+            for part in prompts.Part:
+                prompts.write(prompts.path(Path(folder), language, part), prompts.silence(0.2))
+        async with switchboard() as trunk:
+            yield VoiceAdapter(trunk, Path(folder))
+
+
+@asynccontextmanager
 async def _document() -> AsyncIterator[Adapter]:
     answers = SimpleNamespace(status=200, taken=0, waiting=0)
 
@@ -313,5 +384,5 @@ async def served(app: Starlette) -> AsyncIterator[int]:
         await running
 
 
-CHANNELS = {"email": _mail, "handset": _handset, "sms": _gateway, "document": _document}
+CHANNELS = {"email": _mail, "handset": _handset, "sms": _gateway, "voice": _voice, "document": _document}
 """Each channel's adapter, as a context. A new channel is one entry."""

@@ -27,8 +27,6 @@ OUT = Outgoing("", "3f0a91bc-0000-4000-8000-000000000000", "4711", "sq", True, "
 WORDS = frozenset(yaml.safe_load((Path(__file__).parents[3] / "policy" / "codes.yaml").read_text("utf-8"))["knock-reason"])
 SERVERS = ("mail.log",)
 """Loggers of the servers that these tests start: not ours."""
-LIMIT_SECONDS = 3.0
-"""A lane's limit where a server hangs. Long enough that a server which does not hang answers in it, on a machine that does much else."""
 
 
 @pytest.fixture(params=sorted(CHANNELS))
@@ -115,7 +113,7 @@ async def _knock_or_failure(adapter: Adapter, line: Line) -> BaseException | Non
 
 
 async def test_a_server_that_hangs_costs_the_lanes_limit_and_the_line_goes_on(adapter: Adapter) -> None:
-    one = line(adapter, LIMIT_SECONDS)
+    one = line(adapter, adapter.limit)
     await adapter.hang()
     hung = await failure(adapter, one)
     assert isinstance(hung, Unsure) and str(hung) == "no-answer"
@@ -157,7 +155,7 @@ async def test_a_cancelled_message_leaves_nothing_running(adapter: Adapter) -> N
 
 async def test_no_address_and_no_servers_word_is_logged_shown_or_counted(adapter: Adapter, caplog: pytest.LogCaptureFixture) -> None:
     """The events' words are checked where they are raised: only words of knock-reason."""
-    one = line(adapter, LIMIT_SECONDS)
+    one = line(adapter, adapter.limit)
     channel = adapter.channel()
     await knock(adapter, one)
     for behave in (adapter.refuse, adapter.die, adapter.away):
