@@ -185,6 +185,7 @@ class Call:
         finally:
             if self._reading is not None:
                 self._reading.cancel()
+                await asyncio.wait({self._reading})
             if self._writer is not None:
                 self._writer.close()
             self._folder.cleanup()

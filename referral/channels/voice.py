@@ -109,13 +109,16 @@ def trunk(environment: Mapping[str, str]) -> Trunk:
     folder = environment.get("REFERRAL_PROMPTS")
     if not folder:
         raise Rejected("incomplete", "REFERRAL_PROMPTS", "a folder made by `referral prompts make`")
+    login = environment.get("REFERRAL_SIP_USER", "")
+    if login and not SECRET.fullmatch(login):
+        raise Rejected("malformed", "REFERRAL_SIP_USER", 'without space, " ; < and >')
     spoken.complete(Path(folder))
     return Trunk(
         host=found["host"],
         port=int(found["port"] or (TLS_PORT if TLS[tls] else PORT)),
         prompts=Path(folder).absolute(),
         user=found["user"] or USER,
-        login=environment.get("REFERRAL_SIP_USER", ""),
+        login=login,
         password=_password(environment.get("REFERRAL_SIP_PASSWORD_FILE")),
         authority=Path(authority).absolute() if TLS[tls] and authority else None,
     )

@@ -85,11 +85,15 @@ class Telephone:
         self.command("sndcode", key)
         self.command("sndcode", "\x04")
 
-    def heard(self) -> bytes:
-        """Return the samples that the callee heard."""
-        file = next(self.folder.glob("*-dec.wav"))
-        with wave.open(str(file), "rb") as sound:
+    async def heard(self) -> bytes:
+        """Return the samples that the callee heard, once the call is over and they are written."""
+        await self.sees("CALL_CLOSED")
+        return bytes(await until(self._recorded, what="the telephone has written what it heard"))
+
+    def _recorded(self) -> bytes:
+        with suppress(wave.Error, EOFError, ValueError), wave.open(str(max(self.folder.glob("*-dec.wav"))), "rb") as sound:
             return sound.readframes(sound.getnframes())
+        return b""
 
 
 @asynccontextmanager

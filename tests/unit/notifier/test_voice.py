@@ -1,0 +1,163 @@
+"""A call without a call: settings of the trunk, what the end of a call means, spoken words, sound files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from referral.channels import Refused, prompts, voice
+from referral.channels.message import WORDINGS
+from referral.channels.prompts import Part, spoken, tape
+from referral.channels.voice import NUMBER, Patience, Phase, Trunk, failure, trunk
+from referral.errors import Rejected
+
+WORDS = frozenset(yaml.safe_load((Path(__file__).parents[3] / "policy" / "codes.yaml").read_text("utf-8"))["knock-reason"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of prompts, on a machine that has every program."""
+    monkeypatch.setattr(voice, "absent", list)
+    for language in prompts.SPEECHES:
+        for part in Part:
+            prompts.write(prompts.path(tmp_path, language, part), prompts.silence(0.1))
+    return tmp_path
+
+
+def test_settings_of_a_trunk(folder: Path) -> None:
+    (folder / "password").write_text("s3cret\n")
+    (folder / "ca.pem").touch()
+    told = {"REFERRAL_SIP": "sip:+38338000111@trunk.example.org", "REFERRAL_PROMPTS": str(folder)}
+    secret = {"REFERRAL_SIP_USER": "ministry", "REFERRAL_SIP_PASSWORD_FILE": str(folder / "password")}
+    secure = trunk(told | secret | {"REFERRAL_SIP_CA": str(folder / "ca.pem")})
+    assert secure.account() == (
+        "<sip:+38338000111@trunk.example.org:5061;transport=tls>;regint=0;audio_codecs=pcma,pcmu;auth_user=ministry;auth_pass=s3cret"
+        ";mediaenc=srtp-mand"
+    )
+    clear = trunk({**told, "REFERRAL_SIP": "10.0.0.5:5080", "REFERRAL_SIP_TLS": "never"})
+    assert clear.account() == "<sip:inbox@10.0.0.5:5080;transport=udp>;regint=0;audio_codecs=pcma,pcmu"
+    assert clear.uri("+38344000111") == "sip:+38344000111@10.0.0.5:5080"
+    assert "s3cret" not in repr(secure) + str(secure)
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ("REFERRAL_SIP", {"REFERRAL_SIP": ""}),
+        ("REFERRAL_SIP", {"REFERRAL_SIP": "a b@host"}),
+        ("REFERRAL_SIP", {"REFERRAL_SIP": "inbox@host:99999"}),
+        ("REFERRAL_SIP", {"REFERRAL_SIP": "inbox@host;transport=udp"}),
+        ("REFERRAL_SIP", {"REFERRAL_SIP": "inbox@host>;auth_pass=x"}),
+        ("REFERRAL_SIP_TLS", {"REFERRAL_SIP_TLS": "offered"}),
+        ("REFERRAL_SIP_CA", {"REFERRAL_SIP_TLS": "required"}),
+        ("REFERRAL_SIP_CA", {"REFERRAL_SIP_TLS": "required", "REFERRAL_SIP_CA": "/nonexistent"}),
+        ("REFERRAL_SIP_USER", {"REFERRAL_SIP_USER": "a;b"}),
+        ("REFERRAL_SIP_PASSWORD_FILE", {"REFERRAL_SIP_PASSWORD_FILE": "/nonexistent"}),
+        ("REFERRAL_PROMPTS", {"REFERRAL_PROMPTS": ""}),
+        ("sq-ask.wav", {"REFERRAL_PROMPTS": "/nonexistent"}),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named(where: str, change: dict[str, str], folder: Path) -> None:
+    right = {"REFERRAL_SIP": "inbox@127.0.0.1", "REFERRAL_SIP_TLS": "never", "REFERRAL_PROMPTS": str(folder)}
+    assert trunk(right)
+    with pytest.raises(Rejected) as caught:
+        trunk(right | change)
+    assert caught.value.where == where
+
+
+@pytest.mark.parametrize("password", ["", "a b", 'a"b', "a;auth_user=other", "a<b", "a>b", "ë", "a\nb"])
+def test_a_password_cannot_become_a_setting(password: str, folder: Path) -> None:
+    (folder / "password").write_text(password)
+    told = {"REFERRAL_SIP": "127.0.0.1", "REFERRAL_SIP_TLS": "never", "REFERRAL_PROMPTS": str(folder)}
+    with pytest.raises(Rejected) as caught:
+        trunk(told | {"REFERRAL_SIP_PASSWORD_FILE": str(folder / "password")})
+    assert caught.value.code == "malformed" and (not password.strip() or password not in str(caught.value))
+
+
+def test_without_the_program_the_settings_say_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(Rejected, match="apt-get install baresip-core util-linux"):
+        trunk({"REFERRAL_SIP": "127.0.0.1", "REFERRAL_SIP_TLS": "never", "REFERRAL_PROMPTS": str(folder)})
+
+
+@given(st.sampled_from(Phase), st.one_of(st.integers(300, 699).map(lambda code: f"{code} Marker"), st.text()), st.booleans())
+def test_every_end_has_a_word_of_ours(phase: Phase, reason: str, secure: bool) -> None:
+    end = failure(phase, reason, secure)
+    assert end.args == (str(end),) and str(end) in WORDS and "Marker" not in str(end)
+    assert phase is not Phase.ANSWERED or str(end) == "no-key"
+    assert not isinstance(end, Refused) or str(end) == "wrong-number"
+
+
+@pytest.mark.parametrize(
+    ("reason", "plain", "secure"),
+    [
+        ("Connection refused", "server-away", "server-away"),
+        ("Connection timed out", "server-away", "server-away"),
+        ("Protocol error", "server-away", "not-secured"),
+        ("", "server-away", "server-away"),
+    ],
+)
+def test_an_end_without_a_status_is_the_connections(reason: str, plain: str, secure: str) -> None:
+    assert (str(failure(Phase.DIALLED, reason, False)), str(failure(Phase.DIALLED, reason, True))) == (plain, secure)
+
+
+@given(st.text())
+def test_only_numbers_of_the_world_are_called(address: str) -> None:
+    assert NUMBER.fullmatch(address) is None or (address[0] == "+" and address[1:].isascii() and address[1:].isdigit())
+
+
+def test_a_call_fits_into_its_lane() -> None:
+    most = Patience()
+    longest = prompts.LEAD_SECONDS + prompts.TIMES * (prompts.MOST_SECONDS + prompts.GAP_SECONDS)
+    assert longest <= most.listens
+    assert most.dialled + most.rings + most.listens + most.noted + 3 <= voice.SECONDS
+
+
+def test_the_spoken_words_name_both_keys_and_a_drill_says_so_first() -> None:
+    keys = {"sq": ("një", "dy"), "sr-Latn": ("jedan", "dva"), "sr-Cyrl": ("jedan", "dva"), "en": ("one", "two")}
+    drills = {"sq": "Ky është ushtrim.", "sr-Latn": "Ovo je vežba.", "sr-Cyrl": "Ovo je vežba.", "en": "This is a drill."}
+    assert set(keys) == set(WORDINGS)
+    for language, (one, two) in keys.items():
+        words = spoken(language, drill=False)
+        assert f" {one}." in words and f" {two}." in words and words.index(one) < words.index(two)
+        assert spoken(language, drill=True) == f"{drills[language]} {words}"
+    assert spoken("sr-Latn", drill=False) == spoken("sr-Cyrl", drill=False)
+    assert spoken("xx", drill=False) == spoken("en", drill=False)
+
+
+def test_what_is_played_is_the_prompt_three_times(folder: Path) -> None:
+    prompt = b"\1\0" * prompts.RATE
+    played = tape(prompt)
+    assert played.count(prompt) == 3 and played.startswith(bytes(2)) and played.endswith(bytes(2))
+    assert prompts.seconds(played) == pytest.approx(prompts.LEAD_SECONDS + 3 * (1 + prompts.GAP_SECONDS))
+
+
+def test_a_recording_of_ones_own_is_kept_and_needs_no_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    before = {file.name: file.read_bytes() for file in folder.glob("*.wav")}
+    made, kept = prompts.make(folder)
+    assert made == [] and sorted(kept) == sorted(before)
+    assert {file.name: file.read_bytes() for file in folder.glob("*.wav")} == before
+    (folder / "sr-drill.wav").unlink()
+    with pytest.raises(Rejected, match=r"install espeak-ng and sox .*sr-drill\.wav"):
+        prompts.make(folder)
+
+
+def test_a_recording_that_no_telephone_plays_is_named(folder: Path) -> None:
+    file = folder / "sq-ask.wav"
+    for samples in (b"", prompts.silence(prompts.MOST_SECONDS + 1)):
+        prompts.write(file, samples)
+        with pytest.raises(Rejected, match=r"sq-ask\.wav"):
+            prompts.complete(folder)
+    file.write_bytes(b"RIFF, not really")
+    with pytest.raises(Rejected, match=r"8000 Hz, one channel, 16 bits"):
+        prompts.complete(folder)
+
+
+def test_a_trunk_shows_neither_user_nor_password() -> None:
+    assert repr(Trunk("h", 1, Path("p"), user="+38338000111", password="s3cret")) == "Trunk(h:1)"
